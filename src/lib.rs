@@ -1,0 +1,3 @@
+//! Signoff, the approvals server for AI agents.
+
+pub mod proto;
