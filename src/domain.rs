@@ -1,0 +1,31 @@
+//! What may happen to an approval. Pure: no I/O, no clock, no runtime, no wire or storage types.
+//!
+//! An [`Approval`] is the fold of its [`Event`]s. [`step`] is the only way to make new ones: it looks at the deadline
+//! first, then at the [`Command`], and returns the events to record together with what the commander is to be told.
+
+mod actor;
+mod approval;
+mod arguments;
+mod command;
+mod event;
+mod ids;
+mod refusal;
+mod time;
+mod transition;
+mod verdict;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use actor::{Actor, ActorKind};
+pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Status, Vote};
+pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
+pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
+pub use event::{Choice, Event, EventKind, ExecutionResult, ReplayError};
+pub use ids::{ApprovalId, ClaimId, Revision};
+pub use refusal::Refusal;
+pub use time::{Time, to_micros, truncate};
+pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
+pub use verdict::{Effect, Requirement, RuleOutcome, RuleTrace, Verdict};

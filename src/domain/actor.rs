@@ -1,0 +1,59 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Who did something. Made from a connection's credentials or by the server itself, never from a request body.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Actor {
+    /// What kind of actor it is.
+    pub kind: ActorKind,
+    /// The authority that vouches for `subject`.
+    pub issuer: String,
+    /// The actor's name at that authority; the version for [`ActorKind::Policy`].
+    pub subject: String,
+}
+
+/// Kinds of actors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// An AI agent, or the program that runs it.
+    Agent,
+    /// A human being.
+    Person,
+    /// Another program.
+    Service,
+    /// The server's policy.
+    Policy,
+    /// The server itself, when a deadline passes.
+    Server,
+}
+
+impl Actor {
+    const OWN_ISSUER: &str = "signoff";
+
+    /// The policy, at a version.
+    #[must_use]
+    pub fn policy(version: &str) -> Self {
+        Self { kind: ActorKind::Policy, issuer: Self::OWN_ISSUER.into(), subject: version.into() }
+    }
+
+    /// The server, acting because a deadline passed.
+    #[must_use]
+    pub fn deadline() -> Self {
+        Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "deadline".into() }
+    }
+
+    /// True when both are the same person or program: kinds aside, which a credential could state differently.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.issuer == other.issuer && self.subject == other.subject
+    }
+}
+
+/// `issuer/subject`: unique among actors that authenticate.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.issuer, self.subject)
+    }
+}

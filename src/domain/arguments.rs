@@ -1,0 +1,215 @@
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+/// The arguments of a tool call, as canonical JSON text (RFC 8785) of an object.
+///
+/// Kept as text: it is what was digested, takes little room, and two equal sets of arguments are equal strings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Arguments(Arc<str>);
+
+/// Why arguments were refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an object in canonical JSON (RFC 8785): {0}")]
+pub struct ArgumentsError(String);
+
+impl Arguments {
+    /// Takes an object; numbers must be finite doubles, which [`serde_json::Number`] guarantees.
+    ///
+    /// # Errors
+    /// When the object has no canonical form.
+    pub fn new(object: Map<String, Value>) -> Result<Self, ArgumentsError> {
+        canonical_json(&Value::Object(object)).map(|text| Self(text.into()))
+    }
+
+    /// The canonical JSON.
+    #[must_use]
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// The object.
+    #[must_use]
+    pub fn to_object(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for Arguments {
+    type Error = ArgumentsError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let object: Map<String, Value> =
+            serde_json::from_str(&text).map_err(|error| ArgumentsError(error.to_string()))?;
+        let canonical = Self::new(object)?;
+        if *canonical.0 == *text { Ok(canonical) } else { Err(ArgumentsError("keys or numbers differ".into())) }
+    }
+}
+
+impl From<Arguments> for String {
+    fn from(arguments: Arguments) -> Self {
+        arguments.0.as_ref().to_owned()
+    }
+}
+
+/// RFC 8785 text of any JSON value.
+///
+/// # Errors
+/// When the value has no canonical form.
+pub fn canonical_json(value: &Value) -> Result<String, ArgumentsError> {
+    serde_json_canonicalizer::to_string(value).map_err(|error| ArgumentsError(error.to_string()))
+}
+
+/// SHA-256 over the RFC 8785 JSON of `{"arguments":…,"tool_name":…}`: what was asked, and what may be run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+/// A text that is not a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is `sha256:` followed by 64 lower-case hex digits")]
+pub struct DigestError;
+
+impl Digest {
+    const PREFIX: &str = "sha256:";
+
+    /// Digest of any bytes.
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// Digest of a call. `tool_name` may be any text; the arguments are canonical already.
+    #[must_use]
+    pub fn of(tool_name: &str, arguments: &Arguments) -> Self {
+        // Canonical key order is by UTF-16 code units: "arguments" before "tool_name".
+        let mut hash = Sha256::new();
+        hash.update(b"{\"arguments\":");
+        hash.update(arguments.as_json());
+        hash.update(b",\"tool_name\":");
+        hash.update(Value::from(tool_name).to_string());
+        hash.update(b"}");
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::PREFIX)?;
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let hex = text.strip_prefix(Self::PREFIX).ok_or(DigestError)?.as_bytes();
+        let nibble = |digit: u8| match digit {
+            b'0'..=b'9' => Ok(digit - b'0'),
+            b'a'..=b'f' => Ok(digit - b'a' + 10),
+            _ => Err(DigestError),
+        };
+        let (pairs, rest) = hex.as_chunks::<2>();
+        let mut bytes = [0; 32];
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return Err(DigestError);
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// The text for people, the 32 bytes in binary formats.
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_bytes(&self.0) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{DigestError}, or its 32 bytes")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Digest, E> {
+                bytes.try_into().map(Digest).map_err(|_| E::invalid_length(bytes.len(), &self))
+            }
+        }
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(Either)
+        } else {
+            deserializer.deserialize_bytes(Either)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Vector {
+        name: String,
+        tool_name: String,
+        arguments: Map<String, Value>,
+        canonical: String,
+        digest: Digest,
+    }
+
+    /// The vectors that every client runs too.
+    #[test]
+    fn vectors() {
+        let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../tests/vectors/digest.json")).unwrap();
+        assert!(vectors.len() >= 10);
+        for vector in vectors {
+            let arguments = Arguments::new(vector.arguments).unwrap();
+            let whole = format!(
+                "{{\"arguments\":{},\"tool_name\":{}}}",
+                arguments.as_json(),
+                Value::from(vector.tool_name.as_str())
+            );
+            assert_eq!(whole, vector.canonical, "{}", vector.name);
+            assert_eq!(Digest::of(&vector.tool_name, &arguments), vector.digest, "{}", vector.name);
+        }
+    }
+
+    #[test]
+    fn only_canonical_text_is_taken_back() {
+        for (text, good) in
+            [(r#"{"a":1,"b":2}"#, true), (r#"{"b":2,"a":1}"#, false), (r#"{"a":1.0}"#, false), ("[]", false)]
+        {
+            assert_eq!(Arguments::try_from(text.to_owned()).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn digests_have_one_spelling() {
+        let good = format!("sha256:{}", "0f".repeat(32));
+        assert_eq!(good.parse::<Digest>().unwrap().to_string(), good);
+        for bad in [&good[7..], &good[..70], &format!("{good}0"), &good.to_uppercase(), "sha256:", ""] {
+            assert_eq!(bad.parse::<Digest>(), Err(DigestError), "{bad}");
+        }
+    }
+}

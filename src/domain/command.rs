@@ -1,0 +1,134 @@
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Actor, Arguments, Choice, ClaimId, Digest, ExecutionResult, Revision, Verdict};
+
+/// Something that somebody wants to happen to an approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A reviewer votes.
+    Decide(Deciding),
+    /// The requester withdraws.
+    Cancel {
+        /// Who.
+        actor: Actor,
+        /// The call's idempotency key.
+        request_id: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// The deadline may have passed.
+    Expire,
+    /// The requester wants to start the call.
+    Claim(Claiming),
+    /// The claimer tells what became of the call.
+    Report(Reporting),
+}
+
+/// A reviewer's decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deciding {
+    /// The reviewer.
+    pub actor: Actor,
+    /// The call's idempotency key.
+    pub request_id: Option<String>,
+    /// Which way.
+    pub choice: Choice,
+    /// What the reviewer looked at.
+    pub seen: Seen,
+    /// Why.
+    pub comment: String,
+    /// Arguments to approve instead of those asked for.
+    pub edit: Option<Edit>,
+}
+
+/// What a reviewer looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// A revision.
+    Revision(Revision),
+    /// A digest.
+    Digest(Digest),
+}
+
+/// Changed arguments, judged by the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The new arguments.
+    pub arguments: Arguments,
+    /// What the policy says of them.
+    pub verdict: Arc<Verdict>,
+}
+
+/// A claim to start the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claiming {
+    /// Who.
+    pub actor: Actor,
+    /// The call's idempotency key.
+    pub request_id: Option<String>,
+    /// The name that the claim will have.
+    pub claim_id: ClaimId,
+    /// What is about to be run.
+    pub digest: Digest,
+}
+
+/// A report of what became of the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reporting {
+    /// Who.
+    pub actor: Actor,
+    /// The call's idempotency key.
+    pub request_id: Option<String>,
+    /// The claim.
+    pub claim_id: ClaimId,
+    /// Whether the tool succeeded.
+    pub result: ExecutionResult,
+    /// A short account.
+    pub message: String,
+}
+
+/// Proof that a call was recorded: its idempotency key, and a hash of what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The call's idempotency key.
+    pub request_id: String,
+    /// Hash of the call, without what differs between repetitions (claim id, time, policy).
+    pub fingerprint: Digest,
+}
+
+impl Command {
+    /// Who commands; the server for [`Command::Expire`].
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Decide(Deciding { actor, .. })
+            | Self::Cancel { actor, .. }
+            | Self::Claim(Claiming { actor, .. })
+            | Self::Report(Reporting { actor, .. }) => actor.clone(),
+            Self::Expire => Actor::deadline(),
+        }
+    }
+
+    /// The receipt to keep when this is recorded; `None` without an idempotency key.
+    #[must_use]
+    pub fn receipt(&self) -> Option<Receipt> {
+        let (request_id, content) = match self {
+            Self::Decide(decide) => {
+                let edit = decide.edit.as_ref().map(|edit| edit.arguments.as_json());
+                (&decide.request_id, json!(["decide", decide.choice, decide.seen, decide.comment, edit]))
+            }
+            Self::Cancel { request_id, reason, .. } => (request_id, json!(["cancel", reason])),
+            Self::Claim(claim) => (&claim.request_id, json!(["claim", claim.digest])),
+            Self::Report(report) => {
+                (&report.request_id, json!(["report", report.claim_id, report.result, report.message]))
+            }
+            Self::Expire => return None,
+        };
+        let fingerprint = Digest::of_bytes(content.to_string().as_bytes());
+        Some(Receipt { request_id: request_id.clone()?, fingerprint })
+    }
+}

@@ -1,0 +1,260 @@
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Actor, Approval, ApprovalId, Arguments, Claim, ClaimId, Decision, Digest, Outcome, Receipt, Recorded, Request,
+    Revision, Status, Time, Verdict, Vote, time,
+};
+
+/// Something that was recorded on an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The approval's revision once this was recorded.
+    pub revision: Revision,
+    /// When.
+    #[serde(with = "time::moment")]
+    pub at: Time,
+    /// Who did it.
+    pub actor: Actor,
+    /// The call that did it, when it had an idempotency key and this is its last event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What can be recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Somebody asked; always, and only, revision 1.
+    Requested {
+        /// What for.
+        request: Arc<Request>,
+        /// The arguments as asked.
+        arguments: Arguments,
+        /// What the policy says.
+        verdict: Arc<Verdict>,
+        /// The server's deadline.
+        #[serde(with = "time::moment")]
+        deadline: Time,
+    },
+    /// A reviewer voted without deciding.
+    Voted {
+        /// Which way.
+        choice: Choice,
+        /// Why.
+        comment: String,
+        /// The revision that the reviewer saw.
+        seen: Revision,
+    },
+    /// A reviewer changed the arguments.
+    Edited {
+        /// The new arguments.
+        arguments: Arguments,
+        /// Their digest.
+        digest: Digest,
+        /// What the policy says of them.
+        verdict: Arc<Verdict>,
+        /// The server's deadline, which an edit can only bring forward.
+        #[serde(with = "time::moment")]
+        deadline: Time,
+        /// The revision that the reviewer saw.
+        seen: Revision,
+    },
+    /// A terminal status was reached.
+    Decided {
+        /// Which.
+        status: Status,
+        /// Why.
+        comment: String,
+        /// The revision that the decider saw; 0 where nobody looked.
+        seen: Revision,
+    },
+    /// The call was claimed.
+    Claimed {
+        /// The claim's name.
+        claim_id: ClaimId,
+    },
+    /// The outcome of the call was reported.
+    Reported {
+        /// Whether the tool succeeded.
+        result: ExecutionResult,
+        /// A short account.
+        message: String,
+    },
+}
+
+/// Which way a reviewer votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// The call may run.
+    Approve,
+    /// It must not.
+    Reject,
+}
+
+/// Whether a tool succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionResult {
+    /// It ran and succeeded.
+    Succeeded,
+    /// It was started and failed.
+    Failed,
+}
+
+/// Events that no approval can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The first event is not the request, or its digest is not that of its arguments.
+    #[error("the first event is not a whole request")]
+    NotARequest,
+    /// A gap, a repetition, or time running backwards.
+    #[error("revision {found} follows {last}, or is earlier than it")]
+    OutOfOrder {
+        /// The revision before.
+        last: Revision,
+        /// The offending event's revision.
+        found: Revision,
+    },
+    /// An event that cannot follow the ones before it.
+    #[error("revision {0} cannot follow what was before it")]
+    Impossible(Revision),
+}
+
+impl Approval {
+    /// Folds events into the approval that they made, refusing those that no approval can have.
+    ///
+    /// # Errors
+    /// When the events have gaps or contradict each other: two decisions, a claim without approval, and so on.
+    pub fn replay<'a>(id: ApprovalId, events: impl IntoIterator<Item = &'a Event>) -> Result<Self, ReplayError> {
+        let mut events = events.into_iter();
+        let mut approval = events.next().and_then(|first| Self::open(id, first)).ok_or(ReplayError::NotARequest)?;
+        for event in events {
+            if event.revision != approval.revision + 1 || event.at < approval.updated_at {
+                return Err(ReplayError::OutOfOrder { last: approval.revision, found: event.revision });
+            }
+            if !approval.can_follow(event) {
+                return Err(ReplayError::Impossible(event.revision));
+            }
+            approval.apply(event);
+        }
+        Ok(approval)
+    }
+
+    /// The approval that a `Requested` event makes; `None` for any other event.
+    fn open(id: ApprovalId, event: &Event) -> Option<Self> {
+        let EventKind::Requested { request, arguments, verdict, deadline } = &event.kind else { return None };
+        let status = verdict.effect.status();
+        if event.revision != 1 || Digest::of(&request.tool_name, arguments) != request.digest {
+            return None;
+        }
+        let decision = status.is_terminal().then(|| Decision {
+            status,
+            actor: Actor::policy(&verdict.policy_version),
+            comment: verdict.message.clone(),
+            at: event.at,
+            seen: 0,
+            digest: request.digest,
+            revision: event.revision,
+        });
+        Some(Self {
+            id,
+            revision: event.revision,
+            status,
+            request: Arc::clone(request),
+            arguments: arguments.clone(),
+            digest: request.digest,
+            arguments_revision: event.revision,
+            verdict: Arc::clone(verdict),
+            created_at: event.at,
+            updated_at: event.at,
+            deadline: *deadline,
+            votes: Vec::new(),
+            edits: 0,
+            decision,
+            claim: None,
+            receipts: Vec::new(),
+        })
+    }
+
+    /// Whether an event may come next. `transition` never makes one that may not.
+    fn can_follow(&self, event: &Event) -> bool {
+        match &event.kind {
+            EventKind::Requested { .. } => false,
+            EventKind::Voted { .. } => !self.status.is_terminal(),
+            EventKind::Edited { arguments, digest, .. } => {
+                !self.status.is_terminal() && *digest == Digest::of(&self.request.tool_name, arguments)
+            }
+            EventKind::Decided { status, .. } => {
+                !self.status.is_terminal()
+                    && status.is_terminal()
+                    && (*status != Status::Approved || event.at < self.deadline)
+            }
+            EventKind::Claimed { .. } => self.status.is_approved() && self.claim.is_none(),
+            EventKind::Reported { .. } => self.claim.as_ref().is_some_and(|claim| claim.outcome.is_none()),
+        }
+    }
+
+    /// Records an event that [`transition`](super::transition) made.
+    pub(crate) fn apply(&mut self, event: &Event) {
+        self.revision = event.revision;
+        self.updated_at = event.at;
+        if let Some(receipt) = &event.receipt {
+            let (actor, receipt) = (event.actor.clone(), receipt.clone());
+            self.receipts.push(Recorded { actor, receipt, revision: event.revision });
+        }
+        match &event.kind {
+            EventKind::Requested { .. } => {}
+            EventKind::Voted { choice, comment, seen } => self.vote(event, *choice, comment, *seen),
+            EventKind::Edited { arguments, digest, verdict, deadline, .. } => {
+                self.arguments = arguments.clone();
+                self.digest = *digest;
+                self.arguments_revision = event.revision;
+                self.verdict = Arc::clone(verdict);
+                self.deadline = *deadline;
+                self.votes.clear();
+                self.edits += 1;
+            }
+            EventKind::Decided { status, comment, seen } => {
+                match status {
+                    Status::Approved => self.vote(event, Choice::Approve, comment, *seen),
+                    Status::Rejected => self.vote(event, Choice::Reject, comment, *seen),
+                    _ => {}
+                }
+                self.status = *status;
+                self.decision = Some(Decision {
+                    status: *status,
+                    actor: event.actor.clone(),
+                    comment: comment.clone(),
+                    at: event.at,
+                    seen: *seen,
+                    digest: self.digest,
+                    revision: event.revision,
+                });
+            }
+            EventKind::Claimed { claim_id } => {
+                self.claim = Some(Claim { id: *claim_id, actor: event.actor.clone(), at: event.at, outcome: None });
+            }
+            EventKind::Reported { result, message } => {
+                if let Some(claim) = &mut self.claim {
+                    claim.outcome = Some(Outcome { result: *result, message: message.clone(), at: event.at });
+                }
+            }
+        }
+    }
+
+    fn vote(&mut self, event: &Event, choice: Choice, comment: &str, seen: Revision) {
+        self.votes.push(Vote {
+            actor: event.actor.clone(),
+            choice,
+            comment: comment.to_owned(),
+            at: event.at,
+            seen,
+            digest: self.digest,
+        });
+    }
+}

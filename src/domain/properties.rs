@@ -1,0 +1,185 @@
+//! Tries to break the state machine with random commands at random moments.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{samples::*, *};
+
+/// A command, still without what only the running approval knows.
+#[derive(Clone, Debug)]
+enum Move {
+    Decide { who: usize, approve: bool, seen: SeenMove, edit: Option<(u8, u8)>, key: Option<u8> },
+    Cancel { requester: bool, key: Option<u8> },
+    Expire,
+    Claim { requester: bool, right_digest: bool, key: Option<u8>, n: u64 },
+    Report { right_claim: bool, requester: bool, key: Option<u8> },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum SeenMove {
+    Now,
+    Digest,
+    Revision(u64),
+    OtherDigest,
+}
+
+fn key() -> impl Strategy<Value = Option<u8>> {
+    proptest::option::of(0..4u8)
+}
+
+fn a_move() -> impl Strategy<Value = Move> {
+    let seen = prop_oneof![
+        4 => Just(SeenMove::Now),
+        4 => Just(SeenMove::Digest),
+        1 => (0..8u64).prop_map(SeenMove::Revision),
+        1 => Just(SeenMove::OtherDigest),
+    ];
+    let edit = proptest::option::weighted(0.3, (0..4u8, 0..4u8));
+    prop_oneof![
+        6 => (0..6usize, any::<bool>(), seen, edit, key())
+            .prop_map(|(who, approve, seen, edit, key)| Move::Decide { who, approve, seen, edit, key }),
+        1 => (any::<bool>(), key()).prop_map(|(requester, key)| Move::Cancel { requester, key }),
+        1 => Just(Move::Expire),
+        3 => (any::<bool>(), any::<bool>(), key(), 0..4u64)
+            .prop_map(|(requester, right_digest, key, n)| Move::Claim { requester, right_digest, key, n }),
+        2 => (any::<bool>(), any::<bool>(), key())
+            .prop_map(|(right_claim, requester, key)| Move::Report { right_claim, requester, key }),
+    ]
+}
+
+fn effect(n: u8) -> Effect {
+    match n {
+        0 => Effect::AutoApprove,
+        1 => Effect::AutoReject,
+        n => Effect::RequireApproval(Requirement {
+            quorum: u32::from(n) - 1,
+            reviewers: Vec::new(),
+            timeout: (n == 3).then_some(std::time::Duration::from_secs(100)),
+        }),
+    }
+}
+
+fn command(approval: &Approval, a_move: &Move) -> Command {
+    let caller = |requester| if requester { agent() } else { actor(ActorKind::Agent, "thief") };
+    let request_id = |key: Option<u8>| key.map(|key| format!("key-{key}"));
+    let other = Digest::of("other_tool", &approval.arguments);
+    match a_move.clone() {
+        Move::Decide { who, approve, seen, edit, key } => Command::Decide(Deciding {
+            actor: if who == 0 { agent() } else { reviewer(who) },
+            request_id: request_id(key),
+            choice: if approve { Choice::Approve } else { Choice::Reject },
+            seen: match seen {
+                SeenMove::Now => Seen::Revision(approval.revision),
+                SeenMove::Digest => Seen::Digest(approval.digest),
+                SeenMove::Revision(revision) => Seen::Revision(revision),
+                SeenMove::OtherDigest => Seen::Digest(other),
+            },
+            comment: String::new(),
+            edit: edit.map(|(to, policy)| Edit {
+                arguments: arguments(&json!({"to": to})),
+                verdict: verdict(effect(policy)),
+            }),
+        }),
+        Move::Cancel { requester, key } => {
+            Command::Cancel { actor: caller(requester), request_id: request_id(key), reason: String::new() }
+        }
+        Move::Expire => Command::Expire,
+        Move::Claim { requester, right_digest, key, n } => Command::Claim(Claiming {
+            actor: caller(requester),
+            request_id: request_id(key),
+            claim_id: claim_id(n),
+            digest: if right_digest { approval.digest } else { other },
+        }),
+        Move::Report { right_claim, requester, key } => Command::Report(Reporting {
+            actor: caller(requester),
+            request_id: request_id(key),
+            claim_id: match &approval.claim {
+                Some(claim) if right_claim => claim.id,
+                _ => claim_id(99),
+            },
+            result: ExecutionResult::Succeeded,
+            message: String::new(),
+        }),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn promises_hold(policy in 0..4u8, moves in prop::collection::vec((a_move(), -5..80i64), 1..25)) {
+        let mut approval = opened(verdict(effect(policy)));
+        let (request, arguments) = (Arc::clone(&approval.request), approval.arguments.clone());
+        let mut events = vec![super::request(approval.id, request, arguments, Arc::clone(&approval.verdict), at(0)).unwrap().1];
+        let mut clock = 0;
+        for (a_move, seconds) in moves {
+            clock += seconds;
+            let now = at(clock);
+            let command = command(&approval, &a_move);
+            let before = approval;
+            let step = step(&before, &command, now);
+            events.extend(step.events.iter().cloned());
+            approval = step.approval;
+
+            // The approval is the fold of its events, and every event raises the revision by one.
+            prop_assert_eq!(&Approval::replay(approval.id, &events), &Ok(approval.clone()));
+            prop_assert_eq!(approval.revision, events.len() as u64);
+
+            // Terminal statuses absorb, and there is one resolution.
+            if before.status.is_terminal() {
+                prop_assert_eq!(before.status, approval.status);
+                prop_assert_eq!(&before.decision, &approval.decision);
+                prop_assert_eq!(&before.arguments, &approval.arguments);
+            }
+            let decisions = events.iter().filter(|event| matches!(event.kind, EventKind::Decided { .. })).count();
+            prop_assert_eq!(usize::from(approval.status.is_terminal()), decisions + usize::from(policy < 2));
+
+            // No approval at or after the deadline, and overdue ones end at the first touch (repetitions aside).
+            if approval.status == Status::Approved && !before.status.is_terminal() {
+                prop_assert!(now < before.deadline);
+            }
+            if !before.status.is_terminal() && now >= before.deadline && (!step.events.is_empty() || step.outcome.is_err()) {
+                let reused = matches!(step.outcome, Err(Refusal::RequestIdReused { .. }));
+                prop_assert!(reused || approval.status == Status::TimedOut);
+            }
+
+            // The requester never decides; nobody votes twice; votes never survive an edit.
+            for vote in &approval.votes {
+                prop_assert!(!vote.actor.is(&agent()));
+                prop_assert_eq!(vote.digest, approval.digest);
+            }
+            let approvers: Vec<_> = approval.votes.iter().filter(|vote| vote.choice == Choice::Approve).collect();
+            let voters: std::collections::BTreeSet<_> = approvers.iter().map(|vote| &vote.actor).collect();
+            prop_assert_eq!(voters.len(), approvers.len());
+            if approval.status == Status::Approved {
+                prop_assert!(approval.approvals() >= approval.requirement().quorum);
+            }
+
+            // Claims: once, by the requester, for the approved digest, in time.
+            if let Some(claim) = &approval.claim {
+                prop_assert!(approval.status.is_approved() && claim.actor.is(&agent()));
+                prop_assert!(claim.at < approval.claimable_until().unwrap());
+                if let Some(earlier) = &before.claim {
+                    prop_assert_eq!(earlier.id, claim.id);
+                } else if let Command::Claim(claiming) = &command {
+                    prop_assert_eq!(claiming.digest, approval.decision.as_ref().unwrap().digest);
+                }
+            }
+
+            // Repeating a recorded call changes nothing, and gives the first result.
+            if let (Ok(revision), Some(_)) = (&step.outcome, command.receipt()) {
+                let again = super::step(&approval, &command, at(clock + 10_000));
+                prop_assert_eq!(again.outcome, Ok(*revision));
+                prop_assert!(again.events.is_empty());
+            }
+            // A refusal records nothing, save a deadline that passed.
+            if step.outcome.is_err() {
+                let timed_out = |event: &Event| matches!(event.kind, EventKind::Decided { status: Status::TimedOut, .. });
+                let recorded_only_that = step.events.iter().all(timed_out);
+                prop_assert!(recorded_only_that);
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+use super::{ApprovalId, Claim, Decision, Digest, Outcome, Revision, Status, Time};
+
+/// Why a command was refused. Nothing was recorded for it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another decision was first.
+    #[error("already decided: {} by {}", .0.status.name(), .0.actor)]
+    AlreadyDecided(Box<Decision>),
+    /// The requester cannot decide its own request.
+    #[error("the requester cannot decide its own request")]
+    SelfDecision,
+    /// Only the requester may do this.
+    #[error("only the requester may do this")]
+    NotRequester,
+    /// The arguments changed since the reviewer looked.
+    #[error("the arguments changed since they were looked at; they are now at revision {revision}, {digest}")]
+    Stale {
+        /// The approval's revision.
+        revision: Revision,
+        /// The approval's digest.
+        digest: Digest,
+    },
+    /// This reviewer has voted on these arguments.
+    #[error("this reviewer has voted on these arguments already")]
+    AlreadyVoted,
+    /// The policy rejects the edited arguments.
+    #[error("the policy forbids these arguments (rule {rule}): {message}")]
+    EditForbidden {
+        /// The rule that forbids them.
+        rule: String,
+        /// Its message.
+        message: String,
+    },
+    /// Too many edits.
+    #[error("an approval can be edited at most {limit} times")]
+    TooManyEdits {
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// Too many votes.
+    #[error("an approval can have at most {limit} votes on the same arguments")]
+    TooManyVotes {
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// Only an approved call can be claimed.
+    #[error("only an approved call can be claimed; this one is {}", .0.name())]
+    NotApproved(Status),
+    /// Not what was approved.
+    #[error("this is not what was approved; the approved digest is {approved}")]
+    DigestMismatch {
+        /// What was approved.
+        approved: Digest,
+    },
+    /// Too late to claim.
+    #[error("the claim window closed at {closed_at}")]
+    ClaimWindowClosed {
+        /// When it closed.
+        closed_at: Time,
+    },
+    /// Claimed before.
+    #[error("already claimed by {} at {}", .0.actor, .0.at)]
+    AlreadyClaimed(Box<Claim>),
+    /// No such claim by this caller.
+    #[error("there is no such claim on this approval")]
+    NotClaimed,
+    /// Reported before.
+    #[error("the outcome was reported before, at {}", .0.at)]
+    AlreadyReported(Box<Outcome>),
+    /// The idempotency key belongs to another call of the same caller.
+    #[error("this request_id was used before for something else")]
+    RequestIdReused {
+        /// The key.
+        request_id: String,
+        /// The approval that it was used on.
+        approval: ApprovalId,
+    },
+    /// The caller waits for too many approvals.
+    #[error("at most {limit} approvals may be pending per caller")]
+    TooManyPending {
+        /// How many are allowed.
+        limit: u32,
+    },
+}

@@ -1,0 +1,73 @@
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+
+/// A moment, in whole microseconds: what every store can hold exactly.
+pub type Time = DateTime<Utc>;
+
+/// Drops what is finer than a microsecond.
+#[must_use]
+pub fn truncate(time: Time) -> Time {
+    time.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(time)
+}
+
+/// Microseconds since 1970; earlier times count as 0, so that the number sorts as an unsigned one.
+#[must_use]
+pub fn to_micros(time: Time) -> u64 {
+    u64::try_from(time.timestamp_micros()).unwrap_or(0)
+}
+
+/// Serde form of a moment: RFC 3339 for people, microseconds since 1970 in binary formats.
+pub(crate) mod moment {
+    use super::{DateTime, Time};
+    use chrono::SecondsFormat;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+        } else {
+            serializer.serialize_i64(time.timestamp_micros())
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+            DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(D::Error::custom)
+        } else {
+            let micros = i64::deserialize(deserializer)?;
+            DateTime::from_timestamp_micros(micros).ok_or_else(|| D::Error::custom("time out of range"))
+        }
+    }
+}
+
+/// Serde form of a span of time: whole microseconds.
+pub(crate) mod micros {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use std::time::Duration;
+
+    pub(crate) fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_micros)
+    }
+}
+
+/// As [`micros`], for spans that may be absent.
+pub(crate) mod optional_micros {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use std::time::Duration;
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(crate) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => super::micros::serialize(span, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_micros))
+    }
+}

@@ -1,0 +1,211 @@
+//! The state machine. Everything that may happen to an approval is decided here.
+
+use std::sync::Arc;
+
+use super::{
+    Actor, Approval, ApprovalId, Arguments, Choice, Claiming, Command, Deciding, Digest, Effect, Event, EventKind,
+    Receipt, Recorded, Refusal, ReplayError, Reporting, Request, Revision, Seen, Status, Time, Verdict,
+};
+
+/// Most edits of one approval: each is kept, with its arguments.
+pub const MAX_EDITS: u32 = 8;
+
+/// Most votes on the same arguments. Also the largest quorum that can be reached.
+pub const MAX_VOTES: u32 = 32;
+
+/// What a command led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The approval after `events`.
+    pub approval: Approval,
+    /// What to record: also after a refusal, because the deadline may have passed.
+    pub events: Vec<Event>,
+    /// The revision that holds the command's result (an earlier one when it was a repetition), or why it was refused.
+    pub outcome: Result<Revision, Refusal>,
+}
+
+/// Opens an approval: the event for a new request, and the approval that it makes.
+///
+/// # Errors
+/// When the request's digest is not that of its arguments.
+pub fn request(
+    id: ApprovalId,
+    request: Arc<Request>,
+    arguments: Arguments,
+    verdict: Arc<Verdict>,
+    now: Time,
+) -> Result<(Approval, Event), ReplayError> {
+    let limit = verdict.effect.requirement().timeout.unwrap_or(request.timeout);
+    let event = Event {
+        revision: 1,
+        at: now,
+        actor: request.caller.clone(),
+        receipt: None,
+        kind: EventKind::Requested { deadline: now + request.timeout.min(limit), request, arguments, verdict },
+    };
+    Approval::replay(id, [&event]).map(|approval| (approval, event))
+}
+
+/// Does what a command asks for, as far as it may be done: repetitions first, then the deadline, then the command.
+#[must_use]
+pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
+    let now = now.max(approval.updated_at); // a clock set back must not reorder history
+    let mut step = Step { approval: approval.clone(), events: Vec::new(), outcome: Ok(approval.revision) };
+
+    let actor = command.actor();
+    let receipt = command.receipt();
+    if let Some(receipt) = &receipt {
+        let earlier =
+            |recorded: &&Recorded| recorded.receipt.request_id == receipt.request_id && recorded.actor.is(&actor);
+        if let Some(first) = approval.receipts.iter().find(earlier) {
+            step.outcome = if first.receipt == *receipt {
+                Ok(first.revision)
+            } else {
+                Err(Refusal::RequestIdReused { request_id: receipt.request_id.clone(), approval: approval.id })
+            };
+            return step;
+        }
+    }
+
+    if !approval.status.is_terminal() && now >= approval.deadline {
+        let status = Status::TimedOut;
+        let kind = EventKind::Decided { status, comment: "No decision before the deadline.".into(), seen: 0 };
+        step.record(Actor::deadline(), kind, now, None);
+    }
+    match transition(&step.approval, command, now) {
+        Ok(kinds) => {
+            let (mut receipt, mut kinds) = (receipt, kinds.into_iter().peekable());
+            while let Some(kind) = kinds.next() {
+                let receipt = if kinds.peek().is_none() { receipt.take() } else { None };
+                step.record(actor.clone(), kind, now, receipt);
+            }
+            step.outcome = Ok(step.approval.revision);
+        }
+        Err(refusal) => step.outcome = Err(refusal),
+    }
+    step
+}
+
+impl Step {
+    fn record(&mut self, actor: Actor, kind: EventKind, now: Time, receipt: Option<Receipt>) {
+        let event = Event { revision: self.approval.revision + 1, at: now, actor, receipt, kind };
+        self.approval.apply(&event);
+        self.events.push(event);
+    }
+}
+
+/// What a command makes happen to an approval whose deadline was looked at already.
+fn transition(approval: &Approval, command: &Command, now: Time) -> Result<Vec<EventKind>, Refusal> {
+    match command {
+        Command::Expire => Ok(Vec::new()),
+        Command::Decide(deciding) => decide(approval, deciding, now),
+        Command::Cancel { actor, reason, .. } => cancel(approval, actor, reason),
+        Command::Claim(claiming) => claim(approval, claiming, now),
+        Command::Report(reporting) => report(approval, reporting),
+    }
+}
+
+fn undecided(approval: &Approval) -> Result<(), Refusal> {
+    approval.decision.as_ref().map_or(Ok(()), |decision| Err(Refusal::AlreadyDecided(Box::new(decision.clone()))))
+}
+
+fn requester(approval: &Approval, actor: &Actor) -> Result<(), Refusal> {
+    if approval.request.caller.is(actor) { Ok(()) } else { Err(Refusal::NotRequester) }
+}
+
+fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<EventKind>, Refusal> {
+    let Deciding { actor, choice, comment, edit, .. } = deciding;
+    if approval.request.caller.is(actor) {
+        return Err(Refusal::SelfDecision);
+    }
+    undecided(approval)?;
+    let seen = current(approval, deciding.seen)?;
+    let edit = edit.as_ref().filter(|edit| edit.arguments != approval.arguments);
+    let decided = |status| EventKind::Decided { status, comment: comment.clone(), seen };
+
+    match (choice, edit) {
+        (Choice::Reject, _) => Ok(vec![decided(Status::Rejected)]),
+        (Choice::Approve, Some(edit)) => {
+            if edit.verdict.effect == Effect::AutoReject {
+                let (rule, message) = (edit.verdict.rule.clone(), edit.verdict.message.clone());
+                return Err(Refusal::EditForbidden { rule, message });
+            }
+            if approval.edits >= MAX_EDITS {
+                return Err(Refusal::TooManyEdits { limit: MAX_EDITS });
+            }
+            let requirement = edit.verdict.effect.requirement();
+            let limit = requirement.timeout.map_or(approval.deadline, |timeout| now + timeout);
+            let edited = EventKind::Edited {
+                digest: Digest::of(&approval.request.tool_name, &edit.arguments),
+                arguments: edit.arguments.clone(),
+                verdict: Arc::clone(&edit.verdict),
+                deadline: approval.deadline.min(limit),
+                seen,
+            };
+            Ok(vec![edited, approve(0, requirement.quorum, comment, seen)])
+        }
+        (Choice::Approve, None) => {
+            if approval.votes.iter().any(|vote| vote.actor.is(actor)) {
+                return Err(Refusal::AlreadyVoted);
+            }
+            let votes = approval.approvals();
+            if votes >= MAX_VOTES {
+                return Err(Refusal::TooManyVotes { limit: MAX_VOTES });
+            }
+            Ok(vec![approve(votes, approval.requirement().quorum, comment, seen)])
+        }
+    }
+}
+
+/// One more approving vote: it decides when it completes the quorum.
+fn approve(votes: u32, quorum: u32, comment: &str, seen: Revision) -> EventKind {
+    let comment = comment.to_owned();
+    if votes + 1 >= quorum {
+        EventKind::Decided { status: Status::Approved, comment, seen }
+    } else {
+        EventKind::Voted { choice: Choice::Approve, comment, seen }
+    }
+}
+
+/// The revision that the reviewer saw, if the arguments are still those.
+fn current(approval: &Approval, seen: Seen) -> Result<Revision, Refusal> {
+    match seen {
+        Seen::Revision(seen) if (approval.arguments_revision..=approval.revision).contains(&seen) => Ok(seen),
+        Seen::Digest(seen) if seen == approval.digest => Ok(approval.arguments_revision),
+        _ => Err(Refusal::Stale { revision: approval.revision, digest: approval.digest }),
+    }
+}
+
+fn cancel(approval: &Approval, actor: &Actor, reason: &str) -> Result<Vec<EventKind>, Refusal> {
+    requester(approval, actor)?;
+    undecided(approval)?;
+    let seen = approval.revision;
+    Ok(vec![EventKind::Decided { status: Status::Cancelled, comment: reason.to_owned(), seen }])
+}
+
+fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Result<Vec<EventKind>, Refusal> {
+    requester(approval, &claiming.actor)?;
+    let Some(closed_at) = approval.claimable_until() else { return Err(Refusal::NotApproved(approval.status)) };
+    if let Some(claim) = &approval.claim {
+        return Err(Refusal::AlreadyClaimed(Box::new(claim.clone())));
+    }
+    if now >= closed_at {
+        return Err(Refusal::ClaimWindowClosed { closed_at });
+    }
+    if claiming.digest != approval.digest {
+        return Err(Refusal::DigestMismatch { approved: approval.digest });
+    }
+    Ok(vec![EventKind::Claimed { claim_id: claiming.claim_id }])
+}
+
+fn report(approval: &Approval, reporting: &Reporting) -> Result<Vec<EventKind>, Refusal> {
+    let claim = approval
+        .claim
+        .as_ref()
+        .filter(|claim| claim.id == reporting.claim_id && claim.actor.is(&reporting.actor))
+        .ok_or(Refusal::NotClaimed)?;
+    if let Some(outcome) = &claim.outcome {
+        return Err(Refusal::AlreadyReported(Box::new(outcome.clone())));
+    }
+    Ok(vec![EventKind::Reported { result: reporting.result, message: reporting.message.clone() }])
+}

@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Status, time};
+
+/// What the policy says of one call, and why. Kept with the approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Version of the policy.
+    pub policy_version: String,
+    /// What it demands.
+    pub effect: Effect,
+    /// The rule that decided.
+    pub rule: String,
+    /// That rule's message to the caller; may be empty.
+    pub message: String,
+    /// Every rule that was looked at.
+    pub trace: Vec<RuleTrace>,
+    /// How long after the decision an approved call can be claimed.
+    #[serde(with = "time::micros", rename = "claim_window_us")]
+    pub claim_window: Duration,
+}
+
+/// What the policy demands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Approved at once.
+    AutoApprove,
+    /// People must decide.
+    RequireApproval(Requirement),
+    /// Rejected at once.
+    AutoReject,
+}
+
+/// Whose approval is needed, and for how long it is waited for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// Approving votes needed, at least 1.
+    pub quorum: u32,
+    /// Who is asked; empty means any reviewer.
+    pub reviewers: Vec<String>,
+    /// Longest time to wait for a decision, when the policy limits it.
+    #[serde(with = "time::optional_micros", rename = "timeout_us")]
+    pub timeout: Option<Duration>,
+}
+
+/// What became of one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleTrace {
+    /// The rule's name.
+    pub rule: String,
+    /// What became of it.
+    pub outcome: RuleOutcome,
+    /// Why; for [`RuleOutcome::Failed`] the error.
+    pub detail: String,
+}
+
+/// Whether a rule applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleOutcome {
+    /// It applied.
+    Matched,
+    /// It did not.
+    NotMatched,
+    /// It could not be evaluated.
+    Failed,
+}
+
+impl Effect {
+    /// The status that a request has once the policy has spoken.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::AutoApprove => Status::AutoApproved,
+            Self::RequireApproval(_) => Status::Pending,
+            Self::AutoReject => Status::AutoRejected,
+        }
+    }
+
+    /// What people must do; one approving vote where the policy asks for none.
+    #[must_use]
+    pub fn requirement(&self) -> Requirement {
+        match self {
+            Self::RequireApproval(requirement) => requirement.clone(),
+            Self::AutoApprove | Self::AutoReject => Requirement { quorum: 1, reviewers: Vec::new(), timeout: None },
+        }
+    }
+}
