@@ -1,7 +1,7 @@
 //! The wire: code generated from `proto/`, and its descriptors.
 
 /// Package `signoff.v1`.
-#[allow(missing_docs, clippy::doc_markdown, unreachable_pub)]
+#[allow(missing_docs, clippy::large_enum_variant, unreachable_pub)]
 pub mod v1 {
     tonic::include_proto!("signoff.v1");
 }

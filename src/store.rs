@@ -1,0 +1,267 @@
+//! Where approvals are kept.
+//!
+//! [`Store`] speaks of approvals, not of keys: an implementation runs the domain's [`step`](crate::domain::step) and
+//! commits the approval, its events and its index entries atomically. Whatever a store answers is durable: it never
+//! shows, acknowledges or publishes a state that a crash could take back. One conformance suite (`conformance.rs`)
+//! holds for every implementation.
+
+mod feed;
+mod memory;
+mod query;
+mod sled;
+
+#[cfg(test)]
+mod conformance;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{broadcast, watch};
+
+use crate::domain::{
+    Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time, Verdict,
+};
+
+pub use feed::Subscription;
+pub use memory::MemoryStore;
+pub use query::{Filter, Order, Query};
+pub use sled::{SledStore, sync_to_disk};
+
+/// Keeps approvals.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Records a new request, or finds the one that the same caller made with the same `request_id`.
+    ///
+    /// # Errors
+    /// [`Refusal::RequestIdReused`], [`Refusal::TooManyPending`], or a failure.
+    async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError>;
+
+    /// Does what a command asks for, as far as [`step`](crate::domain::step) allows.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], the refusal of `step`, or a failure.
+    async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError>;
+
+    /// The approval as it is now.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], or a failure.
+    async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError>;
+
+    /// Events with revisions from `after + 1` to `up_to`, in order. Empty for an unknown approval.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn events(&self, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError>;
+
+    /// One page of approvals.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn list(&self, query: Query) -> Result<Page, StoreError>;
+
+    /// Pending approvals whose deadline has passed, at most `limit`, the longest overdue first.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError>;
+
+    /// Forgets approvals that were decided before a moment, at most `limit`, the oldest decision first.
+    /// Returns how many it forgot.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError>;
+
+    /// Whole histories of the approvals with ids beyond `after`, in order of id, at most `limit`.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError>;
+
+    /// Takes histories from an export: all of them or none. One that is stored already, with the same events, is
+    /// skipped. Returns how many are new.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`], [`StoreError::BadHistory`], or a failure.
+    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError>;
+
+    /// Wakes on every new revision of one approval.
+    fn subscribe(&self, id: ApprovalId) -> Subscription;
+
+    /// Every change from now on. A receiver that lags must read the store again.
+    fn changes(&self) -> broadcast::Receiver<Change>;
+
+    /// How many approvals are pending.
+    fn pending(&self) -> u64;
+
+    /// Whether the store works. Once it has failed it stays so.
+    fn health(&self) -> watch::Receiver<Health>;
+
+    /// Writes out everything accepted so far and releases the store. Later calls fail.
+    async fn close(&self);
+}
+
+/// A new request.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The name it will have.
+    pub id: ApprovalId,
+    /// What is asked.
+    pub request: Arc<Request>,
+    /// The arguments, as asked.
+    pub arguments: Arguments,
+    /// What the policy says of it.
+    pub verdict: Arc<Verdict>,
+    /// When it was accepted.
+    pub now: Time,
+    /// Most pending approvals of one caller.
+    pub pending_limit: u32,
+}
+
+/// A request that is on record.
+#[derive(Clone, Debug)]
+pub struct Submitted {
+    /// The approval as it is now.
+    pub approval: Arc<Approval>,
+    /// False when it was found under its `request_id`.
+    pub created: bool,
+}
+
+/// A command that is on record.
+#[derive(Clone, Debug)]
+pub struct Transitioned {
+    /// The approval as it is now.
+    pub approval: Arc<Approval>,
+    /// The revision that holds the command's result: older than the approval's when the command was a repetition.
+    pub revision: Revision,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The approvals, in the query's order.
+    pub approvals: Vec<Arc<Approval>>,
+    /// Where the next page starts: after this id. `None` on the last page.
+    pub next: Option<ApprovalId>,
+}
+
+/// What is overdue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Approvals past their deadline.
+    pub ids: Vec<ApprovalId>,
+    /// The first deadline that is still to come.
+    pub next: Option<Time>,
+}
+
+/// An approval with its events, which say everything about it: the unit of export and import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The approval's id.
+    pub id: ApprovalId,
+    /// Its events, in order.
+    pub events: Vec<Event>,
+}
+
+/// A commit, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The approval that changed.
+    pub id: ApprovalId,
+    /// Its newest revision.
+    pub revision: Revision,
+    /// Where it stands.
+    pub status: Status,
+    /// Its deadline.
+    pub deadline: Time,
+}
+
+/// Whether a store works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Working,
+    /// A write failed; nothing more is accepted.
+    Failed(String),
+}
+
+/// Told about commits, for metrics. Calls come from the store's writer and must return at once.
+pub trait Observer: Send + Sync + 'static {
+    /// A group of commands was made durable.
+    fn committed(&self, commands: usize, sync: Duration);
+    /// An approval has a new status, `PENDING` included.
+    fn reached(&self, approval: &Approval);
+    /// How many approvals are pending now.
+    fn pending(&self, count: u64);
+}
+
+/// Observes nothing.
+impl Observer for () {
+    fn committed(&self, _: usize, _: Duration) {}
+    fn reached(&self, _: &Approval) {}
+    fn pending(&self, _: u64) {}
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such approval.
+    #[error("no such approval")]
+    NotFound,
+    /// The domain forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Another approval is stored under this id.
+    #[error("another approval is stored as {0}")]
+    Conflict(ApprovalId),
+    /// Events that no approval can have.
+    #[error("the events of {0} are wrong: {1}")]
+    BadHistory(ApprovalId, ReplayError),
+    /// The store has failed or is closed. What was asked may or may not have been recorded.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(Arc<str>),
+    /// What is stored cannot be understood.
+    #[error("stored data cannot be read: {0}")]
+    Corrupt(Arc<str>),
+}
+
+/// Why a store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error("the data directory {} is in use by another process{}; stop that one, or name another directory", path.display(), holder.as_ref().map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+        /// The process that has it, as far as is known.
+        holder: Option<u32>,
+    },
+    /// Written by another version.
+    #[error("the store in {} has schema version {found}; this build reads version {known}", path.display())]
+    Schema {
+        /// The data directory.
+        path: PathBuf,
+        /// What it has.
+        found: u32,
+        /// What is understood.
+        known: u32,
+    },
+    /// The disk refuses.
+    #[error("cannot open the store in {}: {source}", path.display())]
+    Io {
+        /// The data directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store's content cannot be read.
+    #[error("cannot read the store in {}: {reason}", path.display())]
+    Corrupt {
+        /// The data directory.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,209 @@
+//! The simplest store that keeps the rules: the model that the others are compared with, and a store for tests.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use tokio::sync::{broadcast, watch};
+
+use super::{
+    Change, Due, Health, History, Order, Page, Query, Store, StoreError, Submission, Submitted, Subscription,
+    Transitioned, feed::Feed,
+};
+use crate::domain::{Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, request, step};
+
+/// Keeps approvals in memory, and loses them with the process.
+#[derive(Debug)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+    feed: Arc<Feed>,
+    health: watch::Sender<Health>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    approvals: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)>,
+    by_request_id: HashMap<(String, String), ApprovalId>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self { state: Mutex::default(), feed: Feed::new(), health: watch::Sender::new(Health::Working) }
+    }
+}
+
+impl MemoryStore {
+    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        match &*self.health.borrow() {
+            Health::Working => Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner)),
+            Health::Failed(reason) => Err(StoreError::Unavailable(reason.as_str().into())),
+        }
+    }
+
+    fn publish(&self, approval: &Approval) {
+        let Approval { id, revision, status, deadline, .. } = *approval;
+        self.feed.publish(Change { id, revision, status, deadline });
+    }
+}
+
+impl State {
+    fn put(&mut self, approval: Approval, new: impl IntoIterator<Item = Event>) -> Arc<Approval> {
+        let approval = Arc::new(approval);
+        let key = (approval.request.caller.to_string(), approval.request.request_id.clone());
+        self.by_request_id.insert(key, approval.id);
+        let entry = self.approvals.entry(approval.id).or_insert_with(|| (Arc::clone(&approval), Vec::new()));
+        entry.0 = Arc::clone(&approval);
+        entry.1.extend(new);
+        approval
+    }
+
+    fn get(&self, id: ApprovalId) -> Result<&(Arc<Approval>, Vec<Event>), StoreError> {
+        self.approvals.get(&id).ok_or(StoreError::NotFound)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn submit(&self, new: Submission) -> Result<Submitted, StoreError> {
+        let mut state = self.state()?;
+        let caller = new.request.caller.to_string();
+        if let Some(&id) = state.by_request_id.get(&(caller.clone(), new.request.request_id.clone())) {
+            let approval = Arc::clone(&state.get(id)?.0);
+            if *approval.request == *new.request {
+                return Ok(Submitted { approval, created: false });
+            }
+            let request_id = new.request.request_id.clone();
+            return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
+        }
+        let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.to_string() == caller;
+        let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
+        let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
+            .map_err(|error| StoreError::BadHistory(new.id, error))?;
+        if approval.status == Status::Pending && pending >= new.pending_limit as usize {
+            return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());
+        }
+        let approval = state.put(approval, [event]);
+        self.publish(&approval);
+        Ok(Submitted { approval, created: true })
+    }
+
+    async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
+        let mut state = self.state()?;
+        let step = step(&state.get(id)?.0, &command, now);
+        let changed = !step.events.is_empty();
+        let approval = state.put(step.approval, step.events);
+        if changed {
+            self.publish(&approval);
+        }
+        let revision = step.outcome?;
+        Ok(Transitioned { approval, revision })
+    }
+
+    async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
+        Ok(Arc::clone(&self.state()?.get(id)?.0))
+    }
+
+    async fn events(&self, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
+        let state = self.state()?;
+        let events = state.approvals.get(&id).map(|(_, events)| events.as_slice()).unwrap_or_default();
+        Ok(events.iter().filter(|event| event.revision > after && event.revision <= up_to).cloned().collect())
+    }
+
+    async fn list(&self, query: Query) -> Result<Page, StoreError> {
+        let state = self.state()?;
+        let mut matching: Vec<_> = state.approvals.values().map(|(approval, _)| Arc::clone(approval)).collect();
+        if query.order == Order::NewestFirst {
+            matching.reverse();
+        }
+        matching.retain(|approval| {
+            let beyond = query.after.is_none_or(|after| match query.order {
+                Order::OldestFirst => approval.id > after,
+                Order::NewestFirst => approval.id < after,
+            });
+            beyond && query.filter.matches(approval)
+        });
+        let more = matching.len() > query.limit;
+        matching.truncate(query.limit);
+        let next = if more { matching.last().map(|last| last.id) } else { None };
+        Ok(Page { approvals: matching, next })
+    }
+
+    async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
+        let state = self.state()?;
+        let pending = state.approvals.values().filter(|(approval, _)| !approval.status.is_terminal());
+        let mut deadlines: Vec<_> = pending.map(|(approval, _)| (approval.deadline, approval.id)).collect();
+        deadlines.sort_unstable();
+        let due = deadlines.partition_point(|(deadline, _)| *deadline <= now);
+        let ids = deadlines[..due].iter().take(limit).map(|(_, id)| *id).collect();
+        Ok(Due { ids, next: deadlines.get(due).map(|(deadline, _)| *deadline) })
+    }
+
+    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
+        let mut state = self.state()?;
+        let decided = |approval: &Approval| Some((approval.decision.as_ref()?.at, approval.id));
+        let mut old: Vec<_> = state.approvals.values().filter_map(|(approval, _)| decided(approval)).collect();
+        old.retain(|(at, _)| *at < decided_before);
+        old.sort_unstable();
+        old.truncate(limit);
+        for (_, id) in &old {
+            state.approvals.remove(id);
+        }
+        state.by_request_id.retain(|_, id| !old.iter().any(|(_, gone)| gone == id));
+        Ok(old.len())
+    }
+
+    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
+        let state = self.state()?;
+        let beyond = state.approvals.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
+        Ok(beyond.take(limit).map(|(id, (_, events))| History { id: *id, events: events.clone() }).collect())
+    }
+
+    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
+        let mut state = self.state()?;
+        let mut new: BTreeMap<ApprovalId, (Approval, Vec<Event>)> = BTreeMap::new();
+        let mut keys: HashMap<(String, String), ApprovalId> = HashMap::new();
+        for History { id, events } in histories {
+            let approval = Approval::replay(id, &events).map_err(|error| StoreError::BadHistory(id, error))?;
+            let stored = state.approvals.get(&id).map(|(_, events)| events);
+            if let Some(known) = stored.or_else(|| new.get(&id).map(|(_, events)| events)) {
+                if *known == events {
+                    continue;
+                }
+                return Err(StoreError::Conflict(id));
+            }
+            let key = (approval.request.caller.to_string(), approval.request.request_id.clone());
+            if state.by_request_id.contains_key(&key) || keys.insert(key, id).is_some() {
+                return Err(StoreError::Conflict(id));
+            }
+            new.insert(id, (approval, events));
+        }
+        let count = new.len();
+        for (approval, events) in new.into_values() {
+            state.put(approval, events);
+        }
+        Ok(count)
+    }
+
+    fn subscribe(&self, id: ApprovalId) -> Subscription {
+        self.feed.subscribe(id)
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.feed.changes()
+    }
+
+    fn pending(&self) -> u64 {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.approvals.values().filter(|(approval, _)| !approval.status.is_terminal()).count() as u64
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    async fn close(&self) {
+        self.health.send_replace(Health::Failed("closed".into()));
+    }
+}

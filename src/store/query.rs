@@ -1,0 +1,68 @@
+//! What to list. Filters are equalities, so that every store can index them, and all must hold.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Approval, ApprovalId, Status, Time};
+
+/// A page to list.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// Which approvals.
+    pub filter: Filter,
+    /// In which order of creation.
+    pub order: Order,
+    /// Only those that come after this one, in `order`.
+    pub after: Option<ApprovalId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Order of creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The oldest first.
+    OldestFirst,
+    /// The newest first.
+    NewestFirst,
+}
+
+/// Which approvals; an empty filter takes all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// One of these; empty: any.
+    pub statuses: Vec<Status>,
+    /// This tool.
+    pub tool_name: Option<String>,
+    /// This agent.
+    pub agent_name: Option<String>,
+    /// This caller, as `issuer/subject`.
+    pub caller: Option<String>,
+    /// All of these labels.
+    pub labels: BTreeMap<String, String>,
+    /// Created at this time or later.
+    pub created_from: Option<Time>,
+    /// Created before this time.
+    pub created_before: Option<Time>,
+}
+
+impl Filter {
+    /// Pending approvals.
+    #[must_use]
+    pub fn pending() -> Self {
+        Self { statuses: vec![Status::Pending], ..Self::default() }
+    }
+
+    /// Whether an approval is one of those.
+    #[must_use]
+    pub fn matches(&self, approval: &Approval) -> bool {
+        let request = &approval.request;
+        let wanted = |filter: &Option<String>, value: &str| filter.as_ref().is_none_or(|wanted| wanted == value);
+        (self.statuses.is_empty() || self.statuses.contains(&approval.status))
+            && wanted(&self.tool_name, &request.tool_name)
+            && wanted(&self.agent_name, &request.agent.name)
+            && self.caller.as_ref().is_none_or(|caller| *caller == request.caller.to_string())
+            && self.labels.iter().all(|(key, value)| request.labels.get(key) == Some(value))
+            && self.created_from.is_none_or(|from| approval.created_at >= from)
+            && self.created_before.is_none_or(|before| approval.created_at < before)
+    }
+}

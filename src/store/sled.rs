@@ -1,0 +1,323 @@
+//! The default store: sled 0.34 with a single writer thread and group commit.
+//!
+//! What shapes it, each measured: sled's `flush` is not an fsync, concurrent `flush_async` callers deadlock, a batch is
+//! atomic within one tree only, and it is visible before it is durable.
+
+mod cursor;
+mod directory;
+mod durable;
+mod group;
+mod keys;
+mod records;
+mod writer;
+
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use sled::Tree;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use self::{
+    cursor::Cursor,
+    directory::Directory,
+    durable::Durability,
+    group::PendingCounts,
+    keys::Field,
+    records::{broken, corrupt},
+    writer::{Job, Reply, Writer},
+};
+use super::{
+    Change, Due, Health, History, Observer, OpenError, Page, Query, Store, StoreError, Submission, Submitted,
+    Subscription, Transitioned, feed::Feed,
+};
+use crate::domain::{Approval, ApprovalId, Command, Event, Revision, Status, Time};
+
+/// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
+const SCHEMA: u32 = 1;
+
+/// Commands that may wait for the writer before senders wait themselves.
+const QUEUE: usize = 4_096;
+
+/// Memory for sled's pages.
+const CACHE_BYTES: u64 = 256 << 20;
+
+/// Keeps approvals in a directory of this machine.
+#[derive(Debug)]
+pub struct SledStore {
+    jobs: mpsc::Sender<Job>,
+    tree: Tree,
+    shared: Arc<Shared>,
+}
+
+/// What readers and the writer share.
+struct Shared {
+    durability: Durability,
+    feed: Arc<Feed>,
+    pending: AtomicU64,
+    health: watch::Sender<Health>,
+    observer: Arc<dyn Observer>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("health", &self.health).finish_non_exhaustive()
+    }
+}
+
+/// Makes a file's content durable: `fdatasync`.
+///
+/// # Errors
+/// What the disk says.
+pub fn sync_to_disk(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
+impl SledStore {
+    /// Opens, or creates, the store in a data directory.
+    ///
+    /// # Errors
+    /// When another process has it, another version wrote it, or the disk refuses.
+    pub fn open(path: &Path, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
+        Self::open_with(path, observer, sync_to_disk)
+    }
+
+    /// As [`open`](Self::open), with another way to sync: for tests of failing disks and for benchmarks.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: &Path,
+        observer: Arc<dyn Observer>,
+        sync: impl FnMut(&File) -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Io { path: path.to_owned(), source };
+        let unreadable = |reason: String| OpenError::Corrupt { path: path.to_owned(), reason };
+        let directory = Directory::open(path)?;
+        let db = sled::Config::new()
+            .path(directory.sled())
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None) // the writer flushes; a second flusher could deadlock with it
+            .open()
+            .map_err(|error| unreadable(error.to_string()))?;
+        let tree = Tree::clone(&db);
+        let file = directory.log().map_err(failed)?;
+
+        match tree.get(keys::SCHEMA).map_err(|error| unreadable(error.to_string()))? {
+            Some(found) if *found == SCHEMA.to_be_bytes() => {}
+            Some(found) => {
+                let found = found.as_ref().try_into().map(u32::from_be_bytes).unwrap_or(0);
+                return Err(OpenError::Schema { path: path.to_owned(), found, known: SCHEMA });
+            }
+            None if tree.is_empty() => {
+                tree.insert(keys::SCHEMA, &SCHEMA.to_be_bytes()).map_err(|error| unreadable(error.to_string()))?;
+                db.flush().map_err(|error| unreadable(error.to_string()))?;
+                sync_to_disk(&file).map_err(failed)?;
+            }
+            None => return Err(unreadable("it has content but no schema version".into())),
+        }
+        directory.sync().map_err(failed)?;
+
+        let pending = count_pending(&tree).map_err(|error| unreadable(error.to_string()))?;
+        observer.pending(pending.total());
+        let shared = Arc::new(Shared {
+            durability: Durability::new(),
+            feed: Feed::new(),
+            pending: pending.total().into(),
+            health: watch::Sender::new(Health::Working),
+            observer,
+        });
+        let (jobs, receiver) = mpsc::channel(QUEUE);
+        let writer = Writer {
+            db,
+            tree: tree.clone(),
+            file,
+            sync: Box::new(sync),
+            pending,
+            shared: Arc::clone(&shared),
+            _directory: directory,
+        };
+        std::thread::Builder::new()
+            .name("signoff-store".into())
+            .spawn(move || writer.run(receiver))
+            .map_err(failed)?;
+        Ok(Self { jobs, tree, shared })
+    }
+
+    /// Hands a job to the writer. Once it is handed over it is done, whether or not the caller still waits.
+    async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        if self.jobs.send(job(reply)).await.is_err() {
+            return Err(self.unavailable());
+        }
+        answer.await.unwrap_or_else(|_| Err(self.unavailable()))
+    }
+
+    fn unavailable(&self) -> StoreError {
+        StoreError::Unavailable(match &*self.shared.health.borrow() {
+            Health::Failed(reason) => reason.as_str().into(),
+            Health::Working => "closed".into(),
+        })
+    }
+
+    /// Runs a read that may touch much of the store where it blocks nobody, and waits until what it saw is durable.
+    async fn scan<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let tree = self.tree.clone();
+        let found = tokio::task::spawn_blocking(move || read(&tree))
+            .await
+            .map_err(|error| corrupt(error.to_string()))??;
+        self.shared.durability.settle_all().await?;
+        Ok(found)
+    }
+}
+
+fn count_pending(tree: &Tree) -> Result<PendingCounts, StoreError> {
+    let mut pending = PendingCounts::default();
+    for entry in tree.scan_prefix(Field::Status(Status::Pending).prefix()) {
+        let (_, caller) = entry.map_err(broken)?;
+        pending.add(String::from_utf8_lossy(&caller).into_owned());
+    }
+    Ok(pending)
+}
+
+#[async_trait]
+impl Store for SledStore {
+    async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
+        self.write(|reply| Job::Submit(submission, reply)).await
+    }
+
+    async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
+        self.write(|reply| Job::Transition(id, command, now, reply)).await
+    }
+
+    // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
+    async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
+        let found = records::load(&self.tree, id)?;
+        self.shared.durability.settle(id).await?;
+        found.map(Arc::new).ok_or(StoreError::NotFound)
+    }
+
+    async fn events(&self, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
+        let found = records::events(&self.tree, id, after, up_to)?;
+        self.shared.durability.settle(id).await?;
+        Ok(found)
+    }
+
+    async fn list(&self, query: Query) -> Result<Page, StoreError> {
+        self.scan(move |tree| list(tree, &query)).await
+    }
+
+    async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
+        self.scan(move |tree| {
+            let mut due = Due::default();
+            for key in tree.range(keys::deadlines()).keys() {
+                let key = key.map_err(broken)?;
+                let (Some(deadline), Some(id)) = (keys::time_of(&key), keys::id_of(&key)) else {
+                    return Err(corrupt("a deadline's key".into()));
+                };
+                if deadline > now {
+                    due.next = Some(deadline);
+                    break;
+                }
+                if due.ids.len() == limit {
+                    break;
+                }
+                due.ids.push(id);
+            }
+            Ok(due)
+        })
+        .await
+    }
+
+    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
+        self.write(|reply| Job::Prune(decided_before, limit, reply)).await
+    }
+
+    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
+        self.scan(move |tree| {
+            let from = keys::head(after.unwrap_or_else(|| ApprovalId::new(uuid::Uuid::nil())));
+            let mut histories = Vec::new();
+            for key in tree.range(from..=Field::All.key(ApprovalId::new(uuid::Uuid::max()))).keys() {
+                let key = key.map_err(broken)?;
+                if histories.len() == limit {
+                    break;
+                }
+                let id = keys::id_of(&key[..keys::HEAD_LEN]).filter(|id| Some(*id) != after);
+                if let Some(id) = id.filter(|_| key.len() == keys::HEAD_LEN) {
+                    histories.push(History { id, events: records::events(tree, id, 0, Revision::MAX)? });
+                }
+            }
+            Ok(histories)
+        })
+        .await
+    }
+
+    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::Import(histories, reply)).await
+    }
+
+    fn subscribe(&self, id: ApprovalId) -> Subscription {
+        self.shared.feed.subscribe(id)
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.shared.feed.changes()
+    }
+
+    fn pending(&self) -> u64 {
+        self.shared.pending.load(Ordering::Relaxed)
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.subscribe()
+    }
+
+    async fn close(&self) {
+        let (closed, done) = oneshot::channel();
+        if self.jobs.send(Job::Close(closed)).await.is_ok() {
+            let _ = done.await; // an error means that the writer has failed, and is gone as well
+        }
+    }
+}
+
+fn list(tree: &Tree, query: &Query) -> Result<Page, StoreError> {
+    let mut page = Page::default();
+    let (low, high) = cursor::bounds(&query.filter);
+    let first = match query.order {
+        super::Order::OldestFirst => low,
+        super::Order::NewestFirst => high,
+    };
+    let mut from = match query.after {
+        Some(after) => match cursor::beyond(after, query.order) {
+            Some(next) => next.clamp(low, high.max(low)),
+            None => return Ok(page),
+        },
+        None => first,
+    };
+    let ids = Cursor::of(tree, &query.filter);
+    while let Some(id) = ids.seek(from, query.order)?.filter(|id| (low..=high).contains(id)) {
+        // Index and record are read one after the other: the record is the truth.
+        if let Some(approval) = records::load(tree, id)?.filter(|approval| query.filter.matches(approval)) {
+            if page.approvals.len() == query.limit {
+                page.next = page.approvals.last().map(|last| last.id);
+                return Ok(page);
+            }
+            page.approvals.push(Arc::new(approval));
+        }
+        match cursor::beyond(id, query.order) {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    Ok(page)
+}

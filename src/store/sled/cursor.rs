@@ -1,0 +1,128 @@
+//! Walks index entries in order of id. A filter with several fields is an intersection that leaps from one field's
+//! entries to the other's, so that a list reads little more than it returns.
+
+use sled::Tree;
+use uuid::Uuid;
+
+use super::{
+    keys::{self, Field},
+    records::broken,
+};
+use crate::{
+    domain::{ApprovalId, to_micros},
+    store::{Filter, Order, StoreError},
+};
+
+/// A sorted set of ids.
+pub(super) enum Cursor<'a> {
+    /// Entries of one field and value.
+    Index { tree: &'a Tree, prefix: Vec<u8> },
+    /// Ids in any of the sets.
+    Any(Vec<Cursor<'a>>),
+    /// Ids in all of the sets.
+    All(Vec<Cursor<'a>>),
+}
+
+impl<'a> Cursor<'a> {
+    /// The set of ids that an index has for a filter. Creation times bound the walk instead: see [`bounds`].
+    pub(super) fn of(tree: &'a Tree, filter: &Filter) -> Self {
+        let index = |field: Field<'_>| Cursor::Index { tree, prefix: field.prefix() };
+        let mut all = Vec::new();
+        if !filter.statuses.is_empty() {
+            all.push(Cursor::Any(filter.statuses.iter().map(|status| index(Field::Status(*status))).collect()));
+        }
+        all.extend(filter.tool_name.as_deref().map(|name| index(Field::Tool(name))));
+        all.extend(filter.agent_name.as_deref().map(|name| index(Field::Agent(name))));
+        all.extend(filter.caller.as_deref().map(|name| index(Field::Caller(name))));
+        all.extend(filter.labels.iter().map(|(name, value)| index(Field::Label(name, value))));
+        if all.is_empty() { index(Field::All) } else { Cursor::All(all) }
+    }
+
+    /// The first id at `from` or beyond it, in `order`.
+    pub(super) fn seek(&self, from: ApprovalId, order: Order) -> Result<Option<ApprovalId>, StoreError> {
+        match self {
+            Self::Index { tree, prefix } => {
+                let at = [&prefix[..], from.uuid().as_bytes()].concat();
+                let id_at = |key: &[u8]| if key.len() == prefix.len() + 16 { keys::id_of(key) } else { None };
+                let mut found = None;
+                let mut take = |entry: sled::Result<(sled::IVec, sled::IVec)>| {
+                    found = id_at(&entry.map_err(broken)?.0);
+                    Ok::<_, StoreError>(found.is_some())
+                };
+                // Keys with another length are pieces of large heads, or other values that begin with this one.
+                match order {
+                    Order::OldestFirst => {
+                        let last = [&prefix[..], Uuid::max().as_bytes()].concat();
+                        for entry in tree.range(at..=last) {
+                            if take(entry)? {
+                                break;
+                            }
+                        }
+                    }
+                    Order::NewestFirst => {
+                        for entry in tree.range(prefix.clone()..=at).rev() {
+                            if take(entry)? {
+                                break;
+                            }
+                        }
+                    }
+                }
+                Ok(found)
+            }
+            Self::Any(sets) => {
+                let mut nearest = None;
+                for set in sets {
+                    let found = set.seek(from, order)?;
+                    nearest = match (nearest, found) {
+                        (Some(a), Some(b)) => Some(first(a, b, order)),
+                        (a, b) => a.or(b),
+                    };
+                }
+                Ok(nearest)
+            }
+            Self::All(sets) => {
+                let mut candidate = from;
+                loop {
+                    let start = candidate;
+                    for set in sets {
+                        match set.seek(candidate, order)? {
+                            Some(found) => candidate = found,
+                            None => return Ok(None),
+                        }
+                    }
+                    if candidate == start {
+                        return Ok(Some(candidate));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn first(a: ApprovalId, b: ApprovalId, order: Order) -> ApprovalId {
+    match order {
+        Order::OldestFirst => a.min(b),
+        Order::NewestFirst => a.max(b),
+    }
+}
+
+/// The id after `id`, in `order`; `None` at the end.
+pub(super) fn beyond(id: ApprovalId, order: Order) -> Option<ApprovalId> {
+    let number = id.uuid().as_u128();
+    let next = match order {
+        Order::OldestFirst => number.checked_add(1),
+        Order::NewestFirst => number.checked_sub(1),
+    };
+    next.map(|number| ApprovalId::new(Uuid::from_u128(number)))
+}
+
+/// Lowest and highest id that approvals created in the filter's time range can have: ids begin with the millisecond
+/// of creation, and a generator that runs out of numbers in one may borrow from the next ones.
+pub(super) fn bounds(filter: &Filter) -> (ApprovalId, ApprovalId) {
+    const BORROWED_MS: u64 = 1_000;
+    let at = |millis: u64, rest: u128| ApprovalId::new(Uuid::from_u128(u128::from(millis) << 80 | rest));
+    let low = filter.created_from.map_or(0, |time| to_micros(time) / 1_000);
+    let high = filter.created_before.map(|time| (to_micros(time) / 1_000).saturating_add(BORROWED_MS));
+    let rest = (1 << 80) - 1;
+    (at(low, 0), high.map_or(ApprovalId::new(Uuid::max()), |millis| at(millis, rest)))
+}

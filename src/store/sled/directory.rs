@@ -1,0 +1,81 @@
+//! The data directory: one process at a time, and nothing in it that keeps sled from opening.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read as _, Seek as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use crate::store::OpenError;
+
+/// A data directory that this process has for itself, until dropped.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Directory {
+    /// Creates the directory where needed, locks it, and removes what a killed process left half-written.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Io { path: path.to_owned(), source };
+        let sled = path.join("sled");
+        fs::create_dir_all(&sled).map_err(failed)?;
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path.join("LOCK"))
+            .map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = lock.read_to_string(&mut holder); // only for the message
+                return Err(OpenError::Locked { path: path.to_owned(), holder: holder.trim().parse().ok() });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        let write_pid = |lock: &mut File| {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            writeln!(lock, "{}", std::process::id())
+        };
+        write_pid(&mut lock).map_err(failed)?;
+        remove_half_written_snapshots(&sled).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where sled keeps its files.
+    pub(super) fn sled(&self) -> PathBuf {
+        self.path.join("sled")
+    }
+
+    /// The file that sled appends to, opened for syncing.
+    pub(super) fn log(&self) -> io::Result<File> {
+        File::options().read(true).write(true).open(self.sled().join("db"))
+    }
+
+    /// Makes the files' names durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        for directory in [self.sled(), self.path.clone()] {
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+/// sled cannot open a store beside which a kill left such a file, and never needs it.
+fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(sled)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::warn!(file = %name, "removing a snapshot that was never finished");
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

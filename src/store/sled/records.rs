@@ -1,0 +1,165 @@
+//! What is stored under the keys: MessagePack with field names, so that later versions can add fields.
+//!
+//! An approval is its first event (what was asked), the event of its last edit, and a small [`Head`] that every
+//! change rewrites. Values over 128 KiB would become files that sled never syncs, so larger ones are cut into pieces.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sled::{IVec, Tree};
+
+use super::keys;
+use crate::{
+    domain::{
+        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote,
+    },
+    store::StoreError,
+};
+
+/// Most bytes in one stored value.
+const PIECE: usize = 60 * 1024;
+
+/// The part of an approval that changes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    revision: Revision,
+    status: Status,
+    digest: Digest,
+    arguments_revision: Revision,
+    updated_us: i64,
+    deadline_us: i64,
+    edits: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    votes: Vec<Vote>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decision: Option<Decision>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim: Option<Claim>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    receipts: Vec<Recorded>,
+}
+
+/// Reads whole approvals.
+pub(super) fn load(tree: &Tree, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
+    let Some(head) = get::<Head>(tree, keys::head(id))? else { return Ok(None) };
+    let Some(first) = get::<Event>(tree, keys::event(id, 1))? else { return Ok(None) };
+    let EventKind::Requested { request, arguments, verdict, .. } = first.kind else {
+        return Err(corrupt(format!("the first event of {id} is not a request")));
+    };
+    let (arguments, verdict) = if head.arguments_revision == 1 {
+        (arguments, verdict)
+    } else {
+        match get::<Event>(tree, keys::event(id, head.arguments_revision))?.map(|event| event.kind) {
+            Some(EventKind::Edited { arguments, verdict, .. }) => (arguments, verdict),
+            Some(_) => return Err(corrupt(format!("revision {} of {id} is not an edit", head.arguments_revision))),
+            None => return Ok(None),
+        }
+    };
+    Ok(Some(Approval {
+        id,
+        revision: head.revision,
+        status: head.status,
+        request,
+        arguments,
+        digest: head.digest,
+        arguments_revision: head.arguments_revision,
+        verdict,
+        created_at: first.at,
+        updated_at: time(head.updated_us)?,
+        deadline: time(head.deadline_us)?,
+        votes: head.votes,
+        edits: head.edits,
+        decision: head.decision,
+        claim: head.claim,
+        receipts: head.receipts,
+    }))
+}
+
+/// Reads events with revisions from `after + 1` to `up_to`.
+pub(super) fn events(
+    tree: &Tree,
+    id: ApprovalId,
+    after: Revision,
+    up_to: Revision,
+) -> Result<Vec<Event>, StoreError> {
+    let (mut found, last) = (Vec::new(), keys::event(id, up_to));
+    for entry in tree.range(keys::event(id, after.saturating_add(1))..=last) {
+        let (key, value) = entry.map_err(broken)?;
+        if key.len() == keys::EVENT_LEN {
+            found.push(decode(&whole(tree, &key, value)?)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Keys and values of an approval's head and of new events, ready to be written.
+pub(super) type Encoded = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Encodes everything first, so that a failure leaves nothing half-written in a batch.
+pub(super) fn encode(approval: &Approval, events: &[Event]) -> Result<Encoded, StoreError> {
+    let head = Head {
+        revision: approval.revision,
+        status: approval.status,
+        digest: approval.digest,
+        arguments_revision: approval.arguments_revision,
+        updated_us: approval.updated_at.timestamp_micros(),
+        deadline_us: approval.deadline.timestamp_micros(),
+        edits: approval.edits,
+        votes: approval.votes.clone(),
+        decision: approval.decision.clone(),
+        claim: approval.claim.clone(),
+        receipts: approval.receipts.clone(),
+    };
+    let mut encoded = Encoded::with_capacity(1 + events.len());
+    cut(&mut encoded, keys::head(approval.id), &head)?;
+    for event in events {
+        cut(&mut encoded, keys::event(approval.id, event.revision), event)?;
+    }
+    Ok(encoded)
+}
+
+/// Adds a value, in as many pieces as it needs. The first begins with the number of further ones.
+fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
+    let mut bytes = vec![0];
+    rmp_serde::encode::write_named(&mut bytes, value).map_err(|error| corrupt(error.to_string()))?;
+    let rest = bytes.split_off(bytes.len().min(PIECE));
+    let pieces = rest.chunks(PIECE);
+    bytes[0] = u8::try_from(pieces.len()).map_err(|_| corrupt(format!("{} bytes in one record", rest.len())))?;
+    encoded.extend((1..=bytes[0]).zip(pieces).map(|(number, piece)| ([&key[..], &[number]].concat(), piece.to_vec())));
+    encoded.push((key, bytes));
+    Ok(())
+}
+
+fn get<T: DeserializeOwned>(tree: &Tree, key: Vec<u8>) -> Result<Option<T>, StoreError> {
+    match tree.get(&key).map_err(broken)? {
+        Some(value) => decode(&whole(tree, &key, value)?).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Joins the pieces of a value.
+fn whole(tree: &Tree, key: &[u8], first: IVec) -> Result<Vec<u8>, StoreError> {
+    let (more, rest) = first.split_first().ok_or_else(|| corrupt("an empty record".into()))?;
+    let mut bytes = rest.to_vec();
+    for number in 1..=*more {
+        let piece = tree.get([key, &[number]].concat()).map_err(broken)?;
+        bytes.extend_from_slice(&piece.ok_or_else(|| corrupt("a record lacks a piece".into()))?);
+    }
+    Ok(bytes)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    rmp_serde::from_slice(bytes).map_err(|error| corrupt(error.to_string()))
+}
+
+fn time(micros: i64) -> Result<Time, StoreError> {
+    chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt(format!("time {micros}")))
+}
+
+pub(super) fn corrupt(what: String) -> StoreError {
+    StoreError::Corrupt(Arc::from(what))
+}
+
+pub(super) fn broken(error: sled::Error) -> StoreError {
+    StoreError::Unavailable(Arc::from(error.to_string()))
+}

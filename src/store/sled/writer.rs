@@ -1,0 +1,146 @@
+//! The one thread that writes: receive, drain, run, apply, flush, sync, publish, answer.
+//!
+//! One sync serves every command that came while the one before was under way. An I/O error fails the whole group and
+//! ends the thread: a failed sync may have lost pages that the kernel now calls clean, so it is never tried again.
+
+use std::{
+    fs::File,
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
+
+use sled::{Db, Tree};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Shared,
+    directory::Directory,
+    group::{Group, PendingCounts},
+};
+use crate::{
+    domain::{ApprovalId, Command, Time},
+    store::{Health, History, StoreError, Submission, Submitted, Transitioned},
+};
+
+/// Most commands in one group.
+const GROUP: usize = 256;
+
+/// Something to write.
+pub(super) enum Job {
+    Submit(Submission, Reply<Submitted>),
+    Transition(ApprovalId, Command, Time, Reply<Transitioned>),
+    Import(Vec<History>, Reply<usize>),
+    Prune(Time, usize, Reply<usize>),
+    /// The last job.
+    Close(oneshot::Sender<()>),
+}
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// An answer that is kept back until its group is durable.
+type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;
+
+/// Makes everything that was written to the store's file durable.
+pub(super) type SyncFile = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
+
+/// What the thread owns.
+pub(super) struct Writer {
+    pub(super) db: Db,
+    pub(super) tree: Tree,
+    pub(super) file: File,
+    pub(super) sync: SyncFile,
+    pub(super) pending: PendingCounts,
+    pub(super) shared: Arc<Shared>,
+    /// Dropped last: the lock is held until sled is closed.
+    pub(super) _directory: Directory,
+}
+
+impl Writer {
+    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let mut group = Vec::with_capacity(GROUP);
+        while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
+            match self.commit(group.drain(..)) {
+                Ok(None) => {}
+                Ok(Some(closed)) => {
+                    jobs.close();
+                    drop(self); // releases the lock before the caller goes on
+                    let _ = closed.send(());
+                    return;
+                }
+                Err(reason) => {
+                    tracing::error!(%reason, "the store failed; nothing more is accepted");
+                    self.shared.fail(&reason);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Runs a group, and answers it once it is durable. Returns whom to tell when it is the last one.
+    fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Option<oneshot::Sender<()>>, Arc<str>> {
+        let (mut group, mut answers, mut closed) = (Group::new(&self.tree, &mut self.pending), Vec::new(), None);
+        for job in jobs {
+            answers.push(match job {
+                Job::Submit(submission, reply) => answer(reply, group.submit(submission)),
+                Job::Transition(id, command, now, reply) => answer(reply, group.transition(id, &command, now)),
+                Job::Import(histories, reply) => answer(reply, group.import(histories)),
+                Job::Prune(before, limit, reply) => answer(reply, group.prune(before, limit)),
+                Job::Close(reply) => {
+                    closed = Some(reply);
+                    break;
+                }
+            });
+        }
+        let mut commit = group.into_commit();
+        let written = if commit.is_empty() && closed.is_none() {
+            Ok(())
+        } else {
+            self.shared.durability.begin(commit.ids.iter().copied());
+            let started = Instant::now();
+            let written = self.write(std::mem::take(&mut commit.batch));
+            if written.is_ok() {
+                self.shared.observer.committed(answers.len(), started.elapsed());
+            }
+            written
+        };
+        match written {
+            Ok(()) => {
+                self.shared.durability.end();
+                self.shared.pending.store(self.pending.total(), Ordering::Relaxed);
+                self.shared.observer.pending(self.pending.total());
+                commit.tell(&*self.shared.observer);
+                commit.changes().for_each(|change| self.shared.feed.publish(change));
+                answers.into_iter().for_each(|answer: Answer| answer(None));
+                Ok(closed)
+            }
+            Err(error) => {
+                let reason: Arc<str> = error.to_string().into();
+                self.shared.fail(&reason);
+                answers.into_iter().for_each(|answer| answer(Some(StoreError::Unavailable(Arc::clone(&reason)))));
+                Err(reason)
+            }
+        }
+    }
+
+    fn write(&mut self, batch: sled::Batch) -> io::Result<()> {
+        self.tree.apply_batch(batch)?;
+        // sled's flush hands everything to the kernel but does not fsync: the sync of our own descriptor does.
+        self.db.flush()?;
+        (self.sync)(&self.file)
+    }
+}
+
+fn answer<T: Send + 'static>(reply: Reply<T>, result: Result<T, StoreError>) -> Answer {
+    Box::new(move |failure| {
+        let _ = reply.send(failure.map_or(result, Err)); // a caller that left is fine: it is on record
+    })
+}
+
+impl Shared {
+    /// Nothing more is accepted, and nothing that was on its way is shown.
+    pub(super) fn fail(&self, reason: &Arc<str>) {
+        self.durability.fail(reason);
+        self.health.send_replace(Health::Failed(reason.to_string()));
+    }
+}
