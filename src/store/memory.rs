@@ -77,7 +77,8 @@ impl Store for MemoryStore {
             let request_id = new.request.request_id.clone();
             return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
         }
-        let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.to_string() == caller;
+        let mine =
+            |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.to_string() == caller;
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
         let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
             .map_err(|error| StoreError::BadHistory(new.id, error))?;

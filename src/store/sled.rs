@@ -144,10 +144,7 @@ impl SledStore {
             shared: Arc::clone(&shared),
             _directory: directory,
         };
-        std::thread::Builder::new()
-            .name("signoff-store".into())
-            .spawn(move || writer.run(receiver))
-            .map_err(failed)?;
+        std::thread::Builder::new().name("signoff-store".into()).spawn(move || writer.run(receiver)).map_err(failed)?;
         Ok(Self { jobs, tree, shared })
     }
 
@@ -173,9 +170,8 @@ impl SledStore {
         read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let tree = self.tree.clone();
-        let found = tokio::task::spawn_blocking(move || read(&tree))
-            .await
-            .map_err(|error| corrupt(error.to_string()))??;
+        let found =
+            tokio::task::spawn_blocking(move || read(&tree)).await.map_err(|error| corrupt(error.to_string()))??;
         self.shared.durability.settle_all().await?;
         Ok(found)
     }

@@ -10,9 +10,7 @@ use sled::{IVec, Tree};
 
 use super::keys;
 use crate::{
-    domain::{
-        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote,
-    },
+    domain::{Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote},
     store::StoreError,
 };
 
@@ -76,12 +74,7 @@ pub(super) fn load(tree: &Tree, id: ApprovalId) -> Result<Option<Approval>, Stor
 }
 
 /// Reads events with revisions from `after + 1` to `up_to`.
-pub(super) fn events(
-    tree: &Tree,
-    id: ApprovalId,
-    after: Revision,
-    up_to: Revision,
-) -> Result<Vec<Event>, StoreError> {
+pub(super) fn events(tree: &Tree, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
     let (mut found, last) = (Vec::new(), keys::event(id, up_to));
     for entry in tree.range(keys::event(id, after.saturating_add(1))..=last) {
         let (key, value) = entry.map_err(broken)?;

@@ -1,0 +1,121 @@
+//! Configuration: read once, checked as a whole, handed on as plain types.
+//!
+//! Values come from flags, environment variables, a TOML file and defaults; the first of these that names a setting
+//! wins. Every value is checked, also one that another source overrides, and all problems are reported together.
+//! One table (`table.rs`) describes every setting; the parser, the flags' help, `signoff config check` and the table in
+//! the README come from it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod error;
+mod file;
+mod given;
+mod kind;
+pub mod limits;
+mod resolve;
+mod sources;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, ConfigErrors, Place};
+pub use limits::Limits;
+pub use resolve::{check, load};
+pub use sources::{ServeFlags, environment};
+pub use table::reference_markdown;
+
+/// The settings of a server. [`Config::default`] holds the defaults; as it has neither `dev` nor an authentication
+/// method, [`load`] refuses to return it unchanged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Development mode: makes and prints its own tokens, and listens on loopback only.
+    pub dev: bool,
+    /// Address that serves gRPC, gRPC-Web and `/metrics`. Loopback whenever `dev` is set.
+    pub listen: SocketAddr,
+    /// Directory of the store, relative to the working directory unless absolute.
+    pub data_dir: PathBuf,
+    /// How long decided approvals are kept, at least an hour; `None` keeps them forever.
+    pub retain: Option<Duration>,
+    /// Time between two Progress messages of a waiting stream, 50 ms to 5 min.
+    pub heartbeat: Duration,
+    /// How long after the decision an approved call can be claimed, 1 s to 1 h.
+    pub claim_window: Duration,
+    /// Age at which the server ends a stream so that its client reattaches, 1 s to 24 h.
+    pub max_stream_age: Duration,
+    /// How long a stopping server waits for calls to end, 100 ms to 30 s.
+    pub drain_timeout: Duration,
+    /// What a caller may send or hold.
+    pub limits: Limits,
+    /// The built-in policy.
+    pub policy: PolicyConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// `http://host:port` of an OTLP gRPC collector that receives traces; `None` sends none.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dev: false,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7766)),
+            data_dir: PathBuf::from("./signoff-data"),
+            retain: None,
+            heartbeat: Duration::from_secs(15),
+            claim_window: Duration::from_secs(5 * 60),
+            max_stream_age: Duration::from_secs(60 * 60),
+            drain_timeout: Duration::from_secs(3),
+            limits: Limits::default(),
+            policy: PolicyConfig::default(),
+            log: LogConfig::default(),
+            otlp_endpoint: None,
+        }
+    }
+}
+
+/// Which tools need approval.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyConfig {
+    /// Tools that always need a person's approval; valid tool names, none twice.
+    pub tools: Vec<String>,
+    /// What happens to calls of every other tool.
+    pub unlisted_tools: UnlistedTools,
+}
+
+/// What happens to calls of tools that `policy.tools` does not name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnlistedTools {
+    /// A person must approve them.
+    #[default]
+    RequireApproval,
+    /// They are approved at once.
+    AutoApprove,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// How a log line looks.
+    pub format: LogFormat,
+    /// Directives for `tracing_subscriber::EnvFilter`, known to parse.
+    pub filter: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}

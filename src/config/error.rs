@@ -1,0 +1,191 @@
+//! Everything that can be wrong with a configuration, and where.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::kind::duration_text;
+
+/// Where a value was given. Ordered by source, then as in the file or by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Nowhere: the default.
+    Default,
+    /// In the configuration file. Line and column count from 1, the column in characters.
+    File {
+        /// The file as it was named.
+        path: String,
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+    },
+    /// In this environment variable.
+    Environment(String),
+    /// On the command line, by this flag; for `--set` with its key.
+    Flag(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+/// One thing that is wrong. Displayed as one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The configuration file cannot be read.
+    #[error("{place}: cannot read {path:?}: {source}; allowed: the path of a TOML file")]
+    Unreadable {
+        /// Where the file was named.
+        place: Place,
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The configuration file is not TOML, or defines a key twice.
+    #[error("{place}: {message}")]
+    Syntax {
+        /// Where it stopped making sense.
+        place: Place,
+        /// What the TOML parser said.
+        message: String,
+    },
+    /// No setting has this name. The value is not shown, as it may be a secret that was misspelt.
+    #[error("{place}: unknown {what}{}", suggest(.suggestion.as_deref()))]
+    Unknown {
+        /// Where it was given.
+        place: Place,
+        /// What is unknown, with its name.
+        what: String,
+        /// A name that is close to it.
+        suggestion: Option<String>,
+    },
+    /// `--set` without `KEY=VALUE`.
+    #[error("flag --set: {given} is not allowed; allowed: KEY=VALUE")]
+    MalformedSet {
+        /// What was given.
+        given: String,
+    },
+    /// A value of the wrong type, out of range or otherwise not allowed.
+    #[error("{place}: {key}: {given} is not allowed; allowed: {allowed}")]
+    NotAllowed {
+        /// Where it was given.
+        place: Place,
+        /// The setting.
+        key: String,
+        /// What was given.
+        given: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// One source gives a setting twice.
+    #[error("{place}: {key} is given twice, first by {first}; allowed: once")]
+    Twice {
+        /// The second place.
+        place: Place,
+        /// The setting.
+        key: &'static str,
+        /// The first place.
+        first: Place,
+    },
+    /// Development mode would be reachable from other machines.
+    #[error("{place}: listen: {listen} is not allowed with dev; allowed: a loopback address such as 127.0.0.1:7766")]
+    NotLoopback {
+        /// Where the address was given.
+        place: Place,
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// Nobody could be told apart from anybody else.
+    #[error("no authentication method is configured; only --dev starts in this version")]
+    NoAuthentication,
+    /// Development mode has no place for its data.
+    #[error(
+        "data_dir: dev has no default without an absolute XDG_STATE_HOME or HOME in the environment; \
+         allowed: a path in --data-dir, SIGNOFF_DATA_DIR or data_dir"
+    )]
+    NoDataDirectory,
+    /// The shortest timeout is longer than the longest.
+    #[error(
+        "{place}: limits.timeout_min: {} is not allowed; allowed: at most {}, which is limits.timeout_max",
+        duration_text(*.min), duration_text(*.max)
+    )]
+    TimeoutMin {
+        /// Where one of the two was given.
+        place: Place,
+        /// `limits.timeout_min`.
+        min: Duration,
+        /// `limits.timeout_max`.
+        max: Duration,
+    },
+    /// The default timeout could not be asked for.
+    #[error(
+        "{place}: limits.timeout_default: {} is not allowed; allowed: {} to {}, which are limits.timeout_min and \
+         limits.timeout_max",
+        duration_text(*.default), duration_text(*.min), duration_text(*.max)
+    )]
+    TimeoutDefault {
+        /// Where one of the three was given.
+        place: Place,
+        /// `limits.timeout_default`.
+        default: Duration,
+        /// `limits.timeout_min`.
+        min: Duration,
+        /// `limits.timeout_max`.
+        max: Duration,
+    },
+}
+
+impl ConfigError {
+    /// Where it is; `None` for what is missing or belongs to no one place.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Unreadable { place, .. }
+            | Self::Syntax { place, .. }
+            | Self::Unknown { place, .. }
+            | Self::NotAllowed { place, .. }
+            | Self::Twice { place, .. }
+            | Self::NotLoopback { place, .. }
+            | Self::TimeoutMin { place, .. }
+            | Self::TimeoutDefault { place, .. } => Some(place),
+            Self::MalformedSet { .. } | Self::NoAuthentication | Self::NoDataDirectory => None,
+        }
+    }
+}
+
+fn suggest(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+/// Everything that is wrong with a configuration; never empty. Displayed with one problem per line: the file's first,
+/// then the environment's and the flags', each by place, and then what does not fit together.
+#[derive(Debug)]
+pub struct ConfigErrors(pub(super) Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// The problems, in the order of their display.
+    pub fn problems(&self) -> &[ConfigError] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let newline = if index == 0 { "" } else { "\n" };
+            write!(f, "{newline}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

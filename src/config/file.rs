@@ -1,0 +1,96 @@
+//! The TOML file.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, Place};
+use super::given::{Entry, Given, Value, shown};
+use super::table::{Setting, TABLE, closest};
+
+/// Reads the file that `place` names. Adds what it sets and what is wrong with it.
+pub(super) fn read(path: &str, place: Place, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(source) => return problems.push(ConfigError::Unreadable { place, path: path.to_owned(), source }),
+    };
+    let mut file = File { path, text: &text, entries, problems };
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    for error in errors {
+        let span = error.span().unwrap_or_default();
+        let message = match shown(text.get(span.clone()).unwrap_or_default().trim()) {
+            source if source.is_empty() => shown(error.message()),
+            source => format!("{}: {source}", shown(error.message())),
+        };
+        file.problems.push(ConfigError::Syntax { place: file.place(span.start), message });
+    }
+    file.walk(None, table.get_ref());
+}
+
+struct File<'a> {
+    path: &'a str,
+    text: &'a str,
+    entries: &'a mut Vec<Entry>,
+    problems: &'a mut Vec<ConfigError>,
+}
+
+impl File<'_> {
+    fn walk(&mut self, group: Option<&str>, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let key = match group {
+                Some(group) => format!("{group}.{}", name.get_ref()),
+                None => name.get_ref().to_string(),
+            };
+            let place = self.place(value.span().start);
+            if let Some(setting) = Setting::named(&key) {
+                let given = self.given(value.get_ref(), value.span());
+                self.entries.push(Entry { setting, given, place });
+            } else if groups().any(|group| group == key) {
+                match value.get_ref() {
+                    DeValue::Table(table) => self.walk(Some(&key), table),
+                    other => {
+                        let given = self.given(other, value.span()).shown;
+                        let allowed = "a table of settings".to_owned();
+                        self.problems.push(ConfigError::NotAllowed { place, key, given, allowed });
+                    }
+                }
+            } else {
+                let place = self.place(name.span().start);
+                let known = TABLE.iter().map(|setting| setting.key).chain(groups()).map(str::to_owned);
+                let suggestion = closest(&key, known);
+                let what = format!("key {}", shown(&key));
+                self.problems.push(ConfigError::Unknown { place, what, suggestion });
+            }
+        }
+    }
+
+    fn given(&self, value: &DeValue<'_>, span: Range<usize>) -> Given {
+        let source = self.text.get(span).unwrap_or_default();
+        match value {
+            DeValue::String(text) => Given::new(Value::Text(text.to_string()), source),
+            DeValue::Integer(n) => Given::new(Value::Integer(u64::from_str_radix(n.as_str(), n.radix()).ok()), source),
+            DeValue::Boolean(value) => Given::new(Value::Bool(*value), source),
+            DeValue::Array(elements) => {
+                let elements = elements.iter().map(|element| self.given(element.get_ref(), element.span())).collect();
+                Given::new(Value::List(elements), source)
+            }
+            DeValue::Table(_) => Given::new(Value::Other, "a table"),
+            DeValue::Float(_) | DeValue::Datetime(_) => Given::new(Value::Other, source),
+        }
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..offset).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place::File {
+            path: self.path.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// First parts of the dotted keys.
+fn groups() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().filter_map(|setting| setting.key.split_once('.')).map(|(group, _)| group)
+}

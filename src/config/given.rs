@@ -1,0 +1,92 @@
+//! A value as it was given, before its setting has had a say.
+
+use super::error::Place;
+use super::table::Setting;
+
+/// A setting's value in one source.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) setting: &'static Setting,
+    pub(super) given: Given,
+    pub(super) place: Place,
+}
+
+/// A value, and how an error shows it.
+#[derive(Debug)]
+pub(super) struct Given {
+    value: Value,
+    pub(super) shown: String,
+}
+
+#[derive(Debug)]
+pub(super) enum Value {
+    /// From the environment or a flag: the setting decides what the text means.
+    Word(String),
+    /// A string in TOML, where types must match.
+    Text(String),
+    /// An integer in TOML; `None` when it does not fit.
+    Integer(Option<u64>),
+    /// A boolean in TOML.
+    Bool(bool),
+    /// An array in TOML.
+    List(Vec<Given>),
+    /// Something in TOML that no setting takes.
+    Other,
+}
+
+impl Given {
+    /// A value from the environment or a flag.
+    pub(super) fn word(text: &str) -> Self {
+        Self::new(Value::Word(text.to_owned()), &format!("{text:?}"))
+    }
+
+    /// A value from TOML, with its source text.
+    pub(super) fn new(value: Value, source: &str) -> Self {
+        Self { value, shown: shown(source) }
+    }
+
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Word(text) | Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_bool(&self) -> Option<bool> {
+        match &self.value {
+            Value::Word(text) => text.parse().ok(),
+            Value::Bool(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_integer(&self) -> Option<u64> {
+        match &self.value {
+            Value::Word(text) => text.parse().ok(),
+            Value::Integer(value) => *value,
+            _ => None,
+        }
+    }
+
+    /// The elements of a TOML array, or of text separated by commas; empty text is an empty list.
+    pub(super) fn into_list(self) -> Option<Vec<Given>> {
+        match self.value {
+            Value::Word(text) if text.trim().is_empty() => Some(Vec::new()),
+            Value::Word(text) => Some(text.split(',').map(|part| Given::word(part.trim())).collect()),
+            Value::List(elements) => Some(elements),
+            _ => None,
+        }
+    }
+}
+
+/// Longest part of a value that an error repeats, in characters.
+const SHOWN_MAX: usize = 80;
+
+/// Fits text into one line of an error: without control characters, and shortened.
+pub(super) fn shown(text: &str) -> String {
+    let mut line: String = text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(SHOWN_MAX).is_some() {
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,199 @@
+//! Kinds of settings: what is allowed, how it is read into [`Config`] and written back as TOML.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::given::Given;
+use super::limits::TOOL_NAME_MAX;
+use super::{Config, LogFormat, UnlistedTools};
+
+/// The place in [`Config`] that a setting fills.
+pub(super) type Slot<T> = fn(&mut Config) -> &mut T;
+
+/// The type of a setting, with its range and its slot.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Bool(Slot<bool>),
+    Address(Slot<SocketAddr>),
+    Path(Slot<PathBuf>),
+    Duration { min: Duration, max: Duration, slot: Slot<Duration> },
+    Retention { min: Duration, max: Duration, slot: Slot<Option<Duration>> },
+    Bytes { min: usize, max: usize, slot: Slot<usize> },
+    Count { min: u32, max: u32, slot: Slot<u32> },
+    ToolNames(Slot<Vec<String>>),
+    UnlistedTools(Slot<UnlistedTools>),
+    LogFormat(Slot<LogFormat>),
+    LogFilter(Slot<String>),
+    Endpoint(Slot<Option<String>>),
+}
+
+/// How `retain` says "no limit".
+const FOREVER: &str = "forever";
+const UNLISTED_TOOLS: [(&str, UnlistedTools); 2] =
+    [("require_approval", UnlistedTools::RequireApproval), ("auto_approve", UnlistedTools::AutoApprove)];
+const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+impl Kind {
+    /// Puts a value into its slot, or returns how to show each part of it that is not allowed.
+    pub(super) fn fill(&self, config: &mut Config, given: Given) -> Result<(), Vec<String>> {
+        let shown = given.shown.clone();
+        let filled = match *self {
+            Self::Bool(slot) => put(slot(config), given.as_bool()),
+            Self::Address(slot) => put(slot(config), given.as_text().and_then(|text| text.parse().ok())),
+            Self::Path(slot) => put(slot(config), given.as_text().and_then(path)),
+            Self::Duration { min, max, slot } => put(slot(config), given.as_text().and_then(|t| duration(t, min, max))),
+            Self::Retention { min, max, slot } => put(
+                slot(config),
+                match given.as_text() {
+                    Some(FOREVER) => Some(None),
+                    text => text.and_then(|text| duration(text, min, max)).map(Some),
+                },
+            ),
+            Self::Bytes { min, max, slot } => put(
+                slot(config),
+                given.as_integer().and_then(|n| usize::try_from(n).ok()).filter(|n| (min..=max).contains(n)),
+            ),
+            Self::Count { min, max, slot } => put(
+                slot(config),
+                given.as_integer().and_then(|n| u32::try_from(n).ok()).filter(|n| (min..=max).contains(n)),
+            ),
+            Self::ToolNames(slot) => match given.into_list() {
+                Some(elements) => {
+                    *slot(config) = tool_names(elements)?;
+                    true
+                }
+                None => false,
+            },
+            Self::UnlistedTools(slot) => {
+                put(slot(config), given.as_text().and_then(|text| choice(&UNLISTED_TOOLS, text)))
+            }
+            Self::LogFormat(slot) => put(slot(config), given.as_text().and_then(|text| choice(&LOG_FORMATS, text))),
+            Self::LogFilter(slot) => put(slot(config), given.as_text().and_then(log_filter)),
+            Self::Endpoint(slot) => match given.as_text() {
+                // Not shown: an error must not put a password into a log.
+                Some(text) if text.contains('@') => return Err(vec!["a URL with a user name or password".to_owned()]),
+                text => put(slot(config), text.and_then(endpoint).map(Some)),
+            },
+        };
+        if filled { Ok(()) } else { Err(vec![shown]) }
+    }
+
+    /// What is allowed, as half a sentence.
+    pub(super) fn allowed(&self) -> String {
+        match self {
+            Self::Bool(_) => "true or false".to_owned(),
+            Self::Address(_) => "an IP address and port such as 127.0.0.1:7766 or [::1]:7766".to_owned(),
+            Self::Path(_) => "a path".to_owned(),
+            Self::Duration { min, max, .. } => {
+                format!("a duration of {} to {}", duration_text(*min), duration_text(*max))
+            }
+            Self::Retention { min, max, .. } => {
+                format!("{FOREVER}, or a duration of {} to {}", duration_text(*min), duration_text(*max))
+            }
+            Self::Bytes { min, max, .. } => format!("{min} to {max} bytes"),
+            Self::Count { min, max, .. } => format!("{min} to {max}"),
+            Self::ToolNames(_) => format!(
+                "a list of tool names, each once, of 1 to {TOOL_NAME_MAX} characters A-Z a-z 0-9 _ . : / -; \
+                 separated by commas outside TOML"
+            ),
+            Self::UnlistedTools(_) => UNLISTED_TOOLS.map(|(word, _)| word).join(" or "),
+            Self::LogFormat(_) => LOG_FORMATS.map(|(word, _)| word).join(" or "),
+            Self::LogFilter(_) => "tracing filter directives such as info,signoff=debug".to_owned(),
+            Self::Endpoint(_) => "http://host:port".to_owned(),
+        }
+    }
+
+    /// The slot's value as a TOML literal; `None` when there is none. Takes `config` as slots do; changes nothing.
+    pub(super) fn literal(&self, config: &mut Config) -> Option<String> {
+        Some(match *self {
+            Self::Bool(slot) => slot(config).to_string(),
+            Self::Address(slot) => quoted(&slot(config).to_string()),
+            Self::Path(slot) => quoted(&slot(config).to_string_lossy()),
+            Self::Duration { slot, .. } => quoted(&duration_text(*slot(config))),
+            Self::Retention { slot, .. } => quoted(&slot(config).map_or_else(|| FOREVER.to_owned(), duration_text)),
+            Self::Bytes { slot, .. } => slot(config).to_string(),
+            Self::Count { slot, .. } => slot(config).to_string(),
+            Self::ToolNames(slot) => toml::Value::from(slot(config).clone()).to_string(),
+            Self::UnlistedTools(slot) => quoted(word(&UNLISTED_TOOLS, *slot(config))?),
+            Self::LogFormat(slot) => quoted(word(&LOG_FORMATS, *slot(config))?),
+            Self::LogFilter(slot) => quoted(slot(config)),
+            Self::Endpoint(slot) => quoted(slot(config).as_deref()?),
+        })
+    }
+}
+
+fn put<T>(slot: &mut T, value: Option<T>) -> bool {
+    value.map(|value| *slot = value).is_some()
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn choice<T: Copy>(words: &[(&str, T)], text: &str) -> Option<T> {
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+}
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static str> {
+    words.iter().find(|(_, known)| *known == value).map(|(word, _)| *word)
+}
+
+/// A path, unless empty, with a NUL, or damaged when the environment was decoded.
+fn path(text: &str) -> Option<PathBuf> {
+    let usable = !text.is_empty() && !text.contains(['\0', char::REPLACEMENT_CHARACTER]);
+    usable.then(|| PathBuf::from(text))
+}
+
+fn duration(text: &str, min: Duration, max: Duration) -> Option<Duration> {
+    humantime::parse_duration(text).ok().filter(|duration| (min..=max).contains(duration))
+}
+
+/// A duration in the largest unit that holds it exactly, for example `90s`, `7d`. Reads back as the same duration.
+pub(super) fn duration_text(duration: Duration) -> String {
+    const UNITS: [(u128, &str); 7] = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+        (1, "ns"),
+    ];
+    let nanos = duration.as_nanos();
+    let unit = UNITS.iter().find(|(unit, _)| nanos > 0 && nanos.is_multiple_of(*unit));
+    unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
+}
+
+fn tool_names(elements: Vec<Given>) -> Result<Vec<String>, Vec<String>> {
+    let (mut names, mut refused) = (Vec::<String>::new(), Vec::new());
+    for element in elements {
+        match element.as_text().filter(|name| is_tool_name(name)) {
+            Some(name) if names.iter().any(|known| known == name) => refused.push(format!("{} twice", element.shown)),
+            Some(name) => names.push(name.to_owned()),
+            None => refused.push(element.shown),
+        }
+    }
+    if refused.is_empty() { Ok(names) } else { Err(refused) }
+}
+
+fn is_tool_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte);
+    (1..=TOOL_NAME_MAX).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn log_filter(text: &str) -> Option<String> {
+    let parses = !text.trim().is_empty() && EnvFilter::builder().parse(text).is_ok();
+    parses.then(|| text.to_owned())
+}
+
+fn endpoint(text: &str) -> Option<String> {
+    let uri: http::Uri = text.parse().ok()?;
+    let plain = uri.scheme_str() == Some("http")
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && uri.port_u16().is_some_and(|port| port > 0)
+        && uri.path_and_query().is_none_or(|path| path.as_str() == "/");
+    plain.then(|| text.to_owned())
+}

@@ -1,0 +1,70 @@
+//! What a caller may send or hold: limits that an operator can lower, and fixed ones.
+
+use std::time::Duration;
+
+/// Longest tool name, in characters.
+pub const TOOL_NAME_MAX: usize = 128;
+/// Longest request_id, in characters.
+pub const REQUEST_ID_MAX: usize = 128;
+/// Longest name of an agent, in characters; also for each agent of a hand-off chain.
+pub const AGENT_NAME_MAX: usize = 128;
+/// Longest run_id of an agent, in characters.
+pub const RUN_ID_MAX: usize = 128;
+/// Longest key of a label, in characters.
+pub const LABEL_KEY_MAX: usize = 63;
+/// Longest value of a label, in characters.
+pub const LABEL_VALUE_MAX: usize = 256;
+
+/// The limits that an operator can change, each within the range given here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Arguments as canonical JSON, in bytes: 2 to 49,152. The store's record size caps it.
+    pub arguments_bytes: usize,
+    /// Nesting of the arguments, in levels: 1 to 32.
+    pub arguments_depth: u32,
+    /// Arguments' JSON Schema as canonical JSON, in bytes: 0 to 16,384.
+    pub schema_bytes: usize,
+    /// A reason, comment or report message, in bytes: 0 to 4,096.
+    pub text_bytes: usize,
+    /// Labels of an approval: 0 to 32.
+    pub labels: u32,
+    /// Agents in a hand-off chain: 0 to 16.
+    pub chain: u32,
+    /// Shortest timeout that a request may ask for: 10 ms to 7 days, and at most `timeout_max`.
+    pub timeout_min: Duration,
+    /// Longest timeout that a request may ask for: 10 ms to 7 days.
+    pub timeout_max: Duration,
+    /// Timeout of a request that names none; between `timeout_min` and `timeout_max`.
+    pub timeout_default: Duration,
+    /// Largest page of a list: 1 to 1,000. May be below the default page size of the API.
+    pub page_size_max: u32,
+    /// Size of one gRPC message that the server reads, in bytes: 64 KiB to 4 MiB.
+    pub message_bytes: usize,
+    /// PENDING approvals of one caller: 1 to 1,000,000.
+    pub pending_per_caller: u32,
+    /// Streams open at once in all: 1 to 1,000,000.
+    pub streams: u32,
+    /// Streams open at once on one connection: 1 to 1,000,000.
+    pub streams_per_connection: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            arguments_bytes: 48 * 1024,
+            arguments_depth: 32,
+            schema_bytes: 16 * 1024,
+            text_bytes: 4 * 1024,
+            labels: 32,
+            chain: 16,
+            timeout_min: Duration::from_secs(1),
+            timeout_max: Duration::from_secs(7 * 24 * 60 * 60),
+            timeout_default: Duration::from_secs(300),
+            page_size_max: 1_000,
+            message_bytes: 1024 * 1024,
+            pending_per_caller: 10_000,
+            streams: 100_000,
+            streams_per_connection: 10_000,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Puts the sources together, and checks what no single value can tell.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::error::{ConfigError, ConfigErrors, Place};
+use super::given::Entry;
+use super::sources::{ServeFlags, config_file, read_environment, read_flags};
+use super::table::{Setting, TABLE};
+use super::{Config, file};
+
+/// The configuration of a server: flags over environment over file over defaults.
+///
+/// `env` is the whole environment, as [`environment`](super::environment) returns it: besides `SIGNOFF_…` it needs
+/// `XDG_STATE_HOME` and `HOME` for the data directory of development mode.
+///
+/// # Errors
+/// Everything that is wrong with any source.
+pub fn load(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
+    resolve(flags, env).map(|resolved| resolved.config)
+}
+
+/// What [`load`] would return, for people: one line per setting with its value and where it came from. The text is
+/// TOML, and loads as the same configuration.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) -> Result<String, ConfigErrors> {
+    resolve(flags, env).map(Resolved::into_text)
+}
+
+struct Resolved {
+    config: Config,
+    /// Where each setting that is not at its default was given.
+    places: BTreeMap<&'static str, Place>,
+    /// Settings whose values were refused: nothing can be said about how they fit with others.
+    refused: Vec<&'static str>,
+    problems: Vec<ConfigError>,
+}
+
+fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) -> Result<Resolved, ConfigErrors> {
+    let env: Vec<_> = env.into_iter().collect();
+    let mut resolved =
+        Resolved { config: Config::default(), places: BTreeMap::new(), refused: Vec::new(), problems: Vec::new() };
+
+    if let Some((path, place)) = config_file(flags, &env) {
+        resolved.apply(|entries, problems| file::read(&path, place, entries, problems));
+    }
+    resolved.apply(|entries, problems| read_environment(&env, entries, problems));
+    resolved.apply(|entries, problems| read_flags(flags, entries, problems));
+
+    // A file that could not be read may hold what these would miss.
+    if !resolved.problems.iter().any(|problem| matches!(problem, ConfigError::Unreadable { .. })) {
+        resolved.default_data_dir(&env);
+        resolved.check_dev();
+        resolved.check_timeouts();
+    }
+    if resolved.problems.is_empty() { Ok(resolved) } else { Err(ConfigErrors(resolved.problems)) }
+}
+
+impl Resolved {
+    /// Lets one source override what came before it.
+    fn apply(&mut self, read: impl FnOnce(&mut Vec<Entry>, &mut Vec<ConfigError>)) {
+        let (mut entries, mut problems) = (Vec::new(), Vec::new());
+        read(&mut entries, &mut problems);
+        let mut seen = BTreeMap::new();
+        for Entry { setting, given, place } in entries {
+            let key = setting.key;
+            if let Some(first) = seen.insert(key, place.clone()) {
+                problems.push(ConfigError::Twice { place: place.clone(), key, first });
+            }
+            if let Err(parts) = setting.kind.fill(&mut self.config, given) {
+                self.refused.push(key);
+                problems.extend(parts.into_iter().map(|given| ConfigError::NotAllowed {
+                    place: place.clone(),
+                    key: key.to_owned(),
+                    given,
+                    allowed: setting.kind.allowed(),
+                }));
+            }
+            self.places.insert(key, place);
+        }
+        problems.sort_by(|one, other| one.place().cmp(&other.place()));
+        // What the parser made of broken TOML deserves no second complaint.
+        problems.dedup_by(|later, earlier| {
+            matches!(earlier, ConfigError::Syntax { .. }) && earlier.place() == later.place()
+        });
+        self.problems.append(&mut problems);
+    }
+
+    /// Whether all of these settings can be relied on.
+    fn sound(&self, keys: &[&str]) -> bool {
+        !keys.iter().any(|key| self.refused.contains(key))
+    }
+
+    /// The place of the first of these settings that is not at its default.
+    fn place(&self, keys: &[&str]) -> Place {
+        keys.iter().find_map(|key| self.places.get(key)).cloned().unwrap_or(Place::Default)
+    }
+
+    /// Keeps the data of development mode away from the working directory, and from any other server's.
+    fn default_data_dir(&mut self, env: &[(String, String)]) {
+        if !self.config.dev || !self.sound(&["dev"]) || self.places.contains_key("data_dir") {
+            return;
+        }
+        let directory = |variable: &str| {
+            let (_, value) = env.iter().find(|(name, _)| name == variable)?;
+            // The XDG specification: relative paths are to be ignored.
+            let usable = Path::new(value).is_absolute() && !value.contains(char::REPLACEMENT_CHARACTER);
+            usable.then(|| PathBuf::from(value))
+        };
+        let state = directory("XDG_STATE_HOME").or_else(|| directory("HOME").map(|home| home.join(".local/state")));
+        match state {
+            Some(state) => self.config.data_dir = state.join("signoff/dev"),
+            None => self.problems.push(ConfigError::NoDataDirectory),
+        }
+    }
+
+    /// Development mode stays on this machine, and no other mode starts.
+    fn check_dev(&mut self) {
+        let Config { dev, listen, .. } = self.config;
+        if dev && self.sound(&["dev", "listen"]) && !listen.ip().to_canonical().is_loopback() {
+            self.problems.push(ConfigError::NotLoopback { place: self.place(&["listen"]), listen });
+        }
+        if !dev && self.sound(&["dev"]) {
+            self.problems.push(ConfigError::NoAuthentication);
+        }
+    }
+
+    fn check_timeouts(&mut self) {
+        const MIN: &str = "limits.timeout_min";
+        const MAX: &str = "limits.timeout_max";
+        const DEFAULT: &str = "limits.timeout_default";
+        let (min, max) = (self.config.limits.timeout_min, self.config.limits.timeout_max);
+        let default = self.config.limits.timeout_default;
+        if !self.sound(&[MIN, MAX, DEFAULT]) {
+            return;
+        }
+        if min > max {
+            self.problems.push(ConfigError::TimeoutMin { place: self.place(&[MIN, MAX]), min, max });
+        } else if !(min..=max).contains(&default) {
+            let place = self.place(&[DEFAULT, if default > max { MAX } else { MIN }]);
+            self.problems.push(ConfigError::TimeoutDefault { place, default, min, max });
+        }
+    }
+
+    fn into_text(mut self) -> String {
+        let line = |setting: &Setting| {
+            let value = match setting.kind.literal(&mut self.config) {
+                Some(literal) => format!("{} = {literal}", setting.key),
+                None => format!("# {} is not set", setting.key),
+            };
+            (value, self.places.get(setting.key).unwrap_or(&Place::Default))
+        };
+        let lines: Vec<_> = TABLE.iter().map(line).collect();
+        let width = lines.iter().map(|(value, _)| value.chars().count()).max().unwrap_or(0);
+        lines.iter().map(|(value, place)| format!("{value:width$}  # {place}\n")).collect()
+    }
+}

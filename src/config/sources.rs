@@ -1,0 +1,90 @@
+//! Flags and environment variables.
+
+use super::error::{ConfigError, Place};
+use super::given::{Entry, Given, shown};
+use super::table::{Setting, TABLE, closest, help};
+
+/// Names the configuration file; also `--config`.
+pub(super) const CONFIG_VARIABLE: &str = "SIGNOFF_CONFIG";
+/// What clients read; a server that runs beside one must not stumble over it.
+const CLIENT_VARIABLES: [&str; 2] = ["SIGNOFF_ADDRESS", "SIGNOFF_TOKEN"];
+
+/// Flags of `signoff serve` and `signoff config check`. Their values are text: [`load`](super::load) reads them, so
+/// that it can report their problems together with those of the other sources.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ServeFlags {
+    /// Development mode; `--dev` alone means `true`.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(help = help("dev"))]
+    pub dev: Option<String>,
+    /// Address to serve on.
+    #[arg(long, value_name = "ADDRESS", help = help("listen"))]
+    pub listen: Option<String>,
+    /// Directory of the store.
+    #[arg(long, value_name = "DIRECTORY", help = help("data_dir"))]
+    pub data_dir: Option<String>,
+    /// TOML file with settings [env: SIGNOFF_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+    /// Any setting by its key, as in `--set heartbeat=5s`; repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// The process's environment for [`load`](super::load). Text that is not UTF-8 is damaged, which settings that it
+/// could harm refuse; unlike `std::env::vars` this never panics.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+}
+
+/// The file to read, and where it was named.
+pub(super) fn config_file(flags: &ServeFlags, env: &[(String, String)]) -> Option<(String, Place)> {
+    let from_env = || env.iter().find(|(name, _)| name == CONFIG_VARIABLE);
+    match &flags.config {
+        Some(path) => Some((path.clone(), Place::Flag("--config".to_owned()))),
+        None => from_env().map(|(name, path)| (path.clone(), Place::Environment(name.clone()))),
+    }
+}
+
+/// Adds what the variables named `SIGNOFF_…` set, and those that mean nothing.
+pub(super) fn read_environment(env: &[(String, String)], entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
+    let others = || CLIENT_VARIABLES.into_iter().chain([CONFIG_VARIABLE]);
+    for (name, value) in env.iter().filter(|(name, _)| name.starts_with("SIGNOFF_")) {
+        let place = Place::Environment(name.clone());
+        if let Some(setting) = TABLE.iter().find(|setting| setting.variable() == *name) {
+            entries.push(Entry { setting, given: Given::word(value), place });
+        } else if !others().any(|other| other == name) {
+            let known = TABLE.iter().map(Setting::variable).chain(others().map(str::to_owned));
+            problems.push(ConfigError::Unknown {
+                place,
+                what: "variable".to_owned(),
+                suggestion: closest(name, known),
+            });
+        }
+    }
+}
+
+/// Adds what the flags set, and each `--set` that is not understood.
+pub(super) fn read_flags(flags: &ServeFlags, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
+    let own = [("dev", &flags.dev), ("listen", &flags.listen), ("data_dir", &flags.data_dir)];
+    for (key, value) in own {
+        if let (Some(setting), Some(value)) = (Setting::named(key), value) {
+            let place = Place::Flag(setting.flag().unwrap_or_default());
+            entries.push(Entry { setting, given: Given::word(value), place });
+        }
+    }
+    for set in &flags.set {
+        let Some((key, value)) = set.split_once('=') else {
+            problems.push(ConfigError::MalformedSet { given: shown(&format!("{set:?}")) });
+            continue;
+        };
+        let place = Place::Flag(format!("--set {}", shown(key)));
+        match Setting::named(key) {
+            Some(setting) => entries.push(Entry { setting, given: Given::word(value), place }),
+            None => {
+                let suggestion = closest(key, TABLE.iter().map(|setting| setting.key.to_owned()));
+                problems.push(ConfigError::Unknown { place, what: "key".to_owned(), suggestion });
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The table of settings.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::Config;
+use super::kind::{Kind, Slot};
+
+/// One setting. Its default is the slot's value in [`Config::default`].
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// Dotted key in TOML and for `--set`.
+    pub(super) key: &'static str,
+    /// Whether it has a flag of its own, named after the key with `-` for `_`.
+    pub(super) flag: bool,
+    /// What is allowed, and where it goes.
+    pub(super) kind: Kind,
+    /// One line of help.
+    pub(super) help: &'static str,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// A century: beyond it, times in the past could not be calculated.
+const RETAIN_MAX: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
+/// Far more than a server of this kind can hold; guards against a slip.
+const MANY: u32 = 1_000_000;
+
+const fn flag(key: &'static str, kind: Kind, help: &'static str) -> Setting {
+    Setting { key, flag: true, kind, help }
+}
+
+const fn key(key: &'static str, kind: Kind, help: &'static str) -> Setting {
+    Setting { key, flag: false, kind, help }
+}
+
+const fn timeout(slot: Slot<Duration>) -> Kind {
+    // The API promises nothing beyond 7 days; below a second is for tests and demonstrations.
+    Kind::Duration { min: Duration::from_millis(10), max: Duration::from_secs(7 * 24 * 60 * 60), slot }
+}
+
+const fn bytes(min: usize, max: usize, slot: Slot<usize>) -> Kind {
+    Kind::Bytes { min, max, slot }
+}
+
+const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
+    Kind::Count { min, max, slot }
+}
+
+/// Every setting, in the order of the documentation.
+#[rustfmt::skip]
+pub(super) static TABLE: [Setting; 27] = [
+    flag("dev", Kind::Bool(|c| &mut c.dev),
+        "Development mode: makes and prints tokens, listens on loopback only"),
+    flag("listen", Kind::Address(|c| &mut c.listen),
+        "Address to serve on"),
+    flag("data_dir", Kind::Path(|c| &mut c.data_dir),
+        "Directory of the store; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
+    key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },
+        "How long decided approvals are kept"),
+    key("heartbeat", Kind::Duration { min: Duration::from_millis(50), max: Duration::from_secs(300), slot: |c| &mut c.heartbeat },
+        "Time between Progress messages while a stream waits"),
+    key("claim_window", Kind::Duration { min: SECOND, max: HOUR, slot: |c| &mut c.claim_window },
+        "How long after its decision an approved call can be claimed"),
+    key("max_stream_age", Kind::Duration { min: SECOND, max: DAY, slot: |c| &mut c.max_stream_age },
+        "Age at which a stream is ended so that its client reattaches"),
+    key("drain_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_secs(30), slot: |c| &mut c.drain_timeout },
+        "How long a stopping server waits for calls to end"),
+    key("limits.arguments_bytes", bytes(2, 49_152, |c| &mut c.limits.arguments_bytes),
+        "Size of the arguments as canonical JSON"),
+    key("limits.arguments_depth", count(1, 32, |c| &mut c.limits.arguments_depth),
+        "Nesting of the arguments"),
+    key("limits.schema_bytes", bytes(0, 16_384, |c| &mut c.limits.schema_bytes),
+        "Size of the arguments' JSON Schema as canonical JSON"),
+    key("limits.text_bytes", bytes(0, 4_096, |c| &mut c.limits.text_bytes),
+        "Size of a reason, a comment or a report's message"),
+    key("limits.labels", count(0, 32, |c| &mut c.limits.labels),
+        "Labels of an approval"),
+    key("limits.chain", count(0, 16, |c| &mut c.limits.chain),
+        "Agents in a hand-off chain"),
+    key("limits.timeout_min", timeout(|c| &mut c.limits.timeout_min),
+        "Shortest timeout of a request"),
+    key("limits.timeout_max", timeout(|c| &mut c.limits.timeout_max),
+        "Longest timeout of a request"),
+    key("limits.timeout_default", timeout(|c| &mut c.limits.timeout_default),
+        "Timeout of a request that names none; between the two above"),
+    key("limits.page_size_max", count(1, 1_000, |c| &mut c.limits.page_size_max),
+        "Largest page of a list"),
+    key("limits.message_bytes", bytes(64 * 1024, 4 * 1024 * 1024, |c| &mut c.limits.message_bytes),
+        "Size of a gRPC message that the server reads"),
+    key("limits.pending_per_caller", count(1, MANY, |c| &mut c.limits.pending_per_caller),
+        "Pending approvals of one caller"),
+    key("limits.streams", count(1, MANY, |c| &mut c.limits.streams),
+        "Streams open at once, in all"),
+    key("limits.streams_per_connection", count(1, MANY, |c| &mut c.limits.streams_per_connection),
+        "Streams open at once on one connection"),
+    key("policy.tools", Kind::ToolNames(|c| &mut c.policy.tools),
+        "Tools that need a person's approval"),
+    key("policy.unlisted_tools", Kind::UnlistedTools(|c| &mut c.policy.unlisted_tools),
+        "What happens to calls of all other tools"),
+    key("log.format", Kind::LogFormat(|c| &mut c.log.format),
+        "How log lines look"),
+    key("log.filter", Kind::LogFilter(|c| &mut c.log.filter),
+        "What is logged"),
+    key("otlp.endpoint", Kind::Endpoint(|c| &mut c.otlp_endpoint),
+        "OTLP gRPC collector that receives traces; none are sent without it"),
+];
+
+impl Setting {
+    /// The setting with this key.
+    pub(super) fn named(key: &str) -> Option<&'static Setting> {
+        TABLE.iter().find(|setting| setting.key == key)
+    }
+
+    /// Name of its environment variable.
+    pub(super) fn variable(&self) -> String {
+        format!("SIGNOFF_{}", self.key.to_ascii_uppercase().replace('.', "_"))
+    }
+
+    /// Its own flag.
+    pub(super) fn flag(&self) -> Option<String> {
+        self.flag.then(|| format!("--{}", self.key.replace('_', "-")))
+    }
+}
+
+/// The help of a flag. Empty for a key that is not in the table.
+pub(super) fn help(key: &str) -> String {
+    Setting::named(key).map_or_else(String::new, |setting| {
+        format!("{} [allowed: {}] [env: {}]", setting.help, setting.kind.allowed(), setting.variable())
+    })
+}
+
+/// The name closest to `name`, when it is close enough to be meant. A key's last part stands for the key.
+pub(super) fn closest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
+    let distance = |key: &str| match key.rsplit_once('.') {
+        Some((_, leaf)) if leaf == name => 0,
+        _ => strsim::damerau_levenshtein(name, key),
+    };
+    known
+        .into_iter()
+        .map(|key| (distance(&key), key))
+        .filter(|(distance, _)| *distance <= 3 && distance * 2 < name.chars().count())
+        .min()
+        .map(|(_, key)| key)
+}
+
+/// The table of settings in Markdown, for the README. Defaults are written as in TOML.
+pub fn reference_markdown() -> String {
+    let mut text = String::from(
+        "| Key | Environment | Flag | Default | Allowed | Meaning |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    let mut defaults = Config::default();
+    for setting in &TABLE {
+        let flag = setting.flag().map_or_else(String::new, |flag| format!("`{flag}`"));
+        let default = setting.kind.literal(&mut defaults).map_or_else(|| "none".to_owned(), |text| format!("`{text}`"));
+        let (key, variable) = (setting.key, setting.variable());
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{key}` | `{variable}` | {flag} | {default} | {} | {} |",
+            setting.kind.allowed(),
+            setting.help
+        );
+    }
+    text
+}

@@ -1,0 +1,265 @@
+//! Every setting: its slot, its range, its default.
+
+use std::time::Duration;
+
+use super::super::limits::TOOL_NAME_MAX;
+use super::super::table::{Setting, TABLE};
+use super::super::{Config, ConfigError, LogFormat, UnlistedTools, reference_markdown};
+use super::*;
+
+/// Each setting with a value that is not its default, as text and as TOML, and what it changes.
+type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
+
+const EXAMPLES: [Example; 26] = [
+    ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
+    ("data_dir", "data dir", "\"data dir\"", |c| c.data_dir = "data dir".into()),
+    ("retain", "30d", "\"30days\"", |c| c.retain = Some(Duration::from_secs(30 * 86_400))),
+    ("heartbeat", "50ms", "'50ms'", |c| c.heartbeat = Duration::from_millis(50)),
+    ("claim_window", "90s", "\"1m 30s\"", |c| c.claim_window = Duration::from_secs(90)),
+    ("max_stream_age", "2h", "\"2h\"", |c| c.max_stream_age = Duration::from_secs(7_200)),
+    ("drain_timeout", "4s", "\"4s\"", |c| c.drain_timeout = Duration::from_secs(4)),
+    ("limits.arguments_bytes", "40000", "40_000", |c| c.limits.arguments_bytes = 40_000),
+    ("limits.arguments_depth", "31", "31", |c| c.limits.arguments_depth = 31),
+    ("limits.schema_bytes", "0", "0", |c| c.limits.schema_bytes = 0),
+    ("limits.text_bytes", "255", "0xff", |c| c.limits.text_bytes = 255),
+    ("limits.labels", "3", "3", |c| c.limits.labels = 3),
+    ("limits.chain", "4", "4", |c| c.limits.chain = 4),
+    ("limits.timeout_min", "2s", "\"2s\"", |c| c.limits.timeout_min = Duration::from_secs(2)),
+    ("limits.timeout_max", "1d", "\"1d\"", |c| c.limits.timeout_max = Duration::from_secs(86_400)),
+    ("limits.timeout_default", "1h", "\"1h\"", |c| c.limits.timeout_default = Duration::from_secs(3_600)),
+    ("limits.page_size_max", "5", "5", |c| c.limits.page_size_max = 5),
+    ("limits.message_bytes", "70000", "70000", |c| c.limits.message_bytes = 70_000),
+    ("limits.pending_per_caller", "6", "6", |c| c.limits.pending_per_caller = 6),
+    ("limits.streams", "7", "7", |c| c.limits.streams = 7),
+    ("limits.streams_per_connection", "8", "8", |c| c.limits.streams_per_connection = 8),
+    ("policy.tools", "send_email, a/b.c:d-e", "[\"send_email\", \"a/b.c:d-e\"]", |c| {
+        c.policy.tools = vec!["send_email".to_owned(), "a/b.c:d-e".to_owned()];
+    }),
+    ("policy.unlisted_tools", "auto_approve", "\"auto_approve\"", |c| {
+        c.policy.unlisted_tools = UnlistedTools::AutoApprove;
+    }),
+    ("log.format", "json", "\"json\"", |c| c.log.format = LogFormat::Json),
+    ("log.filter", "warn,signoff=debug", "\"warn,signoff=debug\"", |c| c.log.filter = "warn,signoff=debug".to_owned()),
+    ("otlp.endpoint", "http://[::1]:4317", "\"http://[::1]:4317\"", |c| {
+        c.otlp_endpoint = Some("http://[::1]:4317".to_owned());
+    }),
+];
+
+#[test]
+fn every_setting_reaches_its_slot_from_every_source() {
+    let named: Vec<_> = ["dev"].into_iter().chain(EXAMPLES.map(|(key, ..)| key)).collect();
+    assert_eq!(named, TABLE.each_ref().map(|setting| setting.key));
+    for (key, text, toml, change) in EXAMPLES {
+        let mut expected = dev_defaults();
+        change(&mut expected);
+        assert_ne!(expected, dev_defaults(), "{key}: the example is the default");
+        let variable = format!("SIGNOFF_{}", key.to_uppercase().replace('.', "_"));
+        assert_eq!(load(&dev(&[]), env(&[(&variable, text)])).unwrap(), expected, "{variable}");
+        assert_eq!(load(&dev(&[&format!("{key}={text}")]), env(&[])).unwrap(), expected, "--set {key}");
+        assert_eq!(load_file(&format!("{key} = {toml}"), dev(&[]), env(&[])).unwrap(), expected, "TOML {key}");
+    }
+}
+
+#[test]
+fn dev_is_a_boolean_in_every_source() {
+    assert_eq!(load(&dev(&[]), env(&[])).unwrap(), dev_defaults());
+    assert_eq!(load(&ServeFlags::default(), env(&[("SIGNOFF_DEV", "true")])).unwrap(), dev_defaults());
+    assert_eq!(load_file("dev = true", ServeFlags::default(), env(&[])).unwrap(), dev_defaults());
+    assert_eq!(
+        message(load(&ServeFlags::default(), env(&[("SIGNOFF_DEV", "yes")]))),
+        "environment SIGNOFF_DEV: dev: \"yes\" is not allowed; allowed: true or false"
+    );
+}
+
+/// The messages of values that their setting does not allow by itself.
+fn refusals(set: &str) -> Vec<String> {
+    let problems = load(&dev(&[set]), env(&[])).map_or_else(|errors| errors.0, |_| Vec::new());
+    let refused = problems.iter().filter(|problem| matches!(problem, ConfigError::NotAllowed { .. }));
+    refused.map(ToString::to_string).collect()
+}
+
+#[test]
+fn ranges_hold_at_both_ends() {
+    let century_and_more = "36501d";
+    // Key, lowest, highest, too low, too high.
+    let ranges = [
+        ("retain", "1h", "36500d", "3599s", century_and_more),
+        ("heartbeat", "50ms", "5m", "49ms", "301s"),
+        ("claim_window", "1s", "1h", "999ms", "3601s"),
+        ("max_stream_age", "1s", "24h", "0s", "86401s"),
+        ("drain_timeout", "100ms", "30s", "99ms", "31s"),
+        ("limits.arguments_bytes", "2", "49152", "1", "49153"),
+        ("limits.arguments_depth", "1", "32", "0", "33"),
+        ("limits.schema_bytes", "0", "16384", "-1", "16385"),
+        ("limits.text_bytes", "0", "4096", "-1", "4097"),
+        ("limits.labels", "0", "32", "-1", "33"),
+        ("limits.chain", "0", "16", "-1", "17"),
+        ("limits.timeout_min", "10ms", "168h", "9ms", "604801s"),
+        ("limits.timeout_max", "10ms", "7d", "9ms", "604801s"),
+        ("limits.timeout_default", "10ms", "7d", "0s", "8d"),
+        ("limits.page_size_max", "1", "1000", "0", "1001"),
+        ("limits.message_bytes", "65536", "4194304", "65535", "4194305"),
+        ("limits.pending_per_caller", "1", "1000000", "0", "1000001"),
+        ("limits.streams", "1", "1000000", "0", "4294967297"),
+        ("limits.streams_per_connection", "1", "1000000", "0", "18446744073709551616"),
+    ];
+    for (key, lowest, highest, too_low, too_high) in ranges {
+        for allowed in [lowest, highest] {
+            assert_eq!(refusals(&format!("{key}={allowed}")), [""; 0], "{key}={allowed}");
+        }
+        for given in [too_low, too_high, "many", ""] {
+            let allowed = Setting::named(key).unwrap().kind.allowed();
+            let expected = format!("flag --set {key}: {key}: {given:?} is not allowed; allowed: {allowed}");
+            assert_eq!(refusals(&format!("{key}={given}")), [expected]);
+        }
+    }
+}
+
+#[test]
+fn what_is_allowed_names_the_range() {
+    let allowed = |key| Setting::named(key).unwrap().kind.allowed();
+    assert_eq!(allowed("retain"), "forever, or a duration of 1h to 36500d");
+    assert_eq!(allowed("heartbeat"), "a duration of 50ms to 5m");
+    assert_eq!(allowed("limits.arguments_bytes"), "2 to 49152 bytes");
+    assert_eq!(allowed("limits.chain"), "0 to 16");
+    assert_eq!(allowed("policy.unlisted_tools"), "require_approval or auto_approve");
+    assert_eq!(allowed("log.format"), "text or json");
+}
+
+#[test]
+fn values_without_a_range_are_checked_too() {
+    let (longest, too_long) = ("x".repeat(TOOL_NAME_MAX), "x".repeat(TOOL_NAME_MAX + 1));
+    let good = [
+        "retain=forever",
+        "policy.tools=",
+        "policy.unlisted_tools=require_approval",
+        "log.format=text",
+        "log.filter=signoff[{id}]=trace,off",
+        "otlp.endpoint=http://collector:4317/",
+        &format!("policy.tools={longest}"),
+    ];
+    for set in good {
+        assert_eq!(refusals(set), [""; 0], "{set}");
+    }
+    let bad = [
+        "listen=localhost",
+        "listen=localhost:7766",
+        "listen=127.0.0.1",
+        "listen=127.0.0.1:65536",
+        "data_dir=",
+        "data_dir=a\0b",
+        "data_dir=a\u{fffd}b",
+        "retain=never",
+        "retain=Forever",
+        "policy.tools=a,,b",
+        "policy.tools=sql.*",
+        "policy.tools=a b",
+        "policy.tools=é",
+        "policy.tools=a,b,a",
+        &format!("policy.tools={too_long}"),
+        "policy.unlisted_tools=auto_reject",
+        "policy.unlisted_tools=Auto_Approve",
+        "log.format=xml",
+        "log.filter=",
+        "log.filter=signoff=loud",
+        "otlp.endpoint=",
+        "otlp.endpoint=collector:4317",
+        "otlp.endpoint=https://collector:4317",
+        "otlp.endpoint=http://collector",
+        "otlp.endpoint=http://collector:0",
+        "otlp.endpoint=http://collector:65536",
+        "otlp.endpoint=http://collector:4317/v1/traces",
+        "otlp.endpoint=http://collector:4317?x",
+    ];
+    for set in bad {
+        assert_eq!(refusals(set).len(), 1, "{set:?}: {:?}", refusals(set));
+    }
+}
+
+#[test]
+fn every_bad_tool_name_is_reported() {
+    let allowed = Setting::named("policy.tools").unwrap().kind.allowed();
+    assert_eq!(
+        load_file("policy.tools = ['ok', 'not ok', 7, 'ok']", dev(&[]), env(&[])).unwrap_err(),
+        format!(
+            "signoff.toml:1:16: policy.tools: 'not ok' is not allowed; allowed: {allowed}\n\
+             signoff.toml:1:16: policy.tools: 7 is not allowed; allowed: {allowed}\n\
+             signoff.toml:1:16: policy.tools: 'ok' twice is not allowed; allowed: {allowed}"
+        )
+    );
+}
+
+#[test]
+fn toml_types_must_match() {
+    let wrong = [
+        ("dev = 'true'", "'true'"),
+        ("dev = 1", "1"),
+        ("listen = 7766", "7766"),
+        ("listen = {}", "a table"),
+        ("retain = true", "true"),
+        ("heartbeat = 15", "15"),
+        ("heartbeat = 1.5", "1.5"),
+        ("limits.chain = '3'", "'3'"),
+        ("limits.chain = 3.0", "3.0"),
+        ("limits.chain = -1", "-1"),
+        ("limits.chain = [3]", "[3]"),
+        ("policy.tools = 'a,b'", "'a,b'"),
+        ("log.format = 1979-05-27", "1979-05-27"),
+    ];
+    for (text, shown) in wrong {
+        let errors = load_file(text, ServeFlags::default(), env(&[])).unwrap_err();
+        let (key, value) = text.split_once(" = ").unwrap();
+        let column = text.len() - value.len() + 1;
+        let expected = format!("signoff.toml:1:{column}: {key}: {shown} is not allowed; allowed: ");
+        assert!(errors.starts_with(&expected), "{errors}");
+    }
+}
+
+#[test]
+fn timeouts_must_fit_together() {
+    let refused = |set: &[&str]| message(load(&dev(set), env(&[])));
+    assert_eq!(
+        refused(&["limits.timeout_max=1m"]),
+        "flag --set limits.timeout_max: limits.timeout_default: 5m is not allowed; \
+         allowed: 1s to 1m, which are limits.timeout_min and limits.timeout_max"
+    );
+    assert_eq!(
+        refused(&["limits.timeout_min=10m"]),
+        "flag --set limits.timeout_min: limits.timeout_default: 5m is not allowed; \
+         allowed: 10m to 7d, which are limits.timeout_min and limits.timeout_max"
+    );
+    assert_eq!(
+        refused(&["limits.timeout_max=1m", "limits.timeout_default=61s"]),
+        "flag --set limits.timeout_default: limits.timeout_default: 61s is not allowed; \
+         allowed: 1s to 1m, which are limits.timeout_min and limits.timeout_max"
+    );
+    assert_eq!(
+        refused(&["limits.timeout_min=2m", "limits.timeout_max=1m"]),
+        "flag --set limits.timeout_min: limits.timeout_min: 2m is not allowed; \
+         allowed: at most 1m, which is limits.timeout_max"
+    );
+    let equal = ["limits.timeout_min=1m", "limits.timeout_max=1m", "limits.timeout_default=1m"];
+    assert!(load(&dev(&equal), env(&[])).is_ok());
+}
+
+#[test]
+fn a_password_in_the_endpoint_is_not_repeated() {
+    let errors = message(load(&dev(&["otlp.endpoint=http://me:secret@collector:4317"]), env(&[])));
+    assert!(errors.contains("a URL with a user name or password") && !errors.contains("secret"), "{errors}");
+}
+
+#[test]
+fn reference_has_every_setting_once() {
+    let reference = reference_markdown();
+    assert_eq!(reference.lines().count(), TABLE.len() + 2);
+    assert!(reference.contains(
+        "| `listen` | `SIGNOFF_LISTEN` | `--listen` | `\"127.0.0.1:7766\"` | an IP address and port such as"
+    ));
+    assert!(reference.contains("| `data_dir` | `SIGNOFF_DATA_DIR` | `--data-dir` | `\"./signoff-data\"` | a path | "));
+    assert!(reference.contains(
+        "| `limits.page_size_max` | `SIGNOFF_LIMITS_PAGE_SIZE_MAX` |  | `1000` | 1 to 1000 | Largest page of a list |"
+    ));
+    assert!(reference.contains("| `otlp.endpoint` | `SIGNOFF_OTLP_ENDPOINT` |  | none | http://host:port | "));
+    // A pipe in a cell would start another one.
+    assert!(reference.lines().all(|line| line.matches('|').count() == 7), "{reference}");
+}
