@@ -1,5 +1,6 @@
 //! Signoff, the approvals server for AI agents.
 
+pub mod approvals;
 pub mod config;
 pub mod domain;
 pub mod proto;

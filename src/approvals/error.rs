@@ -1,0 +1,45 @@
+use crate::{
+    domain::{ApprovalId, Revision},
+    store::StoreError,
+};
+
+/// Why a use-case failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// There is no such approval, or none that the caller may see.
+    #[error("there is no approval {0}")]
+    NotFound(ApprovalId),
+    /// The caller's role may not do this.
+    #[error("role {role} may not call {method}")]
+    RoleNotAllowed {
+        /// The caller's role.
+        role: &'static str,
+        /// What it called.
+        method: &'static str,
+    },
+    /// The resume point is beyond the approval's newest revision.
+    #[error("after_revision {after} is beyond the newest revision, {revision}")]
+    RevisionOutOfRange {
+        /// Of which approval.
+        id: ApprovalId,
+        /// What was asked for.
+        after: Revision,
+        /// What there is.
+        revision: Revision,
+    },
+    /// Edited arguments do not satisfy the request's schema.
+    #[error("the edited arguments do not satisfy the request's schema")]
+    EditViolatesSchema(Vec<String>),
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    Draining,
+    /// The stream reached its greatest age.
+    #[error("the stream reached its greatest age; reattach")]
+    StreamAged,
+    /// A reader that fell behind, or a defect.
+    #[error("internal error: {0}")]
+    Internal(String),
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,80 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::domain::{Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Seen};
+
+/// A checked request for approval. Who asks is not part of it: that comes from the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRequest {
+    /// Idempotency key; one is made when absent.
+    pub request_id: Option<String>,
+    /// The tool.
+    pub tool_name: String,
+    /// The arguments; they satisfy `schema`.
+    pub arguments: Arguments,
+    /// The agent that makes the call.
+    pub agent: Agent,
+    /// Why, in the agent's words.
+    pub reason: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// How long to wait for a decision.
+    pub timeout: Duration,
+    /// JSON Schema of the arguments, as canonical JSON.
+    pub schema: Option<Arc<str>>,
+    /// Withdraw when the caller's streams are gone.
+    pub cancel_on_disconnect: bool,
+}
+
+/// A checked decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewDecision {
+    /// Of what.
+    pub id: ApprovalId,
+    /// Idempotency key.
+    pub request_id: Option<String>,
+    /// Which way.
+    pub choice: Choice,
+    /// What the reviewer looked at.
+    pub seen: Seen,
+    /// Why.
+    pub comment: String,
+    /// Arguments to approve instead.
+    pub edit: Option<Arguments>,
+}
+
+/// A checked withdrawal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cancellation {
+    /// Of what.
+    pub id: ApprovalId,
+    /// Idempotency key.
+    pub request_id: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A checked claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewClaim {
+    /// Of what.
+    pub id: ApprovalId,
+    /// Idempotency key.
+    pub request_id: Option<String>,
+    /// What is about to be run.
+    pub digest: Digest,
+}
+
+/// A checked report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReport {
+    /// Of what.
+    pub id: ApprovalId,
+    /// Idempotency key.
+    pub request_id: Option<String>,
+    /// The claim.
+    pub claim_id: ClaimId,
+    /// Whether the tool succeeded.
+    pub result: ExecutionResult,
+    /// A short account.
+    pub message: String,
+}
