@@ -1,7 +1,363 @@
 //! The use-cases: the only place where domain, policy, store and clock meet.
 
+mod alarm;
+mod attachments;
 mod error;
+mod follow;
+mod ids;
+mod queue;
 mod requests;
 
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use self::{alarm::Alarm, attachments::Attachments, ids::Ids};
+use crate::{
+    clock::Clock,
+    domain::{
+        Approval, ApprovalId, Claiming, Command, Deciding, Edit, Event, Refusal, Reporting, Request, Revision, Time,
+    },
+    identity::{Method, Principal, Role},
+    policy::{Call, Policy},
+    store::{Page, Query, Store, StoreError, Submission, Submitted},
+};
+
 pub use error::Error;
+pub use follow::{Follower, Message};
+pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
+
+/// What an operator can set about waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Time between Progress messages.
+    pub heartbeat: Duration,
+    /// Greatest age of a stream; each ends up to a tenth earlier, so that they do not end together.
+    pub max_stream_age: Duration,
+    /// Most pending approvals of one caller.
+    pub pending_per_caller: u32,
+}
+
+/// Everything that can be done with approvals.
+pub struct Approvals {
+    store: Arc<dyn Store>,
+    policy: Arc<dyn Policy>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    ids: Ids,
+    alarm: Alarm,
+    attachments: Arc<Attachments>,
+    draining: CancellationToken,
+}
+
+impl Approvals {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        policy: Arc<dyn Policy>,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            store,
+            policy,
+            clock,
+            settings,
+            ids: Ids::default(),
+            alarm: Alarm::default(),
+            attachments: Arc::default(),
+            draining: CancellationToken::new(),
+        })
+    }
+
+    /// Ends all streams, and refuses new ones.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// The time, by the clock that decides.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Waits until a moment, by the clock that decides.
+    pub async fn sleep_until(&self, time: Time) {
+        self.clock.sleep_until(time).await;
+    }
+
+    /// Records a request, or finds the one made before under the same `request_id`.
+    async fn submit(&self, principal: &Principal, id: ApprovalId, new: NewRequest) -> Result<Submitted, Error> {
+        let now = self.clock.now();
+        let verdict = self.policy.evaluate(&Call {
+            tool_name: &new.tool_name,
+            arguments: &new.arguments,
+            agent: &new.agent,
+            labels: &new.labels,
+            caller: &principal.actor,
+            now,
+        });
+        let request = Request {
+            request_id: new.request_id.unwrap_or_else(|| id.to_string()),
+            caller: principal.actor.clone(),
+            digest: crate::domain::Digest::of(&new.tool_name, &new.arguments),
+            tool_name: new.tool_name,
+            agent: new.agent,
+            reason: new.reason,
+            labels: new.labels,
+            timeout: new.timeout,
+            cancel_on_disconnect: new.cancel_on_disconnect,
+            schema: new.schema,
+        };
+        let submission = Submission {
+            id,
+            request: Arc::new(request),
+            arguments: new.arguments,
+            verdict: Arc::new(verdict),
+            now,
+            pending_limit: self.settings.pending_per_caller,
+        };
+        let submitted = self.store.submit(submission).await?;
+        if submitted.created && !submitted.approval.status.is_terminal() {
+            self.alarm.set(submitted.approval.deadline);
+        }
+        Ok(submitted)
+    }
+
+    /// The approval as it is now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or a failure of the store.
+    pub async fn get(&self, principal: &Principal, id: ApprovalId) -> Result<Arc<Approval>, Error> {
+        permit(principal, Method::GetApproval)?;
+        self.visible(principal, id).await
+    }
+
+    /// Events of an approval that the caller has just been shown, up to the revision it was shown.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    pub async fn events(&self, approval: &Approval) -> Result<Vec<Event>, Error> {
+        Ok(self.store.events(approval.id, 0, approval.revision).await?)
+    }
+
+    /// Waits until an approval is terminal, or has a revision beyond `after` when that is not 0, or `timeout` is over.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
+    pub async fn wait(
+        &self,
+        principal: &Principal,
+        id: ApprovalId,
+        after: Revision,
+        timeout: Duration,
+    ) -> Result<Arc<Approval>, Error> {
+        permit(principal, Method::WaitApproval)?;
+        let over = tokio::time::Instant::now() + timeout;
+        let mut subscription = self.store.subscribe(id);
+        loop {
+            let approval = self.visible(principal, id).await?;
+            in_range(&approval, after)?;
+            if approval.status.is_terminal() || (after > 0 && approval.revision > after) {
+                return Ok(approval);
+            }
+            tokio::select! {
+                biased;
+                () = self.draining.cancelled() => return Err(Error::Draining),
+                () = subscription.beyond(approval.revision) => {}
+                () = tokio::time::sleep_until(over) => return Ok(approval),
+            }
+        }
+    }
+
+    /// One page of approvals. Agents see their own.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`], or a failure of the store.
+    pub async fn list(&self, principal: &Principal, method: Method, mut query: Query) -> Result<Page, Error> {
+        permit(principal, method)?;
+        if principal.role == Role::Agent {
+            let own = principal.actor.to_string();
+            if query.filter.caller.replace(own.clone()).is_some_and(|wanted| wanted != own) {
+                return Ok(Page::default());
+            }
+        }
+        Ok(self.store.list(query).await?)
+    }
+
+    /// Records a reviewer's decision. Edited arguments are checked and judged anew.
+    ///
+    /// # Errors
+    /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
+    pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
+        permit(principal, Method::Decide)?;
+        let edit = match new.edit {
+            Some(arguments) => Some(self.judge_edit(new.id, arguments).await?),
+            None => None,
+        };
+        let command = Command::Decide(Deciding {
+            actor: principal.actor.clone(),
+            request_id: new.request_id,
+            choice: new.choice,
+            seen: new.seen,
+            comment: new.comment,
+            edit,
+        });
+        self.command(principal, new.id, command).await
+    }
+
+    async fn judge_edit(&self, id: ApprovalId, arguments: crate::domain::Arguments) -> Result<Edit, Error> {
+        let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
+        let request = &approval.request;
+        if let Some(schema) = &request.schema {
+            follow_schema(schema, &arguments).await?;
+        }
+        let verdict = self.policy.evaluate(&Call {
+            tool_name: &request.tool_name,
+            arguments: &arguments,
+            agent: &request.agent,
+            labels: &request.labels,
+            caller: &request.caller,
+            now: self.clock.now(),
+        });
+        Ok(Edit { arguments, verdict: Arc::new(verdict) })
+    }
+
+    /// Withdraws a request of the caller's.
+    ///
+    /// # Errors
+    /// Refusals of the domain, or a failure of the store.
+    pub async fn cancel(&self, principal: &Principal, new: Cancellation) -> Result<Approval, Error> {
+        permit(principal, Method::CancelApproval)?;
+        let (actor, request_id, reason) = (principal.actor.clone(), new.request_id, new.reason);
+        self.command(principal, new.id, Command::Cancel { actor, request_id, reason }).await
+    }
+
+    /// Takes the one permission to run an approved call.
+    ///
+    /// # Errors
+    /// Refusals of the domain, or a failure of the store.
+    pub async fn claim(&self, principal: &Principal, new: NewClaim) -> Result<Approval, Error> {
+        permit(principal, Method::ClaimExecution)?;
+        let claim = Claiming {
+            actor: principal.actor.clone(),
+            request_id: new.request_id,
+            claim_id: self.ids.claim(self.clock.now()),
+            digest: new.digest,
+        };
+        self.command(principal, new.id, Command::Claim(claim)).await
+    }
+
+    /// Records what became of a claimed call.
+    ///
+    /// # Errors
+    /// Refusals of the domain, or a failure of the store.
+    pub async fn report(&self, principal: &Principal, new: NewReport) -> Result<Approval, Error> {
+        permit(principal, Method::ReportExecution)?;
+        let report = Reporting {
+            actor: principal.actor.clone(),
+            request_id: new.request_id,
+            claim_id: new.claim_id,
+            result: new.result,
+            message: new.message,
+        };
+        self.command(principal, new.id, Command::Report(report)).await
+    }
+
+    /// Runs a command, and returns the approval as the command first left it.
+    async fn command(&self, principal: &Principal, id: ApprovalId, command: Command) -> Result<Approval, Error> {
+        let hide = |error| match error {
+            // What an agent did not ask for does not exist for it.
+            StoreError::Refused(Refusal::NotRequester) if principal.role == Role::Agent => Error::NotFound(id),
+            error => unknown(id, error),
+        };
+        let done = self.store.transition(id, command, self.clock.now()).await.map_err(hide)?;
+        let approval = if done.revision == done.approval.revision {
+            Arc::unwrap_or_clone(done.approval)
+        } else {
+            let events = self.store.events(id, 0, done.revision).await?;
+            Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))?
+        };
+        if !approval.status.is_terminal() {
+            self.alarm.set(approval.deadline); // an edit may have brought it forward
+        }
+        Ok(approval)
+    }
+
+    /// Times out what is overdue, at most `limit`. Returns when to look again; `None`: when something new comes.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    pub async fn expire_due(&self, limit: usize) -> Result<Option<Time>, Error> {
+        self.alarm.clear();
+        let now = self.clock.now();
+        let due = self.store.due(now, limit).await?;
+        let more = due.ids.len() == limit;
+        let expire = |id| self.store.transition(id, Command::Expire, now);
+        for outcome in futures_util::future::join_all(due.ids.into_iter().map(expire)).await {
+            match outcome {
+                Ok(_) | Err(StoreError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let next = if more { Some(now) } else { due.next };
+        if let Some(next) = next {
+            self.alarm.set(next);
+        }
+        Ok(next)
+    }
+
+    /// Waits until a deadline, or until an earlier one has come to be.
+    pub async fn until_deadline(&self, next: Option<Time>) {
+        let rang = self.alarm.rang_before(next);
+        match next {
+            Some(next) => tokio::select! {
+                () = self.clock.sleep_until(next) => {}
+                () = rang => {}
+            },
+            None => rang.await,
+        }
+    }
+
+    /// Forgets what was decided longer than `retain` ago, at most `limit`. Returns how many it forgot.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    pub async fn forget_decided(&self, retain: Duration, limit: usize) -> Result<usize, Error> {
+        Ok(self.store.prune(self.clock.now() - retain, limit).await?)
+    }
+
+    /// An approval that the caller may see.
+    async fn visible(&self, principal: &Principal, id: ApprovalId) -> Result<Arc<Approval>, Error> {
+        let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
+        if principal.role == Role::Agent && !approval.request.caller.is(&principal.actor) {
+            return Err(Error::NotFound(id));
+        }
+        Ok(approval)
+    }
+}
+
+fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
+    if principal.role.may(method) {
+        Ok(())
+    } else {
+        Err(Error::RoleNotAllowed { role: principal.role.name(), method: method.name() })
+    }
+}
+
+fn unknown(id: ApprovalId, error: StoreError) -> Error {
+    match error {
+        StoreError::NotFound => Error::NotFound(id),
+        error => Error::Store(error),
+    }
+}
+
+fn in_range(approval: &Approval, after: Revision) -> Result<(), Error> {
+    let Approval { id, revision, .. } = *approval;
+    if after <= revision { Ok(()) } else { Err(Error::RevisionOutOfRange { id, after, revision }) }
+}

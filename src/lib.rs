@@ -1,7 +1,11 @@
 //! Signoff, the approvals server for AI agents.
 
 pub mod approvals;
+pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod identity;
+pub mod policy;
 pub mod proto;
 pub mod store;
+pub mod workers;

@@ -181,6 +181,23 @@ impl Approval {
         })
     }
 
+    /// The event that opened it, as long as there is no other.
+    #[must_use]
+    pub fn first_event(&self) -> Option<Event> {
+        (self.revision == 1).then(|| Event {
+            revision: 1,
+            at: self.created_at,
+            actor: self.request.caller.clone(),
+            receipt: None,
+            kind: EventKind::Requested {
+                request: Arc::clone(&self.request),
+                arguments: self.arguments.clone(),
+                verdict: Arc::clone(&self.verdict),
+                deadline: self.deadline,
+            },
+        })
+    }
+
     /// Whether an event may come next. `transition` never makes one that may not.
     fn can_follow(&self, event: &Event) -> bool {
         match &event.kind {

@@ -199,6 +199,7 @@ fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Result<Vec<Even
 }
 
 fn report(approval: &Approval, reporting: &Reporting) -> Result<Vec<EventKind>, Refusal> {
+    requester(approval, &reporting.actor)?;
     let claim = approval
         .claim
         .as_ref()

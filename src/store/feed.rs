@@ -43,7 +43,7 @@ impl Feed {
     }
 }
 
-/// Wakes on every new revision of one approval. Subscribe before reading: nothing in between is missed.
+/// Wakes on new revisions of one approval. Subscribe before reading: nothing in between is missed.
 #[derive(Debug)]
 pub struct Subscription {
     id: ApprovalId,
@@ -52,9 +52,15 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Waits for a revision beyond the one last returned here. Several may pass as one.
-    pub async fn changed(&mut self) {
-        if self.receiver.changed().await.is_err() {
+    /// Which approval it is for.
+    #[must_use]
+    pub const fn id(&self) -> ApprovalId {
+        self.id
+    }
+
+    /// Waits for a revision beyond `seen`. Several may pass as one.
+    pub async fn beyond(&mut self, seen: Revision) {
+        if self.receiver.wait_for(|revision| *revision > seen).await.is_err() {
             std::future::pending::<()>().await; // the sender lives as long as this subscription
         }
     }

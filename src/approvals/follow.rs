@@ -1,0 +1,260 @@
+//! The stream contract: every revision once, in order, until the terminal one; Progress in between.
+//!
+//! A follower is woken by memory and reads from the store, so that a slow one costs nobody anything and misses nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{Approvals, Error, NewRequest, in_range, permit};
+use crate::{
+    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time},
+    identity::{Method, Principal},
+    store::Subscription,
+};
+
+/// What a stream sends.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// The approval as of the newest of `events`, and the events since the update before.
+    Update {
+        /// The approval.
+        approval: Arc<Approval>,
+        /// What happened, oldest first, without gaps.
+        events: Vec<Event>,
+    },
+    /// Nothing happened; the approval is still pending.
+    Progress {
+        /// The approval.
+        approval: Arc<Approval>,
+        /// The time.
+        now: Time,
+    },
+}
+
+/// Follows one approval.
+pub struct Follower {
+    approvals: Arc<Approvals>,
+    id: ApprovalId,
+    /// The newest revision sent.
+    seen: Revision,
+    /// What is to be sent first, when it need not be read.
+    first: Option<Arc<Approval>>,
+    subscription: Subscription,
+    heartbeat: Instant,
+    ends: Instant,
+    timer: std::pin::Pin<Box<Sleep>>,
+    state: State,
+    /// Withdraws the approval when dropped early.
+    attached: Option<Attached>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was sent yet.
+    Starting,
+    /// Everything up to `seen` was sent.
+    Waiting,
+    /// There may be more than `seen`.
+    Woken,
+    /// The stream is over.
+    Done,
+}
+
+impl Approvals {
+    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen.
+    ///
+    /// # Errors
+    /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
+    pub async fn request(
+        self: Arc<Self>,
+        principal: Principal,
+        new: NewRequest,
+        after: Revision,
+    ) -> Result<Follower, Error> {
+        permit(&principal, Method::RequestApproval)?;
+        if self.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let id = self.ids.approval(self.clock.now());
+        // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
+        let subscription = self.store.subscribe(id);
+        if !new.cancel_on_disconnect {
+            let submitted = self.submit(&principal, id, new).await?;
+            return Follower::new(self, submitted.approval, after, subscription);
+        }
+        // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
+        let (approvals, actor) = (Arc::clone(&self), principal.actor.clone());
+        let submitting = tokio::spawn(async move {
+            let submitted = approvals.submit(&principal, id, new).await?;
+            let attached = Attached::new(&approvals, submitted.approval.id, actor);
+            Ok::<_, Error>((submitted, attached))
+        });
+        let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
+        let mut follower = Follower::new(self, submitted.approval, after, subscription)?;
+        follower.attached = Some(attached);
+        Ok(follower)
+    }
+
+    /// Follows an approval that is there already.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
+    pub async fn watch(
+        self: Arc<Self>,
+        principal: Principal,
+        id: ApprovalId,
+        after: Revision,
+    ) -> Result<Follower, Error> {
+        permit(&principal, Method::WatchApproval)?;
+        if self.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let subscription = self.store.subscribe(id);
+        let approval = self.visible(&principal, id).await?;
+        Follower::new(self, approval, after, subscription)
+    }
+}
+
+impl Follower {
+    fn new(
+        approvals: Arc<Approvals>,
+        approval: Arc<Approval>,
+        after: Revision,
+        subscription: Subscription,
+    ) -> Result<Self, Error> {
+        in_range(&approval, after)?;
+        let id = approval.id;
+        let subscription =
+            if subscription.id() == id { subscription } else { approvals.store.subscribe(id) };
+        let now = Instant::now();
+        let heartbeat = now + approvals.settings.heartbeat;
+        let ends = now + shortened(approvals.settings.max_stream_age, id);
+        let timer = Box::pin(sleep_until(heartbeat.min(ends)));
+        let (first, seen, state) = (Some(approval), after, State::Starting);
+        Ok(Self { approvals, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
+    }
+
+    /// The next message; `None` after the terminal one. An error is the last thing to come.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        let next = self.advance().await;
+        if !matches!(next, Some(Ok(_))) {
+            self.state = State::Done;
+        }
+        if self.state == State::Done
+            && let Some(attached) = self.attached.take()
+        {
+            attached.keep(); // the server ended the stream, not the caller
+        }
+        next
+    }
+
+    async fn advance(&mut self) -> Option<Result<Message, Error>> {
+        loop {
+            match self.state {
+                State::Done => return None,
+                State::Starting | State::Woken => match self.read().await {
+                    Ok(Some(message)) => return Some(Ok(message)),
+                    Ok(None) => {}
+                    Err(error) => return Some(Err(error)),
+                },
+                State::Waiting => match self.wait().await {
+                    Ok(Some(message)) => return Some(Ok(message)),
+                    Ok(None) => {}
+                    Err(error) => return Some(Err(error)),
+                },
+            }
+        }
+    }
+
+    /// Reads what is new. Nothing new at the start is worth a Progress: the caller learns that it is attached.
+    async fn read(&mut self) -> Result<Option<Message>, Error> {
+        let approvals = &self.approvals;
+        let approval = match self.first.take() {
+            Some(approval) => approval,
+            None => approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?,
+        };
+        let starting = self.state == State::Starting;
+        let message = if approval.revision > self.seen {
+            let events = match approval.first_event() {
+                Some(only) => vec![only],
+                None => approvals.store.events(self.id, self.seen, approval.revision).await?,
+            };
+            self.seen = approval.revision;
+            Some(Message::Update { approval: Arc::clone(&approval), events })
+        } else if starting && !approval.status.is_terminal() {
+            Some(Message::Progress { approval: Arc::clone(&approval), now: approvals.clock.now() })
+        } else {
+            None
+        };
+        self.state = if approval.status.is_terminal() { State::Done } else { State::Waiting };
+        Ok(message)
+    }
+
+    async fn wait(&mut self) -> Result<Option<Message>, Error> {
+        tokio::select! {
+            biased;
+            () = self.subscription.beyond(self.seen) => {
+                self.state = State::Woken;
+                return Ok(None);
+            }
+            () = self.approvals.draining.cancelled() => return Err(Error::Draining),
+            () = self.timer.as_mut() => {}
+        }
+        if Instant::now() >= self.ends {
+            return Err(Error::StreamAged);
+        }
+        let approvals = &self.approvals;
+        self.heartbeat = Instant::now() + approvals.settings.heartbeat;
+        self.timer.as_mut().reset(self.heartbeat.min(self.ends));
+        let approval = approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?;
+        if approval.revision > self.seen {
+            self.state = State::Woken;
+            return Ok(None);
+        }
+        Ok(Some(Message::Progress { approval, now: approvals.clock.now() }))
+    }
+}
+
+/// Up to a tenth less, so that streams opened together do not all come back together.
+pub(super) fn shortened(age: Duration, id: ApprovalId) -> Duration {
+    let random = u32::from(id.uuid().as_bytes()[15]);
+    age - age / 10 * random / 256
+}
+
+/// An approval that its caller wants withdrawn when it goes away.
+struct Attached {
+    approvals: Arc<Approvals>,
+    id: ApprovalId,
+    actor: Actor,
+    keep: bool,
+}
+
+impl Attached {
+    fn new(approvals: &Arc<Approvals>, id: ApprovalId, actor: Actor) -> Self {
+        approvals.attachments.attach(id);
+        Self { approvals: Arc::clone(approvals), id, actor, keep: false }
+    }
+
+    fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let last = self.approvals.attachments.detach(self.id);
+        if !last || self.keep || self.approvals.draining.is_cancelled() {
+            return;
+        }
+        let (approvals, id, actor) = (Arc::clone(&self.approvals), self.id, self.actor.clone());
+        tokio::spawn(async move {
+            let reason = "The caller disconnected.".to_owned();
+            let command = Command::Cancel { actor, request_id: None, reason };
+            match approvals.store.transition(id, command, approvals.clock.now()).await {
+                Ok(_) | Err(crate::store::StoreError::Refused(_)) => {} // decided in the meantime
+                Err(error) => tracing::warn!(approval = %id, %error, "cannot withdraw for a caller that left"),
+            }
+        });
+    }
+}

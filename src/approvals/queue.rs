@@ -1,0 +1,158 @@
+//! The reviewers' live queue: a snapshot of what is pending, then what changes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::{Approvals, Error, permit};
+use crate::{
+    domain::{Approval, ApprovalId, Revision, Status},
+    identity::{Method, Principal},
+    store::{Change, Filter, Order, Query, StoreError},
+};
+
+/// Approvals read at once for a snapshot.
+const PAGE: usize = 200;
+
+/// A change of the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum QueueChange {
+    /// Is pending: new here, or at a newer revision than before.
+    Pending(Arc<Approval>),
+    /// Is not pending any more; without a status when it is no longer stored.
+    Removed(ApprovalId, Option<Status>),
+    /// All that was pending at the start has been sent: so many.
+    SnapshotComplete(u64),
+}
+
+/// Follows the queue.
+pub struct Queue {
+    approvals: Arc<Approvals>,
+    filter: Filter,
+    changes: Receiver<Change>,
+    /// What the reader knows to be pending, at which revision.
+    known: HashMap<ApprovalId, Revision>,
+    ready: VecDeque<QueueChange>,
+    scan: Option<Scan>,
+    snapshot: bool,
+    ends: tokio::time::Instant,
+}
+
+/// A walk through everything pending; what is known but not met is pending no more.
+struct Scan {
+    after: Option<ApprovalId>,
+    unmet: HashMap<ApprovalId, Revision>,
+}
+
+impl Approvals {
+    /// Follows the queue of pending approvals that match a filter.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`] or [`Error::Draining`].
+    pub fn queue(self: Arc<Self>, principal: &Principal, filter: Filter) -> Result<Queue, Error> {
+        permit(principal, Method::WatchPending)?;
+        if self.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let age = super::follow::shortened(self.settings.max_stream_age, self.ids.approval(self.clock.now()));
+        Ok(Queue {
+            changes: self.store.changes(), // before the first read: nothing in between is missed
+            filter: Filter { statuses: vec![Status::Pending], ..filter },
+            known: HashMap::new(),
+            ready: VecDeque::new(),
+            scan: Some(Scan { after: None, unmet: HashMap::new() }),
+            snapshot: true,
+            ends: tokio::time::Instant::now() + age,
+            approvals: self,
+        })
+    }
+}
+
+impl Queue {
+    /// The next change. An error is the last thing to come.
+    ///
+    /// # Errors
+    /// [`Error::Draining`], [`Error::StreamAged`], or a failure of the store.
+    pub async fn next(&mut self) -> Result<QueueChange, Error> {
+        loop {
+            if let Some(change) = self.ready.pop_front() {
+                return Ok(change);
+            }
+            if self.scan.is_some() {
+                self.scan_page().await?;
+                continue;
+            }
+            let change = tokio::select! {
+                biased;
+                () = self.approvals.draining.cancelled() => return Err(Error::Draining),
+                change = self.changes.recv() => change,
+                () = tokio::time::sleep_until(self.ends) => return Err(Error::StreamAged),
+            };
+            match change {
+                Ok(change) => self.take(&change).await?,
+                Err(RecvError::Lagged(_)) => {
+                    self.scan = Some(Scan { after: None, unmet: self.known.clone() });
+                }
+                Err(RecvError::Closed) => return Err(Error::Draining),
+            }
+        }
+    }
+
+    async fn scan_page(&mut self) -> Result<(), Error> {
+        let Some(scan) = &mut self.scan else { return Ok(()) };
+        let (filter, order) = (self.filter.clone(), Order::OldestFirst);
+        let page = self.approvals.store.list(Query { filter, order, after: scan.after, limit: PAGE }).await?;
+        for approval in &page.approvals {
+            scan.unmet.remove(&approval.id);
+        }
+        scan.after = page.next;
+        let unmet = if page.next.is_none() { self.scan.take().map(|scan| scan.unmet) } else { None };
+        for approval in page.approvals {
+            self.show(approval);
+        }
+        for id in unmet.into_iter().flat_map(HashMap::into_keys) {
+            let status = match self.approvals.store.get(id).await {
+                // It came back into reach after the walk had passed it: its own change tells.
+                Ok(approval) if !approval.status.is_terminal() => continue,
+                Ok(approval) => Some(approval.status),
+                Err(StoreError::NotFound) => None,
+                Err(error) => return Err(error.into()),
+            };
+            self.remove(id, status);
+        }
+        if self.scan.is_none() && std::mem::take(&mut self.snapshot) {
+            self.ready.push_back(QueueChange::SnapshotComplete(self.known.len() as u64));
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, change: &Change) -> Result<(), Error> {
+        if change.status.is_terminal() {
+            self.remove(change.id, Some(change.status));
+        } else if self.known.get(&change.id).is_none_or(|known| *known < change.revision) {
+            match self.approvals.store.get(change.id).await {
+                Ok(approval) if self.filter.matches(&approval) => self.show(approval),
+                Ok(_) | Err(StoreError::NotFound) => {} // decided by now: that change follows
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, approval: Arc<Approval>) {
+        let newest = self.known.entry(approval.id).or_insert(0);
+        if *newest < approval.revision {
+            *newest = approval.revision;
+            self.ready.push_back(QueueChange::Pending(approval));
+        }
+    }
+
+    fn remove(&mut self, id: ApprovalId, status: Option<Status>) {
+        if self.known.remove(&id).is_some() {
+            self.ready.push_back(QueueChange::Removed(id, status));
+        }
+    }
+}

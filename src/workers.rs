@@ -1,0 +1,13 @@
+//! Reconcilers: look at the store, do what is due, sleep until the next moment or a nudge. They take no input, so that
+//! a restart is simply the first pass.
+
+mod expirer;
+mod pruner;
+
+pub use expirer::expire;
+pub use pruner::prune;
+
+use std::time::Duration;
+
+/// How long a worker rests after an error that may pass.
+const REST: Duration = Duration::from_secs(1);

@@ -1,0 +1,21 @@
+use std::sync::Arc;
+
+use super::REST;
+use crate::approvals::Approvals;
+
+/// Most approvals that one pass expires.
+const PASS: usize = 1_000;
+
+/// Times out approvals whose deadline has passed, for ever.
+pub async fn expire(approvals: Arc<Approvals>) {
+    loop {
+        let next = match approvals.expire_due(PASS).await {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "cannot expire approvals");
+                Some(approvals.now() + REST)
+            }
+        };
+        approvals.until_deadline(next).await;
+    }
+}

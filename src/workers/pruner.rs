@@ -1,0 +1,23 @@
+use std::{sync::Arc, time::Duration};
+
+use crate::approvals::Approvals;
+
+/// Most approvals forgotten in one commit: others wait for it.
+const PASS: usize = 100;
+
+/// How often to look, at least: a minute late does not matter to what is kept for an hour or more.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Forgets approvals that were decided longer than `retain` ago, for ever.
+pub async fn prune(approvals: Arc<Approvals>, retain: Duration) {
+    loop {
+        match approvals.forget_decided(retain, PASS).await {
+            Ok(PASS) => continue,
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "forgot old approvals"),
+            Err(error) => tracing::error!(%error, "cannot prune"),
+        }
+        let next = approvals.now() + EVERY;
+        approvals.sleep_until(next).await;
+    }
+}
