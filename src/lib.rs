@@ -1,6 +1,7 @@
 //! Signoff, the approvals server for AI agents.
 
 pub mod approvals;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -8,4 +9,5 @@ pub mod identity;
 pub mod policy;
 pub mod proto;
 pub mod store;
+pub mod telemetry;
 pub mod workers;

@@ -1,0 +1,20 @@
+//! What operators see: logs, metrics, and traces.
+//!
+//! - [`init`] sends logs to stderr and, when asked, spans to an OpenTelemetry collector.
+//! - [`Metrics`] counts; [`Metrics::render`] is what `/metrics` answers.
+//! - [`RpcLayer`] gives every gRPC call a request id, a span, its counts and one log line.
+
+mod codes;
+mod logs;
+mod methods;
+mod metrics;
+mod request_id;
+mod rpc;
+mod traces;
+
+pub use self::{
+    logs::{Error, Format, Guard, Options, init},
+    metrics::{CONTENT_TYPE, Metrics, Reached},
+    request_id::{REQUEST_ID_HEADER, RequestId},
+    rpc::{RpcBody, RpcFuture, RpcLayer, RpcService},
+};

@@ -1,0 +1,251 @@
+//! Counters, gauges and histograms for Prometheus.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeMetric, MetricEncoder, text},
+    metrics::{MetricType, TypedMetric, counter::Counter, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+use tonic::Code;
+
+use super::{
+    codes,
+    methods::{METHODS, Shape},
+};
+
+/// Content type of what [`Metrics::render`] returns.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Seconds; WaitApproval answers after minutes.
+const CALL_SECONDS: [f64; 17] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// Seconds, from 10 ms to 7 days: a rule or a machine decides at once, a person when there is time.
+const DECISION_SECONDS: [f64; 17] = [
+    0.01, 0.1, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 14_400.0, 43_200.0, 86_400.0,
+    259_200.0, 604_800.0,
+];
+
+/// Commands; the writer groups at most 256.
+const GROUP_SIZE: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Seconds, from a fast disk's to a failing one's.
+const SYNC_SECONDS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+/// Status that an approval has reached, as the label of `signoff_approvals_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// It was created and waits.
+    Pending,
+    /// Reviewers approved it.
+    Approved,
+    /// A reviewer rejected it.
+    Rejected,
+    /// Its deadline passed.
+    TimedOut,
+    /// Its requester withdrew it.
+    Cancelled,
+    /// The policy approved it.
+    AutoApproved,
+    /// The policy rejected it.
+    AutoRejected,
+}
+
+/// Label values of [`Reached`], in its order.
+const STATUSES: [&str; 7] =
+    ["PENDING", "APPROVED", "REJECTED", "TIMED_OUT", "CANCELLED", "AUTO_APPROVED", "AUTO_REJECTED"];
+
+/// Everything this server counts. A clone counts into the same place; no method allocates or waits for another caller
+/// longer than an addition takes.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    /// Row `method * codes + code`.
+    requests: Table<Counter, 2>,
+    methods: Vec<MethodHandles>,
+    approvals: Table<Counter, 1>,
+    pending: Gauge,
+    decision_seconds: Histogram,
+    group_size: Histogram,
+    sync_seconds: Histogram,
+}
+
+/// What is measured of one method besides its count.
+#[derive(Clone, Debug)]
+struct MethodHandles {
+    /// Unary methods only.
+    seconds: Option<Histogram>,
+    /// Streaming methods only.
+    open: Option<Gauge>,
+}
+
+impl Metrics {
+    /// Everything at zero. `version` is the label of `signoff_build_info`.
+    pub fn new(version: &'static str) -> Self {
+        let codes = codes::NAMES.iter().copied();
+        let requests = Table::new(
+            METHODS.iter().flat_map(|method| codes.clone().map(|code| [("method", method.name), ("code", code)])),
+            Counter::default,
+            |counter| counter.get() > 0,
+        );
+        let unary = METHODS.iter().filter(|method| method.shape == Shape::Unary);
+        let seconds =
+            Table::new(unary.map(|method| [("method", method.name)]), || Histogram::new(CALL_SECONDS), |_| true);
+        let streaming = METHODS.iter().filter(|method| method.shape == Shape::Streaming);
+        let open = Table::new(streaming.map(|method| [("method", method.name)]), Gauge::default, |_| true);
+        let methods = METHODS.iter().map(|method| MethodHandles {
+            seconds: seconds.find([("method", method.name)]),
+            open: open.find([("method", method.name)]),
+        });
+        let methods = methods.collect();
+        let approvals = Table::new(STATUSES.iter().map(|status| [("status", *status)]), Counter::default, |_| true);
+        let pending = Gauge::default();
+        let decision_seconds = Histogram::new(DECISION_SECONDS);
+        let group_size = Histogram::new(GROUP_SIZE);
+        let sync_seconds = Histogram::new(SYNC_SECONDS);
+
+        // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
+        let mut registry = Registry::with_prefix("signoff");
+        registry.register("build", "The running version", Info::new([("version", version)]));
+        registry.register("requests", "Calls that ended, by method and status code", requests.clone());
+        registry.register_with_unit("request", "Duration of unary calls", Unit::Seconds, seconds);
+        registry.register("open_streams", "Streams being sent now", open);
+        registry.register("approvals", "Approvals that reached a status", approvals.clone());
+        registry.register("pending_approvals", "Approvals waiting for a decision now", pending.clone());
+        registry.register_with_unit(
+            "decision",
+            "From an approval's creation to its decision",
+            Unit::Seconds,
+            decision_seconds.clone(),
+        );
+        registry.register("commit_group_size", "Commands made durable by one sync", group_size.clone());
+        registry.register_with_unit(
+            "commit_sync",
+            "Time to make one group durable",
+            Unit::Seconds,
+            sync_seconds.clone(),
+        );
+        Self(Arc::new(Inner {
+            registry,
+            requests,
+            methods,
+            approvals,
+            pending,
+            decision_seconds,
+            group_size,
+            sync_seconds,
+        }))
+    }
+
+    /// Counts an approval that has reached `status`, [`Reached::Pending`] included.
+    pub fn approval_reached(&self, status: Reached) {
+        self.0.approvals.row(status as usize).inc();
+    }
+
+    /// Adds `by`, which may be negative, to the number of approvals that wait; at start-up, the number found in the
+    /// store.
+    pub fn pending_changed(&self, by: i64) {
+        self.0.pending.inc_by(by);
+    }
+
+    /// Measures the time from an approval's creation to its decision.
+    pub fn decided_after(&self, time: Duration) {
+        self.0.decision_seconds.observe(time.as_secs_f64());
+    }
+
+    /// Counts a group of `commands` that took `sync` to make durable.
+    pub fn group_committed(&self, commands: usize, sync: Duration) {
+        #[allow(clippy::cast_precision_loss)] // a group has hundreds of commands at most
+        self.0.group_size.observe(commands as f64);
+        self.0.sync_seconds.observe(sync.as_secs_f64());
+    }
+
+    /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`].
+    pub fn render(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        text::encode(&mut text, &self.0.registry).expect("writing to a string does not fail");
+        text
+    }
+
+    /// Counts a call of the method at index `method` that ended with `code` after `time`.
+    pub(super) fn call_ended(&self, method: usize, code: Code, time: Duration) {
+        self.0.requests.row(method * codes::NAMES.len() + codes::index(code)).inc();
+        if let Some(seconds) = &self.0.methods[method].seconds {
+            seconds.observe(time.as_secs_f64());
+        }
+    }
+
+    /// Counts a stream of the method at index `method` as open until the guard is dropped; `None` if it has no streams.
+    pub(super) fn stream_opened(&self, method: usize) -> Option<OpenStream> {
+        self.0.methods[method].open.clone().map(|gauge| {
+            gauge.inc();
+            OpenStream(gauge)
+        })
+    }
+}
+
+/// One open stream in `signoff_open_streams`, until it is dropped.
+#[derive(Debug)]
+pub(super) struct OpenStream(Gauge);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Labels with their values.
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+/// A metric family whose label values are all known from the start: no lock and no hashing to reach one.
+struct Table<M, const N: usize> {
+    rows: Arc<[(Labels<N>, M)]>,
+    /// Which rows are worth a line.
+    shown: fn(&M) -> bool,
+}
+
+impl<M: Clone, const N: usize> Table<M, N> {
+    fn new(labels: impl Iterator<Item = Labels<N>>, new: impl Fn() -> M, shown: fn(&M) -> bool) -> Self {
+        Self { rows: labels.map(|labels| (labels, new())).collect(), shown }
+    }
+
+    fn row(&self, index: usize) -> &M {
+        &self.rows[index].1
+    }
+
+    fn find(&self, labels: Labels<N>) -> Option<M> {
+        self.rows.iter().find(|row| row.0 == labels).map(|row| row.1.clone())
+    }
+}
+
+impl<M, const N: usize> Clone for Table<M, N> {
+    fn clone(&self) -> Self {
+        Self { rows: Arc::clone(&self.rows), shown: self.shown }
+    }
+}
+
+impl<M, const N: usize> fmt::Debug for Table<M, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("rows", &self.rows.len()).finish_non_exhaustive()
+    }
+}
+
+impl<M: EncodeMetric + TypedMetric, const N: usize> EncodeMetric for Table<M, N> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
+        for (labels, metric) in self.rows.iter().filter(|row| (self.shown)(&row.1)) {
+            metric.encode(encoder.encode_family(labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn metric_type(&self) -> MetricType {
+        M::TYPE
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! The id that ties a call's answer to its log lines.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use uuid::{Uuid, fmt::Hyphenated};
+
+/// Metadata key of the request id, in requests and in answers.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest id that is taken from a caller, in bytes.
+const MAX_LEN: usize = 128;
+
+/// Id of one call, in the extensions of its request: the caller's `x-request-id` when that is 1 to 128 visible ASCII
+/// characters, else a UUIDv7. Not the idempotency key of the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The caller's id when it sent a usable one, else a new one.
+    pub(super) fn of_request(headers: &HeaderMap) -> Self {
+        match headers.get(&REQUEST_ID_HEADER) {
+            Some(value) if usable(value.as_bytes()) => Self(value.clone()),
+            _ => Self::generate(),
+        }
+    }
+
+    fn generate() -> Self {
+        let mut buffer = [0; Hyphenated::LENGTH];
+        let text = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+        Self(HeaderValue::from_str(text).expect("hex digits and hyphens are visible ASCII"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("only visible ASCII is taken")
+    }
+
+    /// The id as the value of a header.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
+    }
+}
+
+fn usable(id: &[u8]) -> bool {
+    (1..=MAX_LEN).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(value: &[u8]) -> RequestId {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID_HEADER, HeaderValue::from_bytes(value).unwrap());
+        RequestId::of_request(&headers)
+    }
+
+    #[test]
+    fn a_usable_id_is_kept() {
+        for id in ["a", "req-1/2", "!~", &"x".repeat(128)] {
+            assert_eq!(taken(id.as_bytes()).as_str(), id);
+        }
+    }
+
+    #[test]
+    fn an_unusable_or_missing_id_is_replaced() {
+        for id in [&b""[..], b"two words", b"tab\there", "caf\u{e9}".as_bytes(), "x".repeat(129).as_bytes()] {
+            assert_version_7(&taken(id));
+        }
+        let (one, two) = (RequestId::of_request(&HeaderMap::new()), RequestId::of_request(&HeaderMap::new()));
+        assert_version_7(&one);
+        assert_ne!(one, two);
+    }
+
+    fn assert_version_7(id: &RequestId) {
+        assert_eq!(Uuid::parse_str(id.as_str()).unwrap().get_version_num(), 7);
+    }
+}

@@ -1,0 +1,70 @@
+//! Spans to an OpenTelemetry collector.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use opentelemetry::{
+    KeyValue,
+    propagation::{Extractor, TextMapPropagator as _},
+    trace::{TraceContextExt as _, TracerProvider as _},
+};
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
+use tracing::{Level, Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
+
+/// How long spans may take to leave at the end; within the 5 s that a drain has.
+pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A provider that sends spans in batches, by gRPC, to `endpoint` (`http://host:port`). It connects when it first sends.
+/// Must be called inside a tokio runtime of several threads, which does the sending.
+pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
+    let resource = Resource::builder()
+        .with_service_name("signoff")
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+/// The layer that hands spans to `provider`: this crate's only. Those of the transport (h2, hyper, tonic) are left out,
+/// or each export would make spans to export.
+pub(super) fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    tracing_opentelemetry::layer()
+        .with_tracer(provider.tracer("signoff"))
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_filter(Targets::new().with_target("signoff", Level::INFO))
+}
+
+/// Makes the W3C `traceparent` of `headers`, if there is a valid one, the parent of `span`, which has not been entered.
+pub(super) fn continue_trace(span: &Span, headers: &HeaderMap) {
+    if !headers.contains_key("traceparent") {
+        return;
+    }
+    let context = TraceContextPropagator::new().extract(&Metadata(headers));
+    if context.span().span_context().is_valid() {
+        // Fails when no layer takes this span: then there is no trace to continue.
+        let _ = span.set_parent(context);
+    }
+}
+
+struct Metadata<'a>(&'a HeaderMap);
+
+impl Extractor for Metadata<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
