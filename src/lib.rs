@@ -1,3 +1,4 @@
 //! Signoff, the approvals server for AI agents.
 
+pub mod cli;
 pub mod proto;
