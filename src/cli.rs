@@ -1,0 +1,100 @@
+//! The operator's commands: a gRPC client of a running server.
+//!
+//! People get tables and sentences; with `--json` programs get the protocol's own messages, one JSON object per line.
+//! Everything that came from somebody else is data: invisible characters are shown as escapes, never interpreted.
+
+mod arguments;
+mod connection;
+mod console;
+mod decide;
+mod describe;
+mod failure;
+mod filters;
+mod health;
+mod history;
+mod json;
+mod pending;
+mod request;
+mod retry;
+mod show;
+mod text;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
+use console::Console;
+use failure::Failure;
+
+/// The commands that talk to a server. Mount it with `#[command(flatten)]` beside the server's own commands.
+#[derive(Debug, clap::Subcommand)]
+pub enum ClientCommand {
+    /// Ask for approval of a tool call and wait for the decision; the exit code tells the outcome
+    Request(request::RequestArgs),
+    /// List what waits for a decision, the oldest first
+    Pending(pending::PendingArgs),
+    /// Show one approval in full
+    Show(show::ShowArgs),
+    /// Approve a pending call, as it is or with edited arguments
+    Approve(decide::ApproveArgs),
+    /// Reject a pending call
+    Reject(decide::RejectArgs),
+    /// Withdraw a pending request of one's own
+    Cancel(decide::CancelArgs),
+    /// List approvals of any status, the newest first
+    History(history::HistoryArgs),
+    /// Ask whether the server is serving; exits 0 when it is, else 1
+    Health(health::HealthArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell to complete for
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs one command and returns the process's exit code: 0 success, 1 failure, 2 usage; `request` has more, listed in
+/// its help. Failures are printed to stderr. `root` gives the program's whole command, for completions.
+///
+/// Needs a tokio runtime with I/O and time. Ctrl-C is handled by `request` alone.
+pub async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
+    let mut console = Console::standard(connection.json);
+    let interrupt = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    ExitCode::from(execute(command, connection, root, &mut console, interrupt).await)
+}
+
+async fn execute(
+    command: ClientCommand,
+    connection: &ConnectionArgs,
+    root: fn() -> clap::Command,
+    console: &mut Console,
+    interrupt: impl Future<Output = ()>,
+) -> u8 {
+    let done = match command {
+        ClientCommand::Request(args) => request::run(args, connection, console, interrupt).await,
+        ClientCommand::Pending(args) => pending::run(args, connection, console).await.map(|()| 0),
+        ClientCommand::Show(args) => show::run(args, connection, console).await.map(|()| 0),
+        ClientCommand::Approve(args) => decide::approve(args, connection, console).await.map(|()| 0),
+        ClientCommand::Reject(args) => decide::reject(args, connection, console).await.map(|()| 0),
+        ClientCommand::Cancel(args) => decide::cancel(args, connection, console).await.map(|()| 0),
+        ClientCommand::History(args) => history::run(args, connection, console).await.map(|()| 0),
+        ClientCommand::Health(args) => health::run(args, connection, console).await,
+        ClientCommand::Completions { shell } => complete(shell, root, console).map(|()| 0),
+    };
+    done.unwrap_or_else(|failure| {
+        console.failure(&failure, connection.has_token());
+        failure.exit_code()
+    })
+}
+
+fn complete(shell: clap_complete::Shell, root: fn() -> clap::Command, console: &mut Console) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut root(), "signoff", &mut script);
+    Ok(console.raw(&script)?)
+}

@@ -1,0 +1,121 @@
+//! Where output goes: results to stdout, everything else to stderr.
+
+use std::io::{self, BufRead, IsTerminal as _, Write};
+
+use comfy_table::{ContentArrangement, Table};
+
+use super::{failure::Failure, json, text};
+
+/// The live line stays within a narrow terminal, or clearing it would leave a rest behind.
+const LIVE_WIDTH: usize = 78;
+
+/// The terminal, or what stands in for it.
+pub(super) struct Console {
+    pub(super) out: Box<dyn Write + Send>,
+    pub(super) err: Box<dyn Write + Send>,
+    pub(super) input: Box<dyn BufRead + Send>,
+    /// Print messages as JSON.
+    pub(super) json: bool,
+    /// Somebody sits in front of it and can answer.
+    pub(super) can_ask: bool,
+    /// Results are read on a terminal.
+    pub(super) out_is_terminal: bool,
+    /// stderr is a terminal, where a line can be overwritten.
+    pub(super) err_is_terminal: bool,
+    /// Width of the live line that stands on the terminal now.
+    pub(super) live: usize,
+}
+
+impl Console {
+    /// The process's own streams. Colours are dropped where anstream says so: no terminal, `NO_COLOR`, `TERM=dumb`.
+    pub(super) fn standard(json: bool) -> Self {
+        Self {
+            out: if json { Box::new(io::stdout()) } else { Box::new(anstream::stdout()) },
+            err: Box::new(anstream::stderr()),
+            input: Box::new(io::BufReader::new(io::stdin())),
+            json,
+            can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            out_is_terminal: io::stdout().is_terminal(),
+            err_is_terminal: io::stderr().is_terminal(),
+            live: 0,
+        }
+    }
+
+    /// A line of results. Its parts must be escaped already.
+    pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
+        self.clear_live()?;
+        writeln!(self.out, "{line}")?;
+        self.out.flush()
+    }
+
+    /// A message as a line of JSON.
+    pub(super) fn message<M: json::Printed>(&mut self, message: &M) -> io::Result<()> {
+        let mut line = json::line(message)?;
+        line.push(b'\n');
+        self.raw(&line)
+    }
+
+    /// Bytes of results, as they are.
+    pub(super) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.clear_live()?;
+        self.out.write_all(bytes)?;
+        self.out.flush()
+    }
+
+    /// A line beside the results. Its parts must be escaped already.
+    pub(super) fn note(&mut self, line: &str) -> io::Result<()> {
+        self.clear_live()?;
+        writeln!(self.err, "{line}")?;
+        self.err.flush()
+    }
+
+    /// A table, as wide as the terminal, or as it needs where nobody's eyes are concerned.
+    pub(super) fn table(&mut self, table: &mut Table) -> io::Result<()> {
+        table.load_style(comfy_table::presets::NOTHING);
+        if self.out_is_terminal {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        } else {
+            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
+        }
+        let text = table.trim_fmt();
+        self.line(&text)
+    }
+
+    /// Replaces the live line.
+    pub(super) fn live(&mut self, line: &str) -> io::Result<()> {
+        self.clear_live()?;
+        let line = text::shorten(line, LIVE_WIDTH);
+        self.live = line.chars().count();
+        write!(self.err, "{line}")?;
+        self.err.flush()
+    }
+
+    // Spaces instead of an escape sequence: right on every terminal, NO_COLOR or not. Wide characters take two.
+    fn clear_live(&mut self) -> io::Result<()> {
+        match std::mem::take(&mut self.live) {
+            0 => Ok(()),
+            width => write!(self.err, "\r{:width$}\r", "", width = (2 * width).min(LIVE_WIDTH)),
+        }
+    }
+
+    /// Asks a yes-or-no question; anything but a yes is a no. Waits in place: nothing else is going on.
+    pub(super) fn confirm(&mut self, question: &str) -> io::Result<bool> {
+        self.clear_live()?;
+        write!(self.err, "{question} [y/N] ")?;
+        self.err.flush()?;
+        let mut answer = String::new();
+        self.input.read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Prints why a command failed. A reader that went away is not told that it did.
+    pub(super) fn failure(&mut self, failure: &Failure, has_token: bool) {
+        if failure.is_broken_pipe() {
+            return;
+        }
+        let report = failure.report(has_token);
+        let text = if self.json { report.to_json() } else { report.to_string() };
+        // Nothing is left to report to when stderr is gone too.
+        _ = self.note(&text);
+    }
+}

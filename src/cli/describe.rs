@@ -1,0 +1,210 @@
+//! The protocol's values in words: statuses, actors, events. Everything returned is escaped.
+
+use anstyle::{AnsiColor, Style};
+use prost_types::Struct;
+
+use super::{
+    arguments,
+    text::{escape, moment},
+};
+use crate::proto::v1::{
+    Actor, ActorKind, Approval, ApprovalStatus, Decision, Event, ExecutionOutcome, ExecutionResult, PolicyEffect,
+    PolicyEvaluation, RuleOutcome, VoteChoice, event::Kind,
+};
+
+/// An enum value without its prefix; a value that this program does not know, as a number.
+fn word(name: Option<&'static str>, prefix: &str, number: i32) -> String {
+    name.map_or_else(|| format!("UNKNOWN({number})"), |name| name.strip_prefix(prefix).unwrap_or(name).to_owned())
+}
+
+macro_rules! words {
+    ($($(#[$doc:meta])* $function:ident($of:ty) = $prefix:literal;)*) => {
+        $($(#[$doc])*
+        pub(super) fn $function(value: i32) -> String {
+            word(<$of>::try_from(value).ok().map(|known| known.as_str_name()), $prefix, value)
+        })*
+    };
+}
+
+words! {
+    /// A status, for example `PENDING`.
+    status(ApprovalStatus) = "APPROVAL_STATUS_";
+    /// A policy's demand, for example `REQUIRE_APPROVAL`.
+    effect(PolicyEffect) = "POLICY_EFFECT_";
+    /// What became of a rule, for example `MATCHED`.
+    rule_outcome(RuleOutcome) = "RULE_OUTCOME_";
+    /// A vote, for example `APPROVE`.
+    choice(VoteChoice) = "VOTE_CHOICE_";
+    /// A result, for example `SUCCEEDED`.
+    result(ExecutionResult) = "EXECUTION_RESULT_";
+}
+
+/// The colour of a status: green for yes, red for no, yellow for not yet.
+pub(super) fn colour(value: i32) -> Option<AnsiColor> {
+    match ApprovalStatus::try_from(value) {
+        Ok(ApprovalStatus::Approved | ApprovalStatus::AutoApproved) => Some(AnsiColor::Green),
+        Ok(ApprovalStatus::Rejected | ApprovalStatus::AutoRejected | ApprovalStatus::TimedOut) => Some(AnsiColor::Red),
+        Ok(ApprovalStatus::Pending) => Some(AnsiColor::Yellow),
+        Ok(ApprovalStatus::Cancelled | ApprovalStatus::Unspecified) | Err(_) => None,
+    }
+}
+
+/// A status with its colour, for a stream that drops colours where they do not belong.
+pub(super) fn painted(value: i32) -> String {
+    let style = colour(value).map_or_else(Style::new, |colour| Style::new().fg_color(Some(colour.into())));
+    format!("{style}{}{style:#}", status(value))
+}
+
+/// A cell of a table with a status in it.
+pub(super) fn cell(value: i32) -> comfy_table::Cell {
+    let cell = comfy_table::Cell::new(status(value));
+    match colour(value) {
+        Some(AnsiColor::Green) => cell.fg(comfy_table::Color::DarkGreen),
+        Some(AnsiColor::Red) => cell.fg(comfy_table::Color::DarkRed),
+        Some(_) => cell.fg(comfy_table::Color::DarkYellow),
+        None => cell,
+    }
+}
+
+/// Who it was.
+pub(super) fn actor(actor: Option<&Actor>) -> String {
+    let Some(actor) = actor else { return "-".to_owned() };
+    match ActorKind::try_from(actor.kind) {
+        Ok(ActorKind::Policy) => format!("policy {}", escape(&actor.subject)).trim_end().to_owned(),
+        Ok(ActorKind::Server) => "the server".to_owned(),
+        _ => format!("{}/{}", escape(&actor.issuer), escape(&actor.subject)),
+    }
+}
+
+/// The agent's name; `-` when none was given.
+pub(super) fn agent(approval: &Approval) -> String {
+    let name = approval.agent.as_ref().map_or("", |agent| &agent.name);
+    if name.is_empty() { "-".to_owned() } else { escape(name) }
+}
+
+/// Arguments on one line, not shortened and not escaped.
+pub(super) fn compact(arguments: Option<&Struct>) -> String {
+    arguments.map_or_else(|| "{}".to_owned(), |arguments| arguments::to_json(arguments).to_string())
+}
+
+/// An object over several lines.
+pub(super) fn pretty(object: Option<&Struct>) -> Vec<String> {
+    let json = object.map_or_else(|| serde_json::json!({}), arguments::to_json);
+    // JSON escapes line ends inside strings: what is left are the lines of the layout.
+    format!("{json:#}").lines().map(escape).collect()
+}
+
+/// The comment behind what it is about, if there is one.
+fn commented(text: String, comment: &str) -> String {
+    if comment.is_empty() { text } else { format!("{text}: {}", escape(comment)) }
+}
+
+/// What was decided, by whom, and the comment; in colour.
+pub(super) fn decision(decision: &Decision) -> String {
+    sentence(&painted(decision.status), decision)
+}
+
+/// [`decision`] without colour.
+pub(super) fn plain_decision(decision: &Decision) -> String {
+    sentence(&status(decision.status), decision)
+}
+
+fn sentence(status: &str, decision: &Decision) -> String {
+    commented(format!("{status} by {}", actor(decision.decided_by.as_ref())), &decision.comment)
+}
+
+/// What became of a claimed call.
+pub(super) fn outcome(outcome: &ExecutionOutcome) -> String {
+    commented(result(outcome.result), &outcome.message)
+}
+
+/// How the policy judged a call, without its trace.
+pub(super) fn policy(policy: &PolicyEvaluation) -> String {
+    let mut text = effect(policy.effect);
+    for (before, part) in [(", rule ", &policy.rule), (", version ", &policy.policy_version)] {
+        if !part.is_empty() {
+            text = format!("{text}{before}{}", escape(part));
+        }
+    }
+    commented(text, &policy.message)
+}
+
+/// An event on one line.
+pub(super) fn event(event: &Event) -> String {
+    let by = actor(event.actor.as_ref());
+    let what = match &event.kind {
+        Some(Kind::Requested(requested)) => {
+            format!("{} asked for by {by}, {}", painted(requested.status), escape(&requested.digest))
+        }
+        Some(Kind::Voted(vote)) => {
+            let voter = actor(vote.decided_by.as_ref().or(event.actor.as_ref()));
+            commented(format!("vote {} by {voter}", choice(vote.choice)), &vote.comment)
+        }
+        Some(Kind::Edited(edited)) => {
+            let arguments = escape(&compact(edited.arguments.as_ref()));
+            format!("edited by {by}: {arguments}, {}", escape(&edited.digest))
+        }
+        Some(Kind::Decided(decided)) => decision(decided),
+        Some(Kind::Claimed(claimed)) => {
+            format!("claimed by {by}, claim {}, {}", escape(&claimed.claim_id), escape(&claimed.digest))
+        }
+        Some(Kind::Reported(reported)) => format!("reported by {by}: {}", outcome(reported)),
+        None => format!("something that this version does not know, by {by}"),
+    };
+    format!("{}  #{} {what}", moment(event.event_time.as_ref()), event.revision)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::v1::{Vote, event};
+
+    fn person(subject: &str) -> Option<Actor> {
+        Some(Actor { kind: ActorKind::Person.into(), issuer: "dev".to_owned(), subject: subject.to_owned() })
+    }
+
+    #[test]
+    fn words_without_prefix_and_unknown_ones_as_numbers() {
+        assert_eq!(status(ApprovalStatus::TimedOut.into()), "TIMED_OUT");
+        assert_eq!(status(99), "UNKNOWN(99)");
+        assert_eq!(choice(VoteChoice::Approve.into()), "APPROVE");
+        assert_eq!(rule_outcome(RuleOutcome::NotMatched.into()), "NOT_MATCHED");
+        assert_eq!(colour(99), None);
+    }
+
+    #[test]
+    fn actors() {
+        assert_eq!(actor(person("ali\u{200b}ce").as_ref()), "dev/ali\\u{200b}ce");
+        assert_eq!(actor(None), "-");
+        let policy = Actor { kind: ActorKind::Policy.into(), subject: "v7".to_owned(), ..Actor::default() };
+        assert_eq!(actor(Some(&policy)), "policy v7");
+    }
+
+    #[test]
+    fn events_on_one_line_whatever_they_carry() {
+        let time = Some(prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 });
+        let vote = Vote {
+            decided_by: person("bob"),
+            choice: VoteChoice::Approve.into(),
+            comment: "fine\nby me\u{1b}[31m".to_owned(),
+            ..Vote::default()
+        };
+        let voted = Event { revision: 2, event_time: time, actor: person("bob"), kind: Some(Kind::Voted(vote)) };
+        assert_eq!(event(&voted), "2026-01-01T00:00:00Z  #2 vote APPROVE by dev/bob: fine\\nby me\\u{1b}[31m");
+        let edited = event::Edited {
+            arguments: arguments::build(Some(r#"{"to":"x\u202ey"}"#), &[]).unwrap(),
+            digest: "sha256:ab".to_owned(),
+            ..event::Edited::default()
+        };
+        let edited = Event { revision: 3, event_time: time, actor: person("bob"), kind: Some(Kind::Edited(edited)) };
+        assert_eq!(event(&edited), "2026-01-01T00:00:00Z  #3 edited by dev/bob: {\"to\":\"x\\u{202e}y\"}, sha256:ab");
+        assert!(event(&Event::default()).contains("does not know"));
+    }
+
+    #[test]
+    fn pretty_arguments_keep_their_lines_and_show_what_hides() {
+        let object = arguments::build(Some(r#"{"a":"x\ny\u202e","n":[5]}"#), &[]).unwrap();
+        let expected = ["{", "  \"a\": \"x\\ny\\u{202e}\",", "  \"n\": [", "    5", "  ]", "}"];
+        assert_eq!(pretty(object.as_ref()), expected);
+    }
+}

@@ -1,0 +1,258 @@
+//! Why a command failed, and how that is told.
+
+use std::{collections::BTreeMap, fmt, io};
+
+use serde::Serialize;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::text::escape;
+
+/// Domain of the ErrorInfo that the server's own errors carry.
+const DOMAIN: &str = "signoff.v1";
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The command line makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// No connection to the server.
+    #[error("cannot reach {address}: {cause}")]
+    Unreachable { address: String, cause: String },
+    /// The server refused, or the connection to it broke.
+    #[error("{}", .0.message())]
+    Call(Box<Status>),
+    /// A wait outlived its deadline without an answer.
+    #[error("the deadline has passed and the server gives no answer: {cause}")]
+    Lost { cause: Box<Status>, hint: String },
+    /// The person at the terminal said no, or there was nothing left to decide.
+    #[error("{0}")]
+    Stopped(String),
+    /// The server sent what the protocol does not allow.
+    #[error("the server sent {0}")]
+    Protocol(&'static str),
+    /// stdout, stderr or stdin failed.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Call(Box::new(status))
+    }
+}
+
+/// Hints by the reason that the server gave.
+const HINTS: &[(&str, &str)] = &[
+    ("STALE_VIEW", "it changed since you looked; read it again with `signoff show` and decide on what you see"),
+    ("SELF_DECISION", "ask somebody else to decide"),
+    ("TOO_MANY_PENDING", "withdraw some with `signoff cancel`, or wait until they are decided"),
+    ("STORE_UNAVAILABLE", "it may or may not have been recorded; look with `signoff show` or `signoff history`"),
+];
+
+/// What `signoff` says when no token was given.
+const TOKEN_HINT: &str = "set SIGNOFF_TOKEN, or give --token; `signoff serve --dev` prints tokens when it starts";
+
+/// Canonical names of the gRPC codes, by number.
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// Whether the server itself made this error, rather than a broken connection or a proxy.
+pub(super) fn is_servers_own(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
+}
+
+impl Failure {
+    pub(super) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+
+    pub(super) fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    pub(super) fn report(&self, has_token: bool) -> Report {
+        let mut report = Report { message: self.to_string(), ..Report::default() };
+        match self {
+            Self::Unreachable { .. } => {
+                report.hints.push("is the server running? start one with `signoff serve --dev`, or set --address");
+            }
+            Self::Lost { hint, .. } => report.message = format!("{}; {hint}", report.message),
+            Self::Call(status) => report.add(status, has_token),
+            Self::Usage(_) | Self::Stopped(_) | Self::Protocol(_) | Self::Output(_) => {}
+        }
+        report
+    }
+}
+
+/// A failure, ready to be told.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    metadata: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<Violation>,
+    #[serde(skip)]
+    hints: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Violation {
+    field: String,
+    description: String,
+}
+
+impl Report {
+    fn add(&mut self, status: &Status, has_token: bool) {
+        let details = status.get_error_details();
+        self.code = CODES.get(status.code() as usize).copied();
+        if self.message.is_empty() {
+            self.message = status.code().description().to_owned();
+        }
+        if let Some(info) = details.error_info() {
+            self.reason = Some(info.reason.clone());
+            self.metadata = info.metadata.clone().into_iter().collect();
+        }
+        let violations = details.bad_request().into_iter().flat_map(|bad| &bad.field_violations);
+        self.violations = violations
+            .map(|found| Violation { field: found.field.clone(), description: found.description.clone() })
+            .collect();
+        if status.code() == Code::Unauthenticated && !has_token {
+            self.hints.push(TOKEN_HINT);
+        }
+        self.hints.extend(HINTS.iter().filter(|(reason, _)| self.reason.as_deref() == Some(reason)).map(|(_, h)| h));
+    }
+
+    /// Who was first, in a sentence, when that is what went wrong.
+    fn winner(&self) -> Option<String> {
+        let value = |key: &str| self.metadata.get(key).filter(|value| !value.is_empty()).map(|value| escape(value));
+        if self.reason.as_deref() != Some("ALREADY_DECIDED") {
+            return None;
+        }
+        let mut text = format!("already {} by {}", value("status")?, value("decided_by")?);
+        for (before, key) in [(" at ", "decide_time"), (": ", "comment")] {
+            text.extend(value(key).map(|value| format!("{before}{value}")));
+        }
+        Some(text)
+    }
+
+    /// One line of JSON.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::json!({ "error": self }).to_string()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", escape(&self.message))?;
+        for Violation { field, description } in &self.violations {
+            write!(f, "\n  {}: {}", escape(field), escape(description))?;
+        }
+        if let Some(winner) = self.winner() {
+            write!(f, "\n  {winner}")?;
+        } else {
+            for (key, value) in &self.metadata {
+                write!(f, "\n  {}: {}", escape(key), escape(value))?;
+            }
+        }
+        if let Some(reason) = &self.reason {
+            write!(f, "\n  reason: {}", escape(reason))?;
+        }
+        self.hints.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn failed(code: Code, message: &str, details: ErrorDetails) -> Failure {
+        Status::with_error_details(code, message, details).into()
+    }
+
+    fn info(reason: &str, metadata: &[(&str, &str)]) -> ErrorDetails {
+        let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        ErrorDetails::with_error_info(reason, DOMAIN, metadata.collect::<std::collections::HashMap<_, _>>())
+    }
+
+    #[test]
+    fn every_violation_is_told() {
+        let mut details = info("INVALID_REQUEST", &[]);
+        details.add_bad_request_violation("tool_name", "is missing");
+        details.add_bad_request_violation("timeout", "is over 7 days");
+        let failure = failed(Code::InvalidArgument, "2 fields are wrong", details);
+        assert_eq!(
+            failure.report(true).to_string(),
+            "error: 2 fields are wrong\n  tool_name: is missing\n  timeout: is over 7 days\n  reason: INVALID_REQUEST"
+        );
+        assert_eq!(
+            failure.report(true).to_json(),
+            r#"{"error":{"code":"INVALID_ARGUMENT","message":"2 fields are wrong","reason":"INVALID_REQUEST","violations":[{"description":"is missing","field":"tool_name"},{"description":"is over 7 days","field":"timeout"}]}}"#
+        );
+    }
+
+    #[test]
+    fn a_loser_is_told_who_won() {
+        let metadata = [
+            ("approval_id", "a1"),
+            ("status", "REJECTED"),
+            ("decided_by", "dev/alice"),
+            ("decide_time", "2026-01-01T00:00:00Z"),
+            ("comment", "no\u{202e}"),
+        ];
+        let failure = failed(Code::FailedPrecondition, "decided", info("ALREADY_DECIDED", &metadata));
+        let text = failure.report(true).to_string();
+        assert!(text.contains("already REJECTED by dev/alice at 2026-01-01T00:00:00Z: no\\u{202e}\n"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_token_is_explained_and_a_wrong_one_is_not_called_missing() {
+        let failure = failed(Code::Unauthenticated, "no token", info("UNAUTHENTICATED", &[]));
+        assert!(failure.report(false).to_string().contains("SIGNOFF_TOKEN"));
+        assert!(!failure.report(true).to_string().contains("SIGNOFF_TOKEN"));
+    }
+
+    #[test]
+    fn codes_by_number() {
+        for number in 0..17 {
+            let name = CODES[usize::try_from(number).unwrap()].replace('_', "");
+            let code = format!("{:?}", Code::from_i32(number)).to_ascii_uppercase();
+            assert_eq!(name, code);
+        }
+    }
+
+    #[test]
+    fn exit_codes() {
+        assert_eq!(Failure::Usage(String::new()).exit_code(), 2);
+        assert_eq!(Failure::from(Status::not_found("")).exit_code(), 1);
+        assert_eq!(Failure::Stopped(String::new()).exit_code(), 1);
+    }
+}

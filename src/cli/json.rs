@@ -1,0 +1,103 @@
+//! `--json`: the protocol's messages in proto3 JSON, field names as in the proto files, one object per line.
+
+use std::{io, sync::LazyLock};
+
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use serde_json::ser::Formatter;
+
+use super::arguments::whole;
+use crate::proto::{self, v1};
+
+static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    let mut pool = DescriptorPool::decode(proto::FILE_DESCRIPTOR_SET).expect("compiled in");
+    pool.decode_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET).expect("compiled in");
+    pool
+});
+
+/// A message that commands print.
+pub(super) trait Printed: prost::Message {
+    /// Its full name.
+    const NAME: &'static str;
+}
+
+macro_rules! printed {
+    ($($message:ty => $name:literal),* $(,)?) => {
+        $(impl Printed for $message {
+            const NAME: &'static str = $name;
+        })*
+
+        #[cfg(test)]
+        const NAMES: &[&str] = &[$($name),*];
+    };
+}
+
+printed! {
+    v1::Approval => "signoff.v1.Approval",
+    v1::RequestApprovalResponse => "signoff.v1.RequestApprovalResponse",
+    v1::GetApprovalResponse => "signoff.v1.GetApprovalResponse",
+    v1::WatchPendingResponse => "signoff.v1.WatchPendingResponse",
+    v1::DecideResponse => "signoff.v1.DecideResponse",
+    v1::CancelApprovalResponse => "signoff.v1.CancelApprovalResponse",
+    tonic_health::pb::HealthCheckResponse => "grpc.health.v1.HealthCheckResponse",
+}
+
+/// The message as one line of JSON, without the line's end.
+pub(super) fn line<M: Printed>(message: &M) -> io::Result<Vec<u8>> {
+    let descriptor = POOL.get_message_by_name(M::NAME).expect("every printed message is in the pool");
+    let mut dynamic = DynamicMessage::new(descriptor);
+    dynamic.transcode_from(message).map_err(io::Error::other)?;
+    let mut line = Vec::new();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut line, WholeNumbers);
+    let options = SerializeOptions::new().use_proto_field_name(true);
+    dynamic.serialize_with_options(&mut serializer, &options).map_err(io::Error::from)?;
+    Ok(line)
+}
+
+/// Writes `5` for the double 5.0, as protobuf's own JSON does.
+struct WholeNumbers;
+
+impl Formatter for WholeNumbers {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        match whole(value) {
+            Some(whole) => self.write_i64(writer, whole),
+            None => serde_json::ser::CompactFormatter.write_f64(writer, value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::arguments, *};
+
+    #[test]
+    fn every_printed_message_exists() {
+        for name in NAMES {
+            assert!(POOL.get_message_by_name(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn canonical_json_with_the_protos_names() {
+        let approval = v1::Approval {
+            id: "a1".to_owned(),
+            revision: 3,
+            status: v1::ApprovalStatus::TimedOut.into(),
+            tool_name: "send_email".to_owned(),
+            arguments: arguments::build(Some(r#"{"n":5,"x":0.5,"t":"\u001b\u202e"}"#), &[]).unwrap(),
+            timeout: Some(prost_types::Duration { seconds: 300, nanos: 0 }),
+            create_time: Some(prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 }),
+            ..Default::default()
+        };
+        let text = String::from_utf8(line(&approval).unwrap()).unwrap();
+        let expected = "{\"id\":\"a1\",\"revision\":\"3\",\"status\":\"APPROVAL_STATUS_TIMED_OUT\",\
+            \"tool_name\":\"send_email\",\"arguments\":{\"n\":5,\"t\":\"\\u001b\u{202e}\",\"x\":0.5},\
+            \"timeout\":\"300s\",\"create_time\":\"2026-01-01T00:00:00Z\"}";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn an_unknown_status_stays_a_number() {
+        let approval = v1::Approval { status: 77, ..Default::default() };
+        assert_eq!(line(&approval).unwrap(), br#"{"status":77}"#);
+    }
+}

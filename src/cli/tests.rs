@@ -1,0 +1,165 @@
+//! The commands, from their command line to their output, against a server that follows a script.
+
+mod fake;
+mod lists;
+mod reviewing;
+mod waiting;
+
+use std::{
+    io::{self, Cursor, Write},
+    sync::{Arc, Mutex},
+};
+
+use clap::{CommandFactory as _, Parser};
+use tokio::sync::Notify;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::{ClientCommand, ConnectionArgs, arguments, console::Console, execute};
+use crate::proto::v1::{
+    Actor, ActorKind, Approval, ApprovalStatus, ApprovalUpdate, Decision, Event, RequestApprovalResponse, event,
+    request_approval_response::Message,
+};
+
+#[derive(Parser)]
+#[command(name = "signoff")]
+struct Cli {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    #[command(subcommand)]
+    command: ClientCommand,
+}
+
+/// What a command did.
+#[derive(Debug)]
+struct Ran {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+#[derive(Clone, Default)]
+struct Buffer {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    written: Arc<Notify>,
+}
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.written.notify_one();
+        self.bytes.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8(self.bytes.lock().unwrap().clone()).unwrap()
+    }
+
+    async fn contains(&self, text: &str) {
+        while !self.text().contains(text) {
+            self.written.notified().await;
+        }
+    }
+}
+
+/// Runs a command at a place without a terminal.
+async fn signoff(address: &str, line: &[&str]) -> Ran {
+    run(address, line, None, |_| std::future::pending()).await
+}
+
+/// Runs a command; with an answer, at a terminal where that is typed. Colours are dropped. The interrupt may wait for
+/// something to be printed.
+async fn run<I: Future<Output = ()>>(
+    address: &str,
+    line: &[&str],
+    answer: Option<&str>,
+    interrupt: impl FnOnce(Buffer) -> I,
+) -> Ran {
+    let cli = Cli::parse_from(["signoff", "--address", address, "--token", "t0ken"].iter().chain(line));
+    let (out, err) = (Buffer::default(), Buffer::default());
+    let mut console = Console {
+        out: Box::new(anstream::StripStream::new(Box::new(out.clone()) as Box<dyn Write + Send>)),
+        err: Box::new(err.clone()),
+        input: Box::new(Cursor::new(answer.unwrap_or_default().to_owned())),
+        json: cli.connection.json,
+        can_ask: answer.is_some(),
+        out_is_terminal: false,
+        err_is_terminal: answer.is_some(),
+        live: 0,
+    };
+    let code = execute(cli.command, &cli.connection, Cli::command, &mut console, interrupt(out.clone())).await;
+    Ran { code, out: out.text(), err: err.text() }
+}
+
+fn alice() -> Option<Actor> {
+    Some(Actor { kind: ActorKind::Person.into(), issuer: "dev".to_owned(), subject: "alice".to_owned() })
+}
+
+fn approval(revision: u64, status: ApprovalStatus) -> Approval {
+    Approval {
+        id: "a1".to_owned(),
+        revision,
+        status: status.into(),
+        tool_name: "send_email".to_owned(),
+        arguments: arguments::build(Some(r#"{"to":"x\u202ey@example.com"}"#), &[]).unwrap(),
+        digest: "sha256:aa".to_owned(),
+        quorum: 2,
+        decision: (status != ApprovalStatus::Pending).then(|| decision(status, "because")),
+        ..Approval::default()
+    }
+}
+
+fn decision(status: ApprovalStatus, comment: &str) -> Decision {
+    Decision {
+        status: status.into(),
+        decided_by: alice(),
+        comment: comment.to_owned(),
+        revision_seen: 1,
+        ..Decision::default()
+    }
+}
+
+/// An update with one event: the request at revision 1, else the decision.
+fn update(revision: u64, status: ApprovalStatus) -> RequestApprovalResponse {
+    let kind = if revision == 1 {
+        event::Kind::Requested(event::Requested { digest: "sha256:aa".to_owned(), status: status.into() })
+    } else {
+        event::Kind::Decided(decision(status, "because"))
+    };
+    let event = Event { revision, event_time: None, actor: alice(), kind: Some(kind) };
+    let update = ApprovalUpdate { approval: Some(approval(revision, status)), events: vec![event] };
+    RequestApprovalResponse { message: Some(Message::Update(update)) }
+}
+
+/// An error of the server's own.
+fn refusal(code: Code, reason: &str, metadata: &[(&str, &str)]) -> Status {
+    let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    let metadata: std::collections::HashMap<_, _> = metadata.collect();
+    Status::with_error_details(code, "refused", ErrorDetails::with_error_info(reason, "signoff.v1", metadata))
+}
+
+#[test]
+fn the_command_line_is_sound_and_keeps_the_token_to_itself() {
+    Cli::command().debug_assert();
+    for line in [vec!["signoff", "--help"], vec!["signoff", "request", "--help"]] {
+        let help = Cli::try_parse_from(line).err().unwrap().to_string();
+        assert!(help.contains("SIGNOFF_TOKEN"), "{help}");
+        assert!(!help.contains("SIGNOFF_TOKEN="), "{help}");
+    }
+    let help = Cli::try_parse_from(["signoff", "request", "--help"]).err().unwrap().to_string();
+    for code in ["0  approved", "2  usage", "10  rejected", "11  timed out", "12  cancelled", "13  ended", "1  any"] {
+        assert!(help.contains(code), "{code} in {help}");
+    }
+}
+
+#[tokio::test]
+async fn completions_name_the_commands() {
+    let ran = signoff("http://127.0.0.1:1", &["completions", "bash"]).await;
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("signoff__subcmd__request") || ran.out.contains("signoff__request"), "{}", ran.out);
+}

@@ -1,0 +1,222 @@
+//! A server that says what a test tells it to, and keeps what it was told.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Notify,
+    task::JoinSet,
+};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status};
+
+use crate::proto::v1::{
+    CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest, ClaimExecutionResponse, DecideRequest,
+    DecideResponse, GetApprovalRequest, GetApprovalResponse, ListApprovalsRequest, ListApprovalsResponse,
+    ListPendingRequest, ListPendingResponse, ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest,
+    RequestApprovalResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
+    WatchPendingRequest, WatchPendingResponse,
+    approval_service_server::{ApprovalService, ApprovalServiceServer},
+};
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// One method: what it will answer, and what it was asked.
+pub(super) struct Method<Q, A> {
+    answers: Mutex<VecDeque<A>>,
+    asked: Mutex<Vec<Q>>,
+}
+
+impl<Q, A> Default for Method<Q, A> {
+    fn default() -> Self {
+        Self { answers: Mutex::default(), asked: Mutex::default() }
+    }
+}
+
+impl<Q: Clone, A> Method<Q, A> {
+    pub(super) fn answers(&self, answer: A) {
+        self.answers.lock().unwrap().push_back(answer);
+    }
+
+    pub(super) fn asked(&self) -> Vec<Q> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn call(&self, request: Request<Q>) -> Result<A, Status> {
+        self.asked.lock().unwrap().push(request.into_inner());
+        self.answers.lock().unwrap().pop_front().ok_or_else(|| Status::unimplemented("the test has no answer"))
+    }
+}
+
+pub(super) enum Step<T> {
+    Send(T),
+    Fail(Status),
+    /// Cuts every connection of the [`Server`].
+    Cut,
+    /// Says nothing more, and notifies.
+    Hang(Arc<Notify>),
+}
+
+#[derive(Default)]
+pub(super) struct Fake {
+    pub(super) request: Method<RequestApprovalRequest, Vec<Step<RequestApprovalResponse>>>,
+    pub(super) watch_pending: Method<WatchPendingRequest, Vec<Step<WatchPendingResponse>>>,
+    pub(super) get: Method<GetApprovalRequest, Result<GetApprovalResponse, Status>>,
+    pub(super) list_pending: Method<ListPendingRequest, Result<ListPendingResponse, Status>>,
+    pub(super) list_approvals: Method<ListApprovalsRequest, Result<ListApprovalsResponse, Status>>,
+    pub(super) decide: Method<DecideRequest, Result<DecideResponse, Status>>,
+    pub(super) cancel: Method<CancelApprovalRequest, Result<CancelApprovalResponse, Status>>,
+    /// The `authorization` of each decision.
+    pub(super) tokens: Mutex<Vec<String>>,
+    cut: Arc<Notify>,
+}
+
+impl Fake {
+    fn play<T: Send + 'static>(&self, steps: Vec<Step<T>>) -> Response<Answers<T>> {
+        let cut = Arc::clone(&self.cut);
+        let answers = stream::iter(steps).then(move |step| {
+            let cut = Arc::clone(&cut);
+            async move {
+                let notify = match step {
+                    Step::Send(message) => return Ok(message),
+                    Step::Fail(status) => return Err(status),
+                    Step::Cut => cut,
+                    Step::Hang(notify) => notify,
+                };
+                notify.notify_one();
+                std::future::pending().await
+            }
+        });
+        Response::new(Box::pin(answers))
+    }
+}
+
+fn missing<T>() -> Result<T, Status> {
+    Err(Status::unimplemented("no command calls this"))
+}
+
+#[tonic::async_trait]
+impl ApprovalService for Fake {
+    type RequestApprovalStream = Answers<RequestApprovalResponse>;
+    type WatchApprovalStream = Answers<WatchApprovalResponse>;
+    type WatchPendingStream = Answers<WatchPendingResponse>;
+
+    async fn request_approval(
+        &self,
+        request: Request<RequestApprovalRequest>,
+    ) -> Result<Response<Self::RequestApprovalStream>, Status> {
+        Ok(self.play(self.request.call(request)?))
+    }
+
+    async fn watch_pending(
+        &self,
+        request: Request<WatchPendingRequest>,
+    ) -> Result<Response<Self::WatchPendingStream>, Status> {
+        Ok(self.play(self.watch_pending.call(request)?))
+    }
+
+    async fn get_approval(
+        &self,
+        request: Request<GetApprovalRequest>,
+    ) -> Result<Response<GetApprovalResponse>, Status> {
+        self.get.call(request)?.map(Response::new)
+    }
+
+    async fn list_pending(
+        &self,
+        request: Request<ListPendingRequest>,
+    ) -> Result<Response<ListPendingResponse>, Status> {
+        self.list_pending.call(request)?.map(Response::new)
+    }
+
+    async fn list_approvals(
+        &self,
+        request: Request<ListApprovalsRequest>,
+    ) -> Result<Response<ListApprovalsResponse>, Status> {
+        self.list_approvals.call(request)?.map(Response::new)
+    }
+
+    async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<DecideResponse>, Status> {
+        let token = request.metadata().get("authorization").map(|token| token.to_str().unwrap().to_owned());
+        self.tokens.lock().unwrap().extend(token);
+        self.decide.call(request)?.map(Response::new)
+    }
+
+    async fn cancel_approval(
+        &self,
+        request: Request<CancelApprovalRequest>,
+    ) -> Result<Response<CancelApprovalResponse>, Status> {
+        self.cancel.call(request)?.map(Response::new)
+    }
+
+    async fn watch_approval(
+        &self,
+        _: Request<WatchApprovalRequest>,
+    ) -> Result<Response<Self::WatchApprovalStream>, Status> {
+        missing()
+    }
+
+    async fn wait_approval(&self, _: Request<WaitApprovalRequest>) -> Result<Response<WaitApprovalResponse>, Status> {
+        missing()
+    }
+
+    async fn claim_execution(
+        &self,
+        _: Request<ClaimExecutionRequest>,
+    ) -> Result<Response<ClaimExecutionResponse>, Status> {
+        missing()
+    }
+
+    async fn report_execution(
+        &self,
+        _: Request<ReportExecutionRequest>,
+    ) -> Result<Response<ReportExecutionResponse>, Status> {
+        missing()
+    }
+}
+
+/// The fake on a port of its own, behind a proxy that can cut connections.
+pub(super) struct Server {
+    pub(super) fake: Arc<Fake>,
+    pub(super) address: String,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    pub(super) async fn start() -> Self {
+        let fake = Arc::new(Fake::default());
+        let mut tasks = JoinSet::new();
+        let behind = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = behind.local_addr().unwrap();
+        let (reporter, health) = tonic_health::server::health_reporter();
+        reporter.set_not_serving::<ApprovalServiceServer<Fake>>().await;
+        let router = tonic::transport::Server::builder()
+            .add_service(health)
+            .add_service(ApprovalServiceServer::from_arc(Arc::clone(&fake)));
+        tasks.spawn(async move { router.serve_with_incoming(TcpListenerStream::new(behind)).await.unwrap() });
+        let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", front.local_addr().unwrap());
+        let cut = Arc::clone(&fake.cut);
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                tokio::select! {
+                    () = cut.notified() => connections.shutdown().await,
+                    accepted = front.accept() => {
+                        let (mut client, _) = accepted.unwrap();
+                        connections.spawn(async move {
+                            let mut server = TcpStream::connect(target).await.unwrap();
+                            _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                        });
+                    }
+                }
+            }
+        });
+        Self { fake, address, _tasks: tasks }
+    }
+}
