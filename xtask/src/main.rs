@@ -1,1 +1,80 @@
-fn main() {}
+//! The project's own commands, run as `cargo xtask <command>`.
+//!
+//! - [`test`]: every test of the workspace, and their total.
+//! - [`verify`]: everything that must hold before a change is merged, the tests included.
+//! - [`generated`]: the committed files, or parts of them, that are made from something else.
+//!
+//! [`step`] runs programs and [`failure`] says why a command stopped.
+
+mod failure;
+mod generated;
+mod step;
+mod test;
+mod verify;
+
+use std::process::ExitCode;
+
+use failure::Failure;
+
+/// A command: its name, what it takes, what it does, and the function that does it.
+type Command = (&'static str, &'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
+
+const COMMANDS: &[Command] = &[
+    ("test", "[ARGS...]", "run all tests; ARGS go to `cargo test`", test::run),
+    ("verify", "", "check format, lints, docs, protos, dependencies, generated files; then run all tests", verify::run),
+    ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<(), Failure> {
+    let Some((name, rest)) = args.split_first() else {
+        return Err(Failure::Usage(usage()));
+    };
+    if ["help", "--help", "-h"].contains(&name.as_str()) {
+        println!("{}", usage());
+        return Ok(());
+    }
+    match COMMANDS.iter().find(|(command, ..)| command == name) {
+        Some((.., run)) => run(rest),
+        None => Err(Failure::Usage(format!("there is no command `{name}`\n{}", usage()))),
+    }
+}
+
+fn usage() -> String {
+    let lines = COMMANDS.iter().map(|(name, takes, does, _)| format!("\n  {:<18}{does}", format!("{name} {takes}")));
+    format!("usage: cargo xtask <command>\n{}", lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_or_missing_command_is_a_usage_error_that_lists_them_all() {
+        for args in [vec![], vec!["tset".to_owned()]] {
+            let failure = dispatch(&args).expect_err("must be refused");
+            assert_eq!(failure.exit_code(), 2);
+            let text = failure.to_string();
+            assert!(COMMANDS.iter().all(|(name, ..)| text.contains(name)), "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_without_arguments_refuse_them() {
+        for (command, argument) in [("verify", "--fast"), ("gen", "--chekc")] {
+            let failure = dispatch(&[command.to_owned(), argument.to_owned()]).expect_err("must be refused");
+            assert!(matches!(failure, Failure::Usage(_)), "{failure}");
+            assert!(failure.to_string().contains(argument), "{failure}");
+        }
+    }
+}

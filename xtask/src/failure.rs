@@ -1,0 +1,67 @@
+//! Why a command stopped.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+/// Why a command stopped, worded for the person at the terminal.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The command line made no sense; says what would.
+    Usage(String),
+    /// A program could not be started.
+    NotStarted(String, io::Error),
+    /// A program ran and said no.
+    Unsuccessful(String, ExitStatus),
+    /// A program's output is not what it should be.
+    Output(String, &'static str),
+    /// A file could not be read or written.
+    File(PathBuf, io::Error),
+    /// A file lacks, or repeats, a marker between which generated text goes.
+    Marker(PathBuf, String),
+    /// Generated files are not what their sources say.
+    OutOfDate(Vec<PathBuf>),
+    /// Tools that `verify` needs are not there: their names and how to install them.
+    ToolsMissing(Vec<(&'static str, &'static str)>),
+    /// A step of `verify` failed; says which, and what was not run.
+    Stopped(String),
+    /// The tests ended well, but there were none.
+    NoTestRan,
+}
+
+impl Failure {
+    /// 2 for a wrong command line, 1 for all else.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Stopped(text) => f.write_str(text),
+            Self::NotStarted(command, error) => write!(f, "cannot run `{command}`: {error}"),
+            Self::Unsuccessful(command, status) => write!(f, "`{command}` failed ({status})"),
+            Self::Output(command, problem) => write!(f, "`{command}` {problem}"),
+            Self::File(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Marker(path, marker) => {
+                write!(f, "{}: `{marker}` must be there exactly once, before its end", path.display())
+            }
+            Self::OutOfDate(paths) => {
+                f.write_str("out of date, run `cargo xtask gen` and commit what it changes:")?;
+                paths.iter().try_for_each(|path| write!(f, "\n  {}", path.display()))
+            }
+            Self::ToolsMissing(tools) => {
+                f.write_str(
+                    "tools are missing; `bash .ci/run` puts them into target/tools, or install them yourself:",
+                )?;
+                tools.iter().try_for_each(|(name, install)| write!(f, "\n  {name}: {install}"))
+            }
+            Self::NoTestRan => f.write_str("no test ran"),
+        }
+    }
+}

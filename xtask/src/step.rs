@@ -1,0 +1,112 @@
+//! Runs programs at the root of the repository.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::failure::Failure;
+
+/// A program to run, as a person would type it.
+#[derive(Debug)]
+pub(crate) struct Step {
+    program: &'static str,
+    args: Vec<String>,
+    /// At most a few, shown before the program like a shell does.
+    vars: Vec<(&'static str, &'static str)>,
+}
+
+impl Step {
+    /// Makes a step from a command line without quotes; `vars` are added to its environment.
+    pub(crate) fn new(vars: &[(&'static str, &'static str)], line: &'static str) -> Self {
+        let (program, args) = line.split_once(' ').unwrap_or((line, ""));
+        Self { program, args: args.split_whitespace().map(str::to_owned).collect(), vars: vars.to_vec() }
+    }
+
+    /// Adds arguments that are not known beforehand.
+    pub(crate) fn args(mut self, args: &[String]) -> Self {
+        self.args.extend_from_slice(args);
+        self
+    }
+
+    /// The command line, to be printed.
+    pub(crate) fn shown(&self) -> String {
+        let vars = self.vars.iter().map(|(name, value)| format!("{name}='{value}' "));
+        let args = self.args.iter().map(|arg| format!(" {arg}"));
+        vars.chain([self.program.to_owned()]).chain(args).collect()
+    }
+
+    /// The command, ready to be started: at the root, without standard input.
+    pub(crate) fn command(&self) -> Command {
+        // `cargo run` says which cargo runs us; another one on the PATH would build everything anew.
+        let program = match (self.program, env::var_os("CARGO")) {
+            ("cargo", Some(cargo)) => cargo,
+            (program, _) => OsString::from(program),
+        };
+        let mut command = Command::new(program);
+        command.args(&self.args).envs(self.vars.iter().copied()).env("PATH", search_path());
+        command.current_dir(root()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program with our output; fails unless it succeeds.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let status = self.command().status().map_err(|error| Failure::NotStarted(self.shown(), error))?;
+        if status.success() { Ok(()) } else { Err(Failure::Unsuccessful(self.shown(), status)) }
+    }
+
+    /// Runs the program and returns what it wrote to standard output; fails unless it succeeds.
+    pub(crate) fn output(&self) -> Result<String, Failure> {
+        let output = self.command().stderr(Stdio::inherit()).output();
+        let output = output.map_err(|error| Failure::NotStarted(self.shown(), error))?;
+        if !output.status.success() {
+            return Err(Failure::Unsuccessful(self.shown(), output.status));
+        }
+        String::from_utf8(output.stdout).map_err(|_| Failure::Output(self.shown(), "did not print UTF-8"))
+    }
+
+    /// Whether the program can be run at all; prints nothing.
+    pub(crate) fn works(&self) -> bool {
+        let status = self.command().stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    }
+}
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The PATH, and last the place where `.ci/run` installs tools that the machine lacks.
+fn search_path() -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let entries: Vec<PathBuf> = env::split_paths(&path).chain([root().join("target/tools/bin")]).collect();
+    // Only an entry with a separator in it cannot be joined: then our own directory has one.
+    env::join_paths(entries).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_shown_as_it_would_be_typed() {
+        let step = Step::new(&[("RUSTDOCFLAGS", "-D warnings")], "cargo doc --no-deps").args(&["-q".to_owned()]);
+        assert_eq!(step.shown(), "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps -q");
+    }
+
+    #[test]
+    fn a_step_passes_its_variables_and_runs_at_the_root() {
+        assert_eq!(Step::new(&[("XTASK_TEST", "seen")], "printenv XTASK_TEST").output().expect("runs"), "seen\n");
+        assert!(Step::new(&[], "test -f xtask/Cargo.toml").works());
+    }
+
+    #[test]
+    fn a_failing_program_and_a_missing_one_are_told_apart() {
+        assert!(matches!(Step::new(&[], "false").run(), Err(Failure::Unsuccessful(..))));
+        assert!(matches!(Step::new(&[], "false").output(), Err(Failure::Unsuccessful(..))));
+        let missing = Step::new(&[], "no-such-program-anywhere --version");
+        assert!(matches!(missing.run(), Err(Failure::NotStarted(..))));
+        assert!(!missing.works());
+    }
+}
