@@ -16,8 +16,10 @@ mod json;
 mod pending;
 mod request;
 mod retry;
+mod serve;
 mod show;
 mod text;
+mod transfer;
 mod watch;
 
 #[cfg(test)]
@@ -26,6 +28,8 @@ mod tests;
 use std::process::ExitCode;
 
 pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
+pub use serve::serve;
+pub use transfer::{ExportArgs, ImportArgs, export, import};
 use console::Console;
 use failure::Failure;
 

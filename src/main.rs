@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser};
-use signoff::cli::{self, ClientCommand, ConnectionArgs};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use signoff::{
+    cli::{self, ClientCommand, ConnectionArgs, ExportArgs, ImportArgs},
+    config::{self, ServeFlags},
+};
 
 /// The approvals server for AI agents
 #[derive(Parser)]
@@ -12,11 +15,53 @@ struct Cli {
     #[command(flatten)]
     connection: ConnectionArgs,
     #[command(subcommand)]
-    command: ClientCommand,
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(ServeFlags),
+    /// Check the configuration, or explain it
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Write every approval, with its events, as JSON Lines
+    Export(ExportArgs),
+    /// Read an export into a store
+    Import(ImportArgs),
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Report every error, or print each setting and where it comes from
+    Check(ServeFlags),
+    /// Print the table of settings, as Markdown
+    Reference,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { connection, command } = Cli::parse();
-    cli::run(command, &connection, Cli::command).await
+    match command {
+        Command::Serve(flags) => cli::serve(&flags).await,
+        Command::Config(ConfigCommand::Check(flags)) => match config::check(&flags, config::environment()) {
+            Ok(settings) => {
+                anstream::print!("{settings}");
+                ExitCode::SUCCESS
+            }
+            Err(errors) => {
+                anstream::eprintln!("{errors}");
+                ExitCode::from(2)
+            }
+        },
+        Command::Config(ConfigCommand::Reference) => {
+            anstream::print!("{}", config::reference_markdown());
+            ExitCode::SUCCESS
+        }
+        Command::Export(args) => cli::export(args).await,
+        Command::Import(args) => cli::import(args).await,
+        Command::Client(command) => cli::run(command, &connection, Cli::command).await,
+    }
 }

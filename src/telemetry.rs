@@ -14,7 +14,7 @@ mod traces;
 
 pub use self::{
     logs::{Error, Format, Guard, Options, init},
-    metrics::{CONTENT_TYPE, Metrics, Reached},
+    metrics::{CONTENT_TYPE, Metrics},
     request_id::{REQUEST_ID_HEADER, RequestId},
     rpc::{RpcBody, RpcFuture, RpcLayer, RpcService},
 };

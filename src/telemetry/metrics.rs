@@ -13,6 +13,7 @@ use super::{
     codes,
     methods::{METHODS, Shape},
 };
+use crate::domain::Status;
 
 /// Content type of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,29 +33,6 @@ const GROUP_SIZE: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0
 
 /// Seconds, from a fast disk's to a failing one's.
 const SYNC_SECONDS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
-
-/// Status that an approval has reached, as the label of `signoff_approvals_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reached {
-    /// It was created and waits.
-    Pending,
-    /// Reviewers approved it.
-    Approved,
-    /// A reviewer rejected it.
-    Rejected,
-    /// Its deadline passed.
-    TimedOut,
-    /// Its requester withdrew it.
-    Cancelled,
-    /// The policy approved it.
-    AutoApproved,
-    /// The policy rejected it.
-    AutoRejected,
-}
-
-/// Label values of [`Reached`], in its order.
-const STATUSES: [&str; 7] =
-    ["PENDING", "APPROVED", "REJECTED", "TIMED_OUT", "CANCELLED", "AUTO_APPROVED", "AUTO_REJECTED"];
 
 /// Everything this server counts. A clone counts into the same place; no method allocates or waits for another caller
 /// longer than an addition takes.
@@ -102,7 +80,7 @@ impl Metrics {
             open: open.find([("method", method.name)]),
         });
         let methods = methods.collect();
-        let approvals = Table::new(STATUSES.iter().map(|status| [("status", *status)]), Counter::default, |_| true);
+        let approvals = Table::new(Status::ALL.iter().map(|status| [("status", status.name())]), Counter::default, |_| true);
         let pending = Gauge::default();
         let decision_seconds = Histogram::new(DECISION_SECONDS);
         let group_size = Histogram::new(GROUP_SIZE);
@@ -141,15 +119,14 @@ impl Metrics {
         }))
     }
 
-    /// Counts an approval that has reached `status`, [`Reached::Pending`] included.
-    pub fn approval_reached(&self, status: Reached) {
+    /// Counts an approval that has reached `status`, [`Status::Pending`] included.
+    pub fn approval_reached(&self, status: Status) {
         self.0.approvals.row(status as usize).inc();
     }
 
-    /// Adds `by`, which may be negative, to the number of approvals that wait; at start-up, the number found in the
-    /// store.
-    pub fn pending_changed(&self, by: i64) {
-        self.0.pending.inc_by(by);
+    /// How many approvals wait now.
+    pub fn pending(&self, count: u64) {
+        self.0.pending.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Measures the time from an approval's creation to its decision.

@@ -26,12 +26,12 @@ fn events_are_rendered() {
     metrics.call_ended(decide, Code::NotFound, Duration::from_millis(700));
     metrics.call_ended(request, Code::Unauthenticated, Duration::from_secs(1));
     metrics.call_ended(OTHER, Code::Unimplemented, Duration::ZERO);
-    metrics.approval_reached(Reached::Pending);
-    metrics.approval_reached(Reached::Pending);
-    metrics.approval_reached(Reached::TimedOut);
-    metrics.approval_reached(Reached::AutoRejected);
-    metrics.clone().pending_changed(5);
-    metrics.pending_changed(-2);
+    metrics.approval_reached(Status::Pending);
+    metrics.approval_reached(Status::Pending);
+    metrics.approval_reached(Status::TimedOut);
+    metrics.approval_reached(Status::AutoRejected);
+    metrics.clone().pending(5);
+    metrics.pending(3);
     metrics.decided_after(Duration::from_secs(90));
     metrics.decided_after(Duration::from_secs(8 * 86_400));
     metrics.group_committed(3, Duration::from_micros(300));
@@ -67,13 +67,13 @@ fn events_are_rendered() {
 #[test]
 fn every_status_has_its_own_label() {
     let all = [
-        (Reached::Pending, "PENDING"),
-        (Reached::Approved, "APPROVED"),
-        (Reached::Rejected, "REJECTED"),
-        (Reached::TimedOut, "TIMED_OUT"),
-        (Reached::Cancelled, "CANCELLED"),
-        (Reached::AutoApproved, "AUTO_APPROVED"),
-        (Reached::AutoRejected, "AUTO_REJECTED"),
+        (Status::Pending, "PENDING"),
+        (Status::Approved, "APPROVED"),
+        (Status::Rejected, "REJECTED"),
+        (Status::TimedOut, "TIMED_OUT"),
+        (Status::Cancelled, "CANCELLED"),
+        (Status::AutoApproved, "AUTO_APPROVED"),
+        (Status::AutoRejected, "AUTO_REJECTED"),
     ];
     let metrics = Metrics::new("1");
     for (status, label) in all {

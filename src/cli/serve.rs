@@ -1,0 +1,100 @@
+//! `signoff serve`: the server, from configuration to exit code.
+
+use std::{io::Write as _, process::ExitCode};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    config::{self, Config, LogFormat, ServeFlags},
+    identity::DevTokens,
+    server::Server,
+    telemetry::{self, Metrics},
+};
+
+/// Serves until told to stop. Exits 0 after a drain, 1 when the server cannot start or fails, 2 for a configuration
+/// that cannot be used.
+pub async fn serve(flags: &ServeFlags) -> ExitCode {
+    let config = match config::load(flags, config::environment()) {
+        Ok(config) => config,
+        Err(errors) => {
+            anstream::eprintln!("error: the configuration cannot be used\n{errors}");
+            return ExitCode::from(2);
+        }
+    };
+    let options = telemetry::Options {
+        format: match config.log.format {
+            LogFormat::Text => telemetry::Format::Text,
+            LogFormat::Json => telemetry::Format::Json,
+        },
+        filter: config.log.filter.clone(),
+        otlp_endpoint: config.otlp_endpoint.clone(),
+    };
+    let guard = match telemetry::init(&options) {
+        Ok(guard) => guard,
+        Err(error) => return failed(&error),
+    };
+    let code = run(config, guard.exports_traces()).await;
+    guard.shutdown().await;
+    code
+}
+
+async fn run(config: Config, traces: bool) -> ExitCode {
+    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+        (Err(error), _) | (_, Err(error)) => return failed(&error),
+    };
+    let server = match Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces).await {
+        Ok(server) => server,
+        Err(error) => return failed(&error),
+    };
+    if let Err(error) = announce(&config, &server) {
+        return failed(&error);
+    }
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    match server.run(stop).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    anstream::eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+/// Says where the server is, and in development what to type next.
+fn announce(config: &Config, server: &Server) -> std::io::Result<()> {
+    let address = server.address();
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "signoff {} is listening on {address}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(out, "data directory: {}", config.data_dir.display())?;
+    if config.dev {
+        let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
+        let DevTokens { agent, reviewer, operator } = server.tokens();
+        let elsewhere = if address.port() == 7766 { String::new() } else { format!("  export SIGNOFF_ADDRESS=http://{address}\n") };
+        writeln!(
+            out,
+            "
+DEVELOPMENT MODE: anyone who can read this screen or the data directory can approve. Never use it for real.
+
+Ask, as the agent, in a second terminal:
+{elsewhere}  export SIGNOFF_TOKEN={agent}
+  {program} request send_email --arg to=alice@company.com --reason 'Welcome mail'
+
+Decide, as the reviewer, in a third one:
+{elsewhere}  export SIGNOFF_TOKEN={reviewer}
+  {program} pending
+  {program} approve ID
+
+The same tokens serve grpcurl and the clients: -H \"authorization: Bearer $SIGNOFF_TOKEN\".
+An operator, who sees everything and decides nothing, has {operator}.
+"
+        )?;
+    }
+    out.flush()
+}

@@ -1,0 +1,228 @@
+use std::{pin::Pin, sync::Arc};
+
+use futures_core::Stream;
+use futures_util::stream;
+use tonic::{Request, Response, Status};
+
+use super::{
+    auth::principal,
+    deadline, decode, encode, error,
+    streams::{StreamPermit, Streams},
+};
+use crate::{
+    approvals::{Approvals, Error, Follower, Message, Queue, QueueChange},
+    config::Limits,
+    domain::Approval,
+    identity::{Authenticator, Method},
+    proto::v1::{self as pb, approval_service_server::ApprovalService},
+};
+
+type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Reply<T> = Result<Response<T>, Status>;
+
+/// `signoff.v1.ApprovalService`.
+pub struct ApprovalApi {
+    approvals: Arc<Approvals>,
+    authenticator: Arc<dyn Authenticator>,
+    limits: Limits,
+    streams: Streams,
+}
+
+impl ApprovalApi {
+    /// Serves the use-cases to callers that can be authenticated.
+    #[must_use]
+    pub fn new(approvals: Arc<Approvals>, authenticator: Arc<dyn Authenticator>, limits: Limits) -> Self {
+        let streams = Streams::new(&limits);
+        Self { approvals, authenticator, limits, streams }
+    }
+
+    /// What recognises callers.
+    #[must_use]
+    pub fn authenticator(&self) -> Arc<dyn Authenticator> {
+        Arc::clone(&self.authenticator)
+    }
+}
+
+#[tonic::async_trait]
+impl ApprovalService for ApprovalApi {
+    type RequestApprovalStream = Messages<pb::RequestApprovalResponse>;
+    type WatchApprovalStream = Messages<pb::WatchApprovalResponse>;
+    type WatchPendingStream = Messages<pb::WatchPendingResponse>;
+
+    // Streams answer with their headers at once: what may take time happens inside them.
+    async fn request_approval(
+        &self,
+        request: Request<pb::RequestApprovalRequest>,
+    ) -> Reply<Self::RequestApprovalStream> {
+        let principal = principal(&request)?;
+        let permit = self.streams.open(&request)?;
+        let (new, after) = decode::request_approval(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let open = Arc::clone(&self.approvals).request(principal, new, after);
+        Ok(Response::new(follow(open, permit, |message| {
+            use pb::request_approval_response::Message as Wire;
+            let message = match message {
+                Message::Update { approval, events } => Wire::Update(update(&approval, &events)),
+                Message::Progress { approval, now } => Wire::Progress(encode::progress(&approval, now)),
+            };
+            pb::RequestApprovalResponse { message: Some(message) }
+        })))
+    }
+
+    async fn watch_approval(&self, request: Request<pb::WatchApprovalRequest>) -> Reply<Self::WatchApprovalStream> {
+        let principal = principal(&request)?;
+        let permit = self.streams.open(&request)?;
+        let (id, after) = decode::watch_approval(request.into_inner()).map_err(error::violations)?;
+        let open = Arc::clone(&self.approvals).watch(principal, id, after);
+        Ok(Response::new(follow(open, permit, |message| {
+            use pb::watch_approval_response::Message as Wire;
+            let message = match message {
+                Message::Update { approval, events } => Wire::Update(update(&approval, &events)),
+                Message::Progress { approval, now } => Wire::Progress(encode::progress(&approval, now)),
+            };
+            pb::WatchApprovalResponse { message: Some(message) }
+        })))
+    }
+
+    async fn get_approval(&self, request: Request<pb::GetApprovalRequest>) -> Reply<pb::GetApprovalResponse> {
+        let principal = principal(&request)?;
+        let request = request.into_inner();
+        let id = decode::get_approval(&request).map_err(error::violations)?;
+        let approval = self.approvals.get(&principal, id).await.map_err(error::status)?;
+        let events = if request.include_events {
+            self.approvals.events(&approval).await.map_err(error::status)?
+        } else {
+            Vec::new()
+        };
+        let events = events.iter().map(|event| encode::event(&approval, event)).collect();
+        Ok(Response::new(pb::GetApprovalResponse { approval: Some(encode::approval(&approval)), events }))
+    }
+
+    async fn wait_approval(&self, request: Request<pb::WaitApprovalRequest>) -> Reply<pb::WaitApprovalResponse> {
+        let principal = principal(&request)?;
+        let deadline = deadline::of(request.metadata());
+        let (id, after, timeout) = decode::wait_approval(request.into_inner()).map_err(error::violations)?;
+        let timeout = deadline.map_or(timeout, |left| timeout.min(deadline::in_time(left)));
+        let approval = self.approvals.wait(&principal, id, after, timeout).await.map_err(error::status)?;
+        Ok(Response::new(pb::WaitApprovalResponse { approval: Some(encode::approval(&approval)) }))
+    }
+
+    async fn list_pending(&self, request: Request<pb::ListPendingRequest>) -> Reply<pb::ListPendingResponse> {
+        let principal = principal(&request)?;
+        let query = decode::list_pending(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let token = decode::PageTokens::of(&query);
+        let page = self.approvals.list(&principal, Method::ListPending, query).await.map_err(error::status)?;
+        Ok(Response::new(pb::ListPendingResponse {
+            approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
+            next_page_token: token.after(page.next),
+        }))
+    }
+
+    async fn watch_pending(&self, request: Request<pb::WatchPendingRequest>) -> Reply<Self::WatchPendingStream> {
+        let principal = principal(&request)?;
+        let permit = self.streams.open(&request)?;
+        let filter = decode::watch_pending(request.into_inner()).map_err(error::violations)?;
+        let queue = Arc::clone(&self.approvals).queue(&principal, filter).map_err(error::status)?;
+        Ok(Response::new(watch(queue, permit)))
+    }
+
+    async fn list_approvals(&self, request: Request<pb::ListApprovalsRequest>) -> Reply<pb::ListApprovalsResponse> {
+        let principal = principal(&request)?;
+        let query = decode::list_approvals(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let token = decode::PageTokens::of(&query);
+        let page = self.approvals.list(&principal, Method::ListApprovals, query).await.map_err(error::status)?;
+        Ok(Response::new(pb::ListApprovalsResponse {
+            approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
+            next_page_token: token.after(page.next),
+        }))
+    }
+
+    async fn decide(&self, request: Request<pb::DecideRequest>) -> Reply<pb::DecideResponse> {
+        let principal = principal(&request)?;
+        let new = decode::decide(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let id = new.id;
+        let approval = self.approvals.decide(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        Ok(Response::new(pb::DecideResponse { approval: Some(encode::approval(&approval)) }))
+    }
+
+    async fn cancel_approval(&self, request: Request<pb::CancelApprovalRequest>) -> Reply<pb::CancelApprovalResponse> {
+        let principal = principal(&request)?;
+        let new = decode::cancel(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let id = new.id;
+        let approval = self.approvals.cancel(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        Ok(Response::new(pb::CancelApprovalResponse { approval: Some(encode::approval(&approval)) }))
+    }
+
+    async fn claim_execution(&self, request: Request<pb::ClaimExecutionRequest>) -> Reply<pb::ClaimExecutionResponse> {
+        let principal = principal(&request)?;
+        let new = decode::claim(request.into_inner()).map_err(error::violations)?;
+        let id = new.id;
+        let approval = self.approvals.claim(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        let claim_id = approval.claim.as_ref().map(|claim| claim.id.to_string()).unwrap_or_default();
+        Ok(Response::new(pb::ClaimExecutionResponse { approval: Some(encode::approval(&approval)), claim_id }))
+    }
+
+    async fn report_execution(
+        &self,
+        request: Request<pb::ReportExecutionRequest>,
+    ) -> Reply<pb::ReportExecutionResponse> {
+        let principal = principal(&request)?;
+        let new = decode::report(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let id = new.id;
+        let approval = self.approvals.report(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        Ok(Response::new(pb::ReportExecutionResponse { approval: Some(encode::approval(&approval)) }))
+    }
+}
+
+fn update(approval: &Approval, events: &[crate::domain::Event]) -> pb::ApprovalUpdate {
+    pb::ApprovalUpdate {
+        approval: Some(encode::approval(approval)),
+        events: events.iter().map(|event| encode::event(approval, event)).collect(),
+    }
+}
+
+/// How far a stream is.
+enum Stage<F> {
+    Opening(F),
+    Open(Box<Follower>),
+    Over,
+}
+
+/// Opens a follower inside the stream, and sends what it says.
+fn follow<T: Send + 'static>(
+    open: impl Future<Output = Result<Follower, Error>> + Send + 'static,
+    permit: StreamPermit,
+    encode: fn(Message) -> T,
+) -> Messages<T> {
+    let stage = Stage::Opening(Box::pin(open));
+    Box::pin(stream::unfold((stage, permit), move |(stage, permit)| async move {
+        let mut follower = match stage {
+            Stage::Opening(open) => match open.await {
+                Ok(follower) => Box::new(follower),
+                Err(error) => return Some((Err(error::status(error)), (Stage::Over, permit))),
+            },
+            Stage::Open(follower) => follower,
+            Stage::Over => return None,
+        };
+        match follower.next().await? {
+            Ok(message) => Some((Ok(encode(message)), (Stage::Open(follower), permit))),
+            Err(error) => Some((Err(error::status(error)), (Stage::Over, permit))),
+        }
+    }))
+}
+
+fn watch(queue: Queue, permit: StreamPermit) -> Messages<pb::WatchPendingResponse> {
+    use pb::watch_pending_response::{Change, Removal, SnapshotComplete};
+    Box::pin(stream::unfold((Some(queue), permit), |(queue, permit)| async move {
+        let mut queue = queue?;
+        let change = match queue.next().await {
+            Ok(QueueChange::Pending(approval)) => Change::Pending(encode::approval(&approval)),
+            Ok(QueueChange::Removed(id, status)) => {
+                let status = status.map_or(pb::ApprovalStatus::Unspecified, encode::status) as i32;
+                Change::Removed(Removal { approval_id: id.to_string(), status })
+            }
+            Ok(QueueChange::SnapshotComplete(count)) => Change::SnapshotComplete(SnapshotComplete { count }),
+            Err(error) => return Some((Err(error::status(error)), (None, permit))),
+        };
+        Some((Ok(pb::WatchPendingResponse { change: Some(change) }), (Some(queue), permit)))
+    }))
+}

@@ -1,0 +1,69 @@
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use tonic::{Request, Status};
+
+use super::error;
+use crate::config::Limits;
+
+/// What is known of the connection that a call came on.
+#[derive(Clone, Debug)]
+pub struct ConnectionInfo {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Streaming calls that are open on it.
+    pub open_streams: Arc<AtomicU32>,
+}
+
+/// Counts open streams, per connection and in all.
+#[derive(Debug)]
+pub(super) struct Streams {
+    open: Arc<AtomicU32>,
+    limit: u32,
+    limit_per_connection: u32,
+}
+
+impl Streams {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let (limit, limit_per_connection) = (limits.streams, limits.streams_per_connection);
+        Self { open: Arc::default(), limit, limit_per_connection }
+    }
+
+    /// Admits one more stream, until the permit is dropped.
+    pub(super) fn open<T>(&self, request: &Request<T>) -> Result<StreamPermit, Status> {
+        let mut permit = StreamPermit(Vec::with_capacity(2));
+        if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
+            permit.take(&connection.open_streams, "connection", self.limit_per_connection)?;
+        }
+        permit.take(&self.open, "server", self.limit)?;
+        Ok(permit)
+    }
+}
+
+/// Room for one stream.
+#[derive(Debug)]
+pub(super) struct StreamPermit(Vec<Arc<AtomicU32>>);
+
+impl StreamPermit {
+    fn take(&mut self, count: &Arc<AtomicU32>, scope: &'static str, limit: u32) -> Result<(), Status> {
+        if count.fetch_add(1, Ordering::Relaxed) >= limit {
+            count.fetch_sub(1, Ordering::Relaxed);
+            return Err(error::too_many_streams(scope, limit));
+        }
+        self.0.push(Arc::clone(count));
+        Ok(())
+    }
+}
+
+impl Drop for StreamPermit {
+    fn drop(&mut self) {
+        for count in &self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The composition root: parse everything, build, then serve.
+
+mod connection;
+mod observer;
+mod routes;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{AbortHandle, JoinHandle},
+};
+use tokio_util::sync::CancellationToken;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use self::observer::Observed;
+use crate::{
+    approvals::{Approvals, Settings},
+    clock::{Clock, SystemClock},
+    config::Config,
+    grpc::ApprovalApi,
+    identity::{DevTokens, DevTokensError},
+    policy::ToolLists,
+    store::{Health, OpenError, SledStore, Store},
+    telemetry::Metrics,
+    workers,
+};
+
+/// How long a failed server still answers health checks and fails calls before it ends.
+const FAILED_LINGER: Duration = Duration::from_millis(500);
+
+/// A server that accepts calls.
+pub struct Server {
+    address: SocketAddr,
+    tokens: DevTokens,
+    approvals: Arc<Approvals>,
+    store: Arc<dyn Store>,
+    health: HealthReporter,
+    stop_accepting: CancellationToken,
+    serving: JoinHandle<Result<(), tonic::transport::Error>>,
+    workers: Vec<AbortHandle>,
+    drain_timeout: Duration,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The tokens cannot be read or made.
+    #[error(transparent)]
+    Tokens(#[from] DevTokensError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The descriptors that this build carries cannot be served.
+    #[error("cannot serve reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Why a server ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The network failed.
+    #[error("the server ended: {0}")]
+    Network(String),
+}
+
+impl Server {
+    /// Opens the store and starts to serve. Returns once calls are accepted.
+    ///
+    /// # Errors
+    /// When the store, the tokens or the address cannot be had.
+    pub async fn start(config: Config, metrics: Metrics, traces: bool) -> Result<Self, StartError> {
+        Self::start_with(config, metrics, traces, Arc::new(SystemClock)).await
+    }
+
+    /// As [`start`](Self::start), with another clock: for tests.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_with(
+        config: Config,
+        metrics: Metrics,
+        traces: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let path = config.data_dir.clone();
+        let observer = Arc::new(Observed::new(metrics.clone()));
+        let store = SledStore::open(&path, observer)?;
+        let tokens = DevTokens::in_directory(&path)?;
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
+
+        let store: Arc<dyn Store> = Arc::new(store);
+        let policy = ToolLists::new(&config.policy, config.claim_window);
+        let settings = Settings {
+            heartbeat: config.heartbeat,
+            max_stream_age: config.max_stream_age,
+            pending_per_caller: config.limits.pending_per_caller,
+        };
+        let approvals = Approvals::new(Arc::clone(&store), Arc::new(policy), clock, settings);
+        let api = ApprovalApi::new(Arc::clone(&approvals), Arc::new(tokens.clone()), config.limits.clone());
+
+        let (health, routes) = routes::routes(api, &config.limits, metrics, traces).await?;
+        let stop_accepting = CancellationToken::new();
+        let serving = tokio::spawn(routes::serve(routes, listener, &config.limits, stop_accepting.clone()));
+        let mut workers = vec![tokio::spawn(workers::expire(Arc::clone(&approvals))).abort_handle()];
+        if let Some(retain) = config.retain {
+            workers.push(tokio::spawn(workers::prune(Arc::clone(&approvals), retain)).abort_handle());
+        }
+        let drain_timeout = config.drain_timeout;
+        Ok(Self { address, tokens, approvals, store, health, stop_accepting, serving, workers, drain_timeout })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The tokens that it takes.
+    #[must_use]
+    pub const fn tokens(&self) -> &DevTokens {
+        &self.tokens
+    }
+
+    /// Serves until `stop` is done, then drains; or until the store fails.
+    ///
+    /// # Errors
+    /// When the server ended by itself.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
+        let outcome = tokio::select! {
+            () = stop => Ok(()),
+            reason = failure(self.store.health()) => Err(RunError::Store(reason)),
+            ended = &mut self.serving => Err(RunError::Network(format!("{ended:?}"))),
+        };
+        match &outcome {
+            Ok(()) => {
+                tracing::info!("draining");
+                self.end(self.drain_timeout).await;
+            }
+            Err(error) => {
+                tracing::error!(%error, "stopping");
+                self.end(FAILED_LINGER).await;
+            }
+        }
+        outcome
+    }
+
+    /// Health first, so that nobody new is sent here; then our streams, which would otherwise never end; then the
+    /// listener; and no waiting for connections that stay open.
+    async fn end(self, patience: Duration) {
+        for service in ["", routes::SERVICE] {
+            self.health.set_service_status(service, ServingStatus::NotServing).await;
+        }
+        self.workers.iter().for_each(AbortHandle::abort);
+        self.approvals.drain();
+        let serving = self.serving.abort_handle();
+        if !self.serving.is_finished() {
+            self.stop_accepting.cancel();
+            let _ = tokio::time::timeout(patience, self.serving).await; // idle connections may outlast it
+        }
+        serving.abort();
+        self.store.close().await;
+    }
+}
+
+async fn failure(mut health: watch::Receiver<Health>) -> String {
+    match health.wait_for(|health| *health != Health::Working).await.as_deref() {
+        Ok(Health::Failed(reason)) => reason.clone(),
+        _ => "closed".to_owned(),
+    }
+}

@@ -1,0 +1,88 @@
+//! One port: gRPC, gRPC-Web and `/metrics`, over HTTP/1.1 and HTTP/2.
+
+use std::time::Duration;
+
+use axum::{Router, http::header::CONTENT_TYPE, routing::get};
+use tokio::net::TcpListener;
+use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    service::{Routes, interceptor::InterceptedService},
+    transport::Server,
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_web::GrpcWebLayer;
+
+use super::connection::Connection;
+use crate::{
+    config::Limits,
+    grpc::{ApprovalApi, Authenticate},
+    proto::{FILE_DESCRIPTOR_SET, v1::approval_service_server::ApprovalServiceServer},
+    telemetry::{self, Metrics, RpcLayer},
+};
+
+/// The service's full name, as health checks name it.
+pub(super) const SERVICE: &str = "signoff.v1.ApprovalService";
+
+/// HTTP/2 streams that a connection may have beside our own streaming calls: decisions must not queue behind waits.
+const UNARY_HEADROOM: u32 = 256;
+
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) async fn routes(
+    api: ApprovalApi,
+    limits: &Limits,
+    metrics: Metrics,
+    traces: bool,
+) -> Result<(HealthReporter, Router), tonic_reflection::server::Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    for service in ["", SERVICE] {
+        health.set_service_status(service, ServingStatus::Serving).await;
+    }
+    let authenticate = Authenticate::new(api.authenticator());
+    let service = ApprovalServiceServer::new(api).max_decoding_message_size(limits.message_bytes);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let grpc = Routes::new(InterceptedService::new(service, authenticate))
+        .add_service(health_service)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let layered = metrics.clone();
+    let exposition = move || {
+        let metrics = metrics.clone();
+        async move { ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], metrics.render()) }
+    };
+    let router = grpc
+        .prepare()
+        .into_axum_router()
+        .layer(RpcLayer::new(layered, traces))
+        .layer(GrpcWebLayer::new()) // outermost: what is inside sees plain gRPC
+        .route("/metrics", get(exposition));
+    Ok((health, router))
+}
+
+/// Serves until told to stop accepting, and until then every connection has ended.
+pub(super) fn serve(
+    router: Router,
+    listener: TcpListener,
+    limits: &Limits,
+    stop: CancellationToken,
+) -> impl Future<Output = Result<(), tonic::transport::Error>> + use<> {
+    let incoming = TcpListenerStream::new(listener).map(|accepted| {
+        let stream = accepted?;
+        stream.set_nodelay(true)?;
+        let peer = stream.peer_addr()?;
+        Ok::<_, std::io::Error>(Connection::new(stream, peer))
+    });
+    Server::builder()
+        .accept_http1(true)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(limits.streams_per_connection.saturating_add(UNARY_HEADROOM))
+        .add_routes(Routes::from(router))
+        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+}
