@@ -250,7 +250,10 @@ impl Store for SledStore {
                 }
                 let id = keys::id_of(&key[..keys::HEAD_LEN]).filter(|id| Some(*id) != after);
                 if let Some(id) = id.filter(|_| key.len() == keys::HEAD_LEN) {
-                    histories.push(History { id, events: records::events(tree, id, 0, Revision::MAX)? });
+                    let events = records::events(tree, id, 0, Revision::MAX)?;
+                    if !events.is_empty() {
+                        histories.push(History { id, events });
+                    }
                 }
             }
             Ok(histories)

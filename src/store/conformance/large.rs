@@ -56,3 +56,40 @@ pub(super) async fn the_largest_records_survive_a_reopen(mut subject: impl Subje
     assert_eq!(subject.store().prune(at(1_000), 10).await.unwrap(), 4);
     assert_eq!(everything(&**subject.store()).await, (Vec::new(), Vec::new(), Due::default(), 0));
 }
+
+pub(super) async fn readers_never_see_half_a_record(subject: impl Subject) {
+    let store = subject.store();
+    for round in 1..=6 {
+        let new = Submission { verdict: quorum(MAX_VOTES), ..submission(0, round) };
+        let asked = store.submit(new).await.unwrap().approval;
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let (store, id) = (Arc::clone(store), asked.id);
+                tokio::spawn(async move {
+                    loop {
+                        let approval = match store.get(id).await {
+                            Err(StoreError::NotFound) => return, // pruned
+                            found => found.unwrap(),
+                        };
+                        let comments: Vec<_> = approval.votes.iter().map(|vote| vote.comment.parse()).collect();
+                        let expected: Vec<_> = (1..approval.revision).map(Ok).collect();
+                        assert_eq!(comments, expected);
+                        let events = store.events(id, 0, Revision::MAX).await.unwrap();
+                        assert!(events.is_empty() || events.len() as u64 >= approval.revision);
+                        for history in store.export(None, 1).await.unwrap() {
+                            assert!(history.events.len() as u64 >= approval.revision);
+                        }
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        for voter in 1..=MAX_VOTES as usize {
+            store.transition(asked.id, vote(voter, 1), at(1)).await.unwrap();
+        }
+        store.prune(at(2), 1).await.unwrap();
+        for reader in readers {
+            reader.await.unwrap();
+        }
+    }
+}
