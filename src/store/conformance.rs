@@ -101,7 +101,9 @@ conformance! {
         an_edit_moves_the_deadline, pruning_takes_the_oldest_decisions, pruning_forgets_everything;
     moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
         conflicts_import_nothing;
-    feed: pending_follows_every_change;
+    feed: pending_follows_every_change,
+        changes_tell_of_every_commit,
+        subscribers_wake_on_every_commit;
     large: the_largest_records_survive_a_reopen,
         readers_never_see_half_a_record;
     races: one_resolution_wins, one_claim_wins, one_caller_cannot_exceed_its_limit_at_once;
