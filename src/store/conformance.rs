@@ -98,7 +98,8 @@ conformance! {
     list: each_filter_selects, filters_combine, pages_join_up_in_both_orders, pages_hold_still_under_inserts,
         time_ranges_are_exact_to_the_microsecond;
     retention: what_is_due_comes_longest_overdue_first,
-        an_edit_moves_the_deadline, pruning_takes_the_oldest_decisions, pruning_forgets_everything;
+        an_edit_moves_the_deadline, pruning_takes_the_oldest_decisions, pruning_forgets_everything,
+        a_full_answer_still_names_the_next_deadline;
     moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
         conflicts_import_nothing;
     feed: pending_follows_every_change,

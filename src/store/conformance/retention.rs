@@ -99,3 +99,12 @@ pub(super) async fn pruning_forgets_everything(mut subject: impl Subject) {
     let new = with(Submission { id: id(50, 2), ..submission(50, 2) }, |request| request.reason = "again".into());
     assert!(subject.store().submit(new).await.unwrap().created);
 }
+
+pub(super) async fn a_full_answer_still_names_the_next_deadline(subject: impl Subject) {
+    let store = subject.store();
+    let [first, second, _] = three(&**store).await;
+    assert_eq!(store.due(at(310), 0).await.unwrap(), due([], Some(320)));
+    assert_eq!(store.due(at(310), 1).await.unwrap(), due([second], Some(320)));
+    assert_eq!(store.due(at(310), 2).await.unwrap(), due([second, first], Some(320)));
+    assert_eq!(store.due(at(320), 2).await.unwrap(), due([second, first], None));
+}
