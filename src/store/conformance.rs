@@ -94,7 +94,8 @@ conformance! {
         the_pending_limit_is_per_caller, a_decision_frees_the_callers_limit, the_policy_can_decide_at_once,
         a_request_that_contradicts_its_digest_is_refused;
     transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, refusals_name_the_winner,
-        a_late_decision_fires_the_deadline, what_is_unknown_is_not_found, events_come_in_ranges;
+        a_late_decision_fires_the_deadline, what_is_unknown_is_not_found, events_come_in_ranges,
+        times_that_cannot_be_told_do_not_stop_the_store;
     list: each_filter_selects, filters_combine, pages_join_up_in_both_orders, pages_hold_still_under_inserts,
         time_ranges_are_exact_to_the_microsecond;
     retention: what_is_due_comes_longest_overdue_first,

@@ -122,3 +122,14 @@ pub(super) async fn events_come_in_ranges(subject: impl Subject) {
         assert_eq!(found, revisions.collect::<Vec<_>>(), "after {after} up to {up_to}");
     }
 }
+
+pub(super) async fn times_that_cannot_be_told_do_not_stop_the_store(subject: impl Subject) {
+    let store = subject.store();
+    let endless = with(submission(0, 1), |request| request.timeout = Duration::from_micros(u64::MAX));
+    let window = Verdict { claim_window: Duration::from_micros(u64::MAX), ..Verdict::clone(&quorum(1)) };
+    let made = store.submit(Submission { verdict: Arc::new(window), ..endless }).await.unwrap().approval;
+    assert_eq!(store.due(at(0), 1).await.unwrap(), Due { ids: Vec::new(), next: Some(made.deadline) });
+    store.transition(made.id, approve(1), at(1)).await.unwrap();
+    store.transition(made.id, claim(1, made.digest), at(2)).await.unwrap();
+    assert_eq!(*store.health().borrow(), Health::Working);
+}
