@@ -102,7 +102,8 @@ conformance! {
         an_edit_moves_the_deadline, pruning_takes_the_oldest_decisions, pruning_forgets_everything,
         a_full_answer_still_names_the_next_deadline;
     moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
-        conflicts_import_nothing;
+        conflicts_import_nothing,
+        impossible_histories_import_nothing;
     feed: pending_follows_every_change,
         changes_tell_of_every_commit,
         subscribers_wake_on_every_commit;

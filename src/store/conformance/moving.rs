@@ -105,3 +105,79 @@ pub(super) async fn conflicts_import_nothing(mut subject: impl Subject) {
     assert_eq!(everything(&**subject.store()).await, before);
     assert_eq!(subject.store().import(histories).await.unwrap(), 6);
 }
+
+pub(super) async fn impossible_histories_import_nothing(mut subject: impl Subject) {
+    let (_, histories) = filled().await;
+    let approved = &histories[1]; // requested, approved
+    let edited = &histories[2].events; // requested, voted, edited, voted
+    let claimed = &histories[7].events; // auto-approved, claimed, reported
+    let changed = |event: &Event, change: &dyn Fn(&mut Event)| {
+        let mut event = event.clone();
+        change(&mut event);
+        event
+    };
+    let status = |status| {
+        move |event: &mut Event| {
+            event.kind = EventKind::Decided { status, comment: String::new(), seen: 1 };
+        }
+    };
+    let [asked, decision] = &approved.events[..] else { panic!("two events") };
+    let again = changed(decision, &|event| event.revision = 3);
+    let late = changed(decision, &|event| event.at = at(302));
+    let early = changed(decision, &|event| event.at = at(1));
+    let gap = changed(decision, &|event| event.revision = 4);
+    let forged = changed(asked, &|event| {
+        if let EventKind::Requested { arguments, .. } = &mut event.kind {
+            *arguments = samples::arguments(&serde_json::json!({"to": "eve"}));
+        }
+    });
+    let wrong_edit = changed(&edited[2], &|event| {
+        if let EventKind::Edited { digest, .. } = &mut event.kind {
+            *digest = Digest::of("other", &samples::arguments(&serde_json::json!({})));
+        }
+    });
+    let later_deadline = changed(&edited[2], &|event| {
+        if let EventKind::Edited { deadline, .. } = &mut event.kind {
+            *deadline = at(100_000);
+        }
+    });
+    let claim_by_thief = changed(&claimed[1], &|event| event.actor = reviewer(1));
+    let late_claim = changed(&claimed[1], &|event| event.at = at(308));
+    let own_decision = changed(decision, &|event| event.actor = agent());
+    let impossible = |revision| ReplayError::Impossible(revision);
+    for (name, events, error) in [
+        ("nothing", vec![], ReplayError::NotARequest),
+        ("no request", vec![decision.clone()], ReplayError::NotARequest),
+        ("forged arguments", vec![forged], ReplayError::NotARequest),
+        ("asked twice", vec![asked.clone(), changed(asked, &|event| event.revision = 2)], impossible(2)),
+        ("two decisions", vec![asked.clone(), decision.clone(), again], impossible(3)),
+        ("approved at the deadline", vec![asked.clone(), late], impossible(2)),
+        ("time runs back", vec![asked.clone(), early], ReplayError::OutOfOrder { last: 1, found: 2 }),
+        ("a gap", vec![asked.clone(), gap], ReplayError::OutOfOrder { last: 1, found: 4 }),
+        ("undecided", vec![asked.clone(), changed(decision, &status(Status::Pending))], impossible(2)),
+        ("late policy", vec![asked.clone(), changed(decision, &status(Status::AutoApproved))], impossible(2)),
+        ("timed out early", vec![asked.clone(), changed(decision, &status(Status::TimedOut))], impossible(2)),
+        ("cancelled by another", vec![asked.clone(), changed(decision, &status(Status::Cancelled))], impossible(2)),
+        ("decided by the requester", vec![asked.clone(), own_decision], impossible(2)),
+        ("no quorum", vec![edited[0].clone(), changed(decision, &|event| event.at = at(20))], impossible(2)),
+        ("an edit's digest", vec![edited[0].clone(), edited[1].clone(), wrong_edit], impossible(3)),
+        ("an edit's deadline", vec![edited[0].clone(), edited[1].clone(), later_deadline], impossible(3)),
+        ("claimed unapproved", vec![asked.clone(), claimed[1].clone()], impossible(2)),
+        ("claimed by another", vec![claimed[0].clone(), claim_by_thief], impossible(2)),
+        ("claimed too late", vec![claimed[0].clone(), late_claim], impossible(2)),
+        (
+            "reported unclaimed",
+            vec![claimed[0].clone(), changed(&claimed[2], &|event| event.revision = 2)],
+            impossible(2),
+        ),
+    ] {
+        let bad = History { id: approved.id, events };
+        let import = vec![histories[0].clone(), bad, histories[3].clone()];
+        let refused = StoreError::BadHistory(approved.id, error);
+        assert_eq!(subject.store().import(import).await, Err(refused), "{name}");
+        assert_eq!(subject.store().export(None, 10).await.unwrap(), [], "{name}");
+    }
+    subject.reopen().await;
+    assert_eq!(everything(&**subject.store()).await, (Vec::new(), Vec::new(), Due::default(), 0));
+    assert_eq!(subject.store().import(histories).await.unwrap(), 9);
+}
