@@ -1,1 +1,4 @@
+//! The real program, run as a process of its own and spoken to over the network.
 
+mod calls;
+mod server;
