@@ -120,6 +120,12 @@ impl Process {
         })
     }
 
+    /// Whether it listens before `moment` has passed.
+    pub(crate) async fn started(&mut self, moment: Duration) -> bool {
+        let first_line = self.first_line.as_mut().expect("asked before it listens");
+        tokio::time::timeout(moment, first_line).await.is_ok_and(|line| line.is_ok())
+    }
+
     /// Ends it without a warning: `kill -9`.
     pub(crate) async fn kill(mut self) {
         let _ = rustix::process::kill_process(self.pid, Signal::KILL); // it may have ended by itself
