@@ -1,0 +1,150 @@
+//! `kill -9`: what was acknowledged is there afterwards, and the server always starts again.
+
+use std::{fs, path::Path, time::Duration};
+
+use prost_types::Timestamp;
+use signoff::proto::v1::{ApprovalStatus, WatchApprovalRequest};
+
+use crate::{
+    calls::{ask, next_update, open},
+    ledger::{assert_whole, hold_to},
+    load::{Call, Clients, Load, Random},
+    server::{Process, Server, serve, soon},
+};
+
+/// Kills under load.
+const KILLS: usize = 50;
+
+/// Calls at a time, beside their bursts and streams.
+const CALLERS: usize = 6;
+
+/// Old approvals that are looked at after each kill, beside those of the round. All are at the end.
+const SAMPLE: usize = 50;
+
+const SETTINGS: [&str; 4] =
+    ["limits.timeout_min=10ms", "heartbeat=200ms", "limits.pending_per_caller=1000000", "log.filter=warn"];
+
+/// Seconds since 1970.
+fn now() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "to compare with the deadlines of a server in another process")]
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs().cast_signed()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_kills_lose_nothing_that_was_acknowledged() {
+    let data = tempfile::tempdir().unwrap();
+    let (load, mut random) = (Load::new(), Random::new());
+    let (mut answers, mut timed_out, mut killed_starting) = (0, 0, 0);
+    for round in 0..KILLS {
+        while random.percent(30) {
+            killed_starting += usize::from(kill_while_starting(data.path(), &mut random).await);
+        }
+        let planted = random.percent(30).then(|| plant_half_written_snapshot(data.path()));
+        let server = Server::start(data.path(), &SETTINGS).await;
+        assert!(planted.is_none_or(|file| !file.exists()), "the half-written snapshot is still there");
+
+        let ids = {
+            let mut ledger = load.ledger.lock().unwrap();
+            let (mut ids, all) = (ledger.take_touched(), ledger.ids());
+            ids.extend((0..SAMPLE.min(all.len())).map(|_| all[random.below(all.len())].clone()));
+            ids
+        };
+        timed_out += hold_to(&server.operator(), &load.ledger, ids, now()).await;
+        repeat_calls(&server, &load, &mut random).await;
+
+        let mut callers = load.start(&server, CALLERS);
+        let (enough, moment) = (20 + random.below(400), Duration::from_millis(40 + random.below(800) as u64));
+        let _ = tokio::time::timeout(moment, load.answered(enough)).await; // any moment is good for a kill
+        load.expect_end();
+        server.kill().await;
+        while let Some(ended) = soon("the callers notice", callers.join_next()).await {
+            ended.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        }
+        answers += load.calls().iter().filter(|(_, answer)| answer.is_some()).count();
+    }
+    let server = Server::start(data.path(), &SETTINGS).await;
+    let ids = load.ledger.lock().unwrap().ids();
+    hold_to(&server.operator(), &load.ledger, ids, now() + 30).await; // the short deadlines all pass meanwhile
+    assert_whole(&server.operator(), &load.ledger).await;
+
+    let approvals = load.ledger.lock().unwrap().len();
+    println!("{approvals} approvals, {answers} changes acknowledged, {timed_out} timed out after a restart");
+    println!("{KILLS} kills under load, {killed_starting} while starting");
+    assert!(approvals > 10 * KILLS, "this was hardly a load");
+}
+
+/// Kills a server before it listens, at any moment of its start. False when it was too quick.
+async fn kill_while_starting(data: &Path, random: &mut Random) -> bool {
+    let mut process = Process::spawn(data, serve(data, &SETTINGS));
+    let started = process.started(Duration::from_millis(random.below(120) as u64)).await;
+    process.kill().await;
+    !started
+}
+
+/// What a kill leaves when it meets sled writing a snapshot.
+fn plant_half_written_snapshot(data: &Path) -> std::path::PathBuf {
+    let sled = data.join("sled");
+    fs::create_dir_all(&sled).unwrap();
+    let file = sled.join("snap.0000000000000000.generating");
+    fs::write(&file, b"half a snap").unwrap();
+    file
+}
+
+/// Repeats calls of the round before, whose answers were or were not received, with the same request_id.
+async fn repeat_calls(server: &Server, load: &Load, random: &mut Random) {
+    let mut clients = Clients { agent: server.agent(), reviewer: server.reviewer() };
+    for (call, answer) in load.calls() {
+        if answer.is_some() && random.percent(80) {
+            continue; // those that were cut off are the ones that matter most
+        }
+        let known = match &call {
+            Call::Request(request) => load.ledger.lock().unwrap().of_request(&request.request_id).cloned(),
+            _ => None,
+        };
+        let claimed = answer.as_ref().and_then(|approval| approval.claim.clone()).map(|claim| claim.id);
+        let again = soon("a repeated call is answered", clients.make(call.clone())).await;
+        match (&answer, again) {
+            (Some(first), Err(status)) => panic!("{call:?} gave {first:?}, and repeated {status:?}"),
+            (None, Err(status)) => load.ledger.lock().unwrap().saw_refusal(&status),
+            (_, Ok(approval)) => {
+                load.ledger.lock().unwrap().saw(&approval);
+                if let Some(known) = known {
+                    assert_eq!(approval.id, known.id, "{call:?} made a second approval");
+                }
+                if let Some(claimed) = claimed {
+                    assert_eq!(approval.claim.as_ref().map(|claim| &claim.id), Some(&claimed), "{call:?}");
+                }
+                let once_more = clients.make(call.clone()).await.expect("it was accepted a moment ago");
+                assert_eq!(once_more.id, approval.id, "{call:?} made a second approval");
+                load.ledger.lock().unwrap().saw(&once_more);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_while_the_server_is_down_fires_on_restart() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut request = ask("short");
+    request.timeout = Some(prost_types::Duration { seconds: 1, nanos: 0 });
+    let (_stream, approval) = open(&mut server.agent(), request).await.unwrap();
+    assert_eq!(approval.status(), ApprovalStatus::Pending);
+    server.kill().await;
+
+    #[expect(clippy::disallowed_methods, reason = "time must pass while no server runs: nothing else happens")]
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let server = Server::start(data.path(), &[]).await;
+    let watch = WatchApprovalRequest { approval_id: approval.id.clone(), after_revision: 1 };
+    let mut stream = server.operator().watch_approval(watch).await.unwrap().into_inner();
+    let mut newest = None;
+    while let Some(update) = next_update(&mut stream).await.unwrap() {
+        newest = update.approval;
+    }
+    let approval = newest.expect("the deadline is an event");
+    assert_eq!((approval.status(), approval.revision), (ApprovalStatus::TimedOut, 2));
+    let time = |time: &Option<Timestamp>| time.as_ref().map(|time| (time.seconds, time.nanos));
+    let decided = approval.decision.as_ref().expect("a decision");
+    assert!(time(&decided.decide_time) >= time(&approval.deadline));
+}
