@@ -26,6 +26,6 @@ pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult, ReplayError};
 pub use ids::{ApprovalId, ClaimId, Revision};
 pub use refusal::Refusal;
-pub use time::{Time, to_micros, truncate};
+pub use time::{Time, after, to_micros, truncate};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
 pub use verdict::{Effect, Requirement, RuleOutcome, RuleTrace, Verdict};

@@ -234,6 +234,6 @@ impl Approval {
     #[must_use]
     pub fn claimable_until(&self) -> Option<Time> {
         let decision = self.decision.as_ref().filter(|decision| decision.status.is_approved())?;
-        Some(decision.at + self.verdict.claim_window)
+        Some(time::after(decision.at, self.verdict.claim_window))
     }
 }

@@ -204,24 +204,39 @@ impl Approval {
         })
     }
 
-    /// Whether an event may come next. `transition` never makes one that may not.
+    /// Whether an event may come next. `transition` never makes one that may not. Limits are not looked at: they may
+    /// have been others when it was recorded.
     fn can_follow(&self, event: &Event) -> bool {
+        let open = !self.status.is_terminal() && event.at < self.deadline;
+        let by_requester = self.request.caller.is(&event.actor);
+        let reviewed = open && !by_requester;
+        let first_vote = || !self.votes.iter().any(|vote| vote.actor.is(&event.actor));
+        let current = |digest: &Digest| *digest == self.digest;
+        let completes_quorum = || self.approvals() + 1 >= self.requirement().quorum;
         match &event.kind {
             EventKind::Requested { .. } => false,
-            EventKind::Voted { digest, .. } => !self.status.is_terminal() && *digest == self.digest,
-            EventKind::Edited { arguments, digest, .. } => {
-                !self.status.is_terminal() && *digest == Digest::of(&self.request.tool_name, arguments)
+            EventKind::Voted { choice, digest, .. } => {
+                reviewed && current(digest) && *choice == Choice::Approve && first_vote() && !completes_quorum()
             }
-            EventKind::Decided { status, digest, .. } => {
-                !self.status.is_terminal()
-                    && status.is_terminal()
-                    && *digest == self.digest
-                    && (*status != Status::Approved || event.at < self.deadline)
+            EventKind::Edited { arguments, digest, deadline, .. } => {
+                let matches = || *digest == Digest::of(&self.request.tool_name, arguments);
+                reviewed && *deadline <= self.deadline && matches()
             }
+            EventKind::Decided { digest, .. } if !current(digest) => false,
+            EventKind::Decided { status, .. } => match status {
+                Status::Approved => reviewed && first_vote() && completes_quorum(),
+                Status::Rejected => reviewed,
+                Status::Cancelled => open && by_requester,
+                Status::TimedOut => !self.status.is_terminal() && event.at >= self.deadline,
+                Status::Pending | Status::AutoApproved | Status::AutoRejected => false,
+            },
             EventKind::Claimed { digest, .. } => {
-                self.status.is_approved() && self.claim.is_none() && *digest == self.digest
+                let in_time = || self.claimable_until().is_some_and(|closed_at| event.at < closed_at);
+                by_requester && current(digest) && self.claim.is_none() && in_time()
             }
-            EventKind::Reported { .. } => self.claim.as_ref().is_some_and(|claim| claim.outcome.is_none()),
+            EventKind::Reported { .. } => {
+                self.claim.as_ref().is_some_and(|claim| claim.outcome.is_none() && claim.actor.is(&event.actor))
+            }
         }
     }
 

@@ -1,7 +1,19 @@
+use std::time::Duration;
+
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 
 /// A moment, in whole microseconds: what every store can hold exactly.
 pub type Time = DateTime<Utc>;
+
+/// The last moment that RFC 3339 and protobuf can tell: the end of the year 9999.
+const LAST: Time = DateTime::from_timestamp_micros(253_402_300_799_999_999).unwrap();
+
+/// A moment and a span later, but not beyond the year 9999.
+#[must_use]
+pub fn after(time: Time, span: Duration) -> Time {
+    let later = TimeDelta::from_std(span).ok().and_then(|span| time.checked_add_signed(span));
+    later.map_or(LAST, |later| later.min(LAST))
+}
 
 /// Drops what is finer than a microsecond.
 #[must_use]

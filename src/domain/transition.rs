@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Actor, Approval, ApprovalId, Arguments, Choice, Claiming, Command, Deciding, Digest, Effect, Event, EventKind,
-    Receipt, Recorded, Refusal, ReplayError, Reporting, Request, Revision, Seen, Status, Time, Verdict,
+    Receipt, Recorded, Refusal, ReplayError, Reporting, Request, Revision, Seen, Status, Time, Verdict, after,
 };
 
 /// Most edits of one approval: each is kept, with its arguments.
@@ -41,7 +41,7 @@ pub fn request(
         at: now,
         actor: request.caller.clone(),
         receipt: None,
-        kind: EventKind::Requested { deadline: now + request.timeout.min(limit), request, arguments, verdict },
+        kind: EventKind::Requested { deadline: after(now, request.timeout.min(limit)), request, arguments, verdict },
     };
     Approval::replay(id, [&event]).map(|approval| (approval, event))
 }
@@ -135,7 +135,7 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
                 return Err(Refusal::TooManyEdits { limit: MAX_EDITS });
             }
             let requirement = edit.verdict.effect.requirement();
-            let limit = requirement.timeout.map_or(approval.deadline, |timeout| now + timeout);
+            let limit = requirement.timeout.map_or(approval.deadline, |timeout| after(now, timeout));
             let digest = Digest::of(&approval.request.tool_name, &edit.arguments);
             let edited = EventKind::Edited {
                 digest,

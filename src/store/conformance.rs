@@ -1,1 +1,219 @@
-//! What every store must do.
+//! What every store must do: one suite, run for each implementation.
+
+mod feed;
+mod large;
+mod list;
+mod model;
+mod moving;
+mod races;
+mod retention;
+mod submit;
+mod transition;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::{samples::*, *};
+
+/// A store that can be put down and picked up again.
+pub(super) trait Subject: Send + Sync {
+    fn new() -> Self;
+
+    fn store(&self) -> &Arc<dyn Store>;
+
+    /// Closes the store, and opens it again where it outlives its process.
+    async fn reopen(&mut self);
+}
+
+pub(super) struct Memory(Arc<dyn Store>);
+
+impl Subject for Memory {
+    fn new() -> Self {
+        Self(Arc::new(MemoryStore::default()))
+    }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        &self.0
+    }
+
+    async fn reopen(&mut self) {}
+}
+
+pub(super) struct Sled {
+    store: Option<Arc<dyn Store>>,
+    directory: TempDir,
+}
+
+impl Sled {
+    fn open(directory: &TempDir) -> Option<Arc<dyn Store>> {
+        Some(Arc::new(SledStore::open(directory.path(), Arc::new(())).unwrap()))
+    }
+}
+
+impl Subject for Sled {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { store: Self::open(&directory), directory }
+    }
+
+    fn store(&self) -> &Arc<dyn Store> {
+        self.store.as_ref().unwrap()
+    }
+
+    async fn reopen(&mut self) {
+        let store = self.store.take().unwrap();
+        store.close().await;
+        assert_eq!(Arc::strong_count(&store), 1, "sled stays locked until the store is dropped");
+        drop(store);
+        self.store = Self::open(&self.directory);
+    }
+}
+
+macro_rules! conformance {
+    ($($topic:ident: $($test:ident),+;)+) => {
+        conformance!(@for memory Memory: $($topic: $($test),+;)+);
+        conformance!(@for sled Sled: $($topic: $($test),+;)+);
+    };
+    (@for $name:ident $subject:ident: $($topic:ident: $($test:ident),+;)+) => {
+        mod $name {
+            use super::Subject as _;
+            $($(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    super::$topic::$test(super::$subject::new()).await;
+                }
+            )+)+
+        }
+    };
+}
+
+conformance! {
+    submit: a_request_is_recorded, a_repeated_submit_finds_the_first, a_request_id_belongs_to_one_request,
+        the_pending_limit_is_per_caller, a_decision_frees_the_callers_limit, the_policy_can_decide_at_once,
+        a_request_that_contradicts_its_digest_is_refused;
+    transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, refusals_name_the_winner,
+        a_late_decision_fires_the_deadline, what_is_unknown_is_not_found, events_come_in_ranges,
+        times_that_cannot_be_told_do_not_stop_the_store;
+    list: each_filter_selects, filters_combine, pages_join_up_in_both_orders, pages_hold_still_under_inserts,
+        time_ranges_are_exact_to_the_microsecond;
+    retention: what_is_due_comes_longest_overdue_first,
+        an_edit_moves_the_deadline, pruning_takes_the_oldest_decisions, pruning_forgets_everything,
+        a_full_answer_still_names_the_next_deadline;
+    moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
+        conflicts_import_nothing,
+        impossible_histories_import_nothing;
+    feed: pending_follows_every_change,
+        changes_tell_of_every_commit,
+        subscribers_wake_on_every_commit;
+    large: the_largest_records_survive_a_reopen,
+        readers_never_see_half_a_record;
+    races: one_resolution_wins, one_claim_wins, one_caller_cannot_exceed_its_limit_at_once;
+}
+
+/// A request of the agent at `at(seconds)`, that one person must approve within 300 s.
+pub(super) fn submission(seconds: i64, n: u64) -> Submission {
+    let (request, arguments) = a_request(&format!("r{n}"));
+    Submission {
+        id: id(seconds, n),
+        request: Arc::new(request),
+        arguments,
+        verdict: quorum(1),
+        now: at(seconds),
+        pending_limit: 1_000,
+    }
+}
+
+/// The same with something else in its request.
+pub(super) fn with(mut submission: Submission, change: impl FnOnce(&mut Request)) -> Submission {
+    let request = Arc::make_mut(&mut submission.request);
+    change(request);
+    request.digest = Digest::of(&request.tool_name, &submission.arguments);
+    submission
+}
+
+pub(super) fn approve(n: usize) -> Command {
+    Command::Decide(decide(reviewer(n), Choice::Approve, Seen::Revision(1)))
+}
+
+pub(super) fn reject(n: usize) -> Command {
+    Command::Decide(decide(reviewer(n), Choice::Reject, Seen::Revision(1)))
+}
+
+pub(super) fn edit(n: usize, seen: Revision, arguments: Arguments, verdict: Arc<Verdict>) -> Command {
+    let deciding = decide(reviewer(n), Choice::Approve, Seen::Revision(seen));
+    Command::Decide(Deciding { edit: Some(Edit { arguments, verdict }), ..deciding })
+}
+
+pub(super) fn cancel() -> Command {
+    Command::Cancel { actor: agent(), request_id: None, reason: "changed my mind".into() }
+}
+
+pub(super) fn claim(n: u64, digest: Digest) -> Command {
+    Command::Claim(Claiming { actor: agent(), request_id: None, claim_id: claim_id(n), digest })
+}
+
+pub(super) fn report(n: u64) -> Command {
+    let result = ExecutionResult::Succeeded;
+    Command::Report(Reporting { actor: agent(), request_id: None, claim_id: claim_id(n), result, message: "ok".into() })
+}
+
+/// The same call with an idempotency key.
+pub(super) fn keyed(mut command: Command, key: &str) -> Command {
+    match &mut command {
+        Command::Decide(Deciding { request_id, .. })
+        | Command::Cancel { request_id, .. }
+        | Command::Claim(Claiming { request_id, .. })
+        | Command::Report(Reporting { request_id, .. }) => *request_id = Some(key.into()),
+        Command::Expire => {}
+    }
+    command
+}
+
+pub(super) fn oldest_first(filter: Filter) -> Query {
+    Query { filter, order: Order::OldestFirst, after: None, limit: 1_000 }
+}
+
+/// Everything that a store says of its approvals, but for its lists by filter.
+pub(super) async fn everything(store: &dyn Store) -> (Vec<Approval>, Vec<History>, Due, u64) {
+    let page = store.list(oldest_first(Filter::default())).await.unwrap();
+    assert_eq!(page.next, None);
+    let approvals = page.approvals.iter().map(|approval| Approval::clone(approval)).collect();
+    let histories = store.export(None, usize::MAX).await.unwrap();
+    (approvals, histories, store.due(at(1 << 30), usize::MAX).await.unwrap(), store.pending())
+}
+
+/// One approval of every kind, with ids from 1 on.
+pub(super) async fn fill(store: &dyn Store) {
+    for n in 1..=9 {
+        let effect = match n {
+            8 => verdict(Effect::AutoApprove),
+            9 => verdict(Effect::AutoReject),
+            3 => quorum(3),
+            _ => quorum(1),
+        };
+        let new = with(Submission { verdict: effect, ..submission(n, n.unsigned_abs()) }, |request| {
+            request.tool_name = format!("tool-{}", n % 3);
+            request.agent.name = format!("bot-{}", n % 2);
+            request.labels.insert("n".into(), n.to_string());
+            request.schema = (n == 1).then(|| Arc::from("{}"));
+        });
+        store.submit(new).await.unwrap();
+    }
+    let digest = store.get(id(8, 8)).await.unwrap().digest;
+    let edited = arguments(&serde_json::json!({"to": "bob@company.com"}));
+    for (n, command) in [
+        (2, approve(1)),
+        (3, keyed(approve(1), "k1")),
+        (3, edit(2, 2, edited, quorum(2))),
+        (4, reject(1)),
+        (5, cancel()),
+        (6, Command::Expire),
+        (8, keyed(claim(8, digest), "k2")),
+        (8, report(8)),
+    ] {
+        let now = at(if n == 6 { 306 } else { 20 });
+        store.transition(id(n, n.unsigned_abs()), command, now).await.unwrap();
+    }
+}

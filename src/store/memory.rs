@@ -182,7 +182,7 @@ impl Store for MemoryStore {
         }
         let count = new.len();
         for (approval, events) in new.into_values() {
-            state.put(approval, events);
+            self.publish(&state.put(approval, events));
         }
         Ok(count)
     }

@@ -216,19 +216,11 @@ impl Store for SledStore {
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
         self.scan(move |tree| {
             let mut due = Due::default();
-            for key in tree.range(keys::deadlines()).keys() {
-                let key = key.map_err(broken)?;
-                let (Some(deadline), Some(id)) = (keys::time_of(&key), keys::id_of(&key)) else {
-                    return Err(corrupt("a deadline's key".into()));
-                };
-                if deadline > now {
-                    due.next = Some(deadline);
-                    break;
-                }
-                if due.ids.len() == limit {
-                    break;
-                }
-                due.ids.push(id);
+            for key in tree.range(keys::deadlines_until(now)).keys().take(limit) {
+                due.ids.push(keys::id_of(&key.map_err(broken)?).ok_or_else(|| corrupt("a deadline's key".into()))?);
+            }
+            if let Some(key) = tree.range(keys::deadlines_after(now)).keys().next() {
+                due.next = keys::time_of(&key.map_err(broken)?);
             }
             Ok(due)
         })
@@ -250,7 +242,10 @@ impl Store for SledStore {
                 }
                 let id = keys::id_of(&key[..keys::HEAD_LEN]).filter(|id| Some(*id) != after);
                 if let Some(id) = id.filter(|_| key.len() == keys::HEAD_LEN) {
-                    histories.push(History { id, events: records::events(tree, id, 0, Revision::MAX)? });
+                    let events = records::events(tree, id, 0, Revision::MAX)?;
+                    if !events.is_empty() {
+                        histories.push(History { id, events });
+                    }
                 }
             }
             Ok(histories)

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -20,7 +21,8 @@ impl Directory {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let sled = path.join("sled");
-        fs::create_dir_all(&sled).map_err(failed)?;
+        // Arguments can be secrets: nobody else on this machine is to read them.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&sled).map_err(failed)?;
         let mut lock = File::options()
             .read(true)
             .write(true)
@@ -78,4 +80,18 @@ fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_new_directory_is_private() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        let _directory = Directory::open(&path).unwrap();
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
 }

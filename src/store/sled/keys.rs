@@ -1,6 +1,6 @@
 //! Names of what is stored. One tree, one byte of prefix each, numbers big-endian so that keys sort as they count.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 
 use crate::domain::{ApprovalId, Revision, Status, Time, to_micros};
 use uuid::Uuid;
@@ -100,9 +100,14 @@ pub(super) fn decided(time: Time, id: ApprovalId) -> Vec<u8> {
     timed(DECIDED, time, id)
 }
 
-/// All deadlines, the earliest first.
-pub(super) fn deadlines() -> RangeInclusive<Vec<u8>> {
-    vec![DEADLINE]..=with_id([&[DEADLINE][..], &[0xff; 8]].concat(), END)
+/// Deadlines up to and including a moment, the earliest first.
+pub(super) fn deadlines_until(now: Time) -> RangeInclusive<Vec<u8>> {
+    vec![DEADLINE]..=timed(DEADLINE, now, END)
+}
+
+/// Deadlines after a moment, the earliest first.
+pub(super) fn deadlines_after(now: Time) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    (Bound::Excluded(timed(DEADLINE, now, END)), Bound::Excluded(vec![DEADLINE + 1]))
 }
 
 /// Decisions before a moment, the oldest first.

@@ -73,14 +73,18 @@ pub(super) fn load(tree: &Tree, id: ApprovalId) -> Result<Option<Approval>, Stor
     }))
 }
 
-/// Reads events with revisions from `after + 1` to `up_to`.
+/// Reads events with revisions from `after + 1` to `up_to`: all of them, or none when they are pruned meanwhile.
 pub(super) fn events(tree: &Tree, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
     let (mut found, last) = (Vec::new(), keys::event(id, up_to));
     for entry in tree.range(keys::event(id, after.saturating_add(1))..=last) {
         let (key, value) = entry.map_err(broken)?;
         if key.len() == keys::EVENT_LEN {
-            found.push(decode(&whole(tree, &key, value)?)?);
+            let Some(bytes) = whole(tree, &key, value)? else { return Ok(Vec::new()) };
+            found.push(decode(&bytes)?);
         }
+    }
+    if !tree.contains_key(keys::head(id)).map_err(broken)? {
+        found.clear();
     }
     Ok(found)
 }
@@ -125,20 +129,33 @@ fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<()
 
 fn get<T: DeserializeOwned>(tree: &Tree, key: Vec<u8>) -> Result<Option<T>, StoreError> {
     match tree.get(&key).map_err(broken)? {
-        Some(value) => decode(&whole(tree, &key, value)?).map(Some),
+        Some(value) => whole(tree, &key, value)?.map(|bytes| decode(&bytes)).transpose(),
         None => Ok(None),
     }
 }
 
-/// Joins the pieces of a value.
-fn whole(tree: &Tree, key: &[u8], first: IVec) -> Result<Vec<u8>, StoreError> {
-    let (more, rest) = first.split_first().ok_or_else(|| corrupt("an empty record".into()))?;
-    let mut bytes = rest.to_vec();
-    for number in 1..=*more {
-        let piece = tree.get([key, &[number]].concat()).map_err(broken)?;
-        bytes.extend_from_slice(&piece.ok_or_else(|| corrupt("a record lacks a piece".into()))?);
+/// Joins the pieces of a value; `None` when it was removed meanwhile. Pieces are read one by one while the writer may
+/// replace them, so they belong together only if the first, which differs in every version, is still the same.
+fn whole(tree: &Tree, key: &[u8], mut first: IVec) -> Result<Option<Vec<u8>>, StoreError> {
+    loop {
+        let (more, rest) = first.split_first().ok_or_else(|| corrupt("an empty record".into()))?;
+        let (mut bytes, mut missing) = (rest.to_vec(), false);
+        for number in 1..=*more {
+            match tree.get([key, &[number]].concat()).map_err(broken)? {
+                Some(piece) => bytes.extend_from_slice(&piece),
+                None => missing = true,
+            }
+        }
+        if *more == 0 {
+            return Ok(Some(bytes));
+        }
+        match tree.get(key).map_err(broken)? {
+            None => return Ok(None),
+            Some(now) if now != first => first = now,
+            Some(_) if missing => return Err(corrupt("a record lacks a piece".into())),
+            Some(_) => return Ok(Some(bytes)),
+        }
     }
-    Ok(bytes)
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {

@@ -1,0 +1,196 @@
+//! Random commands on the model and on sled, side by side: every answer and all that can be read must be equal.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Submit { key: u64, caller: u8, variant: u8, effect: u8 },
+    Act { on: prop::sample::Index, act: Act, who: usize, key: Option<u8> },
+    Prune { before: i64, limit: usize },
+    Save,
+    Import,
+    Reopen,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Approve,
+    Reject,
+    Edit(u8),
+    Stale,
+    Cancel,
+    Expire,
+    Claim(u64),
+    Report(u64),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let act = prop_oneof![
+        4 => Just(Act::Approve),
+        1 => Just(Act::Reject),
+        2 => (0..4u8).prop_map(Act::Edit),
+        1 => Just(Act::Stale),
+        1 => Just(Act::Cancel),
+        1 => Just(Act::Expire),
+        3 => (0..3u64).prop_map(Act::Claim),
+        2 => (0..3u64).prop_map(Act::Report),
+    ];
+    prop_oneof![
+        8 => (0..12u64, 0..3u8, 0..8u8, 0..6u8)
+            .prop_map(|(key, caller, variant, effect)| Op::Submit { key, caller, variant, effect }),
+        16 => (any::<prop::sample::Index>(), act, 0..4usize, prop::option::of(0..3u8))
+            .prop_map(|(on, act, who, key)| Op::Act { on, act, who, key }),
+        1 => (-20..60i64, 0..4usize).prop_map(|(before, limit)| Op::Prune { before, limit }),
+        1 => Just(Op::Save),
+        1 => Just(Op::Import),
+        1 => Just(Op::Reopen),
+    ]
+}
+
+fn effect(n: u8) -> Arc<Verdict> {
+    match n {
+        0 => verdict(Effect::AutoApprove),
+        1 => verdict(Effect::AutoReject),
+        2 => verdict(Effect::RequireApproval(Requirement {
+            quorum: 2,
+            reviewers: vec!["group:a".into()],
+            timeout: Some(Duration::from_secs(40)),
+        })),
+        n => quorum(u32::from(n) - 2),
+    }
+}
+
+/// What happened so far, and the two stores that it happened to.
+struct Pair {
+    model: MemoryStore,
+    sled: Sled,
+    clock: i64,
+    asked: Vec<ApprovalId>,
+    saved: Vec<History>,
+}
+
+impl Pair {
+    async fn run(&mut self, op: Op) -> Result<(), TestCaseError> {
+        let (model, sled) = (&self.model, &**self.sled.store());
+        match op {
+            Op::Submit { key, caller, variant, effect: policy } => {
+                let n = self.asked.len() as u64;
+                let new = Submission { verdict: effect(policy), pending_limit: 4, ..submission(self.clock, n) };
+                let new = with(new, |request| {
+                    request.request_id = format!("r{key}");
+                    request.caller = actor(ActorKind::Agent, &format!("agent-{caller}"));
+                    request.tool_name = format!("tool-{}", variant & 1);
+                    request.agent.name = format!("bot-{}", variant >> 1 & 1);
+                    request.labels.insert("v".into(), (variant >> 2).to_string());
+                });
+                self.asked.push(new.id);
+                let answer = |done: Submitted| (done.approval, done.created);
+                prop_assert_eq!(sled.submit(new.clone()).await.map(answer), model.submit(new).await.map(answer));
+            }
+            Op::Act { on, act, who, key } => {
+                if self.asked.is_empty() {
+                    return Ok(());
+                }
+                let (id, now) = (*on.get(&self.asked), at(self.clock));
+                let found = model.get(id).await;
+                let (caller, digest, seen) = found.as_ref().map_or_else(
+                    |_| (agent(), submission(0, 1).request.digest, 1),
+                    |approval| (approval.request.caller.clone(), approval.digest, approval.revision),
+                );
+                let edited = || arguments(&serde_json::json!({ "to": who }));
+                let person = if who == 0 { caller.clone() } else { reviewer(who) };
+                let mut command = match act {
+                    Act::Approve => Command::Decide(decide(person, Choice::Approve, Seen::Digest(digest))),
+                    Act::Reject => Command::Decide(decide(person, Choice::Reject, Seen::Revision(seen))),
+                    Act::Edit(policy) => edit(who + 1, seen, edited(), effect(policy + 2)),
+                    Act::Stale => Command::Decide(decide(person, Choice::Approve, Seen::Revision(seen + 1))),
+                    Act::Cancel => cancel(),
+                    Act::Expire => Command::Expire,
+                    Act::Claim(n) => claim(n, digest),
+                    Act::Report(n) => report(n),
+                };
+                if let Command::Cancel { actor, .. }
+                | Command::Claim(Claiming { actor, .. })
+                | Command::Report(Reporting { actor, .. }) = &mut command
+                {
+                    *actor = if who == 3 { reviewer(3) } else { caller };
+                }
+                if let Some(key) = key {
+                    command = keyed(command, &format!("k{key}"));
+                }
+                let answer = |done: Transitioned| (done.approval, done.revision);
+                let expected = model.transition(id, command.clone(), now).await.map(answer);
+                prop_assert_eq!(sled.transition(id, command, now).await.map(answer), expected);
+            }
+            Op::Prune { before, limit } => {
+                let before = at(self.clock - before);
+                prop_assert_eq!(sled.prune(before, limit).await, model.prune(before, limit).await);
+            }
+            Op::Save => self.saved = model.export(None, 5).await.unwrap(),
+            Op::Import => {
+                prop_assert_eq!(sled.import(self.saved.clone()).await, model.import(self.saved.clone()).await);
+            }
+            Op::Reopen => self.sled.reopen().await,
+        }
+        Ok(())
+    }
+
+    async fn compare(&self) -> Result<(), TestCaseError> {
+        let (model, sled) = (&self.model, &**self.sled.store());
+        prop_assert_eq!(everything(sled).await, everything(model).await);
+        let now = at(self.clock);
+        prop_assert_eq!(sled.due(now, 2).await, model.due(now, 2).await);
+        for filter in filters(self.clock) {
+            for order in [Order::OldestFirst, Order::NewestFirst] {
+                let mut after = None;
+                loop {
+                    let query = Query { filter: filter.clone(), order, after, limit: 3 };
+                    let (page, expected) = (sled.list(query.clone()).await.unwrap(), model.list(query).await.unwrap());
+                    prop_assert_eq!((&page.approvals, page.next), (&expected.approvals, expected.next));
+                    if page.next.is_none() {
+                        break;
+                    }
+                    after = page.next;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn filters(clock: i64) -> Vec<Filter> {
+    let tool = |n: u8| Filter { tool_name: Some(format!("tool-{n}")), ..Filter::default() };
+    vec![
+        Filter::pending(),
+        Filter { statuses: vec![Status::TimedOut, Status::Pending, Status::Approved], ..tool(1) },
+        Filter { agent_name: Some("bot-0".into()), ..tool(0) },
+        Filter { caller: Some("test/agent-1".into()), ..Filter::pending() },
+        Filter { labels: [("v".to_owned(), "1".to_owned())].into(), ..tool(1) },
+        Filter { created_from: Some(at(20)), created_before: Some(at(clock)), ..Filter::default() },
+        Filter { created_before: Some(at(60)), caller: Some("test/agent-2".into()), ..Filter::default() },
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sled_does_as_the_model(ops in prop::collection::vec((op(), -1..12i64), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (model, sled) = (MemoryStore::default(), Sled::new());
+            let mut pair = Pair { model, sled, clock: 0, asked: Vec::new(), saved: Vec::new() };
+            for (number, (op, seconds)) in ops.into_iter().enumerate() {
+                pair.clock += seconds;
+                pair.run(op).await?;
+                if number % 8 == 0 {
+                    pair.compare().await?;
+                }
+            }
+            pair.sled.reopen().await;
+            pair.compare().await
+        })?;
+    }
+}
