@@ -1,6 +1,5 @@
 //! The use-cases: the only place where domain, policy, store and clock meet.
 
-mod alarm;
 mod attachments;
 mod error;
 mod follow;
@@ -13,9 +12,10 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use self::{alarm::Alarm, attachments::Attachments, ids::Ids};
+use self::{attachments::Attachments, ids::Ids};
 use crate::{
     clock::Clock,
     domain::{
@@ -23,7 +23,7 @@ use crate::{
     },
     identity::{Method, Principal, Role},
     policy::{Call, Policy},
-    store::{Page, Query, Store, StoreError, Submission, Submitted},
+    store::{Change, Page, Query, Store, StoreError, Submission, Submitted},
 };
 
 pub use error::Error;
@@ -49,7 +49,6 @@ pub struct Approvals {
     clock: Arc<dyn Clock>,
     settings: Settings,
     ids: Ids,
-    alarm: Alarm,
     attachments: Arc<Attachments>,
     draining: CancellationToken,
 }
@@ -64,7 +63,6 @@ impl Approvals {
             clock,
             settings,
             ids: Ids::default(),
-            alarm: Alarm::default(),
             attachments: Arc::default(),
             draining: CancellationToken::new(),
         })
@@ -117,11 +115,7 @@ impl Approvals {
             now,
             pending_limit: self.settings.pending_per_caller,
         };
-        let submitted = self.store.submit(submission).await?;
-        if submitted.created && !submitted.approval.status.is_terminal() {
-            self.alarm.set(submitted.approval.deadline);
-        }
-        Ok(submitted)
+        Ok(self.store.submit(submission).await?)
     }
 
     /// The approval as it is now.
@@ -272,16 +266,11 @@ impl Approvals {
             error => unknown(id, error),
         };
         let done = self.store.transition(id, command, self.clock.now()).await.map_err(hide)?;
-        let approval = if done.revision == done.approval.revision {
-            Arc::unwrap_or_clone(done.approval)
-        } else {
-            let events = self.store.events(id, 0, done.revision).await?;
-            Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))?
-        };
-        if !approval.status.is_terminal() {
-            self.alarm.set(approval.deadline); // an edit may have brought it forward
+        if done.revision == done.approval.revision {
+            return Ok(Arc::unwrap_or_clone(done.approval));
         }
-        Ok(approval)
+        let events = self.store.events(id, 0, done.revision).await?;
+        Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))
     }
 
     /// Times out what is overdue, at most `limit`. Returns when to look again; `None`: when something new comes.
@@ -289,7 +278,6 @@ impl Approvals {
     /// # Errors
     /// A failure of the store.
     pub async fn expire_due(&self, limit: usize) -> Result<Option<Time>, Error> {
-        self.alarm.clear();
         let now = self.clock.now();
         let due = self.store.due(now, limit).await?;
         let more = due.ids.len() == limit;
@@ -300,22 +288,33 @@ impl Approvals {
                 Err(error) => return Err(error.into()),
             }
         }
-        let next = if more { Some(now) } else { due.next };
-        if let Some(next) = next {
-            self.alarm.set(next);
-        }
-        Ok(next)
+        Ok(if more { Some(now) } else { due.next })
     }
 
-    /// Waits until a deadline, or until an earlier one has come to be.
-    pub async fn until_deadline(&self, next: Option<Time>) {
-        let rang = self.alarm.rang_before(next);
+    /// Every change from now on, for [`until_deadline`](Self::until_deadline).
+    #[must_use]
+    pub fn changes(&self) -> Receiver<Change> {
+        self.store.changes()
+    }
+
+    /// Waits until a deadline, or until one of `changes` brought an earlier one.
+    pub async fn until_deadline(&self, next: Option<Time>, changes: &mut Receiver<Change>) {
+        let later = |change: &Change| change.status.is_terminal() || next.is_some_and(|next| next <= change.deadline);
+        let earlier = async {
+            loop {
+                match changes.recv().await {
+                    Ok(change) if later(&change) => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
         match next {
             Some(next) => tokio::select! {
                 () = self.clock.sleep_until(next) => {}
-                () = rang => {}
+                () = earlier => {}
             },
-            None => rang.await,
+            None => earlier.await,
         }
     }
 

@@ -125,12 +125,17 @@ impl Follower {
     ) -> Result<Self, Error> {
         in_range(&approval, after)?;
         let id = approval.id;
-        let subscription = if subscription.id() == id { subscription } else { approvals.store.subscribe(id) };
+        // What was read before subscribing may be old by now: read it again.
+        let (subscription, first) = if subscription.id() == id {
+            (subscription, Some(approval))
+        } else {
+            (approvals.store.subscribe(id), None)
+        };
         let now = Instant::now();
         let heartbeat = now + approvals.settings.heartbeat;
         let ends = now + shortened(approvals.settings.max_stream_age, id);
         let timer = Box::pin(sleep_until(heartbeat.min(ends)));
-        let (first, seen, state) = (Some(approval), after, State::Starting);
+        let (seen, state) = (after, State::Starting);
         Ok(Self { approvals, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
     }
 
@@ -166,7 +171,7 @@ impl Follower {
         }
     }
 
-    /// Reads what is new. Nothing new at the start is worth a Progress: the caller learns that it is attached.
+    /// Reads what is new. At the start the state is worth an update of its own, even when nothing is.
     async fn read(&mut self) -> Result<Option<Message>, Error> {
         let approvals = &self.approvals;
         let approval = match self.first.take() {
@@ -174,20 +179,15 @@ impl Follower {
             None => approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?,
         };
         let starting = self.state == State::Starting;
-        let message = if approval.revision > self.seen {
-            let events = match approval.first_event() {
-                Some(only) => vec![only],
-                None => approvals.store.events(self.id, self.seen, approval.revision).await?,
-            };
-            self.seen = approval.revision;
-            Some(Message::Update { approval: Arc::clone(&approval), events })
-        } else if starting && !approval.status.is_terminal() {
-            Some(Message::Progress { approval: Arc::clone(&approval), now: approvals.clock.now() })
-        } else {
-            None
+        let news = approval.revision > self.seen;
+        let events = match approval.first_event() {
+            _ if !news => Vec::new(),
+            Some(only) => vec![only],
+            None => approvals.store.events(self.id, self.seen, approval.revision).await?,
         };
+        self.seen = self.seen.max(approval.revision);
         self.state = if approval.status.is_terminal() { State::Done } else { State::Waiting };
-        Ok(message)
+        Ok((news || starting).then_some(Message::Update { approval, events }))
     }
 
     async fn wait(&mut self) -> Result<Option<Message>, Error> {

@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::Instant,
+};
 
 use super::{Approvals, Error, permit};
 use crate::{
@@ -38,7 +41,7 @@ pub struct Queue {
     ready: VecDeque<QueueChange>,
     scan: Option<Scan>,
     snapshot: bool,
-    ends: tokio::time::Instant,
+    ends: Instant,
 }
 
 /// A walk through everything pending; what is known but not met is pending no more.
@@ -65,7 +68,7 @@ impl Approvals {
             ready: VecDeque::new(),
             scan: Some(Scan { after: None, unmet: HashMap::new() }),
             snapshot: true,
-            ends: tokio::time::Instant::now() + age,
+            ends: Instant::now() + age,
             approvals: self,
         })
     }
@@ -88,7 +91,8 @@ impl Queue {
             let change = tokio::select! {
                 biased;
                 () = self.approvals.draining.cancelled() => return Err(Error::Draining),
-                change = self.changes.recv() => change,
+                // However busy the queue is, it ends.
+                change = self.changes.recv(), if Instant::now() < self.ends => change,
                 () = tokio::time::sleep_until(self.ends) => return Err(Error::StreamAged),
             };
             match change {

@@ -1,1 +1,150 @@
+//! The use-cases on the in-memory store, with a clock and a policy that the tests hold in their hands.
 
+mod deciding;
+mod disconnecting;
+mod expiring;
+mod following;
+mod queueing;
+mod seeing;
+mod staged;
+mod waiting;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+
+use self::staged::{Scripted, Staged};
+use super::*;
+use crate::{
+    clock::ManualClock,
+    domain::{
+        Actor, ActorKind, Choice, Seen, Status,
+        samples::{arguments, at},
+    },
+    store::{Filter, Order},
+};
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+const STREAM_AGE: Duration = Duration::from_secs(3_600);
+
+/// The use-cases, and everything around them.
+struct World {
+    clock: Arc<ManualClock>,
+    store: Arc<Staged>,
+    approvals: Arc<Approvals>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 })
+    }
+
+    fn with(settings: Settings) -> Self {
+        let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::default()));
+        let approvals = Approvals::new(
+            Arc::clone(&store) as Arc<dyn Store>,
+            Arc::new(Scripted),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            settings,
+        );
+        Self { clock, store, approvals }
+    }
+
+    /// Asks as the agent, and follows.
+    async fn request(&self, new: NewRequest, after: Revision) -> Result<Follower, Error> {
+        Arc::clone(&self.approvals).request(agent(), new, after).await
+    }
+
+    /// Asks for approval of a call with these arguments, without following it.
+    async fn ask(&self, asked: Value) -> ApprovalId {
+        self.ask_for(asking(asked)).await
+    }
+
+    async fn ask_for(&self, new: NewRequest) -> ApprovalId {
+        update(&mut self.request(new, 0).await.unwrap()).await.0.id
+    }
+
+    /// Follows as the agent.
+    async fn watch(&self, id: ApprovalId, after: Revision) -> Result<Follower, Error> {
+        Arc::clone(&self.approvals).watch(agent(), id, after).await
+    }
+
+    /// Votes as a reviewer who looked just now.
+    async fn vote(&self, reviewer: usize, id: ApprovalId, choice: Choice) -> Approval {
+        self.approvals.decide(&self::reviewer(reviewer), self.vote_on(id, choice).await).await.unwrap()
+    }
+
+    async fn vote_on(&self, id: ApprovalId, choice: Choice) -> NewDecision {
+        let seen = Seen::Revision(self.store.get(id).await.unwrap().revision);
+        NewDecision { id, request_id: None, choice, seen, comment: String::new(), edit: None }
+    }
+
+    async fn edit(&self, id: ApprovalId, edited: Value) -> NewDecision {
+        NewDecision { edit: Some(arguments(&edited)), ..self.vote_on(id, Choice::Approve).await }
+    }
+
+    async fn status(&self, id: ApprovalId) -> Status {
+        self.store.get(id).await.unwrap().status
+    }
+}
+
+fn principal(role: Role, kind: ActorKind, subject: &str) -> Principal {
+    Principal { actor: Actor { kind, issuer: "test".into(), subject: subject.into() }, role }
+}
+
+fn agent() -> Principal {
+    principal(Role::Agent, ActorKind::Agent, "agent")
+}
+
+fn reviewer(n: usize) -> Principal {
+    principal(Role::Reviewer, ActorKind::Person, &format!("reviewer-{n}"))
+}
+
+fn operator() -> Principal {
+    principal(Role::Operator, ActorKind::Person, "operator")
+}
+
+/// A request for `send_email` without a `request_id`, waiting 300 s.
+fn asking(asked: Value) -> NewRequest {
+    NewRequest {
+        request_id: None,
+        tool_name: "send_email".into(),
+        arguments: arguments(&asked),
+        agent: crate::domain::Agent { name: "bot".into(), ..Default::default() },
+        reason: String::new(),
+        labels: [("team".to_owned(), "billing".to_owned())].into(),
+        timeout: Duration::from_secs(300),
+        schema: None,
+        cancel_on_disconnect: false,
+    }
+}
+
+fn asking_as(request_id: &str, asked: Value) -> NewRequest {
+    NewRequest { request_id: Some(request_id.into()), ..asking(asked) }
+}
+
+/// The next message, which must be an update: the approval, and the revisions of its events.
+async fn update(follower: &mut Follower) -> (Arc<Approval>, Vec<Revision>) {
+    match follower.next().await.expect("the stream has ended").unwrap() {
+        Message::Update { approval, events } => (approval, events.iter().map(|event| event.revision).collect()),
+        Message::Progress { .. } => panic!("Progress instead of an update"),
+    }
+}
+
+/// Nothing is there to be sent.
+fn quiet(follower: &mut Follower) -> bool {
+    poll(follower.next()).is_none()
+}
+
+/// What is ready now, however much the task has done already.
+fn poll<T>(future: impl Future<Output = T>) -> Option<T> {
+    tokio::task::unconstrained(future).now_or_never()
+}
+
+/// Lets spawned tasks do what is to be done now: in a runtime of one thread, until nothing is left to do.
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}

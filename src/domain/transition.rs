@@ -212,3 +212,6 @@ fn report(approval: &Approval, reporting: &Reporting) -> Result<Vec<EventKind>, 
     }
     Ok(vec![EventKind::Reported { result: reporting.result, message: reporting.message.clone() }])
 }
+
+#[cfg(test)]
+mod tests;

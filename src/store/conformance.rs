@@ -14,6 +14,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 
+pub(in crate::store) use large::largest;
+
 use super::*;
 use crate::domain::{samples::*, *};
 
@@ -106,7 +108,8 @@ conformance! {
         impossible_histories_import_nothing;
     feed: pending_follows_every_change,
         changes_tell_of_every_commit,
-        subscribers_wake_on_every_commit;
+        subscribers_wake_on_every_commit,
+        a_closed_store_answers_nothing;
     large: the_largest_records_survive_a_reopen,
         readers_never_see_half_a_record;
     races: one_resolution_wins, one_claim_wins, one_caller_cannot_exceed_its_limit_at_once;

@@ -16,8 +16,15 @@ const BACKLOG: usize = 4_096;
 /// Publishes commits, after they are durable.
 #[derive(Debug)]
 pub(super) struct Feed {
-    waiting: Mutex<HashMap<ApprovalId, watch::Sender<Revision>>>,
+    waiting: Mutex<HashMap<ApprovalId, Waiters>>,
     changes: broadcast::Sender<Change>,
+}
+
+#[derive(Debug)]
+struct Waiters {
+    sender: watch::Sender<Revision>,
+    /// Counted here, since receivers count until after their subscription has let go of the lock.
+    subscriptions: usize,
 }
 
 impl Feed {
@@ -26,8 +33,8 @@ impl Feed {
     }
 
     pub(super) fn publish(&self, change: Change) {
-        if let Some(sender) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&change.id) {
-            sender.send_replace(change.revision);
+        if let Some(waiters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&change.id) {
+            waiters.sender.send_replace(change.revision);
         }
         let _ = self.changes.send(change); // nobody listening is fine
     }
@@ -38,8 +45,9 @@ impl Feed {
 
     pub(super) fn subscribe(self: &Arc<Self>, id: ApprovalId) -> Subscription {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let receiver = waiting.entry(id).or_insert_with(|| watch::Sender::new(0)).subscribe();
-        Subscription { id, receiver, feed: Arc::clone(self) }
+        let waiters = waiting.entry(id).or_insert_with(|| Waiters { sender: watch::Sender::new(0), subscriptions: 0 });
+        waiters.subscriptions += 1;
+        Subscription { id, receiver: waiters.sender.subscribe(), feed: Arc::clone(self) }
     }
 }
 
@@ -69,14 +77,19 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut waiting = self.feed.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.get(&self.id).is_some_and(|sender| sender.receiver_count() <= 1) {
-            waiting.remove(&self.id);
+        if let Some(waiters) = waiting.get_mut(&self.id) {
+            waiters.subscriptions -= 1;
+            if waiters.subscriptions == 0 {
+                waiting.remove(&self.id);
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
     use crate::domain::samples::id;
 
@@ -87,6 +100,26 @@ mod tests {
         drop(first);
         assert_eq!(feed.waiting.lock().unwrap().len(), 1);
         drop(second);
+        assert!(feed.waiting.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn subscribers_that_leave_at_once_leave_nothing_behind() {
+        let (feed, ready) = (Feed::new(), AtomicU64::new(0));
+        let subscriber = || {
+            for n in 1..=20_000 {
+                let subscription = feed.subscribe(id(0, n));
+                ready.fetch_add(1, Ordering::SeqCst);
+                while ready.load(Ordering::SeqCst) < 2 * n {
+                    std::thread::yield_now();
+                }
+                drop(subscription);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(subscriber);
+            scope.spawn(subscriber);
+        });
         assert!(feed.waiting.lock().unwrap().is_empty());
     }
 }

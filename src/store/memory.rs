@@ -24,6 +24,7 @@ pub struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
+    closed: bool,
     approvals: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)>,
     by_request_id: HashMap<(String, String), ApprovalId>,
 }
@@ -36,10 +37,8 @@ impl Default for MemoryStore {
 
 impl MemoryStore {
     fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
-        match &*self.health.borrow() {
-            Health::Working => Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner)),
-            Health::Failed(reason) => Err(StoreError::Unavailable(reason.as_str().into())),
-        }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.closed { Err(StoreError::Unavailable("closed".into())) } else { Ok(state) }
     }
 
     fn publish(&self, approval: &Approval) {
@@ -205,6 +204,6 @@ impl Store for MemoryStore {
     }
 
     async fn close(&self) {
-        self.health.send_replace(Health::Failed("closed".into()));
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
     }
 }

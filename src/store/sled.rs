@@ -11,9 +11,13 @@ mod keys;
 mod records;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs::File,
     io,
+    panic::AssertUnwindSafe,
     path::Path,
     sync::{
         Arc,
@@ -32,7 +36,7 @@ use self::{
     group::PendingCounts,
     keys::Field,
     records::{broken, corrupt},
-    writer::{Job, Reply, Writer},
+    writer::{CLOSED, Job, Reply, SyncFile, Writer},
 };
 use super::{
     Change, Due, Health, History, Observer, OpenError, Page, Query, Store, StoreError, Submission, Submitted,
@@ -55,6 +59,8 @@ pub struct SledStore {
     jobs: mpsc::Sender<Job>,
     tree: Tree,
     shared: Arc<Shared>,
+    /// Dropped after the tree: another process must not touch the directory while sled has it open.
+    _directory: Arc<Directory>,
 }
 
 /// What readers and the writer share.
@@ -89,7 +95,8 @@ impl SledStore {
         Self::open_with(path, observer, sync_to_disk)
     }
 
-    /// As [`open`](Self::open), with another way to sync: for tests of failing disks and for benchmarks.
+    /// As [`open`](Self::open), with another way to sync: for tests of failing disks and for benchmarks. The first sync
+    /// is part of opening: what a killed process left in the kernel's cache must not be shown before it is durable.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -100,7 +107,7 @@ impl SledStore {
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let unreadable = |reason: String| OpenError::Corrupt { path: path.to_owned(), reason };
-        let directory = Directory::open(path)?;
+        let directory = Arc::new(Directory::open(path)?);
         let db = sled::Config::new()
             .path(directory.sled())
             .cache_capacity(CACHE_BYTES)
@@ -119,10 +126,11 @@ impl SledStore {
             None if tree.is_empty() => {
                 tree.insert(keys::SCHEMA, &SCHEMA.to_be_bytes()).map_err(|error| unreadable(error.to_string()))?;
                 db.flush().map_err(|error| unreadable(error.to_string()))?;
-                sync_to_disk(&file).map_err(failed)?;
             }
             None => return Err(unreadable("it has content but no schema version".into())),
         }
+        let mut sync: SyncFile = Box::new(sync);
+        sync(&file).map_err(failed)?;
         directory.sync().map_err(failed)?;
 
         let pending = count_pending(&tree).map_err(|error| unreadable(error.to_string()))?;
@@ -134,18 +142,25 @@ impl SledStore {
             health: watch::Sender::new(Health::Working),
             observer,
         });
-        let (jobs, receiver) = mpsc::channel(QUEUE);
+        let (jobs, mut receiver) = mpsc::channel(QUEUE);
         let writer = Writer {
             db,
             tree: tree.clone(),
             file,
-            sync: Box::new(sync),
+            sync,
             pending,
             shared: Arc::clone(&shared),
-            _directory: directory,
+            _directory: Arc::clone(&directory),
         };
-        std::thread::Builder::new().name("signoff-store".into()).spawn(move || writer.run(receiver)).map_err(failed)?;
-        Ok(Self { jobs, tree, shared })
+        let state = Arc::clone(&shared);
+        let run = move || {
+            // The receiver is dropped last: when sending fails, the writer has let go of everything.
+            if std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(&mut receiver))).is_err() {
+                state.fail(&"the writer panicked".into());
+            }
+        };
+        std::thread::Builder::new().name("signoff-store".into()).spawn(run).map_err(failed)?;
+        Ok(Self { jobs, tree, shared, _directory: directory })
     }
 
     /// Hands a job to the writer. Once it is handed over it is done, whether or not the caller still waits.
@@ -160,7 +175,7 @@ impl SledStore {
     fn unavailable(&self) -> StoreError {
         StoreError::Unavailable(match &*self.shared.health.borrow() {
             Health::Failed(reason) => reason.as_str().into(),
-            Health::Working => "closed".into(),
+            Health::Working => CLOSED.into(),
         })
     }
 
@@ -274,10 +289,8 @@ impl Store for SledStore {
     }
 
     async fn close(&self) {
-        let (closed, done) = oneshot::channel();
-        if self.jobs.send(Job::Close(closed)).await.is_ok() {
-            let _ = done.await; // an error means that the writer has failed, and is gone as well
-        }
+        let _ = self.jobs.send(Job::Close).await; // refused when closed before, or failed
+        self.jobs.closed().await;
     }
 }
 

@@ -8,6 +8,8 @@ const PASS: usize = 1_000;
 
 /// Times out approvals whose deadline has passed, for ever.
 pub async fn expire(approvals: Arc<Approvals>) {
+    // Listened to from before the first look: what comes to be in between is not slept through, whoever made it.
+    let mut changes = approvals.changes();
     loop {
         let next = match approvals.expire_due(PASS).await {
             Ok(next) => next,
@@ -16,6 +18,6 @@ pub async fn expire(approvals: Arc<Approvals>) {
                 Some(approvals.now() + REST)
             }
         };
-        approvals.until_deadline(next).await;
+        approvals.until_deadline(next, &mut changes).await;
     }
 }

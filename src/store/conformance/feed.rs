@@ -92,3 +92,23 @@ pub(super) async fn subscribers_wake_on_every_commit(subject: impl Subject) {
     store.import(copy.export(None, 1).await.unwrap()).await.unwrap();
     assert_eq!(others.changed().now_or_never(), Some(()), "an import is a commit as well");
 }
+
+pub(super) async fn a_closed_store_answers_nothing(subject: impl Subject) {
+    let store = Arc::clone(subject.store());
+    store.submit(submission(0, 1)).await.unwrap();
+    let mut health = store.health();
+    store.close().await;
+    store.close().await;
+    closed(store.submit(submission(0, 2)).await);
+    closed(store.transition(id(0, 1), approve(1), at(1)).await);
+    closed(store.get(id(0, 1)).await);
+    closed(store.events(id(0, 1), 0, 1).await);
+    closed(store.list(oldest_first(Filter::default())).await);
+    closed(store.due(at(0), 1).await);
+    closed(store.prune(at(0), 1).await);
+    closed(store.export(None, 1).await);
+    closed(store.import(Vec::new()).await);
+    assert!(!health.has_changed().unwrap_or(false), "closing is no failure");
+    assert_eq!(*health.borrow_and_update(), Health::Working);
+    drop((store, health));
+}

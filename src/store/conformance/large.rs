@@ -3,7 +3,7 @@
 use super::*;
 
 /// A request at every limit of its size.
-fn largest(n: u64) -> Submission {
+pub(in crate::store) fn largest(n: u64) -> Submission {
     let text = |length: usize| "x".repeat(length);
     let mut new = submission(0, n);
     new.arguments = arguments(&serde_json::json!({ "body": text(48 * 1024 - 11) }));

@@ -1,6 +1,8 @@
 //! Walks index entries in order of id. A filter with several fields is an intersection that leaps from one field's
 //! entries to the other's, so that a list reads little more than it returns.
 
+use std::collections::BTreeSet;
+
 use sled::Tree;
 use uuid::Uuid;
 
@@ -28,8 +30,10 @@ impl<'a> Cursor<'a> {
     pub(super) fn of(tree: &'a Tree, filter: &Filter) -> Self {
         let index = |field: Field<'_>| Cursor::Index { tree, prefix: field.prefix() };
         let mut all = Vec::new();
-        if !filter.statuses.is_empty() {
-            all.push(Cursor::Any(filter.statuses.iter().map(|status| index(Field::Status(*status))).collect()));
+        // In order, PENDING first: what leaves it while we look is then found where it went to.
+        let statuses: BTreeSet<_> = filter.statuses.iter().copied().collect();
+        if !statuses.is_empty() {
+            all.push(Cursor::Any(statuses.into_iter().map(|status| index(Field::Status(status))).collect()));
         }
         all.extend(filter.tool_name.as_deref().map(|name| index(Field::Tool(name))));
         all.extend(filter.agent_name.as_deref().map(|name| index(Field::Agent(name))));
@@ -126,3 +130,6 @@ pub(super) fn bounds(filter: &Filter) -> (ApprovalId, ApprovalId) {
     let rest = (1 << 80) - 1;
     (at(low, 0), high.map_or(ApprovalId::new(Uuid::max()), |millis| at(millis, rest)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,8 @@ struct InFlight {
 enum Progress {
     /// Every group up to this one is on disk.
     Group(u64),
-    /// A sync failed: what was on its way may be lost.
-    Failed(Arc<str>),
+    /// The store has failed, and what was on its way may be lost; or it is closed.
+    Stopped(Arc<str>),
 }
 
 impl Durability {
@@ -52,19 +52,16 @@ impl Durability {
         self.durable.send_replace(Progress::Group(in_flight.group));
     }
 
-    /// After a failure: nobody may be shown what was on its way.
-    pub(super) fn fail(&self, reason: &Arc<str>) {
-        self.durable.send_replace(Progress::Failed(Arc::clone(reason)));
+    /// After a failure, when nobody may be shown what was on its way, or when closed: nothing more is read.
+    pub(super) fn stop(&self, reason: &Arc<str>) {
+        self.durable.send_replace(Progress::Stopped(Arc::clone(reason)));
     }
 
     /// Waits until what was just read of one approval is durable.
     pub(super) async fn settle(&self, id: ApprovalId) -> Result<(), StoreError> {
         let group = {
             let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
-            if !in_flight.ids.contains(&id) {
-                return Ok(());
-            }
-            in_flight.group
+            if in_flight.ids.contains(&id) { in_flight.group } else { 0 }
         };
         self.wait(group).await
     }
@@ -76,13 +73,17 @@ impl Durability {
     }
 
     async fn wait(&self, group: u64) -> Result<(), StoreError> {
+        match &*self.durable.borrow() {
+            Progress::Group(durable) if *durable >= group => return Ok(()), // nearly always
+            _ => {}
+        }
         let reached = |progress: &Progress| match progress {
             Progress::Group(durable) => *durable >= group,
-            Progress::Failed(_) => true,
+            Progress::Stopped(_) => true,
         };
         match self.durable.subscribe().wait_for(reached).await.as_deref() {
             Ok(Progress::Group(_)) => Ok(()),
-            Ok(Progress::Failed(reason)) => Err(StoreError::Unavailable(Arc::clone(reason))),
+            Ok(Progress::Stopped(reason)) => Err(StoreError::Unavailable(Arc::clone(reason))),
             Err(_) => Err(StoreError::Unavailable("closed".into())),
         }
     }
@@ -111,8 +112,9 @@ mod tests {
     async fn what_never_reached_the_disk_is_never_shown() {
         let durability = Durability::new();
         durability.begin([id(0, 1)]);
-        durability.fail(&"disk full".into());
+        durability.stop(&"disk full".into());
         assert!(matches!(durability.settle(id(0, 1)).await, Err(StoreError::Unavailable(_))));
         assert!(matches!(durability.settle_all().await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(durability.settle(id(0, 2)).await, Err(StoreError::Unavailable(_))));
     }
 }

@@ -1,7 +1,7 @@
 //! A group of commands that is committed at once: every command sees what the ones before it in the group did.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -22,6 +22,7 @@ pub(super) struct Group<'a> {
     pending: &'a mut PendingCounts,
     batch: Batch,
     approvals: HashMap<ApprovalId, Arc<Approval>>,
+    events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, ApprovalId>,
     pruned: HashSet<ApprovalId>,
     changed: Vec<Arc<Approval>>,
@@ -95,6 +96,7 @@ impl<'a> Group<'a> {
             pending,
             batch: Batch::default(),
             approvals: HashMap::new(),
+            events: HashMap::new(),
             request_ids: HashMap::new(),
             pruned: HashSet::new(),
             changed: Vec::new(),
@@ -124,7 +126,8 @@ impl<'a> Group<'a> {
             return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());
         }
         let approval = Arc::new(approval);
-        self.put(None, &approval, records::encode(&approval, &[event])?);
+        let encoded = records::encode(&approval, std::slice::from_ref(&event))?;
+        self.put(None, &approval, vec![event], encoded);
         Ok(Submitted { approval, created: true })
     }
 
@@ -138,21 +141,22 @@ impl<'a> Group<'a> {
         let step = step(&before, command, now);
         let approval = Arc::new(step.approval);
         if !step.events.is_empty() {
-            self.put(Some(&before), &approval, records::encode(&approval, &step.events)?);
+            let encoded = records::encode(&approval, &step.events)?;
+            self.put(Some(&before), &approval, step.events, encoded);
         }
         let revision = step.outcome?;
         Ok(Transitioned { approval, revision })
     }
 
     pub(super) fn import(&mut self, histories: Vec<History>) -> Result<usize, StoreError> {
-        let mut new: HashMap<ApprovalId, (Arc<Approval>, Vec<Event>)> = HashMap::new();
+        let mut new: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)> = BTreeMap::new();
         let mut request_ids = HashSet::new();
         for History { id, events } in histories {
             let approval = Approval::replay(id, &events).map_err(|error| StoreError::BadHistory(id, error))?;
             let stored = match new.get(&id) {
                 Some((_, events)) => Some(events.clone()),
                 None => match self.get(id) {
-                    Ok(_) => Some(records::events(self.tree, id, 0, Revision::MAX)?),
+                    Ok(_) => Some(self.history(id)?),
                     Err(StoreError::NotFound) => None,
                     Err(error) => return Err(error),
                 },
@@ -168,28 +172,29 @@ impl<'a> Group<'a> {
             }
             new.insert(id, (Arc::new(approval), events));
         }
+        let count = new.len();
         let encode = |(approval, events): &(Arc<Approval>, Vec<Event>)| records::encode(approval, events);
         let encoded = new.values().map(encode).collect::<Result<Vec<_>, _>>()?;
-        for ((approval, _), encoded) in new.values().zip(encoded) {
-            self.put(None, approval, encoded);
+        for ((approval, events), encoded) in new.into_values().zip(encoded) {
+            self.put(None, &approval, events, encoded);
         }
-        Ok(new.len())
+        Ok(count)
     }
 
     pub(super) fn prune(&mut self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
         let mut gone = 0;
-        for key in self.tree.range(keys::decided_before(decided_before)).keys().take(limit) {
+        for key in self.tree.range(keys::decided_before(decided_before)).keys() {
+            if gone == limit {
+                break;
+            }
             let key = key.map_err(broken)?;
             let id = keys::id_of(&key).ok_or_else(|| corrupt("a decision's key".into()))?;
-            if self.approvals.contains_key(&id) {
+            if self.approvals.contains_key(&id) || self.pruned.contains(&id) {
                 continue; // changed in this very group: next time
             }
-            if let Some(approval) = records::load(self.tree, id)? {
-                self.forget(&approval)?;
-                gone += 1;
-            } else {
-                self.batch.remove(key);
-            }
+            let approval = records::load(self.tree, id)?.ok_or_else(|| corrupt(format!("{id} has no record")))?;
+            self.forget(&approval)?;
+            gone += 1;
         }
         Ok(gone)
     }
@@ -232,9 +237,18 @@ impl<'a> Group<'a> {
         records::load(self.tree, id)?.map(Arc::new).ok_or(StoreError::NotFound)
     }
 
+    /// Every event of an approval.
+    fn history(&self, id: ApprovalId) -> Result<Vec<Event>, StoreError> {
+        let mut events =
+            if self.pruned.contains(&id) { Vec::new() } else { records::events(self.tree, id, 0, Revision::MAX)? };
+        events.extend(self.events.get(&id).into_iter().flatten().cloned());
+        Ok(events)
+    }
+
     /// Adds everything that a new state of an approval needs to the batch: head, events, index entries.
-    fn put(&mut self, before: Option<&Approval>, after: &Arc<Approval>, encoded: Encoded) {
+    fn put(&mut self, before: Option<&Approval>, after: &Arc<Approval>, events: Vec<Event>, encoded: Encoded) {
         let id = after.id;
+        self.events.entry(id).or_default().extend(events);
         let caller = after.request.caller.to_string();
         for (key, value) in encoded {
             self.batch.insert(key, value);

@@ -1,7 +1,7 @@
 //! What is stored under the keys: MessagePack with field names, so that later versions can add fields.
 //!
 //! An approval is its first event (what was asked), the event of its last edit, and a small [`Head`] that every
-//! change rewrites. Values over 128 KiB would become files that sled never syncs, so larger ones are cut into pieces.
+//! change rewrites. A page over 128 KiB would become a file that sled never syncs, so large values are cut into pieces.
 
 use std::sync::Arc;
 
@@ -14,8 +14,9 @@ use crate::{
     store::StoreError,
 };
 
-/// Most bytes in one stored value.
-const PIECE: usize = 60 * 1024;
+/// Most bytes in one stored value. sled splits a page only by its number of entries: it may hold 17, or 20 after a merge,
+/// and all of them with their keys must stay under 128 KiB.
+const PIECE: usize = 6_000;
 
 /// The part of an approval that changes.
 #[derive(Debug, Serialize, Deserialize)]

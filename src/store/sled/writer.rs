@@ -26,6 +26,16 @@ use crate::{
 /// Most commands in one group.
 const GROUP: usize = 256;
 
+/// Why a closed store does nothing more.
+pub(super) const CLOSED: &str = "closed";
+
+/// What follows a group.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    More,
+    Close,
+}
+
 /// Something to write.
 pub(super) enum Job {
     Submit(Submission, Reply<Submitted>),
@@ -33,7 +43,7 @@ pub(super) enum Job {
     Import(Vec<History>, Reply<usize>),
     Prune(Time, usize, Reply<usize>),
     /// The last job.
-    Close(oneshot::Sender<()>),
+    Close,
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -53,19 +63,18 @@ pub(super) struct Writer {
     pub(super) pending: PendingCounts,
     pub(super) shared: Arc<Shared>,
     /// Dropped last: the lock is held until sled is closed.
-    pub(super) _directory: Directory,
+    pub(super) _directory: Arc<Directory>,
 }
 
 impl Writer {
-    pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    /// Writes until closed, failed, or nobody can send more; then lets go of everything.
+    pub(super) fn run(mut self, jobs: &mut mpsc::Receiver<Job>) {
         let mut group = Vec::with_capacity(GROUP);
         while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
             match self.commit(group.drain(..)) {
-                Ok(None) => {}
-                Ok(Some(closed)) => {
-                    jobs.close();
-                    drop(self); // releases the lock before the caller goes on
-                    let _ = closed.send(());
+                Ok(Next::More) => {}
+                Ok(Next::Close) => {
+                    self.shared.durability.stop(&CLOSED.into());
                     return;
                 }
                 Err(reason) => {
@@ -77,23 +86,23 @@ impl Writer {
         }
     }
 
-    /// Runs a group, and answers it once it is durable. Returns whom to tell when it is the last one.
-    fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Option<oneshot::Sender<()>>, Arc<str>> {
-        let (mut group, mut answers, mut closed) = (Group::new(&self.tree, &mut self.pending), Vec::new(), None);
+    /// Runs a group, and answers it once it is durable.
+    fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Next, Arc<str>> {
+        let (mut group, mut answers, mut next) = (Group::new(&self.tree, &mut self.pending), Vec::new(), Next::More);
         for job in jobs {
             answers.push(match job {
                 Job::Submit(submission, reply) => answer(reply, group.submit(submission)),
                 Job::Transition(id, command, now, reply) => answer(reply, group.transition(id, &command, now)),
                 Job::Import(histories, reply) => answer(reply, group.import(histories)),
                 Job::Prune(before, limit, reply) => answer(reply, group.prune(before, limit)),
-                Job::Close(reply) => {
-                    closed = Some(reply);
+                Job::Close => {
+                    next = Next::Close;
                     break;
                 }
             });
         }
         let mut commit = group.into_commit();
-        let written = if commit.is_empty() && closed.is_none() {
+        let written = if commit.is_empty() && next == Next::More {
             Ok(())
         } else {
             self.shared.durability.begin(commit.ids.iter().copied());
@@ -112,7 +121,7 @@ impl Writer {
                 commit.tell(&*self.shared.observer);
                 commit.changes().for_each(|change| self.shared.feed.publish(change));
                 answers.into_iter().for_each(|answer: Answer| answer(None));
-                Ok(closed)
+                Ok(next)
             }
             Err(error) => {
                 let reason: Arc<str> = error.to_string().into();
@@ -140,7 +149,7 @@ fn answer<T: Send + 'static>(reply: Reply<T>, result: Result<T, StoreError>) -> 
 impl Shared {
     /// Nothing more is accepted, and nothing that was on its way is shown.
     pub(super) fn fail(&self, reason: &Arc<str>) {
-        self.durability.fail(reason);
+        self.durability.stop(reason);
         self.health.send_replace(Health::Failed(reason.to_string()));
     }
 }

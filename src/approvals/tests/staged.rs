@@ -1,0 +1,142 @@
+//! A store whose timing the tests control, and a policy that does what the arguments say.
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, broadcast, watch};
+
+use super::*;
+use crate::{
+    domain::{Effect, Requirement, Verdict, samples},
+    store::{Change, Due, Health, History, MemoryStore, Submission, Subscription, Transitioned},
+};
+
+/// Demands what the arguments ask for: `{"effect": "approve" | "reject", "quorum": 2, "limit": 60}`.
+pub(super) struct Scripted;
+
+impl Policy for Scripted {
+    fn evaluate(&self, call: &Call<'_>) -> Verdict {
+        let asked = call.arguments.to_object();
+        let number = |key: &str| asked.get(key).and_then(Value::as_u64);
+        let effect = match asked.get("effect").and_then(Value::as_str) {
+            Some("approve") => Effect::AutoApprove,
+            Some("reject") => Effect::AutoReject,
+            _ => Effect::RequireApproval(Requirement {
+                quorum: number("quorum").map_or(1, |quorum| u32::try_from(quorum).unwrap()),
+                reviewers: Vec::new(),
+                timeout: number("limit").map(Duration::from_secs),
+            }),
+        };
+        Verdict { message: "as scripted".into(), ..Arc::unwrap_or_clone(samples::verdict(effect)) }
+    }
+}
+
+type Ambush = Box<dyn FnOnce() + Send>;
+
+/// The in-memory store; its commits can be kept from being acknowledged.
+pub(super) struct Staged {
+    pub(super) inner: MemoryStore,
+    /// Every submit and transition takes a permit after it is recorded.
+    acknowledge: Semaphore,
+    /// Commits that wait for one, or have had one.
+    pub(super) recorded: watch::Sender<usize>,
+    /// Runs at the next `subscribe`, just before it.
+    ambush: std::sync::Mutex<Option<Ambush>>,
+}
+
+impl Default for Staged {
+    fn default() -> Self {
+        Self {
+            inner: MemoryStore::default(),
+            acknowledge: Semaphore::new(Semaphore::MAX_PERMITS),
+            recorded: watch::Sender::new(0),
+            ambush: std::sync::Mutex::default(),
+        }
+    }
+}
+
+impl Staged {
+    /// From now on commits are recorded, but not acknowledged.
+    pub(super) fn hold(&self) {
+        self.acknowledge.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Acknowledges all that was held, and all to come.
+    pub(super) fn release(&self) {
+        self.acknowledge.add_permits(Semaphore::MAX_PERMITS);
+    }
+
+    pub(super) fn before_subscribing(&self, ambush: impl FnOnce() + Send + 'static) {
+        *self.ambush.lock().unwrap() = Some(Box::new(ambush));
+    }
+
+    async fn acknowledged<T>(&self, outcome: T) -> T {
+        self.recorded.send_modify(|recorded| *recorded += 1);
+        drop(self.acknowledge.acquire().await);
+        outcome
+    }
+}
+
+#[async_trait]
+impl Store for Staged {
+    async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
+        let outcome = self.inner.submit(submission).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
+        let outcome = self.inner.transition(id, command, now).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
+        self.inner.get(id).await
+    }
+
+    async fn events(&self, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
+        self.inner.events(id, after, up_to).await
+    }
+
+    async fn list(&self, query: Query) -> Result<Page, StoreError> {
+        self.inner.list(query).await
+    }
+
+    async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
+        self.inner.due(now, limit).await
+    }
+
+    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
+        let outcome = self.inner.prune(decided_before, limit).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
+        self.inner.export(after, limit).await
+    }
+
+    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
+        self.inner.import(histories).await
+    }
+
+    fn subscribe(&self, id: ApprovalId) -> Subscription {
+        let ambush = self.ambush.lock().unwrap().take();
+        if let Some(ambush) = ambush {
+            ambush();
+        }
+        self.inner.subscribe(id)
+    }
+
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.inner.changes()
+    }
+
+    fn pending(&self) -> u64 {
+        self.inner.pending()
+    }
+
+    fn health(&self) -> watch::Receiver<Health> {
+        self.inner.health()
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

@@ -1,0 +1,148 @@
+//! What only sled can get wrong: files, locks, syncs, groups.
+
+mod groups;
+mod syncs;
+
+use std::{fs, path::Path};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    domain::{Choice, Deciding, Seen, samples::*},
+    store::conformance::{approve, everything, fill, largest, submission},
+};
+
+fn open(directory: &TempDir) -> Result<SledStore, OpenError> {
+    SledStore::open(directory.path(), Arc::new(()))
+}
+
+async fn close(store: SledStore) {
+    store.close().await;
+    drop(store);
+}
+
+/// Writes into the store's files behind its back.
+fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
+    let db = sled::Config::new().path(directory.join("sled")).flush_every_ms(None).open().unwrap();
+    change(&db);
+    db.flush().unwrap();
+}
+
+#[tokio::test]
+async fn a_second_open_names_the_holder() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    let refused = || match open(&directory).unwrap_err() {
+        OpenError::Locked { path, holder } => {
+            assert_eq!((&*path, holder), (directory.path(), Some(std::process::id())))
+        }
+        other => panic!("{other}"),
+    };
+    refused();
+    assert!(open(&directory).unwrap_err().to_string().contains(&format!("(pid {})", std::process::id())));
+    // Closed, but readers may still hold sled's files.
+    store.close().await;
+    refused();
+    drop(store);
+    open(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn half_written_snapshots_are_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    store.submit(submission(0, 1)).await.unwrap();
+    close(store).await;
+    let sled = directory.path().join("sled");
+    let leftover = sled.join("snap.00000000000000FF.generating");
+    fs::write(&leftover, b"half").unwrap();
+    let store = open(&directory).unwrap();
+    assert!(!leftover.exists());
+    assert_eq!(store.get(id(0, 1)).await.unwrap().revision, 1);
+}
+
+#[tokio::test]
+async fn another_schema_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    close(open(&directory).unwrap()).await;
+    for (version, found) in [(&2_u32.to_be_bytes()[..], 2), (b"odd", 0)] {
+        tamper(directory.path(), |db| {
+            db.insert(keys::SCHEMA, version).unwrap();
+        });
+        match open(&directory).unwrap_err() {
+            OpenError::Schema { path, found: is, known } => {
+                assert_eq!((&*path, is, known), (directory.path(), found, SCHEMA));
+            }
+            other => panic!("{other}"),
+        }
+    }
+    tamper(directory.path(), |db| {
+        db.insert(keys::SCHEMA, &SCHEMA.to_be_bytes()).unwrap();
+    });
+    open(&directory).unwrap();
+}
+
+#[test]
+fn content_without_a_schema_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    tamper(directory.path(), |db| {
+        db.insert(b"other", b"content").unwrap();
+    });
+    match open(&directory).unwrap_err() {
+        OpenError::Corrupt { path, .. } => assert_eq!(path, directory.path()),
+        other => panic!("{other}"),
+    }
+    tamper(directory.path(), |db| assert_eq!(db.len(), 1));
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, b"").unwrap();
+    match SledStore::open(&file, Arc::new(())).unwrap_err() {
+        OpenError::Io { path, .. } => assert_eq!(path, file),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn pruning_leaves_nothing_but_the_schema() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    fill(&store).await;
+    store.submit(largest(20)).await.unwrap();
+    for n in 2..=20 {
+        let vote = Command::Decide(Deciding { comment: "x".repeat(4_096), ..voting(n) });
+        store.transition(id(0, 20), vote, at(1)).await.unwrap();
+    }
+    for due in store.due(at(1_000), 100).await.unwrap().ids {
+        store.transition(due, Command::Expire, at(1_000)).await.unwrap();
+    }
+    assert!(store.tree.len() > 100);
+    while store.prune(at(2_000), 3).await.unwrap() > 0 {}
+    let left: Vec<_> = store.tree.iter().keys().map(Result::unwrap).collect();
+    assert_eq!(left, [keys::SCHEMA]);
+}
+
+/// sled never syncs the files that it puts large pages into, so no page may grow that large.
+#[tokio::test]
+async fn large_records_stay_in_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    for n in 1..=6 {
+        store.submit(largest(n)).await.unwrap();
+        for voter in 1..=20 {
+            let vote = Command::Decide(Deciding { comment: "x".repeat(4_096), ..voting(voter) });
+            store.transition(id(0, n), vote, at(1)).await.unwrap();
+        }
+    }
+    close(store).await;
+    let blobs = fs::read_dir(directory.path().join("sled/blobs")).unwrap();
+    assert_eq!(blobs.map(|blob| blob.unwrap().path()).collect::<Vec<_>>(), [] as [std::path::PathBuf; 0]);
+}
+
+fn voting(n: usize) -> Deciding {
+    decide(reviewer(n), Choice::Approve, Seen::Revision(1))
+}

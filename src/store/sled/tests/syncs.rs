@@ -1,0 +1,215 @@
+//! Disks that are slow, or fail.
+
+use std::{pin::Pin, sync::mpsc};
+
+use futures_util::FutureExt as _;
+use tokio::sync::{broadcast::error::TryRecvError, mpsc as async_mpsc};
+
+use super::*;
+use crate::store::{Filter, Order, conformance::oldest_first};
+
+/// Holds every sync, after the one of opening, until told how it ends.
+pub(super) struct Gate {
+    began: async_mpsc::UnboundedReceiver<()>,
+    end: mpsc::Sender<io::Result<()>>,
+}
+
+pub(super) fn gated(directory: &TempDir) -> (SledStore, Gate) {
+    let (begin, began) = async_mpsc::unbounded_channel();
+    let (end, ended) = mpsc::channel();
+    let mut opened = false;
+    let sync = move |file: &File| {
+        if !std::mem::replace(&mut opened, true) {
+            return sync_to_disk(file);
+        }
+        begin.send(()).unwrap();
+        ended.recv().unwrap()
+    };
+    (SledStore::open_with(directory.path(), Arc::new(()), sync).unwrap(), Gate { began, end })
+}
+
+impl Gate {
+    /// Waits until a group is written, and only its sync is missing.
+    pub(super) async fn began(&mut self) {
+        self.began.recv().await.unwrap();
+    }
+
+    /// Ends the sync that began.
+    pub(super) fn end(&self, result: io::Result<()>) {
+        self.end.send(result).unwrap();
+    }
+
+    /// Lets one group pass.
+    pub(super) async fn pass(&mut self) {
+        self.began().await;
+        self.end(Ok(()));
+    }
+
+    /// Asserts that no group came after the last one.
+    pub(super) fn idle(&mut self) {
+        assert!(self.began.try_recv().is_err());
+    }
+}
+
+fn disk_full() -> io::Error {
+    io::Error::from(io::ErrorKind::StorageFull)
+}
+
+/// Polls once: the job is handed over, the answer is not there.
+pub(super) fn begin<F: Future>(call: F) -> Pin<Box<F>> {
+    let mut call = Box::pin(call);
+    assert!((&mut call).now_or_never().is_none());
+    call
+}
+
+#[test]
+fn nothing_is_shown_before_its_sync_ends() {
+    // One blocking thread: when a later job of it is done, so are the scans before it.
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut gate) = gated(&directory);
+        let new = begin(store.submit(submission(0, 1)));
+        gate.pass().await;
+        new.await.unwrap();
+
+        let (mut changes, mut wake) = (store.changes(), store.subscribe(id(0, 1)));
+        let mut decided = begin(store.transition(id(0, 1), approve(1), at(1)));
+        let mut other = begin(store.submit(submission(0, 2))); // for the next group
+        gate.began().await;
+
+        let mut get = begin(store.get(id(0, 1)));
+        let mut events = begin(store.events(id(0, 1), 0, 9));
+        let mut list = begin(store.list(oldest_first(Filter::default())));
+        let mut due = begin(store.due(at(0), 1));
+        let mut export = begin(store.export(None, 9));
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        assert!((&mut get).now_or_never().is_none());
+        assert!((&mut events).now_or_never().is_none());
+        assert!((&mut list).now_or_never().is_none());
+        assert!((&mut due).now_or_never().is_none());
+        assert!((&mut export).now_or_never().is_none());
+        assert!((&mut decided).now_or_never().is_none());
+        assert!((&mut other).now_or_never().is_none());
+        assert_eq!(wake.changed().now_or_never(), None);
+        assert_eq!(changes.try_recv(), Err(TryRecvError::Empty));
+        assert_eq!(store.pending(), 1);
+        assert_eq!(store.get(id(0, 3)).now_or_never(), Some(Err(StoreError::NotFound)), "others need not wait");
+
+        gate.end(Ok(()));
+        assert_eq!(decided.await.unwrap().revision, 2);
+        assert_eq!(get.await.unwrap().status, Status::Approved);
+        assert_eq!(events.await.unwrap().len(), 2);
+        assert_eq!(wake.changed().now_or_never(), Some(()));
+        assert_eq!(changes.try_recv().map(|change| change.revision), Ok(2));
+        gate.pass().await;
+        other.await.unwrap();
+        assert_eq!(list.await.unwrap().approvals[0].status, Status::Approved);
+        assert_eq!(due.await.unwrap().next, None);
+        assert_eq!(export.await.unwrap()[0].events.len(), 2);
+        assert_eq!(store.pending(), 1);
+    });
+}
+
+#[tokio::test]
+async fn a_failed_sync_fails_its_group_and_all_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, mut gate) = gated(&directory);
+    let first = begin(store.submit(submission(0, 1)));
+    gate.pass().await;
+    first.await.unwrap();
+    let (mut changes, mut wake, mut health) = (store.changes(), store.subscribe(id(0, 1)), store.health());
+    assert_eq!(*health.borrow_and_update(), Health::Working);
+
+    // One command in a group that will pass; then, while it is on its way, those that fail together.
+    let passing = begin(store.submit(submission(0, 2)));
+    gate.began().await;
+    let decided = begin(store.transition(id(0, 1), approve(1), at(1)));
+    let refused = begin(store.transition(id(0, 1), approve(2), at(1)));
+    let submitted = begin(store.submit(submission(0, 3)));
+    let pruned = begin(store.prune(at(1_000), 9));
+    let imported = begin(store.import(Vec::new()));
+    gate.end(Ok(()));
+    passing.await.unwrap();
+    assert_eq!(changes.try_recv().map(|change| change.id), Ok(id(0, 2)));
+    gate.began().await;
+    let get = begin(store.get(id(0, 1)));
+    let list = begin(store.list(oldest_first(Filter::default())));
+    let late = begin(store.submit(submission(0, 4)));
+    gate.end(Err(disk_full()));
+
+    let unavailable = StoreError::Unavailable(disk_full().to_string().into());
+    assert_eq!(decided.await.unwrap_err(), unavailable);
+    assert_eq!(refused.await.unwrap_err(), unavailable, "who won is not durable either");
+    assert_eq!(submitted.await.unwrap_err(), unavailable);
+    assert_eq!(pruned.await.unwrap_err(), unavailable);
+    assert_eq!(imported.await.unwrap_err(), unavailable);
+    assert_eq!(late.await.unwrap_err(), unavailable);
+    assert_eq!(get.await.unwrap_err(), unavailable);
+    assert_eq!(list.await.unwrap_err(), unavailable);
+    assert_eq!(store.submit(submission(0, 5)).await.unwrap_err(), unavailable);
+    for id in [id(0, 1), id(0, 3)] {
+        assert_eq!(store.get(id).await.unwrap_err(), unavailable);
+        assert_eq!(store.events(id, 0, 9).await.unwrap_err(), unavailable);
+    }
+    assert_eq!(store.export(None, 9).await.unwrap_err(), unavailable);
+    assert_eq!(store.due(at(0), 9).await.unwrap_err(), unavailable);
+    health.changed().await.unwrap();
+    assert_eq!(*health.borrow(), Health::Failed(disk_full().to_string()));
+    assert_eq!(wake.changed().now_or_never(), None);
+    assert_eq!(changes.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(store.pending(), 2);
+    gate.idle(); // a sync that failed is never tried again
+
+    drop((wake, health));
+    close(store).await;
+    consistent(&directory).await;
+}
+
+/// Opens what a failure left, and compares records, events and indexes with each other.
+async fn consistent(directory: &TempDir) {
+    let store = open(directory).unwrap();
+    let before = everything(&store).await;
+    assert!(store.get(id(0, 1)).await.is_ok() && store.get(id(0, 2)).await.is_ok(), "what was acknowledged is there");
+    let copy = crate::store::MemoryStore::default();
+    copy.import(before.1.clone()).await.unwrap();
+    assert_eq!(everything(&copy).await, before);
+    for status in Status::ALL {
+        let filter = Filter { statuses: vec![status], ..Filter::default() };
+        let query = Query { order: Order::NewestFirst, ..oldest_first(filter) };
+        let (found, expected) = (store.list(query.clone()).await.unwrap(), copy.list(query).await.unwrap());
+        assert_eq!(found.approvals, expected.approvals);
+    }
+    store.submit(submission(9, 9)).await.unwrap();
+}
+
+#[tokio::test]
+async fn opening_syncs_what_it_found() {
+    let directory = tempfile::tempdir().unwrap();
+    close(open(&directory).unwrap()).await;
+    let refused = SledStore::open_with(directory.path(), Arc::new(()), |_| Err(disk_full())).unwrap_err();
+    assert!(matches!(refused, OpenError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull));
+    open(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_is_a_failure() {
+    struct Panics;
+    impl Observer for Panics {
+        fn committed(&self, _: usize, _: std::time::Duration) {
+            panic!("as the test wants");
+        }
+        fn reached(&self, _: &Approval) {}
+        fn pending(&self, _: u64) {}
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let store = SledStore::open(directory.path(), Arc::new(Panics)).unwrap();
+    let mut health = store.health();
+    assert!(matches!(store.submit(submission(0, 1)).await, Err(StoreError::Unavailable(_))));
+    health.changed().await.unwrap();
+    assert!(matches!(*health.borrow(), Health::Failed(_)));
+    assert!(matches!(store.get(id(0, 1)).await, Err(StoreError::Unavailable(_))));
+    drop(health);
+    close(store).await;
+    assert_eq!(open(&directory).unwrap().get(id(0, 1)).await.unwrap().revision, 1);
+}
