@@ -28,10 +28,10 @@ mod tests;
 use std::process::ExitCode;
 
 pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
-pub use serve::serve;
-pub use transfer::{ExportArgs, ImportArgs, export, import};
 use console::Console;
 use failure::Failure;
+pub use serve::serve;
+pub use transfer::{ExportArgs, ImportArgs, export, import};
 
 /// The commands that talk to a server. Mount it with `#[command(flatten)]` beside the server's own commands.
 #[derive(Debug, clap::Subcommand)]

@@ -102,8 +102,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
-        let address =
-            listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
 
         let store: Arc<dyn Store> = Arc::new(store);
         let policy = ToolLists::new(&config.policy, config.claim_window);
@@ -148,33 +147,33 @@ impl Server {
             reason = failure(self.store.health()) => Err(RunError::Store(reason)),
             ended = &mut self.serving => Err(RunError::Network(format!("{ended:?}"))),
         };
-        match &outcome {
+        let patience = match &outcome {
             Ok(()) => {
                 tracing::info!("draining");
-                self.end(self.drain_timeout).await;
+                self.drain_timeout
             }
             Err(error) => {
                 tracing::error!(%error, "stopping");
-                self.end(FAILED_LINGER).await;
+                FAILED_LINGER
             }
-        }
+        };
+        self.end(patience).await;
         outcome
     }
 
     /// Health first, so that nobody new is sent here; then our streams, which would otherwise never end; then the
     /// listener; and no waiting for connections that stay open.
-    async fn end(self, patience: Duration) {
+    async fn end(mut self, patience: Duration) {
         for service in ["", routes::SERVICE] {
             self.health.set_service_status(service, ServingStatus::NotServing).await;
         }
         self.workers.iter().for_each(AbortHandle::abort);
         self.approvals.drain();
-        let serving = self.serving.abort_handle();
+        self.stop_accepting.cancel();
         if !self.serving.is_finished() {
-            self.stop_accepting.cancel();
-            let _ = tokio::time::timeout(patience, self.serving).await; // idle connections may outlast it
+            let _ = tokio::time::timeout(patience, &mut self.serving).await; // idle connections may outlast it
         }
-        serving.abort();
+        self.serving.abort();
         self.store.close().await;
     }
 }

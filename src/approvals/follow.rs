@@ -125,8 +125,7 @@ impl Follower {
     ) -> Result<Self, Error> {
         in_range(&approval, after)?;
         let id = approval.id;
-        let subscription =
-            if subscription.id() == id { subscription } else { approvals.store.subscribe(id) };
+        let subscription = if subscription.id() == id { subscription } else { approvals.store.subscribe(id) };
         let now = Instant::now();
         let heartbeat = now + approvals.settings.heartbeat;
         let ends = now + shortened(approvals.settings.max_stream_age, id);

@@ -76,7 +76,8 @@ fn announce(config: &Config, server: &Server) -> std::io::Result<()> {
     if config.dev {
         let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
         let DevTokens { agent, reviewer, operator } = server.tokens();
-        let elsewhere = if address.port() == 7766 { String::new() } else { format!("  export SIGNOFF_ADDRESS=http://{address}\n") };
+        let elsewhere =
+            if address.port() == 7766 { String::new() } else { format!("  export SIGNOFF_ADDRESS=http://{address}\n") };
         writeln!(
             out,
             "

@@ -48,6 +48,8 @@ pub enum EventKind {
         comment: String,
         /// The revision that the reviewer saw.
         seen: Revision,
+        /// What was voted on.
+        digest: Digest,
     },
     /// A reviewer changed the arguments.
     Edited {
@@ -71,11 +73,15 @@ pub enum EventKind {
         comment: String,
         /// The revision that the decider saw; 0 where nobody looked.
         seen: Revision,
+        /// What was decided on.
+        digest: Digest,
     },
     /// The call was claimed.
     Claimed {
         /// The claim's name.
         claim_id: ClaimId,
+        /// What was claimed.
+        digest: Digest,
     },
     /// The outcome of the call was reported.
     Reported {
@@ -202,16 +208,19 @@ impl Approval {
     fn can_follow(&self, event: &Event) -> bool {
         match &event.kind {
             EventKind::Requested { .. } => false,
-            EventKind::Voted { .. } => !self.status.is_terminal(),
+            EventKind::Voted { digest, .. } => !self.status.is_terminal() && *digest == self.digest,
             EventKind::Edited { arguments, digest, .. } => {
                 !self.status.is_terminal() && *digest == Digest::of(&self.request.tool_name, arguments)
             }
-            EventKind::Decided { status, .. } => {
+            EventKind::Decided { status, digest, .. } => {
                 !self.status.is_terminal()
                     && status.is_terminal()
+                    && *digest == self.digest
                     && (*status != Status::Approved || event.at < self.deadline)
             }
-            EventKind::Claimed { .. } => self.status.is_approved() && self.claim.is_none(),
+            EventKind::Claimed { digest, .. } => {
+                self.status.is_approved() && self.claim.is_none() && *digest == self.digest
+            }
             EventKind::Reported { .. } => self.claim.as_ref().is_some_and(|claim| claim.outcome.is_none()),
         }
     }
@@ -226,7 +235,7 @@ impl Approval {
         }
         match &event.kind {
             EventKind::Requested { .. } => {}
-            EventKind::Voted { choice, comment, seen } => self.vote(event, *choice, comment, *seen),
+            EventKind::Voted { choice, comment, seen, .. } => self.vote(event, *choice, comment, *seen),
             EventKind::Edited { arguments, digest, verdict, deadline, .. } => {
                 self.arguments = arguments.clone();
                 self.digest = *digest;
@@ -236,7 +245,7 @@ impl Approval {
                 self.votes.clear();
                 self.edits += 1;
             }
-            EventKind::Decided { status, comment, seen } => {
+            EventKind::Decided { status, comment, seen, .. } => {
                 match status {
                     Status::Approved => self.vote(event, Choice::Approve, comment, *seen),
                     Status::Rejected => self.vote(event, Choice::Reject, comment, *seen),
@@ -253,7 +262,7 @@ impl Approval {
                     revision: event.revision,
                 });
             }
-            EventKind::Claimed { claim_id } => {
+            EventKind::Claimed { claim_id, .. } => {
                 self.claim = Some(Claim { id: *claim_id, actor: event.actor.clone(), at: event.at, outcome: None });
             }
             EventKind::Reported { result, message } => {

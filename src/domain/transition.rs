@@ -68,8 +68,8 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
     }
 
     if !approval.status.is_terminal() && now >= approval.deadline {
-        let status = Status::TimedOut;
-        let kind = EventKind::Decided { status, comment: "No decision before the deadline.".into(), seen: 0 };
+        let (status, digest) = (Status::TimedOut, approval.digest);
+        let kind = EventKind::Decided { status, comment: "No decision before the deadline.".into(), seen: 0, digest };
         step.record(Actor::deadline(), kind, now, None);
     }
     match transition(&step.approval, command, now) {
@@ -121,10 +121,11 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
     undecided(approval)?;
     let seen = current(approval, deciding.seen)?;
     let edit = edit.as_ref().filter(|edit| edit.arguments != approval.arguments);
-    let decided = |status| EventKind::Decided { status, comment: comment.clone(), seen };
-
     match (choice, edit) {
-        (Choice::Reject, _) => Ok(vec![decided(Status::Rejected)]),
+        (Choice::Reject, _) => {
+            let (status, comment, digest) = (Status::Rejected, comment.clone(), approval.digest);
+            Ok(vec![EventKind::Decided { status, comment, seen, digest }])
+        }
         (Choice::Approve, Some(edit)) => {
             if edit.verdict.effect == Effect::AutoReject {
                 let (rule, message) = (edit.verdict.rule.clone(), edit.verdict.message.clone());
@@ -135,14 +136,15 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
             }
             let requirement = edit.verdict.effect.requirement();
             let limit = requirement.timeout.map_or(approval.deadline, |timeout| now + timeout);
+            let digest = Digest::of(&approval.request.tool_name, &edit.arguments);
             let edited = EventKind::Edited {
-                digest: Digest::of(&approval.request.tool_name, &edit.arguments),
+                digest,
                 arguments: edit.arguments.clone(),
                 verdict: Arc::clone(&edit.verdict),
                 deadline: approval.deadline.min(limit),
                 seen,
             };
-            Ok(vec![edited, approve(0, requirement.quorum, comment, seen)])
+            Ok(vec![edited, approve(0, requirement.quorum, comment, seen, digest)])
         }
         (Choice::Approve, None) => {
             if approval.votes.iter().any(|vote| vote.actor.is(actor)) {
@@ -152,18 +154,18 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
             if votes >= MAX_VOTES {
                 return Err(Refusal::TooManyVotes { limit: MAX_VOTES });
             }
-            Ok(vec![approve(votes, approval.requirement().quorum, comment, seen)])
+            Ok(vec![approve(votes, approval.requirement().quorum, comment, seen, approval.digest)])
         }
     }
 }
 
 /// One more approving vote: it decides when it completes the quorum.
-fn approve(votes: u32, quorum: u32, comment: &str, seen: Revision) -> EventKind {
+fn approve(votes: u32, quorum: u32, comment: &str, seen: Revision, digest: Digest) -> EventKind {
     let comment = comment.to_owned();
     if votes + 1 >= quorum {
-        EventKind::Decided { status: Status::Approved, comment, seen }
+        EventKind::Decided { status: Status::Approved, comment, seen, digest }
     } else {
-        EventKind::Voted { choice: Choice::Approve, comment, seen }
+        EventKind::Voted { choice: Choice::Approve, comment, seen, digest }
     }
 }
 
@@ -179,8 +181,8 @@ fn current(approval: &Approval, seen: Seen) -> Result<Revision, Refusal> {
 fn cancel(approval: &Approval, actor: &Actor, reason: &str) -> Result<Vec<EventKind>, Refusal> {
     requester(approval, actor)?;
     undecided(approval)?;
-    let seen = approval.revision;
-    Ok(vec![EventKind::Decided { status: Status::Cancelled, comment: reason.to_owned(), seen }])
+    let (status, comment, seen) = (Status::Cancelled, reason.to_owned(), approval.revision);
+    Ok(vec![EventKind::Decided { status, comment, seen, digest: approval.digest }])
 }
 
 fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Result<Vec<EventKind>, Refusal> {
@@ -195,7 +197,7 @@ fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Result<Vec<Even
     if claiming.digest != approval.digest {
         return Err(Refusal::DigestMismatch { approved: approval.digest });
     }
-    Ok(vec![EventKind::Claimed { claim_id: claiming.claim_id }])
+    Ok(vec![EventKind::Claimed { claim_id: claiming.claim_id, digest: approval.digest }])
 }
 
 fn report(approval: &Approval, reporting: &Reporting) -> Result<Vec<EventKind>, Refusal> {

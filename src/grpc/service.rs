@@ -93,7 +93,7 @@ impl ApprovalService for ApprovalApi {
         } else {
             Vec::new()
         };
-        let events = events.iter().map(|event| encode::event(&approval, event)).collect();
+        let events = events.iter().map(encode::event).collect();
         Ok(Response::new(pb::GetApprovalResponse { approval: Some(encode::approval(&approval)), events }))
     }
 
@@ -176,7 +176,7 @@ impl ApprovalService for ApprovalApi {
 fn update(approval: &Approval, events: &[crate::domain::Event]) -> pb::ApprovalUpdate {
     pb::ApprovalUpdate {
         approval: Some(encode::approval(approval)),
-        events: events.iter().map(|event| encode::event(approval, event)).collect(),
+        events: events.iter().map(encode::event).collect(),
     }
 }
 

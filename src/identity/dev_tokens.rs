@@ -47,8 +47,7 @@ impl DevTokens {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let tokens =
-            Self { agent: random("agent")?, reviewer: random("reviewer")?, operator: random("operator")? };
+        let tokens = Self { agent: random("agent")?, reviewer: random("reviewer")?, operator: random("operator")? };
         let unfinished = directory.join("dev-tokens.json.new");
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(&serde_json::to_vec_pretty(&tokens)?)?;
@@ -71,8 +70,7 @@ impl Authenticator for DevTokens {
             (&self.reviewer, Role::Reviewer, ActorKind::Person),
             (&self.operator, Role::Operator, ActorKind::Person),
         ];
-        let (_, role, kind) =
-            known.into_iter().find(|(known, ..)| known.as_bytes().ct_eq(token.as_bytes()).into())?;
+        let (_, role, kind) = known.into_iter().find(|(known, ..)| known.as_bytes().ct_eq(token.as_bytes()).into())?;
         Some(Principal { actor: Actor { kind, issuer: "dev".into(), subject: role.name().into() }, role })
     }
 }

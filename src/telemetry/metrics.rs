@@ -80,7 +80,8 @@ impl Metrics {
             open: open.find([("method", method.name)]),
         });
         let methods = methods.collect();
-        let approvals = Table::new(Status::ALL.iter().map(|status| [("status", status.name())]), Counter::default, |_| true);
+        let approvals =
+            Table::new(Status::ALL.iter().map(|status| [("status", status.name())]), Counter::default, |_| true);
         let pending = Gauge::default();
         let decision_seconds = Histogram::new(DECISION_SECONDS);
         let group_size = Histogram::new(GROUP_SIZE);
