@@ -51,7 +51,7 @@ async fn wake_ups(server: &Server, pairs: usize, seconds: f64) -> Outcome<(Load,
     let reviewers = server.connect_for(pairs, Role::Reviewer).await?;
     let times = Arc::new(Mutex::new((Latencies::new()?, Latencies::new()?)));
     let recorded = Arc::clone(&times);
-    let load = drive(pairs, seconds, move |pair| {
+    drive(pairs, seconds, move |pair| {
         let waiter = waiters[pair % waiters.len()].clone();
         let reviewer = reviewers[pair % reviewers.len()].clone();
         let times = Arc::clone(&recorded);
@@ -64,7 +64,6 @@ async fn wake_ups(server: &Server, pairs: usize, seconds: f64) -> Outcome<(Load,
         }
     })
     .await?;
-    drop(load);
     let times = times.lock().unwrap_or_else(PoisonError::into_inner);
     let took = std::time::Duration::from_secs_f64(seconds);
     Ok((times.0.load(took), times.1.load(took)))
