@@ -3,5 +3,6 @@
 pub mod approvals;
 pub mod config;
 pub mod domain;
+pub mod grpc;
 pub mod proto;
 pub mod store;

@@ -1,0 +1,179 @@
+//! Approvals, events and progress for the wire.
+
+use std::time::Duration;
+
+use super::structs;
+use crate::{
+    domain::{
+        Actor, ActorKind, Agent, Approval, Choice, Claim, Decision, Effect, ExecutionResult, Outcome, RuleOutcome,
+        RuleTrace, Status, Time, Verdict, Vote,
+    },
+    proto::v1,
+};
+
+mod events;
+mod progress;
+
+pub use events::EventEncoder;
+pub use progress::progress;
+
+/// An approval as it is now.
+#[must_use]
+pub fn approval(approval: &Approval) -> v1::Approval {
+    let request = &approval.request;
+    // A call that the policy decides at once needs nobody's vote.
+    let automatic = matches!(approval.status, Status::AutoApproved | Status::AutoRejected);
+    v1::Approval {
+        id: approval.id.to_string(),
+        revision: approval.revision,
+        status: status(approval.status).into(),
+        request_id: request.request_id.clone(),
+        caller: Some(actor(&request.caller)),
+        tool_name: request.tool_name.clone(),
+        arguments: Some(structs::from_json(approval.arguments.as_json())),
+        digest: approval.digest.to_string(),
+        agent: agent(&request.agent),
+        reason: request.reason.clone(),
+        labels: request.labels.clone().into_iter().collect(),
+        arguments_schema: request.schema.as_deref().map(structs::from_json),
+        timeout: Some(between(approval.created_at, approval.deadline)),
+        create_time: Some(moment(approval.created_at)),
+        update_time: Some(moment(approval.updated_at)),
+        deadline: Some(moment(approval.deadline)),
+        policy: Some(policy(&approval.verdict)),
+        votes: approval.votes.iter().map(vote).collect(),
+        quorum: if automatic { 0 } else { approval.requirement().quorum },
+        decision: approval.decision.as_ref().map(decision),
+        claim: approval.claim.as_ref().map(claim),
+        claim_window: Some(span(approval.verdict.claim_window)),
+        cancel_on_disconnect: request.cancel_on_disconnect,
+    }
+}
+
+/// A status.
+#[must_use]
+pub const fn status(status: Status) -> v1::ApprovalStatus {
+    match status {
+        Status::Pending => v1::ApprovalStatus::Pending,
+        Status::Approved => v1::ApprovalStatus::Approved,
+        Status::Rejected => v1::ApprovalStatus::Rejected,
+        Status::TimedOut => v1::ApprovalStatus::TimedOut,
+        Status::Cancelled => v1::ApprovalStatus::Cancelled,
+        Status::AutoApproved => v1::ApprovalStatus::AutoApproved,
+        Status::AutoRejected => v1::ApprovalStatus::AutoRejected,
+    }
+}
+
+fn actor(actor: &Actor) -> v1::Actor {
+    let kind = match actor.kind {
+        ActorKind::Agent => v1::ActorKind::Agent,
+        ActorKind::Person => v1::ActorKind::Person,
+        ActorKind::Service => v1::ActorKind::Service,
+        ActorKind::Policy => v1::ActorKind::Policy,
+        ActorKind::Server => v1::ActorKind::Server,
+    };
+    v1::Actor { kind: kind.into(), issuer: actor.issuer.clone(), subject: actor.subject.clone() }
+}
+
+/// Unset when the caller said nothing about it.
+fn agent(agent: &Agent) -> Option<v1::Agent> {
+    let Agent { name, run_id, chain } = agent.clone();
+    (*agent != Agent::default()).then_some(v1::Agent { name, run_id, chain })
+}
+
+fn policy(verdict: &Verdict) -> v1::PolicyEvaluation {
+    let effect = match verdict.effect {
+        Effect::AutoApprove => v1::PolicyEffect::AutoApprove,
+        Effect::RequireApproval(_) => v1::PolicyEffect::RequireApproval,
+        Effect::AutoReject => v1::PolicyEffect::AutoReject,
+    };
+    v1::PolicyEvaluation {
+        policy_version: verdict.policy_version.clone(),
+        effect: effect.into(),
+        rule: verdict.rule.clone(),
+        message: verdict.message.clone(),
+        trace: verdict.trace.iter().map(rule_trace).collect(),
+    }
+}
+
+fn rule_trace(trace: &RuleTrace) -> v1::RuleTrace {
+    let outcome = match trace.outcome {
+        RuleOutcome::Matched => v1::RuleOutcome::Matched,
+        RuleOutcome::NotMatched => v1::RuleOutcome::NotMatched,
+        RuleOutcome::Failed => v1::RuleOutcome::Failed,
+    };
+    v1::RuleTrace { rule: trace.rule.clone(), outcome: outcome.into(), detail: trace.detail.clone() }
+}
+
+fn vote(vote: &Vote) -> v1::Vote {
+    v1::Vote {
+        decided_by: Some(actor(&vote.actor)),
+        choice: choice(vote.choice).into(),
+        comment: vote.comment.clone(),
+        vote_time: Some(moment(vote.at)),
+        revision_seen: vote.seen,
+        digest: vote.digest.to_string(),
+    }
+}
+
+const fn choice(choice: Choice) -> v1::VoteChoice {
+    match choice {
+        Choice::Approve => v1::VoteChoice::Approve,
+        Choice::Reject => v1::VoteChoice::Reject,
+    }
+}
+
+fn decision(decision: &Decision) -> v1::Decision {
+    v1::Decision {
+        status: status(decision.status).into(),
+        decided_by: Some(actor(&decision.actor)),
+        comment: decision.comment.clone(),
+        decide_time: Some(moment(decision.at)),
+        revision_seen: decision.seen,
+        digest: decision.digest.to_string(),
+        revision: decision.revision,
+    }
+}
+
+fn claim(claim: &Claim) -> v1::Claim {
+    v1::Claim {
+        id: claim.id.to_string(),
+        claimed_by: Some(actor(&claim.actor)),
+        claim_time: Some(moment(claim.at)),
+        outcome: claim.outcome.as_ref().map(outcome),
+    }
+}
+
+fn outcome(outcome: &Outcome) -> v1::ExecutionOutcome {
+    v1::ExecutionOutcome {
+        result: result(outcome.result).into(),
+        message: outcome.message.clone(),
+        report_time: Some(moment(outcome.at)),
+    }
+}
+
+pub(super) const fn result(result: ExecutionResult) -> v1::ExecutionResult {
+    match result {
+        ExecutionResult::Succeeded => v1::ExecutionResult::Succeeded,
+        ExecutionResult::Failed => v1::ExecutionResult::Failed,
+    }
+}
+
+fn moment(time: Time) -> prost_types::Timestamp {
+    // A leap second's nanoseconds exceed 999,999,999, which a Timestamp cannot hold.
+    let nanos = time.timestamp_subsec_nanos().min(999_999_999);
+    prost_types::Timestamp { seconds: time.timestamp(), nanos: i32::try_from(nanos).unwrap_or_default() }
+}
+
+/// Saturates at the wire's greatest span.
+fn span(span: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration { seconds: 315_576_000_000, nanos: 0 })
+}
+
+/// From one moment to a later one; zero when it is earlier.
+fn between(from: Time, to: Time) -> prost_types::Duration {
+    span((to - from).to_std().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;
