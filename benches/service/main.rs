@@ -113,12 +113,12 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return failed("no runtime", &error.into()),
+        Err(error) => return failed("no runtime", &error),
     };
     if options.bare_service {
         return match runtime.block_on(bare::serve()) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed("the bare service", &error),
+            Err(error) => failed("the bare service", &*error),
         };
     }
     let quick = options.quick || !options.bench;
@@ -128,7 +128,7 @@ fn main() -> ExitCode {
     for measure in measures {
         eprintln!("measuring {measure:?}…");
         if let Err(error) = runtime.block_on(measure.take(sizes, &mut table)) {
-            return failed(&format!("{measure:?}"), &error);
+            return failed(&format!("{measure:?}"), &*error);
         }
     }
     println!("{table}");
@@ -138,7 +138,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn failed(what: &str, error: &Box<dyn std::error::Error + Send + Sync>) -> ExitCode {
+fn failed(what: &str, error: &dyn std::error::Error) -> ExitCode {
     eprintln!("error: {what}: {error}");
     ExitCode::FAILURE
 }

@@ -1,6 +1,6 @@
 //! Requests from the wire, checked: every violation is found, not only the first.
 //!
-//! One function per call turns a message into the input of a use-case. A [`Checker`] collects what is wrong on the way;
+//! One function per call turns a message into the input of a use-case. A `Checker` collects what is wrong on the way;
 //! fields are named by their path in the message, such as `agent.chain[2]` or `arguments.items[3].price`.
 
 use crate::domain::ApprovalId;

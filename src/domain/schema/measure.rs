@@ -11,6 +11,9 @@ pub(super) const MAX_LEVELS: u32 = 64;
 /// Most subschemas, each counted once for every way that leads to it.
 pub(super) const MAX_NODES: u64 = 2_000;
 
+/// Most patterns: each can take a millisecond to compile, and as much room as the limit of its size.
+pub(super) const MAX_PATTERNS: u64 = 100;
+
 /// Keywords that could make a reference lead elsewhere than its text says. Wherever the string stands: also a `const`
 /// can be the target of a reference.
 const REFUSED: [&str; 7] =
@@ -53,9 +56,15 @@ impl Measure {
 /// # Errors
 /// When it is recursive, too deep or too large, or refers to anything outside of it.
 pub(super) fn measure(schema: &Value, draft4: bool) -> Result<Measure, SchemaError> {
-    let mut walk = Walk { root: schema, draft4, done: HashMap::new(), path: String::new() };
+    let mut walk = Walk { root: schema, draft4, done: HashMap::new(), patterns: 0, path: String::new() };
     let measure = walk.visit(schema, 1)?;
-    if measure.nodes > MAX_NODES { Err(SchemaError::TooLarge) } else { Ok(measure) }
+    if measure.nodes > MAX_NODES {
+        return Err(SchemaError::TooLarge);
+    }
+    if walk.patterns > MAX_PATTERNS {
+        return Err(SchemaError::TooManyPatterns);
+    }
+    Ok(measure)
 }
 
 struct Walk<'a> {
@@ -63,6 +72,8 @@ struct Walk<'a> {
     draft4: bool,
     /// By identity of the value; `None` while it is being visited.
     done: HashMap<*const Value, Option<Measure>>,
+    /// Patterns in the document.
+    patterns: u64,
     /// JSON pointer of the value that is being visited, along the document until a reference is followed.
     path: String,
 }
@@ -100,11 +111,13 @@ impl<'a> Walk<'a> {
                 self.refuse_keywords(value, level)?;
                 for (name, field) in fields {
                     measure.add(self.child(name, field, level)?);
-                    measure.patterns += match (name.as_str(), field) {
+                    let patterns = match (name.as_str(), field) {
                         ("pattern", Value::String(_)) => 1,
                         ("patternProperties", Value::Object(patterns)) => patterns.len() as u64,
                         _ => 0,
                     };
+                    self.patterns += patterns;
+                    measure.patterns = measure.patterns.saturating_add(patterns);
                 }
                 if let Some(Value::String(target)) = fields.get("$ref") {
                     measure.add(self.follow(target, level)?);

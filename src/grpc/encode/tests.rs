@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     domain::{
-        Claiming, Command, Event, EventKind, Reporting, Request, Seen, request,
+        Claiming, Command, Deciding, Edit, Event, EventKind, Reporting, Request, Seen, request,
         samples::{a_request, agent as an_agent, arguments, at, claim_id, decide, id, quorum, reviewer, verdict},
         step,
     },
@@ -19,29 +19,23 @@ fn whole_life() -> (Approval, Vec<Event>) {
     let asked = Request { schema, cancel_on_disconnect: true, ..asked };
     let (mut approval, first) = request(id(0, 1), Arc::new(asked), asked_arguments, quorum(2), at(0)).unwrap();
     let mut events = vec![first];
-    let edit = crate::domain::Edit { arguments: arguments(&json!({"to": "bob", "n": [1, 2.5]})), verdict: quorum(2) };
-    let mut edited = decide(reviewer(2), Choice::Approve, Seen::Revision(2));
-    edited.edit = Some(edit);
-    let last = |approval: &Approval| decide(reviewer(3), Choice::Approve, Seen::Digest(approval.digest));
-    let claim = |approval: &Approval| Claiming {
-        actor: an_agent(),
-        request_id: None,
-        claim_id: claim_id(1),
-        digest: approval.digest,
-    };
-    let report = Reporting {
-        actor: an_agent(),
-        request_id: None,
-        claim_id: claim_id(1),
-        result: ExecutionResult::Failed,
-        message: "boom".into(),
-    };
-    let commands: [Box<dyn Fn(&Approval) -> Command>; 5] = [
-        Box::new(|_| Command::Decide(decide(reviewer(1), Choice::Approve, Seen::Revision(1)))),
-        Box::new(move |_| Command::Decide(edited.clone())),
-        Box::new(move |approval| Command::Decide(last(approval))),
-        Box::new(move |approval| Command::Claim(claim(approval))),
-        Box::new(move |_| Command::Report(report.clone())),
+    let commands: [fn(&Approval) -> Command; 5] = [
+        |_| Command::Decide(decide(reviewer(1), Choice::Approve, Seen::Revision(1))),
+        |_| {
+            let edit = Edit { arguments: arguments(&json!({"to": "bob", "n": [1, 2.5]})), verdict: quorum(2) };
+            let deciding = decide(reviewer(2), Choice::Approve, Seen::Revision(2));
+            Command::Decide(Deciding { edit: Some(edit), ..deciding })
+        },
+        |approval| Command::Decide(decide(reviewer(3), Choice::Approve, Seen::Digest(approval.digest))),
+        |approval| {
+            let (actor, digest) = (an_agent(), approval.digest);
+            Command::Claim(Claiming { actor, request_id: None, claim_id: claim_id(1), digest })
+        },
+        |_| {
+            let (actor, message) = (an_agent(), "boom".to_owned());
+            let result = ExecutionResult::Failed;
+            Command::Report(Reporting { actor, request_id: None, claim_id: claim_id(1), result, message })
+        },
     ];
     for (command, seconds) in commands.iter().zip(10..) {
         let step = step(&approval, &command(&approval), at(seconds));
@@ -154,7 +148,7 @@ fn events_name_the_arguments_of_their_time() {
 }
 
 #[test]
-fn every_status_survives_the_way_there_and_back() {
+fn statuses_keep_their_names() {
     for one in Status::ALL {
         assert_eq!(status(one).as_str_name().strip_prefix("APPROVAL_STATUS_"), Some(one.name()));
     }
