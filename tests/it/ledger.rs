@@ -134,7 +134,8 @@ fn assert_grew(old: &Approval, new: &Approval) {
     };
     assert_eq!(asked(old), asked(new), "what was asked changed");
     if terminal(old) {
-        let decided = |approval: &Approval| Approval { revision: 0, update_time: None, claim: None, ..approval.clone() };
+        let decided =
+            |approval: &Approval| Approval { revision: 0, update_time: None, claim: None, ..approval.clone() };
         assert_eq!(decided(old), decided(new), "what was decided changed");
     }
     if let Some(claim) = &old.claim {
@@ -151,7 +152,8 @@ pub(crate) fn assert_history(approval: &Approval, events: &[Event]) {
     let id = &approval.id;
     let revisions: Vec<u64> = events.iter().map(|event| event.revision).collect();
     assert_eq!(revisions, (1..=approval.revision).collect::<Vec<_>>(), "{id} has gaps");
-    let count = |wanted: fn(&Kind) -> bool| events.iter().filter_map(|event| event.kind.as_ref()).filter(|k| wanted(k)).count();
+    let count =
+        |wanted: fn(&Kind) -> bool| events.iter().filter_map(|event| event.kind.as_ref()).filter(|k| wanted(k)).count();
     let Some(Kind::Requested(requested)) = &events[0].kind else { panic!("{id} does not begin with its request") };
     assert_eq!(count(|kind| matches!(kind, Kind::Requested(_))), 1, "{id} was asked for twice");
 
@@ -174,11 +176,18 @@ pub(crate) fn assert_history(approval: &Approval, events: &[Event]) {
         (_, []) => assert_eq!(requested.status(), approval.status(), "{id}"),
         (_, decisions) => panic!("{id} was decided more than once: {decisions:?}"),
     }
-    assert_eq!((claims, reports), (
-        usize::from(approval.claim.is_some()),
-        usize::from(approval.claim.as_ref().is_some_and(|claim| claim.outcome.is_some())),
-    ), "{id} has more claims or reports than it tells");
-    assert!(claims == 0 || [ApprovalStatus::Approved, ApprovalStatus::AutoApproved].contains(&approval.status()), "{id}");
+    assert_eq!(
+        (claims, reports),
+        (
+            usize::from(approval.claim.is_some()),
+            usize::from(approval.claim.as_ref().is_some_and(|claim| claim.outcome.is_some())),
+        ),
+        "{id} has more claims or reports than it tells"
+    );
+    assert!(
+        claims == 0 || [ApprovalStatus::Approved, ApprovalStatus::AutoApproved].contains(&approval.status()),
+        "{id}"
+    );
 }
 
 /// Holds a server to what it has acknowledged of these approvals. `now`, in seconds: those whose deadline has passed
@@ -193,7 +202,8 @@ pub(crate) async fn hold_to(client: &Client, ledger: &std::sync::Mutex<Ledger>, 
             }
             let request = GetApprovalRequest { approval_id: id.clone(), include_events: true };
             let reply = soon("GetApproval", client.get_approval(request)).await;
-            let reply = reply.unwrap_or_else(|status| panic!("{id} was acknowledged and is gone: {status:?}")).into_inner();
+            let reply =
+                reply.unwrap_or_else(|status| panic!("{id} was acknowledged and is gone: {status:?}")).into_inner();
             let approval = reply.approval.expect("an approval");
             assert!(approval.revision >= known.revision, "{id} lost events: {known:?}, now {approval:?}");
             assert_history(&approval, &reply.events);
