@@ -2,8 +2,9 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use futures_util::{StreamExt as _, stream};
 use prost_types::Timestamp;
-use signoff::proto::v1::{ApprovalStatus, WatchApprovalRequest};
+use signoff::proto::v1::{Approval, ApprovalStatus, WatchApprovalRequest};
 
 use crate::{
     calls::{ask, next_update, open},
@@ -20,6 +21,9 @@ const CALLERS: usize = 6;
 
 /// Old approvals that are looked at after each kill, beside those of the round. All are at the end.
 const SAMPLE: usize = 50;
+
+/// Calls that are repeated at once.
+const REPEATED_AT_ONCE: usize = 16;
 
 const SETTINGS: [&str; 4] =
     ["limits.timeout_min=10ms", "heartbeat=200ms", "limits.pending_per_caller=1000000", "log.filter=warn"];
@@ -91,34 +95,32 @@ fn plant_half_written_snapshot(data: &Path) -> std::path::PathBuf {
     file
 }
 
-/// Repeats calls of the round before, whose answers were or were not received, with the same request_id.
+/// Repeats calls of the round before with the same request_id: all that were cut off, and some that were answered.
 async fn repeat_calls(server: &Server, load: &Load, random: &mut Random) {
-    let mut clients = Clients { agent: server.agent(), reviewer: server.reviewer() };
-    for (call, answer) in load.calls() {
-        if answer.is_some() && random.percent(80) {
-            continue; // those that were cut off are the ones that matter most
-        }
-        let known = match &call {
-            Call::Request(request) => load.ledger.lock().unwrap().of_request(&request.request_id).cloned(),
-            _ => None,
-        };
-        let claimed = answer.as_ref().and_then(|approval| approval.claim.clone()).map(|claim| claim.id);
-        let again = soon("a repeated call is answered", clients.make(call.clone())).await;
-        match (&answer, again) {
-            (Some(first), Err(status)) => panic!("{call:?} gave {first:?}, and repeated {status:?}"),
-            (None, Err(status)) => load.ledger.lock().unwrap().saw_refusal(&status),
-            (_, Ok(approval)) => {
-                load.ledger.lock().unwrap().saw(&approval);
-                if let Some(known) = known {
-                    assert_eq!(approval.id, known.id, "{call:?} made a second approval");
-                }
-                if let Some(claimed) = claimed {
-                    assert_eq!(approval.claim.as_ref().map(|claim| &claim.id), Some(&claimed), "{call:?}");
-                }
-                let once_more = clients.make(call.clone()).await.expect("it was accepted a moment ago");
-                assert_eq!(once_more.id, approval.id, "{call:?} made a second approval");
-                load.ledger.lock().unwrap().saw(&once_more);
+    let clients = Clients { agent: server.agent(), reviewer: server.reviewer() };
+    let calls = load.calls().into_iter().filter(|(_, answer)| answer.is_none() || random.percent(20));
+    stream::iter(calls)
+        .for_each_concurrent(REPEATED_AT_ONCE, |(call, answer)| repeat_call(clients.clone(), load, call, answer))
+        .await;
+}
+
+async fn repeat_call(mut clients: Clients, load: &Load, call: Call, answer: Option<Approval>) {
+    let known = match &call {
+        Call::Request(request) => load.ledger.lock().unwrap().of_request(&request.request_id).cloned(),
+        _ => None,
+    };
+    let again = soon("a repeated call is answered", clients.make(call.clone())).await;
+    match (&answer, again) {
+        (Some(first), Err(status)) => panic!("{call:?} gave {first:?}, and repeated {status:?}"),
+        (None, Err(status)) => assert!(load.refused(&status), "{call:?}, repeated, gave {status:?}"),
+        (_, Ok(approval)) => {
+            load.ledger.lock().unwrap().saw(&approval);
+            if let Some(first) = known.or(answer) {
+                assert_eq!(approval.id, first.id, "{call:?} made a second approval");
             }
+            let once_more = clients.make(call.clone()).await.expect("it was accepted a moment ago");
+            assert_eq!(once_more.id, approval.id, "{call:?} made a second approval");
+            load.ledger.lock().unwrap().saw(&once_more);
         }
     }
 }

@@ -36,7 +36,6 @@ struct Known {
 impl Ledger {
     /// An approval in any answer. It must fit what was said before; answers may arrive in another order than they left.
     pub(crate) fn saw(&mut self, approval: &Approval) {
-        self.touched.insert(approval.id.clone());
         let id = &approval.id;
         let first = self.by_request.entry(approval.request_id.clone()).or_insert_with(|| id.clone());
         assert_eq!(first, id, "request {} has two approvals", approval.request_id);
@@ -48,11 +47,15 @@ impl Ledger {
             None => {
                 let known = Known { newest: approval.clone(), events: BTreeMap::new() };
                 self.approvals.insert(id.clone(), known);
+                self.touched.insert(id.clone());
             }
             Some(known) if known.newest.revision > approval.revision => assert_grew(approval, &known.newest),
             Some(known) => {
                 assert_grew(&known.newest, approval);
-                known.newest = approval.clone();
+                if known.newest.revision < approval.revision {
+                    known.newest = approval.clone();
+                    self.touched.insert(id.clone());
+                }
             }
         }
     }
@@ -106,7 +109,7 @@ impl Ledger {
         self.approvals.keys().cloned().collect()
     }
 
-    /// The approvals that were seen since this was last asked.
+    /// The approvals that were new, or had news, since this was last asked.
     pub(crate) fn take_touched(&mut self) -> Vec<String> {
         std::mem::take(&mut self.touched).into_iter().collect()
     }

@@ -148,14 +148,20 @@ impl Load {
                 self.ledger().saw(&approval);
                 Some(approval)
             }
-            Err(status) if REFUSALS.contains(&reason(&status).as_str()) => {
-                self.ledger().saw_refusal(&status);
-                None
-            }
+            Err(status) if self.refused(&status) => None,
             Err(status) => return Err(self.gone(status)),
         };
         self.answers.send_modify(|answers| *answers += 1);
         Ok(seen)
+    }
+
+    /// Records a refusal; false when this is none that a call of ours may meet.
+    pub(crate) fn refused(&self, status: &Status) -> bool {
+        let known = REFUSALS.contains(&reason(status).as_str());
+        if known {
+            self.ledger().saw_refusal(status);
+        }
+        known
     }
 
     fn gone(&self, status: Status) -> Gone {
