@@ -1,7 +1,11 @@
 //! The real program, run as a process of its own and spoken to over the network.
 
 mod calls;
+mod checks;
 mod kills;
 mod ledger;
 mod load;
+mod queue;
+mod races;
 mod server;
+mod streams;
