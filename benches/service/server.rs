@@ -1,7 +1,7 @@
 //! The two servers, each a process of its own: `signoff serve` and the bare service.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Seek as _},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     time::{Duration, Instant},
@@ -67,21 +67,23 @@ impl Server {
     }
 
     fn spawn(command: &mut Command) -> Outcome<Self> {
+        // A file: a pipe's reader would take processor time from the load.
+        let mut log = tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR"))?;
         let start = Instant::now();
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.try_clone()?).spawn()?;
         let stdout = process.stdout.take().ok_or("no standard output")?;
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
         let started_in = start.elapsed();
-        let mut stderr = process.stderr.take().ok_or("no standard error")?;
         let Some((_, address)) = line.trim().rsplit_once(' ') else {
+            let _ = process.kill(); // it may have ended
+            process.wait()?;
             let mut reason = String::new();
-            stderr.read_to_string(&mut reason)?;
+            log.rewind()?;
+            log.read_to_string(&mut reason)?;
             return Err(format!("the server did not start: {reason}").into());
         };
-        // Nobody reads the log, but a full pipe would stop the server.
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
         let address = format!("http://{address}");
         Ok(Self { process, _stdout: stdout, address, tokens: Tokens::default(), started_in })
     }

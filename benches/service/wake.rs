@@ -79,7 +79,13 @@ async fn wake_up(mut waiter: Client, mut reviewer: Client) -> Outcome<(Instant, 
         let _ = tell.send(()); // reading from here on
         let approval = first_update(stream.message().await?)?;
         let woken = Instant::now();
-        if approval.status() == pb::ApprovalStatus::Approved { Ok(woken) } else { Outcome::Err("not approved".into()) }
+        // To its end: a client that cancels streams which the server is just ending looks like an attacker to h2.
+        let ended = stream.message().await?.is_none();
+        if ended && approval.status() == pb::ApprovalStatus::Approved {
+            Ok(woken)
+        } else {
+            Outcome::Err("not approved".into())
+        }
     });
     told.await?;
     let sent = Instant::now();
