@@ -19,7 +19,8 @@ use self::{attachments::Attachments, ids::Ids};
 use crate::{
     clock::Clock,
     domain::{
-        Approval, ApprovalId, Claiming, Command, Deciding, Edit, Event, Refusal, Reporting, Request, Revision, Time,
+        Approval, ApprovalId, Arguments, Claiming, Command, Deciding, Digest, Edit, Event, Refusal, Reporting, Request,
+        Revision, Schema, Time,
     },
     identity::{Method, Principal, Role},
     policy::{Call, Policy},
@@ -98,7 +99,7 @@ impl Approvals {
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
             caller: principal.actor.clone(),
-            digest: crate::domain::Digest::of(&new.tool_name, &new.arguments),
+            digest: Digest::of(&new.tool_name, &new.arguments),
             tool_name: new.tool_name,
             agent: new.agent,
             reason: new.reason,
@@ -200,11 +201,11 @@ impl Approvals {
         self.command(principal, new.id, command).await
     }
 
-    async fn judge_edit(&self, id: ApprovalId, arguments: crate::domain::Arguments) -> Result<Edit, Error> {
+    async fn judge_edit(&self, id: ApprovalId, arguments: Arguments) -> Result<Edit, Error> {
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
         let request = &approval.request;
         if let Some(schema) = &request.schema {
-            follow_schema(schema, &arguments).await?;
+            follow_schema(Arc::clone(schema), arguments.clone()).await?;
         }
         let verdict = self.policy.evaluate(&Call {
             tool_name: &request.tool_name,
@@ -344,8 +345,15 @@ fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
     }
 }
 
-async fn follow_schema(_: &str, _: &crate::domain::Arguments) -> Result<(), Error> {
-    Ok(())
+/// Checks edited arguments against the schema that the request came with, on a thread where that may take its time.
+async fn follow_schema(schema: Arc<str>, arguments: Arguments) -> Result<(), Error> {
+    let check = move || {
+        let unreadable = |error: &dyn std::fmt::Display| Error::Internal(format!("the request's schema: {error}"));
+        let schema = serde_json::from_str(&schema).map_err(|error| unreadable(&error))?;
+        let schema = Schema::compile(&schema).map_err(|error| unreadable(&error))?;
+        schema.check(&arguments.to_object()).map_err(Error::EditViolatesSchema)
+    };
+    tokio::task::spawn_blocking(check).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }
 
 fn unknown(id: ApprovalId, error: StoreError) -> Error {

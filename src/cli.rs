@@ -3,6 +3,8 @@
 //! People get tables and sentences; with `--json` programs get the protocol's own messages, one JSON object per line.
 //! Everything that came from somebody else is data: invisible characters are shown as escapes, never interpreted.
 
+#![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
+
 mod arguments;
 mod connection;
 mod console;

@@ -1,13 +1,14 @@
 //! The wire: turns bytes into commands and results into bytes, and decides nothing.
 
 mod auth;
-mod deadline;
-mod decode;
-mod encode;
-mod error;
+pub mod deadline;
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod page_token;
 mod service;
 mod streams;
-mod structs;
+pub mod structs;
 
 pub use auth::Authenticate;
 pub use service::ApprovalApi;

@@ -1,1 +1,144 @@
-fn main() {}
+//! What the service costs: `cargo bench --bench service`, with `-- --quick` for a smoke test and `-- NAME…` for some of
+//! the measures only. Prints one table; nothing here passes or fails by time.
+//!
+//! Each figure stands beside its baselines, taken right before it so that both see the same machine: raw appends with
+//! fdatasync of the same bytes, the store without the network, and a bare tonic service with the same messages. The
+//! server and the bare service are processes of their own; load comes from this one, over one connection per
+//! [`load::CALLERS_PER_CONNECTION`] callers.
+
+mod auto;
+mod bare;
+mod decisions;
+mod load;
+mod memory;
+mod payload;
+mod pending;
+mod raw;
+mod requests;
+mod scratch;
+mod server;
+mod startup;
+mod stored;
+mod table;
+mod wake;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use self::table::Table;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Measures the service, and prints one table
+#[derive(Parser)]
+struct Options {
+    /// Measures to take; all without any
+    measures: Vec<Measure>,
+    /// Small sizes: shows that the measures work, says nothing about speed
+    #[arg(long)]
+    quick: bool,
+    /// What `cargo bench` adds; without it (`cargo test --benches`) sizes are small too
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Be the bare service: how this program starts its baseline
+    #[arg(long, hide = true)]
+    bare_service: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Durable requests per second
+    Requests,
+    /// Durable decisions per second
+    Decisions,
+    /// Calls that the policy approves, per second
+    Auto,
+    /// From Decide to the waiter's message
+    Wake,
+    /// Server memory per open stream
+    Memory,
+    /// First page of ListPending
+    Pending,
+    /// Start-up with many stored approvals
+    Startup,
+}
+
+impl Measure {
+    async fn take(self, sizes: &Sizes, table: &mut Table) -> Outcome<()> {
+        match self {
+            Self::Requests => requests::measure(sizes, table).await,
+            Self::Decisions => decisions::measure(sizes, table).await,
+            Self::Auto => auto::measure(sizes, table).await,
+            Self::Wake => wake::measure(sizes, table).await,
+            Self::Memory => memory::measure(sizes, table).await,
+            Self::Pending => pending::measure(sizes, table).await,
+            Self::Startup => startup::measure(sizes, table).await,
+        }
+    }
+}
+
+/// How much of everything.
+struct Sizes {
+    /// Seconds of load per figure.
+    seconds: f64,
+    /// Callers at once, one figure each.
+    callers: &'static [usize],
+    /// Approvals that each decisions figure can use up.
+    to_decide: usize,
+    /// Streams that are open at once.
+    streams: usize,
+    /// Pending approvals when a page is listed.
+    pending: usize,
+    /// Calls for that page.
+    pages: u64,
+    /// Approvals stored when the server starts.
+    stored: usize,
+}
+
+const FULL: Sizes = Sizes {
+    seconds: 4.0,
+    callers: &[1, 64, 256],
+    to_decide: 100_000,
+    streams: 10_000,
+    pending: 100_000,
+    pages: 2_000,
+    stored: 1_000_000,
+};
+
+const QUICK: Sizes =
+    Sizes { seconds: 0.2, callers: &[1, 16], to_decide: 500, streams: 100, pending: 200, pages: 20, stored: 1_000 };
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed("no runtime", &error),
+    };
+    if options.bare_service {
+        return match runtime.block_on(bare::serve()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed("the bare service", &*error),
+        };
+    }
+    let quick = options.quick || !options.bench;
+    let sizes = if quick { &QUICK } else { &FULL };
+    let measures = if options.measures.is_empty() { Measure::value_variants().to_vec() } else { options.measures };
+    let mut table = Table::default();
+    for measure in measures {
+        eprintln!("measuring {measure:?}…");
+        if let Err(error) = runtime.block_on(measure.take(sizes, &mut table)) {
+            return failed(&format!("{measure:?}"), &*error);
+        }
+    }
+    println!("{table}");
+    if quick {
+        println!("Quick sizes: the figures say nothing about speed.");
+    }
+    ExitCode::SUCCESS
+}
+
+fn failed(what: &str, error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("error: {what}: {error}");
+    ExitCode::FAILURE
+}

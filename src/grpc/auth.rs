@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Status, service::Interceptor};
 
-use super::error;
+use super::error::Failure;
 use crate::identity::{Authenticator, Principal};
 
 /// Finds out who is calling before anything else is looked at.
@@ -22,13 +22,13 @@ impl Interceptor for Authenticate {
         let header = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
         let bearer = header.and_then(|header| header.split_once(' '));
         let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-        let principal = token.and_then(|token| self.0.authenticate(token)).ok_or_else(error::unauthenticated)?;
+        let principal = token.and_then(|token| self.0.authenticate(token)).ok_or(Failure::Unauthenticated)?;
         request.extensions_mut().insert(principal);
         Ok(request)
     }
 }
 
 /// The caller that [`Authenticate`] found.
-pub(super) fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
-    request.extensions().get::<Principal>().cloned().ok_or_else(error::unauthenticated)
+pub(super) fn principal<T>(request: &Request<T>) -> Result<Principal, Failure> {
+    request.extensions().get::<Principal>().cloned().ok_or(Failure::Unauthenticated)
 }

@@ -1,225 +1,179 @@
-//! Domain to wire.
+//! Approvals, events and progress for the wire.
 
 use std::time::Duration;
-
-use prost_types::{Struct, Timestamp};
 
 use super::structs;
 use crate::{
     domain::{
-        Actor, ActorKind, Agent, Approval, Choice, Claim, Decision, Effect, Event, EventKind, ExecutionResult, Outcome,
-        RuleOutcome, Status, Time, Verdict, Vote,
+        Actor, ActorKind, Agent, Approval, Choice, Claim, Decision, Effect, ExecutionResult, Outcome, RuleOutcome,
+        RuleTrace, Status, Time, Verdict, Vote,
     },
-    proto::v1 as pb,
+    proto::v1,
 };
 
-pub(super) fn approval(approval: &Approval) -> pb::Approval {
+mod events;
+mod progress;
+
+pub use events::event;
+pub use progress::progress;
+
+/// An approval as it is now.
+#[must_use]
+pub fn approval(approval: &Approval) -> v1::Approval {
     let request = &approval.request;
-    pb::Approval {
+    // A call that the policy decides at once needs nobody's vote.
+    let automatic = matches!(approval.status, Status::AutoApproved | Status::AutoRejected);
+    v1::Approval {
         id: approval.id.to_string(),
         revision: approval.revision,
-        status: status(approval.status) as i32,
+        status: status(approval.status).into(),
         request_id: request.request_id.clone(),
         caller: Some(actor(&request.caller)),
         tool_name: request.tool_name.clone(),
-        arguments: Some(object(approval.arguments.as_json())),
+        arguments: Some(structs::from_json(approval.arguments.as_json())),
         digest: approval.digest.to_string(),
         agent: agent(&request.agent),
         reason: request.reason.clone(),
         labels: request.labels.clone().into_iter().collect(),
-        arguments_schema: request.schema.as_deref().map(object),
-        timeout: Some(duration(request.timeout)),
-        create_time: Some(timestamp(approval.created_at)),
-        update_time: Some(timestamp(approval.updated_at)),
-        deadline: Some(timestamp(approval.deadline)),
+        arguments_schema: request.schema.as_deref().map(structs::from_json),
+        timeout: Some(between(approval.created_at, approval.deadline)),
+        create_time: Some(moment(approval.created_at)),
+        update_time: Some(moment(approval.updated_at)),
+        deadline: Some(moment(approval.deadline)),
         policy: Some(policy(&approval.verdict)),
         votes: approval.votes.iter().map(vote).collect(),
-        quorum: approval.requirement().quorum,
+        quorum: if automatic { 0 } else { approval.requirement().quorum },
         decision: approval.decision.as_ref().map(decision),
         claim: approval.claim.as_ref().map(claim),
-        claim_window: Some(duration(approval.verdict.claim_window)),
+        claim_window: Some(span(approval.verdict.claim_window)),
         cancel_on_disconnect: request.cancel_on_disconnect,
     }
 }
 
-pub(super) const fn status(status: Status) -> pb::ApprovalStatus {
+/// A status.
+#[must_use]
+pub const fn status(status: Status) -> v1::ApprovalStatus {
     match status {
-        Status::Pending => pb::ApprovalStatus::Pending,
-        Status::Approved => pb::ApprovalStatus::Approved,
-        Status::Rejected => pb::ApprovalStatus::Rejected,
-        Status::TimedOut => pb::ApprovalStatus::TimedOut,
-        Status::Cancelled => pb::ApprovalStatus::Cancelled,
-        Status::AutoApproved => pb::ApprovalStatus::AutoApproved,
-        Status::AutoRejected => pb::ApprovalStatus::AutoRejected,
+        Status::Pending => v1::ApprovalStatus::Pending,
+        Status::Approved => v1::ApprovalStatus::Approved,
+        Status::Rejected => v1::ApprovalStatus::Rejected,
+        Status::TimedOut => v1::ApprovalStatus::TimedOut,
+        Status::Cancelled => v1::ApprovalStatus::Cancelled,
+        Status::AutoApproved => v1::ApprovalStatus::AutoApproved,
+        Status::AutoRejected => v1::ApprovalStatus::AutoRejected,
     }
 }
 
-pub(super) fn event(event: &Event) -> pb::Event {
-    let kind = match &event.kind {
-        EventKind::Requested { request, verdict, .. } => pb::event::Kind::Requested(pb::event::Requested {
-            digest: request.digest.to_string(),
-            status: status(verdict.effect.status()) as i32,
-        }),
-        EventKind::Voted { choice: which, comment, seen, digest } => pb::event::Kind::Voted(pb::Vote {
-            decided_by: Some(actor(&event.actor)),
-            choice: choice(*which) as i32,
-            comment: comment.clone(),
-            vote_time: Some(timestamp(event.at)),
-            revision_seen: *seen,
-            digest: digest.to_string(),
-        }),
-        EventKind::Edited { arguments, digest, verdict, seen, .. } => pb::event::Kind::Edited(pb::event::Edited {
-            arguments: Some(object(arguments.as_json())),
-            digest: digest.to_string(),
-            policy: Some(policy(verdict)),
-            revision_seen: *seen,
-        }),
-        EventKind::Decided { status: reached, comment, seen, digest } => pb::event::Kind::Decided(pb::Decision {
-            status: status(*reached) as i32,
-            decided_by: Some(actor(&event.actor)),
-            comment: comment.clone(),
-            decide_time: Some(timestamp(event.at)),
-            revision_seen: *seen,
-            digest: digest.to_string(),
-            revision: event.revision,
-        }),
-        EventKind::Claimed { claim_id, digest } => {
-            pb::event::Kind::Claimed(pb::event::Claimed { claim_id: claim_id.to_string(), digest: digest.to_string() })
-        }
-        EventKind::Reported { result: which, message } => pb::event::Kind::Reported(pb::ExecutionOutcome {
-            result: result(*which) as i32,
-            message: message.clone(),
-            report_time: Some(timestamp(event.at)),
-        }),
-    };
-    pb::Event {
-        revision: event.revision,
-        event_time: Some(timestamp(event.at)),
-        actor: Some(actor(&event.actor)),
-        kind: Some(kind),
-    }
-}
-
-pub(super) fn progress(approval: &Approval, now: Time) -> pb::Progress {
-    let requirement = approval.requirement();
-    let remaining = (approval.deadline - now).to_std().unwrap_or_default();
-    pb::Progress {
-        revision: approval.revision,
-        elapsed: Some(duration((now - approval.created_at).to_std().unwrap_or_default())),
-        remaining: Some(duration(remaining)),
-        approvals: approval.approvals(),
-        quorum: requirement.quorum,
-        reviewers: requirement.reviewers,
-        message: format!("Waiting for approval, {} s left", remaining.as_secs()),
-    }
-}
-
-fn actor(actor: &Actor) -> pb::Actor {
+fn actor(actor: &Actor) -> v1::Actor {
     let kind = match actor.kind {
-        ActorKind::Agent => pb::ActorKind::Agent,
-        ActorKind::Person => pb::ActorKind::Person,
-        ActorKind::Service => pb::ActorKind::Service,
-        ActorKind::Policy => pb::ActorKind::Policy,
-        ActorKind::Server => pb::ActorKind::Server,
+        ActorKind::Agent => v1::ActorKind::Agent,
+        ActorKind::Person => v1::ActorKind::Person,
+        ActorKind::Service => v1::ActorKind::Service,
+        ActorKind::Policy => v1::ActorKind::Policy,
+        ActorKind::Server => v1::ActorKind::Server,
     };
-    pb::Actor { kind: kind as i32, issuer: actor.issuer.clone(), subject: actor.subject.clone() }
+    v1::Actor { kind: kind.into(), issuer: actor.issuer.clone(), subject: actor.subject.clone() }
 }
 
-fn agent(agent: &Agent) -> Option<pb::Agent> {
-    (*agent != Agent::default()).then(|| pb::Agent {
-        name: agent.name.clone(),
-        run_id: agent.run_id.clone(),
-        chain: agent.chain.clone(),
-    })
+/// Unset when the caller said nothing about it.
+fn agent(agent: &Agent) -> Option<v1::Agent> {
+    let Agent { name, run_id, chain } = agent.clone();
+    (*agent != Agent::default()).then_some(v1::Agent { name, run_id, chain })
 }
 
-fn policy(verdict: &Verdict) -> pb::PolicyEvaluation {
+fn policy(verdict: &Verdict) -> v1::PolicyEvaluation {
     let effect = match verdict.effect {
-        Effect::AutoApprove => pb::PolicyEffect::AutoApprove,
-        Effect::RequireApproval(_) => pb::PolicyEffect::RequireApproval,
-        Effect::AutoReject => pb::PolicyEffect::AutoReject,
+        Effect::AutoApprove => v1::PolicyEffect::AutoApprove,
+        Effect::RequireApproval(_) => v1::PolicyEffect::RequireApproval,
+        Effect::AutoReject => v1::PolicyEffect::AutoReject,
     };
-    let trace = verdict.trace.iter().map(|rule| {
-        let outcome = match rule.outcome {
-            RuleOutcome::Matched => pb::RuleOutcome::Matched,
-            RuleOutcome::NotMatched => pb::RuleOutcome::NotMatched,
-            RuleOutcome::Failed => pb::RuleOutcome::Failed,
-        };
-        pb::RuleTrace { rule: rule.rule.clone(), outcome: outcome as i32, detail: rule.detail.clone() }
-    });
-    pb::PolicyEvaluation {
+    v1::PolicyEvaluation {
         policy_version: verdict.policy_version.clone(),
-        effect: effect as i32,
+        effect: effect.into(),
         rule: verdict.rule.clone(),
         message: verdict.message.clone(),
-        trace: trace.collect(),
+        trace: verdict.trace.iter().map(rule_trace).collect(),
     }
 }
 
-fn vote(vote: &Vote) -> pb::Vote {
-    pb::Vote {
+fn rule_trace(trace: &RuleTrace) -> v1::RuleTrace {
+    let outcome = match trace.outcome {
+        RuleOutcome::Matched => v1::RuleOutcome::Matched,
+        RuleOutcome::NotMatched => v1::RuleOutcome::NotMatched,
+        RuleOutcome::Failed => v1::RuleOutcome::Failed,
+    };
+    v1::RuleTrace { rule: trace.rule.clone(), outcome: outcome.into(), detail: trace.detail.clone() }
+}
+
+fn vote(vote: &Vote) -> v1::Vote {
+    v1::Vote {
         decided_by: Some(actor(&vote.actor)),
-        choice: choice(vote.choice) as i32,
+        choice: choice(vote.choice).into(),
         comment: vote.comment.clone(),
-        vote_time: Some(timestamp(vote.at)),
+        vote_time: Some(moment(vote.at)),
         revision_seen: vote.seen,
         digest: vote.digest.to_string(),
     }
 }
 
-fn decision(decision: &Decision) -> pb::Decision {
-    pb::Decision {
-        status: status(decision.status) as i32,
+const fn choice(choice: Choice) -> v1::VoteChoice {
+    match choice {
+        Choice::Approve => v1::VoteChoice::Approve,
+        Choice::Reject => v1::VoteChoice::Reject,
+    }
+}
+
+fn decision(decision: &Decision) -> v1::Decision {
+    v1::Decision {
+        status: status(decision.status).into(),
         decided_by: Some(actor(&decision.actor)),
         comment: decision.comment.clone(),
-        decide_time: Some(timestamp(decision.at)),
+        decide_time: Some(moment(decision.at)),
         revision_seen: decision.seen,
         digest: decision.digest.to_string(),
         revision: decision.revision,
     }
 }
 
-fn claim(claim: &Claim) -> pb::Claim {
-    pb::Claim {
+fn claim(claim: &Claim) -> v1::Claim {
+    v1::Claim {
         id: claim.id.to_string(),
         claimed_by: Some(actor(&claim.actor)),
-        claim_time: Some(timestamp(claim.at)),
+        claim_time: Some(moment(claim.at)),
         outcome: claim.outcome.as_ref().map(outcome),
     }
 }
 
-fn outcome(outcome: &Outcome) -> pb::ExecutionOutcome {
-    pb::ExecutionOutcome {
-        result: result(outcome.result) as i32,
+fn outcome(outcome: &Outcome) -> v1::ExecutionOutcome {
+    v1::ExecutionOutcome {
+        result: result(outcome.result).into(),
         message: outcome.message.clone(),
-        report_time: Some(timestamp(outcome.at)),
+        report_time: Some(moment(outcome.at)),
     }
 }
 
-const fn choice(choice: Choice) -> pb::VoteChoice {
-    match choice {
-        Choice::Approve => pb::VoteChoice::Approve,
-        Choice::Reject => pb::VoteChoice::Reject,
-    }
-}
-
-const fn result(result: ExecutionResult) -> pb::ExecutionResult {
+pub(super) const fn result(result: ExecutionResult) -> v1::ExecutionResult {
     match result {
-        ExecutionResult::Succeeded => pb::ExecutionResult::Succeeded,
-        ExecutionResult::Failed => pb::ExecutionResult::Failed,
+        ExecutionResult::Succeeded => v1::ExecutionResult::Succeeded,
+        ExecutionResult::Failed => v1::ExecutionResult::Failed,
     }
 }
 
-fn object(json: &str) -> Struct {
-    structs::from_json(&serde_json::from_str(json).unwrap_or_default())
+fn moment(time: Time) -> prost_types::Timestamp {
+    // A leap second's nanoseconds exceed 999,999,999, which a Timestamp cannot hold.
+    let nanos = time.timestamp_subsec_nanos().min(999_999_999);
+    prost_types::Timestamp { seconds: time.timestamp(), nanos: i32::try_from(nanos).unwrap_or_default() }
 }
 
-fn timestamp(time: Time) -> Timestamp {
-    let nanos = i32::try_from(time.timestamp_subsec_nanos()).unwrap_or_default();
-    Timestamp { seconds: time.timestamp(), nanos }
+/// Saturates at the wire's greatest span.
+fn span(span: Duration) -> prost_types::Duration {
+    prost_types::Duration::try_from(span).unwrap_or(prost_types::Duration { seconds: 315_576_000_000, nanos: 0 })
 }
 
-fn duration(span: Duration) -> prost_types::Duration {
-    let nanos = i32::try_from(span.subsec_nanos()).unwrap_or_default();
-    prost_types::Duration { seconds: i64::try_from(span.as_secs()).unwrap_or(i64::MAX), nanos }
+/// From one moment to a later one; zero when it is earlier.
+fn between(from: Time, to: Time) -> prost_types::Duration {
+    span((to - from).to_std().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,51 +1,317 @@
-//! stand-in until the wire layer lands
-use super::decode::Violations;
+//! Errors for the wire: the one place that gives each its code, its reason and its details.
+//!
+//! Every status carries exactly one google.rpc.ErrorInfo, and stays small enough for response headers (8 KiB), however
+//! long the texts are that it quotes. Causes that are none of a caller's business are logged here and not sent.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::SecondsFormat;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use super::{
+    decode::{Violation, Violations},
+    encode,
+};
 use crate::{
     approvals::Error,
-    domain::{ApprovalId, Refusal},
+    domain::{ApprovalId, Refusal, Time},
+    proto::v1::ErrorReason,
     store::StoreError,
 };
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
-fn with(code: Code, reason: &str, message: String) -> Status {
-    let mut details =
-        ErrorDetails::with_error_info(reason, "signoff.v1", std::collections::HashMap::<String, String>::new());
-    if code == Code::Unavailable {
-        details.set_retry_info(Some(std::time::Duration::from_millis(100)));
+
+/// `domain` of every ErrorInfo.
+pub const DOMAIN: &str = "signoff.v1";
+
+/// When to reattach after the server ended a stream.
+const REATTACH: Duration = Duration::from_secs(1);
+/// Longest value in metadata, in characters.
+const VALUE: usize = 256;
+/// Longest message of a status, in bytes: the header escapes each byte that is not ASCII as three.
+const MESSAGE: usize = 384;
+/// Bytes of all violations of a BadRequest: base64 makes a third more of them.
+const VIOLATIONS: usize = 3_584;
+/// Longest description of one violation, and longest path of its field, in bytes.
+const DESCRIPTION: usize = 512;
+
+/// Why a call failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The request breaks rules.
+    Invalid(Violations),
+    /// No credentials, or unknown ones.
+    Unauthenticated,
+    /// Too many open streams.
+    TooManyStreams {
+        /// Where they are counted.
+        scope: Scope,
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// A use-case failed.
+    Failed {
+        /// Why.
+        error: Error,
+        /// The approval that the call is about, if it names one.
+        id: Option<ApprovalId>,
+    },
+}
+
+/// Where open streams are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// On one connection.
+    Connection,
+    /// On the whole server.
+    Server,
+}
+
+impl Failure {
+    /// A use-case's failure on an approval.
+    #[must_use]
+    pub const fn on(id: ApprovalId, error: Error) -> Self {
+        Self::Failed { error, id: Some(id) }
     }
-    Status::with_error_details(code, message, details)
 }
-pub(super) fn unauthenticated() -> Status {
-    with(Code::Unauthenticated, "UNAUTHENTICATED", "send a bearer token".into())
-}
-pub(super) fn too_many_streams(scope: &str, limit: u32) -> Status {
-    with(Code::ResourceExhausted, "TOO_MANY_STREAMS", format!("{scope} {limit}"))
-}
-pub(super) fn violations(v: Violations) -> Status {
-    with(Code::InvalidArgument, "INVALID_REQUEST", v.0)
-}
-pub(super) fn status_of(_: ApprovalId, e: Error) -> Status {
-    status(e)
-}
-pub(super) fn status(e: Error) -> Status {
-    let m = e.to_string();
-    match e {
-        Error::NotFound(_) => with(Code::NotFound, "APPROVAL_NOT_FOUND", m),
-        Error::RoleNotAllowed { .. } => with(Code::PermissionDenied, "ROLE_NOT_ALLOWED", m),
-        Error::RevisionOutOfRange { .. } => with(Code::OutOfRange, "REVISION_OUT_OF_RANGE", m),
-        Error::EditViolatesSchema(_) => with(Code::InvalidArgument, "INVALID_REQUEST", m),
-        Error::Draining => with(Code::Unavailable, "DRAINING", m),
-        Error::StreamAged => with(Code::Unavailable, "STREAM_AGED", m),
-        Error::Internal(_) => with(Code::Internal, "INTERNAL", m),
-        Error::Store(StoreError::Refused(r)) => match r {
-            Refusal::AlreadyDecided(_) => with(Code::FailedPrecondition, "ALREADY_DECIDED", m),
-            Refusal::Stale { .. } => with(Code::Aborted, "STALE_VIEW", m),
-            Refusal::AlreadyClaimed(_) => with(Code::FailedPrecondition, "ALREADY_CLAIMED", m),
-            Refusal::TooManyPending { .. } => with(Code::ResourceExhausted, "TOO_MANY_PENDING", m),
-            Refusal::RequestIdReused { .. } => with(Code::AlreadyExists, "REQUEST_ID_REUSED", m),
-            _ => with(Code::FailedPrecondition, "OTHER", m),
-        },
-        Error::Store(StoreError::Unavailable(_)) => with(Code::Unavailable, "STORE_UNAVAILABLE", m),
-        Error::Store(_) => with(Code::Internal, "INTERNAL", m),
+
+impl From<Violations> for Failure {
+    fn from(violations: Violations) -> Self {
+        Self::Invalid(violations)
     }
 }
+
+/// For calls that name no approval.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Failed { error, id: None }
+    }
+}
+
+impl From<Failure> for Status {
+    fn from(failure: Failure) -> Self {
+        Answer::of(failure).status()
+    }
+}
+
+impl From<Violations> for Status {
+    fn from(violations: Violations) -> Self {
+        Failure::from(violations).into()
+    }
+}
+
+/// What a status is made of.
+struct Answer {
+    code: Code,
+    reason: ErrorReason,
+    message: String,
+    metadata: HashMap<String, String>,
+    violations: Vec<Violation>,
+    retry: Option<Duration>,
+}
+
+impl Answer {
+    fn new(code: Code, reason: ErrorReason, message: impl Into<String>) -> Self {
+        let (metadata, violations) = (HashMap::new(), Vec::new());
+        Self { code, reason, message: message.into(), metadata, violations, retry: None }
+    }
+
+    fn with(mut self, key: &str, value: impl ToString) -> Self {
+        self.metadata.insert(key.to_owned(), characters(&value.to_string(), VALUE));
+        self
+    }
+
+    fn on(self, id: Option<ApprovalId>) -> Self {
+        match id {
+            Some(id) => self.with("approval_id", id),
+            None => self,
+        }
+    }
+
+    fn retry(mut self, after: Duration) -> Self {
+        self.retry = Some(after);
+        self
+    }
+
+    fn invalid(violations: Vec<Violation>) -> Self {
+        let message = match violations.as_slice() {
+            [] => "invalid request".to_owned(),
+            [Violation { field, description }] => format!("invalid request: {field}: {description}"),
+            [Violation { field, description }, others @ ..] => {
+                format!("invalid request: {field}: {description}; and {} more, see the details", others.len())
+            }
+        };
+        Self { violations, ..Self::new(Code::InvalidArgument, ErrorReason::InvalidRequest, message) }
+    }
+
+    fn of(failure: Failure) -> Self {
+        match failure {
+            Failure::Invalid(violations) => Self::invalid(violations.0),
+            Failure::Unauthenticated => {
+                let message = "give a bearer token that this server knows in the `authorization` metadata";
+                Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message)
+            }
+            Failure::TooManyStreams { scope, limit } => {
+                let scope = match scope {
+                    Scope::Connection => "connection",
+                    Scope::Server => "server",
+                };
+                let message = format!("at most {limit} streams may be open per {scope}");
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyStreams, message)
+                    .with("scope", scope)
+                    .with("limit", limit)
+            }
+            Failure::Failed { error, id } => Self::failed(error, id),
+        }
+    }
+
+    fn failed(error: Error, id: Option<ApprovalId>) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::NotFound(id) => Self::not_found(Some(id)),
+            Error::RoleNotAllowed { role, method } => {
+                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+                    .with("role", role)
+                    .with("method", method)
+            }
+            Error::RevisionOutOfRange { id, after: _, revision } => {
+                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
+                    .on(Some(id))
+                    .with("revision", revision)
+            }
+            Error::EditViolatesSchema(violations) => {
+                let field = "edited_arguments".to_owned();
+                let violation = |text| Violation {
+                    field: field.clone(),
+                    description: format!("do not satisfy the request's arguments_schema: {text}"),
+                };
+                Self::invalid(violations.into_iter().map(violation).collect())
+            }
+            Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
+            Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, id),
+        }
+    }
+
+    fn not_found(id: Option<ApprovalId>) -> Self {
+        let message = id.map_or("there is no such approval".to_owned(), |id| format!("there is no approval {id}"));
+        Self::new(Code::NotFound, ErrorReason::ApprovalNotFound, message).on(id)
+    }
+
+    fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "internal error");
+        Self::new(Code::Internal, ErrorReason::Internal, "internal error; the server's log has the cause")
+    }
+
+    fn store(error: StoreError, id: Option<ApprovalId>) -> Self {
+        match error {
+            StoreError::NotFound => Self::not_found(id),
+            StoreError::Refused(refusal) => Self::refused(refusal, id),
+            StoreError::Unavailable(cause) => {
+                tracing::error!(%cause, "the store is unavailable");
+                let message = "the store is unavailable; the call may or may not have been recorded: repeat it with \
+                               the same request_id";
+                Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message)
+            }
+            StoreError::Conflict(_) | StoreError::BadHistory(..) | StoreError::Corrupt(_) => Self::internal(&error),
+        }
+    }
+
+    fn refused(refusal: Refusal, id: Option<ApprovalId>) -> Self {
+        use Code::{Aborted, AlreadyExists, FailedPrecondition, PermissionDenied, ResourceExhausted};
+        use ErrorReason as Reason;
+
+        let message = refusal.to_string();
+        let answer = |code, reason| Self::new(code, reason, message);
+        match refusal {
+            Refusal::AlreadyDecided(decision) => answer(FailedPrecondition, Reason::AlreadyDecided)
+                .on(id)
+                .with("status", decision.status.name())
+                .with("decided_by", &decision.actor)
+                .with("decide_time", rfc3339(decision.at))
+                .with("revision", decision.revision)
+                .with("comment", &decision.comment),
+            Refusal::SelfDecision => answer(PermissionDenied, Reason::SelfDecision),
+            Refusal::NotRequester => answer(PermissionDenied, Reason::NotRequester).on(id),
+            Refusal::Stale { revision, digest } => {
+                answer(Aborted, Reason::StaleView).on(id).with("revision", revision).with("digest", digest)
+            }
+            Refusal::AlreadyVoted => answer(FailedPrecondition, Reason::AlreadyVoted).on(id),
+            Refusal::EditForbidden { rule, message } => {
+                answer(FailedPrecondition, Reason::EditForbidden).with("rule", rule).with("message", message)
+            }
+            Refusal::TooManyEdits { limit } => answer(FailedPrecondition, Reason::TooManyEdits).with("limit", limit),
+            Refusal::TooManyVotes { limit } => answer(FailedPrecondition, Reason::TooManyVotes).with("limit", limit),
+            Refusal::NotApproved(status) => {
+                answer(FailedPrecondition, Reason::NotApproved).on(id).with("status", status.name())
+            }
+            Refusal::DigestMismatch { approved } => {
+                answer(FailedPrecondition, Reason::DigestMismatch).on(id).with("digest", approved)
+            }
+            Refusal::ClaimWindowClosed { closed_at } => {
+                answer(FailedPrecondition, Reason::ClaimWindowClosed).on(id).with("closed_at", rfc3339(closed_at))
+            }
+            Refusal::AlreadyClaimed(claim) => answer(FailedPrecondition, Reason::AlreadyClaimed)
+                .on(id)
+                .with("claimed_by", &claim.actor)
+                .with("claim_time", rfc3339(claim.at)),
+            Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
+            Refusal::AlreadyReported(outcome) => {
+                let result = encode::result(outcome.result).as_str_name();
+                let result = result.strip_prefix("EXECUTION_RESULT_").unwrap_or(result);
+                answer(FailedPrecondition, Reason::AlreadyReported).on(id).with("result", result)
+            }
+            Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
+                .with("request_id", request_id)
+                .with("approval_id", approval),
+            Refusal::TooManyPending { limit } => answer(ResourceExhausted, Reason::TooManyPending).with("limit", limit),
+        }
+    }
+
+    fn status(self) -> Status {
+        let mut details = ErrorDetails::new();
+        let name = self.reason.as_str_name();
+        details.set_error_info(name.strip_prefix("ERROR_REASON_").unwrap_or(name), DOMAIN, self.metadata);
+        if self.reason == ErrorReason::InvalidRequest {
+            details.set_bad_request(fitting(self.violations));
+        }
+        if self.retry.is_some() {
+            details.set_retry_info(self.retry);
+        }
+        Status::with_error_details(self.code, bytes(&self.message, MESSAGE), details)
+    }
+}
+
+/// As many violations as there is room for, then one that tells how many are left out; "at least", as the
+/// last of them may stand for several.
+fn fitting(violations: Vec<Violation>) -> Vec<FieldViolation> {
+    let (mut room, all) = (VIOLATIONS, violations.len());
+    let mut sent = Vec::new();
+    for Violation { field, description } in violations {
+        let (field, description) = (bytes(&field, DESCRIPTION), bytes(&description, DESCRIPTION));
+        let size = field.len() + description.len() + 16;
+        if size > room {
+            sent.push(FieldViolation::new("", format!("… and at least {} more", all - sent.len())));
+            break;
+        }
+        room -= size;
+        sent.push(FieldViolation::new(field, description));
+    }
+    sent
+}
+
+fn rfc3339(time: Time) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn characters(text: &str, most: usize) -> String {
+    text.char_indices().nth(most).map_or(text, |(end, _)| &text[..end]).to_owned()
+}
+
+/// Cut to `most` bytes, on a character's boundary.
+fn bytes(text: &str, most: usize) -> String {
+    if text.len() <= most { text.to_owned() } else { format!("{}…", &text[..text.floor_char_boundary(most)]) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,11 +6,13 @@ use tonic::{Request, Response, Status};
 
 use super::{
     auth::principal,
-    deadline, decode, encode, error,
+    deadline, decode, encode,
+    error::Failure,
+    page_token,
     streams::{StreamPermit, Streams},
 };
 use crate::{
-    approvals::{Approvals, Error, Follower, Message, Queue, QueueChange},
+    approvals::{Approvals, Error, Follower, Message, NewRequest, Queue, QueueChange},
     config::Limits,
     domain::Approval,
     identity::{Authenticator, Method},
@@ -43,6 +45,18 @@ impl ApprovalApi {
     }
 }
 
+impl ApprovalApi {
+    /// Decodes where a large schema may take its time without keeping others from the thread.
+    async fn decode_request(&self, request: pb::RequestApprovalRequest) -> Result<NewRequest, Status> {
+        if request.arguments_schema.is_none() {
+            return Ok(decode::request(request, &self.limits)?);
+        }
+        let limits = self.limits.clone();
+        let decoded = tokio::task::spawn_blocking(move || decode::request(request, &limits)).await;
+        Ok(decoded.map_err(|error| Failure::from(Error::Internal(error.to_string())))??)
+    }
+}
+
 #[tonic::async_trait]
 impl ApprovalService for ApprovalApi {
     type RequestApprovalStream = Messages<pb::RequestApprovalResponse>;
@@ -56,7 +70,9 @@ impl ApprovalService for ApprovalApi {
     ) -> Reply<Self::RequestApprovalStream> {
         let principal = principal(&request)?;
         let permit = self.streams.open(&request)?;
-        let (new, after) = decode::request_approval(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let request = request.into_inner();
+        let after = request.after_revision;
+        let new = self.decode_request(request).await?;
         let open = Arc::clone(&self.approvals).request(principal, new, after);
         Ok(Response::new(follow(open, permit, |message| {
             use pb::request_approval_response::Message as Wire;
@@ -71,7 +87,8 @@ impl ApprovalService for ApprovalApi {
     async fn watch_approval(&self, request: Request<pb::WatchApprovalRequest>) -> Reply<Self::WatchApprovalStream> {
         let principal = principal(&request)?;
         let permit = self.streams.open(&request)?;
-        let (id, after) = decode::watch_approval(request.into_inner()).map_err(error::violations)?;
+        let request = request.into_inner();
+        let (id, after) = (decode::approval_id(&request.approval_id)?, request.after_revision);
         let open = Arc::clone(&self.approvals).watch(principal, id, after);
         Ok(Response::new(follow(open, permit, |message| {
             use pb::watch_approval_response::Message as Wire;
@@ -86,10 +103,10 @@ impl ApprovalService for ApprovalApi {
     async fn get_approval(&self, request: Request<pb::GetApprovalRequest>) -> Reply<pb::GetApprovalResponse> {
         let principal = principal(&request)?;
         let request = request.into_inner();
-        let id = decode::get_approval(&request).map_err(error::violations)?;
-        let approval = self.approvals.get(&principal, id).await.map_err(error::status)?;
+        let id = decode::approval_id(&request.approval_id)?;
+        let approval = self.approvals.get(&principal, id).await.map_err(Failure::from)?;
         let events = if request.include_events {
-            self.approvals.events(&approval).await.map_err(error::status)?
+            self.approvals.events(&approval).await.map_err(Failure::from)?
         } else {
             Vec::new()
         };
@@ -100,63 +117,64 @@ impl ApprovalService for ApprovalApi {
     async fn wait_approval(&self, request: Request<pb::WaitApprovalRequest>) -> Reply<pb::WaitApprovalResponse> {
         let principal = principal(&request)?;
         let deadline = deadline::of(request.metadata());
-        let (id, after, timeout) = decode::wait_approval(request.into_inner()).map_err(error::violations)?;
+        let decode::Wait { id, after, timeout } = decode::wait(&request.into_inner())?;
         let timeout = deadline.map_or(timeout, |left| timeout.min(deadline::in_time(left)));
-        let approval = self.approvals.wait(&principal, id, after, timeout).await.map_err(error::status)?;
+        let approval = self.approvals.wait(&principal, id, after, timeout).await.map_err(Failure::from)?;
         Ok(Response::new(pb::WaitApprovalResponse { approval: Some(encode::approval(&approval)) }))
     }
 
     async fn list_pending(&self, request: Request<pb::ListPendingRequest>) -> Reply<pb::ListPendingResponse> {
         let principal = principal(&request)?;
-        let query = decode::list_pending(request.into_inner(), &self.limits).map_err(error::violations)?;
-        let token = decode::PageTokens::of(&query);
-        let page = self.approvals.list(&principal, Method::ListPending, query).await.map_err(error::status)?;
+        let query = decode::list_pending(request.into_inner(), &self.limits)?;
+        let token = |last| page_token::encode(&query.filter, query.order, last);
+        let page = self.approvals.list(&principal, Method::ListPending, query.clone()).await.map_err(Failure::from)?;
         Ok(Response::new(pb::ListPendingResponse {
             approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
-            next_page_token: token.after(page.next),
+            next_page_token: page.next.map(token).unwrap_or_default(),
         }))
     }
 
     async fn watch_pending(&self, request: Request<pb::WatchPendingRequest>) -> Reply<Self::WatchPendingStream> {
         let principal = principal(&request)?;
         let permit = self.streams.open(&request)?;
-        let filter = decode::watch_pending(request.into_inner()).map_err(error::violations)?;
-        let queue = Arc::clone(&self.approvals).queue(&principal, filter).map_err(error::status)?;
+        let filter = decode::watch_pending(request.into_inner(), &self.limits)?;
+        let queue = Arc::clone(&self.approvals).queue(&principal, filter).map_err(Failure::from)?;
         Ok(Response::new(watch(queue, permit)))
     }
 
     async fn list_approvals(&self, request: Request<pb::ListApprovalsRequest>) -> Reply<pb::ListApprovalsResponse> {
         let principal = principal(&request)?;
-        let query = decode::list_approvals(request.into_inner(), &self.limits).map_err(error::violations)?;
-        let token = decode::PageTokens::of(&query);
-        let page = self.approvals.list(&principal, Method::ListApprovals, query).await.map_err(error::status)?;
+        let query = decode::list_approvals(request.into_inner(), &self.limits)?;
+        let token = |last| page_token::encode(&query.filter, query.order, last);
+        let page =
+            self.approvals.list(&principal, Method::ListApprovals, query.clone()).await.map_err(Failure::from)?;
         Ok(Response::new(pb::ListApprovalsResponse {
             approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
-            next_page_token: token.after(page.next),
+            next_page_token: page.next.map(token).unwrap_or_default(),
         }))
     }
 
     async fn decide(&self, request: Request<pb::DecideRequest>) -> Reply<pb::DecideResponse> {
         let principal = principal(&request)?;
-        let new = decode::decide(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let new = decode::decision(request.into_inner(), &self.limits)?;
         let id = new.id;
-        let approval = self.approvals.decide(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        let approval = self.approvals.decide(&principal, new).await.map_err(|error| Failure::on(id, error))?;
         Ok(Response::new(pb::DecideResponse { approval: Some(encode::approval(&approval)) }))
     }
 
     async fn cancel_approval(&self, request: Request<pb::CancelApprovalRequest>) -> Reply<pb::CancelApprovalResponse> {
         let principal = principal(&request)?;
-        let new = decode::cancel(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let new = decode::cancellation(request.into_inner(), &self.limits)?;
         let id = new.id;
-        let approval = self.approvals.cancel(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        let approval = self.approvals.cancel(&principal, new).await.map_err(|error| Failure::on(id, error))?;
         Ok(Response::new(pb::CancelApprovalResponse { approval: Some(encode::approval(&approval)) }))
     }
 
     async fn claim_execution(&self, request: Request<pb::ClaimExecutionRequest>) -> Reply<pb::ClaimExecutionResponse> {
         let principal = principal(&request)?;
-        let new = decode::claim(request.into_inner()).map_err(error::violations)?;
+        let new = decode::claim(request.into_inner())?;
         let id = new.id;
-        let approval = self.approvals.claim(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        let approval = self.approvals.claim(&principal, new).await.map_err(|error| Failure::on(id, error))?;
         let claim_id = approval.claim.as_ref().map(|claim| claim.id.to_string()).unwrap_or_default();
         Ok(Response::new(pb::ClaimExecutionResponse { approval: Some(encode::approval(&approval)), claim_id }))
     }
@@ -166,9 +184,9 @@ impl ApprovalService for ApprovalApi {
         request: Request<pb::ReportExecutionRequest>,
     ) -> Reply<pb::ReportExecutionResponse> {
         let principal = principal(&request)?;
-        let new = decode::report(request.into_inner(), &self.limits).map_err(error::violations)?;
+        let new = decode::report(request.into_inner(), &self.limits)?;
         let id = new.id;
-        let approval = self.approvals.report(&principal, new).await.map_err(|error| error::status_of(id, error))?;
+        let approval = self.approvals.report(&principal, new).await.map_err(|error| Failure::on(id, error))?;
         Ok(Response::new(pb::ReportExecutionResponse { approval: Some(encode::approval(&approval)) }))
     }
 }
@@ -198,14 +216,14 @@ fn follow<T: Send + 'static>(
         let mut follower = match stage {
             Stage::Opening(open) => match open.await {
                 Ok(follower) => Box::new(follower),
-                Err(error) => return Some((Err(error::status(error)), (Stage::Over, permit))),
+                Err(error) => return Some((Err(Failure::from(error).into()), (Stage::Over, permit))),
             },
             Stage::Open(follower) => follower,
             Stage::Over => return None,
         };
         match follower.next().await? {
             Ok(message) => Some((Ok(encode(message)), (Stage::Open(follower), permit))),
-            Err(error) => Some((Err(error::status(error)), (Stage::Over, permit))),
+            Err(error) => Some((Err(Failure::from(error).into()), (Stage::Over, permit))),
         }
     }))
 }
@@ -221,7 +239,7 @@ fn watch(queue: Queue, permit: StreamPermit) -> Messages<pb::WatchPendingRespons
                 Change::Removed(Removal { approval_id: id.to_string(), status })
             }
             Ok(QueueChange::SnapshotComplete(count)) => Change::SnapshotComplete(SnapshotComplete { count }),
-            Err(error) => return Some((Err(error::status(error)), (None, permit))),
+            Err(error) => return Some((Err(Failure::from(error).into()), (None, permit))),
         };
         Some((Ok(pb::WatchPendingResponse { change: Some(change) }), (Some(queue), permit)))
     }))

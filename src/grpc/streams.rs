@@ -6,9 +6,9 @@ use std::{
     },
 };
 
-use tonic::{Request, Status};
+use tonic::Request;
 
-use super::error;
+use super::error::{Failure, Scope};
 use crate::config::Limits;
 
 /// What is known of the connection that a call came on.
@@ -35,12 +35,12 @@ impl Streams {
     }
 
     /// Admits one more stream, until the permit is dropped.
-    pub(super) fn open<T>(&self, request: &Request<T>) -> Result<StreamPermit, Status> {
+    pub(super) fn open<T>(&self, request: &Request<T>) -> Result<StreamPermit, Failure> {
         let mut permit = StreamPermit(Vec::with_capacity(2));
         if let Some(connection) = request.extensions().get::<ConnectionInfo>() {
-            permit.take(&connection.open_streams, "connection", self.limit_per_connection)?;
+            permit.take(&connection.open_streams, Scope::Connection, self.limit_per_connection)?;
         }
-        permit.take(&self.open, "server", self.limit)?;
+        permit.take(&self.open, Scope::Server, self.limit)?;
         Ok(permit)
     }
 }
@@ -50,10 +50,10 @@ impl Streams {
 pub(super) struct StreamPermit(Vec<Arc<AtomicU32>>);
 
 impl StreamPermit {
-    fn take(&mut self, count: &Arc<AtomicU32>, scope: &'static str, limit: u32) -> Result<(), Status> {
+    fn take(&mut self, count: &Arc<AtomicU32>, scope: Scope, limit: u32) -> Result<(), Failure> {
         if count.fetch_add(1, Ordering::Relaxed) >= limit {
             count.fetch_sub(1, Ordering::Relaxed);
-            return Err(error::too_many_streams(scope, limit));
+            return Err(Failure::TooManyStreams { scope, limit });
         }
         self.0.push(Arc::clone(count));
         Ok(())

@@ -1,34 +1,205 @@
-//! google.protobuf.Struct and JSON.
-use prost_types::{ListValue, Struct, Value, value::Kind};
-use serde_json::{Map, Value as Json};
+//! `google.protobuf.Struct` to JSON and back.
 
-pub(super) fn from_json(object: &Map<String, Json>) -> Struct {
-    Struct { fields: object.iter().map(|(key, value)| (key.clone(), wire(value))).collect() }
+use prost_types::{ListValue, Struct, Value as ProtoValue, value::Kind};
+use serde_json::{Map, Number, Value};
+
+use super::decode::{Checker, path};
+
+/// An object from a Struct that is nested at most `depth` levels deep, the Struct itself being the first.
+///
+/// `None` when something was refused; `field` is the Struct's own path. Nothing beneath a refused level is looked at, so
+/// the recursion is as deep as `depth`.
+pub(super) fn to_object(check: &mut Checker, field: &str, from: Struct, depth: u32) -> Option<Map<String, Value>> {
+    let mut reader = Reader { check, depth, path: field.to_owned() };
+    reader.object(from, 1)
 }
 
-fn wire(value: &Json) -> Value {
+struct Reader<'a> {
+    check: &'a mut Checker,
+    depth: u32,
+    path: String,
+}
+
+impl Reader<'_> {
+    fn object(&mut self, from: Struct, level: u32) -> Option<Map<String, Value>> {
+        self.enter(level)?;
+        let mut whole = true;
+        let mut object = Map::new();
+        for (key, value) in from.fields {
+            let value = self.child(|path| path::push_key(path, &key), value, level);
+            whole &= value.is_some();
+            object.extend(value.map(|value| (key, value)));
+        }
+        whole.then_some(object)
+    }
+
+    fn array(&mut self, from: ListValue, level: u32) -> Option<Vec<Value>> {
+        self.enter(level)?;
+        let mut whole = true;
+        let mut array = Vec::with_capacity(from.values.len());
+        for (index, value) in from.values.into_iter().enumerate() {
+            let value = self.child(|path| path::push_index(path, index), value, level);
+            whole &= value.is_some();
+            array.extend(value);
+        }
+        whole.then_some(array)
+    }
+
+    fn enter(&mut self, level: u32) -> Option<()> {
+        if level <= self.depth {
+            return Some(());
+        }
+        self.check.refuse(&self.path, format!("is nested too deeply; at most {} levels are allowed", self.depth));
+        None
+    }
+
+    fn child(&mut self, name: impl FnOnce(&mut String), value: ProtoValue, level: u32) -> Option<Value> {
+        let length = self.path.len();
+        name(&mut self.path);
+        let value = self.value(value, level);
+        self.path.truncate(length);
+        value
+    }
+
+    fn value(&mut self, from: ProtoValue, level: u32) -> Option<Value> {
+        match from.kind {
+            Some(Kind::NullValue(_)) => Some(Value::Null),
+            Some(Kind::BoolValue(flag)) => Some(Value::Bool(flag)),
+            Some(Kind::StringValue(text)) => Some(Value::String(text)),
+            Some(Kind::StructValue(from)) => self.object(from, level + 1).map(Value::Object),
+            Some(Kind::ListValue(from)) => self.array(from, level + 1).map(Value::Array),
+            Some(Kind::NumberValue(number)) => {
+                let finite = Number::from_f64(number);
+                if finite.is_none() {
+                    self.check.refuse(&self.path, format!("is {number}; a number must be finite"));
+                }
+                finite.map(Value::Number)
+            }
+            None => {
+                self.check
+                    .refuse(&self.path, "has no kind; a value must be null, a bool, number, string, list or struct");
+                None
+            }
+        }
+    }
+}
+
+/// A Struct from an object. Numbers become doubles, which is what they were in a request.
+#[must_use]
+pub fn from_object(object: Map<String, Value>) -> Struct {
+    Struct { fields: object.into_iter().map(|(key, value)| (key, from_value(value))).collect() }
+}
+
+/// A Struct from the canonical JSON text of an object; empty for any other text, which no store holds.
+#[must_use]
+pub fn from_json(text: &str) -> Struct {
+    from_object(serde_json::from_str(text).unwrap_or_default())
+}
+
+fn from_value(value: Value) -> ProtoValue {
     let kind = match value {
-        Json::Null => Kind::NullValue(0),
-        Json::Bool(value) => Kind::BoolValue(*value),
-        Json::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or_default()),
-        Json::String(text) => Kind::StringValue(text.clone()),
-        Json::Array(items) => Kind::ListValue(ListValue { values: items.iter().map(wire).collect() }),
-        Json::Object(object) => Kind::StructValue(from_json(object)),
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(flag) => Kind::BoolValue(flag),
+        // Only absent with serde_json's `arbitrary_precision`.
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => Kind::StringValue(text),
+        Value::Array(items) => Kind::ListValue(ListValue { values: items.into_iter().map(from_value).collect() }),
+        Value::Object(object) => Kind::StructValue(from_object(object)),
     };
-    Value { kind: Some(kind) }
+    ProtoValue { kind: Some(kind) }
 }
 
-pub(super) fn to_json(object: Struct) -> Map<String, Json> {
-    object.fields.into_iter().map(|(key, value)| (key, json(value))).collect()
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
 
-fn json(value: Value) -> Json {
-    match value.kind {
-        None | Some(Kind::NullValue(_)) => Json::Null,
-        Some(Kind::BoolValue(value)) => value.into(),
-        Some(Kind::NumberValue(number)) => number.into(),
-        Some(Kind::StringValue(text)) => text.into(),
-        Some(Kind::ListValue(list)) => list.values.into_iter().map(json).collect(),
-        Some(Kind::StructValue(object)) => Json::Object(to_json(object)),
+    use super::*;
+    use crate::{domain::Arguments, grpc::decode::Violation};
+
+    fn proto(kind: Option<Kind>) -> ProtoValue {
+        ProtoValue { kind }
+    }
+
+    fn of(fields: impl IntoIterator<Item = (&'static str, ProtoValue)>) -> Struct {
+        Struct { fields: fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() }
+    }
+
+    fn read(from: Struct, depth: u32) -> Result<Map<String, Value>, Vec<String>> {
+        let mut check = Checker::default();
+        let object = to_object(&mut check, "arguments", from, depth);
+        let line = |violation: Violation| format!("{}: {}", violation.field, violation.description);
+        check.finish(|| object).map_err(|violations| violations.0.into_iter().map(line).collect())
+    }
+
+    #[test]
+    fn names_every_value_that_json_cannot_hold() {
+        let number = |number| proto(Some(Kind::NumberValue(number)));
+        let item = of([("price", number(f64::NAN)), ("ok", number(1.5))]);
+        let items = ListValue { values: vec![number(1.0), proto(Some(Kind::StructValue(item))), proto(None)] };
+        let from = of([
+            ("items", proto(Some(Kind::ListValue(items)))),
+            ("a b", number(f64::INFINITY)),
+            ("down", number(f64::NEG_INFINITY)),
+        ]);
+        let mut violations = read(from, 32).unwrap_err();
+        violations.sort();
+        assert_eq!(
+            violations,
+            [
+                "arguments.down: is -inf; a number must be finite",
+                "arguments.items[1].price: is NaN; a number must be finite",
+                "arguments.items[2]: has no kind; a value must be null, a bool, number, string, list or struct",
+                "arguments[\"a b\"]: is inf; a number must be finite",
+            ]
+        );
+    }
+
+    #[test]
+    fn depth_counts_objects_and_lists() {
+        for (value, levels) in [(json!({}), 1), (json!({"a": 1}), 1), (json!({"a": []}), 2), (json!({"a": [{}]}), 3)] {
+            let from = || from_object(value.as_object().unwrap().clone());
+            assert!(read(from(), levels).is_ok());
+            let refused = read(from(), levels - 1).unwrap_err();
+            assert!(refused[0].contains(&format!("at most {} levels", levels - 1)), "{refused:?}");
+        }
+        let nested = (0..60).fold(json!({}), |inner, _| json!({"a": [inner]}));
+        let from = from_object(nested.as_object().unwrap().clone());
+        let refused = read(from, 32).unwrap_err();
+        assert_eq!(refused.len(), 1);
+        assert!(refused[0].contains("at most 32 levels are allowed"), "{refused:?}");
+    }
+
+    fn any_value() -> impl Strategy<Value = ProtoValue> {
+        let leaf = prop_oneof![
+            Just(Kind::NullValue(0)),
+            any::<bool>().prop_map(Kind::BoolValue),
+            (proptest::num::f64::NORMAL | proptest::num::f64::ZERO | proptest::num::f64::SUBNORMAL)
+                .prop_map(Kind::NumberValue),
+            (-1_000_000_i32..1_000_000).prop_map(|number| Kind::NumberValue(number.into())),
+            any::<u64>().prop_map(|number| Kind::NumberValue(number as f64)),
+            any::<String>().prop_map(Kind::StringValue),
+        ];
+        leaf.prop_map(|kind| proto(Some(kind))).prop_recursive(5, 60, 6, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..6)
+                    .prop_map(|values| proto(Some(Kind::ListValue(ListValue { values })))),
+                proptest::collection::btree_map(any::<String>(), inner, 0..6)
+                    .prop_map(|fields| proto(Some(Kind::StructValue(Struct { fields })))),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Equal as doubles: canonical JSON has one zero.
+        #[test]
+        fn survives_canonical_json(fields in proptest::collection::btree_map(any::<String>(), any_value(), 0..6)) {
+            let from = Struct { fields };
+            let arguments = Arguments::new(read(from.clone(), 32).unwrap()).unwrap();
+            let back = from_json(arguments.as_json());
+            prop_assert_eq!(&back, &from);
+            let again = Arguments::new(read(back, 32).unwrap()).unwrap();
+            prop_assert_eq!(again, arguments);
+        }
     }
 }

@@ -27,6 +27,10 @@ pub(super) const SERVICE: &str = "signoff.v1.ApprovalService";
 /// HTTP/2 streams that a connection may have beside our own streaming calls: decisions must not queue behind waits.
 const UNARY_HEADROOM: u32 = 256;
 
+/// Calls that a connection may take back before they are looked at. HTTP/2 libraries end a connection beyond a few,
+/// with every call on it; but callers behind one proxy may well give up many waits at the same moment.
+const RESETS: usize = 1_024;
+
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,6 +50,8 @@ pub(super) async fn routes(
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that grpcurl can show the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let grpc = Routes::new(InterceptedService::new(service, authenticate))
         .add_service(health_service)
@@ -82,6 +88,7 @@ pub(super) fn serve(
         .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_pending_accept_reset_streams(Some(RESETS))
         .max_concurrent_streams(limits.streams_per_connection.saturating_add(UNARY_HEADROOM))
         .add_routes(Routes::from(router))
         .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())

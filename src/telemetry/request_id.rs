@@ -23,6 +23,7 @@ impl RequestId {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a log's id decides nothing")]
     fn generate() -> Self {
         let mut buffer = [0; Hyphenated::LENGTH];
         let text = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);

@@ -1,9 +1,14 @@
 //! The real program, run as a process of its own and spoken to over the network.
 
 mod calls;
+mod checks;
 mod drain;
 mod failure;
 mod kills;
 mod ledger;
 mod load;
+mod queue;
+mod races;
+mod serve;
 mod server;
+mod streams;

@@ -226,7 +226,7 @@ fn every_refusal() {
         // Reports.
         ("reports without a claim", approved(), report(agent(), 1), Refusal::NotClaimed),
         ("reports another claim", claimed(), report(agent(), 2), Refusal::NotClaimed),
-        ("another reports", claimed(), report(reviewer(1), 1), Refusal::NotClaimed),
+        ("another reports", claimed(), report(reviewer(1), 1), Refusal::NotRequester),
         ("reports twice", reported(), report(agent(), 1), Refusal::AlreadyReported(Box::new(outcome))),
         // One key, two calls.
         ("a key for another choice", keyed_vote(), keyed(reject(1), "k"), reused()),

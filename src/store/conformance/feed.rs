@@ -66,31 +66,31 @@ pub(super) async fn changes_tell_of_every_commit(subject: impl Subject) {
 pub(super) async fn subscribers_wake_on_every_commit(subject: impl Subject) {
     let store = subject.store();
     let (mut mine, mut others) = (store.subscribe(id(0, 1)), store.subscribe(id(0, 2)));
-    assert_eq!(mine.changed().now_or_never(), None);
+    assert_eq!(mine.beyond(0).now_or_never(), None);
     store.submit(Submission { verdict: quorum(2), ..submission(0, 1) }).await.unwrap();
-    assert_eq!(mine.changed().now_or_never(), Some(()));
-    assert_eq!(mine.changed().now_or_never(), None, "once per revision");
+    assert_eq!(mine.beyond(0).now_or_never(), Some(()));
+    assert_eq!(mine.beyond(1).now_or_never(), None);
     store.submit(submission(0, 1)).await.unwrap(); // found, not made
     store.transition(id(0, 1), Command::Expire, at(1)).await.unwrap();
-    assert_eq!(mine.changed().now_or_never(), None);
+    assert_eq!(mine.beyond(1).now_or_never(), None);
     store.transition(id(0, 1), approve(0), at(1)).await.unwrap();
-    assert_eq!(mine.changed().now_or_never(), Some(()));
+    assert_eq!(mine.beyond(1).now_or_never(), Some(()));
     store.transition(id(0, 1), approve(0), at(1)).await.unwrap_err();
-    assert_eq!(mine.changed().now_or_never(), None, "refusals change nothing");
+    assert_eq!(mine.beyond(2).now_or_never(), None, "refusals change nothing");
 
     let waiting = tokio::spawn(async move {
-        mine.changed().await;
+        mine.beyond(2).await;
         mine
     });
     store.transition(id(0, 1), approve(1), at(400)).await.unwrap_err();
     let mut mine = waiting.await.unwrap(); // by the deadline that it fired
-    assert_eq!(mine.changed().now_or_never(), None);
-    assert_eq!(others.changed().now_or_never(), None);
+    assert_eq!(mine.beyond(3).now_or_never(), None);
+    assert_eq!(others.beyond(0).now_or_never(), None);
 
     let copy = Arc::new(MemoryStore::default());
     copy.submit(submission(0, 2)).await.unwrap();
     store.import(copy.export(None, 1).await.unwrap()).await.unwrap();
-    assert_eq!(others.changed().now_or_never(), Some(()), "an import is a commit as well");
+    assert_eq!(others.beyond(0).now_or_never(), Some(()), "an import is a commit as well");
 }
 
 pub(super) async fn a_closed_store_answers_nothing(subject: impl Subject) {

@@ -116,9 +116,11 @@ pub(super) async fn impossible_histories_import_nothing(mut subject: impl Subjec
         change(&mut event);
         event
     };
-    let status = |status| {
+    let status = |new| {
         move |event: &mut Event| {
-            event.kind = EventKind::Decided { status, comment: String::new(), seen: 1 };
+            if let EventKind::Decided { status, .. } = &mut event.kind {
+                *status = new;
+            }
         }
     };
     let [asked, decision] = &approved.events[..] else { panic!("two events") };

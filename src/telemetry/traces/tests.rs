@@ -140,6 +140,7 @@ fn service_name(resource: &SentResource) -> Option<&str> {
 async fn spans_arrive_at_a_collector() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    #[expect(clippy::disallowed_methods, reason = "a collector must not wait for the test")]
     let (sender, mut received) = mpsc::unbounded_channel();
     let server = tonic::transport::Server::builder()
         .add_service(TraceServiceServer::new(Collector(sender)))

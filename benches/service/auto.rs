@@ -1,0 +1,43 @@
+//! Calls that the policy approves: RequestApproval until its stream ends, with AUTO_APPROVED, after the sync.
+
+use signoff::proto::v1 as pb;
+
+use crate::{
+    Outcome, Sizes, bare,
+    load::{Load, drive},
+    payload,
+    requests::first_update,
+    scratch::Scratch,
+    server::{Role, Server},
+    table::{Figure, Row, Table},
+};
+
+const CALLERS: usize = 64;
+
+pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
+    let bare = round_trips(&Server::bare()?, sizes.seconds).await?;
+    let scratch = Scratch::new()?;
+    let server = Server::signoff(scratch.path(), &["--set=policy.unlisted_tools=auto_approve"])?;
+    let served = round_trips(&server, sizes.seconds).await?;
+    let row = Row::load(format!("auto-approved, {CALLERS} callers"), &served);
+    table.add(row.against("bare tonic", Figure::Rate(bare.rate)));
+    Ok(())
+}
+
+async fn round_trips(server: &Server, seconds: f64) -> Outcome<Load> {
+    let clients = server.connect_for(CALLERS, Role::Agent).await?;
+    drive(CALLERS, seconds, move |caller| {
+        let mut client = clients[caller % clients.len()].clone();
+        async move {
+            let mut request = payload::wire_request(payload::uuid().to_string());
+            request.reason = bare::AUTO_APPROVED_REASON.to_owned();
+            let mut stream = client.request_approval(request).await?.into_inner();
+            let approval = first_update(stream.message().await?)?;
+            match (approval.status(), stream.message().await?) {
+                (pb::ApprovalStatus::AutoApproved, None) => Ok(true),
+                other => Err(format!("not approved at once: {other:?}").into()),
+            }
+        }
+    })
+    .await
+}

@@ -1,0 +1,86 @@
+//! Closed-loop load: each caller makes its next call when the one before is answered.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+
+use crate::Outcome;
+
+/// Few enough that neither a connection's flow control nor its one task on either side is what is measured.
+pub(crate) const CALLERS_PER_CONNECTION: usize = 16;
+
+/// What callers saw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Calls answered per second, by all callers together.
+    pub(crate) rate: f64,
+    /// Median latency.
+    pub(crate) p50: Duration,
+    /// 99th percentile of the latency.
+    pub(crate) p99: Duration,
+}
+
+/// Latencies, to three digits.
+#[derive(Debug)]
+pub(crate) struct Latencies(Histogram<u64>);
+
+impl Latencies {
+    pub(crate) fn new() -> Outcome<Self> {
+        Ok(Self(Histogram::new(3)?))
+    }
+
+    pub(crate) fn record(&mut self, latency: Duration) -> Outcome<()> {
+        Ok(self.0.record(u64::try_from(latency.as_nanos())?.max(1))?)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) -> Outcome<()> {
+        Ok(self.0.add(&other.0)?)
+    }
+
+    pub(crate) fn load(&self, took: Duration) -> Load {
+        let at = |quantile| Duration::from_nanos(self.0.value_at_quantile(quantile));
+        let count = self.0.len();
+        #[expect(clippy::cast_precision_loss, reason = "far fewer calls than a double can count")]
+        let rate = count as f64 / took.as_secs_f64();
+        Load { rate, p50: at(0.5), p99: at(0.99) }
+    }
+}
+
+/// Has `callers` call for `seconds`, after a quarter of that as a warm-up that does not count. `call` is given the
+/// caller's number, and says whether there is more to do.
+pub(crate) async fn drive<Call, Answer>(callers: usize, seconds: f64, call: Call) -> Outcome<Load>
+where
+    Call: Fn(usize) -> Answer + Send + Sync + 'static,
+    Answer: Future<Output = Outcome<bool>> + Send + 'static,
+{
+    let call = Arc::new(call);
+    let from = Instant::now() + Duration::from_secs_f64(seconds / 4.0);
+    let until = from + Duration::from_secs_f64(seconds);
+    let mut tasks = JoinSet::new();
+    for caller in 0..callers {
+        let call = Arc::clone(&call);
+        tasks.spawn(async move {
+            let mut latencies = Latencies::new()?;
+            loop {
+                let start = Instant::now();
+                if start >= until || !call(caller).await? {
+                    return Ok::<_, Box<dyn std::error::Error + Send + Sync>>((latencies, Instant::now()));
+                }
+                if start >= from {
+                    latencies.record(start.elapsed())?;
+                }
+            }
+        });
+    }
+    let (mut all, mut last) = (Latencies::new()?, from);
+    while let Some(ended) = tasks.join_next().await {
+        let (latencies, end) = ended??;
+        all.add(&latencies)?;
+        last = last.max(end);
+    }
+    Ok(all.load(last - from))
+}

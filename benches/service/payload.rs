@@ -1,0 +1,160 @@
+//! What is asked for, and decided: the same for the server, the bare service and the store.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use prost_types::{Struct, Value, value::Kind};
+use signoff::{
+    clock::{Clock as _, SystemClock},
+    config::PolicyConfig,
+    domain::{
+        Actor, ActorKind, Agent, ApprovalId, Arguments, Choice, Command, Deciding, Digest, Request, Seen, Time,
+        Verdict, request, step,
+    },
+    policy::{Call, Policy as _, ToolLists},
+    proto::v1 as pb,
+    store::{History, Submission},
+};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+use crate::Outcome;
+
+const TOOL: &str = "send_email";
+const REASON: &str = "The customer asked for a copy of the invoice in ticket 48213.";
+const COMMENT: &str = "Checked the address.";
+const ARGUMENTS: [(&str, &str); 3] = [
+    ("to", "alice@example.com"),
+    ("subject", "Your invoice of last month"),
+    ("body", "Dear Alice,\n\nplease find the invoice attached. It is due within 30 days.\n\nKind regards,\nBilling"),
+];
+
+/// Long enough that nothing expires while it is measured.
+const TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A request that needs a person's approval.
+pub(crate) fn wire_request(request_id: String) -> pb::RequestApprovalRequest {
+    let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
+    pb::RequestApprovalRequest {
+        request_id,
+        tool_name: TOOL.to_owned(),
+        arguments: Some(Struct {
+            fields: ARGUMENTS.iter().map(|(name, value)| ((*name).to_owned(), text(value))).collect(),
+        }),
+        agent: Some(pb::Agent {
+            name: "billing-bot".to_owned(),
+            run_id: "run-48213".to_owned(),
+            chain: vec!["planner".to_owned()],
+        }),
+        reason: REASON.to_owned(),
+        timeout: Some(prost_types::Duration { seconds: TIMEOUT.as_secs().cast_signed(), nanos: 0 }),
+        labels: [("team".to_owned(), "billing".to_owned())].into(),
+        ..pb::RequestApprovalRequest::default()
+    }
+}
+
+/// An approving decision.
+pub(crate) fn wire_decision(approval_id: String) -> pb::DecideRequest {
+    pb::DecideRequest {
+        approval_id,
+        choice: pb::VoteChoice::Approve.into(),
+        seen: Some(pb::decide_request::Seen::Revision(1)),
+        comment: COMMENT.to_owned(),
+        ..pb::DecideRequest::default()
+    }
+}
+
+static CONTEXT: LazyLock<std::sync::Mutex<ContextV7>> = LazyLock::new(|| std::sync::Mutex::new(ContextV7::new()));
+
+pub(crate) fn now() -> Time {
+    SystemClock.now()
+}
+
+/// A new UUIDv7.
+pub(crate) fn uuid() -> Uuid {
+    let now = now();
+    let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+    Uuid::new_v7(Timestamp::from_unix(&*CONTEXT, seconds, now.timestamp_subsec_nanos()))
+}
+
+/// What the policy makes of the request, and its digest: worked out once, so that the store alone is measured.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    arguments: Arguments,
+    digest: Digest,
+    agent: Agent,
+    labels: BTreeMap<String, String>,
+    verdict: Arc<Verdict>,
+}
+
+impl Prepared {
+    pub(crate) fn new() -> Outcome<Self> {
+        let object = ARGUMENTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+        let arguments = Arguments::new(object)?;
+        let agent = Agent { name: "billing-bot".into(), run_id: "run-48213".into(), chain: vec!["planner".to_owned()] };
+        let labels = [("team".to_owned(), "billing".to_owned())].into();
+        let verdict = ToolLists::new(&PolicyConfig::default(), Duration::from_secs(300)).evaluate(&Call {
+            tool_name: TOOL,
+            arguments: &arguments,
+            agent: &agent,
+            labels: &labels,
+            caller: &caller(0),
+            now: now(),
+        });
+        Ok(Self { digest: Digest::of(TOOL, &arguments), arguments, agent, labels, verdict: Arc::new(verdict) })
+    }
+
+    /// A new request of one of the callers.
+    pub(crate) fn submission(&self, caller_number: usize) -> Submission {
+        let id = uuid();
+        let request = Request {
+            request_id: id.to_string(),
+            caller: caller(caller_number),
+            tool_name: TOOL.into(),
+            digest: self.digest,
+            agent: self.agent.clone(),
+            reason: REASON.into(),
+            labels: self.labels.clone(),
+            timeout: TIMEOUT,
+            cancel_on_disconnect: false,
+            schema: None,
+        };
+        Submission {
+            id: ApprovalId::new(id),
+            request: Arc::new(request),
+            arguments: self.arguments.clone(),
+            verdict: Arc::clone(&self.verdict),
+            now: now(),
+            pending_limit: u32::MAX,
+        }
+    }
+
+    /// A request with, when `decided`, its decision.
+    pub(crate) fn history(&self, caller_number: usize, decided: bool) -> Outcome<History> {
+        let Submission { id, request: asked, arguments, verdict, now, .. } = self.submission(caller_number);
+        let (approval, event) = request(id, asked, arguments, verdict, now)?;
+        let mut events = vec![event];
+        if decided {
+            events.extend(step(&approval, &decision(), now).events);
+        }
+        Ok(History { id, events })
+    }
+}
+
+fn caller(number: usize) -> Actor {
+    Actor { kind: ActorKind::Agent, issuer: "bench".into(), subject: format!("agent-{number}") }
+}
+
+/// An approving decision.
+pub(crate) fn decision() -> Command {
+    Command::Decide(Deciding {
+        actor: Actor { kind: ActorKind::Person, issuer: "bench".into(), subject: "reviewer".into() },
+        request_id: None,
+        choice: Choice::Approve,
+        seen: Seen::Revision(1),
+        comment: COMMENT.into(),
+        edit: None,
+    })
+}

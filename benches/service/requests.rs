@@ -1,0 +1,54 @@
+//! Durable requests per second: RequestApproval until its first message, which says PENDING and comes after the sync.
+//! The client then drops the stream, and the approval stays.
+
+use signoff::proto::v1::{self as pb, request_approval_response::Message};
+
+use crate::{
+    Outcome, Sizes,
+    load::{Load, drive},
+    payload::{self, Prepared},
+    raw,
+    scratch::Scratch,
+    server::{Client, Role, Server},
+    stored,
+    table::{Aim, Figure, Row, Table},
+};
+
+pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
+    let record = rmp_serde::to_vec_named(&Prepared::new()?.history(0, false)?)?;
+    let (scratch, bare) = (Scratch::new()?, Server::bare()?);
+    let server = Server::signoff(scratch.path(), &[])?;
+    for &callers in sizes.callers {
+        let raw = Figure::Rate(raw::records_per_second(&record, callers, sizes.seconds / 2.0)?);
+        let stored = stored::submits(callers, sizes.seconds).await?;
+        let bare = requests(&bare, callers, sizes.seconds).await?;
+        let served = requests(&server, callers, sizes.seconds).await?;
+        table.add(Row::load(format!("store alone: submits, {callers} callers"), &stored).against("raw append", raw));
+        let row = Row::load(format!("requests, {callers} callers"), &served)
+            .against("store", Figure::Rate(stored.rate))
+            .against("bare tonic", Figure::Rate(bare.rate))
+            .against("raw append", raw);
+        table.add(if callers == 64 { row.aim(Aim::Ratio(0.75)) } else { row });
+    }
+    Ok(())
+}
+
+async fn requests(server: &Server, callers: usize, seconds: f64) -> Outcome<Load> {
+    let clients = server.connect_for(callers, Role::Agent).await?;
+    drive(callers, seconds, move |caller| ask(clients[caller % clients.len()].clone())).await
+}
+
+async fn ask(mut client: Client) -> Outcome<bool> {
+    let request = payload::wire_request(payload::uuid().to_string());
+    let mut stream = client.request_approval(request).await?.into_inner();
+    let first = first_update(stream.message().await?)?;
+    Ok(first.status() == pb::ApprovalStatus::Pending)
+}
+
+/// The approval in a stream's message.
+pub(crate) fn first_update(message: Option<pb::RequestApprovalResponse>) -> Outcome<pb::Approval> {
+    match message.and_then(|response| response.message) {
+        Some(Message::Update(pb::ApprovalUpdate { approval: Some(approval), .. })) => Ok(approval),
+        other => Err(format!("not an update: {other:?}").into()),
+    }
+}

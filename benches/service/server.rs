@@ -1,0 +1,131 @@
+//! The two servers, each a process of its own: `signoff serve` and the bare service.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde::Deserialize;
+use signoff::proto::v1::approval_service_client::ApprovalServiceClient;
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
+
+use crate::{Outcome, load::CALLERS_PER_CONNECTION};
+
+pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// Settings that lift what protects a server from one caller: the load has only one.
+const UNLIMITED: [&str; 2] = ["--set=limits.pending_per_caller=1000000", "--set=max_stream_age=24h"];
+
+/// A server, until dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Child,
+    /// Kept open: the server may still print.
+    _stdout: BufReader<ChildStdout>,
+    address: String,
+    tokens: Tokens,
+    /// From starting the process to its first line, which says that it accepts calls.
+    pub(crate) started_in: Duration,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Tokens {
+    agent: String,
+    reviewer: String,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    Agent,
+    Reviewer,
+}
+
+impl Server {
+    /// The real one, on a data directory.
+    pub(crate) fn signoff(data: &Path, settings: &[&str]) -> Outcome<Self> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signoff"));
+        command.args(["serve", "--dev", "--listen=127.0.0.1:0", "--data-dir"]).arg(data).args(UNLIMITED).args(settings);
+        let mut server = Self::spawn(&mut command)?;
+        server.tokens = serde_json::from_slice(&std::fs::read(data.join("dev-tokens.json"))?)?;
+        Ok(server)
+    }
+
+    /// The baseline: this program again.
+    pub(crate) fn bare() -> Outcome<Self> {
+        Self::spawn(Command::new(std::env::current_exe()?).arg("--bare-service"))
+    }
+
+    fn spawn(command: &mut Command) -> Outcome<Self> {
+        let start = Instant::now();
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdout = process.stdout.take().ok_or("no standard output")?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        stdout.read_line(&mut line)?;
+        let started_in = start.elapsed();
+        let mut stderr = process.stderr.take().ok_or("no standard error")?;
+        let Some((_, address)) = line.trim().rsplit_once(' ') else {
+            let mut reason = String::new();
+            stderr.read_to_string(&mut reason)?;
+            return Err(format!("the server did not start: {reason}").into());
+        };
+        // Nobody reads the log, but a full pipe would stop the server.
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        let address = format!("http://{address}");
+        Ok(Self { process, _stdout: stdout, address, tokens: Tokens::default(), started_in })
+    }
+
+    /// One client per connection.
+    pub(crate) async fn connect(&self, connections: usize, role: Role) -> Outcome<Vec<Client>> {
+        let token = match role {
+            Role::Agent => &self.tokens.agent,
+            Role::Reviewer => &self.tokens.reviewer,
+        };
+        let bearer = Bearer(format!("Bearer {token}").parse()?);
+        let mut clients = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let channel = Endpoint::from_shared(self.address.clone())?.tcp_nodelay(true).connect().await?;
+            clients.push(ApprovalServiceClient::with_interceptor(channel, bearer.clone()));
+        }
+        Ok(clients)
+    }
+
+    /// Connections for so many callers: caller `n` uses client `n % len`.
+    pub(crate) async fn connect_for(&self, callers: usize, role: Role) -> Outcome<Vec<Client>> {
+        self.connect(callers.div_ceil(CALLERS_PER_CONNECTION), role).await
+    }
+
+    /// Memory that the process has in RAM, in bytes.
+    pub(crate) fn resident(&self) -> Outcome<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kib * 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill(); // it may have ended
+        let _ = self.process.wait();
+    }
+}
+
+/// Puts the token on every call.
+#[derive(Clone, Debug)]
+pub(crate) struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}

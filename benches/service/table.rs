@@ -1,0 +1,137 @@
+//! One table: what was measured, the figure, its baselines and how it compares, and what was aimed at.
+
+use std::{fmt, time::Duration};
+
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+
+use crate::load::Load;
+
+/// A figure with its unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Figure {
+    /// Operations per second.
+    Rate(f64),
+    /// A time.
+    Time(Duration),
+    /// Bytes.
+    Bytes(f64),
+}
+
+impl Figure {
+    fn number(self) -> f64 {
+        match self {
+            Self::Rate(number) | Self::Bytes(number) => number,
+            Self::Time(time) => time.as_secs_f64(),
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rate(rate) => write!(f, "{rate:.0}/s"),
+            Self::Time(time) if *time < Duration::from_secs(1) => write!(f, "{:.2} ms", time.as_secs_f64() * 1e3),
+            Self::Time(time) => write!(f, "{:.2} s", time.as_secs_f64()),
+            Self::Bytes(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
+        }
+    }
+}
+
+/// What the issue aims at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Aim {
+    /// The figure is at most this.
+    AtMost(Figure),
+    /// The figure's ratio to the first baseline is at least this.
+    Ratio(f64),
+}
+
+/// A line of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    measure: String,
+    figure: Figure,
+    latencies: Option<(Duration, Duration)>,
+    baselines: Vec<(&'static str, Figure)>,
+    aim: Option<Aim>,
+}
+
+impl Row {
+    pub(crate) fn new(measure: impl Into<String>, figure: Figure) -> Self {
+        Self { measure: measure.into(), figure, latencies: None, baselines: Vec::new(), aim: None }
+    }
+
+    /// A rate, with the latencies that its callers saw.
+    pub(crate) fn load(measure: impl Into<String>, load: &Load) -> Self {
+        Self::new(measure, Figure::Rate(load.rate)).latencies(load)
+    }
+
+    pub(crate) fn latencies(self, load: &Load) -> Self {
+        Self { latencies: Some((load.p50, load.p99)), ..self }
+    }
+
+    pub(crate) fn against(mut self, name: &'static str, figure: Figure) -> Self {
+        self.baselines.push((name, figure));
+        self
+    }
+
+    pub(crate) fn aim(self, aim: Aim) -> Self {
+        Self { aim: Some(aim), ..self }
+    }
+
+    fn ratio(&self, baseline: Figure) -> f64 {
+        self.figure.number() / baseline.number()
+    }
+
+    /// The aim in words, and whether it was met.
+    fn verdict(&self) -> (String, &'static str) {
+        let (aim, met) = match self.aim {
+            None => return (String::new(), ""),
+            Some(Aim::AtMost(most)) => (format!("≤ {most}"), self.figure.number() <= most.number()),
+            Some(Aim::Ratio(least)) => {
+                let ratio = self.baselines.first().map_or(f64::NAN, |(_, figure)| self.ratio(*figure));
+                (format!("ratio ≥ {least:.2}"), ratio >= least)
+            }
+        };
+        (aim, if met { "met" } else { "MISSED" })
+    }
+}
+
+/// The rows so far.
+#[derive(Debug, Default)]
+pub(crate) struct Table(Vec<Row>);
+
+impl Table {
+    /// Adds a row, and shows at once that there is progress.
+    pub(crate) fn add(&mut self, row: Row) {
+        eprintln!("  {}: {}", row.measure, row.figure);
+        self.0.push(row);
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = comfy_table::Table::new();
+        table.load_style(UTF8_FULL_CONDENSED);
+        table.set_header(["measure", "figure", "p50", "p99", "baseline", "ratio", "aim", ""]);
+        let lines = |lines: Vec<String>| lines.join("\n");
+        for row in &self.0 {
+            let (p50, p99) = match row.latencies {
+                Some((p50, p99)) => (Figure::Time(p50).to_string(), Figure::Time(p99).to_string()),
+                None => (String::new(), String::new()),
+            };
+            let (aim, verdict) = row.verdict();
+            table.add_row([
+                row.measure.clone(),
+                row.figure.to_string(),
+                p50,
+                p99,
+                lines(row.baselines.iter().map(|(name, figure)| format!("{name} {figure}")).collect()),
+                lines(row.baselines.iter().map(|(_, figure)| format!("{:.2}", row.ratio(*figure))).collect()),
+                aim,
+                verdict.to_owned(),
+            ]);
+        }
+        table.fmt(f)
+    }
+}

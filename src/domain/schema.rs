@@ -1,0 +1,199 @@
+//! JSON Schema of a call's arguments, given by the caller and so not to be trusted.
+//!
+//! The validator follows references while it compiles and while it validates, so a schema can be small and still cost a
+//! stack or an hour. `measure` walks the schema as a graph first and refuses what would: the library then only sees
+//! schemas that are finite, shallow and small once their references are expanded.
+
+use jsonschema::{Draft, PatternOptions, Validator};
+use serde_json::{Map, Value};
+
+mod measure;
+
+use measure::{MAX_LEVELS, MAX_NODES, MAX_PATTERNS, Measure};
+
+/// Most violations that are reported.
+const MAX_VIOLATIONS: usize = 20;
+
+/// Largest compiled pattern, in bytes.
+const PATTERN_BYTES: usize = 128 * 1024;
+/// Most values of the expanded schema × values of the arguments: bounds the time that a check takes.
+const MAX_COMPARISONS: u64 = 20_000_000;
+/// As `MAX_COMPARISONS`, to have violations listed: the library makes all of them before it hands out the first.
+const MAX_LISTED: u64 = 100_000;
+/// Most patterns of the expanded schema × bytes of text in the arguments, likewise.
+const MAX_MATCHING: u64 = 2_000_000;
+/// Longest excerpt of an instance in a message, in characters.
+const EXCERPT: usize = 100;
+/// Longest message of a violation, in characters.
+const MESSAGE: usize = 300;
+
+/// The drafts by their `$schema`, written without an empty fragment and with `http`.
+const DRAFTS: [(&str, Draft); 5] = [
+    ("http://json-schema.org/draft-04/schema", Draft::Draft4),
+    ("http://json-schema.org/draft-06/schema", Draft::Draft6),
+    ("http://json-schema.org/draft-07/schema", Draft::Draft7),
+    ("http://json-schema.org/draft/2019-09/schema", Draft::Draft201909),
+    ("http://json-schema.org/draft/2020-12/schema", Draft::Draft202012),
+];
+
+/// A compiled JSON Schema. Never retrieves anything: every reference is local.
+#[derive(Debug)]
+pub struct Schema {
+    validator: Validator,
+    measure: Measure,
+}
+
+/// Why a schema was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// Neither an object nor a boolean.
+    #[error("a schema must be an object or a boolean")]
+    NotASchema,
+    /// An unknown `$schema`.
+    #[error("`$schema` {0} is not supported; use draft-04, draft-06, draft-07, 2019-09 or 2020-12, or leave it out")]
+    Draft(String),
+    /// A keyword that could make a reference reach elsewhere.
+    #[error("`{keyword}` at {at} is not supported; refer to parts of this schema with `$ref`: `#/…`")]
+    Keyword {
+        /// Which.
+        keyword: &'static str,
+        /// JSON pointer of the schema that has it.
+        at: String,
+    },
+    /// A reference that is not local.
+    #[error("`$ref` {target} at {at} is not local; it must be `#` or `#/…`, without percent-encoding")]
+    NotLocal {
+        /// Where it leads.
+        target: String,
+        /// JSON pointer of the schema that has it.
+        at: String,
+    },
+    /// A reference to nothing.
+    #[error("`$ref` {target} at {at} points to nothing in this schema")]
+    Dangling {
+        /// Where it leads.
+        target: String,
+        /// JSON pointer of the schema that has it.
+        at: String,
+    },
+    /// References that lead back to where they started.
+    #[error("references lead from {at} back to it; recursive schemas are not supported")]
+    Recursive {
+        /// JSON pointer of a schema on the way.
+        at: String,
+    },
+    /// Nested too deeply.
+    #[error("the schema is nested more than {MAX_LEVELS} levels deep, references followed")]
+    TooDeep,
+    /// Grows too large when its references are followed.
+    #[error(
+        "the schema has more than {MAX_NODES} subschemas, each counted once for every reference to it and thrice inside `unevaluated…`"
+    )]
+    TooLarge,
+    /// Has too many patterns.
+    #[error("the schema has more than {MAX_PATTERNS} patterns")]
+    TooManyPatterns,
+    /// Breaks the rules of its draft, or has a pattern that is invalid or too large.
+    #[error("not a valid schema: {0}")]
+    Invalid(String),
+}
+
+impl Schema {
+    /// Compiles a schema. The draft is that of `$schema`, 2020-12 without one; known formats are checked in every
+    /// draft, unknown ones are ignored. Patterns have no look-around and no back-references, so that they match in
+    /// linear time.
+    ///
+    /// # Errors
+    /// See [`SchemaError`].
+    pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
+        let draft = match schema {
+            Value::Object(object) => draft(object)?,
+            Value::Bool(_) => Draft::Draft202012,
+            _ => return Err(SchemaError::NotASchema),
+        };
+        let measure = measure::measure(schema, draft == Draft::Draft4)?;
+        let mut schema = schema.clone();
+        if let Value::Object(object) = &mut schema {
+            // With local references only they change nothing, but `$id` could shadow a schema that the library knows.
+            for name in ["$schema", "$id", "id"].into_iter().filter(|name| *name != "id" || draft == Draft::Draft4) {
+                object.remove(name);
+            }
+        }
+        let validator = jsonschema::options()
+            .with_draft(draft)
+            .offline()
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(true)
+            .with_pattern_options(PatternOptions::regex().size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES))
+            .build(&schema)
+            .map_err(|error| SchemaError::Invalid(describe(&error)))?;
+        Ok(Self { validator, measure })
+    }
+
+    /// Checks arguments.
+    ///
+    /// # Errors
+    /// What is wrong with them: 1 to 20 sentences, each led by the JSON pointer of the value; or only that they are wrong,
+    /// or cannot be checked, when schema and arguments are large.
+    pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), Vec<String>> {
+        let arguments = Value::Object(arguments.clone());
+        let (values, text) = size(&arguments);
+        let comparisons = self.measure.values.saturating_mul(values);
+        if comparisons > MAX_COMPARISONS || self.measure.patterns.saturating_mul(text) > MAX_MATCHING {
+            return Err(vec!["schema and arguments are together too large to be checked; simplify the schema".into()]);
+        }
+        if self.validator.is_valid(&arguments) {
+            return Ok(());
+        }
+        let mut violations = Vec::new();
+        if comparisons <= MAX_LISTED {
+            let errors = self.validator.iter_errors(&arguments);
+            violations.extend(errors.take(MAX_VIOLATIONS).map(|error| describe(&error)));
+        }
+        if violations.is_empty() {
+            violations.push("they break the schema, and both are together too large to say where".into());
+        }
+        Err(violations)
+    }
+}
+
+fn draft(schema: &Map<String, Value>) -> Result<Draft, SchemaError> {
+    let Some(given) = schema.get("$schema") else { return Ok(Draft::Draft202012) };
+    let name = given.as_str().unwrap_or_default().trim_end_matches('#').replacen("https://", "http://", 1);
+    let known = DRAFTS.iter().find(|(uri, _)| *uri == name);
+    known.map(|(_, draft)| *draft).ok_or_else(|| SchemaError::Draft(shorten(&given.to_string(), EXCERPT)))
+}
+
+/// JSON pointer and message of a library's error, which would otherwise quote the whole instance.
+fn describe(error: &jsonschema::ValidationError<'_>) -> String {
+    let excerpt = shorten(&error.instance().to_string(), EXCERPT);
+    let message = shorten(&error.masked_with(excerpt).to_string(), MESSAGE);
+    format!("{}: {message}", pointer(error.instance_path().as_str()))
+}
+
+/// A JSON pointer for people, who would overlook the root's: an empty text.
+fn pointer(pointer: &str) -> String {
+    if pointer.is_empty() { "the top level".into() } else { shorten(pointer, MESSAGE) }
+}
+
+fn shorten(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// How many values there are, and how many bytes of text in keys and strings.
+fn size(value: &Value) -> (u64, u64) {
+    let bytes = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let add = |(values, text): (u64, u64), (more, longer): (u64, u64)| (values + more, text + longer);
+    match value {
+        Value::Array(items) => items.iter().map(size).fold((1, 0), add),
+        Value::Object(fields) => fields.iter().map(|(key, value)| add(size(value), (0, bytes(key)))).fold((1, 0), add),
+        Value::String(text) => (1, bytes(text)),
+        _ => (1, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests;

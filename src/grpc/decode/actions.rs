@@ -1,0 +1,123 @@
+//! Calls about one approval.
+
+use std::time::Duration;
+
+use super::{Checker, Violations};
+use crate::{
+    approvals::{Cancellation, NewClaim, NewDecision, NewReport},
+    config::Limits,
+    domain::{ApprovalId, Choice, ExecutionResult, Revision, Seen},
+    proto::v1,
+};
+
+/// Longest wait of WaitApproval; also the default.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A checked WaitApproval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// For what.
+    pub id: ApprovalId,
+    /// Return when there is a newer revision than this; 0: only when terminal.
+    pub after: Revision,
+    /// How long to wait at most.
+    pub timeout: Duration,
+}
+
+/// A wait.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn wait(message: &v1::WaitApprovalRequest) -> Result<Wait, Violations> {
+    let mut check = Checker::default();
+    let id = check.id("approval_id", &message.approval_id);
+    let timeout = match &message.timeout {
+        Some(timeout) => check.span("timeout", timeout, Duration::ZERO, WAIT_MAX),
+        None => Some(WAIT_MAX),
+    };
+    check.finish(|| Some(Wait { id: id?, after: message.after_revision, timeout: timeout? }))
+}
+
+/// A decision.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn decision(message: v1::DecideRequest, limits: &Limits) -> Result<NewDecision, Violations> {
+    let mut check = Checker::default();
+    let v1::DecideRequest { approval_id, request_id, choice, seen, comment, edited_arguments } = message;
+    let id = check.id("approval_id", &approval_id);
+    let request_id = check.request_id(request_id);
+    let choice = check.choice("choice", choice, "VOTE_CHOICE_APPROVE or VOTE_CHOICE_REJECT", |choice| match choice {
+        v1::VoteChoice::Unspecified => None,
+        v1::VoteChoice::Approve => Some(Choice::Approve),
+        v1::VoteChoice::Reject => Some(Choice::Reject),
+    });
+    let seen = check.seen(seen);
+    check.text("comment", &comment, limits.text_bytes);
+    if edited_arguments.is_some() && choice == Some(Choice::Reject) {
+        check.refuse("edited_arguments", "is only allowed with VOTE_CHOICE_APPROVE");
+    }
+    let edit = edited_arguments.and_then(|edit| check.arguments("edited_arguments", edit, limits));
+    check.finish(|| Some(NewDecision { id: id?, request_id, choice: choice?, seen: seen?, comment, edit }))
+}
+
+/// A withdrawal.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn cancellation(message: v1::CancelApprovalRequest, limits: &Limits) -> Result<Cancellation, Violations> {
+    let mut check = Checker::default();
+    let id = check.id("approval_id", &message.approval_id);
+    let request_id = check.request_id(message.request_id);
+    check.text("reason", &message.reason, limits.text_bytes);
+    check.finish(|| Some(Cancellation { id: id?, request_id, reason: message.reason }))
+}
+
+/// A claim.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn claim(message: v1::ClaimExecutionRequest) -> Result<NewClaim, Violations> {
+    let mut check = Checker::default();
+    let id = check.id("approval_id", &message.approval_id);
+    let request_id = check.request_id(message.request_id);
+    let digest = check.digest("digest", &message.digest);
+    check.finish(|| Some(NewClaim { id: id?, request_id, digest: digest? }))
+}
+
+/// A report.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn report(message: v1::ReportExecutionRequest, limits: &Limits) -> Result<NewReport, Violations> {
+    let mut check = Checker::default();
+    let v1::ReportExecutionRequest { approval_id, request_id, claim_id, result, message } = message;
+    let id = check.id("approval_id", &approval_id);
+    let request_id = check.request_id(request_id);
+    let claim_id = check.id("claim_id", &claim_id);
+    let allowed = "EXECUTION_RESULT_SUCCEEDED or EXECUTION_RESULT_FAILED";
+    let result = check.choice("result", result, allowed, |result| match result {
+        v1::ExecutionResult::Unspecified => None,
+        v1::ExecutionResult::Succeeded => Some(ExecutionResult::Succeeded),
+        v1::ExecutionResult::Failed => Some(ExecutionResult::Failed),
+    });
+    check.text("message", &message, limits.text_bytes);
+    check.finish(|| Some(NewReport { id: id?, request_id, claim_id: claim_id?, result: result?, message }))
+}
+
+impl Checker {
+    fn seen(&mut self, seen: Option<v1::decide_request::Seen>) -> Option<Seen> {
+        match seen {
+            Some(v1::decide_request::Seen::Digest(digest)) => self.digest("digest", &digest).map(Seen::Digest),
+            Some(v1::decide_request::Seen::Revision(0)) => {
+                self.refuse("revision", "is 0; the revision that was looked at is at least 1");
+                None
+            }
+            Some(v1::decide_request::Seen::Revision(revision)) => Some(Seen::Revision(revision)),
+            None => {
+                self.refuse("seen", "is required; give the `revision` or the `digest` that was looked at");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Paths of fields.
+
+use std::fmt::Write as _;
+
+/// Longest part of a key that is shown, in characters.
+const KEY_SHOWN: usize = 64;
+
+/// Appends `.key`, or `["key"]` when it is no identifier; long keys are cut, invisible characters escaped.
+pub(in crate::grpc) fn push_key(path: &mut String, key: &str) {
+    let identifier = !key.is_empty()
+        && key.len() <= KEY_SHOWN
+        && !key.starts_with(|c: char| c.is_ascii_digit())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if identifier {
+        path.push('.');
+        path.push_str(key);
+    } else {
+        push_quoted(path, key);
+    }
+}
+
+/// Appends `["key"]`.
+pub(in crate::grpc) fn push_quoted(path: &mut String, key: &str) {
+    // Writing to a String cannot fail.
+    let _ = match key.char_indices().nth(KEY_SHOWN) {
+        Some((end, _)) => write!(path, "[{:?}…]", &key[..end]),
+        None => write!(path, "[{key:?}]"),
+    };
+}
+
+/// Appends `[index]`.
+pub(in crate::grpc) fn push_index(path: &mut String, index: usize) {
+    let _ = write!(path, "[{index}]");
+}
+
+/// `field[index]`.
+pub(in crate::grpc) fn at(field: &str, index: usize) -> String {
+    format!("{field}[{index}]")
+}

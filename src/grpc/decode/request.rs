@@ -1,0 +1,122 @@
+//! RequestApproval.
+
+use std::sync::Arc;
+
+use prost_types::Struct;
+
+use super::{Checker, Violations, path};
+use crate::{
+    approvals::NewRequest,
+    config::{
+        Limits,
+        limits::{AGENT_NAME_MAX, RUN_ID_MAX},
+    },
+    domain::{Agent, Arguments, Schema, canonical_json},
+    grpc::structs,
+    proto::v1,
+};
+
+/// Levels of a schema that are read; more than the wire format's own limit lets through.
+const SCHEMA_DEPTH: u32 = 64;
+
+/// A request for approval. `after_revision` needs no check and stays with the caller.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn request(message: v1::RequestApprovalRequest, limits: &Limits) -> Result<NewRequest, Violations> {
+    let mut check = Checker::default();
+    let v1::RequestApprovalRequest { request_id, tool_name, arguments, agent, reason, timeout, .. } = message;
+    let request_id = check.request_id(request_id);
+    check.tool_name("tool_name", &tool_name);
+    let arguments = check.arguments("arguments", arguments.unwrap_or_default(), limits);
+    let agent = check.agent(agent.unwrap_or_default(), limits);
+    check.text("reason", &reason, limits.text_bytes);
+    let timeout = match timeout {
+        Some(timeout) => check.span("timeout", &timeout, limits.timeout_min, limits.timeout_max),
+        None => Some(limits.timeout_default),
+    };
+    check.labels(message.labels.iter(), limits.labels);
+    let schema = message.arguments_schema.and_then(|schema| check.schema(schema, arguments.as_ref(), limits));
+    check.finish(|| {
+        Some(NewRequest {
+            request_id,
+            tool_name,
+            arguments: arguments?,
+            agent,
+            reason,
+            labels: message.labels.into_iter().collect(),
+            timeout: timeout?,
+            schema,
+            cancel_on_disconnect: message.cancel_on_disconnect,
+        })
+    })
+}
+
+impl Checker {
+    /// Arguments of a call.
+    pub(super) fn arguments(&mut self, field: &str, from: Struct, limits: &Limits) -> Option<Arguments> {
+        let object = structs::to_object(self, field, from, limits.arguments_depth)?;
+        match Arguments::new(object) {
+            Ok(arguments) if arguments.as_json().len() <= limits.arguments_bytes => Some(arguments),
+            Ok(arguments) => {
+                self.bytes(field, arguments.as_json().len(), limits.arguments_bytes);
+                None
+            }
+            Err(error) => {
+                self.refuse(field, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn bytes(&mut self, field: &str, found: usize, max: usize) {
+        self.refuse(field, format!("has {found} bytes as canonical JSON; at most {max} are allowed"));
+    }
+
+    fn agent(&mut self, agent: v1::Agent, limits: &Limits) -> Agent {
+        let v1::Agent { name, run_id, chain } = agent;
+        self.name("agent.name", &name, AGENT_NAME_MAX);
+        self.name("agent.run_id", &run_id, RUN_ID_MAX);
+        if u32::try_from(chain.len()).is_ok_and(|count| count <= limits.chain) {
+            for (index, name) in chain.iter().enumerate() {
+                let field = path::at("agent.chain", index);
+                if name.is_empty() {
+                    self.refuse(&field, "must not be empty");
+                }
+                self.name(&field, name, AGENT_NAME_MAX);
+            }
+        } else {
+            self.refuse("agent.chain", format!("has {} agents; at most {} are allowed", chain.len(), limits.chain));
+        }
+        Agent { name, run_id, chain }
+    }
+
+    /// The schema's canonical JSON, if it compiles and the arguments satisfy it.
+    fn schema(&mut self, from: Struct, arguments: Option<&Arguments>, limits: &Limits) -> Option<Arc<str>> {
+        const FIELD: &str = "arguments_schema";
+        let object = structs::to_object(self, FIELD, from, SCHEMA_DEPTH)?;
+        let text = match canonical_json(&object.into()) {
+            Ok(text) if text.len() <= limits.schema_bytes => text,
+            Ok(text) => {
+                self.bytes(FIELD, text.len(), limits.schema_bytes);
+                return None;
+            }
+            Err(error) => {
+                self.refuse(FIELD, error.to_string());
+                return None;
+            }
+        };
+        // Read again from the text, as it will be for an edit: there `3.0` is `3`, which some keywords insist on.
+        let schema = serde_json::from_str(&text).unwrap_or_default();
+        match Schema::compile(&schema) {
+            Ok(schema) => {
+                let violations = arguments.and_then(|arguments| schema.check(&arguments.to_object()).err());
+                for violation in violations.into_iter().flatten() {
+                    self.refuse("arguments", format!("do not satisfy arguments_schema: {violation}"));
+                }
+            }
+            Err(error) => self.refuse(FIELD, error.to_string()),
+        }
+        Some(text.into())
+    }
+}

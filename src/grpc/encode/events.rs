@@ -1,0 +1,50 @@
+use super::{actor, choice, moment, policy, result, status};
+use crate::{
+    domain::{Event, EventKind},
+    grpc::structs,
+    proto::v1::{self, event::Kind},
+};
+
+/// An event.
+#[must_use]
+pub fn event(event: &Event) -> v1::Event {
+    let time = moment(event.at);
+    let kind = match &event.kind {
+        EventKind::Requested { request, verdict, .. } => Kind::Requested(v1::event::Requested {
+            digest: request.digest.to_string(),
+            status: status(verdict.effect.status()).into(),
+        }),
+        EventKind::Voted { choice: way, comment, seen, digest } => Kind::Voted(v1::Vote {
+            decided_by: Some(actor(&event.actor)),
+            choice: choice(*way).into(),
+            comment: comment.clone(),
+            vote_time: Some(time),
+            revision_seen: *seen,
+            digest: digest.to_string(),
+        }),
+        EventKind::Edited { arguments, digest, verdict, seen, .. } => Kind::Edited(v1::event::Edited {
+            arguments: Some(structs::from_json(arguments.as_json())),
+            digest: digest.to_string(),
+            policy: Some(policy(verdict)),
+            revision_seen: *seen,
+        }),
+        EventKind::Decided { status: reached, comment, seen, digest } => Kind::Decided(v1::Decision {
+            status: status(*reached).into(),
+            decided_by: Some(actor(&event.actor)),
+            comment: comment.clone(),
+            decide_time: Some(time),
+            revision_seen: *seen,
+            digest: digest.to_string(),
+            revision: event.revision,
+        }),
+        EventKind::Claimed { claim_id, digest } => {
+            Kind::Claimed(v1::event::Claimed { claim_id: claim_id.to_string(), digest: digest.to_string() })
+        }
+        EventKind::Reported { result: what, message } => Kind::Reported(v1::ExecutionOutcome {
+            result: result(*what).into(),
+            message: message.clone(),
+            report_time: Some(time),
+        }),
+    };
+    v1::Event { revision: event.revision, event_time: Some(time), actor: Some(actor(&event.actor)), kind: Some(kind) }
+}

@@ -1,0 +1,110 @@
+use std::time::Duration;
+
+use super::between;
+use crate::{
+    domain::{Approval, Requirement, Time},
+    proto::v1,
+};
+
+/// How things stand with a pending approval.
+#[must_use]
+pub fn progress(approval: &Approval, now: Time) -> v1::Progress {
+    let Requirement { quorum, reviewers, .. } = approval.requirement();
+    let approvals = approval.approvals();
+    let left = (approval.deadline - now).to_std().unwrap_or_default();
+    v1::Progress {
+        revision: approval.revision,
+        elapsed: Some(between(approval.created_at, now)),
+        remaining: Some(between(now, approval.deadline)),
+        approvals,
+        quorum,
+        message: sentence(&reviewers, approvals, quorum, left),
+        reviewers,
+    }
+}
+
+fn sentence(reviewers: &[String], approvals: u32, quorum: u32, left: Duration) -> String {
+    let names: Vec<String> = reviewers.iter().map(|reviewer| spoken(reviewer)).collect();
+    let who = match names.as_slice() {
+        [] => "a reviewer".to_owned(),
+        [one] => one.clone(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    };
+    let votes = if quorum > 1 { format!(" ({approvals} of {quorum})") } else { String::new() };
+    format!("Waiting for approval from {who}{votes}, {} left", rounded_down(left))
+}
+
+/// `group:finance` is read "group finance".
+fn spoken(reviewer: &str) -> String {
+    reviewer.replacen(':', " ", 1)
+}
+
+/// In the largest unit of which there is at least one; hours up to two days.
+fn rounded_down(left: Duration) -> String {
+    const UNITS: [(u64, u64, &str); 3] = [(2 * 86_400, 86_400, "days"), (3_600, 3_600, "h"), (60, 60, "min")];
+    let seconds = left.as_secs();
+    match UNITS.iter().find(|(from, ..)| seconds >= *from) {
+        Some((_, unit, name)) => format!("{} {name}", seconds / unit),
+        None => format!("{seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        Choice, Command, Effect, Seen,
+        samples::{at, decide, opened, quorum, reviewer, verdict},
+        step,
+    };
+
+    #[test]
+    fn tells_how_things_stand() {
+        let approval = opened(quorum(2));
+        let vote = Command::Decide(decide(reviewer(1), Choice::Approve, Seen::Revision(1)));
+        let approval = step(&approval, &vote, at(10)).approval;
+        let progress = progress(&approval, at(60));
+        assert_eq!((progress.revision, progress.approvals, progress.quorum), (2, 1, 2));
+        assert_eq!(progress.elapsed.unwrap().seconds, 60);
+        assert_eq!(progress.remaining.unwrap().seconds, 240);
+        assert_eq!(progress.message, "Waiting for approval from a reviewer (1 of 2), 4 min left");
+    }
+
+    #[test]
+    fn never_goes_below_zero() {
+        let approval = opened(quorum(1));
+        let late = progress(&approval, at(301));
+        assert_eq!((late.remaining.unwrap().seconds, late.remaining.unwrap().nanos), (0, 0));
+        assert_eq!(late.message, "Waiting for approval from a reviewer, 0 s left");
+        assert_eq!(progress(&approval, at(-5)).elapsed.unwrap().seconds, 0);
+    }
+
+    #[test]
+    fn names_who_was_asked() {
+        let requirement = |reviewers: &[&str]| {
+            let reviewers = reviewers.iter().map(|reviewer| (*reviewer).to_owned()).collect();
+            opened(verdict(Effect::RequireApproval(Requirement { quorum: 2, reviewers, timeout: None })))
+        };
+        let one = progress(&requirement(&["group:finance"]), at(270));
+        assert_eq!(one.message, "Waiting for approval from group finance (0 of 2), 30 s left");
+        assert_eq!(one.reviewers, ["group:finance"]);
+        let three = progress(&requirement(&["group:finance", "role:cfo", "alice"]), at(0));
+        assert_eq!(three.message, "Waiting for approval from group finance, role cfo or alice (0 of 2), 5 min left");
+    }
+
+    #[test]
+    fn time_left_has_one_unit() {
+        let cases = [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (3_599, "59 min"),
+            (3_600, "1 h"),
+            (172_799, "47 h"),
+            (172_800, "2 days"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(rounded_down(Duration::from_secs(seconds)), text);
+        }
+    }
+}

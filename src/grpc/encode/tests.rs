@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    domain::{
+        Claiming, Command, Deciding, Edit, Event, EventKind, Reporting, Request, Seen, request,
+        samples::{a_request, agent as an_agent, arguments, at, claim_id, decide, id, quorum, reviewer, verdict},
+        step,
+    },
+    proto::v1::event::Kind,
+};
+
+/// An approval that was voted on, edited, approved, claimed and reported, with all its events.
+fn whole_life() -> (Approval, Vec<Event>) {
+    let (asked, asked_arguments) = a_request("r1");
+    let schema = Some(Arc::from(r#"{"type":"object"}"#));
+    let asked = Request { schema, cancel_on_disconnect: true, ..asked };
+    let (mut approval, first) = request(id(0, 1), Arc::new(asked), asked_arguments, quorum(2), at(0)).unwrap();
+    let mut events = vec![first];
+    let commands: [fn(&Approval) -> Command; 5] = [
+        |_| Command::Decide(decide(reviewer(1), Choice::Approve, Seen::Revision(1))),
+        |_| {
+            let edit = Edit { arguments: arguments(&json!({"to": "bob", "n": [1, 2.5]})), verdict: quorum(2) };
+            let deciding = decide(reviewer(2), Choice::Approve, Seen::Revision(2));
+            Command::Decide(Deciding { edit: Some(edit), ..deciding })
+        },
+        |approval| Command::Decide(decide(reviewer(3), Choice::Approve, Seen::Digest(approval.digest))),
+        |approval| {
+            let (actor, digest) = (an_agent(), approval.digest);
+            Command::Claim(Claiming { actor, request_id: None, claim_id: claim_id(1), digest })
+        },
+        |_| {
+            let (actor, message) = (an_agent(), "boom".to_owned());
+            let result = ExecutionResult::Failed;
+            Command::Report(Reporting { actor, request_id: None, claim_id: claim_id(1), result, message })
+        },
+    ];
+    for (command, seconds) in commands.iter().zip(10..) {
+        let step = step(&approval, &command(&approval), at(seconds));
+        step.outcome.unwrap();
+        approval = step.approval;
+        events.extend(step.events);
+    }
+    (approval, events)
+}
+
+#[test]
+fn an_approval_has_all_its_fields() {
+    let (domain, _) = whole_life();
+    let wire = approval(&domain);
+    assert_eq!(wire.id, domain.id.to_string());
+    assert_eq!((wire.revision, wire.status()), (7, v1::ApprovalStatus::Approved));
+    assert_eq!(
+        (wire.request_id.as_str(), wire.tool_name.as_str(), wire.reason.as_str()),
+        ("r1", "send_email", "because")
+    );
+    let caller = wire.caller.unwrap();
+    assert_eq!(
+        (caller.kind(), caller.issuer.as_str(), caller.subject.as_str()),
+        (v1::ActorKind::Agent, "test", "agent")
+    );
+    assert_eq!(wire.arguments.unwrap(), structs::from_json(r#"{"n":[1,2.5],"to":"bob"}"#));
+    assert_eq!(wire.digest, domain.digest.to_string());
+    let agent = wire.agent.unwrap();
+    assert_eq!((agent.name.as_str(), agent.run_id.as_str(), agent.chain), ("bot", "run-1", vec!["planner".to_owned()]));
+    assert_eq!(wire.labels, [("team".to_owned(), "billing".to_owned())].into());
+    assert_eq!(wire.arguments_schema.unwrap(), structs::from_json(r#"{"type":"object"}"#));
+    assert_eq!((wire.timeout.unwrap().seconds, wire.claim_window.unwrap().seconds), (300, 300));
+    let times =
+        [wire.create_time, wire.update_time, wire.deadline].map(|time| time.unwrap().seconds - at(0).timestamp());
+    assert_eq!(times, [0, 14, 300]);
+    let policy = wire.policy.unwrap();
+    assert_eq!((policy.policy_version.as_str(), policy.rule.as_str()), ("1", "rule"));
+    assert_eq!(
+        (policy.effect(), policy.trace[0].outcome()),
+        (v1::PolicyEffect::RequireApproval, v1::RuleOutcome::Matched)
+    );
+    assert_eq!(wire.quorum, 2);
+    let voters: Vec<_> = wire.votes.iter().map(|vote| vote.decided_by.clone().unwrap().subject).collect();
+    assert_eq!(voters, ["reviewer-2", "reviewer-3"]);
+    assert!(wire.votes.iter().all(|vote| vote.choice() == v1::VoteChoice::Approve && vote.digest == wire.digest));
+    let decision = wire.decision.unwrap();
+    assert_eq!((decision.status(), decision.revision, decision.revision_seen), (v1::ApprovalStatus::Approved, 5, 3));
+    assert_eq!((decision.comment.as_str(), decision.digest), ("seen", wire.digest));
+    let claim = wire.claim.unwrap();
+    assert_eq!(claim.id, claim_id(1).to_string());
+    let outcome = claim.outcome.unwrap();
+    assert_eq!((outcome.result(), outcome.message.as_str()), (v1::ExecutionResult::Failed, "boom"));
+    assert!(wire.cancel_on_disconnect);
+}
+
+#[test]
+fn what_is_absent_is_unset() {
+    let (asked, arguments) = a_request("r1");
+    let asked = Request { agent: Agent::default(), ..asked };
+    let (domain, _) = request(id(0, 1), Arc::new(asked), arguments, quorum(1), at(0)).unwrap();
+    let wire = approval(&domain);
+    assert!(wire.agent.is_none() && wire.arguments_schema.is_none() && wire.decision.is_none() && wire.claim.is_none());
+    assert_eq!(wire.status(), v1::ApprovalStatus::Pending);
+}
+
+#[test]
+fn the_policy_needs_no_votes() {
+    let (asked, arguments) = a_request("r1");
+    let (domain, event) = request(id(0, 1), Arc::new(asked), arguments, verdict(Effect::AutoReject), at(0)).unwrap();
+    let wire = approval(&domain);
+    assert_eq!((wire.status(), wire.quorum), (v1::ApprovalStatus::AutoRejected, 0));
+    assert_eq!(wire.decision.unwrap().decided_by.unwrap().kind(), v1::ActorKind::Policy);
+    let Some(Kind::Requested(requested)) = super::event(&event).kind else { panic!() };
+    assert_eq!(requested.status(), v1::ApprovalStatus::AutoRejected);
+}
+
+#[test]
+fn events_name_the_arguments_of_their_time() {
+    let (domain, events) = whole_life();
+    let (asked, edited) = (domain.request.digest.to_string(), domain.digest.to_string());
+    assert_ne!(asked, edited);
+    let wire: Vec<_> = events.iter().map(event).collect();
+    let digests: Vec<_> = wire
+        .iter()
+        .map(|event| match event.kind.clone().unwrap() {
+            Kind::Requested(requested) => ("requested", requested.digest),
+            Kind::Voted(vote) => ("voted", vote.digest),
+            Kind::Edited(edit) => ("edited", edit.digest),
+            Kind::Decided(decision) => ("decided", decision.digest),
+            Kind::Claimed(claimed) => ("claimed", claimed.digest),
+            Kind::Reported(outcome) => ("reported", outcome.message),
+        })
+        .collect();
+    let expected = [
+        ("requested", &asked),
+        ("voted", &asked),
+        ("edited", &edited),
+        ("voted", &edited),
+        ("decided", &edited),
+        ("claimed", &edited),
+        ("reported", &"boom".to_owned()),
+    ];
+    assert_eq!(digests, expected.map(|(name, digest)| (name, digest.clone())));
+    for (index, (wire, event)) in wire.iter().zip(&events).enumerate() {
+        assert_eq!(wire.revision, index as u64 + 1);
+        assert_eq!(wire.event_time.unwrap(), moment(event.at));
+        assert_eq!(wire.actor.clone().unwrap(), actor(&event.actor));
+    }
+    assert!(matches!(events[2].kind, EventKind::Edited { .. }));
+}
+
+#[test]
+fn statuses_keep_their_names() {
+    for one in Status::ALL {
+        assert_eq!(status(one).as_str_name().strip_prefix("APPROVAL_STATUS_"), Some(one.name()));
+    }
+}
+
+#[test]
+fn spans_and_moments_stay_in_range() {
+    assert_eq!(span(Duration::MAX).seconds, 315_576_000_000);
+    assert_eq!(span(Duration::from_micros(1_500_000)), prost_types::Duration { seconds: 1, nanos: 500_000_000 });
+    assert_eq!(between(at(5), at(3)), prost_types::Duration { seconds: 0, nanos: 0 });
+}

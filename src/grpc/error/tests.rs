@@ -1,0 +1,271 @@
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::*;
+use crate::domain::ActorKind;
+use crate::domain::{
+    Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
+    samples::{a_request, actor, agent, at, claim_id, id},
+};
+
+const REFUSALS: usize = 16;
+const STORE_ERRORS: usize = 6;
+const ERRORS: usize = 8;
+
+/// Which of all refusals it is: a new variant must be added here, and to the samples.
+fn nth_refusal(refusal: &Refusal) -> usize {
+    match refusal {
+        Refusal::AlreadyDecided(_) => 0,
+        Refusal::SelfDecision => 1,
+        Refusal::NotRequester => 2,
+        Refusal::Stale { .. } => 3,
+        Refusal::AlreadyVoted => 4,
+        Refusal::EditForbidden { .. } => 5,
+        Refusal::TooManyEdits { .. } => 6,
+        Refusal::TooManyVotes { .. } => 7,
+        Refusal::NotApproved(_) => 8,
+        Refusal::DigestMismatch { .. } => 9,
+        Refusal::ClaimWindowClosed { .. } => 10,
+        Refusal::AlreadyClaimed(_) => 11,
+        Refusal::NotClaimed => 12,
+        Refusal::AlreadyReported(_) => 13,
+        Refusal::RequestIdReused { .. } => 14,
+        Refusal::TooManyPending { .. } => REFUSALS - 1,
+    }
+}
+
+fn nth_store_error(error: &StoreError) -> usize {
+    match error {
+        StoreError::NotFound => 0,
+        StoreError::Refused(_) => 1,
+        StoreError::Conflict(_) => 2,
+        StoreError::BadHistory(..) => 3,
+        StoreError::Unavailable(_) => 4,
+        StoreError::Corrupt(_) => STORE_ERRORS - 1,
+    }
+}
+
+fn nth_error(error: &Error) -> usize {
+    match error {
+        Error::NotFound(_) => 0,
+        Error::RoleNotAllowed { .. } => 1,
+        Error::RevisionOutOfRange { .. } => 2,
+        Error::EditViolatesSchema(_) => 3,
+        Error::Draining => 4,
+        Error::StreamAged => 5,
+        Error::Internal(_) => 6,
+        Error::Store(_) => ERRORS - 1,
+    }
+}
+
+fn digest() -> Digest {
+    a_request("r").0.digest
+}
+
+fn decided(comment: &str) -> Refusal {
+    Refusal::AlreadyDecided(Box::new(Decision {
+        status: Reached::Rejected,
+        actor: actor(ActorKind::Person, "bob"),
+        comment: comment.into(),
+        at: at(5),
+        seen: 1,
+        digest: digest(),
+        revision: 2,
+    }))
+}
+
+/// Every refusal with its code, reason and metadata beyond `approval_id`.
+fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
+    use Code::{Aborted, AlreadyExists, FailedPrecondition, PermissionDenied, ResourceExhausted};
+    use ErrorReason as Reason;
+    let outcome = Outcome { result: ExecutionResult::Failed, message: "m".into(), at: at(9) };
+    let claim = Claim { id: claim_id(1), actor: agent(), at: at(6), outcome: Some(outcome.clone()) };
+    let winner: &[&str] = &["approval_id", "status", "decided_by", "decide_time", "revision", "comment"];
+    let only_id: &[&str] = &["approval_id"];
+    let forbidden = Refusal::EditForbidden { rule: "r".into(), message: "m".into() };
+    let reused = Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 7) };
+    vec![
+        (decided("no"), FailedPrecondition, Reason::AlreadyDecided, winner),
+        (Refusal::SelfDecision, PermissionDenied, Reason::SelfDecision, &[]),
+        (Refusal::NotRequester, PermissionDenied, Reason::NotRequester, only_id),
+        (
+            Refusal::Stale { revision: 3, digest: digest() },
+            Aborted,
+            Reason::StaleView,
+            &["approval_id", "revision", "digest"],
+        ),
+        (Refusal::AlreadyVoted, FailedPrecondition, Reason::AlreadyVoted, only_id),
+        (forbidden, FailedPrecondition, Reason::EditForbidden, &["rule", "message"]),
+        (Refusal::TooManyEdits { limit: 8 }, FailedPrecondition, Reason::TooManyEdits, &["limit"]),
+        (Refusal::TooManyVotes { limit: 32 }, FailedPrecondition, Reason::TooManyVotes, &["limit"]),
+        (Refusal::NotApproved(Reached::TimedOut), FailedPrecondition, Reason::NotApproved, &["approval_id", "status"]),
+        (
+            Refusal::DigestMismatch { approved: digest() },
+            FailedPrecondition,
+            Reason::DigestMismatch,
+            &["approval_id", "digest"],
+        ),
+        (
+            Refusal::ClaimWindowClosed { closed_at: at(1) },
+            FailedPrecondition,
+            Reason::ClaimWindowClosed,
+            &["approval_id", "closed_at"],
+        ),
+        (
+            Refusal::AlreadyClaimed(Box::new(claim)),
+            FailedPrecondition,
+            Reason::AlreadyClaimed,
+            &["approval_id", "claimed_by", "claim_time"],
+        ),
+        (Refusal::NotClaimed, FailedPrecondition, Reason::NotClaimed, only_id),
+        (
+            Refusal::AlreadyReported(Box::new(outcome)),
+            FailedPrecondition,
+            Reason::AlreadyReported,
+            &["approval_id", "result"],
+        ),
+        (reused, AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
+        (Refusal::TooManyPending { limit: 10 }, ResourceExhausted, Reason::TooManyPending, &["limit"]),
+    ]
+}
+
+fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str])> {
+    use ErrorReason as Reason;
+    let internal = |error| (error, Code::Internal, Reason::Internal, &[] as &[&str]);
+    let mut all = vec![
+        (StoreError::NotFound, Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
+        internal(StoreError::Conflict(id(0, 1))),
+        internal(StoreError::BadHistory(id(0, 1), ReplayError::NotARequest)),
+        (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),
+        internal(StoreError::Corrupt(Arc::from("SECRET"))),
+    ];
+    all.extend(refusals().into_iter().map(|(refusal, code, reason, keys)| (refusal.into(), code, reason, keys)));
+    all
+}
+
+fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
+    use ErrorReason as Reason;
+    let role = Error::RoleNotAllowed { role: "agent", method: "Decide" };
+    let range = Error::RevisionOutOfRange { id: id(0, 7), after: 9, revision: 2 };
+    let mut all = vec![
+        (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
+        (role, Code::PermissionDenied, Reason::RoleNotAllowed, &["role", "method"]),
+        (range, Code::OutOfRange, Reason::RevisionOutOfRange, &["approval_id", "revision"]),
+        (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
+        (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
+        (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
+        (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
+    ];
+    all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
+    all
+}
+
+fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
+    use ErrorReason as Reason;
+    let violation = Violation { field: "tool_name".into(), description: "must not be empty".into() };
+    let streams = |scope| Failure::TooManyStreams { scope, limit: 10 };
+    let keys: &[&str] = &["scope", "limit"];
+    let mut all = vec![
+        (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
+        (Failure::Unauthenticated, Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (streams(Scope::Connection), Code::ResourceExhausted, Reason::TooManyStreams, keys),
+        (streams(Scope::Server), Code::ResourceExhausted, Reason::TooManyStreams, keys),
+    ];
+    all.extend(
+        errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
+    );
+    all
+}
+
+#[test]
+fn every_failure_has_its_code_reason_and_metadata() {
+    for (failure, code, reason, keys) in failures() {
+        let status = Status::from(failure.clone());
+        assert_eq!(status.code(), code, "{failure:?}");
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(format!("ERROR_REASON_{}", info.reason), reason.as_str_name(), "{failure:?}");
+        assert_eq!(info.domain, "signoff.v1");
+        let found: BTreeSet<_> = info.metadata.keys().map(String::as_str).collect();
+        assert_eq!(found, keys.iter().copied().collect(), "{failure:?}");
+        assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{failure:?}");
+        let retry = matches!(reason, ErrorReason::Draining | ErrorReason::StreamAged);
+        assert_eq!(details.retry_info().is_some_and(|info| info.retry_delay.is_some()), retry, "{failure:?}");
+        assert!(!status.message().is_empty() && !format!("{status:?}{details:?}").contains("SECRET"), "{failure:?}");
+        assert_eq!(status.get_error_details_vec().len(), 1 + usize::from(retry || code == Code::InvalidArgument));
+    }
+}
+
+#[test]
+fn every_variant_is_among_the_samples() {
+    let count = |found: BTreeSet<usize>, all: usize| assert_eq!(found, (0..all).collect());
+    count(refusals().iter().map(|sample| nth_refusal(&sample.0)).collect(), REFUSALS);
+    count(store_errors().iter().map(|sample| nth_store_error(&sample.0)).collect(), STORE_ERRORS);
+    count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
+}
+
+#[test]
+fn every_reason_of_the_api_is_given_by_something() {
+    let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
+    let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
+    assert_eq!(given, reasons);
+    assert_eq!(reasons.last(), Some(&26));
+}
+
+#[test]
+fn the_winning_decision_is_told() {
+    let status = Status::from(Failure::on(id(0, 7), StoreError::from(decided("not today")).into()));
+    let details = status.get_error_details();
+    let metadata = &details.error_info().unwrap().metadata;
+    assert_eq!(metadata["approval_id"], id(0, 7).to_string());
+    assert_eq!(metadata["status"], "REJECTED");
+    assert_eq!(metadata["decided_by"], "test/bob");
+    assert_eq!(metadata["decide_time"], "2027-01-15T08:00:05Z");
+    assert_eq!(metadata["revision"], "2");
+    assert_eq!(metadata["comment"], "not today");
+}
+
+#[test]
+fn an_edit_that_breaks_the_schema_names_its_field() {
+    let status = Status::from(Failure::from(Error::EditViolatesSchema(vec!["/a: no".into(), "/b: no".into()])));
+    let details = status.get_error_details();
+    let violations = &details.bad_request().unwrap().field_violations;
+    assert_eq!(violations.len(), 2);
+    assert_eq!(violations[1].field, "edited_arguments");
+    assert!(violations[1].description.ends_with("/b: no"));
+}
+
+/// Bytes of the headers that a status becomes.
+fn header_bytes(status: Status) -> usize {
+    let (parts, ()) = status.into_http::<()>().into_parts();
+    parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+}
+
+#[test]
+fn statuses_fit_into_headers() {
+    let long = "💥".repeat(5_000);
+    let rule = Refusal::EditForbidden { rule: long.clone(), message: long.clone() };
+    let mut decision = decided(&long);
+    if let Refusal::AlreadyDecided(decision) = &mut decision {
+        decision.actor.subject.clone_from(&long);
+    }
+    for refusal in [rule, decision] {
+        let status = Status::from(Failure::from(Error::from(StoreError::from(refusal))));
+        let details = status.get_error_details();
+        assert!(details.error_info().unwrap().metadata.values().all(|value| value.chars().count() <= 256));
+        let size = header_bytes(status);
+        assert!((4_000..8 * 1024).contains(&size), "{size}");
+    }
+    for (count, description) in [(51, long.as_str()), (51, "short"), (51, &"x".repeat(70)), (1, &long)] {
+        let violation = Violation { field: long.clone(), description: description.to_owned() };
+        let status = Status::from(Violations(vec![violation; count]));
+        let size = header_bytes(status);
+        assert!(size < 8 * 1024, "{size}");
+    }
+    let violation = Violation { field: "arguments.a".into(), description: "x".repeat(60) };
+    let status = Status::from(Violations(vec![violation; 51]));
+    let details = status.get_error_details();
+    let violations = &details.bad_request().unwrap().field_violations;
+    let (last, rest) = violations.split_last().unwrap();
+    assert_eq!(last.description, format!("… and at least {} more", 51 - rest.len()));
+    assert!(rest.len() > 35 && header_bytes(status) < 8 * 1024);
+}

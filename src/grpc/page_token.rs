@@ -1,0 +1,117 @@
+//! Page tokens: where the next page of a list starts, bound to what is listed.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    domain::ApprovalId,
+    store::{Filter, Order},
+};
+
+const VERSION: u8 = 1;
+const ID: usize = 16;
+const HASH: usize = 12;
+
+/// A token that this server did not make, or made for another list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be the `next_page_token` of a page with the same filters, unchanged, or empty")]
+pub struct InvalidPageToken;
+
+/// The token for the page after `last`. The filter is that of the call, before it is narrowed to what the caller may
+/// see.
+#[must_use]
+pub fn encode(filter: &Filter, order: Order, last: ApprovalId) -> String {
+    let mut bytes = [0; 1 + ID + HASH];
+    bytes[0] = VERSION;
+    bytes[1..=ID].copy_from_slice(last.uuid().as_bytes());
+    bytes[1 + ID..].copy_from_slice(&hash(filter, order));
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The last approval of the page before.
+///
+/// # Errors
+/// When the token is not one of this list.
+pub fn decode(token: &str, filter: &Filter, order: Order) -> Result<ApprovalId, InvalidPageToken> {
+    let mut bytes = [0; 1 + ID + HASH];
+    let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).map_err(|_| InvalidPageToken)?;
+    if length != bytes.len() || bytes[0] != VERSION || bytes[1 + ID..] != hash(filter, order) {
+        return Err(InvalidPageToken);
+    }
+    Uuid::from_slice(&bytes[1..=ID]).map(ApprovalId::new).map_err(|_| InvalidPageToken)
+}
+
+fn hash(filter: &Filter, order: Order) -> [u8; HASH] {
+    let Filter { statuses, tool_name, agent_name, caller, labels, created_from, created_before } = filter;
+    let mut statuses: Vec<&str> = statuses.iter().map(|status| status.name()).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    let times = [created_from, created_before].map(|time| time.map(|time| time.timestamp_micros()));
+    let newest_first = order == Order::NewestFirst;
+    let content = json!([newest_first, statuses, tool_name, agent_name, caller, labels, times]);
+    let mut hash = [0; HASH];
+    hash.copy_from_slice(&Sha256::digest(content.to_string())[..HASH]);
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Status, samples};
+
+    fn filters() -> Vec<Filter> {
+        let some = || Some("x".to_owned());
+        let label = |key: &str| [(key.to_owned(), "v".to_owned())].into();
+        vec![
+            Filter::default(),
+            Filter::pending(),
+            Filter { statuses: vec![Status::Approved, Status::Pending], ..Filter::default() },
+            Filter { tool_name: some(), ..Filter::default() },
+            Filter { agent_name: some(), ..Filter::default() },
+            Filter { caller: some(), ..Filter::default() },
+            Filter { labels: label("a"), ..Filter::default() },
+            Filter { labels: label("b"), ..Filter::default() },
+            Filter { created_from: Some(samples::at(1)), ..Filter::default() },
+            Filter { created_before: Some(samples::at(1)), ..Filter::default() },
+        ]
+    }
+
+    #[test]
+    fn belongs_to_one_filter_and_order() {
+        let orders = [Order::OldestFirst, Order::NewestFirst];
+        let lists: Vec<_> =
+            filters().into_iter().flat_map(|filter| orders.map(|order| (filter.clone(), order))).collect();
+        let last = samples::id(1, 2);
+        for (made, (filter, order)) in lists.iter().enumerate() {
+            let token = encode(filter, *order, last);
+            for (used, (filter, order)) in lists.iter().enumerate() {
+                let expected = if made == used { Ok(last) } else { Err(InvalidPageToken) };
+                assert_eq!(decode(&token, filter, *order), expected, "{made} {used}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_statuses_does_not_matter() {
+        let of = |statuses| Filter { statuses, ..Filter::default() };
+        let token = encode(&of(vec![Status::Approved, Status::Pending]), Order::OldestFirst, samples::id(1, 2));
+        let same = of(vec![Status::Pending, Status::Approved, Status::Pending]);
+        assert_eq!(decode(&token, &same, Order::OldestFirst), Ok(samples::id(1, 2)));
+    }
+
+    #[test]
+    fn is_url_safe_and_refused_when_changed() {
+        let filter = Filter::pending();
+        let token = encode(&filter, Order::OldestFirst, samples::id(1, 2));
+        assert!(token.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{token}");
+        let mut wrong: Vec<String> = ["", "x", "not a token", "====", "é"].map(str::to_owned).into();
+        wrong.extend([format!("{token}="), format!("{token}AAAA"), token[..token.len() - 4].to_owned()]);
+        wrong.push(format!("A{}", &token[1..])); // version 0
+        wrong.push(format!("{}A", &token[..token.len() - 1]));
+        for wrong in wrong.iter().filter(|wrong| **wrong != token) {
+            assert_eq!(decode(wrong, &filter, Order::OldestFirst), Err(InvalidPageToken), "{wrong}");
+        }
+    }
+}

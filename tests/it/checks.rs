@@ -1,0 +1,86 @@
+//! What answers, errors and streams must look like, whatever the test.
+
+use std::collections::HashMap;
+
+use signoff::proto::v1::{Approval, ApprovalUpdate, Event, GetApprovalRequest, event::Kind};
+use tonic::{Code, Status, Streaming};
+use tonic_types::{ErrorDetail, StatusExt as _};
+
+use crate::{
+    calls::{MaybeUpdate, next_update, terminal},
+    server::{Client, soon},
+};
+
+/// The metadata of an error's one ErrorInfo, after checking its code and reason.
+#[track_caller]
+pub(crate) fn refused(status: &Status, code: Code, reason: &str) -> HashMap<String, String> {
+    let mut infos = Vec::new();
+    for detail in status.check_error_details_vec().expect("details can be read") {
+        if let ErrorDetail::ErrorInfo(info) = detail {
+            infos.push(info);
+        }
+    }
+    assert_eq!(infos.len(), 1, "ErrorInfos of {status:?}");
+    let info = infos.remove(0);
+    assert_eq!((status.code(), info.reason.as_str()), (code, reason), "{status:?}");
+    assert_eq!(info.domain, "signoff.v1");
+    info.metadata
+}
+
+/// An approval as it is now, with all of its events.
+pub(crate) async fn get(client: &mut Client, id: &str) -> (Approval, Vec<Event>) {
+    let request = GetApprovalRequest { approval_id: id.into(), include_events: true };
+    let answer = soon("GetApproval answers", client.get_approval(request)).await.expect("it is there").into_inner();
+    let approval = answer.approval.expect("the approval");
+    assert_eq!(approval.revision, answer.events.len() as u64);
+    (approval, answer.events)
+}
+
+/// What streams told about one approval, over any number of attachments.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Every event, in order.
+    pub(crate) events: Vec<Event>,
+    /// The newest state.
+    pub(crate) approval: Option<Approval>,
+}
+
+impl Told {
+    /// The resume point.
+    pub(crate) fn revision(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    /// Takes what is next; nothing may be missing, and nothing may come twice.
+    #[track_caller]
+    pub(crate) fn take(&mut self, update: ApprovalUpdate) {
+        for event in update.events {
+            assert_eq!(event.revision, self.revision() + 1, "revisions come once and in order");
+            self.events.push(event);
+        }
+        let approval = update.approval.expect("an update has the approval");
+        assert_eq!(approval.revision, self.revision(), "the approval is as of the newest event");
+        self.approval = Some(approval);
+    }
+
+    /// Reads a stream to its end, which must be a terminal status and OK.
+    pub(crate) async fn read<T: MaybeUpdate>(&mut self, stream: &mut Streaming<T>) -> Result<(), Status> {
+        while let Some(update) = next_update(stream).await? {
+            assert!(!self.approval.as_ref().is_some_and(terminal), "something came after the end");
+            self.take(update);
+        }
+        assert!(self.approval.as_ref().is_some_and(terminal), "the stream ended before the approval did");
+        Ok(())
+    }
+
+    /// Compares all of it with what the server has now. Returns that.
+    pub(crate) async fn agrees(&self, client: &mut Client) -> Approval {
+        let told = self.approval.as_ref().expect("something was told");
+        let (approval, events) = get(client, &told.id).await;
+        assert_eq!(self.events, events[..self.events.len()], "streams and GetApproval tell the same");
+        assert_eq!((approval.status, &approval.decision), (told.status, &told.decision));
+        let decisions = events.iter().filter(|event| matches!(event.kind, Some(Kind::Decided(_)))).count();
+        assert_eq!(decisions, usize::from(terminal(&approval)), "one decision");
+        approval
+    }
+}

@@ -1,0 +1,254 @@
+//! Waits that are cut at random moments and taken up again: every revision comes once, in order.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use signoff::proto::v1::{
+    ApprovalStatus, CancelApprovalRequest, ClaimExecutionRequest, DecideRequest, RequestApprovalRequest, VoteChoice,
+    WatchApprovalRequest,
+};
+use tokio::{sync::watch, task::JoinSet};
+use tonic::{Code, Status};
+
+use crate::{
+    calls::{arguments, ask, decide},
+    checks::Told,
+    load::Random,
+    server::{Client, Server, soon},
+};
+
+const WAITS: usize = 1_000;
+const CONNECTIONS: usize = 8;
+
+/// Clients of the server that runs now.
+struct Generation {
+    number: usize,
+    agents: Vec<Client>,
+    reviewers: Vec<Client>,
+    /// Connections for one stream each: cut together with it.
+    alone: Mutex<Vec<Client>>,
+}
+
+impl Generation {
+    fn of(server: &Server, number: usize) -> Arc<Self> {
+        let many = |count, client: &dyn Fn() -> Client| (0..count).map(|_| client()).collect();
+        Arc::new(Self {
+            number,
+            agents: many(CONNECTIONS, &|| server.agent()),
+            reviewers: many(CONNECTIONS, &|| server.reviewer()),
+            alone: Mutex::new(many(WAITS / 10, &|| server.agent())),
+        })
+    }
+}
+
+type Generations = watch::Receiver<Arc<Generation>>;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_waits_that_are_cut_and_taken_up_again() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let (generations, current) = watch::channel(Generation::of(&server, 0));
+    drop(generations); // there will be no other
+    let mut waits = start(&current);
+    while let Some(finished) = soon("every wait ends", waits.join_next()).await {
+        finished.expect("a wait is told everything once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_waits_over_restarts_of_the_server() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]).await;
+    let (generations, current) = watch::channel(Generation::of(&server, 0));
+    let mut waits = start(&current);
+    let mut finished = 0;
+    while let Some(wait) = soon("every wait ends", waits.join_next()).await {
+        wait.expect("a wait is told everything once");
+        finished += 1;
+        if let Some(number) = [50, 350, 650, 900].iter().position(|at| *at == finished) {
+            server = restart(server, data.path(), number).await;
+            generations.send_replace(Generation::of(&server, number + 1));
+        }
+    }
+}
+
+async fn restart(server: Server, data: &Path, number: usize) -> Server {
+    if number.is_multiple_of(2) {
+        server.kill().await;
+    } else {
+        assert!(server.stop().await.success());
+    }
+    Server::start(data, &[]).await
+}
+
+/// Starts the waits, each with somebody who decides at a random moment.
+fn start(generations: &Generations) -> JoinSet<()> {
+    let mut waits = JoinSet::new();
+    for n in 0..WAITS {
+        let generations = generations.clone();
+        waits.spawn(async move {
+            let mut random = Random::new();
+            let cuts = random.below(7);
+            let decides_at = random.below(cuts + 1);
+            let (attempts, attempted) = watch::channel((0, None));
+            let waiting = wait(n, cuts, random, generations.clone(), attempts);
+            let (told, ()) = tokio::join!(waiting, decide_after(n, decides_at, generations.clone(), attempted));
+            let mut agent = generations.borrow().agents[0].clone();
+            // The restarts are over when the last wait is; before, the server may be gone at this moment.
+            if generations.has_changed().is_err() {
+                told.agrees(&mut agent).await;
+            }
+            check(n, &told);
+        });
+    }
+    waits
+}
+
+/// What each wait must have been told: nothing is left to chance but the moments.
+fn check(n: usize, told: &Told) {
+    let approval = told.approval.as_ref().unwrap();
+    let (status, decided_at) = [
+        (ApprovalStatus::Approved, 2),
+        (ApprovalStatus::Rejected, 2),
+        (ApprovalStatus::Approved, 3), // edited first
+        (ApprovalStatus::Cancelled, 2),
+    ][n % 4];
+    assert_eq!(approval.status(), status);
+    assert_eq!(approval.decision.as_ref().unwrap().revision, decided_at);
+    assert_eq!(approval.request_id, format!("wait-{n}"));
+    // A stream that was taken up late may also tell of the claim.
+    assert!(told.revision() == decided_at || told.revision() == decided_at + 1);
+}
+
+type Attempts = (usize, Option<String>);
+
+/// Waits for one approval: cuts the stream so many times, and then reads to the end.
+async fn wait(
+    n: usize,
+    cuts: usize,
+    mut random: Random,
+    mut generations: Generations,
+    attempts: watch::Sender<Attempts>,
+) -> Told {
+    let mut told = Told::default();
+    let mut cut = 0;
+    loop {
+        let now = generations.borrow_and_update().clone();
+        attempts.send_modify(|(count, _)| *count = cut + 1);
+        let moment = Duration::from_micros(random.below(30_000) as u64);
+        let reading = attach(n, &now, &mut told, &mut random, &attempts);
+        let ended = if cut < cuts { tokio::time::timeout(moment, reading).await } else { Ok(reading.await) };
+        match ended {
+            Ok(Ok(())) => return told,
+            Ok(Err(status)) => next_generation(&status, &now, &mut generations).await,
+            Err(_) => cut += 1,
+        }
+    }
+}
+
+/// After an error: the server is gone, and the next one will come.
+async fn next_generation(status: &Status, last: &Generation, generations: &mut Generations) {
+    let lost = [Code::Unavailable, Code::Unknown, Code::Internal, Code::Cancelled];
+    assert!(lost.contains(&status.code()), "{status:?}");
+    let next = soon("the server comes back", generations.wait_for(|next| next.number > last.number)).await;
+    assert!(next.is_ok(), "no server was ended: {status:?}");
+}
+
+/// Takes the wait up again, one way or the other, and reads to the end.
+async fn attach(
+    n: usize,
+    now: &Generation,
+    told: &mut Told,
+    random: &mut Random,
+    attempts: &watch::Sender<Attempts>,
+) -> Result<(), Status> {
+    let alone = if random.percent(5) { now.alone.lock().unwrap().pop() } else { None };
+    let mut client = alone.unwrap_or_else(|| now.agents[n % CONNECTIONS].clone());
+    let after_revision = told.revision();
+    if let Some(approval) = told.approval.as_ref().filter(|_| random.percent(50)) {
+        let request = WatchApprovalRequest { approval_id: approval.id.clone(), after_revision };
+        let mut stream = client.watch_approval(request).await?.into_inner();
+        return told.read(&mut stream).await;
+    }
+    let request = RequestApprovalRequest { after_revision, ..ask(&format!("wait-{n}")) };
+    let mut stream = client.request_approval(request).await?.into_inner();
+    if told.approval.is_none() {
+        let Some(update) = crate::calls::next_update(&mut stream).await? else { panic!("an empty stream") };
+        told.take(update);
+        let id = told.approval.as_ref().map(|approval| approval.id.clone());
+        attempts.send_modify(|(_, known)| *known = id);
+        if told.approval.as_ref().is_some_and(crate::calls::terminal) {
+            return Ok(());
+        }
+    }
+    told.read(&mut stream).await
+}
+
+/// Decides once the wait has been taken up so many times; repeats the same call until it is answered.
+async fn decide_after(n: usize, at: usize, mut generations: Generations, mut attempts: watch::Receiver<Attempts>) {
+    let known = |(count, id): &Attempts| *count > at && id.is_some();
+    let id = soon("the approval is known", attempts.wait_for(known)).await.unwrap().1.clone().unwrap();
+    let digest = loop {
+        let now = generations.borrow_and_update().clone();
+        match decision(n, &id, &now).await {
+            Ok(digest) => break digest,
+            Err(status) => next_generation(&status, &now, &mut generations).await,
+        }
+    };
+    if n % 2 == 0 {
+        let claim = ClaimExecutionRequest { approval_id: id, request_id: format!("claim-{n}"), digest };
+        loop {
+            let now = generations.borrow_and_update().clone();
+            match now.agents[n % CONNECTIONS].clone().claim_execution(claim.clone()).await {
+                Ok(_) => break,
+                Err(status) => next_generation(&status, &now, &mut generations).await,
+            }
+        }
+    }
+}
+
+/// The decision of the n-th wait; returns the digest then.
+async fn decision(n: usize, id: &str, now: &Generation) -> Result<String, Status> {
+    let request_id = format!("decide-{n}");
+    let mut reviewer = now.reviewers[n % CONNECTIONS].clone();
+    if n % 4 == 3 {
+        let cancel = CancelApprovalRequest { approval_id: id.into(), request_id, reason: "no need".into() };
+        let answer = now.agents[n % CONNECTIONS].clone().cancel_approval(cancel).await?;
+        return Ok(answer.into_inner().approval.unwrap().digest);
+    }
+    let request = signoff::proto::v1::GetApprovalRequest { approval_id: id.into(), include_events: false };
+    let approval = reviewer.get_approval(request).await?.into_inner().approval.unwrap();
+    let seen = signoff::proto::v1::Approval { digest: String::new(), ..approval };
+    let choice = if n % 4 == 1 { VoteChoice::Reject } else { VoteChoice::Approve };
+    let call = DecideRequest {
+        seen: Some(signoff::proto::v1::decide_request::Seen::Revision(1)),
+        edited_arguments: (n % 4 == 2).then(|| arguments(&[("to", "bob@company.com")])),
+        ..decide(&seen, &request_id, choice)
+    };
+    Ok(reviewer.decide(call).await?.into_inner().approval.unwrap().digest)
+}
+
+/// The same request made by many at once is one approval.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_made_by_many_at_once_is_one_approval() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut asking = JoinSet::new();
+    for n in 0..800 {
+        let mut client = server.agent();
+        asking.spawn(async move {
+            let (_stream, approval) = crate::calls::open(&mut client, ask(&format!("r-{}", n % 100))).await.unwrap();
+            (approval.request_id, approval.id)
+        });
+    }
+    let mut ids = HashMap::new();
+    while let Some(opened) = soon("every stream opens", asking.join_next()).await {
+        let (request_id, id) = opened.unwrap();
+        assert_eq!(*ids.entry(request_id).or_insert_with(|| id.clone()), id);
+    }
+    assert_eq!(ids.len(), 100);
+}
