@@ -31,7 +31,7 @@ fn serve_limited(data: &Path, settings: &[&str]) -> Command {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failing_disk_acknowledges_nothing_and_ends_the_server() {
     let data = tempfile::tempdir().unwrap();
-    let settings = ["limits.pending_per_caller=1000000", "log.filter=warn"];
+    let settings = ["limits.timeout_min=10ms", "limits.pending_per_caller=1000000", "log.filter=warn"];
     let mut server = Process::spawn(data.path(), serve_limited(data.path(), &settings)).listening().await.unwrap();
 
     let mut health =

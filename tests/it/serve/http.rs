@@ -71,12 +71,20 @@ async fn metrics_tell_what_happened() {
     let content_type = "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert!(answer.head.contains(content_type), "{}", answer.head);
     let text = String::from_utf8(answer.body).unwrap();
-    for line in ["signoff_approvals_pending 1", "# EOF"] {
+    for line in [
+        "signoff_pending_approvals 1",
+        "# TYPE signoff_requests counter",
+        "# TYPE signoff_decision_seconds histogram",
+        "# TYPE signoff_commit_sync_seconds histogram",
+        "signoff_commit_group_size_count 1",
+        "# EOF",
+    ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing:\n{text}");
     }
-    for part in ["method=\"RequestApproval\"", "_bucket{le="] {
-        assert!(text.contains(part), "{part} is missing:\n{text}");
-    }
+    let open_streams = text.lines().find(|line| {
+        line.starts_with("signoff_open_streams{") && line.contains("RequestApproval\"") && line.ends_with(" 1")
+    });
+    assert!(open_streams.is_some(), "the open stream is missing:\n{text}");
 }
 
 #[tokio::test]
