@@ -7,5 +7,6 @@ mod ledger;
 mod load;
 mod queue;
 mod races;
+mod rpc;
 mod server;
 mod streams;
