@@ -9,6 +9,7 @@ mod ledger;
 mod load;
 mod queue;
 mod races;
+mod rpc;
 mod serve;
 mod server;
 mod streams;
