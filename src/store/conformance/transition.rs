@@ -107,15 +107,15 @@ pub(super) async fn events_come_in_ranges(subject: impl Subject) {
         }
     }
     for (after, up_to, revisions) in [
-        (0, Revision::MAX, 1..=5),
-        (0, 1, 1..=1),
-        (1, 3, 2..=3),
-        (4, 5, 5..=5),
-        (4, 1_000, 5..=5),
-        (5, 1_000, 1..=0),
-        (3, 3, 1..=0),
-        (3, 1, 1..=0),
-        (Revision::MAX, Revision::MAX, 1..=0),
+        (0, Revision::MAX, 1..6),
+        (0, 1, 1..2),
+        (1, 3, 2..4),
+        (4, 5, 5..6),
+        (4, 1_000, 5..6),
+        (5, 1_000, 1..1),
+        (3, 3, 1..1),
+        (3, 1, 1..1),
+        (Revision::MAX, Revision::MAX, 1..1),
     ] {
         let events = store.events(id(0, 2), after, up_to).await.unwrap();
         let found: Vec<_> = events.iter().map(|event| event.revision).collect();
