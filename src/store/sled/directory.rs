@@ -45,6 +45,7 @@ impl Directory {
             writeln!(lock, "{}", std::process::id())
         };
         write_pid(&mut lock).map_err(failed)?;
+        wait_for_sled(&sled).map_err(failed)?;
         remove_half_written_snapshots(&sled).map_err(failed)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
@@ -65,6 +66,16 @@ impl Directory {
             File::open(directory)?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// After a store was dropped, threads of sled may still write and keep its file locked for a moment. Nobody else does:
+/// the directory is ours by now.
+fn wait_for_sled(sled: &Path) -> io::Result<()> {
+    match File::open(sled.join("db")) {
+        Ok(file) => file.lock(), // until dropped here
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
