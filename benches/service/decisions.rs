@@ -19,17 +19,21 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     for &callers in sizes.callers {
         let raw = Figure::Rate(raw::records_per_second(&record, callers, sizes.seconds / 2.0)?);
         let stored = stored::decisions(callers, sizes.seconds, sizes.to_decide).await?;
-        let bare = decisions(&bare, callers, sizes.seconds, None).await?;
+        let (bare, bare_cpu) = bare.under(decisions(&bare, callers, sizes.seconds, None)).await?;
         let scratch = Scratch::new()?;
         let pending = Supply::new(stored::fill(scratch.path(), sizes.to_decide, |_| false).await?);
         let server = Server::signoff(scratch.path(), &[])?;
-        let served = decisions(&server, callers, sizes.seconds, Some(pending)).await?;
+        let (served, cpu) = server.under(decisions(&server, callers, sizes.seconds, Some(pending))).await?;
         table.add(Row::load(format!("store alone: decisions, {callers} callers"), &stored).against("raw append", raw));
         table.add(
             Row::load(format!("decisions, {callers} callers"), &served)
                 .against("store", Figure::Rate(stored.rate))
                 .against("bare tonic", Figure::Rate(bare.rate))
                 .against("raw append", raw),
+        );
+        table.add(
+            Row::new(format!("server's CPU per decision, {callers} callers"), Figure::Time(cpu))
+                .against("bare tonic", Figure::Time(bare_cpu)),
         );
     }
     Ok(())

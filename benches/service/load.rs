@@ -18,6 +18,8 @@ pub(crate) const CALLERS_PER_CONNECTION: usize = 16;
 pub(crate) struct Load {
     /// Calls answered per second, by all callers together.
     pub(crate) rate: f64,
+    /// Calls in all, the warm-up's included.
+    pub(crate) calls: u64,
     /// Median latency.
     pub(crate) p50: Duration,
     /// 99th percentile of the latency.
@@ -41,12 +43,12 @@ impl Latencies {
         Ok(self.0.add(&other.0)?)
     }
 
-    pub(crate) fn load(&self, took: Duration) -> Load {
+    pub(crate) fn load(&self, took: Duration, calls: u64) -> Load {
         let at = |quantile| Duration::from_nanos(self.0.value_at_quantile(quantile));
         let count = self.0.len();
         #[expect(clippy::cast_precision_loss, reason = "far fewer calls than a double can count")]
         let rate = count as f64 / took.as_secs_f64();
-        Load { rate, p50: at(0.5), p99: at(0.99) }
+        Load { rate, calls, p50: at(0.5), p99: at(0.99) }
     }
 }
 
@@ -64,23 +66,25 @@ where
     for caller in 0..callers {
         let call = Arc::clone(&call);
         tasks.spawn(async move {
-            let mut latencies = Latencies::new()?;
+            let (mut latencies, mut calls) = (Latencies::new()?, 0);
             loop {
                 let start = Instant::now();
                 if start >= until || !call(caller).await? {
-                    return Ok::<_, Box<dyn std::error::Error + Send + Sync>>((latencies, Instant::now()));
+                    return Ok::<_, Box<dyn std::error::Error + Send + Sync>>((latencies, calls, Instant::now()));
                 }
+                calls += 1;
                 if start >= from {
                     latencies.record(start.elapsed())?;
                 }
             }
         });
     }
-    let (mut all, mut last) = (Latencies::new()?, from);
+    let (mut all, mut total, mut last) = (Latencies::new()?, 0, from);
     while let Some(ended) = tasks.join_next().await {
-        let (latencies, end) = ended??;
+        let (latencies, calls, end) = ended??;
         all.add(&latencies)?;
+        total += calls;
         last = last.max(end);
     }
-    Ok(all.load(last - from))
+    Ok(all.load(last - from, total))
 }

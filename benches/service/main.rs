@@ -8,6 +8,7 @@
 
 mod auto;
 mod bare;
+mod cpu;
 mod decisions;
 mod load;
 mod memory;

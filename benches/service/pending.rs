@@ -62,5 +62,5 @@ async fn timed(count: u64, mut list: impl AsyncFnMut() -> Outcome<usize>) -> Out
             return Err(format!("{found} approvals in a page").into());
         }
     }
-    Ok(latencies.load(began.elapsed()))
+    Ok(latencies.load(began.elapsed(), count))
 }

@@ -9,7 +9,7 @@ use crate::{
     payload::{self, Prepared},
     raw,
     scratch::Scratch,
-    server::{Client, Role, Server},
+    server::{Client, Role, Server, cpu_per_call},
     stored,
     table::{Aim, Figure, Row, Table},
 };
@@ -20,15 +20,21 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     let server = Server::signoff(scratch.path(), &[])?;
     for &callers in sizes.callers {
         let raw = Figure::Rate(raw::records_per_second(&record, callers, sizes.seconds / 2.0)?);
-        let stored = stored::submits(callers, sizes.seconds).await?;
-        let bare = requests(&bare, callers, sizes.seconds).await?;
-        let served = requests(&server, callers, sizes.seconds).await?;
+        let own = std::process::id();
+        let (stored, stored_cpu) = cpu_per_call(own, stored::submits(callers, sizes.seconds)).await?;
+        let (bare, bare_cpu) = bare.under(requests(&bare, callers, sizes.seconds)).await?;
+        let (served, cpu) = server.under(requests(&server, callers, sizes.seconds)).await?;
         table.add(Row::load(format!("store alone: submits, {callers} callers"), &stored).against("raw append", raw));
         let row = Row::load(format!("requests, {callers} callers"), &served)
             .against("store", Figure::Rate(stored.rate))
             .against("bare tonic", Figure::Rate(bare.rate))
             .against("raw append", raw);
         table.add(if callers == 64 { row.aim(Aim::Ratio(0.75)) } else { row });
+        table.add(
+            Row::new(format!("server's CPU per request, {callers} callers"), Figure::Time(cpu))
+                .against("store", Figure::Time(stored_cpu))
+                .against("bare tonic", Figure::Time(bare_cpu)),
+        );
     }
     Ok(())
 }

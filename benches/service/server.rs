@@ -16,7 +16,10 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use crate::{Outcome, load::CALLERS_PER_CONNECTION};
+use crate::{
+    Outcome, cpu,
+    load::{CALLERS_PER_CONNECTION, Load},
+};
 
 pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Bearer>>;
 
@@ -103,6 +106,11 @@ impl Server {
         self.connect(callers.div_ceil(CALLERS_PER_CONNECTION), role).await
     }
 
+    /// Runs a load, and returns it with the processor time that the server spent on each call.
+    pub(crate) async fn under(&self, load: impl Future<Output = Outcome<Load>>) -> Outcome<(Load, Duration)> {
+        cpu_per_call(self.process.id(), load).await
+    }
+
     /// Memory that the process has in RAM, in bytes.
     pub(crate) fn resident(&self) -> Outcome<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
@@ -110,6 +118,14 @@ impl Server {
         let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kib * 1024.0)
     }
+}
+
+/// Runs a load, and returns it with the processor time that a process spent on each call.
+pub(crate) async fn cpu_per_call(process: u32, load: impl Future<Output = Outcome<Load>>) -> Outcome<(Load, Duration)> {
+    let before = cpu::used_by(process)?;
+    let load = load.await?;
+    let used = cpu::used_by(process)?.saturating_sub(before);
+    Ok((load, used / u32::try_from(load.calls)?.max(1)))
 }
 
 impl Drop for Server {

@@ -30,6 +30,7 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rate(rate) => write!(f, "{rate:.0}/s"),
+            Self::Time(time) if *time < Duration::from_millis(1) => write!(f, "{} µs", time.as_micros()),
             Self::Time(time) if *time < Duration::from_secs(1) => write!(f, "{:.2} ms", time.as_secs_f64() * 1e3),
             Self::Time(time) => write!(f, "{:.2} s", time.as_secs_f64()),
             Self::Bytes(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),

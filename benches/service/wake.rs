@@ -51,7 +51,7 @@ async fn wake_ups(server: &Server, pairs: usize, seconds: f64) -> Outcome<(Load,
     let reviewers = server.connect_for(pairs, Role::Reviewer).await?;
     let times = Arc::new(Mutex::new((Latencies::new()?, Latencies::new()?)));
     let recorded = Arc::clone(&times);
-    drive(pairs, seconds, move |pair| {
+    let load = drive(pairs, seconds, move |pair| {
         let waiter = waiters[pair % waiters.len()].clone();
         let reviewer = reviewers[pair % reviewers.len()].clone();
         let times = Arc::clone(&recorded);
@@ -66,7 +66,7 @@ async fn wake_ups(server: &Server, pairs: usize, seconds: f64) -> Outcome<(Load,
     .await?;
     let times = times.lock().unwrap_or_else(PoisonError::into_inner);
     let took = std::time::Duration::from_secs_f64(seconds);
-    Ok((times.0.load(took), times.1.load(took)))
+    Ok((times.0.load(took, load.calls), times.1.load(took, load.calls)))
 }
 
 /// When Decide was sent, when it was answered, and when the waiter had the decision.

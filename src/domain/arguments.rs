@@ -10,8 +10,7 @@ use sha2::{Digest as _, Sha256};
 /// The arguments of a tool call, as canonical JSON text (RFC 8785) of an object.
 ///
 /// Kept as text: it is what was digested, takes little room, and two equal sets of arguments are equal strings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments(Arc<str>);
 
 /// Why arguments were refused.
@@ -52,9 +51,18 @@ impl TryFrom<String> for Arguments {
     }
 }
 
-impl From<Arguments> for String {
-    fn from(arguments: Arguments) -> Self {
-        arguments.0.as_ref().to_owned()
+impl Serialize for Arguments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Checked in formats that people can write; binary ones hold only what was [`Arguments`] before.
+impl<'de> Deserialize<'de> for Arguments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let readable = deserializer.is_human_readable();
+        let text = String::deserialize(deserializer)?;
+        if readable { Self::try_from(text).map_err(de::Error::custom) } else { Ok(Self(text.into())) }
     }
 }
 
@@ -167,6 +175,8 @@ impl<'de> Deserialize<'de> for Digest {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[derive(Deserialize)]
@@ -202,6 +212,16 @@ mod tests {
         {
             assert_eq!(Arguments::try_from(text.to_owned()).is_ok(), good, "{text}");
         }
+    }
+
+    #[test]
+    fn readable_formats_are_checked_and_binary_ones_survive() {
+        assert!(serde_json::from_value::<Arguments>(json!(r#"{"b":2,"a":1}"#)).is_err());
+        let arguments = Arguments::try_from(r#"{"a":1,"b":[null]}"#.to_owned()).unwrap();
+        let readable = serde_json::to_value(&arguments).unwrap();
+        assert_eq!(serde_json::from_value::<Arguments>(readable).unwrap(), arguments);
+        let binary = rmp_serde::to_vec(&arguments).unwrap();
+        assert_eq!(rmp_serde::from_slice::<Arguments>(&binary).unwrap(), arguments);
     }
 
     #[test]

@@ -133,9 +133,12 @@ impl Answer {
     }
 
     fn invalid(violations: Vec<Violation>) -> Self {
-        let message = match violations.first() {
-            Some(Violation { field, description }) => format!("invalid request: {field}: {description}"),
-            None => "invalid request".to_owned(),
+        let message = match violations.as_slice() {
+            [] => "invalid request".to_owned(),
+            [Violation { field, description }] => format!("invalid request: {field}: {description}"),
+            [Violation { field, description }, others @ ..] => {
+                format!("invalid request: {field}: {description}; and {} more, see the details", others.len())
+            }
         };
         Self { violations, ..Self::new(Code::InvalidArgument, ErrorReason::InvalidRequest, message) }
     }

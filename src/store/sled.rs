@@ -33,7 +33,7 @@ use self::{
     cursor::Cursor,
     directory::Directory,
     durable::Durability,
-    group::PendingCounts,
+    group::{Opening, PendingCounts},
     keys::Field,
     records::{broken, corrupt},
     writer::{CLOSED, Job, Reply, SyncFile, Writer},
@@ -205,7 +205,8 @@ fn count_pending(tree: &Tree) -> Result<PendingCounts, StoreError> {
 #[async_trait]
 impl Store for SledStore {
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
-        self.write(|reply| Job::Submit(submission, reply)).await
+        let opening = Opening::new(submission)?;
+        self.write(|reply| Job::Submit(opening, reply)).await
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {

@@ -166,7 +166,7 @@ impl Load {
 
     fn gone(&self, status: Status) -> Gone {
         let ended = self.end_expected.load(Ordering::SeqCst);
-        let of_the_server = ["", "STORE_UNAVAILABLE"].contains(&reason(&status).as_str());
+        let of_the_server = ["", "STORE_UNAVAILABLE", "DRAINING"].contains(&reason(&status).as_str());
         assert!(ended && of_the_server, "a call failed while the server should be well: {status:?}");
         Gone(status)
     }

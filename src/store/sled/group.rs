@@ -62,6 +62,24 @@ impl PendingCounts {
     }
 }
 
+/// A submission with everything done that the writer need not do: it serves all callers, one after the other.
+pub(super) struct Opening {
+    approval: Arc<Approval>,
+    event: Event,
+    encoded: Encoded,
+    pending_limit: u32,
+}
+
+impl Opening {
+    pub(super) fn new(submission: Submission) -> Result<Self, StoreError> {
+        let Submission { id, request: asked, arguments, verdict, now, pending_limit } = submission;
+        let (approval, event) =
+            request(id, asked, arguments, verdict, now).map_err(|error| StoreError::BadHistory(id, error))?;
+        let encoded = records::encode(&approval, std::slice::from_ref(&event))?;
+        Ok(Self { approval: Arc::new(approval), event, encoded, pending_limit })
+    }
+}
+
 /// What a group writes, and whom it concerns.
 pub(super) struct Commit {
     pub(super) batch: Batch,
@@ -109,24 +127,21 @@ impl<'a> Group<'a> {
         Commit { batch: self.batch, ids, changed: self.changed, reached: self.reached }
     }
 
-    pub(super) fn submit(&mut self, new: Submission) -> Result<Submitted, StoreError> {
-        let caller = new.request.caller.to_string();
-        let key = keys::request_id(&caller, &new.request.request_id);
+    pub(super) fn submit(&mut self, new: Opening) -> Result<Submitted, StoreError> {
+        let Opening { approval, event, encoded, pending_limit } = new;
+        let caller = approval.request.caller.to_string();
+        let key = keys::request_id(&caller, &approval.request.request_id);
         if let Some(id) = self.find(&key)? {
-            let approval = self.get(id)?;
-            if *approval.request == *new.request {
-                return Ok(Submitted { approval, created: false });
+            let found = self.get(id)?;
+            if *found.request == *approval.request {
+                return Ok(Submitted { approval: found, created: false });
             }
-            let request_id = new.request.request_id.clone();
+            let request_id = approval.request.request_id.clone();
             return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
         }
-        let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
-            .map_err(|error| StoreError::BadHistory(new.id, error))?;
-        if !approval.status.is_terminal() && self.pending.of(&caller) >= new.pending_limit {
-            return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());
+        if !approval.status.is_terminal() && self.pending.of(&caller) >= pending_limit {
+            return Err(Refusal::TooManyPending { limit: pending_limit }.into());
         }
-        let approval = Arc::new(approval);
-        let encoded = records::encode(&approval, std::slice::from_ref(&event))?;
         self.put(None, &approval, vec![event], encoded);
         Ok(Submitted { approval, created: true })
     }

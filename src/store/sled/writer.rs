@@ -16,11 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Shared,
     directory::Directory,
-    group::{Group, PendingCounts},
+    group::{Group, Opening, PendingCounts},
 };
 use crate::{
     domain::{ApprovalId, Command, Time},
-    store::{Health, History, StoreError, Submission, Submitted, Transitioned},
+    store::{Health, History, StoreError, Submitted, Transitioned},
 };
 
 /// Most commands in one group.
@@ -38,7 +38,7 @@ enum Next {
 
 /// Something to write.
 pub(super) enum Job {
-    Submit(Submission, Reply<Submitted>),
+    Submit(Opening, Reply<Submitted>),
     Transition(ApprovalId, Command, Time, Reply<Transitioned>),
     Import(Vec<History>, Reply<usize>),
     Prune(Time, usize, Reply<usize>),
@@ -91,7 +91,7 @@ impl Writer {
         let (mut group, mut answers, mut next) = (Group::new(&self.tree, &mut self.pending), Vec::new(), Next::More);
         for job in jobs {
             answers.push(match job {
-                Job::Submit(submission, reply) => answer(reply, group.submit(submission)),
+                Job::Submit(opening, reply) => answer(reply, group.submit(opening)),
                 Job::Transition(id, command, now, reply) => answer(reply, group.transition(id, &command, now)),
                 Job::Import(histories, reply) => answer(reply, group.import(histories)),
                 Job::Prune(before, limit, reply) => answer(reply, group.prune(before, limit)),
