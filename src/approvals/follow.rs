@@ -76,6 +76,9 @@ impl Approvals {
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
+        if after > 0 {
+            self.resumable(&principal, new.request_id.as_deref()).await?;
+        }
         let id = self.ids.approval(self.clock.now());
         // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
         let subscription = self.store.subscribe(id);
@@ -91,9 +94,22 @@ impl Approvals {
             Ok::<_, Error>((submitted, attached))
         });
         let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
-        let mut follower = Follower::new(self, submitted.approval, after, subscription)?;
-        follower.attached = Some(attached);
-        Ok(follower)
+        match Follower::new(self, submitted.approval, after, subscription) {
+            Ok(follower) => Ok(Follower { attached: Some(attached), ..follower }),
+            Err(error) => {
+                attached.keep(); // the server refuses the stream; the caller has not left
+                Err(error)
+            }
+        }
+    }
+
+    /// A caller that has seen revisions wants to go on, not to ask anew.
+    async fn resumable(&self, principal: &Principal, request_id: Option<&str>) -> Result<(), Error> {
+        let known = match request_id {
+            Some(request_id) => self.store.find(&principal.actor, request_id).await?,
+            None => None,
+        };
+        known.map(|_| ()).ok_or(Error::NothingToResume)
     }
 
     /// Follows an approval that is there already.

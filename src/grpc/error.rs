@@ -178,6 +178,9 @@ impl Answer {
                     .on(Some(id))
                     .with("revision", revision)
             }
+            Error::NothingToResume => {
+                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message).with("revision", 0)
+            }
             Error::EditViolatesSchema(violations) => {
                 let field = "edited_arguments".to_owned();
                 let violation = |text| Violation {

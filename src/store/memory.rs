@@ -12,7 +12,7 @@ use super::{
     Change, Due, Health, History, Order, Page, Query, Store, StoreError, Submission, Submitted, Subscription,
     Transitioned, feed::Feed,
 };
-use crate::domain::{Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, request, step};
+use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, request, step};
 
 /// Keeps approvals in memory, and loses them with the process.
 #[derive(Debug)]
@@ -87,6 +87,10 @@ impl Store for MemoryStore {
         let approval = state.put(approval, [event]);
         self.publish(&approval);
         Ok(Submitted { approval, created: true })
+    }
+
+    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
+        Ok(self.state()?.by_request_id.get(&(caller.to_string(), request_id.to_owned())).copied())
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {

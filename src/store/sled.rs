@@ -42,7 +42,7 @@ use super::{
     Change, Due, Health, History, Observer, OpenError, Page, Query, Store, StoreError, Submission, Submitted,
     Subscription, Transitioned, feed::Feed,
 };
-use crate::domain::{Approval, ApprovalId, Command, Event, Revision, Status, Time};
+use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Status, Time};
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
 const SCHEMA: u32 = 1;
@@ -214,6 +214,13 @@ impl Store for SledStore {
     }
 
     // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
+    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
+        let found = self.tree.get(keys::request_id(&caller.to_string(), request_id)).map_err(broken)?;
+        let Some(id) = found.and_then(|value| keys::id_of(&value)) else { return Ok(None) };
+        self.shared.durability.settle(id).await?;
+        Ok(Some(id))
+    }
+
     async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
         let found = records::load(&self.tree, id)?;
         self.shared.durability.settle(id).await?;

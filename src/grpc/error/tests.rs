@@ -9,7 +9,7 @@ use crate::domain::{
 
 const REFUSALS: usize = 16;
 const STORE_ERRORS: usize = 6;
-const ERRORS: usize = 8;
+const ERRORS: usize = 9;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -53,6 +53,7 @@ fn nth_error(error: &Error) -> usize {
         Error::Draining => 4,
         Error::StreamAged => 5,
         Error::Internal(_) => 6,
+        Error::NothingToResume => 7,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -153,6 +154,7 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
+        (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
     ];
     all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
