@@ -271,6 +271,9 @@ impl Approvals {
             return Ok(Arc::unwrap_or_clone(done.approval));
         }
         let events = self.store.events(id, 0, done.revision).await?;
+        if events.is_empty() {
+            return Err(Error::NotFound(id)); // pruned a moment ago
+        }
         Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))
     }
 

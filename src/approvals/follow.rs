@@ -62,15 +62,32 @@ enum State {
 }
 
 impl Approvals {
-    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen.
+    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that wants
+    /// to be watched for disconnecting is so from this call on, whenever the future is first polled.
     ///
     /// # Errors
     /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
-    pub async fn request(
+    pub fn request(
         self: Arc<Self>,
         principal: Principal,
         new: NewRequest,
         after: Revision,
+    ) -> impl Future<Output = Result<Follower, Error>> + Send {
+        let id = self.ids.approval(self.clock.now());
+        let attached = (new.cancel_on_disconnect && principal.role.may(Method::RequestApproval)).then(|| {
+            let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
+            Attached::new(&self, principal.actor.clone(), request_id)
+        });
+        self.open(principal, id, new, after, attached)
+    }
+
+    async fn open(
+        self: Arc<Self>,
+        principal: Principal,
+        id: ApprovalId,
+        new: NewRequest,
+        after: Revision,
+        attached: Option<Attached>,
     ) -> Result<Follower, Error> {
         permit(&principal, Method::RequestApproval)?;
         if self.draining.is_cancelled() {
@@ -79,18 +96,17 @@ impl Approvals {
         if after > 0 {
             self.resumable(&principal, new.request_id.as_deref()).await?;
         }
-        let id = self.ids.approval(self.clock.now());
         // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
         let subscription = self.store.subscribe(id);
-        if !new.cancel_on_disconnect {
+        let Some(mut attached) = attached else {
             let submitted = self.submit(&principal, id, new).await?;
             return Follower::new(self, submitted.approval, after, subscription);
-        }
+        };
         // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
-        let (approvals, actor) = (Arc::clone(&self), principal.actor.clone());
+        let approvals = Arc::clone(&self);
         let submitting = tokio::spawn(async move {
             let submitted = approvals.submit(&principal, id, new).await?;
-            let attached = Attached::new(&approvals, submitted.approval.id, actor);
+            attached.id = Some(submitted.approval.id);
             Ok::<_, Error>((submitted, attached))
         });
         let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
@@ -237,18 +253,21 @@ pub(super) fn shortened(age: Duration, id: ApprovalId) -> Duration {
     age - age / 10 * random / 256
 }
 
-/// An approval that its caller wants withdrawn when it goes away.
+/// A request that its caller wants withdrawn when it goes away.
 struct Attached {
     approvals: Arc<Approvals>,
-    id: ApprovalId,
     actor: Actor,
+    key: (String, String),
+    /// The approval, once it is on record.
+    id: Option<ApprovalId>,
     keep: bool,
 }
 
 impl Attached {
-    fn new(approvals: &Arc<Approvals>, id: ApprovalId, actor: Actor) -> Self {
-        approvals.attachments.attach(id);
-        Self { approvals: Arc::clone(approvals), id, actor, keep: false }
+    fn new(approvals: &Arc<Approvals>, actor: Actor, request_id: String) -> Self {
+        let key = (actor.to_string(), request_id);
+        approvals.attachments.attach(key.clone());
+        Self { approvals: Arc::clone(approvals), actor, key, id: None, keep: false }
     }
 
     fn keep(mut self) {
@@ -258,11 +277,11 @@ impl Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        let last = self.approvals.attachments.detach(self.id);
-        if !last || self.keep || self.approvals.draining.is_cancelled() {
+        let last = self.approvals.attachments.detach(&self.key);
+        let Some(id) = self.id.filter(|_| last && !self.keep && !self.approvals.draining.is_cancelled()) else {
             return;
-        }
-        let (approvals, id, actor) = (Arc::clone(&self.approvals), self.id, self.actor.clone());
+        };
+        let (approvals, actor) = (Arc::clone(&self.approvals), self.actor.clone());
         tokio::spawn(async move {
             let reason = "The caller disconnected.".to_owned();
             let command = Command::Cancel { actor, request_id: None, reason };

@@ -25,10 +25,11 @@ use crate::{
 const BURST: usize = 48;
 
 /// Refusals that calls made at random, against each other, can meet.
-const REFUSALS: [&str; 7] = [
+const REFUSALS: [&str; 8] = [
     "ALREADY_DECIDED",
     "STALE_VIEW",
     "NOT_APPROVED",
+    "DIGEST_MISMATCH", // edited between a claim that was cut off and its repetition
     "ALREADY_CLAIMED",
     "ALREADY_REPORTED",
     "NOT_CLAIMED",
