@@ -74,7 +74,8 @@ pub trait Store: Send + Sync + 'static {
     /// A failure.
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError>;
 
-    /// Forgets approvals that were decided before a moment, at most `limit`, the oldest decision first.
+    /// Forgets approvals to which nothing has happened since before a moment, and which were decided then: at most
+    /// `limit`, the oldest decision first.
     /// Returns how many it forgot.
     ///
     /// # Errors

@@ -22,7 +22,13 @@ impl Directory {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let sled = path.join("sled");
         // Arguments can be secrets: nobody else on this machine is to read them.
+        let made: Vec<_> = sled.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&sled).map_err(failed)?;
+        // A new directory is durable once the one that names it is.
+        for parent in made.iter().filter_map(|path| path.parent()) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
+        }
         let mut lock = File::options()
             .read(true)
             .write(true)

@@ -1,6 +1,7 @@
 //! Limits of the whole server. Those of single fields are tested beside their decoding.
 
 use signoff::proto::v1::{RequestApprovalRequest, WatchPendingRequest, WatchPendingResponse};
+use tokio::io::AsyncReadExt as _;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
@@ -56,6 +57,20 @@ async fn streams_are_limited_per_connection() {
     watch(&mut other).await.expect("another connection has room of its own");
     drop(first);
     admitted(&mut one).await;
+}
+
+#[tokio::test]
+async fn connections_are_limited() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.connections=2"]).await;
+    let connect = || async { tokio::net::TcpStream::connect(server.address()).await.unwrap() };
+    let (first, _second) = (connect().await, connect().await);
+    let mut third = connect().await;
+    let closed = soon("one more is closed", third.read(&mut [0; 64])).await;
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    drop(first);
+    let served = async { while watch(&mut server.operator()).await.is_err() {} };
+    soon("there is room again", served).await;
 }
 
 /// A stream that ended makes room, as soon as the server has noticed.
