@@ -105,9 +105,16 @@ impl Approvals {
         // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
         let approvals = Arc::clone(&self);
         let submitting = tokio::spawn(async move {
-            let submitted = approvals.submit(&principal, id, new).await?;
-            attached.id = Some(submitted.approval.id);
-            Ok::<_, Error>((submitted, attached))
+            match approvals.submit(&principal, id, new).await {
+                Ok(submitted) => {
+                    attached.id = Some(submitted.approval.id);
+                    Ok((submitted, attached))
+                }
+                Err(error) => {
+                    attached.keep(); // refused: what is known under this request_id is another request
+                    Err(error)
+                }
+            }
         });
         let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
         match Follower::new(self, submitted.approval, after, subscription) {
@@ -278,11 +285,18 @@ impl Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         let last = self.approvals.attachments.detach(&self.key);
-        let Some(id) = self.id.filter(|_| last && !self.keep && !self.approvals.draining.is_cancelled()) else {
+        if !last || self.keep || self.approvals.draining.is_cancelled() {
             return;
-        };
-        let (approvals, actor) = (Arc::clone(&self.approvals), self.actor.clone());
+        }
+        let (approvals, actor, id) = (Arc::clone(&self.approvals), self.actor.clone(), self.id);
+        let request_id = std::mem::take(&mut self.key.1);
         tokio::spawn(async move {
+            // A call that was cut before it was handed to the store may have been to repeat an earlier one.
+            let id = match id {
+                Some(id) => Ok(Some(id)),
+                None => approvals.store.find(&actor, &request_id).await,
+            };
+            let Ok(Some(id)) = id else { return };
             let reason = "The caller disconnected.".to_owned();
             let command = Command::Cancel { actor, request_id: None, reason };
             match approvals.store.transition(id, command, approvals.clock.now()).await {
