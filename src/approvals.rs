@@ -3,6 +3,7 @@
 mod attachments;
 mod error;
 mod follow;
+mod heavy;
 mod ids;
 mod queue;
 mod requests;
@@ -29,6 +30,7 @@ use crate::{
 
 pub use error::Error;
 pub use follow::{Follower, Message};
+pub use heavy::Heavy;
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
 
@@ -51,6 +53,7 @@ pub struct Approvals {
     settings: Settings,
     ids: Ids,
     attachments: Arc<Attachments>,
+    heavy: Heavy,
     draining: CancellationToken,
 }
 
@@ -65,6 +68,7 @@ impl Approvals {
             settings,
             ids: Ids::default(),
             attachments: Arc::default(),
+            heavy: Heavy::default(),
             draining: CancellationToken::new(),
         })
     }
@@ -72,6 +76,12 @@ impl Approvals {
     /// Ends all streams, and refuses new ones.
     pub fn drain(&self) {
         self.draining.cancel();
+    }
+
+    /// Where work that takes long is done.
+    #[must_use]
+    pub const fn heavy(&self) -> &Heavy {
+        &self.heavy
     }
 
     /// The time, by the clock that decides.
@@ -205,7 +215,8 @@ impl Approvals {
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
         let request = &approval.request;
         if let Some(schema) = &request.schema {
-            follow_schema(Arc::clone(schema), arguments.clone()).await?;
+            let (schema, arguments) = (Arc::clone(schema), arguments.clone());
+            self.heavy.run(move || follow_schema(&schema, &arguments)).await??;
         }
         let verdict = self.policy.evaluate(&Call {
             tool_name: &request.tool_name,
@@ -271,6 +282,9 @@ impl Approvals {
             return Ok(Arc::unwrap_or_clone(done.approval));
         }
         let events = self.store.events(id, 0, done.revision).await?;
+        if events.is_empty() {
+            return Err(Error::NotFound(id)); // pruned a moment ago
+        }
         Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))
     }
 
@@ -345,15 +359,12 @@ fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
     }
 }
 
-/// Checks edited arguments against the schema that the request came with, on a thread where that may take its time.
-async fn follow_schema(schema: Arc<str>, arguments: Arguments) -> Result<(), Error> {
-    let check = move || {
-        let unreadable = |error: &dyn std::fmt::Display| Error::Internal(format!("the request's schema: {error}"));
-        let schema = serde_json::from_str(&schema).map_err(|error| unreadable(&error))?;
-        let schema = Schema::compile(&schema).map_err(|error| unreadable(&error))?;
-        schema.check(&arguments.to_object()).map_err(Error::EditViolatesSchema)
-    };
-    tokio::task::spawn_blocking(check).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+/// Checks edited arguments against the schema that the request came with.
+fn follow_schema(schema: &str, arguments: &Arguments) -> Result<(), Error> {
+    let unreadable = |error: &dyn std::fmt::Display| Error::Internal(format!("the request's schema: {error}"));
+    let schema = serde_json::from_str(schema).map_err(|error| unreadable(&error))?;
+    let schema = Schema::compile(&schema).map_err(|error| unreadable(&error))?;
+    schema.check(&arguments.to_object()).map_err(Error::EditViolatesSchema)
 }
 
 fn unknown(id: ApprovalId, error: StoreError) -> Error {

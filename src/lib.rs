@@ -1,4 +1,16 @@
-//! Signoff, the approvals server for AI agents.
+//! Signoff, the approvals server for AI agents: an agent asks before it runs a sensitive tool; policy or a person
+//! decides; the agent runs the tool only with a yes, once, with exactly the arguments that were approved.
+//!
+//! Read [`domain`] first: what may happen to an approval, pure and whole. Then, from the wire inwards:
+//!
+//! - [`server`] puts everything together and serves it on one port; [`grpc`] translates, and decides nothing.
+//! - [`approvals`] has the use-cases: the only place where [`domain`], [`policy`], [`store`] and [`clock`] meet.
+//! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
+//! - [`workers`] do what is due: time-outs, and forgetting what is old.
+//! - [`config`] and [`telemetry`] are for operators, and so is [`cli`], the `signoff` command.
+//! - [`proto`] is the generated code of the API, whose documentation is `proto/signoff/v1/`.
+//!
+//! ARCHITECTURE.md follows a request, a decision and a timeout through them.
 
 pub mod approvals;
 pub mod cli;

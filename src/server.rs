@@ -9,7 +9,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::watch,
-    task::{AbortHandle, JoinHandle},
+    task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -17,7 +17,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use self::observer::Observed;
 use crate::{
     approvals::{Approvals, Settings},
-    clock::{Clock, SystemClock},
+    clock::SystemClock,
     config::Config,
     grpc::ApprovalApi,
     identity::{DevTokens, DevTokensError},
@@ -39,7 +39,7 @@ pub struct Server {
     health: HealthReporter,
     stop_accepting: CancellationToken,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
-    workers: Vec<AbortHandle>,
+    workers: JoinSet<()>,
     drain_timeout: Duration,
 }
 
@@ -71,6 +71,9 @@ pub enum RunError {
     /// The store failed.
     #[error("the store failed: {0}")]
     Store(String),
+    /// A worker, which works for ever, has ended: deadlines would not fire any more.
+    #[error("a worker ended: {0}")]
+    Worker(String),
     /// The network failed.
     #[error("the server ended: {0}")]
     Network(String),
@@ -82,19 +85,6 @@ impl Server {
     /// # Errors
     /// When the store, the tokens or the address cannot be had.
     pub async fn start(config: Config, metrics: Metrics, traces: bool) -> Result<Self, StartError> {
-        Self::start_with(config, metrics, traces, Arc::new(SystemClock)).await
-    }
-
-    /// As [`start`](Self::start), with another clock: for tests.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start).
-    pub async fn start_with(
-        config: Config,
-        metrics: Metrics,
-        traces: bool,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, StartError> {
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
         let store = SledStore::open(&path, observer)?;
@@ -111,15 +101,16 @@ impl Server {
             max_stream_age: config.max_stream_age,
             pending_per_caller: config.limits.pending_per_caller,
         };
-        let approvals = Approvals::new(Arc::clone(&store), Arc::new(policy), clock, settings);
+        let approvals = Approvals::new(Arc::clone(&store), Arc::new(policy), Arc::new(SystemClock), settings);
         let api = ApprovalApi::new(Arc::clone(&approvals), Arc::new(tokens.clone()), config.limits.clone());
 
         let (health, routes) = routes::routes(api, &config.limits, metrics, traces).await?;
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, listener, &config.limits, stop_accepting.clone()));
-        let mut workers = vec![tokio::spawn(workers::expire(Arc::clone(&approvals))).abort_handle()];
+        let mut workers = JoinSet::new();
+        workers.spawn(workers::expire(Arc::clone(&approvals)));
         if let Some(retain) = config.retain {
-            workers.push(tokio::spawn(workers::prune(Arc::clone(&approvals), retain)).abort_handle());
+            workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
         let drain_timeout = config.drain_timeout;
         Ok(Self { address, tokens, approvals, store, health, stop_accepting, serving, workers, drain_timeout })
@@ -145,6 +136,7 @@ impl Server {
         let outcome = tokio::select! {
             () = stop => Ok(()),
             reason = failure(self.store.health()) => Err(RunError::Store(reason)),
+            Some(ended) = self.workers.join_next() => Err(RunError::Worker(format!("{ended:?}"))),
             ended = &mut self.serving => Err(RunError::Network(format!("{ended:?}"))),
         };
         let patience = match &outcome {
@@ -167,7 +159,7 @@ impl Server {
         for service in ["", routes::SERVICE] {
             self.health.set_service_status(service, ServingStatus::NotServing).await;
         }
-        self.workers.iter().for_each(AbortHandle::abort);
+        self.workers.abort_all();
         self.approvals.drain();
         self.stop_accepting.cancel();
         if !self.serving.is_finished() {

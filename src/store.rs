@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
 use crate::domain::{
-    Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time, Verdict,
+    Actor, Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time,
+    Verdict,
 };
 
 pub use feed::Subscription;
@@ -36,6 +37,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Refusal::RequestIdReused`], [`Refusal::TooManyPending`], or a failure.
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError>;
+
+    /// The approval that a caller asked for under a `request_id`.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError>;
 
     /// Does what a command asks for, as far as [`step`](crate::domain::step) allows.
     ///
@@ -67,7 +74,8 @@ pub trait Store: Send + Sync + 'static {
     /// A failure.
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError>;
 
-    /// Forgets approvals that were decided before a moment, at most `limit`, the oldest decision first.
+    /// Forgets approvals to which nothing has happened since before a moment, and which were decided then: at most
+    /// `limit`, the oldest decision first.
     /// Returns how many it forgot.
     ///
     /// # Errors

@@ -27,6 +27,9 @@ pub enum Error {
         /// What there is.
         revision: Revision,
     },
+    /// There is a resume point, but no request under this `request_id`.
+    #[error("after_revision is set, but there is no earlier request with this request_id; nothing was recorded")]
+    NothingToResume,
     /// Edited arguments do not satisfy the request's schema.
     #[error("the edited arguments do not satisfy the request's schema")]
     EditViolatesSchema(Vec<String>),

@@ -62,38 +62,77 @@ enum State {
 }
 
 impl Approvals {
-    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen.
+    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that wants
+    /// to be watched for disconnecting is so from this call on, whenever the future is first polled.
     ///
     /// # Errors
     /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
-    pub async fn request(
+    pub fn request(
         self: Arc<Self>,
         principal: Principal,
         new: NewRequest,
         after: Revision,
+    ) -> impl Future<Output = Result<Follower, Error>> + Send {
+        let id = self.ids.approval(self.clock.now());
+        let attached = (new.cancel_on_disconnect && principal.role.may(Method::RequestApproval)).then(|| {
+            let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
+            Attached::new(&self, principal.actor.clone(), request_id)
+        });
+        self.open(principal, id, new, after, attached)
+    }
+
+    async fn open(
+        self: Arc<Self>,
+        principal: Principal,
+        id: ApprovalId,
+        new: NewRequest,
+        after: Revision,
+        attached: Option<Attached>,
     ) -> Result<Follower, Error> {
         permit(&principal, Method::RequestApproval)?;
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
-        let id = self.ids.approval(self.clock.now());
+        if after > 0 {
+            self.resumable(&principal, new.request_id.as_deref()).await?;
+        }
         // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
         let subscription = self.store.subscribe(id);
-        if !new.cancel_on_disconnect {
+        let Some(mut attached) = attached else {
             let submitted = self.submit(&principal, id, new).await?;
             return Follower::new(self, submitted.approval, after, subscription);
-        }
+        };
         // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
-        let (approvals, actor) = (Arc::clone(&self), principal.actor.clone());
+        let approvals = Arc::clone(&self);
         let submitting = tokio::spawn(async move {
-            let submitted = approvals.submit(&principal, id, new).await?;
-            let attached = Attached::new(&approvals, submitted.approval.id, actor);
-            Ok::<_, Error>((submitted, attached))
+            match approvals.submit(&principal, id, new).await {
+                Ok(submitted) => {
+                    attached.id = Some(submitted.approval.id);
+                    Ok((submitted, attached))
+                }
+                Err(error) => {
+                    attached.keep(); // refused: what is known under this request_id is another request
+                    Err(error)
+                }
+            }
         });
         let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
-        let mut follower = Follower::new(self, submitted.approval, after, subscription)?;
-        follower.attached = Some(attached);
-        Ok(follower)
+        match Follower::new(self, submitted.approval, after, subscription) {
+            Ok(follower) => Ok(Follower { attached: Some(attached), ..follower }),
+            Err(error) => {
+                attached.keep(); // the server refuses the stream; the caller has not left
+                Err(error)
+            }
+        }
+    }
+
+    /// A caller that has seen revisions wants to go on, not to ask anew.
+    async fn resumable(&self, principal: &Principal, request_id: Option<&str>) -> Result<(), Error> {
+        let known = match request_id {
+            Some(request_id) => self.store.find(&principal.actor, request_id).await?,
+            None => None,
+        };
+        known.map(|_| ()).ok_or(Error::NothingToResume)
     }
 
     /// Follows an approval that is there already.
@@ -221,18 +260,21 @@ pub(super) fn shortened(age: Duration, id: ApprovalId) -> Duration {
     age - age / 10 * random / 256
 }
 
-/// An approval that its caller wants withdrawn when it goes away.
+/// A request that its caller wants withdrawn when it goes away.
 struct Attached {
     approvals: Arc<Approvals>,
-    id: ApprovalId,
     actor: Actor,
+    key: (String, String),
+    /// The approval, once it is on record.
+    id: Option<ApprovalId>,
     keep: bool,
 }
 
 impl Attached {
-    fn new(approvals: &Arc<Approvals>, id: ApprovalId, actor: Actor) -> Self {
-        approvals.attachments.attach(id);
-        Self { approvals: Arc::clone(approvals), id, actor, keep: false }
+    fn new(approvals: &Arc<Approvals>, actor: Actor, request_id: String) -> Self {
+        let key = (actor.to_string(), request_id);
+        approvals.attachments.attach(key.clone());
+        Self { approvals: Arc::clone(approvals), actor, key, id: None, keep: false }
     }
 
     fn keep(mut self) {
@@ -242,12 +284,19 @@ impl Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        let last = self.approvals.attachments.detach(self.id);
+        let last = self.approvals.attachments.detach(&self.key);
         if !last || self.keep || self.approvals.draining.is_cancelled() {
             return;
         }
-        let (approvals, id, actor) = (Arc::clone(&self.approvals), self.id, self.actor.clone());
+        let (approvals, actor, id) = (Arc::clone(&self.approvals), self.actor.clone(), self.id);
+        let request_id = std::mem::take(&mut self.key.1);
         tokio::spawn(async move {
+            // A call that was cut before it was handed to the store may have been to repeat an earlier one.
+            let id = match id {
+                Some(id) => Ok(Some(id)),
+                None => approvals.store.find(&actor, &request_id).await,
+            };
+            let Ok(Some(id)) = id else { return };
             let reason = "The caller disconnected.".to_owned();
             let command = Command::Cancel { actor, request_id: None, reason };
             match approvals.store.transition(id, command, approvals.clock.now()).await {

@@ -1,16 +1,26 @@
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
+use chrono::TimeDelta;
 use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::domain::{ApprovalId, ClaimId, Time};
 
+/// How far the clock may be behind the newest id before ids follow it back. Lists by time allow for as much.
+const AHEAD: TimeDelta = TimeDelta::milliseconds(500);
+
 /// Makes UUIDv7s whose time is that of the injected clock; those of one millisecond still count up.
 #[derive(Debug)]
-pub(super) struct Ids(Mutex<ContextV7>);
+pub(super) struct Ids(Mutex<Counter>);
+
+#[derive(Debug)]
+struct Counter {
+    newest: Time,
+    context: Mutex<ContextV7>,
+}
 
 impl Default for Ids {
     fn default() -> Self {
-        Self(Mutex::new(ContextV7::new()))
+        Self(Mutex::new(Counter { newest: Time::MIN_UTC, context: Mutex::new(ContextV7::new()) }))
     }
 }
 
@@ -24,7 +34,39 @@ impl Ids {
     }
 
     fn next(&self, now: Time) -> Uuid {
+        let mut counter = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counter.newest.signed_duration_since(now) > AHEAD {
+            // The context never goes back; but an id far ahead of its approval would not be found by time.
+            counter.context = Mutex::new(ContextV7::new());
+            counter.newest = now;
+        }
+        counter.newest = counter.newest.max(now);
         let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
-        Uuid::new_v7(Timestamp::from_unix(&self.0, seconds, now.timestamp_subsec_nanos()))
+        Uuid::new_v7(Timestamp::from_unix(&counter.context, seconds, now.timestamp_subsec_nanos()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::at;
+
+    fn seconds(id: ApprovalId) -> u64 {
+        id.uuid().get_timestamp().unwrap().to_unix().0
+    }
+
+    #[test]
+    fn ids_count_up_within_a_moment() {
+        let ids = Ids::default();
+        let made: Vec<_> = (0..1_000).map(|_| ids.approval(at(0))).collect();
+        assert!(made.is_sorted() && made[0] < made[999]);
+    }
+
+    #[test]
+    fn ids_follow_a_clock_that_is_set_back() {
+        let ids = Ids::default();
+        let later = ids.approval(at(600));
+        assert_eq!(seconds(later), u64::try_from(at(600).timestamp()).unwrap());
+        assert_eq!(seconds(ids.approval(at(0))), u64::try_from(at(0).timestamp()).unwrap());
     }
 }

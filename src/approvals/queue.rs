@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Approvals read at once for a snapshot.
-const PAGE: usize = 200;
+const PAGE: usize = 50;
 
 /// A change of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +81,13 @@ impl Queue {
     /// [`Error::Draining`], [`Error::StreamAged`], or a failure of the store.
     pub async fn next(&mut self) -> Result<QueueChange, Error> {
         loop {
+            // Looked at before anything that may be ready: however busy the queue is, it ends.
+            if self.approvals.draining.is_cancelled() {
+                return Err(Error::Draining);
+            }
+            if Instant::now() >= self.ends {
+                return Err(Error::StreamAged);
+            }
             if let Some(change) = self.ready.pop_front() {
                 return Ok(change);
             }
@@ -91,8 +98,7 @@ impl Queue {
             let change = tokio::select! {
                 biased;
                 () = self.approvals.draining.cancelled() => return Err(Error::Draining),
-                // However busy the queue is, it ends.
-                change = self.changes.recv(), if Instant::now() < self.ends => change,
+                change = self.changes.recv() => change,
                 () = tokio::time::sleep_until(self.ends) => return Err(Error::StreamAged),
             };
             match change {

@@ -3,7 +3,8 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Write},
-    path::PathBuf,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
@@ -45,6 +46,20 @@ pub struct ImportArgs {
 struct Header {
     format: String,
     version: u32,
+}
+
+/// The last line of an export: without it, the file is cut.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Trailer {
+    approvals: usize,
+}
+
+/// A line between header and trailer, or the trailer.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Approval(History),
+    End(Trailer),
 }
 
 impl Header {
@@ -97,23 +112,31 @@ fn finish(done: &str, outcome: Result<usize, TransferError>) -> ExitCode {
 async fn write_all(args: ExportArgs) -> Result<usize, TransferError> {
     let name = args.output.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     let failed = |error| TransferError::File(name.clone(), error);
+    if args.output.is_none() && io::stdout().is_terminal() {
+        return Err(TransferError::Terminal);
+    }
     // Looked for first: a mistyped directory must not become an empty store.
     std::fs::metadata(args.data_dir.join("sled"))
         .map_err(|error| TransferError::File(args.data_dir.display().to_string(), error))?;
-    let output: Box<dyn Write + Send> = match &args.output {
-        Some(path) => Box::new(File::create_new(path).map_err(failed)?),
-        None if io::stdout().is_terminal() => return Err(TransferError::Terminal),
-        None => Box::new(io::stdout()),
-    };
-    let mut output = BufWriter::new(output);
     let store = SledStore::open(&args.data_dir, Arc::new(()))?;
-    let count = write_to(&store, &mut output).await;
+    let written = match &args.output {
+        Some(path) => write_file(&store, path).await,
+        None => write_to(&store, &mut BufWriter::new(io::stdout())).await,
+    };
     store.close().await;
-    let count = count.map_err(|error| match error {
+    written.map_err(|error| match error {
         TransferError::File(_, error) => failed(error),
         error => error,
-    })?;
-    output.flush().map_err(failed)?;
+    })
+}
+
+/// Writes a new file that only its owner can read, as arguments can be secrets; and makes it durable.
+async fn write_file(store: &impl Store, path: &Path) -> Result<usize, TransferError> {
+    let failed = |error| TransferError::File(String::new(), error);
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    let mut output = BufWriter::new(file);
+    let count = write_to(store, &mut output).await?;
+    output.get_ref().sync_all().map_err(failed)?;
     Ok(count)
 }
 
@@ -123,7 +146,11 @@ async fn write_to(store: &impl Store, output: &mut (impl Write + Send)) -> Resul
     line(output, &Header::current()).map_err(failed)?;
     loop {
         let histories = store.export(after, BATCH).await?;
-        let Some(last) = histories.last() else { return Ok(count) };
+        let Some(last) = histories.last() else {
+            line(output, &Trailer { approvals: count }).map_err(failed)?;
+            output.flush().map_err(failed)?;
+            return Ok(count);
+        };
         after = Some(last.id);
         count += histories.len();
         for history in &histories {
@@ -155,19 +182,29 @@ async fn read_all(args: ImportArgs) -> Result<usize, TransferError> {
 }
 
 async fn read_from(store: &impl Store, lines: &mut Lines<impl BufRead + Send>) -> Result<usize, TransferError> {
-    let mut count = 0;
+    let (mut new, mut read) = (0, 0);
     loop {
-        let (first, mut batch) = (lines.number + 1, Vec::with_capacity(BATCH));
-        while batch.len() < BATCH
-            && let Some(history) = lines.next::<History>()?
-        {
-            batch.push(history);
-        }
-        if batch.is_empty() {
-            return Ok(count);
+        let (first, mut batch, mut end) = (lines.number + 1, Vec::with_capacity(BATCH), None);
+        while batch.len() < BATCH && end.is_none() {
+            match lines.next::<Line>()? {
+                Some(Line::Approval(history)) => batch.push(history),
+                Some(Line::End(trailer)) => end = Some(trailer),
+                None => {
+                    let cut = "the file is cut: it does not end with the number of its approvals";
+                    return Err(TransferError::Line(lines.number + 1, cut.into()));
+                }
+            }
         }
         let last = lines.number;
-        count += store.import(batch).await.map_err(|source| TransferError::Batch { first, last, source })?;
+        read += batch.len();
+        if let Some(Trailer { approvals }) = end.as_ref().filter(|trailer| trailer.approvals != read) {
+            let lost = format!("the file was written with {approvals} approvals, but has {read}");
+            return Err(TransferError::Line(last, lost));
+        }
+        new += store.import(batch).await.map_err(|source| TransferError::Batch { first, last, source })?;
+        if end.is_some() {
+            return Ok(new);
+        }
     }
 }
 
@@ -226,6 +263,22 @@ mod tests {
             assert_eq!(read_from(&to, &mut lines).await.unwrap(), expected);
         }
         assert_eq!(to.export(None, 1_000).await.unwrap(), from.export(None, 1_000).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_cut_export_is_refused() {
+        let mut text = Vec::new();
+        write_to(&filled().await, &mut text).await.unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let lines: Vec<_> = text.split_inclusive('\n').collect();
+        let without_end = lines[..lines.len() - 1].concat();
+        let without_one = [&lines[..5], &lines[6..]].concat().concat();
+        for (text, complaint) in [(without_end, "the file is cut"), (without_one, "450 approvals, but has 449")] {
+            let mut lines = Lines { input: text.as_bytes(), number: 0 };
+            lines.next::<Header>().unwrap();
+            let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
+            assert!(error.to_string().contains(complaint), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -34,9 +34,13 @@ impl Arguments {
     }
 
     /// The object.
+    ///
+    /// # Panics
+    /// When this is not the JSON of an object, which only a corrupt store can make of it: other arguments than those
+    /// that were digested must never be shown.
     #[must_use]
     pub fn to_object(&self) -> Map<String, Value> {
-        serde_json::from_str(&self.0).unwrap_or_default()
+        serde_json::from_str(&self.0).expect("arguments are the JSON of an object")
     }
 }
 

@@ -126,6 +126,12 @@ pub enum ReplayError {
         /// The offending event's revision.
         found: Revision,
     },
+    /// A name that no store could index.
+    #[error("a name is longer than {limit} bytes")]
+    NameTooLong {
+        /// The longest that is taken.
+        limit: usize,
+    },
     /// An event that cannot follow the ones before it.
     #[error("revision {0} cannot follow what was before it")]
     Impossible(Revision),

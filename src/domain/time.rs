@@ -44,7 +44,7 @@ pub(crate) mod moment {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
         if deserializer.is_human_readable() {
             let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-            DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(D::Error::custom)
+            DateTime::parse_from_rfc3339(&text).map(|time| super::truncate(time.to_utc())).map_err(D::Error::custom)
         } else {
             let micros = i64::deserialize(deserializer)?;
             DateTime::from_timestamp_micros(micros).ok_or_else(|| D::Error::custom("time out of range"))

@@ -178,6 +178,9 @@ impl Answer {
                     .on(Some(id))
                     .with("revision", revision)
             }
+            Error::NothingToResume => {
+                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message).with("revision", 0)
+            }
             Error::EditViolatesSchema(violations) => {
                 let field = "edited_arguments".to_owned();
                 let violation = |text| Violation {
@@ -208,10 +211,10 @@ impl Answer {
             StoreError::NotFound => Self::not_found(id),
             StoreError::Refused(refusal) => Self::refused(refusal, id),
             StoreError::Unavailable(cause) => {
-                tracing::error!(%cause, "the store is unavailable");
-                let message = "the store is unavailable; the call may or may not have been recorded: repeat it with \
-                               the same request_id";
-                Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message)
+                tracing::debug!(%cause, "the store is unavailable"); // it has told of its failure itself
+                let message = "the store is unavailable; a call that changes something may or may not have been \
+                               recorded: repeat it with the same request_id";
+                Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message).retry(REATTACH)
             }
             StoreError::Conflict(_) | StoreError::BadHistory(..) | StoreError::Corrupt(_) => Self::internal(&error),
         }

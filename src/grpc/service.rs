@@ -52,8 +52,8 @@ impl ApprovalApi {
             return Ok(decode::request(request, &self.limits)?);
         }
         let limits = self.limits.clone();
-        let decoded = tokio::task::spawn_blocking(move || decode::request(request, &limits)).await;
-        Ok(decoded.map_err(|error| Failure::from(Error::Internal(error.to_string())))??)
+        let decoded = self.approvals.heavy().run(move || decode::request(request, &limits)).await;
+        Ok(decoded.map_err(Failure::from)??)
     }
 }
 
@@ -116,6 +116,7 @@ impl ApprovalService for ApprovalApi {
 
     async fn wait_approval(&self, request: Request<pb::WaitApprovalRequest>) -> Reply<pb::WaitApprovalResponse> {
         let principal = principal(&request)?;
+        let _permit = self.streams.open(&request)?; // it holds as much as a stream does
         let deadline = deadline::of(request.metadata());
         let decode::Wait { id, after, timeout } = decode::wait(&request.into_inner())?;
         let timeout = deadline.map_or(timeout, |left| timeout.min(deadline::in_time(left)));

@@ -1,9 +1,6 @@
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use tonic::Request;
@@ -12,10 +9,8 @@ use super::error::{Failure, Scope};
 use crate::config::Limits;
 
 /// What is known of the connection that a call came on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ConnectionInfo {
-    /// The other end.
-    pub peer: SocketAddr,
     /// Streaming calls that are open on it.
     pub open_streams: Arc<AtomicU32>,
 }

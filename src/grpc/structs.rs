@@ -90,10 +90,13 @@ pub fn from_object(object: Map<String, Value>) -> Struct {
     Struct { fields: object.into_iter().map(|(key, value)| (key, from_value(value))).collect() }
 }
 
-/// A Struct from the canonical JSON text of an object; empty for any other text, which no store holds.
+/// A Struct from the JSON text of an object.
+///
+/// # Panics
+/// For any other text, which only a corrupt store can hold: an empty object would be another call than was approved.
 #[must_use]
 pub fn from_json(text: &str) -> Struct {
-    from_object(serde_json::from_str(text).unwrap_or_default())
+    from_object(serde_json::from_str(text).expect("stored JSON is an object"))
 }
 
 fn from_value(value: Value) -> ProtoValue {

@@ -1,14 +1,13 @@
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
-    sync::{Arc, atomic::AtomicU32},
     task::{Context, Poll},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::OwnedSemaphorePermit,
 };
 use tonic::transport::server::Connected;
 
@@ -18,11 +17,13 @@ use crate::grpc::ConnectionInfo;
 pub(super) struct Connection {
     stream: TcpStream,
     info: ConnectionInfo,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, peer: SocketAddr) -> Self {
-        Self { stream, info: ConnectionInfo { peer, open_streams: Arc::new(AtomicU32::new(0)) } }
+    /// A connection that takes the room of one until it is dropped.
+    pub(super) fn new(stream: TcpStream, room: OwnedSemaphorePermit) -> Self {
+        Self { stream, info: ConnectionInfo::default(), _room: room }
     }
 }
 

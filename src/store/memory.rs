@@ -10,9 +10,11 @@ use tokio::sync::{broadcast, watch};
 
 use super::{
     Change, Due, Health, History, Order, Page, Query, Store, StoreError, Submission, Submitted, Subscription,
-    Transitioned, feed::Feed,
+    Transitioned,
+    feed::Feed,
+    query::{PAGE_BYTES, weight},
 };
-use crate::domain::{Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, request, step};
+use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, request, step};
 
 /// Keeps approvals in memory, and loses them with the process.
 #[derive(Debug)]
@@ -89,6 +91,10 @@ impl Store for MemoryStore {
         Ok(Submitted { approval, created: true })
     }
 
+    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
+        Ok(self.state()?.by_request_id.get(&(caller.to_string(), request_id.to_owned())).copied())
+    }
+
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
         let mut state = self.state()?;
         let step = step(&state.get(id)?.0, &command, now);
@@ -124,8 +130,15 @@ impl Store for MemoryStore {
             });
             beyond && query.filter.matches(approval)
         });
-        let more = matching.len() > query.limit;
-        matching.truncate(query.limit);
+        let mut bytes = 0;
+        let fits = |approval: &&Arc<Approval>| {
+            let fits = bytes < PAGE_BYTES;
+            bytes += weight(approval);
+            fits
+        };
+        let room = matching.iter().take(query.limit).take_while(fits).count();
+        let more = matching.len() > room;
+        matching.truncate(room);
         let next = if more { matching.last().map(|last| last.id) } else { None };
         Ok(Page { approvals: matching, next })
     }
@@ -142,8 +155,10 @@ impl Store for MemoryStore {
 
     async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
         let mut state = self.state()?;
+        // What was claimed or reported since is kept for as long again.
         let decided = |approval: &Approval| Some((approval.decision.as_ref()?.at, approval.id));
-        let mut old: Vec<_> = state.approvals.values().filter_map(|(approval, _)| decided(approval)).collect();
+        let quiet = state.approvals.values().filter(|(approval, _)| approval.updated_at < decided_before);
+        let mut old: Vec<_> = quiet.filter_map(|(approval, _)| decided(approval)).collect();
         old.retain(|(at, _)| *at < decided_before);
         old.sort_unstable();
         old.truncate(limit);

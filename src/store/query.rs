@@ -13,8 +13,22 @@ pub struct Query {
     pub order: Order,
     /// Only those that come after this one, in `order`.
     pub after: Option<ApprovalId>,
-    /// At most so many.
+    /// At most so many; fewer when they are large.
     pub limit: usize,
+}
+
+/// Bytes of text after which a page ends, whatever its limit: what an approval says can be far larger on the wire, and
+/// clients take 4 MiB of it unless told otherwise.
+pub(super) const PAGE_BYTES: usize = 384 * 1024;
+
+/// About how much of a page an approval takes, in bytes of text.
+pub(super) fn weight(approval: &Approval) -> usize {
+    let request = &approval.request;
+    let labels: usize = request.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let trace: usize = approval.verdict.trace.iter().map(|rule| rule.rule.len() + rule.detail.len()).sum();
+    let votes: usize = approval.votes.iter().map(|vote| vote.comment.len() + 128).sum();
+    let schema = request.schema.as_deref().map_or(0, str::len);
+    approval.arguments.as_json().len() + schema + request.reason.len() + labels + trace + votes
 }
 
 /// Order of creation.

@@ -30,7 +30,7 @@ use sled::Tree;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::{
-    cursor::Cursor,
+    cursor::{Cursor, Sought},
     directory::Directory,
     durable::Durability,
     group::{Opening, PendingCounts},
@@ -40,15 +40,20 @@ use self::{
 };
 use super::{
     Change, Due, Health, History, Observer, OpenError, Page, Query, Store, StoreError, Submission, Submitted,
-    Subscription, Transitioned, feed::Feed,
+    Subscription, Transitioned,
+    feed::Feed,
+    query::{PAGE_BYTES, weight},
 };
-use crate::domain::{Approval, ApprovalId, Command, Event, Revision, Status, Time};
+use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Status, Time};
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
 const SCHEMA: u32 = 1;
 
 /// Commands that may wait for the writer before senders wait themselves.
 const QUEUE: usize = 4_096;
+
+/// Looks into an index that one page may take; a page that needs more ends early.
+const WALK: usize = 20_000;
 
 /// Memory for sled's pages.
 const CACHE_BYTES: u64 = 256 << 20;
@@ -214,6 +219,13 @@ impl Store for SledStore {
     }
 
     // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
+    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
+        let found = self.tree.get(keys::request_id(&caller.to_string(), request_id)).map_err(broken)?;
+        let Some(id) = found.and_then(|value| keys::id_of(&value)) else { return Ok(None) };
+        self.shared.durability.settle(id).await?;
+        Ok(Some(id))
+    }
+
     async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
         let found = records::load(&self.tree, id)?;
         self.shared.durability.settle(id).await?;
@@ -311,14 +323,28 @@ fn list(tree: &Tree, query: &Query) -> Result<Page, StoreError> {
         None => first,
     };
     let ids = Cursor::of(tree, &query.filter);
-    while let Some(id) = ids.seek(from, query.order)?.filter(|id| (low..=high).contains(id)) {
+    let (mut bytes, mut budget) = (0, WALK);
+    loop {
+        let id = match ids.seek(from, query.order, &mut budget)? {
+            Sought::Found(id) if (low..=high).contains(&id) => id,
+            Sought::Paused(id) if (low..=high).contains(&id) => {
+                page.next = cursor::before(id, query.order);
+                break;
+            }
+            _ => break,
+        };
         // Index and record are read one after the other: the record is the truth.
         if let Some(approval) = records::load(tree, id)?.filter(|approval| query.filter.matches(approval)) {
-            if page.approvals.len() == query.limit {
+            if page.approvals.len() == query.limit || bytes >= PAGE_BYTES {
                 page.next = page.approvals.last().map(|last| last.id);
-                return Ok(page);
+                break;
             }
+            bytes += weight(&approval);
             page.approvals.push(Arc::new(approval));
+        }
+        if budget == 0 {
+            page.next = Some(id);
+            break;
         }
         match cursor::beyond(id, query.order) {
             Some(next) => from = next,

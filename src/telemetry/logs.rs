@@ -68,7 +68,7 @@ impl Guard {
         self.provider.is_some()
     }
 
-    /// Sends the spans that are still waiting, for 2 s at most, and stops exporting. A failure is logged.
+    /// Sends the spans that are still waiting, for a second at most, and stops exporting. A failure is logged.
     pub async fn shutdown(self) {
         let Some(provider) = self.provider else { return };
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(traces::FLUSH_TIMEOUT)).await;

@@ -15,7 +15,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 /// How long spans may take to leave at the end; within the 5 s that a drain has.
-pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A provider that sends spans in batches, by gRPC, to `endpoint` (`http://host:port`). It connects when it first sends.
 /// Must be called inside a tokio runtime of several threads, which does the sending.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use prost_types::{Struct, Value};
 use signoff::proto::v1::{Approval, ApprovalUpdate, Event, GetApprovalRequest, event::Kind};
 use tonic::{Code, Status, Streaming};
 use tonic_types::{ErrorDetail, StatusExt as _};
@@ -83,4 +84,26 @@ impl Told {
         assert_eq!(decisions, usize::from(terminal(&approval)), "one decision");
         approval
     }
+}
+
+/// A JSON object as a Struct.
+#[track_caller]
+pub(crate) fn object(json: &serde_json::Value) -> Struct {
+    let fields = json.as_object().expect("an object").iter();
+    Struct { fields: fields.map(|(key, value)| (key.clone(), value_of(value))).collect() }
+}
+
+fn value_of(json: &serde_json::Value) -> Value {
+    use prost_types::value::Kind;
+    let kind = match json {
+        serde_json::Value::Null => Kind::NullValue(0),
+        serde_json::Value::Bool(value) => Kind::BoolValue(*value),
+        serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().expect("a double")),
+        serde_json::Value::String(text) => Kind::StringValue(text.clone()),
+        serde_json::Value::Array(values) => {
+            Kind::ListValue(prost_types::ListValue { values: values.iter().map(value_of).collect() })
+        }
+        serde_json::Value::Object(_) => Kind::StructValue(object(json)),
+    };
+    Value { kind: Some(kind) }
 }

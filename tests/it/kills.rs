@@ -1,6 +1,10 @@
 //! `kill -9`: what was acknowledged is there afterwards, and the server always starts again.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, stream};
 use prost_types::Timestamp;
@@ -86,11 +90,13 @@ async fn kill_while_starting(data: &Path, random: &mut Random) -> bool {
     !started
 }
 
-/// What a kill leaves when it meets sled writing a snapshot.
-fn plant_half_written_snapshot(data: &Path) -> std::path::PathBuf {
+/// What a kill leaves when it meets sled writing a snapshot, beside the newest whole one: sled reads the last by name.
+fn plant_half_written_snapshot(data: &Path) -> PathBuf {
     let sled = data.join("sled");
     fs::create_dir_all(&sled).unwrap();
-    let file = sled.join("snap.0000000000000000.generating");
+    let names = fs::read_dir(&sled).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let newest = names.filter(|name| name.starts_with("snap.") && !name.ends_with(".generating")).max();
+    let file = sled.join(format!("{}.generating", newest.as_deref().unwrap_or("snap.0000000000000000")));
     fs::write(&file, b"half a snap").unwrap();
     file
 }

@@ -25,10 +25,11 @@ use crate::{
 const BURST: usize = 48;
 
 /// Refusals that calls made at random, against each other, can meet.
-const REFUSALS: [&str; 7] = [
+const REFUSALS: [&str; 8] = [
     "ALREADY_DECIDED",
     "STALE_VIEW",
     "NOT_APPROVED",
+    "DIGEST_MISMATCH", // edited between a claim that was cut off and its repetition
     "ALREADY_CLAIMED",
     "ALREADY_REPORTED",
     "NOT_CLAIMED",
@@ -166,7 +167,7 @@ impl Load {
 
     fn gone(&self, status: Status) -> Gone {
         let ended = self.end_expected.load(Ordering::SeqCst);
-        let of_the_server = ["", "STORE_UNAVAILABLE"].contains(&reason(&status).as_str());
+        let of_the_server = ["", "STORE_UNAVAILABLE", "DRAINING"].contains(&reason(&status).as_str());
         assert!(ended && of_the_server, "a call failed while the server should be well: {status:?}");
         Gone(status)
     }

@@ -2,10 +2,14 @@
 
 mod calls;
 mod checks;
+mod drain;
+mod failure;
 mod kills;
 mod ledger;
 mod load;
 mod queue;
 mod races;
+mod rpc;
+mod serve;
 mod server;
 mod streams;

@@ -125,7 +125,7 @@ async fn compete(n: usize, who: usize, approval: &Approval, clients: &Clients) -
         let cancel = CancelApprovalRequest { approval_id: approval.id.clone(), request_id, reason: comment(who) };
         clients.agent(n + who).cancel_approval(cancel).await.map(|answer| answer.into_inner().approval)
     } else {
-        let choice = if who % 2 == 0 { VoteChoice::Approve } else { VoteChoice::Reject };
+        let choice = if who.is_multiple_of(2) { VoteChoice::Approve } else { VoteChoice::Reject };
         let edited_arguments = (who % 4 == 2).then(|| arguments(&[("to", &comment(who))]));
         let call = decide(approval, &request_id, choice);
         let call = DecideRequest { comment: comment(who), edited_arguments, ..call };

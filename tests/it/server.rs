@@ -202,6 +202,11 @@ impl Server {
         self.address
     }
 
+    /// The tokens that it takes.
+    pub(crate) const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// A connection of its own, made when it is first used.
     pub(crate) fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.address)).expect("an address").connect_lazy()

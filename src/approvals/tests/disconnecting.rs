@@ -37,6 +37,42 @@ async fn the_last_of_two_streams_withdraws_when_it_is_cut() {
 }
 
 #[tokio::test]
+async fn a_refused_resume_point_withdraws_nothing() {
+    let world = World::new();
+    let mut first = world.request(clingy("r"), 0).await.unwrap();
+    let id = update(&mut first).await.0.id;
+    // After a restart nobody is attached yet.
+    let settings = Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 10 };
+    let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.clock));
+    let restarted = Approvals::new(store, Arc::new(Scripted), clock, settings);
+    assert!(restarted.request(agent(), clingy("r"), 9).await.is_err());
+    settle().await;
+    assert_eq!(world.status(id).await, Status::Pending);
+}
+
+#[tokio::test]
+async fn a_repetition_that_is_cut_before_it_begins_withdraws_as_well() {
+    let world = World::new();
+    let mut first = world.request(clingy("r"), 0).await.unwrap();
+    let id = update(&mut first).await.0.id;
+    let second = Arc::clone(&world.approvals).request(agent(), clingy("r"), 1);
+    drop(first);
+    settle().await;
+    assert_eq!(world.status(id).await, Status::Pending, "the second call is there");
+    drop(second);
+    assert_eq!(end(&world, id).await.status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn a_refused_request_id_withdraws_nothing() {
+    let world = World::new();
+    let id = world.ask_for(asking_as("r", json!({}))).await;
+    assert!(world.request(clingy("r"), 0).await.is_err());
+    settle().await;
+    assert_eq!(world.status(id).await, Status::Pending);
+}
+
+#[tokio::test]
 async fn streams_that_did_not_ask_for_it_change_nothing_when_cut() {
     let world = World::new();
     let mut follower = world.request(asking(json!({})), 0).await.unwrap();

@@ -70,6 +70,13 @@ async fn a_stream_starts_with_the_state_and_what_came_after_the_revision_seen() 
 }
 
 #[tokio::test]
+async fn a_resume_without_an_earlier_request_records_nothing() {
+    let world = World::new();
+    assert_eq!(world.request(asking_as("r", json!({})), 1).await.err(), Some(Error::NothingToResume));
+    assert_eq!(world.store.pending(), 0);
+}
+
+#[tokio::test]
 async fn a_change_while_a_repeated_request_attaches_is_not_slept_through() {
     pause();
     let world = World::new();

@@ -5,7 +5,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::*;
 use crate::{
-    domain::{Effect, Requirement, Verdict, samples},
+    domain::{Actor, Effect, Requirement, Verdict, samples},
     store::{Change, Due, Health, History, MemoryStore, Submission, Subscription, Transitioned},
 };
 
@@ -80,6 +80,10 @@ impl Store for Staged {
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
         let outcome = self.inner.submit(submission).await;
         self.acknowledged(outcome).await
+    }
+
+    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
+        self.inner.find(caller, request_id).await
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {

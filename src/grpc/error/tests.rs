@@ -9,7 +9,7 @@ use crate::domain::{
 
 const REFUSALS: usize = 16;
 const STORE_ERRORS: usize = 6;
-const ERRORS: usize = 8;
+const ERRORS: usize = 9;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -53,6 +53,7 @@ fn nth_error(error: &Error) -> usize {
         Error::Draining => 4,
         Error::StreamAged => 5,
         Error::Internal(_) => 6,
+        Error::NothingToResume => 7,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -153,6 +154,7 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
+        (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
     ];
     all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
@@ -188,7 +190,7 @@ fn every_failure_has_its_code_reason_and_metadata() {
         let found: BTreeSet<_> = info.metadata.keys().map(String::as_str).collect();
         assert_eq!(found, keys.iter().copied().collect(), "{failure:?}");
         assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{failure:?}");
-        let retry = matches!(reason, ErrorReason::Draining | ErrorReason::StreamAged);
+        let retry = code == Code::Unavailable;
         assert_eq!(details.retry_info().is_some_and(|info| info.retry_delay.is_some()), retry, "{failure:?}");
         assert!(!status.message().is_empty() && !format!("{status:?}{details:?}").contains("SECRET"), "{failure:?}");
         assert_eq!(status.get_error_details_vec().len(), 1 + usize::from(retry || code == Code::InvalidArgument));

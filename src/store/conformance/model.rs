@@ -174,7 +174,7 @@ fn filters(clock: i64) -> Vec<Filter> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 500, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn sled_does_as_the_model(ops in prop::collection::vec((op(), -1..12i64), 1..60)) {

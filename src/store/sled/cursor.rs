@@ -25,6 +25,17 @@ pub(super) enum Cursor<'a> {
     All(Vec<Cursor<'a>>),
 }
 
+/// What a seek came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// The first id.
+    Found(ApprovalId),
+    /// There is none.
+    Nothing,
+    /// None before this one, and the budget is used up.
+    Paused(ApprovalId),
+}
+
 impl<'a> Cursor<'a> {
     /// The set of ids that an index has for a filter. Creation times bound the walk instead: see [`bounds`].
     pub(super) fn of(tree: &'a Tree, filter: &Filter) -> Self {
@@ -42,10 +53,12 @@ impl<'a> Cursor<'a> {
         if all.is_empty() { index(Field::All) } else { Cursor::All(all) }
     }
 
-    /// The first id at `from` or beyond it, in `order`.
-    pub(super) fn seek(&self, from: ApprovalId, order: Order) -> Result<Option<ApprovalId>, StoreError> {
+    /// The first id at `from` or beyond it, in `order`. Each look into an index takes one from the budget: sets that
+    /// hardly overlap could otherwise keep a walk busy for long without a result.
+    pub(super) fn seek(&self, from: ApprovalId, order: Order, budget: &mut usize) -> Result<Sought, StoreError> {
         match self {
             Self::Index { tree, prefix } => {
+                *budget = budget.saturating_sub(1);
                 let at = [&prefix[..], from.uuid().as_bytes()].concat();
                 let id_at = |key: &[u8]| if key.len() == prefix.len() + 16 { keys::id_of(key) } else { None };
                 let mut found = None;
@@ -71,15 +84,16 @@ impl<'a> Cursor<'a> {
                         }
                     }
                 }
-                Ok(found)
+                Ok(found.map_or(Sought::Nothing, Sought::Found))
             }
             Self::Any(sets) => {
-                let mut nearest = None;
+                let mut nearest = Sought::Nothing;
                 for set in sets {
-                    let found = set.seek(from, order)?;
-                    nearest = match (nearest, found) {
-                        (Some(a), Some(b)) => Some(first(a, b, order)),
-                        (a, b) => a.or(b),
+                    nearest = match (nearest, set.seek(from, order, budget)?) {
+                        (_, Sought::Paused(_)) => return Ok(Sought::Paused(from)),
+                        (Sought::Found(a), Sought::Found(b)) => Sought::Found(first(a, b, order)),
+                        (Sought::Nothing, found) => found,
+                        (found, _) => found,
                     };
                 }
                 Ok(nearest)
@@ -89,13 +103,16 @@ impl<'a> Cursor<'a> {
                 loop {
                     let start = candidate;
                     for set in sets {
-                        match set.seek(candidate, order)? {
-                            Some(found) => candidate = found,
-                            None => return Ok(None),
+                        match set.seek(candidate, order, budget)? {
+                            Sought::Found(found) => candidate = found,
+                            other => return Ok(other),
                         }
                     }
                     if candidate == start {
-                        return Ok(Some(candidate));
+                        return Ok(Sought::Found(candidate));
+                    }
+                    if *budget == 0 {
+                        return Ok(Sought::Paused(candidate));
                     }
                 }
             }
@@ -118,6 +135,14 @@ pub(super) fn beyond(id: ApprovalId, order: Order) -> Option<ApprovalId> {
         Order::NewestFirst => number.checked_sub(1),
     };
     next.map(|number| ApprovalId::new(Uuid::from_u128(number)))
+}
+
+/// The id before `id`, in `order`; `None` at the start.
+pub(super) fn before(id: ApprovalId, order: Order) -> Option<ApprovalId> {
+    match order {
+        Order::OldestFirst => beyond(id, Order::NewestFirst),
+        Order::NewestFirst => beyond(id, Order::OldestFirst),
+    }
 }
 
 /// Lowest and highest id that approvals created in the filter's time range can have: ids begin with the millisecond

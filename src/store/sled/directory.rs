@@ -22,7 +22,13 @@ impl Directory {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let sled = path.join("sled");
         // Arguments can be secrets: nobody else on this machine is to read them.
+        let made: Vec<_> = sled.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&sled).map_err(failed)?;
+        // A new directory is durable once the one that names it is.
+        for parent in made.iter().filter_map(|path| path.parent()) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
+        }
         let mut lock = File::options()
             .read(true)
             .write(true)
@@ -45,6 +51,7 @@ impl Directory {
             writeln!(lock, "{}", std::process::id())
         };
         write_pid(&mut lock).map_err(failed)?;
+        wait_for_sled(&sled).map_err(failed)?;
         remove_half_written_snapshots(&sled).map_err(failed)?;
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
@@ -65,6 +72,16 @@ impl Directory {
             File::open(directory)?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// After a store was dropped, threads of sled may still write and keep its file locked for a moment. Nobody else does:
+/// the directory is ours by now.
+fn wait_for_sled(sled: &Path) -> io::Result<()> {
+    match File::open(sled.join("db")) {
+        Ok(file) => file.lock(), // until dropped here
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     records::{self, Encoded, broken, corrupt},
 };
 use crate::{
-    domain::{Approval, ApprovalId, Command, Event, Refusal, Revision, Time, request, step},
+    domain::{Approval, ApprovalId, Command, Event, Refusal, ReplayError, Revision, Time, request, step},
     store::{Change, History, Observer, StoreError, Submission, Submitted, Transitioned},
 };
 
@@ -168,6 +168,9 @@ impl<'a> Group<'a> {
         let mut request_ids = HashSet::new();
         for History { id, events } in histories {
             let approval = Approval::replay(id, &events).map_err(|error| StoreError::BadHistory(id, error))?;
+            if names(&approval).any(|name| name.len() > NAME_MAX) {
+                return Err(StoreError::BadHistory(id, ReplayError::NameTooLong { limit: NAME_MAX }));
+            }
             let stored = match new.get(&id) {
                 Some((_, events)) => Some(events.clone()),
                 None => match self.get(id) {
@@ -208,6 +211,9 @@ impl<'a> Group<'a> {
                 continue; // changed in this very group: next time
             }
             let approval = records::load(self.tree, id)?.ok_or_else(|| corrupt(format!("{id} has no record")))?;
+            if approval.updated_at >= decided_before {
+                continue; // claimed or reported since: kept for as long again
+            }
             self.forget(&approval)?;
             gone += 1;
         }
@@ -312,6 +318,18 @@ impl<'a> Group<'a> {
             self.reached.push(Arc::clone(after));
         }
     }
+}
+
+/// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
+const NAME_MAX: usize = 1_024;
+
+/// Everything of an approval that becomes part of a key.
+fn names(approval: &Approval) -> impl Iterator<Item = &str> {
+    let request = &approval.request;
+    let fixed =
+        [&request.tool_name, &request.agent.name, &request.caller.issuer, &request.caller.subject, &request.request_id];
+    let labels = request.labels.iter().flat_map(|(key, value)| [key, value]);
+    fixed.into_iter().chain(labels).map(String::as_str)
 }
 
 /// Every index that an approval is in.

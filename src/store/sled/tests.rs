@@ -25,7 +25,8 @@ async fn close(store: SledStore) {
 /// Writes into the store's files behind its back.
 #[expect(clippy::disallowed_methods, reason = "there is no writer to flush")]
 fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
-    let db = sled::Config::new().path(directory.join("sled")).flush_every_ms(None).open().unwrap();
+    let directory = Directory::open(directory).unwrap();
+    let db = sled::Config::new().path(directory.sled()).flush_every_ms(None).open().unwrap();
     change(&db);
     db.flush().unwrap();
 }

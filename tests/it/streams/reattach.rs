@@ -22,6 +22,7 @@ use crate::{
 };
 
 const WAITS: usize = 1_000;
+const WAITS_OVER_RESTARTS: usize = 400;
 const CONNECTIONS: usize = 8;
 
 /// Clients of the server that runs now.
@@ -53,26 +54,30 @@ async fn a_thousand_waits_that_are_cut_and_taken_up_again() {
     let server = Server::start(data.path(), &[]).await;
     let (generations, current) = watch::channel(Generation::of(&server, 0));
     drop(generations); // there will be no other
-    let mut waits = start(&current);
-    while let Some(finished) = soon("every wait ends", waits.join_next()).await {
-        finished.expect("a wait is told everything once");
+    let mut waits = start(WAITS, &current);
+    let mut agent = server.agent();
+    while let Some(wait) = soon("every wait ends", waits.join_next()).await {
+        wait.expect("a wait is told everything once").agrees(&mut agent).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_waits_over_restarts_of_the_server() {
+async fn waits_over_restarts_of_the_server() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path(), &[]).await;
     let (generations, current) = watch::channel(Generation::of(&server, 0));
-    let mut waits = start(&current);
-    let mut finished = 0;
+    let mut waits = start(WAITS_OVER_RESTARTS, &current);
+    let mut finished = Vec::new();
     while let Some(wait) = soon("every wait ends", waits.join_next()).await {
-        wait.expect("a wait is told everything once");
-        finished += 1;
-        if let Some(number) = [50, 350, 650, 900].iter().position(|at| *at == finished) {
+        finished.push(wait.expect("a wait is told everything once"));
+        if let Some(number) = [20, 120, 220, 320].iter().position(|at| *at == finished.len()) {
             server = restart(server, data.path(), number).await;
             generations.send_replace(Generation::of(&server, number + 1));
         }
+    }
+    let mut agent = server.agent();
+    for told in finished {
+        told.agrees(&mut agent).await;
     }
 }
 
@@ -86,9 +91,9 @@ async fn restart(server: Server, data: &Path, number: usize) -> Server {
 }
 
 /// Starts the waits, each with somebody who decides at a random moment.
-fn start(generations: &Generations) -> JoinSet<()> {
+fn start(count: usize, generations: &Generations) -> JoinSet<Told> {
     let mut waits = JoinSet::new();
-    for n in 0..WAITS {
+    for n in 0..count {
         let generations = generations.clone();
         waits.spawn(async move {
             let mut random = Random::new();
@@ -97,12 +102,8 @@ fn start(generations: &Generations) -> JoinSet<()> {
             let (attempts, attempted) = watch::channel((0, None));
             let waiting = wait(n, cuts, random, generations.clone(), attempts);
             let (told, ()) = tokio::join!(waiting, decide_after(n, decides_at, generations.clone(), attempted));
-            let mut agent = generations.borrow().agents[0].clone();
-            // The restarts are over when the last wait is; before, the server may be gone at this moment.
-            if generations.has_changed().is_err() {
-                told.agrees(&mut agent).await;
-            }
             check(n, &told);
+            told
         });
     }
     waits
@@ -199,7 +200,7 @@ async fn decide_after(n: usize, at: usize, mut generations: Generations, mut att
             Err(status) => next_generation(&status, &now, &mut generations).await,
         }
     };
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         let claim = ClaimExecutionRequest { approval_id: id, request_id: format!("claim-{n}"), digest };
         loop {
             let now = generations.borrow_and_update().clone();

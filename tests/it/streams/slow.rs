@@ -97,11 +97,11 @@ async fn a_reader_that_stops_delays_nobody_and_loses_nothing() {
     }
     let last = open(&mut server.agent(), ask("last")).await.unwrap().1;
     let mut reader = Reader::default();
-    reader.read_until(&mut queue, |reader| reader.knows("last")).await;
+    soon("the queue catches up", reader.read_until(&mut queue, |reader| reader.knows("last"))).await;
     let cancel = decide(&last, "last", VoteChoice::Reject);
     operator = server.reviewer();
     operator.decide(cancel).await.unwrap();
-    reader.read_until(&mut queue, |reader| !reader.knows("last")).await;
+    soon("the queue goes on", reader.read_until(&mut queue, |reader| !reader.knows("last"))).await;
     assert_eq!(reader.pending, list(&mut operator, &WatchPendingRequest::default()).await);
     assert_eq!(reader.pending.len(), OTHERS / 100);
 }

@@ -76,8 +76,8 @@ fn nothing_is_shown_before_its_sync_ends() {
 
         let (mut changes, mut wake) = (store.changes(), store.subscribe(id(0, 1)));
         let mut decided = begin(store.transition(id(0, 1), approve(1), at(1)));
-        let mut other = begin(store.submit(submission(0, 2))); // for the next group
         gate.began().await;
+        let mut other = begin(store.submit(submission(0, 2))); // for the next group
 
         let mut get = begin(store.get(id(0, 1)));
         let mut events = begin(store.events(id(0, 1), 0, 9));

@@ -1,0 +1,6 @@
+//! Every call of the API, end to end: what it answers, and how it refuses.
+
+mod answers;
+mod lists;
+mod refusals;
+mod violations;

@@ -1,0 +1,168 @@
+//! Who may do what; health, reflection and request ids.
+
+use signoff::{
+    identity::{Method, Role},
+    proto::v1::{
+        self as pb, CancelApprovalRequest, ClaimExecutionRequest, GetApprovalRequest, ListApprovalsRequest,
+        ListPendingRequest, ReportExecutionRequest, VoteChoice, WaitApprovalRequest, WatchApprovalRequest,
+        WatchPendingRequest, approval_service_client::ApprovalServiceClient,
+    },
+};
+use tokio_stream::StreamExt as _;
+use tonic::{Code, Request, Status};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    calls::{ask, decide, open, reason},
+    server::{Client, Server, soon},
+};
+
+/// Makes each call, about an approval, so that only the role can be wrong with it.
+async fn call(client: &mut Client, method: Method, approval: &pb::Approval) -> Result<(), Status> {
+    let approval_id = approval.id.clone();
+    match method {
+        Method::RequestApproval => {
+            let mut stream = client.request_approval(ask("another")).await?.into_inner();
+            stream.message().await.map(drop)
+        }
+        Method::WatchApproval => {
+            let request = WatchApprovalRequest { approval_id, after_revision: 0 };
+            client.watch_approval(request).await?.into_inner().message().await.map(drop)
+        }
+        Method::GetApproval => {
+            client.get_approval(GetApprovalRequest { approval_id, include_events: false }).await.map(drop)
+        }
+        Method::WaitApproval => {
+            let request = WaitApprovalRequest { approval_id, after_revision: 0, ..Default::default() };
+            client.wait_approval(request).await.map(drop)
+        }
+        Method::ListPending => client.list_pending(ListPendingRequest::default()).await.map(drop),
+        Method::WatchPending => {
+            let mut stream = client.watch_pending(WatchPendingRequest::default()).await?.into_inner();
+            stream.message().await.map(drop)
+        }
+        Method::ListApprovals => client.list_approvals(ListApprovalsRequest::default()).await.map(drop),
+        Method::Decide => client.decide(decide(approval, "", VoteChoice::Approve)).await.map(drop),
+        Method::CancelApproval => {
+            client.cancel_approval(CancelApprovalRequest { approval_id, ..Default::default() }).await.map(drop)
+        }
+        Method::ClaimExecution => {
+            let digest = approval.digest.clone();
+            client.claim_execution(ClaimExecutionRequest { approval_id, digest, ..Default::default() }).await.map(drop)
+        }
+        Method::ReportExecution => {
+            let request = ReportExecutionRequest {
+                approval_id,
+                claim_id: approval.id.clone(),
+                result: pb::ExecutionResult::Failed.into(),
+                ..Default::default()
+            };
+            client.report_execution(request).await.map(drop)
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_role_makes_its_calls_and_no_other() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    // Decided already, so that WaitApproval answers at once; calls that are too late are refused for that alone.
+    let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
+    server.reviewer().decide(decide(&approval, "", VoteChoice::Reject)).await.unwrap();
+    let clients =
+        [(Role::Agent, server.agent()), (Role::Reviewer, server.reviewer()), (Role::Operator, server.operator())];
+    for (role, mut client) in clients {
+        for method in Method::ALL {
+            let answer = soon("an answer", call(&mut client, method, &approval)).await;
+            let told = answer.as_ref().err().map(reason).unwrap_or_default();
+            assert_eq!(told == "ROLE_NOT_ALLOWED", !role.may(method), "{role} {method:?}: {answer:?}");
+            if let (Err(status), false) = (answer, role.may(method)) {
+                assert_eq!(status.code(), Code::PermissionDenied, "{status:?}");
+                let metadata = status.get_details_error_info().unwrap().metadata;
+                assert_eq!(metadata.get("role").map(String::as_str), Some(role.name()));
+                assert_eq!(metadata.get("method").map(String::as_str), Some(method.name()));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn callers_without_a_known_token_get_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
+    let mut stranger = server.client("dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    for method in Method::ALL {
+        let status = soon("an answer", call(&mut stranger, method, &approval)).await.unwrap_err();
+        let told = (status.code(), reason(&status));
+        assert_eq!(told, (Code::Unauthenticated, "UNAUTHENTICATED".to_owned()), "{method:?}");
+    }
+    let mut nobody = ApprovalServiceClient::new(server.channel());
+    let status = nobody.get_approval(GetApprovalRequest::default()).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
+}
+
+#[tokio::test]
+async fn answers_carry_the_callers_request_id() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut operator = server.operator();
+    let mut request = Request::new(ListPendingRequest::default());
+    request.metadata_mut().insert("x-request-id", "checkout-17".parse().unwrap());
+    let reply = operator.list_pending(request).await.unwrap();
+    assert_eq!(reply.metadata().get("x-request-id").unwrap(), "checkout-17");
+
+    let mut request = Request::new(GetApprovalRequest::default());
+    request.metadata_mut().insert("x-request-id", "checkout-18".parse().unwrap());
+    let status = operator.get_approval(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert_eq!(status.metadata().get("x-request-id").unwrap(), "checkout-18");
+
+    let reply = operator.list_pending(ListPendingRequest::default()).await.unwrap();
+    assert_eq!(reply.metadata().get("x-request-id").unwrap().len(), 36, "the server makes one");
+}
+
+#[tokio::test]
+async fn health_is_told_overall_and_of_the_service() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut health = HealthClient::new(server.channel());
+    for service in ["", "signoff.v1.ApprovalService"] {
+        let reply = health.check(HealthCheckRequest { service: service.into() }).await.unwrap().into_inner();
+        assert_eq!(reply.status(), ServingStatus::Serving, "{service:?}");
+    }
+    let status = health.check(HealthCheckRequest { service: "signoff.v2".into() }).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+}
+
+/// The two versions of reflection differ in nothing but their package.
+macro_rules! reflection_lists {
+    ($version:ident, $server:expr) => {{
+        use tonic_reflection::pb::$version::{
+            ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+            server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+        };
+        let request = ServerReflectionRequest {
+            message_request: Some(MessageRequest::ListServices(String::new())),
+            ..Default::default()
+        };
+        let mut client = ServerReflectionClient::new($server.channel());
+        let replies = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+        let replies: Vec<_> = replies.collect::<Result<_, _>>().await.unwrap();
+        let [reply] = replies.as_slice() else { panic!("{replies:?}") };
+        let Some(MessageResponse::ListServicesResponse(list)) = &reply.message_response else { panic!("{reply:?}") };
+        list.service.iter().map(|service| service.name.clone()).collect::<Vec<_>>()
+    }};
+}
+
+#[tokio::test]
+async fn reflection_lists_the_services() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    for services in [reflection_lists!(v1, server), reflection_lists!(v1alpha, server)] {
+        for wanted in ["signoff.v1.ApprovalService", "grpc.health.v1.Health"] {
+            assert!(services.iter().any(|service| service == wanted), "{services:?}");
+        }
+    }
+}

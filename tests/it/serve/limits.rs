@@ -1,0 +1,113 @@
+//! Limits of the whole server. Those of single fields are tested beside their decoding.
+
+use signoff::proto::v1::{RequestApprovalRequest, WatchPendingRequest, WatchPendingResponse};
+use tokio::io::AsyncReadExt as _;
+use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    calls::{ask, open, reason},
+    server::{Client, Server, soon},
+};
+
+async fn watch(client: &mut Client) -> Result<Streaming<WatchPendingResponse>, Status> {
+    let mut stream = client.watch_pending(WatchPendingRequest::default()).await?.into_inner();
+    stream.message().await.map(|_| stream)
+}
+
+/// A refusal: its code, reason, and metadata.
+fn told(status: &Status, names: &[&str]) -> (Code, String, Vec<String>) {
+    let metadata = status.get_details_error_info().map(|info| info.metadata).unwrap_or_default();
+    let values = names.iter().map(|name| metadata.get(*name).cloned().unwrap_or_default()).collect();
+    (status.code(), reason(status), values)
+}
+
+#[tokio::test]
+async fn streams_are_limited_in_all() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.streams=3"]).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(watch(&mut server.operator()).await.unwrap());
+    }
+    let status = watch(&mut server.operator()).await.unwrap_err();
+    let expected = ["server".to_owned(), "3".to_owned()].to_vec();
+    assert_eq!(
+        told(&status, &["scope", "limit"]),
+        (Code::ResourceExhausted, "TOO_MANY_STREAMS".into(), expected),
+        "{status:?}"
+    );
+    open.pop();
+    admitted(&mut server.operator()).await;
+}
+
+#[tokio::test]
+async fn streams_are_limited_per_connection() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.streams_per_connection=2"]).await;
+    let (mut one, mut other) = (server.operator(), server.operator());
+    let (first, _second) = (watch(&mut one).await.unwrap(), watch(&mut one).await.unwrap());
+    let status = watch(&mut one).await.unwrap_err();
+    let expected = ["connection".to_owned(), "2".to_owned()].to_vec();
+    assert_eq!(
+        told(&status, &["scope", "limit"]),
+        (Code::ResourceExhausted, "TOO_MANY_STREAMS".into(), expected),
+        "{status:?}"
+    );
+    watch(&mut other).await.expect("another connection has room of its own");
+    drop(first);
+    admitted(&mut one).await;
+}
+
+#[tokio::test]
+async fn connections_are_limited() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.connections=2"]).await;
+    let connect = || async { tokio::net::TcpStream::connect(server.address()).await.unwrap() };
+    let (first, _second) = (connect().await, connect().await);
+    let mut third = connect().await;
+    let closed = soon("one more is closed", third.read(&mut [0; 64])).await;
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    drop(first);
+    let served = async { while watch(&mut server.operator()).await.is_err() {} };
+    soon("there is room again", served).await;
+}
+
+/// A stream that ended makes room, as soon as the server has noticed.
+async fn admitted(client: &mut Client) {
+    let admitted = async {
+        while let Err(status) = watch(client).await {
+            assert_eq!(reason(&status), "TOO_MANY_STREAMS", "{status:?}");
+        }
+    };
+    soon("there is room again", admitted).await;
+}
+
+#[tokio::test]
+async fn pending_approvals_are_limited_per_caller() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.pending_per_caller=2"]).await;
+    let mut agent = server.agent();
+    let (_one, first) = open(&mut agent, ask("one")).await.unwrap();
+    let (_two, _) = open(&mut agent, ask("two")).await.unwrap();
+    let status = open(&mut agent, ask("three")).await.unwrap_err();
+    let expected = (Code::ResourceExhausted, "TOO_MANY_PENDING".into(), vec!["2".to_owned()]);
+    assert_eq!(told(&status, &["limit"]), expected, "{status:?}");
+
+    let (_again, again) = open(&mut agent, ask("one")).await.expect("a repeated request is no new one");
+    assert_eq!(again.id, first.id);
+    server.kill().await;
+    let server = Server::start(data.path(), &["limits.pending_per_caller=2"]).await;
+    let status = open(&mut server.agent(), ask("three")).await.unwrap_err();
+    assert_eq!(told(&status, &["limit"]), expected, "a restart forgets the count: {status:?}");
+}
+
+#[tokio::test]
+async fn messages_are_limited() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let request = RequestApprovalRequest { reason: "x".repeat(1 << 20), ..ask("large") };
+    let status = open(&mut server.agent(), request).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
+    assert!(status.message().contains("1048576"), "it does not name the limit: {status:?}");
+}
