@@ -1,6 +1,6 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 //!
-//! - [`test`]: every test of the workspace, and their total.
+//! - [`mod@test`]: every test of the workspace, and their total.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
 //!
