@@ -8,6 +8,9 @@ use signoff::{
     config::{self, ServeFlags},
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The approvals server for AI agents
 #[derive(Parser)]
 #[command(name = "signoff", version)]

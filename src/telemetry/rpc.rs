@@ -180,7 +180,8 @@ impl Call {
         }
         match code {
             _ if METHODS[self.method].quiet => log!(debug),
-            Code::Ok => log!(debug),
+            // A caller that stops waiting is as ordinary as one that is answered.
+            Code::Ok | Code::Cancelled => log!(debug),
             code if codes::is_failure(code) => log!(warn),
             _ => log!(info),
         }

@@ -205,6 +205,16 @@ async fn with_logs_off_there_is_no_span() {
     assert!(Call::start(&layer, DECIDE, &HeaderMap::new()).span.is_disabled());
 }
 
+#[test]
+fn callers_that_leave_are_logged_at_debug_only() {
+    for (filter, lines_expected) in [("info", 0), ("debug", 1)] {
+        let (lines, _guard) = capture(Format::Json, filter, None);
+        let layer = RpcLayer::new(Metrics::new("1"), false);
+        drop(Call::start(&layer, WATCH, &HeaderMap::new()));
+        assert_eq!(ends(&lines).len(), lines_expected, "{filter}");
+    }
+}
+
 #[tokio::test]
 async fn other_requests_pass_untouched() {
     let (lines, _guard) = capture(Format::Json, "debug", None);
