@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+#[cfg(test)]
 use tokio::sync::watch;
 
 use crate::domain::{Time, truncate};
@@ -42,22 +43,25 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands still until it is moved.
+#[cfg(test)]
 #[derive(Debug)]
-pub struct ManualClock(watch::Sender<Time>);
+pub(crate) struct ManualClock(watch::Sender<Time>);
 
+#[cfg(test)]
 impl ManualClock {
     /// Starts at a moment.
     #[must_use]
-    pub fn new(start: Time) -> Self {
+    pub(crate) fn new(start: Time) -> Self {
         Self(watch::Sender::new(truncate(start)))
     }
 
     /// Moves on.
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.send_modify(|now| *now += by);
     }
 }
 
+#[cfg(test)]
 #[async_trait]
 impl Clock for ManualClock {
     fn now(&self) -> Time {

@@ -6,6 +6,7 @@
 //! holds for every implementation.
 
 mod feed;
+#[cfg(test)]
 mod memory;
 mod query;
 mod sled;
@@ -25,7 +26,8 @@ use crate::domain::{
 };
 
 pub use feed::Subscription;
-pub use memory::MemoryStore;
+#[cfg(test)]
+pub(crate) use memory::MemoryStore;
 pub use query::{Filter, Order, Query};
 pub use sled::{SledStore, sync_to_disk};
 

@@ -39,7 +39,7 @@ pub enum Error {
     /// The stream reached its greatest age.
     #[error("the stream reached its greatest age; reattach")]
     StreamAged,
-    /// A reader that fell behind, or a defect.
+    /// A defect.
     #[error("internal error: {0}")]
     Internal(String),
     /// The store refused or failed.

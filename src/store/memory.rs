@@ -18,7 +18,7 @@ use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Refusal, Revisi
 
 /// Keeps approvals in memory, and loses them with the process.
 #[derive(Debug)]
-pub struct MemoryStore {
+pub(crate) struct MemoryStore {
     state: Mutex<State>,
     feed: Arc<Feed>,
     health: watch::Sender<Health>,
