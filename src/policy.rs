@@ -1,11 +1,13 @@
 //! The rules that decide: pure, compiled once, and explaining themselves.
 
+mod document;
 mod tool_lists;
 
 use std::collections::BTreeMap;
 
 use crate::domain::{Actor, Agent, Arguments, Time, Verdict};
 
+pub use document::{Document, Rule, RuleEffect};
 pub use tool_lists::ToolLists;
 
 /// A call to judge.

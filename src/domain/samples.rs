@@ -46,7 +46,8 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
         effect,
         rule: "rule".into(),
         message: String::new(),
-        trace: vec![RuleTrace { rule: "rule".into(), outcome: RuleOutcome::Matched, detail: String::new() }],
+        trace: vec![RuleTrace { rule: "rule".into(), outcome: RuleOutcome::Matched, detail: "".into() }],
+        trace_omitted: 0,
         claim_window: Duration::from_secs(300),
     })
 }

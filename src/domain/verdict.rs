@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,11 @@ pub struct Verdict {
     pub rule: String,
     /// That rule's message to the caller; may be empty.
     pub message: String,
-    /// Every rule that was looked at.
+    /// The rules that were looked at.
     pub trace: Vec<RuleTrace>,
+    /// How many more were looked at than `trace` holds; none of these applied, unless all in it did.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub trace_omitted: u32,
     /// How long after the decision an approved call can be claimed.
     #[serde(with = "time::micros", rename = "claim_window_us")]
     pub claim_window: Duration,
@@ -50,11 +53,11 @@ pub struct Requirement {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleTrace {
     /// The rule's name.
-    pub rule: String,
+    pub rule: Arc<str>,
     /// What became of it.
     pub outcome: RuleOutcome,
     /// Why; for [`RuleOutcome::Failed`] the error.
-    pub detail: String,
+    pub detail: Cow<'static, str>,
 }
 
 /// Whether a rule applied.
@@ -67,6 +70,11 @@ pub enum RuleOutcome {
     NotMatched,
     /// It could not be evaluated.
     Failed,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Effect {

@@ -93,6 +93,7 @@ fn policy(verdict: &Verdict) -> v1::PolicyEvaluation {
         rule: verdict.rule.clone(),
         message: verdict.message.clone(),
         trace: verdict.trace.iter().map(rule_trace).collect(),
+        trace_omitted: verdict.trace_omitted,
     }
 }
 
@@ -102,7 +103,7 @@ fn rule_trace(trace: &RuleTrace) -> v1::RuleTrace {
         RuleOutcome::NotMatched => v1::RuleOutcome::NotMatched,
         RuleOutcome::Failed => v1::RuleOutcome::Failed,
     };
-    v1::RuleTrace { rule: trace.rule.clone(), outcome: outcome.into(), detail: trace.detail.clone() }
+    v1::RuleTrace { rule: trace.rule.to_string(), outcome: outcome.into(), detail: trace.detail.to_string() }
 }
 
 fn vote(vote: &Vote) -> v1::Vote {

@@ -34,9 +34,9 @@ impl Policy for ToolLists {
     fn evaluate(&self, call: &Call<'_>) -> Verdict {
         let listed = self.tools.contains(call.tool_name);
         let trace = |rule: &str, matched, detail: &str| RuleTrace {
-            rule: rule.to_owned(),
+            rule: rule.into(),
             outcome: if matched { RuleOutcome::Matched } else { RuleOutcome::NotMatched },
-            detail: detail.to_owned(),
+            detail: detail.to_owned().into(),
         };
         let people = Effect::RequireApproval(Requirement { quorum: 1, reviewers: Vec::new(), timeout: None });
         let (rule, effect) = match (listed, self.unlisted) {
@@ -54,6 +54,7 @@ impl Policy for ToolLists {
             rule: rule.to_owned(),
             message: String::new(),
             trace: looked_at,
+            trace_omitted: 0,
             claim_window: self.claim_window,
         }
     }
@@ -92,7 +93,7 @@ mod tests {
             let verdict = verdict(&["pay"], UnlistedTools::AutoApprove, tool);
             let got = if verdict.effect == Effect::AutoApprove { "nobody" } else { "people" };
             assert_eq!(got, effect, "{tool}");
-            assert_eq!(verdict.trace.last().unwrap().rule, verdict.rule);
+            assert_eq!(*verdict.trace.last().unwrap().rule, *verdict.rule);
         }
     }
 

@@ -132,6 +132,7 @@ async fn everything_known_is_shown() {
             outcome: RuleOutcome::Matched.into(),
             detail: "tool is listed".to_owned(),
         }],
+        trace_omitted: 0,
     });
     full.votes = vec![Vote {
         decided_by: alice(),

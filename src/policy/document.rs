@@ -1,0 +1,142 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// A policy as its authors write it. Its serde form is the JSON mapping of `signoff.v1.Policy`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    /// Globs of sensitive tools, which need approval unless a rule says otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// The default for every other tool; `None` asks a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlisted_tools: Option<RuleEffect>,
+    /// The rules. Their order does not matter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+/// One rule. It applies to a call when all that it names fits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rule {
+    /// Unique in its policy.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Globs of tools.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// Globs of agents; empty: every call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<String>,
+    /// Labels that the call must carry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Condition in CEL; empty: always.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub when: String,
+    /// What it demands; `None`, which no policy can have, where its author forgot.
+    #[serde(flatten)]
+    pub effect: Option<RuleEffect>,
+}
+
+/// What a rule or a default demands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleEffect {
+    /// Approved at once.
+    AutoApprove {},
+    /// A person must decide.
+    RequireApproval {
+        /// Longest time to wait.
+        #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
+        timeout: Option<Duration>,
+        /// How long after its decision the call can be claimed.
+        #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
+        claim_window: Option<Duration>,
+        /// For the caller and reviewers.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
+    /// Rejected at once.
+    AutoReject {
+        /// Why.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
+}
+
+/// Serde form of a span as in protobuf's JSON: `300s`, `1.5s`.
+mod seconds {
+    use std::{borrow::Cow, time::Duration};
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(span) = span else { return serializer.serialize_none() };
+        let (seconds, micros) = (span.as_secs(), span.subsec_micros());
+        match micros {
+            0 => serializer.collect_str(&format_args!("{seconds}s")),
+            micros if micros % 1_000 == 0 => serializer.collect_str(&format_args!("{seconds}.{:03}s", micros / 1_000)),
+            micros => serializer.collect_str(&format_args!("{seconds}.{micros:06}s")),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let wrong = || D::Error::custom(format!("{text:?} is no span of seconds such as 300s"));
+        let (whole, fraction) = text.strip_suffix('s').ok_or_else(wrong)?.split_once('.').unwrap_or_else(|| {
+            let whole = text.strip_suffix('s').unwrap_or_default();
+            (whole, "0")
+        });
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
+            return Err(wrong());
+        }
+        let nanos = format!("{fraction:0<9}").parse().map_err(|_| wrong())?;
+        Ok(Some(Duration::new(whole.parse().map_err(|_| wrong())?, nanos)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn written_as_the_protos_json() {
+        let json = json!({
+            "tools": ["pay"],
+            "unlisted_tools": {"auto_approve": {}},
+            "rules": [
+                {"name": "a", "tools": ["*"], "labels": {"env": "prod"}, "when": "true", "auto_reject": {"message": "no"}},
+                {"name": "b", "tools": ["pay"], "require_approval": {"timeout": "1800s", "claim_window": "1.500s"}},
+                {"name": "c", "tools": ["pay"], "agents": ["x"], "description": "d", "auto_approve": {}},
+            ],
+        });
+        let document: Document = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&document).unwrap(), json);
+        assert_eq!(document.rules[0].effect, Some(RuleEffect::AutoReject { message: "no".into() }));
+        let Some(RuleEffect::RequireApproval { timeout, claim_window, .. }) = document.rules[1].effect else {
+            panic!()
+        };
+        assert_eq!((timeout, claim_window), (Some(Duration::from_secs(1800)), Some(Duration::from_millis(1500))));
+        assert_eq!(serde_json::to_value(Document::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn spans_are_whole_or_refused() {
+        let of = |text: &str| serde_json::from_value::<RuleEffect>(json!({"require_approval": {"timeout": text}}));
+        for (text, micros) in [("1s", 1_000_000), ("0.000001s", 1), ("2.5s", 2_500_000)] {
+            let Ok(RuleEffect::RequireApproval { timeout: Some(span), .. }) = of(text) else { panic!("{text}") };
+            assert_eq!(span.as_micros(), micros, "{text}");
+        }
+        for text in ["", "s", "1", "-1s", "1.s", ".5s", "1.0000000001s", "1m", "99999999999999999999s"] {
+            assert!(of(text).is_err(), "{text}");
+        }
+    }
+}
