@@ -21,10 +21,10 @@ use crate::{
     clock::Clock,
     domain::{
         Approval, ApprovalId, Arguments, Claiming, Command, Deciding, Digest, Edit, Event, Refusal, Reporting, Request,
-        Revision, Schema, Time,
+        Revision, Schema, Time, Verdict,
     },
     identity::{Method, Principal, Role},
-    policy::{Call, Policy},
+    policy::{Call, Effort, Judge, OwnedCall},
     store::{Change, Page, Query, Store, StoreError, Submission, Submitted},
 };
 
@@ -48,7 +48,7 @@ pub struct Settings {
 /// Everything that can be done with approvals.
 pub struct Approvals {
     store: Arc<dyn Store>,
-    policy: Arc<dyn Policy>,
+    judge: Arc<dyn Judge>,
     clock: Arc<dyn Clock>,
     settings: Settings,
     ids: Ids,
@@ -60,10 +60,10 @@ pub struct Approvals {
 impl Approvals {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, policy: Arc<dyn Policy>, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
+    pub fn new(store: Arc<dyn Store>, judge: Arc<dyn Judge>, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             store,
-            policy,
+            judge,
             clock,
             settings,
             ids: Ids::default(),
@@ -98,14 +98,15 @@ impl Approvals {
     /// Records a request, or finds the one made before under the same `request_id`.
     async fn submit(&self, principal: &Principal, id: ApprovalId, new: NewRequest) -> Result<Submitted, Error> {
         let now = self.clock.now();
-        let verdict = self.policy.evaluate(&Call {
+        let call = Call {
             tool_name: &new.tool_name,
             arguments: &new.arguments,
             agent: &new.agent,
             labels: &new.labels,
             caller: &principal.actor,
             now,
-        });
+        };
+        let verdict = self.verdict(call).await?;
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
             caller: principal.actor.clone(),
@@ -218,15 +219,26 @@ impl Approvals {
             let (schema, arguments) = (Arc::clone(schema), arguments.clone());
             self.heavy.run(move || follow_schema(&schema, &arguments)).await??;
         }
-        let verdict = self.policy.evaluate(&Call {
+        let call = Call {
             tool_name: &request.tool_name,
             arguments: &arguments,
             agent: &request.agent,
             labels: &request.labels,
             caller: &request.caller,
             now: self.clock.now(),
-        });
-        Ok(Edit { arguments, verdict: Arc::new(verdict) })
+        };
+        let verdict = Arc::new(self.verdict(call).await?);
+        Ok(Edit { arguments, verdict })
+    }
+
+    /// What the policy says of a call. The rare one that takes long is judged where it keeps nobody waiting.
+    async fn verdict(&self, call: Call<'_>) -> Result<Verdict, Error> {
+        if let Some(verdict) = self.judge.judge(&call, Effort::Quick) {
+            return Ok(verdict);
+        }
+        let (judge, call) = (Arc::clone(&self.judge), OwnedCall::from(call));
+        let verdict = self.heavy.run(move || judge.judge(&call.borrow(), Effort::Full)).await?;
+        verdict.ok_or_else(|| Error::Internal("the policy has no verdict".into()))
     }
 
     /// Withdraws a request of the caller's.

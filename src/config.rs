@@ -49,8 +49,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// What a caller may send or hold.
     pub limits: Limits,
-    /// The built-in policy.
-    pub policy: PolicyConfig,
+    /// File that the policy is taken from; `None`: it is set over the API.
+    pub policy: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// `http://host:port` of an OTLP gRPC collector that receives traces; `None` sends none.
@@ -69,30 +69,11 @@ impl Default for Config {
             max_stream_age: Duration::from_secs(60 * 60),
             drain_timeout: Duration::from_secs(3),
             limits: Limits::default(),
-            policy: PolicyConfig::default(),
+            policy: None,
             log: LogConfig::default(),
             otlp_endpoint: None,
         }
     }
-}
-
-/// Which tools need approval.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PolicyConfig {
-    /// Tools that always need a person's approval; valid tool names, none twice.
-    pub tools: Vec<String>,
-    /// What happens to calls of every other tool.
-    pub unlisted_tools: UnlistedTools,
-}
-
-/// What happens to calls of tools that `policy.tools` does not name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnlistedTools {
-    /// A person must approve them.
-    #[default]
-    RequireApproval,
-    /// They are approved at once.
-    AutoApprove,
 }
 
 /// What is logged, and how.

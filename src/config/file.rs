@@ -70,12 +70,8 @@ impl File<'_> {
             DeValue::String(text) => Given::new(Value::Text(text.to_string()), source),
             DeValue::Integer(n) => Given::new(Value::Integer(u64::from_str_radix(n.as_str(), n.radix()).ok()), source),
             DeValue::Boolean(value) => Given::new(Value::Bool(*value), source),
-            DeValue::Array(elements) => {
-                let elements = elements.iter().map(|element| self.given(element.get_ref(), element.span())).collect();
-                Given::new(Value::List(elements), source)
-            }
             DeValue::Table(_) => Given::new(Value::Other, "a table"),
-            DeValue::Float(_) | DeValue::Datetime(_) => Given::new(Value::Other, source),
+            DeValue::Array(_) | DeValue::Float(_) | DeValue::Datetime(_) => Given::new(Value::Other, source),
         }
     }
 

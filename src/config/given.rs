@@ -28,8 +28,6 @@ pub(super) enum Value {
     Integer(Option<u64>),
     /// A boolean in TOML.
     Bool(bool),
-    /// An array in TOML.
-    List(Vec<Given>),
     /// Something in TOML that no setting takes.
     Other,
 }
@@ -64,16 +62,6 @@ impl Given {
         match &self.value {
             Value::Word(text) => text.parse().ok(),
             Value::Integer(value) => *value,
-            _ => None,
-        }
-    }
-
-    /// The elements of a TOML array, or of text separated by commas; empty text is an empty list.
-    pub(super) fn into_list(self) -> Option<Vec<Given>> {
-        match self.value {
-            Value::Word(text) if text.trim().is_empty() => Some(Vec::new()),
-            Value::Word(text) => Some(text.split(',').map(|part| Given::word(part.trim())).collect()),
-            Value::List(elements) => Some(elements),
             _ => None,
         }
     }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::given::Given;
-use super::limits::TOOL_NAME_MAX;
-use super::{Config, LogFormat, UnlistedTools};
+use super::{Config, LogFormat};
 
 /// The place in [`Config`] that a setting fills.
 pub(super) type Slot<T> = fn(&mut Config) -> &mut T;
@@ -19,12 +18,11 @@ pub(super) enum Kind {
     Bool(Slot<bool>),
     Address(Slot<SocketAddr>),
     Path(Slot<PathBuf>),
+    File(Slot<Option<PathBuf>>),
     Duration { min: Duration, max: Duration, slot: Slot<Duration> },
     Retention { min: Duration, max: Duration, slot: Slot<Option<Duration>> },
     Bytes { min: usize, max: usize, slot: Slot<usize> },
     Count { min: u32, max: u32, slot: Slot<u32> },
-    ToolNames(Slot<Vec<String>>),
-    UnlistedTools(Slot<UnlistedTools>),
     LogFormat(Slot<LogFormat>),
     LogFilter(Slot<String>),
     Endpoint(Slot<Option<String>>),
@@ -32,18 +30,17 @@ pub(super) enum Kind {
 
 /// How `retain` says "no limit".
 const FOREVER: &str = "forever";
-const UNLISTED_TOOLS: [(&str, UnlistedTools); 2] =
-    [("require_approval", UnlistedTools::RequireApproval), ("auto_approve", UnlistedTools::AutoApprove)];
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 impl Kind {
-    /// Puts a value into its slot, or returns how to show each part of it that is not allowed.
-    pub(super) fn fill(&self, config: &mut Config, given: Given) -> Result<(), Vec<String>> {
+    /// Puts a value into its slot, or returns how to show it when it is not allowed.
+    pub(super) fn fill(&self, config: &mut Config, given: Given) -> Result<(), String> {
         let shown = given.shown.clone();
         let filled = match *self {
             Self::Bool(slot) => put(slot(config), given.as_bool()),
             Self::Address(slot) => put(slot(config), given.as_text().and_then(|text| text.parse().ok())),
             Self::Path(slot) => put(slot(config), given.as_text().and_then(path)),
+            Self::File(slot) => put(slot(config), given.as_text().and_then(path).map(Some)),
             Self::Duration { min, max, slot } => put(slot(config), given.as_text().and_then(|t| duration(t, min, max))),
             Self::Retention { min, max, slot } => put(
                 slot(config),
@@ -60,25 +57,15 @@ impl Kind {
                 slot(config),
                 given.as_integer().and_then(|n| u32::try_from(n).ok()).filter(|n| (min..=max).contains(n)),
             ),
-            Self::ToolNames(slot) => match given.into_list() {
-                Some(elements) => {
-                    *slot(config) = tool_names(elements)?;
-                    true
-                }
-                None => false,
-            },
-            Self::UnlistedTools(slot) => {
-                put(slot(config), given.as_text().and_then(|text| choice(&UNLISTED_TOOLS, text)))
-            }
             Self::LogFormat(slot) => put(slot(config), given.as_text().and_then(|text| choice(&LOG_FORMATS, text))),
             Self::LogFilter(slot) => put(slot(config), given.as_text().and_then(log_filter)),
             Self::Endpoint(slot) => match given.as_text() {
                 // Not shown: an error must not put a password into a log.
-                Some(text) if text.contains('@') => return Err(vec!["a URL with a user name or password".to_owned()]),
+                Some(text) if text.contains('@') => return Err("a URL with a user name or password".to_owned()),
                 text => put(slot(config), text.and_then(endpoint).map(Some)),
             },
         };
-        if filled { Ok(()) } else { Err(vec![shown]) }
+        if filled { Ok(()) } else { Err(shown) }
     }
 
     /// What is allowed, as half a sentence.
@@ -86,7 +73,7 @@ impl Kind {
         match self {
             Self::Bool(_) => "true or false".to_owned(),
             Self::Address(_) => "an IP address and port such as 127.0.0.1:7766 or [::1]:7766".to_owned(),
-            Self::Path(_) => "a path".to_owned(),
+            Self::Path(_) | Self::File(_) => "a path".to_owned(),
             Self::Duration { min, max, .. } => {
                 format!("a duration of {} to {}", duration_text(*min), duration_text(*max))
             }
@@ -95,11 +82,6 @@ impl Kind {
             }
             Self::Bytes { min, max, .. } => format!("{min} to {max} bytes"),
             Self::Count { min, max, .. } => format!("{min} to {max}"),
-            Self::ToolNames(_) => format!(
-                "a list of tool names, each once, of 1 to {TOOL_NAME_MAX} characters A-Z a-z 0-9 _ . : / -; \
-                 separated by commas outside TOML"
-            ),
-            Self::UnlistedTools(_) => UNLISTED_TOOLS.map(|(word, _)| word).join(" or "),
             Self::LogFormat(_) => LOG_FORMATS.map(|(word, _)| word).join(" or "),
             Self::LogFilter(_) => "tracing filter directives such as info,signoff=debug".to_owned(),
             Self::Endpoint(_) => "http://host:port".to_owned(),
@@ -112,12 +94,11 @@ impl Kind {
             Self::Bool(slot) => slot(config).to_string(),
             Self::Address(slot) => quoted(&slot(config).to_string()),
             Self::Path(slot) => quoted(&slot(config).to_string_lossy()),
+            Self::File(slot) => quoted(&slot(config).as_ref()?.to_string_lossy()),
             Self::Duration { slot, .. } => quoted(&duration_text(*slot(config))),
             Self::Retention { slot, .. } => quoted(&slot(config).map_or_else(|| FOREVER.to_owned(), duration_text)),
             Self::Bytes { slot, .. } => slot(config).to_string(),
             Self::Count { slot, .. } => slot(config).to_string(),
-            Self::ToolNames(slot) => toml::Value::from(slot(config).clone()).to_string(),
-            Self::UnlistedTools(slot) => quoted(word(&UNLISTED_TOOLS, *slot(config))?),
             Self::LogFormat(slot) => quoted(word(&LOG_FORMATS, *slot(config))?),
             Self::LogFilter(slot) => quoted(slot(config)),
             Self::Endpoint(slot) => quoted(slot(config).as_deref()?),
@@ -165,23 +146,6 @@ pub(super) fn duration_text(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     let unit = UNITS.iter().find(|(unit, _)| nanos > 0 && nanos.is_multiple_of(*unit));
     unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
-}
-
-fn tool_names(elements: Vec<Given>) -> Result<Vec<String>, Vec<String>> {
-    let (mut names, mut refused) = (Vec::<String>::new(), Vec::new());
-    for element in elements {
-        match element.as_text().filter(|name| is_tool_name(name)) {
-            Some(name) if names.iter().any(|known| known == name) => refused.push(format!("{} twice", element.shown)),
-            Some(name) => names.push(name.to_owned()),
-            None => refused.push(element.shown),
-        }
-    }
-    if refused.is_empty() { Ok(names) } else { Err(refused) }
-}
-
-fn is_tool_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/-".contains(&byte);
-    (1..=TOOL_NAME_MAX).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 fn log_filter(text: &str) -> Option<String> {

@@ -69,14 +69,10 @@ impl Resolved {
             if let Some(first) = seen.insert(key, place.clone()) {
                 problems.push(ConfigError::Twice { place: place.clone(), key, first });
             }
-            if let Err(parts) = setting.kind.fill(&mut self.config, given) {
+            if let Err(given) = setting.kind.fill(&mut self.config, given) {
                 self.refused.push(key);
-                problems.extend(parts.into_iter().map(|given| ConfigError::NotAllowed {
-                    place: place.clone(),
-                    key: key.to_owned(),
-                    given,
-                    allowed: setting.kind.allowed(),
-                }));
+                let (key, allowed) = (key.to_owned(), setting.kind.allowed());
+                problems.push(ConfigError::NotAllowed { place: place.clone(), key, given, allowed });
             }
             self.places.insert(key, place);
         }

@@ -23,6 +23,9 @@ pub struct ServeFlags {
     /// Directory of the store.
     #[arg(long, value_name = "DIRECTORY", help = help("data_dir"))]
     pub data_dir: Option<String>,
+    /// YAML file with the policy.
+    #[arg(long, value_name = "FILE", help = help("policy"))]
+    pub policy: Option<String>,
     /// TOML file with settings [env: SIGNOFF_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub config: Option<String>,
@@ -66,7 +69,8 @@ pub(super) fn read_environment(env: &[(String, String)], entries: &mut Vec<Entry
 
 /// Adds what the flags set, and each `--set` that is not understood.
 pub(super) fn read_flags(flags: &ServeFlags, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
-    let own = [("dev", &flags.dev), ("listen", &flags.listen), ("data_dir", &flags.data_dir)];
+    let own =
+        [("dev", &flags.dev), ("listen", &flags.listen), ("data_dir", &flags.data_dir), ("policy", &flags.policy)];
     for (key, value) in own {
         if let (Some(setting), Some(value)) = (Setting::named(key), value) {
             let place = Place::Flag(setting.flag().unwrap_or_default());

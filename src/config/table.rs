@@ -50,7 +50,7 @@ const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 28] = [
+pub(super) static TABLE: [Setting; 27] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -97,10 +97,8 @@ pub(super) static TABLE: [Setting; 28] = [
         "Streams open at once on one connection"),
     key("limits.connections", count(1, MANY, |c| &mut c.limits.connections),
         "Connections open at once; one more is closed at once"),
-    key("policy.tools", Kind::ToolNames(|c| &mut c.policy.tools),
-        "Tools that need a person's approval"),
-    key("policy.unlisted_tools", Kind::UnlistedTools(|c| &mut c.policy.unlisted_tools),
-        "What happens to calls of all other tools"),
+    flag("policy", Kind::File(|c| &mut c.policy),
+        "YAML file with the policy, read again when it changes; without it SetPolicy sets the policy"),
     key("log.format", Kind::LogFormat(|c| &mut c.log.format),
         "How log lines look"),
     key("log.filter", Kind::LogFilter(|c| &mut c.log.filter),

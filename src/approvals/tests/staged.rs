@@ -12,8 +12,8 @@ use crate::{
 /// Demands what the arguments ask for: `{"effect": "approve" | "reject", "quorum": 2, "limit": 60}`.
 pub(super) struct Scripted;
 
-impl Policy for Scripted {
-    fn evaluate(&self, call: &Call<'_>) -> Verdict {
+impl Judge for Scripted {
+    fn judge(&self, call: &Call<'_>, _: Effort) -> Option<Verdict> {
         let asked = call.arguments.to_object();
         let number = |key: &str| asked.get(key).and_then(Value::as_u64);
         let effect = match asked.get("effect").and_then(Value::as_str) {
@@ -25,7 +25,7 @@ impl Policy for Scripted {
                 timeout: number("limit").map(Duration::from_secs),
             }),
         };
-        Verdict { message: "as scripted".into(), ..Arc::unwrap_or_clone(samples::verdict(effect)) }
+        Some(Verdict { message: "as scripted".into(), ..Arc::unwrap_or_clone(samples::verdict(effect)) })
     }
 }
 

@@ -190,8 +190,8 @@ fn a_refused_value_causes_no_second_problem() {
 
 #[test]
 fn everything_wrong_is_reported_together() {
-    let file = "listen = 'nowhere'\ncolour = true\n\n[limits]\nchain = 17\nlabels = '3'\nlabels = 4\n\n[policy]\n\
-                unlisted_tools = 'allow'\n";
+    let file = "listen = 'nowhere'\ncolour = true\n\n[limits]\nchain = 17\nlabels = '3'\nlabels = 4\n\n[log]\n\
+                format = 'allow'\n";
     let variables = env(&[
         ("SIGNOFF_HEARTBEAT", "1"),
         ("SIGNOFF_LIMITS_TIMEOUT_MAX", "1m"),
@@ -207,7 +207,7 @@ fn everything_wrong_is_reported_together() {
         "signoff.toml:5:9: limits.chain: 17 is not allowed; allowed: 0 to 16",
         "signoff.toml:6:10: limits.labels: '3' is not allowed; allowed: 0 to 32",
         "signoff.toml:7:1: duplicate key: labels",
-        "signoff.toml:10:18: policy.unlisted_tools: 'allow' is not allowed; allowed: require_approval or auto_approve",
+        "signoff.toml:10:10: log.format: 'allow' is not allowed; allowed: text or json",
         "environment SIGNOFF_HEARTBEAT: heartbeat: \"1\" is not allowed; allowed: a duration of 50ms to 5m",
         "environment SIGNOFF_LOG_FORMATS: unknown variable; did you mean SIGNOFF_LOG_FORMAT?",
         "environment SIGNOFF_OTLP_ENDPOINT: otlp.endpoint: \"collector\" is not allowed; allowed: http://host:port",
@@ -224,7 +224,7 @@ fn everything_wrong_is_reported_together() {
 
 #[test]
 fn check_tells_values_and_places_and_loads_again() {
-    let mut flags = dev(&["policy.tools=send_email,pay", "retain=48h"]);
+    let mut flags = dev(&["policy=my policy.yaml", "retain=48h"]);
     flags.data_dir = Some("a \"b\" \\ c".to_owned());
     let text = check(&flags, env(&[("SIGNOFF_HEARTBEAT", "90s")])).unwrap();
     let line = |key: &str| {
@@ -236,7 +236,7 @@ fn check_tells_values_and_places_and_loads_again() {
     assert_eq!(line("listen "), "listen = \"127.0.0.1:7766\" # default");
     assert_eq!(line("retain "), "retain = \"2d\" # flag --set retain");
     assert_eq!(line("heartbeat "), "heartbeat = \"90s\" # environment SIGNOFF_HEARTBEAT");
-    assert_eq!(line("policy.tools "), "policy.tools = [\"send_email\", \"pay\"] # flag --set policy.tools");
+    assert_eq!(line("policy "), "policy = \"my policy.yaml\" # flag --set policy");
     assert_eq!(line("# otlp.endpoint "), "# otlp.endpoint is not set # default");
 
     let again = load_file(&text, ServeFlags::default(), env(&[])).unwrap();
@@ -271,8 +271,7 @@ fn defaults_are_the_documented_ones() {
         "limits.streams = 100000",
         "limits.streams_per_connection = 10000",
         "limits.connections = 10000",
-        "policy.tools = []",
-        "policy.unlisted_tools = \"require_approval\"",
+        "# policy is not set",
         "log.format = \"text\"",
         "log.filter = \"info\"",
         "# otlp.endpoint is not set",
@@ -290,10 +289,13 @@ struct Cli {
 fn flags_parse_as_documented() {
     use clap::Parser as _;
     let parse = |args: &[&str]| Cli::try_parse_from(["signoff"].iter().chain(args)).map(|cli| cli.flags);
-    let flags = parse(&["--dev", "--listen", "l", "--data-dir=d", "--config", "c", "--set", "a=b", "--set=c"]).unwrap();
+    let flags =
+        parse(&["--dev", "--listen", "l", "--data-dir=d", "--policy", "p", "--config", "c", "--set", "a=b", "--set=c"])
+            .unwrap();
     assert_eq!(flags.dev.as_deref(), Some("true"));
     assert_eq!((flags.listen.as_deref(), flags.data_dir.as_deref()), (Some("l"), Some("d")));
     assert_eq!((flags.config.as_deref(), flags.set), (Some("c"), vec!["a=b".to_owned(), "c".to_owned()]));
+    assert_eq!(flags.policy.as_deref(), Some("p"));
     assert_eq!(parse(&["--dev=false"]).unwrap().dev.as_deref(), Some("false"));
     assert_eq!(parse(&[]).unwrap().dev, None);
 }

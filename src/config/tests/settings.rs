@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::super::limits::TOOL_NAME_MAX;
 use super::super::table::{Setting, TABLE};
-use super::super::{Config, ConfigError, LogFormat, UnlistedTools, reference_markdown};
+use super::super::{Config, ConfigError, LogFormat, reference_markdown};
 use super::*;
 
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 27] = [
+const EXAMPLES: [Example; 26] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("data_dir", "data dir", "\"data dir\"", |c| c.data_dir = "data dir".into()),
     ("retain", "30d", "\"30days\"", |c| c.retain = Some(Duration::from_secs(30 * 86_400))),
@@ -33,12 +32,7 @@ const EXAMPLES: [Example; 27] = [
     ("limits.streams", "7", "7", |c| c.limits.streams = 7),
     ("limits.streams_per_connection", "8", "8", |c| c.limits.streams_per_connection = 8),
     ("limits.connections", "9", "9", |c| c.limits.connections = 9),
-    ("policy.tools", "send_email, a/b.c:d-e", "[\"send_email\", \"a/b.c:d-e\"]", |c| {
-        c.policy.tools = vec!["send_email".to_owned(), "a/b.c:d-e".to_owned()];
-    }),
-    ("policy.unlisted_tools", "auto_approve", "\"auto_approve\"", |c| {
-        c.policy.unlisted_tools = UnlistedTools::AutoApprove;
-    }),
+    ("policy", "my policy.yaml", "\"my policy.yaml\"", |c| c.policy = Some("my policy.yaml".into())),
     ("log.format", "json", "\"json\"", |c| c.log.format = LogFormat::Json),
     ("log.filter", "warn,signoff=debug", "\"warn,signoff=debug\"", |c| c.log.filter = "warn,signoff=debug".to_owned()),
     ("otlp.endpoint", "http://[::1]:4317", "\"http://[::1]:4317\"", |c| {
@@ -124,21 +118,17 @@ fn what_is_allowed_names_the_range() {
     assert_eq!(allowed("heartbeat"), "a duration of 50ms to 5m");
     assert_eq!(allowed("limits.arguments_bytes"), "2 to 49152 bytes");
     assert_eq!(allowed("limits.chain"), "0 to 16");
-    assert_eq!(allowed("policy.unlisted_tools"), "require_approval or auto_approve");
+    assert_eq!(allowed("policy"), "a path");
     assert_eq!(allowed("log.format"), "text or json");
 }
 
 #[test]
 fn values_without_a_range_are_checked_too() {
-    let (longest, too_long) = ("x".repeat(TOOL_NAME_MAX), "x".repeat(TOOL_NAME_MAX + 1));
     let good = [
         "retain=forever",
-        "policy.tools=",
-        "policy.unlisted_tools=require_approval",
         "log.format=text",
         "log.filter=signoff[{id}]=trace,off",
         "otlp.endpoint=http://collector:4317/",
-        &format!("policy.tools={longest}"),
     ];
     for set in good {
         assert_eq!(refusals(set), [""; 0], "{set}");
@@ -153,14 +143,7 @@ fn values_without_a_range_are_checked_too() {
         "data_dir=a\u{fffd}b",
         "retain=never",
         "retain=Forever",
-        "policy.tools=a,,b",
-        "policy.tools=sql.*",
-        "policy.tools=a b",
-        "policy.tools=é",
-        "policy.tools=a,b,a",
-        &format!("policy.tools={too_long}"),
-        "policy.unlisted_tools=auto_reject",
-        "policy.unlisted_tools=Auto_Approve",
+        "policy=",
         "log.format=xml",
         "log.filter=",
         "log.filter=signoff=loud",
@@ -179,19 +162,6 @@ fn values_without_a_range_are_checked_too() {
 }
 
 #[test]
-fn every_bad_tool_name_is_reported() {
-    let allowed = Setting::named("policy.tools").unwrap().kind.allowed();
-    assert_eq!(
-        load_file("policy.tools = ['ok', 'not ok', 7, 'ok']", dev(&[]), env(&[])).unwrap_err(),
-        format!(
-            "signoff.toml:1:16: policy.tools: 'not ok' is not allowed; allowed: {allowed}\n\
-             signoff.toml:1:16: policy.tools: 7 is not allowed; allowed: {allowed}\n\
-             signoff.toml:1:16: policy.tools: 'ok' twice is not allowed; allowed: {allowed}"
-        )
-    );
-}
-
-#[test]
 fn toml_types_must_match() {
     let wrong = [
         ("dev = 'true'", "'true'"),
@@ -205,7 +175,7 @@ fn toml_types_must_match() {
         ("limits.chain = 3.0", "3.0"),
         ("limits.chain = -1", "-1"),
         ("limits.chain = [3]", "[3]"),
-        ("policy.tools = 'a,b'", "'a,b'"),
+        ("policy = ['a']", "['a']"),
         ("log.format = 1979-05-27", "1979-05-27"),
     ];
     for (text, shown) in wrong {

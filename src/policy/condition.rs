@@ -1,0 +1,85 @@
+//! Conditions in CEL, read with the `cel` crate's parser and evaluated here.
+//!
+//! The crate's interpreter has no bound on time, adds no integer to a double, compiles patterns at every use, and takes
+//! unknown names until it meets them. Here names, functions, patterns and zones are resolved when a policy is compiled;
+//! every number is a double, as in JSON; and each evaluation pays for its steps from a [`Meter`] that several share.
+//! The tests hold both interpreters against each other where they must agree.
+
+mod compile;
+mod evaluate;
+mod expr;
+mod functions;
+mod meter;
+mod operators;
+mod pattern;
+mod scope;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use self::{expr::Expr, value::Value};
+
+pub(super) use meter::Meter;
+pub(super) use scope::Scope;
+
+/// Longest source, in bytes.
+pub(super) const SOURCE_MAX: usize = 1_024;
+
+/// A compiled condition.
+#[derive(Debug)]
+pub(super) struct Condition {
+    root: Expr,
+    /// Bytes of memory that its patterns take.
+    pattern_bytes: usize,
+    /// Whether it says the same of every call, and what.
+    constant: Option<bool>,
+}
+
+/// Why a condition could not be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unevaluable {
+    /// The call's evaluations together took too many steps.
+    #[error("the evaluation takes more steps than are allowed")]
+    TooLong,
+    /// A key or field that is not there.
+    #[error("there is no {0}; `has()` asks whether there is")]
+    Missing(String),
+    /// Types that do not go together, numbers out of range, texts that are not what they should be.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Condition {
+    /// Compiles a source of at most [`SOURCE_MAX`] bytes. The parser recurses: call it where there are 64 MiB of stack.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each a sentence, led by the column where that is known.
+    pub(super) fn compile(source: &str) -> Result<Self, Vec<String>> {
+        compile::compile(source)
+    }
+
+    /// Whether the condition holds for a call.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    pub(super) fn holds(&self, scope: &Scope<'_>, meter: &Meter) -> Result<bool, Unevaluable> {
+        let held = match evaluate::evaluate(&self.root, scope, meter) {
+            Ok(Value::Bool(held)) => Ok(held),
+            Ok(other) => Err(Unevaluable::Invalid(format!("the condition is a {}, not true or false", other.kind()))),
+            Err(error) => Err(error),
+        };
+        // Whatever `||` or `exists` made of it.
+        if meter.is_empty() { Err(Unevaluable::TooLong) } else { held }
+    }
+
+    /// What it says of every call, if it asks nothing about the call.
+    pub(super) const fn constant(&self) -> Option<bool> {
+        self.constant
+    }
+
+    /// Bytes of memory that its patterns take.
+    pub(super) const fn pattern_bytes(&self) -> usize {
+        self.pattern_bytes
+    }
+}

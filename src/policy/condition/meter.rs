@@ -1,0 +1,55 @@
+use std::cell::Cell;
+
+use super::Unevaluable;
+
+/// Steps that the conditions of one call may take together; a step is about 10 ns on a slow machine.
+///
+/// Once it is empty it stays so, and everything that still wants to take a step fails.
+#[derive(Debug)]
+pub(in crate::policy) struct Meter(Cell<u32>);
+
+/// Bytes that are looked at, or copied, in one step.
+const BYTES: usize = 8;
+
+impl Meter {
+    /// A meter with so many steps.
+    #[must_use]
+    pub(in crate::policy) const fn new(steps: u32) -> Self {
+        Self(Cell::new(steps))
+    }
+
+    /// Whether nothing is left.
+    #[must_use]
+    pub(in crate::policy) const fn is_empty(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    /// Takes steps.
+    pub(super) fn take(&self, steps: usize) -> Result<(), Unevaluable> {
+        let left = u32::try_from(steps).ok().and_then(|steps| self.0.get().checked_sub(steps)).unwrap_or(0);
+        self.0.set(left);
+        if left == 0 { Err(Unevaluable::TooLong) } else { Ok(()) }
+    }
+
+    /// Takes the steps of looking at so many bytes.
+    pub(super) fn bytes(&self, bytes: usize) -> Result<(), Unevaluable> {
+        self.take(bytes / BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_meter_stays_empty() {
+        let meter = Meter::new(10);
+        assert_eq!(meter.take(9), Ok(()));
+        assert!(!meter.is_empty());
+        for steps in [1, 0, 5] {
+            assert_eq!(meter.take(steps), Err(Unevaluable::TooLong));
+            assert!(meter.is_empty());
+        }
+        assert_eq!(Meter::new(10).take(usize::MAX), Err(Unevaluable::TooLong));
+    }
+}

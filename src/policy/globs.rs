@@ -1,0 +1,139 @@
+use std::collections::HashMap;
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// Longest glob, in characters.
+pub(super) const GLOB_MAX: usize = 128;
+
+/// Compiles a glob. Names are no paths: `*` and `?` stand for any character, `/` included.
+fn compile(glob: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(glob).literal_separator(false).backslash_escape(true).build()
+}
+
+/// What is wrong with a glob.
+pub(super) fn check_glob(glob: &str) -> Result<(), String> {
+    if glob.is_empty() {
+        return Err("must not be empty; \"*\" is everything".to_owned());
+    }
+    compile(glob).map(drop).map_err(|error| format!("{glob:?} is no glob: {}", error.kind()))
+}
+
+/// Whether a glob stands for itself alone.
+pub(super) fn is_literal(glob: &str) -> bool {
+    !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
+}
+
+/// Globs, each standing for something: finds what a name stands for without looking at all of them.
+#[derive(Debug, Default)]
+pub(super) struct GlobIndex {
+    exact: HashMap<Box<str>, Vec<u32>>,
+    globs: GlobSet,
+    /// What each glob of `globs` stands for.
+    meanings: Vec<u32>,
+}
+
+impl GlobIndex {
+    /// Globs that were [checked](check_glob), with what they stand for, in rising order.
+    pub(super) fn new<'a>(globs: impl IntoIterator<Item = (&'a str, u32)>) -> Result<Self, String> {
+        let (mut exact, mut meanings) = (HashMap::<Box<str>, Vec<u32>>::new(), Vec::new());
+        let mut builder = GlobSetBuilder::new();
+        for (glob, meaning) in globs {
+            if is_literal(glob) {
+                let known = exact.entry(glob.into()).or_default();
+                if known.last() != Some(&meaning) {
+                    known.push(meaning);
+                }
+            } else {
+                builder.add(compile(glob).map_err(|error| error.to_string())?);
+                meanings.push(meaning);
+            }
+        }
+        let globs = builder.build().map_err(|error| format!("the globs together are too complex: {error}"))?;
+        Ok(Self { exact, globs, meanings })
+    }
+
+    /// Everything that a name stands for, in rising order.
+    pub(super) fn find(&self, name: &str) -> Vec<u32> {
+        let exact = self.exact.get(name).map_or(&[][..], Vec::as_slice);
+        if self.meanings.is_empty() {
+            return exact.to_vec();
+        }
+        let matched = self.globs.matches(name);
+        let mut found: Vec<u32> =
+            exact.iter().copied().chain(matched.into_iter().map(|glob| self.meanings[glob])).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Whether a name stands for anything.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.exact.contains_key(name) || (!self.meanings.is_empty() && self.globs.is_match(name))
+    }
+}
+
+/// Whether everything that fits `inner` fits `outer` too, as far as that is plain to see.
+pub(super) fn covers(outer: &str, inner: &str) -> bool {
+    if outer == "*" || outer == inner {
+        return true;
+    }
+    if is_literal(inner) {
+        return compile(outer).is_ok_and(|outer| outer.compile_matcher().is_match(inner));
+    }
+    // `sql.*` covers `sql.drop.*`, and everything else that begins so.
+    outer.strip_suffix('*').is_some_and(|prefix| is_literal(prefix) && inner.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_by_all_their_globs() {
+        let globs =
+            [("pay", 0), ("sql.*", 1), ("*", 2), ("sql.drop", 2), ("fs/{read,list}", 3), ("p?y", 4), ("[x-z]*", 5)];
+        let index = GlobIndex::new(globs).unwrap();
+        for (name, meanings) in [
+            ("pay", &[0, 2, 4][..]),
+            ("sql.drop", &[1, 2]),
+            ("sql.a/b", &[1, 2]),
+            ("fs/read", &[2, 3]),
+            ("fs/write", &[2]),
+            ("zip", &[2, 5]),
+            ("Pay", &[2]),
+        ] {
+            assert_eq!(index.find(name), meanings, "{name}");
+        }
+        let exact = GlobIndex::new([("a", 7), ("a", 9)]).unwrap();
+        assert_eq!((exact.find("a"), exact.find("b")), (vec![7, 9], vec![]));
+        assert!(exact.contains("a") && !exact.contains("b"));
+        assert!(!GlobIndex::default().contains("a"));
+    }
+
+    #[test]
+    fn what_is_no_glob_is_refused() {
+        for glob in ["", "a[", "{a", "a{b,{c}", "[z-a]", "a\\"] {
+            assert!(check_glob(glob).is_err(), "{glob}");
+        }
+        for glob in ["*", "a", "a.*", "{a,b}", "[!a]?", "a\\*"] {
+            assert_eq!(check_glob(glob), Ok(()), "{glob}");
+        }
+    }
+
+    #[test]
+    fn covering_is_seen_where_it_is_plain() {
+        for (outer, inner, covered) in [
+            ("*", "a[b", true),
+            ("a?", "a?", true),
+            ("a*", "abc", true),
+            ("a*", "ab*", true),
+            ("a*", "b*", false),
+            ("ab*", "a*", false),
+            ("a?", "a*", false),
+            ("a", "a*", false),
+            ("{a,b}", "a", true),
+        ] {
+            assert_eq!(covers(outer, inner), covered, "{outer} {inner}");
+        }
+    }
+}

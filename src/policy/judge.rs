@@ -1,0 +1,143 @@
+//! The strictest wins: what a policy makes of a call.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Call, Effort, Judgement, RuleEffect,
+    condition::{Meter, Scope},
+    problems::{TOOLS, UNLISTED_TOOLS},
+    rules::{Matcher, Policy},
+};
+use crate::domain::{Effect, Requirement, RuleOutcome, RuleTrace};
+
+/// Most rules in a trace.
+pub const TRACE_MAX: usize = 256;
+
+/// The rules that count for a call: of each kind the one whose name sorts first.
+#[derive(Default)]
+struct Tally<'a> {
+    rejects: Option<&'a Matcher>,
+    asks: Option<&'a Matcher>,
+    approves: Option<&'a Matcher>,
+    fails: Option<&'a Matcher>,
+    timeout: Option<Duration>,
+    claim_window: Option<Duration>,
+}
+
+impl<'a> Tally<'a> {
+    fn count(&mut self, rule: &'a Matcher, outcome: RuleOutcome) {
+        let first = |slot: &mut Option<&'a Matcher>| {
+            if slot.is_none_or(|other| rule.rank < other.rank) {
+                *slot = Some(rule);
+            }
+        };
+        match (outcome, &rule.effect) {
+            (RuleOutcome::NotMatched, _) => return,
+            // Arguments that make a condition fail must not be a way around what the rule demands of people.
+            (_, RuleEffect::RequireApproval { .. }) => {
+                first(&mut self.asks);
+                let (timeout, claim_window) = rule.effect.spans();
+                self.timeout = shorter(self.timeout, timeout);
+                self.claim_window = shorter(self.claim_window, claim_window);
+            }
+            (RuleOutcome::Matched, RuleEffect::AutoReject { .. }) => first(&mut self.rejects),
+            (RuleOutcome::Matched, RuleEffect::AutoApprove {}) => first(&mut self.approves),
+            (RuleOutcome::Failed, _) => {}
+        }
+        if outcome == RuleOutcome::Failed {
+            first(&mut self.fails);
+        }
+    }
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
+}
+
+fn people(timeout: Option<Duration>) -> Effect {
+    Effect::RequireApproval(Requirement { quorum: 1, reviewers: Vec::new(), timeout })
+}
+
+impl Policy {
+    /// Judges a call. With more effort than was allowed, conditions fail: see [`Judgement::exhausted`].
+    #[must_use]
+    pub fn judge(&self, call: &Call<'_>, effort: Effort) -> Judgement {
+        let (scope, meter) = (Scope::new(*call), Meter::new(effort.steps()));
+        let (mut tally, mut trace) = (Tally::default(), Vec::new());
+        for rule in self.rules_for(call.tool_name) {
+            let (outcome, detail) = rule.look(call, &scope, &meter);
+            tally.count(rule, outcome);
+            trace.push(RuleTrace { rule: Arc::clone(&rule.name), outcome, detail });
+        }
+        let (effect, rule, message, claim_window) = match tally {
+            Tally { rejects: Some(rule), .. } => (Effect::AutoReject, &rule.name, Arc::clone(&rule.message), None),
+            Tally { asks: Some(rule), timeout, claim_window, .. } => {
+                (people(timeout), &rule.name, Arc::clone(&rule.message), claim_window)
+            }
+            Tally { approves: Some(rule), fails: None, .. } => (Effect::AutoApprove, &rule.name, Arc::default(), None),
+            Tally { fails, approves, .. } => {
+                return self.by_default(call, fails, approves.is_some(), trace, meter.is_empty());
+            }
+        };
+        let (rule, exhausted) = (Arc::clone(rule), meter.is_empty());
+        Judgement { effect, rule, message, claim_window, trace, trace_omitted: 0, exhausted }.fitting()
+    }
+
+    /// What the tool's default makes of a call, where no rule that works decides.
+    fn by_default(
+        &self,
+        call: &Call<'_>,
+        fails: Option<&Matcher>,
+        approved: bool,
+        mut trace: Vec<RuleTrace>,
+        exhausted: bool,
+    ) -> Judgement {
+        let asks = RuleEffect::RequireApproval { timeout: None, claim_window: None, message: String::new() };
+        let (name, default, why) = if self.lists(call.tool_name) {
+            (TOOLS, &asks, "the default for a tool that is listed")
+        } else {
+            let default = self.document().unlisted_tools.as_ref().unwrap_or(&asks);
+            (UNLISTED_TOOLS, default, "the default for every other tool")
+        };
+        let (effect, message) = match default {
+            RuleEffect::AutoApprove {} => (Effect::AutoApprove, ""),
+            RuleEffect::RequireApproval { timeout, message, .. } => (people(*timeout), message.as_str()),
+            RuleEffect::AutoReject { message } => (Effect::AutoReject, message.as_str()),
+        };
+        // A rule that fails where an approval would come without a person is what decides.
+        let failed = fails.filter(|_| approved || effect == Effect::AutoApprove);
+        let (effect, rule, message) = match failed {
+            Some(rule) => (people(None), Arc::clone(&rule.name), Arc::default()),
+            None => {
+                trace.push(RuleTrace { rule: name.into(), outcome: RuleOutcome::Matched, detail: why.into() });
+                (effect, name.into(), message.into())
+            }
+        };
+        let (_, claim_window) = default.spans();
+        Judgement { effect, rule, message, claim_window, trace, trace_omitted: 0, exhausted }.fitting()
+    }
+}
+
+impl Judgement {
+    /// Leaves out of a long trace what did not apply, and then what stands last.
+    fn fitting(mut self) -> Self {
+        if let Some(over) = self.trace.len().checked_sub(TRACE_MAX).filter(|over| *over > 0) {
+            let mut leave = over;
+            // From the end, as what stands first is read first.
+            let mut kept: Vec<_> = Vec::with_capacity(TRACE_MAX);
+            for one in std::mem::take(&mut self.trace).into_iter().rev() {
+                let decides = one.outcome != RuleOutcome::NotMatched;
+                if leave > 0 && !decides { leave -= 1 } else { kept.push(one) }
+            }
+            kept.reverse();
+            let decider = kept.iter().position(|one| one.rule == self.rule);
+            if let Some(place) = decider.filter(|place| *place >= TRACE_MAX) {
+                kept.swap(TRACE_MAX - 1, place);
+            }
+            kept.truncate(TRACE_MAX);
+            self.trace = kept;
+            self.trace_omitted = u32::try_from(over).unwrap_or(u32::MAX);
+        }
+        self
+    }
+}

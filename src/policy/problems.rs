@@ -1,0 +1,153 @@
+use std::{collections::HashMap, fmt};
+
+use super::{
+    Document, Rule, RuleEffect,
+    globs::{GLOB_MAX, check_glob},
+};
+use crate::config::limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX};
+
+/// Most rules of a policy.
+pub const RULES_MAX: usize = 10_000;
+/// Most globs in `tools` of a policy.
+const TOOLS_MAX: usize = 10_000;
+/// Most globs of a rule.
+const GLOBS_MAX: usize = 64;
+/// Most labels of a rule.
+const LABELS_MAX: usize = 32;
+/// Longest name of a rule, in bytes.
+const NAME_MAX: usize = 64;
+/// Longest description or message, in bytes.
+const PROSE_MAX: usize = 1_024;
+/// Most bytes of a policy as JSON.
+pub const TEXT_MAX: usize = 1 << 20;
+
+/// What `rule` says in a trace where a default decided.
+pub(super) const TOOLS: &str = "tools";
+/// Likewise.
+pub(super) const UNLISTED_TOOLS: &str = "unlisted_tools";
+
+/// Something that is wrong with a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, as a path in the message `signoff.v1.Policy`, such as `rules[3].when`; empty for the whole.
+    pub path: String,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+    }
+}
+
+/// Collects problems.
+#[derive(Debug, Default)]
+pub(super) struct Problems(pub(super) Vec<Problem>);
+
+impl Problems {
+    pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.0.push(Problem { path: path.into(), message: message.into() });
+    }
+
+    /// What can be told without compiling anything.
+    pub(super) fn check(&mut self, document: &Document) {
+        match serde_json::to_string(document) {
+            Ok(text) if text.len() <= TEXT_MAX => {}
+            Ok(text) => self.add("", format!("has {} bytes as JSON; at most {TEXT_MAX} are allowed", text.len())),
+            Err(error) => self.add("", error.to_string()),
+        }
+        self.globs("tools", &document.tools, TOOLS_MAX);
+        if document.rules.len() > RULES_MAX {
+            self.add("rules", format!("has {} rules; at most {RULES_MAX} are allowed", document.rules.len()));
+            return;
+        }
+        let mut names = HashMap::new();
+        for (index, rule) in document.rules.iter().enumerate() {
+            let path = |field: &str| format!("rules[{index}].{field}");
+            self.name(&path("name"), &rule.name);
+            if let Some(first) = names.insert(rule.name.as_str(), index).filter(|_| !rule.name.is_empty()) {
+                self.add(path("name"), format!("{:?} is the name of rules[{first}] already", rule.name));
+            }
+            self.rule(&path, rule);
+        }
+        if let Some(effect) = &document.unlisted_tools {
+            self.prose("unlisted_tools", effect);
+        }
+    }
+
+    fn rule(&mut self, path: &dyn Fn(&str) -> String, rule: &Rule) {
+        self.length(&path("description"), &rule.description);
+        if rule.tools.is_empty() {
+            self.add(path("tools"), "is required; it names tools by globs, and \"*\" is every tool");
+        }
+        self.globs(&path("tools"), &rule.tools, GLOBS_MAX);
+        self.globs(&path("agents"), &rule.agents, GLOBS_MAX);
+        if rule.labels.len() > LABELS_MAX {
+            let message = format!("has {} labels; at most {LABELS_MAX} are allowed", rule.labels.len());
+            self.add(path("labels"), message);
+        }
+        for (key, value) in &rule.labels {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+            if key.is_empty() || key.len() > LABEL_KEY_MAX || !key.chars().all(allowed) {
+                let rule = format!("a key has 1 to {LABEL_KEY_MAX} of A-Z a-z 0-9 _ . / -");
+                self.add(path("labels"), format!("no call has a label {key:?}: {rule}"));
+            }
+            if value.chars().count() > LABEL_VALUE_MAX {
+                let message =
+                    format!("the value of {key:?} is longer than the {LABEL_VALUE_MAX} characters of a label");
+                self.add(path("labels"), message);
+            }
+        }
+        match &rule.effect {
+            Some(effect) => self.prose(&path(effect.name()), effect),
+            None => self.add(path("").trim_end_matches('.'), "needs auto_approve, require_approval or auto_reject"),
+        }
+    }
+
+    fn name(&mut self, path: &str, name: &str) {
+        let first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let other = |byte: u8| first(byte) || b"_.-".contains(&byte);
+        if name.is_empty() {
+            self.add(path, "is required");
+        } else if name.len() > NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
+            let rule = "of a-z 0-9 _ . -, beginning with a letter or digit";
+            self.add(path, format!("{name:?} is no name: a rule has 1 to {NAME_MAX} characters {rule}"));
+        } else if [TOOLS, UNLISTED_TOOLS].contains(&name) {
+            self.add(path, format!("{name:?} stands for a default in traces; choose another name"));
+        }
+    }
+
+    fn globs(&mut self, path: &str, globs: &[String], max: usize) {
+        if globs.len() > max {
+            self.add(path, format!("has {} globs; at most {max} are allowed", globs.len()));
+            return;
+        }
+        let mut seen = HashMap::new();
+        for (index, glob) in globs.iter().enumerate() {
+            let at = format!("{path}[{index}]");
+            if let Some(first) = seen.insert(glob, index) {
+                self.add(at, format!("{glob:?} is there already, as {path}[{first}]"));
+            } else if glob.chars().count() > GLOB_MAX {
+                self.add(at, format!("has {} characters; at most {GLOB_MAX} are allowed", glob.chars().count()));
+            } else if let Err(wrong) = check_glob(glob) {
+                self.add(at, wrong);
+            }
+        }
+    }
+
+    fn prose(&mut self, path: &str, effect: &RuleEffect) {
+        if let RuleEffect::RequireApproval { message, .. } | RuleEffect::AutoReject { message } = effect {
+            self.length(&format!("{path}.message"), message);
+        }
+    }
+
+    fn length(&mut self, path: &str, text: &str) {
+        if text.len() > PROSE_MAX {
+            self.add(path, format!("has {} bytes; at most {PROSE_MAX} are allowed", text.len()));
+        }
+        if let Some(c) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+            self.add(path, format!("contains U+{:04X}; of controls only line feed and tab are allowed", u32::from(c)));
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! Properties of whole policies: precedence, and what no rule and no argument can do.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::domain::{
+    Requirement, RuleOutcome, Status,
+    samples::{a_request, arguments, at},
+};
+
+fn rule(name: &str, tools: &[&str], when: &str, effect: RuleEffect) -> Rule {
+    Rule {
+        name: name.into(),
+        description: String::new(),
+        tools: tools.iter().map(ToString::to_string).collect(),
+        agents: Vec::new(),
+        labels: BTreeMap::new(),
+        when: when.into(),
+        effect: Some(effect),
+    }
+}
+
+fn approve() -> RuleEffect {
+    RuleEffect::AutoApprove {}
+}
+
+fn ask(seconds: u64) -> RuleEffect {
+    let timeout = (seconds > 0).then(|| Duration::from_secs(seconds));
+    RuleEffect::RequireApproval { timeout, claim_window: timeout.map(|span| span / 2), message: "ask".into() }
+}
+
+fn reject() -> RuleEffect {
+    RuleEffect::AutoReject { message: "no".into() }
+}
+
+fn policy(document: Document) -> Policy {
+    Policy::compile(document).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn of(rules: Vec<Rule>) -> Policy {
+    policy(Document { tools: vec!["pay".into()], unlisted_tools: Some(approve()), rules })
+}
+
+fn judged(policy: &Policy, tool_name: &str, args: &Json) -> Judgement {
+    let (request, _) = a_request("r");
+    let call = Call {
+        tool_name,
+        arguments: &arguments(args),
+        agent: &request.agent,
+        labels: &request.labels,
+        caller: &request.caller,
+        now: at(0),
+    };
+    policy.judge(&call, Effort::Full)
+}
+
+fn told(judgement: &Judgement) -> (Status, &str) {
+    (judgement.effect.status(), &judgement.rule)
+}
+
+#[test]
+fn without_rules_the_defaults_decide() {
+    let built_in = Policy::default();
+    assert_eq!(told(&judged(&built_in, "pay", &json!({}))), (Status::Pending, "unlisted_tools"));
+    let policy = of(Vec::new());
+    assert_eq!(told(&judged(&policy, "pay", &json!({}))), (Status::Pending, "tools"));
+    assert_eq!(told(&judged(&policy, "search", &json!({}))), (Status::AutoApproved, "unlisted_tools"));
+    let strict = self::policy(Document { unlisted_tools: Some(reject()), ..Document::default() });
+    let judgement = judged(&strict, "search", &json!({}));
+    assert_eq!((told(&judgement), &*judgement.message), ((Status::AutoRejected, "unlisted_tools"), "no"));
+    assert_eq!(judgement.trace.len(), 1);
+}
+
+#[test]
+fn the_strictest_rule_wins() {
+    let policy = of(vec![
+        rule("a", &["pay"], "args.n < 10", approve()),
+        rule("b", &["p*"], "args.n > 5", ask(60)),
+        rule("c", &["*"], "args.n > 8", reject()),
+        rule("d", &["pay"], "args.n > 7", ask(30)),
+    ]);
+    for (n, status, name, timeout) in [
+        (1, Status::AutoApproved, "a", None),
+        (6, Status::Pending, "b", Some(60)),
+        (8, Status::Pending, "b", Some(30)),
+        (9, Status::AutoRejected, "c", None),
+        (50, Status::AutoRejected, "c", None),
+    ] {
+        let judgement = judged(&policy, "pay", &json!({ "n": n }));
+        assert_eq!(told(&judgement), (status, name), "{n}");
+        if let Effect::RequireApproval(Requirement { timeout: got, .. }) = judgement.effect {
+            assert_eq!(got, timeout.map(Duration::from_secs));
+            assert_eq!(judgement.claim_window, timeout.map(|seconds| Duration::from_secs(seconds) / 2));
+        }
+        assert_eq!(judgement.trace.len(), 4);
+    }
+    assert_eq!(judged(&policy, "search", &json!({"n": 1})).trace.len(), 2, "one rule, and the default");
+}
+
+#[test]
+fn agents_and_labels_select() {
+    let mut one = rule("one", &["*"], "", reject());
+    one.agents = vec!["b?t".into(), "other".into()];
+    let mut two = rule("two", &["*"], "", ask(0));
+    two.labels = [("team".to_owned(), "billing".to_owned())].into();
+    let mut three = rule("three", &["*"], "", reject());
+    three.labels = [("team".to_owned(), "sales".to_owned())].into();
+    let mut four = rule("four", &["*"], "", reject());
+    four.agents = vec!["planner".into()]; // handed the task on, and does not make the call
+    let judgement = judged(&of(vec![two.clone(), three, four]), "x", &json!({}));
+    assert_eq!(told(&judgement), (Status::Pending, "two"));
+    let outcomes: Vec<_> = judgement.trace.iter().map(|trace| (&*trace.rule, trace.outcome, &*trace.detail)).collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("two", RuleOutcome::Matched, "require_approval"),
+            ("three", RuleOutcome::NotMatched, "the labels do not fit"),
+            ("four", RuleOutcome::NotMatched, "the agent does not fit"),
+        ]
+    );
+    assert_eq!(told(&judged(&of(vec![one, two]), "x", &json!({}))), (Status::AutoRejected, "one"));
+}
+
+#[test]
+fn a_failure_asks_a_person() {
+    let failing = "args.missing > 1";
+    for (rules, expected) in [
+        (vec![rule("f", &["*"], failing, approve())], (Status::Pending, "f")),
+        (vec![rule("f", &["*"], failing, reject())], (Status::Pending, "f")),
+        (vec![rule("f", &["*"], failing, ask(9))], (Status::Pending, "f")),
+        (vec![rule("a", &["*"], "", approve()), rule("f", &["*"], failing, approve())], (Status::Pending, "f")),
+        (vec![rule("a", &["*"], "", approve()), rule("f", &["*"], failing, reject())], (Status::Pending, "f")),
+        (
+            vec![rule("f", &["x"], failing, approve()), rule("r", &["*"], "args.n == 1", reject())],
+            (Status::AutoRejected, "r"),
+        ),
+        (vec![rule("f", &["y"], failing, reject())], (Status::AutoApproved, "unlisted_tools")),
+    ] {
+        let judgement = judged(&of(rules), "x", &json!({"n": 1}));
+        assert_eq!(told(&judgement), expected);
+    }
+    // Failing on purpose is no way around what a rule demands of people.
+    let judgement =
+        judged(&of(vec![rule("f", &["*"], failing, ask(9)), rule("g", &["*"], "", ask(60))]), "x", &json!({}));
+    let Effect::RequireApproval(requirement) = judgement.effect else { panic!() };
+    assert_eq!(requirement.timeout, Some(Duration::from_secs(9)));
+    assert_eq!(judgement.trace[0].outcome, RuleOutcome::Failed);
+    assert_eq!(judgement.trace[0].detail, "there is no args.missing; `has()` asks whether there is");
+}
+
+#[test]
+fn too_much_work_asks_a_person_and_says_so() {
+    let policy = of(vec![rule("a", &["*"], "args.l.all(x, args.l.all(y, x + y >= 0))", approve())]);
+    let judgement = judged(&policy, "x", &json!({ "l": (0..5_000).collect::<Vec<_>>() }));
+    assert_eq!(told(&judgement), (Status::Pending, "a"));
+    assert!(judgement.exhausted && judgement.trace[0].detail.contains("more steps"));
+    assert!(!judged(&policy, "x", &json!({"l": [1]})).exhausted);
+}
+
+#[test]
+fn long_traces_keep_what_counted() {
+    let mut rules: Vec<_> =
+        (0..1_000).map(|n| rule(&format!("n{n}"), &["*"], &format!("args.n == {n}"), approve())).collect();
+    rules.push(rule("last", &["*"], "args.n == 999", reject()));
+    let judgement = judged(&of(rules), "x", &json!({"n": 999}));
+    assert_eq!(told(&judgement), (Status::AutoRejected, "last"));
+    assert_eq!((judgement.trace.len(), judgement.trace_omitted), (TRACE_MAX, 745));
+    let counted: Vec<_> = judgement.trace.iter().filter(|one| one.outcome == RuleOutcome::Matched).collect();
+    assert_eq!(counted.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["n999", "last"]);
+    assert_eq!(&*judgement.trace[0].rule, "n0");
+
+    let rules =
+        (0..400).map(|n| rule(&format!("m{n:03}"), &["*"], "args.n > 0", if n == 399 { reject() } else { approve() }));
+    let judgement = judged(&of(rules.collect()), "x", &json!({"n": 1}));
+    assert_eq!((judgement.trace.len(), judgement.trace_omitted), (TRACE_MAX, 144));
+    assert!(judgement.trace.iter().any(|one| *one.rule == *"m399"), "the deciding rule is in its trace");
+}
+
+#[test]
+fn details_are_cut() {
+    let key = "k".repeat(900);
+    let judgement = judged(&of(vec![rule("f", &["*"], &format!("args.{key} == 1"), approve())]), "x", &json!({}));
+    let detail = &judgement.trace[0].detail;
+    assert!(detail.len() <= 256 && detail.ends_with('…'), "{detail}");
+}
+
+/// Every problem of a document, as text.
+fn problems(document: Document) -> Vec<String> {
+    Policy::compile(document).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_problem_is_told() {
+    let mut wrong = rule("Bad name", &["a[", "x", "x"], "arg.x", reject());
+    wrong.agents = vec![String::new()];
+    wrong.labels = [("sp ace".to_owned(), "v".to_owned()), ("k".to_owned(), "v".repeat(257))].into();
+    wrong.description = "d".repeat(1_025);
+    let mut nothing = rule("tools", &[], "", reject());
+    nothing.effect = None;
+    let document = Document {
+        tools: vec!["b{".into(), "t".repeat(129)],
+        unlisted_tools: Some(RuleEffect::AutoReject { message: "\u{1b}".into() }),
+        rules: vec![wrong, nothing, rule("same", &["*"], "", approve()), rule("same", &["*"], "", approve())],
+    };
+    let found = problems(document);
+    for expected in [
+        "tools[0]: \"b{\" is no glob",
+        "tools[1]: has 129 characters; at most 128",
+        "rules[0].name: \"Bad name\" is no name",
+        "rules[0].tools[0]: \"a[\" is no glob",
+        "rules[0].tools[2]: \"x\" is there already, as rules[0].tools[1]",
+        "rules[0].agents[0]: must not be empty",
+        "rules[0].labels: no call has a label \"sp ace\"",
+        "rules[0].labels: the value of \"k\" is longer",
+        "rules[0].description: has 1025 bytes; at most 1024",
+        "rules[0].when: column 1: there is no variable arg",
+        "rules[1].name: \"tools\" stands for a default",
+        "rules[1].tools: is required",
+        "rules[1]: needs auto_approve, require_approval or auto_reject",
+        "rules[3].name: \"same\" is the name of rules[2] already",
+        "unlisted_tools.message: contains U+001B",
+    ] {
+        assert!(found.iter().any(|found| found.starts_with(expected)), "{expected} is missing in {found:#?}");
+    }
+    assert_eq!(found.len(), 15, "{found:#?}");
+}
+
+#[test]
+fn limits_hold() {
+    let rules = |count: usize| (0..count).map(|n| rule(&format!("r{n}"), &["x"], "", approve())).collect();
+    assert!(problems(Document { rules: rules(RULES_MAX), ..Document::default() }).is_empty());
+    let many = problems(Document { rules: rules(RULES_MAX + 1), ..Document::default() });
+    assert!(many.contains(&"rules: has 10001 rules; at most 10000 are allowed".to_owned()), "{many:?}");
+    let mut large: Vec<Rule> = rules(1_100);
+    large.iter_mut().for_each(|rule| rule.description = "d".repeat(1_000));
+    assert!(problems(Document { rules: large, ..Document::default() })[0].contains("at most 1048576 are allowed"));
+    let mut globs = rule("g", &[], "", approve());
+    globs.tools = (0..65).map(|n| format!("t{n}")).collect();
+    assert_eq!(
+        problems(Document { rules: vec![globs], ..Document::default() }),
+        ["rules[0].tools: has 65 globs; at most 64 are allowed"]
+    );
+}
+
+#[test]
+fn rules_that_nothing_reaches_are_refused() {
+    let unreached = |rules: Vec<Rule>| problems(Document { rules, ..Document::default() });
+    assert_eq!(
+        unreached(vec![rule("a", &["x"], "1 > 2", approve())]),
+        ["rules[0].when: never holds: the rule can never apply"]
+    );
+    let wall = || rule("wall", &["sql.*", "x"], "", reject());
+    let refusal = |name: &str| {
+        format!(
+            "rules[1]: can never decide: for these tools \"wall\" always applies, and auto_reject is stricter than {name}"
+        )
+    };
+    assert_eq!(
+        unreached(vec![wall(), rule("b", &["sql.read", "x"], "args.n > 1", approve())]),
+        [refusal("auto_approve")]
+    );
+    assert_eq!(unreached(vec![wall(), rule("b", &["sql.r*"], "", ask(1))]), [refusal("require_approval")]);
+    for reached in [
+        rule("b", &["sql.read", "y"], "", approve()),
+        rule("b", &["sql*"], "", approve()),
+        rule("b", &["x"], "", reject()),
+    ] {
+        assert!(unreached(vec![wall(), reached]).is_empty());
+    }
+    for mut low_wall in [rule("wall", &["*"], "args.n > 1", reject()), rule("wall", &["*"], "", reject())] {
+        low_wall.agents = if low_wall.when.is_empty() { vec!["bot".into()] } else { Vec::new() };
+        assert!(unreached(vec![low_wall, rule("b", &["x"], "", approve())]).is_empty());
+    }
+}
+
+/// Rules whose conditions hold, fail or not, by the arguments.
+fn any_rule() -> impl Strategy<Value = Rule> {
+    let conditions = vec![
+        "",
+        "args.n > 1",
+        "args.n < 3",
+        "args.s == 'x'",
+        "args.missing > 1",
+        "has(args.s) || args.n == 0",
+        "tool == 'x'",
+    ];
+    let effects = prop_oneof![
+        3 => Just(approve()),
+        2 => prop::sample::select(vec![0, 5, 60]).prop_map(ask),
+        1 => Just(reject()),
+    ];
+    let tools = prop::sample::select(vec!["x", "y", "*", "x*", "?"]);
+    (tools, prop::sample::select(conditions), effects, prop::option::of(prop::sample::select(vec!["bot", "o*"])))
+        .prop_map(|(tool, when, effect, agent)| {
+            let mut rule = rule("", &[tool], when, effect);
+            rule.agents.extend(agent.map(str::to_owned));
+            rule
+        })
+}
+
+fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
+    prop::collection::vec(any_rule(), 0..8).prop_map(|mut rules| {
+        rules.iter_mut().enumerate().for_each(|(n, rule)| rule.name = format!("r{n}"));
+        rules
+    })
+}
+
+/// Policies with rules that nothing reaches are refused; here they are what is wanted.
+fn reachable(document: &Document) -> Option<Policy> {
+    Policy::compile(document.clone()).ok()
+}
+
+fn strictness(effect: &Effect) -> u8 {
+    match effect {
+        Effect::AutoApprove => 0,
+        Effect::RequireApproval(_) => 1,
+        Effect::AutoReject => 2,
+    }
+}
+
+fn any_args() -> impl Strategy<Value = Json> {
+    prop::sample::select(vec![
+        json!({}),
+        json!({"n": 2}),
+        json!({"n": 0, "s": "x"}),
+        json!({"n": "2"}),
+        json!({"s": "x"}),
+    ])
+}
+
+fn any_default() -> impl Strategy<Value = Option<RuleEffect>> {
+    prop::option::of(prop_oneof![Just(approve()), Just(ask(30)), Just(reject())])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_of_rules_does_not_matter(
+        (rules, shuffled) in any_rules().prop_flat_map(|rules| (Just(rules.clone()), Just(rules).prop_shuffle())),
+        unlisted_tools in any_default(),
+        args in any_args(),
+        tool in prop::sample::select(vec!["x", "y", "z"]),
+    ) {
+        let tools = vec!["y".to_owned()];
+        let one = reachable(&Document { tools: tools.clone(), unlisted_tools: unlisted_tools.clone(), rules });
+        let other = reachable(&Document { tools, unlisted_tools, rules: shuffled });
+        prop_assert_eq!(one.is_some(), other.is_some());
+        if let (Some(one), Some(other)) = (one, other) {
+            let (one, mut other) = (judged(&one, tool, &args), judged(&other, tool, &args));
+            let mut trace = one.trace.clone();
+            trace.sort_by(|a, b| a.rule.cmp(&b.rule));
+            other.trace.sort_by(|a, b| a.rule.cmp(&b.rule));
+            prop_assert_eq!(&trace, &other.trace);
+            prop_assert_eq!(Judgement { trace, ..one }, other);
+        }
+    }
+
+    #[test]
+    fn another_auto_approve_rule_weakens_nothing_that_rules_demand(
+        rules in any_rules(),
+        mut another in any_rule(),
+        args in any_args(),
+        unlisted_tools in any_default(),
+    ) {
+        another.effect = Some(approve());
+        another.name = "a-new-one".into();
+        let before = Document { tools: vec!["y".into()], unlisted_tools, rules };
+        let mut after = before.clone();
+        after.rules.push(another);
+        if let (Some(before), Some(after)) = (reachable(&before), reachable(&after)) {
+            for tool in ["x", "y", "z"] {
+                let (before, after) = (judged(&before, tool, &args), judged(&after, tool, &args));
+                let by_default = ["tools", "unlisted_tools"].contains(&&*before.rule);
+                if !by_default {
+                    prop_assert!(strictness(&after.effect) >= strictness(&before.effect), "{:?} {:?}", before, after);
+                    if let (Effect::RequireApproval(one), Effect::RequireApproval(other)) = (&before.effect, &after.effect) {
+                        prop_assert_eq!(one, other);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_approved_where_a_rule_failed(rules in any_rules(), args in any_args(), unlisted_tools in any_default()) {
+        if let Some(policy) = reachable(&Document { tools: Vec::new(), unlisted_tools, rules }) {
+            for tool in ["x", "y"] {
+                let judgement = judged(&policy, tool, &args);
+                let failed = judgement.trace.iter().any(|one| one.outcome == RuleOutcome::Failed);
+                prop_assert!(!failed || judgement.effect != Effect::AutoApprove, "{:?}", judgement);
+            }
+        }
+    }
+}
