@@ -28,6 +28,7 @@ pub use event::{Choice, Event, EventKind, ExecutionResult, ReplayError};
 pub use ids::{ApprovalId, ClaimId, Revision};
 pub use refusal::Refusal;
 pub use schema::{Schema, SchemaError};
+pub(crate) use time::moment;
 pub use time::{Time, after, to_micros, truncate};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
 pub use verdict::{Effect, Requirement, RuleOutcome, RuleTrace, Verdict};

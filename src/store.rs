@@ -1,4 +1,4 @@
-//! Where approvals are kept.
+//! Where approvals are kept, and the versions of the policy that judged them.
 //!
 //! [`Store`] speaks of approvals, not of keys: an implementation runs the domain's [`step`](crate::domain::step) and
 //! commits the approval, its events and its index entries atomically. Whatever a store answers is durable: it never
@@ -8,6 +8,7 @@
 mod feed;
 #[cfg(test)]
 mod memory;
+mod policies;
 mod query;
 mod sled;
 
@@ -28,10 +29,14 @@ use crate::domain::{
 pub use feed::Subscription;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
+pub use policies::{DOCUMENT_MAX, NewPolicy, PolicyFault, PolicyHead, PolicyVersion};
 pub use query::{Filter, Order, Query};
 pub use sled::{SledStore, sync_to_disk};
 
-/// Keeps approvals.
+/// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
+const NAME_MAX: usize = 1_024;
+
+/// Keeps approvals, and versions of the policy.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Records a new request, or finds the one that the same caller made with the same `request_id`.
@@ -96,6 +101,38 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Conflict`], [`StoreError::BadHistory`], or a failure.
     async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError>;
+
+    /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`.
+    ///
+    /// # Errors
+    /// [`StoreError::PolicyChanged`] when the newest version is not the expected one,
+    /// [`StoreError::PolicyRequestIdReused`], [`StoreError::BadPolicy`] when it is too long, or a failure.
+    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError>;
+
+    /// A version of the policy; the newest one without a number. `None` when there is none.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError>;
+
+    /// Versions of the policy older than `before`, all without it: the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError>;
+
+    /// Versions of the policy newer than `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError>;
+
+    /// Takes versions of the policy from an export, in order: all of them or none. One that is stored already, and is
+    /// the same, is skipped. Returns how many are new.
+    ///
+    /// # Errors
+    /// [`StoreError::PolicyConflict`], [`StoreError::BadPolicy`], or a failure.
+    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError>;
 
     /// Wakes on every new revision of one approval.
     fn subscribe(&self, id: ApprovalId) -> Subscription;
@@ -229,6 +266,26 @@ pub enum StoreError {
     /// Events that no approval can have.
     #[error("the events of {0} are wrong: {1}")]
     BadHistory(ApprovalId, ReplayError),
+    /// The newest version of the policy is not the expected one.
+    #[error("the policy has changed: its newest version is {version}")]
+    PolicyChanged {
+        /// The newest version; 0 when none was set.
+        version: u64,
+    },
+    /// The idempotency key belongs to another version of the policy by the same author.
+    #[error("this request_id was used before for something else")]
+    PolicyRequestIdReused {
+        /// The key.
+        request_id: String,
+        /// The version that it was used for.
+        version: u64,
+    },
+    /// Another version of the policy is stored under this number, or with its author and `request_id`.
+    #[error("version {0} of the policy conflicts with one that is stored")]
+    PolicyConflict(u64),
+    /// What cannot be a version of the policy.
+    #[error("version {0} of the policy is wrong: {1}")]
+    BadPolicy(u64, PolicyFault),
     /// The store has failed or is closed. What was asked may or may not have been recorded.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),

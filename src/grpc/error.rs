@@ -216,7 +216,19 @@ impl Answer {
                                recorded: repeat it with the same request_id";
                 Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message).retry(REATTACH)
             }
-            StoreError::Conflict(_) | StoreError::BadHistory(..) | StoreError::Corrupt(_) => Self::internal(&error),
+            StoreError::PolicyChanged { version } => {
+                Self::new(Code::Aborted, ErrorReason::PolicyChanged, error.to_string()).with("version", version)
+            }
+            StoreError::PolicyRequestIdReused { ref request_id, version } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, error.to_string())
+                    .with("request_id", request_id)
+                    .with("policy_version", version)
+            }
+            StoreError::Conflict(_)
+            | StoreError::BadHistory(..)
+            | StoreError::PolicyConflict(_)
+            | StoreError::BadPolicy(..)
+            | StoreError::Corrupt(_) => Self::internal(&error),
         }
     }
 

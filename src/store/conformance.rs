@@ -5,6 +5,7 @@ mod large;
 mod list;
 mod model;
 mod moving;
+mod policies;
 mod races;
 mod retention;
 mod submit;
@@ -15,6 +16,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tempfile::TempDir;
 
 pub(in crate::store) use large::largest;
+pub(in crate::store) use policies::policy;
 
 use super::*;
 use crate::domain::{samples::*, *};
@@ -106,6 +108,11 @@ conformance! {
     moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
         conflicts_import_nothing,
         impossible_histories_import_nothing;
+    policies: versions_count_up, a_version_replaces_the_one_that_its_author_expected,
+        repeating_a_policy_finds_its_first_version, a_policys_request_id_belongs_to_one_version,
+        one_of_those_who_expect_the_same_version_wins, versions_are_listed_in_pages,
+        the_longest_policies_survive_a_reopen, policies_and_approvals_do_not_disturb_each_other,
+        exported_policies_make_an_equal_store, wrong_policies_import_nothing;
     feed: pending_follows_every_change,
         changes_tell_of_every_commit,
         subscribers_wake_on_every_commit,

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    Change, Due, Health, History, Order, Page, Query, Store, StoreError, Submission, Submitted, Subscription,
-    Transitioned,
+    Change, Due, Health, History, NewPolicy, Order, Page, PolicyHead, PolicyVersion, Query, Store, StoreError,
+    Submission, Submitted, Subscription, Transitioned,
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
@@ -29,6 +29,8 @@ struct State {
     closed: bool,
     approvals: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)>,
     by_request_id: HashMap<(String, String), ApprovalId>,
+    /// In order: version 1 first.
+    policies: Vec<Arc<PolicyVersion>>,
 }
 
 impl Default for MemoryStore {
@@ -63,6 +65,10 @@ impl State {
     fn get(&self, id: ApprovalId) -> Result<&(Arc<Approval>, Vec<Event>), StoreError> {
         self.approvals.get(&id).ok_or(StoreError::NotFound)
     }
+}
+
+fn by<'a>(policies: &'a [Arc<PolicyVersion>], author: &Actor, request_id: &str) -> Option<&'a Arc<PolicyVersion>> {
+    policies.iter().find(|version| version.is_by(author, request_id))
 }
 
 #[async_trait]
@@ -199,6 +205,57 @@ impl Store for MemoryStore {
             self.publish(&state.put(approval, events));
         }
         Ok(count)
+    }
+
+    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
+        let policies = &mut self.state()?.policies;
+        if let Some(first) = new.request_id.as_ref().and_then(|key| by(policies, &new.author, key)) {
+            first.check_repetition(&new)?;
+            return Ok(Arc::clone(first));
+        }
+        let version = Arc::new(new.after(policies.last().map(|newest| &newest.head))?);
+        policies.push(Arc::clone(&version));
+        Ok(version)
+    }
+
+    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+        let policies = &self.state()?.policies;
+        let wanted = |policy: &&Arc<PolicyVersion>| version.is_none_or(|version| policy.head.version == version);
+        Ok(policies.iter().rev().find(wanted).cloned())
+    }
+
+    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
+        let policies = &self.state()?.policies;
+        let heads = policies.iter().rev().map(|version| version.head.clone());
+        Ok(heads.filter(|head| before.is_none_or(|before| head.version < before)).take(limit).collect())
+    }
+
+    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
+        let policies = &self.state()?.policies;
+        let newer = policies.iter().filter(|version| version.head.version > after);
+        Ok(newer.take(limit).map(|version| PolicyVersion::clone(version)).collect())
+    }
+
+    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
+        let policies = &mut self.state()?.policies;
+        let mut all = policies.clone();
+        for version in versions {
+            let number = version.head.version;
+            if let Some(stored) = all.iter().find(|stored| stored.head.version == number) {
+                if **stored == version {
+                    continue;
+                }
+                return Err(StoreError::PolicyConflict(number));
+            }
+            version.check(all.last().map(|newest| &newest.head))?;
+            if version.request_id.as_ref().is_some_and(|key| by(&all, &version.head.author, key).is_some()) {
+                return Err(StoreError::PolicyConflict(number));
+            }
+            all.push(Arc::new(version));
+        }
+        let new = all.len() - policies.len();
+        *policies = all;
+        Ok(new)
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

@@ -8,6 +8,7 @@ mod directory;
 mod durable;
 mod group;
 mod keys;
+mod policies;
 mod records;
 mod writer;
 
@@ -39,8 +40,8 @@ use self::{
     writer::{CLOSED, Job, Reply, SyncFile, Writer},
 };
 use super::{
-    Change, Due, Health, History, Observer, OpenError, Page, Query, Store, StoreError, Submission, Submitted,
-    Subscription, Transitioned,
+    Change, Due, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query, Store,
+    StoreError, Submission, Submitted, Subscription, Transitioned,
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
@@ -284,6 +285,33 @@ impl Store for SledStore {
 
     async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
         self.write(|reply| Job::Import(histories, reply)).await
+    }
+
+    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
+        self.write(|reply| Job::PutPolicy(new, reply)).await
+    }
+
+    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+        self.scan(move |tree| {
+            let version = match version {
+                Some(version) => version,
+                None => records::policies(tree, None, 1)?.pop().map_or(0, |newest| newest.version),
+            };
+            Ok(records::policy(tree, version)?.map(Arc::new))
+        })
+        .await
+    }
+
+    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
+        self.scan(move |tree| records::policies(tree, before, limit)).await
+    }
+
+    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
+        self.scan(move |tree| records::policies_after(tree, after, limit)).await
+    }
+
+    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::ImportPolicies(versions, reply)).await
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

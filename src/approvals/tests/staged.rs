@@ -6,7 +6,10 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use super::*;
 use crate::{
     domain::{Actor, Effect, Requirement, Verdict, samples},
-    store::{Change, Due, Health, History, MemoryStore, Submission, Subscription, Transitioned},
+    store::{
+        Change, Due, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission, Subscription,
+        Transitioned,
+    },
 };
 
 /// Demands what the arguments ask for: `{"effect": "approve" | "reject", "quorum": 2, "limit": 60}`.
@@ -118,6 +121,27 @@ impl Store for Staged {
 
     async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
         self.inner.import(histories).await
+    }
+
+    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
+        let outcome = self.inner.put_policy(new).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+        self.inner.policy(version).await
+    }
+
+    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
+        self.inner.policies(before, limit).await
+    }
+
+    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
+        self.inner.export_policies(after, limit).await
+    }
+
+    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
+        self.inner.import_policies(versions).await
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

@@ -6,9 +6,10 @@ use crate::domain::{
     Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
     samples::{a_request, actor, agent, at, claim_id, id},
 };
+use crate::store::PolicyFault;
 
 const REFUSALS: usize = 16;
-const STORE_ERRORS: usize = 6;
+const STORE_ERRORS: usize = 10;
 const ERRORS: usize = 9;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
@@ -40,6 +41,10 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::Conflict(_) => 2,
         StoreError::BadHistory(..) => 3,
         StoreError::Unavailable(_) => 4,
+        StoreError::PolicyChanged { .. } => 5,
+        StoreError::PolicyRequestIdReused { .. } => 6,
+        StoreError::PolicyConflict(_) => 7,
+        StoreError::BadPolicy(..) => 8,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -136,6 +141,15 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
         (StoreError::NotFound, Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
         internal(StoreError::Conflict(id(0, 1))),
         internal(StoreError::BadHistory(id(0, 1), ReplayError::NotARequest)),
+        (StoreError::PolicyChanged { version: 3 }, Code::Aborted, Reason::PolicyChanged, &["version"]),
+        (
+            StoreError::PolicyRequestIdReused { request_id: "r1".into(), version: 3 },
+            Code::AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "policy_version"],
+        ),
+        internal(StoreError::PolicyConflict(3)),
+        internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),
         internal(StoreError::Corrupt(Arc::from("SECRET"))),
     ];

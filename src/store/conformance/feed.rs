@@ -108,6 +108,11 @@ pub(super) async fn a_closed_store_answers_nothing(subject: impl Subject) {
     closed(store.prune(at(0), 1).await);
     closed(store.export(None, 1).await);
     closed(store.import(Vec::new()).await);
+    closed(store.put_policy(policy(0, "a")).await);
+    closed(store.policy(None).await);
+    closed(store.policies(None, 1).await);
+    closed(store.export_policies(0, 1).await);
+    closed(store.import_policies(Vec::new()).await);
     assert!(!health.has_changed().unwrap_or(false), "closing is no failure");
     assert_eq!(*health.borrow_and_update(), Health::Working);
     drop((store, health));

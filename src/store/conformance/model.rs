@@ -6,9 +6,29 @@ use super::*;
 
 #[derive(Clone, Debug)]
 enum Op {
-    Submit { key: u64, caller: u8, variant: u8, effect: u8 },
-    Act { on: prop::sample::Index, act: Act, who: usize, key: Option<u8> },
-    Prune { before: i64, limit: usize },
+    Submit {
+        key: u64,
+        caller: u8,
+        variant: u8,
+        effect: u8,
+    },
+    Act {
+        on: prop::sample::Index,
+        act: Act,
+        who: usize,
+        key: Option<u8>,
+    },
+    Prune {
+        before: i64,
+        limit: usize,
+    },
+    /// Sets the policy, expecting the newest version but for `off`.
+    Put {
+        document: u8,
+        author: usize,
+        key: Option<u8>,
+        off: Option<i64>,
+    },
     Save,
     Import,
     Reopen,
@@ -43,6 +63,8 @@ fn op() -> impl Strategy<Value = Op> {
         16 => (any::<prop::sample::Index>(), act, 0..4usize, prop::option::of(0..3u8))
             .prop_map(|(on, act, who, key)| Op::Act { on, act, who, key }),
         1 => (-20..60i64, 0..4usize).prop_map(|(before, limit)| Op::Prune { before, limit }),
+        4 => (0..2u8, 0..2usize, prop::option::of(0..3u8), prop::option::of(-1..2i64))
+            .prop_map(|(document, author, key, off)| Op::Put { document, author, key, off }),
         1 => Just(Op::Save),
         1 => Just(Op::Import),
         1 => Just(Op::Reopen),
@@ -68,7 +90,7 @@ struct Pair {
     sled: Sled,
     clock: i64,
     asked: Vec<ApprovalId>,
-    saved: Vec<History>,
+    saved: (Vec<History>, Vec<PolicyVersion>),
 }
 
 impl Pair {
@@ -128,9 +150,23 @@ impl Pair {
                 let before = at(self.clock - before);
                 prop_assert_eq!(sled.prune(before, limit).await, model.prune(before, limit).await);
             }
-            Op::Save => self.saved = model.export(None, 5).await.unwrap(),
+            Op::Put { document, author, key, off } => {
+                let newest = model.policies(None, 1).await.unwrap().pop().map_or(0, |newest| newest.version);
+                let new = NewPolicy {
+                    author: reviewer(author),
+                    request_id: key.map(|key| format!("k{key}")),
+                    expected: off.map(|off| newest.saturating_add_signed(off)),
+                    ..policy(self.clock, &document.to_string().repeat(7_000))
+                };
+                prop_assert_eq!(sled.put_policy(new.clone()).await, model.put_policy(new).await);
+            }
+            Op::Save => {
+                self.saved = (model.export(None, 5).await.unwrap(), model.export_policies(0, 5).await.unwrap());
+            }
             Op::Import => {
-                prop_assert_eq!(sled.import(self.saved.clone()).await, model.import(self.saved.clone()).await);
+                let (histories, versions) = self.saved.clone();
+                prop_assert_eq!(sled.import_policies(versions.clone()).await, model.import_policies(versions).await);
+                prop_assert_eq!(sled.import(histories.clone()).await, model.import(histories).await);
             }
             Op::Reopen => self.sled.reopen().await,
         }
@@ -140,6 +176,7 @@ impl Pair {
     async fn compare(&self) -> Result<(), TestCaseError> {
         let (model, sled) = (&self.model, &**self.sled.store());
         prop_assert_eq!(everything(sled).await, everything(model).await);
+        prop_assert_eq!(policies::policies(sled).await, policies::policies(model).await);
         let now = at(self.clock);
         prop_assert_eq!(sled.due(now, 2).await, model.due(now, 2).await);
         for filter in filters(self.clock) {
@@ -181,7 +218,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (model, sled) = (MemoryStore::default(), Sled::new());
-            let mut pair = Pair { model, sled, clock: 0, asked: Vec::new(), saved: Vec::new() };
+            let mut pair = Pair { model, sled, clock: 0, asked: Vec::new(), saved: Default::default() };
             for (number, (op, seconds)) in ops.into_iter().enumerate() {
                 pair.clock += seconds;
                 pair.run(op).await?;

@@ -9,11 +9,12 @@ use sled::{Batch, Tree};
 
 use super::{
     keys::{self, Field},
+    policies::Policies,
     records::{self, Encoded, broken, corrupt},
 };
 use crate::{
     domain::{Approval, ApprovalId, Command, Event, Refusal, ReplayError, Revision, Time, request, step},
-    store::{Change, History, Observer, StoreError, Submission, Submitted, Transitioned},
+    store::{Change, History, NAME_MAX, Observer, StoreError, Submission, Submitted, Transitioned},
 };
 
 /// Commands run, but not yet committed.
@@ -21,6 +22,7 @@ pub(super) struct Group<'a> {
     tree: &'a Tree,
     pending: &'a mut PendingCounts,
     batch: Batch,
+    pub(super) policies: Policies<'a>,
     approvals: HashMap<ApprovalId, Arc<Approval>>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, ApprovalId>,
@@ -84,6 +86,8 @@ impl Opening {
 pub(super) struct Commit {
     pub(super) batch: Batch,
     pub(super) ids: HashSet<ApprovalId>,
+    /// Whether there are new versions of the policy.
+    policies: bool,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
 }
@@ -91,7 +95,7 @@ pub(super) struct Commit {
 impl Commit {
     /// True when there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.ids.is_empty() && !self.policies
     }
 
     /// What to publish once it is durable.
@@ -113,6 +117,7 @@ impl<'a> Group<'a> {
             tree,
             pending,
             batch: Batch::default(),
+            policies: Policies::new(tree),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
@@ -122,9 +127,10 @@ impl<'a> Group<'a> {
         }
     }
 
-    pub(super) fn into_commit(self) -> Commit {
+    pub(super) fn into_commit(mut self) -> Commit {
+        let policies = self.policies.write(&mut self.batch);
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
-        Commit { batch: self.batch, ids, changed: self.changed, reached: self.reached }
+        Commit { batch: self.batch, ids, policies, changed: self.changed, reached: self.reached }
     }
 
     pub(super) fn submit(&mut self, new: Opening) -> Result<Submitted, StoreError> {
@@ -319,9 +325,6 @@ impl<'a> Group<'a> {
         }
     }
 }
-
-/// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
-const NAME_MAX: usize = 1_024;
 
 /// Everything of an approval that becomes part of a key.
 fn names(approval: &Approval) -> impl Iterator<Item = &str> {

@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeInclusive};
 
-use crate::domain::{ApprovalId, Revision, Status, Time, to_micros};
+use crate::domain::{Actor, ApprovalId, Revision, Status, Time, to_micros};
 use uuid::Uuid;
 
 const HEAD: u8 = b'h';
@@ -11,6 +11,9 @@ const REQUEST_ID: u8 = b'q';
 const DEADLINE: u8 = b'd';
 const DECIDED: u8 = b'r';
 const INDEX: u8 = b'i';
+const POLICY: u8 = b'p';
+const POLICY_DOCUMENT: u8 = b't';
+const POLICY_REQUEST_ID: u8 = b'k';
 
 /// The schema version.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -125,4 +128,44 @@ pub(super) fn id_of(key: &[u8]) -> Option<ApprovalId> {
 pub(super) fn time_of(key: &[u8]) -> Option<Time> {
     let micros = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
     chrono::DateTime::from_timestamp_micros(i64::try_from(micros).ok()?)
+}
+
+fn numbered(prefix: u8, version: u64) -> Vec<u8> {
+    let mut key = vec![prefix];
+    key.extend_from_slice(&version.to_be_bytes());
+    key
+}
+
+/// The head of a version of the policy.
+pub(super) fn policy(version: u64) -> Vec<u8> {
+    numbered(POLICY, version)
+}
+
+/// Length of that key; longer ones are further pieces of a large head.
+pub(super) const POLICY_LEN: usize = 1 + 8;
+
+pub(super) fn policy_document(version: u64) -> Vec<u8> {
+    numbered(POLICY_DOCUMENT, version)
+}
+
+/// An author's idempotency key. Names hold no NUL.
+pub(super) fn policy_request_id(author: &Actor, request_id: &str) -> Vec<u8> {
+    let mut key = vec![POLICY_REQUEST_ID];
+    key.extend_from_slice([&*author.issuer, &*author.subject, request_id].join("\0").as_bytes());
+    key
+}
+
+/// Versions before one, or all; the oldest first.
+pub(super) fn policies_before(version: Option<u64>) -> std::ops::Range<Vec<u8>> {
+    vec![POLICY]..version.map_or(vec![POLICY + 1], policy)
+}
+
+/// Versions after one, the oldest first.
+pub(super) fn policies_after(version: u64) -> std::ops::Range<Vec<u8>> {
+    policy(version.saturating_add(1))..vec![POLICY + 1]
+}
+
+/// The version at the end of a key, or in a value.
+pub(super) fn policy_version_of(key: &[u8]) -> Option<u64> {
+    Some(u64::from_be_bytes(*key.last_chunk()?))
 }

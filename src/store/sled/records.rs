@@ -11,7 +11,7 @@ use sled::{IVec, Tree};
 use super::keys;
 use crate::{
     domain::{Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote},
-    store::StoreError,
+    store::{PolicyHead, PolicyVersion, StoreError},
 };
 
 /// Most bytes in one stored value. sled splits a page only by its number of entries: it may hold 17, or 20 after a merge,
@@ -36,6 +36,16 @@ struct Head {
     claim: Option<Claim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     receipts: Vec<Recorded>,
+}
+
+/// A version of the policy without its document, which stands beside it so that lists need not read it.
+#[derive(Debug, Serialize, Deserialize)]
+struct PolicyRecord {
+    head: PolicyHead,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected: Option<u64>,
 }
 
 /// Reads whole approvals.
@@ -112,6 +122,59 @@ pub(super) fn encode(approval: &Approval, events: &[Event]) -> Result<Encoded, S
     cut(&mut encoded, keys::head(approval.id), &head)?;
     for event in events {
         cut(&mut encoded, keys::event(approval.id, event.revision), event)?;
+    }
+    Ok(encoded)
+}
+
+/// Reads a version of the policy.
+pub(super) fn policy(tree: &Tree, version: u64) -> Result<Option<PolicyVersion>, StoreError> {
+    let Some(PolicyRecord { head, request_id, expected }) = get(tree, keys::policy(version))? else { return Ok(None) };
+    let document = get(tree, keys::policy_document(version))?
+        .ok_or_else(|| corrupt(format!("version {version} of the policy has no document")))?;
+    Ok(Some(PolicyVersion { head, request_id, expected, document }))
+}
+
+/// Reads heads of versions of the policy before one, or of all: the newest first.
+pub(super) fn policies(tree: &Tree, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
+    let mut found = Vec::new();
+    for entry in tree.range(keys::policies_before(before)).rev() {
+        if found.len() == limit {
+            break;
+        }
+        let (key, value) = entry.map_err(broken)?;
+        if key.len() == keys::POLICY_LEN {
+            let bytes = whole(tree, &key, value)?.ok_or_else(|| corrupt("a version of the policy is gone".into()))?;
+            found.push(decode::<PolicyRecord>(&bytes)?.head);
+        }
+    }
+    Ok(found)
+}
+
+/// Reads versions of the policy after one, in order.
+pub(super) fn policies_after(tree: &Tree, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
+    let mut found = Vec::new();
+    for key in tree.range(keys::policies_after(after)).keys() {
+        if found.len() == limit {
+            break;
+        }
+        let key = key.map_err(broken)?;
+        if let Some(version) = keys::policy_version_of(&key).filter(|_| key.len() == keys::POLICY_LEN) {
+            found.extend(policy(tree, version)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Keys and values of a version of the policy: its head, its document and its author's idempotency key.
+pub(super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded, StoreError> {
+    let PolicyVersion { head, request_id, expected, document } = version;
+    let record = PolicyRecord { head: head.clone(), request_id: request_id.clone(), expected: *expected };
+    let mut encoded = Encoded::new();
+    cut(&mut encoded, keys::policy(head.version), &record)?;
+    cut(&mut encoded, keys::policy_document(head.version), document)?;
+    if let Some(request_id) = request_id {
+        let key = keys::policy_request_id(&head.author, request_id);
+        encoded.push((key, head.version.to_be_bytes().to_vec()));
     }
     Ok(encoded)
 }

@@ -10,7 +10,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     domain::{Choice, Deciding, Seen, samples::*},
-    store::conformance::{approve, everything, fill, largest, submission},
+    store::{
+        DOCUMENT_MAX,
+        conformance::{approve, everything, fill, largest, policy, submission},
+    },
 };
 
 fn open(directory: &TempDir) -> Result<SledStore, OpenError> {
@@ -139,6 +142,9 @@ async fn large_records_stay_in_the_log() {
             let vote = Command::Decide(Deciding { comment: "x".repeat(4_096), ..voting(voter) });
             store.transition(id(0, n), vote, at(1)).await.unwrap();
         }
+    }
+    for _ in 0..6 {
+        store.put_policy(policy(0, &"x".repeat(DOCUMENT_MAX))).await.unwrap();
     }
     close(store).await;
     let blobs = fs::read_dir(directory.path().join("sled/blobs")).unwrap();

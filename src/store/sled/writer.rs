@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::{ApprovalId, Command, Time},
-    store::{Health, History, StoreError, Submitted, Transitioned},
+    store::{Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
 };
 
 /// Most commands in one group.
@@ -42,6 +42,8 @@ pub(super) enum Job {
     Transition(ApprovalId, Command, Time, Reply<Transitioned>),
     Import(Vec<History>, Reply<usize>),
     Prune(Time, usize, Reply<usize>),
+    PutPolicy(NewPolicy, Reply<Arc<PolicyVersion>>),
+    ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
     /// The last job.
     Close,
 }
@@ -95,6 +97,8 @@ impl Writer {
                 Job::Transition(id, command, now, reply) => answer(reply, group.transition(id, &command, now)),
                 Job::Import(histories, reply) => answer(reply, group.import(histories)),
                 Job::Prune(before, limit, reply) => answer(reply, group.prune(before, limit)),
+                Job::PutPolicy(new, reply) => answer(reply, group.policies.put(new)),
+                Job::ImportPolicies(versions, reply) => answer(reply, group.policies.import(versions)),
                 Job::Close => {
                     next = Next::Close;
                     break;

@@ -7,8 +7,8 @@ use super::{
 use crate::{
     domain::{ActorKind, Refusal},
     store::{
-        MemoryStore,
-        conformance::{approve, cancel, reject, with},
+        MemoryStore, NewPolicy,
+        conformance::{approve, cancel, policy, reject, with},
     },
 };
 
@@ -169,4 +169,45 @@ async fn imports_see_their_group() {
     assert_eq!(store.get(id(0, 2)).await.unwrap().status, Status::Pending);
     assert_eq!(store.events(id(0, 2), 0, 9).await.unwrap().len(), 1);
     assert_eq!(store.due(at(300), 0).await.unwrap().next, None);
+}
+
+#[tokio::test]
+async fn policies_of_one_group_see_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, mut gate) = gated(&directory);
+    let keyed = |document| NewPolicy { request_id: Some("k".into()), expected: Some(1), ..policy(5, document) };
+    let expecting = |expected| NewPolicy { expected: Some(expected), ..policy(1, "c") };
+    alone(&mut gate, store.put_policy(policy(0, "a"))).await;
+    let other = MemoryStore::default();
+    for new in [policy(0, "a"), keyed("b"), policy(5, "c"), policy(5, "d")] {
+        other.put_policy(new).await.unwrap();
+    }
+    let mut moved = other.export_policies(0, 9).await.unwrap();
+    moved[2].expected = Some(2);
+    let mut wrong = moved.clone();
+    wrong[2].document = "e".into();
+    let (first, again, reused, lost, late, conflict, imported, last) = as_one_group!(
+        store,
+        gate,
+        store.put_policy(keyed("b")),
+        store.put_policy(keyed("b")),
+        store.put_policy(keyed("c")),
+        store.put_policy(expecting(1)),
+        store.put_policy(expecting(2)),
+        store.import_policies(wrong),
+        store.import_policies(moved.clone()),
+        store.put_policy(expecting(4)),
+    );
+    let first = first.await.unwrap();
+    assert_eq!((first.head.version, again.await.unwrap()), (2, first));
+    let request_id = "k".into();
+    assert_eq!(reused.await, Err(StoreError::PolicyRequestIdReused { request_id, version: 2 }));
+    assert_eq!(lost.await, Err(StoreError::PolicyChanged { version: 2 }));
+    assert_eq!(*late.await.unwrap(), moved[2], "time does not run back within a group");
+    assert_eq!(conflict.await, Err(StoreError::PolicyConflict(3)));
+    assert_eq!(imported.await, Ok(1));
+    assert_eq!(last.await.unwrap().head.version, 5);
+    gate.idle();
+    assert_eq!(store.export_policies(0, 4).await.unwrap(), moved);
+    assert_eq!(store.policies(None, 9).await.unwrap().len(), 5);
 }

@@ -6,7 +6,10 @@ use futures_util::FutureExt as _;
 use tokio::sync::{broadcast::error::TryRecvError, mpsc as async_mpsc};
 
 use super::*;
-use crate::store::{Filter, Order, conformance::oldest_first};
+use crate::store::{
+    Filter, NewPolicy, Order,
+    conformance::{oldest_first, policy},
+};
 
 /// Holds every sync, after the one of opening, until told how it ends.
 pub(super) struct Gate {
@@ -112,6 +115,44 @@ fn nothing_is_shown_before_its_sync_ends() {
     });
 }
 
+#[test]
+fn no_version_of_the_policy_is_shown_before_its_sync_ends() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut gate) = gated(&directory);
+        let first = begin(store.put_policy(policy(0, "a")));
+        gate.pass().await;
+        first.await.unwrap();
+
+        let keyed = || NewPolicy { request_id: Some("k".into()), ..policy(0, "b") };
+        let mut second = begin(store.put_policy(keyed()));
+        gate.began().await;
+        let mut repeated = begin(store.put_policy(keyed())); // for the next group
+        let mut newest = begin(store.policy(None));
+        let mut named = begin(store.policy(Some(2)));
+        let mut list = begin(store.policies(None, 9));
+        let mut export = begin(store.export_policies(0, 9));
+        tokio::task::spawn_blocking(|| {}).await.unwrap();
+        assert!((&mut second).now_or_never().is_none());
+        assert!((&mut repeated).now_or_never().is_none());
+        assert!((&mut newest).now_or_never().is_none());
+        assert!((&mut named).now_or_never().is_none());
+        assert!((&mut list).now_or_never().is_none());
+        assert!((&mut export).now_or_never().is_none());
+
+        gate.end(Ok(()));
+        let second = second.await.unwrap();
+        assert_eq!(second.head.version, 2);
+        assert_eq!(repeated.await, Ok(second.clone()), "what changes nothing needs no sync");
+        assert_eq!(newest.await, Ok(Some(second.clone())));
+        assert_eq!(named.await, Ok(Some(second)));
+        assert_eq!(list.await.unwrap().len(), 2);
+        assert_eq!(export.await.unwrap().len(), 2);
+        gate.idle();
+    });
+}
+
 #[tokio::test]
 async fn a_failed_sync_fails_its_group_and_all_after_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -130,12 +171,14 @@ async fn a_failed_sync_fails_its_group_and_all_after_it() {
     let submitted = begin(store.submit(submission(0, 3)));
     let pruned = begin(store.prune(at(1_000), 9));
     let imported = begin(store.import(Vec::new()));
+    let set = begin(store.put_policy(policy(0, "a")));
     gate.end(Ok(()));
     passing.await.unwrap();
     assert_eq!(changes.try_recv().map(|change| change.id), Ok(id(0, 2)));
     gate.began().await;
     let get = begin(store.get(id(0, 1)));
     let list = begin(store.list(oldest_first(Filter::default())));
+    let read = begin(store.policy(None));
     let late = begin(store.submit(submission(0, 4)));
     gate.end(Err(disk_full()));
 
@@ -145,15 +188,18 @@ async fn a_failed_sync_fails_its_group_and_all_after_it() {
     assert_eq!(submitted.await.unwrap_err(), unavailable);
     assert_eq!(pruned.await.unwrap_err(), unavailable);
     assert_eq!(imported.await.unwrap_err(), unavailable);
+    assert_eq!(set.await.unwrap_err(), unavailable);
     assert_eq!(late.await.unwrap_err(), unavailable);
     assert_eq!(get.await.unwrap_err(), unavailable);
     assert_eq!(list.await.unwrap_err(), unavailable);
+    assert_eq!(read.await.unwrap_err(), unavailable);
     assert_eq!(store.submit(submission(0, 5)).await.unwrap_err(), unavailable);
     for id in [id(0, 1), id(0, 3)] {
         assert_eq!(store.get(id).await.unwrap_err(), unavailable);
         assert_eq!(store.events(id, 0, 9).await.unwrap_err(), unavailable);
     }
     assert_eq!(store.export(None, 9).await.unwrap_err(), unavailable);
+    assert_eq!(store.policies(None, 9).await.unwrap_err(), unavailable);
     assert_eq!(store.due(at(0), 9).await.unwrap_err(), unavailable);
     health.changed().await.unwrap();
     assert_eq!(*health.borrow(), Health::Failed(disk_full().to_string()));

@@ -1,0 +1,130 @@
+//! Versions of the policy, and the rules that they follow in every store. What they say is opaque here.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{NAME_MAX, StoreError};
+use crate::domain::{Actor, Time, moment};
+
+/// Longest document, in bytes.
+pub const DOCUMENT_MAX: usize = 1 << 20;
+
+/// A policy to record.
+#[derive(Clone, Debug)]
+pub struct NewPolicy {
+    /// What it says, at most [`DOCUMENT_MAX`] bytes.
+    pub document: Arc<str>,
+    /// Who sets it.
+    pub author: Actor,
+    /// Why.
+    pub comment: String,
+    /// The author's idempotency key.
+    pub request_id: Option<String>,
+    /// What must be the newest version, 0 for none; without it, any may be.
+    pub expected: Option<u64>,
+    /// When it was accepted.
+    pub now: Time,
+}
+
+/// A version of the policy, without what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyHead {
+    /// 1, 2, 3…; 0 stands for "none was set".
+    pub version: u64,
+    /// Who set it.
+    pub author: Actor,
+    /// Why.
+    pub comment: String,
+    /// When; never before an older version.
+    #[serde(with = "moment")]
+    pub at: Time,
+}
+
+/// A version of the policy: the unit of export and import. Never changes, and is never forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyVersion {
+    /// Which version, by whom.
+    pub head: PolicyHead,
+    /// The author's idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What its author expected to be the newest version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
+    /// What it says.
+    pub document: Arc<str>,
+}
+
+/// Why something cannot be a version of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// A gap, or time running backwards.
+    #[error("it does not follow version {newest}, or is earlier than it")]
+    OutOfOrder {
+        /// The newest version; 0 for none.
+        newest: u64,
+    },
+    /// Its author expected another version, so that it would have been refused.
+    #[error("it expects another version than the one before it")]
+    Unexpected,
+    /// A name that no store could index.
+    #[error("a name is longer than {NAME_MAX} bytes, or holds a NUL")]
+    BadName,
+    /// A document that no store takes.
+    #[error("its document is longer than {DOCUMENT_MAX} bytes")]
+    DocumentTooLong,
+}
+
+impl NewPolicy {
+    /// The version that follows the newest one.
+    pub(super) fn after(self, newest: Option<&PolicyHead>) -> Result<PolicyVersion, StoreError> {
+        let Self { document, author, comment, request_id, expected, now } = self;
+        let last = newest.map_or(0, |newest| newest.version);
+        if expected.is_some_and(|expected| expected != last) {
+            return Err(StoreError::PolicyChanged { version: last });
+        }
+        let at = newest.map_or(now, |newest| newest.at.max(now));
+        let head = PolicyHead { version: last + 1, author, comment, at };
+        let version = PolicyVersion { head, request_id, expected, document };
+        version.check(newest)?;
+        Ok(version)
+    }
+}
+
+impl PolicyVersion {
+    /// Whether an author recorded it under this `request_id`.
+    pub(super) fn is_by(&self, author: &Actor, request_id: &str) -> bool {
+        self.head.author.is(author) && self.request_id.as_deref() == Some(request_id)
+    }
+
+    /// Refuses what has its author and `request_id`, but is no repetition.
+    pub(super) fn check_repetition(&self, again: &NewPolicy) -> Result<(), StoreError> {
+        let NewPolicy { document, comment, request_id, expected, .. } = again;
+        if (&self.document, &self.head.comment, self.expected) == (document, comment, *expected) {
+            return Ok(());
+        }
+        let request_id = request_id.clone().unwrap_or_default();
+        Err(StoreError::PolicyRequestIdReused { request_id, version: self.head.version })
+    }
+
+    /// Refuses what cannot follow the newest version.
+    pub(super) fn check(&self, newest: Option<&PolicyHead>) -> Result<(), StoreError> {
+        let Actor { issuer, subject, .. } = &self.head.author;
+        let last = newest.map_or(0, |newest| newest.version);
+        let mut names = [issuer, subject].into_iter().chain(&self.request_id);
+        let ordered = newest.is_none_or(|newest| newest.at <= self.head.at);
+        let fault = if self.head.version.checked_sub(1) != Some(last) || !ordered {
+            PolicyFault::OutOfOrder { newest: last }
+        } else if self.expected.is_some_and(|expected| expected != last) {
+            PolicyFault::Unexpected
+        } else if names.any(|name| name.len() > NAME_MAX || name.contains('\0')) {
+            PolicyFault::BadName
+        } else if self.document.len() > DOCUMENT_MAX {
+            PolicyFault::DocumentTooLong
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::BadPolicy(self.head.version, fault))
+    }
+}
