@@ -9,7 +9,7 @@ use super::arguments::whole;
 use crate::proto::{self, v1};
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    let mut pool = DescriptorPool::decode(proto::FILE_DESCRIPTOR_SET).expect("compiled in");
+    let mut pool = proto::DESCRIPTORS.clone();
     pool.decode_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET).expect("compiled in");
     pool
 });

@@ -6,7 +6,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 use super::given::{Entry, Given, Value, shown};
-use super::table::{Setting, TABLE, closest};
+use super::table::{Setting, TABLE};
+use crate::spelling::closest;
 
 /// Reads the file that `place` names. Adds what it sets and what is wrong with it.
 pub(super) fn read(path: &str, place: Place, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {

@@ -2,7 +2,8 @@
 
 use super::error::{ConfigError, Place};
 use super::given::{Entry, Given, shown};
-use super::table::{Setting, TABLE, closest, help};
+use super::table::{Setting, TABLE, help};
+use crate::spelling::closest;
 
 /// Names the configuration file; also `--config`.
 pub(super) const CONFIG_VARIABLE: &str = "SIGNOFF_CONFIG";

@@ -8,7 +8,6 @@ use crate::domain::ApprovalId;
 mod actions;
 mod lists;
 mod names;
-pub(super) mod path;
 mod request;
 mod scalars;
 

@@ -3,7 +3,8 @@
 use prost_types::{ListValue, Struct, Value as ProtoValue, value::Kind};
 use serde_json::{Map, Number, Value};
 
-use super::decode::{Checker, path};
+use super::decode::Checker;
+use crate::field_path;
 
 /// An object from a Struct that is nested at most `depth` levels deep, the Struct itself being the first.
 ///
@@ -26,7 +27,7 @@ impl Reader<'_> {
         let mut whole = true;
         let mut object = Map::new();
         for (key, value) in from.fields {
-            let value = self.child(|path| path::push_key(path, &key), value, level);
+            let value = self.child(|path| field_path::push_key(path, &key), value, level);
             whole &= value.is_some();
             object.extend(value.map(|value| (key, value)));
         }
@@ -38,7 +39,7 @@ impl Reader<'_> {
         let mut whole = true;
         let mut array = Vec::with_capacity(from.values.len());
         for (index, value) in from.values.into_iter().enumerate() {
-            let value = self.child(|path| path::push_index(path, index), value, level);
+            let value = self.child(|path| field_path::push_index(path, index), value, level);
             whole &= value.is_some();
             array.extend(value);
         }

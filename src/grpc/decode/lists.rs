@@ -1,9 +1,10 @@
 //! Lists and the queue.
 
-use super::{Checker, Violations, path, scalars};
+use super::{Checker, Violations, scalars};
 use crate::{
     config::Limits,
     domain::Status,
+    field_path,
     grpc::page_token,
     proto::v1,
     store::{Filter, Order, Query},
@@ -77,7 +78,7 @@ impl Checker {
         let mut statuses = Vec::new();
         for (index, number) in numbers.iter().enumerate() {
             let allowed = "an ApprovalStatus other than APPROVAL_STATUS_UNSPECIFIED";
-            let status = self.choice(&path::at("statuses", index), *number, allowed, scalars::status);
+            let status = self.choice(&field_path::at("statuses", index), *number, allowed, scalars::status);
             statuses.extend(status.filter(|status| !statuses.contains(status)));
         }
         statuses.sort_unstable();

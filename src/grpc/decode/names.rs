@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use unicode_general_category::{GeneralCategory, get_general_category};
 
-use super::{Checker, path};
-use crate::config::limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX};
+use super::Checker;
+use crate::{
+    config::limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
+    field_path,
+};
 
 /// Longest `caller` filter, in characters: more than any issuer and subject need.
 const CALLER_MAX: usize = 1_024;
@@ -100,7 +103,7 @@ impl Checker {
         if u32::try_from(labels.len()).is_ok_and(|count| count <= max) {
             for (key, value) in labels {
                 let mut field = "labels".to_owned();
-                path::push_quoted(&mut field, key);
+                field_path::push_quoted(&mut field, key);
                 if key.is_empty() {
                     self.refuse(&field, "has an empty key; a key must have at least 1 character");
                 } else {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prost_types::Struct;
 
-use super::{Checker, Violations, path};
+use super::{Checker, Violations};
 use crate::{
     approvals::NewRequest,
     config::{
@@ -12,6 +12,7 @@ use crate::{
         limits::{AGENT_NAME_MAX, RUN_ID_MAX},
     },
     domain::{Agent, Arguments, Schema, canonical_json},
+    field_path,
     grpc::structs,
     proto::v1,
 };
@@ -79,7 +80,7 @@ impl Checker {
         self.name("agent.run_id", &run_id, RUN_ID_MAX);
         if u32::try_from(chain.len()).is_ok_and(|count| count <= limits.chain) {
             for (index, name) in chain.iter().enumerate() {
-                let field = path::at("agent.chain", index);
+                let field = field_path::at("agent.chain", index);
                 if name.is_empty() {
                     self.refuse(&field, "must not be empty");
                 }

@@ -1,4 +1,4 @@
-//! Paths of fields.
+//! Paths of fields, as errors name them: `agent.chain[2]`, `labels["team"]`, `arguments.items[3].price`.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 const KEY_SHOWN: usize = 64;
 
 /// Appends `.key`, or `["key"]` when it is no identifier; long keys are cut, invisible characters escaped.
-pub(in crate::grpc) fn push_key(path: &mut String, key: &str) {
+pub(crate) fn push_key(path: &mut String, key: &str) {
     let identifier = !key.is_empty()
         && key.len() <= KEY_SHOWN
         && !key.starts_with(|c: char| c.is_ascii_digit())
@@ -20,7 +20,7 @@ pub(in crate::grpc) fn push_key(path: &mut String, key: &str) {
 }
 
 /// Appends `["key"]`.
-pub(in crate::grpc) fn push_quoted(path: &mut String, key: &str) {
+pub(crate) fn push_quoted(path: &mut String, key: &str) {
     // Writing to a String cannot fail.
     let _ = match key.char_indices().nth(KEY_SHOWN) {
         Some((end, _)) => write!(path, "[{:?}…]", &key[..end]),
@@ -29,11 +29,11 @@ pub(in crate::grpc) fn push_quoted(path: &mut String, key: &str) {
 }
 
 /// Appends `[index]`.
-pub(in crate::grpc) fn push_index(path: &mut String, index: usize) {
+pub(crate) fn push_index(path: &mut String, index: usize) {
     let _ = write!(path, "[{index}]");
 }
 
 /// `field[index]`.
-pub(in crate::grpc) fn at(field: &str, index: usize) -> String {
+pub(crate) fn at(field: &str, index: usize) -> String {
     format!("{field}[{index}]")
 }

@@ -1,0 +1,68 @@
+//! Which numbers a double holds, as `google.protobuf.Struct` and JSON have no other.
+
+/// Whether a number literal comes back as the same number: a double holds it exactly, or it is the shortest way to
+/// write that double (as 0.1 is).
+pub(crate) fn survives(literal: &str) -> bool {
+    let Some(double) = literal.parse::<f64>().ok().filter(|double| double.is_finite()) else { return false };
+    let value = decimal(literal);
+    value.is_some() && (value == decimal(&format!("{double:e}")) || value == decimal(&format!("{double:.0}")))
+}
+
+/// Sign, significant digits and power of ten: equal for literals of the same value.
+fn decimal(literal: &str) -> Option<(bool, String, i64)> {
+    let (negative, text) = literal.strip_prefix('-').map_or((false, literal), |text| (true, text));
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    let zeros = digits.len() - digits.trim_end_matches('0').len();
+    let exponent: i64 = exponent.parse().ok()?;
+    let power = exponent + i64::try_from(zeros).ok()? - i64::try_from(fraction.len()).ok()?;
+    Some((negative, significant.to_owned(), power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_a_double_holds() {
+        let good = [
+            "0",
+            "-0",
+            "0.0",
+            "1",
+            "-1",
+            "0.1",
+            "100",
+            "1e2",
+            "1.50",
+            "9007199254740992",
+            "18446744073709551616",
+            "1e23",
+            "5e-324",
+            "0.30000000000000004",
+            "123456789.125",
+            "1E+2",
+            "0e99999999999999999999",
+        ];
+        let bad = [
+            "9007199254740993",
+            "-9007199254740993",
+            "18446744073709551615",
+            "1e400",
+            "1e-400",
+            "1.00000000000000000001",
+            "0.1000000000000000055511151231257827",
+            "1e-99999999999999999999",
+        ];
+        for (literals, expected) in [(&good[..], true), (&bad[..], false)] {
+            for literal in literals {
+                assert_eq!(survives(literal), expected, "{literal}");
+            }
+        }
+    }
+}
