@@ -22,6 +22,7 @@ mod field_path;
 pub mod grpc;
 pub mod identity;
 pub mod policy;
+pub mod policy_file;
 pub mod proto;
 pub mod server;
 mod spelling;

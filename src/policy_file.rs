@@ -1,0 +1,110 @@
+//! Policies and test cases as files: YAML, which is the JSON mapping of their messages.
+//!
+//! [`read`] finds everything that is wrong with a file, each with its line and column, and places what later checks find,
+//! which know only a field's path. It is as strict as it can be, for what a file seems to say and what it means must be
+//! the same: unknown fields, keys that are there twice, aliases, several documents and numbers that a double would round
+//! are refused. Any text is either read or refused: depth and size are limited.
+
+mod enums;
+mod message;
+mod places;
+mod problem;
+mod scalar;
+mod well_known;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use prost_reflect::MessageDescriptor;
+
+pub use problem::{Position, Problem, Problems};
+use yaml::Node;
+
+use crate::proto::{self, v1};
+
+/// Most bytes of a file.
+pub const TEXT_MAX: usize = 1 << 20;
+
+/// Most levels of lists and mappings in a file.
+pub const DEPTH_MAX: usize = 64;
+
+/// A message that has a file form.
+pub trait FileForm: prost::Message + Default {
+    /// Its full name.
+    const NAME: &'static str;
+}
+
+impl FileForm for v1::Policy {
+    const NAME: &'static str = "signoff.v1.Policy";
+}
+
+impl FileForm for v1::PolicyTestCases {
+    const NAME: &'static str = "signoff.v1.PolicyTestCases";
+}
+
+fn descriptor<M: FileForm>() -> MessageDescriptor {
+    proto::DESCRIPTORS.get_message_by_name(M::NAME).expect("it is in the protos")
+}
+
+/// A file that was read, with what is wrong with it so far.
+#[derive(Debug)]
+pub struct Read<M> {
+    /// What it says, without what is wrong: for further checks, which tell more when they also see the rest.
+    pub message: M,
+    problems: Problems,
+    /// How many of the problems reading itself found.
+    own: usize,
+    root: Option<Node>,
+}
+
+/// Reads the text of a file.
+#[must_use]
+pub fn read<M: FileForm>(text: &str) -> Read<M> {
+    let mut problems = Problems::default();
+    let (root, message) = match yaml::parse(text) {
+        Ok(mut root) => {
+            let dynamic = message::read(&mut root, descriptor::<M>(), &mut problems);
+            let message = dynamic.transcode_to().unwrap_or_else(|error| {
+                problems.add(root.at, "", format!("cannot be read: {error}"));
+                M::default()
+            });
+            (Some(root), message)
+        }
+        Err(failure) => {
+            problems.add(failure.at, "", failure.message);
+            (None, M::default())
+        }
+    };
+    let own = problems.as_slice().len();
+    Read { message, problems, own, root }
+}
+
+impl<M> Read<M> {
+    /// Adds what a later check found wrong with the field `path`, such as `rules[3].when`; empty for the whole. Ignored
+    /// when reading found that field, or one around it, wrong already: the check has not seen it.
+    pub fn refuse(&mut self, path: &str, message: impl Into<String>) {
+        if !self.problems.as_slice()[..self.own].iter().any(|problem| problem.covers(path)) {
+            self.problems.add(self.place(path), path, message);
+        }
+    }
+
+    /// Where the field stands; if it does not, then the nearest one around it.
+    #[must_use]
+    pub fn place(&self, path: &str) -> Position {
+        self.root.as_ref().map_or(Position::START, |root| places::locate(root, path))
+    }
+
+    /// The message, if nothing is wrong.
+    ///
+    /// # Errors
+    /// Everything that is, in the order of the file.
+    pub fn finish(self) -> Result<M, Problems> {
+        let Self { message, mut problems, .. } = self;
+        if problems.is_empty() {
+            return Ok(message);
+        }
+        problems.sort();
+        Err(problems)
+    }
+}

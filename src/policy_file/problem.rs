@@ -1,0 +1,121 @@
+use std::fmt;
+
+/// Most problems that are kept; further ones are counted.
+const KEPT: usize = 100;
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Counts from 1.
+    pub line: usize,
+    /// Counts from 1, in characters.
+    pub column: usize,
+}
+
+impl Position {
+    /// Where a file begins.
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// One thing that is wrong with a file. Displayed as `12:7: rules[3].when: …`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where.
+    pub position: Position,
+    /// Path of the field in the message; empty for the file as a whole, and where it is no YAML.
+    pub path: String,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+}
+
+impl Problem {
+    /// Whether the field `path` is this one or lies beneath it, so that it could not be read.
+    pub(super) fn covers(&self, path: &str) -> bool {
+        let beneath = path.strip_prefix(self.path.as_str());
+        beneath.is_some_and(|rest| self.path.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { position, path, message } = self;
+        if path.is_empty() { write!(f, "{position}: {message}") } else { write!(f, "{position}: {path}: {message}") }
+    }
+}
+
+/// Everything that is wrong with a file. Displayed with one problem a line, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    kept: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    /// The problems, at most 100.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Problem] {
+        &self.kept
+    }
+
+    /// How many there are beyond those.
+    #[must_use]
+    pub const fn more(&self) -> usize {
+        self.more
+    }
+
+    /// Displayed with the file's name before each problem: `policy.yaml:12:7: …`.
+    #[must_use]
+    pub const fn in_file<'a>(&'a self, name: &'a str) -> impl fmt::Display + 'a {
+        InFile { problems: self, name: Some(name) }
+    }
+
+    pub(super) fn add(&mut self, position: Position, path: &str, message: impl Into<String>) {
+        if self.kept.len() < KEPT {
+            self.kept.push(Problem { position, path: path.to_owned(), message: message.into() });
+        } else {
+            self.more += 1;
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// In the order of the file; of one place, in the order in which they were found.
+    pub(super) fn sort(&mut self) {
+        self.kept.sort_by_key(|problem| problem.position);
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        InFile { problems: self, name: None }.fmt(f)
+    }
+}
+
+impl std::error::Error for Problems {}
+
+struct InFile<'a> {
+    problems: &'a Problems,
+    name: Option<&'a str>,
+}
+
+impl fmt::Display for InFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let prefix = self.name.map_or_else(String::new, |name| format!("{name}:"));
+        for (index, problem) in self.problems.kept.iter().enumerate() {
+            let newline = if index == 0 { "" } else { "\n" };
+            write!(f, "{newline}{prefix}{problem}")?;
+        }
+        match self.problems.more {
+            0 => Ok(()),
+            more => write!(f, "\n… and {more} more"),
+        }
+    }
+}
