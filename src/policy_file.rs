@@ -11,12 +11,13 @@ mod places;
 mod problem;
 mod scalar;
 mod well_known;
+mod write;
 mod yaml;
 
 #[cfg(test)]
 mod tests;
 
-use prost_reflect::MessageDescriptor;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 pub use problem::{Position, Problem, Problems};
 use yaml::Node;
@@ -45,6 +46,17 @@ impl FileForm for v1::PolicyTestCases {
 
 fn descriptor<M: FileForm>() -> MessageDescriptor {
     proto::DESCRIPTORS.get_message_by_name(M::NAME).expect("it is in the protos")
+}
+
+/// The text of a file that says `message`: fields by the proto's names and in its order, in block style.
+///
+/// [`read`] gives back the same message, if the proto's JSON mapping can hold it: spans within ten thousand years, known
+/// enum values, finite numbers.
+#[must_use]
+pub fn write<M: FileForm>(message: &M) -> String {
+    let mut dynamic = DynamicMessage::new(descriptor::<M>());
+    dynamic.transcode_from(message).expect("it is the same message");
+    write::write(&dynamic)
 }
 
 /// A file that was read, with what is wrong with it so far.
