@@ -8,11 +8,13 @@ use crate::domain::ApprovalId;
 mod actions;
 mod lists;
 mod names;
+mod policy;
 mod request;
 mod scalars;
 
 pub use actions::{Wait, cancellation, claim, decision, report, wait};
 pub use lists::{list_approvals, list_pending, watch_pending};
+pub use policy::{TestCase, policy, test_cases};
 pub use request::request;
 
 /// Most violations that are kept; further ones are counted.
@@ -37,29 +39,45 @@ pub struct Violations(pub Vec<Violation>);
 pub(super) struct Checker {
     kept: Vec<Violation>,
     more: usize,
+    /// Path of the message that is looked at, within the request; with a dot at its end, if it is not the request.
+    around: String,
 }
 
 impl Checker {
     pub(super) fn refuse(&mut self, field: &str, description: impl Into<String>) {
         if self.kept.len() < KEPT {
-            self.kept.push(Violation { field: field.to_owned(), description: description.into() });
+            self.kept.push(Violation { field: format!("{}{field}", self.around), description: description.into() });
         } else {
             self.more += 1;
         }
     }
 
+    /// Has `check` look at the message in `field`, whose fields it names without that.
+    pub(super) fn within<T>(&mut self, field: &str, check: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.around.len();
+        self.around.extend([field, "."]);
+        let checked = check(self);
+        self.around.truncate(length);
+        checked
+    }
+
     /// What `build` makes of the checked fields. It is not asked when anything was refused, and may only return `None`
     /// for a field that was.
-    pub(super) fn finish<T>(mut self, build: impl FnOnce() -> Option<T>) -> Result<T, Violations> {
+    pub(super) fn finish<T>(self, build: impl FnOnce() -> Option<T>) -> Result<T, Violations> {
         if self.kept.is_empty()
             && let Some(built) = build()
         {
             return Ok(built);
         }
+        Err(Violations(self.into_violations()))
+    }
+
+    /// Everything that was refused.
+    pub(super) fn into_violations(mut self) -> Vec<Violation> {
         if self.more > 0 {
             self.kept.push(Violation { field: String::new(), description: format!("… and {} more", self.more) });
         }
-        Err(Violations(self.kept))
+        self.kept
     }
 }
 

@@ -12,9 +12,11 @@ use crate::{
 };
 
 mod events;
+mod policy;
 mod progress;
 
 pub use events::event;
+pub use policy::document;
 pub use progress::progress;
 
 /// An approval as it is now.

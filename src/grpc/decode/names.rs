@@ -10,8 +10,8 @@ use crate::{
     field_path,
 };
 
-/// Longest `caller` filter, in characters: more than any issuer and subject need.
-const CALLER_MAX: usize = 1_024;
+/// Longest `caller` filter, issuer or subject, in characters: more than any of them needs.
+pub(super) const CALLER_MAX: usize = 1_024;
 
 /// Characters that show nothing although their category is one of letters, marks or symbols.
 const BLANK: [(char, char); 9] = [

@@ -74,7 +74,8 @@ impl Checker {
         self.refuse(field, format!("has {found} bytes as canonical JSON; at most {max} are allowed"));
     }
 
-    fn agent(&mut self, agent: v1::Agent, limits: &Limits) -> Agent {
+    /// The field `agent`.
+    pub(super) fn agent(&mut self, agent: v1::Agent, limits: &Limits) -> Agent {
         let v1::Agent { name, run_id, chain } = agent;
         self.name("agent.name", &name, AGENT_NAME_MAX);
         self.name("agent.run_id", &run_id, RUN_ID_MAX);

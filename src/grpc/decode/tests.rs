@@ -1,4 +1,5 @@
 mod calls;
+mod policy;
 mod request;
 
 use super::*;

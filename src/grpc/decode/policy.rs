@@ -1,0 +1,157 @@
+//! Policies, and calls to try them on.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{Checker, Violation, Violations, names::CALLER_MAX, scalars};
+use crate::{
+    config::Limits,
+    domain::{Actor, ActorKind, Agent, Arguments, Status, Time},
+    field_path,
+    policy::{Document, Rule, RuleEffect},
+    proto::v1,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Most cases of a test.
+const CASES_MAX: usize = 1_000;
+/// Longest name of a rule that can be expected, in characters.
+const RULE_NAME_MAX: usize = 64;
+
+/// The document that a message says, and what of the message a document cannot hold: spans out of range, and a default
+/// without an effect, both left out. Paths are those in the message `signoff.v1.Policy`. All else is checked when the
+/// document is compiled.
+#[must_use]
+pub fn policy(message: v1::Policy) -> (Document, Vec<Violation>) {
+    let mut check = Checker::default();
+    let v1::Policy { tools, unlisted_tools, rules } = message;
+    let unlisted_tools = unlisted_tools.and_then(|unlisted| check.unlisted_tools(unlisted));
+    let rules = rules.into_iter().enumerate();
+    let rules = rules.map(|(index, rule)| check.within(&field_path::at("rules", index), |check| check.rule(rule)));
+    let document = Document { tools, unlisted_tools, rules: rules.collect() };
+    (document, check.into_violations())
+}
+
+/// A call to judge, and what is expected.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TestCase {
+    /// What it shows, for people.
+    pub name: String,
+    /// The tool.
+    pub tool_name: String,
+    /// Arguments of the call.
+    pub arguments: Arguments,
+    /// The agent that makes the call.
+    pub agent: Agent,
+    /// The call's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Who asks: an agent, a person or a service.
+    pub caller: Actor,
+    /// When; `None`: now.
+    pub time: Option<Time>,
+    /// The status expected at once, one of PENDING, AUTO_APPROVED and AUTO_REJECTED; `None`: any.
+    pub expect: Option<Status>,
+    /// The deciding rule expected; `None`: any.
+    pub expect_rule: Option<String>,
+}
+
+/// The field `cases` of a request or a file. The limits of calls are those of RequestApproval.
+///
+/// # Errors
+/// Every rule that they break.
+pub fn test_cases(cases: Vec<v1::PolicyTestCase>, limits: &Limits) -> Result<Vec<TestCase>, Violations> {
+    let mut check = Checker::default();
+    if cases.is_empty() || cases.len() > CASES_MAX {
+        check.refuse("cases", format!("has {} cases; 1 to {CASES_MAX} are allowed", cases.len()));
+        return check.finish(|| None);
+    }
+    let cases = cases.into_iter().enumerate();
+    let cases: Vec<_> = cases
+        .map(|(index, case)| check.within(&field_path::at("cases", index), |check| check.test_case(case, limits)))
+        .collect();
+    check.finish(|| cases.into_iter().collect())
+}
+
+impl Checker {
+    fn unlisted_tools(&mut self, from: v1::UnlistedTools) -> Option<RuleEffect> {
+        use v1::unlisted_tools::Effect as Wire;
+        match from.effect {
+            Some(Wire::AutoApprove(v1::AutoApprove {})) => Some(RuleEffect::AutoApprove {}),
+            Some(Wire::AutoReject(v1::AutoReject { message })) => Some(RuleEffect::AutoReject { message }),
+            Some(Wire::RequireApproval(asks)) => {
+                Some(self.within("unlisted_tools", |check| check.require_approval(asks)))
+            }
+            None => {
+                self.refuse("unlisted_tools", "needs auto_approve, require_approval or auto_reject");
+                None
+            }
+        }
+    }
+
+    fn rule(&mut self, from: v1::PolicyRule) -> Rule {
+        use v1::policy_rule::Effect as Wire;
+        let v1::PolicyRule { name, description, tools, agents, labels, when, effect } = from;
+        let effect = effect.map(|effect| match effect {
+            Wire::AutoApprove(v1::AutoApprove {}) => RuleEffect::AutoApprove {},
+            Wire::AutoReject(v1::AutoReject { message }) => RuleEffect::AutoReject { message },
+            Wire::RequireApproval(asks) => self.require_approval(asks),
+        });
+        Rule { name, description, tools, agents, labels: labels.into_iter().collect(), when, effect }
+    }
+
+    fn require_approval(&mut self, from: v1::RequireApproval) -> RuleEffect {
+        let v1::RequireApproval { timeout, claim_window, message } = from;
+        self.within("require_approval", |check| RuleEffect::RequireApproval {
+            timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, WEEK)),
+            claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, HOUR)),
+            message,
+        })
+    }
+
+    fn test_case(&mut self, from: v1::PolicyTestCase, limits: &Limits) -> Option<TestCase> {
+        let v1::PolicyTestCase { name, tool_name, arguments, agent, labels, caller, time, expect, expect_rule } = from;
+        self.text("name", &name, limits.text_bytes);
+        self.tool_name("tool_name", &tool_name);
+        let arguments = self.arguments("arguments", arguments.unwrap_or_default(), limits);
+        let agent = self.agent(agent.unwrap_or_default(), limits);
+        self.labels(labels.iter(), limits.labels);
+        let caller = match caller {
+            Some(caller) => self.caller(caller),
+            None => Some(Actor { kind: ActorKind::Agent, issuer: "test".to_owned(), subject: "agent".to_owned() }),
+        };
+        let time = self.moment("time", time);
+        let allowed = "APPROVAL_STATUS_PENDING, APPROVAL_STATUS_AUTO_APPROVED or APPROVAL_STATUS_AUTO_REJECTED";
+        let expect = (expect != 0).then(|| {
+            let at_once = |status| matches!(status, Status::Pending | Status::AutoApproved | Status::AutoRejected);
+            self.choice("expect", expect, allowed, |wire| scalars::status(wire).filter(|status| at_once(*status)))
+        });
+        self.name("expect_rule", &expect_rule, RULE_NAME_MAX);
+        Some(TestCase {
+            name,
+            tool_name,
+            arguments: arguments?,
+            agent,
+            labels: labels.into_iter().collect(),
+            caller: caller?,
+            time,
+            expect: expect.flatten(),
+            expect_rule: (!expect_rule.is_empty()).then_some(expect_rule),
+        })
+    }
+
+    fn caller(&mut self, from: v1::Actor) -> Option<Actor> {
+        let v1::Actor { kind, issuer, subject } = from;
+        let allowed = "ACTOR_KIND_AGENT, ACTOR_KIND_PERSON or ACTOR_KIND_SERVICE";
+        let kind = self.choice("caller.kind", kind, allowed, |kind| match kind {
+            v1::ActorKind::Agent => Some(ActorKind::Agent),
+            v1::ActorKind::Person => Some(ActorKind::Person),
+            v1::ActorKind::Service => Some(ActorKind::Service),
+            v1::ActorKind::Unspecified | v1::ActorKind::Policy | v1::ActorKind::Server => None,
+        });
+        self.name("caller.issuer", &issuer, CALLER_MAX);
+        self.name("caller.subject", &subject, CALLER_MAX);
+        Some(Actor { kind: kind?, issuer, subject })
+    }
+}

@@ -1,0 +1,218 @@
+use std::{collections::HashMap, time::Duration};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{one, refused, span};
+use crate::{
+    config::Limits,
+    domain::{Actor, ActorKind, Status},
+    grpc::{
+        decode::{TestCase, Violation, Violations, policy, test_cases},
+        encode, structs,
+    },
+    policy::{Document, Rule, RuleEffect},
+    proto::v1,
+};
+
+fn asking(timeout: Option<prost_types::Duration>, claim_window: Option<prost_types::Duration>) -> v1::PolicyRule {
+    let asks = v1::RequireApproval { timeout, claim_window, message: "m".into() };
+    v1::PolicyRule { effect: Some(v1::policy_rule::Effect::RequireApproval(asks)), ..Default::default() }
+}
+
+fn lines(violations: &[Violation]) -> Vec<String> {
+    violations.iter().map(|violation| format!("{}: {}", violation.field, violation.description)).collect()
+}
+
+#[test]
+fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
+    let asks = v1::RequireApproval { timeout: span(0, 0), ..Default::default() };
+    let effect = Some(v1::unlisted_tools::Effect::RequireApproval(asks));
+    let rules = vec![
+        asking(span(604_800, 0), span(3_600, 0)),
+        asking(span(604_800, 1), span(3_601, 0)),
+        v1::PolicyRule { name: "x".repeat(1_000), ..Default::default() },
+        asking(span(-1, 0), span(1, -1)),
+    ];
+    let message = v1::Policy { tools: vec!["[".into()], unlisted_tools: Some(v1::UnlistedTools { effect }), rules };
+    let (document, violations) = policy(message);
+    let expected = [
+        "unlisted_tools.require_approval.timeout: is 0 s; it must be from 1s to 7days",
+        "rules[1].require_approval.timeout: is 604800.000000001 s; it must be from 1s to 7days",
+        "rules[1].require_approval.claim_window: is 3601 s; it must be from 1s to 1h",
+        "rules[3].require_approval.timeout: is negative; it must be from 1s to 7days",
+        "rules[3].require_approval.claim_window: is malformed: 1 s and -1 ns; nanos must be of the same sign and below \
+         1 s",
+    ];
+    assert_eq!(lines(&violations), expected);
+    let asks = |timeout, claim_window| Some(RuleEffect::RequireApproval { timeout, claim_window, message: "m".into() });
+    let week = Some(Duration::from_secs(604_800));
+    assert_eq!(document.rules[0].effect, asks(week, Some(Duration::from_secs(3_600))));
+    assert_eq!(document.rules[1].effect, asks(None, None));
+    // Names, globs and a missing effect are for whoever compiles the document.
+    assert_eq!((document.rules[2].effect.as_ref(), document.rules.len(), document.tools.len()), (None, 4, 1));
+}
+
+#[test]
+fn a_default_without_an_effect_is_refused() {
+    let message = v1::Policy { unlisted_tools: Some(v1::UnlistedTools { effect: None }), ..Default::default() };
+    let (document, violations) = policy(message);
+    assert_eq!(lines(&violations), ["unlisted_tools: needs auto_approve, require_approval or auto_reject"]);
+    assert_eq!(document, Document::default());
+    assert_eq!(policy(v1::Policy::default()), (Document::default(), Vec::new()));
+}
+
+#[test]
+fn every_mistake_of_a_file_is_placed_whoever_finds_it() {
+    let text = "\
+tools: [a]
+rules:
+  - name: Bad Name
+    tools: ['*']
+    when: args.x ==
+    require_approval: {timeout: 0s, claim_window: 5m}
+  - name: b
+    tools: [\"[\"]
+    lables: {env: prod}
+    auto_aprove: {}
+";
+    let mut read = crate::policy_file::read::<v1::Policy>(text);
+    let (document, violations) = policy(read.message.clone());
+    for Violation { field, description } in violations {
+        read.refuse(&field, description);
+    }
+    for problem in crate::policy::Policy::compile(document).unwrap_err() {
+        read.refuse(&problem.path, problem.message);
+    }
+    let problems = read.finish().unwrap_err();
+    let found: Vec<_> =
+        problems.as_slice().iter().map(|problem| format!("{} {}", problem.position, problem.path)).collect();
+    let expected = [
+        "3:11 rules[0].name",
+        "5:11 rules[0].when",
+        "6:33 rules[0].require_approval.timeout",
+        "6:51 rules[0].require_approval.claim_window",
+        "8:13 rules[1].tools[0]",
+        "9:5 rules[1].lables",
+        "10:5 rules[1].auto_aprove",
+    ];
+    assert_eq!(found, expected, "{problems}");
+}
+
+fn any_effect() -> impl Strategy<Value = RuleEffect> {
+    let span = |max: u64| {
+        let micros = (1_000_000..=max * 1_000_000).prop_map(Duration::from_micros);
+        proptest::option::of(micros)
+    };
+    prop_oneof![
+        Just(RuleEffect::AutoApprove {}),
+        any::<String>().prop_map(|message| RuleEffect::AutoReject { message }),
+        (span(604_800), span(3_600), any::<String>()).prop_map(|(timeout, claim_window, message)| {
+            RuleEffect::RequireApproval { timeout, claim_window, message }
+        }),
+    ]
+}
+
+fn any_document() -> impl Strategy<Value = Document> {
+    let texts = || proptest::collection::vec(any::<String>(), 0..3);
+    let labels = proptest::collection::btree_map(any::<String>(), any::<String>(), 0..3);
+    let effect = proptest::option::of(any_effect());
+    let rule = (any::<String>(), any::<String>(), texts(), texts(), labels, any::<String>(), effect).prop_map(
+        |(name, description, tools, agents, labels, when, effect)| Rule {
+            name,
+            description,
+            tools,
+            agents,
+            labels,
+            when,
+            effect,
+        },
+    );
+    (texts(), proptest::option::of(any_effect()), proptest::collection::vec(rule, 0..4))
+        .prop_map(|(tools, unlisted_tools, rules)| Document { tools, unlisted_tools, rules })
+}
+
+proptest! {
+    #[test]
+    fn a_document_comes_back_from_the_wire(document in any_document()) {
+        prop_assert_eq!(policy(encode::document(&document)), (document, Vec::new()));
+    }
+}
+
+fn case(change: impl FnOnce(&mut v1::PolicyTestCase)) -> Result<TestCase, Violations> {
+    let mut case = v1::PolicyTestCase { tool_name: "send_email".into(), ..Default::default() };
+    change(&mut case);
+    test_cases(vec![case], &Limits::default()).map(|mut cases| cases.remove(0))
+}
+
+#[test]
+fn a_full_case_arrives_whole() {
+    let arguments = json!({"to": "bob", "n": 3});
+    let arrived = case(|case| {
+        case.name = "n".into();
+        case.arguments = Some(structs::from_object(arguments.as_object().unwrap().clone()));
+        case.agent = Some(v1::Agent { name: "bot".into(), run_id: "r".into(), chain: vec!["a".into()] });
+        case.labels = HashMap::from([("env".into(), "prod".into())]);
+        case.caller = Some(v1::Actor { kind: v1::ActorKind::Service.into(), issuer: "i".into(), subject: "s".into() });
+        case.time = Some(prost_types::Timestamp { seconds: 1_800_000_000, nanos: 1 });
+        case.expect = v1::ApprovalStatus::AutoRejected.into();
+        case.expect_rule = "tools".into();
+    })
+    .unwrap();
+    assert_eq!(arrived.arguments.as_json(), r#"{"n":3,"to":"bob"}"#);
+    assert_eq!((arrived.agent.name.as_str(), arrived.labels["env"].as_str()), ("bot", "prod"));
+    assert_eq!(arrived.caller, Actor { kind: ActorKind::Service, issuer: "i".into(), subject: "s".into() });
+    assert_eq!(arrived.time.unwrap().timestamp_micros(), 1_800_000_000_000_001);
+    assert_eq!((arrived.expect, arrived.expect_rule.as_deref()), (Some(Status::AutoRejected), Some("tools")));
+}
+
+#[test]
+fn a_case_needs_only_a_tool() {
+    let least = case(|_| {}).unwrap();
+    assert_eq!(least.caller, Actor { kind: ActorKind::Agent, issuer: "test".into(), subject: "agent".into() });
+    assert_eq!(least.arguments.as_json(), "{}");
+    assert_eq!((least.time, least.expect, least.expect_rule), (None, None, None));
+}
+
+#[test]
+fn every_case_is_checked_like_a_request() {
+    let wrong = v1::PolicyTestCase {
+        tool_name: "a b".into(),
+        arguments: Some(structs::from_json(r#"{"a":1}"#)),
+        agent: Some(v1::Agent { chain: vec![String::new()], ..Default::default() }),
+        labels: HashMap::from([(String::new(), "x".into())]),
+        caller: Some(v1::Actor { kind: v1::ActorKind::Server.into(), issuer: "\u{200b}".into(), ..Default::default() }),
+        time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+        expect: v1::ApprovalStatus::Approved.into(),
+        expect_rule: "x".repeat(65),
+        name: "\u{7}".into(),
+    };
+    let limits = Limits { arguments_bytes: 2, ..Limits::default() };
+    let lines = refused(test_cases(vec![wrong.clone(), wrong], &limits));
+    let fields: Vec<_> = lines.iter().map(|line| line.split(": ").next().unwrap()).collect();
+    let each = [
+        "agent.chain[0]",
+        "arguments",
+        "caller.issuer",
+        "caller.kind",
+        "expect",
+        "expect_rule",
+        "labels[\"\"]",
+        "name",
+        "time",
+        "tool_name",
+    ];
+    let expected: Vec<_> = (0..2).flat_map(|index| each.map(|field| format!("cases[{index}].{field}"))).collect();
+    assert_eq!(fields, expected, "{lines:#?}");
+    assert!(lines[4].contains("is 2, which is unknown; it must be APPROVAL_STATUS_PENDING"), "{}", lines[4]);
+}
+
+#[test]
+fn a_test_has_a_case_and_at_most_a_thousand() {
+    let cases = |count| {
+        test_cases(vec![v1::PolicyTestCase { tool_name: "t".into(), ..Default::default() }; count], &Limits::default())
+    };
+    assert_eq!(one(cases(0)), "cases: has 0 cases; 1 to 1000 are allowed");
+    assert_eq!(one(cases(1_001)), "cases: has 1001 cases; 1 to 1000 are allowed");
+    assert_eq!(cases(1_000).unwrap().len(), 1_000);
+}
