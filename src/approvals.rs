@@ -5,6 +5,7 @@ mod error;
 mod follow;
 mod heavy;
 mod ids;
+mod policies;
 mod queue;
 mod requests;
 
@@ -31,6 +32,7 @@ use crate::{
 pub use error::Error;
 pub use follow::{Follower, Message};
 pub use heavy::Heavy;
+pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
 

@@ -6,10 +6,12 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod page_token;
+mod policy_service;
 mod service;
 mod streams;
 pub mod structs;
 
 pub use auth::Authenticate;
+pub use policy_service::PolicyApi;
 pub use service::ApprovalApi;
 pub use streams::ConnectionInfo;

@@ -6,6 +6,7 @@
 //! are refused. Any text is either read or refused: depth and size are limited.
 
 mod enums;
+mod load;
 mod message;
 mod places;
 mod problem;
@@ -19,6 +20,7 @@ mod tests;
 
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
+pub use load::{load, load_cases};
 pub use problem::{Position, Problem, Problems};
 use yaml::Node;
 

@@ -2,13 +2,14 @@
 
 mod connection;
 mod observer;
+mod policy;
 mod routes;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{Notify, watch},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -16,13 +17,12 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::observer::Observed;
 use crate::{
-    approvals::{Approvals, Settings},
-    clock::SystemClock,
+    approvals::{Approvals, Policies, PolicyError, Settings},
+    clock::{Clock, SystemClock},
     config::Config,
-    domain::Verdict,
-    grpc::ApprovalApi,
+    grpc::{ApprovalApi, PolicyApi},
     identity::{DevTokens, DevTokensError},
-    policy::{Call, Effort, Judge, Policy},
+    policy::Judge,
     store::{Health, OpenError, SledStore, Store},
     telemetry::Metrics,
     workers,
@@ -42,6 +42,7 @@ pub struct Server {
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     workers: JoinSet<()>,
     drain_timeout: Duration,
+    reload: Arc<Notify>,
 }
 
 /// Why a server does not start.
@@ -53,6 +54,12 @@ pub enum StartError {
     /// The tokens cannot be read or made.
     #[error(transparent)]
     Tokens(#[from] DevTokensError),
+    /// The policy file cannot be read, or is wrong: there is no last good one to go on with.
+    #[error("the policy file cannot be used\n{0}")]
+    PolicyFile(String),
+    /// The stored policy cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -96,16 +103,32 @@ impl Server {
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
 
         let store: Arc<dyn Store> = Arc::new(store);
-        let policy = Temporary(Policy::default(), config.claim_window);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (policies, policy_text) = match &config.policy {
+            None => {
+                let stored = Policies::from_store(Arc::clone(&store), Arc::clone(&clock), config.claim_window);
+                (stored.await?, None)
+            }
+            Some(path) => {
+                let (policy, text) = policy::read(path).await?;
+                let (store, clock, path) = (Arc::clone(&store), Arc::clone(&clock), path.clone());
+                let policies = Policies::from_file(store, clock, config.claim_window, path, policy);
+                (policies.await?, Some(text))
+            }
+        };
         let settings = Settings {
             heartbeat: config.heartbeat,
             max_stream_age: config.max_stream_age,
             pending_per_caller: config.limits.pending_per_caller,
         };
-        let approvals = Approvals::new(Arc::clone(&store), Arc::new(policy), Arc::new(SystemClock), settings);
-        let api = ApprovalApi::new(Arc::clone(&approvals), Arc::new(tokens.clone()), config.limits.clone());
+        let judge = Arc::clone(&policies) as Arc<dyn Judge>;
+        let approvals = Approvals::new(Arc::clone(&store), judge, clock, settings);
+        let approval_api = ApprovalApi::new(Arc::clone(&approvals), config.limits.clone());
+        let policy_api = PolicyApi::new(Arc::clone(&policies), config.limits.clone());
 
-        let (health, routes) = routes::routes(api, &config.limits, metrics, traces).await?;
+        let apis = (approval_api, policy_api);
+        let authenticator = Arc::new(tokens.clone());
+        let (health, routes) = routes::routes(apis, authenticator, &config.limits, metrics.clone(), traces).await?;
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, listener, &config.limits, stop_accepting.clone()));
         let mut workers = JoinSet::new();
@@ -113,8 +136,13 @@ impl Server {
         if let Some(retain) = config.retain {
             workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
+        let reload = Arc::new(Notify::new());
+        workers.spawn(policy::report(policies.status(), metrics, health.clone()));
+        if config.policy.is_some() {
+            workers.spawn(workers::follow_policy_file(policies, policy_text, Arc::clone(&reload)));
+        }
         let drain_timeout = config.drain_timeout;
-        Ok(Self { address, tokens, approvals, store, health, stop_accepting, serving, workers, drain_timeout })
+        Ok(Self { address, tokens, approvals, store, health, stop_accepting, serving, workers, drain_timeout, reload })
     }
 
     /// Where it listens.
@@ -127,6 +155,12 @@ impl Server {
     #[must_use]
     pub const fn tokens(&self) -> &DevTokens {
         &self.tokens
+    }
+
+    /// Tells the server to read its policy file again at once.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Notify> {
+        Arc::clone(&self.reload)
     }
 
     /// Serves until `stop` is done, then drains; or until the store fails.
@@ -157,10 +191,10 @@ impl Server {
     /// Health first, so that nobody new is sent here; then our streams, which would otherwise never end; then the
     /// listener; and no waiting for connections that stay open.
     async fn end(mut self, patience: Duration) {
-        for service in ["", routes::SERVICE] {
+        self.workers.abort_all();
+        for service in routes::SERVICES {
             self.health.set_service_status(service, ServingStatus::NotServing).await;
         }
-        self.workers.abort_all();
         self.approvals.drain();
         self.stop_accepting.cancel();
         if !self.serving.is_finished() {
@@ -175,12 +209,5 @@ async fn failure(mut health: watch::Receiver<Health>) -> String {
     match health.wait_for(|health| *health != Health::Working).await.as_deref() {
         Ok(Health::Failed(reason)) => reason.clone(),
         _ => "closed".to_owned(),
-    }
-}
-
-struct Temporary(Policy, Duration);
-impl Judge for Temporary {
-    fn judge(&self, call: &Call<'_>, effort: Effort) -> Option<Verdict> {
-        Some(self.0.judge(call, effort).verdict("0".into(), self.1))
     }
 }

@@ -2,9 +2,11 @@
 //! a restart is simply the first pass.
 
 mod expirer;
+mod policy_file;
 mod pruner;
 
 pub use expirer::expire;
+pub use policy_file::follow_policy_file;
 pub use pruner::prune;
 
 use std::time::Duration;

@@ -14,10 +14,22 @@ use crate::{
 
 const CALLERS: usize = 64;
 
+/// Approves the payload by a condition, as a real policy does.
+const POLICY: &str = r#"
+tools: [send_email]
+rules:
+  - name: invoices
+    tools: [send_email]
+    when: args.to.endsWith("@example.com") && args.subject.startsWith("Your invoice")
+    auto_approve: {}
+"#;
+
 pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     let bare = round_trips(&Server::bare()?, sizes.seconds).await?;
     let scratch = Scratch::new()?;
-    let server = Server::signoff(scratch.path(), &["--set=policy.unlisted_tools=auto_approve"])?;
+    let policy = scratch.path().join("policy.yaml");
+    std::fs::write(&policy, POLICY)?;
+    let server = Server::signoff(scratch.path(), &["--policy", &policy.display().to_string()])?;
     let served = round_trips(&server, sizes.seconds).await?;
     let row = Row::load(format!("auto-approved, {CALLERS} callers"), &served);
     table.add(row.against("bare tonic", Figure::Rate(bare.rate)));

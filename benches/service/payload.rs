@@ -9,12 +9,11 @@ use std::{
 use prost_types::{Struct, Value, value::Kind};
 use signoff::{
     clock::{Clock as _, SystemClock},
-    config::PolicyConfig,
     domain::{
         Actor, ActorKind, Agent, ApprovalId, Arguments, Choice, Command, Deciding, Digest, Request, Seen, Time,
         Verdict, request, step,
     },
-    policy::{Call, Policy as _, ToolLists},
+    policy::{Call, Effort, Policy},
     proto::v1 as pb,
     store::{History, Submission},
 };
@@ -95,14 +94,16 @@ impl Prepared {
         let arguments = Arguments::new(object)?;
         let agent = Agent { name: "billing-bot".into(), run_id: "run-48213".into(), chain: vec!["planner".to_owned()] };
         let labels = [("team".to_owned(), "billing".to_owned())].into();
-        let verdict = ToolLists::new(&PolicyConfig::default(), Duration::from_secs(300)).evaluate(&Call {
+        let call = Call {
             tool_name: TOOL,
             arguments: &arguments,
             agent: &agent,
             labels: &labels,
             caller: &caller(0),
             now: now(),
-        });
+        };
+        let judgement = Policy::default().judge(&call, Effort::Full);
+        let verdict = judgement.verdict("0".into(), Duration::from_secs(300));
         Ok(Self { digest: Digest::of(TOOL, &arguments), arguments, agent, labels, verdict: Arc::new(verdict) })
     }
 

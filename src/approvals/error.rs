@@ -33,6 +33,12 @@ pub enum Error {
     /// Edited arguments do not satisfy the request's schema.
     #[error("the edited arguments do not satisfy the request's schema")]
     EditViolatesSchema(Vec<String>),
+    /// There is no such version of the policy.
+    #[error("the policy has no version {0}")]
+    PolicyNotFound(u64),
+    /// The policy is taken from a file, at this path.
+    #[error("the policy comes from the server's file {0}; change that")]
+    PolicyFromFile(String),
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Draining,

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     config::{self, Config, LogFormat, ServeFlags},
@@ -39,9 +39,9 @@ pub async fn serve(flags: &ServeFlags) -> ExitCode {
 }
 
 async fn run(config: Config, traces: bool) -> ExitCode {
-    let (mut terminate, mut interrupt) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => return failed(&error),
+    let (mut terminate, mut interrupt, mut hangup) = match signals() {
+        Ok(signals) => signals,
+        Err(error) => return failed(&error),
     };
     let server = match Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces).await {
         Ok(server) => server,
@@ -50,16 +50,30 @@ async fn run(config: Config, traces: bool) -> ExitCode {
     if let Err(error) = announce(&config, &server) {
         return failed(&error);
     }
+    let reload = server.reload();
+    // Also without a policy file: by default the signal would end the process.
+    let reloading = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            tracing::info!("SIGHUP: reading the policy file again");
+            reload.notify_one();
+        }
+    });
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    match server.run(stop).await {
+    let ended = server.run(stop).await;
+    reloading.abort();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
+}
+
+fn signals() -> std::io::Result<(Signal, Signal, Signal)> {
+    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?))
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

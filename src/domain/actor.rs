@@ -44,6 +44,12 @@ impl Actor {
         Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "deadline".into() }
     }
 
+    /// The server, taking its policy from a file.
+    #[must_use]
+    pub fn policy_file() -> Self {
+        Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "policy-file".into() }
+    }
+
     /// True when both are the same person or program: kinds aside, which a credential could state differently.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {

@@ -9,12 +9,14 @@ mod actions;
 mod lists;
 mod names;
 mod policy;
+mod policy_calls;
 mod request;
 mod scalars;
 
 pub use actions::{Wait, cancellation, claim, decision, report, wait};
 pub use lists::{list_approvals, list_pending, watch_pending};
 pub use policy::{TestCase, policy, test_cases};
+pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, policy_versions};
 pub use request::request;
 
 /// Most violations that are kept; further ones are counted.

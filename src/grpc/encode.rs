@@ -16,7 +16,7 @@ mod policy;
 mod progress;
 
 pub use events::event;
-pub use policy::document;
+pub use policy::{document, policy_file, policy_head, policy_version, test_result};
 pub use progress::progress;
 
 /// An approval as it is now.

@@ -189,6 +189,12 @@ impl Answer {
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }
+            Error::PolicyNotFound(version) => {
+                Self::new(Code::NotFound, ErrorReason::PolicyNotFound, message).with("version", version)
+            }
+            Error::PolicyFromFile(path) => {
+                Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
+            }
             Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
             Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),
             Error::Internal(cause) => Self::internal(&cause),

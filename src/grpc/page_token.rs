@@ -43,6 +43,32 @@ pub fn decode(token: &str, filter: &Filter, order: Order) -> Result<ApprovalId, 
     Uuid::from_slice(&bytes[1..=ID]).map(ApprovalId::new).map_err(|_| InvalidPageToken)
 }
 
+/// First byte of tokens for versions of the policy.
+const POLICIES: u8 = 2;
+
+/// The token for the page of versions of the policy older than `last`.
+#[must_use]
+pub fn encode_version(last: u64) -> String {
+    let mut bytes = [POLICIES; 9];
+    bytes[1..].copy_from_slice(&last.to_be_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The last version of the page before.
+///
+/// # Errors
+/// When the token is not one of this list.
+pub fn decode_version(token: &str) -> Result<u64, InvalidPageToken> {
+    let mut bytes = [0; 9];
+    match URL_SAFE_NO_PAD.decode_slice(token, &mut bytes) {
+        Ok(9) if bytes[0] == POLICIES => {
+            let [_, version @ ..] = bytes;
+            Ok(u64::from_be_bytes(version))
+        }
+        _ => Err(InvalidPageToken),
+    }
+}
+
 fn hash(filter: &Filter, order: Order) -> [u8; HASH] {
     let Filter { statuses, tool_name, agent_name, caller, labels, created_from, created_before } = filter;
     let mut statuses: Vec<&str> = statuses.iter().map(|status| status.name()).collect();
@@ -99,6 +125,18 @@ mod tests {
         let token = encode(&of(vec![Status::Approved, Status::Pending]), Order::OldestFirst, samples::id(1, 2));
         let same = of(vec![Status::Pending, Status::Approved, Status::Pending]);
         assert_eq!(decode(&token, &same, Order::OldestFirst), Ok(samples::id(1, 2)));
+    }
+
+    #[test]
+    fn tokens_of_versions_are_of_their_own_kind() {
+        for version in [0, 1, 258, u64::MAX] {
+            assert_eq!(decode_version(&encode_version(version)), Ok(version));
+        }
+        let other = encode(&Filter::pending(), Order::OldestFirst, samples::id(1, 2));
+        for wrong in ["", "AA", other.as_str(), "AQAAAAAAAAAB", "AgAAAAAAAAABAA"] {
+            assert_eq!(decode_version(wrong), Err(InvalidPageToken), "{wrong}");
+        }
+        assert_eq!(decode(&encode_version(7), &Filter::pending(), Order::OldestFirst), Err(InvalidPageToken));
     }
 
     #[test]

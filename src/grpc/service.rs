@@ -15,7 +15,7 @@ use crate::{
     approvals::{Approvals, Error, Follower, Message, NewRequest, Queue, QueueChange},
     config::Limits,
     domain::Approval,
-    identity::{Authenticator, Method},
+    identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
 };
 
@@ -25,23 +25,16 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.ApprovalService`.
 pub struct ApprovalApi {
     approvals: Arc<Approvals>,
-    authenticator: Arc<dyn Authenticator>,
     limits: Limits,
     streams: Streams,
 }
 
 impl ApprovalApi {
-    /// Serves the use-cases to callers that can be authenticated.
+    /// Serves the use-cases to callers that were authenticated.
     #[must_use]
-    pub fn new(approvals: Arc<Approvals>, authenticator: Arc<dyn Authenticator>, limits: Limits) -> Self {
+    pub fn new(approvals: Arc<Approvals>, limits: Limits) -> Self {
         let streams = Streams::new(&limits);
-        Self { approvals, authenticator, limits, streams }
-    }
-
-    /// What recognises callers.
-    #[must_use]
-    pub fn authenticator(&self) -> Arc<dyn Authenticator> {
-        Arc::clone(&self.authenticator)
+        Self { approvals, limits, streams }
     }
 }
 

@@ -7,13 +7,13 @@ pub enum Role {
     Agent,
     /// Sees everything, and decides.
     Reviewer,
-    /// Sees everything.
+    /// Sees everything, and sets the policy.
     Operator,
 }
 
-/// The calls of `signoff.v1.ApprovalService`.
+/// The calls of `signoff.v1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each is the call of its name; see approval_service.proto")]
+#[expect(missing_docs, reason = "each is the call of its name; see its service's proto file")]
 pub enum Method {
     RequestApproval,
     WatchApproval,
@@ -26,11 +26,15 @@ pub enum Method {
     CancelApproval,
     ClaimExecution,
     ReportExecution,
+    GetPolicy,
+    ListPolicyVersions,
+    SetPolicy,
+    TestPolicy,
 }
 
 impl Method {
     /// Every call.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::RequestApproval,
         Self::WatchApproval,
         Self::GetApproval,
@@ -42,6 +46,10 @@ impl Method {
         Self::CancelApproval,
         Self::ClaimExecution,
         Self::ReportExecution,
+        Self::GetPolicy,
+        Self::ListPolicyVersions,
+        Self::SetPolicy,
+        Self::TestPolicy,
     ];
 
     /// The call's name on the wire.
@@ -59,6 +67,10 @@ impl Method {
             Self::CancelApproval => "CancelApproval",
             Self::ClaimExecution => "ClaimExecution",
             Self::ReportExecution => "ReportExecution",
+            Self::GetPolicy => "GetPolicy",
+            Self::ListPolicyVersions => "ListPolicyVersions",
+            Self::SetPolicy => "SetPolicy",
+            Self::TestPolicy => "TestPolicy",
         }
     }
 
@@ -71,7 +83,10 @@ impl Method {
             Self::WatchApproval | Self::GetApproval | Self::WaitApproval | Self::ListApprovals => {
                 &[Role::Agent, Role::Reviewer, Role::Operator]
             }
-            Self::ListPending | Self::WatchPending => &[Role::Reviewer, Role::Operator],
+            Self::ListPending | Self::WatchPending | Self::GetPolicy | Self::ListPolicyVersions => {
+                &[Role::Reviewer, Role::Operator]
+            }
+            Self::SetPolicy | Self::TestPolicy => &[Role::Operator],
             Self::Decide => &[Role::Reviewer],
         }
     }

@@ -1,6 +1,10 @@
 use std::time::Duration;
 
-use crate::{domain::Approval, store::Observer, telemetry::Metrics};
+use crate::{
+    domain::{Approval, RuleOutcome},
+    store::Observer,
+    telemetry::Metrics,
+};
 
 /// Counts what the store commits.
 pub(super) struct Observed(Metrics);
@@ -18,6 +22,10 @@ impl Observer for Observed {
 
     fn reached(&self, approval: &Approval) {
         self.0.approval_reached(approval.status);
+        if approval.revision == 1 {
+            let failed = approval.verdict.trace.iter().filter(|rule| rule.outcome == RuleOutcome::Failed);
+            self.0.rules_failed(failed.count() as u64);
+        }
         if let Some(decision) = &approval.decision {
             self.0.decided_after((decision.at - approval.created_at).to_std().unwrap_or_default());
         }

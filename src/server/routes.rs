@@ -16,13 +16,20 @@ use tonic_web::GrpcWebLayer;
 use super::connection::Connection;
 use crate::{
     config::Limits,
-    grpc::{ApprovalApi, Authenticate},
-    proto::{FILE_DESCRIPTOR_SET, v1::approval_service_server::ApprovalServiceServer},
+    grpc::{ApprovalApi, Authenticate, PolicyApi},
+    identity::Authenticator,
+    proto::{
+        FILE_DESCRIPTOR_SET,
+        v1::{approval_service_server::ApprovalServiceServer, policy_service_server::PolicyServiceServer},
+    },
     telemetry::{self, Metrics, RpcLayer},
 };
 
 /// The service's full name, as health checks name it.
-pub(super) const SERVICE: &str = "signoff.v1.ApprovalService";
+pub(super) const POLICY_SERVICE: &str = "signoff.v1.PolicyService";
+
+/// What health checks can ask about: the server as a whole, and each service.
+pub(super) const SERVICES: [&str; 3] = ["", "signoff.v1.ApprovalService", POLICY_SERVICE];
 
 /// HTTP/2 streams that a connection may have beside our own streaming calls: decisions must not queue behind waits.
 const UNARY_HEADROOM: u32 = 256;
@@ -38,17 +45,19 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
-    api: ApprovalApi,
+    (approvals, policies): (ApprovalApi, PolicyApi),
+    authenticator: Arc<dyn Authenticator>,
     limits: &Limits,
     metrics: Metrics,
     traces: bool,
 ) -> Result<(HealthReporter, Router), tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    for service in ["", SERVICE] {
+    for service in SERVICES {
         health.set_service_status(service, ServingStatus::Serving).await;
     }
-    let authenticate = Authenticate::new(api.authenticator());
-    let service = ApprovalServiceServer::new(api).max_decoding_message_size(limits.message_bytes);
+    let authenticate = Authenticate::new(authenticator);
+    let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes);
+    let policies = PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -56,7 +65,8 @@ pub(super) async fn routes(
             // So that grpcurl can show the details of errors.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let grpc = Routes::new(InterceptedService::new(service, authenticate))
+    let grpc = Routes::new(InterceptedService::new(approvals, authenticate.clone()))
+        .add_service(InterceptedService::new(policies, authenticate))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

@@ -50,6 +50,9 @@ struct Inner {
     decision_seconds: Histogram,
     group_size: Histogram,
     sync_seconds: Histogram,
+    policy_version: Gauge,
+    policy_file_broken: Gauge,
+    policy_failures: Counter,
 }
 
 /// What is measured of one method besides its count.
@@ -86,6 +89,8 @@ impl Metrics {
         let decision_seconds = Histogram::new(DECISION_SECONDS);
         let group_size = Histogram::new(GROUP_SIZE);
         let sync_seconds = Histogram::new(SYNC_SECONDS);
+        let (policy_version, policy_file_broken) = (Gauge::default(), Gauge::default());
+        let policy_failures = Counter::default();
 
         // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
         let mut registry = Registry::with_prefix("signoff");
@@ -108,6 +113,17 @@ impl Metrics {
             Unit::Seconds,
             sync_seconds.clone(),
         );
+        registry.register("policy_version", "Version of the live policy", policy_version.clone());
+        registry.register(
+            "policy_file_broken",
+            "1 while the policy file cannot be used and an older policy is live",
+            policy_file_broken.clone(),
+        );
+        registry.register(
+            "policy_rule_failures",
+            "Rules that could not be evaluated for a request",
+            policy_failures.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -117,6 +133,9 @@ impl Metrics {
             decision_seconds,
             group_size,
             sync_seconds,
+            policy_version,
+            policy_file_broken,
+            policy_failures,
         }))
     }
 
@@ -140,6 +159,17 @@ impl Metrics {
         #[allow(clippy::cast_precision_loss)] // a group has hundreds of commands at most
         self.0.group_size.observe(commands as f64);
         self.0.sync_seconds.observe(sync.as_secs_f64());
+    }
+
+    /// Which policy is live, and whether the policy file has another that cannot be used.
+    pub fn policy(&self, version: u64, file_broken: bool) {
+        self.0.policy_version.set(i64::try_from(version).unwrap_or(i64::MAX));
+        self.0.policy_file_broken.set(file_broken.into());
+    }
+
+    /// Counts rules that could not be evaluated for a request.
+    pub fn rules_failed(&self, count: u64) {
+        self.0.policy_failures.inc_by(count);
     }
 
     /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`].

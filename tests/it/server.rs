@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal};
-use signoff::proto::v1::approval_service_client::ApprovalServiceClient;
+use signoff::proto::v1::{approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, Command},
@@ -31,6 +31,9 @@ const LOG_LINES: usize = 2_000;
 
 /// A client that carries a bearer token.
 pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// As [`Client`], for the policy.
+pub(crate) type PolicyClient = PolicyServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Awaits what must happen; fails the test when it does not.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
@@ -134,7 +137,11 @@ impl Process {
 
     /// Asks it to end: SIGTERM.
     pub(crate) fn terminate(&self) {
-        rustix::process::kill_process(self.pid, Signal::TERM).expect("the process is there");
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid, signal).expect("the process is there");
     }
 
     /// Its exit status, once it and its output have ended.
@@ -227,9 +234,19 @@ impl Server {
         self.client(&self.tokens.operator)
     }
 
+    /// A client for the policy, with a connection of its own.
+    pub(crate) fn policies(&self, token: &str) -> PolicyClient {
+        PolicyServiceClient::with_interceptor(self.channel(), Bearer::new(token))
+    }
+
     /// Anybody's client, with a connection of its own.
     pub(crate) fn client(&self, token: &str) -> Client {
         ApprovalServiceClient::with_interceptor(self.channel(), Bearer::new(token))
+    }
+
+    /// Asks it to read its policy file again: SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.process.signal(Signal::HUP);
     }
 
     /// Ends it without a warning: `kill -9`.

@@ -73,6 +73,19 @@ impl Checker {
         }
     }
 
+    /// How many a page may hold.
+    pub(super) fn page_size(&mut self, page_size: i32, limits: &Limits) -> Option<usize> {
+        let max = limits.page_size_max;
+        match u32::try_from(page_size) {
+            Ok(0) => usize::try_from(PAGE_SIZE_DEFAULT.min(max)).ok(),
+            Ok(size) if size <= max => usize::try_from(size).ok(),
+            _ => {
+                self.refuse("page_size", format!("is {page_size}; it must be from 1 to {max}, or 0 for the default"));
+                None
+            }
+        }
+    }
+
     /// In order and each once, so that a list of them is not longer than there are statuses.
     fn statuses(&mut self, numbers: &[i32]) -> Vec<Status> {
         let mut statuses = Vec::new();
@@ -93,20 +106,12 @@ impl Checker {
         token: &str,
         limits: &Limits,
     ) -> Result<Query, Violations> {
-        let max = limits.page_size_max;
-        let limit = match u32::try_from(page_size) {
-            Ok(0) => PAGE_SIZE_DEFAULT.min(max),
-            Ok(size) if size <= max => size,
-            _ => {
-                self.refuse("page_size", format!("is {page_size}; it must be from 1 to {max}, or 0 for the default"));
-                0
-            }
-        };
+        let limit = self.page_size(page_size, limits);
         let after = (!token.is_empty()).then(|| page_token::decode(token, &filter, order));
         if let Some(Err(error)) = after {
             self.refuse("page_token", error.to_string());
         }
         let after = after.and_then(Result::ok);
-        self.finish(|| Some(Query { filter, order, after, limit: usize::try_from(limit).ok()? }))
+        self.finish(|| Some(Query { filter, order, after, limit: limit? }))
     }
 }

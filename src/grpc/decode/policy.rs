@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{Checker, Violation, Violations, names::CALLER_MAX, scalars};
 use crate::{
     config::Limits,
-    domain::{Actor, ActorKind, Agent, Arguments, Status, Time},
+    domain::{Actor, ActorKind, Agent, Arguments, Status, Time, Verdict},
     field_path,
-    policy::{Document, Rule, RuleEffect},
+    policy::{Document, OwnedCall, Rule, RuleEffect},
     proto::v1,
 };
 
@@ -72,6 +72,28 @@ pub fn test_cases(cases: Vec<v1::PolicyTestCase>, limits: &Limits) -> Result<Vec
         .map(|(index, case)| check.within(&field_path::at("cases", index), |check| check.test_case(case, limits)))
         .collect();
     check.finish(|| cases.into_iter().collect())
+}
+
+impl TestCase {
+    /// The call, at a moment where the case names none.
+    #[must_use]
+    pub fn call(&self, now: Time) -> OwnedCall {
+        OwnedCall {
+            tool_name: self.tool_name.clone(),
+            arguments: self.arguments.clone(),
+            agent: self.agent.clone(),
+            labels: self.labels.clone(),
+            caller: self.caller.clone(),
+            now: self.time.unwrap_or(now),
+        }
+    }
+
+    /// Whether a verdict is what the case expects.
+    #[must_use]
+    pub fn passes(&self, verdict: &Verdict) -> bool {
+        self.expect.is_none_or(|expected| expected == verdict.effect.status())
+            && self.expect_rule.as_ref().is_none_or(|expected| *expected == verdict.rule)
+    }
 }
 
 impl Checker {

@@ -1,10 +1,55 @@
 //! Policies.
 
-use super::span;
+use std::path::Path;
+
+use super::{actor, moment, policy, span, status};
 use crate::{
+    approvals::{FileFault, PolicyView},
+    domain::Verdict,
+    grpc::decode::TestCase,
     policy::{Document, Rule, RuleEffect},
     proto::v1,
+    store::PolicyHead,
 };
+
+/// A version with its policy.
+#[must_use]
+pub fn policy_version(view: &PolicyView) -> v1::PolicyVersion {
+    let head = view.head.as_ref().map(policy_head).unwrap_or_default();
+    v1::PolicyVersion { version: view.version, policy: Some(document(&view.document)), ..head }
+}
+
+/// A version without its policy.
+#[must_use]
+pub fn policy_head(head: &PolicyHead) -> v1::PolicyVersion {
+    v1::PolicyVersion {
+        version: head.version,
+        policy: None,
+        author: Some(actor(&head.author)),
+        create_time: Some(moment(head.at)),
+        comment: head.comment.clone(),
+    }
+}
+
+/// The file that the policy is taken from.
+#[must_use]
+pub fn policy_file(path: &Path, fault: Option<FileFault>) -> v1::PolicyFile {
+    let (error, error_time) = fault.map_or_else(Default::default, |fault| (fault.error, Some(moment(fault.at))));
+    v1::PolicyFile { path: path.display().to_string(), error, error_time }
+}
+
+/// What became of a case.
+#[must_use]
+pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
+    v1::PolicyTestResult {
+        name: case.name.clone(),
+        status: status(verdict.effect.status()).into(),
+        evaluation: Some(policy(verdict)),
+        timeout: verdict.effect.requirement().timeout.map(span),
+        claim_window: Some(span(verdict.claim_window)),
+        passed: case.passes(verdict),
+    }
+}
 
 /// A policy, as its authors wrote it.
 #[must_use]

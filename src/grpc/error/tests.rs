@@ -10,7 +10,7 @@ use crate::store::PolicyFault;
 
 const REFUSALS: usize = 16;
 const STORE_ERRORS: usize = 10;
-const ERRORS: usize = 9;
+const ERRORS: usize = 11;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -59,6 +59,8 @@ fn nth_error(error: &Error) -> usize {
         Error::StreamAged => 5,
         Error::Internal(_) => 6,
         Error::NothingToResume => 7,
+        Error::PolicyNotFound(_) => 8,
+        Error::PolicyFromFile(_) => 9,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -169,6 +171,8 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
+        (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
+        (Error::PolicyFromFile("/p.yaml".into()), Code::FailedPrecondition, Reason::PolicyFromFile, &["path"]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
     ];
     all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
@@ -224,7 +228,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&26));
+    assert_eq!(reasons.last(), Some(&29));
 }
 
 #[test]

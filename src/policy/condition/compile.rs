@@ -11,13 +11,14 @@ use ipnet::IpNet;
 use super::{
     Condition, SOURCE_MAX, Unevaluable,
     expr::{DEPTH_MAX, Each, Expr, Literal, Quantifier},
-    functions::{self, FUNCTIONS, Function, Signature, Style, exact},
+    functions::{self, FUNCTIONS, Function, Signature, Style, TYPES, exact},
     meter::Meter,
     operators::OPERATORS,
     pattern::Pattern,
     scope::{VARIABLES, Variable},
     value::{AGENT_FIELDS, CALLER_FIELDS, Kind, Value},
 };
+use crate::spelling::closest;
 
 /// Most comprehensions inside each other.
 const NESTING_MAX: usize = 2;
@@ -167,6 +168,9 @@ impl Compiler {
                 Variable::Args | Variable::Agent | Variable::Labels | Variable::Caller => Kind::Map,
             };
             return Some((Expr::Variable(*variable), Some(kind)));
+        }
+        if TYPES.iter().any(|(known, _)| *known == name) {
+            return Some((Expr::Literal(Literal::Text(name.to_owned())), Some(Kind::Text)));
         }
         let known = VARIABLES.map(|(name, _)| name);
         let names = known.iter().map(ToString::to_string).chain(self.bound.iter().cloned());
@@ -508,12 +512,6 @@ fn decided(terms: &[Expr], decisive: bool) -> Option<Result<Literal, Unevaluable
         return Some(Ok(Literal::Bool(decisive)));
     }
     terms.iter().all(|term| constant(term).is_some()).then_some(Ok(Literal::Bool(!decisive)))
-}
-
-/// The known name closest to one that is not, when it is close enough to be meant.
-fn closest(name: &str, known: impl IntoIterator<Item = String>) -> Option<String> {
-    let distances = known.into_iter().map(|known| (strsim::damerau_levenshtein(name, &known), known));
-    distances.filter(|(distance, known)| 2 * distance < known.len()).min().map(|(_, known)| known)
 }
 
 /// How a field is written: `args.to`.

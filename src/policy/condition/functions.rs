@@ -30,6 +30,8 @@ pub(super) enum Function {
     UpperAscii,
     Trim,
     Split,
+    /// The name of a value's type, as [`TYPES`] has it.
+    Type,
     /// A part of a time, in a zone, or of a duration.
     Part(Part, Tz),
 }
@@ -87,10 +89,22 @@ const fn clock(name: &'static str, part: Part) -> Signature {
 }
 
 const TEXT: &[Kind] = &[Kind::Text];
+const ANY: &[Kind] = &[Kind::Null, Kind::Bool, Kind::Number, Kind::Text, Kind::List, Kind::Map, Kind::Time, Kind::Span];
+
+/// Types that conditions can name, as in `type(args.to) == list`.
+pub(super) const TYPES: [(&str, Kind); 6] = [
+    ("null_type", Kind::Null),
+    ("bool", Kind::Bool),
+    ("double", Kind::Number),
+    ("string", Kind::Text),
+    ("list", Kind::List),
+    ("map", Kind::Map),
+];
 
 /// Every function but those that the compiler resolves itself: `has`, `matches`, `cidr`, and the comprehensions.
 #[rustfmt::skip]
-pub(super) static FUNCTIONS: [Signature; 24] = [
+pub(super) static FUNCTIONS: [Signature; 25] = [
+    row("type", Style::Global, &[ANY], Kind::Text, Function::Type),
     row("size", Style::Both, &[&[Kind::Text, Kind::List, Kind::Map]], Kind::Number, Function::Size),
     row("bool", Style::Global, &[&[Kind::Bool, Kind::Text]], Kind::Bool, Function::ToBool),
     row("double", Style::Global, &[&[Kind::Number, Kind::Text]], Kind::Number, Function::ToNumber),
@@ -141,6 +155,10 @@ impl Function {
         }
         let wrong = |wanted: &str| Unevaluable::Invalid(format!("a {} is not {wanted}", value.kind()));
         Ok(match (self, value) {
+            (Self::Type, value) => {
+                let name = TYPES.iter().find(|(_, kind)| *kind == value.kind()).map(|(name, _)| (*name).to_owned());
+                Value::text(name.unwrap_or_else(|| value.kind().to_string()))
+            }
             (Self::Size, Value::Text(text)) => Value::Number(whole(text.chars().count())),
             (Self::Size, Value::List(list)) => Value::Number(whole(list.len())),
             (Self::Size, Value::Map(map)) => Value::Number(whole(map.len())),

@@ -84,6 +84,13 @@ fn conditions_say_what_they_mean() {
         ("{'prod': 1, 'test': 5}['test'] == 5", true),
         ("args.cc.all(x, args.cc.exists(y, x == y))", true),
         ("(args.cc + ['z'])[2] == 'z'", true),
+        // Types.
+        (
+            "type(args.cc) == list && type(args.to) == string && type(args.deep) == map && type(args.none) == null_type",
+            true,
+        ),
+        ("type(args.n) == double || type(args.amount) == double && type(true) != string", true),
+        ("(type(args.to) == list ? args.to : [args.to]).all(to, to.endsWith('@company.com'))", true),
         // Presence.
         ("has(args.to) && !has(args.bcc) && has(args.none) && has(args.deep.list)", true),
         ("has(args.bcc) && args.bcc == 'x'", false),

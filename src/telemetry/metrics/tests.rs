@@ -35,6 +35,8 @@ fn events_are_rendered() {
     metrics.decided_after(Duration::from_secs(90));
     metrics.decided_after(Duration::from_secs(8 * 86_400));
     metrics.group_committed(3, Duration::from_micros(300));
+    metrics.policy(7, true);
+    metrics.rules_failed(2);
     let text = metrics.render();
     for line in [
         r#"signoff_requests_total{method="signoff.v1.ApprovalService/Decide",code="OK"} 1"#,
@@ -49,6 +51,9 @@ fn events_are_rendered() {
         r#"signoff_approvals_total{status="AUTO_REJECTED"} 1"#,
         r#"signoff_approvals_total{status="APPROVED"} 0"#,
         "signoff_pending_approvals 3",
+        "signoff_policy_version 7",
+        "signoff_policy_file_broken 1",
+        "signoff_policy_rule_failures_total 2",
         r#"signoff_decision_seconds_bucket{le="60.0"} 0"#,
         r#"signoff_decision_seconds_bucket{le="120.0"} 1"#,
         r#"signoff_decision_seconds_bucket{le="604800.0"} 1"#,

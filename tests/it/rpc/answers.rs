@@ -150,21 +150,6 @@ async fn edited_arguments_come_back_and_are_what_may_be_run() {
 }
 
 #[tokio::test]
-async fn the_policy_lists_decide_at_once_or_ask() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &["policy.tools=pay", "policy.unlisted_tools=auto_approve"]).await;
-    let mut agent = server.agent();
-    let request = |tool: &str| RequestApprovalRequest { tool_name: tool.into(), ..ask(tool) };
-    let (mut stream, approval) = open(&mut agent, request("search")).await.unwrap();
-    assert_eq!((approval.status(), approval.revision), (ApprovalStatus::AutoApproved, 1));
-    assert_eq!(approval.decision.unwrap().decided_by.unwrap().kind(), ActorKind::Policy);
-    assert!(stream.message().await.unwrap().is_none());
-    let claim = ClaimExecutionRequest { approval_id: approval.id, digest: approval.digest, ..Default::default() };
-    agent.claim_execution(claim).await.unwrap();
-    assert_eq!(open(&mut agent, request("pay")).await.unwrap().1.status(), ApprovalStatus::Pending);
-}
-
-#[tokio::test]
 async fn a_decision_may_name_the_revision_or_the_digest_that_was_seen() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;

@@ -3,9 +3,10 @@
 use signoff::{
     identity::{Method, Role},
     proto::v1::{
-        self as pb, CancelApprovalRequest, ClaimExecutionRequest, GetApprovalRequest, ListApprovalsRequest,
-        ListPendingRequest, ReportExecutionRequest, VoteChoice, WaitApprovalRequest, WatchApprovalRequest,
-        WatchPendingRequest, approval_service_client::ApprovalServiceClient,
+        self as pb, CancelApprovalRequest, ClaimExecutionRequest, GetApprovalRequest, GetPolicyRequest,
+        ListApprovalsRequest, ListPendingRequest, ListPolicyVersionsRequest, ReportExecutionRequest, SetPolicyRequest,
+        TestPolicyRequest, VoteChoice, WaitApprovalRequest, WatchApprovalRequest, WatchPendingRequest,
+        approval_service_client::ApprovalServiceClient,
     },
 };
 use tokio_stream::StreamExt as _;
@@ -15,11 +16,15 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     calls::{ask, decide, open, reason},
-    server::{Client, Server, soon},
+    server::{Client, PolicyClient, Server, soon},
 };
 
 /// Makes each call, about an approval, so that only the role can be wrong with it.
-async fn call(client: &mut Client, method: Method, approval: &pb::Approval) -> Result<(), Status> {
+async fn call(
+    (client, policies): &mut (Client, PolicyClient),
+    method: Method,
+    approval: &pb::Approval,
+) -> Result<(), Status> {
     let approval_id = approval.id.clone();
     match method {
         Method::RequestApproval => {
@@ -60,6 +65,18 @@ async fn call(client: &mut Client, method: Method, approval: &pb::Approval) -> R
             };
             client.report_execution(request).await.map(drop)
         }
+        Method::GetPolicy => policies.get_policy(GetPolicyRequest::default()).await.map(drop),
+        Method::ListPolicyVersions => {
+            policies.list_policy_versions(ListPolicyVersionsRequest::default()).await.map(drop)
+        }
+        Method::SetPolicy => {
+            let policy = Some(pb::Policy::default());
+            policies.set_policy(SetPolicyRequest { policy, validate_only: true, ..Default::default() }).await.map(drop)
+        }
+        Method::TestPolicy => {
+            let cases = vec![pb::PolicyTestCase { tool_name: "x".into(), ..Default::default() }];
+            policies.test_policy(TestPolicyRequest { cases, ..Default::default() }).await.map(drop)
+        }
     }
 }
 
@@ -70,9 +87,10 @@ async fn each_role_makes_its_calls_and_no_other() {
     // Decided already, so that WaitApproval answers at once; calls that are too late are refused for that alone.
     let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
     server.reviewer().decide(decide(&approval, "", VoteChoice::Reject)).await.unwrap();
-    let clients =
-        [(Role::Agent, server.agent()), (Role::Reviewer, server.reviewer()), (Role::Operator, server.operator())];
-    for (role, mut client) in clients {
+    let tokens = server.tokens();
+    let roles = [(Role::Agent, &tokens.agent), (Role::Reviewer, &tokens.reviewer), (Role::Operator, &tokens.operator)];
+    for (role, token) in roles {
+        let mut client = (server.client(token), server.policies(token));
         for method in Method::ALL {
             let answer = soon("an answer", call(&mut client, method, &approval)).await;
             let told = answer.as_ref().err().map(reason).unwrap_or_default();
@@ -92,7 +110,8 @@ async fn callers_without_a_known_token_get_nothing() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
-    let mut stranger = server.client("dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let token = "dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let mut stranger = (server.client(token), server.policies(token));
     for method in Method::ALL {
         let status = soon("an answer", call(&mut stranger, method, &approval)).await.unwrap_err();
         let told = (status.code(), reason(&status));
@@ -128,7 +147,7 @@ async fn health_is_told_overall_and_of_the_service() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut health = HealthClient::new(server.channel());
-    for service in ["", "signoff.v1.ApprovalService"] {
+    for service in ["", "signoff.v1.ApprovalService", "signoff.v1.PolicyService"] {
         let reply = health.check(HealthCheckRequest { service: service.into() }).await.unwrap().into_inner();
         assert_eq!(reply.status(), ServingStatus::Serving, "{service:?}");
     }
@@ -161,7 +180,7 @@ async fn reflection_lists_the_services() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     for services in [reflection_lists!(v1, server), reflection_lists!(v1alpha, server)] {
-        for wanted in ["signoff.v1.ApprovalService", "grpc.health.v1.Health"] {
+        for wanted in ["signoff.v1.ApprovalService", "signoff.v1.PolicyService", "grpc.health.v1.Health"] {
             assert!(services.iter().any(|service| service == wanted), "{services:?}");
         }
     }

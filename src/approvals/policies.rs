@@ -1,0 +1,358 @@
+//! The policy: which one is live, its versions, and who may change it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{Error, Heavy, permit};
+use crate::{
+    clock::Clock,
+    domain::{Actor, Time, Verdict},
+    identity::{Method, Principal},
+    policy::{Call, Document, Effort, Judge, OwnedCall, Policy, Problem},
+    store::{NewPolicy, PolicyHead, PolicyVersion, Store, StoreError},
+};
+
+/// The live policy.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Its version; 0 for the built-in one.
+    pub version: u64,
+    /// Who set it, and when; `None` for the built-in one.
+    pub head: Option<PolicyHead>,
+    /// The policy.
+    pub policy: Arc<Policy>,
+}
+
+/// What can be told about the policy now.
+#[derive(Clone, Debug)]
+pub struct PolicyStatus {
+    /// The one that judges.
+    pub live: Arc<Live>,
+    /// Why the policy file's present content is not live.
+    pub fault: Option<FileFault>,
+}
+
+/// A policy file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileFault {
+    /// What is wrong, with places; one line for each problem.
+    pub error: String,
+    /// When that was found.
+    pub at: Time,
+}
+
+/// A policy with its version, to be shown.
+#[derive(Clone, Debug)]
+pub struct PolicyView {
+    /// The version; 0 for the built-in one.
+    pub version: u64,
+    /// Who set it, and when.
+    pub head: Option<PolicyHead>,
+    /// The policy.
+    pub document: Document,
+}
+
+/// A policy to set.
+#[derive(Clone, Debug)]
+pub struct PolicyChange {
+    /// The caller's idempotency key.
+    pub request_id: Option<String>,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// The version that must be live.
+    pub expected: Option<u64>,
+    /// The author's comment.
+    pub comment: String,
+    /// Only check.
+    pub validate_only: bool,
+}
+
+/// Which policy to try.
+#[derive(Clone, Debug)]
+pub enum Tried {
+    /// The live one.
+    Live,
+    /// A version.
+    Version(u64),
+    /// One that is not set.
+    Given(Arc<Policy>),
+}
+
+/// Why there is no policy to start with.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The stored policy is not one that this build can use.
+    #[error("version {version} of the policy, which is live in the store, cannot be used: {}; start with --policy FILE to replace it", list(.problems))]
+    Unusable {
+        /// Its version.
+        version: u64,
+        /// What is wrong.
+        problems: Vec<Problem>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Everything that can be done with the policy.
+pub struct Policies {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    heavy: Heavy,
+    /// How long an approved call can be claimed where the policy does not say.
+    claim_window: Duration,
+    /// The file that the policy is taken from.
+    file: Option<PathBuf>,
+    status: watch::Sender<PolicyStatus>,
+}
+
+impl Policies {
+    /// Takes the newest stored policy, or the built-in one.
+    ///
+    /// # Errors
+    /// When the stored policy cannot be used: a call must not be judged by any other.
+    pub async fn from_store(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        claim_window: Duration,
+    ) -> Result<Arc<Self>, PolicyError> {
+        let live = match store.policy(None).await? {
+            None => Live { version: 0, head: None, policy: Arc::default() },
+            Some(stored) => {
+                let version = stored.head.version;
+                let policy = compile(&stored).map_err(|problems| PolicyError::Unusable { version, problems })?;
+                Live { version, head: Some(stored.head.clone()), policy: Arc::new(policy) }
+            }
+        };
+        Ok(Arc::new(Self::new(store, clock, claim_window, None, live)))
+    }
+
+    /// Takes a policy that was read from a file, and keeps it as a version if it is new.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    pub async fn from_file(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        claim_window: Duration,
+        path: PathBuf,
+        policy: Policy,
+    ) -> Result<Arc<Self>, PolicyError> {
+        let live = record(&*store, &path, policy, clock.now()).await?;
+        Ok(Arc::new(Self::new(store, clock, claim_window, Some(path), live)))
+    }
+
+    fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        claim_window: Duration,
+        file: Option<PathBuf>,
+        live: Live,
+    ) -> Self {
+        let status = watch::Sender::new(PolicyStatus { live: Arc::new(live), fault: None });
+        Self { store, clock, heavy: Heavy::default(), claim_window, file, status }
+    }
+
+    /// How things stand, and every change from now on.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<PolicyStatus> {
+        self.status.subscribe()
+    }
+
+    /// The file that the policy is taken from, and what is wrong with it.
+    #[must_use]
+    pub fn file(&self) -> Option<(&PathBuf, Option<FileFault>)> {
+        self.file.as_ref().map(|path| (path, self.status.borrow().fault.clone()))
+    }
+
+    /// The clock that dates what is done.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Where work that takes long is done.
+    #[must_use]
+    pub const fn heavy(&self) -> &Heavy {
+        &self.heavy
+    }
+
+    /// A version of the policy, or the live one.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`], [`Error::PolicyNotFound`], or a failure of the store.
+    pub async fn get(&self, principal: &Principal, version: Option<u64>) -> Result<PolicyView, Error> {
+        permit(principal, Method::GetPolicy)?;
+        let live = self.live();
+        match version {
+            Some(0) => Ok(PolicyView { version: 0, head: None, document: Document::default() }),
+            Some(version) if version != live.version => {
+                let stored = self.stored(version).await?;
+                Ok(PolicyView { version, head: Some(stored.head.clone()), document: document(&stored)? })
+            }
+            _ => {
+                let Live { version, head, policy } = &*live;
+                Ok(PolicyView { version: *version, head: head.clone(), document: policy.document().clone() })
+            }
+        }
+    }
+
+    /// Versions older than `before`, the newest first, and whether there are more.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`], or a failure of the store.
+    pub async fn list(
+        &self,
+        principal: &Principal,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<(Vec<PolicyHead>, bool), Error> {
+        permit(principal, Method::ListPolicyVersions)?;
+        let mut heads = self.store.policies(before, limit.saturating_add(1)).await?;
+        let more = heads.len() > limit;
+        heads.truncate(limit);
+        Ok((heads, more))
+    }
+
+    /// Sets the policy. When this returns it is live, unless a newer one is.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`], [`Error::PolicyFromFile`], [`StoreError::PolicyChanged`],
+    /// [`StoreError::PolicyRequestIdReused`], or a failure of the store.
+    pub async fn set(self: &Arc<Self>, principal: &Principal, change: PolicyChange) -> Result<PolicyHead, Error> {
+        permit(principal, Method::SetPolicy)?;
+        if let Some(path) = &self.file {
+            return Err(Error::PolicyFromFile(path.display().to_string()));
+        }
+        let PolicyChange { request_id, policy, expected, comment, validate_only } = change;
+        let (author, now) = (principal.actor.clone(), self.clock.now());
+        if validate_only {
+            let version = self.live().version;
+            return match expected {
+                Some(expected) if expected != version => Err(StoreError::PolicyChanged { version }.into()),
+                _ => Ok(PolicyHead { version: version + 1, author, comment, at: now }),
+            };
+        }
+        let document = text(policy.document())?;
+        let this = Arc::clone(self);
+        // In a task of its own: a caller that leaves must not keep a version that is recorded from becoming live.
+        let setting = tokio::spawn(async move {
+            let new = NewPolicy { document, author, comment, request_id, expected, now };
+            let stored = this.store.put_policy(new).await?;
+            let head = stored.head.clone();
+            this.publish(Live { version: head.version, head: Some(head.clone()), policy });
+            Ok(head)
+        });
+        setting.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+    }
+
+    /// What a policy says of calls. Nothing is recorded.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`], [`Error::PolicyNotFound`], or a failure of the store.
+    pub async fn test(
+        &self,
+        principal: &Principal,
+        tried: Tried,
+        calls: Vec<OwnedCall>,
+    ) -> Result<Vec<Verdict>, Error> {
+        permit(principal, Method::TestPolicy)?;
+        let live = self.live();
+        let (label, policy) = match tried {
+            Tried::Given(policy) => (String::new(), policy),
+            Tried::Version(0) => ("0".to_owned(), Arc::default()),
+            Tried::Version(version) if version != live.version => {
+                let stored = self.stored(version).await?;
+                let compiled = self.heavy.run(move || compile(&stored)).await?;
+                let policy = compiled.map_err(|problems| Error::Internal(list(&problems)))?;
+                (version.to_string(), Arc::new(policy))
+            }
+            Tried::Live | Tried::Version(_) => (live.version.to_string(), Arc::clone(&live.policy)),
+        };
+        let claim_window = self.claim_window;
+        let judge =
+            move |call: &OwnedCall| policy.judge(&call.borrow(), Effort::Full).verdict(label.clone(), claim_window);
+        self.heavy.run(move || calls.iter().map(judge).collect()).await
+    }
+
+    /// Takes what the policy file holds now: a policy, or what is wrong with it, which leaves the live one as it is.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    pub async fn take_file(&self, content: Result<Policy, String>) -> Result<(), Error> {
+        let now = self.clock.now();
+        match (content, &self.file) {
+            (Ok(policy), Some(path)) => {
+                let live = record(&*self.store, path, policy, now).await?;
+                self.publish(live);
+                self.status.send_if_modified(|status| status.fault.take().is_some());
+            }
+            (Err(error), _) => {
+                self.status.send_modify(|status| status.fault = Some(FileFault { error, at: now }));
+            }
+            (Ok(_), None) => {}
+        }
+        Ok(())
+    }
+
+    fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.status.borrow().live)
+    }
+
+    /// Makes a policy live whose version is durable, unless a newer one is live already.
+    fn publish(&self, live: Live) {
+        self.status.send_if_modified(|status| {
+            let newer = live.version > status.live.version;
+            if newer {
+                tracing::info!(version = live.version, "the policy is live");
+                status.live = Arc::new(live);
+            }
+            newer
+        });
+    }
+
+    async fn stored(&self, version: u64) -> Result<Arc<PolicyVersion>, Error> {
+        self.store.policy(Some(version)).await?.ok_or(Error::PolicyNotFound(version))
+    }
+}
+
+impl Judge for Policies {
+    fn judge(&self, call: &Call<'_>, effort: Effort) -> Option<Verdict> {
+        let live = self.live();
+        let judgement = live.policy.judge(call, effort);
+        let sure = effort == Effort::Full || !judgement.exhausted;
+        sure.then(|| judgement.verdict(live.version.to_string(), self.claim_window))
+    }
+}
+
+/// Records a file's policy as a version, unless the newest is the same.
+async fn record(store: &dyn Store, path: &std::path::Path, policy: Policy, now: Time) -> Result<Live, StoreError> {
+    let document = text(policy.document()).map_err(|error| StoreError::Corrupt(error.to_string().into()))?;
+    let stored = match store.policy(None).await? {
+        Some(newest) if newest.document == document => newest,
+        _ => {
+            let (author, comment) = (Actor::policy_file(), format!("from {}", path.display()));
+            store.put_policy(NewPolicy { document, author, comment, request_id: None, expected: None, now }).await?
+        }
+    };
+    Ok(Live { version: stored.head.version, head: Some(stored.head.clone()), policy: Arc::new(policy) })
+}
+
+fn text(document: &Document) -> Result<Arc<str>, Error> {
+    serde_json::to_string(document).map(Arc::from).map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn document(stored: &PolicyVersion) -> Result<Document, Error> {
+    serde_json::from_str(&stored.document).map_err(|error| Error::Internal(format!("a stored policy: {error}")))
+}
+
+fn compile(stored: &PolicyVersion) -> Result<Policy, Vec<Problem>> {
+    let document =
+        document(stored).map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
+    Policy::compile(document)
+}

@@ -1,0 +1,108 @@
+//! The calls of PolicyService.
+
+use std::sync::Arc;
+
+use super::{Checker, TestCase, Violation, Violations, policy, test_cases};
+use crate::{
+    approvals::{PolicyChange, Tried},
+    config::Limits,
+    grpc::page_token,
+    policy::Policy,
+    proto::v1,
+};
+
+/// A page of versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionsPage {
+    /// Only older ones.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A page of versions of the policy.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn policy_versions(message: &v1::ListPolicyVersionsRequest, limits: &Limits) -> Result<VersionsPage, Violations> {
+    let mut check = Checker::default();
+    let limit = check.page_size(message.page_size, limits);
+    let before = match message.page_token.as_str() {
+        "" => None,
+        token => page_token::decode_version(token).map_err(|error| check.refuse("page_token", error.to_string())).ok(),
+    };
+    check.finish(|| Some(VersionsPage { before, limit: limit? }))
+}
+
+/// A policy to set, compiled.
+///
+/// # Errors
+/// Every rule that it breaks, those of the policy included.
+pub fn policy_change(message: v1::SetPolicyRequest, limits: &Limits) -> Result<PolicyChange, Violations> {
+    let v1::SetPolicyRequest { request_id, policy, expected_version, comment, validate_only } = message;
+    let mut check = Checker::default();
+    let request_id = check.request_id(request_id);
+    check.text("comment", &comment, limits.text_bytes);
+    let policy = match policy {
+        Some(policy) => check.compiled(policy),
+        None => {
+            check.refuse("policy", "is required; {} asks for every call");
+            None
+        }
+    };
+    let expected = expected_version;
+    check.finish(|| Some(PolicyChange { request_id, policy: policy?, expected, comment, validate_only }))
+}
+
+/// Calls to judge, and by what.
+#[derive(Debug)]
+pub struct PolicyTest {
+    /// By which policy.
+    pub tried: Tried,
+    /// The calls.
+    pub cases: Vec<TestCase>,
+}
+
+/// Calls to try a policy on.
+///
+/// # Errors
+/// Every rule that they break, those of the policy included.
+pub fn policy_test(message: v1::TestPolicyRequest, limits: &Limits) -> Result<PolicyTest, Violations> {
+    let v1::TestPolicyRequest { policy, version, cases } = message;
+    let mut check = Checker::default();
+    let tried = match (policy, version) {
+        (Some(_), Some(_)) => {
+            check.refuse("version", "must not be set together with `policy`");
+            None
+        }
+        (Some(policy), None) => check.compiled(policy).map(Tried::Given),
+        (None, Some(version)) => Some(Tried::Version(version)),
+        (None, None) => Some(Tried::Live),
+    };
+    let cases = test_cases(cases, limits).map_err(|violations| check.add(violations.0)).ok();
+    check.finish(|| Some(PolicyTest { tried: tried?, cases: cases? }))
+}
+
+impl Checker {
+    /// The field `policy`.
+    fn compiled(&mut self, message: v1::Policy) -> Option<Arc<Policy>> {
+        let (document, violations) = policy(message);
+        let compiled = Policy::compile(document);
+        let problems = compiled.as_ref().err().into_iter().flatten();
+        let problems =
+            problems.map(|problem| Violation { field: problem.path.clone(), description: problem.message.clone() });
+        let violations = violations.into_iter().chain(problems).map(|Violation { field, description }| {
+            let field = if field.is_empty() { "policy".to_owned() } else { format!("policy.{field}") };
+            Violation { field, description }
+        });
+        self.add(violations);
+        compiled.map(Arc::new).ok()
+    }
+
+    /// Adds what was found elsewhere.
+    fn add(&mut self, violations: impl IntoIterator<Item = Violation>) {
+        for Violation { field, description } in violations {
+            self.refuse(&field, description);
+        }
+    }
+}

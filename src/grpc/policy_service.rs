@@ -1,0 +1,74 @@
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::{auth::principal, decode, encode, error::Failure, page_token};
+use crate::{
+    approvals::Policies,
+    config::Limits,
+    policy::OwnedCall,
+    proto::v1::{self as pb, policy_service_server::PolicyService},
+};
+
+type Reply<T> = Result<Response<T>, Status>;
+
+/// `signoff.v1.PolicyService`.
+pub struct PolicyApi {
+    policies: Arc<Policies>,
+    limits: Limits,
+}
+
+impl PolicyApi {
+    /// Serves the use-cases to callers that were authenticated.
+    #[must_use]
+    pub const fn new(policies: Arc<Policies>, limits: Limits) -> Self {
+        Self { policies, limits }
+    }
+}
+
+#[tonic::async_trait]
+impl PolicyService for PolicyApi {
+    async fn get_policy(&self, request: Request<pb::GetPolicyRequest>) -> Reply<pb::GetPolicyResponse> {
+        let principal = principal(&request)?;
+        let view = self.policies.get(&principal, request.into_inner().version).await.map_err(Failure::from)?;
+        let version = Some(encode::policy_version(&view));
+        let file = self.policies.file().map(|(path, fault)| encode::policy_file(path, fault));
+        Ok(Response::new(pb::GetPolicyResponse { version, file }))
+    }
+
+    async fn list_policy_versions(
+        &self,
+        request: Request<pb::ListPolicyVersionsRequest>,
+    ) -> Reply<pb::ListPolicyVersionsResponse> {
+        let principal = principal(&request)?;
+        let decode::VersionsPage { before, limit } = decode::policy_versions(&request.into_inner(), &self.limits)?;
+        let (heads, more) = self.policies.list(&principal, before, limit).await.map_err(Failure::from)?;
+        let last = heads.last().filter(|_| more).map(|last| page_token::encode_version(last.version));
+        Ok(Response::new(pb::ListPolicyVersionsResponse {
+            versions: heads.iter().map(encode::policy_head).collect(),
+            next_page_token: last.unwrap_or_default(),
+        }))
+    }
+
+    async fn set_policy(&self, request: Request<pb::SetPolicyRequest>) -> Reply<pb::SetPolicyResponse> {
+        let principal = principal(&request)?;
+        let (request, limits) = (request.into_inner(), self.limits.clone());
+        // Compiling thousands of conditions takes its time.
+        let decoded = self.policies.heavy().run(move || decode::policy_change(request, &limits)).await;
+        let change = decoded.map_err(Failure::from)??;
+        let head = self.policies.set(&principal, change).await.map_err(Failure::from)?;
+        Ok(Response::new(pb::SetPolicyResponse { version: Some(encode::policy_head(&head)) }))
+    }
+
+    async fn test_policy(&self, request: Request<pb::TestPolicyRequest>) -> Reply<pb::TestPolicyResponse> {
+        let principal = principal(&request)?;
+        let (request, limits) = (request.into_inner(), self.limits.clone());
+        let decoded = self.policies.heavy().run(move || decode::policy_test(request, &limits)).await;
+        let decode::PolicyTest { tried, cases } = decoded.map_err(Failure::from)??;
+        let now = self.policies.clock().now();
+        let calls: Vec<OwnedCall> = cases.iter().map(|case| case.call(now)).collect();
+        let verdicts = self.policies.test(&principal, tried, calls).await.map_err(Failure::from)?;
+        let results = cases.iter().zip(&verdicts).map(|(case, verdict)| encode::test_result(case, verdict));
+        Ok(Response::new(pb::TestPolicyResponse { results: results.collect() }))
+    }
+}

@@ -1,0 +1,33 @@
+//! The policy at start-up, and how it shows from outside.
+
+use std::path::Path;
+
+use tokio::sync::watch;
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use super::{StartError, routes};
+use crate::{approvals::PolicyStatus, policy::Policy, policy_file, telemetry::Metrics};
+
+/// Reads the policy file that a server starts with, and returns what it holds too.
+pub(super) async fn read(path: &Path) -> Result<(Policy, Vec<u8>), StartError> {
+    let unreadable = |error| StartError::PolicyFile(format!("{}: {error}", path.display()));
+    let text = tokio::fs::read(path).await.map_err(unreadable)?;
+    policy_file::load(path, &text).map(|policy| (policy, text)).map_err(StartError::PolicyFile)
+}
+
+/// Tells metrics and health how things stand with the policy, for ever. While the policy file cannot be used
+/// `signoff.v1.PolicyService` does not count as serving; approvals go on.
+pub(super) async fn report(mut status: watch::Receiver<PolicyStatus>, metrics: Metrics, health: HealthReporter) {
+    loop {
+        let (version, broken) = {
+            let status = status.borrow_and_update();
+            (status.live.version, status.fault.is_some())
+        };
+        metrics.policy(version, broken);
+        let serving = if broken { ServingStatus::NotServing } else { ServingStatus::Serving };
+        health.set_service_status(routes::POLICY_SERVICE, serving).await;
+        if status.changed().await.is_err() {
+            std::future::pending::<()>().await; // the server ends
+        }
+    }
+}
