@@ -6,6 +6,7 @@
 //! - [`server`] puts everything together and serves it on one port; [`grpc`] translates, and decides nothing.
 //! - [`approvals`] has the use-cases: the only place where [`domain`], [`policy`], [`store`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
+//! - [`policy_file`] reads and writes policies as people keep them: YAML, with every mistake at its place.
 //! - [`workers`] do what is due: time-outs, and forgetting what is old.
 //! - [`config`] and [`telemetry`] are for operators, and so is [`cli`], the `signoff` command.
 //! - [`proto`] is the generated code of the API, whose documentation is `proto/signoff/v1/`.

@@ -6,6 +6,7 @@
 //! are refused. Any text is either read or refused: depth and size are limited.
 
 mod enums;
+mod json_schema;
 mod load;
 mod message;
 mod places;
@@ -59,6 +60,15 @@ pub fn write<M: FileForm>(message: &M) -> String {
     let mut dynamic = DynamicMessage::new(descriptor::<M>());
     dynamic.transcode_from(message).expect("it is the same message");
     write::write(&dynamic)
+}
+
+/// The JSON Schema (2020-12) of such files, for editors, indented.
+///
+/// It marks what [`read`] refuses and a schema can tell, and also what only later checks refuse: a rule without an effect.
+/// It knows no lowerCamelCase and no null.
+#[must_use]
+pub fn json_schema<M: FileForm>() -> String {
+    format!("{:#}\n", json_schema::of(&descriptor::<M>()))
 }
 
 /// A file that was read, with what is wrong with it so far.

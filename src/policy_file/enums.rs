@@ -22,6 +22,11 @@ pub(super) fn short_names(of: &EnumDescriptor) -> Vec<String> {
     values.filter_map(|value| short_name(of, value.number())).collect()
 }
 
+/// The full names, likewise.
+pub(super) fn full_names(of: &EnumDescriptor) -> Vec<String> {
+    of.values().filter(|value| value.number() != 0).map(|value| value.name().to_owned()).collect()
+}
+
 /// `APPROVAL_STATUS_` for `ApprovalStatus`.
 fn prefix(of: &EnumDescriptor) -> String {
     let mut prefix = String::new();

@@ -22,7 +22,8 @@ fn cases(text: &str) -> Vec<v1::PolicyTestCase> {
     read.finish().unwrap_or_else(|problems| panic!("{problems}\n{text}")).cases
 }
 
-const EXAMPLE: &str = r#"
+/// The example of the documentation.
+pub(super) const EXAMPLE: &str = r#"
 tools: [send_email, delete_record, process_payment]   # sensitive: they need approval unless a rule says otherwise
 unlisted_tools: { require_approval: {} }              # the default for every other tool; may be auto_approve: {}
 rules:

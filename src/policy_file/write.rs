@@ -46,7 +46,7 @@ fn whole_field(value: &Is, kind: &Kind) -> Shape {
         Is::Map(entries) => {
             let kind = kind.as_message().map_or(Kind::String, |entry| entry.map_entry_value_field().kind());
             let mut entries: Vec<_> = entries.iter().map(|(key, value)| (as_text(key), one(value, &kind))).collect();
-            entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+            entries.sort_by_key(|(key, _)| *key);
             Shape::Mapping(entries.into_iter().map(|(key, value)| (inline(key), value)).collect())
         }
         value => one(value, kind),

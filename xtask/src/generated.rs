@@ -2,6 +2,7 @@
 
 mod block;
 mod config_table;
+mod policy_schemas;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ use crate::step::root;
 type Generator = fn(&Path) -> Result<Vec<Output>, Failure>;
 
 /// Everything that is generated and committed: what it is, and what makes it.
-const GENERATORS: &[(&str, Generator)] = &[("configuration table", config_table::outputs)];
+const GENERATORS: &[(&str, Generator)] =
+    &[("configuration table", config_table::outputs), ("schemas of policy files", policy_schemas::outputs)];
 
 /// A file as it should be.
 #[derive(Debug)]
