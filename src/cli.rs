@@ -53,7 +53,7 @@ pub enum ClientCommand {
     Cancel(decide::CancelArgs),
     /// List approvals of any status, the newest first
     History(history::HistoryArgs),
-    /// Work with policies
+    /// Check and try policies; read and set the server's
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Ask whether the server is serving; exits 0 when it is, else 1
@@ -94,7 +94,7 @@ async fn execute(
         ClientCommand::Reject(args) => decide::reject(args, connection, console).await.map(|()| 0),
         ClientCommand::Cancel(args) => decide::cancel(args, connection, console).await.map(|()| 0),
         ClientCommand::History(args) => history::run(args, connection, console).await.map(|()| 0),
-        ClientCommand::Policy(command) => policy::run(&command, console).map(|()| 0),
+        ClientCommand::Policy(command) => policy::run(command, connection, console).await,
         ClientCommand::Health(args) => health::run(args, connection, console).await,
         ClientCommand::Completions { shell } => complete(shell, root, console).map(|()| 0),
     };

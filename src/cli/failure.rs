@@ -32,6 +32,9 @@ pub(super) enum Failure {
     /// The server sent what the protocol does not allow.
     #[error("the server sent {0}")]
     Protocol(&'static str),
+    /// Files cannot be read, or hold what cannot be used: a line for each problem, led by its place.
+    #[error("the file cannot be used")]
+    Files(Vec<String>),
     /// stdout, stderr or stdin failed.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
@@ -47,6 +50,7 @@ impl From<Status> for Failure {
 const HINTS: &[(&str, &str)] = &[
     ("STALE_VIEW", "it changed since you looked; read it again with `signoff show` and decide on what you see"),
     ("SELF_DECISION", "ask somebody else to decide"),
+    ("POLICY_CHANGED", "somebody else set the policy; look with `signoff policy diff FILE`"),
     ("TOO_MANY_PENDING", "withdraw some with `signoff cancel`, or wait until they are decided"),
     ("STORE_UNAVAILABLE", "it may or may not have been recorded; look with `signoff show` or `signoff history`"),
 ];
@@ -100,6 +104,7 @@ impl Failure {
             }
             Self::Lost { hint, .. } => report.message = format!("{}; {hint}", report.message),
             Self::Call(status) => report.add(status, has_token),
+            Self::Files(problems) => report.problems.clone_from(problems),
             Self::Usage(_) | Self::Stopped(_) | Self::Protocol(_) | Self::Output(_) => {}
         }
         report
@@ -118,6 +123,8 @@ pub(super) struct Report {
     metadata: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     violations: Vec<Violation>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<String>,
     #[serde(skip)]
     hints: Vec<&'static str>,
 }
@@ -171,6 +178,9 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", escape(&self.message))?;
+        for problem in &self.problems {
+            write!(f, "\n{}", escape(problem))?;
+        }
         for Violation { field, description } in &self.violations {
             write!(f, "\n  {}: {}", escape(field), escape(description))?;
         }

@@ -1,38 +1,76 @@
-//! `signoff policy`.
+//! `signoff policy`: check and try policy files here; read and set the policy of a server.
 
-use super::{console::Console, failure::Failure};
-use crate::{policy_file, proto::v1};
+mod cases;
+mod check;
+mod diff;
+mod history;
+mod schema;
+mod set;
+mod show;
+
+use std::{
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use super::{connection::ConnectionArgs, console::Console, failure::Failure};
 
 /// What to do with policies.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
+    /// Tell everything that is wrong with a policy file, with line and column
+    Check(check::CheckArgs),
+    /// Judge the calls in a file of cases by a policy file, and compare with what they expect
+    Test(cases::TestArgs),
     /// Print the JSON Schema of a kind of file, for editors
-    Schema(SchemaArgs),
+    Schema(schema::SchemaArgs),
+    /// Print the server's policy as YAML
+    Show(show::ShowArgs),
+    /// Set the server's policy
+    Set(set::SetArgs),
+    /// Compare a policy file with the server's policy; exits 1 when they differ
+    Diff(diff::DiffArgs),
+    /// List the versions of the server's policy, the newest first
+    History(history::HistoryArgs),
 }
 
-/// Flags of `policy schema`.
-#[derive(Debug, clap::Args)]
-pub struct SchemaArgs {
-    /// Which kind of file
-    #[arg(value_enum, default_value_t)]
-    file: File,
+/// Returns the exit code: 1 when a check, a case or a comparison fails.
+pub(super) async fn run(
+    command: PolicyCommand,
+    connection: &ConnectionArgs,
+    console: &mut Console,
+) -> Result<u8, Failure> {
+    match command {
+        PolicyCommand::Check(args) => check::run(&args, console),
+        PolicyCommand::Test(args) => cases::run(&args, console),
+        PolicyCommand::Schema(args) => schema::run(&args, console).map(|()| 0),
+        PolicyCommand::Show(args) => show::run(&args, connection, console).await.map(|()| 0),
+        PolicyCommand::Set(args) => set::run(args, connection, console).await.map(|()| 0),
+        PolicyCommand::Diff(args) => diff::run(&args, connection, console).await,
+        PolicyCommand::History(args) => history::run(&args, connection, console).await.map(|()| 0),
+    }
 }
 
-/// Kinds of files.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum File {
-    /// A policy
-    #[default]
-    Policy,
-    /// Calls to try a policy on, and what is expected
-    Tests,
-}
-
-pub(super) fn run(command: &PolicyCommand, console: &mut Console) -> Result<(), Failure> {
-    let PolicyCommand::Schema(SchemaArgs { file }) = command;
-    let schema = match file {
-        File::Policy => policy_file::json_schema::<v1::Policy>(),
-        File::Tests => policy_file::json_schema::<v1::PolicyTestCases>(),
+/// What a file holds; `-` is standard input.
+fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
     };
-    Ok(console.raw(schema.as_bytes())?)
+    read.map_err(|error| Failure::Files(vec![format!("{}: {error}", path.display())]))
+}
+
+/// What reading files found wrong, a line each.
+fn wrong(problems: &str) -> Failure {
+    Failure::Files(problems.lines().map(str::to_owned).collect())
+}
+
+/// A file to read.
+#[derive(Debug, clap::Args)]
+struct PolicyFile {
+    /// Policy file, as YAML; - for standard input
+    #[arg(value_name = "FILE")]
+    path: PathBuf,
 }

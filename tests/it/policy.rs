@@ -1,5 +1,6 @@
 //! The policy, over the wire and from files.
 
+mod commands;
 mod example;
 mod reload;
 mod versions;

@@ -1,0 +1,97 @@
+use std::{path::PathBuf, time::Duration};
+
+use comfy_table::{Cell, Color, Table};
+
+use super::{Console, Failure, PolicyFile, contents, wrong};
+use crate::{
+    cli::{describe, text::escape},
+    clock::{Clock as _, SystemClock},
+    config::Config,
+    grpc::{decode::TestCase, encode},
+    policy::{Effort, Policy},
+    policy_file,
+    proto::v1::{PolicyTestResult, RuleOutcome},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct TestArgs {
+    #[command(flatten)]
+    file: PolicyFile,
+    /// File of cases, as YAML: calls and what is expected of them
+    #[arg(value_name = "CASES")]
+    cases: PathBuf,
+    /// Print the whole trace of each case that fails
+    #[arg(long)]
+    trace: bool,
+}
+
+/// Returns 0 when every case is as expected, else 1.
+pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure> {
+    // Both files' problems are told, not only those of the first.
+    let policy = policy_file::load(&args.file.path, &contents(&args.file.path)?);
+    let cases = policy_file::load_cases(&args.cases, &contents(&args.cases)?);
+    let (policy, cases) = match (policy, cases) {
+        (Ok(policy), Ok(cases)) => (policy, cases),
+        (policy, cases) => {
+            let problems: Vec<_> = policy.err().into_iter().chain(cases.err()).collect();
+            return Err(wrong(&problems.join("\n")));
+        }
+    };
+    let results: Vec<_> = cases.iter().map(|case| judge(&policy, case)).collect();
+    if console.json {
+        results.iter().try_for_each(|result| console.message(result))?;
+    } else {
+        console.table(&mut table(&cases, &results))?;
+        if args.trace {
+            for line in results.iter().filter(|result| !result.passed).flat_map(trace) {
+                console.line(&line)?;
+            }
+        }
+        let failed = results.iter().filter(|result| !result.passed).count();
+        console.line(&format!("{} passed, {failed} failed", results.len() - failed))?;
+    }
+    Ok(u8::from(results.iter().any(|result| !result.passed)))
+}
+
+fn judge(policy: &Policy, case: &TestCase) -> PolicyTestResult {
+    let judgement = policy.judge(&case.call(SystemClock.now()).borrow(), Effort::Full);
+    encode::test_result(case, &judgement.verdict(String::new(), claim_window()))
+}
+
+/// A server's setting, which a file does not know.
+fn claim_window() -> Duration {
+    Config::default().claim_window
+}
+
+fn table(cases: &[TestCase], results: &[PolicyTestResult]) -> Table {
+    let mut table = Table::new();
+    table.set_header(["", "CASE", "STATUS", "RULE", "EXPECTED"]);
+    for (case, result) in cases.iter().zip(results) {
+        let (word, colour) = if result.passed { ("pass", Color::Green) } else { ("FAIL", Color::Red) };
+        let rule = result.evaluation.as_ref().map_or_else(String::new, |evaluation| escape(&evaluation.rule));
+        table.add_row([
+            Cell::new(word).fg(colour),
+            Cell::new(escape(&case.name)),
+            describe::cell(result.status),
+            Cell::new(rule),
+            Cell::new(if result.passed { String::new() } else { expected(case) }),
+        ]);
+    }
+    table
+}
+
+fn expected(case: &TestCase) -> String {
+    let status = case.expect.map(|status| status.name().to_owned());
+    let rule = case.expect_rule.as_ref().map(|rule| format!("by {}", escape(rule)));
+    status.into_iter().chain(rule).collect::<Vec<_>>().join(" ")
+}
+
+fn trace(result: &PolicyTestResult) -> Vec<String> {
+    let evaluation = result.evaluation.clone().unwrap_or_default();
+    let line = |rule: &crate::proto::v1::RuleTrace| {
+        let outcome = RuleOutcome::try_from(rule.outcome).unwrap_or_default();
+        let outcome = describe::rule_outcome(outcome.into());
+        format!("  {:<11} {}: {}", outcome, escape(&rule.rule), escape(&rule.detail))
+    };
+    [format!("{}:", escape(&result.name))].into_iter().chain(evaluation.trace.iter().map(line)).collect()
+}
