@@ -77,8 +77,8 @@ pub struct Read<M> {
     /// What it says, without what is wrong: for further checks, which tell more when they also see the rest.
     pub message: M,
     problems: Problems,
-    /// How many of the problems reading itself found.
-    own: usize,
+    /// Paths of what the message lacks because it is wrong; the empty one if that is everything.
+    unread: Vec<String>,
     root: Option<Node>,
 }
 
@@ -86,29 +86,34 @@ pub struct Read<M> {
 #[must_use]
 pub fn read<M: FileForm>(text: &str) -> Read<M> {
     let mut problems = Problems::default();
-    let (root, message) = match yaml::parse(text) {
+    let (root, message, unread) = match yaml::parse(text) {
         Ok(mut root) => {
-            let dynamic = message::read(&mut root, descriptor::<M>(), &mut problems);
+            let (dynamic, unread) = message::read(&mut root, descriptor::<M>(), &mut problems);
             let message = dynamic.transcode_to().unwrap_or_else(|error| {
                 problems.add(root.at, "", format!("cannot be read: {error}"));
                 M::default()
             });
-            (Some(root), message)
+            (Some(root), message, unread)
         }
         Err(failure) => {
             problems.add(failure.at, "", failure.message);
-            (None, M::default())
+            (None, M::default(), vec![String::new()])
         }
     };
-    let own = problems.as_slice().len();
-    Read { message, problems, own, root }
+    Read { message, problems, unread, root }
+}
+
+/// Whether the field `path` is `outer` or lies beneath it.
+fn is_within(outer: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(outer);
+    rest.is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 impl<M> Read<M> {
     /// Adds what a later check found wrong with the field `path`, such as `rules[3].when`; empty for the whole. Ignored
     /// when reading found that field, or one around it, wrong already: the check has not seen it.
     pub fn refuse(&mut self, path: &str, message: impl Into<String>) {
-        if !self.problems.as_slice()[..self.own].iter().any(|problem| problem.covers(path)) {
+        if !self.unread.iter().any(|unread| is_within(unread, path)) {
             self.problems.add(self.place(path), path, message);
         }
     }

@@ -16,21 +16,39 @@ use crate::{double, field_path, spelling};
 /// is replaced by an empty one, so that paths of later items stay true.
 ///
 /// Keys that name fields otherwise than the proto does, in lowerCamelCase or misspelt, are changed to the proto's.
-pub(super) fn read(root: &mut Node, descriptor: MessageDescriptor, problems: &mut Problems) -> DynamicMessage {
-    let mut reader = Reader { problems, path: String::new() };
+///
+/// Also returns the paths of what was left out or replaced.
+pub(super) fn read(
+    root: &mut Node,
+    descriptor: MessageDescriptor,
+    problems: &mut Problems,
+) -> (DynamicMessage, Vec<String>) {
+    let mut reader = Reader { problems, unread: Vec::new(), path: String::new() };
     let read = reader.message(root, &descriptor);
-    read.unwrap_or_else(|| DynamicMessage::new(descriptor))
+    let unread = reader.unread;
+    (read.unwrap_or_else(|| DynamicMessage::new(descriptor)), unread)
 }
 
 /// Where reading is, and what was found wrong.
 pub(super) struct Reader<'a> {
     problems: &'a mut Problems,
+    /// Paths of what was refused, as far as the problems are kept.
+    unread: Vec<String>,
     /// With a leading dot.
     path: String,
 }
 
 impl Reader<'_> {
+    /// Refuses the field that is being read.
     pub(super) fn refuse(&mut self, at: Position, message: impl Into<String>) {
+        let path = self.path.strip_prefix('.').unwrap_or(&self.path);
+        if self.problems.add(at, path, message) {
+            self.unread.push(path.to_owned());
+        }
+    }
+
+    /// Tells of something wrong about a field which is read all the same.
+    fn tell(&mut self, at: Position, message: impl Into<String>) {
         self.problems.add(at, self.path.strip_prefix('.').unwrap_or(&self.path), message);
     }
 
@@ -61,7 +79,7 @@ impl Reader<'_> {
 
     pub(super) fn bad_keys(&mut self, mapping: &Mapping) {
         for (at, wrong) in &mapping.bad_keys {
-            self.refuse(*at, wrong.as_str());
+            self.tell(*at, wrong.as_str());
         }
     }
 
@@ -107,7 +125,7 @@ impl Reader<'_> {
                 Some(name) => format!("is unknown; did you mean {name}? Known: {}", names(of)),
                 None => format!("is unknown; known: {}", names(of)),
             };
-            self.within(|path| field_path::push_key(path, key), |reader| reader.refuse(entry.at, message));
+            self.within(|path| field_path::push_key(path, key), |reader| reader.tell(entry.at, message));
             meant.and_then(|name| of.get_field_by_name(&name))
         })?;
         free.remove(field.name());
@@ -117,12 +135,13 @@ impl Reader<'_> {
 
     fn field(&mut self, entry: &mut Entry, field: &FieldDescriptor, given: &mut Given, to: &mut DynamicMessage) {
         let Entry { at, node, .. } = entry;
-        if let Value::Refused(wrong) = &node.value {
-            self.refuse(node.at, wrong.as_str());
+        if let Some(first) = given.fields.get(&field.number()) {
+            self.tell(*at, Twice(*first).to_string());
             return;
         }
-        if let Some(first) = given.fields.insert(field.number(), *at) {
-            self.refuse(*at, Twice(first).to_string());
+        given.fields.insert(field.number(), *at);
+        if let Value::Refused(wrong) = &node.value {
+            self.refuse(node.at, wrong.as_str());
             return;
         }
         let oneof = field.containing_oneof().filter(|oneof| !oneof.is_synthetic());
@@ -137,7 +156,7 @@ impl Reader<'_> {
             if let Some((other, first)) = given.oneofs.get(oneof.name()) {
                 let members: Vec<_> = oneof.fields().map(|member| member.name().to_owned()).collect();
                 let message = format!("excludes {other} at {first}; only one may be set of {}", members.join(", "));
-                self.refuse(*at, message);
+                self.tell(*at, message);
                 // Still read: what is wrong inside counts.
                 self.any(node, field);
                 return;

@@ -34,14 +34,6 @@ pub struct Problem {
     pub message: String,
 }
 
-impl Problem {
-    /// Whether the field `path` is this one or lies beneath it, so that it could not be read.
-    pub(super) fn covers(&self, path: &str) -> bool {
-        let beneath = path.strip_prefix(self.path.as_str());
-        beneath.is_some_and(|rest| self.path.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
-    }
-}
-
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { position, path, message } = self;
@@ -75,12 +67,15 @@ impl Problems {
         InFile { problems: self, name: Some(name) }
     }
 
-    pub(super) fn add(&mut self, position: Position, path: &str, message: impl Into<String>) {
-        if self.kept.len() < KEPT {
+    /// Whether it is kept.
+    pub(super) fn add(&mut self, position: Position, path: &str, message: impl Into<String>) -> bool {
+        let room = self.kept.len() < KEPT;
+        if room {
             self.kept.push(Problem { position, path: path.to_owned(), message: message.into() });
         } else {
             self.more += 1;
         }
+        room
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -181,6 +181,13 @@ fn what_could_not_be_read_is_not_refused_again() {
     assert_eq!(lines[0], "2:5: rules[0].when: is too long");
     assert_eq!(lines[3], "3:16: rules[0].tools[1]: is no glob");
 
+    // The first of two is read, and so is the rest of a mapping with a bad key.
+    let mut read: Read<v1::Policy> = super::read("5: x\nrules:\n  - name: A\n    name: b\n    ~: c\n    when: '['\n");
+    for path in ["rules[0].name", "rules[0].when", "rules[0].tools"] {
+        read.refuse(path, "is wrong");
+    }
+    assert_eq!(read.finish().unwrap_err().as_slice().len(), 6);
+
     let mut broken: Read<v1::Policy> = super::read("rules: [");
     broken.refuse("rules", "is empty");
     assert_eq!(broken.finish().unwrap_err().as_slice().len(), 1);
