@@ -1,38 +1,23 @@
 //! From the parser's tree to an [`Expr`]: resolves every name, checks what types are known, and works out constants.
 
+mod calls;
+mod constants;
+
 use std::sync::Arc;
 
 use cel::{
     Env, ParseErrors,
-    common::ast::{CallExpr, EntryExpr, Expr as Syntax, IdedExpr, LiteralValue, SelectExpr, SourceInfo},
+    common::ast::{EntryExpr, Expr as Syntax, IdedExpr, LiteralValue, SelectExpr, SourceInfo},
 };
-use ipnet::IpNet;
 
 use super::{
-    Condition, SOURCE_MAX, Unevaluable,
-    expr::{DEPTH_MAX, Each, Expr, Literal, Quantifier},
-    functions::{self, FUNCTIONS, Function, Signature, Style, TYPES, exact},
-    meter::Meter,
-    operators::OPERATORS,
-    pattern::Pattern,
+    Condition, SOURCE_MAX,
+    expr::{DEPTH_MAX, Expr, Literal},
+    functions::{TYPES, exact},
     scope::{VARIABLES, Variable},
-    value::{AGENT_FIELDS, CALLER_FIELDS, Kind, Value},
+    value::{AGENT_FIELDS, CALLER_FIELDS, Kind},
 };
 use crate::spelling::closest;
-
-/// Most comprehensions inside each other.
-const NESTING_MAX: usize = 2;
-
-/// Steps for working out a constant.
-const CONSTANT_STEPS: u32 = 10_000;
-
-const QUANTIFIERS: [(&str, Quantifier); 5] = [
-    ("all", Quantifier::All),
-    ("exists", Quantifier::Exists),
-    ("exists_one", Quantifier::ExistsOne),
-    ("filter", Quantifier::Filter),
-    ("map", Quantifier::Map),
-];
 
 pub(super) fn compile(source: &str) -> Result<Condition, Vec<String>> {
     if source.len() > SOURCE_MAX {
@@ -186,253 +171,27 @@ impl Compiler {
             self.refuse(tree, format!("a {kind} has no field {}", select.field));
             return None;
         }
-        let (fields, kinds): (&[&str], fn(&str) -> Option<Kind>) = match operand {
-            Expr::Variable(Variable::Agent) => {
-                (&AGENT_FIELDS, |field| Some(if field == "chain" { Kind::List } else { Kind::Text }))
-            }
-            Expr::Variable(Variable::Caller) => (&CALLER_FIELDS, |_| Some(Kind::Text)),
-            Expr::Variable(Variable::Labels) => (&[], |_| Some(Kind::Text)),
-            _ => (&[], |_| None),
+        let fields: &[&str] = match operand {
+            Expr::Variable(Variable::Agent) => &AGENT_FIELDS,
+            Expr::Variable(Variable::Caller) => &CALLER_FIELDS,
+            _ => &[],
         };
         if !fields.is_empty() && !fields.contains(&select.field.as_str()) {
             self.refuse(tree, format!("there is no field {}; there are {}", select.field, fields.join(", ")));
             return None;
         }
-        Some((operand, kinds(&select.field)))
+        let kind = match (&operand, select.field.as_str()) {
+            (Expr::Variable(Variable::Agent), "chain") => Some(Kind::List),
+            (Expr::Variable(Variable::Agent | Variable::Caller | Variable::Labels), _) => Some(Kind::Text),
+            _ => None,
+        };
+        Some((operand, kind))
     }
 
     fn select(&mut self, tree: &IdedExpr, select: &SelectExpr, depth: usize) -> Option<Typed> {
         let (operand, kind) = self.selected(tree, select, depth)?;
         let path = Arc::from(path(tree));
         Some((Expr::Field { operand: Box::new(operand), field: select.field.clone(), path }, kind))
-    }
-
-    fn call(&mut self, tree: &IdedExpr, call: &CallExpr, depth: usize) -> Option<Typed> {
-        let name = call.func_name.as_str();
-        match (name, &call.target, call.args.as_slice()) {
-            ("_&&_" | "_||_", None, [_, _]) => self.joined(tree, name, depth),
-            ("!_", None, [operand]) => {
-                let operand = self.wanted(operand, &[Kind::Bool], depth)?;
-                Some(self.constant(tree, Expr::Not(Box::new(operand)), Some(Kind::Bool)))
-            }
-            ("-_", None, [operand]) => {
-                let (kind, operand) = {
-                    let (operand_expr, kind) = self.expr(operand, depth + 1)?;
-                    self.fits(operand, kind, &[Kind::Number, Kind::Span])?;
-                    (kind, operand_expr)
-                };
-                Some(self.constant(tree, Expr::Negate(Box::new(operand)), kind))
-            }
-            ("_?_:_", None, [condition, then, otherwise]) => {
-                let condition = self.wanted(condition, &[Kind::Bool], depth);
-                let (then, otherwise) = (self.expr(then, depth + 1), self.expr(otherwise, depth + 1));
-                let ((then, one), (otherwise, other)) = (then?, otherwise?);
-                let kind = if one == other { one } else { None };
-                Some((Expr::If(Box::new([condition?, then, otherwise])), kind))
-            }
-            ("_[_]", None, [operand, index]) => {
-                let operand = self.wanted(operand, &[Kind::List, Kind::Map], depth);
-                let index = self.wanted(index, &[Kind::Number, Kind::Text], depth);
-                Some((Expr::Index(Box::new([operand?, index?])), None))
-            }
-            ("has", None, [argument]) => match &argument.expr {
-                Syntax::Select(select) => {
-                    let (operand, _) = self.selected(argument, select, depth)?;
-                    Some((Expr::Has { operand: Box::new(operand), field: select.field.clone() }, Some(Kind::Bool)))
-                }
-                _ => {
-                    self.refuse(tree, "has() wants a field, such as has(args.to)");
-                    None
-                }
-            },
-            ("matches", Some(text), [pattern]) => self.matches(text, pattern, depth),
-            ("matches", None, [text, pattern]) => self.matches(text, pattern, depth),
-            ("containsIP", Some(network), [address]) => self.in_network(network, address, depth),
-            (_, Some(range), arguments) if QUANTIFIERS.iter().any(|(known, _)| *known == name) => {
-                self.each(tree, name, range, arguments, depth)
-            }
-            (_, None, [left, right]) if OPERATORS.iter().any(|(known, _)| *known == name) => {
-                self.binary(tree, name, left, right, depth)
-            }
-            _ => self.function(tree, call, depth),
-        }
-    }
-
-    /// `&&` or `||`. A chain of them, however the parser nested it, is one level.
-    fn joined(&mut self, tree: &IdedExpr, name: &str, depth: usize) -> Option<Typed> {
-        let mut terms = Vec::new();
-        let mut todo = vec![tree];
-        while let Some(next) = todo.pop() {
-            match &next.expr {
-                Syntax::Call(CallExpr { func_name, target: None, args }) if func_name == name => {
-                    todo.extend(args.iter().rev());
-                }
-                _ => terms.push(next),
-            }
-        }
-        let terms: Vec<_> = terms.into_iter().map(|term| self.wanted(term, &[Kind::Bool], depth)).collect();
-        let terms: Vec<_> = terms.into_iter().collect::<Option<_>>()?;
-        let joined = if name == "_&&_" { Expr::And(terms) } else { Expr::Or(terms) };
-        Some(self.constant(tree, joined, Some(Kind::Bool)))
-    }
-
-    fn binary(
-        &mut self,
-        tree: &IdedExpr,
-        name: &str,
-        left: &IdedExpr,
-        right: &IdedExpr,
-        depth: usize,
-    ) -> Option<Typed> {
-        let (_, operator) = OPERATORS.iter().find(|(known, _)| *known == name)?;
-        let (left, right) = (self.expr(left, depth + 1), self.expr(right, depth + 1));
-        let ((left, left_kind), (right, right_kind)) = (left?, right?);
-        match operator.check(left_kind, right_kind) {
-            Ok(kind) => Some(self.constant(tree, Expr::Binary(*operator, Box::new([left, right])), kind)),
-            Err(wrong) => {
-                self.refuse(tree, wrong);
-                None
-            }
-        }
-    }
-
-    /// A pattern must be known when the policy is set: it may be invalid, or too complex.
-    fn matches(&mut self, text: &IdedExpr, pattern: &IdedExpr, depth: usize) -> Option<Typed> {
-        let text = self.wanted(text, &[Kind::Text], depth);
-        let Syntax::Literal(LiteralValue::String(literal)) = &pattern.expr else {
-            self.refuse(pattern, "the pattern must be a string in quotes");
-            return None;
-        };
-        let pattern = Pattern::compile(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok()?;
-        self.pattern_bytes += pattern.bytes();
-        Some((Expr::Matches(Box::new(text?), Arc::new(pattern)), Some(Kind::Bool)))
-    }
-
-    fn in_network(&mut self, network: &IdedExpr, address: &IdedExpr, depth: usize) -> Option<Typed> {
-        let address = self.wanted(address, &[Kind::Text], depth);
-        let literal = match &network.expr {
-            Syntax::Call(CallExpr { func_name, target: None, args }) if func_name == "cidr" => match args.as_slice() {
-                [IdedExpr { expr: Syntax::Literal(LiteralValue::String(literal)), .. }] => Some(literal),
-                _ => None,
-            },
-            _ => None,
-        };
-        match literal.map(|literal| literal.parse::<IpNet>()) {
-            Some(Ok(network)) => Some((Expr::InNetwork(Box::new(address?), network), Some(Kind::Bool))),
-            _ => {
-                self.refuse(network, "containsIP is called on a network, such as cidr(\"10.0.0.0/8\")");
-                None
-            }
-        }
-    }
-
-    fn each(
-        &mut self,
-        tree: &IdedExpr,
-        name: &str,
-        range: &IdedExpr,
-        arguments: &[IdedExpr],
-        depth: usize,
-    ) -> Option<Typed> {
-        let (_, quantifier) = *QUANTIFIERS.iter().find(|(known, _)| *known == name)?;
-        let range = self.wanted(range, &[Kind::List, Kind::Map], depth);
-        let (item, filter, body) = match (quantifier, arguments) {
-            (_, [item, body]) => (item, None, body),
-            (Quantifier::Map, [item, filter, body]) => (item, Some(filter), body),
-            _ => {
-                self.refuse(tree, format!("{name}() wants a name and an expression, such as x, x != \"\""));
-                return None;
-            }
-        };
-        let Syntax::Ident(item_name) = &item.expr else {
-            self.refuse(item, format!("{name}() wants a name for the items first"));
-            return None;
-        };
-        let taken = VARIABLES.iter().any(|(known, _)| known == item_name) || self.bound.contains(item_name);
-        if taken || item_name.starts_with('.') {
-            self.refuse(item, format!("{item_name} names something else already"));
-            return None;
-        }
-        if self.bound.len() == NESTING_MAX {
-            self.refuse(tree, format!("at most {NESTING_MAX} of all, exists, map, … may be inside each other"));
-            return None;
-        }
-        self.bound.push(item_name.clone());
-        let boolean: &[Kind] = &[Kind::Bool];
-        let filter = filter.map(|filter| self.wanted(filter, boolean, depth));
-        let body = match quantifier {
-            Quantifier::Map => self.expr(body, depth + 1).map(|(body, _)| body),
-            _ => self.wanted(body, boolean, depth),
-        };
-        self.bound.pop();
-        let kind = match quantifier {
-            Quantifier::Filter | Quantifier::Map => Kind::List,
-            Quantifier::All | Quantifier::Exists | Quantifier::ExistsOne => Kind::Bool,
-        };
-        let filter = match filter {
-            Some(filter) => Some(filter?),
-            None => None,
-        };
-        Some((Expr::Each(Box::new(Each { quantifier, range: range?, filter, body: body? })), Some(kind)))
-    }
-
-    fn function(&mut self, tree: &IdedExpr, call: &CallExpr, depth: usize) -> Option<Typed> {
-        let name = call.func_name.as_str();
-        let signature = FUNCTIONS.iter().find(|signature| signature.name == name);
-        let Some(signature) = signature.filter(|signature| match signature.style {
-            Style::Both => true,
-            Style::Global => call.target.is_none(),
-            Style::Method => call.target.is_some(),
-        }) else {
-            self.unknown_function(tree, call, signature);
-            return None;
-        };
-        let mut given: Vec<&IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
-        let mut function = signature.function;
-        if let (Function::Part(part, _), [_, zone]) = (function, given.as_slice()) {
-            function = Function::Part(part, self.zone(zone)?);
-            given.pop();
-        }
-        if given.len() != signature.arguments.len() {
-            let wanted = signature.arguments.len() - usize::from(call.target.is_some());
-            self.refuse(tree, format!("{name}() takes {wanted} arguments, not {}", call.args.len()));
-            return None;
-        }
-        let given: Vec<_> =
-            given.iter().zip(signature.arguments).map(|(given, kinds)| self.wanted(given, kinds, depth)).collect();
-        let arguments = given.into_iter().collect::<Option<_>>()?;
-        Some(self.constant(tree, Expr::Call(function, arguments), Some(signature.result)))
-    }
-
-    fn unknown_function(&mut self, tree: &IdedExpr, call: &CallExpr, known: Option<&Signature>) {
-        let name = call.func_name.as_str();
-        let what = match known {
-            Some(Signature { style: Style::Method, .. }) => format!("{name} is called on a value: x.{name}(…)"),
-            Some(_) => format!("{name} is called as {name}(x)"),
-            None if functions::SPECIAL.contains(&name) => format!("{name} is not called like this"),
-            None if name.contains(['_', '@', '[', '?']) && !name.chars().any(char::is_alphanumeric) => {
-                "is not supported here".to_owned()
-            }
-            None => {
-                let meant = closest(name, functions::names().into_iter().map(str::to_owned));
-                meant.map_or_else(
-                    || format!("there is no function {name}"),
-                    |meant| format!("there is no function {name}, did you mean {meant}?"),
-                )
-            }
-        };
-        self.refuse(tree, what);
-    }
-
-    fn zone(&mut self, tree: &IdedExpr) -> Option<chrono_tz::Tz> {
-        let zone = match &tree.expr {
-            Syntax::Literal(LiteralValue::String(name)) => name.parse().ok(),
-            _ => None,
-        };
-        if zone.is_none() {
-            self.refuse(tree, "a time zone must be a name in quotes, such as \"Europe/Berlin\"");
-        }
-        zone
     }
 
     /// An operand that must have one of these kinds, as far as its kind is known.
@@ -452,66 +211,6 @@ impl Compiler {
             _ => Some(()),
         }
     }
-
-    /// Works an expression out when all of its operands are constants; one that always fails is refused.
-    fn constant(&mut self, tree: &IdedExpr, expr: Expr, kind: Option<Kind>) -> Typed {
-        let meter = Meter::new(CONSTANT_STEPS);
-        let worth: Option<Result<Literal, Unevaluable>> = match &expr {
-            Expr::Binary(operator, both) => match &**both {
-                [Expr::Literal(left), Expr::Literal(right)] => {
-                    literal(operator.apply(&left.value(), &right.value(), &meter))
-                }
-                _ => None,
-            },
-            Expr::Call(function, arguments) => {
-                let values: Option<Vec<Value<'_>>> = arguments
-                    .iter()
-                    .map(|argument| match argument {
-                        Expr::Literal(literal) => Some(literal.value()),
-                        _ => None,
-                    })
-                    .collect();
-                values.and_then(|values| literal(function.call(&values, &meter)))
-            }
-            Expr::Negate(operand) => match **operand {
-                Expr::Literal(Literal::Number(number)) => Some(Ok(Literal::Number(-number))),
-                Expr::Literal(Literal::Span(span)) => Some(Ok(Literal::Span(-span))),
-                _ => None,
-            },
-            Expr::Not(operand) => match **operand {
-                Expr::Literal(Literal::Bool(value)) => Some(Ok(Literal::Bool(!value))),
-                _ => None,
-            },
-            Expr::And(terms) => decided(terms, false),
-            Expr::Or(terms) => decided(terms, true),
-            _ => None,
-        };
-        match worth {
-            Some(Ok(literal)) => return (Expr::Literal(literal), kind),
-            Some(Err(error)) => self.refuse(tree, format!("always fails: {error}")),
-            None => {}
-        }
-        (expr, kind)
-    }
-}
-
-fn literal(value: Result<Value<'_>, Unevaluable>) -> Option<Result<Literal, Unevaluable>> {
-    match value {
-        Ok(value) => Literal::of(&value).map(Ok),
-        Err(error) => Some(Err(error)),
-    }
-}
-
-/// What `&&` or `||` is worth whatever the terms are that are not constants.
-fn decided(terms: &[Expr], decisive: bool) -> Option<Result<Literal, Unevaluable>> {
-    let constant = |term: &Expr| match term {
-        Expr::Literal(Literal::Bool(value)) => Some(*value),
-        _ => None,
-    };
-    if terms.iter().any(|term| constant(term) == Some(decisive)) {
-        return Some(Ok(Literal::Bool(decisive)));
-    }
-    terms.iter().all(|term| constant(term).is_some()).then_some(Ok(Literal::Bool(!decisive)))
 }
 
 /// How a field is written: `args.to`.

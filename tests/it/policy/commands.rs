@@ -109,7 +109,10 @@ async fn a_policy_is_compared_set_shown_and_remembered() {
     assert_eq!(code, Some(0), "what is shown can be set again: {err}");
     let (_, out, _) = run(&["history"]).await;
     let line = out.lines().nth(1).unwrap();
-    assert!(line.trim_start().starts_with('1') && line.contains("dev/operator") && line.contains("small payments"), "{out}");
+    assert!(
+        line.trim_start().starts_with('1') && line.contains("dev/operator") && line.contains("small payments"),
+        "{out}"
+    );
     let (code, _, err) = run(&["show", "--version", "7"]).await;
     assert!(code == Some(1) && err.contains("POLICY_NOT_FOUND"), "{err}");
 }

@@ -1,0 +1,76 @@
+//! What can be worked out once and for all.
+
+use cel::common::ast::IdedExpr;
+
+use super::{Compiler, Typed};
+use crate::policy::condition::{
+    Unevaluable,
+    expr::{Expr, Literal},
+    meter::Meter,
+    value::{Kind, Value},
+};
+
+/// Steps for working out a constant.
+const CONSTANT_STEPS: u32 = 10_000;
+
+impl Compiler {
+    /// Works an expression out when all of its operands are constants; one that always fails is refused.
+    pub(super) fn constant(&mut self, tree: &IdedExpr, expr: Expr, kind: Option<Kind>) -> Typed {
+        let meter = Meter::new(CONSTANT_STEPS);
+        let worth: Option<Result<Literal, Unevaluable>> = match &expr {
+            Expr::Binary(operator, both) => match &**both {
+                [Expr::Literal(left), Expr::Literal(right)] => {
+                    literal(operator.apply(&left.value(), &right.value(), &meter))
+                }
+                _ => None,
+            },
+            Expr::Call(function, arguments) => {
+                let values: Option<Vec<Value<'_>>> = arguments
+                    .iter()
+                    .map(|argument| match argument {
+                        Expr::Literal(literal) => Some(literal.value()),
+                        _ => None,
+                    })
+                    .collect();
+                values.and_then(|values| literal(function.call(&values, &meter)))
+            }
+            Expr::Negate(operand) => match **operand {
+                Expr::Literal(Literal::Number(number)) => Some(Ok(Literal::Number(-number))),
+                Expr::Literal(Literal::Span(span)) => Some(Ok(Literal::Span(-span))),
+                _ => None,
+            },
+            Expr::Not(operand) => match **operand {
+                Expr::Literal(Literal::Bool(value)) => Some(Ok(Literal::Bool(!value))),
+                _ => None,
+            },
+            Expr::And(terms) => decided(terms, false),
+            Expr::Or(terms) => decided(terms, true),
+            _ => None,
+        };
+        match worth {
+            Some(Ok(literal)) => return (Expr::Literal(literal), kind),
+            Some(Err(error)) => self.refuse(tree, format!("always fails: {error}")),
+            None => {}
+        }
+        (expr, kind)
+    }
+}
+
+fn literal(value: Result<Value<'_>, Unevaluable>) -> Option<Result<Literal, Unevaluable>> {
+    match value {
+        Ok(value) => Literal::of(&value).map(Ok),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// What `&&` or `||` is worth whatever the terms are that are not constants.
+fn decided(terms: &[Expr], decisive: bool) -> Option<Result<Literal, Unevaluable>> {
+    let constant = |term: &Expr| match term {
+        Expr::Literal(Literal::Bool(value)) => Some(*value),
+        _ => None,
+    };
+    if terms.iter().any(|term| constant(term) == Some(decisive)) {
+        return Some(Ok(Literal::Bool(decisive)));
+    }
+    terms.iter().all(|term| constant(term).is_some()).then_some(Ok(Literal::Bool(!decisive)))
+}
