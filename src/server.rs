@@ -17,7 +17,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::observer::Observed;
 use crate::{
-    approvals::{Approvals, Policies, PolicyError, Settings},
+    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Settings},
     clock::{Clock, SystemClock},
     config::Config,
     grpc::{ApprovalApi, PolicyApi},
@@ -43,6 +43,7 @@ pub struct Server {
     workers: JoinSet<()>,
     drain_timeout: Duration,
     reload: Arc<Notify>,
+    policy: watch::Receiver<PolicyStatus>,
 }
 
 /// Why a server does not start.
@@ -137,12 +138,25 @@ impl Server {
             workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
         let reload = Arc::new(Notify::new());
-        workers.spawn(policy::report(policies.status(), metrics, health.clone()));
+        let policy = policies.status();
+        workers.spawn(policy::report(policy.clone(), metrics, health.clone()));
         if config.policy.is_some() {
             workers.spawn(workers::follow_policy_file(policies, policy_text, Arc::clone(&reload)));
         }
         let drain_timeout = config.drain_timeout;
-        Ok(Self { address, tokens, approvals, store, health, stop_accepting, serving, workers, drain_timeout, reload })
+        Ok(Self {
+            address,
+            tokens,
+            approvals,
+            store,
+            health,
+            stop_accepting,
+            serving,
+            workers,
+            drain_timeout,
+            reload,
+            policy,
+        })
     }
 
     /// Where it listens.
@@ -155,6 +169,12 @@ impl Server {
     #[must_use]
     pub const fn tokens(&self) -> &DevTokens {
         &self.tokens
+    }
+
+    /// Version of the policy that is live.
+    #[must_use]
+    pub fn policy_version(&self) -> u64 {
+        self.policy.borrow().live.version
     }
 
     /// Tells the server to read its policy file again at once.

@@ -4,6 +4,7 @@ mod deciding;
 mod disconnecting;
 mod expiring;
 mod following;
+mod policies;
 mod queueing;
 mod seeing;
 mod staged;

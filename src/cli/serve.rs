@@ -81,12 +81,22 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Which policy judges, in a few words.
+fn policy(config: &Config, version: u64) -> String {
+    match (&config.policy, version) {
+        (Some(path), version) => format!("version {version}, from {}", path.display()),
+        (None, 0) => "the built-in one, which asks for every call; see `signoff policy set`".to_owned(),
+        (None, version) => format!("version {version}"),
+    }
+}
+
 /// Says where the server is, and in development what to type next.
 fn announce(config: &Config, server: &Server) -> std::io::Result<()> {
     let address = server.address();
     let mut out = anstream::stdout().lock();
     writeln!(out, "signoff {} is listening on {address}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "data directory: {}", config.data_dir.display())?;
+    writeln!(out, "policy: {}", policy(config, server.policy_version()))?;
     if config.dev {
         let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
         let DevTokens { agent, reviewer, operator } = server.tokens();

@@ -44,6 +44,7 @@ async fn take(policies: &Policies, path: &Path, content: Result<Vec<u8>, String>
     if let Err(error) = policies.take_file(content).await {
         tracing::error!(%error, "cannot record the policy file's content; the policy stays as it is");
     } else if let Some(error) = outcome {
-        tracing::error!(%error, "the policy file cannot be used; the policy stays as it is");
+        let error = error.replace('\n', "; ");
+        tracing::error!(error, "the policy file cannot be used; the policy stays as it is");
     }
 }

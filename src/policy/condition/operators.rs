@@ -73,7 +73,7 @@ impl Operator {
         let mut fitting = pairs.iter().filter(|(l, r, _)| fits(left, *l) && fits(right, *r)).map(|(.., kind)| *kind);
         let Some(first) = fitting.next() else {
             let name = |kind: Option<Kind>| kind.map_or_else(|| "anything".to_owned(), |kind| format!("a {kind}"));
-            return Err(format!("`{}` cannot join {} and {}", self.symbol(), name(left), name(right)));
+            return Err(format!("`{}` cannot {} {} and {}", self.symbol(), self.verb(), name(left), name(right)));
         };
         Ok(fitting.all(|kind| kind == first).then_some(first))
     }
@@ -92,6 +92,13 @@ impl Operator {
             Self::Greater => ">",
             Self::GreaterOrEqual => ">=",
             Self::In => "in",
+        }
+    }
+
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Less | Self::LessOrEqual | Self::Greater | Self::GreaterOrEqual => "compare",
+            _ => "combine",
         }
     }
 
@@ -175,7 +182,8 @@ impl Operator {
     }
 
     fn mismatch(self, left: &Value<'_>, right: &Value<'_>) -> Unevaluable {
-        Unevaluable::Invalid(format!("`{}` cannot join a {} and a {}", self.symbol(), left.kind(), right.kind()))
+        let (left, right) = (left.kind(), right.kind());
+        Unevaluable::Invalid(format!("`{}` cannot {} a {left} and a {right}", self.symbol(), self.verb()))
     }
 }
 

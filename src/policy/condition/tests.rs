@@ -129,10 +129,10 @@ fn conditions_say_what_they_mean() {
 fn what_cannot_be_told_fails() {
     let args = json!({"amount": "9", "n": 1, "list": [1, "x"], "big": 1e308, "ip": "10.0.0.999", "none": null});
     for (source, complaint) in [
-        ("args.amount < 10", "`<` cannot join a string and a number"),
+        ("args.amount < 10", "`<` cannot compare a string and a number"),
         ("args.missing < 10", "there is no args.missing"),
         ("args.n.deeper == 1", "a number has no fields"),
-        ("args.none < 1", "cannot join a null and a number"),
+        ("args.none < 1", "cannot compare a null and a number"),
         ("args.list[5] == 1", "there is no item 5 in a list of 2"),
         ("args.list[0.5] == 1", "there is no item 0.5"),
         ("args.list[-1] == 1", "there is no item -1"),
@@ -142,8 +142,8 @@ fn what_cannot_be_told_fails() {
         ("args.n / (args.n - 1) > 1", "by zero"),
         ("args.n % (args.n - 1) > 1", "by zero"),
         ("args.big * 10 > 1", "out of range"),
-        ("args.n + args.amount == 10", "`+` cannot join a number and a string"),
-        ("args.list.all(x, x > 0)", "`>` cannot join a string and a number"),
+        ("args.n + args.amount == 10", "`+` cannot combine a number and a string"),
+        ("args.list.all(x, x > 0)", "`>` cannot compare a string and a number"),
         ("args.n", "the condition is a number"),
         ("args.n && true", "a number is neither true nor false"),
         ("!args.n", "neither true nor false"),
@@ -177,7 +177,7 @@ fn what_can_never_work_is_refused() {
         ("caller.groups == []", "there is no field groups"),
         ("has(agent.nam)", "there is no field nam"),
         ("has(args)", "has() wants a field"),
-        ("tool > 5", "`>` cannot join a string and a number"),
+        ("tool > 5", "`>` cannot compare a string and a number"),
         ("tool.name == 'x'", "a string has no field name"),
         ("now.getHours('Berlin') > 5", "a time zone must be a name"),
         ("now.getHours(tool) > 5", "a time zone must be a name"),

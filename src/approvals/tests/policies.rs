@@ -1,0 +1,190 @@
+use serde_json::json;
+
+use super::*;
+use crate::{
+    approvals::{Policies, PolicyChange, PolicyError, Tried},
+    domain::Effect,
+    policy::{Call, Document, Effort, Judge, OwnedCall, Policy},
+    store::NewPolicy,
+};
+
+const CLAIM_WINDOW: Duration = Duration::from_secs(300);
+
+fn document(rules: Value) -> Document {
+    serde_json::from_value(json!({ "rules": rules })).unwrap()
+}
+
+fn compiled(rules: Value) -> Arc<Policy> {
+    Arc::new(Policy::compile(document(rules)).unwrap())
+}
+
+fn change(policy: Arc<Policy>) -> PolicyChange {
+    PolicyChange { request_id: None, policy, expected: None, comment: String::new(), validate_only: false }
+}
+
+/// A policy that approves, rejects, or takes long.
+fn approving() -> Arc<Policy> {
+    compiled(json!([{"name": "yes", "tools": ["*"], "auto_approve": {}}]))
+}
+
+fn rejecting() -> Arc<Policy> {
+    compiled(json!([{"name": "no", "tools": ["*"], "auto_reject": {}}]))
+}
+
+async fn opened(world: &World) -> Arc<Policies> {
+    let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
+    Policies::from_store(store, clock, CLAIM_WINDOW).await.unwrap()
+}
+
+fn a_call(args: &Value) -> OwnedCall {
+    OwnedCall {
+        tool_name: "send_email".into(),
+        arguments: arguments(args),
+        agent: crate::domain::Agent::default(),
+        labels: std::collections::BTreeMap::new(),
+        caller: agent().actor,
+        now: at(0),
+    }
+}
+
+/// The effect and version of a judgement by the live policy.
+fn judged(policies: &Policies) -> (Effect, String) {
+    let verdict = policies.judge(&a_call(&json!({})).borrow(), Effort::Full).unwrap();
+    (verdict.effect, verdict.policy_version)
+}
+
+fn live(policies: &Policies) -> u64 {
+    policies.status().borrow().live.version
+}
+
+#[tokio::test]
+async fn the_newest_stored_policy_is_taken_up_again() {
+    let world = World::new();
+    let policies = opened(&world).await;
+    assert!(matches!(judged(&policies), (Effect::RequireApproval(_), version) if version == "0"));
+    policies.set(&operator(), change(approving())).await.unwrap();
+    policies.set(&operator(), change(rejecting())).await.unwrap();
+    for policies in [policies, opened(&world).await] {
+        assert_eq!(judged(&policies), (Effect::AutoReject, "2".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_stored_policy_that_cannot_be_used_is_no_reason_to_use_another() {
+    let world = World::new();
+    for (version, document) in [(1, "nonsense"), (2, r#"{"rules":[{"name":"a","tools":["x"],"when":"nonsense"}]}"#)] {
+        let new = NewPolicy {
+            document: document.into(),
+            author: operator().actor,
+            comment: String::new(),
+            request_id: None,
+            expected: None,
+            now: at(0),
+        };
+        world.store.put_policy(new).await.unwrap();
+        let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
+        match Policies::from_store(store, clock, CLAIM_WINDOW).await {
+            Err(PolicyError::Unusable { version: found, problems }) => {
+                assert_eq!(found, version);
+                assert!(!problems.is_empty());
+            }
+            other => panic!("{:?}", other.map(|_| ())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_not_live_before_it_is_durable_and_then_whoever_waits() {
+    let world = World::new();
+    let policies = opened(&world).await;
+    world.store.hold();
+    {
+        let operator = operator();
+        let mut setting = Box::pin(policies.set(&operator, change(approving())));
+        assert!(poll(&mut setting).is_none());
+        settle().await;
+        assert_eq!(*world.store.recorded.borrow(), 1);
+        assert_eq!(live(&policies), 0, "it is not acknowledged yet");
+        // The caller leaves.
+    }
+    world.store.release();
+    settle().await;
+    assert_eq!(judged(&policies), (Effect::AutoApprove, "1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_repetition_does_not_bring_an_old_version_back() {
+    let policies = opened(&World::new()).await;
+    let first = PolicyChange { request_id: Some("one".into()), ..change(approving()) };
+    let head = policies.set(&operator(), first.clone()).await.unwrap();
+    policies.set(&operator(), change(rejecting())).await.unwrap();
+    assert_eq!(policies.set(&operator(), first).await.unwrap(), head);
+    assert_eq!(judged(&policies), (Effect::AutoReject, "2".to_owned()));
+}
+
+#[tokio::test]
+async fn only_operators_set_and_try() {
+    let policies = opened(&World::new()).await;
+    for principal in [agent(), reviewer(1)] {
+        let set = policies.set(&principal, change(approving())).await;
+        assert!(matches!(set, Err(Error::RoleNotAllowed { .. })));
+        let tried = policies.test(&principal, Tried::Live, Vec::new()).await;
+        assert!(matches!(tried, Err(Error::RoleNotAllowed { .. })));
+    }
+    assert!(policies.get(&agent(), None).await.is_err() && policies.list(&agent(), None, 1).await.is_err());
+    assert!(policies.get(&reviewer(1), None).await.is_ok() && policies.list(&reviewer(1), None, 1).await.is_ok());
+    assert_eq!(live(&policies), 0);
+}
+
+#[tokio::test]
+async fn what_is_tried_says_by_which_policy() {
+    let policies = opened(&World::new()).await;
+    policies.set(&operator(), change(approving())).await.unwrap();
+    policies.set(&operator(), change(rejecting())).await.unwrap();
+    for (tried, effect, version) in [
+        (Tried::Live, Effect::AutoReject, "2"),
+        (Tried::Version(2), Effect::AutoReject, "2"),
+        (Tried::Version(1), Effect::AutoApprove, "1"),
+        (Tried::Given(approving()), Effect::AutoApprove, ""),
+    ] {
+        let verdicts = policies.test(&operator(), tried, vec![a_call(&json!({}))]).await.unwrap();
+        assert_eq!((&verdicts[0].effect, verdicts[0].policy_version.as_str()), (&effect, version));
+        assert_eq!(verdicts[0].claim_window, CLAIM_WINDOW);
+    }
+    let unknown = policies.test(&operator(), Tried::Version(7), Vec::new()).await;
+    assert!(matches!(unknown, Err(Error::PolicyNotFound(7))));
+}
+
+/// A policy that takes more work than a thread that serves others should do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_takes_long_is_judged_all_the_same() {
+    struct Watched(Arc<Policies>, std::sync::Mutex<Vec<Effort>>);
+    impl Judge for Watched {
+        fn judge(&self, call: &Call<'_>, effort: Effort) -> Option<crate::domain::Verdict> {
+            self.1.lock().unwrap().push(effort);
+            self.0.judge(call, effort)
+        }
+    }
+    let world = World::new();
+    let policies = opened(&world).await;
+    let slow = json!([{"name": "slow", "tools": ["*"], "when": "args.l.all(x, args.l.all(y, x + y >= 0))", "auto_approve": {}}]);
+    policies.set(&operator(), change(compiled(slow))).await.unwrap();
+    let judge = Arc::new(Watched(policies, std::sync::Mutex::default()));
+    let settings = Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 };
+    let approvals = Approvals::new(
+        Arc::clone(&world.store) as Arc<dyn Store>,
+        Arc::clone(&judge) as Arc<dyn Judge>,
+        Arc::clone(&world.clock) as Arc<dyn Clock>,
+        settings,
+    );
+    for (count, status, efforts) in [
+        (3, Status::AutoApproved, &[Effort::Quick][..]),
+        (300, Status::AutoApproved, &[Effort::Quick, Effort::Full]),
+        (3_000, Status::Pending, &[Effort::Quick, Effort::Full]),
+    ] {
+        let asked = asking(json!({ "l": vec![1; count] }));
+        let mut follower = Arc::clone(&approvals).request(agent(), asked, 0).await.unwrap();
+        assert_eq!(update(&mut follower).await.0.status, status, "{count}");
+        assert_eq!(std::mem::take(&mut *judge.1.lock().unwrap()), efforts, "{count}");
+    }
+}
