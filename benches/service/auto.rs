@@ -1,14 +1,15 @@
 //! Calls that the policy approves: RequestApproval until its stream ends, with AUTO_APPROVED, after the sync.
 
-use signoff::proto::v1 as pb;
+use signoff::{policy_file, proto::v1 as pb};
 
 use crate::{
     Outcome, Sizes, bare,
     load::{Load, drive},
-    payload,
+    payload::{self, Prepared},
     requests::first_update,
     scratch::Scratch,
     server::{Role, Server},
+    stored,
     table::{Figure, Row, Table},
 };
 
@@ -31,8 +32,10 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     std::fs::write(&policy, POLICY)?;
     let server = Server::signoff(scratch.path(), &["--policy", &policy.display().to_string()])?;
     let served = round_trips(&server, sizes.seconds).await?;
+    let judge = policy_file::load(&policy, POLICY.as_bytes())?;
+    let stored = stored::submits(Prepared::judged_by(&judge)?, CALLERS, sizes.seconds).await?;
     let row = Row::load(format!("auto-approved, {CALLERS} callers"), &served);
-    table.add(row.against("bare tonic", Figure::Rate(bare.rate)));
+    table.add(row.against("store", Figure::Rate(stored.rate)).against("bare tonic", Figure::Rate(bare.rate)));
     Ok(())
 }
 

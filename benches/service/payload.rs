@@ -90,6 +90,10 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn new() -> Outcome<Self> {
+        Self::judged_by(&Policy::default())
+    }
+
+    pub(crate) fn judged_by(policy: &Policy) -> Outcome<Self> {
         let object = ARGUMENTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
         let arguments = Arguments::new(object)?;
         let agent = Agent { name: "billing-bot".into(), run_id: "run-48213".into(), chain: vec!["planner".to_owned()] };
@@ -102,7 +106,7 @@ impl Prepared {
             caller: &caller(0),
             now: now(),
         };
-        let judgement = Policy::default().judge(&call, Effort::Full);
+        let judgement = policy.judge(&call, Effort::Full);
         let verdict = judgement.verdict("0".into(), Duration::from_secs(300));
         Ok(Self { digest: Digest::of(TOOL, &arguments), arguments, agent, labels, verdict: Arc::new(verdict) })
     }

@@ -28,10 +28,10 @@ const BATCH: usize = 1_000;
 const CALLERS: usize = 100;
 
 /// Submits per second.
-pub(crate) async fn submits(callers: usize, seconds: f64) -> Outcome<Load> {
+pub(crate) async fn submits(prepared: Prepared, callers: usize, seconds: f64) -> Outcome<Load> {
     let scratch = Scratch::new()?;
     let store = Arc::new(SledStore::open(scratch.path(), Arc::new(()))?);
-    let (used, prepared) = (Arc::clone(&store), Arc::new(Prepared::new()?));
+    let (used, prepared) = (Arc::clone(&store), Arc::new(prepared));
     let load = drive(callers, seconds, move |caller| {
         let (store, prepared) = (Arc::clone(&used), Arc::clone(&prepared));
         async move { Ok(store.submit(prepared.submission(caller)).await?.created) }

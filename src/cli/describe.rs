@@ -9,7 +9,7 @@ use super::{
 };
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, Decision, Event, ExecutionOutcome, ExecutionResult, PolicyEffect,
-    PolicyEvaluation, RuleOutcome, VoteChoice, event::Kind,
+    PolicyEvaluation, RuleOutcome, RuleTrace, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix; a value that this program does not know, as a number.
@@ -152,6 +152,16 @@ pub(super) fn event(event: &Event) -> String {
         None => format!("something that this version does not know, by {by}"),
     };
     format!("{}  #{} {what}", moment(event.event_time.as_ref()), event.revision)
+}
+
+/// What became of each rule, a line each.
+pub(super) fn trace(policy: &PolicyEvaluation) -> Vec<String> {
+    let line = |rule: &RuleTrace| {
+        let line = format!("{}  {}", rule_outcome(rule.outcome), escape(&rule.rule));
+        if rule.detail.is_empty() { line } else { format!("{line}: {}", escape(&rule.detail)) }
+    };
+    let omitted = (policy.trace_omitted > 0).then(|| format!("… and {} more", policy.trace_omitted));
+    policy.trace.iter().map(line).chain(omitted).collect()
 }
 
 #[cfg(test)]

@@ -126,11 +126,7 @@ fn lines(approval: &Approval, events: &[Event]) -> Vec<String> {
 }
 
 fn policy(policy: &PolicyEvaluation) -> Vec<String> {
-    let rules = policy.trace.iter().map(|rule| {
-        let line = format!("{}  {}", describe::rule_outcome(rule.outcome), escape(&rule.rule));
-        if rule.detail.is_empty() { line } else { format!("{line}: {}", escape(&rule.detail)) }
-    });
-    [field("Policy", &describe::policy(policy))].into_iter().chain(indented(rules)).collect()
+    [field("Policy", &describe::policy(policy))].into_iter().chain(indented(describe::trace(policy))).collect()
 }
 
 fn vote(vote: &Vote) -> String {

@@ -6,12 +6,11 @@ use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{StartError, routes};
-use crate::{approvals::PolicyStatus, policy::Policy, policy_file, telemetry::Metrics};
+use crate::{approvals::PolicyStatus, policy::Policy, policy_file, telemetry::Metrics, workers};
 
 /// Reads the policy file that a server starts with, and returns what it holds too.
 pub(super) async fn read(path: &Path) -> Result<(Policy, Vec<u8>), StartError> {
-    let unreadable = |error| StartError::PolicyFile(format!("{}: {error}", path.display()));
-    let text = tokio::fs::read(path).await.map_err(unreadable)?;
+    let text = workers::read_policy_file(path).await.map_err(StartError::PolicyFile)?;
     policy_file::load(path, &text).map(|policy| (policy, text)).map_err(StartError::PolicyFile)
 }
 

@@ -2,7 +2,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 
-use crate::{approvals::Policies, policy_file};
+use crate::{
+    approvals::Policies,
+    policy_file::{self, TEXT_MAX},
+};
 
 /// How often to look at the file. What it holds is taken when two looks in a row see the same: a file that is being
 /// written could be a policy that lacks its last rules.
@@ -14,7 +17,7 @@ pub async fn follow_policy_file(policies: Arc<Policies>, mut seen: Option<Vec<u8
     let Some(path) = policies.file().map(|(path, _)| path.clone()) else { return std::future::pending().await };
     let (mut before, mut told) = (None, false);
     loop {
-        let now = read(&path).await;
+        let now = read_policy_file(&path).await;
         if told || (seen.as_ref() != now.as_ref().ok() && before.as_ref() == Some(&now)) {
             take(&policies, &path, now.clone()).await;
             seen = now.as_ref().ok().cloned();
@@ -29,8 +32,20 @@ pub async fn follow_policy_file(policies: Arc<Policies>, mut seen: Option<Vec<u8
     }
 }
 
-async fn read(path: &Path) -> Result<Vec<u8>, String> {
-    tokio::fs::read(path).await.map_err(|error| format!("{}: {error}", path.display()))
+/// What a policy file holds.
+///
+/// # Errors
+/// When it cannot be read, is no file, or is larger than any policy.
+pub async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
+    let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
+    let found = tokio::fs::metadata(path).await.map_err(|error| failed(&error))?;
+    if !found.is_file() {
+        return Err(failed(&"is no file"));
+    }
+    if found.len() > TEXT_MAX as u64 {
+        return Err(failed(&format_args!("has {} bytes; at most {TEXT_MAX} are allowed", found.len())));
+    }
+    tokio::fs::read(path).await.map_err(|error| failed(&error))
 }
 
 async fn take(policies: &Policies, path: &Path, content: Result<Vec<u8>, String>) {

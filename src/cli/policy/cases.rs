@@ -10,7 +10,7 @@ use crate::{
     grpc::{decode::TestCase, encode},
     policy::{Effort, Policy},
     policy_file,
-    proto::v1::{PolicyTestResult, RuleOutcome},
+    proto::v1::PolicyTestResult,
 };
 
 #[derive(Debug, clap::Args)]
@@ -87,11 +87,6 @@ fn expected(case: &TestCase) -> String {
 }
 
 fn trace(result: &PolicyTestResult) -> Vec<String> {
-    let evaluation = result.evaluation.clone().unwrap_or_default();
-    let line = |rule: &crate::proto::v1::RuleTrace| {
-        let outcome = RuleOutcome::try_from(rule.outcome).unwrap_or_default();
-        let outcome = describe::rule_outcome(outcome.into());
-        format!("  {:<11} {}: {}", outcome, escape(&rule.rule), escape(&rule.detail))
-    };
-    [format!("{}:", escape(&result.name))].into_iter().chain(evaluation.trace.iter().map(line)).collect()
+    let rules = result.evaluation.iter().flat_map(describe::trace).map(|line| format!("  {line}"));
+    [format!("{}:", escape(&result.name))].into_iter().chain(rules).collect()
 }

@@ -132,7 +132,7 @@ async fn everything_known_is_shown() {
             outcome: RuleOutcome::Matched.into(),
             detail: "tool is listed".to_owned(),
         }],
-        trace_omitted: 0,
+        trace_omitted: 3,
     });
     full.votes = vec![Vote {
         decided_by: alice(),
@@ -155,7 +155,7 @@ async fn everything_known_is_shown() {
         "    \"to\": \"x\\u{202e}y@example.com\"\n",
         "Digest      sha256:aa\n",
         "Labels      env=prod\n",
-        "Policy      REQUIRE_APPROVAL, rule mail, version v1\n  MATCHED  mail: tool is listed\n",
+        "Policy      REQUIRE_APPROVAL, rule mail, version v1\n  MATCHED  mail: tool is listed\n  … and 3 more\n",
         "APPROVE by dev/alice, who saw revision 1: fine\n",
         "APPROVED by dev/alice: because\n",
         "by dev/alice, claim c1\n  Outcome   -, FAILED: boom\n",

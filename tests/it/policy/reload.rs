@@ -158,6 +158,14 @@ async fn a_change_is_noticed_without_a_signal_and_health_tells_of_a_broken_file(
     fs::remove_file(&file).unwrap();
     until(&mut client, "a missing file is noticed", |now| now.file.as_ref().unwrap().error.contains("No such file"))
         .await;
+    fs::create_dir(&file).unwrap();
+    until(&mut client, "a directory is noticed", |now| now.file.as_ref().unwrap().error.contains("is no file")).await;
+    fs::remove_dir(&file).unwrap();
+    replace(&file, &"#".repeat((1 << 20) + 1));
+    until(&mut client, "a huge file is noticed", |now| {
+        now.file.as_ref().unwrap().error.contains("has 1048577 bytes; at most 1048576 are allowed")
+    })
+    .await;
     replace(&file, &text("one"));
     let same = until(&mut client, "it is good again", |now| now.file.as_ref().unwrap().error.is_empty()).await;
     assert_eq!(same.version.unwrap().version, 1, "the same content is no new version");
