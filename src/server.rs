@@ -140,8 +140,8 @@ impl Server {
         let reload = Arc::new(Notify::new());
         let policy = policies.status();
         workers.spawn(policy::report(policy.clone(), metrics, health.clone()));
-        if config.policy.is_some() {
-            workers.spawn(workers::follow_policy_file(policies, policy_text, Arc::clone(&reload)));
+        if let Some(text) = policy_text {
+            workers.spawn(workers::follow_policy_file(policies, text, Arc::clone(&reload)));
         }
         let drain_timeout = config.drain_timeout;
         Ok(Self {

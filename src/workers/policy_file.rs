@@ -11,18 +11,19 @@ use crate::{
 /// written could be a policy that lacks its last rules.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// Takes the policy from its file whenever that changes, for ever; at once when told to. `seen` is what the file held
+/// Takes the policy from its file whenever that changes, for ever; at once when told to. `taken` is what the file held
 /// when the server started.
-pub async fn follow_policy_file(policies: Arc<Policies>, mut seen: Option<Vec<u8>>, reload: Arc<Notify>) {
+pub async fn follow_policy_file(policies: Arc<Policies>, taken: Vec<u8>, reload: Arc<Notify>) {
     let Some(path) = policies.file().map(|(path, _)| path.clone()) else { return std::future::pending().await };
+    // What was taken last, and what the look before saw: contents, or why there are none.
+    let mut taken = Ok(taken);
     let (mut before, mut told) = (None, false);
     loop {
         let now = read_policy_file(&path).await;
-        if told || (seen.as_ref() != now.as_ref().ok() && before.as_ref() == Some(&now)) {
+        if told || (now != taken && before.as_ref() == Some(&now)) {
             take(&policies, &path, now.clone()).await;
-            seen = now.as_ref().ok().cloned();
+            taken = now.clone();
         }
-        // A file that cannot be read is told of once.
         before = Some(now);
         let next = policies.clock().now() + EVERY;
         tokio::select! {
