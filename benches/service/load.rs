@@ -8,7 +8,10 @@ use std::{
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
-use crate::Outcome;
+use crate::{
+    Outcome,
+    table::{Figure, Row},
+};
 
 /// Few enough that neither a connection's flow control nor its one task on either side is what is measured.
 pub(crate) const CALLERS_PER_CONNECTION: usize = 16;
@@ -24,6 +27,17 @@ pub(crate) struct Load {
     pub(crate) p50: Duration,
     /// 99th percentile of the latency.
     pub(crate) p99: Duration,
+}
+
+impl Row {
+    /// A rate, with the latencies that its callers saw.
+    pub(crate) fn load(measure: impl Into<String>, load: &Load) -> Self {
+        Self::new(measure, Figure::Rate(load.rate)).latencies(load)
+    }
+
+    pub(crate) fn latencies(self, load: &Load) -> Self {
+        self.quantiles(load.p50, load.p99)
+    }
 }
 
 /// Latencies, to three digits.

@@ -4,8 +4,6 @@ use std::{fmt, time::Duration};
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
-use crate::load::Load;
-
 /// A figure with its unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Figure {
@@ -13,6 +11,8 @@ pub(crate) enum Figure {
     Rate(f64),
     /// A time.
     Time(Duration),
+    /// How much longer than something else, in seconds.
+    Longer(f64),
     /// Bytes.
     Bytes(f64),
 }
@@ -20,7 +20,7 @@ pub(crate) enum Figure {
 impl Figure {
     fn number(self) -> f64 {
         match self {
-            Self::Rate(number) | Self::Bytes(number) => number,
+            Self::Rate(number) | Self::Bytes(number) | Self::Longer(number) => number,
             Self::Time(time) => time.as_secs_f64(),
         }
     }
@@ -30,9 +30,11 @@ impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rate(rate) => write!(f, "{rate:.0}/s"),
+            Self::Time(time) if *time < Duration::from_micros(100) => write!(f, "{:.2} µs", time.as_secs_f64() * 1e6),
             Self::Time(time) if *time < Duration::from_millis(1) => write!(f, "{} µs", time.as_micros()),
             Self::Time(time) if *time < Duration::from_secs(1) => write!(f, "{:.2} ms", time.as_secs_f64() * 1e3),
             Self::Time(time) => write!(f, "{:.2} s", time.as_secs_f64()),
+            Self::Longer(seconds) => write!(f, "{:+.2} µs", seconds * 1e6),
             Self::Bytes(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
         }
     }
@@ -62,13 +64,9 @@ impl Row {
         Self { measure: measure.into(), figure, latencies: None, baselines: Vec::new(), aim: None }
     }
 
-    /// A rate, with the latencies that its callers saw.
-    pub(crate) fn load(measure: impl Into<String>, load: &Load) -> Self {
-        Self::new(measure, Figure::Rate(load.rate)).latencies(load)
-    }
-
-    pub(crate) fn latencies(self, load: &Load) -> Self {
-        Self { latencies: Some((load.p50, load.p99)), ..self }
+    /// Adds the median and the 99th percentile of single calls.
+    pub(crate) fn quantiles(self, p50: Duration, p99: Duration) -> Self {
+        Self { latencies: Some((p50, p99)), ..self }
     }
 
     pub(crate) fn against(mut self, name: &'static str, figure: Figure) -> Self {
