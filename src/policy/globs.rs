@@ -72,18 +72,6 @@ impl GlobIndex {
     }
 }
 
-/// Whether everything that fits `inner` fits `outer` too, as far as that is plain to see.
-pub(super) fn covers(outer: &str, inner: &str) -> bool {
-    if outer == "*" || outer == inner {
-        return true;
-    }
-    if is_literal(inner) {
-        return compile(outer).is_ok_and(|outer| outer.compile_matcher().is_match(inner));
-    }
-    // `sql.*` covers `sql.drop.*`, and everything else that begins so.
-    outer.strip_suffix('*').is_some_and(|prefix| is_literal(prefix) && inner.starts_with(prefix))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,23 +105,6 @@ mod tests {
         }
         for glob in ["*", "a", "a.*", "{a,b}", "[!a]?", "a\\*"] {
             assert_eq!(check_glob(glob), Ok(()), "{glob}");
-        }
-    }
-
-    #[test]
-    fn covering_is_seen_where_it_is_plain() {
-        for (outer, inner, covered) in [
-            ("*", "a[b", true),
-            ("a?", "a?", true),
-            ("a*", "abc", true),
-            ("a*", "ab*", true),
-            ("a*", "b*", false),
-            ("ab*", "a*", false),
-            ("a?", "a*", false),
-            ("a", "a*", false),
-            ("{a,b}", "a", true),
-        ] {
-            assert_eq!(covers(outer, inner), covered, "{outer} {inner}");
         }
     }
 }

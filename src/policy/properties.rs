@@ -246,6 +246,19 @@ fn limits_hold() {
 }
 
 #[test]
+fn patterns_are_bounded_together_and_problems_end_the_search() {
+    let patterns = |count: usize, pattern: &str| -> Vec<String> {
+        let rules =
+            (0..count).map(|n| rule(&format!("r{n}"), &["x"], &format!("args.t.matches('{pattern}')"), approve()));
+        problems(Document { rules: rules.collect(), ..Document::default() })
+    };
+    let found = patterns(200, "(");
+    assert_eq!(found.len(), 100, "{}", found.len());
+    let found = patterns(8_200, "a");
+    assert_eq!(found, ["rules[8192].when: the policy's patterns together take more than 64 MiB"]);
+}
+
+#[test]
 fn rules_that_nothing_reaches_are_refused() {
     let unreached = |rules: Vec<Rule>| problems(Document { rules, ..Document::default() });
     assert_eq!(

@@ -1,36 +1,82 @@
 //! Finds rules that can never decide anything: a slip, or a rule that somebody relies on in vain.
 
+use std::collections::{BTreeSet, HashMap};
+
 use super::{
     RuleEffect,
-    globs::covers,
+    globs::{GlobIndex, is_literal},
     problems::Problems,
     rules::{Matcher, Policy},
 };
 
 /// Adds a problem for each rule that nothing reaches.
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
-    let rules = || policy.matchers().iter().zip(&policy.document().rules).enumerate();
-    // Rules that apply to every call of their tools.
-    let walls: Vec<_> = rules().filter(|(_, (matcher, rule))| matcher.always() && rule.effect.is_some()).collect();
-    for (index, (matcher, rule)) in rules() {
+    let rules = &policy.document().rules;
+    let walls = Walls::of(policy);
+    for (index, (matcher, rule)) in policy.matchers().iter().zip(rules).enumerate() {
         if matcher.constant() == Some(false) {
             problems.add(format!("rules[{index}].when"), "never holds: the rule can never apply");
             continue;
         }
-        let Some(effect) = &rule.effect else { continue };
-        let wall = walls.iter().find(|(_, (_, wall))| {
-            let stricter = wall.effect.as_ref().is_some_and(|wall| wall.strictness() > effect.strictness());
-            stricter && rule.tools.iter().all(|tool| wall.tools.iter().any(|outer| covers(outer, tool)))
-        });
-        if let Some((_, (_, wall))) = wall {
-            let stricter = wall.effect.as_ref().map_or("", RuleEffect::name);
+        let stricter = |wall: &u32| policy.matchers()[*wall as usize].effect.strictness() > matcher.effect.strictness();
+        if let Some(wall) = walls.around(&rule.tools).into_iter().find(stricter) {
+            let (wall, effect) = (&policy.matchers()[wall as usize], matcher.effect.name());
             let message = format!(
-                "can never decide: for these tools {:?} always applies, and {stricter} is stricter than {}",
+                "can never decide: for these tools {:?} always applies, and {} is stricter than {effect}",
                 wall.name,
-                effect.name()
+                wall.effect.name(),
             );
             problems.add(format!("rules[{index}]"), message);
         }
+    }
+}
+
+/// Rules that apply to every call of their tools, by what they cover: all that fits one of their globs, as far as that
+/// is plain to see.
+struct Walls<'a> {
+    /// By every glob, for tools that are no globs themselves.
+    names: GlobIndex,
+    /// By the glob itself.
+    globs: HashMap<&'a str, Vec<u32>>,
+    /// By what is before the `*` at a glob's end: `sql.*` covers `sql.drop.*` too.
+    prefixes: HashMap<&'a str, Vec<u32>>,
+}
+
+impl<'a> Walls<'a> {
+    fn of(policy: &'a Policy) -> Self {
+        let rules = (0..).zip(policy.matchers()).zip(&policy.document().rules);
+        let walls = rules.filter(|((_, matcher), rule)| {
+            matcher.always() && !matches!(rule.effect, None | Some(RuleEffect::AutoApprove {}))
+        });
+        let covered: Vec<(&str, u32)> =
+            walls.flat_map(|((place, _), rule)| rule.tools.iter().map(move |tool| (tool.as_str(), place))).collect();
+        let (mut globs, mut prefixes) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (glob, place) in &covered {
+            globs.entry(*glob).or_default().push(*place);
+            if let Some(prefix) = glob.strip_suffix('*').filter(|prefix| is_literal(prefix)) {
+                prefixes.entry(prefix).or_default().push(*place);
+            }
+        }
+        // The whole policy's index was built of more.
+        let names = GlobIndex::new(covered).unwrap_or_default();
+        Self { names, globs, prefixes }
+    }
+
+    /// The walls that cover all of these tools.
+    fn around(&self, tools: &[String]) -> BTreeSet<u32> {
+        let mut tools = tools.iter().map(|tool| self.covering(tool));
+        let first = tools.next().unwrap_or_default();
+        tools.fold(first, |all, these| all.intersection(&these).copied().collect())
+    }
+
+    fn covering(&self, tool: &str) -> BTreeSet<u32> {
+        if is_literal(tool) {
+            return self.names.find(tool).into_iter().collect();
+        }
+        let same = self.globs.get(tool).into_iter().flatten();
+        let beginnings = tool.char_indices().map(|(end, _)| &tool[..end]);
+        let around = beginnings.filter_map(|beginning| self.prefixes.get(beginning)).flatten();
+        same.chain(around).copied().collect()
     }
 }
 
@@ -43,5 +89,58 @@ impl Matcher {
     /// Whether it applies to every call of its tools.
     fn always(&self) -> bool {
         self.any_agent() && self.any_labels() && self.constant() == Some(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn covered(outer: &str, inner: &str) -> bool {
+        let rules = json!({"rules": [
+            {"name": "wall", "tools": [outer], "auto_reject": {}},
+            {"name": "rule", "tools": [inner], "auto_approve": {}},
+        ]});
+        match Policy::compile(serde_json::from_value(rules).unwrap()) {
+            Ok(_) => false,
+            Err(problems) => {
+                assert!(problems[0].message.starts_with("can never decide"), "{problems:?}");
+                true
+            }
+        }
+    }
+
+    #[test]
+    fn covering_is_seen_where_it_is_plain() {
+        for (outer, inner, expected) in [
+            ("*", "a[b]", true),
+            ("a?", "a?", true),
+            ("a*", "abc", true),
+            ("a*", "ab*", true),
+            ("a*", "a*", true),
+            ("a*", "b*", false),
+            ("ab*", "a*", false),
+            ("a?", "a*", false),
+            ("a", "a*", false),
+            ("{a,b}", "a", true),
+            ("a?*", "ab*", false),
+        ] {
+            assert_eq!(covered(outer, inner), expected, "{outer} {inner}");
+        }
+    }
+
+    /// Pairs of all globs would be 10^9; a minute of looking for each.
+    #[test]
+    fn many_walls_and_rules_are_looked_at_once_each() {
+        let globs = |of: &str, rule: usize| (0..10).map(|glob| format!("{of}{rule}.{glob}*")).collect::<Vec<_>>();
+        let rules: Vec<_> = (0..2_000)
+            .map(|n| match n % 2 {
+                0 => json!({"name": format!("w{n}"), "tools": globs("w", n), "auto_reject": {}}),
+                _ => json!({"name": format!("r{n}"), "tools": globs("r", n), "auto_approve": {}}),
+            })
+            .collect();
+        assert!(Policy::compile(serde_json::from_value(json!({ "rules": rules })).unwrap()).is_ok());
     }
 }

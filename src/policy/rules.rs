@@ -16,6 +16,9 @@ const STACK: usize = 64 << 20;
 /// Most memory of all patterns together, in bytes.
 const PATTERNS_MAX: usize = 64 << 20;
 
+/// Problems after which conditions are not looked at any more: one that is refused may have taken long.
+const PROBLEMS_MAX: usize = 100;
+
 /// A compiled policy.
 #[derive(Debug)]
 pub struct Policy {
@@ -97,6 +100,9 @@ fn compile(document: Document) -> Result<Policy, Vec<Problem>> {
     let mut pattern_bytes = 0;
     let mut matchers = Vec::with_capacity(document.rules.len());
     for (index, rule) in document.rules.iter().enumerate() {
+        if problems.0.len() >= PROBLEMS_MAX {
+            break;
+        }
         let condition = match rule.when.as_str() {
             "" => None,
             source => match Condition::compile(source) {

@@ -198,12 +198,14 @@ impl Function {
             Self::StartsWith => Value::Bool(text.starts_with(other)),
             Self::EndsWith => Value::Bool(text.ends_with(other)),
             Self::Split => {
+                // Paid before: the parts take far more memory than the text.
+                let count = if other.is_empty() { text.len() } else { text.matches(other).count() + 1 };
+                meter.take(4 * count)?;
                 let parts: Vec<_> = if other.is_empty() {
                     text.chars().map(|c| Value::text(c.to_string())).collect()
                 } else {
                     text.split(other).map(|part| Value::text(part.to_owned())).collect()
                 };
-                meter.take(4 * parts.len())?;
                 Value::list(parts)
             }
             _ => return Err(Unevaluable::Invalid("a function is called with too many arguments".to_owned())),

@@ -10,6 +10,9 @@ use super::Unevaluable;
 /// Most memory of one pattern, in bytes.
 const SIZE_MAX: usize = 1 << 20;
 
+/// What even the smallest pattern counts for, in bytes.
+const SIZE_MIN: usize = 8 << 10;
+
 /// A regular expression as an automaton that is complete before the first text comes: it looks at every byte once,
 /// whatever the pattern and the text. Patterns whose automaton is too large are refused.
 #[derive(Debug)]
@@ -42,8 +45,9 @@ impl Pattern {
         found.map(|found| found.is_some()).map_err(|error| Unevaluable::Invalid(format!("the pattern fails: {error}")))
     }
 
+    /// What it takes of the room for all patterns of a policy: memory, and for the time to compile it a least amount.
     pub(super) fn bytes(&self) -> usize {
-        self.0.memory_usage()
+        self.0.memory_usage().max(SIZE_MIN)
     }
 }
 
