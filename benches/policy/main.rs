@@ -6,6 +6,7 @@
 //! and the figures are medians of single calls. Both begin with the arguments as the server has them, as JSON.
 
 mod bare;
+mod hazards;
 mod rules;
 #[expect(dead_code, reason = "the service's benchmark needs what this one does not")]
 #[path = "../table.rs"]
@@ -41,6 +42,12 @@ struct Options {
 
 /// The bound of what judging takes beside the conditions.
 const OVERHEAD: Duration = Duration::from_micros(5);
+
+/// The bound of any evaluation.
+const LONGEST: Duration = Duration::from_millis(50);
+
+/// Judgements of each hazard.
+const HAZARD_ROUNDS: usize = 5;
 
 /// How much of everything.
 struct Sizes {
@@ -80,6 +87,9 @@ fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     ] {
         judging(rules, shape, sizes, table)?;
     }
+    let (took, when) = hazards::longest(HAZARD_ROUNDS)?;
+    let row = Row::new(format!("longest judgement:\n{when}"), Figure::Time(took));
+    table.add(row.aim(Aim::AtMost(Figure::Time(LONGEST))));
     compiling(sizes, table)
 }
 

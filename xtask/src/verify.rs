@@ -17,6 +17,7 @@ const CHECKS: &[Check] = &[
     ("docs", &[("RUSTDOCFLAGS", "-D warnings")], "cargo doc --workspace --no-deps --locked"),
     ("generated files", &[], "cargo xtask gen --check"),
     ("tests", &[], "cargo xtask test"),
+    ("fuzz targets", &[], "cargo xtask fuzz"),
 ];
 
 /// A tool: its name, a command that succeeds when it is there, and how to install it.

@@ -1,0 +1,61 @@
+//! Any condition and any arguments: what compiles is judged in time, and approves nothing by failing.
+//!
+//! The input's last line is the arguments, all before it the condition.
+
+#![no_main]
+
+mod asked;
+
+use std::{sync::LazyLock, time::Duration};
+
+use libfuzzer_sys::fuzz_target;
+use serde_json::{Map, Value, json};
+use signoff::{
+    config::Limits,
+    domain::Arguments,
+    policy::{Document, Policy, Rule, RuleEffect},
+};
+
+use asked::judged;
+
+/// Ten times what an evaluation may take: counters and checks make it that much slower here. The benchmark `policy`
+/// measures the server's own build.
+const LONGEST: Duration = Duration::from_millis(500);
+
+/// As much as a call may bring: where a condition goes through its arguments, this is what takes long.
+static LARGE: LazyLock<Arguments> = LazyLock::new(|| {
+    let numbers: Vec<_> = (0..3_000).collect();
+    let object = json!({
+        "amount": 9.5, "to": "alice@company.com", "cc": vec!["bob@company.com"; 300], "n": 5, "l": numbers,
+        "t": "a b ".repeat(4_000), "m": {"k": [1, "x", null, true]},
+    });
+    arguments(&object.to_string()).expect("it is within the limits")
+});
+
+fn arguments(text: &str) -> Option<Arguments> {
+    let object: Map<String, Value> = serde_json::from_str(text).ok()?;
+    Arguments::new(object).ok().filter(|made| made.as_json().len() <= Limits::default().arguments_bytes)
+}
+
+fuzz_target!(|text: &str| {
+    let (when, given) = text.trim_end().rsplit_once('\n').unwrap_or((text, "{}"));
+    let rule = Rule {
+        name: "one".into(),
+        description: String::new(),
+        tools: vec!["pay".into()],
+        agents: Vec::new(),
+        labels: Default::default(),
+        when: when.into(),
+        effect: Some(RuleEffect::AutoApprove {}),
+    };
+    let unlisted_tools = Some(RuleEffect::AutoApprove {});
+    let Ok(policy) = Policy::compile(Document { tools: Vec::new(), unlisted_tools, rules: vec![rule] }) else { return };
+    for arguments in arguments(given).iter().chain([&*LARGE]) {
+        let (judgement, first) = judged(&policy, "pay", arguments);
+        let (again, second) = judged(&policy, "pay", arguments);
+        assert_eq!(judgement, again);
+        // What others took the processor for is not the evaluation's.
+        let took = first.min(second);
+        assert!(took < LONGEST || judged(&policy, "pay", arguments).1 < LONGEST, "{when:?} took {took:?}");
+    }
+});
