@@ -12,7 +12,7 @@ mod reach;
 mod rules;
 
 #[cfg(test)]
-mod properties;
+mod tests;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -111,7 +111,7 @@ impl Server {
                 (stored.await?, None)
             }
             Some(path) => {
-                let (policy, text) = policy::read(path).await?;
+                let (policy, text) = policy::read(path, &*clock).await?;
                 let (store, clock, path) = (Arc::clone(&store), Arc::clone(&clock), path.clone());
                 let policies = Policies::from_file(store, clock, config.claim_window, path, policy);
                 (policies.await?, Some(text))

@@ -6,7 +6,7 @@ mod policy_file;
 mod pruner;
 
 pub use expirer::expire;
-pub use policy_file::{follow_policy_file, read_policy_file};
+pub use policy_file::{follow_policy_file, settled_policy_file};
 pub use pruner::prune;
 
 use std::time::Duration;

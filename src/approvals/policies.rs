@@ -356,7 +356,13 @@ fn text(document: &Document) -> Result<Arc<str>, Error> {
 }
 
 fn document(stored: &PolicyVersion) -> Result<Document, Error> {
-    serde_json::from_str(&stored.document).map_err(|error| Error::Internal(format!("a stored policy: {error}")))
+    let wrong = |what: &dyn std::fmt::Display| Error::Internal(format!("a stored policy: {what}"));
+    let document = serde_json::from_str(&stored.document).map_err(|error| wrong(&error))?;
+    // A rule that lost a restriction which only another version knows would be for more calls.
+    if text(&document)? != stored.document {
+        return Err(wrong(&"it says what this version does not understand"));
+    }
+    Ok(document)
 }
 
 fn compile(stored: &PolicyVersion) -> Result<Policy, Vec<Problem>> {

@@ -23,6 +23,12 @@ pub(super) fn is_literal(glob: &str) -> bool {
     !glob.contains(['*', '?', '[', ']', '{', '}', '\\'])
 }
 
+/// Whether matching a glob takes more than looking at how a name begins or ends.
+pub(super) fn is_costly(glob: &str) -> bool {
+    let rest = glob.strip_suffix('*').or_else(|| glob.strip_prefix('*')).unwrap_or(glob);
+    !is_literal(rest)
+}
+
 /// Globs, each standing for something: finds what a name stands for without looking at all of them.
 #[derive(Debug, Default)]
 pub(super) struct GlobIndex {

@@ -13,7 +13,7 @@ use crate::domain::{Effect, Requirement, RuleOutcome, RuleTrace};
 /// Most rules in a trace.
 pub const TRACE_MAX: usize = 256;
 
-/// The rules that count for a call: of each kind the one whose name sorts first.
+/// The rules that count for a call: of each kind the first, as the strictest come first and then those whose names do.
 #[derive(Default)]
 struct Tally<'a> {
     rejects: Option<&'a Matcher>,
@@ -27,9 +27,7 @@ struct Tally<'a> {
 impl<'a> Tally<'a> {
     fn count(&mut self, rule: &'a Matcher, outcome: RuleOutcome) {
         let first = |slot: &mut Option<&'a Matcher>| {
-            if slot.is_none_or(|other| rule.rank < other.rank) {
-                *slot = Some(rule);
-            }
+            slot.get_or_insert(rule);
         };
         match (outcome, &rule.effect) {
             (RuleOutcome::NotMatched, _) => return,
@@ -99,21 +97,21 @@ impl Policy {
             let default = self.document().unlisted_tools.as_ref().unwrap_or(&asks);
             (UNLISTED_TOOLS, default, "the default for every other tool")
         };
+        let (timeout, claim_window) = default.spans();
         let (effect, message) = match default {
             RuleEffect::AutoApprove {} => (Effect::AutoApprove, ""),
-            RuleEffect::RequireApproval { timeout, message, .. } => (people(*timeout), message.as_str()),
+            RuleEffect::RequireApproval { message, .. } => (people(timeout), message.as_str()),
             RuleEffect::AutoReject { message } => (Effect::AutoReject, message.as_str()),
         };
         // A rule that fails where an approval would come without a person is what decides.
         let failed = fails.filter(|_| approved || effect == Effect::AutoApprove);
         let (effect, rule, message) = match failed {
-            Some(rule) => (people(None), Arc::clone(&rule.name), Arc::default()),
+            Some(rule) => (people(timeout), Arc::clone(&rule.name), Arc::default()),
             None => {
                 trace.push(RuleTrace { rule: name.into(), outcome: RuleOutcome::Matched, detail: why.into() });
                 (effect, name.into(), message.into())
             }
         };
-        let (_, claim_window) = default.spans();
         Judgement { effect, rule, message, claim_window, trace, trace_omitted: 0, exhausted }.fitting()
     }
 }
@@ -132,7 +130,8 @@ impl Judgement {
             kept.reverse();
             let decider = kept.iter().position(|one| one.rule == self.rule);
             if let Some(place) = decider.filter(|place| *place >= TRACE_MAX) {
-                kept.swap(TRACE_MAX - 1, place);
+                let decider = kept.remove(place);
+                kept.insert(TRACE_MAX - 1, decider);
             }
             kept.truncate(TRACE_MAX);
             self.trace = kept;

@@ -2,7 +2,7 @@ use std::{collections::HashMap, fmt};
 
 use super::{
     Document, Rule, RuleEffect,
-    globs::{GLOB_MAX, check_glob},
+    globs::{GLOB_MAX, check_glob, is_costly},
 };
 use crate::config::limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX};
 
@@ -14,6 +14,8 @@ const TOOLS_MAX: usize = 10_000;
 const GLOBS_MAX: usize = 64;
 /// Most labels of a rule.
 const LABELS_MAX: usize = 32;
+/// Most globs that are matched character by character, whatever name a caller thinks of.
+const COSTLY_MAX: usize = 256;
 /// Longest name of a rule, in bytes.
 const NAME_MAX: usize = 64;
 /// Longest description or message, in bytes.
@@ -58,6 +60,12 @@ impl Problems {
             Err(error) => self.add("", error.to_string()),
         }
         self.globs("tools", &document.tools, TOOLS_MAX);
+        let in_rules = document.rules.iter().flat_map(|rule| rule.tools.iter().chain(&rule.agents));
+        let costly = document.tools.iter().chain(in_rules).filter(|glob| is_costly(glob)).count();
+        if costly > COSTLY_MAX {
+            let what = "globs with ?, […], {…}, or a * that is not their only one at an end";
+            self.add("", format!("has {costly} {what}; at most {COSTLY_MAX} are allowed"));
+        }
         if document.rules.len() > RULES_MAX {
             self.add("rules", format!("has {} rules; at most {RULES_MAX} are allowed", document.rules.len()));
             return;
@@ -91,6 +99,7 @@ impl Problems {
             let allowed = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
             if key.is_empty() || key.len() > LABEL_KEY_MAX || !key.chars().all(allowed) {
                 let rule = format!("a key has 1 to {LABEL_KEY_MAX} of A-Z a-z 0-9 _ . / -");
+                let key: String = key.chars().take(LABEL_KEY_MAX).collect();
                 self.add(path("labels"), format!("no call has a label {key:?}: {rule}"));
             }
             if value.chars().count() > LABEL_VALUE_MAX {
@@ -112,6 +121,7 @@ impl Problems {
             self.add(path, "is required");
         } else if name.len() > NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
             let rule = "of a-z 0-9 _ . -, beginning with a letter or digit";
+            let name: String = name.chars().take(NAME_MAX).collect();
             self.add(path, format!("{name:?} is no name: a rule has 1 to {NAME_MAX} characters {rule}"));
         } else if [TOOLS, UNLISTED_TOOLS].contains(&name) {
             self.add(path, format!("{name:?} stands for a default in traces; choose another name"));
@@ -126,10 +136,10 @@ impl Problems {
         let mut seen = HashMap::new();
         for (index, glob) in globs.iter().enumerate() {
             let at = format!("{path}[{index}]");
-            if let Some(first) = seen.insert(glob, index) {
-                self.add(at, format!("{glob:?} is there already, as {path}[{first}]"));
-            } else if glob.chars().count() > GLOB_MAX {
+            if glob.chars().count() > GLOB_MAX {
                 self.add(at, format!("has {} characters; at most {GLOB_MAX} are allowed", glob.chars().count()));
+            } else if let Some(first) = seen.insert(glob, index) {
+                self.add(at, format!("{glob:?} is there already, as {path}[{first}]"));
             } else if let Err(wrong) = check_glob(glob) {
                 self.add(at, wrong);
             }

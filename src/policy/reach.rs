@@ -11,9 +11,11 @@ use super::{
 
 /// Adds a problem for each rule that nothing reaches.
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
-    let rules = &policy.document().rules;
     let walls = Walls::of(policy);
-    for (index, (matcher, rule)) in policy.matchers().iter().zip(rules).enumerate() {
+    let mut in_order: Vec<_> = policy.matchers().iter().collect();
+    in_order.sort_by_key(|matcher| matcher.place);
+    for matcher in in_order {
+        let (index, rule) = (matcher.place, &policy.document().rules[matcher.place]);
         if matcher.constant() == Some(false) {
             problems.add(format!("rules[{index}].when"), "never holds: the rule can never apply");
             continue;
@@ -44,12 +46,12 @@ struct Walls<'a> {
 
 impl<'a> Walls<'a> {
     fn of(policy: &'a Policy) -> Self {
-        let rules = (0..).zip(policy.matchers()).zip(&policy.document().rules);
-        let walls = rules.filter(|((_, matcher), rule)| {
-            matcher.always() && !matches!(rule.effect, None | Some(RuleEffect::AutoApprove {}))
-        });
+        let walls = (0..)
+            .zip(policy.matchers())
+            .filter(|(_, matcher)| matcher.always() && !matches!(matcher.effect, RuleEffect::AutoApprove {}));
+        let tools = |matcher: &Matcher| policy.document().rules[matcher.place].tools.iter();
         let covered: Vec<(&str, u32)> =
-            walls.flat_map(|((place, _), rule)| rule.tools.iter().map(move |tool| (tool.as_str(), place))).collect();
+            walls.flat_map(|(at, matcher)| tools(matcher).map(move |tool| (tool.as_str(), at))).collect();
         let (mut globs, mut prefixes) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (glob, place) in &covered {
             globs.entry(*glob).or_default().push(*place);

@@ -25,8 +25,10 @@ pub struct Policy {
     document: Document,
     /// Tools that need approval by default.
     listed: GlobIndex,
-    /// Rules by tool: places in `matchers`, and in the document.
+    /// Rules by tool: places in `matchers`.
     by_tool: GlobIndex,
+    /// The strictest first, equally strict ones by name: whatever the order in the document, and what a call's effort is
+    /// spent on first.
     matchers: Vec<Matcher>,
 }
 
@@ -34,8 +36,8 @@ pub struct Policy {
 #[derive(Debug)]
 pub(super) struct Matcher {
     pub(super) name: Arc<str>,
-    /// Place of its name among all names: decides between rules that are equally strict.
-    pub(super) rank: u32,
+    /// Place in the document.
+    pub(super) place: usize,
     pub(super) effect: RuleEffect,
     pub(super) message: Arc<str>,
     agents: Option<GlobIndex>,
@@ -69,7 +71,7 @@ impl Policy {
         &self.matchers
     }
 
-    /// The rules for a tool, in the document's order.
+    /// The rules for a tool, the strictest first.
     pub(super) fn rules_for(&self, tool: &str) -> impl Iterator<Item = &Matcher> {
         self.by_tool.find(tool).into_iter().map(|place| &self.matchers[place as usize])
     }
@@ -91,12 +93,6 @@ impl Default for Policy {
 fn compile(document: Document) -> Result<Policy, Vec<Problem>> {
     let mut problems = Problems::default();
     problems.check(&document);
-    let mut ranks: Vec<_> = (0..).zip(&document.rules).map(|(place, rule): (u32, _)| (&*rule.name, place)).collect();
-    ranks.sort_unstable();
-    let mut rank_of = vec![0; ranks.len()];
-    for (rank, (_, place)) in (0..).zip(&ranks) {
-        rank_of[*place as usize] = rank;
-    }
     let mut pattern_bytes = 0;
     let mut matchers = Vec::with_capacity(document.rules.len());
     for (index, rule) in document.rules.iter().enumerate() {
@@ -119,7 +115,7 @@ fn compile(document: Document) -> Result<Policy, Vec<Problem>> {
             problems.add(format!("rules[{index}].when"), message);
             break;
         }
-        match Matcher::new(rule, rank_of[index], condition) {
+        match Matcher::new(rule, index, condition) {
             Ok(matcher) => matchers.push(matcher),
             Err(wrong) => problems.add(format!("rules[{index}].agents"), wrong),
         }
@@ -128,9 +124,9 @@ fn compile(document: Document) -> Result<Policy, Vec<Problem>> {
         // Globs may be among what is wrong, and reaching is about sound rules; but other rules may be told of.
         return Err(problems.0);
     }
-    let rules = || (0..).zip(&document.rules);
-    let by_tool =
-        rules().flat_map(|(place, rule): (u32, &Rule)| rule.tools.iter().map(move |tool| (tool.as_str(), place)));
+    matchers.sort_by(|a, b| b.effect.strictness().cmp(&a.effect.strictness()).then_with(|| a.name.cmp(&b.name)));
+    let tools = matchers.iter().map(|matcher| &document.rules[matcher.place].tools);
+    let by_tool = (0..).zip(tools).flat_map(|(at, tools)| tools.iter().map(move |tool| (tool.as_str(), at)));
     let listed = document.tools.iter().map(|tool| (tool.as_str(), 0));
     match (GlobIndex::new(listed), GlobIndex::new(by_tool)) {
         (Ok(listed), Ok(by_tool)) => {
@@ -148,7 +144,7 @@ fn compile(document: Document) -> Result<Policy, Vec<Problem>> {
 }
 
 impl Matcher {
-    fn new(rule: &Rule, rank: u32, condition: Option<Condition>) -> Result<Self, String> {
+    fn new(rule: &Rule, place: usize, condition: Option<Condition>) -> Result<Self, String> {
         let agents = if rule.agents.is_empty() {
             None
         } else {
@@ -161,7 +157,7 @@ impl Matcher {
             RuleEffect::RequireApproval { message, .. } | RuleEffect::AutoReject { message } => message,
         };
         let (name, message, labels) = (rule.name.as_str().into(), message.into(), rule.labels.clone());
-        Ok(Self { name, rank, message, effect, agents, labels, condition })
+        Ok(Self { name, place, message, effect, agents, labels, condition })
     }
 
     pub(super) const fn condition(&self) -> Option<&Condition> {

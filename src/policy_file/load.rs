@@ -3,6 +3,7 @@ use std::path::Path;
 use super::{TEXT_MAX, read};
 use crate::{
     config::Limits,
+    field_path,
     grpc::decode::{self, TestCase},
     policy::Policy,
     proto::v1,
@@ -40,6 +41,11 @@ pub fn load_cases(path: &Path, bytes: &[u8]) -> Result<Vec<TestCase>, String> {
     let cases = decode::test_cases(file.message.cases.clone(), &Limits::default());
     for violation in cases.as_ref().err().into_iter().flat_map(|violations| &violations.0) {
         file.refuse(&violation.field, violation.description.clone());
+    }
+    for (index, case) in cases.iter().flatten().enumerate() {
+        if case.expect.is_none() && case.expect_rule.is_none() {
+            file.refuse(&field_path::at("cases", index), "expects nothing; give `expect`, `expect_rule` or both");
+        }
     }
     match (file.finish(), cases) {
         (Ok(_), Ok(cases)) => Ok(cases),

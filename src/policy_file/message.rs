@@ -38,6 +38,9 @@ pub(super) struct Reader<'a> {
     path: String,
 }
 
+/// What is wrong with a field that is there, but says nothing.
+const EMPTY: &str = "is empty; leave the line out, or say what is meant";
+
 impl Reader<'_> {
     /// Refuses the field that is being read.
     pub(super) fn refuse(&mut self, at: Position, message: impl Into<String>) {
@@ -147,6 +150,7 @@ impl Reader<'_> {
         let oneof = field.containing_oneof().filter(|oneof| !oneof.is_synthetic());
         if matches!(node.value, Value::Scalar(Scalar { kind: scalar::Kind::Null, .. })) {
             if oneof.is_none() {
+                self.refuse(node.at, EMPTY);
                 return;
             }
             // Unset, by the mapping; but nobody writes an effect in order not to have it.
@@ -162,6 +166,17 @@ impl Reader<'_> {
                 return;
             }
             given.oneofs.insert(oneof.name().to_owned(), (field.name().to_owned(), *at));
+        }
+        // By the mapping it would be as if it were not there; but a rule without its restrictions is for every call.
+        let empty = match &node.value {
+            Value::Scalar(scalar) => oneof.is_none() && scalar.text.is_empty(),
+            Value::Sequence(items) => field.is_list() && items.is_empty(),
+            Value::Mapping(mapping) => field.is_map() && mapping.entries.is_empty() && mapping.bad_keys.is_empty(),
+            Value::Refused(_) => false,
+        };
+        if empty {
+            self.refuse(node.at, EMPTY);
+            return;
         }
         let value = self.any(node, field);
         // A member that is wrong was meant all the same, and is not to be missed later.

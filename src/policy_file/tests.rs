@@ -61,13 +61,29 @@ fn the_example_is_read() {
 }
 
 #[test]
-fn json_is_yaml_too_and_null_is_unset() {
-    let text = r#"{"tools": null, "unlistedTools": {"autoApprove": {}}, "rules": [{"name": "a", "tools": ["*"]}]}"#;
+fn json_is_yaml_too() {
+    let text = r#"{"unlistedTools": {"autoApprove": {}}, "rules": [{"name": "a", "tools": ["*"]}]}"#;
     let policy = policy(text);
     assert!(policy.tools.is_empty());
     assert!(matches!(policy.unlisted_tools.unwrap().effect, Some(v1::unlisted_tools::Effect::AutoApprove(_))));
     assert_eq!(policy.rules[0].name, "a");
     assert_eq!(read::<v1::Policy>("").finish().unwrap(), v1::Policy::default());
+}
+
+/// A rule whose restriction was left empty would be for every call.
+#[test]
+fn what_is_there_says_something() {
+    let lines =
+        ["when:", "when: # a < 1", "when: ''", "agents: []", "agents:", "labels: {}", "labels:", "description: ''"];
+    for line in lines {
+        let text = format!("rules: [{{name: a, tools: ['*'], auto_approve: {{}},\n  {line}\n}}]");
+        let problems = read::<v1::Policy>(&text).finish().expect_err(line);
+        let [problem] = problems.as_slice() else { panic!("{line}: {problems}") };
+        assert!(problem.message.contains("is empty; leave the line out"), "{line}: {problem}");
+    }
+    for text in ["tools: []", "rules:", "unlisted_tools:"] {
+        assert!(read::<v1::Policy>(text).finish().is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -6,11 +6,11 @@ use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{StartError, routes};
-use crate::{approvals::PolicyStatus, policy::Policy, policy_file, telemetry::Metrics, workers};
+use crate::{approvals::PolicyStatus, clock::Clock, policy::Policy, policy_file, telemetry::Metrics, workers};
 
 /// Reads the policy file that a server starts with, and returns what it holds too.
-pub(super) async fn read(path: &Path) -> Result<(Policy, Vec<u8>), StartError> {
-    let text = workers::read_policy_file(path).await.map_err(StartError::PolicyFile)?;
+pub(super) async fn read(path: &Path, clock: &dyn Clock) -> Result<(Policy, Vec<u8>), StartError> {
+    let text = workers::settled_policy_file(path, clock).await.map_err(StartError::PolicyFile)?;
     policy_file::load(path, &text).map(|policy| (policy, text)).map_err(StartError::PolicyFile)
 }
 

@@ -4,6 +4,7 @@ use tokio::sync::Notify;
 
 use crate::{
     approvals::Policies,
+    clock::Clock,
     policy_file::{self, TEXT_MAX},
 };
 
@@ -20,8 +21,8 @@ pub async fn follow_policy_file(policies: Arc<Policies>, taken: Vec<u8>, reload:
     let (mut before, mut told) = (None, false);
     loop {
         let now = read_policy_file(&path).await;
-        if told || (now != taken && before.as_ref() == Some(&now)) {
-            take(&policies, &path, now.clone()).await;
+        let due = told || (now != taken && before.as_ref() == Some(&now));
+        if due && take(&policies, &path, now.clone()).await {
             taken = now.clone();
         }
         before = Some(now);
@@ -33,11 +34,27 @@ pub async fn follow_policy_file(policies: Arc<Policies>, taken: Vec<u8>, reload:
     }
 }
 
+/// What a policy file holds once nobody writes to it: what two looks in a row see.
+///
+/// # Errors
+/// When it cannot be read, is no file, or is larger than any policy.
+pub async fn settled_policy_file(path: &Path, clock: &dyn Clock) -> Result<Vec<u8>, String> {
+    let mut before = read_policy_file(path).await?;
+    loop {
+        clock.sleep_until(clock.now() + EVERY).await;
+        let now = read_policy_file(path).await?;
+        if now == before {
+            return Ok(now);
+        }
+        before = now;
+    }
+}
+
 /// What a policy file holds.
 ///
 /// # Errors
 /// When it cannot be read, is no file, or is larger than any policy.
-pub async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
+async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
     let found = tokio::fs::metadata(path).await.map_err(|error| failed(&error))?;
     if !found.is_file() {
@@ -49,18 +66,25 @@ pub async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
     tokio::fs::read(path).await.map_err(|error| failed(&error))
 }
 
-async fn take(policies: &Policies, path: &Path, content: Result<Vec<u8>, String>) {
-    let path = path.to_owned();
-    let loading = policies.heavy().run(move || policy_file::load(&path, &content?)).await;
-    let content = loading.unwrap_or_else(|error| Err(error.to_string()));
-    let outcome = match &content {
-        Ok(_) => None,
-        Err(error) => Some(error.clone()),
+/// Whether it is settled what becomes of it; else it is to be taken again.
+async fn take(policies: &Policies, path: &Path, content: Result<Vec<u8>, String>) -> bool {
+    let file = path.to_owned();
+    let content = match policies.heavy().run(move || policy_file::load(&file, &content?)).await {
+        Ok(content) => content,
+        Err(error) => {
+            tracing::error!(%error, "the policy file cannot be compiled; the policy stays as it is");
+            return false;
+        }
     };
-    if let Err(error) = policies.take_file(content).await {
-        tracing::error!(%error, "cannot record the policy file's content; the policy stays as it is");
-    } else if let Some(error) = outcome {
+    if let Err(error) = &content {
         let error = error.replace('\n', "; ");
         tracing::error!(error, "the policy file cannot be used; the policy stays as it is");
+    }
+    match policies.take_file(content).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(%error, "cannot record the policy file's content; the policy stays as it is");
+            false
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::step::{Step, root};
 type Target = (&'static str, u32, &'static str);
 
 const TARGETS: &[Target] =
-    &[("condition", 20_000, "fuzz/seeds/condition"), ("policy", 20_000, ""), ("policy_file", 20_000, "examples")];
+    &[("condition", 4_000, "fuzz/seeds/condition"), ("policy", 10_000, ""), ("policy_file", 20_000, "examples")];
 
 /// Beside the main workspace's artifacts, as both use the same build scripts and macros. `--target` keeps those free
 /// of counters.
@@ -24,7 +24,7 @@ const COUNTERS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
                         --cfg=fuzzing";
 
 /// Seconds that no single run takes, however busy the machine is, and the longest inputs, in bytes.
-const LIMITS: [&str; 3] = ["-timeout=20", "-max_len=8192", "-print_final_stats=1"];
+const LIMITS: [&str; 4] = ["-timeout=20", "-max_len=8192", "-len_control=0", "-print_final_stats=1"];
 
 /// Runs the targets that `args` name, or all; `--runs N` of each.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {

@@ -72,7 +72,12 @@ async fn the_newest_stored_policy_is_taken_up_again() {
 #[tokio::test]
 async fn a_stored_policy_that_cannot_be_used_is_no_reason_to_use_another() {
     let world = World::new();
-    for (version, document) in [(1, "nonsense"), (2, r#"{"rules":[{"name":"a","tools":["x"],"when":"nonsense"}]}"#)] {
+    for (version, document) in [
+        (1, "nonsense"),
+        (2, r#"{"rules":[{"name":"a","tools":["x"],"when":"nonsense"}]}"#),
+        (3, r#"{"rules":[{"name":"a","tools":["x"],"quorum":2,"auto_approve":{}}]}"#),
+        (4, r#"{"rules":[{"name":"a","tools":["x"],"require_approval":{"quorum":2}}]}"#),
+    ] {
         let new = NewPolicy {
             document: document.into(),
             author: operator().actor,

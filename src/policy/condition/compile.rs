@@ -26,7 +26,8 @@ pub(super) fn compile(source: &str) -> Result<Condition, Vec<String>> {
     // Without macros: `has` and the comprehensions are calls, which are resolved below.
     let parser = Env::default().parser().enable_optional_syntax(false);
     let (tree, info) = parser.parse_with_source_info(source).map_err(|errors| syntax(&errors))?;
-    let mut compiler = Compiler { info, bound: Vec::new(), problems: Vec::new(), pattern_bytes: 0 };
+    let mut compiler =
+        Compiler { info, bound: Vec::new(), problems: Vec::new(), pattern_bytes: 0, pattern_refused: false };
     let root = compiler.expr(&tree, 0);
     if let Some((_, Some(kind))) = &root
         && *kind != Kind::Bool
@@ -66,6 +67,7 @@ struct Compiler {
     bound: Vec<String>,
     problems: Vec<String>,
     pattern_bytes: usize,
+    pattern_refused: bool,
 }
 
 impl Compiler {

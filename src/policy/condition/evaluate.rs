@@ -96,6 +96,7 @@ impl<'a> Evaluation<'a, '_> {
                 place.ok_or_else(|| Unevaluable::Missing(format!("item {number} in a list of {}", list.len())))
             }
             (Value::Map(map), Value::Text(key)) => {
+                self.meter.key(&key)?;
                 let shown = || key.chars().take(40).collect::<String>();
                 map.get(&key).ok_or_else(|| Unevaluable::Missing(format!("key {:?}", shown())))
             }
@@ -112,7 +113,10 @@ impl<'a> Evaluation<'a, '_> {
             match self.truth(term) {
                 Ok(held) if held == decisive => return Ok(Value::Bool(decisive)),
                 Ok(_) => {}
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => {
+                    self.meter.absorbed()?;
+                    failed = failed.or(Some(error));
+                }
             }
         }
         failed.map_or(Ok(Value::Bool(!decisive)), Err)
@@ -169,7 +173,10 @@ impl<'a> Evaluation<'a, '_> {
                 Ok(held) if held == decisive => return Ok(Value::Bool(decisive)),
                 Ok(_) => {}
                 Err(Unevaluable::TooLong) => return Err(Unevaluable::TooLong),
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => {
+                    self.meter.absorbed()?;
+                    failed = failed.or(Some(error));
+                }
             }
         }
         failed.map_or(Ok(Value::Bool(!decisive)), Err)

@@ -31,6 +31,16 @@ impl Meter {
         if left == 0 { Err(Unevaluable::TooLong) } else { Ok(()) }
     }
 
+    /// Takes the steps of looking a key up in a map: it is compared with some of the map's.
+    pub(super) fn key(&self, key: &str) -> Result<(), Unevaluable> {
+        self.bytes(8 * key.len())
+    }
+
+    /// Takes the steps of an error that decides nothing: telling it costs far more than what failed.
+    pub(super) fn absorbed(&self) -> Result<(), Unevaluable> {
+        self.take(64)
+    }
+
     /// Takes the steps of looking at so many bytes.
     pub(super) fn bytes(&self, bytes: usize) -> Result<(), Unevaluable> {
         self.take(bytes / BYTES)

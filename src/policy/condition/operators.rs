@@ -46,8 +46,19 @@ impl Operator {
     pub(super) fn check(self, left: Option<Kind>, right: Option<Kind>) -> Result<Option<Kind>, String> {
         use Kind::{Bool, List, Map, Number, Span, Text, Time};
         let pairs: &[(Kind, Kind, Kind)] = match self {
-            Self::Equal | Self::NotEqual => return Ok(Some(Bool)),
+            Self::Equal | Self::NotEqual => {
+                let differ = left.zip(right).filter(|(left, right)| left != right);
+                return match differ {
+                    Some((left, right)) if left != Kind::Null && right != Kind::Null => {
+                        Err(format!("a {left} and a {right} are never equal"))
+                    }
+                    _ => Ok(Some(Bool)),
+                };
+            }
             Self::In => match right {
+                Some(Map) if left.is_some_and(|left| left != Text) => {
+                    return Err("the keys of a map are strings".to_owned());
+                }
                 None | Some(List | Map) => return Ok(Some(Bool)),
                 Some(right) => return Err(format!("`in` wants a list or map, not a {right}")),
             },
@@ -223,8 +234,9 @@ fn maps_equal(left: &Map<'_>, right: &Map<'_>, meter: &Meter) -> Result<bool, Un
     if left.len() != right.len() {
         return Ok(false);
     }
+    meter.take(left.len())?;
     for key in left.keys() {
-        meter.bytes(key.len())?;
+        meter.key(&key)?;
         match (left.get(&key), right.get(&key)) {
             (Some(left), Some(right)) if equal(&left, &right, meter)? => {}
             _ => return Ok(false),
@@ -244,7 +256,10 @@ fn contains(item: &Value<'_>, container: &Value<'_>, meter: &Meter) -> Result<bo
             Ok(false)
         }
         Value::Map(map) => match item {
-            Value::Text(key) => Ok(map.get(key).is_some()),
+            Value::Text(key) => {
+                meter.key(key)?;
+                Ok(map.get(key).is_some())
+            }
             _ => Ok(false),
         },
         other => Err(Unevaluable::Invalid(format!("`in` wants a list or map, not a {}", other.kind()))),

@@ -77,8 +77,7 @@ impl<'a> Value<'a> {
         match json {
             Json::Null => Self::Null,
             Json::Bool(value) => Self::Bool(*value),
-            // Arguments are doubles: every number has a value.
-            Json::Number(number) => Self::Number(number.as_f64().unwrap_or_default()),
+            Json::Number(number) => Self::Number(number.as_f64().expect("arguments are doubles")),
             Json::String(text) => Self::Text(Text::Slice(text)),
             Json::Array(items) => Self::List(List::Json(items)),
             Json::Object(object) => Self::Map(Map::Json(object)),

@@ -53,7 +53,7 @@ async fn check_tells_everything_with_its_place() {
 async fn cases_pass_or_fail_the_run() {
     let (code, out, err) = run(&["policy", "test", &example("policy.yaml"), &example("policy-tests.yaml")]).await;
     assert_eq!(code, Some(0), "{out}{err}");
-    assert!(out.contains("16 passed, 0 failed"), "{out}");
+    assert!(out.contains("18 passed, 0 failed"), "{out}");
 
     let data = tempfile::tempdir().unwrap();
     let cases = data.path().join("cases.yaml");

@@ -126,7 +126,12 @@ impl Compiler {
             self.refuse(pattern, "the pattern must be a string in quotes");
             return None;
         };
-        let pattern = Pattern::compile(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok()?;
+        if self.pattern_refused {
+            return None; // one that is refused may have taken long
+        }
+        let compiled = Pattern::compile(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok();
+        self.pattern_refused = compiled.is_none();
+        let pattern = compiled?;
         self.pattern_bytes += pattern.bytes();
         Some((Expr::Matches(Box::new(text?), Arc::new(pattern)), Some(Kind::Bool)))
     }
