@@ -59,6 +59,11 @@ impl ManualClock {
     pub(crate) fn advance(&self, by: Duration) {
         self.0.send_modify(|now| *now += by);
     }
+
+    /// How many sleep until some moment.
+    pub(crate) fn sleepers(&self) -> usize {
+        self.0.receiver_count()
+    }
 }
 
 #[cfg(test)]

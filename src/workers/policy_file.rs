@@ -88,3 +88,79 @@ async fn take(policies: &Policies, path: &Path, content: Result<Vec<u8>, String>
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clock::ManualClock, domain::samples::at, store::MemoryStore};
+
+    /// Lets the follower look once more, and waits until it sleeps again.
+    async fn look(clock: &ManualClock) {
+        clock.advance(EVERY);
+        for sleepers in [0, 1] {
+            while clock.sleepers() != sleepers {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_being_written_is_not_taken() {
+        let rule = |name: &str| format!("- {{name: {name}, tools: [x], when: args.n > 1, auto_reject: {{}}}}\n");
+        let text = |names: &[&str]| format!("rules:\n{}", names.iter().map(|name| rule(name)).collect::<String>());
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.yaml");
+        let first = text(&["one"]).into_bytes();
+        std::fs::write(&path, &first).unwrap();
+        let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(MemoryStore::default()));
+        let policy = policy_file::load(&path, &first).unwrap();
+        let window = Duration::from_secs(60);
+        let policies = Policies::from_file(store, Arc::clone(&clock) as Arc<dyn Clock>, window, path.clone(), policy);
+        let policies = policies.await.unwrap();
+        let live = || {
+            let live = Arc::clone(&policies.status().borrow().live);
+            (live.version, live.policy.document().rules.len())
+        };
+        let following = tokio::spawn(follow_policy_file(Arc::clone(&policies), first, Arc::default()));
+        while clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+
+        std::fs::write(&path, text(&["one", "two"])).unwrap(); // the rest is still to come
+        look(&clock).await;
+        assert_eq!(live(), (1, 1));
+        std::fs::write(&path, text(&["one", "two", "three"])).unwrap();
+        look(&clock).await;
+        assert_eq!(live(), (1, 1));
+        look(&clock).await;
+        assert_eq!(live(), (2, 3), "nothing in between was live");
+        look(&clock).await;
+        assert_eq!(live(), (2, 3));
+
+        std::fs::write(&path, "rules: [").unwrap();
+        look(&clock).await;
+        assert!(policies.file().unwrap().1.is_none(), "it may still become something");
+        look(&clock).await;
+        assert!(policies.file().unwrap().1.is_some_and(|fault| fault.error.contains("not YAML")));
+        following.abort();
+    }
+
+    #[tokio::test]
+    async fn a_start_waits_until_the_file_is_settled() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("policy.yaml");
+        std::fs::write(&path, "half").unwrap();
+        let clock = Arc::new(ManualClock::new(at(0)));
+        let settling = tokio::spawn({
+            let (path, clock) = (path.clone(), Arc::clone(&clock));
+            async move { settled_policy_file(&path, &*clock).await }
+        });
+        while clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        std::fs::write(&path, "half and half").unwrap();
+        look(&clock).await;
+        clock.advance(EVERY);
+        assert_eq!(settling.await.unwrap().unwrap(), b"half and half");
+    }
+}
