@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 #[cfg(test)]
-use tokio::sync::watch;
+use {
+    std::sync::atomic::{AtomicUsize, Ordering},
+    tokio::sync::watch,
+};
 
 use crate::domain::{Time, truncate};
 
@@ -45,14 +48,14 @@ impl Clock for SystemClock {
 /// A clock that stands still until it is moved.
 #[cfg(test)]
 #[derive(Debug)]
-pub(crate) struct ManualClock(watch::Sender<Time>);
+pub(crate) struct ManualClock(watch::Sender<Time>, AtomicUsize);
 
 #[cfg(test)]
 impl ManualClock {
     /// Starts at a moment.
     #[must_use]
     pub(crate) fn new(start: Time) -> Self {
-        Self(watch::Sender::new(truncate(start)))
+        Self(watch::Sender::new(truncate(start)), AtomicUsize::new(0))
     }
 
     /// Moves on.
@@ -60,9 +63,9 @@ impl ManualClock {
         self.0.send_modify(|now| *now += by);
     }
 
-    /// How many sleep until some moment.
-    pub(crate) fn sleepers(&self) -> usize {
-        self.0.receiver_count()
+    /// How often somebody has gone to sleep.
+    pub(crate) fn sleeps(&self) -> usize {
+        self.1.load(Ordering::SeqCst)
     }
 }
 
@@ -74,6 +77,8 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, time: Time) {
-        let _ = self.0.subscribe().wait_for(|now| *now >= time).await;
+        let mut moving = self.0.subscribe();
+        self.1.fetch_add(1, Ordering::SeqCst);
+        let _ = moving.wait_for(|now| *now >= time).await;
     }
 }
