@@ -98,8 +98,13 @@ impl Approvals {
     }
 
     /// Records a request, or finds the one made before under the same `request_id`.
-    async fn submit(&self, principal: &Principal, id: ApprovalId, new: NewRequest) -> Result<Submitted, Error> {
-        let now = self.clock.now();
+    async fn submit(
+        &self,
+        principal: &Principal,
+        id: ApprovalId,
+        now: Time,
+        new: NewRequest,
+    ) -> Result<Submitted, Error> {
         let call = Call {
             tool_name: &new.tool_name,
             arguments: &new.arguments,

@@ -73,18 +73,20 @@ impl Approvals {
         new: NewRequest,
         after: Revision,
     ) -> impl Future<Output = Result<Follower, Error>> + Send {
-        let id = self.ids.approval(self.clock.now());
+        // One reading for both: lists by time look for an approval among the ids of the time of its creation.
+        let now = self.clock.now();
+        let id = self.ids.approval(now);
         let attached = (new.cancel_on_disconnect && principal.role.may(Method::RequestApproval)).then(|| {
             let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
             Attached::new(&self, principal.actor.clone(), request_id)
         });
-        self.open(principal, id, new, after, attached)
+        self.open(principal, (id, now), new, after, attached)
     }
 
     async fn open(
         self: Arc<Self>,
         principal: Principal,
-        id: ApprovalId,
+        (id, now): (ApprovalId, Time),
         new: NewRequest,
         after: Revision,
         attached: Option<Attached>,
@@ -99,13 +101,13 @@ impl Approvals {
         // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
         let subscription = self.store.subscribe(id);
         let Some(mut attached) = attached else {
-            let submitted = self.submit(&principal, id, new).await?;
+            let submitted = self.submit(&principal, id, now, new).await?;
             return Follower::new(self, submitted.approval, after, subscription);
         };
         // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
         let approvals = Arc::clone(&self);
         let submitting = tokio::spawn(async move {
-            match approvals.submit(&principal, id, new).await {
+            match approvals.submit(&principal, id, now, new).await {
                 Ok(submitted) => {
                     attached.id = Some(submitted.approval.id);
                     Ok((submitted, attached))

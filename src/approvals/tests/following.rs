@@ -216,3 +216,14 @@ async fn a_caller_may_have_so_many_pending() {
     world.vote(1, first, Choice::Reject).await;
     world.ask(json!({})).await;
 }
+
+#[tokio::test]
+async fn a_request_is_dated_as_its_id_is() {
+    let world = World::new();
+    let asking = Arc::clone(&world.approvals).request(agent(), asking(json!({})), 0);
+    world.clock.advance(Duration::from_secs(5)); // before anybody looks at the stream
+    let (approval, _) = update(&mut asking.await.unwrap()).await;
+    assert_eq!(approval.created_at, at(0));
+    let (seconds, _) = approval.id.uuid().get_timestamp().unwrap().to_unix();
+    assert_eq!(seconds, u64::try_from(at(0).timestamp()).unwrap());
+}
