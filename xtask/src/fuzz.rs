@@ -26,9 +26,13 @@ const COUNTERS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
 /// Seconds that no single run takes, however busy the machine is, and the longest inputs, in bytes.
 const LIMITS: [&str; 4] = ["-timeout=20", "-max_len=8192", "-len_control=0", "-print_final_stats=1"];
 
-/// Runs the targets that `args` name, or all; `--runs N` of each.
+/// What the runs begin with, unless another seed is given: a change must not fail by chance. To look further give
+/// `--seed` and more `--runs`.
+const SEED: u32 = 1;
+
+/// Runs the targets that `args` name, or all; `--runs N` of each, from `--seed N`.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    let (targets, runs) = parse(args)?;
+    let Parsed { targets, runs, seed } = parse(args)?;
     for (name, default, seeds) in targets {
         // What it finds on the way, to begin with the next time; and the inputs that fail.
         let (corpus, artifacts) = (format!("fuzz/corpus/{name}"), format!("fuzz/artifacts/{name}/"));
@@ -40,6 +44,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         args.extend((!seeds.is_empty()).then(|| (*seeds).to_owned()));
         args.extend(LIMITS.map(str::to_owned));
         args.push(format!("-runs={}", runs.unwrap_or(*default)));
+        args.push(format!("-seed={}", seed.unwrap_or(SEED)));
         args.push("-dict=fuzz/words.dict".to_owned());
         args.push(format!("-artifact_prefix={artifacts}"));
         println!("--- {name}");
@@ -48,20 +53,35 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn parse(args: &[String]) -> Result<(Vec<&'static Target>, Option<u32>), Failure> {
-    let (mut targets, mut runs, mut args) = (Vec::new(), None, args.iter());
+/// What the command line says.
+#[derive(Debug, Default)]
+struct Parsed {
+    targets: Vec<&'static Target>,
+    runs: Option<u32>,
+    seed: Option<u32>,
+}
+
+fn parse(args: &[String]) -> Result<Parsed, Failure> {
+    let (mut parsed, mut args) = (Parsed::default(), args.iter());
     while let Some(arg) = args.next() {
-        if arg == "--runs" {
-            let number = args.next().and_then(|number| number.parse().ok());
-            runs = Some(number.ok_or_else(|| Failure::Usage("`--runs` wants a number".to_owned()))?);
-        } else {
-            let known = TARGETS.iter().find(|(name, ..)| name == arg);
-            let names: Vec<_> = TARGETS.iter().map(|(name, ..)| *name).collect();
-            let unknown = || Failure::Usage(format!("there is no target `{arg}`, only {}", names.join(", ")));
-            targets.push(known.ok_or_else(unknown)?);
-        }
+        let flag = match arg.as_str() {
+            "--runs" => &mut parsed.runs,
+            "--seed" => &mut parsed.seed,
+            name => {
+                let known = TARGETS.iter().find(|(target, ..)| *target == name);
+                let names: Vec<_> = TARGETS.iter().map(|(target, ..)| *target).collect();
+                let unknown = || Failure::Usage(format!("there is no target `{name}`, only {}", names.join(", ")));
+                parsed.targets.push(known.ok_or_else(unknown)?);
+                continue;
+            }
+        };
+        let number = args.next().and_then(|number| number.parse().ok());
+        *flag = Some(number.ok_or_else(|| Failure::Usage(format!("`{arg}` wants a number")))?);
     }
-    Ok((if targets.is_empty() { TARGETS.iter().collect() } else { targets }, runs))
+    if parsed.targets.is_empty() {
+        parsed.targets = TARGETS.iter().collect();
+    }
+    Ok(parsed)
 }
 
 #[cfg(test)]
@@ -72,11 +92,12 @@ mod tests {
     fn all_targets_run_unless_some_are_named() {
         let parsed = |line: &str| {
             let args: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
-            parse(&args).map(|(targets, runs)| (targets.iter().map(|(name, ..)| *name).collect::<Vec<_>>(), runs))
+            parse(&args)
         };
-        assert_eq!(parsed("").expect("all").0.len(), TARGETS.len());
-        assert_eq!(parsed("policy --runs 7").expect("one"), (vec!["policy"], Some(7)));
-        for wrong in ["polcy", "--runs", "--runs many"] {
+        assert_eq!(parsed("").expect("all").targets.len(), TARGETS.len());
+        let one = parsed("policy --runs 7 --seed 9").expect("one");
+        assert_eq!((one.targets.len(), one.targets[0].0, one.runs, one.seed), (1, "policy", Some(7), Some(9)));
+        for wrong in ["polcy", "--runs", "--seed many"] {
             let failure = parsed(wrong).expect_err("must be refused");
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");
         }

@@ -24,7 +24,7 @@ type Command = (&'static str, &'static str, &'static str, fn(&[String]) -> Resul
 const COMMANDS: &[Command] = &[
     ("test", "[ARGS...]", "run all tests; ARGS go to `cargo test`", test::run),
     ("verify", "", "check format, lints, docs, protos, dependencies, generated files; then run all tests", verify::run),
-    ("fuzz", "[TARGETS...] [--runs N]", "run the fuzz targets, all unless some are named, N times each", fuzz::run),
+    ("fuzz", "[TARGETS...] [--runs N] [--seed N]", "run the fuzz targets, all unless some are named", fuzz::run),
     ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),
 ];
 
@@ -54,7 +54,7 @@ fn dispatch(args: &[String]) -> Result<(), Failure> {
 }
 
 fn usage() -> String {
-    let lines = COMMANDS.iter().map(|(name, takes, does, _)| format!("\n  {:<29}{does}", format!("{name} {takes}")));
+    let lines = COMMANDS.iter().map(|(name, takes, does, _)| format!("\n  {:<38}{does}", format!("{name} {takes}")));
     format!("usage: cargo xtask <command>\n{}", lines.collect::<String>())
 }
 
