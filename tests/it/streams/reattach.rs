@@ -253,3 +253,20 @@ async fn a_request_made_by_many_at_once_is_one_approval() {
     }
     assert_eq!(ids.len(), 100);
 }
+
+#[tokio::test]
+async fn a_wait_that_was_cut_right_before_its_end_is_taken_up_again() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut agent = server.agent();
+    let (_stream, approval) = crate::calls::open(&mut agent, ask("one")).await.unwrap();
+    server.reviewer().decide(decide(&approval, "", VoteChoice::Approve)).await.unwrap();
+    let mut told = Told::default();
+    let mut whole = agent.request_approval(ask("one")).await.unwrap().into_inner();
+    told.read(&mut whole).await.unwrap();
+    // All is known but that the stream has ended: the state comes again, with nothing new.
+    let request = WatchApprovalRequest { approval_id: approval.id, after_revision: told.revision() };
+    let mut again = agent.watch_approval(request).await.unwrap().into_inner();
+    told.read(&mut again).await.unwrap();
+    assert_eq!(told.revision(), 2);
+}
