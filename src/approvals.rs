@@ -24,7 +24,7 @@ use crate::{
         Approval, ApprovalId, Arguments, Claiming, Command, Deciding, Digest, Edit, Event, Refusal, Reporting, Request,
         Revision, Schema, Time, Verdict,
     },
-    identity::{Method, Principal, Role},
+    identity::{Method, Permission, Principal},
     policy::{Call, Effort, Judge, OwnedCall},
     store::{Change, Page, Query, Store, StoreError, Submission, Submitted},
 };
@@ -35,6 +35,9 @@ pub use heavy::Heavy;
 pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
+
+/// Pages of the store that one page of a list may take.
+const PAGES: usize = 8;
 
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]
@@ -113,10 +116,14 @@ impl Approvals {
             caller: &principal.actor,
             now,
         };
+        if new.on_behalf_of.is_some() {
+            allowed(principal, Permission::AskForOthers)?;
+        }
         let verdict = self.verdict(call).await?;
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
             caller: principal.actor.clone(),
+            on_behalf_of: new.on_behalf_of,
             digest: Digest::of(&new.tool_name, &new.arguments),
             tool_name: new.tool_name,
             agent: new.agent,
@@ -142,8 +149,7 @@ impl Approvals {
     /// # Errors
     /// [`Error::NotFound`], or a failure of the store.
     pub async fn get(&self, principal: &Principal, id: ApprovalId) -> Result<Arc<Approval>, Error> {
-        permit(principal, Method::GetApproval)?;
-        self.visible(principal, id).await
+        self.visible(principal, Method::GetApproval, id).await
     }
 
     /// Events of an approval that the caller has just been shown, up to the revision it was shown.
@@ -165,11 +171,10 @@ impl Approvals {
         after: Revision,
         timeout: Duration,
     ) -> Result<Arc<Approval>, Error> {
-        permit(principal, Method::WaitApproval)?;
         let over = tokio::time::Instant::now() + timeout;
         let mut subscription = self.store.subscribe(id);
         loop {
-            let approval = self.visible(principal, id).await?;
+            let approval = self.visible(principal, Method::WaitApproval, id).await?;
             in_range(&approval, after)?;
             if approval.status.is_terminal() || (after > 0 && approval.revision > after) {
                 return Ok(approval);
@@ -183,19 +188,41 @@ impl Approvals {
         }
     }
 
-    /// One page of approvals. Agents see their own.
+    /// One page of the approvals that the caller may see, and, if that is wanted, can decide now.
     ///
     /// # Errors
     /// [`Error::RoleNotAllowed`], or a failure of the store.
-    pub async fn list(&self, principal: &Principal, method: Method, mut query: Query) -> Result<Page, Error> {
+    pub async fn list(
+        &self,
+        principal: &Principal,
+        method: Method,
+        mut query: Query,
+        decidable: bool,
+    ) -> Result<Page, Error> {
         permit(principal, method)?;
-        if principal.role == Role::Agent {
+        if principal.reaches_own_only(method) {
             let own = principal.actor.to_string();
             if query.filter.caller.replace(own.clone()).is_some_and(|wanted| wanted != own) {
                 return Ok(Page::default());
             }
         }
-        Ok(self.store.list(query).await?)
+        if principal.reaches_all(method) && !decidable {
+            return Ok(self.store.list(query).await?);
+        }
+        // What the caller may see is no matter of indexes: look through some pages, and leave the rest to the next call.
+        let (mut found, wanted) = (Page::default(), query.limit);
+        for _ in 0..PAGES {
+            let page = self.store.list(query.clone()).await?;
+            let shown = |approval: &Arc<Approval>| shows(principal, method, decidable, approval);
+            found.approvals.extend(page.approvals.into_iter().filter(shown));
+            found.next = page.next;
+            query.after = page.next;
+            query.limit = wanted - found.approvals.len();
+            if query.after.is_none() || query.limit == 0 {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// Records a reviewer's decision. Edited arguments are checked and judged anew.
@@ -204,12 +231,27 @@ impl Approvals {
     /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
     pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
         permit(principal, Method::Decide)?;
+        let (actor, groups, via) = match new.on_behalf_of {
+            None => (principal.actor.clone(), principal.groups.clone(), None),
+            Some((person, groups)) => {
+                allowed(principal, Permission::DecideForOthers)?;
+                (person, groups, Some(principal.actor.clone()))
+            }
+        };
+        let approval = self.store.get(new.id).await.map_err(|error| unknown(new.id, error))?;
+        // A person does not see more because of who brings their decision.
+        let decider = Principal { actor: actor.clone(), groups: groups.clone(), ..principal.clone() };
+        if !decider.reaches(Method::Decide, &approval) && !decider.reaches(Method::GetApproval, &approval) {
+            return Err(Error::NotFound(new.id));
+        }
         let edit = match new.edit {
-            Some(arguments) => Some(self.judge_edit(new.id, arguments).await?),
+            Some(arguments) => Some(self.judge_edit(&approval, arguments).await?),
             None => None,
         };
         let command = Command::Decide(Deciding {
-            actor: principal.actor.clone(),
+            actor,
+            groups,
+            via,
             request_id: new.request_id,
             choice: new.choice,
             seen: new.seen,
@@ -219,8 +261,7 @@ impl Approvals {
         self.command(principal, new.id, command).await
     }
 
-    async fn judge_edit(&self, id: ApprovalId, arguments: Arguments) -> Result<Edit, Error> {
-        let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
+    async fn judge_edit(&self, approval: &Approval, arguments: Arguments) -> Result<Edit, Error> {
         let request = &approval.request;
         if let Some(schema) = &request.schema {
             let (schema, arguments) = (Arc::clone(schema), arguments.clone());
@@ -292,8 +333,10 @@ impl Approvals {
     /// Runs a command, and returns the approval as the command first left it.
     async fn command(&self, principal: &Principal, id: ApprovalId, command: Command) -> Result<Approval, Error> {
         let hide = |error| match error {
-            // What an agent did not ask for does not exist for it.
-            StoreError::Refused(Refusal::NotRequester) if principal.role == Role::Agent => Error::NotFound(id),
+            // What somebody did not ask for, and does not see otherwise, does not exist for them.
+            StoreError::Refused(Refusal::NotRequester) if principal.reaches_own_only(Method::GetApproval) => {
+                Error::NotFound(id)
+            }
             error => unknown(id, error),
         };
         let done = self.store.transition(id, command, self.clock.now()).await.map_err(hide)?;
@@ -307,16 +350,16 @@ impl Approvals {
         Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// Times out what is overdue, at most `limit`. Returns when to look again; `None`: when something new comes.
+    /// Times out what is overdue and escalates what has waited for long enough, at most `limit`. Returns when to look again; `None`: when something new comes.
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn expire_due(&self, limit: usize) -> Result<Option<Time>, Error> {
+    pub async fn do_due(&self, limit: usize) -> Result<Option<Time>, Error> {
         let now = self.clock.now();
         let due = self.store.due(now, limit).await?;
         let more = due.ids.len() == limit;
-        let expire = |id| self.store.transition(id, Command::Expire, now);
-        for outcome in futures_util::future::join_all(due.ids.into_iter().map(expire)).await {
+        let tick = |id| self.store.transition(id, Command::Tick, now);
+        for outcome in futures_util::future::join_all(due.ids.into_iter().map(tick)).await {
             match outcome {
                 Ok(_) | Err(StoreError::NotFound) => {}
                 Err(error) => return Err(error.into()),
@@ -325,15 +368,15 @@ impl Approvals {
         Ok(if more { Some(now) } else { due.next })
     }
 
-    /// Every change from now on, for [`until_deadline`](Self::until_deadline).
+    /// Every change from now on, for [`until_due`](Self::until_due).
     #[must_use]
     pub fn changes(&self) -> Receiver<Change> {
         self.store.changes()
     }
 
-    /// Waits until a deadline, or until one of `changes` brought an earlier one.
-    pub async fn until_deadline(&self, next: Option<Time>, changes: &mut Receiver<Change>) {
-        let later = |change: &Change| change.status.is_terminal() || next.is_some_and(|next| next <= change.deadline);
+    /// Waits until something is due, or until one of `changes` brought an earlier one.
+    pub async fn until_due(&self, next: Option<Time>, changes: &mut Receiver<Change>) {
+        let later = |change: &Change| change.status.is_terminal() || next.is_some_and(|next| next <= change.due);
         let earlier = async {
             loop {
                 match changes.recv().await {
@@ -361,21 +404,28 @@ impl Approvals {
     }
 
     /// An approval that the caller may see.
-    async fn visible(&self, principal: &Principal, id: ApprovalId) -> Result<Arc<Approval>, Error> {
+    async fn visible(&self, principal: &Principal, method: Method, id: ApprovalId) -> Result<Arc<Approval>, Error> {
+        permit(principal, method)?;
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
-        if principal.role == Role::Agent && !approval.request.caller.is(&principal.actor) {
-            return Err(Error::NotFound(id));
-        }
-        Ok(approval)
+        if principal.reaches(method, &approval) { Ok(approval) } else { Err(Error::NotFound(id)) }
     }
 }
 
 fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
-    if principal.role.may(method) {
+    if principal.may(method) {
         Ok(())
     } else {
-        Err(Error::RoleNotAllowed { role: principal.role.name(), method: method.name() })
+        Err(Error::RoleNotAllowed { role: principal.role_names(), method: method.name() })
     }
+}
+
+fn allowed(principal: &Principal, permission: Permission) -> Result<(), Error> {
+    if principal.permissions.contains(&permission) { Ok(()) } else { Err(Error::PermissionRequired(permission)) }
+}
+
+/// Whether an approval belongs in a list of the caller's.
+fn shows(principal: &Principal, method: Method, decidable: bool, approval: &Approval) -> bool {
+    principal.reaches(method, approval) && (!decidable || approval.is_decidable_by(&principal.actor, &principal.groups))
 }
 
 /// Checks edited arguments against the schema that the request came with.

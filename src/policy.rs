@@ -4,6 +4,7 @@
 //! makes a [`Policy`] of it, which judges [`Call`]s: the strictest of the rules that apply wins, whatever their order.
 
 mod condition;
+mod demand;
 mod document;
 mod globs;
 mod judge;
@@ -18,7 +19,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
 
-pub use document::{Document, Rule, RuleEffect};
+pub use document::{Asks, Document, Escalate, Rule, RuleEffect};
 pub use judge::TRACE_MAX;
 pub use problems::{Problem, RULES_MAX, TEXT_MAX};
 pub use rules::Policy;

@@ -75,7 +75,8 @@ pub trait Store: Send + Sync + 'static {
     /// A failure.
     async fn list(&self, query: Query) -> Result<Page, StoreError>;
 
-    /// Pending approvals whose deadline has passed, at most `limit`, the longest overdue first.
+    /// Pending approvals that are due: whose deadline has passed, or that are to be escalated. At most `limit`, the longest
+    /// overdue first.
     ///
     /// # Errors
     /// A failure.
@@ -197,9 +198,9 @@ pub struct Page {
 /// What is overdue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// Approvals past their deadline.
+    /// Approvals that are due.
     pub ids: Vec<ApprovalId>,
-    /// The first deadline that is still to come.
+    /// When the next one will be.
     pub next: Option<Time>,
 }
 
@@ -221,8 +222,8 @@ pub struct Change {
     pub revision: Revision,
     /// Where it stands.
     pub status: Status,
-    /// Its deadline.
-    pub deadline: Time,
+    /// When it is due, unless something happens to it before.
+    pub due: Time,
 }
 
 /// Whether a store works.

@@ -11,7 +11,7 @@ use arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use signoff::{
     domain::{Arguments, Effect, RuleOutcome, RuleTrace},
-    policy::{Document, Judgement, Policy, Rule, RuleEffect},
+    policy::{Asks, Document, Judgement, Policy, Rule, RuleEffect},
 };
 
 use asked::judged;
@@ -115,7 +115,15 @@ fn effect(u: &mut Unstructured<'_>) -> Result<RuleEffect> {
     let message = String::new();
     Ok(match u.int_in_range(0..=7)? {
         0 => RuleEffect::AutoReject { message },
-        1..=3 => RuleEffect::RequireApproval { timeout, claim_window, message },
+        1..=3 => RuleEffect::RequireApproval(Asks {
+            timeout,
+            claim_window,
+            message,
+            quorum: u.arbitrary::<bool>()?.then_some(2),
+            comment_required: u.arbitrary()?,
+            allow_edits: u.arbitrary()?,
+            ..Asks::default()
+        }),
         _ => RuleEffect::AutoApprove {},
     })
 }

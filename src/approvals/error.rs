@@ -1,5 +1,6 @@
 use crate::{
     domain::{ApprovalId, Revision},
+    identity::Permission,
     store::StoreError,
 };
 
@@ -9,14 +10,17 @@ pub enum Error {
     /// There is no such approval, or none that the caller may see.
     #[error("there is no approval {0}")]
     NotFound(ApprovalId),
-    /// The caller's role may not do this.
+    /// None of the caller's roles may do this.
     #[error("role {role} may not call {method}")]
     RoleNotAllowed {
-        /// The caller's role.
-        role: &'static str,
+        /// The caller's roles.
+        role: String,
         /// What it called.
         method: &'static str,
     },
+    /// The caller asserts something about others that its credentials do not allow.
+    #[error("this needs the permission {}, which the caller's credentials do not give", .0.name())]
+    PermissionRequired(Permission),
     /// The resume point is beyond the approval's newest revision.
     #[error("after_revision {after} is beyond the newest revision, {revision}")]
     RevisionOutOfRange {

@@ -69,14 +69,14 @@ impl Approvals {
     /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
     pub fn request(
         self: Arc<Self>,
-        principal: Principal,
+        principal: Arc<Principal>,
         new: NewRequest,
         after: Revision,
     ) -> impl Future<Output = Result<Follower, Error>> + Send {
         // One reading for both: lists by time look for an approval among the ids of the time of its creation.
         let now = self.clock.now();
         let id = self.ids.approval(now);
-        let attached = (new.cancel_on_disconnect && principal.role.may(Method::RequestApproval)).then(|| {
+        let attached = (new.cancel_on_disconnect && principal.may(Method::RequestApproval)).then(|| {
             let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
             Attached::new(&self, principal.actor.clone(), request_id)
         });
@@ -85,7 +85,7 @@ impl Approvals {
 
     async fn open(
         self: Arc<Self>,
-        principal: Principal,
+        principal: Arc<Principal>,
         (id, now): (ApprovalId, Time),
         new: NewRequest,
         after: Revision,
@@ -143,7 +143,7 @@ impl Approvals {
     /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
     pub async fn watch(
         self: Arc<Self>,
-        principal: Principal,
+        principal: Arc<Principal>,
         id: ApprovalId,
         after: Revision,
     ) -> Result<Follower, Error> {
@@ -152,7 +152,7 @@ impl Approvals {
             return Err(Error::Draining);
         }
         let subscription = self.store.subscribe(id);
-        let approval = self.visible(&principal, id).await?;
+        let approval = self.visible(&principal, Method::WatchApproval, id).await?;
         Follower::new(self, approval, after, subscription)
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Approvals, Error, permit};
+use super::{Approvals, Error, permit, shows};
 use crate::{
     domain::{Approval, ApprovalId, Revision, Status},
     identity::{Method, Principal},
@@ -25,7 +25,8 @@ const PAGE: usize = 50;
 pub enum QueueChange {
     /// Is pending: new here, or at a newer revision than before.
     Pending(Arc<Approval>),
-    /// Is not pending any more; without a status when it is no longer stored.
+    /// Is not pending any more, or, if its status says that it is, not among what is watched; without a status when it is
+    /// no longer stored.
     Removed(ApprovalId, Option<Status>),
     /// All that was pending at the start has been sent: so many.
     SnapshotComplete(u64),
@@ -34,7 +35,10 @@ pub enum QueueChange {
 /// Follows the queue.
 pub struct Queue {
     approvals: Arc<Approvals>,
+    principal: Arc<Principal>,
     filter: Filter,
+    /// Only what the caller can decide now.
+    decidable: bool,
     changes: Receiver<Change>,
     /// What the reader knows to be pending, at which revision.
     known: HashMap<ApprovalId, Revision>,
@@ -51,12 +55,12 @@ struct Scan {
 }
 
 impl Approvals {
-    /// Follows the queue of pending approvals that match a filter.
+    /// Follows the queue of pending approvals that match a filter, of those that the caller may see.
     ///
     /// # Errors
     /// [`Error::RoleNotAllowed`] or [`Error::Draining`].
-    pub fn queue(self: Arc<Self>, principal: &Principal, filter: Filter) -> Result<Queue, Error> {
-        permit(principal, Method::WatchPending)?;
+    pub fn queue(self: Arc<Self>, principal: Arc<Principal>, filter: Filter, decidable: bool) -> Result<Queue, Error> {
+        permit(&principal, Method::WatchPending)?;
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
@@ -64,6 +68,8 @@ impl Approvals {
         Ok(Queue {
             changes: self.store.changes(), // before the first read: nothing in between is missed
             filter: Filter { statuses: vec![Status::Pending], ..filter },
+            principal,
+            decidable,
             known: HashMap::new(),
             ready: VecDeque::new(),
             scan: Some(Scan { after: None, unmet: HashMap::new() }),
@@ -115,18 +121,21 @@ impl Queue {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let (filter, order) = (self.filter.clone(), Order::OldestFirst);
         let page = self.approvals.store.list(Query { filter, order, after: scan.after, limit: PAGE }).await?;
-        for approval in &page.approvals {
+        let approvals = page.approvals.into_iter();
+        let shown = |approval: &Arc<Approval>| shows(&self.principal, Method::WatchPending, self.decidable, approval);
+        let approvals: Vec<_> = approvals.filter(shown).collect();
+        for approval in &approvals {
             scan.unmet.remove(&approval.id);
         }
         scan.after = page.next;
         let unmet = if page.next.is_none() { self.scan.take().map(|scan| scan.unmet) } else { None };
-        for approval in page.approvals {
+        for approval in approvals {
             self.show(approval);
         }
         for id in unmet.into_iter().flat_map(HashMap::into_keys) {
             let status = match self.approvals.store.get(id).await {
                 // It came back into reach after the walk had passed it: its own change tells.
-                Ok(approval) if !approval.status.is_terminal() => continue,
+                Ok(approval) if self.wants(&approval) => continue,
                 Ok(approval) => Some(approval.status),
                 Err(StoreError::NotFound) => None,
                 Err(error) => return Err(error.into()),
@@ -144,12 +153,18 @@ impl Queue {
             self.remove(change.id, Some(change.status));
         } else if self.known.get(&change.id).is_none_or(|known| *known < change.revision) {
             match self.approvals.store.get(change.id).await {
-                Ok(approval) if self.filter.matches(&approval) => self.show(approval),
+                Ok(approval) if self.wants(&approval) => self.show(approval),
+                // Voted on, or asked of others since an edit.
+                Ok(approval) if !approval.status.is_terminal() => self.remove(approval.id, Some(approval.status)),
                 Ok(_) | Err(StoreError::NotFound) => {} // decided by now: that change follows
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(())
+    }
+
+    fn wants(&self, approval: &Approval) -> bool {
+        self.filter.matches(approval) && shows(&self.principal, Method::WatchPending, self.decidable, approval)
     }
 
     fn show(&mut self, approval: Arc<Approval>) {

@@ -1,6 +1,10 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use crate::domain::{Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Seen};
+use crate::domain::{Actor, Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Seen};
 
 /// A checked request for approval. Who asks is not part of it: that comes from the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub struct NewRequest {
     pub schema: Option<Arc<str>>,
     /// Withdraw when the caller's streams are gone.
     pub cancel_on_disconnect: bool,
+    /// The person on whose behalf the caller says that it asks.
+    pub on_behalf_of: Option<Actor>,
 }
 
 /// A checked decision.
@@ -40,6 +46,8 @@ pub struct NewDecision {
     pub comment: String,
     /// Arguments to approve instead.
     pub edit: Option<Arguments>,
+    /// The person whose decision the caller says that it brings, and the groups of that person.
+    pub on_behalf_of: Option<(Actor, BTreeSet<String>)>,
 }
 
 /// A checked withdrawal.

@@ -4,13 +4,15 @@ mod deciding;
 mod disconnecting;
 mod expiring;
 mod following;
+mod matrix;
 mod policies;
 mod queueing;
+mod reviewing;
 mod seeing;
 mod staged;
 mod waiting;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ use crate::{
         Actor, ActorKind, Choice, Seen, Status,
         samples::{arguments, at},
     },
+    identity::Role,
     store::{Filter, Order},
 };
 
@@ -52,6 +55,12 @@ impl World {
         Self { clock, store, approvals }
     }
 
+    /// The use-cases of a server that has just started on the same store.
+    fn restarted(&self) -> Arc<Approvals> {
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        Approvals::new(store, Arc::new(Scripted), clock, self.approvals.settings)
+    }
+
     /// Asks as the agent, and follows.
     async fn request(&self, new: NewRequest, after: Revision) -> Result<Follower, Error> {
         Arc::clone(&self.approvals).request(agent(), new, after).await
@@ -78,7 +87,7 @@ impl World {
 
     async fn vote_on(&self, id: ApprovalId, choice: Choice) -> NewDecision {
         let seen = Seen::Revision(self.store.get(id).await.unwrap().revision);
-        NewDecision { id, request_id: None, choice, seen, comment: String::new(), edit: None }
+        NewDecision { id, request_id: None, choice, seen, comment: String::new(), edit: None, on_behalf_of: None }
     }
 
     async fn edit(&self, id: ApprovalId, edited: Value) -> NewDecision {
@@ -90,20 +99,31 @@ impl World {
     }
 }
 
-fn principal(role: Role, kind: ActorKind, subject: &str) -> Principal {
-    Principal { actor: Actor { kind, issuer: "test".into(), subject: subject.into() }, role }
+fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
+    Arc::new(Principal {
+        actor: Actor { kind, issuer: "test".into(), subject: subject.into() },
+        roles: roles.iter().copied().collect(),
+        groups: BTreeSet::new(),
+        permissions: BTreeSet::new(),
+    })
 }
 
-fn agent() -> Principal {
-    principal(Role::Agent, ActorKind::Agent, "agent")
+/// Somebody in these groups.
+fn member(n: usize, groups: &[&str]) -> Arc<Principal> {
+    let groups = groups.iter().map(ToString::to_string).collect();
+    Arc::new(Principal { groups, ..Principal::clone(&reviewer(n)) })
 }
 
-fn reviewer(n: usize) -> Principal {
-    principal(Role::Reviewer, ActorKind::Person, &format!("reviewer-{n}"))
+fn agent() -> Arc<Principal> {
+    principal(&[Role::Agent], ActorKind::Agent, "agent")
 }
 
-fn operator() -> Principal {
-    principal(Role::Operator, ActorKind::Person, "operator")
+fn reviewer(n: usize) -> Arc<Principal> {
+    principal(&[Role::Reviewer], ActorKind::Person, &format!("reviewer-{n}"))
+}
+
+fn operator() -> Arc<Principal> {
+    principal(&[Role::Auditor, Role::Operator], ActorKind::Person, "operator")
 }
 
 /// A request for `send_email` without a `request_id`, waiting 300 s.
@@ -118,6 +138,7 @@ fn asking(asked: Value) -> NewRequest {
         timeout: Duration::from_secs(300),
         schema: None,
         cancel_on_disconnect: false,
+        on_behalf_of: None,
     }
 }
 

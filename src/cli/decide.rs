@@ -104,6 +104,7 @@ async fn decide(
         seen: Some(seen),
         comment: args.comment,
         edited_arguments,
+        on_behalf_of: None,
     };
     let response = repeat(async || client.decide(unary(request.clone())).await).await?.into_inner();
     if console.json {
@@ -167,10 +168,9 @@ fn report(approval: Option<&Approval>, console: &mut Console) -> Result<(), Fail
     let line = match &approval.decision {
         Some(decision) => describe::decision(decision),
         None => format!(
-            "vote recorded; still {}, {} of {} approving votes",
+            "vote recorded; still {}, {}",
             describe::painted(approval.status),
-            approval.votes.len(),
-            approval.quorum
+            approval.panels.iter().map(describe::panel).collect::<Vec<_>>().join(", ")
         ),
     };
     Ok(console.line(&line)?)

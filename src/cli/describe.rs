@@ -8,8 +8,8 @@ use super::{
     text::{escape, moment},
 };
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalStatus, Decision, Event, ExecutionOutcome, ExecutionResult, PolicyEffect,
-    PolicyEvaluation, RuleOutcome, RuleTrace, VoteChoice, event::Kind,
+    Actor, ActorKind, Approval, ApprovalStatus, Decision, Event, ExecutionOutcome, ExecutionResult, Panel,
+    PolicyEffect, PolicyEvaluation, Priority, RuleOutcome, RuleTrace, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix; a value that this program does not know, as a number.
@@ -35,6 +35,8 @@ words! {
     rule_outcome(RuleOutcome) = "RULE_OUTCOME_";
     /// A vote, for example `APPROVE`.
     choice(VoteChoice) = "VOTE_CHOICE_";
+    /// How urgent something is, for example `HIGH`.
+    priority(Priority) = "PRIORITY_";
     /// A result, for example `SUCCEEDED`.
     result(ExecutionResult) = "EXECUTION_RESULT_";
 }
@@ -76,6 +78,18 @@ pub(super) fn actor(actor: Option<&Actor>) -> String {
     }
 }
 
+/// How far those are whom one rule asks.
+pub(super) fn panel(panel: &Panel) -> String {
+    let reviewers: Vec<_> = panel.reviewers.iter().map(|reviewer| escape(reviewer)).collect();
+    let of = if reviewers.is_empty() { String::new() } else { format!(" of {}", reviewers.join(", ")) };
+    format!("{} of {} approving votes{of}", panel.approvals, panel.quorum)
+}
+
+/// Who brought it, if that was somebody else.
+pub(super) fn via(actor: Option<&Actor>) -> String {
+    actor.map_or_else(String::new, |submitter| format!(" through {}", self::actor(Some(submitter))))
+}
+
 /// The agent's name; `-` when none was given.
 pub(super) fn agent(approval: &Approval) -> String {
     let name = approval.agent.as_ref().map_or("", |agent| &agent.name);
@@ -110,7 +124,8 @@ pub(super) fn plain_decision(decision: &Decision) -> String {
 }
 
 fn sentence(status: &str, decision: &Decision) -> String {
-    commented(format!("{status} by {}", actor(decision.decided_by.as_ref())), &decision.comment)
+    let via = via(decision.submitted_by.as_ref());
+    commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
 }
 
 /// What became of a claimed call.
@@ -138,7 +153,16 @@ pub(super) fn event(event: &Event) -> String {
         }
         Some(Kind::Voted(vote)) => {
             let voter = actor(vote.decided_by.as_ref().or(event.actor.as_ref()));
-            commented(format!("vote {} by {voter}", choice(vote.choice)), &vote.comment)
+            commented(
+                format!("vote {} by {voter}{}", choice(vote.choice), via(vote.submitted_by.as_ref())),
+                &vote.comment,
+            )
+        }
+        Some(Kind::Escalated(escalated)) => {
+            let reviewers: Vec<_> = escalated.reviewers.iter().map(|reviewer| escape(reviewer)).collect();
+            let more =
+                if reviewers.is_empty() { String::new() } else { format!(", {} asked too", reviewers.join(", ")) };
+            format!("escalated by rule {}: {}{more}", escape(&escalated.rule), priority(escalated.priority))
         }
         Some(Kind::Edited(edited)) => {
             let arguments = escape(&compact(edited.arguments.as_ref()));

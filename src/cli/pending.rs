@@ -27,6 +27,9 @@ pub struct PendingArgs {
     /// Stay, and print what is added (+), changed (~) and removed (-)
     #[arg(long, conflicts_with = "limit")]
     watch: bool,
+    /// Only what this token's owner can decide now
+    #[arg(long)]
+    mine: bool,
     /// Only this tool
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     tool: String,
@@ -44,12 +47,18 @@ pub struct PendingArgs {
 pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
     let labels = filters::labels(&args.labels)?;
     if args.watch {
-        let request = WatchPendingRequest { tool_name: args.tool, agent_name: args.agent, labels };
+        let (tool_name, agent_name, decidable_by_me) = (args.tool, args.agent, args.mine);
+        let request = WatchPendingRequest { tool_name, agent_name, labels, decidable_by_me };
         return watch::run(request, connection, console).await;
     }
     let mut client = connection.connect().await?;
-    let mut request =
-        ListPendingRequest { tool_name: args.tool, agent_name: args.agent, labels, ..ListPendingRequest::default() };
+    let mut request = ListPendingRequest {
+        tool_name: args.tool,
+        agent_name: args.agent,
+        labels,
+        decidable_by_me: args.mine,
+        ..ListPendingRequest::default()
+    };
     let mut rows = Rows::new(args.limit);
     while let Some(size) = rows.next_page() {
         request.page_size = size;

@@ -152,6 +152,7 @@ impl Wait {
                 arguments_schema: args.schema.map(|schema| arguments::object("--schema", &schema)).transpose()?,
                 cancel_on_disconnect: args.cancel_on_disconnect,
                 after_revision: 0,
+                on_behalf_of: None,
             },
             progress: args.progress,
             id: None,

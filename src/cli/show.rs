@@ -12,7 +12,7 @@ use super::{
     pending::left,
     text::{escape, moment, span},
 };
-use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, PolicyEvaluation, Vote};
+use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, PolicyEvaluation, Priority, Vote};
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
@@ -50,6 +50,9 @@ fn indented(lines: impl IntoIterator<Item = String>) -> impl Iterator<Item = Str
 pub(super) fn subject(approval: &Approval) -> Vec<String> {
     let mut lines = vec![field("Tool", &escape(&approval.tool_name)), field("Agent", &agent(approval))];
     lines.push(field("Caller", &describe::actor(approval.caller.as_ref())));
+    if let Some(person) = &approval.on_behalf_of {
+        lines.push(field("On behalf", &describe::actor(Some(person))));
+    }
     lines.push(field("Reason", &or_dash(&approval.reason)));
     lines.push(field("Digest", &escape(&approval.digest)));
     lines.push("Arguments".to_owned());
@@ -78,8 +81,11 @@ fn lines(approval: &Approval, events: &[Event]) -> Vec<String> {
     let mut status = describe::painted(approval.status);
     let mut deadline = moment(approval.deadline.as_ref());
     if approval.status == i32::from(ApprovalStatus::Pending) {
-        let counted = approval.votes.len();
-        status = format!("{status}, {counted} of {} approving votes", approval.quorum);
+        let asked: Vec<_> = approval.panels.iter().map(describe::panel).collect();
+        status = format!("{status}, {}", asked.join(", "));
+        if approval.priority > i32::from(Priority::Normal) {
+            status = format!("{status}, priority {}", describe::priority(approval.priority));
+        }
         deadline = format!("{deadline}, {} left", left(approval, SystemTime::now().into()));
     }
     let mut labels: Vec<_> =
@@ -131,7 +137,7 @@ fn policy(policy: &PolicyEvaluation) -> Vec<String> {
 
 fn vote(vote: &Vote) -> String {
     let time = moment(vote.vote_time.as_ref());
-    let by = describe::actor(vote.decided_by.as_ref());
+    let by = describe::actor(vote.decided_by.as_ref()) + &describe::via(vote.submitted_by.as_ref());
     let line = format!("{time}, {} by {by}, who saw revision {}", describe::choice(vote.choice), vote.revision_seen);
     if vote.comment.is_empty() { line } else { format!("{line}: {}", escape(&vote.comment)) }
 }

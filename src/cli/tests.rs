@@ -17,7 +17,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::{ClientCommand, ConnectionArgs, arguments, console::Console, execute};
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalStatus, ApprovalUpdate, Decision, Event, RequestApprovalResponse, event,
+    Actor, ActorKind, Approval, ApprovalStatus, ApprovalUpdate, Decision, Event, Panel, RequestApprovalResponse, event,
     request_approval_response::Message,
 };
 
@@ -109,6 +109,7 @@ fn approval(revision: u64, status: ApprovalStatus) -> Approval {
         arguments: arguments::build(Some(r#"{"to":"x\u202ey@example.com"}"#), &[]).unwrap(),
         digest: "sha256:aa".to_owned(),
         quorum: 2,
+        panels: vec![Panel { quorum: 2, ..Panel::default() }],
         decision: (status != ApprovalStatus::Pending).then(|| decision(status, "because")),
         ..Approval::default()
     }

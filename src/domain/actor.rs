@@ -44,6 +44,12 @@ impl Actor {
         Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "deadline".into() }
     }
 
+    /// The server, acting because nobody has decided for a while.
+    #[must_use]
+    pub fn escalation() -> Self {
+        Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "escalation".into() }
+    }
+
     /// The server, taking its policy from a file.
     #[must_use]
     pub fn policy_file() -> Self {
@@ -57,7 +63,7 @@ impl Actor {
     }
 }
 
-/// `issuer/subject`: unique among actors that authenticate.
+/// `issuer/subject`, for people: an issuer may hold a `/` too, so that [`Actor::is`] is what tells actors apart.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.issuer, self.subject)

@@ -1,10 +1,14 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Receipt, Requirement, Revision, Time,
-    Verdict, time,
+    Actor, ApprovalId, Arguments, Choice, ClaimId, Digest, Escalation, ExecutionResult, Panel, Priority, Receipt,
+    Requirement, Reviewer, Revision, Time, Verdict, time,
 };
 
 /// One tool call that waits for, or has, a decision: the fold of its events.
@@ -36,6 +40,8 @@ pub struct Approval {
     pub votes: Vec<Vote>,
     /// How often it was edited.
     pub edits: u32,
+    /// How many escalations of the current verdict have happened.
+    pub escalated: u32,
     /// The one decision, once terminal.
     pub decision: Option<Decision>,
     /// The claim, once taken.
@@ -121,6 +127,9 @@ pub struct Request {
     pub request_id: String,
     /// Who asked.
     pub caller: Actor,
+    /// The person on whose behalf, as an authority says that the caller may name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Actor>,
     /// The tool.
     pub tool_name: String,
     /// Digest of the call as asked.
@@ -157,6 +166,12 @@ pub struct Agent {
 pub struct Vote {
     /// Who voted.
     pub actor: Actor,
+    /// Who brought the vote, where that was not the voter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Actor>,
+    /// The rules that it counts for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted_for: Vec<Arc<str>>,
     /// Which way.
     pub choice: Choice,
     /// Why.
@@ -177,6 +192,9 @@ pub struct Decision {
     pub status: Status,
     /// Who brought it about.
     pub actor: Actor,
+    /// Who brought the deciding vote, where that was not the decider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Actor>,
     /// The reviewer's comment, the requester's reason, or the policy's message.
     pub comment: String,
     /// When.
@@ -219,15 +237,98 @@ pub struct Outcome {
 impl Approval {
     /// What people must do for it to be approved.
     #[must_use]
-    pub fn requirement(&self) -> Requirement {
+    pub fn requirement(&self) -> &Requirement {
         self.verdict.effect.requirement()
     }
 
     /// Approving votes on the current arguments.
     #[must_use]
     pub fn approvals(&self) -> u32 {
-        let count = self.votes.iter().filter(|vote| vote.choice == Choice::Approve).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
+        self.count(|vote| vote.choice == Choice::Approve)
+    }
+
+    /// Rejecting votes on the current arguments.
+    #[must_use]
+    pub fn rejections(&self) -> u32 {
+        self.count(|vote| vote.choice == Choice::Reject)
+    }
+
+    /// Approving votes on the current arguments that count for a panel.
+    #[must_use]
+    pub fn approvals_for(&self, panel: &Panel) -> u32 {
+        self.count(|vote| vote.choice == Choice::Approve && vote.counted_for.contains(&panel.rule))
+    }
+
+    fn count(&self, which: impl Fn(&Vote) -> bool) -> u32 {
+        u32::try_from(self.votes.iter().filter(|vote| which(vote)).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Escalations that have happened.
+    pub(super) fn escalations(&self) -> &[Escalation] {
+        let all = &self.requirement().escalations;
+        &all[..all.len().min(self.escalated as usize)]
+    }
+
+    /// The next escalation, and when it is due; `None` once decided.
+    #[must_use]
+    pub fn next_escalation(&self) -> Option<(Time, &Escalation)> {
+        let next =
+            self.requirement().escalations.get(self.escalated as usize).filter(|_| !self.status.is_terminal())?;
+        Some((time::after(self.created_at, next.after), next))
+    }
+
+    /// When the server must look at it again, unless somebody acts: its next escalation or its deadline.
+    #[must_use]
+    pub fn due(&self) -> Time {
+        self.next_escalation().map_or(self.deadline, |(at, _)| at.min(self.deadline))
+    }
+
+    /// How urgent it is.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.escalations().iter().map(|escalation| escalation.priority).max().unwrap_or_default()
+    }
+
+    /// Who may vote for a panel by now; empty: any reviewer.
+    #[must_use]
+    pub fn reviewers_of<'a>(&'a self, panel: &'a Panel) -> Vec<&'a Reviewer> {
+        let added = self.escalations().iter().filter(|escalation| escalation.rule == panel.rule);
+        let mut reviewers: Vec<_> = panel.reviewers.iter().chain(added.flat_map(|one| &one.reviewers)).collect();
+        if panel.reviewers.is_empty() {
+            reviewers.clear();
+        }
+        reviewers
+    }
+
+    /// The rules for which a vote of somebody in these groups counts; empty: that one is not asked.
+    #[must_use]
+    pub fn counts_for(&self, actor: &Actor, groups: &BTreeSet<String>) -> Vec<Arc<str>> {
+        let eligible = |panel: &&Panel| {
+            let reviewers = self.reviewers_of(panel);
+            reviewers.is_empty() || reviewers.iter().any(|reviewer| reviewer.is(actor, groups))
+        };
+        self.requirement().panels.iter().filter(eligible).map(|panel| Arc::clone(&panel.rule)).collect()
+    }
+
+    /// Whether one more approving vote, which counts for these rules, completes every quorum.
+    pub(super) fn completed_by(&self, counted_for: &[Arc<str>]) -> bool {
+        let reached =
+            |panel: &Panel| self.approvals_for(panel) + u32::from(counted_for.contains(&panel.rule)) >= panel.quorum;
+        self.requirement().panels.iter().all(reached)
+    }
+
+    /// Whether somebody asked for it, or it was asked for on their behalf: these never decide it.
+    #[must_use]
+    pub fn is_asked_by(&self, actor: &Actor) -> bool {
+        let Request { caller, on_behalf_of, .. } = &*self.request;
+        caller.is(actor) || on_behalf_of.as_ref().is_some_and(|person| person.is(actor))
+    }
+
+    /// Whether an approving vote of somebody in these groups would count now.
+    #[must_use]
+    pub fn is_decidable_by(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
+        let voted = || self.votes.iter().any(|vote| vote.actor.is(actor));
+        !self.status.is_terminal() && !self.is_asked_by(actor) && !voted() && !self.counts_for(actor, groups).is_empty()
     }
 
     /// From this moment on it cannot be claimed; `None` unless approved.

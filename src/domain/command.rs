@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,8 +19,8 @@ pub enum Command {
         /// Why.
         reason: String,
     },
-    /// The deadline may have passed.
-    Expire,
+    /// Time has passed: an escalation may be due, or the deadline over.
+    Tick,
     /// The requester wants to start the call.
     Claim(Claiming),
     /// The claimer tells what became of the call.
@@ -32,6 +32,10 @@ pub enum Command {
 pub struct Deciding {
     /// The reviewer.
     pub actor: Actor,
+    /// The groups that the reviewer is in.
+    pub groups: BTreeSet<String>,
+    /// Who brings the decision, where that is not the reviewer.
+    pub via: Option<Actor>,
     /// The call's idempotency key.
     pub request_id: Option<String>,
     /// Which way.
@@ -101,7 +105,7 @@ pub struct Receipt {
 }
 
 impl Command {
-    /// Who commands; the server for [`Command::Expire`].
+    /// Who commands; the server for [`Command::Tick`].
     #[must_use]
     pub fn actor(&self) -> Actor {
         match self {
@@ -109,7 +113,16 @@ impl Command {
             | Self::Cancel { actor, .. }
             | Self::Claim(Claiming { actor, .. })
             | Self::Report(Reporting { actor, .. }) => actor.clone(),
-            Self::Expire => Actor::deadline(),
+            Self::Tick => Actor::deadline(),
+        }
+    }
+
+    /// Who brings it, where that is not who commands.
+    #[must_use]
+    pub fn via(&self) -> Option<&Actor> {
+        match self {
+            Self::Decide(deciding) => deciding.via.as_ref(),
+            _ => None,
         }
     }
 
@@ -126,7 +139,7 @@ impl Command {
             Self::Report(report) => {
                 (&report.request_id, json!(["report", report.claim_id, report.result, report.message]))
             }
-            Self::Expire => return None,
+            Self::Tick => return None,
         };
         let fingerprint = Digest::of_bytes(content.to_string().as_bytes());
         Some(Receipt { request_id: request_id.clone()?, fingerprint })

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Actor, Approval, ApprovalId, Arguments, Claim, ClaimId, Decision, Digest, Outcome, Receipt, Recorded, Request,
-    Revision, Status, Time, Verdict, Vote, time,
+    Actor, Approval, ApprovalId, Arguments, Claim, ClaimId, Decision, Digest, Escalation, Outcome, Receipt, Recorded,
+    Request, Revision, Status, Time, Verdict, Vote, time,
 };
 
 /// Something that was recorded on an approval.
@@ -17,6 +17,9 @@ pub struct Event {
     pub at: Time,
     /// Who did it.
     pub actor: Actor,
+    /// Who brought it, where that was somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Actor>,
     /// The call that did it, when it had an idempotency key and this is its last event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
@@ -50,6 +53,8 @@ pub enum EventKind {
         seen: Revision,
         /// What was voted on.
         digest: Digest,
+        /// The rules that the vote counts for.
+        counted_for: Vec<Arc<str>>,
     },
     /// A reviewer changed the arguments.
     Edited {
@@ -75,7 +80,12 @@ pub enum EventKind {
         seen: Revision,
         /// What was decided on.
         digest: Digest,
+        /// The rules that the deciding vote counts for; empty where nobody voted.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        counted_for: Vec<Arc<str>>,
     },
+    /// Nobody had decided for a while: more reviewers are asked, or it is more urgent.
+    Escalated(Escalation),
     /// The call was claimed.
     Claimed {
         /// The claim's name.
@@ -167,6 +177,7 @@ impl Approval {
         let decision = status.is_terminal().then(|| Decision {
             status,
             actor: Actor::policy(&verdict.policy_version),
+            via: None,
             comment: verdict.message.clone(),
             at: event.at,
             seen: 0,
@@ -187,6 +198,7 @@ impl Approval {
             deadline: *deadline,
             votes: Vec::new(),
             edits: 0,
+            escalated: 0,
             decision,
             claim: None,
             receipts: Vec::new(),
@@ -200,6 +212,7 @@ impl Approval {
             revision: 1,
             at: self.created_at,
             actor: self.request.caller.clone(),
+            via: None,
             receipt: None,
             kind: EventKind::Requested {
                 request: Arc::clone(&self.request),
@@ -215,23 +228,32 @@ impl Approval {
     fn can_follow(&self, event: &Event) -> bool {
         let open = !self.status.is_terminal() && event.at < self.deadline;
         let by_requester = self.request.caller.is(&event.actor);
-        let reviewed = open && !by_requester;
-        let first_vote = || !self.votes.iter().any(|vote| vote.actor.is(&event.actor));
+        let asked_by = |actor: &Actor| self.is_asked_by(actor);
+        let reviewed = open && !asked_by(&event.actor) && !event.via.as_ref().is_some_and(asked_by);
+        let before = |choice| self.votes.iter().any(|vote| vote.choice == choice && vote.actor.is(&event.actor));
+        let first_vote = || !before(Choice::Approve) && !before(Choice::Reject);
         let current = |digest: &Digest| *digest == self.digest;
-        let completes_quorum = || self.approvals() + 1 >= self.requirement().quorum;
+        let rejects = || self.rejections() + 1 >= self.requirement().reject_threshold;
         match &event.kind {
             EventKind::Requested { .. } => false,
-            EventKind::Voted { choice, digest, .. } => {
-                reviewed && current(digest) && *choice == Choice::Approve && first_vote() && !completes_quorum()
+            EventKind::Voted { choice, digest, counted_for, .. } => {
+                let open = match choice {
+                    Choice::Approve => first_vote() && !self.completed_by(counted_for),
+                    Choice::Reject => !before(Choice::Reject) && !rejects(),
+                };
+                reviewed && current(digest) && !counted_for.is_empty() && open
+            }
+            EventKind::Escalated(escalation) => {
+                open && self.next_escalation().is_some_and(|(at, next)| next == escalation && at <= event.at)
             }
             EventKind::Edited { arguments, digest, deadline, .. } => {
                 let matches = || *digest == Digest::of(&self.request.tool_name, arguments);
                 reviewed && *deadline <= self.deadline && matches()
             }
             EventKind::Decided { digest, .. } if !current(digest) => false,
-            EventKind::Decided { status, .. } => match status {
-                Status::Approved => reviewed && first_vote() && completes_quorum(),
-                Status::Rejected => reviewed,
+            EventKind::Decided { status, counted_for, .. } => match status {
+                Status::Approved => reviewed && first_vote() && self.completed_by(counted_for),
+                Status::Rejected => reviewed && !before(Choice::Reject) && rejects(),
                 Status::Cancelled => open && by_requester,
                 Status::TimedOut => !self.status.is_terminal() && event.at >= self.deadline,
                 Status::Pending | Status::AutoApproved | Status::AutoRejected => false,
@@ -256,7 +278,10 @@ impl Approval {
         }
         match &event.kind {
             EventKind::Requested { .. } => {}
-            EventKind::Voted { choice, comment, seen, .. } => self.vote(event, *choice, comment, *seen),
+            EventKind::Voted { choice, comment, seen, counted_for, .. } => {
+                self.vote(event, *choice, comment, *seen, counted_for);
+            }
+            EventKind::Escalated(_) => self.escalated += 1,
             EventKind::Edited { arguments, digest, verdict, deadline, .. } => {
                 self.arguments = arguments.clone();
                 self.digest = *digest;
@@ -265,17 +290,19 @@ impl Approval {
                 self.deadline = *deadline;
                 self.votes.clear();
                 self.edits += 1;
+                self.escalated = 0;
             }
-            EventKind::Decided { status, comment, seen, .. } => {
+            EventKind::Decided { status, comment, seen, counted_for, .. } => {
                 match status {
-                    Status::Approved => self.vote(event, Choice::Approve, comment, *seen),
-                    Status::Rejected => self.vote(event, Choice::Reject, comment, *seen),
+                    Status::Approved => self.vote(event, Choice::Approve, comment, *seen, counted_for),
+                    Status::Rejected => self.vote(event, Choice::Reject, comment, *seen, counted_for),
                     _ => {}
                 }
                 self.status = *status;
                 self.decision = Some(Decision {
                     status: *status,
                     actor: event.actor.clone(),
+                    via: event.via.clone(),
                     comment: comment.clone(),
                     at: event.at,
                     seen: *seen,
@@ -294,9 +321,13 @@ impl Approval {
         }
     }
 
-    fn vote(&mut self, event: &Event, choice: Choice, comment: &str, seen: Revision) {
+    /// One vote per reviewer: who rejects after having approved has changed their mind.
+    fn vote(&mut self, event: &Event, choice: Choice, comment: &str, seen: Revision, counted_for: &[Arc<str>]) {
+        self.votes.retain(|vote| !vote.actor.is(&event.actor));
         self.votes.push(Vote {
             actor: event.actor.clone(),
+            via: event.via.clone(),
+            counted_for: counted_for.to_vec(),
             choice,
             comment: comment.to_owned(),
             at: event.at,

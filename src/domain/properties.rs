@@ -53,11 +53,15 @@ fn effect(n: u8) -> Effect {
     match n {
         0 => Effect::AutoApprove,
         1 => Effect::AutoReject,
-        n => Effect::RequireApproval(Requirement {
-            quorum: u32::from(n) - 1,
-            reviewers: Vec::new(),
-            timeout: (n == 3).then_some(std::time::Duration::from_secs(100)),
-        }),
+        n => {
+            let seconds = std::time::Duration::from_secs;
+            let escalation = |after, priority| Escalation { rule: "".into(), after, reviewers: Vec::new(), priority };
+            Effect::RequireApproval(Requirement {
+                reject_threshold: u32::from(n) - 1,
+                escalations: vec![escalation(seconds(30), Priority::High), escalation(seconds(90), Priority::Urgent)],
+                ..Requirement::any(u32::from(n) - 1).within((n == 3).then_some(seconds(100)))
+            })
+        }
     }
 }
 
@@ -68,6 +72,8 @@ fn command(approval: &Approval, a_move: &Move) -> Command {
     match a_move.clone() {
         Move::Decide { who, approve, seen, edit, key } => Command::Decide(Deciding {
             actor: if who == 0 { agent() } else { reviewer(who) },
+            groups: std::collections::BTreeSet::new(),
+            via: None,
             request_id: request_id(key),
             choice: if approve { Choice::Approve } else { Choice::Reject },
             seen: match seen {
@@ -85,7 +91,7 @@ fn command(approval: &Approval, a_move: &Move) -> Command {
         Move::Cancel { requester, key } => {
             Command::Cancel { actor: caller(requester), request_id: request_id(key), reason: String::new() }
         }
-        Move::Expire => Command::Expire,
+        Move::Expire => Command::Tick,
         Move::Claim { requester, right_digest, key, n } => Command::Claim(Claiming {
             actor: caller(requester),
             request_id: request_id(key),
@@ -150,11 +156,22 @@ proptest! {
                 prop_assert!(!vote.actor.is(&agent()));
                 prop_assert_eq!(vote.digest, approval.digest);
             }
+            let voters: std::collections::BTreeSet<_> = approval.votes.iter().map(|vote| &vote.actor).collect();
+            prop_assert_eq!(voters.len(), approval.votes.len());
             let approvers: Vec<_> = approval.votes.iter().filter(|vote| vote.choice == Choice::Approve).collect();
             let voters: std::collections::BTreeSet<_> = approvers.iter().map(|vote| &vote.actor).collect();
             prop_assert_eq!(voters.len(), approvers.len());
             if approval.status == Status::Approved {
-                prop_assert!(approval.approvals() >= approval.requirement().quorum);
+                prop_assert!(approval.approvals() >= approval.requirement().quorum());
+            }
+            if approval.status == Status::Rejected {
+                prop_assert!(approval.rejections() >= approval.requirement().reject_threshold);
+            }
+
+            // What is due happens at the first touch, once, and is never left behind.
+            if !approval.status.is_terminal() && !step.events.is_empty() {
+                let edited = step.events.iter().any(|event| matches!(event.kind, EventKind::Edited { .. }));
+                prop_assert!(edited || approval.due() > now.max(before.updated_at));
             }
 
             // Claims: once, by the requester, for the approved digest, in time.
@@ -174,10 +191,10 @@ proptest! {
                 prop_assert_eq!(again.outcome, Ok(*revision));
                 prop_assert!(again.events.is_empty());
             }
-            // A refusal records nothing, save a deadline that passed.
+            // A refusal records nothing, save what was due: a deadline that passed, or escalations.
             if step.outcome.is_err() {
-                let timed_out = |event: &Event| matches!(event.kind, EventKind::Decided { status: Status::TimedOut, .. });
-                let recorded_only_that = step.events.iter().all(timed_out);
+                let due = |event: &Event| matches!(event.kind, EventKind::Decided { status: Status::TimedOut, .. } | EventKind::Escalated(_));
+                let recorded_only_that = step.events.iter().all(due);
                 prop_assert!(recorded_only_that);
             }
         }

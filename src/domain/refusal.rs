@@ -23,6 +23,15 @@ pub enum Refusal {
     /// This reviewer has voted on these arguments.
     #[error("this reviewer has voted on these arguments already")]
     AlreadyVoted,
+    /// Others are asked.
+    #[error("this reviewer is not among those who are asked")]
+    NotEligible,
+    /// A vote without a comment.
+    #[error("the policy wants a comment with every vote on this approval")]
+    CommentRequired,
+    /// The arguments must be approved as they are, or rejected.
+    #[error("the policy allows no edits of this approval")]
+    EditsNotAllowed,
     /// The policy rejects the edited arguments.
     #[error("the policy forbids these arguments (rule {rule}): {message}")]
     EditForbidden {

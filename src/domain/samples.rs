@@ -1,6 +1,6 @@
 //! Made-up approvals for tests.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -53,7 +53,7 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
 }
 
 pub(crate) fn quorum(quorum: u32) -> Arc<Verdict> {
-    verdict(Effect::RequireApproval(Requirement { quorum, reviewers: Vec::new(), timeout: None }))
+    verdict(Effect::RequireApproval(Requirement::any(quorum)))
 }
 
 /// A request for `send_email`, waiting 300 s.
@@ -62,6 +62,7 @@ pub(crate) fn a_request(request_id: &str) -> (Request, Arguments) {
     let request = Request {
         request_id: request_id.into(),
         caller: agent(),
+        on_behalf_of: None,
         tool_name: "send_email".into(),
         digest: Digest::of("send_email", &arguments),
         agent: Agent { name: "bot".into(), run_id: "run-1".into(), chain: vec!["planner".into()] },
@@ -81,5 +82,14 @@ pub(crate) fn opened(verdict: Arc<Verdict>) -> Approval {
 }
 
 pub(crate) fn decide(actor: Actor, choice: Choice, seen: Seen) -> Deciding {
-    Deciding { actor, request_id: None, choice, seen, comment: "seen".into(), edit: None }
+    Deciding {
+        actor,
+        groups: BTreeSet::new(),
+        via: None,
+        request_id: None,
+        choice,
+        seen,
+        comment: "seen".into(),
+        edit: None,
+    }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Actor, Approval, ApprovalId, Arguments, Choice, Claiming, Command, Deciding, Digest, Effect, Event, EventKind,
-    Receipt, Recorded, Refusal, ReplayError, Reporting, Request, Revision, Seen, Status, Time, Verdict, after,
+    Actor, Approval, ApprovalId, Arguments, Choice, Claiming, Command, Deciding, Digest, Edit, Effect, Event,
+    EventKind, Receipt, Recorded, Refusal, ReplayError, Reporting, Request, Revision, Seen, Status, Time, Verdict,
+    after,
 };
 
 /// Most edits of one approval: each is kept, with its arguments.
@@ -40,6 +41,7 @@ pub fn request(
         revision: 1,
         at: now,
         actor: request.caller.clone(),
+        via: None,
         receipt: None,
         kind: EventKind::Requested { deadline: after(now, request.timeout.min(limit)), request, arguments, verdict },
     };
@@ -67,17 +69,13 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
         }
     }
 
-    if !approval.status.is_terminal() && now >= approval.deadline {
-        let (status, digest) = (Status::TimedOut, approval.digest);
-        let kind = EventKind::Decided { status, comment: "No decision before the deadline.".into(), seen: 0, digest };
-        step.record(Actor::deadline(), kind, now, None);
-    }
+    step.catch_up(now);
     match transition(&step.approval, command, now) {
         Ok(kinds) => {
             let (mut receipt, mut kinds) = (receipt, kinds.into_iter().peekable());
             while let Some(kind) = kinds.next() {
                 let receipt = if kinds.peek().is_none() { receipt.take() } else { None };
-                step.record(actor.clone(), kind, now, receipt);
+                step.record((actor.clone(), command.via().cloned()), kind, now, receipt);
             }
             step.outcome = Ok(step.approval.revision);
         }
@@ -87,8 +85,26 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
 }
 
 impl Step {
-    fn record(&mut self, actor: Actor, kind: EventKind, now: Time, receipt: Option<Receipt>) {
-        let event = Event { revision: self.approval.revision + 1, at: now, actor, receipt, kind };
+    /// Does what is due by itself: a time-out, or else the escalations that nobody has made yet.
+    fn catch_up(&mut self, now: Time) {
+        if self.approval.status.is_terminal() {
+            return;
+        }
+        if now >= self.approval.deadline {
+            let (status, digest) = (Status::TimedOut, self.approval.digest);
+            let (comment, counted_for) = ("No decision before the deadline.".into(), Vec::new());
+            let kind = EventKind::Decided { status, comment, seen: 0, digest, counted_for };
+            self.record((Actor::deadline(), None), kind, now, None);
+            return;
+        }
+        while let Some((_, due)) = self.approval.next_escalation().filter(|(at, _)| *at <= now) {
+            let kind = EventKind::Escalated(due.clone());
+            self.record((Actor::escalation(), None), kind, now, None);
+        }
+    }
+
+    fn record(&mut self, (actor, via): (Actor, Option<Actor>), kind: EventKind, now: Time, receipt: Option<Receipt>) {
+        let event = Event { revision: self.approval.revision + 1, at: now, actor, via, receipt, kind };
         self.approval.apply(&event);
         self.events.push(event);
     }
@@ -97,7 +113,7 @@ impl Step {
 /// What a command makes happen to an approval whose deadline was looked at already.
 fn transition(approval: &Approval, command: &Command, now: Time) -> Result<Vec<EventKind>, Refusal> {
     match command {
-        Command::Expire => Ok(Vec::new()),
+        Command::Tick => Ok(Vec::new()),
         Command::Decide(deciding) => decide(approval, deciding, now),
         Command::Cancel { actor, reason, .. } => cancel(approval, actor, reason),
         Command::Claim(claiming) => claim(approval, claiming, now),
@@ -114,58 +130,89 @@ fn requester(approval: &Approval, actor: &Actor) -> Result<(), Refusal> {
 }
 
 fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<EventKind>, Refusal> {
-    let Deciding { actor, choice, comment, edit, .. } = deciding;
-    if approval.request.caller.is(actor) {
+    let Deciding { actor, groups, via, choice, comment, edit, .. } = deciding;
+    if approval.is_asked_by(actor) || via.as_ref().is_some_and(|via| approval.is_asked_by(via)) {
         return Err(Refusal::SelfDecision);
+    }
+    let counted_for = approval.counts_for(actor, groups);
+    if counted_for.is_empty() {
+        return Err(Refusal::NotEligible);
     }
     undecided(approval)?;
     let seen = current(approval, deciding.seen)?;
+    if approval.requirement().comment_required && comment.trim().is_empty() {
+        return Err(Refusal::CommentRequired);
+    }
     let edit = edit.as_ref().filter(|edit| edit.arguments != approval.arguments);
     match (choice, edit) {
-        (Choice::Reject, _) => {
-            let (status, comment, digest) = (Status::Rejected, comment.clone(), approval.digest);
-            Ok(vec![EventKind::Decided { status, comment, seen, digest }])
-        }
-        (Choice::Approve, Some(edit)) => {
-            if edit.verdict.effect == Effect::AutoReject {
-                let (rule, message) = (edit.verdict.rule.clone(), edit.verdict.message.clone());
-                return Err(Refusal::EditForbidden { rule, message });
-            }
-            if approval.edits >= MAX_EDITS {
-                return Err(Refusal::TooManyEdits { limit: MAX_EDITS });
-            }
-            let requirement = edit.verdict.effect.requirement();
-            let limit = requirement.timeout.map_or(approval.deadline, |timeout| after(now, timeout));
-            let digest = Digest::of(&approval.request.tool_name, &edit.arguments);
-            let edited = EventKind::Edited {
-                digest,
-                arguments: edit.arguments.clone(),
-                verdict: Arc::clone(&edit.verdict),
-                deadline: approval.deadline.min(limit),
-                seen,
-            };
-            Ok(vec![edited, approve(0, requirement.quorum, comment, seen, digest)])
-        }
-        (Choice::Approve, None) => {
-            if approval.votes.iter().any(|vote| vote.actor.is(actor)) {
-                return Err(Refusal::AlreadyVoted);
-            }
-            let votes = approval.approvals();
-            if votes >= MAX_VOTES {
-                return Err(Refusal::TooManyVotes { limit: MAX_VOTES });
-            }
-            Ok(vec![approve(votes, approval.requirement().quorum, comment, seen, approval.digest)])
-        }
+        (Choice::Reject, _) => first_of(approval, actor, &[Choice::Reject])?,
+        (Choice::Approve, Some(edit)) => return approve_edited(approval, deciding, edit, seen, now),
+        (Choice::Approve, None) => first_of(approval, actor, &[Choice::Approve, Choice::Reject])?,
+    }
+    Ok(vec![vote(approval, *choice, counted_for, comment, seen)])
+}
+
+/// Refuses a vote of somebody who has cast one of these, and one for which there is no room.
+fn first_of(approval: &Approval, actor: &Actor, choices: &[Choice]) -> Result<(), Refusal> {
+    if approval.votes.iter().any(|vote| vote.actor.is(actor) && choices.contains(&vote.choice)) {
+        return Err(Refusal::AlreadyVoted);
+    }
+    if approval.approvals() + approval.rejections() >= MAX_VOTES {
+        Err(Refusal::TooManyVotes { limit: MAX_VOTES })
+    } else {
+        Ok(())
     }
 }
 
-/// One more approving vote: it decides when it completes the quorum.
-fn approve(votes: u32, quorum: u32, comment: &str, seen: Revision, digest: Digest) -> EventKind {
-    let comment = comment.to_owned();
-    if votes + 1 >= quorum {
-        EventKind::Decided { status: Status::Approved, comment, seen, digest }
-    } else {
-        EventKind::Voted { choice: Choice::Approve, comment, seen, digest }
+/// New arguments, and the editor's vote for them if the policy asks the editor about these too.
+fn approve_edited(
+    approval: &Approval,
+    deciding: &Deciding,
+    edit: &Edit,
+    seen: Revision,
+    now: Time,
+) -> Result<Vec<EventKind>, Refusal> {
+    if !approval.requirement().allow_edits {
+        return Err(Refusal::EditsNotAllowed);
+    }
+    if edit.verdict.effect == Effect::AutoReject {
+        let (rule, message) = (edit.verdict.rule.clone(), edit.verdict.message.clone());
+        return Err(Refusal::EditForbidden { rule, message });
+    }
+    if approval.edits >= MAX_EDITS {
+        return Err(Refusal::TooManyEdits { limit: MAX_EDITS });
+    }
+    let limit = edit.verdict.effect.requirement().timeout.map_or(approval.deadline, |timeout| after(now, timeout));
+    let edited = EventKind::Edited {
+        digest: Digest::of(&approval.request.tool_name, &edit.arguments),
+        arguments: edit.arguments.clone(),
+        verdict: Arc::clone(&edit.verdict),
+        deadline: approval.deadline.min(limit),
+        seen,
+    };
+    let mut after_edit = approval.clone();
+    let (revision, actor) = (approval.revision + 1, deciding.actor.clone());
+    after_edit.apply(&Event { revision, at: now, actor, via: None, receipt: None, kind: edited.clone() });
+    let counted_for = after_edit.counts_for(&deciding.actor, &deciding.groups);
+    if counted_for.is_empty() {
+        return Ok(vec![edited]);
+    }
+    let vote = vote(&after_edit, Choice::Approve, counted_for, &deciding.comment, seen);
+    Ok(vec![edited, vote])
+}
+
+/// One more vote: it decides when it completes every quorum, or reaches the threshold of rejections.
+fn vote(approval: &Approval, choice: Choice, counted_for: Vec<Arc<str>>, comment: &str, seen: Revision) -> EventKind {
+    let (comment, digest) = (comment.to_owned(), approval.digest);
+    let status = match choice {
+        Choice::Approve => approval.completed_by(&counted_for).then_some(Status::Approved),
+        Choice::Reject => {
+            (approval.rejections() + 1 >= approval.requirement().reject_threshold).then_some(Status::Rejected)
+        }
+    };
+    match status {
+        Some(status) => EventKind::Decided { status, comment, seen, digest, counted_for },
+        None => EventKind::Voted { choice, comment, seen, digest, counted_for },
     }
 }
 
@@ -182,7 +229,7 @@ fn cancel(approval: &Approval, actor: &Actor, reason: &str) -> Result<Vec<EventK
     requester(approval, actor)?;
     undecided(approval)?;
     let (status, comment, seen) = (Status::Cancelled, reason.to_owned(), approval.revision);
-    Ok(vec![EventKind::Decided { status, comment, seen, digest: approval.digest }])
+    Ok(vec![EventKind::Decided { status, comment, seen, digest: approval.digest, counted_for: Vec::new() }])
 }
 
 fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Result<Vec<EventKind>, Refusal> {

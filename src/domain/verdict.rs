@@ -1,8 +1,12 @@
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Status, time};
+use super::{Requirement, Status, time};
 
 /// What the policy says of one call, and why. Kept with the approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,18 +39,6 @@ pub enum Effect {
     RequireApproval(Requirement),
     /// Rejected at once.
     AutoReject,
-}
-
-/// Whose approval is needed, and for how long it is waited for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Requirement {
-    /// Approving votes needed, at least 1.
-    pub quorum: u32,
-    /// Who is asked; empty means any reviewer.
-    pub reviewers: Vec<String>,
-    /// Longest time to wait for a decision, when the policy limits it.
-    #[serde(with = "time::optional_micros", rename = "timeout_us")]
-    pub timeout: Option<Duration>,
 }
 
 /// What became of one rule.
@@ -90,10 +82,11 @@ impl Effect {
 
     /// What people must do; one approving vote where the policy asks for none.
     #[must_use]
-    pub fn requirement(&self) -> Requirement {
+    pub fn requirement(&self) -> &Requirement {
+        static ANYONE: LazyLock<Requirement> = LazyLock::new(|| Requirement::any(1));
         match self {
-            Self::RequireApproval(requirement) => requirement.clone(),
-            Self::AutoApprove | Self::AutoReject => Requirement { quorum: 1, reviewers: Vec::new(), timeout: None },
+            Self::RequireApproval(requirement) => requirement,
+            Self::AutoApprove | Self::AutoReject => &ANYONE,
         }
     }
 }

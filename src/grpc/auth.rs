@@ -23,12 +23,12 @@ impl Interceptor for Authenticate {
         let bearer = header.and_then(|header| header.split_once(' '));
         let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
         let principal = token.and_then(|token| self.0.authenticate(token)).ok_or(Failure::Unauthenticated)?;
-        request.extensions_mut().insert(principal);
+        request.extensions_mut().insert(Arc::new(principal));
         Ok(request)
     }
 }
 
 /// The caller that [`Authenticate`] found.
-pub(super) fn principal<T>(request: &Request<T>) -> Result<Principal, Failure> {
-    request.extensions().get::<Principal>().cloned().ok_or(Failure::Unauthenticated)
+pub(super) fn principal<T>(request: &Request<T>) -> Result<Arc<Principal>, Failure> {
+    request.extensions().get::<Arc<Principal>>().cloned().ok_or(Failure::Unauthenticated)
 }

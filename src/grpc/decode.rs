@@ -8,6 +8,7 @@ use crate::domain::ApprovalId;
 mod actions;
 mod lists;
 mod names;
+mod people;
 mod policy;
 mod policy_calls;
 mod request;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::structs;
 use crate::{
     domain::{
-        Actor, ActorKind, Agent, Approval, Choice, Claim, Decision, Effect, ExecutionResult, Outcome, RuleOutcome,
-        RuleTrace, Status, Time, Verdict, Vote,
+        Actor, ActorKind, Agent, Approval, Choice, Claim, Decision, Effect, ExecutionResult, Outcome, Panel, Priority,
+        Requirement, RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
     },
     proto::v1,
 };
@@ -25,6 +25,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
     let request = &approval.request;
     // A call that the policy decides at once needs nobody's vote.
     let automatic = matches!(approval.status, Status::AutoApproved | Status::AutoRejected);
+    let asked = (!automatic).then(|| approval.requirement());
     v1::Approval {
         id: approval.id.to_string(),
         revision: approval.revision,
@@ -44,11 +45,35 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         deadline: Some(moment(approval.deadline)),
         policy: Some(policy(&approval.verdict)),
         votes: approval.votes.iter().map(vote).collect(),
-        quorum: if automatic { 0 } else { approval.requirement().quorum },
+        quorum: asked.map_or(0, Requirement::quorum),
         decision: approval.decision.as_ref().map(decision),
         claim: approval.claim.as_ref().map(claim),
         claim_window: Some(span(approval.verdict.claim_window)),
         cancel_on_disconnect: request.cancel_on_disconnect,
+        on_behalf_of: request.on_behalf_of.as_ref().map(actor),
+        panels: asked.map(|asked| panels(approval, asked)).unwrap_or_default(),
+        reject_threshold: asked.map_or(0, |asked| asked.reject_threshold),
+        comment_required: asked.is_some_and(|asked| asked.comment_required),
+        edits_allowed: asked.is_some_and(|asked| asked.allow_edits),
+        priority: priority(approval.priority()).into(),
+    }
+}
+
+fn panels(approval: &Approval, asked: &Requirement) -> Vec<v1::Panel> {
+    let panel = |panel: &Panel| v1::Panel {
+        rule: panel.rule.to_string(),
+        reviewers: approval.reviewers_of(panel).iter().map(ToString::to_string).collect(),
+        quorum: panel.quorum,
+        approvals: approval.approvals_for(panel),
+    };
+    asked.panels.iter().map(panel).collect()
+}
+
+pub(super) const fn priority(priority: Priority) -> v1::Priority {
+    match priority {
+        Priority::Normal => v1::Priority::Normal,
+        Priority::High => v1::Priority::High,
+        Priority::Urgent => v1::Priority::Urgent,
     }
 }
 
@@ -116,6 +141,8 @@ fn vote(vote: &Vote) -> v1::Vote {
         vote_time: Some(moment(vote.at)),
         revision_seen: vote.seen,
         digest: vote.digest.to_string(),
+        submitted_by: vote.via.as_ref().map(actor),
+        counted_for: vote.counted_for.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -135,6 +162,7 @@ fn decision(decision: &Decision) -> v1::Decision {
         revision_seen: decision.seen,
         digest: decision.digest.to_string(),
         revision: decision.revision,
+        submitted_by: decision.via.as_ref().map(actor),
     }
 }
 

@@ -173,6 +173,10 @@ impl Answer {
                     .with("role", role)
                     .with("method", method)
             }
+            Error::PermissionRequired(permission) => {
+                Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message)
+                    .with("permission", permission.name())
+            }
             Error::RevisionOutOfRange { id, after: _, revision } => {
                 Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
                     .on(Some(id))
@@ -258,6 +262,9 @@ impl Answer {
                 answer(Aborted, Reason::StaleView).on(id).with("revision", revision).with("digest", digest)
             }
             Refusal::AlreadyVoted => answer(FailedPrecondition, Reason::AlreadyVoted).on(id),
+            Refusal::NotEligible => answer(PermissionDenied, Reason::NotEligible).on(id),
+            Refusal::CommentRequired => answer(FailedPrecondition, Reason::CommentRequired).on(id),
+            Refusal::EditsNotAllowed => answer(FailedPrecondition, Reason::EditsNotAllowed).on(id),
             Refusal::EditForbidden { rule, message } => {
                 answer(FailedPrecondition, Reason::EditForbidden).with("rule", rule).with("message", message)
             }

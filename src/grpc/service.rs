@@ -119,9 +119,15 @@ impl ApprovalService for ApprovalApi {
 
     async fn list_pending(&self, request: Request<pb::ListPendingRequest>) -> Reply<pb::ListPendingResponse> {
         let principal = principal(&request)?;
-        let query = decode::list_pending(request.into_inner(), &self.limits)?;
+        let request = request.into_inner();
+        let decidable = request.decidable_by_me;
+        let query = decode::list_pending(request, &self.limits)?;
         let token = |last| page_token::encode(&query.filter, query.order, last);
-        let page = self.approvals.list(&principal, Method::ListPending, query.clone()).await.map_err(Failure::from)?;
+        let page = self
+            .approvals
+            .list(&principal, Method::ListPending, query.clone(), decidable)
+            .await
+            .map_err(Failure::from)?;
         Ok(Response::new(pb::ListPendingResponse {
             approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
             next_page_token: page.next.map(token).unwrap_or_default(),
@@ -131,8 +137,10 @@ impl ApprovalService for ApprovalApi {
     async fn watch_pending(&self, request: Request<pb::WatchPendingRequest>) -> Reply<Self::WatchPendingStream> {
         let principal = principal(&request)?;
         let permit = self.streams.open(&request)?;
-        let filter = decode::watch_pending(request.into_inner(), &self.limits)?;
-        let queue = Arc::clone(&self.approvals).queue(&principal, filter).map_err(Failure::from)?;
+        let request = request.into_inner();
+        let decidable = request.decidable_by_me;
+        let filter = decode::watch_pending(request, &self.limits)?;
+        let queue = Arc::clone(&self.approvals).queue(principal, filter, decidable).map_err(Failure::from)?;
         Ok(Response::new(watch(queue, permit)))
     }
 
@@ -140,8 +148,11 @@ impl ApprovalService for ApprovalApi {
         let principal = principal(&request)?;
         let query = decode::list_approvals(request.into_inner(), &self.limits)?;
         let token = |last| page_token::encode(&query.filter, query.order, last);
-        let page =
-            self.approvals.list(&principal, Method::ListApprovals, query.clone()).await.map_err(Failure::from)?;
+        let page = self
+            .approvals
+            .list(&principal, Method::ListApprovals, query.clone(), false)
+            .await
+            .map_err(Failure::from)?;
         Ok(Response::new(pb::ListApprovalsResponse {
             approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
             next_page_token: page.next.map(token).unwrap_or_default(),

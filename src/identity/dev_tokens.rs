@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -19,7 +20,7 @@ pub struct DevTokens {
     pub agent: String,
     /// Speaks as person `dev/reviewer`.
     pub reviewer: String,
-    /// Speaks as person `dev/operator`.
+    /// Speaks as person `dev/operator`, who sees everything too.
     pub operator: String,
 }
 
@@ -66,12 +67,18 @@ fn random(role: &str) -> io::Result<String> {
 impl Authenticator for DevTokens {
     fn authenticate(&self, token: &str) -> Option<Principal> {
         let known = [
-            (&self.agent, Role::Agent, ActorKind::Agent),
-            (&self.reviewer, Role::Reviewer, ActorKind::Person),
-            (&self.operator, Role::Operator, ActorKind::Person),
+            (&self.agent, ActorKind::Agent, "agent", &[Role::Agent][..]),
+            (&self.reviewer, ActorKind::Person, "reviewer", &[Role::Reviewer]),
+            (&self.operator, ActorKind::Person, "operator", &[Role::Auditor, Role::Operator]),
         ];
-        let (_, role, kind) = known.into_iter().find(|(known, ..)| known.as_bytes().ct_eq(token.as_bytes()).into())?;
-        Some(Principal { actor: Actor { kind, issuer: "dev".into(), subject: role.name().into() }, role })
+        let known = known.into_iter().find(|(known, ..)| known.as_bytes().ct_eq(token.as_bytes()).into());
+        let (_, kind, subject, roles) = known?;
+        Some(Principal {
+            actor: Actor { kind, issuer: "dev".into(), subject: subject.into() },
+            roles: roles.iter().copied().collect(),
+            groups: BTreeSet::new(),
+            permissions: BTreeSet::new(),
+        })
     }
 }
 
@@ -102,12 +109,13 @@ mod tests {
     fn each_token_speaks_for_its_role() {
         let directory = tempfile::tempdir().unwrap();
         let tokens = DevTokens::in_directory(directory.path()).unwrap();
-        for (token, role) in
-            [(&tokens.agent, Role::Agent), (&tokens.reviewer, Role::Reviewer), (&tokens.operator, Role::Operator)]
-        {
+        for (token, name, roles) in [
+            (&tokens.agent, "dev/agent", "agent"),
+            (&tokens.reviewer, "dev/reviewer", "reviewer"),
+            (&tokens.operator, "dev/operator", "auditor, operator"),
+        ] {
             let principal = tokens.authenticate(token).unwrap();
-            assert_eq!(principal.role, role);
-            assert_eq!(principal.actor.to_string(), format!("dev/{role}"));
+            assert_eq!((principal.actor.to_string().as_str(), principal.role_names().as_str()), (name, roles));
         }
         for bad in ["", "dev_agent_", &tokens.agent[..10], &format!("{}x", tokens.agent)] {
             assert_eq!(tokens.authenticate(bad), None, "{bad}");

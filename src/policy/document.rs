@@ -2,6 +2,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::Priority;
+
 /// A policy as its authors write it. Its serde form is the JSON mapping of `signoff.v1.Policy`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,23 +51,87 @@ pub enum RuleEffect {
     /// Approved at once.
     AutoApprove {},
     /// A person must decide.
-    RequireApproval {
-        /// Longest time to wait.
-        #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
-        timeout: Option<Duration>,
-        /// How long after its decision the call can be claimed.
-        #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
-        claim_window: Option<Duration>,
-        /// For the caller and reviewers.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        message: String,
-    },
+    RequireApproval(Asks),
     /// Rejected at once.
     AutoReject {
         /// Why.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         message: String,
     },
+}
+
+/// Whom a rule asks, and how. What is `None` or empty is left to other rules, and then to the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Asks {
+    /// Who may decide; empty: any reviewer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reviewers: Vec<String>,
+    /// Approving votes needed; `None`: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u32>,
+    /// Rejecting votes that reject; `None`: 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reject_threshold: Option<u32>,
+    /// Whether every vote needs a comment.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub comment_required: bool,
+    /// Whether a reviewer may approve edited arguments; `None`: yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_edits: Option<bool>,
+    /// What happens while nobody decides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub escalate: Vec<Escalate>,
+    /// Longest time to wait.
+    #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+    /// How long after its decision the call can be claimed.
+    #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub claim_window: Option<Duration>,
+    /// For the caller and reviewers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// What happens once an approval has waited for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalate {
+    /// How long after the request; `None`, which no policy can have, where its author forgot.
+    #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub after: Option<Duration>,
+    /// Who may decide from then on too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviewers: Vec<String>,
+    /// How urgent it is from then on.
+    #[serde(default, with = "priority", skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
+}
+
+/// Serde form of a priority as in protobuf's JSON: `PRIORITY_HIGH`.
+mod priority {
+    use std::borrow::Cow;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::domain::Priority;
+
+    const ALL: [Priority; 3] = [Priority::Normal, Priority::High, Priority::Urgent];
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(priority: &Option<Priority>, serializer: S) -> Result<S::Ok, S::Error> {
+        match priority {
+            Some(priority) => serializer.collect_str(&format_args!("PRIORITY_{}", priority.name())),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Priority>, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let name = text.strip_prefix("PRIORITY_").unwrap_or_default();
+        let known = ALL.into_iter().find(|priority| priority.name() == name);
+        known.map(Some).ok_or_else(|| D::Error::custom(format!("{text:?} is no priority")))
+    }
 }
 
 /// Serde form of a span as in protobuf's JSON: `300s`, `1.5s`.
@@ -121,7 +187,7 @@ mod tests {
         let document: Document = serde_json::from_value(json.clone()).unwrap();
         assert_eq!(serde_json::to_value(&document).unwrap(), json);
         assert_eq!(document.rules[0].effect, Some(RuleEffect::AutoReject { message: "no".into() }));
-        let Some(RuleEffect::RequireApproval { timeout, claim_window, .. }) = document.rules[1].effect else {
+        let Some(RuleEffect::RequireApproval(Asks { timeout, claim_window, .. })) = document.rules[1].effect else {
             panic!()
         };
         assert_eq!((timeout, claim_window), (Some(Duration::from_secs(1800)), Some(Duration::from_millis(1500))));
@@ -132,7 +198,7 @@ mod tests {
     fn spans_are_whole_or_refused() {
         let of = |text: &str| serde_json::from_value::<RuleEffect>(json!({"require_approval": {"timeout": text}}));
         for (text, micros) in [("1s", 1_000_000), ("0.000001s", 1), ("2.5s", 2_500_000)] {
-            let Ok(RuleEffect::RequireApproval { timeout: Some(span), .. }) = of(text) else { panic!("{text}") };
+            let Ok(RuleEffect::RequireApproval(Asks { timeout: Some(span), .. })) = of(text) else { panic!("{text}") };
             assert_eq!(span.as_micros(), micros, "{text}");
         }
         for text in ["", "s", "1", "-1s", "1.s", ".5s", "1.0000000001s", "1m", "99999999999999999999s"] {

@@ -1,14 +1,15 @@
 //! The strictest wins: what a policy makes of a call.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
-    Call, Effort, Judgement, RuleEffect,
+    Asks, Call, Effort, Judgement, RuleEffect,
     condition::{Meter, Scope},
+    demand::Demand,
     problems::{TOOLS, UNLISTED_TOOLS},
     rules::{Matcher, Policy},
 };
-use crate::domain::{Effect, Requirement, RuleOutcome, RuleTrace};
+use crate::domain::{Effect, RuleOutcome, RuleTrace};
 
 /// Most rules in a trace.
 pub const TRACE_MAX: usize = 256;
@@ -20,8 +21,7 @@ struct Tally<'a> {
     asks: Option<&'a Matcher>,
     approves: Option<&'a Matcher>,
     fails: Option<&'a Matcher>,
-    timeout: Option<Duration>,
-    claim_window: Option<Duration>,
+    demand: Demand,
 }
 
 impl<'a> Tally<'a> {
@@ -32,11 +32,9 @@ impl<'a> Tally<'a> {
         match (outcome, &rule.effect) {
             (RuleOutcome::NotMatched, _) => return,
             // Arguments that make a condition fail must not be a way around what the rule demands of people.
-            (_, RuleEffect::RequireApproval { .. }) => {
+            (_, RuleEffect::RequireApproval(asks)) => {
                 first(&mut self.asks);
-                let (timeout, claim_window) = rule.effect.spans();
-                self.timeout = shorter(self.timeout, timeout);
-                self.claim_window = shorter(self.claim_window, claim_window);
+                self.demand.add(&rule.name, asks);
             }
             (RuleOutcome::Matched, RuleEffect::AutoReject { .. }) => first(&mut self.rejects),
             (RuleOutcome::Matched, RuleEffect::AutoApprove {}) => first(&mut self.approves),
@@ -46,14 +44,6 @@ impl<'a> Tally<'a> {
             first(&mut self.fails);
         }
     }
-}
-
-fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    one.into_iter().chain(other).min()
-}
-
-fn people(timeout: Option<Duration>) -> Effect {
-    Effect::RequireApproval(Requirement { quorum: 1, reviewers: Vec::new(), timeout })
 }
 
 impl Policy {
@@ -69,8 +59,9 @@ impl Policy {
         }
         let (effect, rule, message, claim_window) = match tally {
             Tally { rejects: Some(rule), .. } => (Effect::AutoReject, &rule.name, Arc::clone(&rule.message), None),
-            Tally { asks: Some(rule), timeout, claim_window, .. } => {
-                (people(timeout), &rule.name, Arc::clone(&rule.message), claim_window)
+            Tally { asks: Some(rule), demand, .. } => {
+                let (requirement, claim_window) = demand.into_requirement();
+                (Effect::RequireApproval(requirement), &rule.name, Arc::clone(&rule.message), claim_window)
             }
             Tally { approves: Some(rule), fails: None, .. } => (Effect::AutoApprove, &rule.name, Arc::default(), None),
             Tally { fails, approves, .. } => {
@@ -90,23 +81,31 @@ impl Policy {
         mut trace: Vec<RuleTrace>,
         exhausted: bool,
     ) -> Judgement {
-        let asks = RuleEffect::RequireApproval { timeout: None, claim_window: None, message: String::new() };
+        let asks = RuleEffect::RequireApproval(Asks::default());
         let (name, default, why) = if self.lists(call.tool_name) {
             (TOOLS, &asks, "the default for a tool that is listed")
         } else {
             let default = self.document().unlisted_tools.as_ref().unwrap_or(&asks);
             (UNLISTED_TOOLS, default, "the default for every other tool")
         };
-        let (timeout, claim_window) = default.spans();
-        let (effect, message) = match default {
-            RuleEffect::AutoApprove {} => (Effect::AutoApprove, ""),
-            RuleEffect::RequireApproval { message, .. } => (people(timeout), message.as_str()),
-            RuleEffect::AutoReject { message } => (Effect::AutoReject, message.as_str()),
+        let (effect, message, claim_window) = match default {
+            RuleEffect::AutoApprove {} => (Effect::AutoApprove, "", None),
+            RuleEffect::AutoReject { message } => (Effect::AutoReject, message.as_str(), None),
+            RuleEffect::RequireApproval(asks) => {
+                let (requirement, claim_window) = Demand::of(&name.into(), asks).into_requirement();
+                (Effect::RequireApproval(requirement), asks.message.as_str(), claim_window)
+            }
         };
         // A rule that fails where an approval would come without a person is what decides.
         let failed = fails.filter(|_| approved || effect == Effect::AutoApprove);
         let (effect, rule, message) = match failed {
-            Some(rule) => (people(timeout), Arc::clone(&rule.name), Arc::default()),
+            Some(rule) if matches!(effect, Effect::RequireApproval(_)) => {
+                (effect, Arc::clone(&rule.name), Arc::default())
+            }
+            Some(rule) => {
+                let (requirement, _) = Demand::of(&name.into(), &Asks::default()).into_requirement();
+                (Effect::RequireApproval(requirement), Arc::clone(&rule.name), Arc::default())
+            }
             None => {
                 trace.push(RuleTrace { rule: name.into(), outcome: RuleOutcome::Matched, detail: why.into() });
                 (effect, name.into(), message.into())

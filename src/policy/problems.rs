@@ -1,10 +1,13 @@
 use std::{collections::HashMap, fmt};
 
 use super::{
-    Document, Rule, RuleEffect,
+    Asks, Document, Rule, RuleEffect,
     globs::{GLOB_MAX, check_glob, is_costly},
 };
-use crate::config::limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX};
+use crate::{
+    config::limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX},
+    domain::{MAX_VOTES, Priority, Reviewer},
+};
 
 /// Most rules of a policy.
 pub const RULES_MAX: usize = 10_000;
@@ -16,6 +19,10 @@ const GLOBS_MAX: usize = 64;
 const LABELS_MAX: usize = 32;
 /// Most globs that are matched character by character, whatever name a caller thinks of.
 const COSTLY_MAX: usize = 256;
+/// Most reviewers of a rule, and of an escalation.
+const REVIEWERS_MAX: usize = 64;
+/// Most escalations of a rule.
+const ESCALATIONS_MAX: usize = 4;
 /// Longest name of a rule, in bytes.
 const NAME_MAX: usize = 64;
 /// Longest description or message, in bytes.
@@ -147,8 +154,64 @@ impl Problems {
     }
 
     fn prose(&mut self, path: &str, effect: &RuleEffect) {
-        if let RuleEffect::RequireApproval { message, .. } | RuleEffect::AutoReject { message } = effect {
-            self.length(&format!("{path}.message"), message);
+        match effect {
+            RuleEffect::AutoApprove {} => {}
+            RuleEffect::AutoReject { message } => self.length(&format!("{path}.message"), message),
+            RuleEffect::RequireApproval(asks) => self.asks(path, asks),
+        }
+    }
+
+    fn asks(&mut self, path: &str, asks: &Asks) {
+        let Asks { reviewers, quorum, reject_threshold, escalate, timeout, message, .. } = asks;
+        self.length(&format!("{path}.message"), message);
+        self.reviewers(&format!("{path}.reviewers"), reviewers);
+        for (field, votes) in [("quorum", quorum), ("reject_threshold", reject_threshold)] {
+            if let Some(votes) = votes.filter(|votes| !(1..=MAX_VOTES).contains(votes)) {
+                self.add(format!("{path}.{field}"), format!("is {votes}; 1 to {MAX_VOTES} are allowed"));
+            }
+        }
+        let users = reviewers.iter().filter(|reviewer| reviewer.starts_with("user:")).count();
+        let only_users =
+            !reviewers.is_empty() && users == reviewers.len() && escalate.iter().all(|one| one.reviewers.is_empty());
+        if let Some(quorum) = quorum.filter(|quorum| only_users && *quorum as usize > users) {
+            self.add(format!("{path}.quorum"), format!("is {quorum}, but {users} users are all who may decide"));
+        }
+        if escalate.len() > ESCALATIONS_MAX {
+            let message = format!("has {} escalations; at most {ESCALATIONS_MAX} are allowed", escalate.len());
+            self.add(format!("{path}.escalate"), message);
+        }
+        for (index, one) in escalate.iter().enumerate() {
+            let path = format!("{path}.escalate[{index}]");
+            self.reviewers(&format!("{path}.reviewers"), &one.reviewers);
+            if one.reviewers.is_empty() && one.priority.is_none_or(|priority| priority == Priority::Normal) {
+                self.add(&path, "changes nothing: it needs reviewers, or a priority above PRIORITY_NORMAL");
+            }
+            if reviewers.is_empty() && !one.reviewers.is_empty() {
+                self.add(format!("{path}.reviewers"), "add nobody: any reviewer may decide from the start");
+            }
+            match one.after {
+                None => self.add(format!("{path}.after"), "is required"),
+                Some(after) if timeout.is_some_and(|timeout| after >= timeout) => {
+                    self.add(format!("{path}.after"), "comes at the timeout or after it, so that it never happens");
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn reviewers(&mut self, path: &str, reviewers: &[String]) {
+        if reviewers.len() > REVIEWERS_MAX {
+            self.add(path, format!("has {} reviewers; at most {REVIEWERS_MAX} are allowed", reviewers.len()));
+            return;
+        }
+        let mut seen = HashMap::new();
+        for (index, reviewer) in reviewers.iter().enumerate() {
+            let at = format!("{path}[{index}]");
+            if let Err(wrong) = reviewer.parse::<Reviewer>() {
+                self.add(at, wrong.to_string());
+            } else if let Some(first) = seen.insert(reviewer, index) {
+                self.add(at, format!("{reviewer:?} is there already, as {path}[{first}]"));
+            }
         }
     }
 

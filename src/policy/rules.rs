@@ -1,7 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Call, Document, Rule, RuleEffect,
+    Asks, Call, Document, Rule, RuleEffect,
     condition::{Condition, Meter, Scope},
     globs::GlobIndex,
     problems::{Problem, Problems},
@@ -154,7 +154,7 @@ impl Matcher {
         let effect = rule.effect.clone().unwrap_or(RuleEffect::AutoReject { message: String::new() });
         let message = match &effect {
             RuleEffect::AutoApprove {} => "",
-            RuleEffect::RequireApproval { message, .. } | RuleEffect::AutoReject { message } => message,
+            RuleEffect::RequireApproval(Asks { message, .. }) | RuleEffect::AutoReject { message } => message,
         };
         let (name, message, labels) = (rule.name.as_str().into(), message.into(), rule.labels.clone());
         Ok(Self { name, place, message, effect, agents, labels, condition })
@@ -211,7 +211,7 @@ impl RuleEffect {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::AutoApprove {} => "auto_approve",
-            Self::RequireApproval { .. } => "require_approval",
+            Self::RequireApproval(_) => "require_approval",
             Self::AutoReject { .. } => "auto_reject",
         }
     }
@@ -220,16 +220,8 @@ impl RuleEffect {
     pub(super) const fn strictness(&self) -> u8 {
         match self {
             Self::AutoApprove {} => 0,
-            Self::RequireApproval { .. } => 1,
+            Self::RequireApproval(_) => 1,
             Self::AutoReject { .. } => 2,
-        }
-    }
-
-    /// The spans of an effect that asks people: how long to wait, and how long after that the call can be claimed.
-    pub(super) const fn spans(&self) -> (Option<Duration>, Option<Duration>) {
-        match self {
-            Self::RequireApproval { timeout, claim_window, .. } => (*timeout, *claim_window),
-            Self::AutoApprove {} | Self::AutoReject { .. } => (None, None),
         }
     }
 }

@@ -30,7 +30,8 @@ fn approve() -> RuleEffect {
 
 fn ask(seconds: u64) -> RuleEffect {
     let timeout = (seconds > 0).then(|| Duration::from_secs(seconds));
-    RuleEffect::RequireApproval { timeout, claim_window: timeout.map(|span| span / 2), message: "ask".into() }
+    let claim_window = timeout.map(|span| span / 2);
+    RuleEffect::RequireApproval(Asks { timeout, claim_window, message: "ask".into(), ..Asks::default() })
 }
 
 fn reject() -> RuleEffect {
@@ -317,5 +318,69 @@ fn rules_that_nothing_reaches_are_refused() {
     for mut low_wall in [rule("wall", &["*"], "args.n > 1", reject()), rule("wall", &["*"], "", reject())] {
         low_wall.agents = if low_wall.when.is_empty() { vec!["bot".into()] } else { Vec::new() };
         assert!(unreached(vec![low_wall, rule("b", &["x"], "", approve())]).is_empty());
+    }
+}
+
+fn asks(asks: &Json) -> RuleEffect {
+    serde_json::from_value(json!({ "require_approval": asks })).unwrap()
+}
+
+#[test]
+fn several_rules_that_ask_ask_for_the_strictest_of_each() {
+    let finance = asks(&json!({
+        "reviewers": ["group:finance"], "quorum": 2, "reject_threshold": 3, "allow_edits": true, "timeout": "600s",
+        "escalate": [{"after": "300s", "reviewers": ["group:directors"]}, {"after": "60s", "priority": "PRIORITY_HIGH"}],
+    }));
+    let legal = asks(&json!({
+        "reviewers": ["group:legal", "user:dev/alice"], "reject_threshold": 2, "allow_edits": false,
+        "comment_required": true, "timeout": "900s", "escalate": [{"after": "120s", "priority": "PRIORITY_URGENT"}],
+    }));
+    let rules = vec![rule("finance", &["pay"], "", finance), rule("legal", &["p*"], "args.n > 5", legal)];
+    let requirement = |policy: &Policy, n: i32| match judged(policy, "pay", &json!({ "n": n })).effect {
+        Effect::RequireApproval(requirement) => requirement,
+        effect => panic!("{effect:?}"),
+    };
+    let (policy, turned) = (of(rules.clone()), of(rules.into_iter().rev().collect()));
+    let one = requirement(&policy, 1);
+    assert_eq!((one.panels.len(), one.quorum(), one.reject_threshold, one.allow_edits), (1, 2, 3, true));
+    let both = requirement(&policy, 6);
+    assert_eq!(both, requirement(&turned, 6), "the order of rules means nothing");
+    let panels: Vec<_> = both.panels.iter().map(|panel| (&*panel.rule, panel.quorum, panel.reviewers.len())).collect();
+    assert_eq!(panels, [("finance", 2, 1), ("legal", 1, 2)]);
+    assert_eq!((both.reject_threshold, both.comment_required, both.allow_edits), (2, true, false));
+    assert_eq!(both.timeout, Some(Duration::from_secs(600)));
+    let times: Vec<_> = both.escalations.iter().map(|one| (&*one.rule, one.after.as_secs())).collect();
+    assert_eq!(times, [("finance", 60), ("legal", 120), ("finance", 300)]);
+    // A condition that fails asks as if it applied: nobody is left out by arguments made for it.
+    let policy_with_text = judged(&policy, "pay", &json!({"n": "many"}));
+    assert!(matches!(policy_with_text.effect, Effect::RequireApproval(asked) if asked.panels.len() == 2));
+}
+
+#[test]
+fn what_is_asked_of_people_is_checked() {
+    let cases = [
+        (json!({"reviewers": ["finance"]}), "reviewers[0]: a reviewer is group:NAME or user:ISSUER/SUBJECT"),
+        (json!({"reviewers": ["group:a", "group:a"]}), "reviewers[1]: \"group:a\" is there already"),
+        (json!({"reviewers": vec!["group:a"; 65]}), "reviewers: has 65 reviewers; at most 64"),
+        (json!({"quorum": 33}), "quorum: is 33; 1 to 32"),
+        (json!({"reject_threshold": 0}), "reject_threshold: is 0; 1 to 32"),
+        (json!({"reviewers": ["user:dev/a"], "quorum": 2}), "quorum: is 2, but 1 users are all who may decide"),
+        (json!({"escalate": [{"after": "60s"}]}), "escalate[0]: changes nothing"),
+        (json!({"escalate": [{"priority": "PRIORITY_HIGH"}]}), "escalate[0].after: is required"),
+        (json!({"escalate": [{"after": "60s", "reviewers": ["group:a"]}]}), "escalate[0].reviewers: add nobody"),
+        (
+            json!({"timeout": "60s", "escalate": [{"after": "60s", "priority": "PRIORITY_HIGH"}]}),
+            "so that it never happens",
+        ),
+        (
+            json!({"escalate": vec![json!({"after": "1s", "priority": "PRIORITY_HIGH"}); 5]}),
+            "has 5 escalations; at most 4",
+        ),
+    ];
+    for (asked, expected) in cases {
+        let rules = vec![rule("a", &["pay"], "", asks(&asked))];
+        let problems = Policy::compile(Document { rules, ..Document::default() }).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].to_string().contains(expected), "{asked}: {problems:?}");
+        assert!(problems[0].path.starts_with("rules[0].require_approval"), "{problems:?}");
     }
 }

@@ -176,7 +176,7 @@ pub(super) fn keyed(mut command: Command, key: &str) -> Command {
         | Command::Cancel { request_id, .. }
         | Command::Claim(Claiming { request_id, .. })
         | Command::Report(Reporting { request_id, .. }) => *request_id = Some(key.into()),
-        Command::Expire => {}
+        Command::Tick => {}
     }
     command
 }
@@ -219,7 +219,7 @@ pub(super) async fn fill(store: &dyn Store) {
         (3, edit(2, 2, edited, quorum(2))),
         (4, reject(1)),
         (5, cancel()),
-        (6, Command::Expire),
+        (6, Command::Tick),
         (8, keyed(claim(8, digest), "k2")),
         (8, report(8)),
     ] {

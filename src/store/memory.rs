@@ -28,7 +28,7 @@ pub(crate) struct MemoryStore {
 struct State {
     closed: bool,
     approvals: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)>,
-    by_request_id: HashMap<(String, String), ApprovalId>,
+    by_request_id: HashMap<Key, ApprovalId>,
     /// In order: version 1 first.
     policies: Vec<Arc<PolicyVersion>>,
 }
@@ -46,16 +46,15 @@ impl MemoryStore {
     }
 
     fn publish(&self, approval: &Approval) {
-        let Approval { id, revision, status, deadline, .. } = *approval;
-        self.feed.publish(Change { id, revision, status, deadline });
+        let Approval { id, revision, status, .. } = *approval;
+        self.feed.publish(Change { id, revision, status, due: approval.due() });
     }
 }
 
 impl State {
     fn put(&mut self, approval: Approval, new: impl IntoIterator<Item = Event>) -> Arc<Approval> {
         let approval = Arc::new(approval);
-        let key = (approval.request.caller.to_string(), approval.request.request_id.clone());
-        self.by_request_id.insert(key, approval.id);
+        self.by_request_id.insert(key(&approval.request.caller, &approval.request.request_id), approval.id);
         let entry = self.approvals.entry(approval.id).or_insert_with(|| (Arc::clone(&approval), Vec::new()));
         entry.0 = Arc::clone(&approval);
         entry.1.extend(new);
@@ -67,6 +66,13 @@ impl State {
     }
 }
 
+/// A caller and its idempotency key.
+type Key = (String, String, String);
+
+fn key(Actor { issuer, subject, .. }: &Actor, request_id: &str) -> Key {
+    (issuer.clone(), subject.clone(), request_id.to_owned())
+}
+
 fn by<'a>(policies: &'a [Arc<PolicyVersion>], author: &Actor, request_id: &str) -> Option<&'a Arc<PolicyVersion>> {
     policies.iter().find(|version| version.is_by(author, request_id))
 }
@@ -75,8 +81,8 @@ fn by<'a>(policies: &'a [Arc<PolicyVersion>], author: &Actor, request_id: &str) 
 impl Store for MemoryStore {
     async fn submit(&self, new: Submission) -> Result<Submitted, StoreError> {
         let mut state = self.state()?;
-        let caller = new.request.caller.to_string();
-        if let Some(&id) = state.by_request_id.get(&(caller.clone(), new.request.request_id.clone())) {
+        let caller = new.request.caller.clone();
+        if let Some(&id) = state.by_request_id.get(&key(&caller, &new.request.request_id)) {
             let approval = Arc::clone(&state.get(id)?.0);
             if *approval.request == *new.request {
                 return Ok(Submitted { approval, created: false });
@@ -84,8 +90,7 @@ impl Store for MemoryStore {
             let request_id = new.request.request_id.clone();
             return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
         }
-        let mine =
-            |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.to_string() == caller;
+        let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
         let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
             .map_err(|error| StoreError::BadHistory(new.id, error))?;
@@ -98,7 +103,7 @@ impl Store for MemoryStore {
     }
 
     async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
-        Ok(self.state()?.by_request_id.get(&(caller.to_string(), request_id.to_owned())).copied())
+        Ok(self.state()?.by_request_id.get(&key(caller, request_id)).copied())
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
@@ -152,7 +157,7 @@ impl Store for MemoryStore {
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
         let state = self.state()?;
         let pending = state.approvals.values().filter(|(approval, _)| !approval.status.is_terminal());
-        let mut deadlines: Vec<_> = pending.map(|(approval, _)| (approval.deadline, approval.id)).collect();
+        let mut deadlines: Vec<_> = pending.map(|(approval, _)| (approval.due(), approval.id)).collect();
         deadlines.sort_unstable();
         let due = deadlines.partition_point(|(deadline, _)| *deadline <= now);
         let ids = deadlines[..due].iter().take(limit).map(|(_, id)| *id).collect();
@@ -184,7 +189,7 @@ impl Store for MemoryStore {
     async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
         let mut state = self.state()?;
         let mut new: BTreeMap<ApprovalId, (Approval, Vec<Event>)> = BTreeMap::new();
-        let mut keys: HashMap<(String, String), ApprovalId> = HashMap::new();
+        let mut keys: HashMap<Key, ApprovalId> = HashMap::new();
         for History { id, events } in histories {
             let approval = Approval::replay(id, &events).map_err(|error| StoreError::BadHistory(id, error))?;
             let stored = state.approvals.get(&id).map(|(_, events)| events);
@@ -194,7 +199,7 @@ impl Store for MemoryStore {
                 }
                 return Err(StoreError::Conflict(id));
             }
-            let key = (approval.request.caller.to_string(), approval.request.request_id.clone());
+            let key = key(&approval.request.caller, &approval.request.request_id);
             if state.by_request_id.contains_key(&key) || keys.insert(key, id).is_some() {
                 return Err(StoreError::Conflict(id));
             }

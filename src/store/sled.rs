@@ -48,7 +48,7 @@ use super::{
 use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Status, Time};
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Commands that may wait for the writer before senders wait themselves.
 const QUEUE: usize = 4_096;
@@ -221,7 +221,7 @@ impl Store for SledStore {
 
     // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
     async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
-        let found = self.tree.get(keys::request_id(&caller.to_string(), request_id)).map_err(broken)?;
+        let found = self.tree.get(keys::request_id(caller, request_id)).map_err(broken)?;
         let Some(id) = found.and_then(|value| keys::id_of(&value)) else { return Ok(None) };
         self.shared.durability.settle(id).await?;
         Ok(Some(id))

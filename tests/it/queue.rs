@@ -75,6 +75,7 @@ pub(crate) async fn list(client: &mut Client, filter: &WatchPendingRequest) -> B
             tool_name: filter.tool_name.clone(),
             agent_name: filter.agent_name.clone(),
             labels: filter.labels.clone(),
+            decidable_by_me: filter.decidable_by_me,
         };
         let page = soon("a page comes", client.list_pending(request)).await.expect("a page").into_inner();
         assert!(page.approvals.len() <= 7);
@@ -125,7 +126,12 @@ async fn at_rest_every_watch_knows_what_the_list_tells() {
         WatchPendingRequest { tool_name: "pay".into(), ..Default::default() },
         WatchPendingRequest { agent_name: "clerk".into(), ..Default::default() },
         WatchPendingRequest { labels: labels("billing"), ..Default::default() },
-        WatchPendingRequest { tool_name: "pay".into(), agent_name: "bot".into(), labels: labels("sales") },
+        WatchPendingRequest {
+            tool_name: "pay".into(),
+            agent_name: "bot".into(),
+            labels: labels("sales"),
+            decidable_by_me: false,
+        },
         WatchPendingRequest { tool_name: "nobody_asks".into(), ..Default::default() },
     ];
     let (mut working, mut watching) = (JoinSet::new(), JoinSet::new());

@@ -17,7 +17,7 @@ async fn an_edit_is_judged_anew_and_reaches_the_requester() {
     // The edited arguments need three votes; the one before does not count, the editor's does.
     let edited = json!({"quorum": 3, "to": "bob"});
     let approval = world.approvals.decide(&reviewer(2), world.edit(id, edited.clone()).await).await.unwrap();
-    assert_eq!((approval.status, approval.approvals(), approval.requirement().quorum), (Status::Pending, 1, 3));
+    assert_eq!((approval.status, approval.approvals(), approval.requirement().quorum()), (Status::Pending, 1, 3));
     let (told, events) = update(&mut follower).await;
     assert_eq!((&told.arguments, events), (&arguments(&edited), vec![3, 4]));
     assert_ne!(told.digest, told.request.digest);

@@ -42,9 +42,7 @@ async fn a_refused_resume_point_withdraws_nothing() {
     let mut first = world.request(clingy("r"), 0).await.unwrap();
     let id = update(&mut first).await.0.id;
     // After a restart nobody is attached yet.
-    let settings = Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 10 };
-    let (store, clock) = (Arc::clone(&world.store), Arc::clone(&world.clock));
-    let restarted = Approvals::new(store, Arc::new(Scripted), clock, settings);
+    let restarted = world.restarted();
     assert!(restarted.request(agent(), clingy("r"), 9).await.is_err());
     settle().await;
     assert_eq!(world.status(id).await, Status::Pending);

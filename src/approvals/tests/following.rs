@@ -151,7 +151,7 @@ async fn draining_ends_streams_and_refuses_new_ones() {
     let mut told = world.request(asking(json!({})), 0).await.unwrap();
     let id = update(&mut told).await.0.id;
     let mut fresh = world.watch(id, 0).await.unwrap();
-    let mut queue = Arc::clone(&world.approvals).queue(&reviewer(1), Filter::default()).unwrap();
+    let mut queue = Arc::clone(&world.approvals).queue(reviewer(1), Filter::default(), false).unwrap();
     world.approvals.drain();
 
     assert_eq!(told.next().await.unwrap().err(), Some(Error::Draining));
@@ -162,7 +162,7 @@ async fn draining_ends_streams_and_refuses_new_ones() {
 
     assert_eq!(world.request(asking(json!({})), 0).await.err(), Some(Error::Draining));
     assert_eq!(world.watch(id, 0).await.err(), Some(Error::Draining));
-    let queue = Arc::clone(&world.approvals).queue(&reviewer(1), Filter::default());
+    let queue = Arc::clone(&world.approvals).queue(reviewer(1), Filter::default(), false);
     assert_eq!(queue.err(), Some(Error::Draining));
     assert_eq!(world.store.pending(), 1); // nothing was asked, nothing was lost
 }
@@ -199,7 +199,7 @@ async fn a_request_id_belongs_to_one_request() {
         assert_eq!(world.request(other, 0).await.err(), Some(Error::Store(reused.into())));
     }
     // Another caller's is another request.
-    let stranger = principal(Role::Agent, ActorKind::Agent, "stranger");
+    let stranger = principal(&[Role::Agent], ActorKind::Agent, "stranger");
     let mut theirs = Arc::clone(&world.approvals).request(stranger, new, 0).await.unwrap();
     assert_ne!(update(&mut theirs).await.0.id, id);
     assert_eq!(world.store.pending(), 2);

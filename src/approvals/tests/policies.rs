@@ -42,7 +42,7 @@ fn a_call(args: &Value) -> OwnedCall {
         arguments: arguments(args),
         agent: crate::domain::Agent::default(),
         labels: std::collections::BTreeMap::new(),
-        caller: agent().actor,
+        caller: agent().actor.clone(),
         now: at(0),
     }
 }
@@ -76,11 +76,11 @@ async fn a_stored_policy_that_cannot_be_used_is_no_reason_to_use_another() {
         (1, "nonsense"),
         (2, r#"{"rules":[{"name":"a","tools":["x"],"when":"nonsense"}]}"#),
         (3, r#"{"rules":[{"name":"a","tools":["x"],"quorum":2,"auto_approve":{}}]}"#),
-        (4, r#"{"rules":[{"name":"a","tools":["x"],"require_approval":{"quorum":2}}]}"#),
+        (4, r#"{"rules":[{"name":"a","tools":["x"],"require_approval":{"sponsor":2}}]}"#),
     ] {
         let new = NewPolicy {
             document: document.into(),
-            author: operator().actor,
+            author: operator().actor.clone(),
             comment: String::new(),
             request_id: None,
             expected: None,

@@ -34,7 +34,7 @@ impl Reader {
 }
 
 fn open(world: &World, filter: Filter) -> Queue {
-    Arc::clone(&world.approvals).queue(&reviewer(1), filter).unwrap()
+    Arc::clone(&world.approvals).queue(reviewer(1), filter, false).unwrap()
 }
 
 /// What the store says is pending.

@@ -44,7 +44,7 @@ pub fn wait(message: &v1::WaitApprovalRequest) -> Result<Wait, Violations> {
 /// Every rule that it breaks.
 pub fn decision(message: v1::DecideRequest, limits: &Limits) -> Result<NewDecision, Violations> {
     let mut check = Checker::default();
-    let v1::DecideRequest { approval_id, request_id, choice, seen, comment, edited_arguments } = message;
+    let v1::DecideRequest { approval_id, request_id, choice, seen, comment, edited_arguments, on_behalf_of } = message;
     let id = check.id("approval_id", &approval_id);
     let request_id = check.request_id(request_id);
     let choice = check.choice("choice", choice, "VOTE_CHOICE_APPROVE or VOTE_CHOICE_REJECT", |choice| match choice {
@@ -58,7 +58,9 @@ pub fn decision(message: v1::DecideRequest, limits: &Limits) -> Result<NewDecisi
         check.refuse("edited_arguments", "is only allowed with VOTE_CHOICE_APPROVE");
     }
     let edit = edited_arguments.and_then(|edit| check.arguments("edited_arguments", edit, limits));
-    check.finish(|| Some(NewDecision { id: id?, request_id, choice: choice?, seen: seen?, comment, edit }))
+    let on_behalf_of = on_behalf_of.map(|person| check.person("on_behalf_of", person));
+    check
+        .finish(|| Some(NewDecision { id: id?, request_id, choice: choice?, seen: seen?, comment, edit, on_behalf_of }))
 }
 
 /// A withdrawal.

@@ -19,7 +19,7 @@ const PAGE_SIZE_DEFAULT: u32 = 50;
 /// Every rule that it breaks.
 pub fn list_pending(message: v1::ListPendingRequest, limits: &Limits) -> Result<Query, Violations> {
     let mut check = Checker::default();
-    let v1::ListPendingRequest { page_size, page_token, tool_name, agent_name, labels } = message;
+    let v1::ListPendingRequest { page_size, page_token, tool_name, agent_name, labels, .. } = message;
     let filter = check.queue(tool_name, agent_name, labels, limits);
     check.query(filter, Order::OldestFirst, page_size, &page_token, limits)
 }

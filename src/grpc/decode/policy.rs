@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{Checker, Violation, Violations, names::CALLER_MAX, scalars};
 use crate::{
     config::Limits,
-    domain::{Actor, ActorKind, Agent, Arguments, Status, Time, Verdict},
+    domain::{Actor, ActorKind, Agent, Arguments, Priority, Status, Time, Verdict},
     field_path,
-    policy::{Document, OwnedCall, Rule, RuleEffect},
+    policy::{Asks, Document, Escalate, OwnedCall, Rule, RuleEffect},
     proto::v1,
 };
 
@@ -124,12 +124,48 @@ impl Checker {
     }
 
     fn require_approval(&mut self, from: v1::RequireApproval) -> RuleEffect {
-        let v1::RequireApproval { timeout, claim_window, message } = from;
-        self.within("require_approval", |check| RuleEffect::RequireApproval {
-            timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, WEEK)),
-            claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, HOUR)),
+        let v1::RequireApproval {
+            timeout,
+            claim_window,
             message,
+            reviewers,
+            quorum,
+            reject_threshold,
+            comment_required,
+            allow_edits,
+            escalate,
+        } = from;
+        self.within("require_approval", |check| {
+            let escalate = escalate.into_iter().enumerate();
+            let escalate = escalate
+                .map(|(index, one)| check.within(&field_path::at("escalate", index), |check| check.escalation(one)));
+            RuleEffect::RequireApproval(Asks {
+                escalate: escalate.collect(),
+                reviewers,
+                quorum: (quorum != 0).then_some(quorum),
+                reject_threshold: (reject_threshold != 0).then_some(reject_threshold),
+                comment_required,
+                allow_edits,
+                timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, WEEK)),
+                claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, HOUR)),
+                message,
+            })
         })
+    }
+
+    fn escalation(&mut self, from: v1::Escalation) -> Escalate {
+        let v1::Escalation { after, reviewers, priority } = from;
+        let after = after.and_then(|span| self.span("after", &span, SECOND, WEEK));
+        let allowed = "PRIORITY_NORMAL, PRIORITY_HIGH or PRIORITY_URGENT";
+        let priority = (priority != 0).then(|| {
+            self.choice("priority", priority, allowed, |wire| match wire {
+                v1::Priority::Unspecified => None,
+                v1::Priority::Normal => Some(Priority::Normal),
+                v1::Priority::High => Some(Priority::High),
+                v1::Priority::Urgent => Some(Priority::Urgent),
+            })
+        });
+        Escalate { after, reviewers, priority: priority.flatten() }
     }
 
     fn test_case(&mut self, from: v1::PolicyTestCase, limits: &Limits) -> Option<TestCase> {

@@ -38,6 +38,12 @@ pub fn request(message: v1::RequestApprovalRequest, limits: &Limits) -> Result<N
     };
     check.labels(message.labels.iter(), limits.labels);
     let schema = message.arguments_schema.and_then(|schema| check.schema(schema, arguments.as_ref(), limits));
+    let on_behalf_of = message.on_behalf_of.map(|person| {
+        if !person.groups.is_empty() {
+            check.refuse("on_behalf_of.groups", "is only for DecideRequest");
+        }
+        check.person("on_behalf_of", person).0
+    });
     check.finish(|| {
         Some(NewRequest {
             request_id,
@@ -49,6 +55,7 @@ pub fn request(message: v1::RequestApprovalRequest, limits: &Limits) -> Result<N
             timeout: timeout?,
             schema,
             cancel_on_disconnect: message.cancel_on_disconnect,
+            on_behalf_of,
         })
     })
 }

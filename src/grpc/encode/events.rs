@@ -1,6 +1,6 @@
-use super::{actor, choice, moment, policy, result, status};
+use super::{actor, choice, moment, policy, priority, result, status};
 use crate::{
-    domain::{Event, EventKind},
+    domain::{Escalation, Event, EventKind},
     grpc::structs,
     proto::v1::{self, event::Kind},
 };
@@ -14,13 +14,15 @@ pub fn event(event: &Event) -> v1::Event {
             digest: request.digest.to_string(),
             status: status(verdict.effect.status()).into(),
         }),
-        EventKind::Voted { choice: way, comment, seen, digest } => Kind::Voted(v1::Vote {
+        EventKind::Voted { choice: way, comment, seen, digest, counted_for } => Kind::Voted(v1::Vote {
             decided_by: Some(actor(&event.actor)),
             choice: choice(*way).into(),
             comment: comment.clone(),
             vote_time: Some(time),
             revision_seen: *seen,
             digest: digest.to_string(),
+            submitted_by: event.via.as_ref().map(actor),
+            counted_for: counted_for.iter().map(ToString::to_string).collect(),
         }),
         EventKind::Edited { arguments, digest, verdict, seen, .. } => Kind::Edited(v1::event::Edited {
             arguments: Some(structs::from_json(arguments.as_json())),
@@ -28,7 +30,7 @@ pub fn event(event: &Event) -> v1::Event {
             policy: Some(policy(verdict)),
             revision_seen: *seen,
         }),
-        EventKind::Decided { status: reached, comment, seen, digest } => Kind::Decided(v1::Decision {
+        EventKind::Decided { status: reached, comment, seen, digest, .. } => Kind::Decided(v1::Decision {
             status: status(*reached).into(),
             decided_by: Some(actor(&event.actor)),
             comment: comment.clone(),
@@ -36,7 +38,15 @@ pub fn event(event: &Event) -> v1::Event {
             revision_seen: *seen,
             digest: digest.to_string(),
             revision: event.revision,
+            submitted_by: event.via.as_ref().map(actor),
         }),
+        EventKind::Escalated(Escalation { rule, reviewers, priority: raised, .. }) => {
+            Kind::Escalated(v1::event::Escalated {
+                rule: rule.to_string(),
+                reviewers: reviewers.iter().map(ToString::to_string).collect(),
+                priority: priority(*raised).into(),
+            })
+        }
         EventKind::Claimed { claim_id, digest } => {
             Kind::Claimed(v1::event::Claimed { claim_id: claim_id.to_string(), digest: digest.to_string() })
         }

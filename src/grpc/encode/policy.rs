@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::{actor, moment, policy, span, status};
+use super::{actor, moment, policy, priority, span, status};
 use crate::{
     approvals::{FileFault, PolicyView},
     domain::Verdict,
     grpc::decode::TestCase,
-    policy::{Document, Rule, RuleEffect},
+    policy::{Asks, Document, Escalate, Rule, RuleEffect},
     proto::v1,
     store::PolicyHead,
 };
@@ -83,6 +83,25 @@ fn rule(rule: &Rule) -> v1::PolicyRule {
     v1::PolicyRule { name, description, tools, agents, labels: labels.into_iter().collect(), when, effect }
 }
 
+fn require_approval(asks: Asks) -> v1::RequireApproval {
+    let escalation = |one: Escalate| v1::Escalation {
+        after: one.after.map(span),
+        reviewers: one.reviewers,
+        priority: one.priority.map_or(v1::Priority::Unspecified, priority).into(),
+    };
+    v1::RequireApproval {
+        timeout: asks.timeout.map(span),
+        claim_window: asks.claim_window.map(span),
+        message: asks.message,
+        reviewers: asks.reviewers,
+        quorum: asks.quorum.unwrap_or_default(),
+        reject_threshold: asks.reject_threshold.unwrap_or_default(),
+        comment_required: asks.comment_required,
+        allow_edits: asks.allow_edits,
+        escalate: asks.escalate.into_iter().map(escalation).collect(),
+    }
+}
+
 /// The members that both oneofs have, which are of two types.
 enum Effect {
     AutoApprove(v1::AutoApprove),
@@ -94,10 +113,7 @@ impl From<&RuleEffect> for Effect {
     fn from(effect: &RuleEffect) -> Self {
         match effect.clone() {
             RuleEffect::AutoApprove {} => Self::AutoApprove(v1::AutoApprove {}),
-            RuleEffect::RequireApproval { timeout, claim_window, message } => {
-                let (timeout, claim_window) = (timeout.map(span), claim_window.map(span));
-                Self::RequireApproval(v1::RequireApproval { timeout, claim_window, message })
-            }
+            RuleEffect::RequireApproval(asks) => Self::RequireApproval(require_approval(asks)),
             RuleEffect::AutoReject { message } => Self::AutoReject(v1::AutoReject { message }),
         }
     }

@@ -2,41 +2,51 @@ use std::time::Duration;
 
 use super::between;
 use crate::{
-    domain::{Approval, Requirement, Time},
+    domain::{Approval, Panel, Reviewer, Time},
     proto::v1,
 };
 
 /// How things stand with a pending approval.
 #[must_use]
 pub fn progress(approval: &Approval, now: Time) -> v1::Progress {
-    let Requirement { quorum, reviewers, .. } = approval.requirement();
-    let approvals = approval.approvals();
+    let requirement = approval.requirement();
     let left = (approval.deadline - now).to_std().unwrap_or_default();
+    let mut reviewers: Vec<_> = requirement.panels.iter().flat_map(|panel| approval.reviewers_of(panel)).collect();
+    reviewers.sort_unstable();
+    reviewers.dedup();
     v1::Progress {
         revision: approval.revision,
         elapsed: Some(between(approval.created_at, now)),
         remaining: Some(between(now, approval.deadline)),
-        approvals,
-        quorum,
-        message: sentence(&reviewers, approvals, quorum, left),
-        reviewers,
+        approvals: approval.approvals(),
+        quorum: requirement.quorum(),
+        reviewers: reviewers.iter().map(ToString::to_string).collect(),
+        message: sentence(approval, left),
     }
 }
 
-fn sentence(reviewers: &[String], approvals: u32, quorum: u32, left: Duration) -> String {
-    let names: Vec<String> = reviewers.iter().map(|reviewer| spoken(reviewer)).collect();
+fn sentence(approval: &Approval, left: Duration) -> String {
+    let open = |panel: &&Panel| approval.approvals_for(panel) < panel.quorum;
+    let asked: Vec<_> = approval.requirement().panels.iter().filter(open).map(|panel| asked(approval, panel)).collect();
+    format!("Waiting for approval from {}, {} left", asked.join(" and from "), rounded_down(left))
+}
+
+fn asked(approval: &Approval, panel: &Panel) -> String {
+    let names: Vec<String> = approval.reviewers_of(panel).into_iter().map(spoken).collect();
     let who = match names.as_slice() {
         [] => "a reviewer".to_owned(),
         [one] => one.clone(),
         [others @ .., last] => format!("{} or {last}", others.join(", ")),
     };
-    let votes = if quorum > 1 { format!(" ({approvals} of {quorum})") } else { String::new() };
-    format!("Waiting for approval from {who}{votes}, {} left", rounded_down(left))
+    if panel.quorum > 1 { format!("{who} ({} of {})", approval.approvals_for(panel), panel.quorum) } else { who }
 }
 
-/// `group:finance` is read "group finance".
-fn spoken(reviewer: &str) -> String {
-    reviewer.replacen(':', " ", 1)
+/// A group is said to be one; a user is only named.
+fn spoken(reviewer: &Reviewer) -> String {
+    match reviewer {
+        Reviewer::Group(name) => format!("group {name}"),
+        Reviewer::User(name) => name.clone(),
+    }
 }
 
 /// In the largest unit of which there is at least one; hours up to two days.
@@ -53,7 +63,7 @@ fn rounded_down(left: Duration) -> String {
 mod tests {
     use super::*;
     use crate::domain::{
-        Choice, Command, Effect, Seen,
+        Choice, Command, Effect, Requirement, Seen,
         samples::{at, decide, opened, quorum, reviewer, verdict},
         step,
     };
@@ -81,15 +91,21 @@ mod tests {
 
     #[test]
     fn names_who_was_asked() {
-        let requirement = |reviewers: &[&str]| {
-            let reviewers = reviewers.iter().map(|reviewer| (*reviewer).to_owned()).collect();
-            opened(verdict(Effect::RequireApproval(Requirement { quorum: 2, reviewers, timeout: None })))
+        let panel = |rule: &str, reviewers: &[&str]| Panel {
+            rule: rule.into(),
+            reviewers: reviewers.iter().map(|reviewer| reviewer.parse().unwrap()).collect(),
+            quorum: 2,
         };
-        let one = progress(&requirement(&["group:finance"]), at(270));
+        let asked = |panels| opened(verdict(Effect::RequireApproval(Requirement { panels, ..Requirement::any(1) })));
+        let one = progress(&asked(vec![panel("a", &["group:finance"])]), at(270));
         assert_eq!(one.message, "Waiting for approval from group finance (0 of 2), 30 s left");
         assert_eq!(one.reviewers, ["group:finance"]);
-        let three = progress(&requirement(&["group:finance", "role:cfo", "alice"]), at(0));
-        assert_eq!(three.message, "Waiting for approval from group finance, role cfo or alice (0 of 2), 5 min left");
+        let two = [panel("a", &["group:finance", "user:dev/alice"]), panel("b", &["group:finance", "group:legal"])];
+        let two = progress(&asked(two.into()), at(0));
+        let expected = "Waiting for approval from group finance or dev/alice (0 of 2) and from group finance or group \
+                        legal (0 of 2), 5 min left";
+        assert_eq!(two.message, expected);
+        assert_eq!(two.reviewers, ["group:finance", "group:legal", "user:dev/alice"]);
     }
 
     #[test]

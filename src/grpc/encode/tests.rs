@@ -125,6 +125,7 @@ fn events_name_the_arguments_of_their_time() {
             Kind::Voted(vote) => ("voted", vote.digest),
             Kind::Edited(edit) => ("edited", edit.digest),
             Kind::Decided(decision) => ("decided", decision.digest),
+            Kind::Escalated(escalated) => ("escalated", escalated.rule),
             Kind::Claimed(claimed) => ("claimed", claimed.digest),
             Kind::Reported(outcome) => ("reported", outcome.message),
         })

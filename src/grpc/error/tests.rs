@@ -6,11 +6,12 @@ use crate::domain::{
     Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
     samples::{a_request, actor, agent, at, claim_id, id},
 };
+use crate::identity::Permission;
 use crate::store::PolicyFault;
 
-const REFUSALS: usize = 16;
+const REFUSALS: usize = 19;
 const STORE_ERRORS: usize = 10;
-const ERRORS: usize = 11;
+const ERRORS: usize = 12;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -30,6 +31,9 @@ fn nth_refusal(refusal: &Refusal) -> usize {
         Refusal::NotClaimed => 12,
         Refusal::AlreadyReported(_) => 13,
         Refusal::RequestIdReused { .. } => 14,
+        Refusal::NotEligible => 15,
+        Refusal::CommentRequired => 16,
+        Refusal::EditsNotAllowed => 17,
         Refusal::TooManyPending { .. } => REFUSALS - 1,
     }
 }
@@ -61,6 +65,7 @@ fn nth_error(error: &Error) -> usize {
         Error::NothingToResume => 7,
         Error::PolicyNotFound(_) => 8,
         Error::PolicyFromFile(_) => 9,
+        Error::PermissionRequired(_) => 10,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -73,6 +78,7 @@ fn decided(comment: &str) -> Refusal {
     Refusal::AlreadyDecided(Box::new(Decision {
         status: Reached::Rejected,
         actor: actor(ActorKind::Person, "bob"),
+        via: None,
         comment: comment.into(),
         at: at(5),
         seen: 1,
@@ -102,6 +108,9 @@ fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
             &["approval_id", "revision", "digest"],
         ),
         (Refusal::AlreadyVoted, FailedPrecondition, Reason::AlreadyVoted, only_id),
+        (Refusal::NotEligible, PermissionDenied, Reason::NotEligible, only_id),
+        (Refusal::CommentRequired, FailedPrecondition, Reason::CommentRequired, only_id),
+        (Refusal::EditsNotAllowed, FailedPrecondition, Reason::EditsNotAllowed, only_id),
         (forbidden, FailedPrecondition, Reason::EditForbidden, &["rule", "message"]),
         (Refusal::TooManyEdits { limit: 8 }, FailedPrecondition, Reason::TooManyEdits, &["limit"]),
         (Refusal::TooManyVotes { limit: 32 }, FailedPrecondition, Reason::TooManyVotes, &["limit"]),
@@ -161,7 +170,7 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
 
 fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
     use ErrorReason as Reason;
-    let role = Error::RoleNotAllowed { role: "agent", method: "Decide" };
+    let role = Error::RoleNotAllowed { role: "agent".into(), method: "Decide" };
     let range = Error::RevisionOutOfRange { id: id(0, 7), after: 9, revision: 2 };
     let mut all = vec![
         (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
@@ -172,6 +181,12 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
+        (
+            Error::PermissionRequired(Permission::AskForOthers),
+            Code::PermissionDenied,
+            Reason::PermissionRequired,
+            &["permission"],
+        ),
         (Error::PolicyFromFile("/p.yaml".into()), Code::FailedPrecondition, Reason::PolicyFromFile, &["path"]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
     ];
@@ -228,7 +243,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&29));
+    assert_eq!(reasons.last(), Some(&33));
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn rule(effect: v1::policy_rule::Effect) -> v1::PolicyRule {
 #[test]
 fn a_policy_looks_as_people_write_it() {
     let seconds = |seconds| Some(Duration { seconds, nanos: 0 });
-    let require = v1::RequireApproval { timeout: seconds(1_800), claim_window: None, message: "a: b".into() };
+    let require = v1::RequireApproval { timeout: seconds(1_800), message: "a: b".into(), ..Default::default() };
     let mut first = rule(v1::policy_rule::Effect::RequireApproval(require));
     first.description = "One line.\n\n  Another.\n".into();
     first.labels = [("team", "5"), ("env", "no"), ("on", ""), ("a b", "'x'")].map(|(k, v)| (k.into(), v.into())).into();
@@ -137,10 +137,26 @@ fn span() -> impl Strategy<Value = Option<Duration>> {
 }
 
 fn require() -> impl Strategy<Value = v1::RequireApproval> {
-    (span(), span(), text()).prop_map(|(timeout, claim_window, message)| v1::RequireApproval {
-        timeout,
-        claim_window,
-        message,
+    let escalation = (span(), texts(), 0..=3_i32).prop_map(|(after, reviewers, priority)| v1::Escalation {
+        after,
+        reviewers,
+        priority,
+    });
+    let demands = (texts(), any::<u32>(), any::<u32>(), any::<bool>(), any::<Option<bool>>());
+    let escalate = proptest::collection::vec(escalation, 0..3);
+    (span(), span(), text(), demands, escalate).prop_map(|(timeout, claim_window, message, demands, escalate)| {
+        let (reviewers, quorum, reject_threshold, comment_required, allow_edits) = demands;
+        v1::RequireApproval {
+            timeout,
+            claim_window,
+            message,
+            reviewers,
+            quorum,
+            reject_threshold,
+            comment_required,
+            allow_edits,
+            escalate,
+        }
     })
 }
 

@@ -6,8 +6,8 @@ use tokio::sync::broadcast::error::TryRecvError;
 use super::*;
 
 fn change(approval: &Approval) -> Change {
-    let Approval { id, revision, status, deadline, .. } = *approval;
-    Change { id, revision, status, deadline }
+    let Approval { id, revision, status, .. } = *approval;
+    Change { id, revision, status, due: approval.due() }
 }
 
 pub(super) async fn pending_follows_every_change(mut subject: impl Subject) {
@@ -18,7 +18,7 @@ pub(super) async fn pending_follows_every_change(mut subject: impl Subject) {
     assert_eq!(subject.store().pending(), 3);
     let digest = submission(0, 1).request.digest;
     for (n, command, left) in
-        [(1, claim(1, digest), 3), (1, Command::Expire, 3), (1, approve(1), 2), (1, approve(2), 2), (3, cancel(), 1)]
+        [(1, claim(1, digest), 3), (1, Command::Tick, 3), (1, approve(1), 2), (1, approve(2), 2), (3, cancel(), 1)]
     {
         let _ = subject.store().transition(id(n, n.unsigned_abs()), command, at(30)).await;
         assert_eq!(subject.store().pending(), left);
@@ -41,7 +41,7 @@ pub(super) async fn changes_tell_of_every_commit(subject: impl Subject) {
     let asked = store.submit(submission(0, 1)).await.unwrap().approval;
     assert_eq!(changes.try_recv(), Ok(change(&asked)));
     store.submit(submission(0, 1)).await.unwrap();
-    store.transition(id(0, 1), Command::Expire, at(1)).await.unwrap();
+    store.transition(id(0, 1), Command::Tick, at(1)).await.unwrap();
     store.transition(id(0, 1), claim(1, asked.digest), at(1)).await.unwrap_err();
     assert_eq!(changes.try_recv(), Err(TryRecvError::Empty), "only of commits");
     for command in [approve(1), claim(1, asked.digest), report(1)] {
@@ -71,7 +71,7 @@ pub(super) async fn subscribers_wake_on_every_commit(subject: impl Subject) {
     assert_eq!(mine.beyond(0).now_or_never(), Some(()));
     assert_eq!(mine.beyond(1).now_or_never(), None);
     store.submit(submission(0, 1)).await.unwrap(); // found, not made
-    store.transition(id(0, 1), Command::Expire, at(1)).await.unwrap();
+    store.transition(id(0, 1), Command::Tick, at(1)).await.unwrap();
     assert_eq!(mine.beyond(1).now_or_never(), None);
     store.transition(id(0, 1), approve(0), at(1)).await.unwrap();
     assert_eq!(mine.beyond(1).now_or_never(), Some(()));

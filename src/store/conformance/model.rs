@@ -76,9 +76,13 @@ fn effect(n: u8) -> Arc<Verdict> {
         0 => verdict(Effect::AutoApprove),
         1 => verdict(Effect::AutoReject),
         2 => verdict(Effect::RequireApproval(Requirement {
-            quorum: 2,
-            reviewers: vec!["group:a".into()],
-            timeout: Some(Duration::from_secs(40)),
+            escalations: vec![Escalation {
+                rule: "".into(),
+                after: Duration::from_secs(20),
+                reviewers: Vec::new(),
+                priority: Priority::High,
+            }],
+            ..Requirement::any(2).within(Some(Duration::from_secs(40)))
         })),
         n => quorum(u32::from(n) - 2),
     }
@@ -129,7 +133,7 @@ impl Pair {
                     Act::Edit(policy) => edit(who + 1, seen, edited(), effect(policy + 2)),
                     Act::Stale => Command::Decide(decide(person, Choice::Approve, Seen::Revision(seen + 1))),
                     Act::Cancel => cancel(),
-                    Act::Expire => Command::Expire,
+                    Act::Expire => Command::Tick,
                     Act::Claim(n) => claim(n, digest),
                     Act::Report(n) => report(n),
                 };

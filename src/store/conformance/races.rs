@@ -30,7 +30,7 @@ pub(super) async fn one_resolution_wins(mut subject: impl Subject) {
             .map(|reviewer| (if reviewer % 2 == 0 { approve(reviewer) } else { reject(reviewer) }, 299))
             .collect();
         commands.push((cancel(), 299));
-        commands.push((Command::Expire, 300));
+        commands.push((Command::Tick, 300));
         let length = commands.len();
         commands.rotate_left(usize::try_from(n).unwrap() % length);
         let answers = all_at_once(store, id(0, n), commands.clone()).await;
@@ -41,7 +41,7 @@ pub(super) async fn one_resolution_wins(mut subject: impl Subject) {
         let mut won = 0;
         for ((command, _), answer) in commands.iter().zip(answers) {
             match answer {
-                Ok(done) if *command == Command::Expire => assert_eq!(done.approval.decision, approval.decision),
+                Ok(done) if *command == Command::Tick => assert_eq!(done.approval.decision, approval.decision),
                 Ok(done) => {
                     won += 1;
                     assert_eq!((done.revision, &done.approval), (2, &approval));

@@ -25,11 +25,11 @@ pub(super) async fn what_is_due_comes_longest_overdue_first(mut subject: impl Su
     assert_eq!(store.due(at(305), 10).await.unwrap(), due([second], Some(310)));
     assert_eq!(store.due(at(400), 10).await.unwrap(), due([second, first, third], None));
 
-    store.transition(second, Command::Expire, at(305)).await.unwrap();
+    store.transition(second, Command::Tick, at(305)).await.unwrap();
     assert_eq!(store.due(at(400), 10).await.unwrap(), due([first, third], None));
     store.transition(first, cancel(), at(306)).await.unwrap();
     assert_eq!(store.due(at(306), 10).await.unwrap(), due([], Some(320)));
-    store.transition(third, Command::Expire, at(306)).await.unwrap();
+    store.transition(third, Command::Tick, at(306)).await.unwrap();
     assert_eq!(store.due(at(306), 10).await.unwrap(), due([], Some(320)), "nothing expires early");
     store.transition(third, approve(1), at(306)).await.unwrap();
     assert_eq!(store.due(at(400), 10).await.unwrap(), due([], None));
@@ -37,7 +37,7 @@ pub(super) async fn what_is_due_comes_longest_overdue_first(mut subject: impl Su
 
 pub(super) async fn an_edit_moves_the_deadline(mut subject: impl Subject) {
     subject.store().submit(submission(0, 1)).await.unwrap();
-    let short = Requirement { quorum: 2, reviewers: Vec::new(), timeout: Some(Duration::from_secs(30)) };
+    let short = Requirement::any(2).within(Some(Duration::from_secs(30)));
     let edited = arguments(&serde_json::json!({"to": "bob"}));
     let command = edit(1, 1, edited, verdict(Effect::RequireApproval(short)));
     subject.store().transition(id(0, 1), command, at(10)).await.unwrap();

@@ -96,7 +96,7 @@ pub(super) async fn the_pending_limit_is_per_caller(mut subject: impl Subject) {
 pub(super) async fn a_decision_frees_the_callers_limit(mut subject: impl Subject) {
     let limited = |n| Submission { pending_limit: 1, ..submission(0, n) };
     for (n, (command, now)) in
-        (1..).zip([(approve(1), 1), (reject(1), 2), (cancel(), 3), (Command::Expire, 300), (approve(1), 300)])
+        (1..).zip([(approve(1), 1), (reject(1), 2), (cancel(), 3), (Command::Tick, 300), (approve(1), 300)])
     {
         subject.store().submit(limited(n)).await.unwrap();
         assert!(subject.store().submit(limited(n + 1)).await.is_err());

@@ -101,8 +101,8 @@ impl Commit {
     /// What to publish once it is durable.
     pub(super) fn changes(&self) -> impl Iterator<Item = Change> {
         self.changed.iter().map(|approval| {
-            let Approval { id, revision, status, deadline, .. } = **approval;
-            Change { id, revision, status, deadline }
+            let Approval { id, revision, status, .. } = **approval;
+            Change { id, revision, status, due: approval.due() }
         })
     }
 
@@ -135,8 +135,8 @@ impl<'a> Group<'a> {
 
     pub(super) fn submit(&mut self, new: Opening) -> Result<Submitted, StoreError> {
         let Opening { approval, event, encoded, pending_limit } = new;
-        let caller = approval.request.caller.to_string();
-        let key = keys::request_id(&caller, &approval.request.request_id);
+        let caller = keys::caller(&approval.request.caller);
+        let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
         if let Some(id) = self.find(&key)? {
             let found = self.get(id)?;
             if *found.request == *approval.request {
@@ -190,7 +190,7 @@ impl<'a> Group<'a> {
                 Some(_) => return Err(StoreError::Conflict(id)),
                 None => {}
             }
-            let key = keys::request_id(&approval.request.caller.to_string(), &approval.request.request_id);
+            let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
             if self.find(&key)?.is_some() || !request_ids.insert(key) {
                 return Err(StoreError::Conflict(id));
             }
@@ -238,7 +238,7 @@ impl<'a> Group<'a> {
         for field in fields(approval, &caller) {
             self.batch.remove(field.key(id));
         }
-        self.batch.remove(keys::request_id(&caller, &approval.request.request_id));
+        self.batch.remove(keys::request_id(&approval.request.caller, &approval.request.request_id));
         if let Some(decision) = &approval.decision {
             self.batch.remove(keys::decided(decision.at, id));
         }
@@ -276,7 +276,7 @@ impl<'a> Group<'a> {
     fn put(&mut self, before: Option<&Approval>, after: &Arc<Approval>, events: Vec<Event>, encoded: Encoded) {
         let id = after.id;
         self.events.entry(id).or_default().extend(events);
-        let caller = after.request.caller.to_string();
+        let (caller, shown) = (keys::caller(&after.request.caller), after.request.caller.to_string());
         for (key, value) in encoded {
             self.batch.insert(key, value);
         }
@@ -286,7 +286,7 @@ impl<'a> Group<'a> {
             self.batch.remove(Field::Status(old).key(id));
             self.batch.insert(Field::Status(after.status).key(id), caller.as_bytes());
         } else if status.is_none() {
-            for field in fields(after, &caller) {
+            for field in fields(after, &shown) {
                 // Heads index themselves; the caller beside a status is what start-up counts.
                 match field {
                     Field::All => continue,
@@ -294,12 +294,12 @@ impl<'a> Group<'a> {
                     _ => self.batch.insert(field.key(id), &[]),
                 }
             }
-            let key = keys::request_id(&caller, &after.request.request_id);
+            let key = keys::request_id(&after.request.caller, &after.request.request_id);
             self.batch.insert(&key[..], &id.uuid().as_bytes()[..]);
             self.request_ids.insert(key, id);
         }
 
-        let deadline = |approval: &Approval| (!approval.status.is_terminal()).then_some(approval.deadline);
+        let deadline = |approval: &Approval| (!approval.status.is_terminal()).then(|| approval.due());
         let (old, new) = (before.and_then(deadline), deadline(after));
         if old != new {
             if let Some(old) = old {

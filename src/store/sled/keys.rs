@@ -87,12 +87,20 @@ pub(super) const EVENT_LEN: usize = 1 + ID + 8;
 /// Length of a head's key.
 pub(super) const HEAD_LEN: usize = 1 + ID;
 
-pub(super) fn request_id(caller: &str, request_id: &str) -> Vec<u8> {
-    let mut key = vec![REQUEST_ID];
-    key.extend_from_slice(caller.as_bytes());
-    key.push(0);
-    key.extend_from_slice(request_id.as_bytes());
+/// A caller's idempotency key. Names hold no NUL.
+pub(super) fn request_id(caller: &Actor, request_id: &str) -> Vec<u8> {
+    named(REQUEST_ID, caller, request_id)
+}
+
+fn named(prefix: u8, Actor { issuer, subject, .. }: &Actor, request_id: &str) -> Vec<u8> {
+    let mut key = vec![prefix];
+    key.extend_from_slice([issuer, subject, request_id].join("\0").as_bytes());
     key
+}
+
+/// What tells a caller from any other.
+pub(super) fn caller(Actor { issuer, subject, .. }: &Actor) -> String {
+    [issuer.as_str(), subject].join("\0")
 }
 
 pub(super) fn deadline(time: Time, id: ApprovalId) -> Vec<u8> {
@@ -150,9 +158,7 @@ pub(super) fn policy_document(version: u64) -> Vec<u8> {
 
 /// An author's idempotency key. Names hold no NUL.
 pub(super) fn policy_request_id(author: &Actor, request_id: &str) -> Vec<u8> {
-    let mut key = vec![POLICY_REQUEST_ID];
-    key.extend_from_slice([&*author.issuer, &*author.subject, request_id].join("\0").as_bytes());
-    key
+    named(POLICY_REQUEST_ID, author, request_id)
 }
 
 /// Versions before one, or all; the oldest first.

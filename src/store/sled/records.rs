@@ -28,6 +28,8 @@ struct Head {
     updated_us: i64,
     deadline_us: i64,
     edits: u32,
+    #[serde(default)]
+    escalated: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     votes: Vec<Vote>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +80,7 @@ pub(super) fn load(tree: &Tree, id: ApprovalId) -> Result<Option<Approval>, Stor
         deadline: time(head.deadline_us)?,
         votes: head.votes,
         edits: head.edits,
+        escalated: head.escalated,
         decision: head.decision,
         claim: head.claim,
         receipts: head.receipts,
@@ -113,6 +116,7 @@ pub(super) fn encode(approval: &Approval, events: &[Event]) -> Result<Encoded, S
         updated_us: approval.updated_at.timestamp_micros(),
         deadline_us: approval.deadline.timestamp_micros(),
         edits: approval.edits,
+        escalated: approval.escalated,
         votes: approval.votes.clone(),
         decision: approval.decision.clone(),
         claim: approval.claim.clone(),

@@ -71,7 +71,7 @@ async fn half_written_snapshots_are_removed() {
 async fn another_schema_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     close(open(&directory).unwrap()).await;
-    for (version, found) in [(&2_u32.to_be_bytes()[..], 2), (b"odd", 0)] {
+    for (version, found) in [(&1_u32.to_be_bytes()[..], 1), (&3_u32.to_be_bytes()[..], 3), (b"odd", 0)] {
         tamper(directory.path(), |db| {
             db.insert(keys::SCHEMA, version).unwrap();
         });
@@ -123,7 +123,7 @@ async fn pruning_leaves_nothing_but_the_schema() {
         store.transition(id(0, 20), vote, at(1)).await.unwrap();
     }
     for due in store.due(at(1_000), 100).await.unwrap().ids {
-        store.transition(due, Command::Expire, at(1_000)).await.unwrap();
+        store.transition(due, Command::Tick, at(1_000)).await.unwrap();
     }
     assert!(store.tree.len() > 100);
     while store.prune(at(2_000), 3).await.unwrap() > 0 {}

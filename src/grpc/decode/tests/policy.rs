@@ -6,17 +6,17 @@ use serde_json::json;
 use super::{one, refused, span};
 use crate::{
     config::Limits,
-    domain::{Actor, ActorKind, Status},
+    domain::{Actor, ActorKind, Priority, Status},
     grpc::{
         decode::{TestCase, Violation, Violations, policy, test_cases},
         encode, structs,
     },
-    policy::{Document, Rule, RuleEffect},
+    policy::{Asks, Document, Escalate, Rule, RuleEffect},
     proto::v1,
 };
 
 fn asking(timeout: Option<prost_types::Duration>, claim_window: Option<prost_types::Duration>) -> v1::PolicyRule {
-    let asks = v1::RequireApproval { timeout, claim_window, message: "m".into() };
+    let asks = v1::RequireApproval { timeout, claim_window, message: "m".into(), ..Default::default() };
     v1::PolicyRule { effect: Some(v1::policy_rule::Effect::RequireApproval(asks)), ..Default::default() }
 }
 
@@ -45,7 +45,9 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
          1 s",
     ];
     assert_eq!(lines(&violations), expected);
-    let asks = |timeout, claim_window| Some(RuleEffect::RequireApproval { timeout, claim_window, message: "m".into() });
+    let asks = |timeout, claim_window| {
+        Some(RuleEffect::RequireApproval(Asks { timeout, claim_window, message: "m".into(), ..Asks::default() }))
+    };
     let week = Some(Duration::from_secs(604_800));
     assert_eq!(document.rules[0].effect, asks(week, Some(Duration::from_secs(3_600))));
     assert_eq!(document.rules[1].effect, asks(None, None));
@@ -100,17 +102,36 @@ rules:
 }
 
 fn any_effect() -> impl Strategy<Value = RuleEffect> {
-    let span = |max: u64| {
-        let micros = (1_000_000..=max * 1_000_000).prop_map(Duration::from_micros);
-        proptest::option::of(micros)
-    };
     prop_oneof![
         Just(RuleEffect::AutoApprove {}),
         any::<String>().prop_map(|message| RuleEffect::AutoReject { message }),
-        (span(604_800), span(3_600), any::<String>()).prop_map(|(timeout, claim_window, message)| {
-            RuleEffect::RequireApproval { timeout, claim_window, message }
-        }),
+        any_asks().prop_map(RuleEffect::RequireApproval),
     ]
+}
+
+fn any_span(max: u64) -> impl Strategy<Value = Option<Duration>> {
+    proptest::option::of((1_000_000..=max * 1_000_000).prop_map(Duration::from_micros))
+}
+
+fn any_asks() -> impl Strategy<Value = Asks> {
+    let texts = || proptest::collection::vec(any::<String>(), 0..3);
+    let priority = prop_oneof![Just(None), Just(Some(Priority::Normal)), Just(Some(Priority::Urgent))];
+    let escalate = (any_span(604_800), texts(), priority).prop_map(|(after, reviewers, priority)| Escalate {
+        after,
+        reviewers,
+        priority,
+    });
+    let votes = || proptest::option::of(1..=u32::MAX);
+    let demands = (texts(), votes(), votes(), any::<bool>(), any::<Option<bool>>());
+    let escalate = proptest::collection::vec(escalate, 0..3);
+    (demands, escalate, any_span(604_800), any_span(3_600), any::<String>()).prop_map(
+        |(demands, escalate, timeout, claim_window, message)| {
+            let (reviewers, quorum, reject_threshold, comment_required, allow_edits) = demands;
+            let demands =
+                Asks { reviewers, quorum, reject_threshold, comment_required, allow_edits, ..Asks::default() };
+            Asks { escalate, timeout, claim_window, message, ..demands }
+        },
+    )
 }
 
 fn any_document() -> impl Strategy<Value = Document> {

@@ -1,0 +1,197 @@
+//! Whom the policy asks, how many, and what happens when they take too long.
+
+use super::*;
+use crate::{
+    domain::{ActorKind, Event, EventKind, Priority},
+    identity::{Permission, Role},
+};
+
+fn finance(n: usize) -> Arc<Principal> {
+    member(n, &["finance"])
+}
+
+async fn vote(world: &World, who: &Principal, id: ApprovalId, choice: Choice) -> Result<Status, Error> {
+    world.approvals.decide(who, world.vote_on(id, choice).await).await.map(|approval| approval.status)
+}
+
+fn refused(refusal: Refusal) -> Result<Status, Error> {
+    Err(Error::Store(refusal.into()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quorum_of_a_group_under_concurrent_votes() {
+    for _ in 0..50 {
+        let world = World::new();
+        let id = world.ask(json!({"reviewers": "group:finance", "quorum": 2})).await;
+        // Three of the group, one of them twice, one from elsewhere, and one who rejects.
+        let voters = [
+            (finance(1), Choice::Approve),
+            (finance(1), Choice::Approve),
+            (finance(2), Choice::Approve),
+            (member(3, &["legal"]), Choice::Approve),
+            (finance(4), Choice::Reject),
+        ];
+        let votes = voters.iter().map(|(who, choice)| vote(&world, who, id, *choice));
+        let outcomes = futures_util::future::join_all(votes).await;
+        assert_eq!(outcomes[3], Err(Error::NotFound(id)), "who is not asked sees nothing");
+        let approval = world.store.get(id).await.unwrap();
+        let decision = approval.decision.as_ref().unwrap();
+        match approval.status {
+            Status::Approved => assert_eq!((approval.approvals(), approval.rejections()), (2, 0)),
+            Status::Rejected => assert_eq!(decision.actor, finance(4).actor),
+            status => panic!("{status:?}"),
+        }
+        let names: BTreeSet<_> = approval.votes.iter().map(|vote| vote.actor.subject.as_str()).collect();
+        assert_eq!(names.len(), approval.votes.len(), "one vote for each reviewer");
+        assert!(approval.votes.iter().all(|vote| vote.counted_for.iter().any(|rule| **rule == *"rule")));
+        let decided = outcomes.iter().filter(|outcome| **outcome == Ok(approval.status)).count();
+        assert_eq!(decided, 1, "one vote decides: {outcomes:?}");
+    }
+}
+
+#[tokio::test]
+async fn rejections_up_to_a_threshold_only_count() {
+    let world = World::new();
+    let id = world.ask(json!({"quorum": 2, "rejects": 2})).await;
+    assert_eq!(vote(&world, &reviewer(1), id, Choice::Approve).await, Ok(Status::Pending));
+    assert_eq!(vote(&world, &reviewer(2), id, Choice::Reject).await, Ok(Status::Pending));
+    assert_eq!(vote(&world, &reviewer(2), id, Choice::Reject).await, refused(Refusal::AlreadyVoted));
+    assert_eq!(vote(&world, &reviewer(2), id, Choice::Approve).await, refused(Refusal::AlreadyVoted));
+    // Who approved may think again, and then has rejected instead.
+    assert_eq!(vote(&world, &reviewer(1), id, Choice::Reject).await, Ok(Status::Rejected));
+    let approval = world.store.get(id).await.unwrap();
+    assert_eq!((approval.approvals(), approval.rejections()), (0, 2));
+}
+
+#[tokio::test]
+async fn comments_and_edits_are_as_the_policy_wants_them() {
+    let world = World::new();
+    let id = world.ask(json!({"comment": true, "edits": false})).await;
+    assert_eq!(vote(&world, &reviewer(1), id, Choice::Reject).await, refused(Refusal::CommentRequired));
+    let blank = NewDecision { comment: " \n".into(), ..world.vote_on(id, Choice::Approve).await };
+    assert_eq!(
+        world.approvals.decide(&reviewer(1), blank).await.map(|done| done.status),
+        refused(Refusal::CommentRequired)
+    );
+    let edit = NewDecision { comment: "so".into(), ..world.edit(id, json!({"n": 1})).await };
+    assert_eq!(
+        world.approvals.decide(&reviewer(1), edit).await.map(|done| done.status),
+        refused(Refusal::EditsNotAllowed)
+    );
+    let fine = NewDecision { comment: "fine".into(), ..world.vote_on(id, Choice::Approve).await };
+    assert_eq!(world.approvals.decide(&reviewer(1), fine).await.map(|done| done.status), Ok(Status::Approved));
+}
+
+#[tokio::test]
+async fn an_edit_is_judged_anew_and_asks_whom_that_asks() {
+    let world = World::new();
+    let id = world.ask(json!({"reviewers": "group:finance", "quorum": 2})).await;
+    assert_eq!(vote(&world, &finance(1), id, Choice::Approve).await, Ok(Status::Pending));
+    // The policy forbids it.
+    let forbidden = world.edit(id, json!({"effect": "reject"})).await;
+    let error = world.approvals.decide(&finance(2), forbidden).await.err();
+    assert!(matches!(error, Some(Error::Store(StoreError::Refused(Refusal::EditForbidden { .. })))), "{error:?}");
+    // The policy asks others about it: the editor's own vote does not count, nor do the ones before.
+    let edit = world.edit(id, json!({"reviewers": "group:legal"})).await;
+    let edited = world.approvals.decide(&finance(2), edit).await.unwrap();
+    assert_eq!((edited.status, edited.votes.len()), (Status::Pending, 0));
+    assert_eq!(vote(&world, &finance(1), id, Choice::Approve).await, Err(Error::NotFound(id)));
+    assert_eq!(vote(&world, &member(3, &["legal"]), id, Choice::Approve).await, Ok(Status::Approved));
+}
+
+#[tokio::test]
+async fn an_escalation_asks_more_people_at_its_time_and_after_a_restart() {
+    let world = World::new();
+    let asked = json!({"reviewers": "group:finance", "escalate_after": 60, "escalate_to": "group:directors"});
+    let id = world.ask(asked).await;
+    let director = member(9, &["directors"]);
+    world.clock.advance(Duration::from_secs(59));
+    assert_eq!(world.approvals.do_due(10).await.unwrap(), Some(at(60)));
+    assert_eq!(vote(&world, &director, id, Choice::Approve).await, Err(Error::NotFound(id)));
+    // The server was down when it came due: its first pass afterwards makes it happen, once.
+    world.clock.advance(Duration::from_secs(30));
+    let restarted = world.restarted();
+    restarted.do_due(10).await.unwrap();
+    assert_eq!(restarted.do_due(10).await.unwrap(), Some(at(300)), "only the deadline is left");
+    let approval = world.store.get(id).await.unwrap();
+    assert_eq!((approval.priority(), approval.revision, approval.status), (Priority::High, 2, Status::Pending));
+    let events = world.store.events(id, 1, 9).await.unwrap();
+    let [Event { actor, kind: EventKind::Escalated(escalation), .. }] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((actor, escalation.reviewers[0].to_string().as_str()), (&Actor::escalation(), "group:directors"));
+    assert_eq!(vote(&world, &director, id, Choice::Approve).await, Ok(Status::Approved));
+}
+
+#[tokio::test]
+async fn an_overdue_escalation_comes_before_the_vote_that_finds_it() {
+    let world = World::new();
+    let asked = json!({"reviewers": "group:finance", "escalate_after": 60, "escalate_to": "group:directors"});
+    let id = world.ask(asked).await;
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(vote(&world, &finance(1), id, Choice::Approve).await, Ok(Status::Approved));
+    let events = world.store.events(id, 1, 9).await.unwrap();
+    assert!(matches!(events[0].kind, EventKind::Escalated(_)) && events.len() == 2, "{events:?}");
+}
+
+#[tokio::test]
+async fn neither_the_asker_nor_whom_it_asks_for_decides() {
+    let world = World::new();
+    let alice = reviewer(1).actor.clone();
+    let new = || NewRequest { on_behalf_of: Some(alice.clone()), ..asking(json!({"quorum": 2})) };
+    let without = Arc::clone(&world.approvals).request(agent(), new(), 0).await.err();
+    assert_eq!(without, Some(Error::PermissionRequired(Permission::AskForOthers)));
+    let trusted = Principal { permissions: [Permission::AskForOthers].into(), ..Principal::clone(&agent()) };
+    let mut follower = Arc::clone(&world.approvals).request(Arc::new(trusted), new(), 0).await.unwrap();
+    let id = update(&mut follower).await.0.id;
+    assert_eq!(vote(&world, &reviewer(1), id, Choice::Approve).await, refused(Refusal::SelfDecision));
+    assert_eq!(vote(&world, &reviewer(1), id, Choice::Reject).await, refused(Refusal::SelfDecision));
+    // A second token of the asker, whatever it says that the asker is.
+    let again = principal(&[Role::Reviewer], ActorKind::Person, &agent().actor.subject);
+    assert_eq!(vote(&world, &again, id, Choice::Approve).await, refused(Refusal::SelfDecision));
+    assert_eq!(vote(&world, &reviewer(2), id, Choice::Approve).await, Ok(Status::Pending));
+}
+
+#[tokio::test]
+async fn a_bridge_brings_decisions_of_others_only_with_permission() {
+    let world = World::new();
+    let id = world.ask(json!({"reviewers": "group:finance"})).await;
+    let bridge = principal(&[Role::Reviewer], ActorKind::Service, "chat");
+    let brought = |actor: &Actor, groups: &[&str], vote: NewDecision| {
+        let groups = groups.iter().map(ToString::to_string).collect();
+        NewDecision { on_behalf_of: Some((actor.clone(), groups)), ..vote }
+    };
+    let alice = reviewer(1).actor.clone();
+    let decision = world.vote_on(id, Choice::Approve).await;
+    let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
+    assert_eq!(refused, Some(Error::PermissionRequired(Permission::DecideForOthers)));
+    let bridge = Principal { permissions: [Permission::DecideForOthers].into(), ..Principal::clone(&bridge) };
+    let elsewhere = world.approvals.decide(&bridge, brought(&alice, &["legal"], decision.clone())).await.err();
+    assert_eq!(elsewhere, Some(Error::NotFound(id)), "the person must be asked, not the bridge");
+    let asker = world.approvals.decide(&bridge, brought(&agent().actor, &["finance"], decision.clone())).await.err();
+    assert_eq!(asker, Some(Error::Store(Refusal::SelfDecision.into())));
+    let done = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision)).await.unwrap();
+    let decided = done.decision.as_ref().unwrap();
+    assert_eq!((&decided.actor, decided.via.as_ref()), (&alice, Some(&bridge.actor)));
+    assert_eq!(done.votes[0].via.as_ref(), Some(&bridge.actor));
+}
+
+#[tokio::test]
+async fn lists_and_queues_show_what_can_be_decided_now() {
+    let world = World::new();
+    let mine = world.ask(json!({"reviewers": "group:finance", "quorum": 2})).await;
+    let theirs = world.ask(json!({"reviewers": "group:legal"})).await;
+    let ids = async |who: &Principal, decidable| {
+        let query = Query { filter: Filter::pending(), order: Order::OldestFirst, after: None, limit: 10 };
+        let page = world.approvals.list(who, Method::ListPending, query, decidable).await.unwrap();
+        page.approvals.iter().map(|approval| approval.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&finance(1), false).await, [mine]);
+    assert_eq!(ids(&operator(), false).await, [mine, theirs]);
+    assert_eq!(ids(&operator(), true).await, [], "who sees all need not be asked");
+    let mut queue = Arc::clone(&world.approvals).queue(finance(1), Filter::default(), true).unwrap();
+    assert!(matches!(queue.next().await.unwrap(), QueueChange::Pending(approval) if approval.id == mine));
+    assert_eq!(queue.next().await.unwrap(), QueueChange::SnapshotComplete(1));
+    assert_eq!(vote(&world, &finance(1), mine, Choice::Approve).await, Ok(Status::Pending));
+    assert_eq!(queue.next().await.unwrap(), QueueChange::Removed(mine, Some(Status::Pending)));
+    assert_eq!((ids(&finance(1), true).await, ids(&finance(1), false).await), (vec![], vec![mine]));
+    assert_eq!(ids(&finance(2), true).await, [mine]);
+}

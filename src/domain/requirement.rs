@@ -1,0 +1,212 @@
+//! Whose approval is needed: what a policy asks of people, and who counts for it.
+
+use std::{borrow::Cow, collections::BTreeSet, fmt, str::FromStr, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, time};
+
+/// What people must do for an approval, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// Every one of these must reach its quorum; never empty.
+    pub panels: Vec<Panel>,
+    /// So many rejecting votes reject, at least 1.
+    pub reject_threshold: u32,
+    /// Whether every vote needs a comment.
+    pub comment_required: bool,
+    /// Whether a reviewer may approve other arguments than those asked for.
+    pub allow_edits: bool,
+    /// What happens while nobody decides, the earliest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalations: Vec<Escalation>,
+    /// Longest time to wait for a decision, when the policy limits it.
+    #[serde(with = "time::optional_micros", rename = "timeout_us")]
+    pub timeout: Option<Duration>,
+}
+
+/// Those whom one rule asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Panel {
+    /// The rule that asks.
+    pub rule: Arc<str>,
+    /// Who may vote; empty: any reviewer.
+    pub reviewers: Vec<Reviewer>,
+    /// Approving votes needed, at least 1.
+    pub quorum: u32,
+}
+
+/// A change of an approval that waits too long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// The rule that demands it, and whose panel grows.
+    pub rule: Arc<str>,
+    /// How long after the request.
+    #[serde(with = "time::micros", rename = "after_us")]
+    pub after: Duration,
+    /// Who may vote from then on, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviewers: Vec<Reviewer>,
+    /// How urgent it is from then on, unless it is more so already.
+    pub priority: Priority,
+}
+
+/// How urgent an approval is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// As any.
+    #[default]
+    Normal,
+    /// More than others.
+    High,
+    /// Before all others.
+    Urgent,
+}
+
+/// Somebody whom a rule may ask: `group:NAME` or `user:ISSUER/SUBJECT`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "Cow<'_, str>")]
+pub enum Reviewer {
+    /// Everybody in a group.
+    Group(String),
+    /// One principal, as [`Actor`] is displayed.
+    User(String),
+}
+
+/// A text that names no reviewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a reviewer is group:NAME or user:ISSUER/SUBJECT, of at most {REVIEWER_MAX} characters")]
+pub struct ReviewerError;
+
+/// Longest reviewer, in characters.
+pub const REVIEWER_MAX: usize = 256;
+
+impl Requirement {
+    /// So many votes of any reviewers.
+    #[must_use]
+    pub fn any(quorum: u32) -> Self {
+        Self {
+            panels: vec![Panel { rule: Arc::from(""), reviewers: Vec::new(), quorum }],
+            reject_threshold: 1,
+            comment_required: false,
+            allow_edits: true,
+            escalations: Vec::new(),
+            timeout: None,
+        }
+    }
+
+    /// The same, with a limit to the wait.
+    #[must_use]
+    pub fn within(self, timeout: Option<Duration>) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// The greatest of the quorums.
+    #[must_use]
+    pub fn quorum(&self) -> u32 {
+        self.panels.iter().map(|panel| panel.quorum).max().unwrap_or(1)
+    }
+}
+
+impl Reviewer {
+    /// Whether somebody, who is in these groups, is meant.
+    #[must_use]
+    pub fn is(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
+        match self {
+            Self::Group(group) => groups.contains(group),
+            Self::User(user) => {
+                // Without making a text of the actor: this is asked for every approval of a list.
+                let name = user.strip_prefix(actor.issuer.as_str()).and_then(|rest| rest.strip_prefix('/'));
+                name == Some(actor.subject.as_str())
+            }
+        }
+    }
+}
+
+impl Priority {
+    /// Its name on the wire, without its prefix.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "NORMAL",
+            Self::High => "HIGH",
+            Self::Urgent => "URGENT",
+        }
+    }
+}
+
+impl FromStr for Reviewer {
+    type Err = ReviewerError;
+
+    fn from_str(text: &str) -> Result<Self, ReviewerError> {
+        let sound = |name: &str| !name.is_empty() && !name.contains(char::is_control);
+        let fits = text.chars().count() <= REVIEWER_MAX;
+        match text.split_once(':').filter(|(_, name)| fits && sound(name)) {
+            Some(("group", name)) => Ok(Self::Group(name.to_owned())),
+            Some(("user", name))
+                if name.split_once('/').is_some_and(|(issuer, subject)| sound(issuer) && sound(subject)) =>
+            {
+                Ok(Self::User(name.to_owned()))
+            }
+            _ => Err(ReviewerError),
+        }
+    }
+}
+
+impl TryFrom<Cow<'_, str>> for Reviewer {
+    type Error = ReviewerError;
+
+    fn try_from(text: Cow<'_, str>) -> Result<Self, ReviewerError> {
+        text.parse()
+    }
+}
+
+impl From<Reviewer> for String {
+    fn from(reviewer: Reviewer) -> Self {
+        reviewer.to_string()
+    }
+}
+
+impl fmt::Display for Reviewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group(name) => write!(f, "group:{name}"),
+            Self::User(name) => write!(f, "user:{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ActorKind;
+
+    #[test]
+    fn reviewers_are_groups_or_users() {
+        for text in ["group:finance", "user:dev/alice", "user:https://idp.example.com/alice", "group:a b"] {
+            assert_eq!(text.parse::<Reviewer>().unwrap().to_string(), text);
+        }
+        let long = format!("group:{}", "x".repeat(REVIEWER_MAX));
+        for text in ["", "finance", "group:", "user:alice", "user:/alice", "user:dev/", "role:x", "group:a\n", &long] {
+            assert_eq!(text.parse::<Reviewer>(), Err(ReviewerError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_one_of_one_issuer() {
+        let actor = |issuer: &str, subject: &str| Actor {
+            kind: ActorKind::Person,
+            issuer: issuer.into(),
+            subject: subject.into(),
+        };
+        let (alice, nobody) = ("user:https://idp/alice".parse::<Reviewer>().unwrap(), BTreeSet::new());
+        assert!(alice.is(&actor("https://idp", "alice"), &nobody));
+        for other in [actor("https://idp", "alic"), actor("https://id", "alice"), actor("dev", "alice")] {
+            assert!(!alice.is(&other, &nobody), "{other}");
+        }
+        let finance: Reviewer = "group:finance".parse().unwrap();
+        assert!(finance.is(&actor("dev", "bob"), &["finance".to_owned()].into()));
+        assert!(!finance.is(&actor("dev", "finance"), &["group:finance".to_owned()].into()));
+    }
+}

@@ -1,0 +1,189 @@
+use std::fmt;
+
+/// What a principal is allowed to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Asks, and sees, cancels, claims and reports what it asked for.
+    Agent,
+    /// Sees what it is asked about, and decides it.
+    Reviewer,
+    /// Sees everything.
+    Auditor,
+    /// Sets the policy.
+    Operator,
+}
+
+/// Which approvals a role may make a call about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Those that the caller asked for.
+    Own,
+    /// Those that the caller may vote on, by the policy.
+    Eligible,
+    /// All; for calls that are about no approval, whatever they are about.
+    All,
+}
+
+/// The calls of `signoff.v1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each is the call of its name; see its service's proto file")]
+pub enum Method {
+    RequestApproval,
+    WatchApproval,
+    GetApproval,
+    WaitApproval,
+    ListPending,
+    WatchPending,
+    ListApprovals,
+    Decide,
+    CancelApproval,
+    ClaimExecution,
+    ReportExecution,
+    GetPolicy,
+    ListPolicyVersions,
+    SetPolicy,
+    TestPolicy,
+}
+
+impl Method {
+    /// Every call.
+    pub const ALL: [Self; 15] = [
+        Self::RequestApproval,
+        Self::WatchApproval,
+        Self::GetApproval,
+        Self::WaitApproval,
+        Self::ListPending,
+        Self::WatchPending,
+        Self::ListApprovals,
+        Self::Decide,
+        Self::CancelApproval,
+        Self::ClaimExecution,
+        Self::ReportExecution,
+        Self::GetPolicy,
+        Self::ListPolicyVersions,
+        Self::SetPolicy,
+        Self::TestPolicy,
+    ];
+
+    /// The call's name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RequestApproval => "RequestApproval",
+            Self::WatchApproval => "WatchApproval",
+            Self::GetApproval => "GetApproval",
+            Self::WaitApproval => "WaitApproval",
+            Self::ListPending => "ListPending",
+            Self::WatchPending => "WatchPending",
+            Self::ListApprovals => "ListApprovals",
+            Self::Decide => "Decide",
+            Self::CancelApproval => "CancelApproval",
+            Self::ClaimExecution => "ClaimExecution",
+            Self::ReportExecution => "ReportExecution",
+            Self::GetPolicy => "GetPolicy",
+            Self::ListPolicyVersions => "ListPolicyVersions",
+            Self::SetPolicy => "SetPolicy",
+            Self::TestPolicy => "TestPolicy",
+        }
+    }
+
+    /// The service that the call belongs to.
+    #[must_use]
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::GetPolicy | Self::ListPolicyVersions | Self::SetPolicy | Self::TestPolicy => "PolicyService",
+            _ => "ApprovalService",
+        }
+    }
+
+    /// What a role may make the call about; `None`: nothing. This is the whole of who may do what.
+    #[must_use]
+    pub const fn reach(self, role: Role) -> Option<Reach> {
+        use Reach::{All, Eligible, Own};
+        use Role::{Agent, Auditor, Operator, Reviewer};
+        match (self, role) {
+            (Self::RequestApproval | Self::CancelApproval | Self::ClaimExecution | Self::ReportExecution, Agent) => {
+                Some(Own)
+            }
+            (Self::WatchApproval | Self::GetApproval | Self::WaitApproval | Self::ListApprovals, role) => match role {
+                Agent => Some(Own),
+                Reviewer => Some(Eligible),
+                Auditor => Some(All),
+                Operator => None,
+            },
+            (Self::ListPending | Self::WatchPending | Self::Decide, Reviewer) => Some(Eligible),
+            (Self::ListPending | Self::WatchPending, Auditor)
+            | (Self::GetPolicy | Self::ListPolicyVersions, Reviewer | Auditor | Operator)
+            | (Self::SetPolicy | Self::TestPolicy, Operator) => Some(All),
+            _ => None,
+        }
+    }
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Agent, Self::Reviewer, Self::Auditor, Self::Operator];
+
+    /// The role's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Reviewer => "reviewer",
+            Self::Auditor => "auditor",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The table of roles and calls in Markdown, for the documentation.
+#[must_use]
+pub fn reference_markdown() -> String {
+    let mut text = String::from("| Call |");
+    Role::ALL.iter().for_each(|role| text.push_str(&format!(" {role} |")));
+    text.push_str("\n| --- | --- | --- | --- | --- |\n");
+    for method in Method::ALL {
+        text.push_str(&format!("| `{}.{}` |", method.service(), method.name()));
+        for role in Role::ALL {
+            text.push_str(match method.reach(role) {
+                None => "  |",
+                Some(Reach::Own) => " own |",
+                Some(Reach::Eligible) => " eligible |",
+                Some(Reach::All) => " all |",
+            });
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::FILE_DESCRIPTOR_SET;
+    use prost::Message as _;
+
+    #[test]
+    fn every_call_of_the_api_has_a_row() {
+        let files = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let own = files.file.iter().filter(|file| file.package() == "signoff.v1");
+        let calls = own
+            .flat_map(|file| &file.service)
+            .flat_map(|service| service.method.iter().map(|method| format!("{}.{}", service.name(), method.name())));
+        let mut calls: Vec<_> = calls.collect();
+        let mut rows: Vec<_> =
+            Method::ALL.iter().map(|method| format!("{}.{}", method.service(), method.name())).collect();
+        calls.sort();
+        rows.sort();
+        assert_eq!(calls, rows);
+        for method in Method::ALL {
+            assert!(Role::ALL.iter().any(|role| method.reach(*role).is_some()), "nobody may call {method:?}");
+        }
+    }
+}

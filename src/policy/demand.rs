@@ -1,0 +1,74 @@
+//! What several rules together ask of people: the strictest of each.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Asks;
+use crate::domain::{Escalation, Panel, Requirement, Reviewer};
+
+/// The strictest of what was added.
+#[derive(Debug, Default)]
+pub(super) struct Demand {
+    requirement: Option<Requirement>,
+    claim_window: Option<Duration>,
+}
+
+impl Demand {
+    pub(super) fn of(rule: &Arc<str>, asks: &Asks) -> Self {
+        let mut demand = Self::default();
+        demand.add(rule, asks);
+        demand
+    }
+
+    /// A rule asks, too: its panel must reach its own quorum beside all others.
+    pub(super) fn add(&mut self, rule: &Arc<str>, asks: &Asks) {
+        let panel =
+            Panel { rule: Arc::clone(rule), reviewers: named(&asks.reviewers), quorum: asks.quorum.unwrap_or(1) };
+        let escalations = asks.escalate.iter().filter_map(|one| {
+            let (rule, reviewers, priority) =
+                (Arc::clone(rule), named(&one.reviewers), one.priority.unwrap_or_default());
+            Some(Escalation { rule, after: one.after?, reviewers, priority })
+        });
+        let threshold = asks.reject_threshold.unwrap_or(1);
+        let allow_edits = asks.allow_edits.unwrap_or(true);
+        match &mut self.requirement {
+            None => {
+                self.requirement = Some(Requirement {
+                    panels: vec![panel],
+                    reject_threshold: threshold,
+                    comment_required: asks.comment_required,
+                    allow_edits,
+                    escalations: escalations.collect(),
+                    timeout: asks.timeout,
+                });
+            }
+            Some(so_far) => {
+                so_far.panels.push(panel);
+                so_far.reject_threshold = so_far.reject_threshold.min(threshold);
+                so_far.comment_required |= asks.comment_required;
+                so_far.allow_edits &= allow_edits;
+                so_far.escalations.extend(escalations);
+                so_far.timeout = shorter(so_far.timeout, asks.timeout);
+            }
+        }
+        self.claim_window = shorter(self.claim_window, asks.claim_window);
+    }
+
+    /// What is asked of people, and how long the call can be claimed afterwards.
+    pub(super) fn into_requirement(self) -> (Requirement, Option<Duration>) {
+        let mut requirement = self.requirement.unwrap_or_else(|| Requirement::any(1));
+        // By time, and among equals in an order that does not depend on the document's.
+        requirement
+            .escalations
+            .sort_by(|one, other| one.after.cmp(&other.after).then_with(|| one.rule.cmp(&other.rule)));
+        (requirement, self.claim_window)
+    }
+}
+
+/// Names were checked when the policy was compiled.
+fn named(reviewers: &[String]) -> Vec<Reviewer> {
+    reviewers.iter().filter_map(|reviewer| reviewer.parse().ok()).collect()
+}
+
+fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
+    one.into_iter().chain(other).min()
+}
