@@ -95,9 +95,9 @@ impl Approvals {
         self.clock.now()
     }
 
-    /// Waits until a moment, by the clock that decides.
-    pub async fn sleep_until(&self, time: Time) {
-        self.clock.sleep_until(time).await;
+    /// Waits for a while, by the clock that decides.
+    pub async fn sleep(&self, span: Duration) {
+        self.clock.sleep(span).await;
     }
 
     /// Records a request, or finds the one made before under the same `request_id`.

@@ -19,6 +19,9 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Waits until a moment.
     async fn sleep_until(&self, time: Time);
+
+    /// Waits for a while: as long when somebody sets the clock meanwhile.
+    async fn sleep(&self, span: Duration);
 }
 
 /// The machine's clock.
@@ -42,6 +45,11 @@ impl Clock for SystemClock {
         {
             tokio::time::sleep(left.min(NAP)).await;
         }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps for a while")]
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span).await;
     }
 }
 
@@ -80,5 +88,9 @@ impl Clock for ManualClock {
         let mut moving = self.0.subscribe();
         self.1.fetch_add(1, Ordering::SeqCst);
         let _ = moving.wait_for(|now| *now >= time).await;
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.sleep_until(self.now() + span).await;
     }
 }

@@ -26,9 +26,8 @@ pub async fn follow_policy_file(policies: Arc<Policies>, taken: Vec<u8>, reload:
             taken = now.clone();
         }
         before = Some(now);
-        let next = policies.clock().now() + EVERY;
         tokio::select! {
-            () = policies.clock().sleep_until(next) => told = false,
+            () = policies.clock().sleep(EVERY) => told = false,
             () = reload.notified() => told = true,
         }
     }
@@ -41,7 +40,7 @@ pub async fn follow_policy_file(policies: Arc<Policies>, taken: Vec<u8>, reload:
 pub async fn settled_policy_file(path: &Path, clock: &dyn Clock) -> Result<Vec<u8>, String> {
     let mut before = read_policy_file(path).await?;
     loop {
-        clock.sleep_until(clock.now() + EVERY).await;
+        clock.sleep(EVERY).await;
         let now = read_policy_file(path).await?;
         if now == before {
             return Ok(now);

@@ -17,7 +17,6 @@ pub async fn prune(approvals: Arc<Approvals>, retain: Duration) {
             Ok(count) => tracing::debug!(count, "forgot old approvals"),
             Err(error) => tracing::error!(%error, "cannot prune"),
         }
-        let next = approvals.now() + EVERY;
-        approvals.sleep_until(next).await;
+        approvals.sleep(EVERY).await;
     }
 }
