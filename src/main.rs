@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use signoff::{
     cli::{self, ClientCommand, ConnectionArgs, ExportArgs, ImportArgs},
     config::{self, ServeFlags},
+    identity,
 };
 
 #[global_allocator]
@@ -42,6 +43,8 @@ enum ConfigCommand {
     Check(ServeFlags),
     /// Print the table of settings, as Markdown
     Reference,
+    /// Print the table of who may make which call, as Markdown
+    Roles,
 }
 
 #[tokio::main]
@@ -61,6 +64,10 @@ async fn main() -> ExitCode {
         },
         Command::Config(ConfigCommand::Reference) => {
             anstream::print!("{}", config::reference_markdown());
+            ExitCode::SUCCESS
+        }
+        Command::Config(ConfigCommand::Roles) => {
+            anstream::print!("{}", identity::reference_markdown());
             ExitCode::SUCCESS
         }
         Command::Export(args) => cli::export(args).await,

@@ -1,8 +1,8 @@
 //! `cargo xtask gen`: the committed files, or parts of files, that are made from something else.
 
 mod block;
-mod config_table;
 mod policy_schemas;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ type Generator = fn(&Path) -> Result<Vec<Output>, Failure>;
 
 /// Everything that is generated and committed: what it is, and what makes it.
 const GENERATORS: &[(&str, Generator)] =
-    &[("configuration table", config_table::outputs), ("schemas of policy files", policy_schemas::outputs)];
+    &[("tables of the documentation", tables::outputs), ("schemas of policy files", policy_schemas::outputs)];
 
 /// A file as it should be.
 #[derive(Debug)]
