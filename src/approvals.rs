@@ -332,14 +332,15 @@ impl Approvals {
 
     /// Runs a command, and returns the approval as the command first left it.
     async fn command(&self, principal: &Principal, id: ApprovalId, command: Command) -> Result<Approval, Error> {
-        let hide = |error| match error {
+        let done = match self.store.transition(id, command, self.clock.now()).await {
+            Ok(done) => done,
             // What somebody did not ask for, and does not see otherwise, does not exist for them.
-            StoreError::Refused(Refusal::NotRequester) if principal.reaches_own_only(Method::GetApproval) => {
-                Error::NotFound(id)
+            Err(error @ StoreError::Refused(Refusal::NotRequester)) => {
+                self.visible(principal, Method::GetApproval, id).await?;
+                return Err(error.into());
             }
-            error => unknown(id, error),
+            Err(error) => return Err(unknown(id, error)),
         };
-        let done = self.store.transition(id, command, self.clock.now()).await.map_err(hide)?;
         if done.revision == done.approval.revision {
             return Ok(Arc::unwrap_or_clone(done.approval));
         }

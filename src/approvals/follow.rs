@@ -35,6 +35,8 @@ pub enum Message {
 /// Follows one approval.
 pub struct Follower {
     approvals: Arc<Approvals>,
+    /// Who follows, by which call: an edit may leave a reviewer out.
+    by: (Arc<Principal>, Method),
     id: ApprovalId,
     /// The newest revision sent.
     seen: Revision,
@@ -102,10 +104,10 @@ impl Approvals {
         let subscription = self.store.subscribe(id);
         let Some(mut attached) = attached else {
             let submitted = self.submit(&principal, id, now, new).await?;
-            return Follower::new(self, submitted.approval, after, subscription);
+            return Follower::new(self, (principal, Method::RequestApproval), submitted.approval, after, subscription);
         };
         // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
-        let approvals = Arc::clone(&self);
+        let (approvals, by) = (Arc::clone(&self), (Arc::clone(&principal), Method::RequestApproval));
         let submitting = tokio::spawn(async move {
             match approvals.submit(&principal, id, now, new).await {
                 Ok(submitted) => {
@@ -119,7 +121,7 @@ impl Approvals {
             }
         });
         let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
-        match Follower::new(self, submitted.approval, after, subscription) {
+        match Follower::new(self, by, submitted.approval, after, subscription) {
             Ok(follower) => Ok(Follower { attached: Some(attached), ..follower }),
             Err(error) => {
                 attached.keep(); // the server refuses the stream; the caller has not left
@@ -153,13 +155,14 @@ impl Approvals {
         }
         let subscription = self.store.subscribe(id);
         let approval = self.visible(&principal, Method::WatchApproval, id).await?;
-        Follower::new(self, approval, after, subscription)
+        Follower::new(self, (principal, Method::WatchApproval), approval, after, subscription)
     }
 }
 
 impl Follower {
     fn new(
         approvals: Arc<Approvals>,
+        by: (Arc<Principal>, Method),
         approval: Arc<Approval>,
         after: Revision,
         subscription: Subscription,
@@ -177,7 +180,7 @@ impl Follower {
         let ends = now + shortened(approvals.settings.max_stream_age, id);
         let timer = Box::pin(sleep_until(heartbeat.min(ends)));
         let (seen, state) = (after, State::Starting);
-        Ok(Self { approvals, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
+        Ok(Self { approvals, by, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
     }
 
     /// The next message; `None` after the terminal one. An error is the last thing to come.
@@ -219,6 +222,10 @@ impl Follower {
             Some(approval) => approval,
             None => approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?,
         };
+        let (principal, method) = &self.by;
+        if !principal.reaches(*method, &approval) {
+            return Err(Error::NotFound(self.id));
+        }
         let starting = self.state == State::Starting;
         let news = approval.revision > self.seen;
         let events = match approval.first_event() {

@@ -10,6 +10,7 @@ mod load;
 mod policy;
 mod queue;
 mod races;
+mod reviewers;
 mod rpc;
 mod serve;
 mod server;

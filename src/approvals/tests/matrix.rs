@@ -176,6 +176,12 @@ async fn hidden_is_as_if_it_were_not_there() {
             assert_eq!(hidden, absent, "{role} {method:?}");
         }
     }
+    // Nor does a second role that is of no use here show it.
+    let (world, caller, id) = scene(Role::Agent, Whose::Other).await;
+    let both = Principal { roles: [Role::Agent, Role::Reviewer].into(), ..Principal::clone(&caller) };
+    let cancel = Cancellation { id, request_id: None, reason: String::new() };
+    assert_eq!(world.approvals.cancel(&both, cancel).await, Err(Error::NotFound(id)));
+
     let (world, caller, id) = scene(Role::Reviewer, Whose::Other).await;
     let vote = world.vote_on(id, Choice::Approve).await;
     assert_eq!(world.approvals.decide(&caller, vote.clone()).await, Err(Error::NotFound(id)));

@@ -195,3 +195,18 @@ async fn lists_and_queues_show_what_can_be_decided_now() {
     assert_eq!((ids(&finance(1), true).await, ids(&finance(1), false).await), (vec![], vec![mine]));
     assert_eq!(ids(&finance(2), true).await, [mine]);
 }
+
+#[tokio::test]
+async fn a_reviewer_whom_an_edit_leaves_out_sees_no_more() {
+    let world = World::new();
+    let id = world.ask(json!({"reviewers": "group:finance"})).await;
+    let mut watching = Arc::clone(&world.approvals).watch(finance(1), id, 0).await.unwrap();
+    assert_eq!(update(&mut watching).await.0.id, id);
+    let mut queue = Arc::clone(&world.approvals).queue(finance(1), Filter::default(), false).unwrap();
+    assert!(matches!(queue.next().await.unwrap(), QueueChange::Pending(_)));
+    assert_eq!(queue.next().await.unwrap(), QueueChange::SnapshotComplete(1));
+    let edit = world.edit(id, json!({"reviewers": "group:legal"})).await;
+    world.approvals.decide(&finance(2), edit).await.unwrap();
+    assert_eq!(watching.next().await.unwrap().err(), Some(Error::NotFound(id)));
+    assert_eq!(queue.next().await.unwrap(), QueueChange::Removed(id, Some(Status::Pending)));
+}
