@@ -11,7 +11,7 @@ mod service;
 mod streams;
 pub mod structs;
 
-pub use auth::Authenticate;
+pub use auth::{Admission, Guarded};
 pub use policy_service::PolicyApi;
 pub use service::ApprovalApi;
 pub use streams::ConnectionInfo;

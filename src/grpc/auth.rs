@@ -1,34 +1,144 @@
-use std::sync::Arc;
+//! What every call goes through before its service: who calls, and whether they call too fast.
 
-use tonic::{Request, Status, service::Interceptor};
+use std::{
+    convert::Infallible,
+    num::NonZeroU32,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock as _, MonotonicClock},
+    middleware::NoOpMiddleware,
+    state::keyed::HashMapStateStore,
+};
+use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use tokio::sync::Semaphore;
+use tonic::{Status, body::Body, server::NamedService};
+use tower::Service;
 
 use super::error::Failure;
-use crate::identity::{Authenticator, Principal};
+use crate::{
+    identity::{Authenticator, Principal},
+    telemetry::Metrics,
+};
 
-/// Finds out who is calling before anything else is looked at.
-#[derive(Clone)]
-pub struct Authenticate(Arc<dyn Authenticator>);
+/// How long the answer to a call without known credentials is kept back: guessing is slow, and so is a client that asks
+/// again and again with a token that has ended.
+const FAILURE_PAUSE: Duration = Duration::from_millis(250);
+/// Answers that are kept back at once; further ones go out at once, so that a flood of bad calls costs no memory.
+const PAUSES: usize = 1_024;
+/// Calls after which callers who have been quiet are forgotten.
+const TIDY: u32 = 65_536;
 
-impl Authenticate {
-    /// Authenticates by bearer tokens.
-    #[must_use]
-    pub fn new(authenticator: Arc<dyn Authenticator>) -> Self {
-        Self(authenticator)
-    }
+/// Somebody who calls: issuer and subject, which hold no NUL.
+type Caller = String;
+type Rates = RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+
+/// Admits calls of authenticated callers, as fast as they may come.
+pub struct Admission {
+    authenticator: Arc<dyn Authenticator>,
+    metrics: Metrics,
+    rates: Rates,
+    calls_per_second: u32,
+    admitted: AtomicU32,
+    pauses: Semaphore,
 }
 
-impl Interceptor for Authenticate {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let header = request.metadata().get("authorization").and_then(|value| value.to_str().ok());
+impl Admission {
+    /// Admits by bearer tokens; each caller may make so many calls a second, and as many at once.
+    #[must_use]
+    pub fn new(authenticator: Arc<dyn Authenticator>, calls_per_second: u32, metrics: Metrics) -> Arc<Self> {
+        let quota = Quota::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));
+        Arc::new(Self {
+            authenticator,
+            metrics,
+            rates: RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock),
+            calls_per_second,
+            admitted: AtomicU32::new(0),
+            pauses: Semaphore::new(PAUSES),
+        })
+    }
+
+    /// A service that is asked only by those who are admitted.
+    pub fn guard<S>(self: &Arc<Self>, inner: S) -> Guarded<S> {
+        Guarded { inner, admission: Arc::clone(self) }
+    }
+
+    fn admit(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Failure> {
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = header.and_then(|header| header.split_once(' '));
         let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-        let principal = token.and_then(|token| self.0.authenticate(token)).ok_or(Failure::Unauthenticated)?;
-        request.extensions_mut().insert(Arc::new(principal));
-        Ok(request)
+        let principal =
+            token.and_then(|token| self.authenticator.authenticate(token)).ok_or(Failure::Unauthenticated)?;
+        if self.admitted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY) {
+            self.rates.retain_recent();
+        }
+        let caller = [principal.actor.issuer.as_str(), &principal.actor.subject].join("\0");
+        self.rates.check_key(&caller).map_err(|early| Failure::RateLimited {
+            limit: self.calls_per_second,
+            retry: early.wait_time_from(MonotonicClock.now()),
+        })?;
+        Ok(Arc::new(principal))
+    }
+
+    async fn refuse(self: Arc<Self>, failure: Failure) -> Status {
+        if failure == Failure::Unauthenticated {
+            self.metrics.authentication_failed();
+            if let Ok(_pause) = self.pauses.try_acquire() {
+                #[expect(clippy::disallowed_methods, reason = "a pause, not a moment to wait for")]
+                tokio::time::sleep(FAILURE_PAUSE).await;
+            }
+        }
+        failure.into()
     }
 }
 
-/// The caller that [`Authenticate`] found.
-pub(super) fn principal<T>(request: &Request<T>) -> Result<Arc<Principal>, Failure> {
+/// The service that [`Admission::guard`] makes.
+#[derive(Clone)]
+pub struct Guarded<S> {
+    inner: S,
+    admission: Arc<Admission>,
+}
+
+impl<S: NamedService> NamedService for Guarded<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<Request<Body>> for Guarded<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match self.admission.admit(request.headers()) {
+            Ok(principal) => {
+                request.extensions_mut().insert(principal);
+                Box::pin(self.inner.call(request))
+            }
+            Err(failure) => {
+                let refusal = Arc::clone(&self.admission).refuse(failure);
+                Box::pin(async move { Ok(refusal.await.into_http()) })
+            }
+        }
+    }
+}
+
+/// The caller that was admitted.
+pub(super) fn principal<T>(request: &tonic::Request<T>) -> Result<Arc<Principal>, Failure> {
     request.extensions().get::<Arc<Principal>>().cloned().ok_or(Failure::Unauthenticated)
 }

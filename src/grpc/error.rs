@@ -41,6 +41,13 @@ pub enum Failure {
     Invalid(Violations),
     /// No credentials, or unknown ones.
     Unauthenticated,
+    /// The caller calls too fast.
+    RateLimited {
+        /// Calls a second that are allowed.
+        limit: u32,
+        /// When the next one is.
+        retry: Duration,
+    },
     /// Too many open streams.
     TooManyStreams {
         /// Where they are counted.
@@ -149,6 +156,10 @@ impl Answer {
             Failure::Unauthenticated => {
                 let message = "give a bearer token that this server knows in the `authorization` metadata";
                 Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message)
+            }
+            Failure::RateLimited { limit, retry } => {
+                let message = format!("at most {limit} calls a second are allowed per caller");
+                Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit).retry(retry)
             }
             Failure::TooManyStreams { scope, limit } => {
                 let scope = match scope {

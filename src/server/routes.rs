@@ -6,17 +6,14 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 use tokio_util::sync::CancellationToken;
-use tonic::{
-    service::{Routes, interceptor::InterceptedService},
-    transport::Server,
-};
+use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 
 use super::connection::Connection;
 use crate::{
     config::Limits,
-    grpc::{ApprovalApi, Authenticate, PolicyApi},
+    grpc::{Admission, ApprovalApi, PolicyApi},
     identity::Authenticator,
     proto::{
         FILE_DESCRIPTOR_SET,
@@ -55,7 +52,7 @@ pub(super) async fn routes(
     for service in SERVICES {
         health.set_service_status(service, ServingStatus::Serving).await;
     }
-    let authenticate = Authenticate::new(authenticator);
+    let admission = Admission::new(authenticator, limits.calls_per_second, metrics.clone());
     let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes);
     let policies = PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes);
     let reflection = || {
@@ -65,8 +62,8 @@ pub(super) async fn routes(
             // So that grpcurl can show the details of errors.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    let grpc = Routes::new(InterceptedService::new(approvals, authenticate.clone()))
-        .add_service(InterceptedService::new(policies, authenticate))
+    let grpc = Routes::new(admission.guard(approvals))
+        .add_service(admission.guard(policies))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

@@ -53,6 +53,7 @@ struct Inner {
     policy_version: Gauge,
     policy_file_broken: Gauge,
     policy_failures: Counter,
+    authentication_failures: Counter,
 }
 
 /// What is measured of one method besides its count.
@@ -91,6 +92,7 @@ impl Metrics {
         let sync_seconds = Histogram::new(SYNC_SECONDS);
         let (policy_version, policy_file_broken) = (Gauge::default(), Gauge::default());
         let policy_failures = Counter::default();
+        let authentication_failures = Counter::default();
 
         // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
         let mut registry = Registry::with_prefix("signoff");
@@ -124,6 +126,11 @@ impl Metrics {
             "Rules that could not be evaluated for a request",
             policy_failures.clone(),
         );
+        registry.register(
+            "authentication_failures",
+            "Calls without credentials that are known",
+            authentication_failures.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -136,6 +143,7 @@ impl Metrics {
             policy_version,
             policy_file_broken,
             policy_failures,
+            authentication_failures,
         }))
     }
 
@@ -170,6 +178,11 @@ impl Metrics {
     /// Counts rules that could not be evaluated for a request.
     pub fn rules_failed(&self, count: u64) {
         self.0.policy_failures.inc_by(count);
+    }
+
+    /// Counts a call without known credentials.
+    pub fn authentication_failed(&self) {
+        self.0.authentication_failures.inc();
     }
 
     /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`].

@@ -9,7 +9,7 @@ use super::*;
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 26] = [
+const EXAMPLES: [Example; 27] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("data_dir", "data dir", "\"data dir\"", |c| c.data_dir = "data dir".into()),
     ("retain", "30d", "\"30days\"", |c| c.retain = Some(Duration::from_secs(30 * 86_400))),
@@ -31,6 +31,7 @@ const EXAMPLES: [Example; 26] = [
     ("limits.pending_per_caller", "6", "6", |c| c.limits.pending_per_caller = 6),
     ("limits.streams", "7", "7", |c| c.limits.streams = 7),
     ("limits.streams_per_connection", "8", "8", |c| c.limits.streams_per_connection = 8),
+    ("limits.calls_per_second", "11", "11", |c| c.limits.calls_per_second = 11),
     ("limits.connections", "9", "9", |c| c.limits.connections = 9),
     ("policy", "my policy.yaml", "\"my policy.yaml\"", |c| c.policy = Some("my policy.yaml".into())),
     ("log.format", "json", "\"json\"", |c| c.log.format = LogFormat::Json),
@@ -97,6 +98,7 @@ fn ranges_hold_at_both_ends() {
         ("limits.pending_per_caller", "1", "1000000", "0", "1000001"),
         ("limits.streams", "1", "1000000", "0", "4294967297"),
         ("limits.streams_per_connection", "1", "1000000", "0", "18446744073709551616"),
+        ("limits.calls_per_second", "1", "1000000", "0", "1000001"),
         ("limits.connections", "1", "1000000", "0", "1000001"),
     ];
     for (key, lowest, highest, too_low, too_high) in ranges {

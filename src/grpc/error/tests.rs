@@ -202,6 +202,12 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
     let mut all = vec![
         (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
         (Failure::Unauthenticated, Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (
+            Failure::RateLimited { limit: 9, retry: std::time::Duration::from_millis(20) },
+            Code::ResourceExhausted,
+            Reason::RateLimited,
+            &["limit"],
+        ),
         (streams(Scope::Connection), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Server), Code::ResourceExhausted, Reason::TooManyStreams, keys),
     ];
@@ -223,7 +229,7 @@ fn every_failure_has_its_code_reason_and_metadata() {
         let found: BTreeSet<_> = info.metadata.keys().map(String::as_str).collect();
         assert_eq!(found, keys.iter().copied().collect(), "{failure:?}");
         assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{failure:?}");
-        let retry = code == Code::Unavailable;
+        let retry = code == Code::Unavailable || reason == ErrorReason::RateLimited;
         assert_eq!(details.retry_info().is_some_and(|info| info.retry_delay.is_some()), retry, "{failure:?}");
         assert!(!status.message().is_empty() && !format!("{status:?}{details:?}").contains("SECRET"), "{failure:?}");
         assert_eq!(status.get_error_details_vec().len(), 1 + usize::from(retry || code == Code::InvalidArgument));
@@ -243,7 +249,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&33));
+    assert_eq!(reasons.last(), Some(&34));
 }
 
 #[test]

@@ -37,6 +37,7 @@ fn events_are_rendered() {
     metrics.group_committed(3, Duration::from_micros(300));
     metrics.policy(7, true);
     metrics.rules_failed(2);
+    metrics.authentication_failed();
     let text = metrics.render();
     for line in [
         r#"signoff_requests_total{method="signoff.v1.ApprovalService/Decide",code="OK"} 1"#,
@@ -54,6 +55,7 @@ fn events_are_rendered() {
         "signoff_policy_version 7",
         "signoff_policy_file_broken 1",
         "signoff_policy_rule_failures_total 2",
+        "signoff_authentication_failures_total 1",
         r#"signoff_decision_seconds_bucket{le="60.0"} 0"#,
         r#"signoff_decision_seconds_bucket{le="120.0"} 1"#,
         r#"signoff_decision_seconds_bucket{le="604800.0"} 1"#,

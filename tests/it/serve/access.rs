@@ -128,6 +128,30 @@ async fn callers_without_a_known_token_get_nothing() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
 }
 
+/// Whoever guesses is answered late, and disturbs nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_bad_tokens_leaves_others_alone() {
+    const FLOOD: usize = 3_000;
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let stranger = server.client("dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let flood = (0..FLOOD).map(|_| {
+        let mut stranger = stranger.clone();
+        async move { stranger.list_approvals(ListApprovalsRequest::default()).await.unwrap_err() }
+    });
+    let flood = tokio::spawn(futures_util::future::join_all(flood));
+    let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
+    for n in 0..50 {
+        let (_stream, approval) = soon("an answer", open(&mut agent, ask(&format!("r{n}")))).await.unwrap();
+        soon("a decision", reviewer.decide(decide(&approval, "", VoteChoice::Approve))).await.unwrap();
+    }
+    for status in soon("every bad call is answered", flood).await.unwrap() {
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
+    }
+    let metrics = super::http::metrics(&server).await;
+    assert!(metrics.contains(&format!("signoff_authentication_failures_total {FLOOD}\n")), "{metrics}");
+}
+
 #[tokio::test]
 async fn answers_carry_the_callers_request_id() {
     let data = tempfile::tempdir().unwrap();

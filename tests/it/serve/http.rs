@@ -61,6 +61,12 @@ fn frames(mut body: &[u8]) -> Vec<(u8, &[u8])> {
     frames
 }
 
+/// What `/metrics` says.
+pub(super) async fn metrics(server: &Server) -> String {
+    let answer = exchange(server, "GET /metrics HTTP/1.1", b"").await;
+    String::from_utf8(answer.body).expect("metrics are text")
+}
+
 #[tokio::test]
 async fn metrics_tell_what_happened() {
     let data = tempfile::tempdir().unwrap();

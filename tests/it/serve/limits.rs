@@ -1,6 +1,7 @@
 //! Limits of the whole server. Those of single fields are tested beside their decoding.
 
-use signoff::proto::v1::{RequestApprovalRequest, WatchPendingRequest, WatchPendingResponse};
+use futures_util::future::join_all;
+use signoff::proto::v1::{ListPendingRequest, RequestApprovalRequest, WatchPendingRequest, WatchPendingResponse};
 use tokio::io::AsyncReadExt as _;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
@@ -110,4 +111,25 @@ async fn messages_are_limited() {
     let status = open(&mut server.agent(), request).await.unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     assert!(status.message().contains("1048576"), "it does not name the limit: {status:?}");
+}
+
+#[tokio::test]
+async fn calls_are_limited_for_each_caller() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.calls_per_second=1"]).await;
+    let operator = server.operator();
+    let calls = (0..100).map(|_| {
+        let mut operator = operator.clone();
+        async move { operator.list_pending(ListPendingRequest::default()).await.map(drop) }
+    });
+    let answers = soon("answers", join_all(calls)).await;
+    let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
+    assert!(!refused.is_empty() && refused.len() < 100, "some calls are one too many, and some are not");
+    for status in &refused {
+        let expected = (Code::ResourceExhausted, "RATE_LIMITED".to_owned(), vec!["1".to_owned()]);
+        assert_eq!(told(status, &["limit"]), expected);
+        let retry = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
+        assert!(!retry.is_zero() && retry.as_secs() < 2, "{retry:?}");
+    }
+    server.reviewer().list_pending(ListPendingRequest::default()).await.expect("others are not meant");
 }
