@@ -1,10 +1,12 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
+mod certificate;
 mod dev_tokens;
 mod roles;
 
 use crate::domain::Actor;
 
+pub use certificate::{CertificateError, PeerCertificate};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use roles::{Method, Role};
 
