@@ -6,7 +6,7 @@ mod roles;
 
 use crate::domain::Actor;
 
-pub use certificate::{CertificateError, PeerCertificate};
+pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use roles::{Method, Role};
 

@@ -45,12 +45,11 @@ impl PeerCertificate {
     /// When it cannot be read as a whole, names included.
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(X509Error::from)?;
-        let not_after = DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0);
         let mut peer = Self {
             uris: Vec::new(),
             dns_names: Vec::new(),
             emails: Vec::new(),
-            not_after: not_after.ok_or(CertificateError::NotAfter)?,
+            not_after: not_after(&certificate)?,
             issuer: certificate.issuer().to_string(),
         };
         let extension = certificate.subject_alternative_name()?;
@@ -69,6 +68,20 @@ impl PeerCertificate {
         }
         Ok(peer)
     }
+}
+
+/// The last moment at which a certificate in DER is valid.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn certificate_not_after(der: &[u8]) -> Result<Time, CertificateError> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(X509Error::from)?;
+    not_after(&certificate)
+}
+
+fn not_after(certificate: &X509Certificate<'_>) -> Result<Time, CertificateError> {
+    let seconds = certificate.validity().not_after.timestamp();
+    DateTime::from_timestamp(seconds, 0).ok_or(CertificateError::NotAfter)
 }
 
 #[cfg(test)]
