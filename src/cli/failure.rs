@@ -20,6 +20,12 @@ pub(super) enum Failure {
     /// No connection to the server.
     #[error("cannot reach {address}: {cause}")]
     Unreachable { address: String, cause: String },
+    /// The server's certificate is not trusted.
+    #[error("the server at {address} cannot be trusted: {cause}")]
+    Untrusted { address: String, cause: String },
+    /// Others on the way to the server would read the token.
+    #[error("the token would be sent without TLS to {address}, where others could read it")]
+    Exposed { address: String },
     /// The server refused, or the connection to it broke.
     #[error("{}", .0.message())]
     Call(Box<Status>),
@@ -85,9 +91,20 @@ pub(super) fn is_servers_own(status: &Status) -> bool {
 }
 
 impl Failure {
+    /// No connection, because of this.
+    pub(super) fn unreachable(address: &str, cause: &(dyn std::error::Error + 'static)) -> Self {
+        let (address, text) = (address.to_owned(), cause.to_string());
+        // What rustls says comes inside of an io::Error.
+        let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match inside.and_then(|inside| inside.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidCertificate(_)) => Self::Untrusted { address, cause: text },
+            _ => Self::Unreachable { address, cause: text },
+        }
+    }
+
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Exposed { .. } => 2,
             _ => 1,
         }
     }
@@ -101,6 +118,12 @@ impl Failure {
         match self {
             Self::Unreachable { .. } => {
                 report.hints.push("is the server running? start one with `signoff serve --dev`, or set --address");
+            }
+            Self::Untrusted { .. } => {
+                report.hints.push("name the file with its authority with --ca, if it is not one of the system's");
+            }
+            Self::Exposed { .. } => {
+                report.hints.push("give an address with https://, or --insecure on a network that is trusted");
             }
             Self::Lost { hint, .. } => report.message = format!("{}; {hint}", report.message),
             Self::Call(status) => report.add(status, has_token),
@@ -262,6 +285,7 @@ mod tests {
     #[test]
     fn exit_codes() {
         assert_eq!(Failure::Usage(String::new()).exit_code(), 2);
+        assert_eq!(Failure::Exposed { address: String::new() }.exit_code(), 2);
         assert_eq!(Failure::from(Status::not_found("")).exit_code(), 1);
         assert_eq!(Failure::Stopped(String::new()).exit_code(), 1);
     }
