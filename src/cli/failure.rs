@@ -64,6 +64,9 @@ const HINTS: &[(&str, &str)] = &[
 /// What `signoff` says when no token was given.
 const TOKEN_HINT: &str = "set SIGNOFF_TOKEN, or give --token; `signoff serve --dev` prints tokens when it starts";
 
+/// What `signoff` says when a connection broke before there was an answer, as one without TLS does where TLS is spoken.
+const TLS_HINT: &str = "if the server has TLS, its address begins with https://";
+
 /// Canonical names of the gRPC codes, by number.
 const CODES: [&str; 17] = [
     "OK",
@@ -176,6 +179,9 @@ impl Report {
         if status.code() == Code::Unauthenticated && !has_token {
             self.hints.push(TOKEN_HINT);
         }
+        if matches!(status.code(), Code::Unknown | Code::Internal | Code::Unavailable) && !is_servers_own(status) {
+            self.hints.push(TLS_HINT);
+        }
         self.hints.extend(HINTS.iter().filter(|(reason, _)| self.reason.as_deref() == Some(reason)).map(|(_, h)| h));
     }
 
@@ -271,6 +277,14 @@ mod tests {
         let failure = failed(Code::Unauthenticated, "no token", info("UNAUTHENTICATED", &[]));
         assert!(failure.report(false).to_string().contains("SIGNOFF_TOKEN"));
         assert!(!failure.report(true).to_string().contains("SIGNOFF_TOKEN"));
+    }
+
+    #[test]
+    fn a_broken_connection_may_lack_tls() {
+        let broken = Failure::from(Status::unknown("h2 protocol error: http2 error"));
+        assert!(broken.report(true).to_string().contains("https://"));
+        let own = failed(Code::Unavailable, "draining", info("DRAINING", &[]));
+        assert!(!own.report(true).to_string().contains("https://"));
     }
 
     #[test]
