@@ -14,3 +14,4 @@ mod rpc;
 mod serve;
 mod server;
 mod streams;
+mod tls;
