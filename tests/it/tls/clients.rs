@@ -1,6 +1,7 @@
 //! Mutual TLS: whose certificates are taken.
 
 use super::{Authority, Files, call};
+use crate::server::soon;
 
 #[tokio::test]
 async fn a_certificate_that_is_shown_must_be_from_the_authority() {
@@ -30,6 +31,7 @@ async fn another_authority_takes_over_without_a_restart() {
     call(&server, "old", files.trusting(Some(&old))).await.expect("it is from the first");
     files.client_ca(&second);
     server.hang_up();
-    while call(&server, "new", files.trusting(Some(&new))).await.is_err() {}
+    let taken = async { while call(&server, "new", files.trusting(Some(&new))).await.is_err() {} };
+    soon("the second is taken", taken).await;
     call(&server, "late", files.trusting(Some(&old))).await.expect_err("the first is no authority any more");
 }
