@@ -17,6 +17,7 @@ pub mod limits;
 mod resolve;
 mod sources;
 mod table;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use limits::Limits;
 pub use resolve::{check, load};
 pub use sources::{ServeFlags, environment};
 pub use table::reference_markdown;
+pub use tls::TlsConfig;
 
 /// The settings of a server. [`Config::default`] holds the defaults; as it has neither `dev` nor an authentication
 /// method, [`load`] refuses to return it unchanged.
@@ -35,6 +37,10 @@ pub struct Config {
     pub dev: bool,
     /// Address that serves gRPC, gRPC-Web and `/metrics`. Loopback whenever `dev` is set.
     pub listen: SocketAddr,
+    /// Certificates that it is served with.
+    pub tls: TlsConfig,
+    /// Whether an address that is not loopback may be served without TLS.
+    pub plaintext: bool,
     /// Directory of the store, relative to the working directory unless absolute.
     pub data_dir: PathBuf,
     /// How long decided approvals are kept, at least an hour; `None` keeps them forever.
@@ -62,6 +68,8 @@ impl Default for Config {
         Self {
             dev: false,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7766)),
+            tls: TlsConfig::default(),
+            plaintext: false,
             data_dir: PathBuf::from("./signoff-data"),
             retain: None,
             heartbeat: Duration::from_secs(15),

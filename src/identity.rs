@@ -1,6 +1,7 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
 mod access;
+mod certificate;
 mod dev_tokens;
 
 use std::collections::BTreeSet;
@@ -8,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::domain::{Actor, Approval};
 
 pub use access::{Method, Reach, Role, reference_markdown};
+pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use dev_tokens::{DevTokens, DevTokensError};
 
 /// An authenticated caller.

@@ -7,13 +7,15 @@
 //! - [`approvals`] has the use-cases: the only place where [`domain`], [`policy`], [`store`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as people keep them: YAML, with every mistake at its place.
-//! - [`workers`] do what is due: time-outs, and forgetting what is old.
+//! - [`tls`] holds what new connections get of certificates that are replaced while it runs.
+//! - [`workers`] do what is due: time-outs, forgetting what is old, and taking what files hold.
 //! - [`config`] and [`telemetry`] are for operators, and so is [`cli`], the `signoff` command.
 //! - [`proto`] is the generated code of the API, whose documentation is `proto/signoff/v1/`.
 //!
 //! ARCHITECTURE.md follows a request, a decision and a timeout through them.
 
 pub mod approvals;
+mod bounded_file;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -29,4 +31,5 @@ pub mod server;
 mod spelling;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod workers;

@@ -1,21 +1,23 @@
 //! The composition root: parse everything, build, then serve.
 
+mod accept;
 mod connection;
 mod observer;
 mod policy;
 mod routes;
+mod tls;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::{Notify, watch},
+    sync::watch,
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use self::observer::Observed;
+use self::{accept::Accept, observer::Observed};
 use crate::{
     approvals::{Approvals, Policies, PolicyError, PolicyStatus, Settings},
     clock::{Clock, SystemClock},
@@ -25,6 +27,7 @@ use crate::{
     policy::Judge,
     store::{Health, OpenError, SledStore, Store},
     telemetry::Metrics,
+    tls::{LiveTls, TlsError, TlsFiles},
     workers,
 };
 
@@ -42,7 +45,7 @@ pub struct Server {
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     workers: JoinSet<()>,
     drain_timeout: Duration,
-    reload: Arc<Notify>,
+    reload: watch::Sender<()>,
     policy: watch::Receiver<PolicyStatus>,
 }
 
@@ -55,6 +58,9 @@ pub enum StartError {
     /// The tokens cannot be read or made.
     #[error(transparent)]
     Tokens(#[from] DevTokensError),
+    /// The certificate, its key or the authorities of clients cannot be used.
+    #[error("the files of TLS cannot be used\n{0}")]
+    Tls(#[from] TlsError),
     /// The policy file cannot be read, or is wrong: there is no last good one to go on with.
     #[error("the policy file cannot be used\n{0}")]
     PolicyFile(String),
@@ -94,6 +100,10 @@ impl Server {
     /// # Errors
     /// When the store, the tokens or the address cannot be had.
     pub async fn start(config: Config, metrics: Metrics, traces: bool) -> Result<Self, StartError> {
+        let (tls, tls_contents) = match TlsFiles::of(&config.tls) {
+            Some(files) => LiveTls::start(files).await.map(|(tls, contents)| (Some(Arc::new(tls)), Some(contents)))?,
+            None => (None, None),
+        };
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
         let store = SledStore::open(&path, observer)?;
@@ -123,25 +133,30 @@ impl Server {
             pending_per_caller: config.limits.pending_per_caller,
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
-        let approvals = Approvals::new(Arc::clone(&store), judge, clock, settings);
+        let approvals = Approvals::new(Arc::clone(&store), judge, Arc::clone(&clock), settings);
         let approval_api = ApprovalApi::new(Arc::clone(&approvals), config.limits.clone());
         let policy_api = PolicyApi::new(Arc::clone(&policies), config.limits.clone());
 
         let apis = (approval_api, policy_api);
         let authenticator = Arc::new(tokens.clone());
         let (health, routes) = routes::routes(apis, authenticator, &config.limits, metrics.clone(), traces).await?;
+        let accept = Accept::new(listener, config.limits.connections, tls.clone(), metrics.clone());
         let stop_accepting = CancellationToken::new();
-        let serving = tokio::spawn(routes::serve(routes, listener, &config.limits, stop_accepting.clone()));
+        let serving = tokio::spawn(routes::serve(routes, accept, &config.limits, stop_accepting.clone()));
         let mut workers = JoinSet::new();
         workers.spawn(workers::expire(Arc::clone(&approvals)));
         if let Some(retain) = config.retain {
             workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
-        let reload = Arc::new(Notify::new());
+        let reload = watch::Sender::new(());
         let policy = policies.status();
-        workers.spawn(policy::report(policy.clone(), metrics, health.clone()));
+        workers.spawn(policy::report(policy.clone(), metrics.clone(), health.clone()));
         if let Some(text) = policy_text {
-            workers.spawn(workers::follow_policy_file(policies, text, Arc::clone(&reload)));
+            workers.spawn(workers::follow_policy_file(policies, text, reload.subscribe()));
+        }
+        if let (Some(tls), Some(contents)) = (tls, tls_contents) {
+            workers.spawn(tls::report(tls.status(), metrics));
+            workers.spawn(workers::follow_tls_files(tls, contents, clock, reload.subscribe()));
         }
         let drain_timeout = config.drain_timeout;
         Ok(Self {
@@ -177,10 +192,10 @@ impl Server {
         self.policy.borrow().live.version
     }
 
-    /// Tells the server to read its policy file again at once.
+    /// Tells the server to read its files again at once: the policy, and those of TLS.
     #[must_use]
-    pub fn reload(&self) -> Arc<Notify> {
-        Arc::clone(&self.reload)
+    pub fn reload(&self) -> watch::Sender<()> {
+        self.reload.clone()
     }
 
     /// Serves until `stop` is done, then drains; or until the store fails.

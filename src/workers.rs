@@ -2,12 +2,15 @@
 //! a restart is simply the first pass.
 
 mod expirer;
+mod looks;
 mod policy_file;
 mod pruner;
+mod tls_files;
 
 pub use expirer::expire;
 pub use policy_file::{follow_policy_file, settled_policy_file};
 pub use pruner::prune;
+pub use tls_files::follow_tls_files;
 
 use std::time::Duration;
 

@@ -1,7 +1,10 @@
-//! Reaching the server: address, token, keepalive.
+//! Reaching the server: address, certificates, token, keepalive.
 
-use std::{convert::Infallible, error::Error, fmt, time::Duration};
+mod tls;
 
+use std::{convert::Infallible, error::Error, fmt, net::IpAddr, path::PathBuf, time::Duration};
+
+use clap::builder::BoolishValueParser;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
@@ -39,6 +42,18 @@ pub struct ConnectionArgs {
     /// Bearer token; prefer the environment, where other users of the machine cannot see it
     #[arg(long, global = true, env = "SIGNOFF_TOKEN", hide_env_values = true, value_parser = parse_token)]
     pub token: Option<Token>,
+    /// PEM file with the authorities that the server's certificate may come from, in place of the system's
+    #[arg(long, global = true, env = "SIGNOFF_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// PEM file with a certificate to show to the server, and its chain
+    #[arg(long, global = true, env = "SIGNOFF_CERTIFICATE", value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// PEM file with that certificate's private key
+    #[arg(long, global = true, env = "SIGNOFF_KEY", value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Send the token without TLS to a server that is not on this machine
+    #[arg(long, global = true, env = "SIGNOFF_INSECURE", value_parser = BoolishValueParser::new())]
+    pub insecure: bool,
     /// Print the protocol's messages as JSON, one object per line; errors too, on stderr
     #[arg(long, global = true)]
     pub json: bool,
@@ -63,10 +78,18 @@ fn parse_address(text: &str) -> Result<String, String> {
     let address = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
     let uri: http::Uri = address.parse().map_err(|error| format!("{error}"))?;
     match (uri.scheme_str(), uri.path()) {
-        (Some("http"), "" | "/") => Ok(address.trim_end_matches('/').to_owned()),
-        (Some("http"), _) => Err("an address has no path: http://HOST:PORT".to_owned()),
-        _ => Err("only http:// is supported: http://HOST:PORT".to_owned()),
+        (Some("http" | "https"), "" | "/") => Ok(address.trim_end_matches('/').to_owned()),
+        (Some("http" | "https"), _) => Err("an address has no path: https://HOST:PORT".to_owned()),
+        _ => Err("an address is https://HOST:PORT or http://HOST:PORT".to_owned()),
     }
+}
+
+/// Whether what is sent there can be read by others on its way.
+fn is_exposed(address: &http::Uri) -> bool {
+    let host = address.host().unwrap_or_default();
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let on_this_machine = host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.to_canonical().is_loopback());
+    address.scheme_str() != Some("https") && !on_this_machine
 }
 
 impl ConnectionArgs {
@@ -88,12 +111,18 @@ impl ConnectionArgs {
 
     pub(super) async fn transport(&self) -> Result<(Channel, Bearer), Failure> {
         let bearer = Bearer::new(self.token.as_ref().filter(|_| self.has_token()))?;
-        let unreachable = |error: tonic::transport::Error| Failure::Unreachable {
-            address: self.address.clone(),
-            cause: innermost(&error).to_string(),
-        };
-        let channel = Endpoint::from_shared(self.address.clone())
-            .and_then(|endpoint| endpoint.user_agent(concat!("signoff/", env!("CARGO_PKG_VERSION"))))
+        let address: http::Uri = self.address.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
+        if bearer.0.is_some() && is_exposed(&address) && !self.insecure {
+            return Err(Failure::Exposed { address: self.address.clone() });
+        }
+        let tls = tls::config(self, &address)?;
+        let unreachable = |error: tonic::transport::Error| Failure::unreachable(&self.address, innermost(&error));
+        let mut endpoint = Endpoint::from(address);
+        if let Some(tls) = tls {
+            endpoint = endpoint.tls_config(tls).map_err(unreachable)?;
+        }
+        let channel = endpoint
+            .user_agent(concat!("signoff/", env!("CARGO_PKG_VERSION")))
             .map_err(unreachable)?
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
@@ -156,13 +185,33 @@ mod tests {
             ("http://127.0.0.1:7766/", Some("http://127.0.0.1:7766")),
             ("localhost:7766", Some("http://localhost:7766")),
             ("[::1]:7766", Some("http://[::1]:7766")),
-            ("https://example.com", None),
+            ("https://example.com", Some("https://example.com")),
+            ("https://example.com/", Some("https://example.com")),
+            ("https://example.com/path", None),
+            ("ftp://example.com", None),
             ("http://example.com/path", None),
             ("http://", None),
             ("", None),
         ];
         for (given, expected) in cases {
             assert_eq!(parse_address(given).ok().as_deref(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn plaintext_is_exposed_beyond_this_machine() {
+        for safe in [
+            "https://example.com",
+            "http://localhost:1",
+            "http://LOCALHOST",
+            "http://127.9.9.9:1",
+            "http://[::1]:7766",
+            "http://[::ffff:127.0.0.1]:1",
+        ] {
+            assert!(!is_exposed(&safe.parse().unwrap()), "{safe}");
+        }
+        for exposed in ["http://example.com", "http://localhost.example.com", "http://10.0.0.1:1", "http://[::]:1"] {
+            assert!(is_exposed(&exposed.parse().unwrap()), "{exposed}");
         }
     }
 

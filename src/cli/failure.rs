@@ -20,6 +20,12 @@ pub(super) enum Failure {
     /// No connection to the server.
     #[error("cannot reach {address}: {cause}")]
     Unreachable { address: String, cause: String },
+    /// The server's certificate is not trusted.
+    #[error("the server at {address} cannot be trusted: {cause}")]
+    Untrusted { address: String, cause: String },
+    /// Others on the way to the server would read the token.
+    #[error("the token would be sent without TLS to {address}, where others could read it")]
+    Exposed { address: String },
     /// The server refused, or the connection to it broke.
     #[error("{}", .0.message())]
     Call(Box<Status>),
@@ -58,6 +64,9 @@ const HINTS: &[(&str, &str)] = &[
 /// What `signoff` says when no token was given.
 const TOKEN_HINT: &str = "set SIGNOFF_TOKEN, or give --token; `signoff serve --dev` prints tokens when it starts";
 
+/// What `signoff` says when a connection broke before there was an answer, as one without TLS does where TLS is spoken.
+const TLS_HINT: &str = "if the server has TLS, its address begins with https://";
+
 /// Canonical names of the gRPC codes, by number.
 const CODES: [&str; 17] = [
     "OK",
@@ -85,9 +94,20 @@ pub(super) fn is_servers_own(status: &Status) -> bool {
 }
 
 impl Failure {
+    /// No connection, because of this.
+    pub(super) fn unreachable(address: &str, cause: &(dyn std::error::Error + 'static)) -> Self {
+        let (address, text) = (address.to_owned(), cause.to_string());
+        // What rustls says comes inside of an io::Error.
+        let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        match inside.and_then(|inside| inside.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidCertificate(_)) => Self::Untrusted { address, cause: text },
+            _ => Self::Unreachable { address, cause: text },
+        }
+    }
+
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Exposed { .. } => 2,
             _ => 1,
         }
     }
@@ -101,6 +121,12 @@ impl Failure {
         match self {
             Self::Unreachable { .. } => {
                 report.hints.push("is the server running? start one with `signoff serve --dev`, or set --address");
+            }
+            Self::Untrusted { .. } => {
+                report.hints.push("name the file with its authority with --ca, if it is not one of the system's");
+            }
+            Self::Exposed { .. } => {
+                report.hints.push("give an address with https://, or --insecure on a network that is trusted");
             }
             Self::Lost { hint, .. } => report.message = format!("{}; {hint}", report.message),
             Self::Call(status) => report.add(status, has_token),
@@ -152,6 +178,9 @@ impl Report {
             .collect();
         if status.code() == Code::Unauthenticated && !has_token {
             self.hints.push(TOKEN_HINT);
+        }
+        if matches!(status.code(), Code::Unknown | Code::Internal | Code::Unavailable) && !is_servers_own(status) {
+            self.hints.push(TLS_HINT);
         }
         self.hints.extend(HINTS.iter().filter(|(reason, _)| self.reason.as_deref() == Some(reason)).map(|(_, h)| h));
     }
@@ -251,6 +280,14 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_connection_may_lack_tls() {
+        let broken = Failure::from(Status::unknown("h2 protocol error: http2 error"));
+        assert!(broken.report(true).to_string().contains("https://"));
+        let own = failed(Code::Unavailable, "draining", info("DRAINING", &[]));
+        assert!(!own.report(true).to_string().contains("https://"));
+    }
+
+    #[test]
     fn codes_by_number() {
         for number in 0..17 {
             let name = CODES[usize::try_from(number).unwrap()].replace('_', "");
@@ -262,6 +299,7 @@ mod tests {
     #[test]
     fn exit_codes() {
         assert_eq!(Failure::Usage(String::new()).exit_code(), 2);
+        assert_eq!(Failure::Exposed { address: String::new() }.exit_code(), 2);
         assert_eq!(Failure::from(Status::not_found("")).exit_code(), 1);
         assert_eq!(Failure::Stopped(String::new()).exit_code(), 1);
     }

@@ -4,6 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::DEFAULT_ADDRESS;
 use crate::{
     config::{self, Config, LogFormat, ServeFlags},
     identity::DevTokens,
@@ -51,11 +52,11 @@ async fn run(config: Config, traces: bool) -> ExitCode {
         return failed(&error);
     }
     let reload = server.reload();
-    // Also without a policy file: by default the signal would end the process.
+    // Also without any file: by default the signal would end the process.
     let reloading = tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            tracing::info!("SIGHUP: reading the policy file again");
-            reload.notify_one();
+            tracing::info!("SIGHUP: reading files again");
+            reload.send_replace(());
         }
     });
     let stop = async {
@@ -100,8 +101,10 @@ fn announce(config: &Config, server: &Server) -> std::io::Result<()> {
     if config.dev {
         let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
         let DevTokens { agent, reviewer, operator } = server.tokens();
+        let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{address}");
         let elsewhere =
-            if address.port() == 7766 { String::new() } else { format!("  export SIGNOFF_ADDRESS=http://{address}\n") };
+            if url == DEFAULT_ADDRESS { String::new() } else { format!("  export SIGNOFF_ADDRESS={url}\n") };
         writeln!(
             out,
             "

@@ -105,6 +105,33 @@ pub enum ConfigError {
         /// The address.
         listen: SocketAddr,
     },
+    /// What is sent could be read and changed on its way.
+    #[error(
+        "{place}: listen: {listen} is not loopback, and is not served without TLS; allowed: with tls.certificate and \
+         tls.key, or with plaintext = true behind a mesh or proxy that encrypts"
+    )]
+    Plaintext {
+        /// Where the address was given.
+        place: Place,
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// TLS is asked for, and no TLS.
+    #[error("{place}: plaintext: true is not allowed with tls.certificate; allowed: one of them")]
+    PlaintextWithTls {
+        /// Where plaintext was given.
+        place: Place,
+    },
+    /// A setting means nothing without another.
+    #[error("{place}: {key} is given without {needs}; allowed: both, or neither")]
+    Needs {
+        /// Where it was given.
+        place: Place,
+        /// The setting.
+        key: &'static str,
+        /// The setting that is missing.
+        needs: &'static str,
+    },
     /// Nobody could be told apart from anybody else.
     #[error("no authentication method is configured; only --dev starts in this version")]
     NoAuthentication,
@@ -155,6 +182,9 @@ impl ConfigError {
             | Self::NotAllowed { place, .. }
             | Self::Twice { place, .. }
             | Self::NotLoopback { place, .. }
+            | Self::Plaintext { place, .. }
+            | Self::PlaintextWithTls { place }
+            | Self::Needs { place, .. }
             | Self::TimeoutMin { place, .. }
             | Self::TimeoutDefault { place, .. } => Some(place),
             Self::MalformedSet { .. } | Self::NoAuthentication | Self::NoDataDirectory => None,

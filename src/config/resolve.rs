@@ -53,6 +53,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
     if !resolved.problems.iter().any(|problem| matches!(problem, ConfigError::Unreadable { .. })) {
         resolved.default_data_dir(&env);
         resolved.check_dev();
+        resolved.check_tls();
         resolved.check_timeouts();
     }
     if resolved.problems.is_empty() { Ok(resolved) } else { Err(ConfigErrors(resolved.problems)) }
@@ -121,6 +122,37 @@ impl Resolved {
         if !dev && self.sound(&["dev"]) {
             self.problems.push(ConfigError::NoAuthentication);
         }
+    }
+
+    /// What belongs together is given together, and nobody is exposed by what is missing.
+    fn check_tls(&mut self) {
+        const CERTIFICATE: &str = "tls.certificate";
+        const KEY: &str = "tls.key";
+        const CLIENT_CA: &str = "tls.client_ca";
+        const REQUIRE: &str = "tls.require_client_certificate";
+        const PLAINTEXT: &str = "plaintext";
+        if !self.sound(&[CERTIFICATE, KEY, CLIENT_CA, REQUIRE, PLAINTEXT, "listen", "dev"]) {
+            return;
+        }
+        let Config { dev, listen, plaintext, tls, .. } = &self.config;
+        let (certificate, client_ca) = (tls.certificate.is_some(), tls.client_ca.is_some());
+        let needs = [
+            (CERTIFICATE, certificate, KEY, tls.key.is_some()),
+            (KEY, tls.key.is_some(), CERTIFICATE, certificate),
+            (CLIENT_CA, client_ca, CERTIFICATE, certificate),
+            (REQUIRE, tls.require_client_certificate, CLIENT_CA, client_ca),
+        ];
+        let missing = needs.into_iter().filter(|(_, given, _, needed)| *given && !needed);
+        let needs = missing.map(|(key, _, needs, _)| ConfigError::Needs { place: self.place(&[key]), key, needs });
+        let mut problems: Vec<_> = needs.collect();
+        if certificate && *plaintext {
+            problems.push(ConfigError::PlaintextWithTls { place: self.place(&[PLAINTEXT]) });
+        }
+        // Development mode is on loopback, whatever else.
+        if !dev && !certificate && !plaintext && !listen.ip().to_canonical().is_loopback() {
+            problems.push(ConfigError::Plaintext { place: self.place(&["listen"]), listen: *listen });
+        }
+        self.problems.append(&mut problems);
     }
 
     fn check_timeouts(&mut self) {

@@ -8,7 +8,8 @@ use crate::spelling::closest;
 /// Names the configuration file; also `--config`.
 pub(super) const CONFIG_VARIABLE: &str = "SIGNOFF_CONFIG";
 /// What clients read; a server that runs beside one must not stumble over it.
-const CLIENT_VARIABLES: [&str; 2] = ["SIGNOFF_ADDRESS", "SIGNOFF_TOKEN"];
+const CLIENT_VARIABLES: [&str; 6] =
+    ["SIGNOFF_ADDRESS", "SIGNOFF_CA", "SIGNOFF_CERTIFICATE", "SIGNOFF_INSECURE", "SIGNOFF_KEY", "SIGNOFF_TOKEN"];
 
 /// Flags of `signoff serve` and `signoff config check`. Their values are text: [`load`](super::load) reads them, so
 /// that it can report their problems together with those of the other sources.

@@ -50,11 +50,21 @@ const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 28] = [
+pub(super) static TABLE: [Setting; 33] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
         "Address to serve on"),
+    key("tls.certificate", Kind::File(|c| &mut c.tls.certificate),
+        "PEM file with the server's certificate and its chain, read again when it changes; needs tls.key"),
+    key("tls.key", Kind::File(|c| &mut c.tls.key),
+        "PEM file with the certificate's private key"),
+    key("tls.client_ca", Kind::File(|c| &mut c.tls.client_ca),
+        "PEM file with the authorities that certificates of clients must come from; none are asked for without it"),
+    key("tls.require_client_certificate", Kind::Bool(|c| &mut c.tls.require_client_certificate),
+        "Refuse connections without a client certificate; needs tls.client_ca"),
+    key("plaintext", Kind::Bool(|c| &mut c.plaintext),
+        "Serve without TLS on an address that is not loopback, as behind a mesh or proxy that encrypts"),
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
         "Directory of the store; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },

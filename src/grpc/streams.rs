@@ -6,13 +6,15 @@ use std::sync::{
 use tonic::Request;
 
 use super::error::{Failure, Scope};
-use crate::config::Limits;
+use crate::{config::Limits, identity::PeerCertificate};
 
 /// What is known of the connection that a call came on.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionInfo {
     /// Streaming calls that are open on it.
     pub open_streams: Arc<AtomicU32>,
+    /// The client's certificate, verified; `None` when it has shown none.
+    pub certificate: Option<Arc<PeerCertificate>>,
 }
 
 /// Counts open streams, per connection and in all.

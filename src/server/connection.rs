@@ -1,6 +1,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -9,21 +10,37 @@ use tokio::{
     net::TcpStream,
     sync::OwnedSemaphorePermit,
 };
+use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::grpc::ConnectionInfo;
+use crate::{grpc::ConnectionInfo, identity::PeerCertificate};
 
-/// A connection that knows how many streams are open on it.
+/// A connection that knows who made it, and how many streams are open on it. It takes the room of one until it is
+/// dropped.
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     info: ConnectionInfo,
     _room: OwnedSemaphorePermit,
 }
 
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 impl Connection {
-    /// A connection that takes the room of one until it is dropped.
-    pub(super) fn new(stream: TcpStream, room: OwnedSemaphorePermit) -> Self {
-        Self { stream, info: ConnectionInfo::default(), _room: room }
+    /// A connection without TLS.
+    pub(super) fn plain(stream: TcpStream, room: OwnedSemaphorePermit) -> Self {
+        Self { stream: Box::new(stream), info: ConnectionInfo::default(), _room: room }
+    }
+
+    /// A connection whose handshake is done, with the client's verified certificate if it has one.
+    pub(super) fn secure(
+        stream: TlsStream<TcpStream>,
+        certificate: Option<PeerCertificate>,
+        room: OwnedSemaphorePermit,
+    ) -> Self {
+        let info = ConnectionInfo { certificate: certificate.map(Arc::new), ..ConnectionInfo::default() };
+        Self { stream: Box::new(stream), info, _room: room }
     }
 }
 

@@ -3,14 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
-use tokio::{net::TcpListener, sync::Semaphore};
-use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 
-use super::connection::Connection;
+use super::accept::Accept;
 use crate::{
     config::Limits,
     grpc::{Admission, ApprovalApi, PolicyApi},
@@ -34,9 +32,6 @@ const UNARY_HEADROOM: u32 = 256;
 /// Calls that a connection may take back before they are looked at. HTTP/2 libraries end a connection beyond a few,
 /// with every call on it; but callers behind one proxy may well give up many waits at the same moment.
 const RESETS: usize = 1_024;
-
-/// Rest after a connection that could not be accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -84,31 +79,10 @@ pub(super) async fn routes(
 /// Serves until told to stop accepting, and until then every connection has ended.
 pub(super) fn serve(
     router: Router,
-    listener: TcpListener,
+    accept: Accept,
     limits: &Limits,
     stop: CancellationToken,
 ) -> impl Future<Output = Result<(), tonic::transport::Error>> + use<> {
-    let connections = Arc::new(Semaphore::new(limits.connections as usize));
-    let incoming = TcpListenerStream::new(listener).then(move |accepted| {
-        let connections = Arc::clone(&connections);
-        async move {
-            let connection = accepted.and_then(|stream| {
-                stream.set_nodelay(true)?;
-                Ok(stream)
-            });
-            match (connection, connections.try_acquire_owned()) {
-                (Ok(stream), Ok(room)) => Ok(Connection::new(stream, room)),
-                (Ok(_), Err(_)) => Err(std::io::Error::other("too many connections")), // closed at once
-                (Err(error), _) => {
-                    // Mostly that there are no more file descriptors; asking again at once would only keep us busy.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    #[expect(clippy::disallowed_methods, reason = "a pause, not a moment to wait for")]
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    Err(error)
-                }
-            }
-        }
-    });
     Server::builder()
         .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
@@ -116,5 +90,5 @@ pub(super) fn serve(
         .http2_max_pending_accept_reset_streams(Some(RESETS))
         .max_concurrent_streams(limits.streams_per_connection.saturating_add(UNARY_HEADROOM))
         .add_routes(Routes::from(router))
-        .serve_with_incoming_shutdown(incoming, stop.cancelled_owned())
+        .serve_with_incoming_shutdown(accept.connections(), stop.cancelled_owned())
 }

@@ -13,7 +13,7 @@ use super::{
     codes,
     methods::{METHODS, Shape},
 };
-use crate::domain::Status;
+use crate::domain::{Status, Time};
 
 /// Content type of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -54,6 +54,9 @@ struct Inner {
     policy_file_broken: Gauge,
     policy_failures: Counter,
     authentication_failures: Counter,
+    tls_handshake_failures: Counter,
+    tls_certificate_broken: Gauge,
+    tls_certificate_not_after: WhenSet,
 }
 
 /// What is measured of one method besides its count.
@@ -93,6 +96,9 @@ impl Metrics {
         let (policy_version, policy_file_broken) = (Gauge::default(), Gauge::default());
         let policy_failures = Counter::default();
         let authentication_failures = Counter::default();
+        let (tls_handshake_failures, tls_certificate_broken) = (Counter::default(), Gauge::default());
+        // Without TLS there is no certificate, rather than one that ended in 1970.
+        let tls_certificate_not_after = WhenSet::default();
 
         // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
         let mut registry = Registry::with_prefix("signoff");
@@ -131,6 +137,22 @@ impl Metrics {
             "Calls without credentials that are known",
             authentication_failures.clone(),
         );
+        registry.register(
+            "tls_handshake_failures",
+            "Connections that were given up before they were secure",
+            tls_handshake_failures.clone(),
+        );
+        registry.register(
+            "tls_certificate_broken",
+            "1 while the files of TLS cannot be used and new connections get an older certificate",
+            tls_certificate_broken.clone(),
+        );
+        registry.register_with_unit(
+            "tls_certificate_not_after",
+            "When the certificate that new connections get ends, since 1970",
+            Unit::Seconds,
+            tls_certificate_not_after.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -144,6 +166,9 @@ impl Metrics {
             policy_file_broken,
             policy_failures,
             authentication_failures,
+            tls_handshake_failures,
+            tls_certificate_broken,
+            tls_certificate_not_after,
         }))
     }
 
@@ -185,6 +210,17 @@ impl Metrics {
         self.0.authentication_failures.inc();
     }
 
+    /// Counts a connection that could not be made secure.
+    pub fn tls_handshake_failed(&self) {
+        self.0.tls_handshake_failures.inc();
+    }
+
+    /// When the certificate in use ends, and whether its files hold another content that cannot be used.
+    pub fn tls_certificate(&self, not_after: Time, broken: bool) {
+        self.0.tls_certificate_not_after.0.set(not_after.timestamp());
+        self.0.tls_certificate_broken.set(broken.into());
+    }
+
     /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`].
     pub fn render(&self) -> String {
         let mut text = String::with_capacity(16 * 1024);
@@ -216,6 +252,20 @@ pub(super) struct OpenStream(Gauge);
 impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// A gauge that has no line until it is set.
+#[derive(Clone, Debug, Default)]
+struct WhenSet(Gauge);
+
+impl EncodeMetric for WhenSet {
+    fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
+        if self.0.get() == 0 { Ok(()) } else { self.0.encode(encoder) }
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Gauge::<i64>::TYPE
     }
 }
 

@@ -1,35 +1,30 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
+use super::looks::Looks;
 use crate::{
     approvals::Policies,
+    bounded_file,
     clock::Clock,
     policy_file::{self, TEXT_MAX},
 };
 
-/// How often to look at the file. What it holds is taken when two looks in a row see the same: a file that is being
-/// written could be a policy that lacks its last rules.
+/// How often to look at the file. A file that is being written could be a policy that lacks its last rules.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Takes the policy from its file whenever that changes, for ever; at once when told to. `taken` is what the file held
 /// when the server started.
-pub async fn follow_policy_file(policies: Arc<Policies>, taken: Vec<u8>, reload: Arc<Notify>) {
+pub async fn follow_policy_file(policies: Arc<Policies>, taken: Vec<u8>, mut reload: watch::Receiver<()>) {
     let Some(path) = policies.file().map(|(path, _)| path.clone()) else { return std::future::pending().await };
-    // What was taken last, and what the look before saw: contents, or why there are none.
-    let mut taken = Ok(taken);
-    let (mut before, mut told) = (None, false);
+    // What the file held, or why nothing.
+    let mut looks = Looks::new(Ok(taken));
     loop {
         let now = read_policy_file(&path).await;
-        let due = told || (now != taken && before.as_ref() == Some(&now));
-        if due && take(&policies, &path, now.clone()).await {
-            taken = now.clone();
+        if looks.due(&now) && take(&policies, &path, now.clone()).await {
+            looks.take(now.clone());
         }
-        before = Some(now);
-        tokio::select! {
-            () = policies.clock().sleep(EVERY) => told = false,
-            () = reload.notified() => told = true,
-        }
+        looks.rest(now, EVERY, policies.clock(), &mut reload).await;
     }
 }
 
@@ -49,20 +44,8 @@ pub async fn settled_policy_file(path: &Path, clock: &dyn Clock) -> Result<Vec<u
     }
 }
 
-/// What a policy file holds.
-///
-/// # Errors
-/// When it cannot be read, is no file, or is larger than any policy.
 async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    let found = tokio::fs::metadata(path).await.map_err(|error| failed(&error))?;
-    if !found.is_file() {
-        return Err(failed(&"is no file"));
-    }
-    if found.len() > TEXT_MAX as u64 {
-        return Err(failed(&format_args!("has {} bytes; at most {TEXT_MAX} are allowed", found.len())));
-    }
-    tokio::fs::read(path).await.map_err(|error| failed(&error))
+    bounded_file::read(path, TEXT_MAX).await
 }
 
 /// Whether it is settled what becomes of it; else it is to be taken again.
@@ -119,7 +102,8 @@ mod tests {
             let live = Arc::clone(&policies.status().borrow().live);
             (live.version, live.policy.document().rules.len())
         };
-        let following = tokio::spawn(follow_policy_file(Arc::clone(&policies), first, Arc::default()));
+        let (_told, reload) = watch::channel(());
+        let following = tokio::spawn(follow_policy_file(Arc::clone(&policies), first, reload));
         while clock.sleeps() == 0 {
             tokio::task::yield_now().await;
         }

@@ -15,3 +15,4 @@ mod rpc;
 mod serve;
 mod server;
 mod streams;
+mod tls;

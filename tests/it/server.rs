@@ -241,10 +241,10 @@ impl Server {
 
     /// Anybody's client, with a connection of its own.
     pub(crate) fn client(&self, token: &str) -> Client {
-        ApprovalServiceClient::with_interceptor(self.channel(), Bearer::new(token))
+        client(self.channel(), token)
     }
 
-    /// Asks it to read its policy file again: SIGHUP.
+    /// Asks it to read its files again: SIGHUP.
     pub(crate) fn hang_up(&self) {
         self.process.signal(Signal::HUP);
     }
@@ -279,6 +279,11 @@ impl Server {
     pub(crate) fn log(&self) -> String {
         self.process.log()
     }
+}
+
+/// Anybody's client on this connection.
+pub(crate) fn client(channel: Channel, token: &str) -> Client {
+    ApprovalServiceClient::with_interceptor(channel, Bearer::new(token))
 }
 
 /// The tokens that a server made in its data directory, which keeps them over restarts.

@@ -90,8 +90,17 @@ fn unknown_names_are_refused_with_a_hint() {
 
 #[test]
 fn variables_of_clients_and_of_others_are_left_alone() {
-    let others =
-        [("SIGNOFF_TOKEN", "t"), ("SIGNOFF_ADDRESS", "http://a"), ("signoff_x", "1"), ("SIGNOFFX", "1"), ("PATH", "")];
+    let others = [
+        ("SIGNOFF_TOKEN", "t"),
+        ("SIGNOFF_ADDRESS", "http://a"),
+        ("SIGNOFF_CA", "ca"),
+        ("SIGNOFF_CERTIFICATE", "c"),
+        ("SIGNOFF_KEY", "k"),
+        ("SIGNOFF_INSECURE", "1"),
+        ("signoff_x", "1"),
+        ("SIGNOFFX", "1"),
+        ("PATH", ""),
+    ];
     assert_eq!(load(&dev(&[]), env(&others)).unwrap(), dev_defaults());
     let errors = message(load(&dev(&[]), env(&[("SIGNOFF_TOKEN_FILE_X", "t"), ("SIGNOFF_TOKNE", "t")])));
     assert_eq!(
@@ -250,6 +259,11 @@ fn defaults_are_the_documented_ones() {
     let expected = [
         "dev = true",
         "listen = \"127.0.0.1:7766\"",
+        "# tls.certificate is not set",
+        "# tls.key is not set",
+        "# tls.client_ca is not set",
+        "tls.require_client_certificate = false",
+        "plaintext = false",
         "data_dir = \"/home/op/.local/state/signoff/dev\"",
         "retain = \"forever\"",
         "heartbeat = \"15s\"",

@@ -9,8 +9,13 @@ use super::*;
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 27] = [
+const EXAMPLES: [Example; 32] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
+    ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
+    ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
+    ("tls.client_ca", "ca.crt", "\"ca.crt\"", |c| c.tls.client_ca = Some("ca.crt".into())),
+    ("tls.require_client_certificate", "true", "true", |c| c.tls.require_client_certificate = true),
+    ("plaintext", "true", "true", |c| c.plaintext = true),
     ("data_dir", "data dir", "\"data dir\"", |c| c.data_dir = "data dir".into()),
     ("retain", "30d", "\"30days\"", |c| c.retain = Some(Duration::from_secs(30 * 86_400))),
     ("heartbeat", "50ms", "'50ms'", |c| c.heartbeat = Duration::from_millis(50)),
@@ -41,18 +46,37 @@ const EXAMPLES: [Example; 27] = [
     }),
 ];
 
+/// Settings that must be given with another.
+fn companions(key: &str) -> &'static [&'static str] {
+    match key {
+        "tls.certificate" => &["tls.key"],
+        "tls.key" => &["tls.certificate"],
+        "tls.client_ca" => &["tls.certificate", "tls.key"],
+        "tls.require_client_certificate" => &["tls.certificate", "tls.key", "tls.client_ca"],
+        _ => &[],
+    }
+}
+
 #[test]
 fn every_setting_reaches_its_slot_from_every_source() {
     let named: Vec<_> = ["dev"].into_iter().chain(EXAMPLES.map(|(key, ..)| key)).collect();
     assert_eq!(named, TABLE.each_ref().map(|setting| setting.key));
     for (key, text, toml, change) in EXAMPLES {
-        let mut expected = dev_defaults();
+        let (mut expected, mut set) = (dev_defaults(), Vec::new());
+        for (other, text, _, change) in EXAMPLES.iter().filter(|(other, ..)| companions(key).contains(other)) {
+            change(&mut expected);
+            set.push(format!("{other}={text}"));
+        }
+        let mut set: Vec<_> = set.iter().map(String::as_str).collect();
+        let without = expected.clone();
         change(&mut expected);
-        assert_ne!(expected, dev_defaults(), "{key}: the example is the default");
+        assert_ne!(expected, without, "{key}: the example is the default");
         let variable = format!("SIGNOFF_{}", key.to_uppercase().replace('.', "_"));
-        assert_eq!(load(&dev(&[]), env(&[(&variable, text)])).unwrap(), expected, "{variable}");
-        assert_eq!(load(&dev(&[&format!("{key}={text}")]), env(&[])).unwrap(), expected, "--set {key}");
-        assert_eq!(load_file(&format!("{key} = {toml}"), dev(&[]), env(&[])).unwrap(), expected, "TOML {key}");
+        assert_eq!(load(&dev(&set), env(&[(&variable, text)])).unwrap(), expected, "{variable}");
+        assert_eq!(load_file(&format!("{key} = {toml}"), dev(&set), env(&[])).unwrap(), expected, "TOML {key}");
+        let given = format!("{key}={text}");
+        set.push(&given);
+        assert_eq!(load(&dev(&set), env(&[])).unwrap(), expected, "--set {key}");
     }
 }
 
@@ -214,6 +238,48 @@ fn timeouts_must_fit_together() {
     );
     let equal = ["limits.timeout_min=1m", "limits.timeout_max=1m", "limits.timeout_default=1m"];
     assert!(load(&dev(&equal), env(&[])).is_ok());
+}
+
+#[test]
+fn tls_settings_must_fit_together() {
+    let refused = |set: &[&str]| message(load(&dev(set), env(&[])));
+    let needs =
+        |key: &str, needs: &str| format!("flag --set {key}: {key} is given without {needs}; allowed: both, or neither");
+    assert_eq!(refused(&["tls.certificate=c"]), needs("tls.certificate", "tls.key"));
+    assert_eq!(refused(&["tls.key=k"]), needs("tls.key", "tls.certificate"));
+    assert_eq!(refused(&["tls.client_ca=a"]), needs("tls.client_ca", "tls.certificate"));
+    let required = "tls.require_client_certificate=true";
+    let key = "tls.require_client_certificate";
+    assert_eq!(refused(&["tls.certificate=c", "tls.key=k", required]), needs(key, "tls.client_ca"));
+    assert!(load(&dev(&["tls.require_client_certificate=false"]), env(&[])).is_ok());
+    assert_eq!(
+        refused(&["tls.certificate=c", "tls.key=k", "plaintext=true"]),
+        "flag --set plaintext: plaintext: true is not allowed with tls.certificate; allowed: one of them"
+    );
+    assert_eq!(refused(&["tls.certificate="]).lines().count(), 1, "a refused value causes no second problem");
+}
+
+#[test]
+fn plaintext_beyond_loopback_is_chosen() {
+    let exposed = |set: &[&str]| {
+        let flags = ServeFlags { set: set.iter().map(ToString::to_string).collect(), ..ServeFlags::default() };
+        let problems = load(&flags, env(&[])).map_or_else(|errors| errors.0, |_| Vec::new());
+        let exposed = problems.into_iter().filter(|problem| matches!(problem, ConfigError::Plaintext { .. }));
+        exposed.map(|problem| problem.to_string()).collect::<Vec<_>>()
+    };
+    for listen in ["listen=0.0.0.0:7766", "listen=[::]:7766", "listen=192.168.1.2:1", "listen=[::ffff:10.0.0.1]:1"] {
+        let address = listen.strip_prefix("listen=").unwrap();
+        let told = format!(
+            "flag --set listen: listen: {address} is not loopback, and is not served without TLS; allowed: with \
+             tls.certificate and tls.key, or with plaintext = true behind a mesh or proxy that encrypts"
+        );
+        assert_eq!(exposed(&[listen]), [told]);
+        assert_eq!(exposed(&[listen, "plaintext=true"]), [""; 0]);
+        assert_eq!(exposed(&[listen, "tls.certificate=c", "tls.key=k"]), [""; 0]);
+    }
+    for listen in ["listen=127.0.0.1:7766", "listen=[::1]:1", "listen=[::ffff:127.0.0.1]:1"] {
+        assert_eq!(exposed(&[listen]), [""; 0], "{listen}");
+    }
 }
 
 #[test]

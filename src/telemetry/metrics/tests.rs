@@ -14,6 +14,8 @@ fn nothing_happened_yet() {
     assert_line(&text, "signoff_pending_approvals 0");
     assert_line(&text, "# TYPE signoff_requests counter");
     assert!(!text.contains("signoff_requests_total{"), "{text}");
+    assert!(!text.contains("\nsignoff_tls_certificate_not_after_seconds"), "{text}");
+    assert_line(&text, "signoff_tls_certificate_broken 0");
     assert!(text.ends_with("# EOF\n"));
 }
 
@@ -38,6 +40,8 @@ fn events_are_rendered() {
     metrics.policy(7, true);
     metrics.rules_failed(2);
     metrics.authentication_failed();
+    metrics.tls_handshake_failed();
+    metrics.tls_certificate("2040-02-29T00:00:00Z".parse().unwrap(), true);
     let text = metrics.render();
     for line in [
         r#"signoff_requests_total{method="signoff.v1.ApprovalService/Decide",code="OK"} 1"#,
@@ -56,6 +60,9 @@ fn events_are_rendered() {
         "signoff_policy_file_broken 1",
         "signoff_policy_rule_failures_total 2",
         "signoff_authentication_failures_total 1",
+        "signoff_tls_handshake_failures_total 1",
+        "signoff_tls_certificate_broken 1",
+        "signoff_tls_certificate_not_after_seconds 2214086400",
         r#"signoff_decision_seconds_bucket{le="60.0"} 0"#,
         r#"signoff_decision_seconds_bucket{le="120.0"} 1"#,
         r#"signoff_decision_seconds_bucket{le="604800.0"} 1"#,

@@ -1,0 +1,68 @@
+use std::{path::Path, sync::Arc};
+
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::ring,
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject as _},
+    },
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    version::{TLS12, TLS13},
+};
+
+use super::{TlsContents, TlsError, TlsFiles};
+use crate::{domain::Time, identity::certificate_not_after};
+
+/// Protocols that the port speaks, the preferred one first.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// What new connections get with this content, and when the certificate ends. Sessions are not shared with what was
+/// built before: none goes on with an authority that has been taken away.
+pub(super) fn build(files: &TlsFiles, contents: &TlsContents) -> Result<(Arc<ServerConfig>, Time), TlsError> {
+    let chain = certificates(&files.certificate, &contents.certificate)?;
+    let not_after = certificate_not_after(&chain[0])
+        .map_err(|problem| TlsError::Certificate { path: files.certificate.clone(), problem })?;
+    let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(|error| match error {
+        pem::Error::NoItemsFound => unusable(&files.key, "holds no private key in PEM"),
+        error => unusable(&files.key, error),
+    })?;
+    let provider = Arc::new(ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&TLS13, &TLS12])
+        .expect("ring speaks both");
+    let builder = match (&files.client_ca, &contents.client_ca) {
+        (Some(path), Some(content)) => {
+            let mut roots = RootCertStore::empty();
+            for authority in certificates(path, content)? {
+                roots.add(authority).map_err(|error| unusable(path, error))?;
+            }
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let verifier = if files.require_client_certificate { verifier } else { verifier.allow_unauthenticated() };
+            let verifier: Arc<dyn ClientCertVerifier> = verifier.build().map_err(|error| unusable(path, error))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+        _ => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            TlsError::Mismatch { key: files.key.clone(), certificate: files.certificate.clone() }
+        }
+        error => unusable(&files.certificate, error),
+    })?;
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    Ok((Arc::new(config), not_after))
+}
+
+/// The certificates in a file, of which there is at least one.
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    match found.map_err(|error| unusable(path, error))? {
+        none if none.is_empty() => Err(unusable(path, "holds no certificate in PEM")),
+        found => Ok(found),
+    }
+}
+
+fn unusable(path: &Path, problem: impl ToString) -> TlsError {
+    TlsError::Unusable { path: path.to_owned(), problem: problem.to_string() }
+}

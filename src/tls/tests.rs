@@ -1,0 +1,68 @@
+use std::path::Path;
+
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+use super::*;
+
+/// A certificate that ends in a year, and its key, in PEM.
+fn pair(year: i32) -> (String, String) {
+    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+    params.not_after = date_time_ymd(year, 1, 1);
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+fn files(directory: &Path) -> TlsFiles {
+    TlsFiles {
+        certificate: directory.join("tls.crt"),
+        key: directory.join("tls.key"),
+        client_ca: Some(directory.join("ca.crt")),
+        require_client_certificate: true,
+    }
+}
+
+fn write(directory: &Path, certificate: &str, key: &str, client_ca: &str) {
+    for (name, content) in [("tls.crt", certificate), ("tls.key", key), ("ca.crt", client_ca)] {
+        std::fs::write(directory.join(name), content).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_refused_with_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let ((certificate, key), (other, _)) = (pair(2040), pair(2041));
+    let half = &certificate[..certificate.len() / 2];
+    let refused = async |certificate: &str, key: &str, client_ca: &str| {
+        write(directory.path(), certificate, key, client_ca);
+        LiveTls::start(files(directory.path())).await.err().expect("it is refused").to_string()
+    };
+    assert!(refused("", &key, &other).await.ends_with("tls.crt: holds no certificate in PEM"));
+    assert!(refused(half, &key, &other).await.contains("tls.crt: "));
+    assert!(refused(&certificate, &certificate, &other).await.ends_with("tls.key: holds no private key in PEM"));
+    assert!(refused(&other, &key, &other).await.contains("tls.key is not the key of the certificate in "));
+    assert!(refused(&certificate, &key, &key).await.ends_with("ca.crt: holds no certificate in PEM"));
+    std::fs::remove_file(directory.path().join("tls.key")).unwrap();
+    let missing = LiveTls::start(files(directory.path())).await.err().unwrap().to_string();
+    assert!(missing.contains("tls.key: No such file"), "{missing}");
+}
+
+#[tokio::test]
+async fn the_last_good_content_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let ((first, first_key), (second, second_key)) = (pair(2040), pair(2041));
+    write(directory.path(), &first, &first_key, &first);
+    let (tls, contents) = LiveTls::start(files(directory.path())).await.unwrap();
+    let (config, status) = (tls.config(), tls.status());
+    let year = || status.borrow().not_after.format("%Y").to_string();
+    assert_eq!((year(), status.borrow().fault.is_some()), ("2040".to_owned(), false));
+
+    for fault in [Err("gone".to_owned()), Ok(TlsContents { key: second_key.clone().into(), ..contents.clone() })] {
+        tls.take(fault);
+        assert!(Arc::ptr_eq(&config, &tls.config()), "new connections get the last good one");
+        assert_eq!((year(), status.borrow().fault.is_some()), ("2040".to_owned(), true));
+    }
+    let replaced = TlsContents { certificate: second.into(), key: second_key.into(), ..contents };
+    tls.take(Ok(replaced));
+    assert!(!Arc::ptr_eq(&config, &tls.config()));
+    assert_eq!((year(), status.borrow().fault.is_some()), ("2041".to_owned(), false));
+}
