@@ -1,6 +1,7 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
 mod dev_tokens;
+pub mod oidc;
 mod roles;
 
 use crate::domain::Actor;
