@@ -36,7 +36,8 @@ impl OidcConfig {
 
     pub(super) fn check(&self) -> Result<(), OidcConfigError> {
         let named = [("issuer", &self.issuer), ("audience", &self.audience), ("groups claim", &self.groups_claim)];
-        if let Some((what, _)) = named.into_iter().find(|(_, text)| text.is_empty() || text.contains(char::is_control)) {
+        if let Some((what, _)) = named.into_iter().find(|(_, text)| text.is_empty() || text.contains(char::is_control))
+        {
             return Err(OidcConfigError::Text(what));
         }
         if self.algorithms.is_empty() {
