@@ -3,6 +3,7 @@
 mod access;
 mod certificate;
 mod dev_tokens;
+pub mod oidc;
 
 use std::collections::BTreeSet;
 

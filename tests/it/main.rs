@@ -7,6 +7,7 @@ mod failure;
 mod kills;
 mod ledger;
 mod load;
+mod oidc;
 mod policy;
 mod queue;
 mod races;

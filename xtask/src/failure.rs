@@ -22,7 +22,7 @@ pub(crate) enum Failure {
     Marker(PathBuf, String),
     /// Generated files are not what their sources say.
     OutOfDate(Vec<PathBuf>),
-    /// Tools that `verify` needs are not there: their names and how to install them.
+    /// Tools that a command needs are not there: their names and how to install them.
     ToolsMissing(Vec<(&'static str, &'static str)>),
     /// A step of `verify` failed; says which, and what was not run.
     Stopped(String),
@@ -56,9 +56,7 @@ impl fmt::Display for Failure {
                 paths.iter().try_for_each(|path| write!(f, "\n  {}", path.display()))
             }
             Self::ToolsMissing(tools) => {
-                f.write_str(
-                    "tools are missing; `bash .ci/run` puts them into target/tools, or install them yourself:",
-                )?;
+                f.write_str("tools are missing; `bash .ci/run` installs them, or do it yourself:")?;
                 tools.iter().try_for_each(|(name, install)| write!(f, "\n  {name}: {install}"))
             }
             Self::NoTestRan => f.write_str("no test ran"),

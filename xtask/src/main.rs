@@ -5,13 +5,16 @@
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
 //!
-//! [`step`] runs programs and [`failure`] says why a command stopped.
+//! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`] says
+//! why a command stopped.
 
 mod failure;
 mod fuzz;
 mod generated;
+mod node_modules;
 mod step;
 mod test;
+mod tools;
 mod verify;
 
 use std::process::ExitCode;

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
 use crate::failure::Failure;
+use crate::node_modules;
 use crate::step::Step;
 
 /// Unit, integration and documentation tests. Cargo builds the `signoff` binary that the integration tests start.
@@ -11,6 +12,7 @@ const COMMAND: &str = "cargo test --workspace --locked --no-fail-fast";
 
 /// Runs all tests; `args` go to `cargo test`.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    node_modules::install()?;
     let step = Step::new(&[], COMMAND).args(args);
     let not_started = |error| Failure::NotStarted(step.shown(), error);
     let mut child = step.command().stdout(Stdio::piped()).spawn().map_err(not_started)?;

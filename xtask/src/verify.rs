@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::step::Step;
+use crate::tools::{self, Tool};
 
 /// A check: its name, variables for its environment, and its command. The cheap ones come first.
 type Check = (&'static str, &'static [(&'static str, &'static str)], &'static str);
@@ -20,9 +21,6 @@ const CHECKS: &[Check] = &[
     ("fuzz targets", &[], "cargo xtask fuzz"),
 ];
 
-/// A tool: its name, a command that succeeds when it is there, and how to install it.
-type Tool = (&'static str, &'static str, &'static str);
-
 const TOOLS: &[Tool] = &[
     ("rustfmt", "cargo fmt --version", "rustup component add rustfmt"),
     ("clippy", "cargo clippy --version", "rustup component add clippy"),
@@ -36,14 +34,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("`verify` takes no arguments, not `{first}`")));
     }
     // Better now than after minutes of compiling.
-    find_tools(TOOLS)?;
+    tools::find(TOOLS)?;
+    tools::find(tools::NODE)?;
     run_checks(CHECKS)
-}
-
-fn find_tools(tools: &[Tool]) -> Result<(), Failure> {
-    let missing = tools.iter().filter(|(_, probe, _)| !Step::new(&[], probe).works());
-    let missing: Vec<_> = missing.map(|&(name, _, install)| (name, install)).collect();
-    if missing.is_empty() { Ok(()) } else { Err(Failure::ToolsMissing(missing)) }
 }
 
 fn run_checks(checks: &[Check]) -> Result<(), Failure> {
@@ -94,18 +87,6 @@ mod tests {
     #[test]
     fn all_checks_passing_is_success() {
         run_checks(&[("one", &[], "true"), ("two", &[], "true")]).expect("both pass");
-    }
-
-    #[test]
-    fn every_missing_tool_is_named_with_how_to_install_it() {
-        let tools: &[Tool] = &[
-            ("there", "true", "nothing to do"),
-            ("first", "no-such-program-a", "get a"),
-            ("second", "no-such-program-b --version", "get b"),
-        ];
-        let text = find_tools(tools).expect_err("two are missing").to_string();
-        assert!(text.contains("first: get a") && text.contains("second: get b"), "{text}");
-        assert!(!text.contains("there: "), "{text}");
     }
 
     #[test]

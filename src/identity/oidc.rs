@@ -1,0 +1,138 @@
+//! Bearer tokens of an OpenID provider: signed JWTs, verified with the provider's published keys.
+//!
+//! - `token` takes a JWT apart and refuses what no key may be asked about; `claims` judges what a signed token says.
+//! - `jwks` is a set of keys; `source` fetches it, `keys` keeps it fresh; `cache` remembers what was verified.
+
+mod cache;
+mod claims;
+mod config;
+mod http;
+mod jwks;
+mod keys;
+mod source;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use self::{cache::Cache, jwks::Lookup, keys::Keys, source::Source, token::Token};
+use crate::{
+    clock::Clock,
+    domain::{ActorKind, Time},
+};
+
+pub use self::{
+    config::{Algorithm, KeySource, OidcConfig, OidcConfigError, UnknownAlgorithm},
+    token::looks_like_jwt,
+};
+
+/// What a token that was accepted says about its bearer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The provider: [`OidcConfig::issuer`].
+    pub issuer: String,
+    /// The bearer's name at the provider: 1 to 256 characters, none of them a control character.
+    pub subject: String,
+    /// [`ActorKind::Service`] for a client that got the token for itself, else [`ActorKind::Person`].
+    pub kind: ActorKind,
+    /// At most 1,000 names of 1 to 128 characters, none of them a control character.
+    pub groups: BTreeSet<String>,
+    /// When the bearer last proved who it is: `auth_time`, or `iat` without it.
+    pub authenticated_at: Time,
+    /// From this moment on the token is refused: `exp` and the allowed skew.
+    pub expires_at: Time,
+}
+
+/// Why a token is refused. Holds nothing that the token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Not a signed JWT, larger than 16 KiB, of another type, or with critical extensions.
+    #[error("the token is not a JWT of a known form")]
+    NotAJwt,
+    /// Signed with an algorithm that is not allowed, or that its key is not for.
+    #[error("the token's algorithm is not allowed")]
+    Algorithm,
+    /// The provider has no such key, or had none at the last look, less than 10 seconds ago.
+    #[error("the token's key is not known")]
+    UnknownKey,
+    /// The signature is wrong.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// Made by somebody else.
+    #[error("the token is of another issuer")]
+    Issuer,
+    /// Made for somebody else.
+    #[error("the token is for another audience")]
+    Audience,
+    /// Its time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// Its time has not come.
+    #[error("the token is not yet valid")]
+    NotYetValid,
+    /// This claim is missing or not as it must be.
+    #[error("the token's claim {0} is missing or malformed")]
+    Claims(&'static str),
+    /// There are no keys, or none younger than 24 hours: not the bearer's fault.
+    #[error("the provider's keys are not available")]
+    KeysUnavailable,
+}
+
+/// Verifies tokens of one provider.
+pub struct Oidc {
+    config: OidcConfig,
+    clock: Arc<dyn Clock>,
+    keys: Keys,
+    cache: Cache,
+}
+
+impl Oidc {
+    /// Prepares to verify tokens. Keys are fetched when the first token comes.
+    ///
+    /// # Errors
+    /// When the configuration makes no sense, or the system has no certificates to know a provider by.
+    pub fn new(config: OidcConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, OidcConfigError> {
+        config.check()?;
+        let keys = Keys::new(Source::new(&config)?, Arc::clone(&clock));
+        Ok(Arc::new(Self { config, clock, keys, cache: Cache::default() }))
+    }
+
+    /// Who bears a token. Takes about a microsecond for a token that was accepted before; else it may wait for the
+    /// provider, at most 10 seconds. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the token is not to be accepted: see [`Rejection`].
+    pub async fn authenticate(&self, token: &str) -> Result<Arc<Verified>, Rejection> {
+        if token.len() > token::BYTES_MAX {
+            return Err(Rejection::NotAJwt);
+        }
+        let digest = cache::digest(token);
+        if let Some(set) = self.keys.fresh()
+            && let Some(verified) = self.cache.get(&digest, set.generation(), self.clock.now())
+        {
+            return Ok(verified);
+        }
+        let token = Token::parse(token, &self.config.algorithms)?;
+        let mut set = self.keys.current().await?;
+        if matches!(set.find(&token), Lookup::Unknown) {
+            set = self.keys.newer(set).await?;
+        }
+        let key = match set.find(&token) {
+            Lookup::Key(key) => key,
+            Lookup::Unfit => return Err(Rejection::Algorithm),
+            Lookup::Unknown => return Err(Rejection::UnknownKey),
+        };
+        let claims = token.verify(key)?;
+        let verified = Arc::new(claims::judge(&claims, &self.config, self.clock.now())?);
+        self.cache.put(digest, set.generation(), Arc::clone(&verified), self.clock.now());
+        Ok(verified)
+    }
+}
+
+/// Without keys and tokens.
+impl fmt::Debug for Oidc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Oidc").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::Verified;
+use crate::domain::Time;
+
+const ENTRIES: usize = 10_000;
+
+/// What stands for a token: the token itself is not kept.
+pub(super) type Digest = [u8; 32];
+
+pub(super) fn digest(token: &str) -> Digest {
+    Sha256::digest(token).into()
+}
+
+/// Tokens that were verified, so that a signature is checked once.
+#[derive(Default)]
+pub(super) struct Cache(Mutex<HashMap<Digest, Entry>>);
+
+struct Entry {
+    verified: Arc<Verified>,
+    /// Of the key set that it was verified with: with any other it is to be verified again.
+    generation: u64,
+}
+
+impl Entry {
+    fn holds(&self, generation: u64, now: Time) -> bool {
+        self.generation == generation && now < self.verified.expires_at
+    }
+}
+
+impl Cache {
+    /// What was verified with this generation of keys, and has not expired since.
+    pub(super) fn get(&self, digest: &Digest, generation: u64, now: Time) -> Option<Arc<Verified>> {
+        let entries = self.entries();
+        let entry = entries.get(digest).filter(|entry| entry.holds(generation, now))?;
+        Some(Arc::clone(&entry.verified))
+    }
+
+    /// Remembers a token; forgets what no longer holds, or else what expires first, when there are too many.
+    pub(super) fn put(&self, digest: Digest, generation: u64, verified: Arc<Verified>, now: Time) {
+        let mut entries = self.entries();
+        if entries.len() >= ENTRIES {
+            entries.retain(|_, entry| entry.holds(generation, now));
+        }
+        if entries.len() >= ENTRIES {
+            let first = entries.iter().min_by_key(|(_, entry)| entry.verified.expires_at).map(|(digest, _)| *digest);
+            first.map(|digest| entries.remove(&digest));
+        }
+        entries.insert(digest, Entry { verified, generation });
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<Digest, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, time::Duration};
+
+    use super::*;
+    use crate::domain::{ActorKind, after};
+
+    fn put(cache: &Cache, name: usize, seconds: u64) {
+        let verified = Verified {
+            issuer: String::new(),
+            subject: name.to_string(),
+            kind: ActorKind::Person,
+            groups: BTreeSet::new(),
+            authenticated_at: Time::UNIX_EPOCH,
+            expires_at: after(Time::UNIX_EPOCH, Duration::from_secs(seconds)),
+        };
+        cache.put(digest(&name.to_string()), 1, Arc::new(verified), after(Time::UNIX_EPOCH, Duration::from_secs(10)));
+    }
+
+    fn has(cache: &Cache, name: usize) -> bool {
+        cache.entries().contains_key(&digest(&name.to_string()))
+    }
+
+    #[test]
+    fn a_full_cache_forgets_what_expired_and_then_what_expires_first() {
+        let cache = Cache::default();
+        put(&cache, 0, 10);
+        (1..ENTRIES).for_each(|name| put(&cache, name, 100 + name as u64));
+        put(&cache, ENTRIES, 20);
+        assert!(!has(&cache, 0) && has(&cache, ENTRIES));
+        put(&cache, ENTRIES + 1, 100_000);
+        assert!(!has(&cache, ENTRIES) && has(&cache, 1));
+        assert_eq!(cache.entries().len(), ENTRIES);
+    }
+}

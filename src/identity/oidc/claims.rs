@@ -1,0 +1,86 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::{Map, Value};
+
+use super::{OidcConfig, Rejection, Verified};
+use crate::domain::{ActorKind, Time, after, truncate};
+
+const SUBJECT_CHARS: usize = 256;
+const GROUP_CHARS: usize = 128;
+const GROUPS: usize = 1_000;
+
+type Claims = Map<String, Value>;
+
+/// What a token says whose signature is right, if it is for us and for now.
+pub(super) fn judge(claims: &Claims, config: &OidcConfig, now: Time) -> Result<Verified, Rejection> {
+    if text(claims, "iss") != Some(&config.issuer) {
+        return Err(Rejection::Issuer);
+    }
+    let for_us = match claims.get("aud") {
+        Some(Value::Array(names)) => names.iter().any(|name| name.as_str() == Some(&config.audience)),
+        name => name.and_then(Value::as_str) == Some(&config.audience),
+    };
+    if !for_us {
+        return Err(Rejection::Audience);
+    }
+    let expires_at = after(moment(claims, "exp")?.ok_or(Rejection::Claims("exp"))?, config.clock_skew);
+    if now >= expires_at {
+        return Err(Rejection::Expired);
+    }
+    let issued = moment(claims, "iat")?;
+    let authenticated = moment(claims, "auth_time")?;
+    let latest = after(now, config.clock_skew);
+    if [issued, authenticated, moment(claims, "nbf")?].into_iter().flatten().any(|start| start > latest) {
+        return Err(Rejection::NotYetValid);
+    }
+    let subject = text(claims, "sub").filter(|subject| is_name(subject, SUBJECT_CHARS));
+    let subject = subject.ok_or(Rejection::Claims("sub"))?.to_owned();
+    Ok(Verified {
+        issuer: config.issuer.clone(),
+        kind: kind(claims, &subject),
+        subject,
+        groups: groups(claims, &config.groups_claim),
+        authenticated_at: authenticated.or(issued).ok_or(Rejection::Claims("iat"))?,
+        expires_at,
+    })
+}
+
+fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
+    claims.get(name)?.as_str()
+}
+
+/// A moment that a claim names: seconds since 1970, perhaps with a fraction.
+fn moment(claims: &Claims, name: &'static str) -> Result<Option<Time>, Rejection> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    let since_1970 = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let since_1970 = since_1970.ok_or(Rejection::Claims(name))?;
+    Ok(Some(truncate(after(Time::UNIX_EPOCH, since_1970))))
+}
+
+/// No claim tells people from programs. A client that gets a token for itself is its own subject (RFC 9068, section
+/// 2.2), or its provider says so in a way of its own: Auth0 in `gty`, Microsoft in `idtyp`.
+fn kind(claims: &Claims, subject: &str) -> ActorKind {
+    let own = ["client_id", "azp"].into_iter().any(|name| text(claims, name) == Some(subject));
+    let said = text(claims, "gty") == Some("client-credentials") || text(claims, "idtyp") == Some("app");
+    if own || said { ActorKind::Service } else { ActorKind::Person }
+}
+
+/// The usable groups. What is not one is left out: groups only ever add rights.
+fn groups(claims: &Claims, path: &str) -> BTreeSet<String> {
+    // Names of claims may have dots in them: some providers demand that they are URLs.
+    let found = claims.get(path).or_else(|| {
+        let (first, rest) = path.split_once('.')?;
+        rest.split('.').try_fold(claims.get(first)?, |value, name| value.get(name))
+    });
+    let names = match found {
+        Some(Value::Array(names)) => names.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    let usable = names.iter().filter_map(Value::as_str).filter(|name| is_name(name, GROUP_CHARS));
+    usable.take(GROUPS).map(str::to_owned).collect()
+}
+
+fn is_name(text: &str, chars: usize) -> bool {
+    !text.is_empty() && !text.contains(char::is_control) && text.chars().nth(chars).is_none()
+}

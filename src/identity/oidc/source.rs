@@ -1,0 +1,122 @@
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use serde::Deserialize;
+
+use super::{
+    KeySource, OidcConfig, OidcConfigError,
+    http::{self, Client, HttpError},
+};
+
+/// Where key sets come from.
+pub(super) enum Source {
+    Discovery { client: Client, issuer: String },
+    Url { client: Client, url: String },
+    File { path: PathBuf, read: Mutex<Option<Stamp>> },
+}
+
+/// What tells one state of a file from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    modified: SystemTime,
+    bytes: u64,
+}
+
+/// Why there is no key set.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SourceError {
+    #[error("cannot fetch the provider's configuration: {0}")]
+    Configuration(#[source] HttpError),
+    #[error("the provider's configuration is not understood: {0}")]
+    Json(#[source] serde_json::Error),
+    #[error("the provider's configuration names another issuer")]
+    Issuer,
+    #[error("cannot fetch the key set: {0}")]
+    Fetch(#[source] HttpError),
+    #[error("cannot read the file of the key set: {0}")]
+    File(#[from] io::Error),
+    #[error("the file of the key set has more than {} bytes", http::BYTES_MAX)]
+    TooLarge,
+    #[error("the key set is not understood: {0}")]
+    KeySet(#[source] serde_json::Error),
+}
+
+/// What is read of a provider's configuration.
+#[derive(Deserialize)]
+struct Configuration {
+    issuer: String,
+    jwks_uri: String,
+}
+
+impl Source {
+    pub(super) fn new(config: &OidcConfig) -> Result<Self, OidcConfigError> {
+        let client = || Client::new().map_err(OidcConfigError::Certificates);
+        Ok(match &config.keys {
+            KeySource::Discovery => Self::Discovery { client: client()?, issuer: config.issuer.clone() },
+            KeySource::Url(url) => Self::Url { client: client()?, url: url.clone() },
+            KeySource::File(path) => Self::File { path: path.clone(), read: Mutex::default() },
+        })
+    }
+
+    /// How long to go by a key set before looking again.
+    pub(super) const fn every(&self) -> Duration {
+        match self {
+            Self::Discovery { .. } | Self::Url { .. } => Duration::from_mins(10),
+            Self::File { .. } => Duration::from_secs(1),
+        }
+    }
+
+    /// Whether looking sooner may help: a file is looked at so often that it does not.
+    pub(super) const fn can_be_urged(&self) -> bool {
+        matches!(self, Self::Discovery { .. } | Self::Url { .. })
+    }
+
+    /// How long to wait after a look that was urged, or that failed.
+    pub(super) const fn pause(&self) -> Duration {
+        match self {
+            Self::Discovery { .. } | Self::Url { .. } => Duration::from_secs(10),
+            Self::File { .. } => self.every(),
+        }
+    }
+
+    /// The key set as `take` makes it of JSON; `None` when it is still the one that was taken last.
+    pub(super) async fn load<T>(
+        &self,
+        take: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<Option<T>, SourceError> {
+        let take = |json: &[u8]| take(json).map(Some).map_err(SourceError::KeySet);
+        match self {
+            Self::Discovery { client, issuer } => {
+                let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+                let json = client.get(&url).await.map_err(SourceError::Configuration)?;
+                let found: Configuration = serde_json::from_slice(&json).map_err(SourceError::Json)?;
+                if found.issuer != *issuer {
+                    return Err(SourceError::Issuer);
+                }
+                take(&client.get(&found.jwks_uri).await.map_err(SourceError::Fetch)?)
+            }
+            Self::Url { client, url } => take(&client.get(url).await.map_err(SourceError::Fetch)?),
+            Self::File { path, read } => {
+                let stamp = stamp(path).await?;
+                if *read.lock().unwrap_or_else(PoisonError::into_inner) == Some(stamp) {
+                    return Ok(None);
+                }
+                let taken = take(&tokio::fs::read(path).await?)?;
+                *read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
+                Ok(taken)
+            }
+        }
+    }
+}
+
+async fn stamp(path: &Path) -> Result<Stamp, SourceError> {
+    let found = tokio::fs::metadata(path).await?;
+    if found.len() > http::BYTES_MAX as u64 {
+        return Err(SourceError::TooLarge);
+    }
+    Ok(Stamp { modified: found.modified()?, bytes: found.len() })
+}
