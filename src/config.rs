@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod access;
 mod error;
 mod file;
 mod given;
@@ -22,6 +23,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
+pub use access::{OidcSettings, RoleGroups};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use limits::Limits;
 pub use resolve::{check, load};
@@ -55,6 +57,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// What a caller may send or hold.
     pub limits: Limits,
+    /// Whose OpenID tokens are accepted.
+    pub oidc: OidcSettings,
+    /// Which groups have which role.
+    pub roles: RoleGroups,
     /// File that the policy is taken from; `None`: it is set over the API.
     pub policy: Option<PathBuf>,
     /// What is logged, and how.
@@ -77,6 +83,8 @@ impl Default for Config {
             max_stream_age: Duration::from_secs(60 * 60),
             drain_timeout: Duration::from_secs(3),
             limits: Limits::default(),
+            oidc: OidcSettings::default(),
+            roles: RoleGroups::default(),
             policy: None,
             log: LogConfig::default(),
             otlp_endpoint: None,

@@ -3,27 +3,34 @@
 mod access;
 mod certificate;
 mod dev_tokens;
+mod gate;
 pub mod oidc;
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Actor, Approval};
+use async_trait::async_trait;
+
+use self::oidc::Rejection;
+use crate::domain::{Actor, Approval, Time};
 
 pub use access::{Method, Reach, Role, reference_markdown};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use dev_tokens::{DevTokens, DevTokensError};
+pub use gate::Gate;
 
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// Who it is, as recorded on everything that it does.
     pub actor: Actor,
-    /// What it is allowed to be, at least one role.
+    /// What it is allowed to be; without any, it may do nothing.
     pub roles: BTreeSet<Role>,
     /// The groups that it is in.
     pub groups: BTreeSet<String>,
     /// What it may assert about others.
     pub permissions: BTreeSet<Permission>,
+    /// When its credentials end, if they do.
+    pub expires_at: Option<Time>,
 }
 
 /// Something about other people that a caller may assert, and is believed.
@@ -78,12 +85,33 @@ impl Principal {
     /// Its roles, for messages.
     #[must_use]
     pub fn role_names(&self) -> String {
+        if self.roles.is_empty() {
+            return "none".to_owned();
+        }
         self.roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
     }
 }
 
+/// Why a caller is not recognised. Says nothing that the credentials do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unrecognised {
+    /// No credentials, or none that anybody here knows.
+    #[error("give a bearer token that this server knows in the `authorization` metadata")]
+    Unknown,
+    /// A token of the provider's that is not accepted.
+    #[error("{0}")]
+    Rejected(Rejection),
+    /// Nobody can tell at present.
+    #[error("the identity provider's keys are not available")]
+    Unavailable,
+}
+
 /// Recognises callers.
+#[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Whose token this is; `None` for a token that is not known.
-    fn authenticate(&self, token: &str) -> Option<Principal>;
+    /// Whose token this is.
+    ///
+    /// # Errors
+    /// When it is nobody's, or that cannot be told.
+    async fn authenticate(&self, token: &str) -> Result<Principal, Unrecognised>;
 }

@@ -23,7 +23,10 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Config,
     grpc::{ApprovalApi, PolicyApi},
-    identity::{DevTokens, DevTokensError},
+    identity::{
+        DevTokens, DevTokensError, Gate,
+        oidc::{Oidc, OidcConfigError},
+    },
     policy::Judge,
     store::{Health, OpenError, SledStore, Store},
     telemetry::Metrics,
@@ -37,7 +40,7 @@ const FAILED_LINGER: Duration = Duration::from_millis(500);
 /// A server that accepts calls.
 pub struct Server {
     address: SocketAddr,
-    tokens: DevTokens,
+    tokens: Option<DevTokens>,
     approvals: Arc<Approvals>,
     store: Arc<dyn Store>,
     health: HealthReporter,
@@ -58,6 +61,9 @@ pub enum StartError {
     /// The tokens cannot be read or made.
     #[error(transparent)]
     Tokens(#[from] DevTokensError),
+    /// The tokens of an OpenID provider could not be verified.
+    #[error("oidc: {0}")]
+    Oidc(#[from] OidcConfigError),
     /// The certificate, its key or the authorities of clients cannot be used.
     #[error("the files of TLS cannot be used\n{0}")]
     Tls(#[from] TlsError),
@@ -107,7 +113,7 @@ impl Server {
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
         let store = SledStore::open(&path, observer)?;
-        let tokens = DevTokens::in_directory(&path)?;
+        let tokens = if config.dev { Some(DevTokens::in_directory(&path)?) } else { None };
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -138,7 +144,8 @@ impl Server {
         let policy_api = PolicyApi::new(Arc::clone(&policies), config.limits.clone());
 
         let apis = (approval_api, policy_api);
-        let authenticator = Arc::new(tokens.clone());
+        let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
+        let authenticator = Arc::new(Gate::new(tokens.clone(), oidc, config.roles.clone()));
         let (health, routes) = routes::routes(apis, authenticator, &config.limits, metrics.clone(), traces).await?;
         let accept = Accept::new(listener, config.limits.connections, tls.clone(), metrics.clone());
         let stop_accepting = CancellationToken::new();
@@ -180,10 +187,10 @@ impl Server {
         self.address
     }
 
-    /// The tokens that it takes.
+    /// The tokens of development mode.
     #[must_use]
-    pub const fn tokens(&self) -> &DevTokens {
-        &self.tokens
+    pub const fn tokens(&self) -> Option<&DevTokens> {
+        self.tokens.as_ref()
     }
 
     /// Version of the policy that is live.

@@ -177,7 +177,7 @@ impl Follower {
         };
         let now = Instant::now();
         let heartbeat = now + approvals.settings.heartbeat;
-        let ends = now + shortened(approvals.settings.max_stream_age, id);
+        let ends = now + approvals.stream_age(&by.0, id);
         let timer = Box::pin(sleep_until(heartbeat.min(ends)));
         let (seen, state) = (after, State::Starting);
         Ok(Self { approvals, by, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
@@ -263,8 +263,17 @@ impl Follower {
     }
 }
 
+impl Approvals {
+    /// How long a stream may last: at most until its reader's credentials end.
+    pub(super) fn stream_age(&self, principal: &Principal, id: ApprovalId) -> Duration {
+        let age = shortened(self.settings.max_stream_age, id);
+        let left = principal.expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
+        left.map_or(age, |left| left.min(age))
+    }
+}
+
 /// Up to a tenth less, so that streams opened together do not all come back together.
-pub(super) fn shortened(age: Duration, id: ApprovalId) -> Duration {
+fn shortened(age: Duration, id: ApprovalId) -> Duration {
     let random = u32::from(id.uuid().as_bytes()[15]);
     age - age / 10 * random / 256
 }

@@ -64,7 +64,7 @@ impl Approvals {
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
-        let age = super::follow::shortened(self.settings.max_stream_age, self.ids.approval(self.clock.now()));
+        let age = self.stream_age(&principal, self.ids.approval(self.clock.now()));
         Ok(Queue {
             changes: self.store.changes(), // before the first read: nothing in between is missed
             filter: Filter { statuses: vec![Status::Pending], ..filter },

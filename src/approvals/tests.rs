@@ -105,6 +105,7 @@ fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
         roles: roles.iter().copied().collect(),
         groups: BTreeSet::new(),
         permissions: BTreeSet::new(),
+        expires_at: None,
     })
 }
 

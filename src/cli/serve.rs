@@ -98,9 +98,9 @@ fn announce(config: &Config, server: &Server) -> std::io::Result<()> {
     writeln!(out, "signoff {} is listening on {address}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "data directory: {}", config.data_dir.display())?;
     writeln!(out, "policy: {}", policy(config, server.policy_version()))?;
-    if config.dev {
+    if let Some(tokens) = server.tokens() {
         let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
-        let DevTokens { agent, reviewer, operator } = server.tokens();
+        let DevTokens { agent, reviewer, operator } = tokens;
         let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
         let elsewhere =

@@ -133,8 +133,27 @@ pub enum ConfigError {
         needs: &'static str,
     },
     /// Nobody could be told apart from anybody else.
-    #[error("no authentication method is configured; only --dev starts in this version")]
+    #[error(
+        "nobody could authenticate; set oidc.issuer (and oidc.audience and roles.…, see docs/security.md) to take the tokens \
+         of an OpenID provider, or try things out with --dev"
+    )]
     NoAuthentication,
+    /// Whoever authenticated could do nothing.
+    #[error(
+        "{place}: oidc.issuer: nobody has a role; set roles.agent, roles.reviewer, roles.auditor or roles.operator"
+    )]
+    NoRoles {
+        /// Where the issuer was given.
+        place: Place,
+    },
+    /// Tokens could not be verified like that.
+    #[error("{place}: oidc: {problem}")]
+    Oidc {
+        /// Where one of the settings was given.
+        place: Place,
+        /// What is wrong.
+        problem: String,
+    },
     /// Development mode has no place for its data.
     #[error(
         "data_dir: dev has no default without an absolute XDG_STATE_HOME or HOME in the environment; \
@@ -182,6 +201,8 @@ impl ConfigError {
             | Self::NotAllowed { place, .. }
             | Self::Twice { place, .. }
             | Self::NotLoopback { place, .. }
+            | Self::NoRoles { place }
+            | Self::Oidc { place, .. }
             | Self::Plaintext { place, .. }
             | Self::PlaintextWithTls { place }
             | Self::Needs { place, .. }

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::given::Given;
 use super::{Config, LogFormat};
+use crate::identity::oidc::Algorithm;
 
 /// The place in [`Config`] that a setting fills.
 pub(super) type Slot<T> = fn(&mut Config) -> &mut T;
@@ -26,6 +27,10 @@ pub(super) enum Kind {
     LogFormat(Slot<LogFormat>),
     LogFilter(Slot<String>),
     Endpoint(Slot<Option<String>>),
+    Text(Slot<String>),
+    OptionalText(Slot<Option<String>>),
+    Names(Slot<Vec<String>>),
+    Algorithms(Slot<Vec<Algorithm>>),
 }
 
 /// How `retain` says "no limit".
@@ -64,6 +69,15 @@ impl Kind {
                 Some(text) if text.contains('@') => return Err("a URL with a user name or password".to_owned()),
                 text => put(slot(config), text.and_then(endpoint).map(Some)),
             },
+            Self::Text(slot) => put(slot(config), given.as_text().and_then(plain)),
+            Self::OptionalText(slot) => match given.as_text() {
+                Some(text) if text.contains('@') => return Err("a URL with a user name or password".to_owned()),
+                text => put(slot(config), text.and_then(plain).map(Some)),
+            },
+            Self::Names(slot) => put(slot(config), given.as_text().and_then(|text| names(text, plain))),
+            Self::Algorithms(slot) => {
+                put(slot(config), given.as_text().and_then(|text| names(text, |name| name.parse().ok())))
+            }
         };
         if filled { Ok(()) } else { Err(shown) }
     }
@@ -85,6 +99,9 @@ impl Kind {
             Self::LogFormat(_) => LOG_FORMATS.map(|(word, _)| word).join(" or "),
             Self::LogFilter(_) => "tracing filter directives such as info,signoff=debug".to_owned(),
             Self::Endpoint(_) => "http://host:port".to_owned(),
+            Self::Text(_) | Self::OptionalText(_) => "1 to 256 characters, none a control character".to_owned(),
+            Self::Names(_) => "names of 1 to 256 characters, separated by commas".to_owned(),
+            Self::Algorithms(_) => format!("of {}, separated by commas", Algorithm::ALL.map(Algorithm::name).join(" ")),
         }
     }
 
@@ -101,7 +118,13 @@ impl Kind {
             Self::Count { slot, .. } => slot(config).to_string(),
             Self::LogFormat(slot) => quoted(word(&LOG_FORMATS, *slot(config))?),
             Self::LogFilter(slot) => quoted(slot(config)),
-            Self::Endpoint(slot) => quoted(slot(config).as_deref()?),
+            Self::Endpoint(slot) | Self::OptionalText(slot) => quoted(slot(config).as_deref()?),
+            Self::Text(slot) => quoted(slot(config)),
+            Self::Names(slot) if slot(config).is_empty() => return None,
+            Self::Names(slot) => quoted(&slot(config).join(",")),
+            Self::Algorithms(slot) => {
+                quoted(&slot(config).iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(","))
+            }
         })
     }
 }
@@ -126,6 +149,18 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static 
 fn path(text: &str) -> Option<PathBuf> {
     let usable = !text.is_empty() && !text.contains(['\0', char::REPLACEMENT_CHARACTER]);
     usable.then(|| PathBuf::from(text))
+}
+
+/// A name or URL.
+fn plain(text: &str) -> Option<String> {
+    let text = text.trim();
+    let usable = (1..=256).contains(&text.chars().count()) && !text.contains(char::is_control);
+    usable.then(|| text.to_owned())
+}
+
+/// What stands between commas, each as `read` reads it.
+fn names<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    text.split(',').map(|name| read(name.trim())).collect()
 }
 
 fn duration(text: &str, min: Duration, max: Duration) -> Option<Duration> {

@@ -8,6 +8,10 @@ use super::given::Entry;
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
 use super::table::{Setting, TABLE};
 use super::{Config, file};
+use crate::identity::Role;
+
+/// Names whose tokens are accepted.
+const ISSUER: &str = "oidc.issuer";
 
 /// The configuration of a server: flags over environment over file over defaults.
 ///
@@ -53,6 +57,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
     if !resolved.problems.iter().any(|problem| matches!(problem, ConfigError::Unreadable { .. })) {
         resolved.default_data_dir(&env);
         resolved.check_dev();
+        resolved.check_oidc();
         resolved.check_tls();
         resolved.check_timeouts();
     }
@@ -113,14 +118,28 @@ impl Resolved {
         }
     }
 
-    /// Development mode stays on this machine, and no other mode starts.
+    /// Development mode stays on this machine, and any other has a way to tell callers apart.
     fn check_dev(&mut self) {
         let Config { dev, listen, .. } = self.config;
         if dev && self.sound(&["dev", "listen"]) && !listen.ip().to_canonical().is_loopback() {
             self.problems.push(ConfigError::NotLoopback { place: self.place(&["listen"]), listen });
         }
-        if !dev && self.sound(&["dev"]) {
+        if !dev && self.config.oidc.issuer.is_none() && self.sound(&["dev", ISSUER]) {
             self.problems.push(ConfigError::NoAuthentication);
+        }
+    }
+
+    /// Tokens of a provider can be verified, and are good for something.
+    fn check_oidc(&mut self) {
+        let Some(verifier) = self.config.oidc.verifier() else { return };
+        let place = self.place(&[ISSUER]);
+        if let Err(error) = verifier.check() {
+            self.problems.push(ConfigError::Oidc { place: place.clone(), problem: error.to_string() });
+        }
+        let roles = ["roles.agent", "roles.reviewer", "roles.auditor", "roles.operator"];
+        if !self.config.dev && self.sound(&roles) && Role::ALL.iter().all(|role| self.config.roles.of(*role).is_empty())
+        {
+            self.problems.push(ConfigError::NoRoles { place });
         }
     }
 

@@ -50,7 +50,7 @@ const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 33] = [
+pub(super) static TABLE: [Setting; 43] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -109,6 +109,26 @@ pub(super) static TABLE: [Setting; 33] = [
         "Calls a second of one caller, and calls at once after a rest"),
     key("limits.connections", count(1, MANY, |c| &mut c.limits.connections),
         "Connections open at once; one more is closed at once"),
+    key("oidc.issuer", Kind::OptionalText(|c| &mut c.oidc.issuer),
+        "OpenID provider whose tokens are accepted, as its tokens name it; none are without it"),
+    key("oidc.audience", Kind::Text(|c| &mut c.oidc.audience),
+        "This server's name at the provider: tokens must be for it"),
+    key("oidc.keys", Kind::OptionalText(|c| &mut c.oidc.keys),
+        "URL or file of the provider's keys; without it where the issuer's discovery document says"),
+    key("oidc.groups_claim", Kind::Text(|c| &mut c.oidc.groups_claim),
+        "Claim that lists the caller's groups, or a path such as realm_access.roles"),
+    key("oidc.clock_skew", Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(600), slot: |c| &mut c.oidc.clock_skew },
+        "How far the provider's clock and this one may be apart"),
+    key("oidc.algorithms", Kind::Algorithms(|c| &mut c.oidc.algorithms),
+        "Algorithms that tokens may be signed with"),
+    key("roles.agent", Kind::Names(|c| &mut c.roles.agent),
+        "Groups whose members are agents"),
+    key("roles.reviewer", Kind::Names(|c| &mut c.roles.reviewer),
+        "Groups whose members are reviewers"),
+    key("roles.auditor", Kind::Names(|c| &mut c.roles.auditor),
+        "Groups whose members are auditors"),
+    key("roles.operator", Kind::Names(|c| &mut c.roles.operator),
+        "Groups whose members are operators"),
     flag("policy", Kind::File(|c| &mut c.policy),
         "YAML file with the policy, read again when it changes; without it SetPolicy sets the policy"),
     key("log.format", Kind::LogFormat(|c| &mut c.log.format),

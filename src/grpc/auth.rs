@@ -25,7 +25,7 @@ use tower::Service;
 
 use super::error::Failure;
 use crate::{
-    identity::{Authenticator, Principal},
+    identity::{Authenticator, Principal, Unrecognised},
     telemetry::Metrics,
 };
 
@@ -71,12 +71,12 @@ impl Admission {
         Guarded { inner, admission: Arc::clone(self) }
     }
 
-    fn admit(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Failure> {
+    async fn admit(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Failure> {
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let bearer = header.and_then(|header| header.split_once(' '));
         let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-        let principal =
-            token.and_then(|token| self.authenticator.authenticate(token)).ok_or(Failure::Unauthenticated)?;
+        let token = token.ok_or(Unrecognised::Unknown)?;
+        let principal = self.authenticator.authenticate(token).await?;
         if self.admitted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY) {
             self.rates.retain_recent();
         }
@@ -88,8 +88,9 @@ impl Admission {
         Ok(Arc::new(principal))
     }
 
-    async fn refuse(self: Arc<Self>, failure: Failure) -> Status {
-        if failure == Failure::Unauthenticated {
+    async fn refuse(&self, failure: Failure) -> Status {
+        if let Failure::Unrecognised(cause @ (Unrecognised::Unknown | Unrecognised::Rejected(_))) = &failure {
+            tracing::debug!(%cause, "a call without credentials that are accepted");
             self.metrics.authentication_failed();
             if let Ok(_pause) = self.pauses.try_acquire() {
                 #[expect(clippy::disallowed_methods, reason = "a pause, not a moment to wait for")]
@@ -113,8 +114,8 @@ impl<S: NamedService> NamedService for Guarded<S> {
 
 impl<S> Service<Request<Body>> for Guarded<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -124,21 +125,25 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match self.admission.admit(request.headers()) {
-            Ok(principal) => {
-                request.extensions_mut().insert(principal);
-                Box::pin(self.inner.call(request))
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // The one that was asked whether it is ready is the one that is called.
+        let next = self.inner.clone();
+        let (mut inner, admission) = (std::mem::replace(&mut self.inner, next), Arc::clone(&self.admission));
+        Box::pin(async move {
+            // A body need not be Sync, and so cannot be borrowed over a wait.
+            let (mut head, body) = request.into_parts();
+            match admission.admit(&head.headers).await {
+                Ok(principal) => {
+                    head.extensions.insert(principal);
+                    inner.call(Request::from_parts(head, body)).await
+                }
+                Err(failure) => Ok(admission.refuse(failure).await.into_http()),
             }
-            Err(failure) => {
-                let refusal = Arc::clone(&self.admission).refuse(failure);
-                Box::pin(async move { Ok(refusal.await.into_http()) })
-            }
-        }
+        })
     }
 }
 
 /// The caller that was admitted.
 pub(super) fn principal<T>(request: &tonic::Request<T>) -> Result<Arc<Principal>, Failure> {
-    request.extensions().get::<Arc<Principal>>().cloned().ok_or(Failure::Unauthenticated)
+    request.extensions().get::<Arc<Principal>>().cloned().ok_or(Unrecognised::Unknown.into())
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     approvals::Error,
     domain::{ApprovalId, Refusal, Time},
+    identity::Unrecognised,
     proto::v1::ErrorReason,
     store::StoreError,
 };
@@ -39,8 +40,8 @@ const DESCRIPTION: usize = 512;
 pub enum Failure {
     /// The request breaks rules.
     Invalid(Violations),
-    /// No credentials, or unknown ones.
-    Unauthenticated,
+    /// No credentials, or none that are accepted.
+    Unrecognised(Unrecognised),
     /// The caller calls too fast.
     RateLimited {
         /// Calls a second that are allowed.
@@ -84,6 +85,12 @@ impl Failure {
 impl From<Violations> for Failure {
     fn from(violations: Violations) -> Self {
         Self::Invalid(violations)
+    }
+}
+
+impl From<Unrecognised> for Failure {
+    fn from(cause: Unrecognised) -> Self {
+        Self::Unrecognised(cause)
     }
 }
 
@@ -153,9 +160,12 @@ impl Answer {
     fn of(failure: Failure) -> Self {
         match failure {
             Failure::Invalid(violations) => Self::invalid(violations.0),
-            Failure::Unauthenticated => {
-                let message = "give a bearer token that this server knows in the `authorization` metadata";
-                Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message)
+            Failure::Unrecognised(Unrecognised::Unavailable) => {
+                let message = Unrecognised::Unavailable.to_string();
+                Self::new(Code::Unavailable, ErrorReason::IdentityProviderUnavailable, message).retry(REATTACH)
+            }
+            Failure::Unrecognised(cause) => {
+                Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, cause.to_string())
             }
             Failure::RateLimited { limit, retry } => {
                 let message = format!("at most {limit} calls a second are allowed per caller");

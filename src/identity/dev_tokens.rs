@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::{Authenticator, Principal, Role};
+use super::{Principal, Role};
 use crate::domain::{Actor, ActorKind};
 
 /// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server.
@@ -64,8 +64,9 @@ fn random(role: &str) -> io::Result<String> {
     Ok(format!("dev_{role}_{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-impl Authenticator for DevTokens {
-    fn authenticate(&self, token: &str) -> Option<Principal> {
+impl DevTokens {
+    /// Whose token this is; `None` for any other.
+    pub(super) fn recognise(&self, token: &str) -> Option<Principal> {
         let known = [
             (&self.agent, ActorKind::Agent, "agent", &[Role::Agent][..]),
             (&self.reviewer, ActorKind::Person, "reviewer", &[Role::Reviewer]),
@@ -78,6 +79,7 @@ impl Authenticator for DevTokens {
             roles: roles.iter().copied().collect(),
             groups: BTreeSet::new(),
             permissions: BTreeSet::new(),
+            expires_at: None,
         })
     }
 }
@@ -114,11 +116,11 @@ mod tests {
             (&tokens.reviewer, "dev/reviewer", "reviewer"),
             (&tokens.operator, "dev/operator", "auditor, operator"),
         ] {
-            let principal = tokens.authenticate(token).unwrap();
+            let principal = tokens.recognise(token).unwrap();
             assert_eq!((principal.actor.to_string().as_str(), principal.role_names().as_str()), (name, roles));
         }
         for bad in ["", "dev_agent_", &tokens.agent[..10], &format!("{}x", tokens.agent)] {
-            assert_eq!(tokens.authenticate(bad), None, "{bad}");
+            assert_eq!(tokens.recognise(bad), None, "{bad}");
         }
     }
 }

@@ -8,6 +8,14 @@ import { Provider } from 'oidc-provider';
 // The library's notices do not belong among the lines that tests read.
 console.info = console.error;
 
+// Clients, and the groups that their tokens say they are in.
+const groups = {
+  deployer: ['deployers', 'on-call'],
+  alice: ['finance'],
+  bob: ['finance', 'auditors'],
+  eve: [],
+};
+
 let keys = 0;
 
 function newKey() {
@@ -20,18 +28,16 @@ function newProvider(issuer) {
   const provider = new Provider(issuer, {
     jwks: { keys: [newKey()] },
     cookies: { keys: ['unused: nobody signs in'] },
-    clients: [
-      {
-        client_id: 'deployer',
-        client_secret: 'deployer-secret',
-        token_endpoint_auth_method: 'client_secret_post',
-        grant_types: ['client_credentials'],
-        redirect_uris: [],
-        response_types: [],
-      },
-    ],
+    clients: Object.keys(groups).map((name) => ({
+      client_id: name,
+      client_secret: `${name}-secret`,
+      token_endpoint_auth_method: 'client_secret_post',
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+    })),
     ttl: { ClientCredentials: 600 },
-    extraTokenClaims: () => ({ groups: ['deployers', 'on-call'] }),
+    extraTokenClaims: (ctx, token) => ({ groups: groups[token.clientId] }),
     features: {
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },

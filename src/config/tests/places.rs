@@ -6,6 +6,10 @@ use super::super::table::{Setting, TABLE};
 use super::super::{ConfigError, Place};
 use super::*;
 
+/// What is said to whoever starts a server that nobody could use.
+const NOBODY: &str = "nobody could authenticate; set oidc.issuer (and oidc.audience and roles.…, see docs/security.md) to \
+                      take the tokens of an OpenID provider, or try things out with --dev";
+
 #[test]
 fn flags_win_over_environment_over_file_over_defaults() {
     let file = "claim_window = '1m'\nlisten = '127.0.0.1:1'\nheartbeat = '1s'\nlog.filter = 'warn'";
@@ -25,12 +29,12 @@ fn flags_win_over_environment_over_file_over_defaults() {
 fn a_flag_can_take_dev_back() {
     let flags = ServeFlags { dev: Some("false".to_owned()), ..Default::default() };
     let errors = message(load(&flags, env(&[("SIGNOFF_DEV", "true")])));
-    assert_eq!(errors, "no authentication method is configured; only --dev starts in this version");
+    assert_eq!(errors, NOBODY);
 }
 
 #[test]
 fn nothing_but_dev_starts() {
-    let expected = "no authentication method is configured; only --dev starts in this version";
+    let expected = NOBODY;
     assert_eq!(message(load(&ServeFlags::default(), env(&[]))), expected);
     assert_eq!(check(&ServeFlags::default(), env(&[])).unwrap_err().to_string(), expected);
 }
@@ -224,7 +228,7 @@ fn everything_wrong_is_reported_together() {
         "flag --data-dir: data_dir: \"\" is not allowed; allowed: a path",
         "flag --set limits.stream: unknown key; did you mean limits.streams?",
         "flag --set retain: retain: \"10m\" is not allowed; allowed: forever, or a duration of 1h to 36500d",
-        "no authentication method is configured; only --dev starts in this version",
+        NOBODY,
         "environment SIGNOFF_LIMITS_TIMEOUT_MAX: limits.timeout_default: 5m is not allowed; allowed: 1s to 1m, which are \
          limits.timeout_min and limits.timeout_max",
     ];
@@ -286,6 +290,16 @@ fn defaults_are_the_documented_ones() {
         "limits.streams_per_connection = 10000",
         "limits.calls_per_second = 10000",
         "limits.connections = 10000",
+        "# oidc.issuer is not set",
+        "oidc.audience = \"signoff\"",
+        "# oidc.keys is not set",
+        "oidc.groups_claim = \"groups\"",
+        "oidc.clock_skew = \"1m\"",
+        "oidc.algorithms = \"RS256,ES256,EdDSA\"",
+        "# roles.agent is not set",
+        "# roles.reviewer is not set",
+        "# roles.auditor is not set",
+        "# roles.operator is not set",
         "# policy is not set",
         "log.format = \"text\"",
         "log.filter = \"info\"",

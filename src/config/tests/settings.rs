@@ -5,11 +5,12 @@ use std::time::Duration;
 use super::super::table::{Setting, TABLE};
 use super::super::{Config, ConfigError, LogFormat, reference_markdown};
 use super::*;
+use crate::identity::oidc::Algorithm;
 
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 32] = [
+const EXAMPLES: [Example; 42] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -38,6 +39,18 @@ const EXAMPLES: [Example; 32] = [
     ("limits.streams_per_connection", "8", "8", |c| c.limits.streams_per_connection = 8),
     ("limits.calls_per_second", "11", "11", |c| c.limits.calls_per_second = 11),
     ("limits.connections", "9", "9", |c| c.limits.connections = 9),
+    ("oidc.issuer", "https://idp/a", "\"https://idp/a\"", |c| c.oidc.issuer = Some("https://idp/a".into())),
+    ("oidc.audience", "us", "\" us \"", |c| c.oidc.audience = "us".into()),
+    ("oidc.keys", "/jwks.json", "\"/jwks.json\"", |c| c.oidc.keys = Some("/jwks.json".into())),
+    ("oidc.groups_claim", "a.b", "\"a.b\"", |c| c.oidc.groups_claim = "a.b".into()),
+    ("oidc.clock_skew", "0s", "\"0s\"", |c| c.oidc.clock_skew = Duration::ZERO),
+    ("oidc.algorithms", "PS256, RS512", "\"PS256,RS512\"", |c| {
+        c.oidc.algorithms = vec![Algorithm::Ps256, Algorithm::Rs512];
+    }),
+    ("roles.agent", "bots", "\"bots\"", |c| c.roles.agent = vec!["bots".into()]),
+    ("roles.reviewer", "a b,c", "\"a b, c\"", |c| c.roles.reviewer = vec!["a b".into(), "c".into()]),
+    ("roles.auditor", "x", "\"x\"", |c| c.roles.auditor = vec!["x".into()]),
+    ("roles.operator", "ops", "\"ops\"", |c| c.roles.operator = vec!["ops".into()]),
     ("policy", "my policy.yaml", "\"my policy.yaml\"", |c| c.policy = Some("my policy.yaml".into())),
     ("log.format", "json", "\"json\"", |c| c.log.format = LogFormat::Json),
     ("log.filter", "warn,signoff=debug", "\"warn,signoff=debug\"", |c| c.log.filter = "warn,signoff=debug".to_owned()),

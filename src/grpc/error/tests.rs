@@ -6,7 +6,7 @@ use crate::domain::{
     Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
     samples::{a_request, actor, agent, at, claim_id, id},
 };
-use crate::identity::Permission;
+use crate::identity::{Permission, oidc::Rejection};
 use crate::store::PolicyFault;
 
 const REFUSALS: usize = 19;
@@ -201,7 +201,9 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
     let keys: &[&str] = &["scope", "limit"];
     let mut all = vec![
         (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
-        (Failure::Unauthenticated, Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::Unknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::Rejected(Rejection::Expired).into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::Unavailable.into(), Code::Unavailable, Reason::IdentityProviderUnavailable, &[]),
         (
             Failure::RateLimited { limit: 9, retry: std::time::Duration::from_millis(20) },
             Code::ResourceExhausted,
@@ -249,7 +251,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&34));
+    assert_eq!(reasons.last(), Some(&35));
 }
 
 #[test]

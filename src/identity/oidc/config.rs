@@ -34,7 +34,11 @@ impl OidcConfig {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), OidcConfigError> {
+    /// Whether tokens can be verified like that.
+    ///
+    /// # Errors
+    /// When a text is empty, a URL is none that anything is fetched from, or nothing would be accepted.
+    pub fn check(&self) -> Result<(), OidcConfigError> {
         let named = [("issuer", &self.issuer), ("audience", &self.audience), ("groups claim", &self.groups_claim)];
         if let Some((what, _)) = named.into_iter().find(|(_, text)| text.is_empty() || text.contains(char::is_control))
         {
