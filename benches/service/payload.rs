@@ -117,6 +117,7 @@ impl Prepared {
         let request = Request {
             request_id: id.to_string(),
             caller: caller(caller_number),
+            on_behalf_of: None,
             tool_name: TOOL.into(),
             digest: self.digest,
             agent: self.agent.clone(),
@@ -156,6 +157,8 @@ fn caller(number: usize) -> Actor {
 pub(crate) fn decision() -> Command {
     Command::Decide(Deciding {
         actor: Actor { kind: ActorKind::Person, issuer: "bench".into(), subject: "reviewer".into() },
+        groups: std::collections::BTreeSet::new(),
+        via: None,
         request_id: None,
         choice: Choice::Approve,
         seen: Seen::Revision(1),
