@@ -19,6 +19,7 @@ use governor::{
     state::keyed::HashMapStateStore,
 };
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
@@ -34,6 +35,8 @@ use crate::{
 const FAILURE_PAUSE: Duration = Duration::from_millis(250);
 /// Answers that are kept back at once; further ones go out at once, so that a flood of bad calls costs no memory.
 const PAUSES: usize = 1_024;
+/// How long the rest of a refused request is waited for.
+const READ_OFF: Duration = Duration::from_secs(10);
 /// Calls after which callers who have been quiet are forgotten.
 const TIDY: u32 = 65_536;
 
@@ -137,10 +140,20 @@ where
                     head.extensions.insert(principal);
                     inner.call(Request::from_parts(head, body)).await
                 }
-                Err(failure) => Ok(admission.refuse(failure).await.into_http()),
+                Err(failure) => {
+                    read_off(body).await;
+                    Ok(admission.refuse(failure).await.into_http())
+                }
             }
         })
     }
+}
+
+/// Reads what is left of a request, for a while. HTTP/2 takes frames for streams that were answered early, and forgotten,
+/// for an attack: many refusals at once would end the connection, with everybody's calls on it.
+async fn read_off(mut body: Body) {
+    let reading = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(READ_OFF, reading).await; // whoever sends for longer is answered anyway
 }
 
 /// The caller that was admitted.

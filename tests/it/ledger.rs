@@ -131,6 +131,11 @@ fn assert_grew(old: &Approval, new: &Approval) {
         policy: None,
         votes: Vec::new(),
         quorum: 0,
+        panels: Vec::new(),
+        reject_threshold: 0,
+        comment_required: false,
+        edits_allowed: false,
+        priority: 0,
         decision: None,
         claim: None,
         ..approval.clone()

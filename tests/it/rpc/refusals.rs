@@ -65,8 +65,8 @@ async fn roles_that_may_not_call() {
     check(agent.list_pending(ListPendingRequest::default()).await.unwrap_err(), "agent", "ListPending");
     check(error!(agent.watch_pending(WatchPendingRequest::default())), "agent", "WatchPending");
     check(agent.decide(vote()).await.unwrap_err(), "agent", "Decide");
-    check(operator.decide(vote()).await.unwrap_err(), "operator", "Decide");
-    for (client, role) in [(&mut reviewer, "reviewer"), (&mut operator, "operator")] {
+    check(operator.decide(vote()).await.unwrap_err(), "auditor, operator", "Decide");
+    for (client, role) in [(&mut reviewer, "reviewer"), (&mut operator, "auditor, operator")] {
         check(error!(client.request_approval(ask("x"))), role, "RequestApproval");
         check(client.cancel_approval(cancel()).await.unwrap_err(), role, "CancelApproval");
         check(client.claim_execution(claim()).await.unwrap_err(), role, "ClaimExecution");

@@ -146,7 +146,7 @@ async fn a_flood_of_bad_tokens_leaves_others_alone() {
         soon("a decision", reviewer.decide(decide(&approval, "", VoteChoice::Approve))).await.unwrap();
     }
     for status in soon("every bad call is answered", flood).await.unwrap() {
-        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"), "{status:?}");
     }
     let metrics = super::http::metrics(&server).await;
     assert!(metrics.contains(&format!("signoff_authentication_failures_total {FLOOD}\n")), "{metrics}");
