@@ -149,19 +149,25 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
         (Choice::Approve, Some(edit)) => return approve_edited(approval, deciding, edit, seen, now),
         (Choice::Approve, None) => first_of(approval, actor, &[Choice::Approve, Choice::Reject])?,
     }
-    Ok(vec![vote(approval, *choice, counted_for, comment, seen)])
+    let vote = vote(approval, *choice, counted_for, comment, seen);
+    room_for(approval, actor, &vote)?;
+    Ok(vec![vote])
 }
 
-/// Refuses a vote of somebody who has cast one of these, and one for which there is no room.
+/// Refuses a vote of somebody who has cast one of these.
 fn first_of(approval: &Approval, actor: &Actor, choices: &[Choice]) -> Result<(), Refusal> {
-    if approval.votes.iter().any(|vote| vote.actor.is(actor) && choices.contains(&vote.choice)) {
-        return Err(Refusal::AlreadyVoted);
+    let before = approval.votes.iter().any(|vote| vote.actor.is(actor) && choices.contains(&vote.choice));
+    if before { Err(Refusal::AlreadyVoted) } else { Ok(()) }
+}
+
+/// Refuses one more vote that decides nothing where there are many: one that decides, or replaces, always has room.
+fn room_for(approval: &Approval, actor: &Actor, vote: &EventKind) -> Result<(), Refusal> {
+    let replaces = || approval.votes.iter().any(|vote| vote.actor.is(actor));
+    let full = approval.votes.len() >= MAX_VOTES as usize;
+    if full && matches!(vote, EventKind::Voted { .. }) && !replaces() {
+        return Err(Refusal::TooManyVotes { limit: MAX_VOTES });
     }
-    if approval.approvals() + approval.rejections() >= MAX_VOTES {
-        Err(Refusal::TooManyVotes { limit: MAX_VOTES })
-    } else {
-        Ok(())
-    }
+    Ok(())
 }
 
 /// New arguments, and the editor's vote for them if the policy asks the editor about these too.
@@ -178,6 +184,14 @@ fn approve_edited(
     if edit.verdict.effect == Effect::AutoReject {
         let (rule, message) = (edit.verdict.rule.clone(), edit.verdict.message.clone());
         return Err(Refusal::EditForbidden { rule, message });
+    }
+    // What the policy says of the new arguments holds for this very approval of them.
+    let requirement = edit.verdict.effect.requirement();
+    if !requirement.allow_edits {
+        return Err(Refusal::EditsNotAllowed);
+    }
+    if requirement.comment_required && deciding.comment.trim().is_empty() {
+        return Err(Refusal::CommentRequired);
     }
     if approval.edits >= MAX_EDITS {
         return Err(Refusal::TooManyEdits { limit: MAX_EDITS });

@@ -210,3 +210,38 @@ async fn a_reviewer_whom_an_edit_leaves_out_sees_no_more() {
     assert_eq!(watching.next().await.unwrap().err(), Some(Error::NotFound(id)));
     assert_eq!(queue.next().await.unwrap(), QueueChange::Removed(id, Some(Status::Pending)));
 }
+
+#[tokio::test]
+async fn an_edit_does_not_get_around_what_its_arguments_demand() {
+    let world = World::new();
+    let id = world.ask(json!({})).await;
+    for (to, refusal) in
+        [(json!({"comment": true}), Refusal::CommentRequired), (json!({"edits": false}), Refusal::EditsNotAllowed)]
+    {
+        let edit = world.edit(id, to).await;
+        assert_eq!(world.approvals.decide(&reviewer(1), edit).await.err(), Some(Error::Store(refusal.into())));
+    }
+    let edit = NewDecision { comment: "so".into(), ..world.edit(id, json!({"comment": true})).await };
+    assert_eq!(world.approvals.decide(&reviewer(1), edit).await.map(|done| done.status), Ok(Status::Approved));
+}
+
+#[tokio::test]
+async fn a_repeated_edit_is_answered_though_it_left_its_editor_out() {
+    let world = World::new();
+    let id = world.ask(json!({"reviewers": "group:finance"})).await;
+    let edit = world.edit(id, json!({"reviewers": "group:legal"})).await;
+    let edit = NewDecision { request_id: Some("once".into()), ..edit };
+    let first = world.approvals.decide(&finance(1), edit.clone()).await.unwrap();
+    assert_eq!(world.approvals.decide(&finance(1), edit).await, Ok(first));
+}
+
+#[tokio::test]
+async fn many_votes_keep_nobody_from_deciding() {
+    let world = World::new();
+    let id = world.ask(json!({"quorum": 32, "rejects": 2})).await;
+    for n in 1..=31 {
+        assert_eq!(vote(&world, &reviewer(n), id, Choice::Approve).await, Ok(Status::Pending));
+    }
+    assert_eq!(vote(&world, &reviewer(32), id, Choice::Reject).await, Ok(Status::Pending));
+    assert_eq!(vote(&world, &reviewer(1), id, Choice::Reject).await, Ok(Status::Rejected), "it replaces, and decides");
+}
