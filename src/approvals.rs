@@ -1,10 +1,12 @@
 //! The use-cases: the only place where domain, policy, store and clock meet.
 
 mod attachments;
+mod decide;
 mod error;
 mod follow;
 mod heavy;
 mod ids;
+mod lists;
 mod policies;
 mod queue;
 mod requests;
@@ -21,12 +23,11 @@ use self::{attachments::Attachments, ids::Ids};
 use crate::{
     clock::Clock,
     domain::{
-        Approval, ApprovalId, Arguments, Claiming, Command, Deciding, Digest, Edit, Event, Refusal, Reporting, Request,
-        Revision, Schema, Time, Verdict,
+        Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time, Verdict,
     },
     identity::{Method, Permission, Principal},
     policy::{Call, Effort, Judge, OwnedCall},
-    store::{Change, Page, Query, Store, StoreError, Submission, Submitted},
+    store::{Change, Store, StoreError, Submission, Submitted},
 };
 
 pub use error::Error;
@@ -35,9 +36,6 @@ pub use heavy::Heavy;
 pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
-
-/// Pages of the store that one page of a list may take.
-const PAGES: usize = 8;
 
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]
@@ -188,103 +186,6 @@ impl Approvals {
         }
     }
 
-    /// One page of the approvals that the caller may see, and, if that is wanted, can decide now.
-    ///
-    /// # Errors
-    /// [`Error::RoleNotAllowed`], or a failure of the store.
-    pub async fn list(
-        &self,
-        principal: &Principal,
-        method: Method,
-        mut query: Query,
-        decidable: bool,
-    ) -> Result<Page, Error> {
-        permit(principal, method)?;
-        if principal.reaches_own_only(method) {
-            let own = principal.actor.to_string();
-            if query.filter.caller.replace(own.clone()).is_some_and(|wanted| wanted != own) {
-                return Ok(Page::default());
-            }
-        }
-        if principal.reaches_all(method) && !decidable {
-            return Ok(self.store.list(query).await?);
-        }
-        // What the caller may see is no matter of indexes: look through some pages, and leave the rest to the next call.
-        let (mut found, wanted) = (Page::default(), query.limit);
-        for _ in 0..PAGES {
-            let page = self.store.list(query.clone()).await?;
-            let large = page.approvals.len() < query.limit; // it ended before its time: so must this one
-            let shown = |approval: &Arc<Approval>| shows(principal, method, decidable, approval);
-            found.approvals.extend(page.approvals.into_iter().filter(shown));
-            found.next = page.next;
-            query.after = page.next;
-            query.limit = wanted - found.approvals.len();
-            if query.after.is_none() || query.limit == 0 || (large && !found.approvals.is_empty()) {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Records a reviewer's decision. Edited arguments are checked and judged anew.
-    ///
-    /// # Errors
-    /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
-    pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
-        permit(principal, Method::Decide)?;
-        let (actor, groups, via) = match new.on_behalf_of {
-            None => (principal.actor.clone(), principal.groups.clone(), None),
-            Some((person, groups)) => {
-                allowed(principal, Permission::DecideForOthers)?;
-                (person, groups, Some(principal.actor.clone()))
-            }
-        };
-        let approval = self.store.get(new.id).await.map_err(|error| unknown(new.id, error))?;
-        // A person does not see more because of who brings their decision.
-        let decider = Principal { actor: actor.clone(), groups: groups.clone(), ..principal.clone() };
-        // A repetition is answered whatever the call itself has made of the approval.
-        let repeated = new.request_id.as_ref().is_some_and(|key| {
-            approval.receipts.iter().any(|known| known.receipt.request_id == *key && known.actor.is(&actor))
-        });
-        if !repeated && !decider.reaches(Method::Decide, &approval) && !decider.reaches(Method::GetApproval, &approval)
-        {
-            return Err(Error::NotFound(new.id));
-        }
-        let edit = match new.edit {
-            Some(arguments) => Some(self.judge_edit(&approval, arguments).await?),
-            None => None,
-        };
-        let command = Command::Decide(Deciding {
-            actor,
-            groups,
-            via,
-            request_id: new.request_id,
-            choice: new.choice,
-            seen: new.seen,
-            comment: new.comment,
-            edit,
-        });
-        self.command(principal, new.id, command).await
-    }
-
-    async fn judge_edit(&self, approval: &Approval, arguments: Arguments) -> Result<Edit, Error> {
-        let request = &approval.request;
-        if let Some(schema) = &request.schema {
-            let (schema, arguments) = (Arc::clone(schema), arguments.clone());
-            self.heavy.run(move || follow_schema(&schema, &arguments)).await??;
-        }
-        let call = Call {
-            tool_name: &request.tool_name,
-            arguments: &arguments,
-            agent: &request.agent,
-            labels: &request.labels,
-            caller: &request.caller,
-            now: self.clock.now(),
-        };
-        let verdict = Arc::new(self.verdict(call).await?);
-        Ok(Edit { arguments, verdict })
-    }
-
     /// What the policy says of a call. The rare one that takes long is judged where it keeps nobody waiting.
     async fn verdict(&self, call: Call<'_>) -> Result<Verdict, Error> {
         if let Some(verdict) = self.judge.judge(&call, Effort::Quick) {
@@ -428,19 +329,6 @@ fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
 
 fn allowed(principal: &Principal, permission: Permission) -> Result<(), Error> {
     if principal.permissions.contains(&permission) { Ok(()) } else { Err(Error::PermissionRequired(permission)) }
-}
-
-/// Whether an approval belongs in a list of the caller's.
-fn shows(principal: &Principal, method: Method, decidable: bool, approval: &Approval) -> bool {
-    principal.reaches(method, approval) && (!decidable || approval.is_decidable_by(&principal.actor, &principal.groups))
-}
-
-/// Checks edited arguments against the schema that the request came with.
-fn follow_schema(schema: &str, arguments: &Arguments) -> Result<(), Error> {
-    let unreadable = |error: &dyn std::fmt::Display| Error::Internal(format!("the request's schema: {error}"));
-    let schema = serde_json::from_str(schema).map_err(|error| unreadable(&error))?;
-    let schema = Schema::compile(&schema).map_err(|error| unreadable(&error))?;
-    schema.check(&arguments.to_object()).map_err(Error::EditViolatesSchema)
 }
 
 fn unknown(id: ApprovalId, error: StoreError) -> Error {

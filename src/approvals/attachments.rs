@@ -3,8 +3,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// A request, as its caller names it: known before the approval has an id.
-type Key = (String, String);
+use crate::domain::Actor;
+
+/// A request, by its caller and the caller's key for it: known before the approval has an id.
+pub(super) type Key = (Actor, String);
 
 /// Counts the RequestApproval streams of requests that are to be withdrawn when the last one is cut.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Approvals, Error, NewRequest, in_range, permit};
+use super::{Approvals, Error, NewRequest, attachments::Key, in_range, permit};
 use crate::{
     domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time},
     identity::{Method, Principal},
@@ -281,8 +281,7 @@ fn shortened(age: Duration, id: ApprovalId) -> Duration {
 /// A request that its caller wants withdrawn when it goes away.
 struct Attached {
     approvals: Arc<Approvals>,
-    actor: Actor,
-    key: (String, String),
+    key: Key,
     /// The approval, once it is on record.
     id: Option<ApprovalId>,
     keep: bool,
@@ -290,9 +289,9 @@ struct Attached {
 
 impl Attached {
     fn new(approvals: &Arc<Approvals>, actor: Actor, request_id: String) -> Self {
-        let key = (actor.to_string(), request_id);
+        let key = (actor, request_id);
         approvals.attachments.attach(key.clone());
-        Self { approvals: Arc::clone(approvals), actor, key, id: None, keep: false }
+        Self { approvals: Arc::clone(approvals), key, id: None, keep: false }
     }
 
     fn keep(mut self) {
@@ -306,8 +305,7 @@ impl Drop for Attached {
         if !last || self.keep || self.approvals.draining.is_cancelled() {
             return;
         }
-        let (approvals, actor, id) = (Arc::clone(&self.approvals), self.actor.clone(), self.id);
-        let request_id = std::mem::take(&mut self.key.1);
+        let (approvals, (actor, request_id), id) = (Arc::clone(&self.approvals), self.key.clone(), self.id);
         tokio::spawn(async move {
             // A call that was cut before it was handed to the store may have been to repeat an earlier one.
             let id = match id {

@@ -10,7 +10,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Approvals, Error, permit, shows};
+use super::{Approvals, Error, lists::shows, permit};
 use crate::{
     domain::{Approval, ApprovalId, Revision, Status},
     identity::{Method, Principal},

@@ -26,7 +26,7 @@ use crate::{
         samples::{arguments, at},
     },
     identity::Role,
-    store::{Filter, Order},
+    store::{Filter, Order, Page, Query},
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -310,10 +310,14 @@ impl Approval {
         self.requirement().panels.iter().filter(eligible).map(|panel| Arc::clone(&panel.rule)).collect()
     }
 
-    /// Whether one more approving vote, which counts for these rules, completes every quorum.
-    pub(super) fn completed_by(&self, counted_for: &[Arc<str>]) -> bool {
-        let reached =
-            |panel: &Panel| self.approvals_for(panel) + u32::from(counted_for.contains(&panel.rule)) >= panel.quorum;
+    /// Whether an approving vote of somebody, which counts for these rules, completes every quorum. An earlier one of
+    /// theirs is replaced by it.
+    pub(super) fn completed_by(&self, actor: &Actor, counted_for: &[Arc<str>]) -> bool {
+        let others = |panel: &Panel| {
+            let counts = |vote: &Vote| vote.choice == Choice::Approve && vote.counted_for.contains(&panel.rule);
+            self.count(|vote| counts(vote) && !vote.actor.is(actor))
+        };
+        let reached = |panel: &Panel| others(panel) + u32::from(counted_for.contains(&panel.rule)) >= panel.quorum;
         self.requirement().panels.iter().all(reached)
     }
 
@@ -327,8 +331,28 @@ impl Approval {
     /// Whether an approving vote of somebody in these groups would count now.
     #[must_use]
     pub fn is_decidable_by(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
-        let voted = || self.votes.iter().any(|vote| vote.actor.is(actor));
-        !self.status.is_terminal() && !self.is_asked_by(actor) && !voted() && !self.counts_for(actor, groups).is_empty()
+        if self.status.is_terminal() || self.is_asked_by(actor) {
+            return false;
+        }
+        let rules = self.counts_for(actor, groups);
+        !rules.is_empty() && !self.has_voted(actor, &rules)
+    }
+
+    /// Whether somebody has rejected, or approved for all of these rules: another approval would add nothing.
+    pub(super) fn has_voted(&self, actor: &Actor, rules: &[Arc<str>]) -> bool {
+        let covers = |vote: &Vote| rules.iter().all(|rule| vote.counted_for.contains(rule));
+        self.votes.iter().any(|vote| vote.actor.is(actor) && (vote.choice == Choice::Reject || covers(vote)))
+    }
+
+    /// Whether somebody has rejected.
+    pub(super) fn has_rejected(&self, actor: &Actor) -> bool {
+        self.votes.iter().any(|vote| vote.choice == Choice::Reject && vote.actor.is(actor))
+    }
+
+    /// Whether the policy left it to people.
+    #[must_use]
+    pub const fn asks_people(&self) -> bool {
+        !matches!(self.status, Status::AutoApproved | Status::AutoRejected)
     }
 
     /// From this moment on it cannot be claimed; `None` unless approved.

@@ -230,16 +230,15 @@ impl Approval {
         let by_requester = self.request.caller.is(&event.actor);
         let asked_by = |actor: &Actor| self.is_asked_by(actor);
         let reviewed = open && !asked_by(&event.actor) && !event.via.as_ref().is_some_and(asked_by);
-        let before = |choice| self.votes.iter().any(|vote| vote.choice == choice && vote.actor.is(&event.actor));
-        let first_vote = || !before(Choice::Approve) && !before(Choice::Reject);
+        let approves = |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules);
         let current = |digest: &Digest| *digest == self.digest;
         let rejects = || self.rejections() + 1 >= self.requirement().reject_threshold;
         match &event.kind {
             EventKind::Requested { .. } => false,
             EventKind::Voted { choice, digest, counted_for, .. } => {
                 let open = match choice {
-                    Choice::Approve => first_vote() && !self.completed_by(counted_for),
-                    Choice::Reject => !before(Choice::Reject) && !rejects(),
+                    Choice::Approve => approves(counted_for) && !self.completed_by(&event.actor, counted_for),
+                    Choice::Reject => !self.has_rejected(&event.actor) && !rejects(),
                 };
                 reviewed && current(digest) && !counted_for.is_empty() && open
             }
@@ -252,8 +251,8 @@ impl Approval {
             }
             EventKind::Decided { digest, .. } if !current(digest) => false,
             EventKind::Decided { status, counted_for, .. } => match status {
-                Status::Approved => reviewed && first_vote() && self.completed_by(counted_for),
-                Status::Rejected => reviewed && !before(Choice::Reject) && rejects(),
+                Status::Approved => reviewed && approves(counted_for) && self.completed_by(&event.actor, counted_for),
+                Status::Rejected => reviewed && !self.has_rejected(&event.actor) && rejects(),
                 Status::Cancelled => open && by_requester,
                 Status::TimedOut => !self.status.is_terminal() && event.at >= self.deadline,
                 Status::Pending | Status::AutoApproved | Status::AutoRejected => false,
@@ -290,7 +289,10 @@ impl Approval {
                 self.deadline = *deadline;
                 self.votes.clear();
                 self.edits += 1;
-                self.escalated = 0;
+                // What would have happened by now under this verdict is in force with it: whoever was added stays.
+                let due = |one: &&Escalation| time::after(self.created_at, one.after) <= event.at;
+                let due = verdict.effect.requirement().escalations.iter().take_while(due).count();
+                self.escalated = u32::try_from(due).unwrap_or(u32::MAX);
             }
             EventKind::Decided { status, comment, seen, counted_for, .. } => {
                 match status {
@@ -321,7 +323,7 @@ impl Approval {
         }
     }
 
-    /// One vote per reviewer: who rejects after having approved has changed their mind.
+    /// One vote per reviewer: who votes again has changed their mind, or is asked by more rules by now.
     fn vote(&mut self, event: &Event, choice: Choice, comment: &str, seen: Revision, counted_for: &[Arc<str>]) {
         self.votes.retain(|vote| !vote.actor.is(&event.actor));
         self.votes.push(Vote {

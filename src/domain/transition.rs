@@ -144,20 +144,17 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
         return Err(Refusal::CommentRequired);
     }
     let edit = edit.as_ref().filter(|edit| edit.arguments != approval.arguments);
-    match (choice, edit) {
-        (Choice::Reject, _) => first_of(approval, actor, &[Choice::Reject])?,
+    let voted = match (choice, edit) {
         (Choice::Approve, Some(edit)) => return approve_edited(approval, deciding, edit, seen, now),
-        (Choice::Approve, None) => first_of(approval, actor, &[Choice::Approve, Choice::Reject])?,
+        (Choice::Approve, None) => approval.has_voted(actor, &counted_for),
+        (Choice::Reject, _) => approval.has_rejected(actor),
+    };
+    if voted {
+        return Err(Refusal::AlreadyVoted);
     }
-    let vote = vote(approval, *choice, counted_for, comment, seen);
+    let vote = vote(approval, deciding, counted_for, seen);
     room_for(approval, actor, &vote)?;
     Ok(vec![vote])
-}
-
-/// Refuses a vote of somebody who has cast one of these.
-fn first_of(approval: &Approval, actor: &Actor, choices: &[Choice]) -> Result<(), Refusal> {
-    let before = approval.votes.iter().any(|vote| vote.actor.is(actor) && choices.contains(&vote.choice));
-    if before { Err(Refusal::AlreadyVoted) } else { Ok(()) }
 }
 
 /// Refuses one more vote that decides nothing where there are many: one that decides, or replaces, always has room.
@@ -196,7 +193,7 @@ fn approve_edited(
     if approval.edits >= MAX_EDITS {
         return Err(Refusal::TooManyEdits { limit: MAX_EDITS });
     }
-    let limit = edit.verdict.effect.requirement().timeout.map_or(approval.deadline, |timeout| after(now, timeout));
+    let limit = requirement.timeout.map_or(approval.deadline, |timeout| after(now, timeout));
     let edited = EventKind::Edited {
         digest: Digest::of(&approval.request.tool_name, &edit.arguments),
         arguments: edit.arguments.clone(),
@@ -211,15 +208,16 @@ fn approve_edited(
     if counted_for.is_empty() {
         return Ok(vec![edited]);
     }
-    let vote = vote(&after_edit, Choice::Approve, counted_for, &deciding.comment, seen);
+    let vote = vote(&after_edit, deciding, counted_for, seen);
     Ok(vec![edited, vote])
 }
 
 /// One more vote: it decides when it completes every quorum, or reaches the threshold of rejections.
-fn vote(approval: &Approval, choice: Choice, counted_for: Vec<Arc<str>>, comment: &str, seen: Revision) -> EventKind {
-    let (comment, digest) = (comment.to_owned(), approval.digest);
+fn vote(approval: &Approval, deciding: &Deciding, counted_for: Vec<Arc<str>>, seen: Revision) -> EventKind {
+    let Deciding { actor, choice, comment, .. } = deciding;
+    let (choice, comment, digest) = (*choice, comment.clone(), approval.digest);
     let status = match choice {
-        Choice::Approve => approval.completed_by(&counted_for).then_some(Status::Approved),
+        Choice::Approve => approval.completed_by(actor, &counted_for).then_some(Status::Approved),
         Choice::Reject => {
             (approval.rejections() + 1 >= approval.requirement().reject_threshold).then_some(Status::Rejected)
         }

@@ -149,8 +149,8 @@ where
     }
 }
 
-/// Reads what is left of a request, for a while. HTTP/2 takes frames for streams that were answered early, and forgotten,
-/// for an attack: many refusals at once would end the connection, with everybody's calls on it.
+/// Reads what is left of a request, for a while. The HTTP/2 library counts small frames against their connection until
+/// they are read: some thousand refusals, over however long, would end it with everybody's calls on it.
 async fn read_off(mut body: Body) {
     let reading = async { while let Some(Ok(_)) = body.frame().await {} };
     let _ = tokio::time::timeout(READ_OFF, reading).await; // whoever sends for longer is answered anyway

@@ -24,8 +24,7 @@ pub use progress::progress;
 pub fn approval(approval: &Approval) -> v1::Approval {
     let request = &approval.request;
     // A call that the policy decides at once needs nobody's vote.
-    let automatic = matches!(approval.status, Status::AutoApproved | Status::AutoRejected);
-    let asked = (!automatic).then(|| approval.requirement());
+    let asked = approval.asks_people().then(|| approval.requirement());
     v1::Approval {
         id: approval.id.to_string(),
         revision: approval.revision,

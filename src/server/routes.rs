@@ -1,6 +1,6 @@
 //! One port: gRPC, gRPC-Web and `/metrics`, over HTTP/1.1 and HTTP/2.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,13 @@ const UNARY_HEADROOM: u32 = 256;
 /// Calls that a connection may take back before they are looked at. HTTP/2 libraries end a connection beyond a few,
 /// with every call on it; but callers behind one proxy may well give up many waits at the same moment.
 const RESETS: usize = 1_024;
+
+/// What the HTTP/2 library counts for a small frame that is not read yet, in bytes. It ends a connection on which these
+/// add up to more than half its window; and each stream may have one, its whole request, when many come at once.
+const SMALL_FRAME: u32 = 256;
+
+/// Bounds of a connection's window, in bytes: what its client may have sent without its being read.
+const WINDOW: RangeInclusive<u32> = 1 << 20..=64 << 20;
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,12 +90,14 @@ pub(super) fn serve(
     limits: &Limits,
     stop: CancellationToken,
 ) -> impl Future<Output = Result<(), tonic::transport::Error>> + use<> {
+    let streams = limits.streams_per_connection.saturating_add(UNARY_HEADROOM);
     Server::builder()
         .accept_http1(true)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .http2_max_pending_accept_reset_streams(Some(RESETS))
-        .max_concurrent_streams(limits.streams_per_connection.saturating_add(UNARY_HEADROOM))
+        .max_concurrent_streams(streams)
+        .initial_connection_window_size(streams.saturating_mul(2 * SMALL_FRAME).clamp(*WINDOW.start(), *WINDOW.end()))
         .add_routes(Routes::from(router))
         .serve_with_incoming_shutdown(accept.connections(), stop.cancelled_owned())
 }

@@ -161,6 +161,18 @@ async fn role_by_call_by_whose_it_is() {
     }
 }
 
+/// Nobody was asked about what the policy decided at once.
+#[tokio::test]
+async fn a_reviewer_sees_nothing_that_the_policy_decided() {
+    let world = World::new();
+    for effect in ["approve", "reject"] {
+        let id = world.ask(json!({ "effect": effect })).await;
+        assert_eq!(call(&world, &reviewer(1), Method::GetApproval, id).await, Told::Hidden);
+        assert_eq!(call(&world, &reviewer(1), Method::ListApprovals, id).await, Told::Hidden);
+        assert_eq!(call(&world, &operator(), Method::GetApproval, id).await, Told::Reached);
+    }
+}
+
 /// What is not there, and what may not be seen, cannot be told apart.
 #[tokio::test]
 async fn hidden_is_as_if_it_were_not_there() {

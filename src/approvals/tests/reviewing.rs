@@ -245,3 +245,31 @@ async fn many_votes_keep_nobody_from_deciding() {
     assert_eq!(vote(&world, &reviewer(32), id, Choice::Reject).await, Ok(Status::Pending));
     assert_eq!(vote(&world, &reviewer(1), id, Choice::Reject).await, Ok(Status::Rejected), "it replaces, and decides");
 }
+
+#[tokio::test]
+async fn an_edit_keeps_those_whom_an_escalation_has_added() {
+    let world = World::new();
+    let asked =
+        |n| json!({"n": n, "reviewers": "group:finance", "escalate_after": 60, "escalate_to": "group:directors"});
+    let id = world.ask(asked(1)).await;
+    world.clock.advance(Duration::from_secs(61));
+    world.approvals.do_due(10).await.unwrap();
+    let edit = world.edit(id, asked(2)).await;
+    let decided = world.approvals.decide(&member(9, &["directors"]), edit).await.unwrap();
+    assert_eq!((decided.status, decided.priority()), (Status::Approved, Priority::High));
+}
+
+#[tokio::test]
+async fn who_approved_early_can_approve_for_a_rule_that_asks_them_later() {
+    let world = World::new();
+    let asked =
+        json!({"beside": "any", "reviewers": "group:finance", "escalate_after": 60, "escalate_to": "group:directors"});
+    let id = world.ask(asked).await;
+    let director = member(9, &["directors"]);
+    assert_eq!(vote(&world, &director, id, Choice::Approve).await, Ok(Status::Pending));
+    assert_eq!(vote(&world, &director, id, Choice::Approve).await, refused(Refusal::AlreadyVoted));
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(vote(&world, &director, id, Choice::Approve).await, Ok(Status::Approved));
+    let approval = world.store.get(id).await.unwrap();
+    assert_eq!((approval.votes.len(), approval.votes[0].counted_for.len()), (1, 2), "one vote, for both");
+}

@@ -34,12 +34,11 @@ impl Judge for Scripted {
                     reviewers: reviewers("escalate_to").into_iter().collect(),
                     priority: Priority::High,
                 };
+                let panel =
+                    Panel { rule: Arc::clone(&rule), reviewers: reviewers("reviewers").into_iter().collect(), quorum };
+                let beside = text("beside").map(|name| Panel { rule: name.into(), reviewers: Vec::new(), quorum: 1 });
                 Effect::RequireApproval(Requirement {
-                    panels: vec![Panel {
-                        rule: Arc::clone(&rule),
-                        reviewers: reviewers("reviewers").into_iter().collect(),
-                        quorum,
-                    }],
+                    panels: std::iter::once(panel).chain(beside).collect(),
                     reject_threshold: number("rejects").map_or(1, |rejects| u32::try_from(rejects).unwrap()),
                     comment_required: asked.get("comment") == Some(&Value::Bool(true)),
                     allow_edits: asked.get("edits") != Some(&Value::Bool(false)),

@@ -31,6 +31,7 @@ async fn every_case_of_the_example_is_as_it_says() {
     let file = format!("policy={}", example("policy.yaml").display());
     let server = Server::start(data.path(), &[&file]).await;
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
+    let mut auditor = server.operator();
     let cases = cases();
     assert!(cases.cases.len() >= 15);
     let mut streams = Vec::new();
@@ -43,7 +44,7 @@ async fn every_case_of_the_example_is_as_it_says() {
         let (stream, approval) = open(&mut agent, request).await.unwrap();
         streams.push(stream);
         assert_eq!(approval.status(), case.expect(), "{}", case.name);
-        let evaluation = get(&mut reviewer, &approval.id).await.0.policy.unwrap();
+        let evaluation = get(&mut auditor, &approval.id).await.0.policy.unwrap();
         assert_eq!(evaluation.policy_version, "1");
         if !case.expect_rule.is_empty() {
             assert_eq!(evaluation.rule, case.expect_rule, "{}", case.name);

@@ -1,0 +1,79 @@
+//! Reviewers' decisions: who decides, on what, and what the policy says of edits.
+
+use std::sync::Arc;
+
+use super::{Approvals, Error, NewDecision, allowed, permit, unknown};
+use crate::{
+    domain::{Approval, Arguments, Command, Deciding, Edit, Schema},
+    identity::{Method, Permission, Principal},
+    policy::Call,
+};
+
+impl Approvals {
+    /// Records a reviewer's decision. Edited arguments are checked and judged anew.
+    ///
+    /// # Errors
+    /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
+    pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
+        permit(principal, Method::Decide)?;
+        let (actor, groups, via) = match new.on_behalf_of {
+            None => (principal.actor.clone(), principal.groups.clone(), None),
+            Some((person, groups)) => {
+                allowed(principal, Permission::DecideForOthers)?;
+                (person, groups, Some(principal.actor.clone()))
+            }
+        };
+        let approval = self.store.get(new.id).await.map_err(|error| unknown(new.id, error))?;
+        // A person does not see more because of who brings their decision.
+        let decider = Principal { actor: actor.clone(), groups: groups.clone(), ..principal.clone() };
+        // A repetition is answered whatever the call itself has made of the approval.
+        let repeated = new.request_id.as_ref().is_some_and(|key| {
+            approval.receipts.iter().any(|known| known.receipt.request_id == *key && known.actor.is(&actor))
+        });
+        if !repeated && !decider.reaches(Method::Decide, &approval) && !decider.reaches(Method::GetApproval, &approval)
+        {
+            return Err(Error::NotFound(new.id));
+        }
+        let edit = match new.edit {
+            Some(arguments) => Some(self.judge_edit(&approval, arguments).await?),
+            None => None,
+        };
+        let command = Command::Decide(Deciding {
+            actor,
+            groups,
+            via,
+            request_id: new.request_id,
+            choice: new.choice,
+            seen: new.seen,
+            comment: new.comment,
+            edit,
+        });
+        self.command(principal, new.id, command).await
+    }
+
+    async fn judge_edit(&self, approval: &Approval, arguments: Arguments) -> Result<Edit, Error> {
+        let request = &approval.request;
+        if let Some(schema) = &request.schema {
+            let (schema, arguments) = (Arc::clone(schema), arguments.clone());
+            self.heavy.run(move || follow_schema(&schema, &arguments)).await??;
+        }
+        let call = Call {
+            tool_name: &request.tool_name,
+            arguments: &arguments,
+            agent: &request.agent,
+            labels: &request.labels,
+            caller: &request.caller,
+            now: self.clock.now(),
+        };
+        let verdict = Arc::new(self.verdict(call).await?);
+        Ok(Edit { arguments, verdict })
+    }
+}
+
+/// Checks edited arguments against the schema that the request came with.
+fn follow_schema(schema: &str, arguments: &Arguments) -> Result<(), Error> {
+    let unreadable = |error: &dyn std::fmt::Display| Error::Internal(format!("the request's schema: {error}"));
+    let schema = serde_json::from_str(schema).map_err(|error| unreadable(&error))?;
+    let schema = Schema::compile(&schema).map_err(|error| unreadable(&error))?;
+    schema.check(&arguments.to_object()).map_err(Error::EditViolatesSchema)
+}
