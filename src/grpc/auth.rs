@@ -19,7 +19,6 @@ use governor::{
     state::keyed::HashMapStateStore,
 };
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
@@ -35,8 +34,6 @@ use crate::{
 const FAILURE_PAUSE: Duration = Duration::from_millis(250);
 /// Answers that are kept back at once; further ones go out at once, so that a flood of bad calls costs no memory.
 const PAUSES: usize = 1_024;
-/// How long the rest of a refused request is waited for.
-const READ_OFF: Duration = Duration::from_secs(10);
 /// Calls after which callers who have been quiet are forgotten.
 const TIDY: u32 = 65_536;
 
@@ -141,19 +138,12 @@ where
                     inner.call(Request::from_parts(head, body)).await
                 }
                 Err(failure) => {
-                    read_off(body).await;
+                    drop(body); // the HTTP/2 library counts it against the connection for as long as it is held
                     Ok(admission.refuse(failure).await.into_http())
                 }
             }
         })
     }
-}
-
-/// Reads what is left of a request, for a while. The HTTP/2 library counts small frames against their connection until
-/// they are read: some thousand refusals, over however long, would end it with everybody's calls on it.
-async fn read_off(mut body: Body) {
-    let reading = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = tokio::time::timeout(READ_OFF, reading).await; // whoever sends for longer is answered anyway
 }
 
 /// The caller that was admitted.

@@ -261,15 +261,17 @@ async fn an_edit_keeps_those_whom_an_escalation_has_added() {
 
 #[tokio::test]
 async fn who_approved_early_can_approve_for_a_rule_that_asks_them_later() {
-    let world = World::new();
-    let asked =
-        json!({"beside": "any", "reviewers": "group:finance", "escalate_after": 60, "escalate_to": "group:directors"});
-    let id = world.ask(asked).await;
-    let director = member(9, &["directors"]);
-    assert_eq!(vote(&world, &director, id, Choice::Approve).await, Ok(Status::Pending));
-    assert_eq!(vote(&world, &director, id, Choice::Approve).await, refused(Refusal::AlreadyVoted));
-    world.clock.advance(Duration::from_secs(61));
-    assert_eq!(vote(&world, &director, id, Choice::Approve).await, Ok(Status::Approved));
-    let approval = world.store.get(id).await.unwrap();
-    assert_eq!((approval.votes.len(), approval.votes[0].counted_for.len()), (1, 2), "one vote, for both");
+    for (beside, then) in [(1, Status::Approved), (2, Status::Pending)] {
+        let world = World::new();
+        let (after, to) = (60, "group:directors");
+        let asked = json!({"beside": beside, "reviewers": "group:finance", "escalate_after": after, "escalate_to": to});
+        let id = world.ask(asked).await;
+        let director = member(9, &["directors"]);
+        assert_eq!(vote(&world, &director, id, Choice::Approve).await, Ok(Status::Pending));
+        assert_eq!(vote(&world, &director, id, Choice::Approve).await, refused(Refusal::AlreadyVoted));
+        world.clock.advance(Duration::from_secs(61));
+        assert_eq!(vote(&world, &director, id, Choice::Approve).await, Ok(then), "nobody counts twice for a rule");
+        let approval = world.store.get(id).await.unwrap();
+        assert_eq!((approval.votes.len(), approval.votes[0].counted_for.len()), (1, 2), "one vote, for both");
+    }
 }

@@ -36,7 +36,11 @@ impl Judge for Scripted {
                 };
                 let panel =
                     Panel { rule: Arc::clone(&rule), reviewers: reviewers("reviewers").into_iter().collect(), quorum };
-                let beside = text("beside").map(|name| Panel { rule: name.into(), reviewers: Vec::new(), quorum: 1 });
+                let beside = number("beside").map(|quorum| Panel {
+                    rule: "beside".into(),
+                    reviewers: Vec::new(),
+                    quorum: u32::try_from(quorum).unwrap(),
+                });
                 Effect::RequireApproval(Requirement {
                     panels: std::iter::once(panel).chain(beside).collect(),
                     reject_threshold: number("rejects").map_or(1, |rejects| u32::try_from(rejects).unwrap()),
