@@ -9,12 +9,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-mod access;
+use crate::identity::RoleGroups;
+
 mod error;
 mod file;
 mod given;
 mod kind;
 pub mod limits;
+mod oidc;
 mod resolve;
 mod sources;
 mod table;
@@ -23,9 +25,9 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub use access::{OidcSettings, RoleGroups};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use limits::Limits;
+pub use oidc::OidcSettings;
 pub use resolve::{check, load};
 pub use sources::{ServeFlags, environment};
 pub use table::reference_markdown;

@@ -5,6 +5,7 @@ mod certificate;
 mod dev_tokens;
 mod gate;
 pub mod oidc;
+mod role_groups;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ pub use access::{Method, Reach, Role, reference_markdown};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
+pub use role_groups::RoleGroups;
 
 /// An authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]

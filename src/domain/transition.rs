@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::{
     Actor, Approval, ApprovalId, Arguments, Choice, Claiming, Command, Deciding, Digest, Edit, Effect, Event,
-    EventKind, Receipt, Recorded, Refusal, ReplayError, Reporting, Request, Revision, Seen, Status, Time, Verdict,
-    after,
+    EventKind, Panel, Receipt, Recorded, Refusal, ReplayError, Reporting, Request, Revision, Seen, Status, Time,
+    Verdict, after,
 };
 
 /// Most edits of one approval: each is kept, with its arguments.
 pub const MAX_EDITS: u32 = 8;
 
-/// Most votes on the same arguments. Also the largest quorum that can be reached.
+/// Most votes on the same arguments, beyond those that some rule still lacks. Also the largest quorum of a rule.
 pub const MAX_VOTES: u32 = 32;
 
 /// What a command led to.
@@ -152,19 +152,20 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
     if voted {
         return Err(Refusal::AlreadyVoted);
     }
-    let vote = vote(approval, deciding, counted_for, seen);
-    room_for(approval, actor, &vote)?;
-    Ok(vec![vote])
+    room_for(approval, deciding, &counted_for)?;
+    Ok(vec![vote(approval, deciding, counted_for, seen)])
 }
 
-/// Refuses one more vote that decides nothing where there are many: one that decides, or replaces, always has room.
-fn room_for(approval: &Approval, actor: &Actor, vote: &EventKind) -> Result<(), Refusal> {
-    let replaces = || approval.votes.iter().any(|vote| vote.actor.is(actor));
-    let full = approval.votes.len() >= MAX_VOTES as usize;
-    if full && matches!(vote, EventKind::Voted { .. }) && !replaces() {
-        return Err(Refusal::TooManyVotes { limit: MAX_VOTES });
+/// Refuses one more approving vote where there are many, and every rule that it counts for has its quorum without it.
+fn room_for(approval: &Approval, deciding: &Deciding, counted_for: &[Arc<str>]) -> Result<(), Refusal> {
+    let wanting = |panel: &&Panel| approval.approvals_for(panel) < panel.quorum;
+    let mut wanting = approval.requirement().panels.iter().filter(wanting);
+    let helps = deciding.choice == Choice::Reject || wanting.any(|panel| counted_for.contains(&panel.rule));
+    if helps || approval.votes.len() < MAX_VOTES as usize {
+        Ok(())
+    } else {
+        Err(Refusal::TooManyVotes { limit: MAX_VOTES })
     }
-    Ok(())
 }
 
 /// New arguments, and the editor's vote for them if the policy asks the editor about these too.

@@ -3,10 +3,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    Authenticator, DevTokens, Principal, Unrecognised,
+    Authenticator, DevTokens, Principal, RoleGroups, Unrecognised,
     oidc::{Oidc, Rejection, looks_like_jwt},
 };
-use crate::{config::RoleGroups, domain::Actor};
+use crate::domain::Actor;
 
 /// Everything that callers can be recognised by.
 pub struct Gate {

@@ -174,7 +174,7 @@ impl Problems {
         let only_users =
             !reviewers.is_empty() && users == reviewers.len() && escalate.iter().all(|one| one.reviewers.is_empty());
         if let Some(quorum) = quorum.filter(|quorum| only_users && *quorum as usize > users) {
-            self.add(format!("{path}.quorum"), format!("is {quorum}, but {users} users are all who may decide"));
+            self.add(format!("{path}.quorum"), format!("is {quorum}; only {users} may decide"));
         }
         if escalate.len() > ESCALATIONS_MAX {
             let message = format!("has {} escalations; at most {ESCALATIONS_MAX} are allowed", escalate.len());

@@ -364,7 +364,7 @@ fn what_is_asked_of_people_is_checked() {
         (json!({"reviewers": vec!["group:a"; 65]}), "reviewers: has 65 reviewers; at most 64"),
         (json!({"quorum": 33}), "quorum: is 33; 1 to 32"),
         (json!({"reject_threshold": 0}), "reject_threshold: is 0; 1 to 32"),
-        (json!({"reviewers": ["user:dev/a"], "quorum": 2}), "quorum: is 2, but 1 users are all who may decide"),
+        (json!({"reviewers": ["user:dev/a"], "quorum": 2}), "quorum: is 2; only 1 may decide"),
         (json!({"escalate": [{"after": "60s"}]}), "escalate[0]: changes nothing"),
         (json!({"escalate": [{"priority": "PRIORITY_HIGH"}]}), "escalate[0].after: is required"),
         (json!({"escalate": [{"after": "60s", "reviewers": ["group:a"]}]}), "escalate[0].reviewers: add nobody"),

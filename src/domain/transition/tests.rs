@@ -104,7 +104,11 @@ fn every_refusal() {
         .map(|n| (edit(1, n * 2 - 1, &n.to_string(), quorum(9)), 1))
         .fold(opened(quorum(9)), |approval, command| run(approval, [command]));
     let last = many_edits.revision;
-    let many_votes = run(opened(quorum(99)), (1..=MAX_VOTES as usize).map(|n| (approve(n), 1)));
+    let lacking = Panel { rule: "legal".into(), reviewers: vec!["group:legal".parse().unwrap()], quorum: 1 };
+    let any = Requirement::any(1);
+    let panels = any.panels.iter().cloned().chain([lacking]).collect();
+    let crowded = opened(verdict(Effect::RequireApproval(Requirement { panels, ..any })));
+    let many_votes = run(crowded, (1..=MAX_VOTES as usize).map(|n| (approve(n), 1)));
     let after_edit = run(pending(), [(edit(1, 1, "bob", quorum(3)), 5)]);
     let forbidden = {
         let verdict = Verdict { message: "never".into(), ..Verdict::clone(&verdict(Effect::AutoReject)) };
@@ -434,4 +438,25 @@ fn a_request_must_have_the_digest_of_its_arguments() {
     asked.digest = edited("eve");
     let opened = request(id(0, 1), Arc::new(asked), arguments, quorum(1), at(0));
     assert_eq!(opened, Err(ReplayError::NotARequest));
+}
+
+#[test]
+fn votes_that_a_rule_lacks_always_have_room() {
+    let panel = |name: &str| Panel {
+        rule: name.into(),
+        reviewers: vec![format!("group:{name}").parse().unwrap()],
+        quorum: MAX_VOTES,
+    };
+    let panels = vec![panel("finance"), panel("legal")];
+    let mut approval = opened(verdict(Effect::RequireApproval(Requirement { panels, ..Requirement::any(1) })));
+    let vote = |n: usize, group: &str| {
+        let groups = [group.to_owned()].into();
+        Command::Decide(Deciding { groups, ..decide(reviewer(n), Choice::Approve, Seen::Revision(1)) })
+    };
+    let most = MAX_VOTES as usize;
+    approval = run(approval, (0..most).map(|n| (vote(n, "finance"), 1)));
+    let one_more = step(&approval, &vote(most, "finance"), at(1)).outcome;
+    assert_eq!(one_more, Err(Refusal::TooManyVotes { limit: MAX_VOTES }));
+    approval = run(approval, (0..most).map(|n| (vote(100 + n, "legal"), 1)));
+    assert_eq!((approval.status, approval.votes.len()), (Status::Approved, 2 * most));
 }

@@ -1,11 +1,8 @@
-//! Who is let in, and as what.
+//! Who is let in.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use crate::identity::{
-    Role,
-    oidc::{Algorithm, KeySource, OidcConfig},
-};
+use crate::identity::oidc::{Algorithm, KeySource, OidcConfig};
 
 /// Whose OpenID tokens are accepted. All but `issuer` has a default; without it none are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,38 +39,5 @@ impl OidcSettings {
         };
         let Self { audience, groups_claim, clock_skew, algorithms, .. } = self.clone();
         Some(OidcConfig { issuer: self.issuer.clone()?, audience, keys, groups_claim, clock_skew, algorithms })
-    }
-}
-
-/// Groups whose members have a role.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RoleGroups {
-    /// Groups of agents.
-    pub agent: Vec<String>,
-    /// Groups of reviewers.
-    pub reviewer: Vec<String>,
-    /// Groups of auditors.
-    pub auditor: Vec<String>,
-    /// Groups of operators.
-    pub operator: Vec<String>,
-}
-
-impl RoleGroups {
-    /// The groups of a role.
-    #[must_use]
-    pub fn of(&self, role: Role) -> &[String] {
-        match role {
-            Role::Agent => &self.agent,
-            Role::Reviewer => &self.reviewer,
-            Role::Auditor => &self.auditor,
-            Role::Operator => &self.operator,
-        }
-    }
-
-    /// The roles of somebody in these groups.
-    #[must_use]
-    pub fn roles(&self, groups: &BTreeSet<String>) -> BTreeSet<Role> {
-        let member = |role: &Role| self.of(*role).iter().any(|group| groups.contains(group));
-        Role::ALL.into_iter().filter(member).collect()
     }
 }
