@@ -161,7 +161,8 @@ impl Approvals {
     /// Waits until an approval is terminal, or has a revision beyond `after` when that is not 0, or `timeout` is over.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
+    /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], [`Error::Revoked`], or a failure of the
+    /// store.
     pub async fn wait(
         &self,
         principal: &Principal,
@@ -180,6 +181,7 @@ impl Approvals {
             tokio::select! {
                 biased;
                 () = self.draining.cancelled() => return Err(Error::Draining),
+                () = principal.revocation.revoked() => return Err(Error::Revoked),
                 () = subscription.beyond(approval.revision) => {}
                 () = tokio::time::sleep_until(over) => return Ok(approval),
             }

@@ -5,9 +5,10 @@ mod certificate;
 mod dev_tokens;
 mod gate;
 pub mod oidc;
+mod revocation;
 mod role_groups;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -18,10 +19,11 @@ pub use access::{Method, Reach, Role, reference_markdown};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
+pub use revocation::Revocation;
 pub use role_groups::RoleGroups;
 
 /// An authenticated caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Principal {
     /// Who it is, as recorded on everything that it does.
     pub actor: Actor,
@@ -31,8 +33,40 @@ pub struct Principal {
     pub groups: BTreeSet<String>,
     /// What it may assert about others.
     pub permissions: BTreeSet<Permission>,
+    /// By what it was recognised.
+    pub method: AuthenticationMethod,
+    /// When it proved who it is: when it signed in with its provider, or its token was made, or its connection.
+    pub authenticated_at: Time,
     /// When its credentials end, if they do.
     pub expires_at: Option<Time>,
+    /// Whether its credentials were taken back, which may happen while its calls are open.
+    pub revocation: Revocation,
+}
+
+/// How callers are recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthenticationMethod {
+    /// By a token of development mode.
+    DevToken,
+    /// By a token that this server has made.
+    Token,
+    /// By a token of the OpenID provider.
+    Oidc,
+    /// By the certificate of its connection.
+    Certificate,
+}
+
+impl AuthenticationMethod {
+    /// The method's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DevToken => "dev_token",
+            Self::Token => "token",
+            Self::Oidc => "oidc",
+            Self::Certificate => "certificate",
+        }
+    }
 }
 
 /// Something about other people that a caller may assert, and is believed.
@@ -108,12 +142,28 @@ pub enum Unrecognised {
     Unavailable,
 }
 
+/// What a caller shows.
+#[derive(Clone, Copy, Default)]
+pub struct Credentials<'a> {
+    /// The bearer token of the call.
+    pub bearer: Option<&'a str>,
+    /// The verified certificate of the connection.
+    pub certificate: Option<&'a PeerCertificate>,
+}
+
+/// Tokens never show in logs.
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
 /// Recognises callers.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Whose token this is.
+    /// Whose credentials these are. A token speaks for the call, whatever certificate its connection has.
     ///
     /// # Errors
-    /// When it is nobody's, or that cannot be told.
-    async fn authenticate(&self, token: &str) -> Result<Principal, Unrecognised>;
+    /// When they are nobody's, or that cannot be told.
+    async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised>;
 }

@@ -49,6 +49,9 @@ pub enum Error {
     /// The stream reached its greatest age.
     #[error("the stream reached its greatest age; reattach")]
     StreamAged,
+    /// The caller's credentials were taken back.
+    #[error("the credentials of this call were revoked")]
+    Revoked,
     /// A defect.
     #[error("internal error: {0}")]
     Internal(String),

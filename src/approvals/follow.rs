@@ -223,6 +223,9 @@ impl Follower {
             None => approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?,
         };
         let (principal, method) = &self.by;
+        if principal.revocation.is_revoked() {
+            return Err(Error::Revoked);
+        }
         if !principal.reaches(*method, &approval) {
             return Err(Error::NotFound(self.id));
         }
@@ -246,6 +249,7 @@ impl Follower {
                 return Ok(None);
             }
             () = self.approvals.draining.cancelled() => return Err(Error::Draining),
+            () = self.by.0.revocation.revoked() => return Err(Error::Revoked),
             () = self.timer.as_mut() => {}
         }
         if Instant::now() >= self.ends {

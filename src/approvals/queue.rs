@@ -84,12 +84,15 @@ impl Queue {
     /// The next change. An error is the last thing to come.
     ///
     /// # Errors
-    /// [`Error::Draining`], [`Error::StreamAged`], or a failure of the store.
+    /// [`Error::Draining`], [`Error::StreamAged`], [`Error::Revoked`], or a failure of the store.
     pub async fn next(&mut self) -> Result<QueueChange, Error> {
         loop {
             // Looked at before anything that may be ready: however busy the queue is, it ends.
             if self.approvals.draining.is_cancelled() {
                 return Err(Error::Draining);
+            }
+            if self.principal.revocation.is_revoked() {
+                return Err(Error::Revoked);
             }
             if Instant::now() >= self.ends {
                 return Err(Error::StreamAged);
@@ -104,6 +107,7 @@ impl Queue {
             let change = tokio::select! {
                 biased;
                 () = self.approvals.draining.cancelled() => return Err(Error::Draining),
+                () = self.principal.revocation.revoked() => return Err(Error::Revoked),
                 change = self.changes.recv() => change,
                 () = tokio::time::sleep_until(self.ends) => return Err(Error::StreamAged),
             };

@@ -25,7 +25,7 @@ use crate::{
         Actor, ActorKind, Choice, Seen, Status,
         samples::{arguments, at},
     },
-    identity::Role,
+    identity::{AuthenticationMethod, Revocation, Role},
     store::{Filter, Order, Page, Query},
 };
 
@@ -105,7 +105,10 @@ fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
         roles: roles.iter().copied().collect(),
         groups: BTreeSet::new(),
         permissions: BTreeSet::new(),
+        method: AuthenticationMethod::Token,
+        authenticated_at: Time::UNIX_EPOCH,
         expires_at: None,
+        revocation: Revocation::default(),
     })
 }
 

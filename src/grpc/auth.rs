@@ -18,14 +18,14 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::HashMapStateStore,
 };
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
 use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
-use super::error::Failure;
+use super::{error::Failure, streams::ConnectionInfo};
 use crate::{
-    identity::{Authenticator, Principal, Unrecognised},
+    identity::{Authenticator, Credentials, Principal, Unrecognised},
     telemetry::Metrics,
 };
 
@@ -71,12 +71,10 @@ impl Admission {
         Guarded { inner, admission: Arc::clone(self) }
     }
 
-    async fn admit(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Failure> {
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer = header.and_then(|header| header.split_once(' '));
-        let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-        let token = token.ok_or(Unrecognised::Unknown)?;
-        let principal = self.authenticator.authenticate(token).await?;
+    async fn admit(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<Principal>, Failure> {
+        let connection = extensions.get::<ConnectionInfo>();
+        let certificate = connection.and_then(|connection| connection.certificate.as_deref());
+        let principal = self.authenticator.authenticate(Credentials { bearer: bearer(headers)?, certificate }).await?;
         if self.admitted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY) {
             self.rates.retain_recent();
         }
@@ -85,7 +83,7 @@ impl Admission {
             limit: self.calls_per_second,
             retry: early.wait_time_from(MonotonicClock.now()),
         })?;
-        Ok(Arc::new(principal))
+        Ok(principal)
     }
 
     async fn refuse(&self, failure: Failure) -> Status {
@@ -132,7 +130,7 @@ where
         Box::pin(async move {
             // A body need not be Sync, and so cannot be borrowed over a wait.
             let (mut head, body) = request.into_parts();
-            match admission.admit(&head.headers).await {
+            match admission.admit(&head.headers, &head.extensions).await {
                 Ok(principal) => {
                     head.extensions.insert(principal);
                     inner.call(Request::from_parts(head, body)).await
@@ -144,6 +142,14 @@ where
             }
         })
     }
+}
+
+/// The bearer token, if there is one. Other credentials in its place are nobody's.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unrecognised> {
+    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let parts = header.to_str().ok().and_then(|header| header.split_once(' '));
+    let token = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    token.map(Some).ok_or(Unrecognised::Unknown)
 }
 
 /// The caller that was admitted.

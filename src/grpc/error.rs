@@ -189,6 +189,7 @@ impl Answer {
         let message = error.to_string();
         match error {
             Error::NotFound(id) => Self::not_found(Some(id)),
+            Error::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
             Error::RoleNotAllowed { role, method } => {
                 Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
                     .with("role", role)

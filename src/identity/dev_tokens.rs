@@ -10,8 +10,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::{Principal, Role};
-use crate::domain::{Actor, ActorKind};
+use super::{AuthenticationMethod, Principal, Revocation, Role};
+use crate::domain::{Actor, ActorKind, Time};
 
 /// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server.
 #[derive(Clone, Serialize, Deserialize)]
@@ -66,7 +66,7 @@ fn random(role: &str) -> io::Result<String> {
 
 impl DevTokens {
     /// Whose token this is; `None` for any other.
-    pub(super) fn recognise(&self, token: &str) -> Option<Principal> {
+    pub(super) fn recognise(&self, token: &str, now: Time) -> Option<Principal> {
         let known = [
             (&self.agent, ActorKind::Agent, "agent", &[Role::Agent][..]),
             (&self.reviewer, ActorKind::Person, "reviewer", &[Role::Reviewer]),
@@ -79,7 +79,10 @@ impl DevTokens {
             roles: roles.iter().copied().collect(),
             groups: BTreeSet::new(),
             permissions: BTreeSet::new(),
+            method: AuthenticationMethod::DevToken,
+            authenticated_at: now,
             expires_at: None,
+            revocation: Revocation::default(),
         })
     }
 }
@@ -116,11 +119,11 @@ mod tests {
             (&tokens.reviewer, "dev/reviewer", "reviewer"),
             (&tokens.operator, "dev/operator", "auditor, operator"),
         ] {
-            let principal = tokens.recognise(token).unwrap();
+            let principal = tokens.recognise(token, Time::UNIX_EPOCH).unwrap();
             assert_eq!((principal.actor.to_string().as_str(), principal.role_names().as_str()), (name, roles));
         }
         for bad in ["", "dev_agent_", &tokens.agent[..10], &format!("{}x", tokens.agent)] {
-            assert_eq!(tokens.recognise(bad), None, "{bad}");
+            assert!(tokens.recognise(bad, Time::UNIX_EPOCH).is_none(), "{bad}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::store::PolicyFault;
 
 const REFUSALS: usize = 19;
 const STORE_ERRORS: usize = 10;
-const ERRORS: usize = 12;
+const ERRORS: usize = 13;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -66,6 +66,7 @@ fn nth_error(error: &Error) -> usize {
         Error::PolicyNotFound(_) => 8,
         Error::PolicyFromFile(_) => 9,
         Error::PermissionRequired(_) => 10,
+        Error::Revoked => 11,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -179,6 +180,7 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
+        (Error::Revoked, Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
         (
