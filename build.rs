@@ -6,8 +6,8 @@ use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files =
-        ["approval_service.proto", "policy_service.proto", "error.proto"].map(|file| format!("signoff/v1/{file}"));
+    let files = ["access_service.proto", "approval_service.proto", "policy_service.proto", "error.proto"]
+        .map(|file| format!("signoff/v1/{file}"));
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("signoff.bin"), descriptors.encode_to_vec())?;

@@ -10,6 +10,7 @@ mod lists;
 mod policies;
 mod queue;
 mod requests;
+mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use heavy::Heavy;
 pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
+pub use tokens::{NewToken, TOKENS_MAX, Tokens};
 
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]

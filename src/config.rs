@@ -94,6 +94,14 @@ impl Default for Config {
     }
 }
 
+impl Config {
+    /// Whether callers can be recognised by anything but the tokens in the store.
+    #[must_use]
+    pub const fn anybody_authenticates(&self) -> bool {
+        self.dev || self.oidc.issuer.is_some()
+    }
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {

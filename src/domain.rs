@@ -26,11 +26,11 @@ pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request,
 pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
 pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult, ReplayError};
-pub use ids::{ApprovalId, ClaimId, Revision};
+pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
 pub use refusal::Refusal;
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use schema::{Schema, SchemaError};
-pub(crate) use time::moment;
 pub use time::{Time, after, to_micros, truncate};
+pub(crate) use time::{moment, optional_moment};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
 pub use verdict::{Effect, RuleOutcome, RuleTrace, Verdict};

@@ -1,5 +1,6 @@
 //! The wire: turns bytes into commands and results into bytes, and decides nothing.
 
+mod access_service;
 mod auth;
 pub mod deadline;
 pub mod decode;
@@ -11,6 +12,7 @@ mod service;
 mod streams;
 pub mod structs;
 
+pub use access_service::AccessApi;
 pub use auth::{Admission, Guarded};
 pub use policy_service::PolicyApi;
 pub use service::ApprovalApi;

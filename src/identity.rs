@@ -7,10 +7,13 @@ mod gate;
 pub mod oidc;
 mod revocation;
 mod role_groups;
+mod token;
+mod token_registry;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use self::oidc::Rejection;
 use crate::domain::{Actor, Approval, Time};
@@ -21,6 +24,13 @@ pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
 pub use revocation::Revocation;
 pub use role_groups::RoleGroups;
+#[cfg(test)]
+pub(crate) use token::samples as token_samples;
+pub use token::{Grant, Revoked, Secret, SecretHash, Token, TokenState};
+pub use token_registry::TokenRegistry;
+
+/// Issuer of those whom this server alone knows: by its own tokens, or by what a caller says of them.
+pub const LOCAL_ISSUER: &str = "local";
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
@@ -54,23 +64,13 @@ pub enum AuthenticationMethod {
     Oidc,
     /// By the certificate of its connection.
     Certificate,
-}
-
-impl AuthenticationMethod {
-    /// The method's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DevToken => "dev_token",
-            Self::Token => "token",
-            Self::Oidc => "oidc",
-            Self::Certificate => "certificate",
-        }
-    }
+    /// By holding the data directory of a server that is not running.
+    DataDirectory,
 }
 
 /// Something about other people that a caller may assert, and is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// On whose behalf it asks.
     AskForOthers,
@@ -90,6 +90,21 @@ impl Permission {
 }
 
 impl Principal {
+    /// Whoever has the data directory of a server that is not running: an operator, as they could do worse.
+    #[must_use]
+    pub fn of_data_directory(now: Time) -> Self {
+        Self {
+            actor: Actor::data_directory(),
+            roles: [Role::Auditor, Role::Operator].into(),
+            groups: BTreeSet::new(),
+            permissions: BTreeSet::new(),
+            method: AuthenticationMethod::DataDirectory,
+            authenticated_at: now,
+            expires_at: None,
+            revocation: Revocation::default(),
+        }
+    }
+
     /// Whether one of its roles may make a call at all.
     #[must_use]
     pub fn may(&self, method: Method) -> bool {
@@ -134,6 +149,12 @@ pub enum Unrecognised {
     /// No credentials, or none that anybody here knows.
     #[error("give a bearer token that this server knows in the `authorization` metadata")]
     Unknown,
+    /// A token of this server's whose time is over.
+    #[error("the token has expired")]
+    TokenExpired,
+    /// A token of this server's that was taken back.
+    #[error("the token was revoked")]
+    TokenRevoked,
     /// A token of the provider's that is not accepted.
     #[error("{0}")]
     Rejected(Rejection),

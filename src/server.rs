@@ -7,7 +7,7 @@ mod policy;
 mod routes;
 mod tls;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -19,16 +19,16 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::{accept::Accept, observer::Observed};
 use crate::{
-    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Settings},
+    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Settings, Tokens},
     clock::{Clock, SystemClock},
     config::Config,
-    grpc::{ApprovalApi, PolicyApi},
+    grpc::{AccessApi, ApprovalApi, PolicyApi},
     identity::{
         DevTokens, DevTokensError, Gate,
         oidc::{Oidc, OidcConfigError},
     },
     policy::Judge,
-    store::{Health, OpenError, SledStore, Store},
+    store::{Health, OpenError, SledStore, Store, StoreError},
     telemetry::Metrics,
     tls::{LiveTls, TlsError, TlsFiles},
     workers,
@@ -40,7 +40,8 @@ const FAILED_LINGER: Duration = Duration::from_millis(500);
 /// A server that accepts calls.
 pub struct Server {
     address: SocketAddr,
-    tokens: Option<DevTokens>,
+    dev_tokens: Option<DevTokens>,
+    tokens: Arc<Tokens>,
     approvals: Arc<Approvals>,
     store: Arc<dyn Store>,
     health: HealthReporter,
@@ -58,7 +59,21 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The tokens cannot be read or made.
+    /// The stored tokens cannot be read.
+    #[error("cannot read the tokens: {0}")]
+    StoredTokens(StoreError),
+    /// Nobody could authenticate.
+    #[error(
+        "nobody could authenticate: there is no active token, and neither oidc.issuer nor certificates.… is set. Make the first \
+         token with `signoff token create --data-dir {} --subject NAME --kind person --role operator`, see docs/security.md; \
+         or use --dev on your own machine",
+        data_dir.display()
+    )]
+    NoAuthentication {
+        /// The data directory.
+        data_dir: PathBuf,
+    },
+    /// The tokens of development mode cannot be read or made.
     #[error(transparent)]
     Tokens(#[from] DevTokensError),
     /// The tokens of an OpenID provider could not be verified.
@@ -113,7 +128,7 @@ impl Server {
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
         let store = SledStore::open(&path, observer)?;
-        let tokens = if config.dev { Some(DevTokens::in_directory(&path)?) } else { None };
+        let dev_tokens = if config.dev { Some(DevTokens::in_directory(&path)?) } else { None };
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -121,6 +136,10 @@ impl Server {
 
         let store: Arc<dyn Store> = Arc::new(store);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock)).await.map_err(StartError::StoredTokens)?;
+        if !config.anybody_authenticates() && !tokens.any_active() {
+            return Err(StartError::NoAuthentication { data_dir: config.data_dir });
+        }
         let (policies, policy_text) = match &config.policy {
             None => {
                 let stored = Policies::from_store(Arc::clone(&store), Arc::clone(&clock), config.claim_window);
@@ -143,9 +162,12 @@ impl Server {
         let approval_api = ApprovalApi::new(Arc::clone(&approvals), config.limits.clone());
         let policy_api = PolicyApi::new(Arc::clone(&policies), config.limits.clone());
 
-        let apis = (approval_api, policy_api);
+        let access_api = AccessApi::new(Arc::clone(&tokens), config.limits.clone());
+
+        let apis = (approval_api, policy_api, access_api);
         let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
-        let authenticator = Arc::new(Gate::new(tokens.clone(), oidc, config.roles.clone(), Arc::clone(&clock)));
+        let authenticator =
+            Arc::new(Gate::new(tokens.registry(), dev_tokens.clone(), oidc, config.roles.clone(), Arc::clone(&clock)));
         let (health, routes) = routes::routes(apis, authenticator, &config.limits, metrics.clone(), traces).await?;
         let accept = Accept::new(listener, config.limits.connections, tls.clone(), metrics.clone());
         let stop_accepting = CancellationToken::new();
@@ -155,6 +177,7 @@ impl Server {
         if let Some(retain) = config.retain {
             workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
+        workers.spawn(workers::keep_token_uses(Arc::clone(&tokens)));
         let reload = watch::Sender::new(());
         let policy = policies.status();
         workers.spawn(policy::report(policy.clone(), metrics.clone(), health.clone()));
@@ -168,6 +191,7 @@ impl Server {
         let drain_timeout = config.drain_timeout;
         Ok(Self {
             address,
+            dev_tokens,
             tokens,
             approvals,
             store,
@@ -189,8 +213,8 @@ impl Server {
 
     /// The tokens of development mode.
     #[must_use]
-    pub const fn tokens(&self) -> Option<&DevTokens> {
-        self.tokens.as_ref()
+    pub const fn dev_tokens(&self) -> Option<&DevTokens> {
+        self.dev_tokens.as_ref()
     }
 
     /// Version of the policy that is live.
@@ -243,6 +267,9 @@ impl Server {
             let _ = tokio::time::timeout(patience, &mut self.serving).await; // idle connections may outlast it
         }
         self.serving.abort();
+        if let Err(error) = self.tokens.keep_uses().await {
+            tracing::warn!(%error, "cannot keep when tokens were last used");
+        }
         self.store.close().await;
     }
 }

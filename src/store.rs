@@ -1,4 +1,4 @@
-//! Where approvals are kept, and the versions of the policy that judged them.
+//! Where approvals are kept, the versions of the policy that judged them, and the tokens of those who call.
 //!
 //! [`Store`] speaks of approvals, not of keys: an implementation runs the domain's [`step`](crate::domain::step) and
 //! commits the approval, its events and its index entries atomically. Whatever a store answers is durable: it never
@@ -21,9 +21,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
-use crate::domain::{
-    Actor, Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time,
-    Verdict,
+use crate::{
+    domain::{
+        Actor, Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time,
+        TokenId, Verdict,
+    },
+    identity::Token,
 };
 
 pub use feed::Subscription;
@@ -36,7 +39,7 @@ pub use sled::{SledStore, sync_to_disk};
 /// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
 const NAME_MAX: usize = 1_024;
 
-/// Keeps approvals, and versions of the policy.
+/// Keeps approvals, versions of the policy, and tokens.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Records a new request, or finds the one that the same caller made with the same `request_id`.
@@ -134,6 +137,25 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::PolicyConflict`], [`StoreError::BadPolicy`], or a failure.
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError>;
+
+    /// Keeps tokens, new ones and copies of such as are kept already, which then take over what is newer in the copies
+    /// ([`Token::absorb`]): all of them or none. Returns how many are new.
+    ///
+    /// # Errors
+    /// [`StoreError::TokenConflict`] when another token is kept under the same id, or a failure.
+    async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError>;
+
+    /// Forgets tokens. Those that are not kept do not matter.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError>;
+
+    /// Every token, in order of id.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
 
     /// Wakes on every new revision of one approval.
     fn subscribe(&self, id: ApprovalId) -> Subscription;
@@ -287,6 +309,9 @@ pub enum StoreError {
     /// What cannot be a version of the policy.
     #[error("version {0} of the policy is wrong: {1}")]
     BadPolicy(u64, PolicyFault),
+    /// Another token is kept under this id.
+    #[error("another token is kept as {0}")]
+    TokenConflict(TokenId),
     /// The store has failed or is closed. What was asked may or may not have been recorded.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),

@@ -6,11 +6,13 @@ mod looks;
 mod policy_file;
 mod pruner;
 mod tls_files;
+mod token_uses;
 
 pub use expirer::expire;
 pub use policy_file::{follow_policy_file, settled_policy_file};
 pub use pruner::prune;
 pub use tls_files::follow_tls_files;
+pub use token_uses::keep_token_uses;
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 use crate::{
-    domain::{ApprovalId, Revision},
+    domain::{ApprovalId, Revision, TokenId},
     identity::Permission,
     store::StoreError,
 };
@@ -43,6 +43,31 @@ pub enum Error {
     /// The policy is taken from a file, at this path.
     #[error("the policy comes from the server's file {0}; change that")]
     PolicyFromFile(String),
+    /// There is no such token.
+    #[error("there is no token {0}")]
+    TokenNotFound(TokenId),
+    /// There are as many active tokens as are kept.
+    #[error("at most {limit} tokens are kept, and all of them are active; revoke some")]
+    TooManyTokens {
+        /// How many.
+        limit: usize,
+    },
+    /// This very call made a token before.
+    #[error("this call made token {id} before, and its secret was shown then; revoke it, and use another request_id")]
+    TokenAlreadyCreated {
+        /// The idempotency key.
+        request_id: String,
+        /// The token.
+        id: TokenId,
+    },
+    /// The idempotency key belongs to another token by the same operator.
+    #[error("this request_id was used before for something else")]
+    TokenRequestIdReused {
+        /// The key.
+        request_id: String,
+        /// The token that it was used for.
+        id: TokenId,
+    },
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Draining,

@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-use crate::domain::{ApprovalId, ClaimId, Time};
+use crate::domain::{ApprovalId, ClaimId, Time, TokenId};
 
 /// How far the clock may be behind the newest id before ids follow it back. Lists by time allow for as much.
 const AHEAD: TimeDelta = TimeDelta::milliseconds(500);
@@ -31,6 +31,10 @@ impl Ids {
 
     pub(super) fn claim(&self, now: Time) -> ClaimId {
         ClaimId::new(self.next(now))
+    }
+
+    pub(super) fn token(&self, now: Time) -> TokenId {
+        TokenId::new(self.next(now))
     }
 
     fn next(&self, now: Time) -> Uuid {

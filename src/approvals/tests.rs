@@ -10,6 +10,7 @@ mod queueing;
 mod reviewing;
 mod seeing;
 mod staged;
+mod tokens;
 mod waiting;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

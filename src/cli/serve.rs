@@ -1,6 +1,6 @@
 //! `signoff serve`: the server, from configuration to exit code.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write, net::SocketAddr, process::ExitCode};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -98,19 +98,34 @@ fn announce(config: &Config, server: &Server) -> std::io::Result<()> {
     writeln!(out, "signoff {} is listening on {address}", env!("CARGO_PKG_VERSION"))?;
     writeln!(out, "data directory: {}", config.data_dir.display())?;
     writeln!(out, "policy: {}", policy(config, server.policy_version()))?;
-    if let Some(tokens) = server.tokens() {
-        let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
-        let DevTokens { agent, reviewer, operator } = tokens;
-        let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
-        let url = format!("{scheme}://{address}");
-        let elsewhere =
-            if url == DEFAULT_ADDRESS { String::new() } else { format!("  export SIGNOFF_ADDRESS={url}\n") };
-        writeln!(
-            out,
-            "
-DEVELOPMENT MODE: anyone who can read this screen or the data directory can approve. Never use it for real.
+    if let Some(tokens) = server.dev_tokens() {
+        announce_development(&mut out, config, address, tokens)?;
+    }
+    out.flush()
+}
 
-Ask, as the agent, in a second terminal:
+/// The tokens, once; later starts only say where they are.
+fn announce_development(
+    out: &mut impl Write,
+    config: &Config,
+    address: SocketAddr,
+    DevTokens { agent, reviewer, operator, made }: &DevTokens,
+) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "\nDEVELOPMENT MODE: anyone who can read this screen or the data directory can approve. Never use it for real.\n"
+    )?;
+    if !made {
+        let file = config.data_dir.join(DevTokens::FILE);
+        return writeln!(out, "The tokens of the agent, the reviewer and the operator are in {}.", file.display());
+    }
+    let program = std::env::args().next().unwrap_or_else(|| "signoff".into());
+    let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{address}");
+    let elsewhere = if url == DEFAULT_ADDRESS { String::new() } else { format!("  export SIGNOFF_ADDRESS={url}\n") };
+    writeln!(
+        out,
+        "Ask, as the agent, in a second terminal:
 {elsewhere}  export SIGNOFF_TOKEN={agent}
   {program} request send_email --arg to=alice@company.com --reason 'Welcome mail'
 
@@ -121,8 +136,7 @@ Decide, as the reviewer, in a third one:
 
 The same tokens serve grpcurl and the clients: -H \"authorization: Bearer $SIGNOFF_TOKEN\".
 An operator, who sees everything and decides nothing, has {operator}.
-"
-        )?;
-    }
-    out.flush()
+They are not shown again, and are kept in {}.",
+        config.data_dir.join(DevTokens::FILE).display()
+    )
 }

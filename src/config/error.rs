@@ -132,12 +132,6 @@ pub enum ConfigError {
         /// The setting that is missing.
         needs: &'static str,
     },
-    /// Nobody could be told apart from anybody else.
-    #[error(
-        "nobody could authenticate; set oidc.issuer (and oidc.audience and roles.…, see docs/security.md) to take the tokens \
-         of an OpenID provider, or try things out with --dev"
-    )]
-    NoAuthentication,
     /// Whoever authenticated could do nothing.
     #[error(
         "{place}: oidc.issuer: nobody has a role; set roles.agent, roles.reviewer, roles.auditor or roles.operator"
@@ -208,7 +202,7 @@ impl ConfigError {
             | Self::Needs { place, .. }
             | Self::TimeoutMin { place, .. }
             | Self::TimeoutDefault { place, .. } => Some(place),
-            Self::MalformedSet { .. } | Self::NoAuthentication | Self::NoDataDirectory => None,
+            Self::MalformedSet { .. } | Self::NoDataDirectory => None,
         }
     }
 }

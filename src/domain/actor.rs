@@ -56,6 +56,12 @@ impl Actor {
         Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "policy-file".into() }
     }
 
+    /// Whoever has the data directory of a server that is not running.
+    #[must_use]
+    pub fn data_directory() -> Self {
+        Self { kind: ActorKind::Service, issuer: Self::OWN_ISSUER.into(), subject: "data-directory".into() }
+    }
+
     /// True when both are the same person or program: kinds aside, which a credential could state differently.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {

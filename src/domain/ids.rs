@@ -51,3 +51,7 @@ id! {
     /// Names a claim: a UUIDv7.
     ClaimId
 }
+id! {
+    /// Names a token, and is no secret: a UUIDv7.
+    TokenId
+}

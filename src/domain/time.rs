@@ -52,6 +52,25 @@ pub(crate) mod moment {
     }
 }
 
+/// Serde form of a moment that may be missing.
+pub(crate) mod optional_moment {
+    use super::{Time, moment};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Moment(#[serde(with = "moment")] Time);
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(Moment).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Time>, D::Error> {
+        Ok(Option::<Moment>::deserialize(deserializer)?.map(|Moment(time)| time))
+    }
+}
+
 /// Serde form of a span of time: whole microseconds.
 pub(crate) mod micros {
     use serde::{Deserialize as _, Deserializer, Serializer};

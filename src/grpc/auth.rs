@@ -87,7 +87,9 @@ impl Admission {
     }
 
     async fn refuse(&self, failure: Failure) -> Status {
-        if let Failure::Unrecognised(cause @ (Unrecognised::Unknown | Unrecognised::Rejected(_))) = &failure {
+        if let Failure::Unrecognised(cause) = &failure
+            && *cause != Unrecognised::Unavailable
+        {
             tracing::debug!(%cause, "a call without credentials that are accepted");
             self.metrics.authentication_failed();
             if let Ok(_pause) = self.pauses.try_acquire() {

@@ -13,12 +13,14 @@ mod policy;
 mod policy_calls;
 mod request;
 mod scalars;
+mod tokens;
 
 pub use actions::{Wait, cancellation, claim, decision, report, wait};
 pub use lists::{list_approvals, list_pending, watch_pending};
 pub use policy::{TestCase, policy, test_cases};
 pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, policy_versions};
 pub use request::request;
+pub use tokens::{TokensPage, new_token, token_id, tokens};
 
 /// Most violations that are kept; further ones are counted.
 const KEPT: usize = 50;

@@ -11,10 +11,12 @@ use crate::{
     proto::v1,
 };
 
+mod access;
 mod events;
 mod policy;
 mod progress;
 
+pub use access::{caller, token};
 pub use events::event;
 pub use policy::{document, policy_file, policy_head, policy_version, test_result};
 pub use progress::progress;

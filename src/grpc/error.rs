@@ -189,6 +189,22 @@ impl Answer {
         let message = error.to_string();
         match error {
             Error::NotFound(id) => Self::not_found(Some(id)),
+            Error::TokenNotFound(id) => {
+                Self::new(Code::NotFound, ErrorReason::TokenNotFound, message).with("token_id", id)
+            }
+            Error::TooManyTokens { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyTokens, message).with("limit", limit)
+            }
+            Error::TokenAlreadyCreated { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::TokenAlreadyCreated, message)
+                    .with("request_id", request_id)
+                    .with("token_id", id)
+            }
+            Error::TokenRequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("token_id", id)
+            }
             Error::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
             Error::RoleNotAllowed { role, method } => {
                 Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
@@ -260,6 +276,7 @@ impl Answer {
             | StoreError::BadHistory(..)
             | StoreError::PolicyConflict(_)
             | StoreError::BadPolicy(..)
+            | StoreError::TokenConflict(_)
             | StoreError::Corrupt(_) => Self::internal(&error),
         }
     }

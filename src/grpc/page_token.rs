@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    domain::ApprovalId,
+    domain::{ApprovalId, TokenId},
     store::{Filter, Order},
 };
 
@@ -67,6 +67,30 @@ pub fn decode_version(token: &str) -> Result<u64, InvalidPageToken> {
         }
         _ => Err(InvalidPageToken),
     }
+}
+
+/// First byte of page tokens for tokens of callers: all of them, and the active ones.
+const TOKENS: [u8; 2] = [3, 4];
+
+/// The page token for the page of tokens made before `last`.
+#[must_use]
+pub fn encode_token(last: TokenId, active_only: bool) -> String {
+    let mut bytes = [TOKENS[usize::from(active_only)]; 1 + ID];
+    bytes[1..].copy_from_slice(last.uuid().as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The last token of the page before.
+///
+/// # Errors
+/// When the page token is not one of this list.
+pub fn decode_token(token: &str, active_only: bool) -> Result<TokenId, InvalidPageToken> {
+    let mut bytes = [0; 1 + ID];
+    let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).map_err(|_| InvalidPageToken)?;
+    if length != bytes.len() || bytes[0] != TOKENS[usize::from(active_only)] {
+        return Err(InvalidPageToken);
+    }
+    Uuid::from_slice(&bytes[1..]).map(TokenId::new).map_err(|_| InvalidPageToken)
 }
 
 fn hash(filter: &Filter, order: Order) -> [u8; HASH] {
@@ -137,6 +161,20 @@ mod tests {
             assert_eq!(decode_version(wrong), Err(InvalidPageToken), "{wrong}");
         }
         assert_eq!(decode(&encode_version(7), &Filter::pending(), Order::OldestFirst), Err(InvalidPageToken));
+    }
+
+    #[test]
+    fn tokens_of_callers_are_of_their_own_kind_and_filter() {
+        let last = TokenId::new(samples::id(1, 2).uuid());
+        for active_only in [false, true] {
+            let token = encode_token(last, active_only);
+            assert_eq!(decode_token(&token, active_only), Ok(last));
+            assert_eq!(decode_token(&token, !active_only), Err(InvalidPageToken));
+            assert_eq!(decode_version(&token), Err(InvalidPageToken));
+            for wrong in ["", "AA", &encode_version(7), &format!("{token}AA"), &token[..20]] {
+                assert_eq!(decode_token(wrong, active_only), Err(InvalidPageToken), "{wrong}");
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What a principal is allowed to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Asks, and sees, cancels, claims and reports what it asked for.
     Agent,
@@ -9,7 +12,7 @@ pub enum Role {
     Reviewer,
     /// Sees everything.
     Auditor,
-    /// Sets the policy.
+    /// Sets the policy, makes tokens and takes them back.
     Operator,
 }
 
@@ -43,11 +46,15 @@ pub enum Method {
     ListPolicyVersions,
     SetPolicy,
     TestPolicy,
+    CreateToken,
+    ListTokens,
+    RevokeToken,
+    GetCaller,
 }
 
 impl Method {
     /// Every call.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::RequestApproval,
         Self::WatchApproval,
         Self::GetApproval,
@@ -63,6 +70,10 @@ impl Method {
         Self::ListPolicyVersions,
         Self::SetPolicy,
         Self::TestPolicy,
+        Self::CreateToken,
+        Self::ListTokens,
+        Self::RevokeToken,
+        Self::GetCaller,
     ];
 
     /// The call's name on the wire.
@@ -84,6 +95,10 @@ impl Method {
             Self::ListPolicyVersions => "ListPolicyVersions",
             Self::SetPolicy => "SetPolicy",
             Self::TestPolicy => "TestPolicy",
+            Self::CreateToken => "CreateToken",
+            Self::ListTokens => "ListTokens",
+            Self::RevokeToken => "RevokeToken",
+            Self::GetCaller => "GetCaller",
         }
     }
 
@@ -92,6 +107,7 @@ impl Method {
     pub const fn service(self) -> &'static str {
         match self {
             Self::GetPolicy | Self::ListPolicyVersions | Self::SetPolicy | Self::TestPolicy => "PolicyService",
+            Self::CreateToken | Self::ListTokens | Self::RevokeToken | Self::GetCaller => "AccessService",
             _ => "ApprovalService",
         }
     }
@@ -114,7 +130,9 @@ impl Method {
             (Self::ListPending | Self::WatchPending | Self::Decide, Reviewer) => Some(Eligible),
             (Self::ListPending | Self::WatchPending, Auditor)
             | (Self::GetPolicy | Self::ListPolicyVersions, Reviewer | Auditor | Operator)
-            | (Self::SetPolicy | Self::TestPolicy, Operator) => Some(All),
+            | (Self::ListTokens, Auditor | Operator)
+            | (Self::SetPolicy | Self::TestPolicy | Self::CreateToken | Self::RevokeToken, Operator)
+            | (Self::GetCaller, _) => Some(All),
             _ => None,
         }
     }

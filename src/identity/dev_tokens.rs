@@ -13,7 +13,8 @@ use subtle::ConstantTimeEq as _;
 use super::{AuthenticationMethod, Principal, Revocation, Role};
 use crate::domain::{Actor, ActorKind, Time};
 
-/// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server.
+/// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server. Three, as nobody
+/// can approve what they asked for themselves.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct DevTokens {
     /// Speaks as agent `dev/agent`.
@@ -22,6 +23,9 @@ pub struct DevTokens {
     pub reviewer: String,
     /// Speaks as person `dev/operator`, who sees everything too.
     pub operator: String,
+    /// Whether this start has made them: they are printed once.
+    #[serde(skip)]
+    pub made: bool,
 }
 
 /// Why there are no tokens.
@@ -33,12 +37,15 @@ pub struct DevTokensError {
 }
 
 impl DevTokens {
+    /// Their file in the data directory.
+    pub const FILE: &str = "dev-tokens.json";
+
     /// Reads the tokens of a data directory, or makes them.
     ///
     /// # Errors
     /// When the file can be neither read nor written, or the system has no random numbers.
     pub fn in_directory(directory: &Path) -> Result<Self, DevTokensError> {
-        let path = directory.join("dev-tokens.json");
+        let path = directory.join(Self::FILE);
         Self::load_or_make(directory, &path).map_err(|source| DevTokensError { path, source })
     }
 
@@ -48,7 +55,8 @@ impl DevTokens {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let tokens = Self { agent: random("agent")?, reviewer: random("reviewer")?, operator: random("operator")? };
+        let (agent, reviewer, operator) = (random("agent")?, random("reviewer")?, random("operator")?);
+        let tokens = Self { agent, reviewer, operator, made: true };
         let unfinished = directory.join("dev-tokens.json.new");
         let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(&serde_json::to_vec_pretty(&tokens)?)?;
@@ -104,7 +112,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = DevTokens::in_directory(directory.path()).unwrap();
         let second = DevTokens::in_directory(directory.path()).unwrap();
-        assert_eq!(first.agent, second.agent);
+        assert_eq!((&first.agent, first.made, second.made), (&second.agent, true, false));
         let mode = fs::metadata(directory.path().join("dev-tokens.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_ne!(first.agent[10..], first.reviewer[13..]);

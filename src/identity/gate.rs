@@ -3,7 +3,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    AuthenticationMethod, Authenticator, Credentials, DevTokens, Principal, Revocation, Role, RoleGroups, Unrecognised,
+    AuthenticationMethod, Authenticator, Credentials, DevTokens, Principal, Revocation, Role, RoleGroups, Secret,
+    TokenRegistry, Unrecognised,
     oidc::{Oidc, Rejection, looks_like_jwt},
 };
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
 
 /// Everything that callers can be recognised by.
 pub struct Gate {
+    tokens: Arc<TokenRegistry>,
     dev: Option<DevTokens>,
     oidc: Option<Arc<Oidc>>,
     roles: RoleGroups,
@@ -20,10 +22,17 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// By the tokens of development mode, and by those of an OpenID provider, whose groups give roles.
+    /// By the server's own tokens, by those of development mode, and by those of an OpenID provider, whose groups give
+    /// roles.
     #[must_use]
-    pub fn new(dev: Option<DevTokens>, oidc: Option<Arc<Oidc>>, roles: RoleGroups, clock: Arc<dyn Clock>) -> Self {
-        Self { dev, oidc, roles, clock }
+    pub fn new(
+        tokens: Arc<TokenRegistry>,
+        dev: Option<DevTokens>,
+        oidc: Option<Arc<Oidc>>,
+        roles: RoleGroups,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { tokens, dev, oidc, roles, clock }
     }
 }
 
@@ -31,6 +40,9 @@ impl Gate {
 impl Authenticator for Gate {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let token = credentials.bearer.ok_or(Unrecognised::Unknown)?;
+        if token.starts_with(Secret::PREFIX) {
+            return self.tokens.recognise(token, self.clock.now()).unwrap_or(Err(Unrecognised::Unknown));
+        }
         if let Some(principal) = self.dev.as_ref().and_then(|dev| dev.recognise(token, self.clock.now())) {
             return Ok(Arc::new(principal));
         }

@@ -11,11 +11,14 @@ use tonic_web::GrpcWebLayer;
 use super::accept::Accept;
 use crate::{
     config::Limits,
-    grpc::{Admission, ApprovalApi, PolicyApi},
+    grpc::{AccessApi, Admission, ApprovalApi, PolicyApi},
     identity::Authenticator,
     proto::{
         FILE_DESCRIPTOR_SET,
-        v1::{approval_service_server::ApprovalServiceServer, policy_service_server::PolicyServiceServer},
+        v1::{
+            access_service_server::AccessServiceServer, approval_service_server::ApprovalServiceServer,
+            policy_service_server::PolicyServiceServer,
+        },
     },
     telemetry::{self, Metrics, RpcLayer},
 };
@@ -24,7 +27,7 @@ use crate::{
 pub(super) const POLICY_SERVICE: &str = "signoff.v1.PolicyService";
 
 /// What health checks can ask about: the server as a whole, and each service.
-pub(super) const SERVICES: [&str; 3] = ["", "signoff.v1.ApprovalService", POLICY_SERVICE];
+pub(super) const SERVICES: [&str; 4] = ["", "signoff.v1.AccessService", "signoff.v1.ApprovalService", POLICY_SERVICE];
 
 /// HTTP/2 streams that a connection may have beside our own streaming calls: decisions must not queue behind waits.
 const UNARY_HEADROOM: u32 = 256;
@@ -44,7 +47,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
-    (approvals, policies): (ApprovalApi, PolicyApi),
+    (approvals, policies, access): (ApprovalApi, PolicyApi, AccessApi),
     authenticator: Arc<dyn Authenticator>,
     limits: &Limits,
     metrics: Metrics,
@@ -57,6 +60,7 @@ pub(super) async fn routes(
     let admission = Admission::new(authenticator, limits.calls_per_second, metrics.clone());
     let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes);
     let policies = PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes);
+    let access = AccessServiceServer::new(access).max_decoding_message_size(limits.message_bytes);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -66,6 +70,7 @@ pub(super) async fn routes(
     };
     let grpc = Routes::new(admission.guard(approvals))
         .add_service(admission.guard(policies))
+        .add_service(admission.guard(access))
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

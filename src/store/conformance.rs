@@ -9,6 +9,7 @@ mod policies;
 mod races;
 mod retention;
 mod submit;
+mod tokens;
 mod transition;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -113,6 +114,8 @@ conformance! {
         one_of_those_who_expect_the_same_version_wins, versions_are_listed_in_pages,
         the_longest_policies_survive_a_reopen, policies_and_approvals_do_not_disturb_each_other,
         exported_policies_make_an_equal_store, wrong_policies_import_nothing;
+    tokens: tokens_are_kept_in_order, copies_of_a_token_only_add_to_it, another_token_of_the_same_id_keeps_nothing,
+        forgotten_tokens_are_gone, tokens_at_once_disturb_nothing_else;
     feed: pending_follows_every_change,
         changes_tell_of_every_commit,
         subscribers_wake_on_every_commit,

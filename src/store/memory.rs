@@ -14,7 +14,10 @@ use super::{
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
-use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, request, step};
+use crate::{
+    domain::{Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, TokenId, request, step},
+    identity::Token,
+};
 
 /// Keeps approvals in memory, and loses them with the process.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ struct State {
     by_request_id: HashMap<Key, ApprovalId>,
     /// In order: version 1 first.
     policies: Vec<Arc<PolicyVersion>>,
+    tokens: BTreeMap<TokenId, Token>,
 }
 
 impl Default for MemoryStore {
@@ -261,6 +265,30 @@ impl Store for MemoryStore {
         let new = all.len() - policies.len();
         *policies = all;
         Ok(new)
+    }
+
+    async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
+        let kept = &mut self.state()?.tokens;
+        let mut all = kept.clone();
+        for token in tokens {
+            let known = all.entry(token.id).or_insert_with(|| token.clone());
+            if !known.absorb(&token) {
+                return Err(StoreError::TokenConflict(token.id));
+            }
+        }
+        let new = all.len() - kept.len();
+        *kept = all;
+        Ok(new)
+    }
+
+    async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError> {
+        let tokens = &mut self.state()?.tokens;
+        ids.iter().for_each(|id| drop(tokens.remove(id)));
+        Ok(())
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        Ok(self.state()?.tokens.values().cloned().collect())
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

@@ -10,6 +10,7 @@ mod group;
 mod keys;
 mod policies;
 mod records;
+mod tokens;
 mod writer;
 
 #[cfg(test)]
@@ -45,7 +46,10 @@ use super::{
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
-use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Status, Time};
+use crate::{
+    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Status, Time, TokenId},
+    identity::Token,
+};
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
 const SCHEMA: u32 = 2;
@@ -312,6 +316,18 @@ impl Store for SledStore {
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
         self.write(|reply| Job::ImportPolicies(versions, reply)).await
+    }
+
+    async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::SaveTokens(tokens, reply)).await
+    }
+
+    async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError> {
+        self.write(|reply| Job::ForgetTokens(ids, reply)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.scan(records::tokens).await
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

@@ -37,7 +37,7 @@ const MATRIX: [(Method, [&[Whose]; 4]); 8] = {
 };
 
 /// Calls that are about no approval, or need one that is approved, and who may make them at all.
-const OTHERS: [(Method, [bool; 4]); 7] = [
+const OTHERS: [(Method, [bool; 4]); 11] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
     (Method::ReportExecution, [true, false, false, false]),
@@ -45,6 +45,10 @@ const OTHERS: [(Method, [bool; 4]); 7] = [
     (Method::ListPolicyVersions, [false, true, true, true]),
     (Method::SetPolicy, [false, false, false, true]),
     (Method::TestPolicy, [false, false, false, true]),
+    (Method::CreateToken, [false, false, false, true]),
+    (Method::ListTokens, [false, false, true, true]),
+    (Method::RevokeToken, [false, false, false, true]),
+    (Method::GetCaller, [true, true, true, true]),
 ];
 
 /// How a call about an approval ended.
@@ -114,9 +118,14 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         Method::RequestApproval => {
             told(id, method, Arc::clone(approvals).request(Arc::clone(caller), asking(json!({})), 0).await)
         }
-        Method::GetPolicy | Method::ListPolicyVersions | Method::SetPolicy | Method::TestPolicy => {
-            told(id, method, permit(caller, method))
-        }
+        Method::GetPolicy
+        | Method::ListPolicyVersions
+        | Method::SetPolicy
+        | Method::TestPolicy
+        | Method::CreateToken
+        | Method::ListTokens
+        | Method::RevokeToken
+        | Method::GetCaller => told(id, method, permit(caller, method)),
     }
 }
 

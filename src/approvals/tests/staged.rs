@@ -5,7 +5,8 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::*;
 use crate::{
-    domain::{Actor, Effect, Escalation, Panel, Priority, Requirement, Reviewer, Verdict, samples},
+    domain::{Actor, Effect, Escalation, Panel, Priority, Requirement, Reviewer, TokenId, Verdict, samples},
+    identity::Token,
     store::{
         Change, Due, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission, Subscription,
         Transitioned,
@@ -165,6 +166,20 @@ impl Store for Staged {
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
         self.inner.import_policies(versions).await
+    }
+
+    async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
+        let outcome = self.inner.save_tokens(tokens).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError> {
+        let outcome = self.inner.forget_tokens(ids).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.inner.tokens().await
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

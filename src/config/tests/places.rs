@@ -6,10 +6,6 @@ use super::super::table::{Setting, TABLE};
 use super::super::{ConfigError, Place};
 use super::*;
 
-/// What is said to whoever starts a server that nobody could use.
-const NOBODY: &str = "nobody could authenticate; set oidc.issuer (and oidc.audience and roles.…, see docs/security.md) to \
-                      take the tokens of an OpenID provider, or try things out with --dev";
-
 #[test]
 fn flags_win_over_environment_over_file_over_defaults() {
     let file = "claim_window = '1m'\nlisten = '127.0.0.1:1'\nheartbeat = '1s'\nlog.filter = 'warn'";
@@ -28,15 +24,18 @@ fn flags_win_over_environment_over_file_over_defaults() {
 #[test]
 fn a_flag_can_take_dev_back() {
     let flags = ServeFlags { dev: Some("false".to_owned()), ..Default::default() };
-    let errors = message(load(&flags, env(&[("SIGNOFF_DEV", "true")])));
-    assert_eq!(errors, NOBODY);
+    let config = load(&flags, env(&[("SIGNOFF_DEV", "true")])).unwrap();
+    assert!(!config.dev && !config.anybody_authenticates());
 }
 
 #[test]
-fn nothing_but_dev_starts() {
-    let expected = NOBODY;
-    assert_eq!(message(load(&ServeFlags::default(), env(&[]))), expected);
-    assert_eq!(check(&ServeFlags::default(), env(&[])).unwrap_err().to_string(), expected);
+fn by_default_only_tokens_authenticate() {
+    assert!(!load(&ServeFlags::default(), env(&[])).unwrap().anybody_authenticates());
+    for setting in ["dev=true", "oidc.issuer=https://id.example.org"] {
+        let flags = ServeFlags { set: vec![setting.to_owned(), "roles.agent=agents".to_owned()], ..Default::default() };
+        let home = env(&[("HOME", "/home/alice")]);
+        assert!(load(&flags, home).unwrap().anybody_authenticates(), "{setting}");
+    }
 }
 
 #[test]
@@ -228,7 +227,6 @@ fn everything_wrong_is_reported_together() {
         "flag --data-dir: data_dir: \"\" is not allowed; allowed: a path",
         "flag --set limits.stream: unknown key; did you mean limits.streams?",
         "flag --set retain: retain: \"10m\" is not allowed; allowed: forever, or a duration of 1h to 36500d",
-        NOBODY,
         "environment SIGNOFF_LIMITS_TIMEOUT_MAX: limits.timeout_default: 5m is not allowed; allowed: 1s to 1m, which are \
          limits.timeout_min and limits.timeout_max",
     ];

@@ -6,13 +6,12 @@ use super::Checker;
 use crate::{
     domain::{Actor, ActorKind},
     field_path,
+    identity::LOCAL_ISSUER,
     proto::v1,
 };
 
-/// Issuer of those who are known to this server alone.
-const OWN_ISSUER: &str = "signoff";
 /// Longest issuer, and longest name at one, in characters.
-const PERSON_MAX: usize = 256;
+pub(super) const PERSON_MAX: usize = 256;
 /// Longest name of a group, in characters.
 const GROUP_MAX: usize = 128;
 /// Most groups of a person.
@@ -28,18 +27,23 @@ impl Checker {
                 check.refuse("subject", "is required");
             }
             check.name("subject", &subject, PERSON_MAX);
-            if groups.len() > GROUPS_MAX {
-                check.refuse("groups", format!("has {} groups; at most {GROUPS_MAX} are allowed", groups.len()));
-            }
-            for (index, group) in groups.iter().enumerate().take(GROUPS_MAX) {
-                let at = field_path::at("groups", index);
-                if group.is_empty() {
-                    check.refuse(&at, "must not be empty");
-                }
-                check.name(&at, group, GROUP_MAX);
-            }
+            check.groups(&groups);
         });
-        let issuer = if issuer.is_empty() { OWN_ISSUER.to_owned() } else { issuer };
+        let issuer = if issuer.is_empty() { LOCAL_ISSUER.to_owned() } else { issuer };
         (Actor { kind: ActorKind::Person, issuer, subject }, groups.into_iter().collect())
+    }
+
+    /// The groups that somebody is in.
+    pub(super) fn groups(&mut self, groups: &[String]) {
+        if groups.len() > GROUPS_MAX {
+            self.refuse("groups", format!("has {} groups; at most {GROUPS_MAX} are allowed", groups.len()));
+        }
+        for (index, group) in groups.iter().enumerate().take(GROUPS_MAX) {
+            let at = field_path::at("groups", index);
+            if group.is_empty() {
+                self.refuse(&at, "must not be empty");
+            }
+            self.name(&at, group, GROUP_MAX);
+        }
     }
 }

@@ -1,7 +1,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::*;
-use crate::domain::ActorKind;
+use crate::domain::{ActorKind, TokenId};
 use crate::domain::{
     Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
     samples::{a_request, actor, agent, at, claim_id, id},
@@ -10,8 +10,8 @@ use crate::identity::{Permission, oidc::Rejection};
 use crate::store::PolicyFault;
 
 const REFUSALS: usize = 19;
-const STORE_ERRORS: usize = 10;
-const ERRORS: usize = 13;
+const STORE_ERRORS: usize = 11;
+const ERRORS: usize = 17;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -49,6 +49,7 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::PolicyRequestIdReused { .. } => 6,
         StoreError::PolicyConflict(_) => 7,
         StoreError::BadPolicy(..) => 8,
+        StoreError::TokenConflict(_) => 9,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -67,12 +68,20 @@ fn nth_error(error: &Error) -> usize {
         Error::PolicyFromFile(_) => 9,
         Error::PermissionRequired(_) => 10,
         Error::Revoked => 11,
+        Error::TokenNotFound(_) => 12,
+        Error::TooManyTokens { .. } => 13,
+        Error::TokenAlreadyCreated { .. } => 14,
+        Error::TokenRequestIdReused { .. } => 15,
         Error::Store(_) => ERRORS - 1,
     }
 }
 
 fn digest() -> Digest {
     a_request("r").0.digest
+}
+
+fn token_id() -> TokenId {
+    TokenId::new(id(0, 9).uuid())
 }
 
 fn decided(comment: &str) -> Refusal {
@@ -160,6 +169,7 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
             Reason::RequestIdReused,
             &["request_id", "policy_version"],
         ),
+        internal(StoreError::TokenConflict(token_id())),
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),
@@ -181,6 +191,20 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
         (Error::Revoked, Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Error::TokenNotFound(token_id()), Code::NotFound, Reason::TokenNotFound, &["token_id"]),
+        (Error::TooManyTokens { limit: 9 }, Code::ResourceExhausted, Reason::TooManyTokens, &["limit"]),
+        (
+            Error::TokenAlreadyCreated { request_id: "r1".into(), id: token_id() },
+            Code::AlreadyExists,
+            Reason::TokenAlreadyCreated,
+            &["request_id", "token_id"],
+        ),
+        (
+            Error::TokenRequestIdReused { request_id: "r1".into(), id: token_id() },
+            Code::AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "token_id"],
+        ),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
         (
@@ -253,7 +277,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&35));
+    assert_eq!(reasons.last(), Some(&38));
 }
 
 #[test]

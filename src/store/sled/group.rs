@@ -11,6 +11,7 @@ use super::{
     keys::{self, Field},
     policies::Policies,
     records::{self, Encoded, broken, corrupt},
+    tokens::Tokens,
 };
 use crate::{
     domain::{Approval, ApprovalId, Command, Event, Refusal, ReplayError, Revision, Time, request, step},
@@ -23,6 +24,7 @@ pub(super) struct Group<'a> {
     pending: &'a mut PendingCounts,
     batch: Batch,
     pub(super) policies: Policies<'a>,
+    pub(super) tokens: Tokens<'a>,
     approvals: HashMap<ApprovalId, Arc<Approval>>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, ApprovalId>,
@@ -87,7 +89,7 @@ pub(super) struct Commit {
     pub(super) batch: Batch,
     pub(super) ids: HashSet<ApprovalId>,
     /// Whether there are new versions of the policy.
-    policies: bool,
+    others: bool,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
 }
@@ -95,7 +97,7 @@ pub(super) struct Commit {
 impl Commit {
     /// True when there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty() && !self.policies
+        self.ids.is_empty() && !self.others
     }
 
     /// What to publish once it is durable.
@@ -118,6 +120,7 @@ impl<'a> Group<'a> {
             pending,
             batch: Batch::default(),
             policies: Policies::new(tree),
+            tokens: Tokens::new(tree),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
@@ -128,9 +131,10 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn into_commit(mut self) -> Commit {
-        let policies = self.policies.write(&mut self.batch);
+        let (policies, tokens) = (self.policies.write(&mut self.batch), self.tokens.write(&mut self.batch));
+        let others = policies || tokens;
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
-        Commit { batch: self.batch, ids, policies, changed: self.changed, reached: self.reached }
+        Commit { batch: self.batch, ids, others, changed: self.changed, reached: self.reached }
     }
 
     pub(super) fn submit(&mut self, new: Opening) -> Result<Submitted, StoreError> {

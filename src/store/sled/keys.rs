@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeInclusive};
 
-use crate::domain::{Actor, ApprovalId, Revision, Status, Time, to_micros};
+use crate::domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, to_micros};
 use uuid::Uuid;
 
 const HEAD: u8 = b'h';
@@ -14,6 +14,7 @@ const INDEX: u8 = b'i';
 const POLICY: u8 = b'p';
 const POLICY_DOCUMENT: u8 = b't';
 const POLICY_REQUEST_ID: u8 = b'k';
+const TOKEN: u8 = b's';
 
 /// The schema version.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -136,6 +137,28 @@ pub(super) fn id_of(key: &[u8]) -> Option<ApprovalId> {
 pub(super) fn time_of(key: &[u8]) -> Option<Time> {
     let micros = u64::from_be_bytes(key.get(1..9)?.try_into().ok()?);
     chrono::DateTime::from_timestamp_micros(i64::try_from(micros).ok()?)
+}
+
+/// A token; further pieces of a large one have longer keys.
+pub(super) fn token(id: TokenId) -> Vec<u8> {
+    let mut key = vec![TOKEN];
+    key.extend_from_slice(id.uuid().as_bytes());
+    key
+}
+
+/// Length of that key.
+pub(super) const TOKEN_LEN: usize = 1 + ID;
+
+/// Everything of every token.
+pub(super) fn tokens() -> std::ops::Range<Vec<u8>> {
+    vec![TOKEN]..vec![TOKEN + 1]
+}
+
+/// A token's key and those of its further pieces.
+pub(super) fn pieces_of_token(id: TokenId) -> RangeInclusive<Vec<u8>> {
+    let first = token(id);
+    let last = [&first[..], &[0xff]].concat();
+    first..=last
 }
 
 fn numbered(prefix: u8, version: u64) -> Vec<u8> {

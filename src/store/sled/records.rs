@@ -10,7 +10,11 @@ use sled::{IVec, Tree};
 
 use super::keys;
 use crate::{
-    domain::{Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote},
+    domain::{
+        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, TokenId,
+        Vote,
+    },
+    identity::Token,
     store::{PolicyHead, PolicyVersion, StoreError},
 };
 
@@ -180,6 +184,32 @@ pub(super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded, StoreErr
         let key = keys::policy_request_id(&head.author, request_id);
         encoded.push((key, head.version.to_be_bytes().to_vec()));
     }
+    Ok(encoded)
+}
+
+/// Reads a token.
+pub(super) fn token(tree: &Tree, id: TokenId) -> Result<Option<Token>, StoreError> {
+    get(tree, keys::token(id))
+}
+
+/// Reads every token, in order.
+pub(super) fn tokens(tree: &Tree) -> Result<Vec<Token>, StoreError> {
+    let mut found = Vec::new();
+    for entry in tree.range(keys::tokens()) {
+        let (key, value) = entry.map_err(broken)?;
+        if key.len() == keys::TOKEN_LEN
+            && let Some(bytes) = whole(tree, &key, value)?
+        {
+            found.push(decode(&bytes)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Keys and values of a token.
+pub(super) fn encode_token(token: &Token) -> Result<Encoded, StoreError> {
+    let mut encoded = Encoded::new();
+    cut(&mut encoded, keys::token(token.id), token)?;
     Ok(encoded)
 }
 

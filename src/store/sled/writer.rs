@@ -19,7 +19,8 @@ use super::{
     group::{Group, Opening, PendingCounts},
 };
 use crate::{
-    domain::{ApprovalId, Command, Time},
+    domain::{ApprovalId, Command, Time, TokenId},
+    identity::Token,
     store::{Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
 };
 
@@ -44,6 +45,8 @@ pub(super) enum Job {
     Prune(Time, usize, Reply<usize>),
     PutPolicy(NewPolicy, Reply<Arc<PolicyVersion>>),
     ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
+    SaveTokens(Vec<Token>, Reply<usize>),
+    ForgetTokens(Vec<TokenId>, Reply<()>),
     /// The last job.
     Close,
 }
@@ -99,6 +102,8 @@ impl Writer {
                 Job::Prune(before, limit, reply) => answer(reply, group.prune(before, limit)),
                 Job::PutPolicy(new, reply) => answer(reply, group.policies.put(new)),
                 Job::ImportPolicies(versions, reply) => answer(reply, group.policies.import(versions)),
+                Job::SaveTokens(tokens, reply) => answer(reply, group.tokens.save(tokens)),
+                Job::ForgetTokens(ids, reply) => answer(reply, group.tokens.forget(ids)),
                 Job::Close => {
                     next = Next::Close;
                     break;

@@ -1,0 +1,224 @@
+//! The server's own tokens. Kept in the store; recognised from memory, which follows the store.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Mutex;
+
+use super::{Error, ids::Ids, permit};
+use crate::{
+    clock::Clock,
+    domain::{Time, TokenId, after, truncate},
+    identity::{Grant, Method, Principal, Revoked, Secret, Token, TokenRegistry, TokenState},
+    store::{Store, StoreError},
+};
+
+/// Most tokens that are kept, ended ones included.
+pub const TOKENS_MAX: usize = 10_000;
+
+/// Bytes of tokens at which a page ends early: clients read messages of 4 MiB at most by default.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// A token to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    /// The caller's idempotency key.
+    pub request_id: Option<String>,
+    /// Whose it will be, and what it gives them.
+    pub grant: Grant,
+    /// How long it is good; `None`: until it is revoked.
+    pub ttl: Option<Duration>,
+}
+
+/// Everything that can be done with the server's own tokens.
+pub struct Tokens {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+    registry: Arc<TokenRegistry>,
+    limit: usize,
+    /// Held while tokens are made or taken back: one looks at all of them, and then adds to them.
+    changing: Mutex<()>,
+}
+
+impl Tokens {
+    /// Reads the tokens of a store, at most [`TOKENS_MAX`].
+    ///
+    /// # Errors
+    /// A failure of the store.
+    pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
+        Self::load_up_to(TOKENS_MAX, store, clock).await
+    }
+
+    pub(super) async fn load_up_to(
+        limit: usize,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, StoreError> {
+        let registry = Arc::new(TokenRegistry::default());
+        store.tokens().await?.into_iter().for_each(|token| registry.insert(token));
+        Ok(Arc::new(Self { store, clock, ids: Ids::default(), registry, limit, changing: Mutex::default() }))
+    }
+
+    /// What callers are recognised by.
+    #[must_use]
+    pub fn registry(&self) -> Arc<TokenRegistry> {
+        Arc::clone(&self.registry)
+    }
+
+    /// Whether anybody could be recognised.
+    #[must_use]
+    pub fn any_active(&self) -> bool {
+        let now = self.clock.now();
+        !self.registry.before(None, 1, |token| token.state(now) == TokenState::Active).is_empty()
+    }
+
+    /// The time, by the clock that decides what has ended.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// Makes a token. Its secret is only in this answer.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`], [`Error::TokenAlreadyCreated`], [`Error::TokenRequestIdReused`],
+    /// [`Error::TooManyTokens`], or a failure of the store.
+    pub async fn create(self: &Arc<Self>, by: &Principal, new: NewToken) -> Result<(Token, Secret), Error> {
+        permit(by, Method::CreateToken)?;
+        let (this, by) = (Arc::clone(self), by.actor.clone());
+        // In a task of its own: a caller that leaves must not keep a token that is recorded from being known.
+        detached(async move {
+            let NewToken { request_id, grant, ttl } = new;
+            let _changing = this.changing.lock().await;
+            let now = truncate(this.clock.now());
+            if let Some(request_id) = request_id.clone()
+                && let Some(first) = this.made_by(&by, &request_id)
+            {
+                let id = first.id;
+                return Err(if first.grant == grant && first.ttl() == ttl {
+                    Error::TokenAlreadyCreated { request_id, id }
+                } else {
+                    Error::TokenRequestIdReused { request_id, id }
+                });
+            }
+            this.make_room(now).await?;
+            let secret = Secret::generate().map_err(|error| Error::Internal(error.to_string()))?;
+            let token = Token {
+                id: this.ids.token(now),
+                secret: secret.hash(),
+                grant,
+                creator: by,
+                request_id,
+                created_at: now,
+                expires_at: ttl.map(|ttl| after(now, ttl)),
+                last_used_at: None,
+                revoked: None,
+            };
+            this.store.save_tokens(vec![token.clone()]).await?;
+            this.registry.insert(token.clone());
+            tracing::info!(token = %token.id, subject = token.grant.subject, by = %token.creator, "made a token");
+            Ok((token, secret))
+        })
+        .await
+    }
+
+    /// Tokens made before one, or all: the newest first, at most `limit`; and whether there are more.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`].
+    pub fn list(
+        &self,
+        by: &Principal,
+        before: Option<TokenId>,
+        limit: usize,
+        active_only: bool,
+    ) -> Result<(Vec<Token>, bool), Error> {
+        permit(by, Method::ListTokens)?;
+        let now = self.clock.now();
+        let wanted = |token: &Token| !active_only || token.state(now) == TokenState::Active;
+        let mut tokens = self.registry.before(before, limit.saturating_add(1), wanted);
+        let mut bytes = 0;
+        let fitting = tokens.iter().take(limit).take_while(|token| {
+            let fits = bytes < PAGE_BYTES;
+            bytes += weight(token);
+            fits
+        });
+        let fitting = fitting.count();
+        let more = tokens.len() > fitting;
+        tokens.truncate(fitting);
+        Ok((tokens, more))
+    }
+
+    /// Takes a token back: no call with it is accepted from the answer on, and open streams end. A token that was taken
+    /// back before is returned as it is.
+    ///
+    /// # Errors
+    /// [`Error::RoleNotAllowed`], [`Error::TokenNotFound`], or a failure of the store.
+    pub async fn revoke(self: &Arc<Self>, by: &Principal, id: TokenId) -> Result<Token, Error> {
+        permit(by, Method::RevokeToken)?;
+        let (this, by) = (Arc::clone(self), by.actor.clone());
+        detached(async move {
+            let _changing = this.changing.lock().await;
+            let token = this.registry.get(id).ok_or(Error::TokenNotFound(id))?;
+            if token.revoked.is_some() {
+                return Ok(token);
+            }
+            let token = Token { revoked: Some(Revoked { actor: by, at: truncate(this.clock.now()) }), ..token };
+            this.store.save_tokens(vec![token.clone()]).await?;
+            this.registry.insert(token.clone());
+            tracing::info!(token = %id, subject = token.grant.subject, "took a token back");
+            Ok(token)
+        })
+        .await
+    }
+
+    /// Keeps when tokens were last used, as far as it is not kept yet.
+    ///
+    /// # Errors
+    /// A failure of the store.
+    pub async fn keep_uses(&self) -> Result<(), StoreError> {
+        let _changing = self.changing.lock().await;
+        let used = self.registry.used();
+        if !used.is_empty() {
+            self.store.save_tokens(used.clone()).await?;
+            used.into_iter().for_each(|token| self.registry.insert(token));
+        }
+        Ok(())
+    }
+
+    /// Waits for a while, by the clock that decides.
+    pub async fn sleep(&self, span: Duration) {
+        self.clock.sleep(span).await;
+    }
+
+    fn made_by(&self, creator: &crate::domain::Actor, request_id: &str) -> Option<Token> {
+        let same = |token: &Token| token.request_id.as_deref() == Some(request_id) && token.creator.is(creator);
+        self.registry.before(None, 1, same).pop()
+    }
+
+    /// Forgets the token that ended longest ago, if there are as many as may be.
+    async fn make_room(&self, now: Time) -> Result<(), Error> {
+        if self.registry.len() < self.limit {
+            return Ok(());
+        }
+        let ended = self.registry.before(None, usize::MAX, |token| token.ended_at(now).is_some());
+        let oldest = ended.iter().min_by_key(|token| token.ended_at(now));
+        let id = oldest.ok_or(Error::TooManyTokens { limit: self.limit })?.id;
+        self.store.forget_tokens(vec![id]).await?;
+        self.registry.remove(id);
+        Ok(())
+    }
+}
+
+/// Roughly the bytes of a token in a message.
+fn weight(token: &Token) -> usize {
+    let Grant { subject, groups, comment, .. } = &token.grant;
+    512 + subject.len() + comment.len() + groups.iter().map(|group| group.len() + 4).sum::<usize>()
+}
+
+/// Runs work to its end, whether or not anybody waits for it.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+}

@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::{auth::principal, decode, encode, error::Failure, page_token};
+use crate::{
+    approvals::Tokens,
+    config::Limits,
+    proto::v1::{self as pb, access_service_server::AccessService},
+};
+
+type Reply<T> = Result<Response<T>, Status>;
+
+/// `signoff.v1.AccessService`.
+pub struct AccessApi {
+    tokens: Arc<Tokens>,
+    limits: Limits,
+}
+
+impl AccessApi {
+    /// Serves the use-cases to callers that were authenticated.
+    #[must_use]
+    pub const fn new(tokens: Arc<Tokens>, limits: Limits) -> Self {
+        Self { tokens, limits }
+    }
+}
+
+#[tonic::async_trait]
+impl AccessService for AccessApi {
+    async fn create_token(&self, request: Request<pb::CreateTokenRequest>) -> Reply<pb::CreateTokenResponse> {
+        let principal = principal(&request)?;
+        let new = decode::new_token(request.into_inner(), &self.limits)?;
+        let (token, secret) = self.tokens.create(&principal, new).await.map_err(Failure::from)?;
+        let token = Some(encode::token(&token, self.tokens.now()));
+        Ok(Response::new(pb::CreateTokenResponse { token, secret: secret.reveal().to_owned() }))
+    }
+
+    async fn list_tokens(&self, request: Request<pb::ListTokensRequest>) -> Reply<pb::ListTokensResponse> {
+        let principal = principal(&request)?;
+        let decode::TokensPage { before, limit, active_only } = decode::tokens(&request.into_inner(), &self.limits)?;
+        let (tokens, more) = self.tokens.list(&principal, before, limit, active_only).map_err(Failure::from)?;
+        let last = tokens.last().filter(|_| more).map(|last| page_token::encode_token(last.id, active_only));
+        let now = self.tokens.now();
+        let tokens = tokens.iter().map(|token| encode::token(token, now)).collect();
+        Ok(Response::new(pb::ListTokensResponse { tokens, next_page_token: last.unwrap_or_default() }))
+    }
+
+    async fn revoke_token(&self, request: Request<pb::RevokeTokenRequest>) -> Reply<pb::RevokeTokenResponse> {
+        let principal = principal(&request)?;
+        let id = decode::token_id(&request.into_inner().token_id)?;
+        let token = self.tokens.revoke(&principal, id).await.map_err(Failure::from)?;
+        Ok(Response::new(pb::RevokeTokenResponse { token: Some(encode::token(&token, self.tokens.now())) }))
+    }
+
+    // Not a matter of roles: who has none needs it most.
+    async fn get_caller(&self, request: Request<pb::GetCallerRequest>) -> Reply<pb::GetCallerResponse> {
+        let caller = Some(encode::caller(&*principal(&request)?));
+        Ok(Response::new(pb::GetCallerResponse { caller }))
+    }
+}

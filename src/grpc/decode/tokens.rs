@@ -1,0 +1,114 @@
+//! The calls of AccessService.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{Checker, Violations, people::PERSON_MAX};
+use crate::{
+    approvals::NewToken,
+    config::Limits,
+    domain::{ActorKind, TokenId},
+    field_path,
+    grpc::page_token,
+    identity::{Grant, Permission, Role},
+    proto::v1,
+};
+
+/// Shortest and longest life of a token.
+const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_650 * 24 * 60 * 60));
+
+/// A page of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokensPage {
+    /// Only those made before this one.
+    pub before: Option<TokenId>,
+    /// At most so many.
+    pub limit: usize,
+    /// Only those that are good.
+    pub active_only: bool,
+}
+
+/// A token to make.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<NewToken, Violations> {
+    let v1::CreateTokenRequest { request_id, subject, kind, roles, groups, permissions, ttl, comment } = message;
+    let mut check = Checker::default();
+    let request_id = check.request_id(request_id);
+    if subject.is_empty() {
+        check.refuse("subject", "is required");
+    }
+    check.name("subject", &subject, PERSON_MAX);
+    let kind = check.choice("kind", kind, "AGENT, PERSON or SERVICE", |kind| match kind {
+        v1::ActorKind::Agent => Some(ActorKind::Agent),
+        v1::ActorKind::Person => Some(ActorKind::Person),
+        v1::ActorKind::Service => Some(ActorKind::Service),
+        v1::ActorKind::Unspecified | v1::ActorKind::Policy | v1::ActorKind::Server => None,
+    });
+    if roles.is_empty() {
+        check.refuse("roles", "is required: at least one of AGENT, REVIEWER, AUDITOR or OPERATOR");
+    }
+    let roles = check.each("roles", &roles, "AGENT, REVIEWER, AUDITOR or OPERATOR", |role| match role {
+        v1::Role::Unspecified => None,
+        v1::Role::Agent => Some(Role::Agent),
+        v1::Role::Reviewer => Some(Role::Reviewer),
+        v1::Role::Auditor => Some(Role::Auditor),
+        v1::Role::Operator => Some(Role::Operator),
+    });
+    check.groups(&groups);
+    let allowed = "ASK_FOR_OTHERS or DECIDE_FOR_OTHERS";
+    let permissions = check.each("permissions", &permissions, allowed, |permission| match permission {
+        v1::Permission::Unspecified => None,
+        v1::Permission::AskForOthers => Some(Permission::AskForOthers),
+        v1::Permission::DecideForOthers => Some(Permission::DecideForOthers),
+    });
+    let ttl = ttl.map(|ttl| check.span("ttl", &ttl, TTL.0, TTL.1));
+    check.text("comment", &comment, limits.text_bytes);
+    check.finish(|| {
+        let (groups, kind) = (groups.into_iter().collect(), kind?);
+        let grant = Grant { kind, subject, roles, groups, permissions, comment };
+        Some(NewToken { request_id, grant, ttl: ttl.flatten() })
+    })
+}
+
+/// A page of tokens.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn tokens(message: &v1::ListTokensRequest, limits: &Limits) -> Result<TokensPage, Violations> {
+    let mut check = Checker::default();
+    let active_only = message.active_only;
+    let limit = check.page_size(message.page_size, limits);
+    let before = match message.page_token.as_str() {
+        "" => None,
+        token => {
+            let decoded = page_token::decode_token(token, active_only);
+            decoded.map_err(|error| check.refuse("page_token", error.to_string())).ok()
+        }
+    };
+    check.finish(|| Some(TokensPage { before, limit: limit?, active_only }))
+}
+
+/// The `token_id` of a call that has nothing else to check.
+///
+/// # Errors
+/// When it is not a UUID.
+pub fn token_id(text: &str) -> Result<TokenId, Violations> {
+    let mut check = Checker::default();
+    let id = check.id("token_id", text);
+    check.finish(|| id)
+}
+
+impl Checker {
+    /// Values of an enum, in any order; one that comes twice counts once.
+    fn each<W: TryFrom<i32>, T: Ord>(
+        &mut self,
+        field: &str,
+        numbers: &[i32],
+        allowed: &str,
+        known: impl Fn(W) -> Option<T>,
+    ) -> BTreeSet<T> {
+        let numbers = numbers.iter().enumerate();
+        numbers.filter_map(|(n, number)| self.choice(&field_path::at(field, n), *number, allowed, &known)).collect()
+    }
+}

@@ -1,0 +1,75 @@
+//! Tokens and callers.
+
+use std::collections::BTreeSet;
+
+use super::{actor, moment};
+use crate::{
+    domain::{Actor, Time},
+    identity::{AuthenticationMethod, Grant, LOCAL_ISSUER, Permission, Principal, Role, Token, TokenState},
+    proto::v1,
+};
+
+/// A token as it is at a moment, without its secret.
+#[must_use]
+pub fn token(token: &Token, now: Time) -> v1::Token {
+    let Grant { kind, subject, roles: may, groups, permissions: asserts, comment } = &token.grant;
+    let state = match token.state(now) {
+        TokenState::Active => v1::TokenState::Active,
+        TokenState::Expired => v1::TokenState::Expired,
+        TokenState::Revoked => v1::TokenState::Revoked,
+    };
+    v1::Token {
+        token_id: token.id.to_string(),
+        owner: Some(actor(&Actor { kind: *kind, issuer: LOCAL_ISSUER.into(), subject: subject.clone() })),
+        roles: roles(may),
+        groups: groups.iter().cloned().collect(),
+        permissions: permissions(asserts),
+        comment: comment.clone(),
+        state: state.into(),
+        creator: Some(actor(&token.creator)),
+        create_time: Some(moment(token.created_at)),
+        expire_time: token.expires_at.map(moment),
+        last_use_time: token.last_used_at.map(moment),
+        revoke_time: token.revoked.as_ref().map(|revoked| moment(revoked.at)),
+        revoker: token.revoked.as_ref().map(|revoked| actor(&revoked.actor)),
+    }
+}
+
+/// A caller.
+#[must_use]
+pub fn caller(principal: &Principal) -> v1::Caller {
+    let method = match principal.method {
+        AuthenticationMethod::DevToken => v1::AuthenticationMethod::DevToken,
+        AuthenticationMethod::Token => v1::AuthenticationMethod::Token,
+        AuthenticationMethod::Oidc => v1::AuthenticationMethod::Oidc,
+        AuthenticationMethod::Certificate => v1::AuthenticationMethod::Certificate,
+        AuthenticationMethod::DataDirectory => v1::AuthenticationMethod::Unspecified, // makes no calls
+    };
+    v1::Caller {
+        actor: Some(actor(&principal.actor)),
+        roles: roles(&principal.roles),
+        groups: principal.groups.iter().cloned().collect(),
+        permissions: permissions(&principal.permissions),
+        method: method.into(),
+        authenticate_time: Some(moment(principal.authenticated_at)),
+        expire_time: principal.expires_at.map(moment),
+    }
+}
+
+fn roles(roles: &BTreeSet<Role>) -> Vec<i32> {
+    let wire = roles.iter().map(|role| match role {
+        Role::Agent => v1::Role::Agent,
+        Role::Reviewer => v1::Role::Reviewer,
+        Role::Auditor => v1::Role::Auditor,
+        Role::Operator => v1::Role::Operator,
+    });
+    wire.map(Into::into).collect()
+}
+
+fn permissions(permissions: &BTreeSet<Permission>) -> Vec<i32> {
+    let wire = permissions.iter().map(|permission| match permission {
+        Permission::AskForOthers => v1::Permission::AskForOthers,
+        Permission::DecideForOthers => v1::Permission::DecideForOthers,
+    });
+    wire.map(Into::into).collect()
+}

@@ -1,0 +1,293 @@
+use std::{collections::BTreeSet, fmt, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
+
+use super::{AuthenticationMethod, LOCAL_ISSUER, Permission, Principal, Revocation, Role};
+use crate::domain::{Actor, ActorKind, Time, TokenId, moment, optional_moment};
+
+/// Random bytes of a secret.
+const RANDOM: usize = 32;
+
+/// What a caller shows: `signoff_` and 256 random bits in base64url. Kept nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// What every secret begins with, so that scanners find those that were published by mistake.
+    pub const PREFIX: &str = "signoff_";
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; RANDOM];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes))))
+    }
+
+    /// The text, to be shown once.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::of(&self.0)
+    }
+}
+
+/// Secrets never show in logs.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// SHA-256 of a secret. A fast hash is enough: nobody can try 2^256 secrets.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// The hash of what a caller shows.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret).into())
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash")
+    }
+}
+
+/// Base64url, in every format.
+impl Serialize for SecretHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text.as_bytes()).map_err(D::Error::custom)?;
+        bytes.try_into().map(Self).map_err(|_| D::Error::custom("a hash has 32 bytes"))
+    }
+}
+
+/// Credentials that this server has made, without their secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Its name.
+    pub id: TokenId,
+    /// What its secret is recognised by.
+    pub secret: SecretHash,
+    /// Whose it is, and what it gives them.
+    pub grant: Grant,
+    /// Who made it.
+    pub creator: Actor,
+    /// The creator's idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// When it was made.
+    #[serde(with = "moment")]
+    pub created_at: Time,
+    /// From when on it is refused; never without it.
+    #[serde(default, with = "optional_moment", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// When it was last shown, as far as that is on record: up to a minute may be missing after a crash.
+    #[serde(default, with = "optional_moment", skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Time>,
+    /// Who took it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<Revoked>,
+}
+
+/// Whose a token is, and what it gives them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// An agent, a person or a service.
+    pub kind: ActorKind,
+    /// Their name; those who have the same are the same.
+    pub subject: String,
+    /// What they are allowed to be.
+    pub roles: BTreeSet<Role>,
+    /// The groups that they are in.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
+    /// What they may assert about others.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub permissions: BTreeSet<Permission>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+}
+
+/// The end of a token before its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// Who took it back.
+    pub actor: Actor,
+    /// When.
+    #[serde(with = "moment")]
+    pub at: Time,
+}
+
+/// Whether a token is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenState {
+    /// It is.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+impl Token {
+    /// Whether it is good at a moment.
+    #[must_use]
+    pub fn state(&self, now: Time) -> TokenState {
+        match self {
+            Self { revoked: Some(_), .. } => TokenState::Revoked,
+            Self { expires_at: Some(end), .. } if *end <= now => TokenState::Expired,
+            _ => TokenState::Active,
+        }
+    }
+
+    /// Since when it is no longer good.
+    #[must_use]
+    pub fn ended_at(&self, now: Time) -> Option<Time> {
+        let expired = self.expires_at.filter(|end| *end <= now);
+        let revoked = self.revoked.as_ref().map(|revoked| revoked.at);
+        [expired, revoked].into_iter().flatten().min()
+    }
+
+    /// How long it was made for.
+    #[must_use]
+    pub fn ttl(&self) -> Option<Duration> {
+        self.expires_at.and_then(|end| (end - self.created_at).to_std().ok())
+    }
+
+    /// Who shows it.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        let Grant { kind, subject, roles, groups, permissions, .. } = self.grant.clone();
+        Principal {
+            actor: Actor { kind, issuer: LOCAL_ISSUER.into(), subject },
+            roles,
+            groups,
+            permissions,
+            method: AuthenticationMethod::Token,
+            authenticated_at: self.created_at,
+            expires_at: self.expires_at,
+            revocation: Revocation::default(),
+        }
+    }
+
+    /// Takes over what happened to a copy of this token: the first revocation, and the last use. False when it is no
+    /// copy of this token, which is then left as it is.
+    #[must_use]
+    pub fn absorb(&mut self, other: &Self) -> bool {
+        let same = |token: &Self| Self { last_used_at: None, revoked: None, ..token.clone() };
+        if same(self) != same(other) {
+            return false;
+        }
+        self.last_used_at = self.last_used_at.max(other.last_used_at);
+        let revoked = [self.revoked.take(), other.revoked.clone()].into_iter().flatten();
+        // Any rule will do for those of one moment, as long as the order in which copies come does not matter.
+        self.revoked = revoked.min_by(|one, other| (one.at, &one.actor).cmp(&(other.at, &other.actor)));
+        true
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::*;
+    use crate::domain::samples::{actor, at};
+
+    /// An agent's token, made by an operator at `at(n)`.
+    pub(crate) fn token(n: u32) -> Token {
+        Token {
+            id: TokenId::new(uuid::Uuid::from_u128(u128::from(n) << 64 | 7)),
+            secret: SecretHash::of(&format!("signoff_{n}")),
+            grant: Grant {
+                kind: ActorKind::Agent,
+                subject: format!("agent-{n}"),
+                roles: [Role::Agent].into(),
+                groups: BTreeSet::new(),
+                permissions: BTreeSet::new(),
+                comment: String::new(),
+            },
+            creator: actor(ActorKind::Person, "operator"),
+            request_id: None,
+            created_at: at(i64::from(n)),
+            expires_at: None,
+            last_used_at: None,
+            revoked: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{samples::token, *};
+    use crate::domain::samples::{actor, at};
+
+    #[test]
+    fn secrets_are_random_and_never_shown_by_accident() {
+        let (one, other) = (Secret::generate().unwrap(), Secret::generate().unwrap());
+        assert!(one.reveal().starts_with("signoff_") && one.reveal().len() == 51, "{}", one.reveal());
+        assert!(one != other && one.hash() != other.hash() && one.hash() == SecretHash::of(one.reveal()));
+        let shown = format!("{one:?} {:?} {:?}", one.hash(), token(1));
+        let hash = serde_json::to_string(&one.hash()).unwrap();
+        assert!(!shown.contains(&one.reveal()[8..]) && !shown.contains(hash.trim_matches('"')), "{shown}");
+    }
+
+    #[test]
+    fn a_token_ends_once_and_first() {
+        let mut token = Token { expires_at: Some(at(50)), ..token(1) };
+        assert_eq!((token.state(at(49)), token.ended_at(at(49))), (TokenState::Active, None));
+        assert_eq!((token.state(at(50)), token.ended_at(at(50))), (TokenState::Expired, Some(at(50))));
+        assert_eq!(token.ttl(), Some(Duration::from_secs(49)));
+        token.revoked = Some(Revoked { actor: actor(ActorKind::Person, "o"), at: at(20) });
+        assert_eq!((token.state(at(60)), token.ended_at(at(60))), (TokenState::Revoked, Some(at(20))));
+    }
+
+    #[test]
+    fn copies_of_a_token_agree_in_any_order() {
+        let revoked = |by, seconds| Some(Revoked { actor: actor(ActorKind::Person, by), at: at(seconds) });
+        let copies = [
+            token(1),
+            Token { last_used_at: Some(at(9)), revoked: revoked("b", 8), ..token(1) },
+            Token { last_used_at: Some(at(7)), revoked: revoked("a", 8), ..token(1) },
+            Token { revoked: revoked("a", 12), ..token(1) },
+        ];
+        for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+            let mut merged = copies[order[0]].clone();
+            assert!(order.iter().all(|n| merged.absorb(&copies[*n])));
+            assert_eq!(merged, Token { last_used_at: Some(at(9)), revoked: revoked("a", 8), ..token(1) });
+        }
+        let mut token = token(1);
+        let other = Token { grant: Grant { roles: Role::ALL.into(), ..token.grant.clone() }, ..token.clone() };
+        assert!(!token.absorb(&other));
+        assert_eq!(token, samples::token(1));
+    }
+
+    #[test]
+    fn reads_what_it_wrote() {
+        let revoked = Some(Revoked { actor: actor(ActorKind::Person, "o"), at: at(20) });
+        for token in [token(1), Token { expires_at: Some(at(3)), last_used_at: Some(at(2)), revoked, ..token(2) }] {
+            let json = serde_json::to_string(&token).unwrap();
+            assert_eq!(serde_json::from_str::<Token>(&json).unwrap(), token, "{json}");
+            let packed = rmp_serde::to_vec_named(&token).unwrap();
+            assert_eq!(rmp_serde::from_slice::<Token>(&packed).unwrap(), token);
+        }
+    }
+}

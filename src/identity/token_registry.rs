@@ -1,0 +1,179 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use chrono::DateTime;
+
+use super::{Principal, SecretHash, Token, TokenState, Unrecognised};
+use crate::domain::{Time, TokenId, to_micros};
+
+/// The tokens that this server has made, in memory: recognising one touches no disk.
+#[derive(Debug, Default)]
+pub struct TokenRegistry(RwLock<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    by_id: BTreeMap<TokenId, Arc<Entry>>,
+    by_secret: HashMap<SecretHash, Arc<Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    token: Token,
+    /// Shared by every call that is made with it.
+    principal: Arc<Principal>,
+    /// In microseconds since 1970; 0: never. Outlives this entry: a call may be looking at it when it is replaced.
+    last_used: Arc<AtomicU64>,
+}
+
+impl Entry {
+    fn token(&self) -> Token {
+        let used = i64::try_from(self.last_used.load(Ordering::Relaxed)).ok().filter(|micros| *micros > 0);
+        let last_used_at = used.and_then(DateTime::from_timestamp_micros);
+        Token { last_used_at: last_used_at.max(self.token.last_used_at), ..self.token.clone() }
+    }
+}
+
+impl TokenRegistry {
+    /// Whose secret this is; `None` when it is no token's.
+    pub(super) fn recognise(&self, secret: &str, now: Time) -> Option<Result<Arc<Principal>, Unrecognised>> {
+        let entry = self.read(|known| known.by_secret.get(&SecretHash::of(secret)).cloned())?;
+        Some(match entry.token.state(now) {
+            TokenState::Active => {
+                entry.last_used.fetch_max(to_micros(now), Ordering::Relaxed);
+                Ok(Arc::clone(&entry.principal))
+            }
+            TokenState::Expired => Err(Unrecognised::TokenExpired),
+            TokenState::Revoked => Err(Unrecognised::TokenRevoked),
+        })
+    }
+
+    /// Knows a token from now on, or what has become of it. One that was taken back ends the calls that are open with it.
+    pub(crate) fn insert(&self, token: Token) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let before = known.by_id.get(&token.id);
+        let principal = before.map_or_else(|| Arc::new(token.principal()), |before| Arc::clone(&before.principal));
+        let last_used = before.map_or_else(Arc::default, |before| Arc::clone(&before.last_used));
+        if token.revoked.is_some() {
+            principal.revocation.revoke();
+        }
+        let (id, secret) = (token.id, token.secret);
+        let entry = Arc::new(Entry { token, principal, last_used });
+        known.by_secret.insert(secret, Arc::clone(&entry));
+        known.by_id.insert(id, entry);
+    }
+
+    /// Knows a token no more.
+    pub(crate) fn remove(&self, id: TokenId) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = known.by_id.remove(&id) {
+            entry.principal.revocation.revoke();
+            known.by_secret.remove(&entry.token.secret);
+        }
+    }
+
+    /// The token of this name, as it is now.
+    #[must_use]
+    pub fn get(&self, id: TokenId) -> Option<Token> {
+        self.read(|known| known.by_id.get(&id).map(|entry| entry.token()))
+    }
+
+    /// Tokens made before one, or all: the newest first.
+    #[must_use]
+    pub fn before(&self, id: Option<TokenId>, limit: usize, wanted: impl Fn(&Token) -> bool) -> Vec<Token> {
+        self.read(|known| {
+            let beyond = known.by_id.range(..id.unwrap_or(TokenId::new(uuid::Uuid::max()))).rev();
+            beyond.map(|(_, entry)| entry.token()).filter(wanted).take(limit).collect()
+        })
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.read(|known| known.by_id.len())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Tokens that were used since what is kept of them.
+    #[must_use]
+    pub fn used(&self) -> Vec<Token> {
+        self.read(|known| {
+            let unsaved = |token: &Token, kept: &Token| token.last_used_at > kept.last_used_at;
+            let tokens = known.by_id.values().map(|entry| (entry.token(), &entry.token));
+            tokens.filter(|(token, kept)| unsaved(token, kept)).map(|(token, _)| token).collect()
+        })
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            ActorKind,
+            samples::{actor, at},
+        },
+        identity::{Revoked, token::samples::token},
+    };
+
+    fn taken_back(token: Token) -> Token {
+        Token { revoked: Some(Revoked { actor: actor(ActorKind::Person, "o"), at: at(9) }), ..token }
+    }
+
+    #[test]
+    fn a_secret_is_good_until_its_token_ends() {
+        let registry = TokenRegistry::default();
+        registry.insert(Token { expires_at: Some(at(50)), ..token(1) });
+        registry.insert(token(2));
+        let one = registry.recognise("signoff_1", at(10)).unwrap().unwrap();
+        assert_eq!((one.actor.to_string().as_str(), one.expires_at), ("local/agent-1", Some(at(50))));
+        assert_eq!(registry.recognise("signoff_1", at(50)).unwrap().unwrap_err(), Unrecognised::TokenExpired);
+        assert!(["signoff_3", "signoff_", "", "signoff_1 "].iter().all(|bad| registry.recognise(bad, at(1)).is_none()));
+
+        assert!(!one.revocation.is_revoked());
+        registry.insert(taken_back(Token { expires_at: Some(at(50)), ..token(1) }));
+        assert!(one.revocation.is_revoked(), "open calls hold the principal of before");
+        assert_eq!(registry.recognise("signoff_1", at(10)).unwrap().unwrap_err(), Unrecognised::TokenRevoked);
+        assert!(!registry.recognise("signoff_2", at(10)).unwrap().unwrap().revocation.is_revoked());
+    }
+
+    #[test]
+    fn the_last_use_counts_until_it_is_kept() {
+        let registry = TokenRegistry::default();
+        registry.insert(token(1));
+        registry.insert(token(2));
+        assert_eq!(registry.used(), []);
+        for seconds in [20, 10] {
+            registry.recognise("signoff_1", at(seconds)).unwrap().unwrap();
+        }
+        let used = Token { last_used_at: Some(at(20)), ..token(1) };
+        assert_eq!((registry.used(), registry.get(token(1).id)), (vec![used.clone()], Some(used.clone())));
+        registry.insert(used);
+        assert_eq!(registry.used(), []);
+    }
+
+    #[test]
+    fn the_newest_come_first_in_pages() {
+        let registry = TokenRegistry::default();
+        (1..=5).for_each(|n| registry.insert(token(n)));
+        registry.insert(taken_back(token(4)));
+        let page = |before, limit| registry.before(before, limit, |token| token.revoked.is_none());
+        assert_eq!(page(None, 2), [token(5), token(3)]);
+        assert_eq!(page(Some(token(3).id), 9), [token(2), token(1)]);
+        registry.remove(token(2).id);
+        assert_eq!((registry.len(), registry.recognise("signoff_2", at(1)).is_none()), (4, true));
+    }
+}

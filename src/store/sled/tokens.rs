@@ -1,0 +1,74 @@
+//! Tokens that a group keeps or forgets.
+
+use std::collections::BTreeMap;
+
+use sled::{Batch, Tree};
+
+use super::{
+    keys,
+    records::{self, Encoded, broken},
+};
+use crate::{domain::TokenId, identity::Token, store::StoreError};
+
+/// Tokens changed, but not yet committed; `None`: forgotten.
+pub(super) struct Tokens<'a> {
+    tree: &'a Tree,
+    changed: BTreeMap<TokenId, Option<(Token, Encoded)>>,
+    /// Keys that forgotten tokens have in the tree.
+    gone: Vec<sled::IVec>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) const fn new(tree: &'a Tree) -> Self {
+        Self { tree, changed: BTreeMap::new(), gone: Vec::new() }
+    }
+
+    /// Adds everything to a batch. True when there is something.
+    pub(super) fn write(self, batch: &mut Batch) -> bool {
+        let any = !self.changed.is_empty();
+        self.gone.into_iter().for_each(|key| batch.remove(key));
+        // After what is gone: a token may have come back.
+        for (key, value) in self.changed.into_values().flatten().flat_map(|(_, encoded)| encoded) {
+            batch.insert(key, value);
+        }
+        any
+    }
+
+    pub(super) fn save(&mut self, tokens: Vec<Token>) -> Result<usize, StoreError> {
+        let (mut changes, mut new) = (BTreeMap::new(), 0);
+        for token in tokens {
+            let id = token.id;
+            let known = match changes.remove(&id) {
+                Some((token, _)) => Some(token),
+                None => self.get(id)?,
+            };
+            new += usize::from(known.is_none());
+            let mut kept = known.unwrap_or_else(|| token.clone());
+            if !kept.absorb(&token) {
+                return Err(StoreError::TokenConflict(id));
+            }
+            let encoded = records::encode_token(&kept)?;
+            changes.insert(id, (kept, encoded));
+        }
+        self.changed.extend(changes.into_iter().map(|(id, change)| (id, Some(change))));
+        Ok(new)
+    }
+
+    pub(super) fn forget(&mut self, ids: Vec<TokenId>) -> Result<(), StoreError> {
+        let mut gone = Vec::new();
+        for id in &ids {
+            let keys = self.tree.range(keys::pieces_of_token(*id)).keys();
+            gone.extend(keys.collect::<Result<Vec<_>, _>>().map_err(broken)?);
+        }
+        self.gone.append(&mut gone);
+        self.changed.extend(ids.into_iter().map(|id| (id, None)));
+        Ok(())
+    }
+
+    fn get(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        match self.changed.get(&id) {
+            Some(change) => Ok(change.as_ref().map(|(token, _)| token.clone())),
+            None => records::token(self.tree, id),
+        }
+    }
+}
