@@ -22,8 +22,10 @@ mod retry;
 mod serve;
 mod show;
 mod text;
+mod token;
 mod transfer;
 mod watch;
+mod whoami;
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +58,11 @@ pub enum ClientCommand {
     /// Check and try policies; read and set the server's
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Make, list and take back the server's own tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Ask the server who it takes you for
+    Whoami,
     /// Ask whether the server is serving; exits 0 when it is, else 1
     Health(health::HealthArgs),
     /// Print a completion script for a shell
@@ -95,6 +102,8 @@ async fn execute(
         ClientCommand::Cancel(args) => decide::cancel(args, connection, console).await.map(|()| 0),
         ClientCommand::History(args) => history::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Policy(command) => policy::run(command, connection, console).await,
+        ClientCommand::Token(command) => token::run(command, connection, console).await.map(|()| 0),
+        ClientCommand::Whoami => whoami::run(connection, console).await.map(|()| 0),
         ClientCommand::Health(args) => health::run(args, connection, console).await,
         ClientCommand::Completions { shell } => complete(shell, root, console).map(|()| 0),
     };

@@ -13,7 +13,10 @@ use tonic::{
 };
 
 use super::failure::Failure;
-use crate::proto::v1::{approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient};
+use crate::proto::v1::{
+    access_service_client::AccessServiceClient, approval_service_client::ApprovalServiceClient,
+    policy_service_client::PolicyServiceClient,
+};
 
 /// Where the commands look for a server unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:7766";
@@ -28,6 +31,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) type Transport = InterceptedService<Channel, Bearer>;
 pub(super) type Client = ApprovalServiceClient<Transport>;
 pub(super) type PolicyClient = PolicyServiceClient<Transport>;
+pub(super) type AccessClient = AccessServiceClient<Transport>;
 
 /// Flags of every command that talks to a server; global, so they may stand anywhere on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -107,6 +111,12 @@ impl ConnectionArgs {
     pub(super) async fn policies(&self) -> Result<PolicyClient, Failure> {
         let (channel, bearer) = self.transport().await?;
         Ok(PolicyServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_LIMIT))
+    }
+
+    /// As [`connect`](Self::connect), for tokens.
+    pub(super) async fn access(&self) -> Result<AccessClient, Failure> {
+        let (channel, bearer) = self.transport().await?;
+        Ok(AccessServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_LIMIT))
     }
 
     pub(super) async fn transport(&self) -> Result<(Channel, Bearer), Failure> {

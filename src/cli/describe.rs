@@ -8,8 +8,9 @@ use super::{
     text::{escape, moment},
 };
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalStatus, Decision, Event, ExecutionOutcome, ExecutionResult, Panel,
-    PolicyEffect, PolicyEvaluation, Priority, RuleOutcome, RuleTrace, VoteChoice, event::Kind,
+    Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, Decision, Event, ExecutionOutcome,
+    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Role, RuleOutcome, RuleTrace,
+    TokenState, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix; a value that this program does not know, as a number.
@@ -37,6 +38,16 @@ words! {
     choice(VoteChoice) = "VOTE_CHOICE_";
     /// How urgent something is, for example `HIGH`.
     priority(Priority) = "PRIORITY_";
+    /// A role, for example `REVIEWER`.
+    role(Role) = "ROLE_";
+    /// A permission, for example `ASK_FOR_OTHERS`.
+    permission(Permission) = "PERMISSION_";
+    /// The kind of an actor, for example `PERSON`.
+    kind(ActorKind) = "ACTOR_KIND_";
+    /// Whether a token is good, for example `ACTIVE`.
+    token_state(TokenState) = "TOKEN_STATE_";
+    /// How a caller was recognised, for example `CERTIFICATE`.
+    method(AuthenticationMethod) = "AUTHENTICATION_METHOD_";
     /// A result, for example `SUCCEEDED`.
     result(ExecutionResult) = "EXECUTION_RESULT_";
 }

@@ -1,4 +1,5 @@
-//! `signoff export` and `signoff import`: every version of the policy, then every approval with its events, one JSON
+//! `signoff export` and `signoff import`: every version of the policy, every token (without secrets, of which there are
+//! only hashes), then every approval with its events, one JSON
 //! object per line.
 
 use std::{
@@ -12,7 +13,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{History, OpenError, PolicyVersion, SledStore, Store, StoreError};
+use crate::{
+    identity::Token,
+    store::{History, OpenError, PolicyVersion, SledStore, Store, StoreError},
+};
 
 /// Approvals read or written at once.
 const BATCH: usize = 200;
@@ -58,11 +62,14 @@ struct Trailer {
     approvals: usize,
     #[serde(default)]
     policies: usize,
+    #[serde(default)]
+    tokens: usize,
 }
 
 impl std::fmt::Display for Trailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} approvals and {} versions of the policy", self.approvals, self.policies)
+        let Self { approvals, policies, tokens } = self;
+        write!(f, "{approvals} approvals, {policies} versions of the policy and {tokens} tokens")
     }
 }
 
@@ -71,6 +78,7 @@ impl std::fmt::Display for Trailer {
 #[serde(untagged)]
 enum Line {
     Policy { policy: PolicyVersion },
+    Token { token: Box<Token> },
     Approval(History),
     End(Trailer),
 }
@@ -79,6 +87,12 @@ enum Line {
 #[derive(Debug, Serialize)]
 struct PolicyLine<'a> {
     policy: &'a PolicyVersion,
+}
+
+/// The line of a token.
+#[derive(Debug, Serialize)]
+struct TokenLine<'a> {
+    token: &'a Token,
 }
 
 impl Header {
@@ -173,6 +187,9 @@ async fn write_to(store: &impl Store, output: &mut (impl Write + Send)) -> Resul
             line(output, &PolicyLine { policy }).map_err(failed)?;
         }
     }
+    let tokens = store.tokens().await?;
+    written.tokens = tokens.len();
+    tokens.iter().try_for_each(|token| line(output, &TokenLine { token })).map_err(failed)?;
     let mut after = None;
     loop {
         let histories = store.export(after, BATCH).await?;
@@ -214,12 +231,20 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
 async fn read_from(store: &impl Store, lines: &mut Lines<impl BufRead + Send>) -> Result<Trailer, TransferError> {
     let (mut new, mut read, mut next) = (Trailer::default(), Trailer::default(), lines.entry()?);
     loop {
-        let (first, mut policies, mut histories) = (lines.number, Vec::new(), Vec::new());
+        let first = lines.number;
+        let (mut policies, mut tokens, mut histories) = (Vec::new(), Vec::new(), Vec::new());
         // Of one kind only: a batch is imported as a whole, or not at all.
         loop {
             match next {
-                Line::Policy { policy } if histories.is_empty() && policies.len() < POLICIES => policies.push(policy),
-                Line::Approval(history) if policies.is_empty() && histories.len() < BATCH => histories.push(history),
+                Line::Policy { policy } if tokens.is_empty() && histories.is_empty() && policies.len() < POLICIES => {
+                    policies.push(policy);
+                }
+                Line::Token { token } if policies.is_empty() && histories.is_empty() && tokens.len() < BATCH => {
+                    tokens.push(*token);
+                }
+                Line::Approval(history) if policies.is_empty() && tokens.is_empty() && histories.len() < BATCH => {
+                    histories.push(history);
+                }
                 other => {
                     next = other;
                     break;
@@ -229,6 +254,7 @@ async fn read_from(store: &impl Store, lines: &mut Lines<impl BufRead + Send>) -
         }
         let last = lines.number - 1;
         read.policies += policies.len();
+        read.tokens += tokens.len();
         read.approvals += histories.len();
         let end = if let Line::End(trailer) = next { Some(trailer) } else { None };
         if let Some(written) = end.filter(|written| *written != read) {
@@ -237,6 +263,7 @@ async fn read_from(store: &impl Store, lines: &mut Lines<impl BufRead + Send>) -
         }
         let refused = |source| TransferError::Batch { first, last, source };
         new.policies += store.import_policies(policies).await.map_err(refused)?;
+        new.tokens += store.save_tokens(tokens).await.map_err(refused)?;
         new.approvals += store.import(histories).await.map_err(refused)?;
         if end.is_some() {
             return Ok(new);
@@ -271,122 +298,4 @@ impl<R: BufRead> Lines<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        domain::{Choice, Command, Seen, samples},
-        store::{MemoryStore, NewPolicy, Submission},
-    };
-
-    const FILLED: Trailer = Trailer { approvals: 450, policies: 20 };
-
-    fn submission(n: u64, request_id: &str) -> Submission {
-        let (request, arguments) = samples::a_request(request_id);
-        let (request, verdict) = (Arc::new(request), samples::quorum(1));
-        Submission { id: samples::id(0, n), request, arguments, verdict, now: samples::at(0), pending_limit: 1_000 }
-    }
-
-    async fn filled() -> MemoryStore {
-        let store = MemoryStore::default();
-        for n in 0..20 {
-            let (document, author, comment) = (format!("{{\"n\":{n}}}").into(), samples::reviewer(1), "c".into());
-            let (request_id, expected, now) = (Some(format!("r{n}")), Some(n), samples::at(0));
-            store.put_policy(NewPolicy { document, author, comment, request_id, expected, now }).await.unwrap();
-        }
-        for n in 0..450 {
-            let id = store.submit(submission(n, &format!("r{n}"))).await.unwrap().approval.id;
-            if n % 2 == 0 {
-                let decide = samples::decide(samples::reviewer(1), Choice::Approve, Seen::Revision(1));
-                store.transition(id, Command::Decide(decide), samples::at(1)).await.unwrap();
-            }
-        }
-        store
-    }
-
-    #[tokio::test]
-    async fn everything_comes_back() {
-        let (from, to) = (filled().await, MemoryStore::default());
-        let mut text = Vec::new();
-        assert_eq!(write_to(&from, &mut text).await.unwrap(), FILLED);
-        for expected in [FILLED, Trailer::default()] {
-            let mut lines = Lines { input: &text[..], number: 0 };
-            assert_eq!(lines.next::<Header>().unwrap(), Some(Header::current()));
-            assert_eq!(read_from(&to, &mut lines).await.unwrap(), expected);
-        }
-        assert_eq!(to.export(None, 1_000).await.unwrap(), from.export(None, 1_000).await.unwrap());
-        assert_eq!(to.export_policies(0, 99).await.unwrap(), from.export_policies(0, 99).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn an_export_without_policies_is_read() {
-        let mut text = Vec::new();
-        write_to(&filled().await, &mut text).await.unwrap();
-        let text = String::from_utf8(text).unwrap();
-        let older: String = text
-            .split_inclusive('\n')
-            .filter(|line| !line.starts_with("{\"policy\":"))
-            .map(|line| if line.starts_with("{\"approvals\":") { "{\"approvals\":450}\n" } else { line })
-            .collect();
-        let mut lines = Lines { input: older.as_bytes(), number: 0 };
-        lines.next::<Header>().unwrap();
-        let new = read_from(&MemoryStore::default(), &mut lines).await.unwrap();
-        assert_eq!(new, Trailer { policies: 0, ..FILLED });
-    }
-
-    #[tokio::test]
-    async fn what_conflicts_is_named_and_nothing_with_it_is_taken() {
-        let mut text = Vec::new();
-        write_to(&filled().await, &mut text).await.unwrap();
-        let policy = {
-            let (document, author, comment) = ("{}".into(), samples::reviewer(1), String::new());
-            NewPolicy { document, author, comment, request_id: None, expected: None, now: samples::at(0) }
-        };
-        let (other_policy, other_approval) = (MemoryStore::default(), MemoryStore::default());
-        other_policy.put_policy(policy).await.unwrap();
-        other_approval.submit(submission(0, "other")).await.unwrap();
-        for (store, complaint, policies, approvals) in [
-            (other_policy, "lines 2 to 9: version 1 of the policy", 1, 0),
-            (other_approval, "lines 22 to 221: another approval", 20, 1),
-        ] {
-            let mut lines = Lines { input: &text[..], number: 0 };
-            lines.next::<Header>().unwrap();
-            let error = read_from(&store, &mut lines).await.unwrap_err();
-            assert!(error.to_string().starts_with(complaint), "{error}");
-            assert_eq!(store.policies(None, 99).await.unwrap().len(), policies);
-            assert_eq!(store.export(None, 99).await.unwrap().len(), approvals);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_cut_export_is_refused() {
-        let mut text = Vec::new();
-        write_to(&filled().await, &mut text).await.unwrap();
-        let text = String::from_utf8(text).unwrap();
-        let lines: Vec<_> = text.split_inclusive('\n').collect();
-        let without_end = lines[..lines.len() - 1].concat();
-        let without = |n: usize| [&lines[..n], &lines[n + 1..]].concat().concat();
-        let (without_one, without_policy) = (without(25), without(20));
-        for (text, complaint) in [
-            (without_end, "the file is cut"),
-            (without_one, "450 approvals and 20 versions of the policy, but has 449 approvals and 20"),
-            (without_policy, "450 approvals and 20 versions of the policy, but has 450 approvals and 19"),
-        ] {
-            let mut lines = Lines { input: text.as_bytes(), number: 0 };
-            lines.next::<Header>().unwrap();
-            let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
-            assert!(error.to_string().contains(complaint), "{error}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_bad_line_is_named() {
-        let mut text = Vec::new();
-        write_to(&filled().await, &mut text).await.unwrap();
-        let text = String::from_utf8(text).unwrap();
-        let torn: String = text.split_inclusive('\n').take(3).collect::<String>() + "{\"id\":";
-        let mut lines = Lines { input: torn.as_bytes(), number: 0 };
-        lines.next::<Header>().unwrap();
-        let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
-        assert!(error.to_string().starts_with("line 4: "), "{error}");
-    }
-}
+mod tests;

@@ -1,0 +1,116 @@
+use std::{path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+use uuid::Uuid;
+
+use super::{Console, Failure, grants, office::Office};
+use crate::{
+    cli::{
+        connection::ConnectionArgs,
+        describe,
+        text::{escape, moment},
+    },
+    proto::v1::{ActorKind, CreateTokenRequest, Permission, Role},
+};
+
+#[derive(Debug, clap::Args)]
+pub struct CreateArgs {
+    /// Name of who shows it; those with the same name are the same, and cannot approve what the other asks for
+    #[arg(long, value_name = "NAME")]
+    subject: String,
+    /// What the owner is
+    #[arg(long, value_name = "KIND")]
+    kind: Kind,
+    /// What the owner may do; repeatable, or separated by commas
+    #[arg(long = "role", value_name = "ROLE", value_delimiter = ',', required = true)]
+    roles: Vec<RoleName>,
+    /// Groups that the owner is in, by which the policy asks reviewers; repeatable, or separated by commas
+    #[arg(long = "group", value_name = "GROUP", value_delimiter = ',')]
+    groups: Vec<String>,
+    /// What the owner may say about others, and is believed; repeatable, or separated by commas
+    #[arg(long = "permission", value_name = "PERMISSION", value_delimiter = ',')]
+    permissions: Vec<PermissionName>,
+    /// How long it is good, such as 90d; without it until it is revoked
+    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    ttl: Option<Duration>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    comment: String,
+    /// Work in this data directory, of a server that is not running, in place of asking a server; made when absent
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// An AI agent, or the program that runs it
+    Agent,
+    /// A human being
+    Person,
+    /// Another program
+    Service,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoleName {
+    /// Asks, and sees what it asked for
+    Agent,
+    /// Sees what the policy asks it about, and decides it
+    Reviewer,
+    /// Sees everything
+    Auditor,
+    /// Sets the policy, makes tokens and takes them back
+    Operator,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PermissionName {
+    /// On whose behalf it asks
+    AskForOthers,
+    /// Who decides, and in which groups they are: a chat bridge
+    DecideForOthers,
+}
+
+pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
+    let kind = match args.kind {
+        Kind::Agent => ActorKind::Agent,
+        Kind::Person => ActorKind::Person,
+        Kind::Service => ActorKind::Service,
+    };
+    let role = |role: &RoleName| match role {
+        RoleName::Agent => Role::Agent,
+        RoleName::Reviewer => Role::Reviewer,
+        RoleName::Auditor => Role::Auditor,
+        RoleName::Operator => Role::Operator,
+    };
+    let permission = |permission: &PermissionName| match permission {
+        PermissionName::AskForOthers => Permission::AskForOthers,
+        PermissionName::DecideForOthers => Permission::DecideForOthers,
+    };
+    let ttl = args.ttl.map(prost_types::Duration::try_from).transpose();
+    let request = CreateTokenRequest {
+        // Whatever repeats the call on its way makes no second token.
+        request_id: Uuid::now_v7().to_string(),
+        subject: args.subject,
+        kind: kind.into(),
+        roles: args.roles.iter().map(|name| role(name).into()).collect(),
+        groups: args.groups,
+        permissions: args.permissions.iter().map(|name| permission(name).into()).collect(),
+        ttl: ttl.map_err(|_| Failure::Usage("--ttl: too long".to_owned()))?,
+        comment: args.comment,
+    };
+    let made = Office::open(args.data_dir.as_deref(), true, connection).await?.create(request).await?;
+    if console.json {
+        return Ok(console.message(&made)?);
+    }
+    let token = made.token.ok_or(Failure::Protocol("no token"))?;
+    let end = token.expire_time.as_ref();
+    let end = end.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {}", moment(Some(end))));
+    console.note(&format!(
+        "token {} of {} ({}), good {end}. Keep its secret, it is not shown again:",
+        escape(&token.token_id),
+        describe::actor(token.owner.as_ref()),
+        grants(&token)
+    ))?;
+    Ok(console.line(&escape(&made.secret))?)
+}

@@ -1,0 +1,46 @@
+use std::path::PathBuf;
+
+use super::{Console, Failure, office::Office, table};
+use crate::{
+    cli::{connection::ConnectionArgs, pending::PAGE},
+    proto::v1::ListTokensRequest,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// Only those that are good now
+    #[arg(long)]
+    active: bool,
+    /// Print at most this many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Look into this data directory, of a server that is not running, in place of asking a server
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: ListArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
+    let mut office = Office::open(args.data_dir.as_deref(), false, connection).await?;
+    let (mut tokens, mut page_token, mut left) = (Vec::new(), String::new(), args.limit);
+    loop {
+        let page_size = i32::try_from(left.min(PAGE)).unwrap_or(i32::MAX);
+        let page = office.list(ListTokensRequest { page_size, page_token, active_only: args.active }).await?;
+        left = left.saturating_sub(u32::try_from(page.tokens.len()).unwrap_or(u32::MAX));
+        tokens.extend(page.tokens);
+        page_token = page.next_page_token;
+        if page_token.is_empty() || left == 0 {
+            break;
+        }
+    }
+    if console.json {
+        return Ok(tokens.iter().try_for_each(|token| console.message(token))?);
+    }
+    if tokens.is_empty() {
+        return Ok(console.note("there are no tokens")?);
+    }
+    console.table(&mut table(&tokens))?;
+    if !page_token.is_empty() {
+        console.note(&format!("there are more; --limit is {}", args.limit))?;
+    }
+    Ok(())
+}

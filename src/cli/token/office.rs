@@ -1,0 +1,86 @@
+use std::{path::Path, sync::Arc};
+
+use tonic::Request;
+
+use super::Failure;
+use crate::{
+    approvals::Tokens,
+    cli::connection::{AccessClient, ConnectionArgs, unary},
+    clock::SystemClock,
+    config::Limits,
+    grpc::AccessApi,
+    identity::Principal,
+    proto::v1::{
+        CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
+        RevokeTokenResponse, access_service_server::AccessService as _,
+    },
+    store::{SledStore, Store},
+};
+
+/// Where tokens are made and taken back: the same service here as there.
+pub(super) enum Office {
+    /// At a server.
+    Server(AccessClient),
+    /// In a data directory, whose holder is an operator: this is how the first token comes about.
+    Directory { api: AccessApi, store: Arc<SledStore>, holder: Arc<Principal> },
+}
+
+impl Office {
+    /// Opens the data directory, if there is one; else connects. A directory without a store is refused unless one is to
+    /// be made: it may be mistyped.
+    pub(super) async fn open(
+        data_dir: Option<&Path>,
+        make: bool,
+        connection: &ConnectionArgs,
+    ) -> Result<Self, Failure> {
+        let Some(path) = data_dir else { return Ok(Self::Server(connection.access().await?)) };
+        let failed = |error: &dyn std::fmt::Display| Failure::Files(vec![format!("{}: {error}", path.display())]);
+        if !make {
+            std::fs::metadata(path.join("sled")).map_err(|error| failed(&error))?;
+        }
+        let store = SledStore::open(path, Arc::new(())).map_err(|error| Failure::Files(vec![error.to_string()]))?;
+        let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
+        let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, clock).await.map_err(|error| failed(&error))?;
+        let holder = Arc::new(Principal::of_data_directory(tokens.now()));
+        Ok(Self::Directory { api: AccessApi::new(tokens, Limits::default()), store, holder })
+    }
+
+    pub(super) async fn create(self, message: CreateTokenRequest) -> Result<CreateTokenResponse, Failure> {
+        Ok(match self {
+            Self::Server(mut client) => client.create_token(unary(message)).await?,
+            Self::Directory { api, store, holder } => {
+                let reply = api.create_token(held(message, &holder)).await;
+                store.close().await;
+                reply?
+            }
+        }
+        .into_inner())
+    }
+
+    pub(super) async fn list(&mut self, message: ListTokensRequest) -> Result<ListTokensResponse, Failure> {
+        Ok(match self {
+            Self::Server(client) => client.list_tokens(unary(message)).await?,
+            Self::Directory { api, holder, .. } => api.list_tokens(held(message, holder)).await?,
+        }
+        .into_inner())
+    }
+
+    pub(super) async fn revoke(self, message: RevokeTokenRequest) -> Result<RevokeTokenResponse, Failure> {
+        Ok(match self {
+            Self::Server(mut client) => client.revoke_token(unary(message)).await?,
+            Self::Directory { api, store, holder } => {
+                let reply = api.revoke_token(held(message, &holder)).await;
+                store.close().await;
+                reply?
+            }
+        }
+        .into_inner())
+    }
+}
+
+/// A call by the holder of the data directory.
+fn held<T>(message: T, holder: &Arc<Principal>) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Arc::clone(holder));
+    request
+}

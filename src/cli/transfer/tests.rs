@@ -1,0 +1,120 @@
+use super::*;
+use crate::{
+    domain::{Choice, Command, Seen, samples},
+    identity::token_samples::token,
+    store::{MemoryStore, NewPolicy, Submission},
+};
+
+const FILLED: Trailer = Trailer { approvals: 450, policies: 20, tokens: 300 };
+
+fn submission(n: u64, request_id: &str) -> Submission {
+    let (request, arguments) = samples::a_request(request_id);
+    let (request, verdict) = (Arc::new(request), samples::quorum(1));
+    Submission { id: samples::id(0, n), request, arguments, verdict, now: samples::at(0), pending_limit: 1_000 }
+}
+
+async fn filled() -> MemoryStore {
+    let store = MemoryStore::default();
+    for n in 0..20 {
+        let (document, author, comment) = (format!("{{\"n\":{n}}}").into(), samples::reviewer(1), "c".into());
+        let (request_id, expected, now) = (Some(format!("r{n}")), Some(n), samples::at(0));
+        store.put_policy(NewPolicy { document, author, comment, request_id, expected, now }).await.unwrap();
+    }
+    store.save_tokens((1..=300).map(token).collect()).await.unwrap();
+    for n in 0..450 {
+        let id = store.submit(submission(n, &format!("r{n}"))).await.unwrap().approval.id;
+        if n % 2 == 0 {
+            let decide = samples::decide(samples::reviewer(1), Choice::Approve, Seen::Revision(1));
+            store.transition(id, Command::Decide(decide), samples::at(1)).await.unwrap();
+        }
+    }
+    store
+}
+
+#[tokio::test]
+async fn everything_comes_back() {
+    let (from, to) = (filled().await, MemoryStore::default());
+    let mut text = Vec::new();
+    assert_eq!(write_to(&from, &mut text).await.unwrap(), FILLED);
+    for expected in [FILLED, Trailer::default()] {
+        let mut lines = Lines { input: &text[..], number: 0 };
+        assert_eq!(lines.next::<Header>().unwrap(), Some(Header::current()));
+        assert_eq!(read_from(&to, &mut lines).await.unwrap(), expected);
+    }
+    assert_eq!(to.export(None, 1_000).await.unwrap(), from.export(None, 1_000).await.unwrap());
+    assert_eq!(to.export_policies(0, 99).await.unwrap(), from.export_policies(0, 99).await.unwrap());
+    assert_eq!(to.tokens().await.unwrap(), from.tokens().await.unwrap());
+}
+
+#[tokio::test]
+async fn an_export_without_policies_and_tokens_is_read() {
+    let mut text = Vec::new();
+    write_to(&filled().await, &mut text).await.unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let older: String = text
+        .split_inclusive('\n')
+        .filter(|line| !line.starts_with("{\"policy\":") && !line.starts_with("{\"token\":"))
+        .map(|line| if line.starts_with("{\"approvals\":") { "{\"approvals\":450}\n" } else { line })
+        .collect();
+    let mut lines = Lines { input: older.as_bytes(), number: 0 };
+    lines.next::<Header>().unwrap();
+    let new = read_from(&MemoryStore::default(), &mut lines).await.unwrap();
+    assert_eq!(new, Trailer { policies: 0, tokens: 0, ..FILLED });
+}
+
+#[tokio::test]
+async fn what_conflicts_is_named_and_nothing_with_it_is_taken() {
+    let mut text = Vec::new();
+    write_to(&filled().await, &mut text).await.unwrap();
+    let policy = {
+        let (document, author, comment) = ("{}".into(), samples::reviewer(1), String::new());
+        NewPolicy { document, author, comment, request_id: None, expected: None, now: samples::at(0) }
+    };
+    let (other_policy, other_approval) = (MemoryStore::default(), MemoryStore::default());
+    other_policy.put_policy(policy).await.unwrap();
+    other_approval.submit(submission(0, "other")).await.unwrap();
+    for (store, complaint, policies, approvals) in [
+        (other_policy, "lines 2 to 9: version 1 of the policy", 1, 0),
+        (other_approval, "lines 322 to 521: another approval", 20, 1),
+    ] {
+        let mut lines = Lines { input: &text[..], number: 0 };
+        lines.next::<Header>().unwrap();
+        let error = read_from(&store, &mut lines).await.unwrap_err();
+        assert!(error.to_string().starts_with(complaint), "{error}");
+        assert_eq!(store.policies(None, 99).await.unwrap().len(), policies);
+        assert_eq!(store.export(None, 99).await.unwrap().len(), approvals);
+    }
+}
+
+#[tokio::test]
+async fn a_cut_export_is_refused() {
+    let mut text = Vec::new();
+    write_to(&filled().await, &mut text).await.unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    let without_end = lines[..lines.len() - 1].concat();
+    let without = |n: usize| [&lines[..n], &lines[n + 1..]].concat().concat();
+    let (without_one, without_policy) = (without(325), without(20));
+    for (text, complaint) in [
+        (without_end, "the file is cut"),
+        (without_one, "450 approvals, 20 versions of the policy and 300 tokens, but has 449 approvals"),
+        (without_policy, "450 approvals, 20 versions of the policy and 300 tokens, but has 450 approvals, 19"),
+    ] {
+        let mut lines = Lines { input: text.as_bytes(), number: 0 };
+        lines.next::<Header>().unwrap();
+        let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
+        assert!(error.to_string().contains(complaint), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_bad_line_is_named() {
+    let mut text = Vec::new();
+    write_to(&filled().await, &mut text).await.unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let torn: String = text.split_inclusive('\n').take(3).collect::<String>() + "{\"id\":";
+    let mut lines = Lines { input: torn.as_bytes(), number: 0 };
+    lines.next::<Header>().unwrap();
+    let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
+    assert!(error.to_string().starts_with("line 4: "), "{error}");
+}
