@@ -17,3 +17,4 @@ mod serve;
 mod server;
 mod streams;
 mod tls;
+mod tokens;

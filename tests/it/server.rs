@@ -9,7 +9,10 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal};
-use signoff::proto::v1::{approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient};
+use signoff::proto::v1::{
+    access_service_client::AccessServiceClient, approval_service_client::ApprovalServiceClient,
+    policy_service_client::PolicyServiceClient,
+};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
     process::{Child, Command},
@@ -34,6 +37,9 @@ pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Beare
 
 /// As [`Client`], for the policy.
 pub(crate) type PolicyClient = PolicyServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// As [`Client`], for tokens.
+pub(crate) type AccessClient = AccessServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Awaits what must happen; fails the test when it does not.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
@@ -234,7 +240,12 @@ impl Server {
         self.client(&self.tokens.operator)
     }
 
-    /// A client for the policy, with a connection of its own.
+    /// A client for tokens that carries this one.
+    pub(crate) fn access(&self, token: &str) -> AccessClient {
+        AccessServiceClient::with_interceptor(self.channel(), Bearer::new(token))
+    }
+
+    /// A client for the policy that carries this token.
     pub(crate) fn policies(&self, token: &str) -> PolicyClient {
         PolicyServiceClient::with_interceptor(self.channel(), Bearer::new(token))
     }

@@ -3,10 +3,10 @@
 use signoff::{
     identity::{Method, Role},
     proto::v1::{
-        self as pb, CancelApprovalRequest, ClaimExecutionRequest, GetApprovalRequest, GetPolicyRequest,
-        ListApprovalsRequest, ListPendingRequest, ListPolicyVersionsRequest, ReportExecutionRequest, SetPolicyRequest,
-        TestPolicyRequest, VoteChoice, WaitApprovalRequest, WatchApprovalRequest, WatchPendingRequest,
-        approval_service_client::ApprovalServiceClient,
+        self as pb, CancelApprovalRequest, ClaimExecutionRequest, CreateTokenRequest, GetApprovalRequest,
+        GetCallerRequest, GetPolicyRequest, ListApprovalsRequest, ListPendingRequest, ListPolicyVersionsRequest,
+        ListTokensRequest, ReportExecutionRequest, RevokeTokenRequest, SetPolicyRequest, TestPolicyRequest, VoteChoice,
+        WaitApprovalRequest, WatchApprovalRequest, WatchPendingRequest, approval_service_client::ApprovalServiceClient,
     },
 };
 use tokio_stream::StreamExt as _;
@@ -16,12 +16,12 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     calls::{ask, decide, open, reason},
-    server::{Client, PolicyClient, Server, soon},
+    server::{AccessClient, Client, PolicyClient, Server, soon},
 };
 
 /// Makes each call, about an approval, so that only the role can be wrong with it.
 async fn call(
-    (client, policies): &mut (Client, PolicyClient),
+    (client, policies, access): &mut (Client, PolicyClient, AccessClient),
     method: Method,
     approval: &pb::Approval,
 ) -> Result<(), Status> {
@@ -77,6 +77,18 @@ async fn call(
             let cases = vec![pb::PolicyTestCase { tool_name: "x".into(), ..Default::default() }];
             policies.test_policy(TestPolicyRequest { cases, ..Default::default() }).await.map(drop)
         }
+        Method::CreateToken => {
+            let request = CreateTokenRequest {
+                subject: "somebody".into(),
+                kind: pb::ActorKind::Agent.into(),
+                roles: vec![pb::Role::Agent.into()],
+                ..Default::default()
+            };
+            access.create_token(request).await.map(drop)
+        }
+        Method::ListTokens => access.list_tokens(ListTokensRequest::default()).await.map(drop),
+        Method::RevokeToken => access.revoke_token(RevokeTokenRequest { token_id: approval_id }).await.map(drop),
+        Method::GetCaller => access.get_caller(GetCallerRequest {}).await.map(drop),
     }
 }
 
@@ -96,7 +108,7 @@ async fn each_role_makes_its_calls_and_no_other() {
     for (token, roles) in callers {
         let names = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
         let may = |method: Method| roles.iter().any(|role| method.reach(*role).is_some());
-        let mut client = (server.client(token), server.policies(token));
+        let mut client = (server.client(token), server.policies(token), server.access(token));
         for method in Method::ALL {
             let answer = soon("an answer", call(&mut client, method, &approval)).await;
             let told = answer.as_ref().err().map(reason).unwrap_or_default();
@@ -117,7 +129,7 @@ async fn callers_without_a_known_token_get_nothing() {
     let server = Server::start(data.path(), &[]).await;
     let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
     let token = "dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let mut stranger = (server.client(token), server.policies(token));
+    let mut stranger = (server.client(token), server.policies(token), server.access(token));
     for method in Method::ALL {
         let status = soon("an answer", call(&mut stranger, method, &approval)).await.unwrap_err();
         let told = (status.code(), reason(&status));
@@ -184,7 +196,7 @@ async fn health_is_told_overall_and_of_the_service() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut health = HealthClient::new(server.channel());
-    for service in ["", "signoff.v1.ApprovalService", "signoff.v1.PolicyService"] {
+    for service in ["", "signoff.v1.AccessService", "signoff.v1.ApprovalService", "signoff.v1.PolicyService"] {
         let reply = health.check(HealthCheckRequest { service: service.into() }).await.unwrap().into_inner();
         assert_eq!(reply.status(), ServingStatus::Serving, "{service:?}");
     }
@@ -217,7 +229,12 @@ async fn reflection_lists_the_services() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     for services in [reflection_lists!(v1, server), reflection_lists!(v1alpha, server)] {
-        for wanted in ["signoff.v1.ApprovalService", "signoff.v1.PolicyService", "grpc.health.v1.Health"] {
+        for wanted in [
+            "signoff.v1.AccessService",
+            "signoff.v1.ApprovalService",
+            "signoff.v1.PolicyService",
+            "grpc.health.v1.Health",
+        ] {
             assert!(services.iter().any(|service| service == wanted), "{services:?}");
         }
     }

@@ -1,0 +1,317 @@
+//! The server's own tokens: made, shown, taken back; and what nobody gets by them.
+
+use std::path::Path;
+
+use signoff::proto::v1::{
+    self as pb, ActorKind, ApprovalStatus, CreateTokenRequest, CreateTokenResponse, DecideRequest, GetApprovalRequest,
+    GetCallerRequest, ListPendingRequest, ListTokensRequest, Permission, Person, RequestApprovalRequest,
+    RevokeTokenRequest, Role, TokenState, VoteChoice, WaitApprovalRequest, WatchPendingRequest,
+};
+use tokio::process::Command;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    calls::{ask, decide, next_update, open, reason},
+    server::{AccessClient, Client, Process, Server, signoff, soon},
+};
+
+fn owner(subject: &str, kind: ActorKind, roles: &[Role]) -> CreateTokenRequest {
+    let roles = roles.iter().map(|role| (*role).into()).collect();
+    CreateTokenRequest { subject: subject.into(), kind: kind.into(), roles, ..Default::default() }
+}
+
+async fn make(access: &mut AccessClient, request: CreateTokenRequest) -> CreateTokenResponse {
+    access.create_token(request).await.unwrap().into_inner()
+}
+
+async fn revoke(access: &mut AccessClient, made: &CreateTokenResponse) -> pb::Token {
+    let token_id = made.token.clone().unwrap().token_id;
+    access.revoke_token(RevokeTokenRequest { token_id }).await.unwrap().into_inner().token.unwrap()
+}
+
+/// The fields that an INVALID_ARGUMENT names.
+fn violated(status: &Status) -> Vec<String> {
+    assert_eq!((status.code(), reason(status).as_str()), (Code::InvalidArgument, "INVALID_REQUEST"), "{status:?}");
+    let violations = status.get_details_bad_request().unwrap().field_violations;
+    violations.into_iter().map(|violation| violation.field).collect()
+}
+
+fn unauthenticated(status: &Status, message: &str) {
+    let told = (status.code(), reason(status), status.message());
+    assert_eq!(told, (Code::Unauthenticated, "UNAUTHENTICATED".to_owned(), message));
+}
+
+#[tokio::test]
+async fn tokens_ask_and_decide_until_they_are_revoked() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut access = server.access(&server.tokens().operator);
+    let agent = make(&mut access, owner("mailer", ActorKind::Agent, &[Role::Agent])).await;
+    let reviewer = make(&mut access, owner("rita", ActorKind::Person, &[Role::Reviewer])).await;
+    let (mut asking, mut deciding) = (server.client(&agent.secret), server.client(&reviewer.secret));
+
+    let (mut stream, first) = open(&mut asking, ask("one")).await.unwrap();
+    let decided = deciding.decide(decide(&first, "", VoteChoice::Approve)).await.unwrap().into_inner();
+    let decision = decided.approval.unwrap().decision.unwrap();
+    let by = decision.decided_by.unwrap();
+    assert_eq!((by.issuer.as_str(), by.subject.as_str(), by.kind()), ("local", "rita", ActorKind::Person));
+    assert_eq!(next_update(&mut stream).await.unwrap().unwrap().approval.unwrap().status(), ApprovalStatus::Approved);
+
+    // A stream, a queue and a long poll are open when their tokens are taken back.
+    let (mut stream, second) = open(&mut asking, ask("two")).await.unwrap();
+    let mut queue = deciding.watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
+    soon("the queue shows", queue.message()).await.unwrap();
+    let mut polling = deciding.clone();
+    let waiting = WaitApprovalRequest { approval_id: second.id.clone(), ..Default::default() };
+    let poll = tokio::spawn(async move { polling.wait_approval(waiting).await });
+    let revoked = revoke(&mut access, &agent).await;
+    assert_eq!((revoked.state(), revoked.revoker.unwrap().subject.as_str()), (TokenState::Revoked, "operator"));
+    revoke(&mut access, &reviewer).await;
+    let ended = "the credentials of this call were revoked";
+    let status = loop {
+        match soon("the stream ends", stream.message()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended as if decided"),
+            Err(status) => break status,
+        }
+    };
+    unauthenticated(&status, ended);
+    let status = loop {
+        match soon("the queue ends", queue.message()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended without a reason"),
+            Err(status) => break status,
+        }
+    };
+    unauthenticated(&status, ended);
+    // It may have come just before or just after.
+    let status = soon("the poll ends", poll).await.unwrap().unwrap_err();
+    assert!([ended, "the token was revoked"].contains(&status.message()), "{status:?}");
+
+    unauthenticated(&asking.request_approval(ask("three")).await.unwrap_err(), "the token was revoked");
+    let status = deciding.decide(decide(&second, "", VoteChoice::Approve)).await.unwrap_err();
+    unauthenticated(&status, "the token was revoked");
+    server.kill().await;
+
+    let server = Server::start(data.path(), &[]).await;
+    let status = server.client(&reviewer.secret).decide(decide(&second, "", VoteChoice::Approve)).await.unwrap_err();
+    unauthenticated(&status, "the token was revoked");
+    let get = GetApprovalRequest { approval_id: second.id, include_events: false };
+    let still = server.operator().get_approval(get).await.unwrap().into_inner().approval.unwrap();
+    assert_eq!((still.status(), still.revision), (ApprovalStatus::Pending, 1));
+    let log = server.log();
+    assert!([&agent, &reviewer].iter().all(|made| !log.contains(&made.secret[8..])), "{log}");
+}
+
+#[tokio::test]
+async fn a_token_ends_at_its_time_with_its_streams() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["heartbeat=50ms"]).await;
+    let mut access = server.access(&server.tokens().operator);
+    let ttl = Some(prost_types::Duration { seconds: 2, nanos: 0 });
+    let short = make(&mut access, CreateTokenRequest { ttl, ..owner("brief", ActorKind::Agent, &[Role::Agent]) }).await;
+    let mut client = server.client(&short.secret);
+    let (mut stream, approval) = open(&mut client, ask("one")).await.unwrap();
+    let status = loop {
+        match soon("the stream ends", stream.message()).await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("it ended as if decided"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(reason(&status), "STREAM_AGED");
+    let get = || GetApprovalRequest { approval_id: approval.id.clone(), include_events: false };
+    unauthenticated(&client.get_approval(get()).await.unwrap_err(), "the token has expired");
+    let listed = access.list_tokens(ListTokensRequest::default()).await.unwrap().into_inner().tokens;
+    assert_eq!((listed.len(), listed[0].state()), (1, TokenState::Expired));
+    assert!(listed[0].last_use_time.is_some() && listed[0].expire_time == short.token.unwrap().expire_time);
+}
+
+#[tokio::test]
+async fn what_a_token_does_not_give_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut access = server.access(&server.tokens().operator);
+    let client = async |access: &mut AccessClient, request| server.client(&make(access, request).await.secret);
+
+    // The asker under another token, and whom it asks for.
+    let mut agent = client(
+        &mut access,
+        CreateTokenRequest {
+            permissions: vec![Permission::AskForOthers.into()],
+            ..owner("rita", ActorKind::Agent, &[Role::Agent])
+        },
+    )
+    .await;
+    let mut rita = client(&mut access, owner("rita", ActorKind::Person, &[Role::Reviewer])).await;
+    let mut alice = client(&mut access, owner("alice", ActorKind::Person, &[Role::Reviewer])).await;
+    let mut bob = client(&mut access, owner("bob", ActorKind::Person, &[Role::Reviewer])).await;
+    let person = |subject: &str| Person { subject: subject.into(), ..Default::default() };
+    let asking = RequestApprovalRequest { on_behalf_of: Some(person("alice")), ..ask("one") };
+    let (_stream, approval) = open(&mut agent, asking.clone()).await.unwrap();
+    for asker in [&mut rita, &mut alice] {
+        let status = asker.decide(decide(&approval, "", VoteChoice::Approve)).await.unwrap_err();
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "SELF_DECISION"));
+    }
+
+    // Nobody speaks for others without being allowed to, and the one who is cannot get around the asker's ban.
+    let mut plain = client(&mut access, owner("plain", ActorKind::Agent, &[Role::Agent])).await;
+    let status = open(&mut plain, RequestApprovalRequest { request_id: "two".into(), ..asking }).await.err().unwrap();
+    assert_eq!(reason(&status), "PERMISSION_REQUIRED");
+    let for_bob = |approval: &pb::Approval, subject: &str| DecideRequest {
+        on_behalf_of: Some(person(subject)),
+        ..decide(approval, "", VoteChoice::Approve)
+    };
+    assert_eq!(reason(&bob.decide(for_bob(&approval, "carol")).await.unwrap_err()), "PERMISSION_REQUIRED");
+    let mut bridge = client(
+        &mut access,
+        CreateTokenRequest {
+            permissions: vec![Permission::DecideForOthers.into()],
+            ..owner("chat", ActorKind::Service, &[Role::Reviewer])
+        },
+    )
+    .await;
+    assert_eq!(reason(&bridge.decide(for_bob(&approval, "alice")).await.unwrap_err()), "SELF_DECISION");
+    let decided = bridge.decide(for_bob(&approval, "bob")).await.unwrap().into_inner().approval.unwrap();
+    let decision = decided.decision.unwrap();
+    assert_eq!(decision.decided_by.unwrap().subject, "bob");
+    assert_eq!(decision.submitted_by.unwrap().subject, "chat");
+
+    // Another tenant's approval is not there.
+    let get = GetApprovalRequest { approval_id: approval.id.clone(), include_events: false };
+    assert_eq!(reason(&plain.get_approval(get).await.unwrap_err()), "APPROVAL_NOT_FOUND");
+    let status = plain.list_pending(ListPendingRequest::default()).await.unwrap_err();
+    assert_eq!(reason(&status), "ROLE_NOT_ALLOWED");
+}
+
+#[tokio::test]
+async fn everything_wrong_with_a_token_is_told_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut access = server.access(&server.tokens().operator);
+    let wrong = CreateTokenRequest {
+        request_id: "r".repeat(129),
+        subject: "a\u{200b}".into(),
+        kind: ActorKind::Server.into(),
+        roles: vec![0, 9, Role::Agent.into()],
+        groups: vec![String::new(), "g".repeat(129)],
+        permissions: vec![7],
+        ttl: Some(prost_types::Duration { seconds: 0, nanos: 1 }),
+        comment: "c".repeat(4_097),
+    };
+    let status = access.create_token(wrong).await.unwrap_err();
+    let fields = violated(&status);
+    let expected = [
+        "request_id",
+        "subject",
+        "kind",
+        "roles[0]",
+        "roles[1]",
+        "groups[0]",
+        "groups[1]",
+        "permissions[0]",
+        "ttl",
+        "comment",
+    ];
+    assert_eq!(fields, expected);
+    let status = access.create_token(CreateTokenRequest::default()).await.unwrap_err();
+    assert_eq!(violated(&status), ["subject", "kind", "roles"]);
+    let status = access.revoke_token(RevokeTokenRequest { token_id: "signoff_x".into() }).await.unwrap_err();
+    assert_eq!(violated(&status), ["token_id"]);
+    let unknown = RevokeTokenRequest { token_id: "01890a5d-ac96-774b-bcce-b302099a8057".into() };
+    assert_eq!(reason(&access.revoke_token(unknown).await.unwrap_err()), "TOKEN_NOT_FOUND");
+
+    let once = CreateTokenRequest { request_id: "r".into(), ..owner("a", ActorKind::Agent, &[Role::Agent]) };
+    let made = make(&mut access, once.clone()).await;
+    let status = access.create_token(once).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::AlreadyExists, "TOKEN_ALREADY_CREATED"));
+    let caller =
+        server.access(&made.secret).get_caller(GetCallerRequest {}).await.unwrap().into_inner().caller.unwrap();
+    assert_eq!(caller.method(), pb::AuthenticationMethod::Token);
+    assert_eq!(caller.authenticate_time, made.token.unwrap().create_time);
+}
+
+async fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = signoff(arguments).output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn plain_server(store: &Path) -> Command {
+    let mut command = signoff(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+    command.arg(store);
+    command
+}
+
+/// How a server that is not for development comes to life, from nothing.
+#[tokio::test]
+async fn the_first_token_is_made_in_the_data_directory() {
+    let data = tempfile::tempdir().unwrap();
+    let store = data.path().join("store");
+    let (status, log) = Process::spawn(&store, plain_server(&store)).listening().await.err().unwrap();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("nobody could authenticate") && log.contains("signoff token create --data-dir"), "{log}");
+
+    let directory = store.to_str().unwrap();
+    let create = ["token", "create", "--data-dir", directory, "--subject", "olga", "--kind", "person"];
+    let (code, secret, told) = run(&[&create[..], &["--role", "operator,auditor", "--ttl", "90d"]].concat()).await;
+    assert!(code == Some(0) && told.contains("local/olga") && told.contains("not shown again"), "{told}");
+    let (code, _, told) = run(&["token", "list", "--data-dir", data.path().to_str().unwrap()]).await;
+    assert!(code == Some(1) && told.contains("No such file"), "a mistyped directory becomes no store: {told}");
+
+    let server = Process::spawn(&store, plain_server(&store)).listening().await.expect("it starts");
+    let address = format!("http://{}", server.address());
+    let by = |secret: &str| ["--address", &address, "--token", secret].map(str::to_owned);
+    let run_by = async |secret: &str, arguments: &[&str]| {
+        let all: Vec<String> = by(secret.trim()).into_iter().chain(arguments.iter().map(ToString::to_string)).collect();
+        run(&all.iter().map(String::as_str).collect::<Vec<_>>()).await
+    };
+    let (code, out, _) = run_by(&secret, &["whoami"]).await;
+    assert!(
+        code == Some(0) && out.starts_with("local/olga (person)\nroles: auditor, operator\ngroups: none\n"),
+        "{out}"
+    );
+    let new = ["token", "create", "--subject", "mailer", "--kind", "agent", "--role", "agent", "--comment", "mail"];
+    let (_, agent, told) = run_by(&secret, &new).await;
+    assert!(
+        agent.starts_with("signoff_") && agent.trim().len() == 51 && told.contains("until it is revoked"),
+        "{told}"
+    );
+    let (code, _, told) = run_by(&agent, &["token", "list"]).await;
+    assert!(code == Some(1) && told.contains("ROLE_NOT_ALLOWED"), "{told}");
+    let (_, out, _) = run_by(&secret, &["token", "list"]).await;
+    let lines: Vec<_> = out.lines().collect();
+    assert!(lines.len() == 3 && lines[1].contains("local/mailer") && lines[2].contains("local/olga"), "{out}");
+    let id = lines[1].split_whitespace().next().unwrap();
+    let (code, out, _) = run_by(&secret, &["token", "revoke", id]).await;
+    assert!(code == Some(0) && out.starts_with(&format!("revoked: {id} of local/mailer")), "{out}");
+    let (_, _, told) = run_by(&agent, &["whoami"]).await;
+    assert!(told.contains("the token was revoked"), "{told}");
+    let (_, out, _) = run_by(&secret, &["--json", "token", "list", "--active"]).await;
+    assert!(out.lines().count() == 1 && out.contains("\"subject\":\"olga\"") && !out.contains("\"secret\""), "{out}");
+    let (code, _, told) = run(&["token", "list", "--data-dir", directory]).await;
+    assert!(code == Some(1) && told.contains("in use by another process"), "{told}");
+}
+
+/// Tokens move with an export, and are not copied into being good again.
+#[tokio::test]
+async fn tokens_move_with_an_export() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(&data.path().join("a"), &[]).await;
+    let mut access = server.access(&server.tokens().operator);
+    let one = make(&mut access, owner("one", ActorKind::Agent, &[Role::Agent])).await;
+    let two = make(&mut access, owner("two", ActorKind::Agent, &[Role::Agent])).await;
+    revoke(&mut access, &two).await;
+    assert!(server.stop().await.success());
+    let [from, to, file] = ["a", "b", "file"].map(|name| data.path().join(name).to_str().unwrap().to_owned());
+    let (code, _, told) = run(&["export", "--data-dir", &from, "--output", &file]).await;
+    assert!(code == Some(0) && told.contains("2 tokens"), "{told}");
+    assert!(!std::fs::read_to_string(&file).unwrap().contains(&one.secret[8..]));
+    let (code, _, told) = run(&["import", "--data-dir", &to, &file]).await;
+    assert!(code == Some(0) && told.contains("2 tokens"), "{told}");
+    let server = Process::spawn(Path::new(&to), plain_server(Path::new(&to))).listening().await.expect("it starts");
+    let (mut good, mut bad): (Client, Client) = (server.client(&one.secret), server.client(&two.secret));
+    open(&mut good, ask("one")).await.unwrap();
+    unauthenticated(&bad.request_approval(ask("two")).await.unwrap_err(), "the token was revoked");
+}
