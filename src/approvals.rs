@@ -24,7 +24,8 @@ use self::{attachments::Attachments, ids::Ids};
 use crate::{
     clock::Clock,
     domain::{
-        Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time, Verdict,
+        Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time,
+        Verdict,
     },
     identity::{Method, Permission, Principal},
     policy::{Call, Effort, Judge, OwnedCall},
@@ -116,14 +117,12 @@ impl Approvals {
             caller: &principal.actor,
             now,
         };
-        if new.on_behalf_of.is_some() {
-            allowed(principal, Permission::AskForOthers)?;
-        }
+        let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
         let verdict = self.verdict(call).await?;
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
             caller: principal.actor.clone(),
-            on_behalf_of: new.on_behalf_of,
+            on_behalf_of,
             digest: Digest::of(&new.tool_name, &new.arguments),
             tool_name: new.tool_name,
             agent: new.agent,
@@ -333,6 +332,20 @@ fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
 
 fn allowed(principal: &Principal, permission: Permission) -> Result<(), Error> {
     if principal.permissions.contains(&permission) { Ok(()) } else { Err(Error::PermissionRequired(permission)) }
+}
+
+/// For whom a caller asks: whom its credentials name, or whom it may say.
+fn on_behalf_of(principal: &Principal, asserted: Option<Actor>) -> Result<Option<Actor>, Error> {
+    let bound = principal.on_behalf_of.as_ref();
+    match asserted {
+        None => Ok(bound.cloned()),
+        Some(person) => {
+            if bound.is_none_or(|bound| !bound.is(&person)) {
+                allowed(principal, Permission::AskForOthers)?;
+            }
+            Ok(Some(person))
+        }
+    }
 }
 
 fn unknown(id: ApprovalId, error: StoreError) -> Error {

@@ -41,6 +41,8 @@ pub struct Principal {
     pub roles: BTreeSet<Role>,
     /// The groups that it is in.
     pub groups: BTreeSet<String>,
+    /// The person whom it always asks for, as its credentials say.
+    pub on_behalf_of: Option<Actor>,
     /// What it may assert about others.
     pub permissions: BTreeSet<Permission>,
     /// By what it was recognised.
@@ -97,6 +99,7 @@ impl Principal {
             actor: Actor::data_directory(),
             roles: [Role::Auditor, Role::Operator].into(),
             groups: BTreeSet::new(),
+            on_behalf_of: None,
             permissions: BTreeSet::new(),
             method: AuthenticationMethod::DataDirectory,
             authenticated_at: now,

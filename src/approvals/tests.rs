@@ -105,6 +105,7 @@ fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
         actor: Actor { kind, issuer: "test".into(), subject: subject.into() },
         roles: roles.iter().copied().collect(),
         groups: BTreeSet::new(),
+        on_behalf_of: None,
         permissions: BTreeSet::new(),
         method: AuthenticationMethod::Token,
         authenticated_at: Time::UNIX_EPOCH,

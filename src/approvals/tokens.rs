@@ -163,10 +163,11 @@ impl Tokens {
             if token.revoked.is_some() {
                 return Ok(token);
             }
-            let token = Token { revoked: Some(Revoked { actor: by, at: truncate(this.clock.now()) }), ..token };
+            let revoked = Revoked { actor: by.clone(), at: truncate(this.clock.now()) };
+            let token = Token { revoked: Some(revoked), ..token };
             this.store.save_tokens(vec![token.clone()]).await?;
             this.registry.insert(token.clone());
-            tracing::info!(token = %id, subject = token.grant.subject, "took a token back");
+            tracing::info!(token = %id, subject = token.grant.subject, %by, "took a token back");
             Ok(token)
         })
         .await

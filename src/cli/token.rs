@@ -43,12 +43,13 @@ pub(super) async fn run(
 
 fn table(tokens: &[Token]) -> Table {
     let mut table = Table::new();
-    table.set_header(["ID", "OWNER", "ROLES", "GROUPS", "STATE", "EXPIRES", "LAST USED", "COMMENT"]);
+    table.set_header(["ID", "OWNER", "FOR", "ROLES", "GROUPS", "STATE", "EXPIRES", "LAST USED", "COMMENT"]);
     for token in tokens {
         let expires = token.expire_time.as_ref().map_or_else(|| "never".to_owned(), |end| moment(Some(end)));
         table.add_row([
             Cell::new(escape(&token.token_id)),
             Cell::new(describe::actor(token.owner.as_ref())),
+            Cell::new(describe::actor(token.on_behalf_of.as_ref())),
             Cell::new(grants(token)),
             Cell::new(token.groups.iter().map(|group| escape(group)).collect::<Vec<_>>().join(", ")),
             Cell::new(describe::token_state(token.state)),

@@ -26,6 +26,9 @@ fn lines(caller: &Caller) -> Vec<String> {
         format!("roles: {}", joined(caller.roles.iter().map(|role| describe::role(*role).to_lowercase()).collect())),
         format!("groups: {}", joined(caller.groups.iter().map(|group| escape(group)).collect())),
     ];
+    if caller.on_behalf_of.is_some() {
+        lines.push(format!("asks on behalf of: {}", describe::actor(caller.on_behalf_of.as_ref())));
+    }
     if !caller.permissions.is_empty() {
         let permissions = caller.permissions.iter().map(|permission| describe::permission(*permission).to_lowercase());
         lines.push(format!("permissions: {}", joined(permissions.collect())));

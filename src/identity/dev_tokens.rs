@@ -86,6 +86,7 @@ impl DevTokens {
             actor: Actor { kind, issuer: "dev".into(), subject: subject.into() },
             roles: roles.iter().copied().collect(),
             groups: BTreeSet::new(),
+            on_behalf_of: None,
             permissions: BTreeSet::new(),
             method: AuthenticationMethod::DevToken,
             authenticated_at: now,

@@ -63,6 +63,7 @@ impl Authenticator for Gate {
             actor: Actor { kind, issuer: verified.issuer.clone(), subject: verified.subject.clone() },
             roles,
             groups: verified.groups.clone(),
+            on_behalf_of: None,
             permissions: BTreeSet::new(),
             method: AuthenticationMethod::Oidc,
             authenticated_at: verified.authenticated_at,

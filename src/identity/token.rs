@@ -121,6 +121,9 @@ pub struct Grant {
     /// The groups that they are in.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<String>,
+    /// Whose it is: whatever is asked with it is asked on this person's behalf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Actor>,
     /// What they may assert about others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub permissions: BTreeSet<Permission>,
@@ -178,11 +181,12 @@ impl Token {
     /// Who shows it.
     #[must_use]
     pub fn principal(&self) -> Principal {
-        let Grant { kind, subject, roles, groups, permissions, .. } = self.grant.clone();
+        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, comment: _ } = self.grant.clone();
         Principal {
             actor: Actor { kind, issuer: LOCAL_ISSUER.into(), subject },
             roles,
             groups,
+            on_behalf_of,
             permissions,
             method: AuthenticationMethod::Token,
             authenticated_at: self.created_at,
@@ -222,6 +226,7 @@ pub(crate) mod samples {
                 subject: format!("agent-{n}"),
                 roles: [Role::Agent].into(),
                 groups: BTreeSet::new(),
+                on_behalf_of: None,
                 permissions: BTreeSet::new(),
                 comment: String::new(),
             },

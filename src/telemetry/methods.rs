@@ -31,7 +31,7 @@ const fn quiet(name: &'static str, shape: Shape) -> Method {
 }
 
 /// Every method, the busiest first, and [`OTHER`] last.
-pub(super) const METHODS: [Method; 20] = [
+pub(super) const METHODS: [Method; 24] = [
     method("signoff.v1.ApprovalService/RequestApproval", Shape::Streaming),
     method("signoff.v1.ApprovalService/Decide", Shape::Unary),
     method("signoff.v1.ApprovalService/ClaimExecution", Shape::Unary),
@@ -47,6 +47,10 @@ pub(super) const METHODS: [Method; 20] = [
     method("signoff.v1.PolicyService/ListPolicyVersions", Shape::Unary),
     method("signoff.v1.PolicyService/SetPolicy", Shape::Unary),
     method("signoff.v1.PolicyService/TestPolicy", Shape::Unary),
+    method("signoff.v1.AccessService/GetCaller", Shape::Unary),
+    method("signoff.v1.AccessService/ListTokens", Shape::Unary),
+    method("signoff.v1.AccessService/CreateToken", Shape::Unary),
+    method("signoff.v1.AccessService/RevokeToken", Shape::Unary),
     quiet("grpc.health.v1.Health/Check", Shape::Unary),
     quiet("grpc.health.v1.Health/Watch", Shape::Streaming),
     quiet("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Shape::Streaming),

@@ -155,6 +155,20 @@ async fn what_a_token_does_not_give_is_refused() {
         assert_eq!((status.code(), reason(&status).as_str()), (Code::PermissionDenied, "SELF_DECISION"));
     }
 
+    // A token that is bound to a person asks for them, say what it will.
+    let bound =
+        CreateTokenRequest { on_behalf_of: Some(person("alice")), ..owner("hers", ActorKind::Agent, &[Role::Agent]) };
+    let mut hers = client(&mut access, bound.clone()).await;
+    let (_stream, asked) = open(&mut hers, ask("silent")).await.unwrap();
+    assert_eq!(asked.on_behalf_of.as_ref().unwrap().subject, "alice");
+    let status = alice.decide(decide(&asked, "", VoteChoice::Approve)).await.unwrap_err();
+    assert_eq!(reason(&status), "SELF_DECISION");
+    let naming = |subject| RequestApprovalRequest { on_behalf_of: Some(person(subject)), ..ask(subject) };
+    assert_eq!(reason(&open(&mut hers, naming("bob")).await.err().unwrap()), "PERMISSION_REQUIRED");
+    open(&mut hers, naming("alice")).await.unwrap();
+    let both = CreateTokenRequest { permissions: vec![Permission::AskForOthers.into()], ..bound };
+    assert_eq!(violated(&access.create_token(both).await.unwrap_err()), ["on_behalf_of"]);
+
     // Nobody speaks for others without being allowed to, and the one who is cannot get around the asker's ban.
     let mut plain = client(&mut access, owner("plain", ActorKind::Agent, &[Role::Agent])).await;
     let status = open(&mut plain, RequestApprovalRequest { request_id: "two".into(), ..asking }).await.err().unwrap();
@@ -199,6 +213,7 @@ async fn everything_wrong_with_a_token_is_told_at_once() {
         permissions: vec![7],
         ttl: Some(prost_types::Duration { seconds: 0, nanos: 1 }),
         comment: "c".repeat(4_097),
+        on_behalf_of: Some(Person { groups: vec!["g".into()], ..Default::default() }),
     };
     let status = access.create_token(wrong).await.unwrap_err();
     let fields = violated(&status);

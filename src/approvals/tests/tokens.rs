@@ -52,6 +52,7 @@ fn new(subject: &str) -> NewToken {
         subject: subject.into(),
         roles: [Role::Agent].into(),
         groups: BTreeSet::new(),
+        on_behalf_of: None,
         permissions: BTreeSet::new(),
         comment: String::new(),
     };

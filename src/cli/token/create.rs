@@ -10,7 +10,7 @@ use crate::{
         describe,
         text::{escape, moment},
     },
-    proto::v1::{ActorKind, CreateTokenRequest, Permission, Role},
+    proto::v1::{ActorKind, CreateTokenRequest, Permission, Person, Role},
 };
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,12 @@ pub struct CreateArgs {
     /// Groups that the owner is in, by which the policy asks reviewers; repeatable, or separated by commas
     #[arg(long = "group", value_name = "GROUP", value_delimiter = ',')]
     groups: Vec<String>,
+    /// The person whose agent the owner is: whatever is asked with the token is asked for them, and they cannot decide it
+    #[arg(long, value_name = "SUBJECT")]
+    on_behalf_of: Option<String>,
+    /// Who vouches for that person, such as the OpenID provider; without it, this server's tokens
+    #[arg(long, value_name = "ISSUER", requires = "on_behalf_of", default_value = "", hide_default_value = true)]
+    issuer: String,
     /// What the owner may say about others, and is believed; repeatable, or separated by commas
     #[arg(long = "permission", value_name = "PERMISSION", value_delimiter = ',')]
     permissions: Vec<PermissionName>,
@@ -98,6 +104,7 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
         permissions: args.permissions.iter().map(|name| permission(name).into()).collect(),
         ttl: ttl.map_err(|_| Failure::Usage("--ttl: too long".to_owned()))?,
         comment: args.comment,
+        on_behalf_of: args.on_behalf_of.map(|subject| Person { issuer: args.issuer, subject, groups: Vec::new() }),
     };
     let made = Office::open(args.data_dir.as_deref(), true, connection).await?.create(request).await?;
     if console.json {

@@ -13,8 +13,8 @@ use crate::{
     proto::v1,
 };
 
-/// Shortest and longest life of a token.
-const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_650 * 24 * 60 * 60));
+/// Shortest and longest life of a token; a year has 365.25 days, as in the message of the error.
+const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 31_557_600));
 
 /// A page of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct TokensPage {
 /// # Errors
 /// Every rule that it breaks.
 pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<NewToken, Violations> {
-    let v1::CreateTokenRequest { request_id, subject, kind, roles, groups, permissions, ttl, comment } = message;
+    let v1::CreateTokenRequest { request_id, subject, kind, roles, groups, permissions, ttl, comment, .. } = message;
     let mut check = Checker::default();
     let request_id = check.request_id(request_id);
     if subject.is_empty() {
@@ -56,17 +56,26 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
         v1::Role::Operator => Some(Role::Operator),
     });
     check.groups(&groups);
+    let person = message.on_behalf_of.map(|person| {
+        if !person.groups.is_empty() {
+            check.refuse("on_behalf_of.groups", "is only for DecideRequest");
+        }
+        check.person("on_behalf_of", person).0
+    });
     let allowed = "ASK_FOR_OTHERS or DECIDE_FOR_OTHERS";
     let permissions = check.each("permissions", &permissions, allowed, |permission| match permission {
         v1::Permission::Unspecified => None,
         v1::Permission::AskForOthers => Some(Permission::AskForOthers),
         v1::Permission::DecideForOthers => Some(Permission::DecideForOthers),
     });
+    if person.is_some() && permissions.contains(&Permission::AskForOthers) {
+        check.refuse("on_behalf_of", "names the one person to ask for; it does not go with ASK_FOR_OTHERS");
+    }
     let ttl = ttl.map(|ttl| check.span("ttl", &ttl, TTL.0, TTL.1));
     check.text("comment", &comment, limits.text_bytes);
     check.finish(|| {
         let (groups, kind) = (groups.into_iter().collect(), kind?);
-        let grant = Grant { kind, subject, roles, groups, permissions, comment };
+        let grant = Grant { kind, subject, roles, groups, on_behalf_of: person, permissions, comment };
         Some(NewToken { request_id, grant, ttl: ttl.flatten() })
     })
 }

@@ -12,7 +12,7 @@ use crate::{
 /// A token as it is at a moment, without its secret.
 #[must_use]
 pub fn token(token: &Token, now: Time) -> v1::Token {
-    let Grant { kind, subject, roles: may, groups, permissions: asserts, comment } = &token.grant;
+    let Grant { kind, subject, roles: may, groups, on_behalf_of, permissions: asserts, comment } = &token.grant;
     let state = match token.state(now) {
         TokenState::Active => v1::TokenState::Active,
         TokenState::Expired => v1::TokenState::Expired,
@@ -31,6 +31,7 @@ pub fn token(token: &Token, now: Time) -> v1::Token {
         expire_time: token.expires_at.map(moment),
         last_use_time: token.last_used_at.map(moment),
         revoke_time: token.revoked.as_ref().map(|revoked| moment(revoked.at)),
+        on_behalf_of: on_behalf_of.as_ref().map(actor),
         revoker: token.revoked.as_ref().map(|revoked| actor(&revoked.actor)),
     }
 }
@@ -50,6 +51,7 @@ pub fn caller(principal: &Principal) -> v1::Caller {
         roles: roles(&principal.roles),
         groups: principal.groups.iter().cloned().collect(),
         permissions: permissions(&principal.permissions),
+        on_behalf_of: principal.on_behalf_of.as_ref().map(actor),
         method: method.into(),
         authenticate_time: Some(moment(principal.authenticated_at)),
         expire_time: principal.expires_at.map(moment),
