@@ -2,6 +2,7 @@
 
 mod access;
 mod certificate;
+mod certificate_name;
 mod dev_tokens;
 mod gate;
 pub mod oidc;
@@ -17,6 +18,7 @@ use crate::domain::{Actor, Approval, Time};
 
 pub use access::{Method, Reach, Role, reference_markdown};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
+pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
 pub use revocation::Revocation;
