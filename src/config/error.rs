@@ -135,7 +135,8 @@ pub enum ConfigError {
     /// Nobody could be told apart from anybody else.
     #[error(
         "nobody could authenticate; set oidc.issuer (and oidc.audience and roles.…, see docs/security.md) to take the tokens \
-         of an OpenID provider, or try things out with --dev"
+         of an OpenID provider, or certificates.… (and tls.client_ca) to take client certificates, or try things out with \
+         --dev"
     )]
     NoAuthentication,
     /// Whoever authenticated could do nothing.

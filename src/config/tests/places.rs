@@ -8,7 +8,8 @@ use super::*;
 
 /// What is said to whoever starts a server that nobody could use.
 const NOBODY: &str = "nobody could authenticate; set oidc.issuer (and oidc.audience and roles.…, see docs/security.md) to \
-                      take the tokens of an OpenID provider, or try things out with --dev";
+                      take the tokens of an OpenID provider, or certificates.… (and tls.client_ca) to take client \
+                      certificates, or try things out with --dev";
 
 #[test]
 fn flags_win_over_environment_over_file_over_defaults() {
@@ -37,6 +38,28 @@ fn nothing_but_dev_starts() {
     let expected = NOBODY;
     assert_eq!(message(load(&ServeFlags::default(), env(&[]))), expected);
     assert_eq!(check(&ServeFlags::default(), env(&[])).unwrap_err().to_string(), expected);
+}
+
+#[test]
+fn certificates_alone_let_a_server_start() {
+    let with = |set: &[&str]| {
+        let set = ["tls.certificate=c", "tls.key=k"].iter().chain(set).map(ToString::to_string).collect();
+        load(&ServeFlags { set, ..ServeFlags::default() }, env(&[]))
+    };
+    for role in ["agent", "reviewer", "auditor", "operator"] {
+        let names = format!("certificates.{role}=DNS:a");
+        assert!(with(&["tls.client_ca=a", &names]).is_ok(), "{role}");
+        let told = format!(
+            "flag --set certificates.{role}: certificates.{role} is given without tls.client_ca; allowed: both, or neither"
+        );
+        assert_eq!(message(with(&[&names])), told);
+    }
+    assert_eq!(message(with(&["tls.client_ca=a"])), NOBODY);
+    let refused = message(with(&["tls.client_ca=a", "certificates.agent=a"]));
+    assert_eq!(refused.lines().count(), 1, "a refused value causes no second problem: {refused}");
+    // Names of certificates give nothing to the callers of a provider.
+    let oidc = message(with(&["tls.client_ca=a", "certificates.agent=DNS:a", "oidc.issuer=https://idp"]));
+    assert!(oidc.contains("oidc.issuer: nobody has a role"), "{oidc}");
 }
 
 #[test]
@@ -300,6 +323,10 @@ fn defaults_are_the_documented_ones() {
         "# roles.reviewer is not set",
         "# roles.auditor is not set",
         "# roles.operator is not set",
+        "# certificates.agent is not set",
+        "# certificates.reviewer is not set",
+        "# certificates.auditor is not set",
+        "# certificates.operator is not set",
         "# policy is not set",
         "log.format = \"text\"",
         "log.filter = \"info\"",
