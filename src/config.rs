@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::identity::RoleGroups;
+use crate::identity::{CertificateRoles, RoleGroups};
 
 mod error;
 mod file;
@@ -63,6 +63,8 @@ pub struct Config {
     pub oidc: OidcSettings,
     /// Which groups have which role.
     pub roles: RoleGroups,
+    /// Which names of client certificates have which role. [`load`] refuses any without [`TlsConfig::client_ca`].
+    pub certificates: CertificateRoles,
     /// File that the policy is taken from; `None`: it is set over the API.
     pub policy: Option<PathBuf>,
     /// What is logged, and how.
@@ -87,6 +89,7 @@ impl Default for Config {
             limits: Limits::default(),
             oidc: OidcSettings::default(),
             roles: RoleGroups::default(),
+            certificates: CertificateRoles::default(),
             policy: None,
             log: LogConfig::default(),
             otlp_endpoint: None,
@@ -97,8 +100,8 @@ impl Default for Config {
 impl Config {
     /// Whether callers can be recognised by anything but the tokens in the store.
     #[must_use]
-    pub const fn anybody_authenticates(&self) -> bool {
-        self.dev || self.oidc.issuer.is_some()
+    pub fn anybody_authenticates(&self) -> bool {
+        self.dev || self.oidc.issuer.is_some() || !self.certificates.is_empty()
     }
 }
 

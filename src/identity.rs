@@ -2,6 +2,8 @@
 
 mod access;
 mod certificate;
+mod certificate_name;
+mod certificate_roles;
 mod dev_tokens;
 mod gate;
 pub mod oidc;
@@ -20,6 +22,8 @@ use crate::domain::{Actor, Approval, Time};
 
 pub use access::{Method, Reach, Role, reference_markdown};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
+pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
+pub use certificate_roles::{CertificateRoles, ShownCertificate};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
 pub use revocation::Revocation;
@@ -161,6 +165,12 @@ pub enum Unrecognised {
     /// A token of the provider's that is not accepted.
     #[error("{0}")]
     Rejected(Rejection),
+    /// A certificate whose name has no role, and no token.
+    #[error("the certificate of this connection has no role here, and the call has no bearer token")]
+    CertificateUnknown,
+    /// A certificate that ended while its connection was open.
+    #[error("the certificate of this connection has expired")]
+    CertificateExpired,
     /// Nobody can tell at present.
     #[error("the identity provider's keys are not available")]
     Unavailable,
@@ -172,7 +182,7 @@ pub struct Credentials<'a> {
     /// The bearer token of the call.
     pub bearer: Option<&'a str>,
     /// The verified certificate of the connection.
-    pub certificate: Option<&'a PeerCertificate>,
+    pub certificate: Option<&'a ShownCertificate>,
 }
 
 /// Tokens never show in logs.

@@ -166,8 +166,14 @@ impl Server {
 
         let apis = (approval_api, policy_api, access_api);
         let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
-        let authenticator =
-            Arc::new(Gate::new(tokens.registry(), dev_tokens.clone(), oidc, config.roles.clone(), Arc::clone(&clock)));
+        let authenticator = Arc::new(Gate {
+            tokens: tokens.registry(),
+            dev: dev_tokens.clone(),
+            oidc,
+            roles: config.roles.clone(),
+            certificates: config.certificates.clone(),
+            clock: Arc::clone(&clock),
+        });
         let (health, routes) = routes::routes(apis, authenticator, &config.limits, metrics.clone(), traces).await?;
         let accept = Accept::new(listener, config.limits.connections, tls.clone(), metrics.clone());
         let stop_accepting = CancellationToken::new();

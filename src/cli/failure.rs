@@ -62,7 +62,7 @@ const HINTS: &[(&str, &str)] = &[
 ];
 
 /// What `signoff` says when no token was given.
-const TOKEN_HINT: &str = "set SIGNOFF_TOKEN, or give --token; `signoff serve --dev` prints tokens when it starts";
+const TOKEN_HINT: &str = "set SIGNOFF_TOKEN, or give --token; `signoff serve --dev` prints tokens when it makes them";
 
 /// What `signoff` says when a connection broke before there was an answer, as one without TLS does where TLS is spoken.
 const TLS_HINT: &str = "if the server has TLS, its address begins with https://";
@@ -179,7 +179,9 @@ impl Report {
         if status.code() == Code::Unauthenticated && !has_token {
             self.hints.push(TOKEN_HINT);
         }
-        if matches!(status.code(), Code::Unknown | Code::Internal | Code::Unavailable) && !is_servers_own(status) {
+        if matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Internal | Code::Unavailable)
+            && !is_servers_own(status)
+        {
             self.hints.push(TLS_HINT);
         }
         self.hints.extend(HINTS.iter().filter(|(reason, _)| self.reason.as_deref() == Some(reason)).map(|(_, h)| h));

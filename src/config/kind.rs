@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::given::Given;
 use super::{Config, LogFormat};
-use crate::identity::oidc::Algorithm;
+use crate::identity::{NameGlob, oidc::Algorithm};
 
 /// The place in [`Config`] that a setting fills.
 pub(super) type Slot<T> = fn(&mut Config) -> &mut T;
@@ -31,6 +31,7 @@ pub(super) enum Kind {
     OptionalText(Slot<Option<String>>),
     Names(Slot<Vec<String>>),
     Algorithms(Slot<Vec<Algorithm>>),
+    CertificateNames(Slot<Vec<NameGlob>>),
 }
 
 /// How `retain` says "no limit".
@@ -78,6 +79,9 @@ impl Kind {
             Self::Algorithms(slot) => {
                 put(slot(config), given.as_text().and_then(|text| names(text, |name| name.parse().ok())))
             }
+            Self::CertificateNames(slot) => {
+                put(slot(config), given.as_text().and_then(|text| names(text, |name| name.parse().ok())))
+            }
         };
         if filled { Ok(()) } else { Err(shown) }
     }
@@ -102,6 +106,9 @@ impl Kind {
             Self::Text(_) | Self::OptionalText(_) => "1 to 256 characters, none a control character".to_owned(),
             Self::Names(_) => "names of 1 to 256 characters, separated by commas".to_owned(),
             Self::Algorithms(_) => format!("of {}, separated by commas", Algorithm::ALL.map(Algorithm::name).join(" ")),
+            Self::CertificateNames(_) => {
+                "globs of names, each after its kind URI:, DNS: or email:, separated by commas".to_owned()
+            }
         }
     }
 
@@ -124,6 +131,10 @@ impl Kind {
             Self::Names(slot) => quoted(&slot(config).join(",")),
             Self::Algorithms(slot) => {
                 quoted(&slot(config).iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(","))
+            }
+            Self::CertificateNames(slot) if slot(config).is_empty() => return None,
+            Self::CertificateNames(slot) => {
+                quoted(&slot(config).iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
             }
         })
     }

@@ -12,6 +12,13 @@ use crate::identity::Role;
 
 /// Names whose tokens are accepted.
 const ISSUER: &str = "oidc.issuer";
+/// Names of certificates whose holders have a role.
+const CERTIFICATES: [(&str, Role); 4] = [
+    ("certificates.agent", Role::Agent),
+    ("certificates.reviewer", Role::Reviewer),
+    ("certificates.auditor", Role::Auditor),
+    ("certificates.operator", Role::Operator),
+];
 
 /// The configuration of a server: flags over environment over file over defaults.
 ///
@@ -150,7 +157,7 @@ impl Resolved {
         if !self.sound(&[CERTIFICATE, KEY, CLIENT_CA, REQUIRE, PLAINTEXT, "listen", "dev"]) {
             return;
         }
-        let Config { dev, listen, plaintext, tls, .. } = &self.config;
+        let Config { dev, listen, plaintext, tls, certificates, .. } = &self.config;
         let (certificate, client_ca) = (tls.certificate.is_some(), tls.client_ca.is_some());
         let needs = [
             (CERTIFICATE, certificate, KEY, tls.key.is_some()),
@@ -158,7 +165,9 @@ impl Resolved {
             (CLIENT_CA, client_ca, CERTIFICATE, certificate),
             (REQUIRE, tls.require_client_certificate, CLIENT_CA, client_ca),
         ];
-        let missing = needs.into_iter().filter(|(_, given, _, needed)| *given && !needed);
+        // Nobody is asked for a certificate without an authority that it could come from.
+        let names = CERTIFICATES.map(|(key, role)| (key, !certificates.of(role).is_empty(), CLIENT_CA, client_ca));
+        let missing = needs.into_iter().chain(names).filter(|(_, given, _, needed)| *given && !needed);
         let needs = missing.map(|(key, _, needs, _)| ConfigError::Needs { place: self.place(&[key]), key, needs });
         let mut problems: Vec<_> = needs.collect();
         if certificate && *plaintext {

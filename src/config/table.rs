@@ -50,7 +50,7 @@ const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 43] = [
+pub(super) static TABLE: [Setting; 47] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -129,6 +129,14 @@ pub(super) static TABLE: [Setting; 43] = [
         "Groups whose members are auditors"),
     key("roles.operator", Kind::Names(|c| &mut c.roles.operator),
         "Groups whose members are operators"),
+    key("certificates.agent", Kind::CertificateNames(|c| &mut c.certificates.agent),
+        "Client certificates whose holders are agents, by name; needs tls.client_ca"),
+    key("certificates.reviewer", Kind::CertificateNames(|c| &mut c.certificates.reviewer),
+        "Client certificates whose holders are reviewers, by name; needs tls.client_ca"),
+    key("certificates.auditor", Kind::CertificateNames(|c| &mut c.certificates.auditor),
+        "Client certificates whose holders are auditors, by name; needs tls.client_ca"),
+    key("certificates.operator", Kind::CertificateNames(|c| &mut c.certificates.operator),
+        "Client certificates whose holders are operators, by name; needs tls.client_ca"),
     flag("policy", Kind::File(|c| &mut c.policy),
         "YAML file with the policy, read again when it changes; without it SetPolicy sets the policy"),
     key("log.format", Kind::LogFormat(|c| &mut c.log.format),

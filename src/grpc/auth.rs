@@ -52,7 +52,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Admits by bearer tokens; each caller may make so many calls a second, and as many at once.
+    /// Admits whom it recognises; each caller may make so many calls a second, and as many at once.
     #[must_use]
     pub fn new(authenticator: Arc<dyn Authenticator>, calls_per_second: u32, metrics: Metrics) -> Arc<Self> {
         let quota = Quota::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));

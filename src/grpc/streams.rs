@@ -6,7 +6,7 @@ use std::sync::{
 use tonic::Request;
 
 use super::error::{Failure, Scope};
-use crate::{config::Limits, identity::PeerCertificate};
+use crate::{config::Limits, identity::ShownCertificate};
 
 /// What is known of the connection that a call came on.
 #[derive(Clone, Debug, Default)]
@@ -14,7 +14,7 @@ pub struct ConnectionInfo {
     /// Streaming calls that are open on it.
     pub open_streams: Arc<AtomicU32>,
     /// The client's certificate, verified; `None` when it has shown none.
-    pub certificate: Option<Arc<PeerCertificate>>,
+    pub certificate: Option<Arc<ShownCertificate>>,
 }
 
 /// Counts open streams, per connection and in all.

@@ -3,8 +3,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 
 use super::{
-    AuthenticationMethod, Authenticator, Credentials, DevTokens, Principal, Revocation, Role, RoleGroups, Secret,
-    TokenRegistry, Unrecognised,
+    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, Revocation, Role,
+    RoleGroups, Secret, TokenRegistry, Unrecognised,
     oidc::{Oidc, Rejection, looks_like_jwt},
 };
 use crate::{
@@ -14,32 +14,27 @@ use crate::{
 
 /// Everything that callers can be recognised by.
 pub struct Gate {
-    tokens: Arc<TokenRegistry>,
-    dev: Option<DevTokens>,
-    oidc: Option<Arc<Oidc>>,
-    roles: RoleGroups,
-    clock: Arc<dyn Clock>,
-}
-
-impl Gate {
-    /// By the server's own tokens, by those of development mode, and by those of an OpenID provider, whose groups give
-    /// roles.
-    #[must_use]
-    pub fn new(
-        tokens: Arc<TokenRegistry>,
-        dev: Option<DevTokens>,
-        oidc: Option<Arc<Oidc>>,
-        roles: RoleGroups,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { tokens, dev, oidc, roles, clock }
-    }
+    /// The server's own tokens.
+    pub tokens: Arc<TokenRegistry>,
+    /// The tokens of development mode.
+    pub dev: Option<DevTokens>,
+    /// The verifier of an OpenID provider's tokens.
+    pub oidc: Option<Arc<Oidc>>,
+    /// The roles that the provider's groups give.
+    pub roles: RoleGroups,
+    /// The roles that the names of client certificates give.
+    pub certificates: CertificateRoles,
+    /// The clock that credentials are judged by.
+    pub clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl Authenticator for Gate {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
-        let token = credentials.bearer.ok_or(Unrecognised::Unknown)?;
+        let Some(token) = credentials.bearer else {
+            let shown = credentials.certificate.ok_or(Unrecognised::Unknown)?;
+            return self.certificates.recognise(shown, self.clock.now());
+        };
         if token.starts_with(Secret::PREFIX) {
             return self.tokens.recognise(token, self.clock.now()).unwrap_or(Err(Unrecognised::Unknown));
         }
@@ -70,5 +65,73 @@ impl Authenticator for Gate {
             expires_at: Some(verified.expires_at),
             revocation: Revocation::default(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        domain::{Time, after},
+        identity::{PeerCertificate, ShownCertificate},
+    };
+
+    const VALID: Duration = Duration::from_secs(3600);
+
+    /// A gate that knows tokens of development mode, and a certificate that it knows.
+    fn gate(directory: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Gate, ShownCertificate) {
+        let certificates =
+            CertificateRoles { reviewer: vec!["DNS:desk".parse().unwrap()], ..CertificateRoles::default() };
+        let dev = Some(DevTokens::in_directory(directory.path()).unwrap());
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        let not_after = after(clock.now(), VALID);
+        let (uris, dns_names, emails) = (Vec::new(), vec!["desk".into()], Vec::new());
+        let shown = PeerCertificate { uris, dns_names, emails, not_after, issuer: String::new() }.into();
+        (Gate { tokens: Arc::default(), dev, oidc: None, roles: RoleGroups::default(), certificates, clock }, shown)
+    }
+
+    #[tokio::test]
+    async fn a_token_alone_speaks_for_the_call() {
+        let directory = tempfile::tempdir().unwrap();
+        let (gate, shown) = gate(&directory, &Arc::new(ManualClock::new(Time::UNIX_EPOCH)));
+        let who = async |bearer, certificate| {
+            let principal = gate.authenticate(Credentials { bearer, certificate }).await?;
+            Ok::<_, Unrecognised>(principal.actor.to_string())
+        };
+        let agent = gate.dev.as_ref().unwrap().agent.as_str();
+        assert_eq!(who(Some(agent), Some(&shown)).await.unwrap(), "dev/agent");
+        assert_eq!(who(None, Some(&shown)).await.unwrap(), "certificate/DNS:desk");
+        // A token that nobody knows is not made good by a certificate.
+        for token in ["", "x", "a.b.c"] {
+            assert_eq!(who(Some(token), Some(&shown)).await.unwrap_err(), Unrecognised::Unknown, "{token}");
+        }
+        assert_eq!(who(None, None).await.unwrap_err(), Unrecognised::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_ends_on_an_open_connection() {
+        let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(ManualClock::new(Time::UNIX_EPOCH)));
+        let (gate, shown) = gate(&directory, &clock);
+        let call = async || gate.authenticate(Credentials { bearer: None, certificate: Some(&shown) }).await;
+        let moment = Duration::from_micros(1);
+        let first = call().await.unwrap();
+        clock.advance(VALID - moment);
+        let last = call().await.unwrap();
+        assert_eq!(
+            (last.authenticated_at, last.expires_at),
+            (first.authenticated_at, Some(after(clock.now(), moment)))
+        );
+        clock.advance(moment);
+        let ended = call().await.unwrap_err();
+        assert_eq!(
+            (ended, &*ended.to_string()),
+            (Unrecognised::CertificateExpired, "the certificate of this connection has expired")
+        );
+        // A token does not mind.
+        let token = gate.dev.as_ref().map(|dev| dev.agent.as_str());
+        assert!(gate.authenticate(Credentials { bearer: token, certificate: Some(&shown) }).await.is_ok());
     }
 }

@@ -39,7 +39,10 @@ impl Connection {
         certificate: Option<PeerCertificate>,
         room: OwnedSemaphorePermit,
     ) -> Self {
-        let info = ConnectionInfo { certificate: certificate.map(Arc::new), ..ConnectionInfo::default() };
+        let info = ConnectionInfo {
+            certificate: certificate.map(|certificate| Arc::new(certificate.into())),
+            ..ConnectionInfo::default()
+        };
         Self { stream: Box::new(stream), info, _room: room }
     }
 }

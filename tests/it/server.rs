@@ -297,6 +297,11 @@ pub(crate) fn client(channel: Channel, token: &str) -> Client {
     ApprovalServiceClient::with_interceptor(channel, Bearer::new(token))
 }
 
+/// The client of somebody who shows no token.
+pub(crate) fn without_token(channel: Channel) -> Client {
+    ApprovalServiceClient::with_interceptor(channel, Bearer(None))
+}
+
 /// The tokens that a server made in its data directory, which keeps them over restarts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tokens {
@@ -315,19 +320,21 @@ impl Tokens {
     }
 }
 
-/// Adds a bearer token to every call.
+/// Adds a bearer token to every call, if there is one.
 #[derive(Clone, Debug)]
-pub(crate) struct Bearer(MetadataValue<tonic::metadata::Ascii>);
+pub(crate) struct Bearer(Option<MetadataValue<tonic::metadata::Ascii>>);
 
 impl Bearer {
     fn new(token: &str) -> Self {
-        Self(format!("Bearer {token}").parse().expect("a token is ASCII"))
+        Self(Some(format!("Bearer {token}").parse().expect("a token is ASCII")))
     }
 }
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
         Ok(request)
     }
 }

@@ -4,6 +4,7 @@ mod authority;
 mod clients;
 mod command;
 mod handshakes;
+mod identity;
 mod reload;
 
 use std::{

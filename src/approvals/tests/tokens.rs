@@ -3,7 +3,10 @@ use serde_json::json;
 use super::*;
 use crate::{
     approvals::{NewToken, Tokens},
-    identity::{Authenticator as _, Credentials, Gate, Grant, RoleGroups, Secret, Token, TokenState, Unrecognised},
+    identity::{
+        Authenticator as _, CertificateRoles, Credentials, Gate, Grant, RoleGroups, Secret, Token, TokenState,
+        Unrecognised,
+    },
     store::MemoryStore,
 };
 
@@ -33,7 +36,14 @@ impl Office {
 
     async fn recognise(&self, secret: &Secret) -> Result<Arc<Principal>, Unrecognised> {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let gate = Gate::new(self.tokens.registry(), None, None, RoleGroups::default(), clock);
+        let gate = Gate {
+            tokens: self.tokens.registry(),
+            dev: None,
+            oidc: None,
+            roles: RoleGroups::default(),
+            certificates: CertificateRoles::default(),
+            clock,
+        };
         gate.authenticate(Credentials { bearer: Some(secret.reveal()), certificate: None }).await
     }
 

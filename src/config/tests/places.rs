@@ -39,6 +39,29 @@ fn by_default_only_tokens_authenticate() {
 }
 
 #[test]
+fn certificates_alone_let_a_server_start() {
+    let with = |set: &[&str]| {
+        let set = ["tls.certificate=c", "tls.key=k"].iter().chain(set).map(ToString::to_string).collect();
+        load(&ServeFlags { set, ..ServeFlags::default() }, env(&[]))
+    };
+    for role in ["agent", "reviewer", "auditor", "operator"] {
+        let names = format!("certificates.{role}=DNS:a");
+        assert!(with(&["tls.client_ca=a", &names]).is_ok(), "{role}");
+        let told = format!(
+            "flag --set certificates.{role}: certificates.{role} is given without tls.client_ca; allowed: both, or neither"
+        );
+        assert_eq!(message(with(&[&names])), told);
+    }
+    assert!(!with(&["tls.client_ca=a"]).unwrap().anybody_authenticates());
+    assert!(with(&["tls.client_ca=a", "certificates.agent=DNS:a"]).unwrap().anybody_authenticates());
+    let refused = message(with(&["tls.client_ca=a", "certificates.agent=a"]));
+    assert_eq!(refused.lines().count(), 1, "a refused value causes no second problem: {refused}");
+    // Names of certificates give nothing to the callers of a provider.
+    let oidc = message(with(&["tls.client_ca=a", "certificates.agent=DNS:a", "oidc.issuer=https://idp"]));
+    assert!(oidc.contains("oidc.issuer: nobody has a role"), "{oidc}");
+}
+
+#[test]
 fn dev_stays_on_loopback() {
     for listen in ["127.0.0.1:0", "127.9.9.9:1", "[::1]:7766", "[::ffff:127.0.0.1]:7766"] {
         assert!(load(&dev(&[&format!("listen={listen}")]), env(&[])).is_ok(), "{listen}");
@@ -298,6 +321,10 @@ fn defaults_are_the_documented_ones() {
         "# roles.reviewer is not set",
         "# roles.auditor is not set",
         "# roles.operator is not set",
+        "# certificates.agent is not set",
+        "# certificates.reviewer is not set",
+        "# certificates.auditor is not set",
+        "# certificates.operator is not set",
         "# policy is not set",
         "log.format = \"text\"",
         "log.filter = \"info\"",

@@ -10,7 +10,7 @@ use crate::identity::oidc::Algorithm;
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 42] = [
+const EXAMPLES: [Example; 46] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -51,6 +51,14 @@ const EXAMPLES: [Example; 42] = [
     ("roles.reviewer", "a b,c", "\"a b, c\"", |c| c.roles.reviewer = vec!["a b".into(), "c".into()]),
     ("roles.auditor", "x", "\"x\"", |c| c.roles.auditor = vec!["x".into()]),
     ("roles.operator", "ops", "\"ops\"", |c| c.roles.operator = vec!["ops".into()]),
+    ("certificates.agent", "URI:spiffe://a/*,DNS:A.b", "\"URI:spiffe://a/*, DNS:a.b\"", |c| {
+        c.certificates.agent = vec!["URI:spiffe://a/*".parse().unwrap(), "DNS:a.b".parse().unwrap()];
+    }),
+    ("certificates.reviewer", "email:a@b", "\"email:a@b\"", |c| {
+        c.certificates.reviewer = vec!["email:a@b".parse().unwrap()];
+    }),
+    ("certificates.auditor", "DNS:x", "\"DNS:x\"", |c| c.certificates.auditor = vec!["DNS:x".parse().unwrap()]),
+    ("certificates.operator", "URI:y", "\"URI:y\"", |c| c.certificates.operator = vec!["URI:y".parse().unwrap()]),
     ("policy", "my policy.yaml", "\"my policy.yaml\"", |c| c.policy = Some("my policy.yaml".into())),
     ("log.format", "json", "\"json\"", |c| c.log.format = LogFormat::Json),
     ("log.filter", "warn,signoff=debug", "\"warn,signoff=debug\"", |c| c.log.filter = "warn,signoff=debug".to_owned()),
@@ -65,7 +73,11 @@ fn companions(key: &str) -> &'static [&'static str] {
         "tls.certificate" => &["tls.key"],
         "tls.key" => &["tls.certificate"],
         "tls.client_ca" => &["tls.certificate", "tls.key"],
-        "tls.require_client_certificate" => &["tls.certificate", "tls.key", "tls.client_ca"],
+        "tls.require_client_certificate"
+        | "certificates.agent"
+        | "certificates.reviewer"
+        | "certificates.auditor"
+        | "certificates.operator" => &["tls.certificate", "tls.key", "tls.client_ca"],
         _ => &[],
     }
 }
@@ -168,6 +180,7 @@ fn values_without_a_range_are_checked_too() {
         "log.format=text",
         "log.filter=signoff[{id}]=trace,off",
         "otlp.endpoint=http://collector:4317/",
+        "certificates.agent=URI:spiffe://example.org/agents/*, DNS:*.agents.example.org ,email:bot@example.org",
     ];
     for set in good {
         assert_eq!(refusals(set), [""; 0], "{set}");
@@ -194,6 +207,13 @@ fn values_without_a_range_are_checked_too() {
         "otlp.endpoint=http://collector:65536",
         "otlp.endpoint=http://collector:4317/v1/traces",
         "otlp.endpoint=http://collector:4317?x",
+        "certificates.agent=",
+        "certificates.agent=*",
+        "certificates.agent=spiffe://example.org/agents/*",
+        "certificates.reviewer=URI:spiffe://example.org/a,",
+        "certificates.reviewer=URI:",
+        "certificates.auditor=DNS:a,IP:127.0.0.1",
+        "certificates.operator=URI:a[",
     ];
     for set in bad {
         assert_eq!(refusals(set).len(), 1, "{set:?}: {:?}", refusals(set));
@@ -215,6 +235,7 @@ fn toml_types_must_match() {
         ("limits.chain = -1", "-1"),
         ("limits.chain = [3]", "[3]"),
         ("policy = ['a']", "['a']"),
+        ("certificates.agent = ['URI:a']", "['URI:a']"),
         ("log.format = 1979-05-27", "1979-05-27"),
     ];
     for (text, shown) in wrong {
@@ -265,6 +286,12 @@ fn tls_settings_must_fit_together() {
     let key = "tls.require_client_certificate";
     assert_eq!(refused(&["tls.certificate=c", "tls.key=k", required]), needs(key, "tls.client_ca"));
     assert!(load(&dev(&["tls.require_client_certificate=false"]), env(&[])).is_ok());
+    for key in ["certificates.agent", "certificates.reviewer", "certificates.auditor", "certificates.operator"] {
+        let names = format!("{key}=DNS:a");
+        assert_eq!(refused(&["tls.certificate=c", "tls.key=k", &names]), needs(key, "tls.client_ca"));
+        let refused = refused(&["tls.certificate=c", "tls.key=k", &format!("{key}=a")]);
+        assert_eq!(refused.lines().count(), 1, "a refused value causes no second problem: {refused}");
+    }
     assert_eq!(
         refused(&["tls.certificate=c", "tls.key=k", "plaintext=true"]),
         "flag --set plaintext: plaintext: true is not allowed with tls.certificate; allowed: one of them"

@@ -229,6 +229,8 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
         (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
         (Unrecognised::Unknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::Rejected(Rejection::Expired).into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::CertificateUnknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::CertificateExpired.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::Unavailable.into(), Code::Unavailable, Reason::IdentityProviderUnavailable, &[]),
         (
             Failure::RateLimited { limit: 9, retry: std::time::Duration::from_millis(20) },

@@ -38,8 +38,12 @@ impl Authority {
 
     /// A certificate of a client.
     pub(super) fn client(&self) -> Leaf {
-        let name = SanType::URI("spiffe://example.org/agent".try_into().unwrap());
-        self.leaf(name, ExtendedKeyUsagePurpose::ClientAuth)
+        self.client_of("spiffe://example.org/agent")
+    }
+
+    /// A certificate of a client with this URI.
+    pub(super) fn client_of(&self, uri: &str) -> Leaf {
+        self.leaf(SanType::URI(uri.try_into().unwrap()), ExtendedKeyUsagePurpose::ClientAuth)
     }
 
     fn leaf(&self, name: SanType, usage: ExtendedKeyUsagePurpose) -> Leaf {
