@@ -8,12 +8,12 @@ use super::DEFAULT_ADDRESS;
 use crate::{
     config::{self, Config, LogFormat, ServeFlags},
     identity::DevTokens,
-    server::Server,
+    server::{Server, StartError},
     telemetry::{self, Metrics},
 };
 
 /// Serves until told to stop. Exits 0 after a drain, 1 when the server cannot start or fails, 2 for a configuration
-/// that cannot be used.
+/// that cannot be used, or by which nobody could authenticate.
 pub async fn serve(flags: &ServeFlags) -> ExitCode {
     let config = match config::load(flags, config::environment()) {
         Ok(config) => config,
@@ -46,6 +46,10 @@ async fn run(config: Config, traces: bool) -> ExitCode {
     };
     let server = match Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces).await {
         Ok(server) => server,
+        Err(error @ StartError::NoAuthentication { .. }) => {
+            failed(&error);
+            return ExitCode::from(2);
+        }
         Err(error) => return failed(&error),
     };
     if let Err(error) = announce(&config, &server) {

@@ -225,6 +225,8 @@ async fn everything_wrong_with_a_token_is_told_at_once() {
         "roles[1]",
         "groups[0]",
         "groups[1]",
+        "on_behalf_of.groups",
+        "on_behalf_of.subject",
         "permissions[0]",
         "ttl",
         "comment",
@@ -265,7 +267,7 @@ async fn the_first_token_is_made_in_the_data_directory() {
     let data = tempfile::tempdir().unwrap();
     let store = data.path().join("store");
     let (status, log) = Process::spawn(&store, plain_server(&store)).listening().await.err().unwrap();
-    assert_eq!(status.code(), Some(1), "{log}");
+    assert_eq!(status.code(), Some(2), "{log}");
     assert!(log.contains("nobody could authenticate") && log.contains("signoff token create --data-dir"), "{log}");
 
     let directory = store.to_str().unwrap();
