@@ -195,8 +195,9 @@ mod tests {
     /// The vectors that every client runs too.
     #[test]
     fn vectors() {
-        let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../tests/vectors/digest.json")).unwrap();
-        assert!(vectors.len() >= 10);
+        let file: Value = serde_json::from_str(include_str!("../../tests/conformance/digests.json")).unwrap();
+        let vectors: Vec<Vector> = serde_json::from_value(file["digests"].clone()).unwrap();
+        assert!(vectors.len() >= 15);
         for vector in vectors {
             let arguments = Arguments::new(vector.arguments).unwrap();
             let whole = format!(
