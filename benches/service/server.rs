@@ -24,8 +24,12 @@ use crate::{
 pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Settings that lift what protects a server from one caller: the load has only one.
-const UNLIMITED: [&str; 3] =
-    ["--set=limits.pending_per_caller=1000000", "--set=limits.calls_per_second=1000000", "--set=max_stream_age=24h"];
+const UNLIMITED: [&str; 4] = [
+    "--set=limits.pending_per_caller=1000000",
+    "--set=limits.streams_per_caller=1000000",
+    "--set=limits.calls_per_second=1000000",
+    "--set=max_stream_age=24h",
+];
 
 /// A server, until dropped.
 #[derive(Debug)]
