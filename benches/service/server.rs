@@ -58,7 +58,7 @@ pub(crate) enum Role {
 
 impl Server {
     /// The real one, on a data directory.
-    pub(crate) fn signoff(data: &Path, settings: &[&str]) -> Outcome<Self> {
+    pub(crate) fn signoff(data: &Path, settings: &[String]) -> Outcome<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_signoff"));
         command.args(["serve", "--dev", "--listen=127.0.0.1:0", "--data-dir"]).arg(data).args(UNLIMITED).args(settings);
         let mut server = Self::spawn(&mut command)?;
@@ -95,10 +95,18 @@ impl Server {
 
     /// One client per connection.
     pub(crate) async fn connect(&self, connections: usize, role: Role) -> Outcome<Vec<Client>> {
-        let token = match role {
+        self.connect_bearer(connections, self.token(role)).await
+    }
+
+    /// Development mode's token of a role; empty for the bare service.
+    pub(crate) fn token(&self, role: Role) -> &str {
+        match role {
             Role::Agent => &self.tokens.agent,
             Role::Reviewer => &self.tokens.reviewer,
-        };
+        }
+    }
+
+    async fn connect_bearer(&self, connections: usize, token: &str) -> Outcome<Vec<Client>> {
         let bearer = Bearer(format!("Bearer {token}").parse()?);
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
@@ -111,6 +119,11 @@ impl Server {
     /// Connections for so many callers: caller `n` uses client `n % len`.
     pub(crate) async fn connect_for(&self, callers: usize, role: Role) -> Outcome<Vec<Client>> {
         self.connect(callers.div_ceil(CALLERS_PER_CONNECTION), role).await
+    }
+
+    /// The same, with another token than those of development mode.
+    pub(crate) async fn connect_for_bearer(&self, callers: usize, token: &str) -> Outcome<Vec<Client>> {
+        self.connect_bearer(callers.div_ceil(CALLERS_PER_CONNECTION), token).await
     }
 
     /// Runs a load, and returns it with the processor time that the server spent on each call.
