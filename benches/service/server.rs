@@ -21,7 +21,7 @@ use crate::{
     load::{CALLERS_PER_CONNECTION, Load},
 };
 
-pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Headers>>;
 
 /// Settings that lift what protects a server from one caller: the load has only one.
 const UNLIMITED: [&str; 4] = [
@@ -95,7 +95,7 @@ impl Server {
 
     /// One client per connection.
     pub(crate) async fn connect(&self, connections: usize, role: Role) -> Outcome<Vec<Client>> {
-        self.connect_bearer(connections, self.token(role)).await
+        self.connect_with(connections, Headers::bearer(self.token(role))?).await
     }
 
     /// Development mode's token of a role; empty for the bare service.
@@ -106,12 +106,11 @@ impl Server {
         }
     }
 
-    async fn connect_bearer(&self, connections: usize, token: &str) -> Outcome<Vec<Client>> {
-        let bearer = Bearer(format!("Bearer {token}").parse()?);
+    async fn connect_with(&self, connections: usize, headers: Headers) -> Outcome<Vec<Client>> {
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
             let channel = Endpoint::from_shared(self.address.clone())?.tcp_nodelay(true).connect().await?;
-            clients.push(ApprovalServiceClient::with_interceptor(channel, bearer.clone()));
+            clients.push(ApprovalServiceClient::with_interceptor(channel, headers.clone()));
         }
         Ok(clients)
     }
@@ -121,9 +120,9 @@ impl Server {
         self.connect(callers.div_ceil(CALLERS_PER_CONNECTION), role).await
     }
 
-    /// The same, with another token than those of development mode.
-    pub(crate) async fn connect_for_bearer(&self, callers: usize, token: &str) -> Outcome<Vec<Client>> {
-        self.connect_bearer(callers.div_ceil(CALLERS_PER_CONNECTION), token).await
+    /// The same, with headers of one's own.
+    pub(crate) async fn connect_for_with(&self, callers: usize, headers: Headers) -> Outcome<Vec<Client>> {
+        self.connect_with(callers.div_ceil(CALLERS_PER_CONNECTION), headers).await
     }
 
     /// Runs a load, and returns it with the processor time that the server spent on each call.
@@ -155,13 +154,32 @@ impl Drop for Server {
     }
 }
 
-/// Puts the token on every call.
+/// What is put on every call.
 #[derive(Clone, Debug)]
-pub(crate) struct Bearer(MetadataValue<Ascii>);
+pub(crate) struct Headers {
+    authorization: MetadataValue<Ascii>,
+    cookie: Option<MetadataValue<Ascii>>,
+}
 
-impl Interceptor for Bearer {
+impl Headers {
+    /// A token.
+    pub(crate) fn bearer(token: &str) -> Outcome<Self> {
+        Ok(Self { authorization: format!("Bearer {token}").parse()?, cookie: None })
+    }
+
+    /// And something that no server reads. Like a token, it is sent anew with every call: most other headers would be
+    /// sent once and then referred to.
+    pub(crate) fn and_cookie(self, cookie: &str) -> Outcome<Self> {
+        Ok(Self { cookie: Some(cookie.parse()?), ..self })
+    }
+}
+
+impl Interceptor for Headers {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
+        request.metadata_mut().insert("authorization", self.authorization.clone());
+        if let Some(cookie) = &self.cookie {
+            request.metadata_mut().insert("cookie", cookie.clone());
+        }
         Ok(request)
     }
 }
