@@ -15,12 +15,14 @@ pub(crate) enum Figure {
     Longer(f64),
     /// Bytes.
     Bytes(f64),
+    /// A part of a whole, which is 1.
+    Share(f64),
 }
 
 impl Figure {
     fn number(self) -> f64 {
         match self {
-            Self::Rate(number) | Self::Bytes(number) | Self::Longer(number) => number,
+            Self::Rate(number) | Self::Bytes(number) | Self::Longer(number) | Self::Share(number) => number,
             Self::Time(time) => time.as_secs_f64(),
         }
     }
@@ -35,6 +37,7 @@ impl fmt::Display for Figure {
             Self::Time(time) if *time < Duration::from_secs(1) => write!(f, "{:.2} ms", time.as_secs_f64() * 1e3),
             Self::Time(time) => write!(f, "{:.2} s", time.as_secs_f64()),
             Self::Longer(seconds) => write!(f, "{:+.2} µs", seconds * 1e6),
+            Self::Share(share) => write!(f, "{:.1} %", share * 100.0),
             Self::Bytes(bytes) => write!(f, "{:.1} KiB", bytes / 1024.0),
         }
     }
@@ -47,6 +50,8 @@ pub(crate) enum Aim {
     AtMost(Figure),
     /// The figure's ratio to the first baseline is at least this.
     Ratio(f64),
+    /// The figure's ratio to the first baseline is at most this.
+    RatioAtMost(f64),
 }
 
 /// A line of the table.
@@ -84,13 +89,12 @@ impl Row {
 
     /// The aim in words, and whether it was met.
     fn verdict(&self) -> (String, &'static str) {
+        let ratio = || self.baselines.first().map_or(f64::NAN, |(_, figure)| self.ratio(*figure));
         let (aim, met) = match self.aim {
             None => return (String::new(), ""),
             Some(Aim::AtMost(most)) => (format!("≤ {most}"), self.figure.number() <= most.number()),
-            Some(Aim::Ratio(least)) => {
-                let ratio = self.baselines.first().map_or(f64::NAN, |(_, figure)| self.ratio(*figure));
-                (format!("ratio ≥ {least:.2}"), ratio >= least)
-            }
+            Some(Aim::Ratio(least)) => (format!("ratio ≥ {least:.2}"), ratio() >= least),
+            Some(Aim::RatioAtMost(most)) => (format!("ratio ≤ {most:.2}"), ratio() <= most),
         };
         (aim, if met { "met" } else { "MISSED" })
     }

@@ -1,5 +1,7 @@
 //! Calls that the policy approves: RequestApproval until its stream ends, with AUTO_APPROVED, after the sync.
 
+use std::path::PathBuf;
+
 use signoff::{policy_file, proto::v1 as pb};
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
     payload::{self, Prepared},
     requests::first_update,
     scratch::Scratch,
-    server::{Role, Server},
+    server::{Client, Role, Server},
     stored,
     table::{Figure, Row, Table},
 };
@@ -28,31 +30,43 @@ rules:
 pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     let bare = round_trips(&Server::bare()?, sizes.seconds).await?;
     let scratch = Scratch::new()?;
-    let policy = scratch.path().join("policy.yaml");
-    std::fs::write(&policy, POLICY)?;
-    let server = Server::signoff(scratch.path(), &["--policy", &policy.display().to_string()])?;
-    let served = round_trips(&server, sizes.seconds).await?;
-    let judge = policy_file::load(&policy, POLICY.as_bytes())?;
+    let served = round_trips(&server(&scratch, &[])?, sizes.seconds).await?;
+    let judge = policy_file::load(&policy(&scratch), POLICY.as_bytes())?;
     let stored = stored::submits(Prepared::judged_by(&judge)?, CALLERS, sizes.seconds).await?;
     let row = Row::load(format!("auto-approved, {CALLERS} callers"), &served);
     table.add(row.against("store", Figure::Rate(stored.rate)).against("bare tonic", Figure::Rate(bare.rate)));
     Ok(())
 }
 
+fn policy(scratch: &Scratch) -> PathBuf {
+    scratch.path().join("policy.yaml")
+}
+
+/// A server whose policy approves.
+pub(crate) fn server(scratch: &Scratch, settings: &[String]) -> Outcome<Server> {
+    let policy = policy(scratch);
+    std::fs::write(&policy, POLICY)?;
+    let policy = ["--policy".to_owned(), policy.display().to_string()];
+    Server::signoff(scratch.path(), &[&policy, settings].concat())
+}
+
 async fn round_trips(server: &Server, seconds: f64) -> Outcome<Load> {
     let clients = server.connect_for(CALLERS, Role::Agent).await?;
     drive(CALLERS, seconds, move |caller| {
-        let mut client = clients[caller % clients.len()].clone();
-        async move {
-            let mut request = payload::wire_request(payload::uuid().to_string());
-            request.reason = bare::AUTO_APPROVED_REASON.to_owned();
-            let mut stream = client.request_approval(request).await?.into_inner();
-            let approval = first_update(stream.message().await?)?;
-            match (approval.status(), stream.message().await?) {
-                (pb::ApprovalStatus::AutoApproved, None) => Ok(true),
-                other => Err(format!("not approved at once: {other:?}").into()),
-            }
-        }
+        let client = clients[caller % clients.len()].clone();
+        async move { approved(client).await.map(|_| true) }
     })
     .await
+}
+
+/// One round trip.
+pub(crate) async fn approved(mut client: Client) -> Outcome<pb::Approval> {
+    let mut request = payload::wire_request(payload::uuid().to_string());
+    request.reason = bare::AUTO_APPROVED_REASON.to_owned();
+    let mut stream = client.request_approval(request).await?.into_inner();
+    let approval = first_update(stream.message().await?)?;
+    match (approval.status(), stream.message().await?) {
+        (pb::ApprovalStatus::AutoApproved, None) => Ok(approval),
+        other => Err(format!("not approved at once: {other:?}").into()),
+    }
 }

@@ -2,10 +2,11 @@
 //! the measures only. Prints one table; nothing here passes or fails by time.
 //!
 //! Each figure stands beside its baselines, taken right before it so that both see the same machine: raw appends with
-//! fdatasync of the same bytes, the store without the network, and a bare tonic service with the same messages. The
-//! server and the bare service are processes of their own; load comes from this one, over one connection per
-//! [`load::CALLERS_PER_CONNECTION`] callers.
+//! fdatasync of the same bytes, the store without the network, and a bare tonic service with the same messages; for
+//! `auth`, the same server with credentials that cost next to nothing. The server and the bare service are processes of
+//! their own; load comes from this one, over one connection per [`load::CALLERS_PER_CONNECTION`] callers.
 
+mod auth;
 mod auto;
 mod bare;
 mod cpu;
@@ -14,6 +15,7 @@ mod load;
 mod memory;
 mod payload;
 mod pending;
+mod provider;
 mod raw;
 mod requests;
 mod scratch;
@@ -57,6 +59,8 @@ enum Measure {
     Decisions,
     /// Calls that the policy approves, per second
     Auto,
+    /// What authentication costs of a call
+    Auth,
     /// From Decide to the waiter's message
     Wake,
     /// Server memory per open stream
@@ -73,6 +77,7 @@ impl Measure {
             Self::Requests => requests::measure(sizes, table).await,
             Self::Decisions => decisions::measure(sizes, table).await,
             Self::Auto => auto::measure(sizes, table).await,
+            Self::Auth => auth::measure(sizes, table).await,
             Self::Wake => wake::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,

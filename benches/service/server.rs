@@ -21,11 +21,15 @@ use crate::{
     load::{CALLERS_PER_CONNECTION, Load},
 };
 
-pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Bearer>>;
+pub(crate) type Client = ApprovalServiceClient<InterceptedService<Channel, Headers>>;
 
 /// Settings that lift what protects a server from one caller: the load has only one.
-const UNLIMITED: [&str; 3] =
-    ["--set=limits.pending_per_caller=1000000", "--set=limits.calls_per_second=1000000", "--set=max_stream_age=24h"];
+const UNLIMITED: [&str; 4] = [
+    "--set=limits.pending_per_caller=1000000",
+    "--set=limits.streams_per_caller=1000000",
+    "--set=limits.calls_per_second=1000000",
+    "--set=max_stream_age=24h",
+];
 
 /// A server, until dropped.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ pub(crate) enum Role {
 
 impl Server {
     /// The real one, on a data directory.
-    pub(crate) fn signoff(data: &Path, settings: &[&str]) -> Outcome<Self> {
+    pub(crate) fn signoff(data: &Path, settings: &[String]) -> Outcome<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_signoff"));
         command.args(["serve", "--dev", "--listen=127.0.0.1:0", "--data-dir"]).arg(data).args(UNLIMITED).args(settings);
         let mut server = Self::spawn(&mut command)?;
@@ -91,15 +95,22 @@ impl Server {
 
     /// One client per connection.
     pub(crate) async fn connect(&self, connections: usize, role: Role) -> Outcome<Vec<Client>> {
-        let token = match role {
+        self.connect_with(connections, Headers::bearer(self.token(role))?).await
+    }
+
+    /// Development mode's token of a role; empty for the bare service.
+    pub(crate) fn token(&self, role: Role) -> &str {
+        match role {
             Role::Agent => &self.tokens.agent,
             Role::Reviewer => &self.tokens.reviewer,
-        };
-        let bearer = Bearer(format!("Bearer {token}").parse()?);
+        }
+    }
+
+    async fn connect_with(&self, connections: usize, headers: Headers) -> Outcome<Vec<Client>> {
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
             let channel = Endpoint::from_shared(self.address.clone())?.tcp_nodelay(true).connect().await?;
-            clients.push(ApprovalServiceClient::with_interceptor(channel, bearer.clone()));
+            clients.push(ApprovalServiceClient::with_interceptor(channel, headers.clone()));
         }
         Ok(clients)
     }
@@ -107,6 +118,11 @@ impl Server {
     /// Connections for so many callers: caller `n` uses client `n % len`.
     pub(crate) async fn connect_for(&self, callers: usize, role: Role) -> Outcome<Vec<Client>> {
         self.connect(callers.div_ceil(CALLERS_PER_CONNECTION), role).await
+    }
+
+    /// The same, with headers of one's own.
+    pub(crate) async fn connect_for_with(&self, callers: usize, headers: Headers) -> Outcome<Vec<Client>> {
+        self.connect_with(callers.div_ceil(CALLERS_PER_CONNECTION), headers).await
     }
 
     /// Runs a load, and returns it with the processor time that the server spent on each call.
@@ -138,13 +154,32 @@ impl Drop for Server {
     }
 }
 
-/// Puts the token on every call.
+/// What is put on every call.
 #[derive(Clone, Debug)]
-pub(crate) struct Bearer(MetadataValue<Ascii>);
+pub(crate) struct Headers {
+    authorization: MetadataValue<Ascii>,
+    cookie: Option<MetadataValue<Ascii>>,
+}
 
-impl Interceptor for Bearer {
+impl Headers {
+    /// A token.
+    pub(crate) fn bearer(token: &str) -> Outcome<Self> {
+        Ok(Self { authorization: format!("Bearer {token}").parse()?, cookie: None })
+    }
+
+    /// And something that no server reads. Like a token, it is sent anew with every call: most other headers would be
+    /// sent once and then referred to.
+    pub(crate) fn and_cookie(self, cookie: &str) -> Outcome<Self> {
+        Ok(Self { cookie: Some(cookie.parse()?), ..self })
+    }
+}
+
+impl Interceptor for Headers {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
+        request.metadata_mut().insert("authorization", self.authorization.clone());
+        if let Some(cookie) = &self.cookie {
+            request.metadata_mut().insert("cookie", cookie.clone());
+        }
         Ok(request)
     }
 }

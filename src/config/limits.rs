@@ -46,6 +46,8 @@ pub struct Limits {
     pub streams: u32,
     /// Streams open at once on one connection: 1 to 1,000,000.
     pub streams_per_connection: u32,
+    /// Streams that one caller has open at once, over all its connections: 1 to 1,000,000.
+    pub streams_per_caller: u32,
     /// Calls a second of one caller, and calls at once after a rest: 1 to 1,000,000.
     pub calls_per_second: u32,
     /// Connections open at once: 1 to 1,000,000; one more is closed at once.
@@ -69,6 +71,7 @@ impl Default for Limits {
             pending_per_caller: 10_000,
             streams: 100_000,
             streams_per_connection: 10_000,
+            streams_per_caller: 10_000,
             calls_per_second: 10_000,
             connections: 10_000,
         }

@@ -50,7 +50,7 @@ const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 47] = [
+pub(super) static TABLE: [Setting; 48] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -105,6 +105,8 @@ pub(super) static TABLE: [Setting; 47] = [
         "Streams open at once, in all"),
     key("limits.streams_per_connection", count(1, MANY, |c| &mut c.limits.streams_per_connection),
         "Streams open at once on one connection"),
+    key("limits.streams_per_caller", count(1, MANY, |c| &mut c.limits.streams_per_caller),
+        "Streams that one caller has open at once, over all connections"),
     key("limits.calls_per_second", count(1, MANY, |c| &mut c.limits.calls_per_second),
         "Calls a second of one caller, and calls at once after a rest"),
     key("limits.connections", count(1, MANY, |c| &mut c.limits.connections),

@@ -25,6 +25,7 @@ use tower::Service;
 
 use super::{error::Failure, streams::ConnectionInfo};
 use crate::{
+    domain::Actor,
     identity::{Authenticator, Credentials, Principal, Unrecognised},
     telemetry::Metrics,
 };
@@ -37,7 +38,7 @@ const PAUSES: usize = 1_024;
 /// Calls after which callers who have been quiet are forgotten.
 const TIDY: u32 = 65_536;
 
-/// Somebody who calls: issuer and subject, which hold no NUL.
+/// Somebody who calls: see [`caller`].
 type Caller = String;
 type Rates = RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
@@ -78,8 +79,7 @@ impl Admission {
         if self.admitted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY) {
             self.rates.retain_recent();
         }
-        let caller = [principal.actor.issuer.as_str(), &principal.actor.subject].join("\0");
-        self.rates.check_key(&caller).map_err(|early| Failure::RateLimited {
+        self.rates.check_key(&caller(&principal.actor)).map_err(|early| Failure::RateLimited {
             limit: self.calls_per_second,
             retry: early.wait_time_from(MonotonicClock.now()),
         })?;
@@ -152,6 +152,11 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unrecognised> {
     let parts = header.to_str().ok().and_then(|header| header.split_once(' '));
     let token = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
     token.map(Some).ok_or(Unrecognised::Unknown)
+}
+
+/// A name that is the same for two callers when [`Actor::is`] says that they are: issuer and subject, which hold no NUL.
+pub(super) fn caller(actor: &Actor) -> String {
+    [actor.issuer.as_str(), &actor.subject].join("\0")
 }
 
 /// The caller that was admitted.

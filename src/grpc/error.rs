@@ -26,6 +26,8 @@ pub const DOMAIN: &str = "signoff.v1";
 
 /// When to reattach after the server ended a stream.
 const REATTACH: Duration = Duration::from_secs(1);
+/// When to try again to open a stream where there is no room: a guess, as nobody knows when another one ends.
+const ROOM: Duration = Duration::from_secs(1);
 /// Longest value in metadata, in characters.
 const VALUE: usize = 256;
 /// Longest message of a status, in bytes: the header escapes each byte that is not ASCII as three.
@@ -70,6 +72,8 @@ pub enum Failure {
 pub enum Scope {
     /// On one connection.
     Connection,
+    /// For one caller, on all connections.
+    Caller,
     /// On the whole server.
     Server,
 }
@@ -174,12 +178,14 @@ impl Answer {
             Failure::TooManyStreams { scope, limit } => {
                 let scope = match scope {
                     Scope::Connection => "connection",
+                    Scope::Caller => "caller",
                     Scope::Server => "server",
                 };
                 let message = format!("at most {limit} streams may be open per {scope}");
                 Self::new(Code::ResourceExhausted, ErrorReason::TooManyStreams, message)
                     .with("scope", scope)
                     .with("limit", limit)
+                    .retry(ROOM)
             }
             Failure::Failed { error, id } => Self::failed(error, id),
         }

@@ -62,7 +62,7 @@ impl ApprovalService for ApprovalApi {
         request: Request<pb::RequestApprovalRequest>,
     ) -> Reply<Self::RequestApprovalStream> {
         let principal = principal(&request)?;
-        let permit = self.streams.open(&request)?;
+        let permit = self.streams.open(&request, &principal)?;
         let request = request.into_inner();
         let after = request.after_revision;
         let new = self.decode_request(request).await?;
@@ -79,7 +79,7 @@ impl ApprovalService for ApprovalApi {
 
     async fn watch_approval(&self, request: Request<pb::WatchApprovalRequest>) -> Reply<Self::WatchApprovalStream> {
         let principal = principal(&request)?;
-        let permit = self.streams.open(&request)?;
+        let permit = self.streams.open(&request, &principal)?;
         let request = request.into_inner();
         let (id, after) = (decode::approval_id(&request.approval_id)?, request.after_revision);
         let open = Arc::clone(&self.approvals).watch(principal, id, after);
@@ -109,7 +109,7 @@ impl ApprovalService for ApprovalApi {
 
     async fn wait_approval(&self, request: Request<pb::WaitApprovalRequest>) -> Reply<pb::WaitApprovalResponse> {
         let principal = principal(&request)?;
-        let _permit = self.streams.open(&request)?; // it holds as much as a stream does
+        let _permit = self.streams.open(&request, &principal)?; // it holds as much as a stream does
         let deadline = deadline::of(request.metadata());
         let decode::Wait { id, after, timeout } = decode::wait(&request.into_inner())?;
         let timeout = deadline.map_or(timeout, |left| timeout.min(deadline::in_time(left)));
@@ -136,7 +136,7 @@ impl ApprovalService for ApprovalApi {
 
     async fn watch_pending(&self, request: Request<pb::WatchPendingRequest>) -> Reply<Self::WatchPendingStream> {
         let principal = principal(&request)?;
-        let permit = self.streams.open(&request)?;
+        let permit = self.streams.open(&request, &principal)?;
         let request = request.into_inner();
         let decidable = request.decidable_by_me;
         let filter = decode::watch_pending(request, &self.limits)?;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{
     AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, Revocation, Role,
     RoleGroups, Secret, TokenRegistry, Unrecognised,
-    oidc::{Oidc, Rejection, looks_like_jwt},
+    oidc::{Oidc, Rejection, Verified, looks_like_jwt},
 };
 use crate::{
     clock::Clock,
@@ -44,27 +44,31 @@ impl Authenticator for Gate {
         let Some(oidc) = self.oidc.as_ref().filter(|_| looks_like_jwt(token)) else {
             return Err(Unrecognised::Unknown);
         };
-        let verified = oidc.authenticate(token).await.map_err(|rejection| match rejection {
+        oidc.principal(token, |verified| bearer(verified, &self.roles)).await.map_err(|rejection| match rejection {
             Rejection::KeysUnavailable => Unrecognised::Unavailable,
             rejection => Unrecognised::Rejected(rejection),
-        })?;
-        let roles = self.roles.roles(&verified.groups);
-        // Providers know people and programs; a program that only asks is an agent here.
-        let kind = match verified.kind {
-            ActorKind::Service if roles.contains(&Role::Agent) => ActorKind::Agent,
-            kind => kind,
-        };
-        Ok(Arc::new(Principal {
-            actor: Actor { kind, issuer: verified.issuer.clone(), subject: verified.subject.clone() },
-            roles,
-            groups: verified.groups.clone(),
-            on_behalf_of: None,
-            permissions: BTreeSet::new(),
-            method: AuthenticationMethod::Oidc,
-            authenticated_at: verified.authenticated_at,
-            expires_at: Some(verified.expires_at),
-            revocation: Revocation::default(),
-        }))
+        })
+    }
+}
+
+/// Who the bearer of a provider's token is here.
+fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
+    let roles = roles.roles(&verified.groups);
+    // Providers know people and programs; a program that only asks is an agent here.
+    let kind = match verified.kind {
+        ActorKind::Service if roles.contains(&Role::Agent) => ActorKind::Agent,
+        kind => kind,
+    };
+    Principal {
+        actor: Actor { kind, issuer: verified.issuer.clone(), subject: verified.subject.clone() },
+        roles,
+        groups: verified.groups.clone(),
+        on_behalf_of: None,
+        permissions: BTreeSet::new(),
+        method: AuthenticationMethod::Oidc,
+        authenticated_at: verified.authenticated_at,
+        expires_at: Some(verified.expires_at),
+        revocation: Revocation::default(),
     }
 }
 

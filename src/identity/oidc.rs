@@ -16,7 +16,14 @@ mod token;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use self::{cache::Cache, jwks::Lookup, keys::Keys, source::Source, token::Token};
+use self::{
+    cache::{Cache, Known},
+    jwks::Lookup,
+    keys::Keys,
+    source::Source,
+    token::Token,
+};
+use super::Principal;
 use crate::{
     clock::Clock,
     domain::{ActorKind, Time},
@@ -104,17 +111,39 @@ impl Oidc {
     /// # Errors
     /// When the token is not to be accepted: see [`Rejection`].
     pub async fn authenticate(&self, token: &str) -> Result<Arc<Verified>, Rejection> {
+        Ok(Arc::clone(&self.known(token).await?.verified))
+    }
+
+    /// The same, as a caller of this server. `principal` must make the same of the same each time: its answer is kept for
+    /// as long as the token is.
+    ///
+    /// # Errors
+    /// When the token is not to be accepted: see [`Rejection`].
+    pub(super) async fn principal(
+        &self,
+        token: &str,
+        principal: impl FnOnce(&Verified) -> Principal,
+    ) -> Result<Arc<Principal>, Rejection> {
+        let known = self.known(token).await?;
+        Ok(Arc::clone(known.principal.get_or_init(|| Arc::new(principal(&known.verified)))))
+    }
+
+    async fn known(&self, token: &str) -> Result<Arc<Known>, Rejection> {
         if token.len() > token::BYTES_MAX {
             return Err(Rejection::NotAJwt);
         }
         let digest = cache::digest(token);
         if let Some(set) = self.keys.fresh()
-            && let Some(verified) = self.cache.get(&digest, set.generation(), self.clock.now())
+            && let Some(known) = self.cache.get(&digest, set.generation(), self.clock.now())
         {
-            return Ok(verified);
+            return Ok(known);
         }
         let token = Token::parse(token, &self.config.algorithms)?;
         let mut set = self.keys.current().await?;
+        // After a look that brought no other keys, as most do, nothing has to be verified again.
+        if let Some(known) = self.cache.get(&digest, set.generation(), self.clock.now()) {
+            return Ok(known);
+        }
         if matches!(set.find(&token), Lookup::Unknown) {
             set = self.keys.newer(set).await?;
         }
@@ -124,9 +153,9 @@ impl Oidc {
             Lookup::Unknown => return Err(Rejection::UnknownKey),
         };
         let claims = token.verify(key)?;
-        let verified = Arc::new(claims::judge(&claims, &self.config, self.clock.now())?);
-        self.cache.put(digest, set.generation(), Arc::clone(&verified), self.clock.now());
-        Ok(verified)
+        let known = Arc::new(Known::from(claims::judge(&claims, &self.config, self.clock.now())?));
+        self.cache.put(digest, set.generation(), Arc::clone(&known), self.clock.now());
+        Ok(known)
     }
 }
 

@@ -309,6 +309,7 @@ fn defaults_are_the_documented_ones() {
         "limits.pending_per_caller = 10000",
         "limits.streams = 100000",
         "limits.streams_per_connection = 10000",
+        "limits.streams_per_caller = 10000",
         "limits.calls_per_second = 10000",
         "limits.connections = 10000",
         "# oidc.issuer is not set",

@@ -10,7 +10,7 @@ use crate::identity::oidc::Algorithm;
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 46] = [
+const EXAMPLES: [Example; 47] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -37,6 +37,7 @@ const EXAMPLES: [Example; 46] = [
     ("limits.pending_per_caller", "6", "6", |c| c.limits.pending_per_caller = 6),
     ("limits.streams", "7", "7", |c| c.limits.streams = 7),
     ("limits.streams_per_connection", "8", "8", |c| c.limits.streams_per_connection = 8),
+    ("limits.streams_per_caller", "10", "10", |c| c.limits.streams_per_caller = 10),
     ("limits.calls_per_second", "11", "11", |c| c.limits.calls_per_second = 11),
     ("limits.connections", "9", "9", |c| c.limits.connections = 9),
     ("oidc.issuer", "https://idp/a", "\"https://idp/a\"", |c| c.oidc.issuer = Some("https://idp/a".into())),
@@ -147,6 +148,7 @@ fn ranges_hold_at_both_ends() {
         ("limits.pending_per_caller", "1", "1000000", "0", "1000001"),
         ("limits.streams", "1", "1000000", "0", "4294967297"),
         ("limits.streams_per_connection", "1", "1000000", "0", "18446744073709551616"),
+        ("limits.streams_per_caller", "1", "1000000", "0", "1000001"),
         ("limits.calls_per_second", "1", "1000000", "0", "1000001"),
         ("limits.connections", "1", "1000000", "0", "1000001"),
     ];

@@ -239,6 +239,7 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
             &["limit"],
         ),
         (streams(Scope::Connection), Code::ResourceExhausted, Reason::TooManyStreams, keys),
+        (streams(Scope::Caller), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Server), Code::ResourceExhausted, Reason::TooManyStreams, keys),
     ];
     all.extend(
@@ -259,7 +260,8 @@ fn every_failure_has_its_code_reason_and_metadata() {
         let found: BTreeSet<_> = info.metadata.keys().map(String::as_str).collect();
         assert_eq!(found, keys.iter().copied().collect(), "{failure:?}");
         assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{failure:?}");
-        let retry = code == Code::Unavailable || reason == ErrorReason::RateLimited;
+        let retry =
+            code == Code::Unavailable || matches!(reason, ErrorReason::RateLimited | ErrorReason::TooManyStreams);
         assert_eq!(details.retry_info().is_some_and(|info| info.retry_delay.is_some()), retry, "{failure:?}");
         assert!(!status.message().is_empty() && !format!("{status:?}{details:?}").contains("SECRET"), "{failure:?}");
         assert_eq!(status.get_error_details_vec().len(), 1 + usize::from(retry || code == Code::InvalidArgument));

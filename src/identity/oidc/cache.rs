@@ -1,12 +1,12 @@
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use sha2::{Digest as _, Sha256};
 
 use super::Verified;
-use crate::domain::Time;
+use crate::{domain::Time, identity::Principal};
 
 const ENTRIES: usize = 10_000;
 
@@ -21,37 +21,51 @@ pub(super) fn digest(token: &str) -> Digest {
 #[derive(Default)]
 pub(super) struct Cache(Mutex<HashMap<Digest, Entry>>);
 
+/// A token that was verified.
+pub(super) struct Known {
+    pub(super) verified: Arc<Verified>,
+    /// What its bearer is here, once somebody has asked: to copy it for every call would take longer the more groups it has.
+    pub(super) principal: OnceLock<Arc<Principal>>,
+}
+
+impl From<Verified> for Known {
+    fn from(verified: Verified) -> Self {
+        Self { verified: Arc::new(verified), principal: OnceLock::new() }
+    }
+}
+
 struct Entry {
-    verified: Arc<Verified>,
+    known: Arc<Known>,
     /// Of the key set that it was verified with: with any other it is to be verified again.
     generation: u64,
 }
 
 impl Entry {
     fn holds(&self, generation: u64, now: Time) -> bool {
-        self.generation == generation && now < self.verified.expires_at
+        self.generation == generation && now < self.known.verified.expires_at
     }
 }
 
 impl Cache {
     /// What was verified with this generation of keys, and has not expired since.
-    pub(super) fn get(&self, digest: &Digest, generation: u64, now: Time) -> Option<Arc<Verified>> {
+    pub(super) fn get(&self, digest: &Digest, generation: u64, now: Time) -> Option<Arc<Known>> {
         let entries = self.entries();
         let entry = entries.get(digest).filter(|entry| entry.holds(generation, now))?;
-        Some(Arc::clone(&entry.verified))
+        Some(Arc::clone(&entry.known))
     }
 
     /// Remembers a token; forgets what no longer holds, or else what expires first, when there are too many.
-    pub(super) fn put(&self, digest: Digest, generation: u64, verified: Arc<Verified>, now: Time) {
+    pub(super) fn put(&self, digest: Digest, generation: u64, known: Arc<Known>, now: Time) {
         let mut entries = self.entries();
         if entries.len() >= ENTRIES {
             entries.retain(|_, entry| entry.holds(generation, now));
         }
         if entries.len() >= ENTRIES {
-            let first = entries.iter().min_by_key(|(_, entry)| entry.verified.expires_at).map(|(digest, _)| *digest);
+            let first =
+                entries.iter().min_by_key(|(_, entry)| entry.known.verified.expires_at).map(|(digest, _)| *digest);
             first.map(|digest| entries.remove(&digest));
         }
-        entries.insert(digest, Entry { verified, generation });
+        entries.insert(digest, Entry { known, generation });
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<Digest, Entry>> {
@@ -75,7 +89,12 @@ mod tests {
             authenticated_at: Time::UNIX_EPOCH,
             expires_at: after(Time::UNIX_EPOCH, Duration::from_secs(seconds)),
         };
-        cache.put(digest(&name.to_string()), 1, Arc::new(verified), after(Time::UNIX_EPOCH, Duration::from_secs(10)));
+        cache.put(
+            digest(&name.to_string()),
+            1,
+            Arc::new(verified.into()),
+            after(Time::UNIX_EPOCH, Duration::from_secs(10)),
+        );
     }
 
     fn has(cache: &Cache, name: usize) -> bool {

@@ -61,6 +61,29 @@ async fn streams_are_limited_per_connection() {
 }
 
 #[tokio::test]
+async fn streams_are_limited_per_caller() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.streams_per_caller=2"]).await;
+    let (mut one, mut other) = (server.operator(), server.operator());
+    let (first, _second) = (watch(&mut one).await.unwrap(), watch(&mut other).await.unwrap());
+    let expected = ["caller".to_owned(), "2".to_owned()].to_vec();
+    for mut client in [one.clone(), other.clone(), server.operator()] {
+        let status = watch(&mut client).await.unwrap_err();
+        assert_eq!(
+            told(&status, &["scope", "limit"]),
+            (Code::ResourceExhausted, "TOO_MANY_STREAMS".into(), expected.clone()),
+            "{status:?}"
+        );
+        let retry = status.get_details_retry_info().and_then(|info| info.retry_delay).unwrap();
+        assert!(!retry.is_zero(), "{status:?}");
+    }
+    watch(&mut server.reviewer()).await.expect("another caller has room of its own");
+    one.list_pending(ListPendingRequest::default()).await.expect("other calls go on");
+    drop(first);
+    admitted(&mut other).await;
+}
+
+#[tokio::test]
 async fn connections_are_limited() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.connections=2"]).await;

@@ -1,6 +1,10 @@
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -10,7 +14,13 @@ use super::{
     provider::{AUDIENCE, Provider, Verifier},
     signing::Signer,
 };
-use crate::identity::oidc::{KeySource, OidcConfig, Rejection, http::Client};
+use crate::{
+    domain::Actor,
+    identity::{
+        AuthenticationMethod, Principal, Revocation,
+        oidc::{KeySource, OidcConfig, Rejection, Verified, http::Client},
+    },
+};
 
 const TEN_MINUTES: u64 = 600;
 const DAY: u64 = 24 * 60 * 60;
@@ -26,8 +36,41 @@ async fn keys_are_fetched_once_and_a_token_is_verified_once() {
     verifier.accepts(&ours.token(&verifier.claims_with("sub", json!("bob")))).await;
     assert_eq!(provider.fetches(), 1);
     verifier.advance(TEN_MINUTES);
-    verifier.accepts(&token).await;
+    assert!(Arc::ptr_eq(&first, &verifier.accepts(&token).await), "the keys are still the same");
     assert_eq!(provider.fetches(), 2);
+}
+
+#[tokio::test]
+async fn who_bears_a_token_is_worked_out_once_for_each_verification() {
+    let ours = Signer::ec("ours");
+    let provider = Provider::start(&[&ours]).await;
+    let verifier = Verifier::of(&provider);
+    let (ada, bob) = (ours.token(&verifier.lasting()), ours.token(&verifier.claims_with("sub", json!("bob"))));
+    let made = AtomicUsize::new(0);
+    let principal = |verified: &Verified| {
+        made.fetch_add(1, Ordering::Relaxed);
+        let (issuer, subject) = (verified.issuer.clone(), verified.subject.clone());
+        Principal {
+            actor: Actor { kind: verified.kind, issuer, subject },
+            roles: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            on_behalf_of: None,
+            permissions: BTreeSet::new(),
+            method: AuthenticationMethod::Oidc,
+            authenticated_at: verified.authenticated_at,
+            expires_at: Some(verified.expires_at),
+            revocation: Revocation::default(),
+        }
+    };
+    for (token, subject, times) in [(&ada, "ada", 1), (&ada, "ada", 1), (&bob, "bob", 2), (&ada, "ada", 2)] {
+        let bearer = verifier.oidc.principal(token, principal).await.unwrap();
+        assert_eq!((bearer.actor.subject.as_str(), made.load(Ordering::Relaxed)), (subject, times));
+    }
+    provider.publish(&[&ours, &Signer::ec("new")]);
+    verifier.advance(TEN_MINUTES);
+    verifier.oidc.principal(&ada, principal).await.unwrap();
+    assert_eq!(made.load(Ordering::Relaxed), 3, "other keys have it verified anew");
+    assert_eq!(verifier.oidc.principal("a.b.c", principal).await.unwrap_err(), Rejection::NotAJwt);
 }
 
 #[tokio::test]
