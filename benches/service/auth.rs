@@ -5,7 +5,7 @@
 //!   is also against a development token beside as many bytes that nobody reads: HTTP/2 libraries send, and read, a
 //!   token anew with every call, which is no part of authentication, and on both sides.
 //! - What the server spends: the time that authenticating alone takes, in this process, against all processor time that
-//!   the server spends on such a call. It hardly depends on what else the machine does.
+//!   the server spends on such a call. The former is by the clock, so let nothing else run.
 //!
 //! GetApproval is about the cheapest call that there is: of any other, authentication is a smaller share.
 

@@ -32,9 +32,12 @@ struct Entry {
 
 impl Entry {
     fn token(&self) -> Token {
+        Token { last_used_at: self.last_used_at(), ..self.token.clone() }
+    }
+
+    fn last_used_at(&self) -> Option<Time> {
         let used = i64::try_from(self.last_used.load(Ordering::Relaxed)).ok().filter(|micros| *micros > 0);
-        let last_used_at = used.and_then(DateTime::from_timestamp_micros);
-        Token { last_used_at: last_used_at.max(self.token.last_used_at), ..self.token.clone() }
+        used.and_then(DateTime::from_timestamp_micros).max(self.token.last_used_at)
     }
 }
 
@@ -82,12 +85,13 @@ impl TokenRegistry {
         self.read(|known| known.by_id.get(&id).map(|entry| entry.token()))
     }
 
-    /// Tokens made before one, or all: the newest first.
+    /// Tokens made before one, or all: the newest first, of which `wanted` does not ask when they were last used.
     #[must_use]
     pub fn before(&self, id: Option<TokenId>, limit: usize, wanted: impl Fn(&Token) -> bool) -> Vec<Token> {
         self.read(|known| {
             let beyond = known.by_id.range(..id.unwrap_or(TokenId::new(uuid::Uuid::max()))).rev();
-            beyond.map(|(_, entry)| entry.token()).filter(wanted).take(limit).collect()
+            let wanted = beyond.filter(|(_, entry)| wanted(&entry.token));
+            wanted.take(limit).map(|(_, entry)| entry.token()).collect()
         })
     }
 
@@ -107,9 +111,8 @@ impl TokenRegistry {
     #[must_use]
     pub fn used(&self) -> Vec<Token> {
         self.read(|known| {
-            let unsaved = |token: &Token, kept: &Token| token.last_used_at > kept.last_used_at;
-            let tokens = known.by_id.values().map(|entry| (entry.token(), &entry.token));
-            tokens.filter(|(token, kept)| unsaved(token, kept)).map(|(token, _)| token).collect()
+            let entries = known.by_id.values();
+            entries.filter(|entry| entry.last_used_at() > entry.token.last_used_at).map(|entry| entry.token()).collect()
         })
     }
 
