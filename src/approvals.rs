@@ -27,7 +27,7 @@ use crate::{
         Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time,
         Verdict,
     },
-    identity::{Method, Permission, Principal},
+    identity::{Method, Permission, Principal, Unrecognised},
     policy::{Call, Effort, Judge, OwnedCall},
     store::{Change, Store, StoreError, Submission, Submitted},
 };
@@ -119,6 +119,7 @@ impl Approvals {
         };
         let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
         let verdict = self.verdict(call).await?;
+        still_good(principal)?;
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
             caller: principal.actor.clone(),
@@ -171,10 +172,12 @@ impl Approvals {
         after: Revision,
         timeout: Duration,
     ) -> Result<Arc<Approval>, Error> {
-        let over = tokio::time::Instant::now() + timeout;
+        let left = principal.expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
+        let over = tokio::time::Instant::now() + left.map_or(timeout, |left| left.min(timeout));
         let mut subscription = self.store.subscribe(id);
         loop {
             let approval = self.visible(principal, Method::WaitApproval, id).await?;
+            self.readable_by(principal)?;
             in_range(&approval, after)?;
             if approval.status.is_terminal() || (after > 0 && approval.revision > after) {
                 return Ok(approval);
@@ -184,9 +187,20 @@ impl Approvals {
                 () = self.draining.cancelled() => return Err(Error::Draining),
                 () = principal.revocation.revoked() => return Err(Error::Revoked),
                 () = subscription.beyond(approval.revision) => {}
-                () = tokio::time::sleep_until(over) => return Ok(approval),
+                () = tokio::time::sleep_until(over) => {
+                    self.readable_by(principal)?;
+                    return Ok(approval);
+                }
             }
         }
+    }
+
+    /// Whether somebody who has been reading for a while may read on.
+    fn readable_by(&self, principal: &Principal) -> Result<(), Error> {
+        principal.check(self.clock.now()).map_err(|ended| match ended {
+            Unrecognised::TokenRevoked => Error::Revoked,
+            _ => Error::StreamAged, // with other credentials the caller may go on
+        })
     }
 
     /// What the policy says of a call. The rare one that takes long is judged where it keeps nobody waiting.
@@ -242,6 +256,7 @@ impl Approvals {
 
     /// Runs a command, and returns the approval as the command first left it.
     async fn command(&self, principal: &Principal, id: ApprovalId, command: Command) -> Result<Approval, Error> {
+        still_good(principal)?;
         let done = match self.store.transition(id, command, self.clock.now()).await {
             Ok(done) => done,
             // What somebody did not ask for, and does not see otherwise, does not exist for them.
@@ -328,6 +343,11 @@ fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
     } else {
         Err(Error::RoleNotAllowed { role: principal.role_names(), method: method.name() })
     }
+}
+
+/// To be asked again after what may have taken long, before anything is recorded.
+fn still_good(principal: &Principal) -> Result<(), Error> {
+    if principal.revocation.is_revoked() { Err(Error::Revoked) } else { Ok(()) }
 }
 
 fn allowed(principal: &Principal, permission: Permission) -> Result<(), Error> {

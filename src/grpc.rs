@@ -13,7 +13,7 @@ mod streams;
 pub mod structs;
 
 pub use access_service::AccessApi;
-pub use auth::{Admission, Guarded};
+pub use auth::{Admission, Admitted, Guarded};
 pub use policy_service::PolicyApi;
 pub use service::ApprovalApi;
 pub use streams::ConnectionInfo;

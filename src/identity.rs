@@ -112,6 +112,23 @@ impl Principal {
         }
     }
 
+    /// Whether its credentials are still good: they may end between the head of a call and its message.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check(&self, now: Time) -> Result<(), Unrecognised> {
+        if self.revocation.is_revoked() {
+            return Err(Unrecognised::TokenRevoked);
+        }
+        if self.expires_at.is_none_or(|end| now < end) {
+            return Ok(());
+        }
+        Err(match self.method {
+            AuthenticationMethod::Certificate => Unrecognised::CertificateExpired,
+            _ => Unrecognised::TokenExpired,
+        })
+    }
+
     /// Whether one of its roles may make a call at all.
     #[must_use]
     pub fn may(&self, method: Method) -> bool {

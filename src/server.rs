@@ -174,7 +174,8 @@ impl Server {
             certificates: config.certificates.clone(),
             clock: Arc::clone(&clock),
         });
-        let (health, routes) = routes::routes(apis, authenticator, &config.limits, metrics.clone(), traces).await?;
+        let (health, routes) =
+            routes::routes(apis, (authenticator, Arc::clone(&clock)), &config.limits, metrics.clone(), traces).await?;
         let accept = Accept::new(listener, config.limits.connections, tls.clone(), metrics.clone());
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, &config.limits, stop_accepting.clone()));

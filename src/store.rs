@@ -142,7 +142,8 @@ pub trait Store: Send + Sync + 'static {
     /// ([`Token::absorb`]): all of them or none. Returns how many are new.
     ///
     /// # Errors
-    /// [`StoreError::TokenConflict`] when another token is kept under the same id, or a failure.
+    /// [`StoreError::TokenConflict`] when another token is kept under the same id, [`StoreError::BadToken`] for what cannot be
+    /// a token, or a failure.
     async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError>;
 
     /// Forgets tokens. Those that are not kept do not matter.
@@ -312,6 +313,9 @@ pub enum StoreError {
     /// Another token is kept under this id.
     #[error("another token is kept as {0}")]
     TokenConflict(TokenId),
+    /// What cannot be a token.
+    #[error("token {0} is wrong: {1}")]
+    BadToken(TokenId, &'static str),
     /// The store has failed or is closed. What was asked may or may not have been recorded.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),

@@ -46,8 +46,8 @@ pub enum Error {
     /// There is no such token.
     #[error("there is no token {0}")]
     TokenNotFound(TokenId),
-    /// There are as many active tokens as are kept.
-    #[error("at most {limit} tokens are kept, and all of them are active; revoke some")]
+    /// There are as many tokens as are kept, and none has expired.
+    #[error("at most {limit} tokens are kept, and none of them has expired; give tokens a ttl")]
     TooManyTokens {
         /// How many.
         limit: usize,

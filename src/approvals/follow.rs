@@ -8,8 +8,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Approvals, Error, NewRequest, attachments::Key, in_range, permit};
 use crate::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time},
-    identity::{Method, Principal},
+    domain::{Approval, ApprovalId, Command, Event, Revision, Time},
+    identity::{Method, Principal, Revocation},
     store::Subscription,
 };
 
@@ -80,7 +80,7 @@ impl Approvals {
         let id = self.ids.approval(now);
         let attached = (new.cancel_on_disconnect && principal.may(Method::RequestApproval)).then(|| {
             let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
-            Attached::new(&self, principal.actor.clone(), request_id)
+            Attached::new(&self, &principal, request_id)
         });
         self.open(principal, (id, now), new, after, attached)
     }
@@ -223,9 +223,7 @@ impl Follower {
             None => approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?,
         };
         let (principal, method) = &self.by;
-        if principal.revocation.is_revoked() {
-            return Err(Error::Revoked);
-        }
+        approvals.readable_by(principal)?;
         if !principal.reaches(*method, &approval) {
             return Err(Error::NotFound(self.id));
         }
@@ -289,13 +287,15 @@ struct Attached {
     /// The approval, once it is on record.
     id: Option<ApprovalId>,
     keep: bool,
+    /// Nothing is done in the name of whose credentials were taken back.
+    revocation: Revocation,
 }
 
 impl Attached {
-    fn new(approvals: &Arc<Approvals>, actor: Actor, request_id: String) -> Self {
-        let key = (actor, request_id);
+    fn new(approvals: &Arc<Approvals>, principal: &Principal, request_id: String) -> Self {
+        let key = (principal.actor.clone(), request_id);
         approvals.attachments.attach(key.clone());
-        Self { approvals: Arc::clone(approvals), key, id: None, keep: false }
+        Self { approvals: Arc::clone(approvals), key, id: None, keep: false, revocation: principal.revocation.clone() }
     }
 
     fn keep(mut self) {
@@ -306,7 +306,7 @@ impl Attached {
 impl Drop for Attached {
     fn drop(&mut self) {
         let last = self.approvals.attachments.detach(&self.key);
-        if !last || self.keep || self.approvals.draining.is_cancelled() {
+        if !last || self.keep || self.revocation.is_revoked() || self.approvals.draining.is_cancelled() {
             return;
         }
         let (approvals, (actor, request_id), id) = (Arc::clone(&self.approvals), self.key.clone(), self.id);

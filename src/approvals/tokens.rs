@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
-use super::{Error, ids::Ids, permit};
+use super::{Error, ids::Ids, permit, still_good};
 use crate::{
     clock::Clock,
     domain::{Time, TokenId, after, truncate},
@@ -14,6 +14,12 @@ use crate::{
 
 /// Most tokens that are kept, ended ones included.
 pub const TOKENS_MAX: usize = 10_000;
+
+/// Most tokens that are being made at once.
+const MAKING: usize = 4;
+
+/// Last uses that are kept in one commit: others wait for it.
+const USES: usize = 200;
 
 /// Bytes of tokens at which a page ends early: clients read messages of 4 MiB at most by default.
 const PAGE_BYTES: usize = 1 << 20;
@@ -38,6 +44,8 @@ pub struct Tokens {
     limit: usize,
     /// Held while tokens are made or taken back: one looks at all of them, and then adds to them.
     changing: Mutex<()>,
+    /// Tokens that are being made: others wait outside, so that taking one back never waits behind many.
+    making: Semaphore,
 }
 
 impl Tokens {
@@ -56,7 +64,15 @@ impl Tokens {
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(TokenRegistry::default());
         store.tokens().await?.into_iter().for_each(|token| registry.insert(token));
-        Ok(Arc::new(Self { store, clock, ids: Ids::default(), registry, limit, changing: Mutex::default() }))
+        Ok(Arc::new(Self {
+            store,
+            clock,
+            ids: Ids::default(),
+            registry,
+            limit,
+            changing: Mutex::default(),
+            making: Semaphore::new(MAKING),
+        }))
     }
 
     /// What callers are recognised by.
@@ -85,11 +101,14 @@ impl Tokens {
     /// [`Error::TooManyTokens`], or a failure of the store.
     pub async fn create(self: &Arc<Self>, by: &Principal, new: NewToken) -> Result<(Token, Secret), Error> {
         permit(by, Method::CreateToken)?;
-        let (this, by) = (Arc::clone(self), by.actor.clone());
+        let _making = self.making.acquire().await.map_err(|error| Error::Internal(error.to_string()))?;
+        let (this, principal) = (Arc::clone(self), by.clone());
         // In a task of its own: a caller that leaves must not keep a token that is recorded from being known.
         detached(async move {
             let NewToken { request_id, grant, ttl } = new;
             let _changing = this.changing.lock().await;
+            still_good(&principal)?; // it may be the one that was taken back meanwhile
+            let by = principal.actor;
             let now = truncate(this.clock.now());
             if let Some(request_id) = request_id.clone()
                 && let Some(first) = this.made_by(&by, &request_id)
@@ -116,7 +135,7 @@ impl Tokens {
             };
             this.store.save_tokens(vec![token.clone()]).await?;
             this.registry.insert(token.clone());
-            tracing::info!(token = %token.id, subject = token.grant.subject, by = %token.creator, "made a token");
+            tracing::info!(token = %token.id, grant = ?token.grant, by = %token.creator, "made a token");
             Ok((token, secret))
         })
         .await
@@ -156,9 +175,11 @@ impl Tokens {
     /// [`Error::RoleNotAllowed`], [`Error::TokenNotFound`], or a failure of the store.
     pub async fn revoke(self: &Arc<Self>, by: &Principal, id: TokenId) -> Result<Token, Error> {
         permit(by, Method::RevokeToken)?;
-        let (this, by) = (Arc::clone(self), by.actor.clone());
+        let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
             let _changing = this.changing.lock().await;
+            still_good(&principal)?;
+            let by = principal.actor;
             let token = this.registry.get(id).ok_or(Error::TokenNotFound(id))?;
             if token.revoked.is_some() {
                 return Ok(token);
@@ -178,11 +199,9 @@ impl Tokens {
     /// # Errors
     /// A failure of the store.
     pub async fn keep_uses(&self) -> Result<(), StoreError> {
-        let _changing = self.changing.lock().await;
-        let used = self.registry.used();
-        if !used.is_empty() {
-            self.store.save_tokens(used.clone()).await?;
-            used.into_iter().for_each(|token| self.registry.insert(token));
+        for used in self.registry.used().chunks(USES) {
+            self.store.save_tokens(used.to_vec()).await?;
+            self.registry.kept(used);
         }
         Ok(())
     }
@@ -197,13 +216,14 @@ impl Tokens {
         self.registry.before(None, 1, same).pop()
     }
 
-    /// Forgets the token that ended longest ago, if there are as many as may be.
+    /// Forgets the token that expired longest ago, if there are as many as may be. Never one that was only taken back: its
+    /// copy in an export would be good again.
     async fn make_room(&self, now: Time) -> Result<(), Error> {
         if self.registry.len() < self.limit {
             return Ok(());
         }
-        let ended = self.registry.before(None, usize::MAX, |token| token.ended_at(now).is_some());
-        let oldest = ended.iter().min_by_key(|token| token.ended_at(now));
+        let expired = self.registry.before(None, usize::MAX, |token| token.expires_at.is_some_and(|end| end <= now));
+        let oldest = expired.iter().min_by_key(|token| token.expires_at);
         let id = oldest.ok_or(Error::TooManyTokens { limit: self.limit })?.id;
         self.store.forget_tokens(vec![id]).await?;
         self.registry.remove(id);
@@ -213,8 +233,11 @@ impl Tokens {
 
 /// Roughly the bytes of a token in a message.
 fn weight(token: &Token) -> usize {
-    let Grant { subject, groups, comment, .. } = &token.grant;
-    512 + subject.len() + comment.len() + groups.iter().map(|group| group.len() + 4).sum::<usize>()
+    let Grant { subject, groups, comment, on_behalf_of, .. } = &token.grant;
+    let revoker = token.revoked.as_ref().map(|revoked| &revoked.actor);
+    let actors = [Some(&token.creator), revoker, on_behalf_of.as_ref()].into_iter().flatten();
+    let names: usize = actors.map(|actor| actor.issuer.len() + actor.subject.len()).sum();
+    512 + names + subject.len() + comment.len() + groups.iter().map(|group| group.len() + 4).sum::<usize>()
 }
 
 /// Runs work to its end, whether or not anybody waits for it.

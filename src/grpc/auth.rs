@@ -18,13 +18,17 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::HashMapStateStore,
 };
-use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{
+    Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
 use super::{error::Failure, streams::ConnectionInfo};
 use crate::{
+    clock::Clock,
     domain::Actor,
     identity::{Authenticator, Credentials, Principal, Unrecognised},
     telemetry::Metrics,
@@ -45,6 +49,7 @@ type Rates = RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock, NoOp
 /// Admits calls of authenticated callers, as fast as they may come.
 pub struct Admission {
     authenticator: Arc<dyn Authenticator>,
+    clock: Arc<dyn Clock>,
     metrics: Metrics,
     rates: Rates,
     calls_per_second: u32,
@@ -55,10 +60,16 @@ pub struct Admission {
 impl Admission {
     /// Admits whom it recognises; each caller may make so many calls a second, and as many at once.
     #[must_use]
-    pub fn new(authenticator: Arc<dyn Authenticator>, calls_per_second: u32, metrics: Metrics) -> Arc<Self> {
+    pub fn new(
+        authenticator: Arc<dyn Authenticator>,
+        clock: Arc<dyn Clock>,
+        calls_per_second: u32,
+        metrics: Metrics,
+    ) -> Arc<Self> {
         let quota = Quota::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));
         Arc::new(Self {
             authenticator,
+            clock,
             metrics,
             rates: RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock),
             calls_per_second,
@@ -132,9 +143,14 @@ where
         Box::pin(async move {
             // A body need not be Sync, and so cannot be borrowed over a wait.
             let (mut head, body) = request.into_parts();
+            if !is_grpc(&head.headers) {
+                let mut refused = Response::new(Body::empty());
+                *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+                return Ok(refused);
+            }
             match admission.admit(&head.headers, &head.extensions).await {
                 Ok(principal) => {
-                    head.extensions.insert(principal);
+                    head.extensions.insert(Admitted::new(principal, Arc::clone(&admission.clock)));
                     inner.call(Request::from_parts(head, body)).await
                 }
                 Err(failure) => {
@@ -159,7 +175,31 @@ pub(super) fn caller(actor: &Actor) -> String {
     [actor.issuer.as_str(), &actor.subject].join("\0")
 }
 
-/// The caller that was admitted.
+/// Whether this is a call. Pages of other origins can have a browser, which may have a client certificate, send requests of
+/// a few other types without asking this server first.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    kind.to_ascii_lowercase().starts_with(b"application/grpc")
+}
+
+/// A caller that was admitted by the head of a call, whose message may come much later.
+#[derive(Clone)]
+pub struct Admitted {
+    principal: Arc<Principal>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Admitted {
+    /// A caller, and the clock by which its credentials end.
+    #[must_use]
+    pub const fn new(principal: Arc<Principal>, clock: Arc<dyn Clock>) -> Self {
+        Self { principal, clock }
+    }
+}
+
+/// The caller that was admitted, if its credentials are still good now that the whole call is there.
 pub(super) fn principal<T>(request: &tonic::Request<T>) -> Result<Arc<Principal>, Failure> {
-    request.extensions().get::<Arc<Principal>>().cloned().ok_or(Unrecognised::Unknown.into())
+    let Admitted { principal, clock } = request.extensions().get::<Admitted>().ok_or(Unrecognised::Unknown)?;
+    principal.check(clock.now())?;
+    Ok(Arc::clone(principal))
 }

@@ -283,6 +283,7 @@ impl Answer {
             | StoreError::PolicyConflict(_)
             | StoreError::BadPolicy(..)
             | StoreError::TokenConflict(_)
+            | StoreError::BadToken(..)
             | StoreError::Corrupt(_) => Self::internal(&error),
         }
     }

@@ -7,6 +7,11 @@ use sha2::{Digest as _, Sha256};
 use super::{AuthenticationMethod, LOCAL_ISSUER, Permission, Principal, Revocation, Role};
 use crate::domain::{Actor, ActorKind, Time, TokenId, moment, optional_moment};
 
+/// Longest name, most groups and longest comment that a token could have, in bytes: no less than what can be asked for.
+const NAME_MAX: usize = 1_024;
+const GROUPS_MAX: usize = 64;
+const COMMENT_MAX: usize = 4_096;
+
 /// Random bytes of a secret.
 const RANDOM: usize = 32;
 
@@ -81,8 +86,10 @@ impl<'de> Deserialize<'de> for SecretHash {
     }
 }
 
-/// Credentials that this server has made, without their secret.
+/// Credentials that this server has made, without their secret. What a later version adds may restrict what it gives, so
+/// that nothing unknown is passed over in reading one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Token {
     /// Its name.
     pub id: TokenId,
@@ -111,6 +118,7 @@ pub struct Token {
 
 /// Whose a token is, and what it gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grant {
     /// An agent, a person or a service.
     pub kind: ActorKind,
@@ -134,6 +142,7 @@ pub struct Grant {
 
 /// The end of a token before its time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Revoked {
     /// Who took it back.
     pub actor: Actor,
@@ -170,6 +179,25 @@ impl Token {
         let expired = self.expires_at.filter(|end| *end <= now);
         let revoked = self.revoked.as_ref().map(|revoked| revoked.at);
         [expired, revoked].into_iter().flatten().min()
+    }
+
+    /// Why nobody can have made such a token; `None` when it may be one.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, comment } = &self.grant;
+        let named = |text: &String| !text.is_empty() && text.len() <= NAME_MAX && !text.contains(char::is_control);
+        let bound = on_behalf_of.is_some() && (roles.contains(&Role::Reviewer) || !permissions.is_empty());
+        let checks = [
+            (
+                !matches!(kind, ActorKind::Agent | ActorKind::Person | ActorKind::Service),
+                "its owner is of no kind that calls",
+            ),
+            (!named(subject) || !groups.iter().all(named), "a name is empty, too long, or has a control character"),
+            (!self.request_id.iter().all(named), "its request_id is empty, too long, or has a control character"),
+            (groups.len() > GROUPS_MAX || comment.len() > COMMENT_MAX, "it has too many groups, or too long a comment"),
+            (bound, "it is bound to a person, and decides or speaks for others"),
+        ];
+        checks.into_iter().find(|(broken, _)| *broken).map(|(_, fault)| fault)
     }
 
     /// How long it was made for.
@@ -283,6 +311,37 @@ mod tests {
         let other = Token { grant: Grant { roles: Role::ALL.into(), ..token.grant.clone() }, ..token.clone() };
         assert!(!token.absorb(&other));
         assert_eq!(token, samples::token(1));
+    }
+
+    #[test]
+    fn what_cannot_be_a_token_is_told() {
+        assert_eq!(token(1).fault(), None);
+        let person = Some(actor(ActorKind::Person, "alice"));
+        let changes: [fn(&mut Grant); 6] = [
+            |grant| grant.kind = ActorKind::Server,
+            |grant| grant.subject = String::new(),
+            |grant| grant.subject = "a\0b".into(),
+            |grant| grant.groups = (0..65).map(|n| n.to_string()).collect(),
+            |grant| grant.groups = ["g".repeat(1_025)].into(),
+            |grant| grant.comment = "c".repeat(4_097),
+        ];
+        for (n, change) in changes.into_iter().enumerate() {
+            let mut token = token(1);
+            change(&mut token.grant);
+            assert!(token.fault().is_some(), "{n}");
+        }
+        let bound = Grant { on_behalf_of: person, ..token(1).grant };
+        assert_eq!(Token { grant: bound.clone(), ..token(1) }.fault(), None);
+        let decides = Grant { roles: [Role::Agent, Role::Reviewer].into(), ..bound.clone() };
+        let speaks = Grant { permissions: [Permission::DecideForOthers].into(), ..bound };
+        for grant in [decides, speaks] {
+            assert!(Token { grant, ..token(1) }.fault().is_some());
+        }
+        assert!(Token { request_id: Some(String::new()), ..token(1) }.fault().is_some());
+        // What a later version adds is not passed over.
+        let mut json = serde_json::to_value(token(1)).unwrap();
+        json["grant"]["tools_only"] = "x".into();
+        assert!(serde_json::from_value::<Token>(json).is_err());
     }
 
     #[test]

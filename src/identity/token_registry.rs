@@ -26,8 +26,15 @@ struct Entry {
     token: Token,
     /// Shared by every call that is made with it.
     principal: Arc<Principal>,
-    /// In microseconds since 1970; 0: never. Outlives this entry: a call may be looking at it when it is replaced.
-    last_used: Arc<AtomicU64>,
+    /// Outlives this entry: a call may be looking at it when it is replaced.
+    uses: Arc<Uses>,
+}
+
+/// When a token was last used, and what of that the store knows: microseconds since 1970; 0: never.
+#[derive(Debug, Default)]
+struct Uses {
+    last: AtomicU64,
+    kept: AtomicU64,
 }
 
 impl Entry {
@@ -36,7 +43,7 @@ impl Entry {
     }
 
     fn last_used_at(&self) -> Option<Time> {
-        let used = i64::try_from(self.last_used.load(Ordering::Relaxed)).ok().filter(|micros| *micros > 0);
+        let used = i64::try_from(self.uses.last.load(Ordering::Relaxed)).ok().filter(|micros| *micros > 0);
         used.and_then(DateTime::from_timestamp_micros).max(self.token.last_used_at)
     }
 }
@@ -47,7 +54,7 @@ impl TokenRegistry {
         let entry = self.read(|known| known.by_secret.get(&SecretHash::of(secret)).cloned())?;
         Some(match entry.token.state(now) {
             TokenState::Active => {
-                entry.last_used.fetch_max(to_micros(now), Ordering::Relaxed);
+                entry.uses.last.fetch_max(to_micros(now), Ordering::Relaxed);
                 Ok(Arc::clone(&entry.principal))
             }
             TokenState::Expired => Err(Unrecognised::TokenExpired),
@@ -60,12 +67,13 @@ impl TokenRegistry {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let before = known.by_id.get(&token.id);
         let principal = before.map_or_else(|| Arc::new(token.principal()), |before| Arc::clone(&before.principal));
-        let last_used = before.map_or_else(Arc::default, |before| Arc::clone(&before.last_used));
+        let uses = before.map_or_else(Arc::default, |before| Arc::clone(&before.uses));
+        uses.kept.fetch_max(token.last_used_at.map_or(0, to_micros), Ordering::Relaxed);
         if token.revoked.is_some() {
             principal.revocation.revoke();
         }
         let (id, secret) = (token.id, token.secret);
-        let entry = Arc::new(Entry { token, principal, last_used });
+        let entry = Arc::new(Entry { token, principal, uses });
         known.by_secret.insert(secret, Arc::clone(&entry));
         known.by_id.insert(id, entry);
     }
@@ -112,8 +120,20 @@ impl TokenRegistry {
     pub fn used(&self) -> Vec<Token> {
         self.read(|known| {
             let entries = known.by_id.values();
-            entries.filter(|entry| entry.last_used_at() > entry.token.last_used_at).map(|entry| entry.token()).collect()
+            let unsaved = |uses: &Uses| uses.last.load(Ordering::Relaxed) > uses.kept.load(Ordering::Relaxed);
+            entries.filter(|entry| unsaved(&entry.uses)).map(|entry| entry.token()).collect()
         })
+    }
+
+    /// Takes note of what the store knows by now of the last uses of tokens.
+    pub(crate) fn kept(&self, tokens: &[Token]) {
+        self.read(|known| {
+            for token in tokens {
+                if let Some(entry) = known.by_id.get(&token.id) {
+                    entry.uses.kept.fetch_max(token.last_used_at.map_or(0, to_micros), Ordering::Relaxed);
+                }
+            }
+        });
     }
 
     fn read<T>(&self, look: impl FnOnce(&Known) -> T) -> T {
@@ -164,7 +184,7 @@ mod tests {
         }
         let used = Token { last_used_at: Some(at(20)), ..token(1) };
         assert_eq!((registry.used(), registry.get(token(1).id)), (vec![used.clone()], Some(used.clone())));
-        registry.insert(used);
+        registry.kept(&[used]);
         assert_eq!(registry.used(), []);
     }
 

@@ -10,6 +10,7 @@ use tonic_web::GrpcWebLayer;
 
 use super::accept::Accept;
 use crate::{
+    clock::Clock,
     config::Limits,
     grpc::{AccessApi, Admission, ApprovalApi, PolicyApi},
     identity::Authenticator,
@@ -48,7 +49,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
     (approvals, policies, access): (ApprovalApi, PolicyApi, AccessApi),
-    authenticator: Arc<dyn Authenticator>,
+    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn Clock>),
     limits: &Limits,
     metrics: Metrics,
     traces: bool,
@@ -57,7 +58,7 @@ pub(super) async fn routes(
     for service in SERVICES {
         health.set_service_status(service, ServingStatus::Serving).await;
     }
-    let admission = Admission::new(authenticator, limits.calls_per_second, metrics.clone());
+    let admission = Admission::new(authenticator, clock, limits.calls_per_second, metrics.clone());
     let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes);
     let policies = PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes);
     let access = AccessServiceServer::new(access).max_decoding_message_size(limits.message_bytes);

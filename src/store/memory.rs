@@ -271,6 +271,9 @@ impl Store for MemoryStore {
         let kept = &mut self.state()?.tokens;
         let mut all = kept.clone();
         for token in tokens {
+            if let Some(fault) = token.fault() {
+                return Err(StoreError::BadToken(token.id, fault));
+            }
             let known = all.entry(token.id).or_insert_with(|| token.clone());
             if !known.absorb(&token) {
                 return Err(StoreError::TokenConflict(token.id));

@@ -2,14 +2,20 @@
 
 use std::path::Path;
 
+use prost::Message as _;
 use signoff::proto::v1::{
     self as pb, ActorKind, ApprovalStatus, CreateTokenRequest, CreateTokenResponse, DecideRequest, GetApprovalRequest,
     GetCallerRequest, ListPendingRequest, ListTokensRequest, Permission, Person, RequestApprovalRequest,
     RevokeTokenRequest, Role, TokenState, VoteChoice, WaitApprovalRequest, WatchPendingRequest,
 };
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    process::Command,
+};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+use tower::ServiceExt as _;
 
 use crate::{
     calls::{ask, decide, next_update, open, reason},
@@ -45,7 +51,7 @@ fn unauthenticated(status: &Status, message: &str) {
 #[tokio::test]
 async fn tokens_ask_and_decide_until_they_are_revoked() {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]).await;
+    let server = Server::start(data.path(), &["log.filter=info,signoff=trace"]).await;
     let mut access = server.access(&server.tokens().operator);
     let agent = make(&mut access, owner("mailer", ActorKind::Agent, &[Role::Agent])).await;
     let reviewer = make(&mut access, owner("rita", ActorKind::Person, &[Role::Reviewer])).await;
@@ -92,6 +98,9 @@ async fn tokens_ask_and_decide_until_they_are_revoked() {
     unauthenticated(&asking.request_approval(ask("three")).await.unwrap_err(), "the token was revoked");
     let status = deciding.decide(decide(&second, "", VoteChoice::Approve)).await.unwrap_err();
     unauthenticated(&status, "the token was revoked");
+    let log = server.log();
+    assert!(log.contains("the token was revoked"), "refusals are in the log: {log}");
+    assert!([&agent, &reviewer].iter().all(|made| !log.contains(&made.secret[8..])), "{log}");
     server.kill().await;
 
     let server = Server::start(data.path(), &[]).await;
@@ -100,8 +109,6 @@ async fn tokens_ask_and_decide_until_they_are_revoked() {
     let get = GetApprovalRequest { approval_id: second.id, include_events: false };
     let still = server.operator().get_approval(get).await.unwrap().into_inner().approval.unwrap();
     assert_eq!((still.status(), still.revision), (ApprovalStatus::Pending, 1));
-    let log = server.log();
-    assert!([&agent, &reviewer].iter().all(|made| !log.contains(&made.secret[8..])), "{log}");
 }
 
 #[tokio::test]
@@ -109,7 +116,7 @@ async fn a_token_ends_at_its_time_with_its_streams() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["heartbeat=50ms"]).await;
     let mut access = server.access(&server.tokens().operator);
-    let ttl = Some(prost_types::Duration { seconds: 2, nanos: 0 });
+    let ttl = Some(prost_types::Duration { seconds: 8, nanos: 0 });
     let short = make(&mut access, CreateTokenRequest { ttl, ..owner("brief", ActorKind::Agent, &[Role::Agent]) }).await;
     let mut client = server.client(&short.secret);
     let (mut stream, approval) = open(&mut client, ask("one")).await.unwrap();
@@ -166,8 +173,16 @@ async fn what_a_token_does_not_give_is_refused() {
     let naming = |subject| RequestApprovalRequest { on_behalf_of: Some(person(subject)), ..ask(subject) };
     assert_eq!(reason(&open(&mut hers, naming("bob")).await.err().unwrap()), "PERMISSION_REQUIRED");
     open(&mut hers, naming("alice")).await.unwrap();
-    let both = CreateTokenRequest { permissions: vec![Permission::AskForOthers.into()], ..bound };
-    assert_eq!(violated(&access.create_token(both).await.unwrap_err()), ["on_behalf_of"]);
+    // And it decides nothing: it would be her hand.
+    let both = CreateTokenRequest { permissions: vec![Permission::AskForOthers.into()], ..bound.clone() };
+    let hand = CreateTokenRequest { roles: vec![Role::Reviewer.into()], ..bound };
+    for wrong in [both, hand] {
+        assert_eq!(violated(&access.create_token(wrong).await.unwrap_err()), ["on_behalf_of"]);
+    }
+    let server_itself = Person { issuer: "signoff".into(), subject: "deadline".into(), ..Default::default() };
+    let wrong =
+        CreateTokenRequest { on_behalf_of: Some(server_itself), ..owner("x", ActorKind::Agent, &[Role::Agent]) };
+    assert_eq!(violated(&access.create_token(wrong).await.unwrap_err()), ["on_behalf_of.issuer"]);
 
     // Nobody speaks for others without being allowed to, and the one who is cannot get around the asker's ban.
     let mut plain = client(&mut access, owner("plain", ActorKind::Agent, &[Role::Agent])).await;
@@ -197,6 +212,68 @@ async fn what_a_token_does_not_give_is_refused() {
     assert_eq!(reason(&plain.get_approval(get).await.unwrap_err()), "APPROVAL_NOT_FOUND");
     let status = plain.list_pending(ListPendingRequest::default()).await.unwrap_err();
     assert_eq!(reason(&status), "ROLE_NOT_ALLOWED");
+}
+
+/// A call is authenticated by its head; what counts is whether its caller may act when all of it is there.
+#[tokio::test]
+async fn a_call_that_was_held_back_is_refused_after_a_revocation() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let mut access = server.access(&server.tokens().operator);
+    let mallory = make(&mut access, owner("mallory", ActorKind::Person, &[Role::Operator])).await;
+    let message = owner("backdoor", ActorKind::Person, &[Role::Operator]).encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let body = [&[0][..], &length, &message].concat();
+    let head = format!(
+        "POST /signoff.v1.AccessService/CreateToken HTTP/1.1\r\nhost: x\r\ncontent-type: application/grpc-web+proto\r\n\
+         authorization: Bearer {}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        mallory.secret,
+        body.len()
+    );
+    let mut held = TcpStream::connect(server.address()).await.unwrap();
+    held.write_all(head.as_bytes()).await.unwrap();
+    // The head has been looked at once the token was used.
+    soon("the token is used", async {
+        loop {
+            let tokens = access.list_tokens(ListTokensRequest::default()).await.unwrap().into_inner().tokens;
+            if tokens[0].last_use_time.is_some() {
+                break;
+            }
+        }
+    })
+    .await;
+    revoke(&mut access, &mallory).await;
+    held.write_all(&body).await.unwrap();
+    let mut answer = Vec::new();
+    soon("an answer", held.read_to_end(&mut answer)).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer).to_lowercase();
+    assert!(answer.contains("grpc-status: 16") || answer.contains("grpc-status:16"), "{answer}");
+    assert_eq!(access.list_tokens(ListTokensRequest::default()).await.unwrap().into_inner().tokens.len(), 1);
+}
+
+/// Pages of other origins can make a browser send such requests, with its certificate, without asking this server.
+#[tokio::test]
+async fn only_calls_are_looked_at() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let bearer = format!("Bearer {}", server.tokens().operator);
+    for (kind, expected) in [
+        (Some("text/plain;charset=UTF-8"), 415),
+        (Some("application/x-www-form-urlencoded"), 415),
+        (Some("multipart/form-data"), 415),
+        (None, 415),
+        (Some("application/grpc"), 200),
+        (Some("Application/gRPC+proto"), 200),
+    ] {
+        let mut request = http::Request::post("http://x/signoff.v1.AccessService/GetCaller");
+        request = request.header("authorization", &bearer);
+        if let Some(kind) = kind {
+            request = request.header("content-type", kind);
+        }
+        let body = tonic::body::Body::new(http_body_util::Full::new(vec![0, 0, 0, 0, 0].into()));
+        let reply = soon("an answer", server.channel().oneshot(request.body(body).unwrap())).await.unwrap();
+        assert_eq!(reply.status().as_u16(), expected, "{kind:?}");
+    }
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use super::Failure;
 use crate::{
     approvals::Tokens,
     cli::connection::{AccessClient, ConnectionArgs, unary},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     config::Limits,
-    grpc::AccessApi,
+    grpc::{AccessApi, Admitted},
     identity::Principal,
     proto::v1::{
         CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
@@ -22,7 +22,7 @@ pub(super) enum Office {
     /// At a server.
     Server(AccessClient),
     /// In a data directory, whose holder is an operator: this is how the first token comes about.
-    Directory { api: AccessApi, store: Arc<SledStore>, holder: Arc<Principal> },
+    Directory { api: AccessApi, store: Arc<SledStore>, holder: Admitted },
 }
 
 impl Office {
@@ -39,9 +39,11 @@ impl Office {
             std::fs::metadata(path.join("sled")).map_err(|error| failed(&error))?;
         }
         let store = SledStore::open(path, Arc::new(())).map_err(|error| Failure::Files(vec![error.to_string()]))?;
-        let (store, clock) = (Arc::new(store), Arc::new(SystemClock));
-        let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, clock).await.map_err(|error| failed(&error))?;
-        let holder = Arc::new(Principal::of_data_directory(tokens.now()));
+        let (store, clock): (_, Arc<dyn Clock>) = (Arc::new(store), Arc::new(SystemClock));
+        let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock))
+            .await
+            .map_err(|error| failed(&error))?;
+        let holder = Admitted::new(Arc::new(Principal::of_data_directory(tokens.now())), clock);
         Ok(Self::Directory { api: AccessApi::new(tokens, Limits::default()), store, holder })
     }
 
@@ -79,8 +81,8 @@ impl Office {
 }
 
 /// A call by the holder of the data directory.
-fn held<T>(message: T, holder: &Arc<Principal>) -> Request<T> {
+fn held<T>(message: T, holder: &Admitted) -> Request<T> {
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Arc::clone(holder));
+    request.extensions_mut().insert(holder.clone());
     request
 }

@@ -10,6 +10,8 @@ use crate::{
     proto::v1,
 };
 
+/// Issuer of what the server does by itself.
+const OWN_ISSUER: &str = "signoff";
 /// Longest issuer, and longest name at one, in characters.
 pub(super) const PERSON_MAX: usize = 256;
 /// Longest name of a group, in characters.
@@ -23,6 +25,9 @@ impl Checker {
         let v1::Person { issuer, subject, groups } = from;
         self.within(field, |check| {
             check.name("issuer", &issuer, PERSON_MAX);
+            if issuer == OWN_ISSUER {
+                check.refuse("issuer", "is that of the server itself, which is nobody");
+            }
             if subject.is_empty() {
                 check.refuse("subject", "is required");
             }

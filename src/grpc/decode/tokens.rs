@@ -68,8 +68,9 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
         v1::Permission::AskForOthers => Some(Permission::AskForOthers),
         v1::Permission::DecideForOthers => Some(Permission::DecideForOthers),
     });
-    if person.is_some() && permissions.contains(&Permission::AskForOthers) {
-        check.refuse("on_behalf_of", "names the one person to ask for; it does not go with ASK_FOR_OTHERS");
+    // Whoever decides with such a token would be the person's hand.
+    if person.is_some() && (!permissions.is_empty() || roles.contains(&Role::Reviewer)) {
+        check.refuse("on_behalf_of", "is for who only asks: it goes neither with REVIEWER nor with permissions");
     }
     let ttl = ttl.map(|ttl| check.span("ttl", &ttl, TTL.0, TTL.1));
     check.text("comment", &comment, limits.text_bytes);

@@ -10,7 +10,7 @@ use crate::identity::{Permission, oidc::Rejection};
 use crate::store::PolicyFault;
 
 const REFUSALS: usize = 19;
-const STORE_ERRORS: usize = 11;
+const STORE_ERRORS: usize = 12;
 const ERRORS: usize = 17;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
@@ -50,6 +50,7 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::PolicyConflict(_) => 7,
         StoreError::BadPolicy(..) => 8,
         StoreError::TokenConflict(_) => 9,
+        StoreError::BadToken(..) => 10,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -170,6 +171,7 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
             &["request_id", "policy_version"],
         ),
         internal(StoreError::TokenConflict(token_id())),
+        internal(StoreError::BadToken(token_id(), "SECRET")),
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),

@@ -2,6 +2,9 @@ use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use super::http;
 
+/// Issuers that mean others here: somebody of a provider with such a name would be taken for them.
+const RESERVED_ISSUERS: [&str; 4] = ["local", "certificate", "dev", "signoff"];
+
 /// Whose tokens are accepted, and how they are verified.
 #[derive(Clone, Debug)]
 pub struct OidcConfig {
@@ -43,6 +46,9 @@ impl OidcConfig {
         if let Some((what, _)) = named.into_iter().find(|(_, text)| text.is_empty() || text.contains(char::is_control))
         {
             return Err(OidcConfigError::Text(what));
+        }
+        if RESERVED_ISSUERS.contains(&self.issuer.as_str()) {
+            return Err(OidcConfigError::Reserved);
         }
         if self.algorithms.is_empty() {
             return Err(OidcConfigError::NoAlgorithm);
@@ -156,6 +162,9 @@ pub enum OidcConfigError {
     /// A URL that nothing is fetched from.
     #[error("the {0} must be a URL with https, or with http on loopback, without a password")]
     Url(&'static str),
+    /// A name by which this server means others than those of a provider.
+    #[error("the issuer must be none of local, certificate, dev and signoff")]
+    Reserved,
     /// Nothing would be accepted.
     #[error("at least one algorithm is needed")]
     NoAlgorithm,

@@ -51,6 +51,9 @@ pub(super) async fn another_token_of_the_same_id_keeps_nothing(subject: impl Sub
         let id = batch.last().unwrap().id;
         assert_eq!(store.save_tokens(batch).await, Err(StoreError::TokenConflict(id)));
     }
+    let nobody = Token { grant: Grant { subject: String::new(), ..token(5).grant }, ..token(5) };
+    let (id, answer) = (nobody.id, store.save_tokens(vec![token(3), nobody]).await);
+    assert!(matches!(answer, Err(StoreError::BadToken(wrong, _)) if wrong == id), "{answer:?}");
     assert_eq!(store.tokens().await.unwrap(), [token(1)]);
 }
 

@@ -37,6 +37,9 @@ impl<'a> Tokens<'a> {
     pub(super) fn save(&mut self, tokens: Vec<Token>) -> Result<usize, StoreError> {
         let (mut changes, mut new) = (BTreeMap::new(), 0);
         for token in tokens {
+            if let Some(fault) = token.fault() {
+                return Err(StoreError::BadToken(token.id, fault));
+            }
             let id = token.id;
             let known = match changes.remove(&id) {
                 Some((token, _)) => Some(token),
