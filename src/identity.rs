@@ -1,14 +1,14 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
 mod access;
+mod by_role;
 mod certificate;
 mod certificate_name;
-mod certificate_roles;
 mod dev_tokens;
 mod gate;
 pub mod oidc;
 mod revocation;
-mod role_groups;
+mod shown_certificate;
 mod token;
 mod token_registry;
 
@@ -21,13 +21,13 @@ use self::oidc::Rejection;
 use crate::domain::{Actor, Approval, Time};
 
 pub use access::{Method, Reach, Role, reference_markdown};
+pub use by_role::{ByRole, CertificateRoles, RoleGroups};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
-pub use certificate_roles::{CertificateRoles, ShownCertificate};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
 pub use revocation::Revocation;
-pub use role_groups::RoleGroups;
+pub use shown_certificate::ShownCertificate;
 #[cfg(test)]
 pub(crate) use token::samples as token_samples;
 pub use token::{Grant, Revoked, Secret, SecretHash, Token, TokenState};
@@ -96,20 +96,27 @@ impl Permission {
 }
 
 impl Principal {
-    /// Whoever has the data directory of a server that is not running: an operator, as they could do worse.
+    /// Somebody who is in no group and may do nothing, by credentials that do not end.
     #[must_use]
-    pub fn of_data_directory(now: Time) -> Self {
+    pub fn new(actor: Actor, method: AuthenticationMethod, authenticated_at: Time) -> Self {
         Self {
-            actor: Actor::data_directory(),
-            roles: [Role::Auditor, Role::Operator].into(),
+            actor,
+            roles: BTreeSet::new(),
             groups: BTreeSet::new(),
             on_behalf_of: None,
             permissions: BTreeSet::new(),
-            method: AuthenticationMethod::DataDirectory,
-            authenticated_at: now,
+            method,
+            authenticated_at,
             expires_at: None,
             revocation: Revocation::default(),
         }
+    }
+
+    /// Whoever has the data directory of a server that is not running: an operator, as they could do worse.
+    #[must_use]
+    pub fn of_data_directory(now: Time) -> Self {
+        let holder = Self::new(Actor::data_directory(), AuthenticationMethod::DataDirectory, now);
+        Self { roles: [Role::Auditor, Role::Operator].into(), ..holder }
     }
 
     /// Whether its credentials are still good: they may end between the head of a call and its message.

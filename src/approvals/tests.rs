@@ -26,7 +26,7 @@ use crate::{
         Actor, ActorKind, Choice, Seen, Status,
         samples::{arguments, at},
     },
-    identity::{AuthenticationMethod, Revocation, Role},
+    identity::{AuthenticationMethod, Role},
     store::{Filter, Order, Page, Query},
 };
 
@@ -101,17 +101,9 @@ impl World {
 }
 
 fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
-    Arc::new(Principal {
-        actor: Actor { kind, issuer: "test".into(), subject: subject.into() },
-        roles: roles.iter().copied().collect(),
-        groups: BTreeSet::new(),
-        on_behalf_of: None,
-        permissions: BTreeSet::new(),
-        method: AuthenticationMethod::Token,
-        authenticated_at: Time::UNIX_EPOCH,
-        expires_at: None,
-        revocation: Revocation::default(),
-    })
+    let actor = Actor { kind, issuer: "test".into(), subject: subject.into() };
+    let roles = roles.iter().copied().collect();
+    Arc::new(Principal { roles, ..Principal::new(actor, AuthenticationMethod::Token, Time::UNIX_EPOCH) })
 }
 
 /// Somebody in these groups.

@@ -135,26 +135,16 @@ impl Drop for CallerPermit {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
 
     use super::*;
     use crate::{
         domain::{ActorKind, Time},
-        identity::{AuthenticationMethod, Revocation},
+        identity::AuthenticationMethod,
     };
 
     fn principal(kind: ActorKind, issuer: &str, subject: &str) -> Principal {
-        Principal {
-            actor: Actor { kind, issuer: issuer.into(), subject: subject.into() },
-            roles: BTreeSet::new(),
-            groups: BTreeSet::new(),
-            on_behalf_of: None,
-            permissions: BTreeSet::new(),
-            method: AuthenticationMethod::Oidc,
-            authenticated_at: Time::UNIX_EPOCH,
-            expires_at: None,
-            revocation: Revocation::default(),
-        }
+        let actor = Actor { kind, issuer: issuer.into(), subject: subject.into() };
+        Principal::new(actor, AuthenticationMethod::Oidc, Time::UNIX_EPOCH)
     }
 
     fn streams(streams: u32, streams_per_connection: u32, streams_per_caller: u32) -> Streams {

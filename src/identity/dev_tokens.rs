@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -10,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::{AuthenticationMethod, Principal, Revocation, Role};
+use super::{AuthenticationMethod, Principal, Role};
 use crate::domain::{Actor, ActorKind, Time};
 
 /// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server. Three, as nobody
@@ -82,17 +81,9 @@ impl DevTokens {
         ];
         let known = known.into_iter().find(|(known, ..)| known.as_bytes().ct_eq(token.as_bytes()).into());
         let (_, kind, subject, roles) = known?;
-        Some(Principal {
-            actor: Actor { kind, issuer: "dev".into(), subject: subject.into() },
-            roles: roles.iter().copied().collect(),
-            groups: BTreeSet::new(),
-            on_behalf_of: None,
-            permissions: BTreeSet::new(),
-            method: AuthenticationMethod::DevToken,
-            authenticated_at: now,
-            expires_at: None,
-            revocation: Revocation::default(),
-        })
+        let actor = Actor { kind, issuer: "dev".into(), subject: subject.into() };
+        let roles = roles.iter().copied().collect();
+        Some(Principal { roles, ..Principal::new(actor, AuthenticationMethod::DevToken, now) })
     }
 }
 

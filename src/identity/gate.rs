@@ -1,10 +1,10 @@
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::{
-    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, Revocation, Role,
-    RoleGroups, Secret, TokenRegistry, Unrecognised,
+    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, Role, RoleGroups, Secret,
+    TokenRegistry, Unrecognised,
     oidc::{Oidc, Rejection, Verified, looks_like_jwt},
 };
 use crate::{
@@ -33,7 +33,7 @@ impl Authenticator for Gate {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let Some(token) = credentials.bearer else {
             let shown = credentials.certificate.ok_or(Unrecognised::Unknown)?;
-            return self.certificates.recognise(shown, self.clock.now());
+            return shown.recognise(&self.certificates, self.clock.now());
         };
         if token.starts_with(Secret::PREFIX) {
             return self.tokens.recognise(token, self.clock.now()).unwrap_or(Err(Unrecognised::Unknown));
@@ -53,23 +53,16 @@ impl Authenticator for Gate {
 
 /// Who the bearer of a provider's token is here.
 fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
-    let roles = roles.roles(&verified.groups);
+    let roles = roles.roles(|group| verified.groups.contains(group));
     // Providers know people and programs; a program that only asks is an agent here.
     let kind = match verified.kind {
         ActorKind::Service if roles.contains(&Role::Agent) => ActorKind::Agent,
         kind => kind,
     };
-    Principal {
-        actor: Actor { kind, issuer: verified.issuer.clone(), subject: verified.subject.clone() },
-        roles,
-        groups: verified.groups.clone(),
-        on_behalf_of: None,
-        permissions: BTreeSet::new(),
-        method: AuthenticationMethod::Oidc,
-        authenticated_at: verified.authenticated_at,
-        expires_at: Some(verified.expires_at),
-        revocation: Revocation::default(),
-    }
+    let actor = Actor { kind, issuer: verified.issuer.clone(), subject: verified.subject.clone() };
+    let (groups, expires_at) = (verified.groups.clone(), Some(verified.expires_at));
+    let bearer = Principal::new(actor, AuthenticationMethod::Oidc, verified.authenticated_at);
+    Principal { roles, groups, expires_at, ..bearer }
 }
 
 #[cfg(test)]

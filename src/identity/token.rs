@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{AuthenticationMethod, LOCAL_ISSUER, Permission, Principal, Revocation, Role};
+use super::{AuthenticationMethod, LOCAL_ISSUER, Permission, Principal, Role};
 use crate::domain::{Actor, ActorKind, Time, TokenId, moment, optional_moment};
 
 /// Longest name, most groups and longest comment that a token could have, in bytes: no less than what can be asked for.
@@ -173,14 +173,6 @@ impl Token {
         }
     }
 
-    /// Since when it is no longer good.
-    #[must_use]
-    pub fn ended_at(&self, now: Time) -> Option<Time> {
-        let expired = self.expires_at.filter(|end| *end <= now);
-        let revoked = self.revoked.as_ref().map(|revoked| revoked.at);
-        [expired, revoked].into_iter().flatten().min()
-    }
-
     /// Why nobody can have made such a token; `None` when it may be one.
     #[must_use]
     pub fn fault(&self) -> Option<&'static str> {
@@ -210,17 +202,9 @@ impl Token {
     #[must_use]
     pub fn principal(&self) -> Principal {
         let Grant { kind, subject, roles, groups, on_behalf_of, permissions, comment: _ } = self.grant.clone();
-        Principal {
-            actor: Actor { kind, issuer: LOCAL_ISSUER.into(), subject },
-            roles,
-            groups,
-            on_behalf_of,
-            permissions,
-            method: AuthenticationMethod::Token,
-            authenticated_at: self.created_at,
-            expires_at: self.expires_at,
-            revocation: Revocation::default(),
-        }
+        let actor = Actor { kind, issuer: LOCAL_ISSUER.into(), subject };
+        let owner = Principal::new(actor, AuthenticationMethod::Token, self.created_at);
+        Principal { roles, groups, on_behalf_of, permissions, expires_at: self.expires_at, ..owner }
     }
 
     /// Takes over what happened to a copy of this token: the first revocation, and the last use. False when it is no
@@ -284,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn a_token_ends_once_and_first() {
+    fn a_token_that_was_taken_back_stays_so() {
         let mut token = Token { expires_at: Some(at(50)), ..token(1) };
-        assert_eq!((token.state(at(49)), token.ended_at(at(49))), (TokenState::Active, None));
-        assert_eq!((token.state(at(50)), token.ended_at(at(50))), (TokenState::Expired, Some(at(50))));
+        assert_eq!(token.state(at(49)), TokenState::Active);
+        assert_eq!(token.state(at(50)), TokenState::Expired);
         assert_eq!(token.ttl(), Some(Duration::from_secs(49)));
         token.revoked = Some(Revoked { actor: actor(ActorKind::Person, "o"), at: at(20) });
-        assert_eq!((token.state(at(60)), token.ended_at(at(60))), (TokenState::Revoked, Some(at(20))));
+        assert_eq!([at(30), at(60)].map(|now| token.state(now)), [TokenState::Revoked; 2]);
     }
 
     #[test]

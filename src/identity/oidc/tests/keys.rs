@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeSet,
     fs::{self, File},
     sync::{
         Arc,
@@ -17,7 +16,7 @@ use super::{
 use crate::{
     domain::Actor,
     identity::{
-        AuthenticationMethod, Principal, Revocation,
+        AuthenticationMethod, Principal,
         oidc::{KeySource, OidcConfig, Rejection, Verified, http::Client},
     },
 };
@@ -50,17 +49,8 @@ async fn who_bears_a_token_is_worked_out_once_for_each_verification() {
     let principal = |verified: &Verified| {
         made.fetch_add(1, Ordering::Relaxed);
         let (issuer, subject) = (verified.issuer.clone(), verified.subject.clone());
-        Principal {
-            actor: Actor { kind: verified.kind, issuer, subject },
-            roles: BTreeSet::new(),
-            groups: BTreeSet::new(),
-            on_behalf_of: None,
-            permissions: BTreeSet::new(),
-            method: AuthenticationMethod::Oidc,
-            authenticated_at: verified.authenticated_at,
-            expires_at: Some(verified.expires_at),
-            revocation: Revocation::default(),
-        }
+        let actor = Actor { kind: verified.kind, issuer, subject };
+        Principal::new(actor, AuthenticationMethod::Oidc, verified.authenticated_at)
     };
     for (token, subject, times) in [(&ada, "ada", 1), (&ada, "ada", 1), (&bob, "bob", 2), (&ada, "ada", 2)] {
         let bearer = verifier.oidc.principal(token, principal).await.unwrap();
