@@ -38,7 +38,7 @@ pub use heavy::Heavy;
 pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
-pub use tokens::{NewToken, TOKENS_MAX, Tokens};
+pub use tokens::{NewToken, Tokens};
 
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Error, Heavy, permit};
+use super::{Error, Heavy, permit, still_good};
 use crate::{
     clock::Clock,
     domain::{Actor, Time, Verdict},
@@ -247,6 +247,7 @@ impl Policies {
             };
         }
         let document = text(policy.document())?;
+        still_good(principal)?; // compiling may have taken long
         let this = Arc::clone(self);
         // In a task of its own: a caller that leaves must not keep a version that is recorded from becoming live.
         let setting = tokio::spawn(async move {

@@ -7,13 +7,13 @@ use tokio::sync::{Mutex, Semaphore};
 use super::{Error, ids::Ids, permit, still_good};
 use crate::{
     clock::Clock,
-    domain::{Time, TokenId, after, truncate},
+    domain::{Actor, Time, TokenId, after, truncate},
     identity::{Grant, Method, Principal, Revoked, Secret, Token, TokenRegistry, TokenState},
     store::{Store, StoreError},
 };
 
 /// Most tokens that are kept, ended ones included.
-pub const TOKENS_MAX: usize = 10_000;
+const TOKENS_MAX: usize = 10_000;
 
 /// Most tokens that are being made at once.
 const MAKING: usize = 4;
@@ -45,11 +45,11 @@ pub struct Tokens {
     /// Held while tokens are made or taken back: one looks at all of them, and then adds to them.
     changing: Mutex<()>,
     /// Tokens that are being made: others wait outside, so that taking one back never waits behind many.
-    making: Semaphore,
+    making: Arc<Semaphore>,
 }
 
 impl Tokens {
-    /// Reads the tokens of a store, at most [`TOKENS_MAX`].
+    /// Reads the tokens of a store.
     ///
     /// # Errors
     /// A failure of the store.
@@ -71,7 +71,7 @@ impl Tokens {
             registry,
             limit,
             changing: Mutex::default(),
-            making: Semaphore::new(MAKING),
+            making: Arc::new(Semaphore::new(MAKING)),
         }))
     }
 
@@ -101,10 +101,12 @@ impl Tokens {
     /// [`Error::TooManyTokens`], or a failure of the store.
     pub async fn create(self: &Arc<Self>, by: &Principal, new: NewToken) -> Result<(Token, Secret), Error> {
         permit(by, Method::CreateToken)?;
-        let _making = self.making.acquire().await.map_err(|error| Error::Internal(error.to_string()))?;
+        let making = Arc::clone(&self.making).acquire_owned().await;
+        let making = making.map_err(|error| Error::Internal(error.to_string()))?;
         let (this, principal) = (Arc::clone(self), by.clone());
         // In a task of its own: a caller that leaves must not keep a token that is recorded from being known.
         detached(async move {
+            let _making = making; // as long as the work, not as long as somebody waits for it
             let NewToken { request_id, grant, ttl } = new;
             let _changing = this.changing.lock().await;
             still_good(&principal)?; // it may be the one that was taken back meanwhile
@@ -211,7 +213,7 @@ impl Tokens {
         self.clock.sleep(span).await;
     }
 
-    fn made_by(&self, creator: &crate::domain::Actor, request_id: &str) -> Option<Token> {
+    fn made_by(&self, creator: &Actor, request_id: &str) -> Option<Token> {
         let same = |token: &Token| token.request_id.as_deref() == Some(request_id) && token.creator.is(creator);
         self.registry.before(None, 1, same).pop()
     }
@@ -219,12 +221,10 @@ impl Tokens {
     /// Forgets the token that expired longest ago, if there are as many as may be. Never one that was only taken back: its
     /// copy in an export would be good again.
     async fn make_room(&self, now: Time) -> Result<(), Error> {
-        if self.registry.len() < self.limit {
+        if self.registry.count() < self.limit {
             return Ok(());
         }
-        let expired = self.registry.before(None, usize::MAX, |token| token.expires_at.is_some_and(|end| end <= now));
-        let oldest = expired.iter().min_by_key(|token| token.expires_at);
-        let id = oldest.ok_or(Error::TooManyTokens { limit: self.limit })?.id;
+        let id = self.registry.first_expired(now).ok_or(Error::TooManyTokens { limit: self.limit })?;
         self.store.forget_tokens(vec![id]).await?;
         self.registry.remove(id);
         Ok(())

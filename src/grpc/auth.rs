@@ -203,3 +203,39 @@ pub(super) fn principal<T>(request: &tonic::Request<T>) -> Result<Arc<Principal>
     principal.check(clock.now())?;
     Ok(Arc::clone(principal))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        domain::{ActorKind, Time, after},
+        identity::AuthenticationMethod,
+    };
+
+    /// The head of a call is there long before the rest, if its caller wants it so.
+    #[test]
+    fn credentials_may_end_before_the_message_is_there() {
+        let clock = Arc::new(ManualClock::new(Time::UNIX_EPOCH));
+        let actor = Actor { kind: ActorKind::Service, issuer: "local".into(), subject: "a".into() };
+        let hour = Duration::from_secs(3_600);
+        let held = |method| {
+            let expires_at = Some(after(Time::UNIX_EPOCH, hour));
+            let caller = Principal { expires_at, ..Principal::new(actor.clone(), method, Time::UNIX_EPOCH) };
+            let revocation = caller.revocation.clone();
+            let mut request = tonic::Request::new(());
+            request.extensions_mut().insert(Admitted::new(Arc::new(caller), Arc::clone(&clock) as Arc<dyn Clock>));
+            (request, revocation)
+        };
+        let [certificate, token, revoked] =
+            [AuthenticationMethod::Certificate, AuthenticationMethod::Oidc, AuthenticationMethod::Token].map(held);
+        revoked.1.revoke();
+        assert_eq!(principal(&revoked.0).unwrap_err(), Unrecognised::TokenRevoked.into());
+        clock.advance(hour - Duration::from_micros(1));
+        assert!(principal(&certificate.0).is_ok() && principal(&token.0).is_ok());
+        clock.advance(Duration::from_micros(1));
+        assert_eq!(principal(&certificate.0).unwrap_err(), Unrecognised::CertificateExpired.into());
+        assert_eq!(principal(&token.0).unwrap_err(), Unrecognised::TokenExpired.into());
+        assert_eq!(principal(&tonic::Request::new(())).unwrap_err(), Unrecognised::Unknown.into());
+    }
+}

@@ -104,15 +104,16 @@ impl TokenRegistry {
     }
 
     /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.read(|known| known.by_id.len())
     }
 
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// The token that expired longest ago.
+    pub(crate) fn first_expired(&self, now: Time) -> Option<TokenId> {
+        self.read(|known| {
+            let ends = known.by_id.iter().filter_map(|(id, entry)| Some((entry.token.expires_at?, *id)));
+            ends.filter(|(end, _)| *end <= now).min().map(|(_, id)| id)
+        })
     }
 
     /// Tokens that were used since what is kept of them.
@@ -197,6 +198,6 @@ mod tests {
         assert_eq!(page(None, 2), [token(5), token(3)]);
         assert_eq!(page(Some(token(3).id), 9), [token(2), token(1)]);
         registry.remove(token(2).id);
-        assert_eq!((registry.len(), registry.recognise("signoff_2", at(1)).is_none()), (4, true));
+        assert_eq!((registry.count(), registry.recognise("signoff_2", at(1)).is_none()), (4, true));
     }
 }

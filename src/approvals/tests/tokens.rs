@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    approvals::{NewToken, Tokens},
+    approvals::{NewToken, Policies, PolicyChange, Tokens},
     identity::{
         Authenticator as _, CertificateRoles, Credentials, Gate, Grant, RoleGroups, Secret, Token, TokenState,
         Unrecognised,
@@ -171,6 +171,11 @@ async fn nothing_is_done_for_whom_was_revoked() {
     assert_eq!(office.kept().await, [token]);
     let asked = Arc::clone(&world.approvals).request(agent, asking(json!({})), 0).await;
     assert_eq!(asked.err(), Some(Error::Revoked));
+    let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
+    let policies = Policies::from_store(store, clock, HOUR).await.unwrap();
+    let (policy, comment) = (Arc::default(), String::new());
+    let change = PolicyChange { request_id: None, policy, expected: None, comment, validate_only: false };
+    assert_eq!(policies.set(&mallory, change).await.unwrap_err(), Error::Revoked);
     let decided = world.approvals.decide(&reviewer, world.vote_on(id, Choice::Approve).await).await;
     assert_eq!(decided.err(), Some(Error::Revoked));
     assert_eq!((world.status(id).await, world.store.pending()), (Status::Pending, 1));
