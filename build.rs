@@ -11,6 +11,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("signoff.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    // Messages and clients are those of the Rust client.
+    tonic_prost_build::configure()
+        .build_client(false)
+        .extern_path(".signoff.v1", "::signoff_client::v1")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 
 mod arguments;
+mod call;
 mod connection;
 mod console;
 mod decide;
@@ -21,6 +22,7 @@ mod request;
 mod retry;
 mod serve;
 mod show;
+mod story;
 mod text;
 mod token;
 mod transfer;

@@ -4,9 +4,11 @@ use std::sync::LazyLock;
 
 use prost_reflect::DescriptorPool;
 
-/// Package `signoff.v1`.
-#[allow(missing_docs, clippy::large_enum_variant, unreachable_pub)]
+/// Package `signoff.v1`: messages and clients from the Rust client, and beside them the services to be served.
+#[allow(missing_docs, unreachable_pub)]
 pub mod v1 {
+    pub use signoff_client::v1::*;
+
     tonic::include_proto!("signoff.v1");
 }
 

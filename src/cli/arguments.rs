@@ -152,18 +152,7 @@ impl<'de> de::Visitor<'de> for StrictVisitor {
 
 /// A protobuf object as JSON, for showing it.
 pub(super) fn to_json(object: &Struct) -> serde_json::Value {
-    object.fields.iter().map(|(key, value)| (key.clone(), value_to_json(value))).collect()
-}
-
-fn value_to_json(value: &Value) -> serde_json::Value {
-    match &value.kind {
-        None | Some(Kind::NullValue(_)) => serde_json::Value::Null,
-        Some(Kind::BoolValue(value)) => (*value).into(),
-        Some(Kind::NumberValue(value)) => whole(*value).map_or_else(|| (*value).into(), Into::into),
-        Some(Kind::StringValue(value)) => value.as_str().into(),
-        Some(Kind::ListValue(list)) => list.values.iter().map(value_to_json).collect(),
-        Some(Kind::StructValue(object)) => to_json(object),
-    }
+    signoff_client::decode(object).into()
 }
 
 /// A double that is a whole number, written as people write one: `5`, not `5.0`.

@@ -1,16 +1,10 @@
 //! Reaching the server: address, certificates, token, keepalive.
 
-mod tls;
-
-use std::{convert::Infallible, error::Error, fmt, net::IpAddr, path::PathBuf, time::Duration};
+use std::{convert::Infallible, error::Error, fmt, path::PathBuf, time::Duration};
 
 use clap::builder::BoolishValueParser;
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint},
-};
+use signoff_client::{ConnectError, Options, Transport};
+use tonic::Request;
 
 use super::failure::Failure;
 use crate::proto::v1::{
@@ -18,17 +12,10 @@ use crate::proto::v1::{
     policy_service_client::PolicyServiceClient,
 };
 
-/// Where the commands look for a server unless told otherwise.
-pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:7766";
+pub use signoff_client::DEFAULT_ADDRESS;
 
-/// A page of 200 approvals of the greatest size fits.
-const MESSAGE_LIMIT: usize = 64 << 20;
 const UNARY_TIMEOUT: Duration = Duration::from_secs(30);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) type Transport = InterceptedService<Channel, Bearer>;
 pub(super) type Client = ApprovalServiceClient<Transport>;
 pub(super) type PolicyClient = PolicyServiceClient<Transport>;
 pub(super) type AccessClient = AccessServiceClient<Transport>;
@@ -38,10 +25,7 @@ pub(super) type AccessClient = AccessServiceClient<Transport>;
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
     /// Address of the server
-    #[arg(
-        long, global = true, env = "SIGNOFF_ADDRESS", default_value = DEFAULT_ADDRESS, value_name = "URL",
-        value_parser = parse_address
-    )]
+    #[arg(long, global = true, env = "SIGNOFF_ADDRESS", default_value = DEFAULT_ADDRESS, value_name = "URL")]
     pub address: String,
     /// Bearer token; prefer the environment, where other users of the machine cannot see it
     #[arg(long, global = true, env = "SIGNOFF_TOKEN", hide_env_values = true, value_parser = parse_token)]
@@ -78,70 +62,56 @@ fn parse_token(text: &str) -> Result<Token, Infallible> {
     Ok(Token(text.trim().to_owned()))
 }
 
-fn parse_address(text: &str) -> Result<String, String> {
-    let address = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let uri: http::Uri = address.parse().map_err(|error| format!("{error}"))?;
-    match (uri.scheme_str(), uri.path()) {
-        (Some("http" | "https"), "" | "/") => Ok(address.trim_end_matches('/').to_owned()),
-        (Some("http" | "https"), _) => Err("an address has no path: https://HOST:PORT".to_owned()),
-        _ => Err("an address is https://HOST:PORT or http://HOST:PORT".to_owned()),
-    }
-}
-
-/// Whether what is sent there can be read by others on its way.
-fn is_exposed(address: &http::Uri) -> bool {
-    let host = address.host().unwrap_or_default();
-    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    let on_this_machine = host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.to_canonical().is_loopback());
-    address.scheme_str() != Some("https") && !on_this_machine
-}
-
 impl ConnectionArgs {
     pub(super) fn has_token(&self) -> bool {
         self.token.as_ref().is_some_and(|token| !token.0.is_empty())
     }
 
     /// Connects now, so that a server that is not there is told apart from one that went away.
+    pub(super) async fn client(&self) -> Result<signoff_client::Client, Failure> {
+        let mut options = Options::new().address(&self.address).insecure(self.insecure).deadline(UNARY_TIMEOUT);
+        if let Some(Token(token)) = &self.token {
+            options = options.token(token);
+        }
+        if let Some(path) = &self.ca {
+            options = options.ca(path);
+        }
+        if let Some(path) = &self.certificate {
+            options = options.certificate(path);
+        }
+        if let Some(path) = &self.key {
+            options = options.key(path);
+        }
+        signoff_client::Client::connect(&options).await.map_err(Failure::from)
+    }
+
     pub(super) async fn connect(&self) -> Result<Client, Failure> {
-        let (channel, bearer) = self.transport().await?;
-        Ok(ApprovalServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_LIMIT))
+        Ok(self.client().await?.approvals())
     }
 
     /// As [`connect`](Self::connect), for the policy.
     pub(super) async fn policies(&self) -> Result<PolicyClient, Failure> {
-        let (channel, bearer) = self.transport().await?;
-        Ok(PolicyServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_LIMIT))
+        Ok(self.client().await?.policies())
     }
 
     /// As [`connect`](Self::connect), for tokens.
     pub(super) async fn access(&self) -> Result<AccessClient, Failure> {
-        let (channel, bearer) = self.transport().await?;
-        Ok(AccessServiceClient::with_interceptor(channel, bearer).max_decoding_message_size(MESSAGE_LIMIT))
+        Ok(self.client().await?.access())
     }
+}
 
-    pub(super) async fn transport(&self) -> Result<(Channel, Bearer), Failure> {
-        let bearer = Bearer::new(self.token.as_ref().filter(|_| self.has_token()))?;
-        let address: http::Uri = self.address.parse().map_err(|error| Failure::Usage(format!("{error}")))?;
-        if bearer.0.is_some() && is_exposed(&address) && !self.insecure {
-            return Err(Failure::Exposed { address: self.address.clone() });
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Exposed { address } => Self::Exposed { address },
+            ConnectError::File { .. } => Self::Files(vec![error.to_string()]),
+            ConnectError::HalfIdentity => {
+                Self::Usage("--certificate and --key are given together, or not at all".to_owned())
+            }
+            ConnectError::Address { address, problem } => Self::Usage(format!("--address {address}: {problem}")),
+            ConnectError::Transport { address, error } => Self::unreachable(&address, innermost(&error)),
+            other => Self::Usage(other.to_string()),
         }
-        let tls = tls::config(self, &address)?;
-        let unreachable = |error: tonic::transport::Error| Failure::unreachable(&self.address, innermost(&error));
-        let mut endpoint = Endpoint::from(address);
-        if let Some(tls) = tls {
-            endpoint = endpoint.tls_config(tls).map_err(unreachable)?;
-        }
-        let channel = endpoint
-            .user_agent(concat!("signoff/", env!("CARGO_PKG_VERSION")))
-            .map_err(unreachable)?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
-            .keep_alive_while_idle(true)
-            .connect()
-            .await
-            .map_err(unreachable)?;
-        Ok((channel, bearer))
     }
 }
 
@@ -159,80 +129,13 @@ pub(super) fn unary<T>(message: T) -> Request<T> {
     request
 }
 
-/// Puts the token on every call.
-#[derive(Clone)]
-pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
-
-impl Bearer {
-    fn new(token: Option<&Token>) -> Result<Self, Failure> {
-        let value = token.map(|token| format!("Bearer {}", token.0).parse()).transpose();
-        let mut value: Option<MetadataValue<Ascii>> =
-            value.map_err(|_| Failure::Usage("the token holds characters that no token has".to_owned()))?;
-        if let Some(value) = &mut value {
-            value.set_sensitive(true);
-        }
-        Ok(Self(value))
-    }
-}
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(value) = &self.0 {
-            request.metadata_mut().insert("authorization", value.clone());
-        }
-        Ok(request)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn addresses() {
-        let cases = [
-            ("http://127.0.0.1:7766", Some("http://127.0.0.1:7766")),
-            ("http://127.0.0.1:7766/", Some("http://127.0.0.1:7766")),
-            ("localhost:7766", Some("http://localhost:7766")),
-            ("[::1]:7766", Some("http://[::1]:7766")),
-            ("https://example.com", Some("https://example.com")),
-            ("https://example.com/", Some("https://example.com")),
-            ("https://example.com/path", None),
-            ("ftp://example.com", None),
-            ("http://example.com/path", None),
-            ("http://", None),
-            ("", None),
-        ];
-        for (given, expected) in cases {
-            assert_eq!(parse_address(given).ok().as_deref(), expected, "{given}");
-        }
-    }
-
-    #[test]
-    fn plaintext_is_exposed_beyond_this_machine() {
-        for safe in [
-            "https://example.com",
-            "http://localhost:1",
-            "http://LOCALHOST",
-            "http://127.9.9.9:1",
-            "http://[::1]:7766",
-            "http://[::ffff:127.0.0.1]:1",
-        ] {
-            assert!(!is_exposed(&safe.parse().unwrap()), "{safe}");
-        }
-        for exposed in ["http://example.com", "http://localhost.example.com", "http://10.0.0.1:1", "http://[::]:1"] {
-            assert!(is_exposed(&exposed.parse().unwrap()), "{exposed}");
-        }
-    }
-
-    #[test]
     fn a_token_is_never_printed() {
         let Ok(token) = parse_token(" s3cret\n");
-        assert_eq!(format!("{token:?}"), "Token(…)");
-        let bearer = Bearer::new(Some(&token)).unwrap();
-        assert_eq!(bearer.0.as_ref().unwrap().to_str().unwrap(), "Bearer s3cret");
-        assert!(!format!("{:?}", bearer.0).contains("s3cret"));
-        let failure = Bearer::new(Some(&Token("s3cret\nx".to_owned()))).err().unwrap();
-        assert!(!failure.to_string().contains("s3cret"));
+        assert_eq!((token.0.as_str(), format!("{token:?}").as_str()), ("s3cret", "Token(…)"));
     }
 }

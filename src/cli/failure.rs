@@ -8,9 +8,6 @@ use tonic_types::StatusExt as _;
 
 use super::text::escape;
 
-/// Domain of the ErrorInfo that the server's own errors carry.
-const DOMAIN: &str = "signoff.v1";
-
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -29,8 +26,8 @@ pub(super) enum Failure {
     /// The server refused, or the connection to it broke.
     #[error("{}", .0.message())]
     Call(Box<Status>),
-    /// A wait outlived its deadline without an answer.
-    #[error("the deadline has passed and the server gives no answer: {cause}")]
+    /// A wait outlived its deadline, or the patience for a first answer.
+    #[error("the server gives no answer: {}", .cause.message())]
     Lost { cause: Box<Status>, hint: String },
     /// The person at the terminal said no, or there was nothing left to decide.
     #[error("{0}")]
@@ -66,32 +63,6 @@ const TOKEN_HINT: &str = "set SIGNOFF_TOKEN, or give --token; `signoff serve --d
 
 /// What `signoff` says when a connection broke before there was an answer, as one without TLS does where TLS is spoken.
 const TLS_HINT: &str = "if the server has TLS, its address begins with https://";
-
-/// Canonical names of the gRPC codes, by number.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
-/// Whether the server itself made this error, rather than a broken connection or a proxy.
-pub(super) fn is_servers_own(status: &Status) -> bool {
-    status.get_details_error_info().is_some_and(|info| info.domain == DOMAIN)
-}
 
 impl Failure {
     /// No connection, because of this.
@@ -164,7 +135,7 @@ struct Violation {
 impl Report {
     fn add(&mut self, status: &Status, has_token: bool) {
         let details = status.get_error_details();
-        self.code = CODES.get(status.code() as usize).copied();
+        self.code = Some(signoff_client::code_name(status.code()));
         if self.message.is_empty() {
             self.message = status.code().description().to_owned();
         }
@@ -180,7 +151,7 @@ impl Report {
             self.hints.push(TOKEN_HINT);
         }
         if matches!(status.code(), Code::Cancelled | Code::Unknown | Code::Internal | Code::Unavailable)
-            && !is_servers_own(status)
+            && signoff_client::reason(status).is_none()
         {
             self.hints.push(TLS_HINT);
         }
@@ -241,7 +212,7 @@ mod tests {
 
     fn info(reason: &str, metadata: &[(&str, &str)]) -> ErrorDetails {
         let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        ErrorDetails::with_error_info(reason, DOMAIN, metadata.collect::<std::collections::HashMap<_, _>>())
+        ErrorDetails::with_error_info(reason, "signoff.v1", metadata.collect::<std::collections::HashMap<_, _>>())
     }
 
     #[test]
@@ -287,15 +258,6 @@ mod tests {
         assert!(broken.report(true).to_string().contains("https://"));
         let own = failed(Code::Unavailable, "draining", info("DRAINING", &[]));
         assert!(!own.report(true).to_string().contains("https://"));
-    }
-
-    #[test]
-    fn codes_by_number() {
-        for number in 0..17 {
-            let name = CODES[usize::try_from(number).unwrap()].replace('_', "");
-            let code = format!("{:?}", Code::from_i32(number)).to_ascii_uppercase();
-            assert_eq!(name, code);
-        }
     }
 
     #[test]

@@ -18,8 +18,7 @@ pub struct HealthArgs {
 
 /// Returns 0 when the server says SERVING, else 1.
 pub(super) async fn run(args: HealthArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
-    let (channel, bearer) = connection.transport().await?;
-    let mut client = HealthClient::with_interceptor(channel, bearer);
+    let mut client = HealthClient::new(connection.client().await?.transport());
     let response = client.check(unary(HealthCheckRequest { service: args.service })).await?.into_inner();
     if console.json {
         console.message(&response)?;

@@ -5,6 +5,7 @@ use std::{
     time::SystemTime,
 };
 
+use signoff_client::{Backoff, is_passing};
 use tonic::Status;
 
 use super::{
@@ -13,7 +14,6 @@ use super::{
     describe,
     failure::Failure,
     pending::{arguments, left},
-    retry::{Backoff, is_transient},
     text::{escape, shorten},
 };
 use crate::proto::v1::{
@@ -50,7 +50,7 @@ pub(super) async fn run(
             }
             Err(status) => status,
         };
-        if !is_transient(&status) {
+        if !is_passing(&status) {
             return Err(status.into());
         }
         let delay = backoff.delay(&status);

@@ -1,0 +1,255 @@
+//! One call that needs an approval, as its caller describes it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use prost::Message as _;
+use prost_types::Struct;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    arguments::{self, Problem},
+    digest::canonical_sha256,
+    refusal::{Kind, Refusal},
+    v1::{Agent, Person, Progress, RequestApprovalRequest},
+};
+
+/// What a server reads of one message, unless it is told otherwise.
+const REQUEST_BYTES: usize = 1024 * 1024;
+
+pub(crate) type OnProgress = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+/// A call of a tool, and how its approval is to be waited for. Limits are the server's, unless something else is said.
+#[derive(Clone)]
+#[must_use]
+pub struct Call {
+    pub(crate) tool_name: String,
+    arguments: Result<Struct, Problem>,
+    agent: Agent,
+    reason: String,
+    labels: Vec<(String, String)>,
+    timeout: Option<Duration>,
+    arguments_schema: Option<Result<Struct, Problem>>,
+    on_behalf_of: Option<Person>,
+    request_id: Option<String>,
+    call_id: Option<String>,
+    cancel_on_disconnect: bool,
+    pub(crate) patience: Duration,
+    pub(crate) on_progress: Option<OnProgress>,
+    pub(crate) cancel_on_abandon: bool,
+}
+
+impl Call {
+    /// A call without arguments; whatever else is not set is left to the server.
+    pub fn new(tool_name: impl Into<String>) -> Self {
+        Self {
+            tool_name: tool_name.into(),
+            arguments: Ok(Struct::default()),
+            agent: Agent::default(),
+            reason: String::new(),
+            labels: Vec::new(),
+            timeout: None,
+            arguments_schema: None,
+            on_behalf_of: None,
+            request_id: None,
+            call_id: None,
+            cancel_on_disconnect: false,
+            patience: Duration::from_secs(30),
+            on_progress: None,
+            cancel_on_abandon: false,
+        }
+    }
+
+    /// The call's arguments: whatever serde makes a JSON object of. What a double cannot hold exactly, and what is not
+    /// JSON, is refused as soon as the approval is asked for: [`Kind::InvalidArguments`].
+    pub fn arguments(mut self, arguments: &(impl Serialize + ?Sized)) -> Self {
+        self.arguments = arguments::encode(arguments);
+        self
+    }
+
+    /// The arguments as the protocol has them, for callers that hold a Struct already.
+    pub fn arguments_struct(mut self, arguments: Struct) -> Self {
+        self.arguments = Ok(arguments);
+        self
+    }
+
+    /// Name of the agent that makes the call.
+    pub fn agent_name(mut self, name: impl Into<String>) -> Self {
+        self.agent.name = name.into();
+        self
+    }
+
+    /// The agent's run (conversation, job) that the call belongs to.
+    pub fn run_id(mut self, id: impl Into<String>) -> Self {
+        self.agent.run_id = id.into();
+        self
+    }
+
+    /// The agents that handed the task on, the first one first.
+    pub fn chain<S: Into<String>>(mut self, agents: impl IntoIterator<Item = S>) -> Self {
+        self.agent.chain = agents.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Why the tool is to be run; shown to reviewers.
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
+    }
+
+    /// A label, for policy rules and for finding the approval again.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.push((key.into(), value.into()));
+        self
+    }
+
+    /// How long reviewers have; the server's default unless set.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// JSON Schema that the arguments, and any edit of them, must satisfy.
+    pub fn arguments_schema(mut self, schema: &(impl Serialize + ?Sized)) -> Self {
+        self.arguments_schema = Some(arguments::encode(schema));
+        self
+    }
+
+    /// The person on whose behalf the call is made. Needs a token that may say so.
+    pub fn on_behalf_of(mut self, person: Person) -> Self {
+        self.on_behalf_of = Some(person);
+        self
+    }
+
+    /// Idempotency key: a later run with the same key finds the approval of the earlier one. Made of
+    /// [`run_id`](Self::run_id) and [`call_id`](Self::call_id) when both are set, else random.
+    pub fn request_id(mut self, id: impl Into<String>) -> Self {
+        self.request_id = Some(id.into());
+        self
+    }
+
+    /// Which call of the run it is, such as the model's own id of the tool call. Needs [`run_id`](Self::run_id).
+    pub fn call_id(mut self, id: impl Into<String>) -> Self {
+        self.call_id = Some(id.into());
+        self
+    }
+
+    /// How long a server that does not answer is tried, before it has taken the request, and when a claim or an outcome
+    /// is sent; 30 s unless set.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Is called with each Progress while the approval is waited for, on the waiting task: it should return soon.
+    pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.on_progress = Some(Arc::new(listener));
+        self
+    }
+
+    /// Withdraw the approval when the caller gives up waiting, that is, drops the future. It stays open otherwise.
+    pub fn cancel_on_abandon(mut self, cancel: bool) -> Self {
+        self.cancel_on_abandon = cancel;
+        self
+    }
+
+    /// Have the server withdraw the approval whenever the stream that waits for it breaks. A restart of the server, or
+    /// of something between, then ends the wait: for callers that cannot do better, such as a process that may be killed.
+    pub fn cancel_on_disconnect(mut self, cancel: bool) -> Self {
+        self.cancel_on_disconnect = cancel;
+        self
+    }
+
+    pub(crate) fn refused(&self, kind: impl Into<Kind>) -> Refusal {
+        Refusal { tool_name: self.tool_name.clone(), approval_id: None, kind: kind.into() }
+    }
+
+    /// What is sent to ask for it. Everything that can be known to be wrong without the server is refused here.
+    pub(crate) fn request(&self) -> Result<RequestApprovalRequest, Refusal> {
+        let arguments = self.asked()?;
+        let schema = self.arguments_schema.clone().transpose();
+        let schema = schema.map_err(|Problem { path, problem }| {
+            let place = if path.is_empty() { "it" } else { &path };
+            self.refused(Kind::invalid(format!("arguments_schema: {place} {problem}")))
+        })?;
+        let timeout = self.timeout.map(prost_types::Duration::try_from).transpose();
+        let timeout = timeout.map_err(|_| self.refused(Kind::invalid("timeout: is longer than a Duration can be")))?;
+        let request = RequestApprovalRequest {
+            request_id: self.derived_request_id()?,
+            tool_name: self.tool_name.clone(),
+            arguments: Some(arguments),
+            agent: (self.agent != Agent::default()).then(|| self.agent.clone()),
+            reason: self.reason.clone(),
+            timeout,
+            labels: self.labels.iter().cloned().collect(),
+            arguments_schema: schema,
+            cancel_on_disconnect: self.cancel_on_disconnect,
+            after_revision: 0,
+            on_behalf_of: self.on_behalf_of.clone(),
+        };
+        match request.encoded_len() {
+            0..=REQUEST_BYTES => Ok(request),
+            bytes => Err(self.refused(Kind::invalid(format!("the request has {bytes} bytes; at most 1 MiB is taken")))),
+        }
+    }
+
+    /// The arguments as they were given.
+    pub(crate) fn asked(&self) -> Result<Struct, Refusal> {
+        self.arguments.clone().map_err(|problem| self.refused(problem))
+    }
+
+    fn derived_request_id(&self) -> Result<String, Refusal> {
+        match (&self.request_id, &self.call_id, self.agent.run_id.as_str()) {
+            (Some(id), ..) => Ok(id.clone()),
+            (None, Some(_), "") => Err(self.refused(Kind::invalid("a call_id needs the run_id that it belongs to"))),
+            (None, Some(call_id), run_id) => Ok(format!("call:{}", canonical_sha256(&[run_id, call_id]))),
+            (None, None, _) => Ok(Uuid::new_v4().to_string()),
+        }
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Arguments may be secret.
+        f.debug_struct("Call").field("tool_name", &self.tool_name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn request_ids_are_given_or_derived_or_random() {
+        let id = |call: &Call| call.request().unwrap().request_id;
+        let call = Call::new("t");
+        assert_ne!(id(&call), id(&call));
+        assert_ne!(id(&call.clone().run_id("r")), id(&call.clone().run_id("r")));
+        let derived = call.clone().run_id("r").call_id("c");
+        // printf '["r","c"]' | sha256sum
+        let expected = "call:4a2008b7952f435e9f71ba42a87fec52cfc59244cad968995786b85e82cedebf";
+        assert_eq!(id(&derived), expected);
+        assert_ne!(id(&derived), id(&call.clone().run_id("c").call_id("r")));
+        assert_eq!(id(&derived.request_id("mine")), "mine");
+        let alone = call.call_id("c").request().unwrap_err();
+        assert!(alone.to_string().contains("a call_id needs the run_id"), "{alone}");
+    }
+
+    #[test]
+    fn what_is_too_large_or_too_long_is_refused_before_it_is_sent() {
+        let large = Call::new("t").reason("x".repeat(REQUEST_BYTES)).request().unwrap_err();
+        assert!(large.to_string().contains("INVALID_ARGUMENT"), "{large}");
+        let long = Call::new("t").timeout(Duration::MAX).request().unwrap_err();
+        assert!(long.to_string().contains("timeout"), "{long}");
+        let arguments = Call::new("t").arguments(&json!([1])).request().unwrap_err();
+        assert!(matches!(arguments.kind, Kind::InvalidArguments { .. }));
+    }
+
+    #[test]
+    fn arguments_are_not_in_the_debug_form() {
+        let call = Call::new("t").arguments(&json!({"password": "s3cret"}));
+        assert!(!format!("{call:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,319 @@
+//! The gate: ask, wait, claim, run, report.
+
+use std::{error::Error, fmt, future::Future, marker::PhantomData};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::{
+    arguments::{self, Problem},
+    call::Call,
+    client::Client,
+    execution::{Approved, Claim},
+    refusal::{Kind, Refusal},
+    v1::{Approval, ApprovalStatus, ExecutionResult},
+    wait::{Step, Wait},
+};
+
+/// What a gated function gets: it may run now, once, with these arguments.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Run {
+    /// The approval's id.
+    pub approval_id: String,
+    /// What to run with. Numbers that are whole, and within ±(2^53 − 1), are integers.
+    pub arguments: Map<String, Value>,
+    /// Whether a reviewer changed the arguments.
+    pub edited: bool,
+}
+
+/// Why there is no result.
+#[derive(Debug)]
+pub enum GateError<E> {
+    /// The function was not run.
+    Refused(Refusal),
+    /// The function ran, and failed with its own error.
+    Failed(E),
+}
+
+impl<E: fmt::Display> fmt::Display for GateError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: Error> Error for GateError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(refusal) => refusal.source(),
+            Self::Failed(error) => error.source(),
+        }
+    }
+}
+
+impl<E> From<Refusal> for GateError<E> {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Client {
+    /// Asks for approval of `call`, waits for it, and calls `function` if and when it may run, once. Its outcome is
+    /// reported to the server.
+    ///
+    /// Dropping the future gives up: nothing is run that has not begun, and the approval stays open unless
+    /// [`Call::cancel_on_abandon`] says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError::Refused`] when `function` was not called, [`GateError::Failed`] with its own error.
+    ///
+    /// # Panics
+    ///
+    /// When `function` does; that is reported as FAILED first.
+    pub async fn run<T, E, F, Fut>(&self, call: Call, function: F) -> Result<T, GateError<E>>
+    where
+        F: FnOnce(Run) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        let permit = self.permit(&call).await?;
+        permit.execute(function).await
+    }
+
+    /// Puts the gate around `function`: whatever it is called with are the call's arguments. `call` says the rest.
+    ///
+    /// ```no_run
+    /// # use serde::{Deserialize, Serialize};
+    /// # use signoff_client::{Call, Client};
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Mail { to: String, subject: String }
+    /// # async fn send(mail: Mail) -> Result<(), std::io::Error> { Ok(()) }
+    /// # async fn agent() -> Result<(), Box<dyn std::error::Error>> {
+    ///
+    /// let client = Client::from_env()?;
+    /// let send_email = client.requires_approval(Call::new("send_email").agent_name("billing-bot"), send);
+    /// send_email.call(&Mail { to: "alice@company.com".into(), subject: "Hello".into() }).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn requires_approval<A, T, E, F, Fut>(&self, call: Call, function: F) -> Gated<A, F>
+    where
+        A: Serialize + DeserializeOwned,
+        F: Fn(A) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        Gated { client: self.clone(), call, function, arguments: PhantomData }
+    }
+
+    /// Begins to ask for approval of `call`, without the rest of the gate: see [`Wait::next`].
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the call: [`Kind::InvalidArguments`], [`Kind::RequestFailed`].
+    pub fn ask(&self, call: &Call) -> Result<Wait, Refusal> {
+        Ok(Wait::new(self.clone(), call.request()?, call.patience))
+    }
+
+    /// Claims what [`ask`](Self::ask) ended with: the one right to run it.
+    ///
+    /// # Errors
+    ///
+    /// Every kind of refusal: of the decision, of the claim, and [`Kind::DigestMismatch`].
+    pub async fn claim(&self, call: &Call, approval: Approval) -> Result<Permit, Refusal> {
+        let approval_id = approval.id.clone();
+        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), ..call.refused(kind) };
+        if let Some(kind) = refusal_of(&approval) {
+            return Err(refused(kind));
+        }
+        let approved = Approved::new(&call.tool_name, call.asked()?, approval).map_err(refused)?;
+        let claim = Claim::take(self, &approved, call.patience).await.map_err(refused)?;
+        let run = Run {
+            approval_id: approval_id.clone(),
+            arguments: arguments::decode(&approved.arguments),
+            edited: approved.edited,
+        };
+        Ok(Permit { claim: Claimed(Some(claim)), run, tool_name: call.tool_name.clone() })
+    }
+
+    /// All that comes before the function runs.
+    async fn permit(&self, call: &Call) -> Result<Permit, Refusal> {
+        let mut waiting = Waiting { wait: Some(self.ask(call)?), cancel_on_abandon: call.cancel_on_abandon };
+        loop {
+            match waiting.next().await? {
+                Step::Progress(progress) => {
+                    if let Some(listener) = &call.on_progress {
+                        listener(&progress);
+                    }
+                }
+                Step::Retrying { cause, delay } => tracing::debug!(%cause, ?delay, "the approval is asked for again"),
+                Step::Update(_) => {}
+                Step::Decided(approval) => return self.claim(call, *approval).await,
+            }
+        }
+    }
+}
+
+/// What keeps an approval that is decided from being run; `None` for those two statuses that let it.
+fn refusal_of(approval: &Approval) -> Option<Kind> {
+    let decision = approval.decision.clone().unwrap_or_default();
+    Some(match ApprovalStatus::try_from(approval.status) {
+        Ok(ApprovalStatus::Approved | ApprovalStatus::AutoApproved) => return None,
+        Ok(ApprovalStatus::Rejected) => {
+            let by = decision.decided_by.unwrap_or_default();
+            Kind::Rejected { comment: decision.comment, decided_by: format!("{}/{}", by.issuer, by.subject) }
+        }
+        Ok(ApprovalStatus::AutoRejected) => {
+            let policy = approval.policy.clone().unwrap_or_default();
+            Kind::AutoRejected { rule: policy.rule, message: policy.message }
+        }
+        Ok(ApprovalStatus::TimedOut) => Kind::TimedOut,
+        Ok(ApprovalStatus::Cancelled) => Kind::Cancelled,
+        Ok(ApprovalStatus::Pending | ApprovalStatus::Unspecified) | Err(_) => Kind::UnknownStatus,
+    })
+}
+
+/// A function behind the gate: see [`Client::requires_approval`].
+#[must_use]
+pub struct Gated<A, F> {
+    client: Client,
+    call: Call,
+    function: F,
+    arguments: PhantomData<fn(A)>,
+}
+
+impl<A, F> Gated<A, F> {
+    /// Calls the function with `arguments`, once it may, or with what a reviewer made of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::run`]. Edited arguments that `A` cannot be made of are [`Kind::InvalidArguments`].
+    pub async fn call<T, E, Fut>(&self, arguments: &A) -> Result<T, GateError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        F: Fn(A) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        self.call_as(arguments, |call| call).await
+    }
+
+    /// As [`call`](Self::call), with what is said of this one call only: its `call_id`, its `reason`.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_as<T, E, Fut>(&self, arguments: &A, say: impl FnOnce(Call) -> Call) -> Result<T, GateError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        F: Fn(A) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        let call = say(self.call.clone()).arguments(arguments);
+        let permit = self.client.permit(&call).await?;
+        match serde_json::from_value(Value::Object(permit.run.arguments.clone())) {
+            Ok(arguments) => permit.execute(|_| (self.function)(arguments)).await,
+            Err(error) => Err(permit.unfit(&error).await.into()),
+        }
+    }
+}
+
+impl<A, F> fmt::Debug for Gated<A, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gated").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+/// The right to run, once. Dropped unused, it is reported as FAILED.
+#[derive(Debug)]
+#[must_use]
+pub struct Permit {
+    claim: Claimed,
+    run: Run,
+    tool_name: String,
+}
+
+impl Permit {
+    /// What may be run.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Calls `function`, and reports what became of it.
+    ///
+    /// # Errors
+    ///
+    /// [`GateError::Failed`], with the function's own error.
+    pub async fn execute<T, E, F, Fut>(mut self, function: F) -> Result<T, GateError<E>>
+    where
+        F: FnOnce(Run) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        let result = function(self.run).await;
+        let (outcome, message) = match &result {
+            Ok(_) => (ExecutionResult::Succeeded, String::new()),
+            Err(error) => (ExecutionResult::Failed, error.to_string()),
+        };
+        if let Some(claim) = self.claim.0.take() {
+            claim.report(outcome, message).await;
+        }
+        result.map_err(GateError::Failed)
+    }
+
+    /// The function cannot take what a reviewer made of its arguments.
+    async fn unfit(mut self, error: &serde_json::Error) -> Refusal {
+        let problem = Problem::of_all(format!("was edited to what the function does not take: {error}"));
+        let refusal =
+            Refusal { tool_name: self.tool_name, approval_id: Some(self.run.approval_id), kind: problem.into() };
+        if let Some(claim) = self.claim.0.take() {
+            claim.report(ExecutionResult::Failed, refusal.to_string()).await;
+        }
+        refusal
+    }
+}
+
+/// A claim whose outcome must be told, even when the function does not come to its end.
+#[derive(Debug)]
+struct Claimed(Option<Claim>);
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        let panicked = std::thread::panicking();
+        if let Some(claim) = self.0.take() {
+            claim.report_failed_soon(if panicked { "it panicked" } else { "the caller gave up while it ran" });
+        }
+    }
+}
+
+/// A wait that withdraws its approval when it is dropped before its end, if that is wanted.
+struct Waiting {
+    wait: Option<Wait>,
+    cancel_on_abandon: bool,
+}
+
+impl Waiting {
+    async fn next(&mut self) -> Result<Step, Refusal> {
+        let wait = self.wait.as_mut().expect("not asked after its end");
+        let step = wait.next().await;
+        if matches!(step, Ok(Step::Decided(_)) | Err(_)) {
+            self.wait = None;
+        }
+        step
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (Some(wait), true, Ok(runtime)) = (self.wait.take(), self.cancel_on_abandon, runtime) {
+            runtime.spawn(wait.withdraw());
+        }
+    }
+}

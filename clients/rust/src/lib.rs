@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to look
+//!
+//! - [`Options`] and [`Client`]: the connection, and plain access to every call of the API in [`v1`].
+//! - [`Call`], [`Client::run`] and [`Client::requires_approval`]: the gate around a function; [`Refusal`] is its no.
+//! - [`Client::ask`], [`Wait`], [`Client::claim`] and [`Permit`]: the gate's steps one by one.
+//! - [`is_passing`] and [`Backoff`]: whether a failed call may be made again, and when; [`reason`] and [`code_name`]: why
+//!   it failed.
+
+mod arguments;
+mod bearer;
+mod call;
+mod client;
+mod code_name;
+mod digest;
+mod execution;
+mod gate;
+mod options;
+mod passing;
+mod refusal;
+mod wait;
+
+pub use arguments::decode;
+pub use bearer::Bearer;
+pub use call::Call;
+pub use client::{Client, Transport};
+pub use code_name::code_name;
+pub use digest::digest;
+pub use gate::{GateError, Gated, Permit, Run};
+pub use options::{ConnectError, DEFAULT_ADDRESS, Options};
+pub use passing::{Backoff, is_passing, reason};
+pub use refusal::{Kind, Refusal};
+pub use wait::{Step, Wait};
+
+/// The API, generated from `proto/signoff/v1/`.
+#[allow(missing_docs, clippy::large_enum_variant, unreachable_pub)]
+pub mod v1 {
+    tonic::include_proto!("signoff.v1");
+}

@@ -1,0 +1,137 @@
+//! When to try again, and after how long.
+
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// Domain of the ErrorInfo that the server's own errors carry.
+const DOMAIN: &str = "signoff.v1";
+
+const FIRST: Duration = Duration::from_millis(250);
+const GREATEST: Duration = Duration::from_secs(10);
+
+/// Codes that a broken connection, or a proxy before the server, comes out as.
+const BROKEN: &[Code] = &[
+    Code::Unknown,
+    Code::Internal,
+    Code::Cancelled,
+    Code::Aborted,
+    Code::OutOfRange,
+    Code::DataLoss,
+    Code::DeadlineExceeded,
+    Code::ResourceExhausted,
+];
+
+/// The server's own reason of a failure, such as `ALREADY_CLAIMED`: a value of [`ErrorReason`](crate::v1::ErrorReason)
+/// without its prefix. `None` when it was not the server that failed the call, but the connection or a proxy.
+#[must_use]
+pub fn reason(status: &Status) -> Option<String> {
+    status.get_details_error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason)
+}
+
+/// Whether the same call, with the same request_id, can succeed later: the server said so, or it was not the server
+/// that failed it.
+#[must_use]
+pub fn is_passing(status: &Status) -> bool {
+    status.code() == Code::Unavailable
+        || asked_delay(status).is_some()
+        || (BROKEN.contains(&status.code()) && reason(status).is_none())
+}
+
+fn asked_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info()?.retry_delay
+}
+
+/// Delays from 250 ms that double up to 10 s, spread at random so that callers cut off together do not come back
+/// together.
+#[derive(Debug)]
+pub struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backoff {
+    /// Begins with the shortest delay.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(FIRST)
+    }
+
+    /// The delay before the next try; never shorter than the server asked for in its RetryInfo.
+    pub fn delay(&mut self, status: &Status) -> Duration {
+        let base = self.0;
+        self.0 = (base * 2).min(GREATEST);
+        match asked_delay(status) {
+            Some(asked) => asked.saturating_add((asked / 4).min(FIRST).mul_f64(random())),
+            None => base.mul_f64(0.5 + random() / 2.0),
+        }
+    }
+}
+
+/// From 0 to 1. Without randomness delays are merely less spread.
+fn random() -> f64 {
+    f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tonic_types::ErrorDetails;
+
+    use super::*;
+
+    fn own(code: Code) -> Status {
+        let details = ErrorDetails::with_error_info("X", DOMAIN, HashMap::<String, String>::new());
+        Status::with_error_details(code, "", details)
+    }
+
+    #[test]
+    fn broken_connections_pass_and_refusals_stay() {
+        for code in BROKEN {
+            assert!(is_passing(&Status::new(*code, "")), "{code:?}");
+            assert!(!is_passing(&own(*code)), "{code:?}");
+        }
+        assert!(is_passing(&own(Code::Unavailable)));
+        for code in [
+            Code::Unauthenticated,
+            Code::PermissionDenied,
+            Code::InvalidArgument,
+            Code::FailedPrecondition,
+            Code::AlreadyExists,
+            Code::NotFound,
+            Code::Unimplemented,
+        ] {
+            assert!(!is_passing(&Status::new(code, "")), "{code:?}");
+        }
+        let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(1)));
+        details.set_error_info("RATE_LIMITED", DOMAIN, HashMap::<String, String>::new());
+        assert!(is_passing(&Status::with_error_details(Code::ResourceExhausted, "", details)));
+    }
+
+    #[test]
+    fn a_reason_of_another_domain_is_not_the_servers() {
+        let details = ErrorDetails::with_error_info("X", "proxy.example", HashMap::<String, String>::new());
+        let status = Status::with_error_details(Code::ResourceExhausted, "", details);
+        assert_eq!(reason(&status), None);
+        assert!(is_passing(&status));
+        assert_eq!(reason(&own(Code::Internal)).as_deref(), Some("X"));
+    }
+
+    #[test]
+    fn delays_grow_to_a_limit_and_honour_the_server() {
+        let mut backoff = Backoff::new();
+        let broken = Status::unavailable("");
+        let delays: Vec<_> = (0..20).map(|_| backoff.delay(&broken)).collect();
+        assert!(delays[0] >= FIRST / 2 && delays[0] <= FIRST);
+        assert!(delays[19] >= GREATEST / 2 && delays.iter().all(|delay| *delay <= GREATEST));
+        let asked = Duration::from_secs(3);
+        let details = ErrorDetails::with_retry_info(Some(asked));
+        let delay = Backoff::new().delay(&Status::with_error_details(Code::Unavailable, "", details));
+        assert!(delay >= asked && delay <= asked + FIRST);
+    }
+}
