@@ -11,6 +11,7 @@ mod connection;
 mod console;
 mod decide;
 mod describe;
+mod exec;
 mod failure;
 mod filters;
 mod health;
@@ -45,6 +46,8 @@ pub use transfer::{ExportArgs, ImportArgs, export, import};
 pub enum ClientCommand {
     /// Ask for approval of a tool call and wait for the decision; the exit code tells the outcome
     Request(request::RequestArgs),
+    /// Run a command once it is approved: ask, wait, claim, run, and report how it ended
+    Exec(exec::ExecArgs),
     /// List what waits for a decision, the oldest first
     Pending(pending::PendingArgs),
     /// Show one approval in full
@@ -74,10 +77,10 @@ pub enum ClientCommand {
     },
 }
 
-/// Runs one command and returns the process's exit code: 0 success, 1 failure, 2 usage; `request` has more, listed in
-/// its help. Failures are printed to stderr. `root` gives the program's whole command, for completions.
+/// Runs one command and returns the process's exit code: 0 success, 1 failure, 2 usage; `request` and `exec` have more,
+/// listed in their help. Failures are printed to stderr. `root` gives the program's whole command, for completions.
 ///
-/// Needs a tokio runtime with I/O and time. Ctrl-C is handled by `request` alone.
+/// Needs a tokio runtime with I/O and time. Ctrl-C is handled by `request` and `exec` alone.
 pub async fn run(command: ClientCommand, connection: &ConnectionArgs, root: fn() -> clap::Command) -> ExitCode {
     let mut console = Console::standard(connection.json);
     let interrupt = async {
@@ -97,6 +100,7 @@ async fn execute(
 ) -> u8 {
     let done = match command {
         ClientCommand::Request(args) => request::run(args, connection, console, interrupt).await,
+        ClientCommand::Exec(args) => exec::run(args, connection, console, interrupt).await,
         ClientCommand::Pending(args) => pending::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Show(args) => show::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Approve(args) => decide::approve(args, connection, console).await.map(|()| 0),

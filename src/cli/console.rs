@@ -14,6 +14,8 @@ pub(super) struct Console {
     pub(super) out: Box<dyn Write + Send>,
     pub(super) err: Box<dyn Write + Send>,
     pub(super) input: Box<dyn BufRead + Send>,
+    /// Results go to stderr too: stdout is somebody else's.
+    pub(super) results_to_stderr: bool,
     /// Print messages as JSON.
     pub(super) json: bool,
     /// Somebody sits in front of it and can answer.
@@ -33,6 +35,7 @@ impl Console {
             out: if json { Box::new(io::stdout()) } else { Box::new(anstream::stdout()) },
             err: Box::new(anstream::stderr()),
             input: Box::new(io::BufReader::new(io::stdin())),
+            results_to_stderr: false,
             json,
             can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
             out_is_terminal: io::stdout().is_terminal(),
@@ -44,8 +47,13 @@ impl Console {
     /// A line of results. Its parts must be escaped already.
     pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
         self.clear_live()?;
-        writeln!(self.out, "{line}")?;
-        self.out.flush()
+        let out = self.results();
+        writeln!(out, "{line}")?;
+        out.flush()
+    }
+
+    fn results(&mut self) -> &mut (dyn Write + Send) {
+        if self.results_to_stderr { &mut *self.err } else { &mut *self.out }
     }
 
     /// A message as a line of JSON.
@@ -58,8 +66,9 @@ impl Console {
     /// Bytes of results, as they are.
     pub(super) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.clear_live()?;
-        self.out.write_all(bytes)?;
-        self.out.flush()
+        let out = self.results();
+        out.write_all(bytes)?;
+        out.flush()
     }
 
     /// A line beside the results. Its parts must be escaped already.

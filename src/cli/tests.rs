@@ -83,6 +83,7 @@ async fn run<I: Future<Output = ()>>(
     let cli = Cli::parse_from(["signoff", "--address", address, "--token", "t0ken"].iter().chain(line));
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut console = Console {
+        results_to_stderr: false,
         out: Box::new(anstream::StripStream::new(Box::new(out.clone()) as Box<dyn Write + Send>)),
         err: Box::new(err.clone()),
         input: Box::new(Cursor::new(answer.unwrap_or_default().to_owned())),

@@ -7,9 +7,17 @@ use crate::spelling::closest;
 
 /// Names the configuration file; also `--config`.
 pub(super) const CONFIG_VARIABLE: &str = "SIGNOFF_CONFIG";
-/// What clients read; a server that runs beside one must not stumble over it.
-const CLIENT_VARIABLES: [&str; 6] =
-    ["SIGNOFF_ADDRESS", "SIGNOFF_CA", "SIGNOFF_CERTIFICATE", "SIGNOFF_INSECURE", "SIGNOFF_KEY", "SIGNOFF_TOKEN"];
+/// What clients read, and `signoff exec` sets; a server that runs beside or under one must not stumble over it.
+const CLIENT_VARIABLES: [&str; 8] = [
+    "SIGNOFF_ADDRESS",
+    "SIGNOFF_APPROVAL_ID",
+    "SIGNOFF_ARGUMENTS",
+    "SIGNOFF_CA",
+    "SIGNOFF_CERTIFICATE",
+    "SIGNOFF_INSECURE",
+    "SIGNOFF_KEY",
+    "SIGNOFF_TOKEN",
+];
 
 /// Flags of `signoff serve` and `signoff config check`. Their values are text: [`load`](super::load) reads them, so
 /// that it can report their problems together with those of the other sources.

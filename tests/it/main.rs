@@ -3,7 +3,9 @@
 mod calls;
 mod checks;
 mod drain;
+mod exec;
 mod failure;
+mod gate;
 mod kills;
 mod ledger;
 mod load;
@@ -11,6 +13,7 @@ mod oidc;
 mod policy;
 mod queue;
 mod races;
+mod relay;
 mod reviewers;
 mod rpc;
 mod serve;

@@ -229,8 +229,9 @@ impl Wait {
         Refusal { tool_name: self.request.tool_name.clone(), approval_id: self.approval_id.clone(), kind }
     }
 
-    /// Withdraws the approval, within 5 s. Before the server's first answer that means to ask once more.
-    pub(crate) async fn withdraw(mut self) {
+    /// Withdraws the approval, within 5 s. Before the server's first answer that means to ask once more. A failure is
+    /// logged: the approval then stays open until its deadline.
+    pub async fn withdraw(mut self) {
         let withdrawn = timeout(GIVEN_UP, async {
             while self.approval_id.is_none() {
                 self.next().await.map_err(|refusal| refusal.to_string())?;

@@ -123,6 +123,8 @@ fn variables_of_clients_and_of_others_are_left_alone() {
         ("SIGNOFF_CERTIFICATE", "c"),
         ("SIGNOFF_KEY", "k"),
         ("SIGNOFF_INSECURE", "1"),
+        ("SIGNOFF_ARGUMENTS", "{}"),
+        ("SIGNOFF_APPROVAL_ID", "a"),
         ("signoff_x", "1"),
         ("SIGNOFFX", "1"),
         ("PATH", ""),

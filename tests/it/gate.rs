@@ -1,0 +1,326 @@
+//! The gate of the Rust client: the scenarios of docs/clients.md, by their numbers there.
+
+mod restarts;
+mod twice;
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use prost_types::Struct;
+use serde_json::{Map, Value, json};
+use signoff::proto::v1::{
+    Approval, ApprovalStatus, CancelApprovalRequest, ExecutionResult, GetApprovalRequest, VoteChoice,
+    WatchPendingRequest, watch_pending_response::Change,
+};
+use signoff_client::{Call, Client, GateError, Kind, Options, Refusal};
+use tokio::task::JoinHandle;
+
+use crate::{
+    calls::{arguments, decide},
+    server::{self, Server, soon},
+};
+
+pub(crate) const POLICY: &str = r#"
+tools: [send_email]
+unlisted_tools: { require_approval: {} }
+rules:
+  - name: lookups
+    tools: [lookup]
+    auto_approve: {}
+  - name: no-drop
+    tools: ["sql.*"]
+    auto_reject: { message: "Dropping tables is not allowed." }
+"#;
+
+/// A server with [`POLICY`], in development mode.
+pub(crate) async fn start(data: &tempfile::TempDir) -> Server {
+    let policy = data.path().join("policy.yaml");
+    std::fs::write(&policy, POLICY).unwrap();
+    Server::start(&data.path().join("data"), &[&format!("policy={}", policy.display())]).await
+}
+
+fn connect(server: &Server) -> Client {
+    client(&format!("http://{}", server.address()), &server.tokens().agent)
+}
+
+fn client(address: &str, token: &str) -> Client {
+    Client::new(&Options::new().address(address).token(token)).unwrap()
+}
+
+fn email() -> Call {
+    Call::new("send_email").arguments(&json!({"to": "alice@company.com", "copies": 2}))
+}
+
+/// A tool that counts its calls, and says what it was called with.
+#[derive(Clone, Default)]
+struct Tool(Arc<AtomicU32>);
+
+impl Tool {
+    fn calls(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    async fn through(self, client: Client, call: Call) -> Result<(Map<String, Value>, bool), GateError<Infallible>> {
+        client
+            .run(call, |run| async move {
+                self.0.fetch_add(1, Ordering::SeqCst);
+                Ok((run.arguments, run.edited))
+            })
+            .await
+    }
+
+    /// Through the gate, in the background.
+    fn start(
+        &self,
+        client: &Client,
+        call: Call,
+    ) -> JoinHandle<Result<(Map<String, Value>, bool), GateError<Infallible>>> {
+        tokio::spawn(self.clone().through(client.clone(), call))
+    }
+}
+
+/// What becomes of a gated call that must be refused, without the tool being called.
+async fn refusal(client: &Client, call: Call) -> Refusal {
+    let tool = Tool::default();
+    let refused = soon("the gate answers", tool.clone().through(client.clone(), call)).await;
+    assert_eq!(tool.calls(), 0);
+    match refused {
+        Err(GateError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn joined<T>(handle: JoinHandle<T>) -> T {
+    soon("the gate answers", handle).await.expect("no panic")
+}
+
+/// The next approval that waits.
+pub(crate) async fn pending(reviewer: &mut server::Client) -> Approval {
+    soon("an approval is pending", async {
+        let mut queue = reviewer.watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
+        loop {
+            if let Some(Change::Pending(approval)) = queue.message().await.unwrap().expect("no end").change {
+                return approval;
+            }
+        }
+    })
+    .await
+}
+
+pub(crate) async fn get(client: &mut server::Client, id: &str) -> Approval {
+    let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: false };
+    client.get_approval(request).await.unwrap().into_inner().approval.unwrap()
+}
+
+pub(crate) async fn approve(server: &Server, edited: Option<Struct>) -> Approval {
+    let mut reviewer = server.reviewer();
+    let approval = pending(&mut reviewer).await;
+    let mut decision = decide(&approval, "d", VoteChoice::Approve);
+    decision.edited_arguments = edited;
+    reviewer.decide(decision).await.unwrap().into_inner().approval.unwrap()
+}
+
+/// The reported outcome of the approval, once there is one.
+pub(crate) async fn outcome(server: &Server, id: &str) -> (ExecutionResult, String) {
+    let mut agent = server.agent();
+    soon("the outcome is reported", async {
+        loop {
+            let claim = get(&mut agent, id).await.claim.unwrap_or_default();
+            if let Some(outcome) = claim.outcome {
+                return (outcome.result(), outcome.message);
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn decisions_of_people() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let (client, mut reviewer) = (connect(&server), server.reviewer());
+
+    // 1: approve.
+    let tool = Tool::default();
+    let waiting = tool.start(&client, email());
+    let approved = approve(&server, None).await;
+    let (arguments_run, edited) = joined(waiting).await.unwrap();
+    assert_eq!(Value::from(arguments_run), json!({"to": "alice@company.com", "copies": 2}));
+    assert!(!edited && tool.calls() == 1);
+    assert_eq!(outcome(&server, &approved.id).await.0, ExecutionResult::Succeeded);
+
+    // 2: reject with a comment.
+    let tool = Tool::default();
+    let waiting = tool.start(&client, email());
+    let approval = pending(&mut reviewer).await;
+    let mut decision = decide(&approval, "d", VoteChoice::Reject);
+    decision.comment = "Use the staging list.".to_owned();
+    reviewer.decide(decision).await.unwrap();
+    let Err(GateError::Refused(refusal)) = joined(waiting).await else { panic!("it ran") };
+    assert_eq!((refusal.approval_id.as_deref(), tool.calls()), (Some(&*approval.id), 0));
+    assert!(refusal.to_string().contains("rejected by a reviewer: Use the staging list. It was not run."));
+    let Kind::Rejected { decided_by, .. } = refusal.kind else { panic!("{refusal:?}") };
+    assert!(decided_by.contains('/'), "{decided_by}");
+
+    // 3: approve edited arguments.
+    let tool = Tool::default();
+    let waiting = tool.start(&client, email());
+    approve(&server, Some(arguments(&[("to", "bob@company.com")]))).await;
+    let (arguments_run, edited) = joined(waiting).await.unwrap();
+    assert_eq!(Value::from(arguments_run), json!({"to": "bob@company.com"}));
+    assert!(edited);
+
+    // 7: cancelled by somebody else with the same token.
+    let tool = Tool::default();
+    let waiting = tool.start(&client, email());
+    let approval = pending(&mut reviewer).await;
+    let request = CancelApprovalRequest { approval_id: approval.id, request_id: "c".into(), reason: String::new() };
+    client.approvals().cancel_approval(client.unary(request)).await.unwrap();
+    let Err(GateError::Refused(refusal)) = joined(waiting).await else { panic!("it ran") };
+    assert!(matches!(refusal.kind, Kind::Cancelled) && tool.calls() == 0);
+}
+
+#[tokio::test]
+async fn decisions_of_the_policy_and_of_time() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let client = connect(&server);
+
+    // 4: timeout.
+    let refused = refusal(&client, email().timeout(Duration::from_secs(1))).await;
+    assert!(matches!(refused.kind, Kind::TimedOut), "{refused:?}");
+
+    // 5: auto-approve.
+    let tool = Tool::default();
+    let call = Call::new("lookup").arguments(&json!({"id": 5}));
+    let (arguments_run, _) = soon("it runs", tool.clone().through(client.clone(), call)).await.unwrap();
+    assert_eq!((Value::from(arguments_run), tool.calls()), (json!({"id": 5}), 1));
+
+    // 6: auto-reject.
+    let refused = refusal(&client, Call::new("sql.query")).await;
+    assert!(refused.to_string().contains("Dropping tables is not allowed. It was not run."), "{refused}");
+    assert!(matches!(refused.kind, Kind::AutoRejected { rule, .. } if rule == "no-drop"));
+}
+
+#[tokio::test]
+async fn what_is_refused_without_a_decision() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let address = format!("http://{}", server.address());
+
+    // 18: a bad token.
+    let refused = refusal(&client(&address, "s3cret"), email()).await;
+    assert!(matches!(refused.kind, Kind::RequestFailed(_)), "{refused:?}");
+    let text = format!("{refused} {refused:?}");
+    assert!(text.contains("UNAUTHENTICATED") && !text.contains("s3cret"), "{text}");
+
+    // 19: arguments that a double cannot hold.
+    let client = connect(&server);
+    let refused = refusal(&client, Call::new("lookup").arguments(&json!({"id": (1_u64 << 53) + 1}))).await;
+    assert!(matches!(refused.kind, Kind::InvalidArguments { path, .. } if path == "id"));
+    let request = signoff::proto::v1::ListApprovalsRequest::default();
+    let all = client.approvals().list_approvals(client.unary(request)).await.unwrap().into_inner();
+    assert!(all.approvals.is_empty());
+}
+
+// 15.
+#[tokio::test]
+async fn a_function_that_fails_is_reported_and_its_error_passed_on() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let client = connect(&server);
+    let mut id = String::new();
+    let failed = client
+        .run(Call::new("lookup"), |run| {
+            id = run.approval_id;
+            async { Err::<(), _>("é".repeat(3_000)) }
+        })
+        .await;
+    assert!(matches!(failed, Err(GateError::Failed(text)) if text.len() == 6_000));
+    assert_eq!(outcome(&server, &id).await, (ExecutionResult::Failed, "é".repeat(2_048)));
+
+    // A panic is an outcome too.
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let panicking = client.clone();
+    let panicked = tokio::spawn(async move {
+        panicking
+            .run(Call::new("lookup"), |run| async move {
+                tell.send(run.approval_id).unwrap();
+                if std::hint::black_box(true) {
+                    panic!("on purpose");
+                }
+                Ok::<_, Infallible>(())
+            })
+            .await
+    });
+    assert!(soon("it panics", panicked).await.unwrap_err().is_panic());
+    assert_eq!(outcome(&server, &told.await.unwrap()).await, (ExecutionResult::Failed, "it panicked".to_owned()));
+}
+
+// 16.
+#[tokio::test]
+async fn giving_up_withdraws_only_when_asked_to() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let (client, mut reviewer) = (connect(&server), server.reviewer());
+    for cancel in [true, false] {
+        let tool = Tool::default();
+        let waiting = tool.start(&client, email().cancel_on_abandon(cancel));
+        let approval = pending(&mut reviewer).await;
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        let mut stream = reviewer.watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
+        if cancel {
+            soon("it is withdrawn", async {
+                while get(&mut reviewer, &approval.id).await.status() != ApprovalStatus::Cancelled {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        } else {
+            let first = soon("the queue answers", stream.message()).await.unwrap().unwrap();
+            assert!(matches!(first.change, Some(Change::Pending(still)) if still.id == approval.id));
+        }
+        assert_eq!(tool.calls(), 0);
+    }
+}
+
+/// The wrapping form: typed arguments, edits that fit, and edits that do not.
+#[tokio::test]
+async fn a_wrapped_function_gets_what_was_approved_or_nothing() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Mail {
+        to: String,
+        copies: u32,
+    }
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let tool = Tool::default();
+    let calls = tool.clone();
+    let send = connect(&server).requires_approval(Call::new("send_email"), move |mail: Mail| {
+        calls.0.fetch_add(1, Ordering::SeqCst);
+        async move { Ok::<_, Infallible>(format!("{} x {}", mail.to, mail.copies)) }
+    });
+    let mail = Mail { to: "alice@company.com".to_owned(), copies: 2 };
+
+    let number = |number: f64| prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(number)) };
+    let mut edited = arguments(&[("to", "bob@company.com")]);
+    edited.fields.insert("copies".to_owned(), number(1.0));
+    let (sent, _) = tokio::join!(soon("it runs", send.call(&mail)), approve(&server, Some(edited)));
+    assert_eq!(sent.unwrap(), "bob@company.com x 1");
+
+    let unfit = arguments(&[("to", "bob@company.com"), ("subject", "Hello")]);
+    let (refused, approval) = tokio::join!(soon("it is refused", send.call(&mail)), approve(&server, Some(unfit)));
+    let Err(GateError::Refused(refusal)) = refused else { panic!("it ran") };
+    assert!(matches!(&refusal.kind, Kind::InvalidArguments { .. }), "{refusal:?}");
+    assert_eq!(tool.calls(), 1);
+    assert_eq!(outcome(&server, &approval.id).await, (ExecutionResult::Failed, refusal.to_string()));
+}
