@@ -1,6 +1,7 @@
 //! The commands, from their command line to their output, against a server that follows a script.
 
 mod fake;
+mod gate;
 mod lists;
 mod reviewing;
 mod waiting;

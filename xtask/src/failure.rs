@@ -26,8 +26,10 @@ pub(crate) enum Failure {
     ToolsMissing(Vec<(&'static str, &'static str)>),
     /// A step of `verify` failed; says which, and what was not run.
     Stopped(String),
-    /// The tests ended well, but there were none.
-    NoTestRan,
+    /// Tests ended well, but there were none.
+    NoTestRan(String),
+    /// So many tests failed.
+    TestsFailed(u64),
 }
 
 impl Failure {
@@ -59,7 +61,8 @@ impl fmt::Display for Failure {
                 f.write_str("tools are missing; `bash .ci/run` installs them, or do it yourself:")?;
                 tools.iter().try_for_each(|(name, install)| write!(f, "\n  {name}: {install}"))
             }
-            Self::NoTestRan => f.write_str("no test ran"),
+            Self::NoTestRan(command) => write!(f, "`{command}` ran no test"),
+            Self::TestsFailed(count) => write!(f, "{count} tests failed"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod block;
 mod policy_schemas;
+mod stubs;
 mod tables;
 
 use std::fs;
@@ -14,8 +15,11 @@ use crate::step::root;
 type Generator = fn(&Path) -> Result<Vec<Output>, Failure>;
 
 /// Everything that is generated and committed: what it is, and what makes it.
-const GENERATORS: &[(&str, Generator)] =
-    &[("tables of the documentation", tables::outputs), ("schemas of policy files", policy_schemas::outputs)];
+const GENERATORS: &[(&str, Generator)] = &[
+    ("tables of the documentation", tables::outputs),
+    ("schemas of policy files", policy_schemas::outputs),
+    ("stubs of the clients", stubs::outputs),
+];
 
 /// A file as it should be.
 #[derive(Debug)]

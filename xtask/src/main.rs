@@ -1,6 +1,6 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 //!
-//! - [`mod@test`]: every test of the workspace, and their total.
+//! - [`mod@test`]: every test of the workspace and of the [`clients`], and their total.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
@@ -8,6 +8,7 @@
 //! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`] says
 //! why a command stopped.
 
+mod clients;
 mod failure;
 mod fuzz;
 mod generated;
@@ -25,7 +26,13 @@ use failure::Failure;
 type Command = (&'static str, &'static str, &'static str, fn(&[String]) -> Result<(), Failure>);
 
 const COMMANDS: &[Command] = &[
-    ("test", "[ARGS...]", "run all tests; ARGS go to `cargo test`", test::run),
+    ("test", "[ARGS...]", "run all tests, or with ARGS only `cargo test` with them", test::run),
+    (
+        "clients",
+        "[NAMES...]",
+        "run the tests of the clients in other languages, or of those named",
+        test::run_named_clients,
+    ),
     ("verify", "", "check format, lints, docs, protos, dependencies, generated files; then run all tests", verify::run),
     ("fuzz", "[TARGETS...] [--runs N] [--seed N]", "run the fuzz targets, all unless some are named", fuzz::run),
     ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),

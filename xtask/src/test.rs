@@ -1,8 +1,9 @@
-//! `cargo xtask test`: every test of the workspace in one command, and their total.
+//! `cargo xtask test`: every test of the workspace and of the clients in one command, and their total.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 
+use crate::clients::{self, CLIENTS, Client};
 use crate::failure::Failure;
 use crate::node_modules;
 use crate::step::Step;
@@ -10,14 +11,41 @@ use crate::step::Step;
 /// Unit, integration and documentation tests. Cargo builds the `signoff` binary that the integration tests start.
 const COMMAND: &str = "cargo test --workspace --locked --no-fail-fast";
 
-/// Runs all tests; `args` go to `cargo test`.
+/// Runs all tests; `args` go to `cargo test`, and with any the clients' are left out.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     node_modules::install()?;
-    let step = Step::new(&[], COMMAND).args(args);
+    let clients = if args.is_empty() { CLIENTS } else { &[] };
+    let clients: Vec<&Client> = clients.iter().collect();
+    clients::find_tools(&clients)?;
+    let mut total = Total::default();
+    let result =
+        count(&Step::new(&[], COMMAND).args(args), &mut total).and_then(|()| run_clients(&clients, &mut total));
+    total.end(result)
+}
+
+/// `cargo xtask clients`: the tests of the clients that are named, or of all.
+pub(crate) fn run_named_clients(args: &[String]) -> Result<(), Failure> {
+    let clients = clients::named(args)?;
+    clients::find_tools(&clients)?;
+    Step::new(&[], "cargo build --locked --bin signoff").run()?;
+    let mut total = Total::default();
+    let result = run_clients(&clients, &mut total);
+    total.end(result)
+}
+
+fn run_clients(clients: &[&Client], total: &mut Total) -> Result<(), Failure> {
+    for client in clients {
+        client.set_up()?;
+        count(&client.tests()?, total)?;
+    }
+    Ok(())
+}
+
+/// Runs tests with our output, and adds what they count.
+fn count(step: &Step, total: &mut Total) -> Result<(), Failure> {
     let not_started = |error| Failure::NotStarted(step.shown(), error);
     let mut child = step.command().stdout(Stdio::piped()).spawn().map_err(not_started)?;
-
-    let mut total = Total::default();
+    let before = total.sum();
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).split(b'\n') {
             let line = line.map_err(not_started)?;
@@ -27,16 +55,14 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         }
     }
     let status = child.wait().map_err(not_started)?;
-
-    println!("\ntotal: {} passed, {} failed, {} skipped", total.passed, total.failed, total.ignored);
     if !status.success() {
         return Err(Failure::Unsuccessful(step.shown(), status));
     }
-    // A filter that matches nothing must not look like tests that pass.
-    if total.passed == 0 { Err(Failure::NoTestRan) } else { Ok(()) }
+    // A filter that matches nothing, or a script that forgets to count, must not look like tests that pass.
+    if total.sum() == before { Err(Failure::NoTestRan(step.shown())) } else { Ok(()) }
 }
 
-/// The sum over all test binaries: cargo prints one result for each.
+/// The sum over all test binaries, of which cargo prints one result each, and all clients.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Total {
     passed: u64,
@@ -45,20 +71,33 @@ struct Total {
 }
 
 impl Total {
-    /// Adds a line such as `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; …`; any other adds nothing.
+    /// Adds cargo's `test result: ok. 3 passed; 0 failed; 1 ignored; …`, or a client's `tests: 3 passed, 0 failed, 1
+    /// skipped`; any other line adds nothing.
     fn add(&mut self, line: &str) {
-        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|result| result.split_once(". ")) else {
-            return;
-        };
-        for (number, what) in counts.split("; ").filter_map(|count| count.split_once(' ')) {
+        let of_cargo = line.strip_prefix("test result: ").and_then(|result| result.split_once(". "));
+        let Some(counts) = of_cargo.map(|(_, counts)| counts).or_else(|| line.strip_prefix("tests: ")) else { return };
+        for (number, what) in counts.split([';', ',']).filter_map(|count| count.trim().split_once(' ')) {
             let number = number.parse().unwrap_or(0);
             match what {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
-                "ignored" => self.ignored += number,
+                "ignored" | "skipped" => self.ignored += number,
                 _ => {}
             }
         }
+    }
+}
+
+impl Total {
+    fn sum(&self) -> u64 {
+        self.passed + self.failed
+    }
+
+    /// Prints the total; a failed test is a failure even if its runner does not say so.
+    fn end(&self, result: Result<(), Failure>) -> Result<(), Failure> {
+        println!("\ntotal: {} passed, {} failed, {} skipped", self.passed, self.failed, self.ignored);
+        result?;
+        if self.failed > 0 { Err(Failure::TestsFailed(self.failed)) } else { Ok(()) }
     }
 }
 
@@ -74,9 +113,10 @@ mod tests {
             "test 3 passed; 1 failed ... ok",
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s",
             "test result: FAILED. 3 passed; 2 failed; 4 ignored; 0 measured; 7 filtered out; finished in 1.00s",
+            "tests: 20 passed, 1 failed, 2 skipped",
         ] {
             total.add(line);
         }
-        assert_eq!(total, Total { passed: 15, failed: 2, ignored: 5 });
+        assert_eq!(total, Total { passed: 35, failed: 3, ignored: 7 });
     }
 }

@@ -6,10 +6,23 @@ use crate::step::Step;
 /// A tool: its name, a command that succeeds when it is there, and how to install it.
 pub(crate) type Tool = (&'static str, &'static str, &'static str);
 
-/// What the OpenID provider of the tests runs on.
+/// What the OpenID provider of the tests and the TypeScript client run on.
 pub(crate) const NODE: &[Tool] = &[
-    ("node", "node --version", "apt-get install nodejs, or see https://nodejs.org; 18 or later"),
-    ("npm", "npm --version", "apt-get install npm, or see https://nodejs.org"),
+    ("node", "node --version", "see https://nodejs.org; 20 or later"),
+    ("npm", "npm --version", "it comes with node"),
+];
+
+/// What the Python client is tested with.
+pub(crate) const PYTHON: &[Tool] =
+    &[("python3 with venv", "python3 -m ensurepip --version", "apt-get install python3-venv; 3.10 or later")];
+
+/// What the Go client is tested with.
+pub(crate) const GO: &[Tool] = &[("go", "go version", "see https://go.dev/dl; what clients/go/go.mod says, or later")];
+
+/// What the Java client is tested with.
+pub(crate) const JAVA: &[Tool] = &[
+    ("javac", "javac --version", "apt-get install openjdk-17-jdk-headless; 17 or later"),
+    ("mvn", "mvn --version", "apt-get install maven; 3.8 or later"),
 ];
 
 /// Fails with the name of every tool that is not there.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::clients::{self, CLIENTS};
 use crate::failure::Failure;
 use crate::step::Step;
 use crate::tools::{self, Tool};
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     // Better now than after minutes of compiling.
     tools::find(TOOLS)?;
-    tools::find(tools::NODE)?;
+    clients::find_tools(&CLIENTS.iter().collect::<Vec<_>>())?;
     run_checks(CHECKS)
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Fake {
     pub(super) list_approvals: Method<ListApprovalsRequest, Result<ListApprovalsResponse, Status>>,
     pub(super) decide: Method<DecideRequest, Result<DecideResponse, Status>>,
     pub(super) cancel: Method<CancelApprovalRequest, Result<CancelApprovalResponse, Status>>,
+    pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
+    pub(super) report: Method<ReportExecutionRequest, Result<ReportExecutionResponse, Status>>,
     /// The `authorization` of each decision.
     pub(super) tokens: Mutex<Vec<String>>,
     cut: Arc<Notify>,
@@ -167,16 +169,16 @@ impl ApprovalService for Fake {
 
     async fn claim_execution(
         &self,
-        _: Request<ClaimExecutionRequest>,
+        request: Request<ClaimExecutionRequest>,
     ) -> Result<Response<ClaimExecutionResponse>, Status> {
-        missing()
+        self.claim.call(request)?.map(Response::new)
     }
 
     async fn report_execution(
         &self,
-        _: Request<ReportExecutionRequest>,
+        request: Request<ReportExecutionRequest>,
     ) -> Result<Response<ReportExecutionResponse>, Status> {
-        missing()
+        self.report.call(request)?.map(Response::new)
     }
 }
 

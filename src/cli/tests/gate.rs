@@ -1,0 +1,230 @@
+//! The gate of the Rust client, where only a server that errs can show what it does: scenarios 14 and 17 of
+//! docs/clients.md, and everything that passes.
+
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+
+use serde_json::{Map, Value, json};
+use signoff_client::{Call, Client, GateError, Kind, Options, digest};
+use tokio::{sync::Notify, task::JoinHandle};
+
+use super::{
+    fake::{Server, Step::*},
+    *,
+};
+use crate::proto::v1::{ApprovalUpdate, ClaimExecutionResponse, ExecutionResult, Progress, ReportExecutionResponse};
+
+type Outcome = Result<Map<String, Value>, GateError<Infallible>>;
+
+fn call() -> Call {
+    Call::new("send_email").arguments(&json!({"to": "x"})).patience(Duration::from_secs(5))
+}
+
+fn client(server: &Server) -> Client {
+    Client::new(&Options::new().address(&server.address)).unwrap()
+}
+
+fn start(server: &Server, call: Call) -> JoinHandle<Outcome> {
+    let client = client(server);
+    tokio::spawn(async move { client.run(call, |run| async move { Ok(run.arguments) }).await })
+}
+
+async fn gate(server: &Server, call: Call) -> Outcome {
+    start(server, call).await.unwrap()
+}
+
+async fn refused(server: &Server) -> Kind {
+    match gate(server, call()).await {
+        Err(GateError::Refused(refusal)) => refusal.kind,
+        other => panic!("it ran: {other:?}"),
+    }
+}
+
+/// The approval as a server has it once it is decided, for these arguments and with their digest.
+fn approval(status: i32, arguments: &Value) -> Approval {
+    let arguments = super::arguments::object("", &arguments.to_string()).unwrap();
+    let digest = digest("send_email", &arguments);
+    let (id, tool_name) = ("a1".to_owned(), "send_email".to_owned());
+    Approval { id, tool_name, revision: 2, status, digest, arguments: Some(arguments), ..Approval::default() }
+}
+
+fn says(approval: Approval) -> RequestApprovalResponse {
+    let update = ApprovalUpdate { approval: Some(approval), events: Vec::new() };
+    RequestApprovalResponse { message: Some(Message::Update(update)) }
+}
+
+fn approved() -> Approval {
+    approval(ApprovalStatus::Approved.into(), &json!({"to": "x"}))
+}
+
+fn claim(approval: Approval) -> ClaimExecutionResponse {
+    ClaimExecutionResponse { approval: Some(approval), claim_id: "c1".to_owned() }
+}
+
+fn later() -> Status {
+    let mut details = ErrorDetails::with_retry_info(Some(Duration::ZERO));
+    details.set_error_info("RATE_LIMITED", "signoff.v1", HashMap::<String, String>::new());
+    Status::with_error_details(Code::ResourceExhausted, "later", details)
+}
+
+fn list(name: &str) -> Value {
+    let statuses: Value = serde_json::from_str(include_str!("../../../tests/conformance/statuses.json")).unwrap();
+    statuses[name].clone()
+}
+
+// 14, over the conformance list.
+#[tokio::test]
+async fn only_the_approved_statuses_are_claimed() {
+    for unknown in list("unknown").as_array().unwrap() {
+        let server = Server::start().await;
+        let status = i32::try_from(unknown.as_i64().unwrap()).unwrap();
+        server.fake.request.answers(vec![Send(says(approval(status, &json!({"to": "x"}))))]);
+        assert!(matches!(refused(&server).await, Kind::UnknownStatus), "{status}");
+        assert!(server.fake.claim.asked().is_empty());
+    }
+    for known in list("statuses").as_array().unwrap().iter().filter(|known| known["terminal"] == json!(true)) {
+        let server = Server::start().await;
+        let status = i32::try_from(known["number"].as_i64().unwrap()).unwrap();
+        let decided = approval(status, &json!({"to": "x"}));
+        server.fake.request.answers(vec![Send(says(decided.clone()))]);
+        server.fake.claim.answers(Ok(claim(decided)));
+        server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+        assert_eq!(gate(&server, call()).await.is_ok(), known["approved"] == json!(true), "{known}");
+        assert_eq!(!server.fake.claim.asked().is_empty(), known["approved"] == json!(true), "{known}");
+    }
+}
+
+/// An unknown status need not be the last one.
+#[tokio::test]
+async fn what_comes_after_an_unknown_status_counts() {
+    let server = Server::start().await;
+    let strange = Approval { revision: 1, ..approval(99, &json!({"to": "x"})) };
+    server.fake.request.answers(vec![Send(says(strange)), Send(says(approved()))]);
+    server.fake.claim.answers(Ok(claim(approved())));
+    server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+    assert!(gate(&server, call()).await.is_ok());
+}
+
+// 17.
+#[tokio::test]
+async fn another_digest_is_not_run() {
+    let forged = |mut approval: Approval| {
+        approval.arguments = super::arguments::object("", r#"{"to":"mallory"}"#).ok();
+        approval
+    };
+    // In the approval: never claimed.
+    let server = Server::start().await;
+    let edited = approval(ApprovalStatus::Approved.into(), &json!({"to": "y"}));
+    server.fake.request.answers(vec![Send(says(forged(edited)))]);
+    assert!(matches!(refused(&server).await, Kind::DigestMismatch));
+    assert!(server.fake.claim.asked().is_empty());
+
+    // In the answer of the claim: reported.
+    for answer in [forged(approved()), approval(2, &json!({"to": "z"})), Approval::default()] {
+        let server = Server::start().await;
+        server.fake.request.answers(vec![Send(says(approved()))]);
+        server.fake.claim.answers(Ok(claim(answer)));
+        server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+        assert!(matches!(refused(&server).await, Kind::DigestMismatch));
+        assert_eq!(server.fake.report.asked()[0].result(), ExecutionResult::Failed);
+    }
+}
+
+#[tokio::test]
+async fn passing_failures_of_claim_and_report_are_tried_again_with_the_same_ids() {
+    let server = Server::start().await;
+    server.fake.request.answers(vec![Send(says(approved()))]);
+    server.fake.claim.answers(Err(later()));
+    server.fake.claim.answers(Err(Status::internal("h2 protocol error")));
+    server.fake.claim.answers(Ok(claim(approved())));
+    server.fake.report.answers(Err(later()));
+    server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+    assert_eq!(Value::from(gate(&server, call()).await.unwrap()), json!({"to": "x"}));
+    let (claims, reports) = (server.fake.claim.asked(), server.fake.report.asked());
+    assert_eq!((claims.len(), reports.len()), (3, 2));
+    assert!(!claims[0].request_id.is_empty() && claims.iter().all(|again| *again == claims[0]));
+    assert_eq!(claims[0].digest, approved().digest);
+    assert_eq!(reports[0], reports[1]);
+    assert_eq!((reports[0].claim_id.as_str(), reports[0].result()), ("c1", ExecutionResult::Succeeded));
+}
+
+#[tokio::test]
+async fn refusals_of_the_claim() {
+    let kinds: [(Status, fn(&Kind) -> bool); 5] = [
+        (refusal(Code::FailedPrecondition, "ALREADY_CLAIMED", &[]), |kind| matches!(kind, Kind::AlreadyClaimed)),
+        (refusal(Code::FailedPrecondition, "CLAIM_WINDOW_CLOSED", &[]), |kind| matches!(kind, Kind::ClaimWindowClosed)),
+        (refusal(Code::FailedPrecondition, "DIGEST_MISMATCH", &[]), |kind| matches!(kind, Kind::DigestMismatch)),
+        (refusal(Code::FailedPrecondition, "NOT_APPROVED", &[]), |kind| matches!(kind, Kind::RequestFailed(_))),
+        (Status::permission_denied("no"), |kind| matches!(kind, Kind::RequestFailed(_))),
+    ];
+    for (status, expected) in kinds {
+        let server = Server::start().await;
+        server.fake.request.answers(vec![Send(says(approved()))]);
+        server.fake.claim.answers(Err(status));
+        let kind = refused(&server).await;
+        assert!(expected(&kind), "{kind:?}");
+        assert!(server.fake.report.asked().is_empty());
+    }
+}
+
+/// The result stands, whatever becomes of the report.
+#[tokio::test]
+async fn a_report_that_fails_changes_nothing() {
+    let server = Server::start().await;
+    server.fake.request.answers(vec![Send(says(approved()))]);
+    server.fake.claim.answers(Ok(claim(approved())));
+    server.fake.report.answers(Err(refusal(Code::FailedPrecondition, "NOT_CLAIMED", &[])));
+    assert!(gate(&server, call()).await.is_ok());
+}
+
+/// Dropped while the claim is under way: what it grants is not lost, and nothing is run.
+#[tokio::test]
+async fn a_claim_that_is_granted_to_nobody_is_reported() {
+    let server = Server::start().await;
+    server.fake.request.answers(vec![Send(says(approved()))]);
+    server.fake.claim.answers(Err(Status::unavailable("not yet")));
+    let running = start(&server, call());
+    while server.fake.claim.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+    server.fake.claim.answers(Ok(claim(approved())));
+    while server.fake.report.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let report = server.fake.report.asked().remove(0);
+    assert_eq!((report.result(), report.message.as_str()), (ExecutionResult::Failed, "not run: the caller gave up"));
+}
+
+/// Given up before the server has answered: it is asked once more, only to withdraw.
+#[tokio::test]
+async fn what_was_asked_without_an_answer_is_withdrawn_too() {
+    let server = Server::start().await;
+    let reached = Arc::new(Notify::new());
+    server.fake.request.answers(vec![Hang(Arc::clone(&reached))]);
+    server.fake.request.answers(vec![Send(says(Approval { status: 1, ..approved() })), Hang(Arc::default())]);
+    server.fake.cancel.answers(Ok(crate::proto::v1::CancelApprovalResponse::default()));
+    let running = start(&server, call().request_id("r1").cancel_on_abandon(true));
+    reached.notified().await;
+    running.abort();
+    while server.fake.cancel.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.fake.cancel.asked()[0].approval_id, "a1");
+    let asked = server.fake.request.asked();
+    assert!(asked.len() == 2 && asked.iter().all(|asked| asked.request_id == "r1"));
+}
+
+#[tokio::test]
+async fn progress_is_told() {
+    let server = Server::start().await;
+    let progress = Progress { message: "4 min left".to_owned(), ..Progress::default() };
+    let progress = RequestApprovalResponse { message: Some(Message::Progress(progress)) };
+    server.fake.request.answers(vec![Send(progress), Send(says(approval(3, &json!({"to": "x"}))))]);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let call = call().on_progress(move |progress| listener.lock().unwrap().push(progress.message.clone()));
+    assert!(gate(&server, call).await.is_err());
+    assert_eq!(*told.lock().unwrap(), ["4 min left"]);
+}

@@ -1,0 +1,92 @@
+//! The clients in other languages. Each sets itself up, generates its stubs and tests itself with scripts of its own, in
+//! `clients/LANGUAGE/scripts`.
+
+use std::env;
+
+use crate::failure::Failure;
+use crate::step::Step;
+use crate::tools::{self, Tool};
+
+/// A client: its directory under `clients/`, whether its stubs are committed, and what must be there.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) name: &'static str,
+    pub(crate) commits_stubs: bool,
+    tools: &'static [Tool],
+}
+
+/// The Rust client is not here: it is of the workspace.
+pub(crate) const CLIENTS: &[Client] = &[
+    Client { name: "python", commits_stubs: true, tools: tools::PYTHON },
+    Client { name: "typescript", commits_stubs: true, tools: tools::NODE },
+    Client { name: "go", commits_stubs: true, tools: tools::GO },
+    Client { name: "java", commits_stubs: false, tools: tools::JAVA },
+];
+
+/// Those that are named; all when none is.
+pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Client>, Failure> {
+    if names.is_empty() {
+        return Ok(CLIENTS.iter().collect());
+    }
+    let find = |name: &String| {
+        let all: Vec<_> = CLIENTS.iter().map(|client| client.name).collect();
+        let unknown = || Failure::Usage(format!("there is no client `{name}`; there are {}", all.join(", ")));
+        CLIENTS.iter().find(|client| client.name == name).ok_or_else(unknown)
+    };
+    names.iter().map(find).collect()
+}
+
+/// Fails with everything that the clients need and is not there.
+pub(crate) fn find_tools(clients: &[&Client]) -> Result<(), Failure> {
+    let tools: Vec<Tool> = clients.iter().flat_map(|client| client.tools).copied().collect();
+    tools::find(&tools)
+}
+
+impl Client {
+    fn script(&self, name: &str) -> String {
+        format!("clients/{}/scripts/{name}", self.name)
+    }
+
+    /// Installs what it needs into its own directory, unless it is there.
+    pub(crate) fn set_up(&self) -> Result<(), Failure> {
+        Step::new(&[], "bash").args(&[self.script("setup")]).run()
+    }
+
+    /// Writes its generated files into `directory`, with paths as in its own.
+    pub(crate) fn generate(&self, directory: &str) -> Result<(), Failure> {
+        Step::new(&[], "bash").args(&[self.script("generate"), directory.to_owned()]).run()
+    }
+
+    /// Its tests, against the server that was built beside this program.
+    pub(crate) fn tests(&self) -> Result<Step, Failure> {
+        let here = env::current_exe().map_err(|error| Failure::File("xtask".into(), error))?;
+        let server = here.with_file_name("signoff");
+        Ok(Step::new(&[], "env").args(&[format!("SIGNOFF_BIN={}", server.display()), self.script("test")]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::root;
+
+    #[test]
+    fn every_client_has_the_scripts_that_it_is_run_by() {
+        for client in CLIENTS {
+            let generate = client.commits_stubs.then_some("generate");
+            for script in ["setup", "test"].into_iter().chain(generate) {
+                let path = root().join(client.script(script));
+                assert!(path.is_file(), "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn clients_are_named_or_all() {
+        assert_eq!(named(&[]).expect("all").len(), CLIENTS.len());
+        let some = named(&["go".to_owned()]).expect("it is there");
+        assert_eq!(some.iter().map(|client| client.name).collect::<Vec<_>>(), ["go"]);
+        let failure = named(&["cobol".to_owned()]).expect_err("not yet").to_string();
+        assert!(failure.contains("cobol") && failure.contains("typescript"), "{failure}");
+    }
+}
