@@ -3,14 +3,16 @@
 //!
 //! Each figure stands beside its baselines, taken right before it so that both see the same machine: raw appends with
 //! fdatasync of the same bytes, the store without the network, and a bare tonic service with the same messages; for
-//! `auth`, the same server with credentials that cost next to nothing. The server and the bare service are processes of
-//! their own; load comes from this one, over one connection per [`load::CALLERS_PER_CONNECTION`] callers.
+//! `auth`, the same server with credentials that cost next to nothing; for `gate`, the calls that it makes. The server
+//! and the bare service are processes of their own; load comes from this one, over one connection per
+//! [`load::CALLERS_PER_CONNECTION`] callers.
 
 mod auth;
 mod auto;
 mod bare;
 mod cpu;
 mod decisions;
+mod gate;
 mod load;
 mod memory;
 mod payload;
@@ -61,6 +63,8 @@ enum Measure {
     Auto,
     /// What authentication costs of a call
     Auth,
+    /// What the gate of the Rust client costs
+    Gate,
     /// From Decide to the waiter's message
     Wake,
     /// Server memory per open stream
@@ -78,6 +82,7 @@ impl Measure {
             Self::Decisions => decisions::measure(sizes, table).await,
             Self::Auto => auto::measure(sizes, table).await,
             Self::Auth => auth::measure(sizes, table).await,
+            Self::Gate => gate::measure(sizes, table).await,
             Self::Wake => wake::measure(sizes, table).await,
             Self::Memory => memory::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,

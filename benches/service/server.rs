@@ -98,6 +98,10 @@ impl Server {
         self.connect_with(connections, Headers::bearer(self.token(role))?).await
     }
 
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Development mode's token of a role; empty for the bare service.
     pub(crate) fn token(&self, role: Role) -> &str {
         match role {

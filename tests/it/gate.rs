@@ -57,6 +57,9 @@ fn email() -> Call {
     Call::new("send_email").arguments(&json!({"to": "alice@company.com", "copies": 2}))
 }
 
+/// What the tool ran with, and whether that was edited.
+type Outcome = Result<(Map<String, Value>, bool), GateError<Infallible>>;
+
 /// A tool that counts its calls, and says what it was called with.
 #[derive(Clone, Default)]
 struct Tool(Arc<AtomicU32>);
@@ -66,7 +69,7 @@ impl Tool {
         self.0.load(Ordering::SeqCst)
     }
 
-    async fn through(self, client: Client, call: Call) -> Result<(Map<String, Value>, bool), GateError<Infallible>> {
+    async fn through(self, client: Client, call: Call) -> Outcome {
         client
             .run(call, |run| async move {
                 self.0.fetch_add(1, Ordering::SeqCst);
@@ -76,11 +79,7 @@ impl Tool {
     }
 
     /// Through the gate, in the background.
-    fn start(
-        &self,
-        client: &Client,
-        call: Call,
-    ) -> JoinHandle<Result<(Map<String, Value>, bool), GateError<Infallible>>> {
+    fn start(&self, client: &Client, call: Call) -> JoinHandle<Outcome> {
         tokio::spawn(self.clone().through(client.clone(), call))
     }
 }
@@ -323,4 +322,26 @@ async fn a_wrapped_function_gets_what_was_approved_or_nothing() {
     assert!(matches!(&refusal.kind, Kind::InvalidArguments { .. }), "{refusal:?}");
     assert_eq!(tool.calls(), 1);
     assert_eq!(outcome(&server, &approval.id).await, (ExecutionResult::Failed, refusal.to_string()));
+}
+
+/// The example of the client's README, as it is printed there and as it is run.
+#[tokio::test]
+async fn the_example_of_the_readme_runs() {
+    let readme = include_str!("../../clients/rust/README.md");
+    let example = include_str!("../../clients/rust/examples/send_email.rs");
+    let (_, code) = example.split_once("\n\n").expect("a comment comes first");
+    assert!(readme.contains(&format!("```rust,no_run\n{code}```")), "the README shows another program");
+
+    let mut cargo = tokio::process::Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--workspace", "--example", "send_email"]);
+    assert!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status().await.unwrap().success());
+    let built = std::path::Path::new(env!("CARGO_BIN_EXE_signoff")).with_file_name("examples/send_email");
+
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let mut program = tokio::process::Command::new(built);
+    program.env_clear().env("SIGNOFF_ADDRESS", server.address().to_string());
+    let program = program.env("SIGNOFF_TOKEN", &server.tokens().agent).output();
+    let (output, _) = tokio::join!(soon("the example ends", program), approve(&server, None));
+    assert_eq!(String::from_utf8(output.unwrap().stdout).unwrap(), "sent \"Welcome\" to alice@company.com\n");
 }

@@ -8,6 +8,8 @@
 //! - [`is_passing`] and [`Backoff`]: whether a failed call may be made again, and when; [`reason`] and [`code_name`]: why
 //!   it failed.
 
+#![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
+
 mod arguments;
 mod bearer;
 mod call;

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::proto::v1::{ApprovalUpdate, ClaimExecutionResponse, ExecutionResult, Progress, ReportExecutionResponse};
 
+type Expected = fn(&Kind) -> bool;
 type Outcome = Result<Map<String, Value>, GateError<Infallible>>;
 
 fn call() -> Call {
@@ -149,7 +150,7 @@ async fn passing_failures_of_claim_and_report_are_tried_again_with_the_same_ids(
 
 #[tokio::test]
 async fn refusals_of_the_claim() {
-    let kinds: [(Status, fn(&Kind) -> bool); 5] = [
+    let kinds: [(Status, Expected); 5] = [
         (refusal(Code::FailedPrecondition, "ALREADY_CLAIMED", &[]), |kind| matches!(kind, Kind::AlreadyClaimed)),
         (refusal(Code::FailedPrecondition, "CLAIM_WINDOW_CLOSED", &[]), |kind| matches!(kind, Kind::ClaimWindowClosed)),
         (refusal(Code::FailedPrecondition, "DIGEST_MISMATCH", &[]), |kind| matches!(kind, Kind::DigestMismatch)),
