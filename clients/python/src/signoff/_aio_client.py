@@ -1,0 +1,113 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import grpc
+
+from ._aio_gate import AsyncGate
+from ._call import Call, Run
+from ._channel import ARGUMENTS, Authorized, credentials, target
+from ._options import DEFAULT_DEADLINE, StrPath, resolve
+from .v1.access_service_pb2_grpc import AccessServiceStub
+from .v1.approval_service_pb2_grpc import ApprovalServiceStub
+from .v1.policy_service_pb2_grpc import PolicyServiceStub
+
+if TYPE_CHECKING:
+    from .v1.access_service_pb2_grpc import AccessServiceAsyncStub
+    from .v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
+    from .v1.policy_service_pb2_grpc import PolicyServiceAsyncStub
+
+_T = TypeVar("_T")
+
+
+class AsyncClient:
+    """A connection to a Signoff server, for asyncio; the options are those of Client.
+
+    It may be made outside of any event loop, and belongs to the one that it is first used in.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        ca: StrPath | None = None,
+        certificate: StrPath | None = None,
+        key: StrPath | None = None,
+        insecure: bool | None = None,
+        deadline: float = DEFAULT_DEADLINE,
+    ) -> None:
+        self._options = resolve(
+            address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
+        )
+        self._connection: _Connection | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def approvals(self) -> ApprovalServiceAsyncStub:
+        """All calls of ApprovalService, which raise grpc.aio.AioRpcError."""
+        return self._connected().approvals
+
+    @property
+    def policies(self) -> PolicyServiceAsyncStub:
+        """All calls of PolicyService."""
+        return self._connected().policies
+
+    @property
+    def access(self) -> AccessServiceAsyncStub:
+        """All calls of AccessService."""
+        return self._connected().access
+
+    async def run(self, call: Call, function: Callable[[Run], Awaitable[_T]]) -> _T:
+        """Asks for approval, waits, and runs the function once with what was approved.
+
+        Returns the function's result, and raises its own error unchanged; raises a Refusal when it is not run. A
+        cancellation while it waits gives the call up, and is passed on.
+        """
+        return await AsyncGate(self.approvals, self._options.deadline, call).run(function)
+
+    async def close(self) -> None:
+        """Closes the connection; what waits on it is Unavailable."""
+        await self._connected().channel.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        """Itself; the connection is closed on leaving."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Closes the connection."""
+        await self.close()
+
+    def __repr__(self) -> str:
+        """The address; never the token."""
+        return f"AsyncClient({self._options.address!r})"
+
+    def _connected(self) -> _Connection:
+        # Channels of asyncio belong to a loop, which there may be none of when a module makes its client.
+        loop = asyncio.get_running_loop()
+        if self._connection is None:
+            self._loop = loop
+            options = self._options
+            if options.is_tls:
+                channel = grpc.aio.secure_channel(target(options), credentials(options), ARGUMENTS)
+            else:
+                channel = grpc.aio.insecure_channel(target(options), ARGUMENTS)
+            self._connection = _Connection(channel, cast("grpc.aio.Channel", Authorized(channel, options)))
+        if loop is not self._loop:
+            raise RuntimeError("an AsyncClient is used in one event loop only")
+        return self._connection
+
+
+class _Connection:
+    def __init__(self, channel: grpc.aio.Channel, authorized: grpc.aio.Channel) -> None:
+        self.channel = channel
+        self.approvals = ApprovalServiceStub(authorized)
+        self.policies = PolicyServiceStub(authorized)
+        self.access = AccessServiceStub(authorized)

@@ -1,0 +1,75 @@
+"""Arguments of a call: what can be approved, and a copy of it that nobody else can change."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+MAX_DEPTH = 32
+"""Objects and lists in each other, the arguments themselves being the first."""
+
+MAX_INTEGER = 2**53 - 1
+"""Integers beyond it, and beyond its negative, are not all different as doubles."""
+
+
+class Unfit(Exception):
+    """Arguments that cannot be approved as they are: where, and why."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path = path
+        self.problem = problem
+
+
+def checked(arguments: Any) -> dict[str, Any]:
+    """Copies arguments that are a JSON object as they are; raises Unfit for any others.
+
+    Only Python's own types are taken, not subclasses: a subclass can be more than its value, and only that is approved.
+    """
+    if type(arguments) is not dict:
+        raise Unfit("", "is not a JSON object")
+    copy: dict[str, Any] = _value(arguments, "", 1)
+    return copy
+
+
+def _value(value: Any, path: str, depth: int) -> Any:
+    kind = cast("type[object]", type(value))
+    if value is None or kind is bool:
+        return value
+    if kind is str:
+        if not _is_unicode(value):
+            raise Unfit(path, "is not valid Unicode")
+        return value
+    if kind is int:
+        if abs(value) > MAX_INTEGER:
+            raise Unfit(path, "is an integer that a double cannot hold exactly")
+        return value
+    if kind is float:
+        if not math.isfinite(value):
+            raise Unfit(path, "is not a finite number")
+        return value
+    if kind is not dict and kind is not list:
+        raise Unfit(path, f"is not JSON, but a {kind.__qualname__}")
+    if depth > MAX_DEPTH:
+        raise Unfit(path, f"is nested deeper than {MAX_DEPTH} objects and lists")
+    if kind is list:
+        return [_value(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
+    return {
+        _name(name, path): _value(item, f"{path}.{name}" if path else name, depth + 1) for name, item in value.items()
+    }
+
+
+def _name(name: object, path: str) -> str:
+    if type(name) is not str:
+        raise Unfit(path, "has a name that is not a string")
+    if not _is_unicode(name):
+        raise Unfit(path, "has a name that is not valid Unicode")
+    return name
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

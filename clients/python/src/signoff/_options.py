@@ -1,0 +1,115 @@
+"""Options of a connection: from arguments, else from the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+DEFAULT_ADDRESS = "http://127.0.0.1:7766"
+DEFAULT_DEADLINE = 30.0
+
+StrPath = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a connection is made of. Its printed form shows neither the token nor the key."""
+
+    host: str
+    port: int
+    is_tls: bool
+    deadline: float
+    token: str | None = field(repr=False)
+    ca: bytes | None = field(repr=False)
+    certificate: bytes | None = field(repr=False)
+    key: bytes | None = field(repr=False)
+
+    @property
+    def address(self) -> str:
+        """As it may be given again."""
+        return f"{'https' if self.is_tls else 'http'}://{self.host}:{self.port}"
+
+
+def resolve(
+    address: str | None,
+    *,
+    token: str | None,
+    ca: StrPath | None,
+    certificate: StrPath | None,
+    key: StrPath | None,
+    insecure: bool | None,
+    deadline: float,
+) -> Options:
+    """Raises ValueError for options that cannot be used, and OSError for files that cannot be read."""
+    host, port, is_tls = _parse(address or _environment("ADDRESS") or DEFAULT_ADDRESS)
+    if is_tls:
+        ca = ca or _environment("CA")
+        certificate = certificate or _environment("CERTIFICATE")
+        key = key or _environment("KEY")
+    elif ca or certificate or key:
+        raise ValueError("ca, certificate and key are of use only with an address of https://")
+    if bool(certificate) != bool(key):
+        raise ValueError("certificate and key are given together, or not at all")
+    token = _token(_environment("TOKEN") if token is None else token)
+    if insecure is None:
+        insecure = _environment("INSECURE") in ("true", "1")
+    if token and not is_tls and not insecure and not _is_loopback(host):
+        raise ValueError("the token would be sent to another machine without TLS: use https://, or say insecure")
+    if not (deadline > 0 and math.isfinite(deadline)):
+        raise ValueError("deadline is a positive number of seconds")
+    return Options(
+        host=host,
+        port=port,
+        is_tls=is_tls,
+        deadline=deadline,
+        token=token,
+        ca=_read(ca),
+        certificate=_read(certificate),
+        key=_read(key),
+    )
+
+
+def _environment(name: str) -> str | None:
+    return os.environ.get(f"SIGNOFF_{name}") or None
+
+
+def _parse(address: str) -> tuple[str, int, bool]:
+    # What is refused is not shown: it may have a password in it.
+    problem = "an address is https://HOST:PORT or http://HOST:PORT"
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(problem) from None
+    is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment and parts.username is None
+    if parts.scheme not in ("http", "https") or not host or not is_bare:
+        raise ValueError(problem)
+    is_tls = parts.scheme == "https"
+    return (f"[{host}]" if ":" in host else host), port or (443 if is_tls else 80), is_tls
+
+
+def _token(token: str | None) -> str | None:
+    token = token.strip() if token else None
+    if token and not all("!" <= character <= "~" for character in token):
+        raise ValueError("the token holds characters that no token has")
+    return token or None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        ip = ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+        return ip.ipv4_mapped.is_loopback
+    return ip.is_loopback
+
+
+def _read(path: StrPath | None) -> bytes | None:
+    return Path(path).read_bytes() if path else None

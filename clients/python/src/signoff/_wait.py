@@ -1,0 +1,164 @@
+"""The wait for a decision, without its input and output: what each message and each failure means."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ._call import Progress
+from ._failures import Failure, broken
+from ._request import Request
+from ._tries import Exhausted, Tries
+from .refusals import (
+    AutoRejected,
+    Cancelled,
+    Refusal,
+    Rejected,
+    RequestFailed,
+    TimedOut,
+    Unavailable,
+    UnknownStatus,
+)
+from .v1.approval_pb2 import Approval, ApprovalStatus
+from .v1.approval_pb2 import Progress as ProgressMessage
+from .v1.approval_service_pb2 import ApprovalUpdate, RequestApprovalRequest
+
+_APPROVED = frozenset({ApprovalStatus.APPROVAL_STATUS_APPROVED, ApprovalStatus.APPROVAL_STATUS_AUTO_APPROVED})
+_TERMINAL = _APPROVED | {
+    ApprovalStatus.APPROVAL_STATUS_REJECTED,
+    ApprovalStatus.APPROVAL_STATUS_TIMED_OUT,
+    ApprovalStatus.APPROVAL_STATUS_CANCELLED,
+    ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED,
+}
+
+
+def is_approved(status: int) -> bool:
+    """Whether the call may be claimed. A status that is not known is not approved."""
+    return status in _APPROVED
+
+
+def is_terminal(status: int) -> bool:
+    """Whether it is known that the status never changes any more."""
+    return status in _TERMINAL
+
+
+class Wait:
+    """One wait, over as many streams as it takes.
+
+    For each stream: `begin`, then `update`, `progress` or the stream's end for what it brings, and `silent_for` before
+    each message as the longest time to wait for it. `rest` after each that broke.
+    """
+
+    def __init__(self, request: Request, deadline: float) -> None:
+        self._request = request
+        self._deadline = deadline
+        self._tries = Tries(request.call.patience)
+        self._has_spoken = False
+        self.approval: Approval | None = None
+        """As last seen."""
+
+    @property
+    def approval_id(self) -> str | None:
+        """The approval's id, once the server has said it."""
+        return self.approval.id if self.approval else None
+
+    def begin(self) -> RequestApprovalRequest:
+        """What to open the next stream with."""
+        self._has_spoken = False
+        return self._request.after(self.approval.revision if self.approval else 0)
+
+    def silent_for(self) -> float:
+        """Seconds after which a stream that says nothing is cut."""
+        if self._has_spoken:
+            return max(0.0, self._tries.left()) + self._deadline
+        if self.approval:
+            return self._request.call.patience
+        left = self._tries.left()
+        # The last try begins when patience has ended, and is a try all the same.
+        return left if left > 0 else self._deadline
+
+    def update(self, update: ApprovalUpdate) -> Approval | None:
+        """Takes an update; returns the approval if it is terminal."""
+        self._heard()
+        approval = update.approval
+        # An approval seen before says nothing new about how much time is left.
+        if self.approval is None or approval.revision > self.approval.revision:
+            self._tries.end_in(_seconds(approval.deadline) - _seconds(approval.update_time))
+        self.approval = approval
+        return approval if is_terminal(approval.status) else None
+
+    def progress(self, message: ProgressMessage) -> Progress:
+        """Takes a progress message; returns what the caller is told of it."""
+        self._heard()
+        remaining = _seconds(message.remaining)
+        if self.approval:
+            self._tries.end_in(remaining)
+        return Progress(
+            approval_id=self.approval_id or "",
+            message=message.message,
+            remaining=remaining,
+            approvals=message.approvals,
+            quorum=message.quorum,
+            reviewers=tuple(message.reviewers),
+        )
+
+    def ended(self) -> Failure:
+        """The stream ended as if all were well. Returns that it broke, unless its last word was an unknown status."""
+        approval = self.approval
+        if self._has_spoken and approval and approval.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
+            raise UnknownStatus(tool_name=self._request.call.tool_name, approval_id=approval.id)
+        return broken(ConnectionError("the stream ended before a decision"))
+
+    def rest(self, failure: Failure) -> float:
+        """Seconds to rest before the next stream; raises the refusal if there is to be none."""
+        try:
+            return self._tries.rest(failure)
+        except Exhausted:
+            raise refused(failure, self._request.call.tool_name, self.approval_id) from failure.cause
+
+    def rest_after_cut(self) -> float:
+        """As `rest`, for a stream that was cut because it said nothing."""
+        failure = broken(TimeoutError("the server said nothing"))
+        if self.approval is None:
+            raise refused(failure, self._request.call.tool_name, None) from failure.cause
+        return self.rest(failure)
+
+    def _heard(self) -> None:
+        self._has_spoken = True
+        self._tries.succeeded()
+
+
+def _seconds(time: Timestamp | Duration) -> float:
+    return time.seconds + time.nanos / 1e9
+
+
+def refused(failure: Failure, tool_name: str, approval_id: str | None) -> Refusal:
+    """The refusal for a failure after which nothing is tried again; to be raised from the failure's cause."""
+    if failure.is_passing:
+        return Unavailable(tool_name=tool_name, approval_id=approval_id)
+    return RequestFailed(
+        tool_name=tool_name,
+        approval_id=approval_id,
+        code=failure.code,
+        reason=failure.reason or failure.code.name,
+        message=failure.message,
+    )
+
+
+def refusal_of(approval: Approval, tool_name: str) -> Refusal | None:
+    """The refusal that a terminal approval means; None only if it was approved."""
+    status = approval.status
+    if is_approved(status):
+        return None
+    if status == ApprovalStatus.APPROVAL_STATUS_REJECTED:
+        decision = approval.decision
+        by = f"{decision.decided_by.issuer}/{decision.decided_by.subject}"
+        return Rejected(tool_name=tool_name, approval_id=approval.id, comment=decision.comment, decided_by=by)
+    if status == ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED:
+        policy = approval.policy
+        return AutoRejected(tool_name=tool_name, approval_id=approval.id, rule=policy.rule, message=policy.message)
+    if status == ApprovalStatus.APPROVAL_STATUS_TIMED_OUT:
+        return TimedOut(tool_name=tool_name, approval_id=approval.id)
+    if status == ApprovalStatus.APPROVAL_STATUS_CANCELLED:
+        return Cancelled(tool_name=tool_name, approval_id=approval.id)
+    return UnknownStatus(tool_name=tool_name, approval_id=approval.id)
