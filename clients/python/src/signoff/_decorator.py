@@ -99,7 +99,7 @@ def requires_approval(
 
 class _Wrap:
     def __init__(self, function: Callable[..., Any], tool_name: str | None, options: CallOptions) -> None:
-        if not inspect.isroutine(function):
+        if not (inspect.isfunction(function) or inspect.ismethod(function) or inspect.isbuiltin(function)):
             raise TypeError(f"only functions can be decorated, below @classmethod and @staticmethod: {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{function.__qualname__} is a generator, which runs after it was called")

@@ -1,0 +1,71 @@
+"""Servers and agents that tests share."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agents import KINDS, Asyncio, Blocking
+from servers import Server
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients take options from the environment; tests say theirs."""
+    for name in os.environ:
+        if name.startswith("SIGNOFF_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for whoever does not stop it."""
+    server = Server(tmp_path_factory.mktemp("server") / "shared", "heartbeat=50ms")
+    yield server
+    server.drain()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """A server for one test."""
+    server = Server(tmp_path / "own")
+    yield server
+    server.kill()
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> type[Blocking] | type[Asyncio]:
+    """Each kind of client."""
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def agent(kind: type[Blocking] | type[Asyncio], server: Server) -> Blocking | Asyncio:
+    """An agent at the shared server."""
+    return kind(server.address, server.agent)
+
+
+@pytest.fixture
+def tool() -> str:
+    """The name of a tool that no other test uses."""
+    return f"ask.{uuid.uuid4()}"
+
+
+class Recorder:
+    """A function that remembers what it ran with."""
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, object]] = []
+
+    def __call__(self, run: object) -> str:
+        self.runs.append(vars(run))
+        return "done"
+
+
+@pytest.fixture
+def function() -> Recorder:
+    """A function to be gated."""
+    return Recorder()

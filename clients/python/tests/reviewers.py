@@ -1,0 +1,65 @@
+"""What people, and other clients of the same agent, do in tests."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from servers import Server
+
+import signoff
+from signoff._structs import to_struct
+from signoff.v1.approval_pb2 import Approval, VoteChoice
+from signoff.v1.approval_service_pb2 import (
+    CancelApprovalRequest,
+    DecideRequest,
+    GetApprovalRequest,
+    ListApprovalsRequest,
+    WatchPendingRequest,
+)
+
+
+def pending(server: Server, tool_name: str) -> Approval:
+    """The tool's pending approval, once there is one."""
+    with signoff.Client(server.address, token=server.reviewer) as client:
+        queue = client.approvals.WatchPending(WatchPendingRequest(tool_name=tool_name))
+        for change in queue:
+            if change.HasField("pending"):
+                queue.cancel()
+                return change.pending
+    raise AssertionError("the queue ended")
+
+
+def decide(
+    server: Server, approval: Approval, *, approve: bool, comment: str = "", edited: dict[str, Any] | None = None
+) -> Approval:
+    """Decides as the reviewer, and returns what became of the approval."""
+    request = DecideRequest(
+        approval_id=approval.id,
+        request_id=str(uuid.uuid4()),
+        choice=VoteChoice.VOTE_CHOICE_APPROVE if approve else VoteChoice.VOTE_CHOICE_REJECT,
+        revision=approval.revision,
+        comment=comment,
+    )
+    if edited is not None:
+        request.edited_arguments.CopyFrom(to_struct(edited))
+    with signoff.Client(server.address, token=server.reviewer) as client:
+        return client.approvals.Decide(request).approval
+
+
+def cancel(server: Server, approval: Approval) -> None:
+    """Withdraws with the agent's token."""
+    with signoff.Client(server.address, token=server.agent) as client:
+        client.approvals.CancelApproval(CancelApprovalRequest(approval_id=approval.id))
+
+
+def stored(server: Server, approval_id: str | None) -> Approval:
+    """The approval as the server has it now."""
+    with signoff.Client(server.address, token=server.operator) as client:
+        return client.approvals.GetApproval(GetApprovalRequest(approval_id=approval_id or "")).approval
+
+
+def all_of(server: Server, tool_name: str) -> list[Approval]:
+    """All approvals of the tool."""
+    with signoff.Client(server.address, token=server.operator) as client:
+        return list(client.approvals.ListApprovals(ListApprovalsRequest(tool_name=tool_name)).approvals)

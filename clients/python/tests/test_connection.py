@@ -1,0 +1,153 @@
+"""Plain calls over connections with and without TLS, and what becomes of a connection that is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import trustme
+from agents import Asyncio, Blocking
+from conftest import Recorder
+from fakes import fake_server
+from servers import Server
+
+import signoff
+from signoff.v1.access_pb2 import AuthenticationMethod
+from signoff.v1.access_service_pb2 import GetCallerRequest
+from signoff.v1.approval_pb2 import Approval
+from signoff.v1.approval_service_pb2 import ListApprovalsRequest, ListApprovalsResponse
+from signoff.v1.policy_service_pb2 import GetPolicyRequest
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def files(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PEM files of the authority, the server and an agent."""
+    directory = tmp_path_factory.mktemp("certificates")
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    for name, certificate in [
+        ("server", authority.issue_cert("127.0.0.1")),
+        ("agent", authority.issue_cert("agent.example.com")),
+    ]:
+        certificate.private_key_pem.write_to_path(directory / f"{name}.key")
+        for blob in certificate.cert_chain_pems:
+            blob.write_to_path(directory / f"{name}.pem", append=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tls_server(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(
+        tmp_path_factory.mktemp("server") / "tls",
+        f"tls.certificate={files / 'server.pem'}",
+        f"tls.key={files / 'server.key'}",
+        f"tls.client_ca={files / 'ca.pem'}",
+        "certificates.agent=DNS:agent.example.com",
+        scheme="https",
+    )
+    yield server
+    server.drain()
+
+
+def test_plain_calls(server: Server) -> None:
+    with signoff.Client(server.address, token=server.operator) as client:
+        assert client.access.GetCaller(GetCallerRequest()).caller.actor.subject == "operator"
+        assert client.policies.GetPolicy(GetPolicyRequest()).file.path
+        answer, outcome = client.approvals.ListApprovals.with_call(ListApprovalsRequest(page_size=1))
+        assert outcome.code() is grpc.StatusCode.OK
+        assert client.approvals.ListApprovals.future(ListApprovalsRequest(page_size=1)).result() == answer
+
+
+def test_plain_calls_of_asyncio(server: Server) -> None:
+    async def run() -> None:
+        async with signoff.AsyncClient(server.address, token=server.operator) as client:
+            assert (await client.access.GetCaller(GetCallerRequest())).caller.actor.subject == "operator"
+            assert (await client.policies.GetPolicy(GetPolicyRequest())).file.path
+            await client.approvals.ListApprovals(ListApprovalsRequest(page_size=1), timeout=30)
+
+    asyncio.run(run())
+
+
+def test_unary_calls_have_a_deadline() -> None:
+    with fake_server() as fake, signoff.Client(fake.address, deadline=0.1) as client:
+        fake.listed = None
+        with pytest.raises(grpc.RpcError) as error:
+            client.approvals.ListApprovals(ListApprovalsRequest())
+        assert "DEADLINE_EXCEEDED" in str(error.value)
+
+
+def test_large_pages_fit() -> None:
+    with fake_server() as fake, signoff.Client(fake.address) as client:
+        fake.listed = ListApprovalsResponse(approvals=[Approval(reason="x" * (1 << 20)) for _ in range(60)])
+        assert len(client.approvals.ListApprovals(ListApprovalsRequest()).approvals) == 60
+
+
+def test_tls(kind: type[Blocking] | type[Asyncio], tls_server: Server, files: Path, function: Recorder) -> None:
+    agent = kind(tls_server.address, tls_server.agent, ca=files / "ca.pem")
+    assert agent.run(signoff.Call("auto.search", {}), function) == "done"
+
+
+def test_certificates_of_clients(
+    kind: type[Blocking] | type[Asyncio], tls_server: Server, files: Path, function: Recorder
+) -> None:
+    shown: dict[str, Any] = {"certificate": str(files / "agent.pem"), "key": files / "agent.key"}
+    agent = kind(tls_server.address, ca=files / "ca.pem", **shown)
+    assert agent.run(signoff.Call("auto.search", {}), function) == "done"
+    with signoff.Client(tls_server.address, ca=files / "ca.pem", **shown) as client:
+        method = client.access.GetCaller(GetCallerRequest()).caller.method
+        assert method == AuthenticationMethod.AUTHENTICATION_METHOD_CERTIFICATE
+
+
+def test_other_authorities_are_not_trusted(
+    kind: type[Blocking] | type[Asyncio], tls_server: Server, tmp_path: Path, function: Recorder
+) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    for ca in (tmp_path / "other.pem", None):
+        agent = kind(tls_server.address, tls_server.agent, ca=ca)
+        with pytest.raises(signoff.Unavailable):
+            agent.run(signoff.Call("auto.search", {}, patience=0.2), function)
+    assert not function.runs
+
+
+def test_the_systems_authorities_are_trusted(
+    tls_server: Server, files: Path, monkeypatch: pytest.MonkeyPatch, function: Recorder
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(files / "ca.pem"))
+    assert Blocking(tls_server.address, tls_server.agent).run(signoff.Call("auto.search", {}), function) == "done"
+
+
+def test_closed_while_it_waits(server: Server, tool: str, function: Recorder) -> None:
+    with signoff.Client(server.address, token=server.agent) as client:
+        closing = threading.Thread(target=client.close)
+        call = signoff.Call(tool, {}, on_progress=lambda _: closing.start())
+        with pytest.raises(signoff.Unavailable):
+            client.run(call, function)
+        closing.join()
+    assert not function.runs
+
+
+def test_closed_while_it_waits_in_asyncio(server: Server, tool: str) -> None:
+    async def function(_: signoff.Run) -> None:
+        raise AssertionError
+
+    async def run() -> None:
+        async with signoff.AsyncClient(server.address, token=server.agent) as client:
+            closing: list[asyncio.Task[None]] = []
+
+            async def close(_: signoff.Progress) -> None:
+                closing.append(asyncio.create_task(client.close()))
+
+            with pytest.raises(signoff.Unavailable):
+                await client.run(signoff.Call(tool, {}, on_progress=close), function)
+            await closing[0]
+
+    asyncio.run(run())

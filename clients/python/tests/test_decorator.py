@@ -1,0 +1,214 @@
+"""Gated functions: their parameters as arguments of the call."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Recorder
+from fakes import APPROVED, Fake, fake_server, update
+from reviewers import all_of, decide, pending
+from servers import Server
+
+import signoff
+from signoff._structs import from_struct, to_struct
+from signoff.v1.approval_pb2 import ExecutionResult
+from signoff.v1.approval_service_pb2 import RequestApprovalRequest
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    with fake_server() as fake:
+        yield fake
+
+
+@pytest.fixture
+def client(fake: Fake) -> Iterator[signoff.Client]:
+    with signoff.Client(fake.address) as client:
+        yield client
+
+
+def asked(fake: Fake) -> dict[str, Any]:
+    return from_struct(fake.asks[-1].arguments)
+
+
+def test_arguments_are_named(client: signoff.Client, fake: Fake) -> None:
+    @signoff.requires_approval(client)
+    def send(to: str, /, subject: str, *, copies: int = 1) -> tuple[str, str, int]:
+        """Sends."""
+        return to, subject, copies
+
+    assert send("alice", "Hello") == ("alice", "Hello", 1)
+    assert fake.asks[-1].tool_name == "send"
+    assert asked(fake) == {"to": "alice", "subject": "Hello", "copies": 1}
+    assert send("bob", copies=2, subject="Bye") == ("bob", "Bye", 2)
+    assert asked(fake) == {"to": "bob", "subject": "Bye", "copies": 2}
+    assert send.__doc__ == "Sends."
+    assert list(inspect.signature(send).parameters) == ["to", "subject", "copies"]
+
+
+def test_coroutine_functions(fake: Fake) -> None:
+    async def run() -> str:
+        async with signoff.AsyncClient(fake.address) as client:
+
+            @signoff.requires_approval(client, "mail.send")
+            async def send(to: str, copies: int = 1) -> str:
+                await asyncio.sleep(0)
+                return f"{copies} to {to}"
+
+            assert inspect.iscoroutinefunction(send)
+            return await send("alice")
+
+    assert asyncio.run(run()) == "1 to alice"
+    assert fake.asks[-1].tool_name == "mail.send"
+    assert asked(fake) == {"to": "alice", "copies": 1}
+
+
+def test_methods(client: signoff.Client, fake: Fake) -> None:
+    class Mail:
+        def __init__(self, sender: str) -> None:
+            self.sender = sender
+
+        @signoff.requires_approval(client)
+        def send(self, to: str) -> str:
+            return f"{self.sender} to {to}"
+
+        @classmethod
+        @signoff.requires_approval(client)
+        def count(cls, days: int) -> str:
+            return f"{cls.__name__} {days}"
+
+        @staticmethod
+        @signoff.requires_approval(client)
+        def check(to: str) -> str:
+            return to
+
+        def close(self, now: bool) -> bool:
+            return now
+
+    assert Mail("me").send("alice") == "me to alice"
+    assert asked(fake) == {"to": "alice"}
+    assert Mail.count(7) == "Mail 7"
+    assert asked(fake) == {"days": 7}
+    assert Mail.check(to="x") == "x"
+    assert signoff.requires_approval(client)(Mail("me").close)(True)
+    assert asked(fake) == {"now": True}
+
+
+def test_runs_with_what_was_asked_for(client: signoff.Client, fake: Fake) -> None:
+    people = ["alice"]
+
+    def meanwhile(request: RequestApprovalRequest, _: object) -> Any:
+        people.append("eve")
+        return [update(request, APPROVED)]
+
+    fake.on_ask = [meanwhile]
+
+    @signoff.requires_approval(client)
+    def send(to: list[str]) -> list[str]:
+        return to
+
+    assert send(people) == ["alice"]
+
+
+def test_wrong_calls_are_python_s_own_errors(client: signoff.Client, fake: Fake) -> None:
+    @signoff.requires_approval(client)
+    def send(to: str) -> None: ...
+
+    with pytest.raises(TypeError, match="missing a required argument"):
+        send()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    with pytest.raises(signoff.InvalidArguments) as refused:
+        send({"alice"})  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    assert (refused.value.path, refused.value.problem) == ("to", "is not JSON, but a set")
+    assert not fake.asks
+
+
+def test_what_cannot_be_decorated(client: signoff.Client) -> None:
+    def many(*names: str) -> None: ...
+    def any_(**names: str) -> None: ...
+    def generator() -> Iterator[int]:
+        yield 1
+
+    async def asynchronous() -> None: ...
+    def blocking() -> None: ...
+
+    decorate: Any = signoff.requires_approval(client)
+    for function, problem in [
+        (many, r"takes \*names"),
+        (any_, r"takes \*\*names"),
+        (generator, "is a generator"),
+        (asynchronous, "needs an AsyncClient"),
+        (staticmethod(blocking), "only functions"),
+        (int, "only functions"),
+        (None, "only functions"),
+    ]:
+        with pytest.raises(TypeError, match=problem):
+            decorate(function)
+    with pytest.raises(TypeError, match=r"which .*blocking is not"):
+        signoff.requires_approval(signoff.AsyncClient())(blocking)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="no option 'reson'"):
+        signoff.requires_approval(client, reson="x")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+
+
+def test_options_of_one_call(client: signoff.Client, fake: Fake) -> None:
+    @signoff.requires_approval(client, agent_name="bot", reason="As always")
+    def send(to: str) -> None: ...
+
+    with signoff.call_options(run_id="run-1", call_id="call-1"):
+        with signoff.call_options(call_id="call-2", reason="Just now"):
+            send("alice")
+        send("bob")
+    send("carol")
+    alice, bob, carol = fake.asks
+    assert (alice.agent.name, alice.agent.run_id, alice.reason) == ("bot", "run-1", "Just now")
+    assert (bob.agent.run_id, bob.reason) == ("run-1", "As always")
+    assert carol.agent.run_id == ""
+    assert alice.request_id != bob.request_id
+    assert bob.request_id.startswith("call:")
+    with pytest.raises(TypeError, match="no option 'runid'"), signoff.call_options(runid="x"):  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        pass
+
+
+@pytest.mark.parametrize(
+    ("edited", "path", "problem"),
+    [
+        ({"to": "bob"}, "copies", "is missing"),
+        ({"to": "bob", "copies": 1, "bcc": "eve"}, "bcc", "is not one that the function takes"),
+    ],
+)
+def test_edits_that_the_function_cannot_take(
+    server: Server, tool: str, function: Recorder, edited: dict[str, object], path: str, problem: str
+) -> None:
+    with signoff.Client(server.address, token=server.agent) as client:
+
+        @signoff.requires_approval(client, tool, on_progress=lambda _: edit())
+        def send(to: str, copies: int = 1) -> None:
+            function(signoff.Run("", {"to": to, "copies": copies}, edited=False))
+
+        def edit() -> None:
+            decide(server, pending(server, tool), approve=True, edited=edited)
+
+        with pytest.raises(signoff.InvalidArguments) as refused:
+            send("alice")
+    assert (refused.value.path, refused.value.problem) == (path, problem)
+    [approval] = all_of(server, tool)
+    assert approval.claim.outcome.result == ExecutionResult.EXECUTION_RESULT_FAILED
+    assert approval.claim.outcome.message == str(refused.value)
+    assert not function.runs
+
+
+def test_edits_that_it_can(server: Server, tool: str) -> None:
+    with signoff.Client(server.address, token=server.agent) as client:
+
+        @signoff.requires_approval(client, tool, on_progress=lambda _: edit())
+        def send(to: str, /, copies: int = 1) -> tuple[str, int]:
+            return to, copies
+
+        def edit() -> None:
+            decide(server, pending(server, tool), approve=True, edited={"to": "bob", "copies": 3})
+
+        assert send("alice") == ("bob", 3)
+    assert to_struct({"to": "bob", "copies": 3}) == all_of(server, tool)[0].arguments
