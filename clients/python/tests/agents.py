@@ -7,7 +7,7 @@ import os
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import signoff
@@ -30,7 +30,7 @@ class Agent(ABC):
         if meanwhile is None:
             return self._run(call, function, lambda _: None)
         with ThreadPoolExecutor(1) as executor:
-            beside = []
+            beside: list[Future[None]] = []
             try:
                 return self._run(call, function, lambda give_up: beside.append(executor.submit(meanwhile, give_up)))
             finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from agents import KINDS, Asyncio, Blocking
 from servers import Server
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from servers import Server
-
 import signoff
+from servers import Server
 from signoff._structs import to_struct
 from signoff.v1.approval_pb2 import Approval, VoteChoice
 from signoff.v1.approval_service_pb2 import (

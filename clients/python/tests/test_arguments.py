@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from conformance import vectors
 
+from conformance import vectors
 from signoff._arguments import Unfit, checked
 from signoff._digest import digest, stable_request_id
 from signoff._structs import from_struct, to_struct
@@ -40,7 +40,7 @@ class Color(str, Enum):
         ({"a": (1, 2)}, "a", "is not JSON, but a tuple"),
         ({"a": b"bytes"}, "a", "is not JSON, but a bytes"),
         ({"a": [Color.RED]}, "a[0]", "is not JSON, but a Color"),
-        ({"a": OrderedDict(b=1)}, "a", "is not JSON, but a OrderedDict"),
+        ({"a": OrderedDict[str, int]()}, "a", "is not JSON, but a OrderedDict"),
         ({"a": {1: 2}}, "a", "has a name that is not a string"),
         (None, "", "is not a JSON object"),
     ],

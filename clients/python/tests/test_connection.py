@@ -11,12 +11,12 @@ from typing import Any
 import grpc
 import pytest
 import trustme
+
+import signoff
 from agents import Asyncio, Blocking
 from conftest import Recorder
 from fakes import fake_server
 from servers import Server
-
-import signoff
 from signoff.v1.access_pb2 import AuthenticationMethod
 from signoff.v1.access_service_pb2 import GetCallerRequest
 from signoff.v1.approval_pb2 import Approval

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+import signoff
 from conftest import Recorder
 from fakes import APPROVED, Fake, fake_server, update
 from reviewers import all_of, decide, pending
 from servers import Server
-
-import signoff
 from signoff._structs import from_struct, to_struct
 from signoff.v1.approval_pb2 import ExecutionResult
 from signoff.v1.approval_service_pb2 import RequestApprovalRequest

@@ -8,12 +8,12 @@ from typing import Any
 
 import grpc
 import pytest
+
+import signoff
 from agents import KINDS, Asyncio, Blocking
 from conformance import vectors
 from conftest import Recorder
 from fakes import APPROVED, PENDING, Context, Fake, approve, fail, fake_server, progress, update
-
-import signoff
 from signoff.v1.approval_pb2 import Approval, ExecutionResult
 from signoff.v1.approval_service_pb2 import (
     ClaimExecutionRequest,

@@ -13,15 +13,9 @@ from signoff._options import Options, resolve
 
 
 def options(address: str | None = None, **given: Any) -> Options:
-    none: dict[str, Any] = {
-        "token": None,
-        "ca": None,
-        "certificate": None,
-        "key": None,
-        "insecure": None,
-        "deadline": 30.0,
-    }
-    return resolve(address, **{**none, **given})
+    every: dict[str, Any] = dict.fromkeys(("token", "ca", "certificate", "key", "insecure"))
+    every |= {"deadline": 30.0, **given}
+    return resolve(address, **every)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
-from conformance import vectors
 
 import signoff
+from conformance import vectors
 
 REST: dict[str, dict[str, Any]] = {
     "Rejected": {"decided_by": "dev/reviewer"},

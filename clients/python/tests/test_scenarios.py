@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
+
+import signoff
 from agents import Asyncio, Blocking
 from conftest import Recorder
 from reviewers import all_of, cancel, decide, pending, stored
 from servers import Server
-
-import signoff
 from signoff.v1.approval_pb2 import ApprovalStatus, ExecutionResult
 
 AnyAgent = Blocking | Asyncio
