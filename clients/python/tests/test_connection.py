@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,8 @@ from agents import Asyncio, Blocking
 from conftest import Recorder
 from fakes import fake_server
 from servers import Server
+from signoff._failures import Failure
+from signoff._tries import Tries
 from signoff.v1.access_pb2 import AuthenticationMethod
 from signoff.v1.access_service_pb2 import GetCallerRequest
 from signoff.v1.approval_pb2 import Approval
@@ -123,6 +127,36 @@ def test_the_systems_authorities_are_trusted(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(files / "ca.pem"))
     assert Blocking(tls_server.address, tls_server.agent).run(signoff.Call("auto.search", {}), function) == "done"
+
+
+def test_each_try_is_one_to_connect(
+    kind: type[Blocking] | type[Asyncio], function: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    connections: list[object] = []
+
+    def rest(tries: Tries, failure: Failure) -> float:
+        rests.append(Tries.left(tries))
+        return own_rest(tries, failure)
+
+    def refuse() -> None:
+        # Until the listener is shut down.
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                connections.append(connection)
+                connection.close()
+
+    own_rest = Tries.rest
+    monkeypatch.setattr(Tries, "rest", rest)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        refusing = threading.Thread(target=refuse)
+        refusing.start()
+        with pytest.raises(signoff.Unavailable):
+            kind(f"127.0.0.1:{listener.getsockname()[1]}").run(signoff.Call("t", {}, patience=2), function)
+        listener.shutdown(socket.SHUT_RDWR)
+        refusing.join()
+    assert len(connections) >= len(rests) > 1
 
 
 def test_closed_while_it_waits(server: Server, tool: str, function: Recorder) -> None:

@@ -48,7 +48,8 @@ def test_contains(built: Path) -> None:
     assert "signoff-0.1.0.dist-info/licenses/LICENSE" in files
     assert "signoff/v1/approval_service_pb2_grpc.pyi" in files
     assert not [file for file in files if not file.startswith(("signoff/", "signoff-0.1.0.dist-info/"))]
-    assert {"signoff-0.1.0/LICENSE", "signoff-0.1.0/README.md"} <= set(tarfile.open(source).getnames())
+    with tarfile.open(source) as archive:
+        assert {"signoff-0.1.0/LICENSE", "signoff-0.1.0/README.md"} <= set(archive.getnames())
     metadata = zipfile.ZipFile(wheel).read("signoff-0.1.0.dist-info/METADATA").decode()
     assert (ROOT / "README.md").read_text() in metadata
     assert (ROOT / "LICENSE").read_text() == (ROOT.parents[1] / "LICENSE").read_text()
