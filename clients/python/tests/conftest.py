@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agents import KINDS, Asyncio, Blocking
+from fakes import Fake, fake_server
 from servers import Server
 
 
@@ -60,6 +61,13 @@ def agent(kind: type[Blocking] | type[Asyncio], server: Server) -> Blocking | As
 def tool() -> str:
     """The name of a tool that no other test uses."""
     return f"ask.{uuid.uuid4()}"
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    """A server that misbehaves as it is told."""
+    with fake_server() as fake:
+        yield fake
 
 
 class Recorder:

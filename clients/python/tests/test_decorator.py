@@ -11,18 +11,12 @@ import pytest
 
 import signoff
 from conftest import Recorder
-from fakes import APPROVED, Fake, fake_server, update
+from fakes import APPROVED, Fake, update
 from reviewers import all_of, decide, pending
 from servers import Server
 from signoff._structs import from_struct, to_struct
 from signoff.v1.approval_pb2 import ExecutionResult
 from signoff.v1.approval_service_pb2 import RequestApprovalRequest
-
-
-@pytest.fixture
-def fake() -> Iterator[Fake]:
-    with fake_server() as fake:
-        yield fake
 
 
 @pytest.fixture

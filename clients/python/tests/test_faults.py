@@ -1,9 +1,7 @@
-"""What the gate does when the server, or the way to it, misbehaves; with both kinds of clients."""
+"""How the gate waits when the server, or the way to it, misbehaves; with both kinds of clients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from threading import Event
 from typing import Any
 
 import grpc
@@ -13,63 +11,19 @@ import signoff
 from agents import KINDS, Asyncio, Blocking
 from conformance import vectors
 from conftest import Recorder
-from fakes import APPROVED, PENDING, Context, Fake, approve, fail, fake_server, progress, update
-from signoff.v1.approval_pb2 import Approval, ExecutionResult
-from signoff.v1.approval_service_pb2 import (
-    ClaimExecutionRequest,
-    ClaimExecutionResponse,
-    RequestApprovalRequest,
-    RequestApprovalResponse,
-)
+from fakes import APPROVED, PENDING, Context, Fake, approve, progress, update
+from signoff.v1.approval_pb2 import ExecutionResult
+from signoff.v1.approval_service_pb2 import RequestApprovalRequest
+from streams import Answers, breaks, call, is_at, says
 
 AnyAgent = Blocking | Asyncio
-Answers = Iterable[RequestApprovalResponse]
-STATUSES = vectors("statuses")
-UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 FAILED = ExecutionResult.EXECUTION_RESULT_FAILED
-
-
-@pytest.fixture
-def fake() -> Iterator[Fake]:
-    with fake_server() as fake:
-        yield fake
+STATUSES = vectors("statuses")
 
 
 @pytest.fixture(params=KINDS)
 def agent(request: pytest.FixtureRequest, fake: Fake) -> AnyAgent:
     return KINDS[request.param](fake.address)
-
-
-def call(**options: Any) -> signoff.Call:
-    return signoff.Call("send_email", {"to": "alice"}, **options)
-
-
-def breaks(
-    *messages: Callable[[RequestApprovalRequest], RequestApprovalResponse],
-    code: grpc.StatusCode = UNAVAILABLE,
-    **how: Any,
-) -> Any:
-    """A stream that breaks after these messages."""
-
-    def stream(request: RequestApprovalRequest, context: Context) -> Answers:
-        for message in messages:
-            yield message(request)
-        fail(context, code, **how)
-
-    return stream
-
-
-def says(*messages: Callable[[RequestApprovalRequest], RequestApprovalResponse]) -> Any:
-    """A stream that ends after these messages."""
-
-    def stream(request: RequestApprovalRequest, _: Context) -> Answers:
-        return [message(request) for message in messages]
-
-    return stream
-
-
-def is_at(status: int, **fields: Any) -> Callable[[RequestApprovalRequest], RequestApprovalResponse]:
-    return lambda request: update(request, status, **fields)
 
 
 @pytest.mark.parametrize("status", STATUSES["unknown"])
@@ -172,6 +126,13 @@ def test_silence_before_the_first_message_is_cut(agent: AnyAgent, fake: Fake, fu
     assert not function.runs
 
 
+def test_silence_of_a_later_stream_is_cut(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    fake.on_ask = [breaks(is_at(PENDING, seconds=900)), fake.hang, approve]
+    agent.run(call(patience=1), function)
+    assert len(fake.asks) == 3
+    assert len(function.runs) == 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_silence_after_the_approvals_deadline_is_cut(kind: str, fake: Fake, function: Recorder) -> None:
     def silent(request: RequestApprovalRequest, context: Context) -> Answers:
@@ -182,170 +143,3 @@ def test_silence_after_the_approvals_deadline_is_cut(kind: str, fake: Fake, func
     with pytest.raises(signoff.Unavailable) as refused:
         KINDS[kind](fake.address, deadline=0.1).run(call(), function)
     assert isinstance(refused.value.__cause__, TimeoutError)
-
-
-def test_17_wrong_digest_in_the_claim(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    def lie(_: ClaimExecutionRequest, __: Context) -> ClaimExecutionResponse:
-        return ClaimExecutionResponse(approval=Approval(id="approval-1", digest="sha256:00"), claim_id="claim-1")
-
-    fake.on_claim = [lie]
-    with pytest.raises(signoff.DigestMismatch):
-        agent.run(call(), function)
-    [report] = fake.reports
-    assert (report.claim_id, report.result) == ("claim-1", FAILED)
-    assert not function.runs
-
-
-def test_wrong_digest_before_the_claim(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    fake.on_ask = [says(is_at(APPROVED, digest="sha256:00"))]
-    with pytest.raises(signoff.DigestMismatch):
-        agent.run(call(), function)
-    assert not fake.claims
-    assert not function.runs
-
-
-def test_answers_without_a_claim_are_none(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    fake.on_claim = [
-        lambda claim, _: ClaimExecutionResponse(approval=Approval(id="approval-1", digest=claim.digest)),
-    ]
-    with pytest.raises(signoff.DigestMismatch):
-        agent.run(call(), function)
-    assert not function.runs
-
-
-def test_claims_are_repeated_as_they_are(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    fake.on_claim = [lambda _, context: fail(context, UNAVAILABLE), fake.grant]
-    agent.run(call(), function)
-    agent.run(call(), function)
-    first, second, other = (claim.request_id for claim in fake.claims)
-    assert first == second != other
-    assert len(function.runs) == 2
-
-
-def test_claims_fail_for_good(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    fake.on_claim = [lambda _, context: fail(context, UNAVAILABLE)]
-    with pytest.raises(signoff.Unavailable):
-        agent.run(call(patience=1), function)
-    assert len(fake.claims) > 1
-    assert not function.runs
-
-
-@pytest.mark.parametrize(
-    ("reason", "kind"),
-    [
-        ("ALREADY_CLAIMED", signoff.AlreadyClaimed),
-        ("CLAIM_WINDOW_CLOSED", signoff.ClaimWindowClosed),
-        ("DIGEST_MISMATCH", signoff.DigestMismatch),
-        ("NOT_APPROVED", signoff.RequestFailed),
-    ],
-)
-def test_claims_are_refused(
-    agent: AnyAgent, fake: Fake, function: Recorder, reason: str, kind: type[signoff.Refusal]
-) -> None:
-    fake.on_claim = [lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, own=reason)]
-    with pytest.raises(kind) as refused:
-        agent.run(call(), function)
-    assert refused.value.approval_id == "approval-1"
-    assert not fake.reports
-    assert not function.runs
-
-
-def test_reports_that_fail_change_nothing(
-    agent: AnyAgent, fake: Fake, function: Recorder, caplog: pytest.LogCaptureFixture
-) -> None:
-    fake.on_report = [lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, "no", own="NOT_CLAIMED")]
-    assert agent.run(call(), function) == "done"
-    assert "was not reported: no" in caplog.text
-
-
-def test_reports_are_repeated_as_they_are(agent: AnyAgent, fake: Fake) -> None:
-    fake.on_report = [lambda _, context: fail(context, UNAVAILABLE), fake.on_report[0]]
-
-    def run(_: signoff.Run) -> None:
-        raise ValueError("é" * 4096)
-
-    with pytest.raises(ValueError, match="é"):
-        agent.run(call(), run)
-    first, second = fake.reports
-    assert first == second
-    assert first.result == FAILED
-    assert first.message == "é" * 2048
-
-
-def test_giving_up_before_the_first_answer(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    def give_up(abandon: Callable[[], None]) -> None:
-        reached.wait(30)
-        abandon()
-
-    reached = Reached()
-    fake.on_ask = [reached.then(fake.hang), says(is_at(PENDING))]
-    with pytest.raises(agent.gives_up_with):
-        agent.run(call(cancel_on_abandon=True), function, give_up)
-    assert len({ask.request_id for ask in fake.asks}) == 1
-    assert [cancel.approval_id for cancel in fake.cancels] == ["approval-1"]
-    assert not function.runs
-
-
-def test_giving_up_while_it_rests(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    def give_up(abandon: Callable[[], None]) -> None:
-        reached.wait(30)
-        abandon()
-
-    reached = Reached()
-    fake.on_ask = [reached.then(breaks(is_at(PENDING), retry_after=60))]
-    with pytest.raises(agent.gives_up_with):
-        agent.run(call(), function, give_up)
-    assert len(fake.asks) == 1
-    assert not fake.cancels
-
-
-def test_giving_up_while_it_claims(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    def give_up(abandon: Callable[[], None]) -> None:
-        reached.wait(30)
-        abandon()
-
-    reached = Reached()
-    fake.on_claim = [reached.then(fake.hang), fake.grant]
-    with pytest.raises(agent.gives_up_with):
-        agent.run(call(), function, give_up)
-    first, second = fake.claims
-    assert first == second
-    assert [(report.claim_id, report.result) for report in fake.reports] == [("claim-1", FAILED)]
-    assert not function.runs
-
-
-def test_giving_up_while_it_runs(agent: AnyAgent, fake: Fake) -> None:
-    def run(_: signoff.Run) -> None:
-        raise agent.gives_up_with
-
-    with pytest.raises(agent.gives_up_with):
-        agent.run(call(), run)
-    [report] = fake.reports
-    assert (report.result, report.message) == (FAILED, agent.gives_up_with.__name__)
-
-
-def test_giving_up_while_it_reports(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    def give_up(abandon: Callable[[], None]) -> None:
-        reached.wait(30)
-        abandon()
-
-    reached = Reached()
-    fake.on_report = [reached.then(fake.hang), fake.on_report[0]]
-    with pytest.raises(agent.gives_up_with):
-        agent.run(call(), function, give_up)
-    first, second = fake.reports
-    assert first == second
-    assert len(function.runs) == 1
-
-
-class Reached(Event):
-    """That the server has come to some point."""
-
-    def then(self, behaviour: Callable[[Any, Context], Any]) -> Any:
-        """Comes to it, and goes on."""
-
-        def reach(request: Any, context: Context) -> Any:
-            self.set()
-            return behaviour(request, context)
-
-        return reach

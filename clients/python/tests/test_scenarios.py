@@ -170,7 +170,7 @@ def test_13_two_runners(kind: Kind, server: Server, tool: str, function: Recorde
     assert len(function.runs) == 1
 
 
-# 14 and 17 are in test_faults.py: they need a server that does what a real one does not.
+# 14 and 17 are in test_faults.py and test_claims.py: they need a server that does what a real one does not.
 
 
 def test_15_raises(agent: AnyAgent, server: Server, tool: str) -> None:

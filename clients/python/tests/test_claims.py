@@ -1,0 +1,110 @@
+"""How the gate claims and reports when the server, or the way to it, misbehaves; with both kinds of clients."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+import signoff
+from agents import KINDS, Asyncio, Blocking
+from conftest import Recorder
+from fakes import APPROVED, Context, Fake, fail
+from signoff.v1.approval_pb2 import Approval, ExecutionResult
+from signoff.v1.approval_service_pb2 import ClaimExecutionRequest, ClaimExecutionResponse
+from streams import UNAVAILABLE, call, is_at, says
+
+AnyAgent = Blocking | Asyncio
+FAILED = ExecutionResult.EXECUTION_RESULT_FAILED
+
+
+@pytest.fixture(params=KINDS)
+def agent(request: pytest.FixtureRequest, fake: Fake) -> AnyAgent:
+    return KINDS[request.param](fake.address)
+
+
+def test_17_wrong_digest_in_the_claim(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    def lie(_: ClaimExecutionRequest, __: Context) -> ClaimExecutionResponse:
+        return ClaimExecutionResponse(approval=Approval(id="approval-1", digest="sha256:00"), claim_id="claim-1")
+
+    fake.on_claim = [lie]
+    with pytest.raises(signoff.DigestMismatch):
+        agent.run(call(), function)
+    [report] = fake.reports
+    assert (report.claim_id, report.result) == ("claim-1", FAILED)
+    assert not function.runs
+
+
+def test_wrong_digest_before_the_claim(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    fake.on_ask = [says(is_at(APPROVED, digest="sha256:00"))]
+    with pytest.raises(signoff.DigestMismatch):
+        agent.run(call(), function)
+    assert not fake.claims
+    assert not function.runs
+
+
+def test_answers_without_a_claim_are_none(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    fake.on_claim = [
+        lambda claim, _: ClaimExecutionResponse(approval=Approval(id="approval-1", digest=claim.digest)),
+    ]
+    with pytest.raises(signoff.DigestMismatch):
+        agent.run(call(), function)
+    assert not function.runs
+
+
+def test_claims_are_repeated_as_they_are(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    fake.on_claim = [lambda _, context: fail(context, UNAVAILABLE), fake.grant]
+    agent.run(call(), function)
+    agent.run(call(), function)
+    first, second, other = (claim.request_id for claim in fake.claims)
+    assert first == second != other
+    assert len(function.runs) == 2
+
+
+def test_claims_fail_for_good(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    fake.on_claim = [lambda _, context: fail(context, UNAVAILABLE)]
+    with pytest.raises(signoff.Unavailable):
+        agent.run(call(patience=1), function)
+    assert len(fake.claims) > 1
+    assert not function.runs
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("ALREADY_CLAIMED", signoff.AlreadyClaimed),
+        ("CLAIM_WINDOW_CLOSED", signoff.ClaimWindowClosed),
+        ("DIGEST_MISMATCH", signoff.DigestMismatch),
+        ("NOT_APPROVED", signoff.RequestFailed),
+    ],
+)
+def test_claims_are_refused(
+    agent: AnyAgent, fake: Fake, function: Recorder, reason: str, kind: type[signoff.Refusal]
+) -> None:
+    fake.on_claim = [lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, own=reason)]
+    with pytest.raises(kind) as refused:
+        agent.run(call(), function)
+    assert refused.value.approval_id == "approval-1"
+    assert not fake.reports
+    assert not function.runs
+
+
+def test_reports_that_fail_change_nothing(
+    agent: AnyAgent, fake: Fake, function: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.on_report = [lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, "no", own="NOT_CLAIMED")]
+    assert agent.run(call(), function) == "done"
+    assert "was not reported: no" in caplog.text
+
+
+def test_reports_are_repeated_as_they_are(agent: AnyAgent, fake: Fake) -> None:
+    fake.on_report = [lambda _, context: fail(context, UNAVAILABLE), fake.on_report[0]]
+
+    def run(_: signoff.Run) -> None:
+        raise ValueError("é" * 4096)
+
+    with pytest.raises(ValueError, match="é"):
+        agent.run(call(), run)
+    first, second = fake.reports
+    assert first == second
+    assert first.result == FAILED
+    assert first.message == "é" * 2048
