@@ -89,6 +89,7 @@ class Gate:
         try:
             cut.after(self._wait.silent_for())
             for message in stream:
+                cut.stop()
                 if message.HasField("update"):
                     approval = self._wait.update(message.update)
                     if approval:
