@@ -1,0 +1,81 @@
+package signoff
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
+)
+
+// claim takes the one permission to run the call, and returns its id. A caller that gives up meanwhile gets none.
+func (g *gate) claim(ctx context.Context) (string, error) {
+	arguments, err := g.argumentsToRun()
+	if err != nil {
+		return "", err
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	lasting, done := outlive(ctx)
+	defer done()
+	request := &signoffv1.ClaimExecutionRequest{
+		ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), Digest: g.approval.GetDigest(),
+	}
+	var answer *signoffv1.ClaimExecutionResponse
+	// The pauses end with the context; a call under way does not, as it may come back with the permission.
+	err = g.client.repeat(ctx, g.patience, func() error {
+		var err error
+		answer, err = g.client.Approvals.ClaimExecution(lasting, request)
+		return err
+	})
+	if ctx.Err() != nil {
+		if err == nil {
+			g.reportWithin(lasting, answer.GetClaimId(), signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, "not run: the caller gave up")
+		}
+		return "", ctx.Err()
+	}
+	if err != nil {
+		return "", g.claimFailed(err)
+	}
+	if answer.GetClaimId() == "" {
+		return "", g.requestFailed(status.Error(codes.Internal, "the server names no claim"))
+	}
+	if answer.GetApproval().GetId() != g.approval.GetId() || answer.GetApproval().GetDigest() != request.GetDigest() {
+		g.report(ctx, answer.GetClaimId(), signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, "not run: the claim is for another digest")
+		return "", &DigestMismatchError{g.refused()}
+	}
+	g.arguments = arguments
+	return answer.GetClaimId(), nil
+}
+
+// argumentsToRun are those of the caller, or else the edited ones, if they are what was approved.
+func (g *gate) argumentsToRun() (map[string]any, error) {
+	arguments := g.approval.GetArguments().AsMap()
+	if !g.edited() {
+		// Encoded again, as the caller may have changed them in the meantime.
+		var p *problem
+		if arguments, p = encodeArguments(g.call.Arguments); p != nil {
+			return nil, &DigestMismatchError{g.refused()}
+		}
+	}
+	own, err := digest(g.call.ToolName, arguments)
+	if err != nil || own != g.approval.GetDigest() {
+		return nil, &DigestMismatchError{g.refused()}
+	}
+	return arguments, nil
+}
+
+func (g *gate) claimFailed(err error) error {
+	switch serverReason(status.Convert(err)) {
+	case "ALREADY_CLAIMED":
+		return &AlreadyClaimedError{g.refused()}
+	case "CLAIM_WINDOW_CLOSED":
+		return &ClaimWindowClosedError{g.refused()}
+	case "DIGEST_MISMATCH":
+		return &DigestMismatchError{g.refused()}
+	default:
+		return g.failed(err)
+	}
+}

@@ -1,0 +1,191 @@
+package signoff_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	signoff "github.com/signoff-dev/signoff/clients/go"
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
+)
+
+type claims = []func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error)
+
+func claimFails(err error) claims {
+	return claims{func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+		return nil, err
+	}}
+}
+
+const otherDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+func TestScenario17DigestOfTheClaim(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	f.claim = claims{func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+		return &signoffv1.ClaimExecutionResponse{
+			ClaimId: "claim-1", Approval: &signoffv1.Approval{Id: "approval-1", Digest: otherDigest},
+		}, nil
+	}}
+	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
+	refusal[*signoff.DigestMismatchError](t, err)
+	tool.never(t)
+	if len(f.reports) != 1 || f.reports[0].GetResult() != signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED {
+		t.Errorf("reported %v", f.reports)
+	}
+}
+
+func TestDigestOfTheApprovalIsCalculatedHere(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	f.ask = answers{func(request *signoffv1.RequestApprovalRequest, stream asking) error {
+		approval := f.approvalOf(request, approved)
+		approval.Digest = otherDigest
+		return f.send(stream, approval)
+	}}
+	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
+	refusal[*signoff.DigestMismatchError](t, err)
+	tool.never(t)
+	if len(f.claimed) != 0 {
+		t.Error("it was claimed")
+	}
+}
+
+func TestArgumentsThatChangeMeanwhileAreRefused(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	arguments := &email{To: "alice@company.com"}
+	f.ask = answers{func(request *signoffv1.RequestApprovalRequest, stream asking) error {
+		arguments.To = "eve@evil.com"
+		return f.send(stream, f.approvalOf(request, approved))
+	}}
+	call := sending()
+	call.Arguments = arguments
+	_, err := signoff.Do(t.Context(), f.client(t), call, tool.send)
+	refusal[*signoff.DigestMismatchError](t, err)
+	tool.never(t)
+}
+
+func TestAnswersWithoutAClaimRunNothing(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	f.claim = claims{func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+		return &signoffv1.ClaimExecutionResponse{Approval: f.granted().GetApproval()}, nil
+	}}
+	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
+	refusal[*signoff.RequestFailedError](t, err)
+	tool.never(t)
+}
+
+func TestClaimsAreRepeated(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	f.claim = append(claimFails(status.Error(codes.Unknown, "broken")), nil)
+	result, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
+	expectResult(t, outcome{result, err}, "1 to alice@company.com")
+	tool.once(t)
+	if len(f.claimed) != 2 || f.claimed[0].GetRequestId() != f.claimed[1].GetRequestId() || f.claimed[0].GetRequestId() == "" {
+		t.Errorf("claimed %v", f.claimed)
+	}
+}
+
+func TestClaimsThatFail(t *testing.T) {
+	t.Parallel()
+	precondition := func(reason string) error { return failure(codes.FailedPrecondition, reason) }
+	for name, c := range map[string]struct {
+		err     error
+		refusal func(*testing.T, error)
+	}{
+		"claimed": {precondition("ALREADY_CLAIMED"), func(t *testing.T, err error) { refusal[*signoff.AlreadyClaimedError](t, err) }},
+		"closed":  {precondition("CLAIM_WINDOW_CLOSED"), func(t *testing.T, err error) { refusal[*signoff.ClaimWindowClosedError](t, err) }},
+		"digest":  {precondition("DIGEST_MISMATCH"), func(t *testing.T, err error) { refusal[*signoff.DigestMismatchError](t, err) }},
+		"other": {precondition("NOT_APPROVED"), func(t *testing.T, err error) {
+			if failed := refusal[*signoff.RequestFailedError](t, err); failed.Reason != "NOT_APPROVED" || failed.ApprovalID != "approval-1" {
+				t.Errorf("%#v", failed)
+			}
+		}},
+		"passing": {status.Error(codes.Unavailable, ""), func(t *testing.T, err error) { refusal[*signoff.UnavailableError](t, err) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, tool := &fake{claim: claimFails(c.err)}, &tool{}
+			_, err := signoff.Do(t.Context(), f.client(t), impatient(100*time.Millisecond), tool.send)
+			c.refusal(t, err)
+			tool.never(t)
+		})
+	}
+}
+
+func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	ctx, giveUp := context.WithCancel(t.Context())
+	f.claim = claims{func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+		giveUp()
+		return f.granted(), nil
+	}}
+	if _, err := signoff.Do(ctx, f.client(t), sending(), tool.send); err != context.Canceled {
+		t.Errorf("got %v", err)
+	}
+	tool.never(t)
+	if len(f.reports) != 1 || f.reports[0].GetResult() != signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED {
+		t.Errorf("reported %v", f.reports)
+	}
+}
+
+func TestReportsAreRepeated(t *testing.T) {
+	t.Parallel()
+	f := &fake{report: []func() error{func() error { return status.Error(codes.Unavailable, "") }, func() error { return nil }}}
+	ctx, giveUp := context.WithCancel(t.Context())
+	long := errors.New(strings.Repeat("x", 4095) + "é\xff")
+	_, err := signoff.Do(ctx, f.client(t), sending(), func(context.Context, *signoff.Run) (string, error) {
+		giveUp() // The function ran nevertheless.
+		return "", long
+	})
+	if err != long {
+		t.Errorf("got %v", err)
+	}
+	if len(f.reports) != 2 || f.reports[0].GetRequestId() != f.reports[1].GetRequestId() || f.reports[0].GetClaimId() != "claim-1" {
+		t.Fatalf("reported %v", f.reports)
+	}
+	if f.reports[0].GetMessage() != strings.Repeat("x", 4095) {
+		t.Errorf("reported %d bytes", len(f.reports[0].GetMessage()))
+	}
+}
+
+func TestReportsThatFailChangeNothing(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	f, tool := &fake{report: []func() error{func() error { return failure(codes.FailedPrecondition, "NOT_CLAIMED") }}}, &tool{}
+	logged := func(o *signoff.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
+	result, err := signoff.Do(t.Context(), f.client(t, logged), sending(), tool.send)
+	expectResult(t, outcome{result, err}, "1 to alice@company.com")
+	if !strings.Contains(log.String(), "approval-1") {
+		t.Errorf("logged %q", log.String())
+	}
+}
+
+func TestFunctionsThatEndTheirGoroutineAreReported(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	client, ended := f.client(t), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = signoff.Do(t.Context(), client, sending(), func(context.Context, *signoff.Run) (string, error) {
+			runtime.Goexit()
+			return "", nil
+		})
+	}()
+	<-ended
+	if len(f.reports) != 1 || f.reports[0].GetResult() != signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED {
+		t.Errorf("reported %v", f.reports)
+	}
+}

@@ -1,0 +1,101 @@
+package signoff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
+)
+
+// Version of this client.
+const Version = "0.1.0"
+
+// ErrClosed is what gated calls end with when their client is closed while they wait.
+var ErrClosed = errors.New("signoff: the client is closed")
+
+// How long a try waits for a broken connection to come back. If that takes longer, a later try finds it.
+const reconnectWait = time.Second
+
+// Client is a connection to a Signoff server, safe for use by many goroutines at once. Close it when it is not needed
+// any more. The generated clients are plain access to all calls of the server: they wait for nothing and repeat nothing.
+type Client struct {
+	// Approvals asks, reads, lists, decides, withdraws, claims and reports.
+	Approvals signoffv1.ApprovalServiceClient
+	// Policies reads, sets and tries the policy.
+	Policies signoffv1.PolicyServiceClient
+	// Access makes, lists and revokes the server's own tokens, and tells who is calling.
+	Access signoffv1.AccessServiceClient
+
+	conn     *grpc.ClientConn
+	address  address
+	deadline time.Duration
+	logger   *slog.Logger
+	closed   context.Context
+	close    context.CancelFunc
+}
+
+// New makes a client. It does not connect yet: the first call does. It fails if the options make no sense, a file of theirs
+// cannot be used, or the token would be sent where others could read it.
+func New(options Options) (*Client, error) {
+	options, err := options.completed()
+	if err != nil {
+		return nil, err
+	}
+	address, err := parseAddress(options.Address)
+	if err != nil {
+		return nil, err
+	}
+	if options.Token != "" && address.exposed() && !options.Insecure {
+		return nil, fmt.Errorf("signoff: the token would be sent without TLS to %s, where others could read it", address)
+	}
+	dialing, err := dialOptions(options, address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient(address.target(), dialing...)
+	if err != nil {
+		return nil, fmt.Errorf("signoff: %s cannot be used: %w", address, err)
+	}
+	closed, closing := context.WithCancel(context.Background())
+	return &Client{
+		Approvals: signoffv1.NewApprovalServiceClient(conn),
+		Policies:  signoffv1.NewPolicyServiceClient(conn),
+		Access:    signoffv1.NewAccessServiceClient(conn),
+		conn:      conn,
+		address:   address,
+		deadline:  options.Deadline,
+		logger:    options.Logger,
+		closed:    closed,
+		close:     closing,
+	}, nil
+}
+
+// Close ends the connection. Calls that are under way fail, and gated calls that wait end with [ErrClosed]; approvals
+// that they asked for stay open.
+func (c *Client) Close() error {
+	c.close()
+	return c.conn.Close()
+}
+
+// String has the address of the server, and no secrets.
+func (c *Client) String() string { return fmt.Sprintf("signoff.Client(%s)", c.address) }
+
+// GoString is [Client.String].
+func (c *Client) GoString() string { return c.String() }
+
+// reconnect makes a broken connection try again now, however long gRPC itself would wait, and gives it a moment.
+func (c *Client) reconnect(ctx context.Context) {
+	if c.conn.GetState() != connectivity.TransientFailure {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reconnectWait)
+	defer cancel()
+	c.conn.ResetConnectBackoff()
+	c.conn.WaitForStateChange(ctx, connectivity.TransientFailure)
+}

@@ -1,0 +1,174 @@
+package signoff_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	signoff "github.com/signoff-dev/signoff/clients/go"
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
+)
+
+type asking = grpc.ServerStreamingServer[signoffv1.RequestApprovalResponse]
+
+// fake is a server for what a real one does not do. Each call of a method is answered by the next of its functions, and by the
+// last one when there are no more; without any, requests are approved, and the rest succeeds.
+type fake struct {
+	signoffv1.UnimplementedApprovalServiceServer
+	ask    []func(*signoffv1.RequestApprovalRequest, asking) error
+	claim  []func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error)
+	report []func() error
+	cancel []func() error
+
+	mutex   sync.Mutex
+	asked   []*signoffv1.RequestApprovalRequest
+	claimed []*signoffv1.ClaimExecutionRequest
+	reports []*signoffv1.ReportExecutionRequest
+	cancels []*signoffv1.CancelApprovalRequest
+	// The newest approval that was sent.
+	approval *signoffv1.Approval
+}
+
+// record keeps a request, and returns which one of its kind it is.
+func record[T any](f *fake, requests *[]T, request T) int {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	*requests = append(*requests, request)
+	return len(*requests) - 1
+}
+
+func nth[T any](answers []T, n int) (answer T) {
+	if len(answers) == 0 {
+		return answer
+	}
+	return answers[min(n, len(answers)-1)]
+}
+
+func (f *fake) RequestApproval(request *signoffv1.RequestApprovalRequest, stream asking) error {
+	if answer := nth(f.ask, record(f, &f.asked, request)); answer != nil {
+		return answer(request, stream)
+	}
+	return f.send(stream, f.approvalOf(request, signoffv1.ApprovalStatus_APPROVAL_STATUS_APPROVED))
+}
+
+func (f *fake) ClaimExecution(
+	ctx context.Context, request *signoffv1.ClaimExecutionRequest,
+) (*signoffv1.ClaimExecutionResponse, error) {
+	if answer := nth(f.claim, record(f, &f.claimed, request)); answer != nil {
+		return answer(ctx, request)
+	}
+	return f.granted(), nil
+}
+
+func (f *fake) ReportExecution(
+	_ context.Context, request *signoffv1.ReportExecutionRequest,
+) (*signoffv1.ReportExecutionResponse, error) {
+	if answer := nth(f.report, record(f, &f.reports, request)); answer != nil {
+		return &signoffv1.ReportExecutionResponse{}, answer()
+	}
+	return &signoffv1.ReportExecutionResponse{}, nil
+}
+
+func (f *fake) CancelApproval(
+	_ context.Context, request *signoffv1.CancelApprovalRequest,
+) (*signoffv1.CancelApprovalResponse, error) {
+	if answer := nth(f.cancel, record(f, &f.cancels, request)); answer != nil {
+		return &signoffv1.CancelApprovalResponse{}, answer()
+	}
+	return &signoffv1.CancelApprovalResponse{}, nil
+}
+
+// granted is the claim of the newest approval.
+func (f *fake) granted() *signoffv1.ClaimExecutionResponse {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return &signoffv1.ClaimExecutionResponse{Approval: f.approval, ClaimId: "claim-1"}
+}
+
+// approvalOf is an approval of a request, at revision 1, with an hour left.
+func (f *fake) approvalOf(request *signoffv1.RequestApprovalRequest, is signoffv1.ApprovalStatus) *signoffv1.Approval {
+	now := time.Now()
+	digest, err := signoff.Digest(request.GetToolName(), request.GetArguments().AsMap())
+	if err != nil {
+		panic(err)
+	}
+	return &signoffv1.Approval{
+		Id: "approval-1", Revision: 1, Status: is, ToolName: request.GetToolName(), Arguments: request.GetArguments(),
+		Digest: digest, UpdateTime: timestamppb.New(now), Deadline: timestamppb.New(now.Add(time.Hour)),
+	}
+}
+
+func (f *fake) send(stream asking, approval *signoffv1.Approval) error {
+	f.mutex.Lock()
+	f.approval = approval
+	f.mutex.Unlock()
+	return stream.Send(&signoffv1.RequestApprovalResponse{
+		Message: &signoffv1.RequestApprovalResponse_Update{Update: &signoffv1.ApprovalUpdate{Approval: approval}},
+	})
+}
+
+// sends answers a request with approvals of these statuses, and then with an error or the end of the stream.
+func (f *fake) sends(err error, all ...signoffv1.ApprovalStatus) func(*signoffv1.RequestApprovalRequest, asking) error {
+	return func(request *signoffv1.RequestApprovalRequest, stream asking) error {
+		for _, is := range all {
+			if err := f.send(stream, f.approvalOf(request, is)); err != nil {
+				return err
+			}
+		}
+		return err
+	}
+}
+
+// client starts the fake, and connects.
+func (f *fake) client(t *testing.T, options ...func(*signoff.Options)) *signoff.Client {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grpcServer := grpc.NewServer()
+	signoffv1.RegisterApprovalServiceServer(grpcServer, f)
+	go func() { _ = grpcServer.Serve(listener) }()
+	t.Cleanup(grpcServer.Stop)
+	o := signoff.Options{Address: listener.Addr().String()}
+	for _, option := range options {
+		option(&o)
+	}
+	return newClient(t, o)
+}
+
+// silent says nothing until the caller is gone.
+func silent(_ *signoffv1.RequestApprovalRequest, stream asking) error {
+	<-stream.Context().Done()
+	return stream.Context().Err()
+}
+
+// failure is an error of the server itself.
+func failure(code codes.Code, reason string, details ...protoadapt.MessageV1) error {
+	details = append(details, &errdetails.ErrorInfo{Domain: "signoff.v1", Reason: reason})
+	made, err := status.New(code, "because").WithDetails(details...)
+	if err != nil {
+		panic(err)
+	}
+	return made.Err()
+}
+
+func retryIn(delay time.Duration) protoadapt.MessageV1 {
+	return &errdetails.RetryInfo{RetryDelay: durationpb.New(delay)}
+}
+
+const (
+	pending  = signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING
+	approved = signoffv1.ApprovalStatus_APPROVAL_STATUS_APPROVED
+	timedOut = signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT
+)

@@ -1,0 +1,86 @@
+package signoff
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"google.golang.org/grpc/status"
+)
+
+const (
+	firstDelay    = 250 * time.Millisecond
+	greatestDelay = 10 * time.Second
+)
+
+// pace tells when to try again, and when no more.
+type pace struct {
+	client *Client
+	// Until then what passes is tried again, and once more afterwards.
+	bound time.Time
+	delay time.Duration
+}
+
+func (c *Client) newPace(patience time.Duration) *pace {
+	return &pace{client: c, bound: time.Now().Add(patience), delay: firstDelay}
+}
+
+// exhausted is a passing failure after which there are no more tries.
+type exhausted struct{ error }
+
+// shorten lowers the bound. What the server says is left can be too much, as it is what was left when the approval last changed:
+// the earliest bound is the nearest to the truth.
+func (p *pace) shorten(left time.Duration) {
+	if bound := time.Now().Add(left); bound.Before(p.bound) {
+		p.bound = bound
+	}
+}
+
+// pause waits before the next try, after one that began at the given time has failed. It returns an error if there is none: the
+// context's, ErrClosed, or the failure as exhausted.
+func (p *pace) pause(ctx context.Context, began time.Time, failure error) error {
+	if p.client.closed.Err() != nil {
+		return ErrClosed
+	}
+	if !began.Before(p.bound) {
+		return exhausted{failure}
+	}
+	timer := time.NewTimer(min(p.next(failure), time.Until(p.bound)))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-p.client.closed.Done():
+		return ErrClosed
+	case <-timer.C:
+	}
+	p.client.reconnect(ctx)
+	return ctx.Err()
+}
+
+// next is the delay before the next try. It is spread at random, so that callers cut off together do not come back together.
+func (p *pace) next(failure error) time.Duration {
+	spread := p.delay/2 + rand.N(p.delay/2+1)
+	p.delay = min(2*p.delay, greatestDelay)
+	asked, _ := retryDelay(status.Convert(failure))
+	// Without overflow, whatever was asked.
+	return min(asked, time.Duration(1<<62)) + spread
+}
+
+// restart begins with short delays again, once a try got somewhere.
+func (p *pace) restart() { p.delay = firstDelay }
+
+// repeat makes a call that is idempotent by its request_id until it succeeds, fails for good, or patience ends.
+func (c *Client) repeat(ctx context.Context, patience time.Duration, call func() error) error {
+	pace := c.newPace(patience)
+	for {
+		began := time.Now()
+		err := call()
+		if err == nil || !isPassing(err) {
+			return err
+		}
+		if err := pace.pause(ctx, began, err); err != nil {
+			return err
+		}
+	}
+}

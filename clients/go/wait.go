@@ -1,0 +1,176 @@
+package signoff
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
+)
+
+// How long the try after the bound may wait for an answer, if patience does not end before.
+const lastTry = 5 * time.Second
+
+// What a status means; every other one is not approved, and the end only when the stream ends after it.
+var statuses = map[signoffv1.ApprovalStatus]struct{ terminal, approved bool }{
+	signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING:       {false, false},
+	signoffv1.ApprovalStatus_APPROVAL_STATUS_APPROVED:      {true, true},
+	signoffv1.ApprovalStatus_APPROVAL_STATUS_REJECTED:      {true, false},
+	signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:     {true, false},
+	signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:     {true, false},
+	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED: {true, true},
+	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED: {true, false},
+}
+
+// wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, the context's error, ErrClosed.
+func (g *gate) wait(ctx context.Context) error {
+	pace := g.client.newPace(g.patience)
+	for {
+		began := time.Now()
+		err := g.follow(ctx, pace)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			return g.decision()
+		}
+		if unknown := new(UnknownStatusError); errors.As(err, &unknown) {
+			return err
+		}
+		if !isPassing(err) {
+			return g.failed(err)
+		}
+		if err := pace.pause(ctx, began, err); err != nil {
+			return g.failed(err)
+		}
+	}
+}
+
+// failed makes a refusal of a failure after which there are no more tries. Other errors, such as ErrClosed, stay what they are.
+func (g *gate) failed(err error) error {
+	if last := (exhausted{}); errors.As(err, &last) {
+		return &UnavailableError{Refused: g.refused(), Cause: last.error}
+	}
+	if _, ok := status.FromError(err); ok {
+		return g.requestFailed(err)
+	}
+	return err
+}
+
+// follow reads one stream, until a status is terminal or the stream ends. It is cut if it says nothing for too long.
+func (g *gate) follow(ctx context.Context, pace *pace) error {
+	streaming, cancel := context.WithCancel(ctx)
+	defer cancel()
+	cut := time.AfterFunc(g.untilFirstMessage(pace), cancel)
+	defer cut.Stop()
+	err := g.read(streaming, pace, cut)
+	if err != nil && streaming.Err() != nil && ctx.Err() == nil {
+		return status.Error(codes.Unavailable, "the server said nothing for too long")
+	}
+	return err
+}
+
+func (g *gate) read(ctx context.Context, pace *pace, cut *time.Timer) error {
+	request := proto.CloneOf(g.request)
+	request.AfterRevision = g.approval.GetRevision()
+	stream, err := g.client.Approvals.RequestApproval(ctx, request)
+	if err != nil {
+		return err
+	}
+	var latest *signoffv1.Approval // Of this stream.
+	for {
+		message, err := stream.Recv()
+		if err == io.EOF {
+			return g.ended(latest)
+		}
+		if err != nil {
+			return err
+		}
+		pace.restart()
+		if approval := message.GetUpdate().GetApproval(); approval != nil {
+			latest = approval
+			g.see(approval, pace)
+			if statuses[approval.GetStatus()].terminal {
+				return nil
+			}
+		}
+		if progress := message.GetProgress(); progress != nil && g.approval != nil {
+			pace.shorten(progress.GetRemaining().AsDuration())
+			g.tell(progress)
+		}
+		cut.Reset(time.Until(pace.bound.Add(g.client.deadline)))
+	}
+}
+
+// untilFirstMessage is how long a new stream may say nothing.
+func (g *gate) untilFirstMessage(pace *pace) time.Duration {
+	if g.approval != nil {
+		return g.patience
+	}
+	return max(time.Until(pace.bound), min(g.patience, lastTry))
+}
+
+// see takes note of what the server says about the approval.
+func (g *gate) see(approval *signoffv1.Approval, pace *pace) {
+	if approval.GetDeadline() != nil && approval.GetUpdateTime() != nil {
+		left := approval.GetDeadline().AsTime().Sub(approval.GetUpdateTime().AsTime())
+		if g.approval == nil {
+			// From now on it is not patience that bounds the wait.
+			pace.bound = time.Now().Add(left)
+		}
+		pace.shorten(left)
+	}
+	g.approval = approval
+}
+
+// ended is what the end of a stream without an error means.
+func (g *gate) ended(latest *signoffv1.Approval) error {
+	if latest != nil {
+		if _, known := statuses[latest.GetStatus()]; !known {
+			return &UnknownStatusError{Refused: g.refused(), Status: int32(latest.GetStatus())}
+		}
+	}
+	return status.Error(codes.Unavailable, "the stream ended without a decision")
+}
+
+// tell passes progress on. What the caller does with it is no reason to stop waiting.
+func (g *gate) tell(progress *signoffv1.Progress) {
+	if g.call.OnProgress == nil {
+		return
+	}
+	defer func() { _ = recover() }()
+	g.call.OnProgress(Progress{
+		ApprovalID: g.approval.GetId(),
+		Message:    progress.GetMessage(),
+		Remaining:  progress.GetRemaining().AsDuration(),
+		Approvals:  int(progress.GetApprovals()),
+		Quorum:     int(progress.GetQuorum()),
+	})
+}
+
+// decision is nil for an approved call, and the refusal for every other status.
+func (g *gate) decision() error {
+	current := g.approval.GetStatus()
+	if statuses[current].approved {
+		return nil
+	}
+	decision, policy := g.approval.GetDecision(), g.approval.GetPolicy()
+	switch current {
+	case signoffv1.ApprovalStatus_APPROVAL_STATUS_REJECTED:
+		by := decision.GetDecidedBy()
+		return &RejectedError{Refused: g.refused(), Comment: decision.GetComment(), DecidedBy: by.GetIssuer() + "/" + by.GetSubject()}
+	case signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED:
+		return &AutoRejectedError{Refused: g.refused(), Rule: policy.GetRule(), Message: policy.GetMessage()}
+	case signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:
+		return &TimedOutError{g.refused()}
+	case signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:
+		return &CancelledError{g.refused()}
+	default:
+		return &UnknownStatusError{Refused: g.refused(), Status: int32(current)}
+	}
+}

@@ -1,0 +1,57 @@
+package signoff
+
+import (
+	"context"
+	"io"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
+)
+
+// withdraw cancels the approval of a caller that has given up. It can come too late, and then changes nothing.
+func (g *gate) withdraw(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := g.client.repeat(ctx, grace, func() error { return g.find(ctx) })
+	if err == nil && !statuses[g.approval.GetStatus()].terminal {
+		request := &signoffv1.CancelApprovalRequest{
+			ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), Reason: "the caller gave up",
+		}
+		err = g.client.repeat(ctx, grace, func() error {
+			_, err := g.client.Approvals.CancelApproval(ctx, request)
+			return err
+		})
+	}
+	if err != nil && serverReason(status.Convert(err)) != "ALREADY_DECIDED" {
+		g.client.logger.WarnContext(ctx, "signoff: the approval of a call that was given up could not be withdrawn",
+			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId(), "error", err)
+	}
+}
+
+// find asks once more, if the server has not answered yet: it may have got the request.
+func (g *gate) find(ctx context.Context) error {
+	if g.approval != nil {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := g.client.Approvals.RequestApproval(ctx, proto.CloneOf(g.request))
+	if err != nil {
+		return err
+	}
+	for {
+		message, err := stream.Recv()
+		if err == io.EOF {
+			return status.Error(codes.Unavailable, "the stream ended without an answer")
+		}
+		if err != nil {
+			return err
+		}
+		if g.approval = message.GetUpdate().GetApproval(); g.approval != nil {
+			return nil
+		}
+	}
+}
