@@ -106,7 +106,7 @@ func TestScenario02Reject(t *testing.T) {
 	t.Parallel()
 	s, tool := startServer(t), &tool{}
 	done := begin(func() (string, error) { return signoff.Do(t.Context(), s.agent(), sending(), tool.send) })
-	approval := s.decide(&signoffv1.DecideRequest{Choice: signoffv1.VoteChoice_VOTE_CHOICE_REJECT, Comment: "Use the staging list."})
+	approval := s.decide(rejecting("Use the staging list."))
 	rejected := refusal[*signoff.RejectedError](t, finish(t, done).err)
 	tool.never(t)
 	if rejected.Comment != "Use the staging list." || rejected.DecidedBy != "dev/reviewer" || rejected.ApprovalID != approval.GetId() {

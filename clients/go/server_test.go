@@ -260,3 +260,7 @@ func finish(t *testing.T, done <-chan outcome) outcome {
 		return outcome{}
 	}
 }
+
+func rejecting(comment string) *signoffv1.DecideRequest {
+	return &signoffv1.DecideRequest{Choice: signoffv1.VoteChoice_VOTE_CHOICE_REJECT, Comment: comment}
+}

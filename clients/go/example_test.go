@@ -1,0 +1,48 @@
+package signoff_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	signoff "github.com/signoff-dev/signoff/clients/go"
+)
+
+func ExampleDo() {
+	client, err := signoff.New(signoff.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+	call := signoff.Call{ToolName: "delete_record", Arguments: map[string]any{"id": 7}, Reason: "The customer asked for it"}
+	_, err = signoff.Do(context.Background(), client, call, func(_ context.Context, run *signoff.Run) (struct{}, error) {
+		fmt.Println("deleting", run.Arguments["id"], "as approved in", run.ApprovalID)
+		return struct{}{}, nil
+	})
+	var rejected *signoff.RejectedError
+	if errors.As(err, &rejected) {
+		fmt.Println(rejected.DecidedBy, "said no:", rejected.Comment)
+	}
+}
+
+func ExampleRequiresApproval() {
+	type payment struct {
+		To     string  `json:"to"`
+		Amount float64 `json:"amount"`
+	}
+	client, err := signoff.New(signoff.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+	pay := signoff.RequiresApproval(client, signoff.Call{ToolName: "process_payment"},
+		func(_ context.Context, p payment) (string, error) {
+			return fmt.Sprintf("paid %.2f to %s", p.Amount, p.To), nil
+		})
+	receipt, err := pay(context.Background(), payment{To: "bob", Amount: 12.5})
+	if errors.Is(err, signoff.ErrRefused) {
+		fmt.Println("tell the model:", err)
+		return
+	}
+	fmt.Println(receipt)
+}
