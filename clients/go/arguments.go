@@ -6,8 +6,8 @@ import (
 	"reflect"
 )
 
-// encodeArguments makes a JSON object of a Go value, of maps, lists, strings, booleans, nil and doubles, and converts nothing
-// silently on the way.
+// encodeArguments makes a JSON object of a Go value, of maps, lists, strings, booleans, nil and doubles, and converts
+// nothing silently on the way.
 func encodeArguments(value any) (map[string]any, *problem) {
 	v := reflect.ValueOf(value)
 	if !v.IsValid() || v.Kind() == reflect.Map && v.IsNil() && !marshals(v) {

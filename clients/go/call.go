@@ -8,10 +8,10 @@ const defaultPatience = 30 * time.Second
 type Call struct {
 	// ToolName names the tool, in at most 128 of A-Z a-z 0-9 _ . : / -.
 	ToolName string
-	// Arguments are the call's, as encoding/json encodes them: a JSON object, so a struct, a map with string keys, or nil for
-	// none. At most 48 KiB, and 32 objects and lists deep. Integers beyond ±(2^53 − 1), NaN, infinities and strings that are not
-	// valid UTF-8 are refused with an [InvalidArgumentsError]. Do not change them before the function has run: changed ones
-	// are refused.
+	// Arguments are the call's, as encoding/json encodes them: a JSON object, so a struct, a map with string keys, or
+	// nil for none. At most 48 KiB, and 32 objects and lists deep. Integers beyond ±(2^53 − 1), NaN, infinities and
+	// strings that are not valid UTF-8 are refused with an [InvalidArgumentsError]. Do not change them before the
+	// function has run: changed ones are refused.
 	Arguments any
 	// AgentName names the agent that makes the call, in at most 128 characters.
 	AgentName string
@@ -23,28 +23,29 @@ type Call struct {
 	Reason string
 	// Labels are for rules of the policy, and to find the approval again; at most 32.
 	Labels map[string]string
-	// Timeout is how long to wait for a decision, 1 s to 7 days; if it is 0, the server's default (5 min unless set there).
-	// The policy may shorten it.
+	// Timeout is how long to wait for a decision, 1 s to 7 days; if it is 0, the server's default (5 min unless set
+	// there). The policy may shorten it.
 	Timeout time.Duration
-	// ArgumentsSchema is a JSON Schema that the arguments and any edit of them must satisfy, as encoding/json encodes it; nil
-	// for none. At most 16 KiB, with local references only.
+	// ArgumentsSchema is a JSON Schema that the arguments and any edit of them must satisfy, as encoding/json encodes
+	// it; nil for none. At most 16 KiB, with local references only.
 	ArgumentsSchema any
-	// OnBehalfOf is the person on whose behalf the agent asks, who then cannot decide. For callers with the permission for it.
+	// OnBehalfOf is the person on whose behalf the agent asks, who then cannot decide. For callers with the
+	// permission for it.
 	OnBehalfOf *Person
-	// RequestID makes runs of the same call one approval: a second run finds what the first asked for. At most 128 characters,
-	// unique per caller. If it is empty it is made from RunID and CallID, and without CallID at random.
+	// RequestID makes runs of the same call one approval: a second run finds what the first asked for. At most 128
+	// characters, unique per caller. If it is empty it is made from RunID and CallID, and without CallID at random.
 	RequestID string
 	// CallID names the call within its run, as agent frameworks and models do; needs RunID.
 	CallID string
-	// Patience is how long a server that cannot be reached is tried, before it has answered for the first time, when the call is
-	// claimed, and when its outcome is reported; 30 s if it is 0. Once the server has answered, waiting lasts until the
-	// approval's own deadline.
+	// Patience is how long a server that cannot be reached is tried, before it has answered for the first time, when
+	// the call is claimed, and when its outcome is reported; 30 s if it is 0. Once the server has answered, waiting
+	// lasts until the approval's own deadline.
 	Patience time.Duration
-	// OnProgress is told how things stand while the call waits, by default every 15 s. The wait goes on when it returns; a
-	// panic of it is dropped.
+	// OnProgress is told how things stand while the call waits, by default every 15 s. The wait goes on when it
+	// returns; a panic of it is dropped.
 	OnProgress func(Progress)
-	// CancelOnAbandon withdraws the approval when the context ends while the call waits; that takes at most 5 s. Otherwise the
-	// approval stays open, for another run with the same RequestID.
+	// CancelOnAbandon withdraws the approval when the context ends while the call waits; that takes at most 5 s.
+	// Otherwise the approval stays open, for another run with the same RequestID.
 	CancelOnAbandon bool
 }
 
@@ -66,6 +67,7 @@ type Progress struct {
 	Remaining time.Duration
 	// Approvals is the number of approving votes so far.
 	Approvals int
-	// Quorum is the number of approving votes needed: the greatest of the rules that ask, each of which must reach its own.
+	// Quorum is the number of approving votes needed: the greatest of the rules that ask, each of which must reach
+	// its own.
 	Quorum int
 }

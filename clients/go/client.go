@@ -23,7 +23,8 @@ var ErrClosed = errors.New("signoff: the client is closed")
 const reconnectWait = time.Second
 
 // Client is a connection to a Signoff server, safe for use by many goroutines at once. Close it when it is not needed
-// any more. The generated clients are plain access to all calls of the server: they wait for nothing and repeat nothing.
+// any more. The generated clients are plain access to all calls of the server: they wait for nothing and repeat
+// nothing.
 type Client struct {
 	// Approvals asks, reads, lists, decides, withdraws, claims and reports.
 	Approvals signoffv1.ApprovalServiceClient
@@ -40,8 +41,8 @@ type Client struct {
 	close    context.CancelFunc
 }
 
-// New makes a client. It does not connect yet: the first call does. It fails if the options make no sense, a file of theirs
-// cannot be used, or the token would be sent where others could read it.
+// New makes a client. It does not connect yet: the first call does. It fails if the options make no sense, a file of
+// theirs cannot be used, or the token would be sent where others could read it.
 func New(options Options) (*Client, error) {
 	options, err := options.completed()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// decodeArguments stores arguments where a pointer points, strictly: whatever the target would leave out or change is a problem.
-// Go values that are themselves maps of anything get the numbers of native.
+// decodeArguments stores arguments where a pointer points, strictly: whatever the target would leave out or change is
+// a problem. Go values that are themselves maps of anything get the numbers of native.
 func decodeArguments(arguments map[string]any, into any) *problem {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {

@@ -21,8 +21,8 @@ import (
 
 type asking = grpc.ServerStreamingServer[signoffv1.RequestApprovalResponse]
 
-// fake is a server for what a real one does not do. Each call of a method is answered by the next of its functions, and by the
-// last one when there are no more; without any, requests are approved, and the rest succeeds.
+// fake is a server for what a real one does not do. Each call of a method is answered by the next of its functions,
+// and by the last one when there are no more; without any, requests are approved, and the rest succeeds.
 type fake struct {
 	signoffv1.UnimplementedApprovalServiceServer
 	ask    []func(*signoffv1.RequestApprovalRequest, asking) error

@@ -30,8 +30,9 @@ const (
 // problem is what is wrong with arguments, and where.
 type problem struct{ path, text string }
 
-// textReader reads JSON as maps, lists, strings, booleans, nil and doubles. Unlike encoding/json it refuses what would be converted
-// silently: halves of surrogate pairs, names that come twice and, if it is exact, integers that doubles do not have.
+// textReader reads JSON as maps, lists, strings, booleans, nil and doubles. Unlike encoding/json it refuses what
+// would be converted silently: halves of surrogate pairs, names that come twice and, if it is exact, integers that
+// doubles do not have.
 type textReader struct {
 	text    []byte
 	decoder *json.Decoder

@@ -26,8 +26,8 @@ type Options struct {
 	// CA is a PEM file with the authorities that the server's certificate may come from, in place of the system's. From
 	// SIGNOFF_CA. Only read for https addresses, as Certificate and Key are.
 	CA string
-	// Certificate is a PEM file with a certificate to show to the server, and its chain. From SIGNOFF_CERTIFICATE; needs
-	// Key.
+	// Certificate is a PEM file with a certificate to show to the server, and its chain. From SIGNOFF_CERTIFICATE;
+	// needs Key.
 	Certificate string
 	// Key is a PEM file with that certificate's private key. From SIGNOFF_KEY.
 	Key string
@@ -36,7 +36,8 @@ type Options struct {
 	Insecure bool
 	// Deadline of each call that is not a stream, also of one whose context has a later deadline; 30 s if it is 0.
 	Deadline time.Duration
-	// Logger is told when the outcome of a call cannot be reported or an approval not be withdrawn; slog.Default() if it is nil.
+	// Logger is told when the outcome of a call cannot be reported or an approval not be withdrawn; slog.Default() if
+	// it is nil.
 	Logger *slog.Logger
 }
 

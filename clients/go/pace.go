@@ -28,16 +28,16 @@ func (c *Client) newPace(patience time.Duration) *pace {
 // exhausted is a passing failure after which there are no more tries.
 type exhausted struct{ error }
 
-// shorten lowers the bound. What the server says is left can be too much, as it is what was left when the approval last changed:
-// the earliest bound is the nearest to the truth.
+// shorten lowers the bound. What the server says is left can be too much, as it is what was left when the approval
+// last changed: the earliest bound is the nearest to the truth.
 func (p *pace) shorten(left time.Duration) {
 	if bound := time.Now().Add(left); bound.Before(p.bound) {
 		p.bound = bound
 	}
 }
 
-// pause waits before the next try, after one that began at the given time has failed. It returns an error if there is none: the
-// context's, ErrClosed, or the failure as exhausted.
+// pause waits before the next try, after one that began at the given time has failed. It returns an error if there is
+// none: the context's, ErrClosed, or the failure as exhausted.
 func (p *pace) pause(ctx context.Context, began time.Time, failure error) error {
 	if p.client.closed.Err() != nil {
 		return ErrClosed
@@ -58,7 +58,8 @@ func (p *pace) pause(ctx context.Context, began time.Time, failure error) error 
 	return ctx.Err()
 }
 
-// next is the delay before the next try. It is spread at random, so that callers cut off together do not come back together.
+// next is the delay before the next try. It is spread at random, so that callers cut off together do not come back
+// together.
 func (p *pace) next(failure error) time.Duration {
 	spread := p.delay/2 + rand.N(p.delay/2+1)
 	p.delay = min(2*p.delay, greatestDelay)

@@ -13,8 +13,8 @@ var ErrRefused = errors.New("signoff: refused")
 
 // Refusal is why a function was not run. It is one of [RejectedError], [AutoRejectedError], [TimedOutError],
 // [CancelledError], [AlreadyClaimedError], [ClaimWindowClosedError], [DigestMismatchError], [UnknownStatusError],
-// [UnavailableError], [RequestFailedError] and [InvalidArgumentsError], to be found with [errors.As]. Its Error is a text
-// that can be handed to a model.
+// [UnavailableError], [RequestFailedError] and [InvalidArgumentsError], to be found with [errors.As]. Its Error is a
+// text that can be handed to a model.
 type Refusal interface {
 	error
 	// Tool is the name of the tool that was to be called.
@@ -80,7 +80,8 @@ func (e *CancelledError) Error() string {
 	return fmt.Sprintf("The request to call %s was withdrawn. It was not run.", e.ToolName)
 }
 
-// AlreadyClaimedError says that another runner has started the call, or an earlier run of this one: it may have been made.
+// AlreadyClaimedError says that another runner has started the call, or an earlier run of this one: it may have been
+// made.
 type AlreadyClaimedError struct{ Refused }
 
 func (e *AlreadyClaimedError) Error() string {
@@ -128,8 +129,8 @@ func (e *UnavailableError) Error() string {
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Cause }
 
-// RequestFailedError says that the server refused the request: not authenticated, not allowed, invalid, over a limit. What
-// cannot be sent at all fails with it too.
+// RequestFailedError says that the server refused the request: not authenticated, not allowed, invalid, over a limit.
+// What cannot be sent at all fails with it too.
 type RequestFailedError struct {
 	Refused
 	// Code is the gRPC code.

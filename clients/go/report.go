@@ -11,7 +11,8 @@ import (
 
 const maxMessageBytes = 4096
 
-// report tells the server what became of the call. If that fails the outcome stays unreported, which changes nothing for the caller.
+// report tells the server what became of the call. If that fails the outcome stays unreported, which changes nothing
+// for the caller.
 func (g *gate) report(ctx context.Context, claim string, result signoffv1.ExecutionResult, message string) {
 	lasting, done := outlive(ctx)
 	defer done()

@@ -12,8 +12,8 @@ import (
 type Run struct {
 	// ApprovalID is the id of the approval.
 	ApprovalID string
-	// Arguments are what was approved: those of the request or, if a reviewer edited them, the edited ones. Whole numbers within
-	// ±(2^53 − 1) are int64, all others float64.
+	// Arguments are what was approved: those of the request or, if a reviewer edited them, the edited ones. Whole
+	// numbers within ±(2^53 − 1) are int64, all others float64.
 	Arguments map[string]any
 	// Edited tells whether a reviewer edited them.
 	Edited bool
@@ -21,9 +21,9 @@ type Run struct {
 	gate *gate
 }
 
-// Decode stores the arguments where into points. If they were not edited and are of its type, they are stored as they were
-// given. Otherwise they are decoded by encoding/json, and the error is an [InvalidArgumentsError] if anything of them, such as
-// an unknown field, would be lost.
+// Decode stores the arguments where into points. If they were not edited and are of its type, they are stored as they
+// were given. Otherwise they are decoded by encoding/json, and the error is an [InvalidArgumentsError] if anything of
+// them, such as an unknown field, would be lost.
 func (r *Run) Decode(into any) error {
 	if !r.Edited && storeAsGiven(r.gate.call.Arguments, into) {
 		return nil
@@ -34,9 +34,10 @@ func (r *Run) Decode(into any) error {
 	return nil
 }
 
-// Do asks for approval of a call, waits, and runs fn once if it is approved. The result and the error of fn are returned as
-// they are. A panic of fn is reported as a failure and goes on. Any other error means that fn was not called: a [Refusal], the
-// context's error if it ended before, [ErrClosed], or an error of use, such as a CallID without a RunID.
+// Do asks for approval of a call, waits, and runs fn once if it is approved. The result and the error of fn are
+// returned as they are. A panic of fn is reported as a failure and goes on. Any other error means that fn was not
+// called: a [Refusal], the context's error if it ended before, [ErrClosed], or an error of use, such as a CallID
+// without a RunID.
 //
 // Do ends with the context at any time before fn runs; fn gets the same context.
 func Do[T any](ctx context.Context, client *Client, call Call, fn func(ctx context.Context, run *Run) (T, error)) (T, error) {
@@ -98,12 +99,14 @@ func observe[T any](ctx context.Context, g *gate, claim string, fn func(context.
 	return result, err
 }
 
-// RequiresApproval wraps a function so that each call of it needs approval, with its own arguments: a struct or a map, see
-// [Call]. The call is otherwise as given, without Arguments. Each of complete, in turn, may complete it before it is asked
-// for, for example with the reason that the arguments hold, or with the ids that a framework keeps in the context.
+// RequiresApproval wraps a function so that each call of it needs approval, with its own arguments: a struct or a
+// map, see [Call]. The call is otherwise as given, without Arguments. Each of complete, in turn, may complete it
+// before it is asked for, for example with the reason that the arguments hold, or with the ids that a framework keeps
+// in the context.
 //
-// If a reviewer edited the arguments, fn gets the edited ones, decoded by encoding/json. If anything of them, such as an unknown
-// field, would be lost, fn is not called and the error is an [InvalidArgumentsError]. Errors are otherwise those of [Do].
+// If a reviewer edited the arguments, fn gets the edited ones, decoded by encoding/json. If anything of them, such as
+// an unknown field, would be lost, fn is not called and the error is an [InvalidArgumentsError]. Errors are otherwise
+// those of [Do].
 func RequiresApproval[A, R any](
 	client *Client, call Call, fn func(ctx context.Context, arguments A) (R, error),
 	complete ...func(ctx context.Context, arguments A, call *Call),

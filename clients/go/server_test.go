@@ -218,8 +218,8 @@ func (s *server) all() []*signoffv1.Approval {
 	return answer.GetApprovals()
 }
 
-// freeAddress is one that nobody listens at now. It is none that the system gives to outgoing connections, so that it can be
-// expected to stay free while a server is down.
+// freeAddress is one that nobody listens at now. It is none that the system gives to outgoing connections, so that it
+// can be expected to stay free while a server is down.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	for range 100 {

@@ -18,8 +18,8 @@ var (
 // Pointers and embedded structs may form a circle without any object or list in it.
 const maxHops = 1000
 
-// checkValue finds what encoding/json would change silently, such as integers and strings, or refuse without naming the place.
-// It sees values as encoding/json does.
+// checkValue finds what encoding/json would change silently, such as integers and strings, or refuse without naming
+// the place. It sees values as encoding/json does.
 func checkValue(v reflect.Value, path string, depth, hops int) *problem {
 	if !v.IsValid() {
 		return nil

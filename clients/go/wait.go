@@ -27,7 +27,8 @@ var statuses = map[signoffv1.ApprovalStatus]struct{ terminal, approved bool }{
 	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED: {true, false},
 }
 
-// wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, the context's error, ErrClosed.
+// wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, the context's error,
+// ErrClosed.
 func (g *gate) wait(ctx context.Context) error {
 	pace := g.client.newPace(g.patience)
 	for {
@@ -51,7 +52,8 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
-// failed makes a refusal of a failure after which there are no more tries. Other errors, such as ErrClosed, stay what they are.
+// failed makes a refusal of a failure after which there are no more tries. Other errors, such as ErrClosed, stay what
+// they are.
 func (g *gate) failed(err error) error {
 	if last := (exhausted{}); errors.As(err, &last) {
 		return &UnavailableError{Refused: g.refused(), Cause: last.error}
