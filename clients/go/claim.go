@@ -32,7 +32,7 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	})
 	if ctx.Err() != nil {
 		if err == nil {
-			g.reportWithin(lasting, answer.GetClaimId(), signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, "not run: the caller gave up")
+			g.reportWithin(lasting, answer.GetClaimId(), failed, "not run: the caller gave up")
 		}
 		return "", ctx.Err()
 	}
@@ -43,7 +43,7 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 		return "", g.requestFailed(status.Error(codes.Internal, "the server names no claim"))
 	}
 	if answer.GetApproval().GetId() != g.approval.GetId() || answer.GetApproval().GetDigest() != request.GetDigest() {
-		g.report(ctx, answer.GetClaimId(), signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, "not run: the claim is for another digest")
+		g.report(ctx, answer.GetClaimId(), failed, "not run: the claim is for another digest")
 		return "", &DigestMismatchError{g.refused()}
 	}
 	g.arguments = arguments

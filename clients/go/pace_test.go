@@ -130,8 +130,9 @@ func TestReconnects(t *testing.T) {
 	if _, err := client.Access.GetCaller(t.Context(), &signoffv1.GetCallerRequest{}); status.Code(err) != codes.Unavailable {
 		t.Fatalf("got %v", err)
 	}
-	if state := client.conn.GetState(); state != connectivity.TransientFailure {
-		t.Fatalf("is %v", state)
+	for state := client.conn.GetState(); state != connectivity.TransientFailure; state = client.conn.GetState() {
+		client.conn.Connect()
+		client.conn.WaitForStateChange(t.Context(), state)
 	}
 	_ = listener.Close()
 	<-refusing

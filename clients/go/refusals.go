@@ -111,7 +111,8 @@ type UnknownStatusError struct {
 }
 
 func (e *UnknownStatusError) Error() string {
-	return fmt.Sprintf("The answer about the call to %s is not understood, so it counts as not approved. It was not run.", e.ToolName)
+	return fmt.Sprintf("The answer about the call to %s is not understood, so it counts as not approved. "+
+		"It was not run.", e.ToolName)
 }
 
 // UnavailableError says that the server could not be reached for long enough.
@@ -122,8 +123,8 @@ type UnavailableError struct {
 }
 
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("Approval of the call to %s could not be obtained: the approvals server cannot be reached. It was not run.",
-		e.ToolName)
+	return fmt.Sprintf("Approval of the call to %s could not be obtained: the approvals server cannot be reached. "+
+		"It was not run.", e.ToolName)
 }
 
 // Unwrap returns the cause.
@@ -144,7 +145,8 @@ type RequestFailedError struct {
 }
 
 func (e *RequestFailedError) Error() string {
-	return fmt.Sprintf("Approval of the call to %s could not be obtained (%s)%s. It was not run.", e.ToolName, e.Reason, quoted(e.Message))
+	return fmt.Sprintf("Approval of the call to %s could not be obtained (%s)%s. It was not run.",
+		e.ToolName, e.Reason, quoted(e.Message))
 }
 
 // Unwrap returns the cause.

@@ -9,7 +9,12 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-const maxMessageBytes = 4096
+const (
+	maxMessageBytes = 4096
+
+	succeeded = signoffv1.ExecutionResult_EXECUTION_RESULT_SUCCEEDED
+	failed    = signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED
+)
 
 // report tells the server what became of the call. If that fails the outcome stays unreported, which changes nothing
 // for the caller.
@@ -21,7 +26,8 @@ func (g *gate) report(ctx context.Context, claim string, result signoffv1.Execut
 
 func (g *gate) reportWithin(ctx context.Context, claim string, result signoffv1.ExecutionResult, message string) {
 	request := &signoffv1.ReportExecutionRequest{
-		ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), ClaimId: claim, Result: result, Message: shortened(message),
+		ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), ClaimId: claim,
+		Result: result, Message: shortened(message),
 	}
 	err := g.client.repeat(ctx, g.patience, func() error {
 		_, err := g.client.Approvals.ReportExecution(ctx, request)

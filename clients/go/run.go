@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
 // Run is what a function may do now: one call, once, with these arguments.
@@ -40,7 +38,9 @@ func (r *Run) Decode(into any) error {
 // without a RunID.
 //
 // Do ends with the context at any time before fn runs; fn gets the same context.
-func Do[T any](ctx context.Context, client *Client, call Call, fn func(ctx context.Context, run *Run) (T, error)) (T, error) {
+func Do[T any](
+	ctx context.Context, client *Client, call Call, fn func(ctx context.Context, run *Run) (T, error),
+) (T, error) {
 	g, claim, err := obtain(ctx, client, call)
 	if err != nil {
 		var none T
@@ -48,9 +48,9 @@ func Do[T any](ctx context.Context, client *Client, call Call, fn func(ctx conte
 	}
 	result, err := observe(ctx, g, claim, fn)
 	if err != nil {
-		g.report(ctx, claim, signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, err.Error())
+		g.report(ctx, claim, failed, err.Error())
 	} else {
-		g.report(ctx, claim, signoffv1.ExecutionResult_EXECUTION_RESULT_SUCCEEDED, "")
+		g.report(ctx, claim, succeeded, "")
 	}
 	return result, err
 }
@@ -89,7 +89,7 @@ func observe[T any](ctx context.Context, g *gate, claim string, fn func(context.
 		if panicked != nil {
 			text = fmt.Sprintf("panic: %v", panicked)
 		}
-		g.report(ctx, claim, signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, text)
+		g.report(ctx, claim, failed, text)
 		if panicked != nil {
 			panic(panicked)
 		}
@@ -114,7 +114,7 @@ func RequiresApproval[A, R any](
 	return func(ctx context.Context, arguments A) (R, error) {
 		var none R
 		if call.Arguments != nil {
-			return none, errors.New("signoff: a function that requires approval has its arguments from its caller, not from the Call")
+			return none, errors.New("signoff: RequiresApproval takes a Call without Arguments: each caller gives its own")
 		}
 		call := call
 		for _, each := range complete {

@@ -163,7 +163,7 @@ func (s *server) pending() *signoffv1.Approval {
 	if s.reviewer == nil {
 		s.reviewer = s.client(s.tokens.Reviewer)
 	}
-	ctx, cancel := context.WithCancel(s.t.Context())
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	stream, err := s.reviewer.Approvals.WatchPending(ctx, &signoffv1.WatchPendingRequest{}, grpc.WaitForReady(true))
 	if err != nil {

@@ -84,7 +84,9 @@ type bearer struct {
 }
 
 func newBearer(token Token, tls bool) bearer {
-	return bearer{header: func() map[string]string { return map[string]string{"authorization": "Bearer " + string(token)} }, tls: tls}
+	return bearer{tls: tls, header: func() map[string]string {
+		return map[string]string{"authorization": "Bearer " + string(token)}
+	}}
 }
 
 // GetRequestMetadata implements [credentials.PerRPCCredentials].

@@ -40,9 +40,6 @@ func (g *gate) wait(ctx context.Context) error {
 		if err == nil {
 			return g.decision()
 		}
-		if unknown := new(UnknownStatusError); errors.As(err, &unknown) {
-			return err
-		}
 		if !isPassing(err) {
 			return g.failed(err)
 		}
@@ -64,7 +61,8 @@ func (g *gate) failed(err error) error {
 	return err
 }
 
-// follow reads one stream, until a status is terminal or the stream ends. It is cut if it says nothing for too long.
+// follow reads one stream, until there is nothing more to wait for (nil) or it breaks. It is cut if it says nothing
+// for too long.
 func (g *gate) follow(ctx context.Context, pace *pace) error {
 	streaming, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -88,7 +86,7 @@ func (g *gate) read(ctx context.Context, pace *pace, cut *time.Timer) error {
 	for {
 		message, err := stream.Recv()
 		if err == io.EOF {
-			return g.ended(latest)
+			return ended(latest)
 		}
 		if err != nil {
 			return err
@@ -130,12 +128,10 @@ func (g *gate) see(approval *signoffv1.Approval, pace *pace) {
 	g.approval = approval
 }
 
-// ended is what the end of a stream without an error means.
-func (g *gate) ended(latest *signoffv1.Approval) error {
-	if latest != nil {
-		if _, known := statuses[latest.GetStatus()]; !known {
-			return &UnknownStatusError{Refused: g.refused(), Status: int32(latest.GetStatus())}
-		}
+// ended is nil if a stream may end after the latest approval that it had: after one with a status of a newer server.
+func ended(latest *signoffv1.Approval) error {
+	if _, known := statuses[latest.GetStatus()]; latest != nil && !known {
+		return nil
 	}
 	return status.Error(codes.Unavailable, "the stream ended without a decision")
 }
@@ -165,7 +161,9 @@ func (g *gate) decision() error {
 	switch current {
 	case signoffv1.ApprovalStatus_APPROVAL_STATUS_REJECTED:
 		by := decision.GetDecidedBy()
-		return &RejectedError{Refused: g.refused(), Comment: decision.GetComment(), DecidedBy: by.GetIssuer() + "/" + by.GetSubject()}
+		return &RejectedError{
+			Refused: g.refused(), Comment: decision.GetComment(), DecidedBy: by.GetIssuer() + "/" + by.GetSubject(),
+		}
 	case signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED:
 		return &AutoRejectedError{Refused: g.refused(), Rule: policy.GetRule(), Message: policy.GetMessage()}
 	case signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:
