@@ -103,15 +103,22 @@ func TestValuesThatAreTaken(t *testing.T) {
 		}
 	}
 	got, p := encodeArguments(map[string]any{"n": json.Number("1.50"), "u": uint8(3), "r": "\ufffd", "m": -maxInteger})
-	if p != nil || !reflect.DeepEqual(got, map[string]any{"n": 1.5, "u": 3.0, "r": "\ufffd", "m": -float64(maxInteger)}) {
+	if p != nil ||
+		!reflect.DeepEqual(got, map[string]any{"n": 1.5, "u": 3.0, "r": "\ufffd", "m": -float64(maxInteger)}) {
 		t.Errorf("%v, %v", got, p)
 	}
 }
 
 func TestNative(t *testing.T) {
 	t.Parallel()
-	given := map[string]any{"a": []any{1.0, 1.5, float64(maxInteger), float64(maxInteger) + 1, "x", nil, true}, "b": math.Copysign(0, -1)}
-	expected := map[string]any{"a": []any{int64(1), 1.5, int64(maxInteger), float64(1 << 53), "x", nil, true}, "b": int64(0)}
+	given := map[string]any{
+		"a": []any{1.0, 1.5, float64(maxInteger), float64(maxInteger) + 1, "x", nil, true},
+		"b": math.Copysign(0, -1),
+	}
+	expected := map[string]any{
+		"a": []any{int64(1), 1.5, int64(maxInteger), float64(1 << 53), "x", nil, true},
+		"b": int64(0),
+	}
 	if got := native(given); !reflect.DeepEqual(got, expected) {
 		t.Errorf("%v", got)
 	}
@@ -166,7 +173,8 @@ func TestEditedArgumentsAsMaps(t *testing.T) {
 		}
 	}
 	expected := map[string]any{"n": int64(1), "f": 1.5}
-	if !reflect.DeepEqual(plain, expected) || !reflect.DeepEqual(other, named(expected)) || !reflect.DeepEqual(anything, any(expected)) {
+	if !reflect.DeepEqual(plain, expected) || !reflect.DeepEqual(other, named(expected)) ||
+		!reflect.DeepEqual(anything, any(expected)) {
 		t.Errorf("%v, %v, %v", plain, other, anything)
 	}
 	if !reflect.DeepEqual(typed, map[string]float64{"n": 1, "f": 1.5}) {

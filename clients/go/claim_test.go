@@ -30,11 +30,13 @@ const otherDigest = "sha256:0000000000000000000000000000000000000000000000000000
 func TestScenario17DigestOfTheClaim(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
-	f.claim = claims{func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
-		return &signoffv1.ClaimExecutionResponse{
-			ClaimId: "claim-1", Approval: &signoffv1.Approval{Id: "approval-1", Digest: otherDigest},
-		}, nil
-	}}
+	f.claim = claims{
+		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			return &signoffv1.ClaimExecutionResponse{
+				ClaimId: "claim-1", Approval: &signoffv1.Approval{Id: "approval-1", Digest: otherDigest},
+			}, nil
+		},
+	}
 	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
 	refusal[*signoff.DigestMismatchError](t, err)
 	tool.never(t)
@@ -77,9 +79,11 @@ func TestArgumentsThatChangeMeanwhileAreRefused(t *testing.T) {
 func TestAnswersWithoutAClaimRunNothing(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
-	f.claim = claims{func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
-		return &signoffv1.ClaimExecutionResponse{Approval: f.granted().GetApproval()}, nil
-	}}
+	f.claim = claims{
+		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			return &signoffv1.ClaimExecutionResponse{Approval: f.granted().GetApproval()}, nil
+		},
+	}
 	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
 	refusal[*signoff.RequestFailedError](t, err)
 	tool.never(t)
@@ -92,7 +96,8 @@ func TestClaimsAreRepeated(t *testing.T) {
 	result, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
 	expectResult(t, outcome{result, err}, "1 to alice@company.com")
 	tool.once(t)
-	if len(f.claimed) != 2 || f.claimed[0].GetRequestId() != f.claimed[1].GetRequestId() || f.claimed[0].GetRequestId() == "" {
+	if len(f.claimed) != 2 || f.claimed[0].GetRequestId() != f.claimed[1].GetRequestId() ||
+		f.claimed[0].GetRequestId() == "" {
 		t.Errorf("claimed %v", f.claimed)
 	}
 }
@@ -128,10 +133,12 @@ func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
 	ctx, giveUp := context.WithCancel(t.Context())
-	f.claim = claims{func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
-		giveUp()
-		return f.granted(), nil
-	}}
+	f.claim = claims{
+		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			giveUp()
+			return f.granted(), nil
+		},
+	}
 	if _, err := signoff.Do(ctx, f.client(t), sending(), tool.send); err != context.Canceled {
 		t.Errorf("got %v", err)
 	}
@@ -143,7 +150,12 @@ func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {
 
 func TestReportsAreRepeated(t *testing.T) {
 	t.Parallel()
-	f := &fake{report: []func() error{func() error { return status.Error(codes.Unavailable, "") }, func() error { return nil }}}
+	f := &fake{
+		report: []func() error{
+			func() error { return status.Error(codes.Unavailable, "") },
+			func() error { return nil },
+		},
+	}
 	ctx, giveUp := context.WithCancel(t.Context())
 	long := errors.New(strings.Repeat("x", 4095) + "é\xff")
 	_, err := signoff.Do(ctx, f.client(t), sending(), func(context.Context, *signoff.Run) (string, error) {
@@ -153,7 +165,8 @@ func TestReportsAreRepeated(t *testing.T) {
 	if err != long {
 		t.Errorf("got %v", err)
 	}
-	if len(f.reports) != 2 || f.reports[0].GetRequestId() != f.reports[1].GetRequestId() || f.reports[0].GetClaimId() != "claim-1" {
+	if len(f.reports) != 2 || f.reports[0].GetRequestId() != f.reports[1].GetRequestId() ||
+		f.reports[0].GetClaimId() != "claim-1" {
 		t.Fatalf("reported %v", f.reports)
 	}
 	if f.reports[0].GetMessage() != strings.Repeat("x", 4095) {
@@ -164,7 +177,9 @@ func TestReportsAreRepeated(t *testing.T) {
 func TestReportsThatFailChangeNothing(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	f, tool := &fake{report: []func() error{func() error { return failure(codes.FailedPrecondition, "NOT_CLAIMED") }}}, &tool{}
+	f, tool := &fake{
+		report: []func() error{func() error { return failure(codes.FailedPrecondition, "NOT_CLAIMED") }},
+	}, &tool{}
 	logged := func(o *signoff.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
 	result, err := signoff.Do(t.Context(), f.client(t, logged), sending(), tool.send)
 	expectResult(t, outcome{result, err}, "1 to alice@company.com")

@@ -53,7 +53,10 @@ func New(options Options) (*Client, error) {
 		return nil, err
 	}
 	if options.Token != "" && address.exposed() && !options.Insecure {
-		return nil, fmt.Errorf("signoff: the token would be sent without TLS to %s, where others could read it", address)
+		return nil, fmt.Errorf(
+			"signoff: the token would be sent without TLS to %s, where others could read it",
+			address,
+		)
 	}
 	dialing, err := dialOptions(options, address)
 	if err != nil {

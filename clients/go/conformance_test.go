@@ -81,7 +81,8 @@ func TestArgumentsOfTheVectors(t *testing.T) {
 		call := sending()
 		call.Arguments = json.RawMessage(vector.Arguments)
 		_, err := signoff.Do(t.Context(), f.client(t), call, tool.send)
-		if invalid := refusal[*signoff.InvalidArgumentsError](t, err); invalid.Path != vector.Path || len(f.asked) != 0 {
+		if invalid := refusal[*signoff.InvalidArgumentsError](t, err); invalid.Path != vector.Path ||
+			len(f.asked) != 0 {
 			t.Errorf("%s: %v", vector.Name, err)
 		}
 		tool.never(t)
@@ -186,7 +187,10 @@ func TestScenario14Statuses(t *testing.T) {
 			unknown := signoffv1.ApprovalStatus(number)
 			f, tool := &fake{}, &tool{}
 			// A stream that breaks after it is no end, and neither is one in which more follows.
-			f.ask = answers{f.sends(failure(codes.Unavailable, "DRAINING", retryIn(time.Millisecond)), unknown), f.sends(nil, pending, unknown)}
+			f.ask = answers{
+				f.sends(failure(codes.Unavailable, "DRAINING", retryIn(time.Millisecond)), unknown),
+				f.sends(nil, pending, unknown),
+			}
 			_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
 			if refused := refusal[*signoff.UnknownStatusError](t, err); refused.Status != number || len(f.asked) != 2 {
 				t.Errorf("%#v, asked %d times", refused, len(f.asked))

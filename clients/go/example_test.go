@@ -14,11 +14,20 @@ func ExampleDo() {
 		panic(err)
 	}
 	defer client.Close()
-	call := signoff.Call{ToolName: "delete_record", Arguments: map[string]any{"id": 7}, Reason: "The customer asked for it"}
-	_, err = signoff.Do(context.Background(), client, call, func(_ context.Context, run *signoff.Run) (struct{}, error) {
-		fmt.Println("deleting", run.Arguments["id"], "as approved in", run.ApprovalID)
-		return struct{}{}, nil
-	})
+	call := signoff.Call{
+		ToolName:  "delete_record",
+		Arguments: map[string]any{"id": 7},
+		Reason:    "The customer asked for it",
+	}
+	_, err = signoff.Do(
+		context.Background(),
+		client,
+		call,
+		func(_ context.Context, run *signoff.Run) (struct{}, error) {
+			fmt.Println("deleting", run.Arguments["id"], "as approved in", run.ApprovalID)
+			return struct{}{}, nil
+		},
+	)
 	var rejected *signoff.RejectedError
 	if errors.As(err, &rejected) {
 		fmt.Println(rejected.DecidedBy, "said no:", rejected.Comment)

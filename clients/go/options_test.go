@@ -58,7 +58,8 @@ func expectNew(t *testing.T, o Options, works bool) {
 
 func TestOptionsComeFromTheEnvironment(t *testing.T) {
 	o, err := Options{}.completed()
-	if err != nil || o.Address != "http://127.0.0.1:7766" || o.Token != "" || o.Deadline != 30*time.Second || o.Logger == nil {
+	if err != nil || o.Address != "http://127.0.0.1:7766" || o.Token != "" || o.Deadline != 30*time.Second ||
+		o.Logger == nil {
 		t.Errorf("%v, %v", o, err)
 	}
 	for name, value := range map[string]string{
@@ -75,7 +76,16 @@ func TestOptionsComeFromTheEnvironment(t *testing.T) {
 	if err != nil || o != expected {
 		t.Errorf("%v, %v", o, err)
 	}
-	given := Options{Address: "a", Token: "b", CA: "c", Certificate: "d", Key: "e", Insecure: true, Deadline: time.Second, Logger: slog.Default()}
+	given := Options{
+		Address:     "a",
+		Token:       "b",
+		CA:          "c",
+		Certificate: "d",
+		Key:         "e",
+		Insecure:    true,
+		Deadline:    time.Second,
+		Logger:      slog.Default(),
+	}
 	if o, err = given.completed(); err != nil || o != given {
 		t.Errorf("%v, %v", o, err)
 	}
@@ -126,7 +136,8 @@ func TestTokensDoNotShow(t *testing.T) {
 	if strings.Contains(out.String(), secret) || strings.Contains(out.String(), fmt.Sprintf("%x", secret)) {
 		t.Errorf("shown in %s", out.String())
 	}
-	if header, err := newBearer(o.Token, false).GetRequestMetadata(t.Context()); err != nil || header["authorization"] != "Bearer s3cret" {
+	if header, err := newBearer(o.Token, false).GetRequestMetadata(t.Context()); err != nil ||
+		header["authorization"] != "Bearer s3cret" {
 		t.Errorf("%v, %v", header, err)
 	}
 }

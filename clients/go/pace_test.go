@@ -91,7 +91,8 @@ func TestPausesEnd(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	var last exhausted
-	if err := client.newPace(0).pause(t.Context(), time.Now().Add(time.Second), broken); !errors.As(err, &last) || last.error != broken {
+	if err := client.newPace(0).pause(t.Context(), time.Now().Add(time.Second), broken); !errors.As(err, &last) ||
+		last.error != broken {
 		t.Errorf("got %v", err)
 	}
 	if err := client.newPace(0).pause(t.Context(), time.Now().Add(-time.Second), broken); err != nil {
@@ -127,7 +128,9 @@ func TestReconnects(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := client.Access.GetCaller(t.Context(), &signoffv1.GetCallerRequest{}); status.Code(err) != codes.Unavailable {
+	if _, err := client.Access.GetCaller(t.Context(), &signoffv1.GetCallerRequest{}); status.Code(
+		err,
+	) != codes.Unavailable {
 		t.Fatalf("got %v", err)
 	}
 	for state := client.conn.GetState(); state != connectivity.TransientFailure; state = client.conn.GetState() {
@@ -146,7 +149,9 @@ func TestReconnects(t *testing.T) {
 	for client.conn.GetState() != connectivity.Ready {
 		client.reconnect(t.Context())
 	}
-	if _, err := client.Access.GetCaller(t.Context(), &signoffv1.GetCallerRequest{}); status.Code(err) != codes.Unimplemented {
+	if _, err := client.Access.GetCaller(t.Context(), &signoffv1.GetCallerRequest{}); status.Code(
+		err,
+	) != codes.Unimplemented {
 		t.Errorf("got %v", err)
 	}
 }

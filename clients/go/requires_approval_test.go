@@ -67,10 +67,14 @@ func TestWrappedFunctionsAreNotCalledWithWhatTheyCannotTake(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	called := false
-	send := signoff.RequiresApproval(s.agent(), signoff.Call{ToolName: "send_email"}, func(context.Context, email) (string, error) {
-		called = true
-		return "", nil
-	})
+	send := signoff.RequiresApproval(
+		s.agent(),
+		signoff.Call{ToolName: "send_email"},
+		func(context.Context, email) (string, error) {
+			called = true
+			return "", nil
+		},
+	)
 	done := begin(func() (string, error) { return send(t.Context(), email{To: "alice@company.com"}) })
 	approval := s.decide(edits(map[string]any{"to": "bob@company.com", "bcc": "eve@evil.com"}))
 	invalid := refusal[*signoff.InvalidArgumentsError](t, finish(t, done).err)
@@ -84,11 +88,15 @@ func TestCallsOfWrappedFunctionsAreCompleted(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
 	spec := signoff.Call{ToolName: "send_email", RunID: "run-1"}
-	send := signoff.RequiresApproval(f.client(t), spec, func(context.Context, map[string]any) (string, error) { return "", nil },
+	send := signoff.RequiresApproval(
+		f.client(t),
+		spec,
+		func(context.Context, map[string]any) (string, error) { return "", nil },
 		func(_ context.Context, a map[string]any, call *signoff.Call) {
 			call.Reason, _ = a["why"].(string)
 			call.CallID = "call-1"
-		})
+		},
+	)
 	if _, err := send(t.Context(), map[string]any{"why": "Welcome"}); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +111,8 @@ func TestErrorsOfUseRunNothing(t *testing.T) {
 	f, tool := &fake{}, &tool{}
 	client := f.client(t)
 	for _, call := range []signoff.Call{{ToolName: "t", CallID: "call-1"}, {ToolName: "t", Patience: -1}} {
-		if _, err := signoff.Do(t.Context(), client, call, tool.send); err == nil || errors.Is(err, signoff.ErrRefused) {
+		if _, err := signoff.Do(t.Context(), client, call, tool.send); err == nil ||
+			errors.Is(err, signoff.ErrRefused) {
 			t.Errorf("%v: %v", call, err)
 		}
 	}
@@ -157,7 +166,8 @@ func TestRequestsHaveWhatTheCallHas(t *testing.T) {
 		request.GetAgent().GetName() != "bot" || request.GetAgent().GetRunId() != "run-1" || request.GetAgent().GetChain()[0] != "boss" ||
 		request.GetLabels()["team"] != "x" || request.GetTimeout().AsDuration() != time.Minute || request.GetCancelOnDisconnect() ||
 		request.GetArgumentsSchema().AsMap()["type"] != "object" || request.GetArguments().AsMap()["to"] != "a" ||
-		request.GetOnBehalfOf().GetIssuer() != "local" || request.GetOnBehalfOf().GetSubject() != "olga" {
+		request.GetOnBehalfOf().GetIssuer() != "local" ||
+		request.GetOnBehalfOf().GetSubject() != "olga" {
 		t.Errorf("asked %v", request)
 	}
 }

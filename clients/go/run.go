@@ -114,7 +114,9 @@ func RequiresApproval[A, R any](
 	return func(ctx context.Context, arguments A) (R, error) {
 		var none R
 		if call.Arguments != nil {
-			return none, errors.New("signoff: RequiresApproval takes a Call without Arguments: each caller gives its own")
+			return none, errors.New(
+				"signoff: RequiresApproval takes a Call without Arguments: each caller gives its own",
+			)
 		}
 		call := call
 		for _, each := range complete {

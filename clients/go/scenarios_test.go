@@ -109,7 +109,8 @@ func TestScenario02Reject(t *testing.T) {
 	approval := s.decide(rejecting("Use the staging list."))
 	rejected := refusal[*signoff.RejectedError](t, finish(t, done).err)
 	tool.never(t)
-	if rejected.Comment != "Use the staging list." || rejected.DecidedBy != "dev/reviewer" || rejected.ApprovalID != approval.GetId() {
+	if rejected.Comment != "Use the staging list." || rejected.DecidedBy != "dev/reviewer" ||
+		rejected.ApprovalID != approval.GetId() {
 		t.Errorf("%#v", rejected)
 	}
 }
@@ -122,7 +123,9 @@ func TestScenario03Edited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	approval := s.decide(&signoffv1.DecideRequest{Choice: signoffv1.VoteChoice_VOTE_CHOICE_APPROVE, EditedArguments: edited})
+	approval := s.decide(
+		&signoffv1.DecideRequest{Choice: signoffv1.VoteChoice_VOTE_CHOICE_APPROVE, EditedArguments: edited},
+	)
 	expectResult(t, finish(t, done), "2 to bob@company.com")
 	tool.once(t)
 	run, _ := tool.ran.Load().(signoff.Run)
@@ -297,7 +300,12 @@ func TestScenario15FunctionPanics(t *testing.T) {
 	if got := finish(t, done); got.err.Error() != "recovered out of paper" {
 		t.Errorf("got %v", got)
 	}
-	expectReport(t, s.approval(approval.GetId()), signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, "panic: out of paper")
+	expectReport(
+		t,
+		s.approval(approval.GetId()),
+		signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED,
+		"panic: out of paper",
+	)
 }
 
 func TestScenario16GivesUp(t *testing.T) {

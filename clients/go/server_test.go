@@ -201,7 +201,12 @@ func (s *server) approve() *signoffv1.Approval {
 // approval reads an approval as it is now, as somebody who sees everything.
 func (s *server) approval(id string) *signoffv1.Approval {
 	s.t.Helper()
-	answer, err := s.client(s.tokens.Operator).Approvals.GetApproval(s.t.Context(), &signoffv1.GetApprovalRequest{ApprovalId: id})
+	answer, err := s.client(
+		s.tokens.Operator,
+	).Approvals.GetApproval(
+		s.t.Context(),
+		&signoffv1.GetApprovalRequest{ApprovalId: id},
+	)
 	if err != nil {
 		s.t.Fatal(err)
 	}

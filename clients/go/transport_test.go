@@ -78,7 +78,10 @@ func TestTLS(t *testing.T) {
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
 	name := &url.URL{Scheme: "spiffe", Host: "company.com", Path: "/bot"}
-	a.issue("client", &x509.Certificate{URIs: []*url.URL{name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	a.issue(
+		"client",
+		&x509.Certificate{URIs: []*url.URL{name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}},
+	)
 	s := startServer(t, "SIGNOFF_TLS_CERTIFICATE="+a.file("server.crt"), "SIGNOFF_TLS_KEY="+a.file("server.key"),
 		"SIGNOFF_TLS_CLIENT_CA="+a.file("ca.crt"), "SIGNOFF_CERTIFICATES_AGENT=URI:spiffe://company.com/*")
 	s.address = "https://" + s.address

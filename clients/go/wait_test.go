@@ -66,7 +66,10 @@ func TestLastingFailuresEndTheWait(t *testing.T) {
 func TestRetryInfoIsWaitedOut(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
-	f.ask = answers{f.sends(failure(codes.ResourceExhausted, "RATE_LIMITED", retryIn(time.Second))), f.sends(nil, approved)}
+	f.ask = answers{
+		f.sends(failure(codes.ResourceExhausted, "RATE_LIMITED", retryIn(time.Second))),
+		f.sends(nil, approved),
+	}
 	began := time.Now()
 	result, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
 	expectResult(t, outcome{result, err}, "1 to alice@company.com")
@@ -116,8 +119,15 @@ func TestProgressTellsWhatIsLeft(t *testing.T) {
 			if err := f.send(stream, f.approvalOf(request, pending)); err != nil {
 				return err
 			}
-			progress := &signoffv1.Progress{Message: "Waiting", Remaining: durationpb.New(time.Millisecond), Approvals: 1, Quorum: 2}
-			message := &signoffv1.RequestApprovalResponse{Message: &signoffv1.RequestApprovalResponse_Progress{Progress: progress}}
+			progress := &signoffv1.Progress{
+				Message:   "Waiting",
+				Remaining: durationpb.New(time.Millisecond),
+				Approvals: 1,
+				Quorum:    2,
+			}
+			message := &signoffv1.RequestApprovalResponse{
+				Message: &signoffv1.RequestApprovalResponse_Progress{Progress: progress},
+			}
 			if err := stream.Send(message); err != nil {
 				return err
 			}
@@ -133,7 +143,13 @@ func TestProgressTellsWhatIsLeft(t *testing.T) {
 	}
 	_, err := signoff.Do(t.Context(), f.client(t), call, tool.send)
 	refusal[*signoff.TimedOutError](t, err)
-	expected := signoff.Progress{ApprovalID: "approval-1", Message: "Waiting", Remaining: time.Millisecond, Approvals: 1, Quorum: 2}
+	expected := signoff.Progress{
+		ApprovalID: "approval-1",
+		Message:    "Waiting",
+		Remaining:  time.Millisecond,
+		Approvals:  1,
+		Quorum:     2,
+	}
 	if !slices.Equal(told, []signoff.Progress{expected}) {
 		t.Errorf("told %v", told)
 	}
@@ -178,7 +194,10 @@ func TestGivingUpBeforeTheFirstAnswerFindsTheApproval(t *testing.T) {
 		},
 		f.sends(nil, pending),
 	}
-	f.cancel = []func() error{func() error { return status.Error(codes.Unavailable, "again") }, func() error { return nil }}
+	f.cancel = []func() error{
+		func() error { return status.Error(codes.Unavailable, "again") },
+		func() error { return nil },
+	}
 	call := sending()
 	call.CancelOnAbandon = true
 	if _, err := signoff.Do(ctx, f.client(t), call, tool.send); err != context.Canceled {
@@ -188,7 +207,8 @@ func TestGivingUpBeforeTheFirstAnswerFindsTheApproval(t *testing.T) {
 	if len(f.asked) != 2 || f.asked[0].GetRequestId() != f.asked[1].GetRequestId() {
 		t.Errorf("asked %v", f.asked)
 	}
-	if len(f.cancels) != 2 || f.cancels[1].GetApprovalId() != "approval-1" || f.cancels[0].GetRequestId() != f.cancels[1].GetRequestId() {
+	if len(f.cancels) != 2 || f.cancels[1].GetApprovalId() != "approval-1" ||
+		f.cancels[0].GetRequestId() != f.cancels[1].GetRequestId() {
 		t.Errorf("cancelled %v", f.cancels)
 	}
 }
