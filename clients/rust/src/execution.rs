@@ -1,6 +1,10 @@
 //! The claim of an approved call, and the report of its outcome.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use prost_types::Struct;
 use tokio::{
@@ -65,9 +69,14 @@ impl Claim {
         let (mut tell, claimed) = oneshot::channel();
         let (client, tool_name) = (client.clone(), approved.tool_name.clone());
         tokio::spawn(async move {
+            let waiting = AtomicBool::new(true);
             let claim = tokio::select! {
-                claim = claim(&client, &tool_name, request, patience) => claim,
-                () = async { tell.closed().await; sleep(GIVEN_UP).await } => return,
+                claim = claim(&client, &tool_name, request, patience, &waiting) => claim,
+                () = async {
+                    tell.closed().await;
+                    waiting.store(false, Ordering::Relaxed);
+                    sleep(GIVEN_UP).await;
+                } => return,
             };
             if let Err(Ok(claim)) = tell.send(claim) {
                 claim.report_within(GIVEN_UP, ExecutionResult::Failed, "not run: the caller gave up").await;
@@ -99,7 +108,7 @@ impl Claim {
             message: message[..message.floor_char_boundary(MESSAGE_BYTES)].to_owned(),
         };
         let call = async || self.client.approvals().report_execution(self.client.unary(request.clone())).await;
-        let reported = timeout(patience, repeat(patience, call)).await;
+        let reported = timeout(patience, repeat(patience, || true, call)).await;
         if let Err(status) = reported.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time"))) {
             tracing::warn!(approval_id = self.approval_id, %status, "the outcome of a call stays unreported");
         }
@@ -111,9 +120,13 @@ async fn claim(
     tool_name: &str,
     request: ClaimExecutionRequest,
     patience: Duration,
+    waiting: &AtomicBool,
 ) -> Result<Claim, Kind> {
     let call = async || client.approvals().claim_execution(client.unary(request.clone())).await;
-    let ClaimExecutionResponse { approval, claim_id } = repeat(patience, call).await.map_err(refused)?.into_inner();
+    // Nobody waits any more: a call under way may still be granted, but another would only use the approval up.
+    let again = || waiting.load(Ordering::Relaxed);
+    let ClaimExecutionResponse { approval, claim_id } =
+        repeat(patience, again, call).await.map_err(refused)?.into_inner();
     let claim = Claim { client: client.clone(), approval_id: request.approval_id, claim_id, patience };
     let approval = approval.unwrap_or_default();
     let arguments = approval.arguments.unwrap_or_default();
@@ -134,9 +147,9 @@ fn refused(status: Status) -> Kind {
     }
 }
 
-/// Makes a call that is idempotent by its request_id, again while it fails for passing reasons, for as long as
-/// `patience`, and once more.
-async fn repeat<T, Answer>(patience: Duration, call: impl Fn() -> Answer) -> Result<T, Status>
+/// Makes a call that is idempotent by its request_id, again while it fails for passing reasons and `again` says so, for
+/// as long as `patience`, and once more.
+async fn repeat<T, Answer>(patience: Duration, again: impl Fn() -> bool, call: impl Fn() -> Answer) -> Result<T, Status>
 where
     Answer: Future<Output = Result<T, Status>>,
 {
@@ -147,6 +160,9 @@ where
         match call().await {
             Err(status) if is_passing(&status) && began < until => {
                 sleep(backoff.delay(&status).min(until.saturating_duration_since(Instant::now()))).await;
+                if !again() {
+                    return Err(status);
+                }
             }
             done => return done,
         }

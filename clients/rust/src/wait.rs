@@ -18,8 +18,8 @@ use crate::{
 
 /// What a withdrawal may take, retries included, when nobody waits any more.
 pub(crate) const GIVEN_UP: Duration = Duration::from_secs(5);
-/// What the try after the patience has ended gets: enough for a server that is there.
-const LAST_TRY: Duration = Duration::from_secs(1);
+/// What a try that begins when the patience has ended gets at most.
+const LAST_TRY: Duration = Duration::from_secs(5);
 /// Longer than any timeout that a server accepts.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
@@ -61,6 +61,7 @@ pub struct Wait {
     /// A stream that breaks earlier is asked for again: the end of the patience, then the approval's deadline. By this
     /// machine's steady clock, as wall clocks differ.
     bound: Instant,
+    patience: Duration,
 }
 
 /// What the newest status means.
@@ -75,7 +76,7 @@ enum Standing {
 impl Wait {
     /// Sends nothing yet. `patience` bounds the tries until the server has answered once.
     pub(crate) fn new(client: Client, request: RequestApprovalRequest, patience: Duration) -> Self {
-        let now = Instant::now();
+        let (now, patience) = (Instant::now(), patience.min(LONGEST));
         Self {
             client,
             began_at: request.after_revision,
@@ -87,7 +88,8 @@ impl Wait {
             began: now,
             answered: false,
             resume_at: None,
-            bound: now + patience.min(LONGEST),
+            bound: now + patience,
+            patience,
         }
     }
 
@@ -150,8 +152,8 @@ impl Wait {
     /// When a stream that says nothing is given up.
     fn cut(&self) -> Instant {
         match (&self.approval_id, self.answered) {
-            (None, _) => self.bound.max(self.began + LAST_TRY),
-            (Some(_), false) => self.began + self.client.deadline(),
+            (None, _) => self.bound.max(self.began + LAST_TRY.min(self.patience)),
+            (Some(_), false) => self.began + self.patience,
             (Some(_), true) => self.bound + self.client.deadline(),
         }
     }

@@ -71,6 +71,8 @@ pub(super) struct Fake {
     pub(super) list_approvals: Method<ListApprovalsRequest, Result<ListApprovalsResponse, Status>>,
     pub(super) decide: Method<DecideRequest, Result<DecideResponse, Status>>,
     pub(super) cancel: Method<CancelApprovalRequest, Result<CancelApprovalResponse, Status>>,
+    /// Claims are answered only once this is notified, if it is there.
+    pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
     pub(super) report: Method<ReportExecutionRequest, Result<ReportExecutionResponse, Status>>,
     /// The `authorization` of each decision.
@@ -171,7 +173,12 @@ impl ApprovalService for Fake {
         &self,
         request: Request<ClaimExecutionRequest>,
     ) -> Result<Response<ClaimExecutionResponse>, Status> {
-        self.claim.call(request)?.map(Response::new)
+        let answer = self.claim.call(request)?;
+        let hold = self.hold_claims.lock().unwrap().clone();
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
+        answer.map(Response::new)
     }
 
     async fn report_execution(

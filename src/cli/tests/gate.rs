@@ -182,15 +182,17 @@ async fn a_report_that_fails_changes_nothing() {
 async fn a_claim_that_is_granted_to_nobody_is_reported() {
     let server = Server::start().await;
     server.fake.request.answers(vec![Send(says(approved()))]);
-    server.fake.claim.answers(Err(Status::unavailable("not yet")));
+    server.fake.claim.answers(Ok(claim(approved())));
+    server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+    let hold = Arc::new(Notify::new());
+    *server.fake.hold_claims.lock().unwrap() = Some(Arc::clone(&hold));
     let running = start(&server, call());
     while server.fake.claim.asked().is_empty() {
         tokio::task::yield_now().await;
     }
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
-    server.fake.report.answers(Ok(ReportExecutionResponse::default()));
-    server.fake.claim.answers(Ok(claim(approved())));
+    hold.notify_one();
     while server.fake.report.asked().is_empty() {
         tokio::task::yield_now().await;
     }
