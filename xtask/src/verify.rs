@@ -17,6 +17,8 @@ const CHECKS: &[Check] = &[
     ("dependencies", &[], "cargo deny --locked check --hide-inclusion-graph bans licenses sources"),
     ("lints", &[], "cargo clippy --workspace --all-targets --locked -- -D warnings"),
     ("docs", &[("RUSTDOCFLAGS", "-D warnings")], "cargo doc --workspace --no-deps --locked"),
+    // Builds the crate as those get it who do not have the repository around it.
+    ("package", &[], "cargo package --package signoff-client --locked --allow-dirty"),
     ("generated files", &[], "cargo xtask gen --check"),
     ("tests", &[], "cargo xtask test"),
     ("fuzz targets", &[], "cargo xtask fuzz"),
