@@ -1,0 +1,76 @@
+import { ConnectError } from "@connectrpc/connect";
+import type { Connection } from "./connection.js";
+import { isPassing, ownReason } from "./failures.js";
+import type { Approval } from "./gen/signoff/v1/approval_pb.js";
+import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
+import { Patience } from "./patience.js";
+import { meaningOf } from "./statuses.js";
+
+/** How long a caller that has given up is kept for cleaning up, in milliseconds. */
+export const GRACE_MS = 5_000;
+
+/**
+ * Withdraws what nobody waits for any more, within {@link GRACE_MS}. Never throws: what fails is logged.
+ *
+ * @param seen - the approval as it was last seen; it is asked for when it never was.
+ */
+export async function withdraw(
+  { approvals, logger }: Connection,
+  request: RequestApprovalRequest,
+  seen: Approval | undefined,
+): Promise<void> {
+  const signal = AbortSignal.timeout(GRACE_MS);
+  const patience = new Patience(GRACE_MS);
+  const requestId = crypto.randomUUID();
+  let approval = seen;
+  for (;;) {
+    try {
+      approval ??= await firstAnswer(approvals, request, signal);
+      if (meaningOf(approval.status) === "pending") {
+        const approvalId = approval.id;
+        await approvals.cancelApproval({ approvalId, requestId, reason: "the caller gave up" }, { signal });
+      }
+      return;
+    } catch (error) {
+      const failure = ConnectError.from(error);
+      // Decided meanwhile: there is nothing left to withdraw.
+      if (ownReason(failure) === "ALREADY_DECIDED") return;
+      if (isPassing(failure) && (await patience.again(failure, signal).catch(() => false))) continue;
+      logger.warn(`signoff: the request to call ${request.toolName} could not be withdrawn: ${failure.message}`);
+      return;
+    }
+  }
+}
+
+async function firstAnswer(
+  approvals: Connection["approvals"],
+  request: RequestApprovalRequest,
+  signal: AbortSignal,
+): Promise<Approval> {
+  const enough = new AbortController();
+  const stream = approvals.requestApproval(request, { signal: AbortSignal.any([signal, enough.signal]) });
+  try {
+    for await (const { message } of stream) {
+      if (message.case === "update" && message.value.approval) return message.value.approval;
+    }
+  } finally {
+    enough.abort();
+  }
+  throw new ConnectError("the server did not say which approval it is");
+}
+
+/** A signal that is aborted {@link GRACE_MS} after another one; `stop` ends the watch. */
+export function graceOf(signal: AbortSignal | undefined): { signal: AbortSignal; stop: () => void } {
+  const end = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const begin = () => {
+    timer = setTimeout(() => end.abort(), GRACE_MS);
+  };
+  if (signal?.aborted) begin();
+  else signal?.addEventListener("abort", begin, { once: true });
+  const stop = () => {
+    signal?.removeEventListener("abort", begin);
+    clearTimeout(timer);
+  };
+  return { signal: end.signal, stop };
+}

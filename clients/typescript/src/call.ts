@@ -1,0 +1,87 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+
+/** How things stand while a call waits for a decision. */
+export interface Progress {
+  /** The approval's id. */
+  readonly approvalId: string;
+  /** One sentence to show to a user, such as `Waiting for approval from a reviewer, 4 min left`. */
+  readonly message: string;
+  /** Milliseconds left until the deadline. */
+  readonly remainingMs: number;
+  /** Approving votes so far. */
+  readonly approvals: number;
+  /** Approving votes needed. */
+  readonly quorum: number;
+  /** Who was asked, as `group:NAME` or `user:ISSUER/SUBJECT`; empty: any reviewer. */
+  readonly reviewers: readonly string[];
+}
+
+/** What is known of a call besides its arguments. Limits are the server's unless said otherwise. */
+export interface CallOptions {
+  /** Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. */
+  readonly toolName: string;
+  /** The agent that makes the call; at most 128 characters. */
+  readonly agentName?: string | undefined;
+  /** The run (conversation, job) that the call belongs to; at most 128 characters. */
+  readonly runId?: string | undefined;
+  /** The agents that handed the task on, the first one first; at most 16. */
+  readonly chain?: readonly string[] | undefined;
+  /** Why, shown to reviewers; at most 4 KiB. */
+  readonly reason?: string | undefined;
+  /** At most 32 labels, for the policy's rules and for finding the approval again. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** How long to wait for a decision, in milliseconds: 1 s to 7 days; the server's default is 5 min. */
+  readonly timeoutMs?: number | undefined;
+  /** JSON Schema that the arguments, and any edit of them, must satisfy; at most 16 KiB. */
+  readonly argumentsSchema?: JsonObject | undefined;
+  /** The person on whose behalf the call is made; needs a token that may assert it. */
+  readonly onBehalfOf?: OnBehalfOf | undefined;
+  /**
+   * Names the request: asking again with the same one finds the same approval. Made of `runId` and `callId` unless given,
+   * else random. At most 128 characters.
+   */
+  readonly requestId?: string | undefined;
+  /** The call's id within its run, such as that of the model's tool call. Needs `runId`. */
+  readonly callId?: string | undefined;
+  /** How long an unreachable server is tried, in milliseconds; 30 s unless set. */
+  readonly patienceMs?: number | undefined;
+  /** Gets each progress while the call waits. What it throws is ignored. */
+  readonly onProgress?: ((progress: Progress) => unknown) | undefined;
+  /** Withdraw the request when `signal` is aborted before there is a decision; it stays open unless set. */
+  readonly cancelOnAbandon?: boolean | undefined;
+  /** Gives up when aborted: its reason is thrown, unless the function has been started. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A human being, as an authority knows them. */
+export interface OnBehalfOf {
+  /** The authority; `local`, that of the server's own tokens, unless given. */
+  readonly issuer?: string | undefined;
+  /** The person's name there. */
+  readonly subject: string;
+}
+
+/** A call to be approved. */
+export interface Call extends CallOptions {
+  /** Arguments of the call, a JSON object: at most 48 KiB and 32 levels deep. */
+  readonly arguments: object;
+}
+
+/** A call that may be run, this once. */
+export interface Run {
+  /** The approval's id. */
+  readonly approvalId: string;
+  /** What to run it with, and nothing else: a copy of what was asked for, or what a reviewer made of it. */
+  readonly arguments: JsonObject;
+  /** Whether a reviewer edited the arguments. */
+  readonly edited: boolean;
+}
+
+/** How a function is gated. */
+export interface GateOptions<A> extends CallOptions {
+  /**
+   * Takes arguments that a reviewer edited, such as a schema's `parse`; they are passed as they are unless set. What it
+   * throws refuses them, with InvalidArguments.
+   */
+  readonly parseEdited?: ((edited: JsonObject) => A | Promise<A>) | undefined;
+}

@@ -1,0 +1,65 @@
+import { Code, type ConnectError } from "@connectrpc/connect";
+import {
+  BadRequestSchema,
+  type ErrorInfo,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from "./gen/google/rpc/error_details_pb.js";
+import { type RefusedCall, RequestFailed } from "./refusals.js";
+
+/** Domain of the ErrorInfo that each of the server's own errors carries. */
+const DOMAIN = "signoff.v1";
+
+/** Codes that a broken connection, or a proxy before the server, comes out as. */
+const BROKEN: ReadonlySet<Code> = new Set([
+  Code.Canceled,
+  Code.Unknown,
+  Code.Internal,
+  Code.Aborted,
+  Code.OutOfRange,
+  Code.DataLoss,
+  Code.DeadlineExceeded,
+  Code.ResourceExhausted,
+]);
+
+/** Whether the same call can succeed later: the server said so, or it was not the server that failed it. */
+export function isPassing(failure: ConnectError): boolean {
+  if (failure.code === Code.Unavailable || retryDelayMs(failure) !== undefined) return true;
+  return BROKEN.has(failure.code) && ownReason(failure) === undefined;
+}
+
+/** How long the server asks to wait, in milliseconds; undefined when it does not ask. */
+export function retryDelayMs(failure: ConnectError): number | undefined {
+  const delay = failure.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return delay && Number(delay.seconds) * 1000 + delay.nanos / 1e6;
+}
+
+/** The server's own reason, such as `ALREADY_CLAIMED`; undefined when the error is not its own. */
+export function ownReason(failure: ConnectError): string | undefined {
+  return errorInfo(failure)?.reason;
+}
+
+/** The failure as a refusal of the call. */
+export function requestFailed(call: RefusedCall, failure: ConnectError): RequestFailed {
+  const refusal = {
+    code: failure.code,
+    reason: failure.findDetails(ErrorInfoSchema)[0]?.reason || codeName(failure.code),
+    serverMessage: failure.rawMessage,
+    violations: failure
+      .findDetails(BadRequestSchema)
+      .flatMap((found) => found.fieldViolations)
+      .map(({ field, description }) => ({ field, description })),
+  };
+  return new RequestFailed(call, refusal, { cause: failure });
+}
+
+function errorInfo(failure: ConnectError): ErrorInfo | undefined {
+  return failure.findDetails(ErrorInfoSchema).find((info) => info.domain === DOMAIN);
+}
+
+/** The code's name in gRPC. */
+function codeName(code: Code): string {
+  // The one that gRPC spells otherwise.
+  if (code === Code.Canceled) return "CANCELLED";
+  return Code[code].replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
+}

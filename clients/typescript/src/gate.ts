@@ -1,0 +1,90 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { GRACE_MS, withdraw } from "./abandon.js";
+import { copyArguments } from "./arguments.js";
+import type { Call, CallOptions, Run } from "./call.js";
+import { claim } from "./claim.js";
+import type { Connection } from "./connection.js";
+import { digestOf } from "./digest.js";
+import type { Approval } from "./gen/signoff/v1/approval_pb.js";
+import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
+import { InvalidArguments, isRefusal } from "./refusals.js";
+import { type Outcome, report, textOf } from "./report.js";
+import { requestOf } from "./request.js";
+import { refusalOf } from "./statuses.js";
+import { Wait } from "./wait.js";
+
+const PATIENCE_MS = 30_000;
+
+/** What is run when a call is approved. */
+export interface Gated<A, R> {
+  /** Makes the function's arguments out of what a reviewer edited; what it throws refuses the edit. */
+  takeEdited(edited: JsonObject): A | Promise<A>;
+  /** Runs the function, with what `takeEdited` made or with what was asked for. */
+  run(args: A, run: Run): R;
+}
+
+/**
+ * Asks, waits, claims, runs and reports: `docs/clients.md` of the project says what each step does.
+ *
+ * @throws Refusal when the function was not run.
+ * @throws what the function throws, and the signal's reason.
+ */
+export async function gate<A, R>(connection: Connection, call: Call, gated: Gated<A, R>): Promise<Awaited<R>> {
+  const { toolName, signal } = call;
+  const patienceMs = call.patienceMs ?? PATIENCE_MS;
+  if (!(patienceMs >= 0)) throw new TypeError("patienceMs must be a number of milliseconds");
+  const asked = copyArguments(toolName, call.arguments);
+  const request = await requestOf(call, asked);
+  signal?.throwIfAborted();
+
+  const approval = await decision(connection, call, request, patienceMs);
+  const refusal = refusalOf(toolName, approval);
+  if (refusal) throw refusal;
+
+  const edited = approval.digest !== (await digestOf(toolName, asked));
+  const args = edited ? (approval.arguments ?? {}) : asked;
+  const claimed = await claim(connection, call, approval, args, patienceMs);
+  const finish = (outcome: Outcome) => {
+    const end = signal?.aborted ? AbortSignal.timeout(GRACE_MS) : undefined;
+    return report(connection, claimed, outcome, patienceMs, end);
+  };
+
+  const run = { approvalId: approval.id, arguments: args, edited };
+  let result: Awaited<R>;
+  try {
+    // What was asked for came from the function's own caller, with its types.
+    const taken = edited ? await takeEdited(gated, call, run) : (args as A);
+    result = await gated.run(taken, run);
+  } catch (error) {
+    await finish({ error });
+    throw error;
+  }
+  await finish(undefined);
+  return result;
+}
+
+async function decision(
+  connection: Connection,
+  call: CallOptions,
+  request: RequestApprovalRequest,
+  patienceMs: number,
+): Promise<Approval> {
+  const wait = new Wait(connection, call, request, patienceMs);
+  try {
+    return await wait.decision();
+  } catch (error) {
+    const gaveUp = call.signal?.aborted === true && !isRefusal(error);
+    if (gaveUp && call.cancelOnAbandon) await withdraw(connection, request, wait.newest);
+    throw error;
+  }
+}
+
+async function takeEdited<A, R>(gated: Gated<A, R>, call: CallOptions, run: Run): Promise<A> {
+  try {
+    return await gated.takeEdited(run.arguments);
+  } catch (error) {
+    const { toolName } = call;
+    const problem = `was edited to what the function cannot take: ${textOf(error).replace(/\.$/, "")}`;
+    throw new InvalidArguments({ toolName, approvalId: run.approvalId }, "", problem, { cause: error });
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * Everything of `@signoff/client`, and `connect` for Node.js.
+ *
+ * @module
+ */
+import { Client } from "../client.js";
+import { type ConnectOptions, targetOf } from "./options.js";
+import { transportTo } from "./transport.js";
+
+export * from "../index.js";
+export type { ConnectOptions } from "./options.js";
+
+/**
+ * A client of the server that options and environment name, over gRPC. It connects when it is first used, and reads
+ * certificates now.
+ *
+ * @throws TypeError for options that make no sense or would not be safe; the errors of files that cannot be read.
+ */
+export function connect(options: ConnectOptions = {}): Client {
+  const { deadlineMs, logger } = options;
+  return new Client({ ...transportTo(targetOf(options, process.env)), deadlineMs, logger });
+}

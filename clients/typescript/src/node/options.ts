@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { BlockList, isIP } from "node:net";
+import type { Logger } from "../connection.js";
+
+/** Where the server is unless told otherwise. */
+const ADDRESS = "http://127.0.0.1:7766";
+
+/** How to reach a server. What is not given is taken from the environment, where an empty variable counts as unset. */
+export interface ConnectOptions {
+  /** `http://HOST:PORT` or `https://HOST:PORT`; `http://127.0.0.1:7766` unless set. `SIGNOFF_ADDRESS` */
+  readonly address?: string | undefined;
+  /** Bearer token; empty: none, whatever the environment says. `SIGNOFF_TOKEN` */
+  readonly token?: string | undefined;
+  /** PEM file with the authorities of the server's certificate, in place of those of Node.js. `SIGNOFF_CA` */
+  readonly ca?: string | undefined;
+  /** PEM file with the certificate that the client shows of itself; needs `key`. `SIGNOFF_CERTIFICATE` */
+  readonly certificate?: string | undefined;
+  /** PEM file with that certificate's private key. `SIGNOFF_KEY` */
+  readonly key?: string | undefined;
+  /** Send the token without TLS to a host that is not this machine; refused otherwise. `SIGNOFF_INSECURE`: `true` or `1` */
+  readonly insecure?: boolean | undefined;
+  /** Deadline of unary calls, in milliseconds; 30 s unless set. */
+  readonly deadlineMs?: number | undefined;
+  /** Where warnings go; `console` unless set. */
+  readonly logger?: Logger | undefined;
+}
+
+/** How a server is reached, with everything read and checked. Holds secrets: never to be shown. */
+export interface Target {
+  readonly address: URL;
+  readonly token: string;
+  readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+}
+
+/**
+ * Makes the target out of options and environment.
+ *
+ * @throws TypeError for what makes no sense or would not be safe; the errors of files that cannot be read.
+ */
+export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv): Target {
+  const from = (given: string | undefined, variable: string) => given ?? (environment[variable] || undefined);
+  const address = parseAddress(from(options.address, "SIGNOFF_ADDRESS") || ADDRESS);
+  const token = (from(options.token, "SIGNOFF_TOKEN") ?? "").trim();
+  // Its value is not told: it is a secret, if a broken one.
+  if (!/^[\x21-\x7e]*$/.test(token)) throw new TypeError("the token has characters that a header cannot carry");
+  const insecure = options.insecure ?? ["true", "1"].includes(environment.SIGNOFF_INSECURE ?? "");
+  if (token !== "" && address.protocol === "http:" && !isLoopback(address) && !insecure) {
+    const remedy = "use https://, or set `insecure` on a network that is trusted";
+    throw new TypeError(
+      `the token would be sent without TLS to ${address.origin}, where others could read it: ${remedy}`,
+    );
+  }
+  const files = {
+    ca: from(options.ca, "SIGNOFF_CA"),
+    certificate: from(options.certificate, "SIGNOFF_CERTIFICATE"),
+    key: from(options.key, "SIGNOFF_KEY"),
+  };
+  return { address, token, tls: address.protocol === "https:" ? readFiles(files) : {} };
+}
+
+function parseAddress(text: string): URL {
+  const problem = (what: string) => new TypeError(`address ${what}: it is https://HOST:PORT or http://HOST:PORT`);
+  const url = text.includes("://") ? text : `http://${text}`;
+  if (!URL.canParse(url)) throw problem("cannot be read");
+  const address = new URL(url);
+  if (!["http:", "https:"].includes(address.protocol)) throw problem(`has the scheme ${address.protocol}`);
+  // Not told what it has: a password may be in there.
+  const { username, password, pathname, search, hash } = address;
+  if (username || password || pathname !== "/" || search || hash) throw problem("has more than host and port");
+  return address;
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const loopback = new BlockList();
+  loopback.addSubnet("127.0.0.0", 8, "ipv4");
+  loopback.addAddress("::1", "ipv6");
+  if (isIP(host) === 4) return loopback.check(host, "ipv4");
+  if (isIP(host) === 6) return loopback.check(host, "ipv6");
+  return host === "localhost";
+}
+
+function readFiles(files: Record<"ca" | "certificate" | "key", string | undefined>): Target["tls"] {
+  if ((files.certificate === undefined) !== (files.key === undefined)) {
+    throw new TypeError("certificate and key are given together, or not at all");
+  }
+  return {
+    ...(files.ca !== undefined && { ca: readFileSync(files.ca) }),
+    ...(files.certificate !== undefined && { cert: readFileSync(files.certificate) }),
+    ...(files.key !== undefined && { key: readFileSync(files.key) }),
+  };
+}

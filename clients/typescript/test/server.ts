@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { type Client, type ConnectOptions, connect } from "../src/node/index.js";
+import type { Approval } from "../src/v1.js";
+import { VoteChoice } from "../src/v1.js";
+
+/** What each kind of tool needs in the tests. */
+const POLICY = `
+unlisted_tools: { require_approval: {} }
+rules:
+  - { name: harmless, tools: ["auto.*"], auto_approve: {} }
+  - { name: no-drops, tools: ["forbidden.*"], auto_reject: { message: "Dropping tables is not allowed." } }
+`;
+
+/** A real server of a test, in a directory of its own. */
+export class Server {
+  readonly #directory: string;
+  readonly #settings: readonly string[];
+  #child: ChildProcess | undefined;
+  #address = "";
+  #tokens: Record<"agent" | "reviewer" | "operator", string> = { agent: "", reviewer: "", operator: "" };
+  readonly #clients: Client[] = [];
+
+  private constructor(directory: string, settings: readonly string[]) {
+    this.#directory = directory;
+    this.#settings = settings;
+  }
+
+  /** Starts one on a free port, with `key=value` settings. */
+  static async start(...settings: string[]): Promise<Server> {
+    const directory = await mkdtemp(join(tmpdir(), "signoff-client-"));
+    await writeFile(join(directory, "policy.yaml"), POLICY);
+    const server = new Server(directory, settings);
+    await server.restart();
+    return server;
+  }
+
+  /** Starts it again, where it was before. */
+  async restart(): Promise<void> {
+    const program = process.env.SIGNOFF_BIN;
+    if (!program) throw new Error("SIGNOFF_BIN must be the path of the signoff program");
+    const data = join(this.#directory, "data");
+    const args = ["serve", "--dev", "--listen", this.#address || "127.0.0.1:0", "--data-dir", data];
+    args.push("--policy", join(this.#directory, "policy.yaml"));
+    for (const setting of this.#settings) args.push("--set", setting);
+    const child = spawn(program, args, { env: {}, stdio: ["ignore", "pipe", "pipe"] });
+    process.once("exit", () => child.kill("SIGKILL"));
+    let log = "";
+    child.stderr.on("data", (chunk) => {
+      log += chunk;
+    });
+    const lines = createInterface({ input: child.stdout });
+    const ended = once(child, "exit").then(() => Promise.reject(new Error(`the server ended: ${log}`)));
+    const [first] = await Promise.race([once(lines, "line"), ended]);
+    ended.catch(() => {});
+    this.#child = child;
+    this.#address = /is listening on (\S+)/.exec(first)?.[1] ?? "";
+    this.#tokens = JSON.parse(await readFile(join(data, "dev-tokens.json"), "utf8"));
+  }
+
+  /** HOST:PORT. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** The token of the agent. */
+  get token(): string {
+    return this.#tokens.agent;
+  }
+
+  /** Ends it, and waits until it has ended. */
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, "exit");
+    child.kill(signal);
+    await exit;
+  }
+
+  /** Ends it for good. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await this.end("SIGKILL");
+    await rm(this.#directory, { recursive: true });
+  }
+
+  /** A client of the agent, or with options of its own. */
+  client(options: ConnectOptions = {}): Client {
+    const client = connect({ address: this.#address, token: this.#tokens.agent, ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** The reviewer's view of the calls of a tool. */
+  reviewer(toolName: string): Reviewer {
+    return new Reviewer(this.client({ token: this.#tokens.reviewer }), toolName);
+  }
+
+  /** All approvals of a tool, whatever their status. */
+  async approvals(toolName: string): Promise<Approval[]> {
+    return (await this.client().approvals.listApprovals({ toolName })).approvals;
+  }
+}
+
+/** Decides calls of one tool. */
+export class Reviewer {
+  readonly #client: Client;
+  readonly #toolName: string;
+
+  constructor(client: Client, toolName: string) {
+    this.#client = client;
+    this.#toolName = toolName;
+  }
+
+  /** The pending call, as soon as there is one. */
+  async pending(): Promise<Approval> {
+    for await (const { change } of this.#client.approvals.watchPending({ toolName: this.#toolName })) {
+      if (change.case === "pending") return change.value;
+    }
+    throw new Error("the queue ended");
+  }
+
+  /** Approves the pending call. */
+  async approve(editedArguments?: Approval["arguments"]): Promise<void> {
+    const { id, revision } = await this.pending();
+    await this.#client.approvals.decide({
+      approvalId: id,
+      requestId: crypto.randomUUID(),
+      choice: VoteChoice.APPROVE,
+      seen: { case: "revision", value: revision },
+      ...(editedArguments && { editedArguments }),
+    });
+  }
+
+  /** Rejects the pending call. */
+  async reject(comment: string): Promise<void> {
+    const { id, revision } = await this.pending();
+    await this.#client.approvals.decide({
+      approvalId: id,
+      requestId: crypto.randomUUID(),
+      choice: VoteChoice.REJECT,
+      seen: { case: "revision", value: revision },
+      comment,
+    });
+  }
+}
