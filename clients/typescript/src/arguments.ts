@@ -51,7 +51,8 @@ function copyNumber(value: number, path: string, refuse: Refuse): number {
 function copyList(list: unknown[], path: string, depth: number, refuse: Refuse): JsonValue[] {
   refuseDeep(path, depth, refuse);
   if (Object.keys(list).length !== list.length) return refuse(path, "is a list with holes or names, which is not JSON");
-  return list.map((item, index) => copyValue(item, `${path}[${index}]`, depth, refuse));
+  // Not list.map, which makes a list of the realm and class of this one.
+  return Array.from(list, (item, index) => copyValue(item, `${path}[${index}]`, depth, refuse));
 }
 
 function copyObject(object: object, path: string, depth: number, refuse: Refuse): JsonObject {

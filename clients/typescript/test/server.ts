@@ -22,7 +22,7 @@ export class Server {
   readonly #settings: readonly string[];
   #child: ChildProcess | undefined;
   #address = "";
-  #tokens: Record<"agent" | "reviewer" | "operator", string> = { agent: "", reviewer: "", operator: "" };
+  #tokens = { agent: "", reviewer: "", operator: "" };
   readonly #clients: Client[] = [];
 
   private constructor(directory: string, settings: readonly string[]) {
@@ -67,9 +67,9 @@ export class Server {
     return this.#address;
   }
 
-  /** The token of the agent. */
-  get token(): string {
-    return this.#tokens.agent;
+  /** The token of each role. */
+  get tokens(): Readonly<Record<"agent" | "reviewer" | "operator", string>> {
+    return this.#tokens;
   }
 
   /** Ends it, and waits until it has ended. */

@@ -75,9 +75,8 @@ function isLoopback({ hostname }: URL): boolean {
   const loopback = new BlockList();
   loopback.addSubnet("127.0.0.0", 8, "ipv4");
   loopback.addAddress("::1", "ipv6");
-  if (isIP(host) === 4) return loopback.check(host, "ipv4");
-  if (isIP(host) === 6) return loopback.check(host, "ipv6");
-  return host === "localhost";
+  const family = isIP(host);
+  return family === 0 ? host === "localhost" : loopback.check(host, family === 4 ? "ipv4" : "ipv6");
 }
 
 function readFiles(files: Record<"ca" | "certificate" | "key", string | undefined>): Target["tls"] {

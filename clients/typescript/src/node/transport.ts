@@ -7,13 +7,17 @@ import type { Target } from "./options.js";
 /** A page of many approvals of the greatest size fits. */
 const MESSAGE_BYTES = 64 * 1024 * 1024;
 
-const KEEPALIVE = { pingIntervalMs: 30_000, pingTimeoutMs: 10_000, pingIdleConnection: true };
+/**
+ * Without streams there are no pings: a connection that was idle for an interval is pinged before it is used again. With
+ * pingIdleConnection the manager would also ping connections that broke, and that throws where nobody can catch it.
+ */
+const KEEPALIVE = { pingIntervalMs: 30_000, pingTimeoutMs: 10_000, pingIdleConnection: false };
 const CONNECT_MS = 10_000;
 
 /** gRPC over HTTP/2 to a server. It connects when it is used, and anew whenever the connection is gone. */
 export function transportTo(target: Target): { transport: Transport; close: () => void } {
   const baseUrl = target.address.origin;
-  const sessionManager = new Http2SessionManager(baseUrl, KEEPALIVE, { createConnection: () => dial(target) });
+  const sessionManager = new Sessions(baseUrl, KEEPALIVE, { createConnection: () => dial(target) });
   let closed = false;
   // As an interceptor it sees every call, the tries of a wait included.
   const credentials: Interceptor = (next) => async (request) => {
@@ -29,6 +33,22 @@ export function transportTo(target: Target): { transport: Transport; close: () =
       sessionManager.abort();
     },
   };
+}
+
+/** Connections whose late errors do not end the process. */
+class Sessions extends Http2SessionManager {
+  readonly #heard = new WeakSet<object>();
+
+  override async request(...call: Parameters<Http2SessionManager["request"]>) {
+    const stream = await super.request(...call);
+    const { session } = stream;
+    if (session && !this.#heard.has(session)) {
+      this.#heard.add(session);
+      // The manager takes its own listener off when it lets go of a connection, which may yet tell why it broke.
+      session.on("error", () => {});
+    }
+    return stream;
+  }
 }
 
 /**

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ConnectError } from "@connectrpc/connect";
+import { digestOf } from "../src/digest.js";
+import { Code, DigestMismatch, RequestFailed, Unavailable } from "../src/index.js";
+import { ApprovalStatus, type ClaimExecutionRequest, ExecutionResult } from "../src/v1.js";
+import { broken, Fake, granted, own, update } from "./fake.js";
+
+const call = { toolName: "t", arguments: {} };
+
+function never(): never {
+  throw new assert.AssertionError({ message: "the function was called" });
+}
+
+async function* approved() {
+  yield await update(ApprovalStatus.APPROVED);
+}
+
+const otherTool = await digestOf("another", {});
+const otherArguments = await digestOf("t", { a: 1 });
+
+for (const digest of [otherTool, otherArguments, "", (await digestOf("t", {})).toUpperCase()]) {
+  test(`17: a claim of another call is not run: ${digest}`, async () => {
+    await using fake = await Fake.start({ requestApproval: approved, claimExecution: () => granted({ digest }) });
+    await assert.rejects(fake.client().run(call, never), DigestMismatch);
+    assert.deepEqual(
+      fake.reports.map(({ claimId, result }) => [claimId, result]),
+      [["c1", ExecutionResult.FAILED]],
+    );
+  });
+}
+
+test("17: a claim without an approval is not run", async () => {
+  await using fake = await Fake.start({ requestApproval: approved, claimExecution: () => ({ claimId: "c1" }) });
+  await assert.rejects(fake.client().run(call, never), DigestMismatch);
+});
+
+test("an approval whose digest is not that of its arguments is not even claimed", async () => {
+  let claims = 0;
+  for (const digest of [otherTool, otherArguments, ""]) {
+    await using fake = await Fake.start({
+      async *requestApproval() {
+        yield await update(ApprovalStatus.APPROVED, { digest });
+      },
+      claimExecution: () => {
+        claims += 1;
+        return granted({ digest });
+      },
+    });
+    await assert.rejects(fake.client().run(call, never), DigestMismatch);
+  }
+  assert.equal(claims, 0);
+});
+
+test("edited arguments of another tool are not claimed", async () => {
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      const edited = { b: 1 };
+      yield await update(ApprovalStatus.APPROVED, { arguments: edited, digest: await digestOf("another", edited) });
+    },
+    claimExecution: () => granted(),
+  });
+  await assert.rejects(fake.client().run(call, never), DigestMismatch);
+});
+
+test("a claim that breaks is repeated with the same request_id, which no other run has", async () => {
+  const claims: ClaimExecutionRequest[] = [];
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: (claim) => {
+      claims.push(claim);
+      if (claims.length === 1) throw broken(Code.Unknown);
+      return granted();
+    },
+  });
+  for (let run = 0; run < 2; run += 1) assert.equal(await fake.client().run(call, () => "done"), "done");
+  assert.equal(claims.length, 3);
+  assert.equal(claims[0]?.requestId, claims[1]?.requestId);
+  assert.notEqual(claims[1]?.requestId, claims[2]?.requestId);
+});
+
+const ends: [ConnectError, string][] = [
+  [own(Code.FailedPrecondition, "ALREADY_CLAIMED"), "AlreadyClaimed"],
+  [own(Code.FailedPrecondition, "CLAIM_WINDOW_CLOSED"), "ClaimWindowClosed"],
+  [own(Code.FailedPrecondition, "DIGEST_MISMATCH"), "DigestMismatch"],
+  [own(Code.FailedPrecondition, "NOT_APPROVED"), "RequestFailed"],
+  [own(Code.Internal, "INTERNAL"), "RequestFailed"],
+  [broken(Code.PermissionDenied), "RequestFailed"],
+  [broken(), "Unavailable"],
+];
+
+for (const [error, kind] of ends) {
+  test(`a claim that fails with ${error.message} is ${kind}`, async () => {
+    await using fake = await Fake.start({
+      requestApproval: approved,
+      claimExecution: () => {
+        throw error;
+      },
+    });
+    await assert.rejects(fake.client().run({ ...call, patienceMs: 100 }, never), { kind, approvalId: "a1" });
+  });
+}
+
+test("a claim without an id is none", async () => {
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: async () => ({ ...(await granted()), claimId: "" }),
+  });
+  await assert.rejects(fake.client().run(call, never), RequestFailed);
+});
+
+test("a claim that is never answered ends with its deadline", async () => {
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: () => new Promise<never>(() => {}),
+  });
+  const client = fake.client({ deadlineMs: 100 });
+  await assert.rejects(client.run({ ...call, patienceMs: 50 }, never), Unavailable);
+});
+
+test("a claim that is granted to a caller that has given up is reported as failed", async () => {
+  const giveUp = new AbortController();
+  const reason = new Error("enough");
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: async () => {
+      giveUp.abort(reason);
+      // The client may see its own end before this answer.
+      await new Promise(setImmediate);
+      return granted();
+    },
+  });
+  await assert.rejects(fake.client().run({ ...call, signal: giveUp.signal }, never), (error) => error === reason);
+  assert.deepEqual(
+    fake.reports.map(({ claimId, result }) => [claimId, result]),
+    [["c1", ExecutionResult.FAILED]],
+  );
+});
+
+test("a caller that gives up between two tries of a claim runs nothing", async () => {
+  const giveUp = new AbortController();
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: () => {
+      setImmediate(() => giveUp.abort());
+      throw broken();
+    },
+  });
+  await assert.rejects(fake.client().run({ ...call, signal: giveUp.signal }, never), { name: "AbortError" });
+});

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { after, before, test } from "node:test";
+import { Code, ConnectError, RequestFailed, Unavailable } from "../src/index.js";
+import { connect } from "../src/node/index.js";
+import { ApprovalStatus, ErrorInfoSchema } from "../src/v1.js";
+import { Fake, pending, silence } from "./fake.js";
+import { Server } from "./server.js";
+
+let server: Server;
+before(async () => {
+  server = await Server.start();
+});
+after(() => server[Symbol.asyncDispose]());
+
+function never(): never {
+  throw new assert.AssertionError({ message: "the function was called" });
+}
+
+test("every service can be called", async () => {
+  const reviewer = server.client({ token: server.tokens.reviewer });
+  const operator = server.client({ token: server.tokens.operator });
+  assert.deepEqual((await reviewer.approvals.listPending({})).approvals, []);
+  assert.equal((await operator.policies.getPolicy({})).version?.policy?.rules.length, 2);
+  assert.equal((await operator.access.getCaller({})).caller?.actor?.issuer, "dev");
+});
+
+test("errors of calls carry the server's reason", async () => {
+  await assert.rejects(server.client().approvals.getApproval({ approvalId: "none" }), (error) => {
+    assert(error instanceof ConnectError);
+    assert.equal(error.findDetails(ErrorInfoSchema)[0]?.domain, "signoff.v1");
+    return true;
+  });
+});
+
+test("a request that the server refuses tells each field", async () => {
+  const call = { toolName: "auto.client", arguments: {}, reason: "x".repeat(5000) };
+  await assert.rejects(server.client().run(call, never), (error) => {
+    assert(error instanceof RequestFailed);
+    assert.deepEqual([error.code, error.reason], [Code.InvalidArgument, "INVALID_REQUEST"]);
+    assert.deepEqual(
+      error.violations.map(({ field }) => field),
+      ["reason"],
+    );
+    return true;
+  });
+});
+
+test("large pages fit", async () => {
+  const approvals = Array.from({ length: 100 }, () => ({
+    reason: "x".repeat(100_000),
+    status: ApprovalStatus.PENDING,
+  }));
+  await using fake = await Fake.start({ listApprovals: () => ({ approvals }) });
+  assert.equal((await fake.client().approvals.listApprovals({})).approvals.length, 100);
+});
+
+test("unary calls have a deadline, streams have none", async () => {
+  await using fake = await Fake.start({
+    getApproval: () => new Promise<never>(() => {}),
+    async *watchApproval(_, { timeoutMs }) {
+      yield { message: { case: "progress", value: { message: String(timeoutMs()) } } };
+    },
+  });
+  const { approvals } = fake.client({ deadlineMs: 100 });
+  await assert.rejects(approvals.getApproval({}), { code: Code.DeadlineExceeded });
+  for await (const { message } of approvals.watchApproval({})) {
+    assert(message.case === "progress");
+    assert.equal(message.value.message, "undefined");
+  }
+});
+
+test("a closed client fails what is under way and what comes later", async () => {
+  await using fake = await Fake.start({
+    async *requestApproval(_, { signal }) {
+      yield await pending(3_600_000);
+      yield { message: { case: "progress", value: { remaining: { seconds: 3600n } } } };
+      await silence(signal);
+    },
+  });
+  const client = fake.client();
+  const call = { toolName: "t", arguments: {}, onProgress: () => client.close() };
+  await assert.rejects(client.run(call, never), RequestFailed);
+  await assert.rejects(client.run(call, never), RequestFailed);
+  await assert.rejects(client.access.getCaller({}), /closed/);
+});
+
+test("a server that accepts and says nothing is Unavailable once patience ends", async () => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => sockets.add(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as AddressInfo;
+  const client = connect({ address: `127.0.0.1:${port}`, token: "" });
+  await assert.rejects(client.run({ toolName: "t", arguments: {}, patienceMs: 200 }, never), Unavailable);
+  client.close();
+  for (const socket of sockets) socket.destroy();
+  silent.close();
+});
+
+test("patience is a number of milliseconds", async () => {
+  for (const patienceMs of [-1, Number.NaN]) {
+    await assert.rejects(server.client().run({ toolName: "t", arguments: {}, patienceMs }, never), TypeError);
+  }
+});

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { copyArguments } from "../src/arguments.js";
+import { digestOf, requestIdOf } from "../src/digest.js";
+import * as refusals from "../src/refusals.js";
+import { conformance } from "./conformance.js";
+
+for (const { name, tool_name, arguments: args, digest } of conformance("digests.json").digests) {
+  test(`digest: ${name}`, async () => {
+    assert.equal(await digestOf(tool_name, args), digest);
+  });
+}
+
+for (const { run_id, call_id, request_id } of conformance("digests.json").request_ids) {
+  test(`request_id: ${run_id} ${call_id}`, async () => {
+    assert.equal(await requestIdOf(run_id, call_id), request_id);
+  });
+}
+
+for (const { name, arguments: text, path } of conformance("arguments.json").refused) {
+  test(`refused arguments: ${name}`, () => {
+    assert.throws(
+      () => copyArguments("t", JSON.parse(text)),
+      (error) => error instanceof refusals.InvalidArguments && error.path === path,
+    );
+  });
+}
+
+for (const { name, arguments: text } of conformance("arguments.json").taken) {
+  test(`taken arguments: ${name}`, () => {
+    assert.deepEqual(copyArguments("t", JSON.parse(text)), JSON.parse(text));
+  });
+}
+
+const make: Record<refusals.RefusalKind, (fields: Record<string, string>) => refusals.Refusal> = {
+  Rejected: (fields) => new refusals.Rejected(of(fields), fields.comment ?? "", "dev/alice"),
+  AutoRejected: (fields) => new refusals.AutoRejected(of(fields), "rule", fields.message ?? ""),
+  TimedOut: (fields) => new refusals.TimedOut(of(fields)),
+  Cancelled: (fields) => new refusals.Cancelled(of(fields)),
+  AlreadyClaimed: (fields) => new refusals.AlreadyClaimed(of(fields)),
+  ClaimWindowClosed: (fields) => new refusals.ClaimWindowClosed(of(fields)),
+  DigestMismatch: (fields) => new refusals.DigestMismatch(of(fields)),
+  UnknownStatus: (fields) => new refusals.UnknownStatus(of(fields)),
+  Unavailable: (fields) => new refusals.Unavailable(of(fields)),
+  RequestFailed: (fields) => {
+    const { reason = "", message: serverMessage = "" } = fields;
+    return new refusals.RequestFailed(of(fields), { code: 3, reason, serverMessage, violations: [] });
+  },
+  InvalidArguments: (fields) => new refusals.InvalidArguments(of(fields), fields.path ?? "", fields.problem ?? ""),
+};
+
+function of(fields: Record<string, string>): refusals.RefusedCall {
+  return { toolName: fields.tool_name ?? "", approvalId: "a1" };
+}
+
+for (const { kind, fields, text } of conformance("refusals.json").refusals) {
+  test(`refusal: ${text}`, () => {
+    const refusal = make[kind as refusals.RefusalKind](fields);
+    assert.equal(refusal.message, text);
+    assert.deepEqual([refusal.kind, refusal.name, refusal.approvalId], [kind, kind, "a1"]);
+    assert(refusals.isRefusal(refusal));
+  });
+}
+
+test("every kind of refusal has its text in the conformance file", () => {
+  const kinds = new Set(conformance("refusals.json").refusals.map(({ kind }) => kind));
+  assert.deepEqual([...kinds].sort(), Object.keys(make).sort());
+});

@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+
+interface Files {
+  "arguments.json": {
+    refused: { name: string; arguments: string; path: string }[];
+    taken: { name: string; arguments: string }[];
+  };
+  "digests.json": {
+    // biome-ignore lint/suspicious/noExplicitAny: whatever JSON there is.
+    digests: { name: string; tool_name: string; arguments: any; digest: string }[];
+    request_ids: { run_id: string; call_id: string; request_id: string }[];
+  };
+  "refusals.json": { refusals: { kind: string; fields: Record<string, string>; text: string }[] };
+  "statuses.json": {
+    statuses: { number: number; name: string; terminal: boolean; approved: boolean }[];
+    unknown: number[];
+  };
+}
+
+/** One of the files that say how every client behaves. The tests are run in the client's directory. */
+export function conformance<Name extends keyof Files>(name: Name): Files[Name] {
+  return JSON.parse(readFileSync(`../../tests/conformance/${name}`, "utf8"));
+}

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { afterEach, mock, test } from "node:test";
+import { Fake, silence } from "./fake.js";
+
+afterEach(() => mock.timers.reset());
+
+/** A stream that is open, on a clock that only the test moves. */
+async function opened() {
+  const fake = await Fake.start({
+    async *watchApproval(_, { signal }) {
+      yield {};
+      await silence(signal);
+    },
+  });
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const stream = fake.client().approvals.watchApproval({})[Symbol.asyncIterator]();
+  await stream.next();
+  const [session] = fake.sessions;
+  assert(session);
+  return { fake, stream, session };
+}
+
+test("a stream on which nothing happens is kept alive every 30 s", async () => {
+  const { fake, session } = await opened();
+  await using _ = fake;
+  let pings = 0;
+  session.on("ping", () => {
+    pings += 1;
+  });
+  for (let count = 1; count <= 2; count += 1) {
+    mock.timers.tick(29_999);
+    assert.equal(pings, count - 1);
+    const ping = once(session, "ping");
+    mock.timers.tick(1);
+    await ping;
+    // The answer has to arrive before the clock moves on.
+    await new Promise<void>((resolve) => session.ping(() => resolve()));
+  }
+});
+
+test("a connection that does not answer within 10 s is broken", async () => {
+  const { fake, stream } = await opened();
+  await using _ = fake;
+  const end = assert.rejects(stream.next(), /PING timed out/);
+  // At once, so that no answer can arrive in between.
+  mock.timers.tick(30_000);
+  mock.timers.tick(10_000);
+  await end;
+});
+
+test("a connection that broke is left alone", async () => {
+  const { fake, stream } = await opened();
+  await using _ = fake;
+  const end = assert.rejects(stream.next());
+  fake.cut();
+  await end;
+  // Whatever throws in a timer ends the process.
+  mock.timers.tick(3_600_000);
+});

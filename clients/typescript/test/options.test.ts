@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type ConnectOptions, connect } from "../src/node/index.js";
+import { targetOf } from "../src/node/options.js";
+
+test("without options and environment it is the server of this machine, without a token", () => {
+  const { address, token, tls } = targetOf({}, {});
+  assert.deepEqual([address.origin, token, tls], ["http://127.0.0.1:7766", "", {}]);
+});
+
+test("options win over the environment, where an empty variable counts as unset", () => {
+  const environment = { SIGNOFF_ADDRESS: "https://one.example:1", SIGNOFF_TOKEN: "from-environment" };
+  assert.equal(targetOf({}, environment).address.origin, "https://one.example:1");
+  assert.equal(targetOf({}, environment).token, "from-environment");
+  assert.equal(targetOf({ address: "https://two.example:2" }, environment).address.origin, "https://two.example:2");
+  assert.equal(targetOf({ token: "given" }, environment).token, "given");
+  assert.equal(targetOf({ token: "" }, environment).token, "");
+  const empty = {
+    SIGNOFF_ADDRESS: "",
+    SIGNOFF_TOKEN: "",
+    SIGNOFF_CA: "",
+    SIGNOFF_CERTIFICATE: "",
+    SIGNOFF_INSECURE: "",
+  };
+  assert.equal(targetOf({}, empty).address.origin, "http://127.0.0.1:7766");
+});
+
+test("an address without a scheme is plain", () => {
+  assert.equal(targetOf({ address: "localhost:80" }, {}).address.protocol, "http:");
+  assert.equal(targetOf({ address: "[::1]:7766" }, {}).address.origin, "http://[::1]:7766");
+});
+
+test("an address is a scheme, a host and a port", () => {
+  for (const address of [
+    "ftp://a:1",
+    "http://a:1/path",
+    "http://a:1?q",
+    "http://u:secret@a:1",
+    "http://a:b",
+    "http://",
+  ]) {
+    assert.throws(
+      () => targetOf({ address }, {}),
+      (error) => error instanceof TypeError && !error.message.includes("secret"),
+    );
+  }
+});
+
+test("a token is sent without TLS to loopback only, unless that is wanted", () => {
+  const token = "signoff_secret";
+  for (const address of [
+    "127.0.0.1:1",
+    "127.1.2.3:1",
+    "[::1]:1",
+    "localhost:1",
+    "[::ffff:127.0.0.1]:1",
+    "https://a.example",
+  ]) {
+    assert.equal(targetOf({ address, token }, {}).token, token);
+  }
+  for (const address of ["10.0.0.1:1", "a.example:1", "localhost.example:1", "[::2]:1", "0.0.0.0:1", "127.example:1"]) {
+    const refused = (error: unknown) => error instanceof TypeError && !error.message.includes(token);
+    assert.throws(() => targetOf({ address, token }, {}), refused);
+    assert.throws(() => targetOf({ address, token }, { SIGNOFF_INSECURE: "0" }), refused);
+    assert.throws(() => targetOf({ address, token, insecure: false }, { SIGNOFF_INSECURE: "1" }), refused);
+    assert.equal(targetOf({ address, token, insecure: true }, {}).token, token);
+    assert.equal(targetOf({ address, token }, { SIGNOFF_INSECURE: "1" }).token, token);
+    assert.equal(targetOf({ address, token }, { SIGNOFF_INSECURE: "true" }).token, token);
+    assert.equal(targetOf({ address }, {}).token, "");
+  }
+});
+
+test("a token that a header cannot carry is refused without telling it", () => {
+  for (const token of ["signoff_a b", "signoff_a\nb", "signoff_ä"]) {
+    assert.throws(
+      () => connect({ token }),
+      (error) => error instanceof TypeError && !error.message.includes("signoff_"),
+    );
+  }
+  assert.equal(targetOf({ token: "signoff_a\n" }, {}).token, "signoff_a");
+});
+
+test("certificates are files, read when connecting", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "signoff-client-"));
+  const file = (name: string) => {
+    writeFileSync(join(directory, name), name);
+    return join(directory, name);
+  };
+  const options: ConnectOptions = { address: "https://a.example", certificate: file("certificate"), key: file("key") };
+  const { tls } = targetOf(options, { SIGNOFF_CA: file("ca") });
+  assert.deepEqual([String(tls.ca), String(tls.cert), String(tls.key)], ["ca", "certificate", "key"]);
+  assert.throws(() => targetOf({ ...options, key: undefined }, {}), TypeError);
+  assert.throws(() => targetOf({ ...options, ca: join(directory, "missing") }, {}), { code: "ENOENT" });
+  await rm(directory, { recursive: true });
+});
+
+test("deadlines are positive", () => {
+  for (const deadlineMs of [0, -1, Number.NaN]) assert.throws(() => connect({ token: "", deadlineMs }), TypeError);
+});

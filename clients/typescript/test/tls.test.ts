@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { inspect } from "node:util";
+import { ConnectError, Unavailable } from "../src/index.js";
+import { AuthenticationMethod } from "../src/v1.js";
+import { Server } from "./server.js";
+
+let directory: string;
+let server: Server;
+const path = (name: string) => join(directory, name);
+
+/** Makes an authority, and a certificate of it with this name and for this use. */
+async function certify(name: string, subjectAltName: string, use: string): Promise<void> {
+  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  openssl(
+    "req",
+    "-x509",
+    ...key,
+    "-keyout",
+    `${name}-ca.key`,
+    "-out",
+    `${name}-ca.crt`,
+    "-subj",
+    `/CN=${name} authority`,
+  );
+  openssl("req", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
+  const extensions = `subjectAltName=${subjectAltName}\nextendedKeyUsage=${use}\nbasicConstraints=CA:FALSE\n`;
+  await writeFile(path(`${name}.ext`), extensions);
+  const authority = ["-CA", `${name}-ca.crt`, "-CAkey", `${name}-ca.key`, "-CAcreateserial"];
+  openssl("x509", "-req", "-in", `${name}.csr`, ...authority, "-out", `${name}.crt`, "-extfile", `${name}.ext`);
+}
+
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), "signoff-client-"));
+  await certify("server", "IP:127.0.0.1,DNS:localhost", "serverAuth");
+  await certify("agent", "URI:spiffe://test/agent", "clientAuth");
+  server = await Server.start(
+    `tls.certificate=${path("server.crt")}`,
+    `tls.key=${path("server.key")}`,
+    `tls.client_ca=${path("agent-ca.crt")}`,
+    "certificates.agent=URI:spiffe://test/*",
+  );
+});
+after(async () => {
+  await server[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});
+
+test("a token travels over TLS to a server whose authority is given, by number and by name", async () => {
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const address = `https://${server.address.replace("127.0.0.1", host)}`;
+    const client = server.client({ address, ca: path("server-ca.crt") });
+    assert.equal(await client.run({ toolName: "auto.tls", arguments: {} }, () => "done"), "done");
+    const { caller } = await client.access.getCaller({});
+    assert.equal(caller?.method, AuthenticationMethod.DEV_TOKEN);
+  }
+});
+
+test("a certificate tells who the client is", async () => {
+  const options = { ca: path("server-ca.crt"), certificate: path("agent.crt"), key: path("agent.key"), token: "" };
+  const client = server.client({ address: `https://${server.address}`, ...options });
+  const { caller } = await client.access.getCaller({});
+  assert.equal(caller?.method, AuthenticationMethod.CERTIFICATE);
+  assert.equal(await client.run({ toolName: "auto.mtls", arguments: {} }, () => "done"), "done");
+  assert(!inspect(client, { depth: 20, showHidden: true }).includes("PRIVATE KEY"));
+});
+
+test("a server that another authority vouches for gets nothing", async () => {
+  for (const ca of [undefined, path("agent-ca.crt")]) {
+    const client = server.client({ address: `https://${server.address}`, ca });
+    await assert.rejects(client.access.getCaller({}), (error) => {
+      assert(error instanceof ConnectError);
+      assert.match(error.message, /certificate/);
+      return true;
+    });
+    const call = { toolName: "auto.untrusted", arguments: {}, patienceMs: 50 };
+    await assert.rejects(
+      client.run(call, () => assert.fail("called")),
+      Unavailable,
+    );
+  }
+});
+
+test("plain HTTP to a server with TLS is Unavailable", async () => {
+  const call = { toolName: "auto.plain", arguments: {}, patienceMs: 50 };
+  await assert.rejects(
+    server.client().run(call, () => assert.fail("called")),
+    Unavailable,
+  );
+});

@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { digestOf } from "../src/digest.js";
+import { InvalidArguments } from "../src/index.js";
+import { ApprovalStatus, ExecutionResult } from "../src/v1.js";
+import { Fake, granted, update } from "./fake.js";
+
+interface Mail {
+  to: string;
+  copies?: number;
+}
+
+async function send(mail: Mail): Promise<string> {
+  return `sent to ${mail.to}`;
+}
+
+/** A server that approves what is asked for, or this instead. */
+function approving(edited?: { [name: string]: string | number }): Promise<Fake> {
+  return Fake.start({
+    async *requestApproval(request) {
+      const args = edited ?? request.arguments ?? {};
+      const digest = await digestOf(request.toolName, args);
+      yield await update(ApprovalStatus.APPROVED, { arguments: args, digest });
+    },
+    claimExecution: ({ digest }) => granted({ digest }),
+  });
+}
+
+test("a wrapped function keeps its type, and its arguments are the call's", async () => {
+  await using fake = await approving();
+  const wrapped: typeof send = fake.client().requiresApproval(send, { toolName: "send_email", reason: "why" });
+  assert.equal(await wrapped({ to: "alice" }), "sent to alice");
+  assert.deepEqual(fake.asked[0]?.arguments, { to: "alice" });
+  assert.equal(fake.asked[0]?.reason, "why");
+});
+
+test("a function that is not async is wrapped too", async () => {
+  await using fake = await approving();
+  const add = ({ a, b }: { a: number; b: number }) => a + b;
+  const wrapped = fake.client().requiresApproval(add, { toolName: "add" });
+  const sum: number = await wrapped({ a: 1, b: 2 });
+  assert.equal(sum, 3);
+});
+
+test("options can be made of the arguments", async () => {
+  await using fake = await approving();
+  const options = (mail: Mail) => ({ toolName: "send_email", runId: "r", callId: mail.to });
+  const wrapped = fake.client().requiresApproval(send, options);
+  for (const to of ["alice", "bob", "alice"]) await wrapped({ to });
+  const [alice, bob, again] = fake.asked.map(({ requestId }) => requestId);
+  assert.notEqual(alice, bob);
+  assert.equal(alice, again);
+});
+
+test("what is approved is run, whatever becomes of the caller's object meanwhile", async () => {
+  await using fake = await approving();
+  const wrapped = fake.client().requiresApproval(send, { toolName: "send_email" });
+  const mail = { to: "alice" };
+  const result = wrapped(mail);
+  mail.to = "mallory";
+  assert.equal(await result, "sent to alice");
+});
+
+test("edited arguments are passed as they are without parseEdited", async () => {
+  await using fake = await approving({ to: "bob" });
+  const wrapped = fake.client().requiresApproval(send, { toolName: "send_email" });
+  assert.equal(await wrapped({ to: "alice" }), "sent to bob");
+});
+
+test("parseEdited makes what the function gets of an edit, and only of an edit", async () => {
+  await using fake = await approving({ to: "bob" });
+  const options = { toolName: "send_email", parseEdited: () => ({ to: "parsed" }) };
+  assert.equal(await fake.client().requiresApproval(send, options)({ to: "alice" }), "sent to parsed");
+  assert.equal(await fake.client().requiresApproval(send, options)({ to: "bob" }), "sent to bob");
+});
+
+test("an edit that the function cannot take is refused, and reported as failed", async () => {
+  await using fake = await approving({ to: 1 });
+  const parseEdited = () => {
+    throw new TypeError("to is not a text.");
+  };
+  const wrapped = fake
+    .client()
+    .requiresApproval((_: Mail) => assert.fail("called"), { toolName: "send_email", parseEdited });
+  const text =
+    "The call to send_email cannot be approved: the set of arguments was edited to what the function cannot take: " +
+    "to is not a text. It was not run.";
+  await assert.rejects(wrapped({ to: "alice" }), (error) => {
+    assert(error instanceof InvalidArguments);
+    assert.equal(error.message, text);
+    return true;
+  });
+  assert.deepEqual(
+    fake.reports.map(({ result, message }) => [result, message]),
+    [[ExecutionResult.FAILED, text]],
+  );
+});
