@@ -14,11 +14,12 @@ async function opened() {
     },
   });
   mock.timers.enable({ apis: ["setTimeout"] });
-  const stream = fake.client().approvals.watchApproval({})[Symbol.asyncIterator]();
+  const client = fake.client();
+  const stream = client.approvals.watchApproval({})[Symbol.asyncIterator]();
   await stream.next();
   const [session] = fake.sessions;
   assert(session);
-  return { fake, stream, session };
+  return { fake, client, stream, session };
 }
 
 test("a stream on which nothing happens is kept alive every 30 s", async () => {
@@ -49,12 +50,17 @@ test("a connection that does not answer within 10 s is broken", async () => {
   await end;
 });
 
-test("a connection that broke is left alone", async () => {
-  const { fake, stream } = await opened();
-  await using _ = fake;
-  const end = assert.rejects(stream.next());
-  fake.cut();
-  await end;
-  // Whatever throws in a timer ends the process.
-  mock.timers.tick(3_600_000);
-});
+for (const how of ["broke", "was closed"]) {
+  test(`a connection that ${how} is left alone`, async () => {
+    const { fake, client, stream } = await opened();
+    await using _ = fake;
+    const end = assert.rejects(stream.next());
+    if (how === "broke") fake.cut();
+    else client.close();
+    await end;
+    // The streams of a connection end one after the other, and it after them.
+    while (fake.sessions.length > 0) await new Promise(setImmediate);
+    // Whatever throws in a timer ends the process.
+    mock.timers.tick(3_600_000);
+  });
+}

@@ -1,0 +1,25 @@
+import { connect, isRefusal } from "@signoff/client/node";
+
+// SIGNOFF_ADDRESS and SIGNOFF_TOKEN say where the server is, and who asks.
+const signoff = connect();
+
+/** @param {{ to: string, subject: string }} mail */
+async function sendEmail({ to, subject }) {
+  return `Sent "${subject}" to ${to}.`;
+}
+
+// Has the type of sendEmail, and runs it only with an approval of its arguments.
+const sendApprovedEmail = signoff.requiresApproval(sendEmail, {
+  toolName: "send_email",
+  reason: "Welcome mail",
+  onProgress: ({ message }) => console.error(message),
+});
+
+try {
+  console.log(await sendApprovedEmail({ to: "alice@company.com", subject: "Welcome" }));
+} catch (error) {
+  if (!isRefusal(error)) throw error;
+  console.log(error.message); // says why it was not run, for the model to read
+} finally {
+  signoff.close();
+}

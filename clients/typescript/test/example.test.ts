@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { Server } from "./server.js";
+
+const EXAMPLE = "examples/send-email.mjs";
+
+let server: Server;
+before(async () => {
+  server = await Server.start();
+});
+after(() => server[Symbol.asyncDispose]());
+
+/** Runs the example as a program of its own, to its end: what it printed. */
+async function run(): Promise<string> {
+  const env = { SIGNOFF_ADDRESS: server.address, SIGNOFF_TOKEN: server.tokens.agent };
+  const child = spawn(process.execPath, [EXAMPLE], { env, stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk) => {
+    output += chunk;
+  });
+  const [code] = await once(child, "close");
+  assert.equal(code, 0);
+  return output;
+}
+
+test("the README shows the example word for word", () => {
+  const readme = readFileSync("README.md", "utf8");
+  const [, shown] = readme.split(`<!-- example: ${EXAMPLE} -->\n\n\`\`\`js\n`);
+  assert.equal(shown?.split("```\n")[0], readFileSync(EXAMPLE, "utf8"));
+});
+
+test("the example runs what is approved", async () => {
+  const output = run();
+  await server.reviewer("send_email").approve();
+  assert.equal(await output, 'Sent "Welcome" to alice@company.com.\n');
+});
+
+test("the example says why it does not run what is rejected", async () => {
+  const output = run();
+  await server.reviewer("send_email").reject("Use the staging list.");
+  const text = "The call to send_email was rejected by a reviewer: Use the staging list. It was not run.\n";
+  assert.equal(await output, text);
+});

@@ -1,0 +1,64 @@
+// Type-checked where the package is installed, with every check on.
+import { type AnyRefusal, type Call, Client, type ClientOptions, isRefusal, type Run } from "@signoff/client";
+import { type ApprovalStatus, VoteChoice } from "@signoff/client/v1";
+
+interface Mail {
+  to: string;
+}
+
+declare const transport: ClientOptions["transport"];
+const client = new Client({ transport });
+
+async function send(mail: Mail): Promise<{ id: number }> {
+  return { id: mail.to.length };
+}
+const wrapped: typeof send = client.requiresApproval(send, {
+  toolName: "send_email",
+  parseEdited: () => ({ to: "a" }),
+});
+export const sent: Promise<{ id: number }> = wrapped({ to: "a" });
+// @ts-expect-error: the arguments are those of the function.
+wrapped({ from: "a" });
+// @ts-expect-error: a function of the arguments, not of a text.
+client.requiresApproval((text: string) => text, { toolName: "t" });
+// @ts-expect-error: a tool has a name.
+client.requiresApproval(send, {});
+
+const call: Call = { toolName: "t", arguments: { to: "a" }, reason: undefined, signal: new AbortController().signal };
+export const length: Promise<number> = client.run(call, async (run: Run) => Object.keys(run.arguments).length);
+
+export function explain(error: unknown): string {
+  if (!isRefusal(error)) throw error;
+  switch (error.kind) {
+    case "Rejected":
+      return error.comment + error.decidedBy;
+    case "AutoRejected":
+      return error.rule + error.ruleMessage;
+    case "RequestFailed":
+      return error.reason + error.serverMessage + error.code;
+    case "InvalidArguments":
+      return error.path + error.problem;
+    case "TimedOut":
+    case "Cancelled":
+    case "AlreadyClaimed":
+    case "ClaimWindowClosed":
+    case "DigestMismatch":
+    case "UnknownStatus":
+    case "Unavailable":
+      return error.message;
+    default:
+      return impossible(error);
+  }
+}
+
+function impossible(error: never): never {
+  throw error;
+}
+
+export async function status(): Promise<ApprovalStatus | undefined> {
+  const seen = { case: "digest", value: "sha256:" } as const;
+  const { approval } = await client.approvals.decide({ approvalId: "a", choice: VoteChoice.APPROVE, seen });
+  return approval?.status;
+}
+
+export type Kinds = AnyRefusal["kind"];
