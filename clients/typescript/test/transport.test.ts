@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, mock, test } from "node:test";
+import { connect } from "../src/node/index.js";
 import { Fake, silence } from "./fake.js";
 
 afterEach(() => mock.timers.reset());
@@ -48,6 +50,21 @@ test("a connection that does not answer within 10 s is broken", async () => {
   mock.timers.tick(30_000);
   mock.timers.tick(10_000);
   await end;
+});
+
+test("a connection that cannot be made is given up after 10 s", async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { port } = silent.address() as AddressInfo;
+  const client = connect({ address: `https://127.0.0.1:${port}`, token: "" });
+  const end = assert.rejects(client.access.getCaller({}), /does not answer/);
+  await once(silent, "connection");
+  mock.timers.tick(10_000);
+  await end;
+  for (const socket of sockets) socket.destroy();
+  silent.close();
 });
 
 for (const how of ["broke", "was closed"]) {
