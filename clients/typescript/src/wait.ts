@@ -100,7 +100,7 @@ export class Wait {
     if (meaning === "approved" || meaning === "refused") return true;
     // Too long for an approval that has not changed for a while; its next progress corrects that.
     const until = now() + msBetween(approval.updateTime, approval.deadline);
-    this.#patience.until = first ? until : Math.min(until, this.#patience.until);
+    this.#patience.until = first ? until : Math.min(this.#patience.until, until);
     return false;
   }
 
@@ -108,8 +108,8 @@ export class Wait {
     const remainingMs = progress.remaining
       ? Number(progress.remaining.seconds) * 1000 + progress.remaining.nanos / 1e6
       : 0;
-    // Without an approval it is patience that bounds the tries.
-    if (this.#newest) this.#patience.until = now() + remainingMs;
+    // Never later: what was known before was at most too long, too. Without an approval it is patience that counts.
+    if (this.#newest) this.#patience.until = Math.min(this.#patience.until, now() + remainingMs);
     const { message, approvals, quorum, reviewers } = progress;
     const told = { approvalId: this.#newest?.id ?? "", message, remainingMs, approvals, quorum, reviewers };
     // In a promise, so that what is thrown at once and what is rejected later are ignored alike.

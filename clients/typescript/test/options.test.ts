@@ -95,6 +95,8 @@ test("certificates are files, read when connecting", async () => {
   assert.deepEqual([String(tls.ca), String(tls.cert), String(tls.key)], ["ca", "certificate", "key"]);
   assert.throws(() => targetOf({ ...options, key: undefined }, {}), TypeError);
   assert.throws(() => targetOf({ ...options, ca: join(directory, "missing") }, {}), { code: "ENOENT" });
+  assert.throws(() => targetOf({ ...options, address: "http://localhost" }, {}), TypeError);
+  assert.deepEqual(targetOf({}, { SIGNOFF_CA: options.certificate, SIGNOFF_KEY: options.key }).tls, {});
   await rm(directory, { recursive: true });
 });
 

@@ -202,6 +202,18 @@ test("what is left of an approval bounds the tries, not patience", async () => {
   assert(fake.asked.length >= 2, `${fake.asked.length}`);
 });
 
+test("a server that has nothing but broken streams for an approval that is overdue is not asked for ever", async () => {
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      yield await pending(0);
+      yield progress(0);
+      throw broken();
+    },
+  });
+  await assert.rejects(fake.client().run(call, never), Unavailable);
+  assert.equal(fake.asked.length, 2);
+});
+
 test("progress is told, and what the callback throws is ignored", async () => {
   const told: unknown[] = [];
   for (const fail of [() => assert.fail("at once"), () => Promise.reject(new Error("later"))]) {

@@ -50,6 +50,11 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
       `the token would be sent without TLS to ${address.origin}, where others could read it: ${remedy}`,
     );
   }
+  const given = options.ca ?? options.certificate ?? options.key;
+  if (given !== undefined && address.protocol === "http:") {
+    throw new TypeError("ca, certificate and key are for addresses with https://");
+  }
+  // Those of the environment may be for the other programs there.
   const files = {
     ca: from(options.ca, "SIGNOFF_CA"),
     certificate: from(options.certificate, "SIGNOFF_CERTIFICATE"),
