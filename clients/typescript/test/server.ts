@@ -16,6 +16,9 @@ rules:
   - { name: no-drops, tools: ["forbidden.*"], auto_reject: { message: "Dropping tables is not allowed." } }
 `;
 
+// A test that hangs is ended by this signal; leaving in this way takes the servers along.
+process.once("SIGTERM", () => process.exit(1));
+
 /** A real server of a test, in a directory of its own. */
 export class Server {
   readonly #directory: string;
