@@ -1,0 +1,150 @@
+package dev.signoff.client;
+
+import com.google.protobuf.ListValue;
+import com.google.protobuf.NullValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The arguments of a call, checked: a copy of what was given, which nobody can change any more, and the same as a message.
+ */
+record Arguments(Map<String, Object> given, Struct message) {
+  /** How many objects and lists may lie in each other, the outermost counted. */
+  static final int MAX_DEPTH = 32;
+
+  /** Checks arguments that are to be asked for. */
+  static Arguments of(String toolName, Object arguments) throws Refusal.InvalidArguments {
+    return new Check(toolName).arguments(arguments);
+  }
+
+  /** Arguments that came from the server. Whole numbers become {@link Long}s. */
+  static Arguments received(Struct message) {
+    return new Arguments(toMap(message), message);
+  }
+
+  private static Map<String, Object> toMap(Struct struct) {
+    Map<String, Object> map = new LinkedHashMap<>();
+    struct.getFieldsMap().forEach((name, value) -> map.put(name, toObject(value)));
+    return Collections.unmodifiableMap(map);
+  }
+
+  private static Object toObject(Value value) {
+    return switch (value.getKindCase()) {
+      case BOOL_VALUE -> value.getBoolValue();
+      case STRING_VALUE -> value.getStringValue();
+      case NUMBER_VALUE -> Numbers.toObject(value.getNumberValue());
+      case STRUCT_VALUE -> toMap(value.getStructValue());
+      case LIST_VALUE -> {
+        List<Object> list = new ArrayList<>();
+        value.getListValue().getValuesList().forEach(element -> list.add(toObject(element)));
+        yield Collections.unmodifiableList(list);
+      }
+      case NULL_VALUE, KIND_NOT_SET -> null;
+    };
+  }
+
+  private static Struct toStruct(Map<?, ?> map) {
+    Struct.Builder struct = Struct.newBuilder();
+    map.forEach((name, value) -> struct.putFields((String) name, toValue(value)));
+    return struct.build();
+  }
+
+  /** Of what was checked. */
+  private static Value toValue(Object object) {
+    Value.Builder value = Value.newBuilder();
+    if (object == null) {
+      value.setNullValue(NullValue.NULL_VALUE);
+    } else if (object instanceof Boolean flag) {
+      value.setBoolValue(flag);
+    } else if (object instanceof String text) {
+      value.setStringValue(text);
+    } else if (object instanceof Number number) {
+      value.setNumberValue(number.doubleValue());
+    } else if (object instanceof Map<?, ?> map) {
+      value.setStructValue(toStruct(map));
+    } else {
+      ListValue.Builder list = ListValue.newBuilder();
+      ((List<?>) object).forEach(element -> list.addValues(toValue(element)));
+      value.setListValue(list);
+    }
+    return value.build();
+  }
+
+  /** One pass over arguments that may be anything. */
+  private record Check(String toolName) {
+    Arguments arguments(Object arguments) throws Refusal.InvalidArguments {
+      if (!(arguments instanceof Map<?, ?> map)) {
+        throw unfit("", "is not a JSON object");
+      }
+      Map<String, Object> copy = copy(map, "", 1);
+      return new Arguments(copy, toStruct(copy));
+    }
+
+    private Object copy(Object object, String path, int depth) throws Refusal.InvalidArguments {
+      if (object == null || object instanceof Boolean) {
+        return object;
+      }
+      if (object instanceof String text) {
+        if (!Text.isUnicode(text)) {
+          throw unfit(path, "is not valid Unicode");
+        }
+        return text;
+      }
+      if (object instanceof Number number) {
+        String problem = Numbers.problem(number);
+        if (!problem.isEmpty()) {
+          throw unfit(path, problem);
+        }
+        return number;
+      }
+      if (object instanceof Map<?, ?> map) {
+        return copy(map, path, depth + 1);
+      }
+      if (object instanceof List<?> list) {
+        return copy(list, path, depth + 1);
+      }
+      throw unfit(path, "has a type that JSON does not have: " + object.getClass().getName());
+    }
+
+    private Map<String, Object> copy(Map<?, ?> map, String path, int depth)
+        throws Refusal.InvalidArguments {
+      requireDepth(path, depth);
+      Map<String, Object> copy = new LinkedHashMap<>();
+      for (Map.Entry<?, ?> entry : map.entrySet()) {
+        if (!(entry.getKey() instanceof String name)) {
+          throw unfit(path, "has a name that is not a string");
+        }
+        if (!Text.isUnicode(name)) {
+          throw unfit(path, "has a name that is not valid Unicode");
+        }
+        copy.put(name, copy(entry.getValue(), path.isEmpty() ? name : path + "." + name, depth));
+      }
+      return Collections.unmodifiableMap(copy);
+    }
+
+    private List<Object> copy(List<?> list, String path, int depth)
+        throws Refusal.InvalidArguments {
+      requireDepth(path, depth);
+      List<Object> copy = new ArrayList<>();
+      for (Object element : list) {
+        copy.add(copy(element, path + "[" + copy.size() + "]", depth));
+      }
+      return Collections.unmodifiableList(copy);
+    }
+
+    private void requireDepth(String path, int depth) throws Refusal.InvalidArguments {
+      if (depth > MAX_DEPTH) {
+        throw unfit(path, "is nested deeper than " + MAX_DEPTH + " levels");
+      }
+    }
+
+    private Refusal.InvalidArguments unfit(String path, String problem) {
+      return new Refusal.InvalidArguments(toolName, "", path, problem);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+package dev.signoff.client;
+
+import dev.signoff.v1.Approval;
+import dev.signoff.v1.ApprovalServiceGrpc;
+import dev.signoff.v1.ClaimExecutionRequest;
+import dev.signoff.v1.ClaimExecutionResponse;
+import dev.signoff.v1.GetApprovalRequest;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+
+/** Takes the one permission to run an approved call. */
+final class Claim {
+  private final Connection connection;
+  private final CallSettings settings;
+  private final Approval approval;
+  private final UnaryCall<ClaimExecutionRequest, ClaimExecutionResponse> call;
+
+  Claim(Connection connection, CallSettings settings, Approval approval) {
+    this.connection = connection;
+    this.settings = settings;
+    this.approval = approval;
+    ClaimExecutionRequest request =
+        ClaimExecutionRequest.newBuilder()
+            .setApprovalId(approval.getId())
+            .setRequestId(UUID.randomUUID().toString())
+            .setDigest(approval.getDigest())
+            .build();
+    call = new UnaryCall<>(connection, ApprovalServiceGrpc.getClaimExecutionMethod(), request);
+  }
+
+  /** The id of the claim, which is ours. */
+  String take() throws Refusal, InterruptedException {
+    try {
+      ClaimExecutionResponse granted = call.make(new Tries(connection, settings.patience));
+      requireSame(granted);
+      GivingUp.check();
+      return granted.getClaimId();
+    } catch (InterruptedException e) {
+      GivingUp.finish("giving back " + settings.toolName, this::giveBack);
+      throw e;
+    } catch (StatusRuntimeException e) {
+      throw refusal(e);
+    } catch (Tries.OutOfPatience e) {
+      throw new Refusal.Unavailable(settings.toolName, approval.getId(), e.getCause());
+    }
+  }
+
+  private void requireSame(ClaimExecutionResponse granted) throws Refusal {
+    String id = approval.getId();
+    if (!granted.getApproval().getDigest().equals(approval.getDigest())) {
+      Refusal mismatch = new Refusal.DigestMismatch(settings.toolName, id, null);
+      new Report(connection, settings, id, granted.getClaimId()).failed(mismatch);
+      throw mismatch;
+    }
+    if (granted.getClaimId().isEmpty()) {
+      Status status = Status.INTERNAL.withDescription("the server's answer names no claim");
+      throw Failures.refusal(settings.toolName, id, status.asRuntimeException());
+    }
+  }
+
+  private Refusal refusal(StatusRuntimeException failure) {
+    String tool = settings.toolName;
+    String id = approval.getId();
+    return switch (Failures.ownReason(failure).orElse("")) {
+      case "ALREADY_CLAIMED" -> new Refusal.AlreadyClaimed(tool, id, failure);
+      case "CLAIM_WINDOW_CLOSED" -> new Refusal.ClaimWindowClosed(tool, id, failure);
+      case "DIGEST_MISMATCH" -> new Refusal.DigestMismatch(tool, id, failure);
+      default -> Failures.refusal(tool, id, failure);
+    };
+  }
+
+  /** Reports a claim that was granted to a caller who gave up meanwhile: nothing was run. */
+  private void giveBack() throws InterruptedException {
+    if (call.newest() == null) {
+      return;
+    }
+    String claimId = "";
+    try {
+      claimId = call.newest().get().getClaimId();
+    } catch (ExecutionException e) {
+      claimId = grantedBefore();
+    }
+    if (!claimId.isEmpty()) {
+      new Report(connection, settings, approval.getId(), claimId)
+          .notRun("not run: the caller gave up");
+    }
+  }
+
+  /** The claim that an answer was lost of; empty if there is none. Never takes one that is not taken yet. */
+  private String grantedBefore() throws InterruptedException {
+    Tries few = new Tries(connection, GivingUp.LIMIT);
+    GetApprovalRequest get = GetApprovalRequest.newBuilder().setApprovalId(approval.getId()).build();
+    try {
+      Approval now =
+          new UnaryCall<>(connection, ApprovalServiceGrpc.getGetApprovalMethod(), get).make(few).getApproval();
+      return now.hasClaim() ? call.make(few).getClaimId() : "";
+    } catch (StatusRuntimeException | Tries.OutOfPatience e) {
+      return "";
+    }
+  }
+}

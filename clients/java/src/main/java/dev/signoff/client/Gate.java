@@ -1,0 +1,232 @@
+package dev.signoff.client;
+
+import dev.signoff.v1.Person;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+
+/**
+ * The way to run a tool only with a yes: it asks, waits, claims, runs and reports.
+ *
+ * <p>Immutable: each setter returns another gate, so that one can be kept for a tool and refined for a call. Calls block.
+ * A caller gives up by interrupting the thread (as {@code future.cancel(true)} of an executor's future does) or by
+ * cancelling the {@link io.grpc.Context} that it calls in; both end in an {@link InterruptedException}.
+ */
+public final class Gate {
+  private final Connection connection;
+  private final CallSettings settings;
+
+  Gate(Connection connection, CallSettings settings) {
+    this.connection = connection;
+    this.settings = settings;
+  }
+
+  private Gate with(Consumer<CallSettings> change) {
+    CallSettings changed = settings.copy();
+    change.accept(changed);
+    return new Gate(connection, changed);
+  }
+
+  /**
+   * The agent that makes the call.
+   *
+   * @param agentName its name, at most 128 characters
+   * @return the gate with it
+   */
+  public Gate agentName(String agentName) {
+    return with(call -> call.agentName = Objects.requireNonNull(agentName));
+  }
+
+  /**
+   * The run of the agent (conversation, job) that the call belongs to.
+   *
+   * @param runId the run, at most 128 characters
+   * @return the gate with it
+   */
+  public Gate runId(String runId) {
+    return with(call -> call.runId = Objects.requireNonNull(runId));
+  }
+
+  /**
+   * The agents that handed the task on.
+   *
+   * @param chain the first one first, at most 16, without the agent itself
+   * @return the gate with it
+   */
+  public Gate chain(List<String> chain) {
+    return with(call -> call.chain = List.copyOf(chain));
+  }
+
+  /**
+   * Why the agent wants to run the tool, for reviewers.
+   *
+   * @param reason its own words, at most 4 KiB
+   * @return the gate with it
+   */
+  public Gate reason(String reason) {
+    return with(call -> call.reason = Objects.requireNonNull(reason));
+  }
+
+  /**
+   * Labels, for rules of the policy and for finding the approval again.
+   *
+   * @param labels at most 32; names of at most 63 of {@code A-Z a-z 0-9 _ . / -}, values of at most 256 characters
+   * @return the gate with them, in place of earlier ones
+   */
+  public Gate labels(Map<String, String> labels) {
+    return with(call -> call.labels = Map.copyOf(labels));
+  }
+
+  /**
+   * How long to wait for a decision; the server says, if this is not set. The policy may shorten it.
+   *
+   * @param timeout 1 s to 7 days
+   * @return the gate with it
+   */
+  public Gate timeout(Duration timeout) {
+    return with(call -> call.timeout = Objects.requireNonNull(timeout));
+  }
+
+  /**
+   * A JSON Schema that the arguments must satisfy, edited ones included.
+   *
+   * @param schema the schema, at most 16 KiB as canonical JSON
+   * @return the gate with it
+   */
+  public Gate argumentsSchema(Map<String, ?> schema) {
+    return with(call -> call.argumentsSchema = Objects.requireNonNull(schema));
+  }
+
+  /**
+   * The person on whose behalf the agent asks, who then cannot decide. Only for credentials that may assert it.
+   *
+   * @param issuer the authority that knows the person; empty for the server itself
+   * @param subject the person's name there
+   * @return the gate with it
+   */
+  public Gate onBehalfOf(String issuer, String subject) {
+    Person person = Person.newBuilder().setIssuer(issuer).setSubject(subject).build();
+    return with(call -> call.onBehalfOf = person);
+  }
+
+  /**
+   * The idempotency key of the call: the same one finds the same approval, and so the call is made once at most. If it
+   * is not set, it is made of {@link #runId} and {@link #callId}, or at random.
+   *
+   * @param requestId the key, at most 128 characters
+   * @return the gate with it
+   */
+  public Gate requestId(String requestId) {
+    return with(call -> call.requestId = Objects.requireNonNull(requestId));
+  }
+
+  /**
+   * The name of the call within its run: a second run of the agent with the same two ids finds the earlier approval.
+   *
+   * @param callId the name; needs {@link #runId}
+   * @return the gate with it
+   */
+  public Gate callId(String callId) {
+    return with(call -> call.callId = Objects.requireNonNull(callId));
+  }
+
+  /**
+   * For how long to try to reach the server: before it has answered, when claiming and when reporting. 30 s unless set.
+   * While the approval waits for a decision its own deadline counts instead.
+   *
+   * @param patience not negative
+   * @return the gate with it
+   */
+  public Gate patience(Duration patience) {
+    if (patience.isNegative()) {
+      throw new IllegalArgumentException("patience must not be negative");
+    }
+    return with(call -> call.patience = patience);
+  }
+
+  /**
+   * What is told how things stand while a decision is waited for, every 15 s or so, on the calling thread.
+   *
+   * @param onProgress gets each message; what it throws is ignored
+   * @return the gate with it
+   */
+  public Gate onProgress(Consumer<Progress> onProgress) {
+    return with(call -> call.onProgress = Objects.requireNonNull(onProgress));
+  }
+
+  /**
+   * Whether the approval is withdrawn when the caller gives up waiting, which takes 5 s at most. It stays open otherwise.
+   *
+   * @param cancelOnAbandon whether it is
+   * @return the gate with it
+   */
+  public Gate cancelOnAbandon(boolean cancelOnAbandon) {
+    return with(call -> call.cancelOnAbandon = cancelOnAbandon);
+  }
+
+  /**
+   * Asks for approval of one call, waits for the decision, and runs the function if the call may be made.
+   *
+   * @param arguments the call's arguments: null, {@link Boolean}, {@link String}, {@link Byte}, {@link Short},
+   *     {@link Integer}, {@link Long}, {@link Float}, {@link Double}, {@link java.math.BigInteger},
+   *     {@link java.math.BigDecimal}, {@link List} and {@link Map} with string keys, at most 32 deep. They are copied
+   * @param function runs the tool, with the arguments that it is given
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return what the function returned
+   * @throws E what the function threw
+   * @throws Refusal if the function was not run
+   * @throws InterruptedException if the caller gave up, and the function was not run
+   * @throws IllegalStateException if there is a {@link #callId} without a {@link #runId}
+   */
+  public <R, E extends Exception> R call(Map<String, ?> arguments, ToolFunction<Run, R, E> function)
+      throws E, Refusal, InterruptedException {
+    Arguments checked = Arguments.of(settings.toolName, Objects.requireNonNull(arguments));
+    return new GatedCall(connection, settings, checked).make(run -> run, function);
+  }
+
+  /**
+   * Puts a function behind the gate: its arguments are those of the call. With a {@link #requestId} or {@link #callId}
+   * all its calls are the same one.
+   *
+   * @param function runs the tool, with the arguments that it is given
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return the gated function; arguments are as in {@link #call}
+   */
+  public <R, E extends Exception> GatedFunction<Map<String, ?>, R, E> wrap(
+      ToolFunction<Map<String, Object>, R, E> function) {
+    return arguments -> call(arguments, run -> function.run(run.arguments()));
+  }
+
+  /**
+   * Puts a function of a record behind the gate: the names and values of its components are the arguments of the call.
+   * Components are of the types that {@link #call} takes, lists of them, maps from strings to them, or such records.
+   *
+   * <p>Edited arguments must fit the record: each component present, none beyond, and each number one that the
+   * component's type holds exactly. They are {@link Refusal.InvalidArguments} otherwise, as when the constructor throws.
+   *
+   * @param type the record
+   * @param function runs the tool, with the record that it is given
+   * @param <A> the record
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return the gated function
+   * @throws IllegalArgumentException if a component's type cannot be made of JSON
+   */
+  public <A extends Record, R, E extends Exception> GatedFunction<A, R, E> wrap(
+      Class<A> type, ToolFunction<A, R, E> function) {
+    RecordArguments<A> mapping = new RecordArguments<>(type);
+    return arguments -> {
+      Arguments checked = Arguments.of(settings.toolName, mapping.write(arguments));
+      // Made of the copy, so that nobody can change it while it waits.
+      A given = mapping.read(settings.toolName, "", checked.given());
+      return new GatedCall(connection, settings, checked)
+          .make(
+              run -> run.edited() ? mapping.read(settings.toolName, run.approvalId(), run.arguments()) : given,
+              function);
+    };
+  }
+}

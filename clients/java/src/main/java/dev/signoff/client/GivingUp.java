@@ -1,0 +1,67 @@
+package dev.signoff.client;
+
+import io.grpc.Context;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/** A caller gives up by interrupting the thread, or by cancelling the gRPC context that it runs in. */
+final class GivingUp {
+  /** How long a caller that gave up is kept. */
+  static final Duration LIMIT = Duration.ofSeconds(5);
+
+  private static final System.Logger LOG = System.getLogger("dev.signoff.client");
+
+  private GivingUp() {}
+
+  /** Passes on that the caller gave up. */
+  static void check() throws InterruptedException {
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    if (Context.current().isCancelled()) {
+      throw new InterruptedException("the context of the call was cancelled");
+    }
+  }
+
+  /** What is left to do for a caller that gave up. */
+  interface Task {
+    void run() throws InterruptedException;
+  }
+
+  /**
+   * Does what is left to do, on a thread that is not interrupted, and waits for it, though not longer than the limit.
+   * An interrupt of the calling thread meanwhile is kept for later.
+   */
+  static void finish(String what, Task task) {
+    Thread worker =
+        new Thread(
+            () -> {
+              try {
+                task.run();
+              } catch (InterruptedException e) {
+                // The limit is over: this thread ends.
+              }
+            },
+            "signoff-giving-up");
+    worker.setDaemon(true);
+    worker.start();
+    long end = System.nanoTime() + LIMIT.toNanos();
+    boolean interrupted = false;
+    while (worker.isAlive()) {
+      long left = end - System.nanoTime();
+      if (left <= 0) {
+        worker.interrupt();
+        LOG.log(System.Logger.Level.WARNING, what + " took too long, and was left");
+        break;
+      }
+      try {
+        TimeUnit.NANOSECONDS.timedJoin(worker, left);
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,202 @@
+package dev.signoff.client;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * How to connect: what the builder was given, else what the environment says. An empty variable counts as unset.
+ *
+ * <p>Immutable. Its printed form does not show the token.
+ */
+public final class Options {
+  private static final String DEFAULT_ADDRESS = "http://127.0.0.1:7766";
+  private static final Duration DEFAULT_DEADLINE = Duration.ofSeconds(30);
+
+  private final Address address;
+  private final String token;
+  private final Path ca;
+  private final Path certificate;
+  private final Path key;
+  private final Duration deadline;
+
+  private Options(Builder given, Function<String, String> environment) {
+    address = Address.parse(given.address.or(() -> variable(environment, "SIGNOFF_ADDRESS")).orElse(DEFAULT_ADDRESS));
+    token = given.token.or(() -> variable(environment, "SIGNOFF_TOKEN")).map(String::strip).orElse("");
+    ca = given.ca.or(() -> variable(environment, "SIGNOFF_CA").map(Path::of)).orElse(null);
+    certificate = given.certificate.or(() -> variable(environment, "SIGNOFF_CERTIFICATE").map(Path::of)).orElse(null);
+    key = given.key.or(() -> variable(environment, "SIGNOFF_KEY").map(Path::of)).orElse(null);
+    deadline = given.deadline.orElse(DEFAULT_DEADLINE);
+    boolean insecure = given.insecure.orElseGet(
+        () -> variable(environment, "SIGNOFF_INSECURE").filter(text -> text.equals("true") || text.equals("1")).isPresent());
+
+    if ((certificate == null) != (key == null)) {
+      throw new IllegalArgumentException("certificate and key are given together, or not at all");
+    }
+    if (!address.tls() && (ca != null || certificate != null)) {
+      throw new IllegalArgumentException("ca, certificate and key need an address with https://");
+    }
+    if (!token.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
+      throw new IllegalArgumentException("the token holds characters that no token has");
+    }
+    if (!token.isEmpty() && !address.tls() && !address.loopback() && !insecure) {
+      throw new IllegalArgumentException(
+          "the token would be readable on its way to " + address
+              + ": give an address with https://, or insecure on a network that is trusted");
+    }
+  }
+
+  private static Optional<String> variable(Function<String, String> environment, String name) {
+    return Optional.ofNullable(environment.apply(name)).filter(text -> !text.isEmpty());
+  }
+
+  /**
+   * Begins with nothing given.
+   *
+   * @return a builder, on which everything is optional
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  Address address() {
+    return address;
+  }
+
+  /** Empty when there is none. */
+  String token() {
+    return token;
+  }
+
+  Optional<Path> ca() {
+    return Optional.ofNullable(ca);
+  }
+
+  Optional<Path> certificate() {
+    return Optional.ofNullable(certificate);
+  }
+
+  Optional<Path> key() {
+    return Optional.ofNullable(key);
+  }
+
+  Duration deadline() {
+    return deadline;
+  }
+
+  @Override
+  public String toString() {
+    return "Options[address=" + address + ", token=" + (token.isEmpty() ? "none" : "(hidden)") + ", ca=" + ca
+        + ", certificate=" + certificate + ", key=" + key + ", deadline=" + deadline + "]";
+  }
+
+  /** Takes what is to be different from the environment. Its printed form shows nothing of what it was given. */
+  public static final class Builder {
+    private Optional<String> address = Optional.empty();
+    private Optional<String> token = Optional.empty();
+    private Optional<Path> ca = Optional.empty();
+    private Optional<Path> certificate = Optional.empty();
+    private Optional<Path> key = Optional.empty();
+    private Optional<Boolean> insecure = Optional.empty();
+    private Optional<Duration> deadline = Optional.empty();
+
+    private Builder() {}
+
+    /**
+     * Where the server is; else {@code SIGNOFF_ADDRESS}, else {@code http://127.0.0.1:7766}.
+     *
+     * @param address {@code http://HOST:PORT} or {@code https://HOST:PORT}; without a scheme it is {@code http://}
+     * @return this builder
+     */
+    public Builder address(String address) {
+      this.address = Optional.of(address);
+      return this;
+    }
+
+    /**
+     * The bearer token; else {@code SIGNOFF_TOKEN}. The empty text is no token, whatever the environment says.
+     *
+     * @param token the token, without {@code Bearer}
+     * @return this builder
+     */
+    public Builder token(String token) {
+      this.token = Optional.of(token);
+      return this;
+    }
+
+    /**
+     * Whom to trust in place of the system's authorities; else {@code SIGNOFF_CA}. Only for {@code https://}.
+     *
+     * @param ca PEM file with the authorities of the server's certificate
+     * @return this builder
+     */
+    public Builder ca(Path ca) {
+      this.ca = Optional.of(ca);
+      return this;
+    }
+
+    /**
+     * What the client shows of itself; else {@code SIGNOFF_CERTIFICATE}. Needs {@link #key}; only for {@code https://}.
+     *
+     * @param certificate PEM file with the certificate and its chain
+     * @return this builder
+     */
+    public Builder certificate(Path certificate) {
+      this.certificate = Optional.of(certificate);
+      return this;
+    }
+
+    /**
+     * The certificate's private key; else {@code SIGNOFF_KEY}. Needs {@link #certificate}.
+     *
+     * @param key PEM file in PKCS #8 form ({@code BEGIN PRIVATE KEY}), without a password
+     * @return this builder
+     */
+    public Builder key(Path key) {
+      this.key = Optional.of(key);
+      return this;
+    }
+
+    /**
+     * Whether the token may be sent without TLS to a host that is not loopback; else whether {@code SIGNOFF_INSECURE} is
+     * {@code true} or {@code 1}. Such a connection is refused otherwise.
+     *
+     * @param insecure whether it may
+     * @return this builder
+     */
+    public Builder insecure(boolean insecure) {
+      this.insecure = Optional.of(insecure);
+      return this;
+    }
+
+    /**
+     * How long a call that is answered once may take, if the stub has no deadline of its own: 30 s unless set.
+     *
+     * @param deadline more than zero
+     * @return this builder
+     */
+    public Builder deadline(Duration deadline) {
+      if (deadline.isNegative() || deadline.isZero()) {
+        throw new IllegalArgumentException("deadline must be more than zero");
+      }
+      this.deadline = Optional.of(deadline);
+      return this;
+    }
+
+    /**
+     * Checks what was given, together with the environment.
+     *
+     * @return the options
+     * @throws IllegalArgumentException if they do not fit together, or would send the token where others can read it
+     */
+    public Options build() {
+      return build(System::getenv);
+    }
+
+    Options build(Function<String, String> environment) {
+      return new Options(this, Objects.requireNonNull(environment));
+    }
+  }
+}

@@ -1,0 +1,86 @@
+package dev.signoff.client;
+
+import dev.signoff.v1.ApprovalServiceGrpc;
+import dev.signoff.v1.ExecutionResult;
+import dev.signoff.v1.ReportExecutionRequest;
+import io.grpc.Context;
+import io.grpc.StatusRuntimeException;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.UUID;
+
+/** Says what became of a claimed call. Whether that succeeds changes nothing for the caller. */
+final class Report {
+  private static final System.Logger LOG = System.getLogger("dev.signoff.client");
+  private static final int MAX_MESSAGE_BYTES = 4096;
+
+  private final Connection connection;
+  private final CallSettings settings;
+  private final ReportExecutionRequest.Builder request;
+
+  Report(Connection connection, CallSettings settings, String approvalId, String claimId) {
+    this.connection = connection;
+    this.settings = settings;
+    this.request =
+        ReportExecutionRequest.newBuilder()
+            .setApprovalId(approvalId)
+            .setClaimId(claimId)
+            .setRequestId(UUID.randomUUID().toString());
+  }
+
+  void succeeded() {
+    request.setResult(ExecutionResult.EXECUTION_RESULT_SUCCEEDED);
+    send(false);
+  }
+
+  void failed(Throwable error) {
+    String text = Objects.requireNonNullElse(error.getMessage(), "");
+    fail(text.isBlank() ? error.getClass().getName() : text);
+    send(error instanceof InterruptedException);
+  }
+
+  /** For a claim that nothing was done with. */
+  void notRun(String why) throws InterruptedException {
+    fail(why);
+    make(GivingUp.LIMIT);
+  }
+
+  private void fail(String text) {
+    request
+        .setResult(ExecutionResult.EXECUTION_RESULT_FAILED)
+        .setMessage(Text.cut(text, MAX_MESSAGE_BYTES));
+  }
+
+  /** Sends it, and leaves the thread's interrupt as it was. */
+  private void send(boolean gaveUp) {
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (!gaveUp && !interrupted) {
+        make(settings.patience);
+        return;
+      }
+    } catch (InterruptedException e) {
+      interrupted = !Context.current().isCancelled();
+    }
+    try {
+      GivingUp.finish("reporting " + settings.toolName, () -> make(GivingUp.LIMIT));
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void make(Duration patience) throws InterruptedException {
+    try {
+      new UnaryCall<>(connection, ApprovalServiceGrpc.getReportExecutionMethod(), request.build())
+          .make(new Tries(connection, patience));
+    } catch (StatusRuntimeException | Tries.OutOfPatience e) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the outcome of the call to " + settings.toolName + " (approval " + request.getApprovalId()
+              + ") could not be reported",
+          e);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+package dev.signoff.client;
+
+import dev.signoff.v1.Agent;
+import dev.signoff.v1.RequestApprovalRequest;
+import io.grpc.Status;
+import java.util.UUID;
+import java.util.stream.Stream;
+
+/** Makes the request of a gated call, and refuses what cannot be sent. */
+final class Requests {
+  private static final int MAX_ENCODED_BYTES = 1 << 20;
+
+  private Requests() {}
+
+  static RequestApprovalRequest make(CallSettings call, Arguments arguments) throws Refusal {
+    if (!call.callId.isEmpty() && call.runId.isEmpty()) {
+      throw new IllegalStateException("callId needs runId: alone it names no call for sure");
+    }
+    requireUnicode(call);
+    RequestApprovalRequest.Builder request =
+        RequestApprovalRequest.newBuilder()
+            .setRequestId(requestId(call))
+            .setToolName(call.toolName)
+            .setArguments(arguments.message())
+            .setReason(call.reason)
+            .putAllLabels(call.labels);
+    Agent agent =
+        Agent.newBuilder().setName(call.agentName).setRunId(call.runId).addAllChain(call.chain).build();
+    if (!agent.equals(Agent.getDefaultInstance())) {
+      request.setAgent(agent);
+    }
+    if (call.timeout != null) {
+      request.setTimeout(Times.message(call.timeout));
+    }
+    if (call.argumentsSchema != null) {
+      request.setArgumentsSchema(schema(call).message());
+    }
+    if (call.onBehalfOf != null) {
+      request.setOnBehalfOf(call.onBehalfOf);
+    }
+    RequestApprovalRequest made = request.build();
+    if (made.getSerializedSize() > MAX_ENCODED_BYTES) {
+      throw unfit(call, "the request has " + made.getSerializedSize() + " bytes, of " + MAX_ENCODED_BYTES + " at most");
+    }
+    return made;
+  }
+
+  private static String requestId(CallSettings call) {
+    if (!call.requestId.isEmpty()) {
+      return call.requestId;
+    }
+    return call.callId.isEmpty() ? UUID.randomUUID().toString() : Canonical.requestId(call.runId, call.callId);
+  }
+
+  private static Arguments schema(CallSettings call) throws Refusal {
+    try {
+      return Arguments.of(call.toolName, call.argumentsSchema);
+    } catch (Refusal.InvalidArguments e) {
+      String where = e.path().isEmpty() ? "arguments_schema" : "arguments_schema." + e.path();
+      throw unfit(call, where + " " + e.problem());
+    }
+  }
+
+  // Protocol Buffers would replace what has no encoding, without a word.
+  private static void requireUnicode(CallSettings call) throws Refusal {
+    Stream<String> texts =
+        Stream.of(call.toolName, call.agentName, call.runId, call.callId, call.reason, call.requestId);
+    Stream<String> labels = call.labels.entrySet().stream().flatMap(l -> Stream.of(l.getKey(), l.getValue()));
+    Stream<String> person =
+        Stream.ofNullable(call.onBehalfOf).flatMap(p -> Stream.of(p.getIssuer(), p.getSubject()));
+    boolean fine =
+        Stream.of(texts, call.chain.stream(), labels, person).flatMap(all -> all).allMatch(Text::isUnicode);
+    if (!fine) {
+      throw unfit(call, "a text of the request is not valid Unicode");
+    }
+  }
+
+  private static Refusal unfit(CallSettings call, String problem) {
+    Status.Code code = Status.Code.INVALID_ARGUMENT;
+    return new Refusal.RequestFailed(call.toolName, "", code, code.name(), problem, null);
+  }
+}

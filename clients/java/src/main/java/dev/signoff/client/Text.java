@@ -1,0 +1,26 @@
+package dev.signoff.client;
+
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+
+/** Strings of Java may hold halves of surrogate pairs, which have no encoding. */
+final class Text {
+  private Text() {}
+
+  static boolean isUnicode(String text) {
+    return StandardCharsets.UTF_8.newEncoder().canEncode(text);
+  }
+
+  /** The text, or as much of its beginning as fits into so many bytes of UTF-8 without cutting a character. */
+  static String cut(String text, int bytes) {
+    CharBuffer in = CharBuffer.wrap(text);
+    ByteBuffer out = ByteBuffer.allocate(bytes);
+    StandardCharsets.UTF_8
+        .newEncoder()
+        .onMalformedInput(CodingErrorAction.REPLACE)
+        .encode(in, out, true);
+    return StandardCharsets.UTF_8.decode(out.flip()).toString();
+  }
+}

@@ -1,0 +1,67 @@
+package dev.signoff.client;
+
+import io.grpc.Deadline;
+import io.grpc.StatusRuntimeException;
+import java.time.Duration;
+
+/** How often, and until when, something is tried again that failed for a passing reason. */
+final class Tries {
+  /** How long the one try may take that is made when the time is over. */
+  private static final Duration LAST_TRY = Duration.ofSeconds(5);
+
+  private final Connection connection;
+  private final Backoff backoff = new Backoff();
+  private Deadline bound;
+
+  Tries(Connection connection, Duration patience) {
+    this.connection = connection;
+    this.bound = Deadlines.after(patience);
+  }
+
+  /** Sets another end. */
+  void endAt(Deadline bound) {
+    this.bound = bound;
+  }
+
+  /** When it ends, but for the last try. */
+  Deadline bound() {
+    return bound;
+  }
+
+  /** When a try that begins now is cut. */
+  Deadline limit() {
+    return bound.isExpired() ? Deadlines.after(LAST_TRY) : bound;
+  }
+
+  /** Something went well: the next delay is the shortest again. */
+  void progressed() {
+    backoff.reset();
+  }
+
+  /**
+   * Waits until the next try.
+   *
+   * @throws StatusRuntimeException the failure, if it does not pass
+   * @throws OutOfPatience if there is no next try
+   */
+  void after(StatusRuntimeException failure) throws InterruptedException, OutOfPatience {
+    if (!Failures.isPassing(failure)) {
+      throw failure;
+    }
+    if (bound.isExpired() || connection.isClosed()) {
+      throw new OutOfPatience(failure);
+    }
+    Duration left = Deadlines.remaining(bound);
+    Duration delay = backoff.delay(failure);
+    connection.pause(delay.compareTo(left) < 0 ? delay : left);
+  }
+
+  /** The time is over. The cause is the last failure. */
+  static final class OutOfPatience extends Exception {
+    private static final long serialVersionUID = 1;
+
+    OutOfPatience(StatusRuntimeException last) {
+      super(last);
+    }
+  }
+}
