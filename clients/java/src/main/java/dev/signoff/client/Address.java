@@ -9,7 +9,8 @@ import java.util.regex.Pattern;
 record Address(boolean tls, String host, int port) {
   // Literal forms only: nothing is looked up, since what a name resolves to can change.
   private static final Pattern LOOPBACK =
-      Pattern.compile("localhost|127(\\.\\d{1,3}){3}|\\[(::1|0:0:0:0:0:0:0:1|::ffff:127(\\.\\d{1,3}){3})]");
+      Pattern.compile(
+          "localhost|127(\\.\\d{1,3}){3}|\\[(::1|0:0:0:0:0:0:0:1|::ffff:127(\\.\\d{1,3}){3})]");
 
   static Address parse(String text) {
     URI uri;
@@ -21,8 +22,13 @@ record Address(boolean tls, String host, int port) {
     String scheme = uri.getScheme().toLowerCase(Locale.ROOT);
     boolean tls = scheme.equals("https");
     boolean bare = uri.getUserInfo() == null && uri.getQuery() == null && uri.getFragment() == null;
-    boolean pathless = uri.getPath() == null || uri.getPath().isEmpty() || uri.getPath().equals("/");
-    if (!(tls || scheme.equals("http")) || uri.getHost() == null || !bare || !pathless || uri.getPort() > 65_535) {
+    boolean pathless =
+        uri.getPath() == null || uri.getPath().isEmpty() || uri.getPath().equals("/");
+    if (!(tls || scheme.equals("http"))
+        || uri.getHost() == null
+        || !bare
+        || !pathless
+        || uri.getPort() > 65_535) {
       throw unfit();
     }
     int usual = tls ? 443 : 80;

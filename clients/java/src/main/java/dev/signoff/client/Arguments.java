@@ -11,7 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The arguments of a call, checked: a copy of what was given, which nobody can change any more, and the same as a message.
+ * The arguments of a call, checked: a copy of what was given, which nobody can change any more, and
+ * the same as a message.
  */
 record Arguments(Map<String, Object> given, Struct message) {
   /** How many objects and lists may lie in each other, the outermost counted. */

@@ -4,7 +4,10 @@ import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** Delays that double, spread at random so that callers which were cut off together do not come back together. */
+/**
+ * Delays that double, spread at random so that callers which were cut off together do not come back
+ * together.
+ */
 final class Backoff {
   static final Duration FIRST = Duration.ofMillis(250);
   static final Duration GREATEST = Duration.ofSeconds(10);

@@ -10,7 +10,10 @@ import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 
-/** Puts the token on every call and the deadline on those that are answered once, and connects for each call anew. */
+/**
+ * Puts the token on every call and the deadline on those that are answered once, and connects for
+ * each call anew.
+ */
 final class CallDefaults implements ClientInterceptor {
   private static final Metadata.Key<String> AUTHORIZATION =
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
@@ -24,15 +27,17 @@ final class CallDefaults implements ClientInterceptor {
   }
 
   @Override
-  public <Q, R> ClientCall<Q, R> interceptCall(MethodDescriptor<Q, R> method, CallOptions callOptions, Channel next) {
-    // A channel that could not connect fails calls without trying again, for up to two minutes. From idle it tries at once.
+  public <Q, R> ClientCall<Q, R> interceptCall(
+      MethodDescriptor<Q, R> method, CallOptions callOptions, Channel next) {
+    // A channel that could not connect fails calls without trying again, for up to two minutes.
+    // From idle it tries at once.
     if (channel.getState(false) == ConnectivityState.TRANSIENT_FAILURE) {
       channel.enterIdle();
     }
-    boolean undated = method.getType() == MethodDescriptor.MethodType.UNARY && callOptions.getDeadline() == null;
-    CallOptions dated = undated
-        ? callOptions.withDeadline(Deadlines.after(options.deadline()))
-        : callOptions;
+    boolean undated =
+        method.getType() == MethodDescriptor.MethodType.UNARY && callOptions.getDeadline() == null;
+    CallOptions dated =
+        undated ? callOptions.withDeadline(Deadlines.after(options.deadline())) : callOptions;
     return new SimpleForwardingClientCall<>(next.newCall(method, dated)) {
       @Override
       public void start(Listener<R> listener, Metadata headers) {

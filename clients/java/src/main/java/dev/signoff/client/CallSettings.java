@@ -7,7 +7,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 
-/** What is said about a gated call, beside its arguments. A gate copies it before it changes it; others only read it. */
+/**
+ * What is said about a gated call, beside its arguments. A gate copies it before it changes it;
+ * others only read it.
+ */
 final class CallSettings implements Cloneable {
   final String toolName;
   String agentName = "";

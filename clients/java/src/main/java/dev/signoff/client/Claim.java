@@ -88,13 +88,19 @@ final class Claim {
     }
   }
 
-  /** The claim that an answer was lost of; empty if there is none. Never takes one that is not taken yet. */
+  /**
+   * The claim that an answer was lost of; empty if there is none. Never takes one that is not taken
+   * yet.
+   */
   private String grantedBefore() throws InterruptedException {
     Tries few = new Tries(connection, GivingUp.LIMIT);
-    GetApprovalRequest get = GetApprovalRequest.newBuilder().setApprovalId(approval.getId()).build();
+    GetApprovalRequest get =
+        GetApprovalRequest.newBuilder().setApprovalId(approval.getId()).build();
     try {
       Approval now =
-          new UnaryCall<>(connection, ApprovalServiceGrpc.getGetApprovalMethod(), get).make(few).getApproval();
+          new UnaryCall<>(connection, ApprovalServiceGrpc.getGetApprovalMethod(), get)
+              .make(few)
+              .getApproval();
       return now.hasClaim() ? call.make(few).getClaimId() : "";
     } catch (StatusRuntimeException | Tries.OutOfPatience e) {
       return "";

@@ -61,7 +61,8 @@ final class Connection implements AutoCloseable {
       }
       return tls.build();
     } catch (IOException e) {
-      throw new IllegalArgumentException("ca, certificate or key cannot be read: " + e.getMessage(), e);
+      throw new IllegalArgumentException(
+          "ca, certificate or key cannot be read: " + e.getMessage(), e);
     }
   }
 

@@ -43,23 +43,32 @@ final class Failures {
   /** How long the server wants to be left alone. */
   static Optional<Duration> retryDelay(StatusRuntimeException failure) {
     return detail(failure, RetryInfo.class)
-        .map(info -> Duration.ofSeconds(info.getRetryDelay().getSeconds(), info.getRetryDelay().getNanos()))
+        .map(
+            info ->
+                Duration.ofSeconds(
+                    info.getRetryDelay().getSeconds(), info.getRetryDelay().getNanos()))
         .map(Deadlines::clamp);
   }
 
   /** The reason that the server itself gives, and no proxy. */
   static Optional<String> ownReason(StatusRuntimeException failure) {
-    return detail(failure, ErrorInfo.class).filter(info -> info.getDomain().equals(DOMAIN)).map(ErrorInfo::getReason);
+    return detail(failure, ErrorInfo.class)
+        .filter(info -> info.getDomain().equals(DOMAIN))
+        .map(ErrorInfo::getReason);
   }
 
-  static Refusal.RequestFailed refusal(String toolName, String approvalId, StatusRuntimeException failure) {
+  static Refusal.RequestFailed refusal(
+      String toolName, String approvalId, StatusRuntimeException failure) {
     Status status = failure.getStatus();
-    String reason = detail(failure, ErrorInfo.class).map(ErrorInfo::getReason).orElse(status.getCode().name());
+    String reason =
+        detail(failure, ErrorInfo.class).map(ErrorInfo::getReason).orElse(status.getCode().name());
     String message = Objects.requireNonNullElse(status.getDescription(), "");
-    return new Refusal.RequestFailed(toolName, approvalId, status.getCode(), reason, message, failure);
+    return new Refusal.RequestFailed(
+        toolName, approvalId, status.getCode(), reason, message, failure);
   }
 
-  private static <T extends Message> Optional<T> detail(StatusRuntimeException failure, Class<T> type) {
+  private static <T extends Message> Optional<T> detail(
+      StatusRuntimeException failure, Class<T> type) {
     try {
       com.google.rpc.Status details = StatusProto.fromThrowable(failure);
       if (details != null) {

@@ -10,9 +10,10 @@ import java.util.function.Consumer;
 /**
  * The way to run a tool only with a yes: it asks, waits, claims, runs and reports.
  *
- * <p>Immutable: each setter returns another gate, so that one can be kept for a tool and refined for a call. Calls block.
- * A caller gives up by interrupting the thread (as {@code future.cancel(true)} of an executor's future does) or by
- * cancelling the {@link io.grpc.Context} that it calls in; both end in an {@link InterruptedException}.
+ * <p>Immutable: each setter returns another gate, so that one can be kept for a tool and refined
+ * for a call. Calls block. A caller gives up by interrupting the thread (as {@code
+ * future.cancel(true)} of an executor's future does) or by cancelling the {@link io.grpc.Context}
+ * that it calls in; both end in an {@link InterruptedException}.
  */
 public final class Gate {
   private final Connection connection;
@@ -72,7 +73,8 @@ public final class Gate {
   /**
    * Labels, for rules of the policy and for finding the approval again.
    *
-   * @param labels at most 32; names of at most 63 of {@code A-Z a-z 0-9 _ . / -}, values of at most 256 characters
+   * @param labels at most 32; names of at most 63 of {@code A-Z a-z 0-9 _ . / -}, values of at most
+   *     256 characters
    * @return the gate with them, in place of earlier ones
    */
   public Gate labels(Map<String, String> labels) {
@@ -80,7 +82,8 @@ public final class Gate {
   }
 
   /**
-   * How long to wait for a decision; the server says, if this is not set. The policy may shorten it.
+   * How long to wait for a decision; the server says, if this is not set. The policy may shorten
+   * it.
    *
    * @param timeout 1 s to 7 days
    * @return the gate with it
@@ -100,7 +103,8 @@ public final class Gate {
   }
 
   /**
-   * The person on whose behalf the agent asks, who then cannot decide. Only for credentials that may assert it.
+   * The person on whose behalf the agent asks, who then cannot decide. Only for credentials that
+   * may assert it.
    *
    * @param issuer the authority that knows the person; empty for the server itself
    * @param subject the person's name there
@@ -112,8 +116,8 @@ public final class Gate {
   }
 
   /**
-   * The idempotency key of the call: the same one finds the same approval, and so the call is made once at most. If it
-   * is not set, it is made of {@link #runId} and {@link #callId}, or at random.
+   * The idempotency key of the call: the same one finds the same approval, and so the call is made
+   * once at most. If it is not set, it is made of {@link #runId} and {@link #callId}, or at random.
    *
    * @param requestId the key, at most 128 characters
    * @return the gate with it
@@ -123,7 +127,8 @@ public final class Gate {
   }
 
   /**
-   * The name of the call within its run: a second run of the agent with the same two ids finds the earlier approval.
+   * The name of the call within its run: a second run of the agent with the same two ids finds the
+   * earlier approval.
    *
    * @param callId the name; needs {@link #runId}
    * @return the gate with it
@@ -133,8 +138,9 @@ public final class Gate {
   }
 
   /**
-   * For how long to try to reach the server: before it has answered, when claiming and when reporting. 30 s unless set.
-   * While the approval waits for a decision its own deadline counts instead.
+   * For how long to try to reach the server: before it has answered, when claiming and when
+   * reporting. 30 s unless set. While the approval waits for a decision its own deadline counts
+   * instead.
    *
    * @param patience not negative
    * @return the gate with it
@@ -147,7 +153,8 @@ public final class Gate {
   }
 
   /**
-   * What is told how things stand while a decision is waited for, every 15 s or so, on the calling thread.
+   * What is told how things stand while a decision is waited for, every 15 s or so, on the calling
+   * thread.
    *
    * @param onProgress gets each message; what it throws is ignored
    * @return the gate with it
@@ -157,7 +164,8 @@ public final class Gate {
   }
 
   /**
-   * Whether the approval is withdrawn when the caller gives up waiting, which takes 5 s at most. It stays open otherwise.
+   * Whether the approval is withdrawn when the caller gives up waiting, which takes 5 s at most. It
+   * stays open otherwise.
    *
    * @param cancelOnAbandon whether it is
    * @return the gate with it
@@ -167,11 +175,13 @@ public final class Gate {
   }
 
   /**
-   * Asks for approval of one call, waits for the decision, and runs the function if the call may be made.
+   * Asks for approval of one call, waits for the decision, and runs the function if the call may be
+   * made.
    *
-   * @param arguments the call's arguments: null, {@link Boolean}, {@link String}, {@link Byte}, {@link Short},
-   *     {@link Integer}, {@link Long}, {@link Float}, {@link Double}, {@link java.math.BigInteger},
-   *     {@link java.math.BigDecimal}, {@link List} and {@link Map} with string keys, at most 32 deep. They are copied
+   * @param arguments the call's arguments: null, {@link Boolean}, {@link String}, {@link Byte},
+   *     {@link Short}, {@link Integer}, {@link Long}, {@link Float}, {@link Double}, {@link
+   *     java.math.BigInteger}, {@link java.math.BigDecimal}, {@link List} and {@link Map} with
+   *     string keys, at most 32 deep. They are copied
    * @param function runs the tool, with the arguments that it is given
    * @param <R> what the function returns
    * @param <E> what the function may throw
@@ -188,8 +198,8 @@ public final class Gate {
   }
 
   /**
-   * Puts a function behind the gate: its arguments are those of the call. With a {@link #requestId} or {@link #callId}
-   * all its calls are the same one.
+   * Puts a function behind the gate: its arguments are those of the call. With a {@link #requestId}
+   * or {@link #callId} all its calls are the same one.
    *
    * @param function runs the tool, with the arguments that it is given
    * @param <R> what the function returns
@@ -202,11 +212,13 @@ public final class Gate {
   }
 
   /**
-   * Puts a function of a record behind the gate: the names and values of its components are the arguments of the call.
-   * Components are of the types that {@link #call} takes, lists of them, maps from strings to them, or such records.
+   * Puts a function of a record behind the gate: the names and values of its components are the
+   * arguments of the call. Components are of the types that {@link #call} takes, lists of them,
+   * maps from strings to them, or such records.
    *
-   * <p>Edited arguments must fit the record: each component present, none beyond, and each number one that the
-   * component's type holds exactly. They are {@link Refusal.InvalidArguments} otherwise, as when the constructor throws.
+   * <p>Edited arguments must fit the record: each component present, none beyond, and each number
+   * one that the component's type holds exactly. They are {@link Refusal.InvalidArguments}
+   * otherwise, as when the constructor throws.
    *
    * @param type the record
    * @param function runs the tool, with the record that it is given
@@ -225,7 +237,10 @@ public final class Gate {
       A given = mapping.read(settings.toolName, "", checked.given());
       return new GatedCall(connection, settings, checked)
           .make(
-              run -> run.edited() ? mapping.read(settings.toolName, run.approvalId(), run.arguments()) : given,
+              run ->
+                  run.edited()
+                      ? mapping.read(settings.toolName, run.approvalId(), run.arguments())
+                      : given,
               function);
     };
   }

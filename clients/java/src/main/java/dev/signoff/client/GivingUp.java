@@ -4,7 +4,9 @@ import io.grpc.Context;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
-/** A caller gives up by interrupting the thread, or by cancelling the gRPC context that it runs in. */
+/**
+ * A caller gives up by interrupting the thread, or by cancelling the gRPC context that it runs in.
+ */
 final class GivingUp {
   /** How long a caller that gave up is kept. */
   static final Duration LIMIT = Duration.ofSeconds(5);
@@ -29,8 +31,8 @@ final class GivingUp {
   }
 
   /**
-   * Does what is left to do, on a thread that is not interrupted, and waits for it, though not longer than the limit.
-   * An interrupt of the calling thread meanwhile is kept for later.
+   * Does what is left to do, on a thread that is not interrupted, and waits for it, though not
+   * longer than the limit. An interrupt of the calling thread meanwhile is kept for later.
    */
   static void finish(String what, Task task) {
     Thread worker =

@@ -19,7 +19,10 @@ final class Numbers {
 
   /** Why a number cannot be an argument; empty if it can. */
   static String problem(Number number) {
-    if (number instanceof Byte || number instanceof Short || number instanceof Integer || number instanceof Long) {
+    if (number instanceof Byte
+        || number instanceof Short
+        || number instanceof Integer
+        || number instanceof Long) {
       long whole = number.longValue();
       return whole < -GREATEST_INTEGER || whole > GREATEST_INTEGER ? TOO_GREAT : "";
     }
@@ -35,7 +38,8 @@ final class Numbers {
     return "has a type that JSON does not have: " + number.getClass().getName();
   }
 
-  // Exact means that the number which reviewers see is this one: 0.1 is, though the double next to it is another.
+  // Exact means that the number which reviewers see is this one: 0.1 is, though the double next to
+  // it is another.
   private static String problem(BigDecimal number) {
     double nearest = number.doubleValue();
     if (!Double.isFinite(nearest) || new BigDecimal(shown(nearest)).compareTo(number) != 0) {
@@ -53,7 +57,10 @@ final class Numbers {
     }
   }
 
-  /** What a number of JSON is in Java: a {@link Long} if it is whole and held exactly, else a {@link Double}. */
+  /**
+   * What a number of JSON is in Java: a {@link Long} if it is whole and held exactly, else a {@link
+   * Double}.
+   */
   static Object toObject(double number) {
     boolean whole = number == Math.rint(number) && Math.abs(number) <= GREATEST_INTEGER;
     return whole ? (Object) (long) number : (Object) number;

@@ -7,7 +7,8 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * How to connect: what the builder was given, else what the environment says. An empty variable counts as unset.
+ * How to connect: what the builder was given, else what the environment says. An empty variable
+ * counts as unset.
  *
  * <p>Immutable. Its printed form does not show the token.
  */
@@ -23,14 +24,28 @@ public final class Options {
   private final Duration deadline;
 
   private Options(Builder given, Function<String, String> environment) {
-    address = Address.parse(given.address.or(() -> variable(environment, "SIGNOFF_ADDRESS")).orElse(DEFAULT_ADDRESS));
-    token = given.token.or(() -> variable(environment, "SIGNOFF_TOKEN")).map(String::strip).orElse("");
+    address =
+        Address.parse(
+            given
+                .address
+                .or(() -> variable(environment, "SIGNOFF_ADDRESS"))
+                .orElse(DEFAULT_ADDRESS));
+    token =
+        given.token.or(() -> variable(environment, "SIGNOFF_TOKEN")).map(String::strip).orElse("");
     ca = given.ca.or(() -> variable(environment, "SIGNOFF_CA").map(Path::of)).orElse(null);
-    certificate = given.certificate.or(() -> variable(environment, "SIGNOFF_CERTIFICATE").map(Path::of)).orElse(null);
+    certificate =
+        given
+            .certificate
+            .or(() -> variable(environment, "SIGNOFF_CERTIFICATE").map(Path::of))
+            .orElse(null);
     key = given.key.or(() -> variable(environment, "SIGNOFF_KEY").map(Path::of)).orElse(null);
     deadline = given.deadline.orElse(DEFAULT_DEADLINE);
-    boolean insecure = given.insecure.orElseGet(
-        () -> variable(environment, "SIGNOFF_INSECURE").filter(text -> text.equals("true") || text.equals("1")).isPresent());
+    boolean insecure =
+        given.insecure.orElseGet(
+            () ->
+                variable(environment, "SIGNOFF_INSECURE")
+                    .filter(text -> text.equals("true") || text.equals("1"))
+                    .isPresent());
 
     if ((certificate == null) != (key == null)) {
       throw new IllegalArgumentException("certificate and key are given together, or not at all");
@@ -43,7 +58,8 @@ public final class Options {
     }
     if (!token.isEmpty() && !address.tls() && !address.loopback() && !insecure) {
       throw new IllegalArgumentException(
-          "the token would be readable on its way to " + address
+          "the token would be readable on its way to "
+              + address
               + ": give an address with https://, or insecure on a network that is trusted");
     }
   }
@@ -88,11 +104,25 @@ public final class Options {
 
   @Override
   public String toString() {
-    return "Options[address=" + address + ", token=" + (token.isEmpty() ? "none" : "(hidden)") + ", ca=" + ca
-        + ", certificate=" + certificate + ", key=" + key + ", deadline=" + deadline + "]";
+    return "Options[address="
+        + address
+        + ", token="
+        + (token.isEmpty() ? "none" : "(hidden)")
+        + ", ca="
+        + ca
+        + ", certificate="
+        + certificate
+        + ", key="
+        + key
+        + ", deadline="
+        + deadline
+        + "]";
   }
 
-  /** Takes what is to be different from the environment. Its printed form shows nothing of what it was given. */
+  /**
+   * Takes what is to be different from the environment. Its printed form shows nothing of what it
+   * was given.
+   */
   public static final class Builder {
     private Optional<String> address = Optional.empty();
     private Optional<String> token = Optional.empty();
@@ -107,7 +137,8 @@ public final class Options {
     /**
      * Where the server is; else {@code SIGNOFF_ADDRESS}, else {@code http://127.0.0.1:7766}.
      *
-     * @param address {@code http://HOST:PORT} or {@code https://HOST:PORT}; without a scheme it is {@code http://}
+     * @param address {@code http://HOST:PORT} or {@code https://HOST:PORT}; without a scheme it is
+     *     {@code http://}
      * @return this builder
      */
     public Builder address(String address) {
@@ -116,7 +147,8 @@ public final class Options {
     }
 
     /**
-     * The bearer token; else {@code SIGNOFF_TOKEN}. The empty text is no token, whatever the environment says.
+     * The bearer token; else {@code SIGNOFF_TOKEN}. The empty text is no token, whatever the
+     * environment says.
      *
      * @param token the token, without {@code Bearer}
      * @return this builder
@@ -127,7 +159,8 @@ public final class Options {
     }
 
     /**
-     * Whom to trust in place of the system's authorities; else {@code SIGNOFF_CA}. Only for {@code https://}.
+     * Whom to trust in place of the system's authorities; else {@code SIGNOFF_CA}. Only for {@code
+     * https://}.
      *
      * @param ca PEM file with the authorities of the server's certificate
      * @return this builder
@@ -138,7 +171,8 @@ public final class Options {
     }
 
     /**
-     * What the client shows of itself; else {@code SIGNOFF_CERTIFICATE}. Needs {@link #key}; only for {@code https://}.
+     * What the client shows of itself; else {@code SIGNOFF_CERTIFICATE}. Needs {@link #key}; only
+     * for {@code https://}.
      *
      * @param certificate PEM file with the certificate and its chain
      * @return this builder
@@ -160,8 +194,8 @@ public final class Options {
     }
 
     /**
-     * Whether the token may be sent without TLS to a host that is not loopback; else whether {@code SIGNOFF_INSECURE} is
-     * {@code true} or {@code 1}. Such a connection is refused otherwise.
+     * Whether the token may be sent without TLS to a host that is not loopback; else whether {@code
+     * SIGNOFF_INSECURE} is {@code true} or {@code 1}. Such a connection is refused otherwise.
      *
      * @param insecure whether it may
      * @return this builder
@@ -172,7 +206,8 @@ public final class Options {
     }
 
     /**
-     * How long a call that is answered once may take, if the stub has no deadline of its own: 30 s unless set.
+     * How long a call that is answered once may take, if the stub has no deadline of its own: 30 s
+     * unless set.
      *
      * @param deadline more than zero
      * @return this builder
@@ -189,7 +224,8 @@ public final class Options {
      * Checks what was given, together with the environment.
      *
      * @return the options
-     * @throws IllegalArgumentException if they do not fit together, or would send the token where others can read it
+     * @throws IllegalArgumentException if they do not fit together, or would send the token where
+     *     others can read it
      */
     public Options build() {
       return build(System::getenv);

@@ -11,7 +11,8 @@ import java.time.Duration;
  * @param approvals approving votes so far
  * @param quorum approving votes needed
  */
-public record Progress(String approvalId, String message, Duration remaining, int approvals, int quorum) {
+public record Progress(
+    String approvalId, String message, Duration remaining, int approvals, int quorum) {
   static Progress of(String approvalId, dev.signoff.v1.Progress progress) {
     return new Progress(
         approvalId,

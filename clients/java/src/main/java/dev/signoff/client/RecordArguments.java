@@ -16,11 +16,24 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Records as arguments: each component is an argument of its name. Nothing is left out, and nothing is made up. */
+/**
+ * Records as arguments: each component is an argument of its name. Nothing is left out, and nothing
+ * is made up.
+ */
 final class RecordArguments<A extends Record> {
   private static final Set<Class<?>> SCALARS =
-      Set.of(Object.class, String.class, Boolean.class, Byte.class, Short.class, Integer.class, Long.class,
-          Float.class, Double.class, BigInteger.class, BigDecimal.class);
+      Set.of(
+          Object.class,
+          String.class,
+          Boolean.class,
+          Byte.class,
+          Short.class,
+          Integer.class,
+          Long.class,
+          Float.class,
+          Double.class,
+          BigInteger.class,
+          BigDecimal.class);
 
   private final Class<A> type;
 
@@ -43,7 +56,8 @@ final class RecordArguments<A extends Record> {
     } else if (raw == Map.class && (parameter(type, 0) == String.class || type == Map.class)) {
       requireJson(parameter(type, 1), where, seen);
     } else {
-      throw new IllegalArgumentException(where + " has a type that JSON does not have: " + type.getTypeName());
+      throw new IllegalArgumentException(
+          where + " has a type that JSON does not have: " + type.getTypeName());
     }
   }
 
@@ -54,7 +68,8 @@ final class RecordArguments<A extends Record> {
     if (type instanceof Class<?> plain) {
       return plain;
     }
-    throw new IllegalArgumentException("no arguments can be made of the type " + type.getTypeName());
+    throw new IllegalArgumentException(
+        "no arguments can be made of the type " + type.getTypeName());
   }
 
   private static Type parameter(Type type, int index) {
@@ -75,7 +90,8 @@ final class RecordArguments<A extends Record> {
         component.getAccessor().setAccessible(true);
         map.put(component.getName(), write(component.getAccessor().invoke(arguments)));
       } catch (IllegalAccessException | InvocationTargetException e) {
-        throw new IllegalArgumentException("the component " + component.getName() + " cannot be read", e);
+        throw new IllegalArgumentException(
+            "the component " + component.getName() + " cannot be read", e);
       }
     }
     return map;
@@ -120,10 +136,13 @@ final class RecordArguments<A extends Record> {
       values[i] = read(components[i].getGenericType(), arguments.get(name), join(path, name));
     }
     if (!unknown.isEmpty()) {
-      throw new Unfit(join(path, Collections.min(unknown.stream().map(String.class::cast).toList())), "is not known");
+      throw new Unfit(
+          join(path, Collections.min(unknown.stream().map(String.class::cast).toList())),
+          "is not known");
     }
     try {
-      Class<?>[] types = Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
+      Class<?>[] types =
+          Arrays.stream(components).map(RecordComponent::getType).toArray(Class<?>[]::new);
       Constructor<?> constructor = type.getDeclaredConstructor(types);
       constructor.setAccessible(true);
       return constructor.newInstance(values);

@@ -5,8 +5,9 @@ import io.grpc.Status;
 /**
  * Why a tool was not run. The message can be handed to a model as it is.
  *
- * <p>A checked exception, since a refusal is no defect: whoever calls a gate has to say what the agent does without the
- * tool. The class is sealed, and its kinds are the nested classes; a caller that treats all alike catches this one.
+ * <p>A checked exception, since a refusal is no defect: whoever calls a gate has to say what the
+ * agent does without the tool. The class is sealed, and its kinds are the nested classes; a caller
+ * that treats all alike catches this one.
  */
 public abstract sealed class Refusal extends Exception {
   private static final long serialVersionUID = 1;
@@ -39,7 +40,10 @@ public abstract sealed class Refusal extends Exception {
     return approvalId;
   }
 
-  /** What others said, after a colon and without the full stop that follows; nothing if they said nothing. */
+  /**
+   * What others said, after a colon and without the full stop that follows; nothing if they said
+   * nothing.
+   */
   private static String quoted(String words) {
     String bare = words.endsWith(".") ? words.substring(0, words.length() - 1) : words;
     return bare.isEmpty() ? "" : ": " + bare;
@@ -52,8 +56,16 @@ public abstract sealed class Refusal extends Exception {
     private final String decidedBy;
 
     Rejected(String toolName, String approvalId, String comment, String decidedBy) {
-      super(toolName, approvalId,
-          "The call to " + toolName + " was rejected by a reviewer" + quoted(comment) + "." + NOT_RUN, null);
+      super(
+          toolName,
+          approvalId,
+          "The call to "
+              + toolName
+              + " was rejected by a reviewer"
+              + quoted(comment)
+              + "."
+              + NOT_RUN,
+          null);
       this.comment = comment;
       this.decidedBy = decidedBy;
     }
@@ -84,8 +96,16 @@ public abstract sealed class Refusal extends Exception {
     private final String ruleMessage;
 
     AutoRejected(String toolName, String approvalId, String rule, String ruleMessage) {
-      super(toolName, approvalId,
-          "The call to " + toolName + " is not allowed by the policy" + quoted(ruleMessage) + "." + NOT_RUN, null);
+      super(
+          toolName,
+          approvalId,
+          "The call to "
+              + toolName
+              + " is not allowed by the policy"
+              + quoted(ruleMessage)
+              + "."
+              + NOT_RUN,
+          null);
       this.rule = rule;
       this.ruleMessage = ruleMessage;
     }
@@ -114,7 +134,11 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     TimedOut(String toolName, String approvalId) {
-      super(toolName, approvalId, "Nobody decided about the call to " + toolName + " in time." + NOT_RUN, null);
+      super(
+          toolName,
+          approvalId,
+          "Nobody decided about the call to " + toolName + " in time." + NOT_RUN,
+          null);
     }
   }
 
@@ -123,7 +147,11 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     Cancelled(String toolName, String approvalId) {
-      super(toolName, approvalId, "The request to call " + toolName + " was withdrawn." + NOT_RUN, null);
+      super(
+          toolName,
+          approvalId,
+          "The request to call " + toolName + " was withdrawn." + NOT_RUN,
+          null);
     }
   }
 
@@ -132,9 +160,14 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     AlreadyClaimed(String toolName, String approvalId, Throwable cause) {
-      super(toolName, approvalId,
-          "The call to " + toolName + " was approved, but it has been started before. It was not run again; "
-              + "whether it has been done is not known here.", cause);
+      super(
+          toolName,
+          approvalId,
+          "The call to "
+              + toolName
+              + " was approved, but it has been started before. It was not run again; "
+              + "whether it has been done is not known here.",
+          cause);
     }
   }
 
@@ -143,8 +176,11 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     ClaimWindowClosed(String toolName, String approvalId, Throwable cause) {
-      super(toolName, approvalId,
-          "The call to " + toolName + " was approved, but too long ago to be run now." + NOT_RUN, cause);
+      super(
+          toolName,
+          approvalId,
+          "The call to " + toolName + " was approved, but too long ago to be run now." + NOT_RUN,
+          cause);
     }
   }
 
@@ -153,7 +189,11 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     DigestMismatch(String toolName, String approvalId, Throwable cause) {
-      super(toolName, approvalId, "The call to " + toolName + " is not the one that was approved." + NOT_RUN, cause);
+      super(
+          toolName,
+          approvalId,
+          "The call to " + toolName + " is not the one that was approved." + NOT_RUN,
+          cause);
     }
   }
 
@@ -162,8 +202,13 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     UnknownStatus(String toolName, String approvalId) {
-      super(toolName, approvalId,
-          "The answer about the call to " + toolName + " is not understood, so it counts as not approved." + NOT_RUN,
+      super(
+          toolName,
+          approvalId,
+          "The answer about the call to "
+              + toolName
+              + " is not understood, so it counts as not approved."
+              + NOT_RUN,
           null);
     }
   }
@@ -173,9 +218,14 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     Unavailable(String toolName, String approvalId, Throwable cause) {
-      super(toolName, approvalId,
-          "Approval of the call to " + toolName
-              + " could not be obtained: the approvals server cannot be reached." + NOT_RUN, cause);
+      super(
+          toolName,
+          approvalId,
+          "Approval of the call to "
+              + toolName
+              + " could not be obtained: the approvals server cannot be reached."
+              + NOT_RUN,
+          cause);
     }
   }
 
@@ -186,10 +236,25 @@ public abstract sealed class Refusal extends Exception {
     private final String reason;
     private final String serverMessage;
 
-    RequestFailed(String toolName, String approvalId, Status.Code code, String reason, String serverMessage, Throwable cause) {
-      super(toolName, approvalId,
-          "Approval of the call to " + toolName + " could not be obtained (" + reason + ")" + quoted(serverMessage) + "."
-              + NOT_RUN, cause);
+    RequestFailed(
+        String toolName,
+        String approvalId,
+        Status.Code code,
+        String reason,
+        String serverMessage,
+        Throwable cause) {
+      super(
+          toolName,
+          approvalId,
+          "Approval of the call to "
+              + toolName
+              + " could not be obtained ("
+              + reason
+              + ")"
+              + quoted(serverMessage)
+              + "."
+              + NOT_RUN,
+          cause);
       this.code = code;
       this.reason = reason;
       this.serverMessage = serverMessage;
@@ -223,16 +288,28 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** The arguments cannot be approved as they are, or the edited ones are none that the function takes. */
+  /**
+   * The arguments cannot be approved as they are, or the edited ones are none that the function
+   * takes.
+   */
   public static final class InvalidArguments extends Refusal {
     private static final long serialVersionUID = 1;
     private final String path;
     private final String problem;
 
     InvalidArguments(String toolName, String approvalId, String path, String problem) {
-      super(toolName, approvalId,
-          "The call to " + toolName + " cannot be approved: "
-              + (path.isEmpty() ? "the set of arguments" : "argument " + path) + " " + problem + "." + NOT_RUN, null);
+      super(
+          toolName,
+          approvalId,
+          "The call to "
+              + toolName
+              + " cannot be approved: "
+              + (path.isEmpty() ? "the set of arguments" : "argument " + path)
+              + " "
+              + problem
+              + "."
+              + NOT_RUN,
+          null);
       this.path = path;
       this.problem = problem;
     }

@@ -78,7 +78,10 @@ final class Report {
     } catch (StatusRuntimeException | Tries.OutOfPatience e) {
       LOG.log(
           System.Logger.Level.WARNING,
-          "the outcome of the call to " + settings.toolName + " (approval " + request.getApprovalId()
+          "the outcome of the call to "
+              + settings.toolName
+              + " (approval "
+              + request.getApprovalId()
               + ") could not be reported",
           e);
     }

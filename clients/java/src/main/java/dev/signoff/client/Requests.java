@@ -25,7 +25,11 @@ final class Requests {
             .setReason(call.reason)
             .putAllLabels(call.labels);
     Agent agent =
-        Agent.newBuilder().setName(call.agentName).setRunId(call.runId).addAllChain(call.chain).build();
+        Agent.newBuilder()
+            .setName(call.agentName)
+            .setRunId(call.runId)
+            .addAllChain(call.chain)
+            .build();
     if (!agent.equals(Agent.getDefaultInstance())) {
       request.setAgent(agent);
     }
@@ -40,7 +44,13 @@ final class Requests {
     }
     RequestApprovalRequest made = request.build();
     if (made.getSerializedSize() > MAX_ENCODED_BYTES) {
-      throw unfit(call, "the request has " + made.getSerializedSize() + " bytes, of " + MAX_ENCODED_BYTES + " at most");
+      throw unfit(
+          call,
+          "the request has "
+              + made.getSerializedSize()
+              + " bytes, of "
+              + MAX_ENCODED_BYTES
+              + " at most");
     }
     return made;
   }
@@ -49,7 +59,9 @@ final class Requests {
     if (!call.requestId.isEmpty()) {
       return call.requestId;
     }
-    return call.callId.isEmpty() ? UUID.randomUUID().toString() : Canonical.requestId(call.runId, call.callId);
+    return call.callId.isEmpty()
+        ? UUID.randomUUID().toString()
+        : Canonical.requestId(call.runId, call.callId);
   }
 
   private static Arguments schema(CallSettings call) throws Refusal {
@@ -64,12 +76,16 @@ final class Requests {
   // Protocol Buffers would replace what has no encoding, without a word.
   private static void requireUnicode(CallSettings call) throws Refusal {
     Stream<String> texts =
-        Stream.of(call.toolName, call.agentName, call.runId, call.callId, call.reason, call.requestId);
-    Stream<String> labels = call.labels.entrySet().stream().flatMap(l -> Stream.of(l.getKey(), l.getValue()));
+        Stream.of(
+            call.toolName, call.agentName, call.runId, call.callId, call.reason, call.requestId);
+    Stream<String> labels =
+        call.labels.entrySet().stream().flatMap(l -> Stream.of(l.getKey(), l.getValue()));
     Stream<String> person =
         Stream.ofNullable(call.onBehalfOf).flatMap(p -> Stream.of(p.getIssuer(), p.getSubject()));
     boolean fine =
-        Stream.of(texts, call.chain.stream(), labels, person).flatMap(all -> all).allMatch(Text::isUnicode);
+        Stream.of(texts, call.chain.stream(), labels, person)
+            .flatMap(all -> all)
+            .allMatch(Text::isUnicode);
     if (!fine) {
       throw unfit(call, "a text of the request is not valid Unicode");
     }

@@ -8,8 +8,8 @@ import io.grpc.Channel;
 /**
  * A connection to a Signoff server. Safe for use by many threads; make one, and share it.
  *
- * <p>{@link #gate} is for agents. {@link #approvals()}, {@link #policies()} and {@link #access()} have every call of the
- * server; they throw {@link io.grpc.StatusRuntimeException}.
+ * <p>{@link #gate} is for agents. {@link #approvals()}, {@link #policies()} and {@link #access()}
+ * have every call of the server; they throw {@link io.grpc.StatusRuntimeException}.
  */
 public final class SignoffClient implements AutoCloseable {
   private final Connection connection;
@@ -34,7 +34,8 @@ public final class SignoffClient implements AutoCloseable {
    *
    * @param options how to connect
    * @return the client
-   * @throws IllegalArgumentException if a file that is named cannot be read, or holds no certificate or key
+   * @throws IllegalArgumentException if a file that is named cannot be read, or holds no
+   *     certificate or key
    */
   public static SignoffClient connect(Options options) {
     return new SignoffClient(Connection.open(options));
@@ -78,8 +79,8 @@ public final class SignoffClient implements AutoCloseable {
   }
 
   /**
-   * The channel, with the token and the deadline put on every call: for other kinds of stubs, such as
-   * {@code ApprovalServiceGrpc.newStub(client.channel())}.
+   * The channel, with the token and the deadline put on every call: for other kinds of stubs, such
+   * as {@code ApprovalServiceGrpc.newStub(client.channel())}.
    *
    * @return the channel, which ends with this client
    */

@@ -2,7 +2,10 @@ package dev.signoff.client;
 
 import dev.signoff.v1.ApprovalStatus;
 
-/** What the statuses of an approval mean. One that is not known here is neither pending, nor terminal, nor approved. */
+/**
+ * What the statuses of an approval mean. One that is not known here is neither pending, nor
+ * terminal, nor approved.
+ */
 final class Statuses {
   private Statuses() {}
 

@@ -13,7 +13,10 @@ final class Text {
     return StandardCharsets.UTF_8.newEncoder().canEncode(text);
   }
 
-  /** The text, or as much of its beginning as fits into so many bytes of UTF-8 without cutting a character. */
+  /**
+   * The text, or as much of its beginning as fits into so many bytes of UTF-8 without cutting a
+   * character.
+   */
   static String cut(String text, int bytes) {
     CharBuffer in = CharBuffer.wrap(text);
     ByteBuffer out = ByteBuffer.allocate(bytes);

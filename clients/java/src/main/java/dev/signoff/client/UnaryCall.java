@@ -23,7 +23,8 @@ final class UnaryCall<Q, R> {
   }
 
   /**
-   * Makes the call until it succeeds. When the thread is interrupted, the newest try goes on: see {@link #newest}.
+   * Makes the call until it succeeds. When the thread is interrupted, the newest try goes on: see
+   * {@link #newest}.
    *
    * @throws StatusRuntimeException if it failed, and that does not pass
    * @throws Tries.OutOfPatience if it only failed for passing reasons

@@ -52,7 +52,8 @@ final class UpdateStream implements AutoCloseable {
    * @throws StatusRuntimeException when it broke, or has said nothing until the limit
    */
   Optional<RequestApprovalResponse> next(Deadline limit) throws InterruptedException {
-    Arrival arrival = arrivals.poll(limit.timeRemaining(TimeUnit.NANOSECONDS), TimeUnit.NANOSECONDS);
+    Arrival arrival =
+        arrivals.poll(limit.timeRemaining(TimeUnit.NANOSECONDS), TimeUnit.NANOSECONDS);
     if (arrival instanceof Received received) {
       call.request(1);
       return Optional.of(received.message());
@@ -63,7 +64,9 @@ final class UpdateStream implements AutoCloseable {
       }
       throw ended.status().asRuntimeException(ended.trailers());
     }
-    throw Status.DEADLINE_EXCEEDED.withDescription("the stream said nothing for too long").asRuntimeException();
+    throw Status.DEADLINE_EXCEEDED
+        .withDescription("the stream said nothing for too long")
+        .asRuntimeException();
   }
 
   /** Cuts the stream if it is open, which changes nothing at the server. */

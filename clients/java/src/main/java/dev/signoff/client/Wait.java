@@ -66,7 +66,8 @@ final class Wait {
         yield new Refusal.Rejected(tool, id, latest.getDecision().getComment(), name);
       }
       case APPROVAL_STATUS_AUTO_REJECTED ->
-          new Refusal.AutoRejected(tool, id, latest.getPolicy().getRule(), latest.getPolicy().getMessage());
+          new Refusal.AutoRejected(
+              tool, id, latest.getPolicy().getRule(), latest.getPolicy().getMessage());
       case APPROVAL_STATUS_TIMED_OUT -> new Refusal.TimedOut(tool, id);
       case APPROVAL_STATUS_CANCELLED -> new Refusal.Cancelled(tool, id);
       default -> new Refusal.UnknownStatus(tool, id);
@@ -101,7 +102,9 @@ final class Wait {
         if (isSeen() && !Statuses.isKnown(latest.getStatus())) {
           return;
         }
-        throw Status.UNAVAILABLE.withDescription("the stream ended without a decision").asRuntimeException();
+        throw Status.UNAVAILABLE
+            .withDescription("the stream ended without a decision")
+            .asRuntimeException();
       }
       take(message.get());
       limit = Deadlines.later(tries.bound(), connection.deadline());
@@ -112,7 +115,9 @@ final class Wait {
     if (!isSeen()) {
       return tries.limit();
     }
-    return Deadlines.after(settings.patience).minimum(Deadlines.later(tries.bound(), connection.deadline()));
+    // A server that is well says at once how things stand.
+    return Deadlines.after(connection.deadline())
+        .minimum(Deadlines.later(tries.bound(), connection.deadline()));
   }
 
   private boolean isSeen() {
@@ -151,7 +156,8 @@ final class Wait {
     }
   }
 
-  // An update that is repeated after a break counts from an older time than now: only less time is news.
+  // An update that is repeated after a break counts from an older time than now: only less time is
+  // news.
   private void waitAtMost(Duration left) {
     Deadline end = Deadlines.after(left);
     tries.endAt(endsWithApproval ? tries.bound().minimum(end) : end);
@@ -171,7 +177,10 @@ final class Wait {
               .build();
       new UnaryCall<>(connection, ApprovalServiceGrpc.getCancelApprovalMethod(), cancel).make(few);
     } catch (StatusRuntimeException | Tries.OutOfPatience e) {
-      LOG.log(System.Logger.Level.WARNING, "the request to call " + settings.toolName + " stays open", e);
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the request to call " + settings.toolName + " stays open",
+          e);
     }
   }
 
@@ -183,7 +192,9 @@ final class Wait {
         if (first.isPresent() && first.get().hasUpdate()) {
           return first.get().getUpdate().getApproval().getId();
         }
-        throw Status.UNAVAILABLE.withDescription("the stream did not begin with the approval").asRuntimeException();
+        throw Status.UNAVAILABLE
+            .withDescription("the stream did not begin with the approval")
+            .asRuntimeException();
       } catch (StatusRuntimeException e) {
         few.after(e);
       }

@@ -59,7 +59,8 @@ class OutagesTest {
   @Test
   @DisplayName("10: down from the start")
   void down() throws IOException {
-    try (SignoffClient agent = SignoffClient.connect(Options.builder().address(nobody()).build(name -> null))) {
+    try (SignoffClient agent =
+        SignoffClient.connect(Options.builder().address(nobody()).build(name -> null))) {
       Gate gate = agent.gate("send_email").patience(Duration.ofMillis(300));
       Refusal.Unavailable refusal = Runner.of(gate, MAIL, runs).failure(Refusal.Unavailable.class);
       assertInstanceOf(StatusRuntimeException.class, refusal.getCause());

@@ -26,7 +26,9 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The scenarios of docs/clients.md that one server serves; the others are in {@link OutagesTest}. */
+/**
+ * The scenarios of docs/clients.md that one server serves; the others are in {@link OutagesTest}.
+ */
 class ScenariosTest {
   private static final Map<String, Object> MAIL = Map.of("to", "alice@company.com", "copies", 2);
 
@@ -68,7 +70,8 @@ class ScenariosTest {
     Runner runner = Runner.of(gate("send_email"), MAIL, runs);
     reviewer.approve(label);
     assertEquals(MAIL, runner.result());
-    assertEquals(ExecutionResult.EXECUTION_RESULT_SUCCEEDED, only().getClaim().getOutcome().getResult());
+    assertEquals(
+        ExecutionResult.EXECUTION_RESULT_SUCCEEDED, only().getClaim().getOutcome().getResult());
   }
 
   @Test
@@ -140,7 +143,8 @@ class ScenariosTest {
   void secondRun() throws Exception {
     Gate gate = gate("look_up").runId("run").callId(label);
     gate.call(Map.of(), run -> runs.incrementAndGet());
-    assertThrows(Refusal.AlreadyClaimed.class, () -> gate.call(Map.of(), run -> runs.incrementAndGet()));
+    assertThrows(
+        Refusal.AlreadyClaimed.class, () -> gate.call(Map.of(), run -> runs.incrementAndGet()));
     assertEquals(1, runs.get());
   }
 
@@ -166,19 +170,25 @@ class ScenariosTest {
     List<Runner> runners = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       CountDownLatch one = new CountDownLatch(1);
-      Gate gate = gate("send_email").requestId(label).onProgress(progress -> {
-        if (one.getCount() > 0) {
-          one.countDown();
-          waiting.countDown();
-        }
-      });
-      runners.add(Runner.of(() -> {
-        try {
-          return gate.call(MAIL, run -> runs.incrementAndGet());
-        } catch (Refusal.AlreadyClaimed e) {
-          return "refused";
-        }
-      }));
+      Gate gate =
+          gate("send_email")
+              .requestId(label)
+              .onProgress(
+                  progress -> {
+                    if (one.getCount() > 0) {
+                      one.countDown();
+                      waiting.countDown();
+                    }
+                  });
+      runners.add(
+          Runner.of(
+              () -> {
+                try {
+                  return gate.call(MAIL, run -> runs.incrementAndGet());
+                } catch (Refusal.AlreadyClaimed e) {
+                  return "refused";
+                }
+              }));
     }
     waiting.await();
     reviewer.approve(label);
@@ -194,11 +204,16 @@ class ScenariosTest {
     IOException thrown =
         assertThrows(
             IOException.class,
-            () -> gate("look_up").<Object, IOException>call(Map.of(), run -> {
-              throw error;
-            }));
+            () ->
+                gate("look_up")
+                    .<Object, IOException>call(
+                        Map.of(),
+                        run -> {
+                          throw error;
+                        }));
     assertSame(error, thrown);
-    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, only().getClaim().getOutcome().getResult());
+    assertEquals(
+        ExecutionResult.EXECUTION_RESULT_FAILED, only().getClaim().getOutcome().getResult());
     assertEquals("the mail server is down", only().getClaim().getOutcome().getMessage());
   }
 
@@ -255,12 +270,18 @@ class ScenariosTest {
   @DisplayName("progress is told, and what its listener throws is ignored")
   void progress() throws Exception {
     CountDownLatch told = new CountDownLatch(2);
-    Gate gate = gate("send_email").timeout(Duration.ofMinutes(1)).onProgress(progress -> {
-      if (progress.message().startsWith("Waiting") && progress.remaining().toSeconds() >= 30 && progress.quorum() == 1) {
-        told.countDown();
-      }
-      throw new IllegalStateException("of the listener");
-    });
+    Gate gate =
+        gate("send_email")
+            .timeout(Duration.ofMinutes(1))
+            .onProgress(
+                progress -> {
+                  if (progress.message().startsWith("Waiting")
+                      && progress.remaining().toSeconds() >= 30
+                      && progress.quorum() == 1) {
+                    told.countDown();
+                  }
+                  throw new IllegalStateException("of the listener");
+                });
     Runner runner = Runner.of(gate, MAIL, runs);
     told.await();
     reviewer.approve(label);
@@ -325,7 +346,11 @@ class ScenariosTest {
   @DisplayName("a function of a record is wrapped, and gets edited ones")
   void wrappedRecord() throws Exception {
     Runner runner =
-        Runner.of(() -> gate("send_email").wrap(Mail.class, mail -> mail).call(new Mail("alice@company.com", 1)));
+        Runner.of(
+            () ->
+                gate("send_email")
+                    .wrap(Mail.class, mail -> mail)
+                    .call(new Mail("alice@company.com", 1)));
     reviewer.approveEdited(label, Map.of("to", "bob@company.com", "copies", 2));
     assertEquals(new Mail("bob@company.com", 2), runner.result());
   }
@@ -334,12 +359,17 @@ class ScenariosTest {
   @DisplayName("edited arguments that the function cannot take are reported")
   void unfitEdit() throws Exception {
     Runner runner =
-        Runner.of(() -> gate("send_email").wrap(Mail.class, mail -> runs.incrementAndGet()).call(new Mail("a", 1)));
+        Runner.of(
+            () ->
+                gate("send_email")
+                    .wrap(Mail.class, mail -> runs.incrementAndGet())
+                    .call(new Mail("a", 1)));
     reviewer.approveEdited(label, Map.of("to", "bob@company.com", "copies", 0.5));
     Refusal.InvalidArguments refusal = runner.failure(Refusal.InvalidArguments.class);
     assertEquals("copies", refusal.path());
     assertEquals(0, runs.get());
-    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, only().getClaim().getOutcome().getResult());
+    assertEquals(
+        ExecutionResult.EXECUTION_RESULT_FAILED, only().getClaim().getOutcome().getResult());
   }
 
   @Test
@@ -349,29 +379,39 @@ class ScenariosTest {
     Runner runner =
         Runner.of(
             () ->
-                gate("look_up").<Object, InterruptedException>call(Map.of(), run -> {
-                  running.countDown();
-                  new CountDownLatch(1).await();
-                  return null;
-                }));
+                gate("look_up")
+                    .<Object, InterruptedException>call(
+                        Map.of(),
+                        run -> {
+                          running.countDown();
+                          new CountDownLatch(1).await();
+                          return null;
+                        }));
     running.await();
     runner.interrupt();
     runner.failure(InterruptedException.class);
-    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, only().getClaim().getOutcome().getResult());
+    assertEquals(
+        ExecutionResult.EXECUTION_RESULT_FAILED, only().getClaim().getOutcome().getResult());
   }
 
   @Test
   @DisplayName("an interrupt that the function leaves is kept, and its result is reported")
   void interruptIsKept() throws Exception {
     Object kept =
-        Runner.of(() -> {
-          gate("look_up").call(Map.of(), run -> {
-            Thread.currentThread().interrupt();
-            return null;
-          });
-          return Thread.interrupted();
-        }).result();
+        Runner.of(
+                () -> {
+                  gate("look_up")
+                      .call(
+                          Map.of(),
+                          run -> {
+                            Thread.currentThread().interrupt();
+                            return null;
+                          });
+                  return Thread.interrupted();
+                })
+            .result();
     assertEquals(true, kept);
-    assertEquals(ExecutionResult.EXECUTION_RESULT_SUCCEEDED, only().getClaim().getOutcome().getResult());
+    assertEquals(
+        ExecutionResult.EXECUTION_RESULT_SUCCEEDED, only().getClaim().getOutcome().getResult());
   }
 }

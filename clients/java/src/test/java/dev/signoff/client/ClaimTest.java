@@ -1,0 +1,257 @@
+package dev.signoff.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.signoff.v1.ApprovalStatus;
+import dev.signoff.v1.ClaimExecutionResponse;
+import dev.signoff.v1.ExecutionResult;
+import dev.signoff.v1.ReportExecutionRequest;
+import io.grpc.Status;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Claiming and reporting, with answers that are lost or wrong. */
+class ClaimTest {
+  private static final Map<String, Object> ARGUMENTS = Map.of("to", "alice@company.com");
+
+  private final AtomicInteger runs = new AtomicInteger();
+  private FakeServer server;
+  private SignoffClient client;
+
+  @BeforeEach
+  void start() throws IOException {
+    server = new FakeServer();
+    client = server.client();
+  }
+
+  @AfterEach
+  void stop() {
+    client.close();
+    server.close();
+  }
+
+  private Runner run(Gate gate) {
+    return Runner.of(gate, ARGUMENTS, runs);
+  }
+
+  private Gate gate() {
+    return client.gate("send_email");
+  }
+
+  @Test
+  @DisplayName("17: the digest of the claim's answer is wrong")
+  void wrongDigestOfClaim() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) ->
+            FakeServer.grant(request.toBuilder().setDigest("sha256:0").build(), answer));
+    server.onReport.then(FakeServer::accept);
+    run(gate()).failure(Refusal.DigestMismatch.class);
+    assertEquals(0, runs.get());
+    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, server.reported.take().getResult());
+  }
+
+  @Test
+  @DisplayName("17: the digest of the approval is wrong")
+  void wrongDigestOfApproval() {
+    server.digest = "sha256:0";
+    server.onAsk.then(server::approve);
+    run(gate()).failure(Refusal.DigestMismatch.class);
+    assertTrue(server.claimed.isEmpty());
+    assertEquals(0, runs.get());
+  }
+
+  @Test
+  @DisplayName("17: the approval is one of another tool")
+  void wrongTool() {
+    server.onAsk.then(
+        (request, stream) ->
+            server.approve(request.toBuilder().setToolName("look_up").build(), stream));
+    run(gate()).failure(Refusal.DigestMismatch.class);
+    assertTrue(server.claimed.isEmpty());
+  }
+
+  @Test
+  @DisplayName("a claim without an id is none")
+  void claimWithoutId() {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) -> {
+          ClaimExecutionResponse.Builder granted = ClaimExecutionResponse.newBuilder();
+          granted.getApprovalBuilder().setDigest(request.getDigest());
+          answer.onNext(granted.build());
+          answer.onCompleted();
+        });
+    run(gate()).failure(Refusal.RequestFailed.class);
+    assertEquals(0, runs.get());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ALREADY_CLAIMED, AlreadyClaimed",
+    "CLAIM_WINDOW_CLOSED, ClaimWindowClosed",
+    "DIGEST_MISMATCH, DigestMismatch",
+    "NOT_APPROVED, RequestFailed",
+  })
+  @DisplayName("what the server says about a claim")
+  void refused(String reason, String kind) {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) ->
+            answer.onError(
+                FakeServer.failure(
+                    Status.Code.FAILED_PRECONDITION, "no", FakeServer.reason(reason))));
+    assertEquals(kind, run(gate()).failure(Refusal.class).getClass().getSimpleName());
+    assertEquals(1, server.claimed.size());
+    assertEquals(0, runs.get());
+  }
+
+  @Test
+  @DisplayName("a claim whose answer is lost is repeated as it was")
+  void repeated() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then((request, answer) -> answer.onError(Status.INTERNAL.asRuntimeException()));
+    server.onClaim.then(FakeServer::grant);
+    server.onReport.then(
+        (request, answer) -> answer.onError(Status.UNAVAILABLE.asRuntimeException()));
+    server.onReport.then(FakeServer::accept);
+    assertEquals(ARGUMENTS, run(gate()).result());
+    assertEquals(server.claimed.take(), server.claimed.take());
+    assertEquals(server.reported.take(), server.reported.take());
+    assertEquals(1, runs.get());
+  }
+
+  @Test
+  @DisplayName("a claim that cannot be had is not run without")
+  void unavailable() {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) -> answer.onError(Status.UNAVAILABLE.asRuntimeException()));
+    Refusal refusal =
+        run(gate().patience(Duration.ofSeconds(2))).failure(Refusal.Unavailable.class);
+    assertEquals(FakeServer.ID, refusal.approvalId());
+    assertTrue(server.claimed.size() > 1);
+    assertEquals(0, runs.get());
+  }
+
+  @Test
+  @DisplayName("two gated calls claim under different ids")
+  void ownClaims() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(FakeServer::grant);
+    server.onReport.then(FakeServer::accept);
+    run(gate().requestId("r")).result();
+    run(gate().requestId("r")).result();
+    assertEquals(2, server.claimed.stream().map(claim -> claim.getRequestId()).distinct().count());
+  }
+
+  @Test
+  @DisplayName("who gives up while claiming runs nothing, and what was granted is reported")
+  void interrupted() throws Exception {
+    CountDownLatch gaveUp = new CountDownLatch(1);
+    CountDownLatch claiming = new CountDownLatch(1);
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) -> {
+          claiming.countDown();
+          new Thread(
+                  () -> {
+                    try {
+                      gaveUp.await();
+                    } catch (InterruptedException e) {
+                      throw new AssertionError(e);
+                    }
+                    FakeServer.grant(request, answer);
+                  })
+              .start();
+        });
+    server.onReport.then(FakeServer::accept);
+    Runner runner = run(gate());
+    claiming.await();
+    runner.interrupt();
+    gaveUp.countDown();
+    runner.failure(InterruptedException.class);
+    ReportExecutionRequest report = server.reported.take();
+    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, report.getResult());
+    assertEquals("claim-1", report.getClaimId());
+    assertEquals(0, runs.get());
+  }
+
+  @Test
+  @DisplayName("who gives up after the answer was lost has the granted claim found, and reported")
+  void interruptedAfterLoss() throws Exception {
+    server.onAsk.then(server::approve);
+    CountDownLatch claiming = new CountDownLatch(1);
+    server.onClaim.then(
+        (request, answer) -> {
+          answer.onError(
+              FakeServer.failure(
+                  Status.Code.UNAVAILABLE, "", FakeServer.retryAfter(Duration.ofDays(1))));
+          claiming.countDown();
+        });
+    server.onClaim.then(FakeServer::grant);
+    server.onReport.then(FakeServer::accept);
+    Runner runner = run(gate());
+    claiming.await();
+    runner.interrupt();
+    runner.failure(InterruptedException.class);
+    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, server.reported.take().getResult());
+    assertEquals(server.claimed.take(), server.claimed.take());
+    assertEquals(0, runs.get());
+  }
+
+  @Test
+  @DisplayName("a report that fails does not change the result")
+  void reportFails() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(FakeServer::grant);
+    server.onReport.then(
+        (request, answer) -> answer.onError(Status.PERMISSION_DENIED.asRuntimeException()));
+    assertEquals(ARGUMENTS, run(gate()).result());
+    assertEquals(1, server.reported.size());
+  }
+
+  @Test
+  @DisplayName("a long error is reported cut, and thrown whole")
+  void longError() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(FakeServer::grant);
+    server.onReport.then(FakeServer::accept);
+    String text = "€".repeat(2_000);
+    Runner runner =
+        Runner.of(
+            () ->
+                gate()
+                    .call(
+                        ARGUMENTS,
+                        run -> {
+                          throw new IllegalStateException(text);
+                        }));
+    assertEquals(text, runner.failure(IllegalStateException.class).getMessage());
+    assertEquals("€".repeat(1_365), server.reported.take().getMessage());
+  }
+
+  @Test
+  @DisplayName("edited arguments that are not what was approved are not run")
+  void wrongEdit() {
+    server.digest = Canonical.digest("send_email", com.google.protobuf.Struct.getDefaultInstance());
+    server.onAsk.then(
+        (request, stream) -> {
+          stream.onNext(
+              FakeServer.update(server.approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED)));
+          stream.onCompleted();
+        });
+    run(gate()).failure(Refusal.DigestMismatch.class);
+    assertTrue(server.claimed.isEmpty());
+  }
+}

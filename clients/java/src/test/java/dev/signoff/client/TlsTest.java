@@ -1,0 +1,167 @@
+package dev.signoff.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.signoff.v1.AuthenticationMethod;
+import dev.signoff.v1.Caller;
+import dev.signoff.v1.GetCallerRequest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Connections with certificates, which are made for the test. */
+class TlsTest {
+  @TempDir static Path dir;
+  private static TestServer server;
+
+  @BeforeAll
+  static void start() throws IOException, InterruptedException {
+    authority("ca");
+    authority("other");
+    certificate("server", "IP:127.0.0.1");
+    certificate("client", "URI:spiffe://test/agent");
+    server =
+        TestServer.start(
+            Files.createDirectory(dir.resolve("server")),
+            "tls.certificate=" + file("server.crt"),
+            "tls.key=" + file("server.key"),
+            "tls.client_ca=" + file("ca.crt"),
+            "certificates.agent=URI:spiffe://test/agent");
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
+  }
+
+  private static Path file(String name) {
+    return dir.resolve(name);
+  }
+
+  private static void openssl(String... arguments) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>(List.of("openssl"));
+    command.addAll(List.of(arguments));
+    Path log = file("openssl.log");
+    Process process =
+        new ProcessBuilder(command)
+            .directory(dir.toFile())
+            .redirectErrorStream(true)
+            .redirectOutput(log.toFile())
+            .start();
+    assertEquals(0, process.waitFor(), () -> String.join(" ", command));
+  }
+
+  private static void authority(String name) throws IOException, InterruptedException {
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=" + name,
+        "-keyout",
+        name + ".key",
+        "-out",
+        name + ".crt");
+  }
+
+  private static void certificate(String name, String subject)
+      throws IOException, InterruptedException {
+    openssl(
+        "req",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=" + name,
+        "-addext",
+        "subjectAltName=" + subject,
+        "-keyout",
+        name + ".key",
+        "-out",
+        name + ".csr");
+    Files.writeString(
+        file(name + ".ext"), "subjectAltName=" + subject + "\nbasicConstraints=CA:FALSE\n");
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        name + ".csr",
+        "-CA",
+        "ca.crt",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "1",
+        "-extfile",
+        name + ".ext",
+        "-out",
+        name + ".crt");
+  }
+
+  private static SignoffClient client(Consumer<Options.Builder> change) {
+    return server.client(
+        options -> {
+          options.address("https://" + server.listen()).ca(file("ca.crt"));
+          change.accept(options);
+        });
+  }
+
+  private static Caller caller(SignoffClient client) {
+    return client.access().getCaller(GetCallerRequest.getDefaultInstance()).getCaller();
+  }
+
+  @Test
+  void token() throws Exception {
+    try (SignoffClient agent = client(options -> options.token(server.token("agent")))) {
+      assertEquals(AuthenticationMethod.AUTHENTICATION_METHOD_DEV_TOKEN, caller(agent).getMethod());
+      assertEquals("found", agent.gate("look_up").call(Map.of(), run -> "found"));
+    }
+  }
+
+  @Test
+  void certificate() throws Exception {
+    try (SignoffClient agent =
+        client(options -> options.certificate(file("client.crt")).key(file("client.key")))) {
+      assertEquals(
+          AuthenticationMethod.AUTHENTICATION_METHOD_CERTIFICATE, caller(agent).getMethod());
+      assertEquals("found", agent.gate("look_up").call(Map.of(), run -> "found"));
+    }
+  }
+
+  private static void assertUnreachable(Consumer<Options.Builder> change) {
+    try (SignoffClient agent =
+        client(options -> change.accept(options.token(server.token("agent"))))) {
+      Gate gate = agent.gate("look_up").patience(Duration.ofMillis(300));
+      Runner.of(() -> gate.call(Map.of(), run -> "found")).failure(Refusal.Unavailable.class);
+    }
+  }
+
+  @Test
+  void anotherAuthorityIsNotTrusted() {
+    assertUnreachable(options -> options.ca(file("other.crt")));
+  }
+
+  @Test
+  void anotherNameIsNotTrusted() {
+    assertUnreachable(
+        options -> options.address("https://localhost:" + server.listen().replaceFirst(".*:", "")));
+  }
+}
