@@ -13,7 +13,10 @@ public abstract sealed class Refusal extends Exception {
   private static final long serialVersionUID = 1;
   private static final String NOT_RUN = " It was not run.";
 
+  /** The tool. */
   private final String toolName;
+
+  /** Empty if there is none. */
   private final String approvalId;
 
   private Refusal(String toolName, String approvalId, String text, Throwable cause) {
@@ -52,7 +55,11 @@ public abstract sealed class Refusal extends Exception {
   /** A person rejected the call. */
   public static final class Rejected extends Refusal {
     private static final long serialVersionUID = 1;
+
+    /** May be empty. */
     private final String comment;
+
+    /** As issuer and subject. */
     private final String decidedBy;
 
     Rejected(String toolName, String approvalId, String comment, String decidedBy) {
@@ -92,7 +99,11 @@ public abstract sealed class Refusal extends Exception {
   /** The policy rejected the call. */
   public static final class AutoRejected extends Refusal {
     private static final long serialVersionUID = 1;
+
+    /** Its name. */
     private final String rule;
+
+    /** May be empty. */
     private final String ruleMessage;
 
     AutoRejected(String toolName, String approvalId, String rule, String ruleMessage) {
@@ -232,8 +243,14 @@ public abstract sealed class Refusal extends Exception {
   /** The server refused the request, or it can be seen here that it would. */
   public static final class RequestFailed extends Refusal {
     private static final long serialVersionUID = 1;
+
+    /** Of the status. */
     private final Status.Code code;
+
+    /** For programs. */
     private final String reason;
+
+    /** For people. */
     private final String serverMessage;
 
     RequestFailed(
@@ -294,7 +311,11 @@ public abstract sealed class Refusal extends Exception {
    */
   public static final class InvalidArguments extends Refusal {
     private static final long serialVersionUID = 1;
+
+    /** May be empty. */
     private final String path;
+
+    /** Follows the path in a sentence. */
     private final String problem;
 
     InvalidArguments(String toolName, String approvalId, String path, String problem) {

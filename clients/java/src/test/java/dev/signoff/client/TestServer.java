@@ -159,8 +159,15 @@ final class TestServer implements AutoCloseable {
     }
 
     Approval pending(String label) {
-      WatchPendingRequest request =
-          WatchPendingRequest.newBuilder().putLabels("test", label).build();
+      return pending(WatchPendingRequest.newBuilder().putLabels("test", label).build());
+    }
+
+    /** The only call of a test without labels. */
+    Approval pending() {
+      return pending(WatchPendingRequest.getDefaultInstance());
+    }
+
+    private Approval pending(WatchPendingRequest request) {
       Iterator<WatchPendingResponse> changes =
           client
               .approvals()
