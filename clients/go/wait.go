@@ -110,7 +110,7 @@ func (g *gate) read(ctx context.Context, pace *pace, cut *time.Timer) error {
 // untilFirstMessage is how long a new stream may say nothing.
 func (g *gate) untilFirstMessage(pace *pace) time.Duration {
 	if g.approval != nil {
-		return g.patience
+		return g.client.deadline
 	}
 	return max(time.Until(pace.bound), min(g.patience, lastTry))
 }

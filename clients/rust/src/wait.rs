@@ -153,7 +153,7 @@ impl Wait {
     fn cut(&self) -> Instant {
         match (&self.approval_id, self.answered) {
             (None, _) => self.bound.max(self.began + LAST_TRY.min(self.patience)),
-            (Some(_), false) => self.began + self.patience,
+            (Some(_), false) => self.began + self.client.deadline(),
             (Some(_), true) => self.bound + self.client.deadline(),
         }
     }

@@ -31,6 +31,9 @@ _TERMINAL = _APPROVED | {
     ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED,
 }
 
+_LAST_TRY = 5.0
+"""Seconds that the try after the end of patience may take, if patience is not less."""
+
 
 def is_approved(status: int) -> bool:
     """Whether the call may be claimed. A status that is not known is not approved."""
@@ -72,10 +75,9 @@ class Wait:
         if self._has_spoken:
             return max(0.0, self._tries.left()) + self._deadline
         if self.approval:
-            return self._request.call.patience
-        left = self._tries.left()
+            return self._deadline
         # The last try begins when patience has ended, and is a try all the same.
-        return left if left > 0 else self._deadline
+        return max(self._tries.left(), min(self._request.call.patience, _LAST_TRY))
 
     def update(self, update: ApprovalUpdate) -> Approval | None:
         """Takes an update; returns the approval if it is terminal."""
