@@ -9,7 +9,7 @@ use std::{
 use prost_types::Struct;
 use tokio::{
     sync::oneshot,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout_at},
 };
 use tonic::Status;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::{
     passing::{Backoff, is_passing, reason},
     refusal::Kind,
     v1::{Approval, ClaimExecutionRequest, ClaimExecutionResponse, ExecutionResult, ReportExecutionRequest},
-    wait::GIVEN_UP,
+    wait::{GIVEN_UP, LONGEST},
 };
 
 /// What a report's message may have.
@@ -108,8 +108,7 @@ impl Claim {
             message: message[..message.floor_char_boundary(MESSAGE_BYTES)].to_owned(),
         };
         let call = async || self.client.approvals().report_execution(self.client.unary(request.clone())).await;
-        let reported = timeout(patience, repeat(patience, || true, call)).await;
-        if let Err(status) = reported.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time"))) {
+        if let Err(status) = repeat(patience, || true, call).await {
             tracing::warn!(approval_id = self.approval_id, %status, "the outcome of a call stays unreported");
         }
     }
@@ -128,10 +127,13 @@ async fn claim(
     let ClaimExecutionResponse { approval, claim_id } =
         repeat(patience, again, call).await.map_err(refused)?.into_inner();
     let claim = Claim { client: client.clone(), approval_id: request.approval_id, claim_id, patience };
-    let approval = approval.unwrap_or_default();
-    let arguments = approval.arguments.unwrap_or_default();
-    if claim.claim_id.is_empty() || digest(tool_name, &arguments) != request.digest {
-        claim.report_within(GIVEN_UP, ExecutionResult::Failed, "not run: the digest is not the approved one").await;
+    let mut approval = approval.unwrap_or_default();
+    let arguments = approval.arguments.take().unwrap_or_default();
+    if claim.claim_id.is_empty() {
+        return Err(Kind::DigestMismatch);
+    }
+    if approval.id != claim.approval_id || digest(tool_name, &arguments) != request.digest {
+        claim.report_within(GIVEN_UP, ExecutionResult::Failed, "not run: the claim is not what was asked for").await;
         return Err(Kind::DigestMismatch);
     }
     Ok(claim)
@@ -148,16 +150,17 @@ fn refused(status: Status) -> Kind {
 }
 
 /// Makes a call that is idempotent by its request_id, again while it fails for passing reasons and `again` says so, for
-/// as long as `patience`, and once more.
+/// as long as `patience`, and once more. No try ends later than 5 s after it.
 async fn repeat<T, Answer>(patience: Duration, again: impl Fn() -> bool, call: impl Fn() -> Answer) -> Result<T, Status>
 where
     Answer: Future<Output = Result<T, Status>>,
 {
-    let until = Instant::now() + patience;
+    let until = Instant::now() + patience.min(LONGEST);
     let mut backoff = Backoff::new();
     loop {
         let began = Instant::now();
-        match call().await {
+        let answer = timeout_at(until + GIVEN_UP, call()).await;
+        match answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time"))) {
             Err(status) if is_passing(&status) && began < until => {
                 sleep(backoff.delay(&status).min(until.saturating_duration_since(Instant::now()))).await;
                 if !again() {

@@ -16,12 +16,12 @@ use crate::{
     },
 };
 
-/// What a withdrawal may take, retries included, when nobody waits any more.
+/// What is still done for a caller who does not wait any more ends after this.
 pub(crate) const GIVEN_UP: Duration = Duration::from_secs(5);
 /// What a try that begins when the patience has ended gets at most.
 const LAST_TRY: Duration = Duration::from_secs(5);
 /// Longer than any timeout that a server accepts.
-const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// What a [`Wait`] comes upon.
 #[derive(Debug)]
