@@ -100,7 +100,7 @@ async fn execute(
 ) -> u8 {
     let done = match command {
         ClientCommand::Request(args) => request::run(args, connection, console, interrupt).await,
-        ClientCommand::Exec(args) => exec::run(args, connection, console, interrupt).await,
+        ClientCommand::Exec(args) => exec::run(args, connection, console).await,
         ClientCommand::Pending(args) => pending::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Show(args) => show::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Approve(args) => decide::approve(args, connection, console).await.map(|()| 0),

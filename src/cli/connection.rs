@@ -1,8 +1,8 @@
 //! Reaching the server: address, certificates, token, keepalive.
 
-use std::{convert::Infallible, error::Error, fmt, path::PathBuf, time::Duration};
+use std::{convert::Infallible, error::Error, ffi::OsString, fmt, time::Duration};
 
-use clap::builder::BoolishValueParser;
+use clap::builder::OsStringValueParser;
 use signoff_client::{ConnectError, Options, Transport};
 use tonic::Request;
 
@@ -31,16 +31,16 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, env = "SIGNOFF_TOKEN", hide_env_values = true, value_parser = parse_token)]
     pub token: Option<Token>,
     /// PEM file with the authorities that the server's certificate may come from, in place of the system's
-    #[arg(long, global = true, env = "SIGNOFF_CA", value_name = "FILE")]
-    pub ca: Option<PathBuf>,
+    #[arg(long, global = true, env = "SIGNOFF_CA", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub ca: Option<OsString>,
     /// PEM file with a certificate to show to the server, and its chain
-    #[arg(long, global = true, env = "SIGNOFF_CERTIFICATE", value_name = "FILE")]
-    pub certificate: Option<PathBuf>,
+    #[arg(long, global = true, env = "SIGNOFF_CERTIFICATE", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub certificate: Option<OsString>,
     /// PEM file with that certificate's private key
-    #[arg(long, global = true, env = "SIGNOFF_KEY", value_name = "FILE")]
-    pub key: Option<PathBuf>,
+    #[arg(long, global = true, env = "SIGNOFF_KEY", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub key: Option<OsString>,
     /// Send the token without TLS to a server that is not on this machine
-    #[arg(long, global = true, env = "SIGNOFF_INSECURE", value_parser = BoolishValueParser::new())]
+    #[arg(long, global = true, env = "SIGNOFF_INSECURE", value_parser = parse_flag)]
     pub insecure: bool,
     /// Print the protocol's messages as JSON, one object per line; errors too, on stderr
     #[arg(long, global = true)]
@@ -62,6 +62,14 @@ fn parse_token(text: &str) -> Result<Token, Infallible> {
     Ok(Token(text.trim().to_owned()))
 }
 
+fn parse_flag(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" => Ok(true),
+        "" | "false" | "0" => Ok(false),
+        _ => Err("true or false (or 1 or 0)".to_owned()),
+    }
+}
+
 impl ConnectionArgs {
     pub(super) fn has_token(&self) -> bool {
         self.token.as_ref().is_some_and(|token| !token.0.is_empty())
@@ -69,17 +77,20 @@ impl ConnectionArgs {
 
     /// Connects now, so that a server that is not there is told apart from one that went away.
     pub(super) async fn client(&self) -> Result<signoff_client::Client, Failure> {
-        let mut options = Options::new().address(&self.address).insecure(self.insecure).deadline(UNARY_TIMEOUT);
+        // An empty variable of the environment counts as unset.
+        let given = |path: &Option<OsString>| path.clone().filter(|path| !path.is_empty());
+        let address = if self.address.is_empty() { DEFAULT_ADDRESS } else { &self.address };
+        let mut options = Options::new().address(address).insecure(self.insecure).deadline(UNARY_TIMEOUT);
         if let Some(Token(token)) = &self.token {
             options = options.token(token);
         }
-        if let Some(path) = &self.ca {
+        if let Some(path) = given(&self.ca) {
             options = options.ca(path);
         }
-        if let Some(path) = &self.certificate {
+        if let Some(path) = given(&self.certificate) {
             options = options.certificate(path);
         }
-        if let Some(path) = &self.key {
+        if let Some(path) = given(&self.key) {
             options = options.key(path);
         }
         signoff_client::Client::connect(&options).await.map_err(Failure::from)

@@ -1,17 +1,22 @@
 //! `signoff exec`: the gate around a command, for shells and CI.
 
-use std::{fmt, io, process::ExitStatus};
+mod signals;
 
-use clap::Args;
-use futures_util::FutureExt as _;
-use prost_types::{ListValue, Struct, Value, value::Kind as ValueKind};
-use rustix::process::{Pid, Signal, kill_process};
-use signoff_client::{Call, GateError, Kind, Permit, Refusal, Run, Step, Wait};
-use tokio::{
-    process::{Child, Command},
-    signal::unix::{SignalKind, signal},
+use std::{
+    fmt, io,
+    process::{ExitStatus, Stdio},
+    time::Duration,
 };
 
+use clap::Args;
+use prost_types::{ListValue, Struct, Value, value::Kind as ValueKind};
+use signoff_client::{Call, Kind, Permit, Refusal, Run, Step, Wait};
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
+
+use self::signals::Signals;
 use super::{
     call::{CallArgs, aftermath, failure},
     connection::ConnectionArgs,
@@ -24,7 +29,8 @@ use super::{
 const EXIT_CODES: &str = "\
 COMMAND is what reviewers see, as the argument `command`, and what is run, without a shell, once it is approved. When a
 reviewer edits `command`, the edited one is run. Edits of other arguments reach COMMAND in SIGNOFF_ARGUMENTS; unless
---reads-arguments says that it reads them there, it is not run then.
+--reads-arguments says that it reads them there, it is not run then. SIGNOFF_APPROVAL_ID is the approval's id; the credentials
+of this command (SIGNOFF_TOKEN, SIGNOFF_CERTIFICATE, SIGNOFF_KEY) are kept from COMMAND.
 
 Exit codes:
     COMMAND's own, when it ran; 128 + N when signal N ended it
@@ -35,11 +41,15 @@ Exit codes:
   125  approval could not be asked for: refused by the server, server not reachable, ...
   126  COMMAND cannot be started
   127  COMMAND is not there
-  130  interrupted before COMMAND was started
+128+N  signal N (an interrupt is 2) came before COMMAND was started; later ones are passed on to it
     2  usage: the command line makes no sense";
 
 /// The argument that holds the command line.
 const COMMAND: &str = "command";
+/// What COMMAND does not get: it is to do what was approved, not to ask for more.
+const CREDENTIALS: [&str; 3] = ["SIGNOFF_TOKEN", "SIGNOFF_CERTIFICATE", "SIGNOFF_KEY"];
+/// How long the report of an outcome may still take when a signal asks to end.
+const HURRY: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
@@ -63,17 +73,13 @@ pub struct ExecArgs {
     command: Vec<String>,
 }
 
-/// Returns the exit code: see [`EXIT_CODES`].
-pub(super) async fn run(
-    args: ExecArgs,
-    connection: &ConnectionArgs,
-    console: &mut Console,
-    interrupt: impl Future<Output = ()>,
-) -> Result<u8, Failure> {
-    // Standard output belongs to COMMAND.
+/// Returns the exit code: see [`EXIT_CODES`]. Standard output belongs to COMMAND; what is told beside it is told as well as
+/// possible, as no outcome depends on whether anybody reads it.
+pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     console.results_to_stderr = true;
-    let call = args.call.call(args.tool.clone(), with_command(args.call.arguments()?, &args.command)?)?;
-    match gate(&args, &call, connection, console, interrupt).await {
+    let asked = args.call.arguments()?;
+    let call = args.call.call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?;
+    match (Exec { args, asked, signals: Signals::listen()? }).gate(&call, connection, console).await {
         Err(failure) if failure.exit_code() == 1 => {
             console.failure(&failure, connection.has_token());
             Ok(125)
@@ -82,39 +88,104 @@ pub(super) async fn run(
     }
 }
 
-async fn gate(
-    args: &ExecArgs,
-    call: &Call,
-    connection: &ConnectionArgs,
-    console: &mut Console,
-    interrupt: impl Future<Output = ()>,
-) -> Result<u8, Failure> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let interrupt = async {
-        tokio::select! { () = interrupt => {}, _ = terminate.recv() => {} }
-    };
-    let mut interrupt = std::pin::pin!(interrupt.fuse());
-    let client = connection.client().await?;
-    let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new))?;
-    let mut story = Story::new(args.progress);
-    let decided = loop {
-        let step = tokio::select! {
-            step = wait.next() => step,
-            () = &mut interrupt => return interrupted(wait, args.cancel_on_interrupt, console).await,
+/// One run of the gate.
+struct Exec {
+    args: ExecArgs,
+    /// The arguments without the command line.
+    asked: Struct,
+    /// From the beginning: none is lost between the steps.
+    signals: Signals,
+}
+
+impl Exec {
+    async fn gate(mut self, call: &Call, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
+        let client = tokio::select! {
+            client = connection.client() => client?,
+            signal = self.signals.next() => return Ok(signals::exit_code(signal)),
         };
-        match step {
-            Ok(Step::Decided(approval)) => break approval,
-            Ok(step) => story.tell(step, console)?,
-            Err(refusal) => return refused(refusal, || aftermath(&wait, false), console),
+        let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new))?;
+        let mut story = Story::new(self.args.progress);
+        let decided = loop {
+            let step = tokio::select! {
+                step = wait.next() => step,
+                signal = self.signals.next() => {
+                    interrupted(wait, self.args.cancel_on_interrupt, console).await;
+                    return Ok(signals::exit_code(signal));
+                }
+            };
+            match step {
+                Ok(Step::Decided(approval)) => break approval,
+                Ok(step) => _ = story.tell(step, console),
+                Err(refusal) => return refused(refusal, || aftermath(&wait, false), console),
+            }
+        };
+        // Not cut off by a signal: a claim that was granted must be reported.
+        let id = decided.id.clone();
+        match client.claim(call, *decided).await {
+            Ok(permit) => Ok(self.execute(permit, console).await),
+            Err(refusal) => {
+                let hint = || format!("it was approved, and may have been claimed: see `signoff show {}`", escape(&id));
+                refused(refusal, hint, console)
+            }
         }
-    };
-    // Not cut off by an interrupt: a claim that was granted must be reported.
-    let permit = match client.claim(call, *decided).await {
-        Ok(permit) => permit,
-        Err(refusal) => return refused(refusal, String::new, console),
-    };
-    let stopped = (&mut interrupt).now_or_never().is_some();
-    execute(permit, args, stopped, console).await
+    }
+
+    async fn execute(mut self, mut permit: Permit, console: &mut Console) -> u8 {
+        let ended = match self.signals.pending() {
+            Some(signal) => Err(Failed::Interrupted(signal)),
+            None => self.run_command(&mut permit).await,
+        };
+        let code = ended.as_ref().map_or_else(Failed::exit_code, |()| 0);
+        if let Err(failed) = &ended
+            && !matches!(failed, Failed::Ended(_))
+        {
+            tell(console, &failed.to_string());
+        }
+        let mut report = std::pin::pin!(permit.report(ended.map_err(|failed| failed.to_string())));
+        let reported = tokio::select! {
+            reported = &mut report => Some(reported),
+            _ = self.signals.next() => timeout(HURRY, report).await.ok(),
+        };
+        match reported {
+            Some(Ok(())) => {}
+            Some(Err(status)) => tell(console, &format!("the outcome was not reported: {}", status.message())),
+            None => tell(console, "the outcome was not reported in time"),
+        }
+        code
+    }
+
+    async fn run_command(&mut self, permit: &mut Permit) -> Result<(), Failed> {
+        let run = permit.run();
+        let command = if run.edited { self.edited_command(run)? } else { self.args.command.clone() };
+        let not_started = |error| Failed::NotStarted { program: command[0].clone(), error };
+        let mut child = start(&command, run).map_err(not_started)?;
+        permit.start();
+        let status = self.until_end(&mut child).await.map_err(Failed::Lost)?;
+        if status.success() { Ok(()) } else { Err(Failed::Ended(status)) }
+    }
+
+    /// What a reviewer made of the command line, if it may be run.
+    fn edited_command(&self, run: &Run) -> Result<Vec<String>, Failed> {
+        let mut others = run.arguments.clone();
+        let command = others.remove(COMMAND).and_then(|command| serde_json::from_value::<Vec<String>>(command).ok());
+        let command = command.filter(|command| !command.is_empty());
+        let command =
+            command.ok_or_else(|| Failed::Unfit(format!("`{COMMAND}` was edited to what is no command line")))?;
+        if self.args.reads_arguments || signoff_client::decode(&self.asked) == others {
+            return Ok(command);
+        }
+        Err(Failed::Unfit("arguments were edited, and without --reads-arguments they do not reach it".to_owned()))
+    }
+
+    /// Waits for COMMAND, and passes signals on to it.
+    async fn until_end(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
+        loop {
+            tokio::select! {
+                status = child.wait() => return status,
+                signal = self.signals.next() => signals::pass_on(signal, child),
+            }
+        }
+    }
 }
 
 /// The arguments with the command line among them.
@@ -127,17 +198,28 @@ fn with_command(mut arguments: Struct, command: &[String]) -> Result<Struct, Fai
     }
 }
 
-async fn interrupted(wait: Wait, withdraw: bool, console: &mut Console) -> Result<u8, Failure> {
-    let text = match wait.approval_id() {
-        Some(id) if withdraw => format!("interrupted; approval {} is withdrawn", escape(id)),
-        _ if withdraw => "interrupted; the approval, if there is one, is withdrawn".to_owned(),
-        _ => format!("interrupted; {}", aftermath(&wait, false)),
-    };
-    console.note(&text)?;
-    if withdraw {
-        wait.withdraw().await;
+async fn interrupted(wait: Wait, withdraw: bool, console: &mut Console) {
+    let text = format!("interrupted; {}", aftermath(&wait, false));
+    if !withdraw {
+        return tell(console, &text);
     }
-    Ok(130)
+    let id = wait.approval_id().map_or_else(|| "the approval".to_owned(), |id| format!("approval {id}"));
+    match wait.withdraw().await {
+        Ok(()) => tell(console, &format!("interrupted; {id} is withdrawn")),
+        Err(refusal) => {
+            let failure = failure(refusal, String::new).to_string();
+            tell(console, &format!("interrupted; {id} could not be withdrawn: {failure}"));
+        }
+    }
+}
+
+/// Tells what is not the outcome's to depend on.
+fn tell(console: &mut Console, text: &str) {
+    if console.json {
+        console.failure(&Failure::Stopped(text.to_owned()), true);
+    } else {
+        _ = console.note(&escape(text));
+    }
 }
 
 fn refused(refusal: Refusal, hint: impl FnOnce() -> String, console: &mut Console) -> Result<u8, Failure> {
@@ -148,7 +230,7 @@ fn refused(refusal: Refusal, hint: impl FnOnce() -> String, console: &mut Consol
         Kind::RequestFailed(_) | Kind::Unavailable(_) => return Err(failure(refusal, hint)),
         _ => 123,
     };
-    console.note(&escape(&refusal.to_string()))?;
+    tell(console, &refusal.to_string());
     Ok(code)
 }
 
@@ -157,8 +239,9 @@ fn refused(refusal: Refusal, hint: impl FnOnce() -> String, console: &mut Consol
 enum Failed {
     Ended(ExitStatus),
     NotStarted { program: String, error: io::Error },
+    Lost(io::Error),
     Unfit(String),
-    Interrupted,
+    Interrupted(i32),
 }
 
 impl fmt::Display for Failed {
@@ -166,82 +249,38 @@ impl fmt::Display for Failed {
         match self {
             Self::Ended(status) => write!(f, "{status}"),
             Self::NotStarted { program, error } => write!(f, "not run: {program}: {error}"),
+            Self::Lost(error) => write!(f, "run, but how it ended is not known: {error}"),
             Self::Unfit(problem) => write!(f, "not run: {problem}"),
-            Self::Interrupted => f.write_str("not run: interrupted"),
+            Self::Interrupted(signal) => write!(f, "not run: signal {signal} came first"),
         }
     }
 }
 
-async fn execute(permit: Permit, args: &ExecArgs, stopped: bool, console: &mut Console) -> Result<u8, Failure> {
-    let ran = permit
-        .execute(|run| async move {
-            if stopped {
-                return Err(Failed::Interrupted);
-            }
-            let command = if run.edited { edited_command(&run, args)? } else { args.command.clone() };
-            let child = start(&command, &run);
-            let child = child.map_err(|error| Failed::NotStarted { program: command[0].clone(), error })?;
-            let status = until_end(child).await;
-            let status = status.map_err(|error| Failed::NotStarted { program: command[0].clone(), error })?;
-            if status.success() { Ok(()) } else { Err(Failed::Ended(status)) }
-        })
-        .await;
-    let failed = match ran {
-        Ok(()) => return Ok(0),
-        Err(GateError::Refused(refusal)) => return refused(refusal, String::new, console),
-        Err(GateError::Failed(failed)) => failed,
-    };
-    if !matches!(failed, Failed::Ended(_)) {
-        console.note(&escape(&failed.to_string()))?;
+impl Failed {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Ended(status) => code_of(*status),
+            Self::NotStarted { error, .. } if error.kind() == io::ErrorKind::NotFound => 127,
+            Self::NotStarted { .. } => 126,
+            Self::Lost(_) => 1,
+            Self::Unfit(_) => 123,
+            Self::Interrupted(signal) => signals::exit_code(*signal),
+        }
     }
-    Ok(match failed {
-        Failed::Ended(status) => code_of(status),
-        Failed::NotStarted { error, .. } if error.kind() == io::ErrorKind::NotFound => 127,
-        Failed::NotStarted { .. } => 126,
-        Failed::Unfit(_) => 123,
-        Failed::Interrupted => 130,
-    })
-}
-
-/// What a reviewer made of the command line, if it may be run.
-fn edited_command(run: &Run, args: &ExecArgs) -> Result<Vec<String>, Failed> {
-    let mut others = run.arguments.clone();
-    let command = others.remove(COMMAND).and_then(|command| serde_json::from_value::<Vec<String>>(command).ok());
-    let command = command.filter(|command| !command.is_empty());
-    let command = command.ok_or_else(|| Failed::Unfit(format!("`{COMMAND}` was edited to what is no command line")))?;
-    let asked = args.call.arguments().map(|asked| signoff_client::decode(&asked));
-    if args.reads_arguments || asked.is_ok_and(|asked| asked == others) {
-        return Ok(command);
-    }
-    Err(Failed::Unfit("arguments were edited, and without --reads-arguments they do not reach it".to_owned()))
 }
 
 fn start(command: &[String], run: &Run) -> io::Result<Child> {
     let arguments = serde_json::Value::Object(run.arguments.clone()).to_string();
-    Command::new(&command[0])
-        .args(&command[1..])
-        .env("SIGNOFF_ARGUMENTS", arguments)
-        .env("SIGNOFF_APPROVAL_ID", &run.approval_id)
-        .spawn()
-}
-
-/// Waits for COMMAND. SIGTERM is passed on; an interrupt from the terminal reaches it without us.
-async fn until_end(mut child: Child) -> io::Result<ExitStatus> {
-    let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-    let mut terminate = signal(SignalKind::terminate())?;
-    loop {
-        tokio::select! {
-            status = child.wait() => return status,
-            Some(()) = terminate.recv() => {
-                // It may have ended by itself; then the wait says so.
-                let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
-            }
-        }
+    let mut child = Command::new(&command[0]);
+    child.args(&command[1..]).env("SIGNOFF_ARGUMENTS", arguments).env("SIGNOFF_APPROVAL_ID", &run.approval_id);
+    for name in CREDENTIALS {
+        child.env_remove(name);
     }
+    child.stdin(Stdio::inherit()).spawn()
 }
 
 fn code_of(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt as _;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+    let by_signal = || status.signal().map(signals::exit_code);
+    status.code().and_then(|code| u8::try_from(code).ok()).or_else(by_signal).unwrap_or(1)
 }

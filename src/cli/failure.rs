@@ -99,6 +99,7 @@ impl Failure {
             Self::Exposed { .. } => {
                 report.hints.push("give an address with https://, or --insecure on a network that is trusted");
             }
+            Self::Lost { hint, .. } if hint.is_empty() => {}
             Self::Lost { hint, .. } => report.message = format!("{}; {hint}", report.message),
             Self::Call(status) => report.add(status, has_token),
             Self::Files(problems) => report.problems.clone_from(problems),

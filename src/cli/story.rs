@@ -37,7 +37,8 @@ impl Story {
                 let cause = escape(cause.message());
                 console.note(&format!("connection lost ({cause}); attaching again in {:.1} s", delay.as_secs_f64()))?;
             }
-            Step::Decided(_) => {}
+            // The end is the command's to tell.
+            _ => {}
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let send_email = client.requires_approval(call, send);
 
     let mail = Mail { to: "alice@company.com".to_owned(), subject: "Welcome".to_owned() };
-    match send_email.call(&mail).await {
+    match send_email.call(mail).await {
         Ok(result) => println!("{result}"),
         // The text is fit to hand to the model in place of the tool's result.
         Err(GateError::Refused(refusal)) => println!("{refusal}"),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     arguments::{self, Problem},
     digest::canonical_sha256,
+    options::LONGEST,
     refusal::{Kind, Refusal},
     v1::{Agent, Person, Progress, RequestApprovalRequest},
 };
@@ -67,9 +68,10 @@ impl Call {
         self
     }
 
-    /// The arguments as the protocol has them, for callers that hold a Struct already.
+    /// The arguments as the protocol has them, for callers that hold a Struct already. Its numbers are doubles, so they
+    /// are taken as they are.
     pub fn arguments_struct(mut self, arguments: Struct) -> Self {
-        self.arguments = Ok(arguments);
+        self.arguments = arguments::check(&arguments).map(|()| arguments);
         self
     }
 
@@ -135,19 +137,23 @@ impl Call {
     }
 
     /// How long a server that does not answer is tried, before it has taken the request, and when a claim or an outcome
-    /// is sent; 30 s unless set.
+    /// is sent; 30 s unless set, and 30 days at most.
     pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = patience.min(LONGEST);
         self
     }
 
-    /// Is called with each Progress while the approval is waited for, on the waiting task: it should return soon.
+    /// Is called with each Progress while the approval is waited for, on the waiting task: it should return soon. A panic
+    /// of it is logged, and otherwise ignored.
     pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(listener));
         self
     }
 
     /// Withdraw the approval when the caller gives up waiting, that is, drops the future. It stays open otherwise.
+    ///
+    /// The withdrawal is a task of the runtime that the wait ran on, and is lost when that shuts down within 5 s. Who must
+    /// know uses [`Client::ask`](crate::Client::ask) and [`Wait::withdraw`](crate::Wait::withdraw).
     pub fn cancel_on_abandon(mut self, cancel: bool) -> Self {
         self.cancel_on_abandon = cancel;
         self

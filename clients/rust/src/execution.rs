@@ -1,6 +1,7 @@
 //! The claim of an approved call, and the report of its outcome.
 
 use std::{
+    fmt,
     future::Future,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -8,6 +9,7 @@ use std::{
 
 use prost_types::Struct;
 use tokio::{
+    runtime::Handle,
     sync::oneshot,
     time::{Instant, sleep, timeout_at},
 };
@@ -20,19 +22,24 @@ use crate::{
     passing::{Backoff, is_passing, reason},
     refusal::Kind,
     v1::{Approval, ClaimExecutionRequest, ClaimExecutionResponse, ExecutionResult, ReportExecutionRequest},
-    wait::{GIVEN_UP, LONGEST},
+    wait::GIVEN_UP,
 };
 
 /// What a report's message may have.
 const MESSAGE_BYTES: usize = 4096;
 
-/// The one permission to run, and with what.
-#[derive(Debug)]
-pub(crate) struct Claim {
+/// The one permission to run. Its outcome must be told, even when the function does not come to its end: dropped, it is
+/// reported as FAILED.
+pub(crate) struct Claim(Option<Granted>);
+
+#[derive(Clone)]
+struct Granted {
     client: Client,
     approval_id: String,
     claim_id: String,
     patience: Duration,
+    runtime: Handle,
+    started: bool,
 }
 
 /// What is approved: whether a reviewer edited it, and its digest, which is that of the approval.
@@ -58,8 +65,11 @@ impl Approved {
 }
 
 impl Claim {
-    /// Claims in a task of its own, so that a caller who gives up meanwhile does not lose a claim that was granted: it
-    /// is then reported as FAILED.
+    /// Claims in a task of its own, so that a caller who gives up meanwhile does not lose a claim that was granted.
+    ///
+    /// # Panics
+    ///
+    /// Only by a defect of this crate.
     pub(crate) async fn take(client: &Client, approved: &Approved, patience: Duration) -> Result<Self, Kind> {
         let request = ClaimExecutionRequest {
             approval_id: approved.approval_id.clone(),
@@ -68,7 +78,7 @@ impl Claim {
         };
         let (mut tell, claimed) = oneshot::channel();
         let (client, tool_name) = (client.clone(), approved.tool_name.clone());
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let waiting = AtomicBool::new(true);
             let claim = tokio::select! {
                 claim = claim(&client, &tool_name, request, patience, &waiting) => claim,
@@ -78,28 +88,53 @@ impl Claim {
                     sleep(GIVEN_UP).await;
                 } => return,
             };
-            if let Err(Ok(claim)) = tell.send(claim) {
-                claim.report_within(GIVEN_UP, ExecutionResult::Failed, "not run: the caller gave up").await;
-            }
+            // One that nobody takes is dropped here, or in the channel.
+            drop(tell.send(claim));
         });
-        claimed.await.unwrap_or_else(|_| Err(Kind::Unavailable(Box::new(Status::cancelled("the claim was cut off")))))
-    }
-
-    /// Reports the outcome, in a task of its own so that it does not depend on the caller's patience.
-    pub(crate) async fn report(self, result: ExecutionResult, message: String) {
-        let patience = self.patience;
-        // A failure of the task is a panic in it, and was told by the panic's own message.
-        let _ = tokio::spawn(async move { self.report_within(patience, result, &message).await }).await;
-    }
-
-    /// As [`report`](Self::report), for a caller who does not wait.
-    pub(crate) fn report_failed_soon(self, message: &'static str) {
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { self.report_within(GIVEN_UP, ExecutionResult::Failed, message).await });
+        match (claimed.await, task.await) {
+            (Ok(claim), _) => claim,
+            (Err(_), Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            (Err(_), _) => Err(Kind::Unavailable(Box::new(Status::cancelled("the runtime shuts down")))),
         }
     }
 
-    async fn report_within(&self, patience: Duration, result: ExecutionResult, message: &str) {
+    /// The function begins.
+    pub(crate) fn start(&mut self) {
+        if let Some(granted) = &mut self.0 {
+            granted.started = true;
+        }
+    }
+
+    /// Reports the outcome, in a task of its own: it goes on when the caller does not wait for it.
+    pub(crate) async fn report(mut self, result: ExecutionResult, message: String) -> Result<(), Status> {
+        let Some(granted) = self.0.take() else { return Ok(()) };
+        let patience = granted.patience;
+        let task = tokio::spawn(async move { granted.report(patience, result, &message).await });
+        task.await.unwrap_or_else(|_| Err(Status::cancelled("the runtime shuts down")))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(granted) = self.0.take() else { return };
+        let message = match (granted.started, std::thread::panicking()) {
+            (true, true) => "it panicked",
+            (true, false) => "the caller gave up while it ran",
+            (false, _) => "not run: the caller gave up",
+        };
+        let runtime = granted.runtime.clone();
+        runtime.spawn(async move { granted.report(GIVEN_UP, ExecutionResult::Failed, message).await });
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claim(…)")
+    }
+}
+
+impl Granted {
+    async fn report(&self, patience: Duration, result: ExecutionResult, message: &str) -> Result<(), Status> {
         let request = ReportExecutionRequest {
             approval_id: self.approval_id.clone(),
             request_id: Uuid::new_v4().to_string(),
@@ -108,9 +143,11 @@ impl Claim {
             message: message[..message.floor_char_boundary(MESSAGE_BYTES)].to_owned(),
         };
         let call = async || self.client.approvals().report_execution(self.client.unary(request.clone())).await;
-        if let Err(status) = repeat(patience, || true, call).await {
+        let reported = repeat(patience, || true, call).await;
+        if let Err(status) = &reported {
             tracing::warn!(approval_id = self.approval_id, %status, "the outcome of a call stays unreported");
         }
+        reported.map(|_| ())
     }
 }
 
@@ -126,17 +163,26 @@ async fn claim(
     let again = || waiting.load(Ordering::Relaxed);
     let ClaimExecutionResponse { approval, claim_id } =
         repeat(patience, again, call).await.map_err(refused)?.into_inner();
-    let claim = Claim { client: client.clone(), approval_id: request.approval_id, claim_id, patience };
+    let granted = Granted {
+        client: client.clone(),
+        approval_id: request.approval_id,
+        claim_id,
+        patience,
+        runtime: Handle::current(),
+        started: false,
+    };
     let mut approval = approval.unwrap_or_default();
     let arguments = approval.arguments.take().unwrap_or_default();
-    if claim.claim_id.is_empty() {
+    if granted.claim_id.is_empty() {
         return Err(Kind::DigestMismatch);
     }
-    if approval.id != claim.approval_id || digest(tool_name, &arguments) != request.digest {
-        claim.report_within(GIVEN_UP, ExecutionResult::Failed, "not run: the claim is not what was asked for").await;
+    if approval.id != granted.approval_id || digest(tool_name, &arguments) != request.digest {
+        let message = "not run: the claim is not what was asked for";
+        // The refusal says enough; a failure of the report is logged.
+        let _ = granted.report(GIVEN_UP, ExecutionResult::Failed, message).await;
         return Err(Kind::DigestMismatch);
     }
-    Ok(claim)
+    Ok(Claim(Some(granted)))
 }
 
 fn refused(status: Status) -> Kind {
@@ -155,7 +201,7 @@ async fn repeat<T, Answer>(patience: Duration, again: impl Fn() -> bool, call: i
 where
     Answer: Future<Output = Result<T, Status>>,
 {
-    let until = Instant::now() + patience.min(LONGEST);
+    let until = Instant::now() + patience;
     let mut backoff = Backoff::new();
     loop {
         let began = Instant::now();

@@ -1,9 +1,17 @@
 //! The gate: ask, wait, claim, run, report.
 
-use std::{error::Error, fmt, future::Future, marker::PhantomData};
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use tokio::runtime::Handle;
+use tonic::Status;
 
 use crate::{
     arguments::{self, Problem},
@@ -16,7 +24,6 @@ use crate::{
 };
 
 /// What a gated function gets: it may run now, once, with these arguments.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Run {
     /// The approval's id.
@@ -25,6 +32,14 @@ pub struct Run {
     pub arguments: Map<String, Value>,
     /// Whether a reviewer changed the arguments.
     pub edited: bool,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Arguments may be secret.
+        let run = &mut f.debug_struct("Run");
+        run.field("approval_id", &self.approval_id).field("edited", &self.edited).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no result.
@@ -65,7 +80,8 @@ impl Client {
     /// reported to the server.
     ///
     /// Dropping the future gives up: nothing is run that has not begun, and the approval stays open unless
-    /// [`Call::cancel_on_abandon`] says otherwise.
+    /// [`Call::cancel_on_abandon`] says otherwise. What is still told to the server then (a withdrawal, a claim that is not
+    /// used) is told by tasks of the runtime, for up to 5 s.
     ///
     /// # Errors
     ///
@@ -96,7 +112,7 @@ impl Client {
     ///
     /// let client = Client::from_env()?;
     /// let send_email = client.requires_approval(Call::new("send_email").agent_name("billing-bot"), send);
-    /// send_email.call(&Mail { to: "alice@company.com".into(), subject: "Hello".into() }).await?;
+    /// send_email.call(Mail { to: "alice@company.com".into(), subject: "Hello".into() }).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -137,17 +153,20 @@ impl Client {
             arguments: arguments::decode(&approved.arguments),
             edited: approved.edited,
         };
-        Ok(Permit { claim: Claimed(Some(claim)), run, tool_name: call.tool_name.clone() })
+        Ok(Permit { claim, run, tool_name: call.tool_name.clone() })
     }
 
     /// All that comes before the function runs.
     async fn permit(&self, call: &Call) -> Result<Permit, Refusal> {
-        let mut waiting = Waiting { wait: Some(self.ask(call)?), cancel_on_abandon: call.cancel_on_abandon };
+        let runtime = call.cancel_on_abandon.then(Handle::current);
+        let mut waiting = Waiting { wait: Some(self.ask(call)?), runtime };
         loop {
             match waiting.next().await? {
                 Step::Progress(progress) => {
-                    if let Some(listener) = &call.on_progress {
-                        listener(&progress);
+                    let listener = call.on_progress.as_deref();
+                    let told = catch_unwind(AssertUnwindSafe(|| listener.map(|listener| listener(&progress))));
+                    if told.is_err() {
+                        tracing::warn!(tool_name = call.tool_name, "the listener of progress panicked");
                     }
                 }
                 Step::Retrying { cause, delay } => tracing::debug!(%cause, ?delay, "the approval is asked for again"),
@@ -192,7 +211,7 @@ impl<A, F> Gated<A, F> {
     /// # Errors
     ///
     /// As [`Client::run`]. Edited arguments that `A` cannot be made of are [`Kind::InvalidArguments`].
-    pub async fn call<T, E, Fut>(&self, arguments: &A) -> Result<T, GateError<E>>
+    pub async fn call<T, E, Fut>(&self, arguments: A) -> Result<T, GateError<E>>
     where
         A: Serialize + DeserializeOwned,
         F: Fn(A) -> Fut,
@@ -207,17 +226,20 @@ impl<A, F> Gated<A, F> {
     /// # Errors
     ///
     /// As [`call`](Self::call).
-    pub async fn call_as<T, E, Fut>(&self, arguments: &A, say: impl FnOnce(Call) -> Call) -> Result<T, GateError<E>>
+    pub async fn call_as<T, E, Fut>(&self, arguments: A, say: impl FnOnce(Call) -> Call) -> Result<T, GateError<E>>
     where
         A: Serialize + DeserializeOwned,
         F: Fn(A) -> Fut,
         Fut: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        let call = say(self.call.clone()).arguments(arguments);
+        let call = say(self.call.clone()).arguments(&arguments);
         let permit = self.client.permit(&call).await?;
+        if !permit.run.edited {
+            return permit.execute(|_| (self.function)(arguments)).await;
+        }
         match serde_json::from_value(Value::Object(permit.run.arguments.clone())) {
-            Ok(arguments) => permit.execute(|_| (self.function)(arguments)).await,
+            Ok(edited) => permit.execute(|_| (self.function)(edited)).await,
             Err(error) => Err(permit.unfit(&error).await.into()),
         }
     }
@@ -229,11 +251,11 @@ impl<A, F> fmt::Debug for Gated<A, F> {
     }
 }
 
-/// The right to run, once. Dropped unused, it is reported as FAILED.
+/// The right to run, once. Dropped unused, it is reported as FAILED, by a task of the runtime.
 #[derive(Debug)]
 #[must_use]
 pub struct Permit {
-    claim: Claimed,
+    claim: Claim,
     run: Run,
     tool_name: String,
 }
@@ -256,46 +278,52 @@ impl Permit {
         Fut: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
+        self.claim.start();
         let result = function(self.run).await;
-        let (outcome, message) = match &result {
-            Ok(_) => (ExecutionResult::Succeeded, String::new()),
-            Err(error) => (ExecutionResult::Failed, error.to_string()),
-        };
-        if let Some(claim) = self.claim.0.take() {
-            claim.report(outcome, message).await;
-        }
+        let outcome = result.as_ref().map(|_| ()).map_err(ToString::to_string);
+        // Whatever became of the report, and was logged, the result stands.
+        let _ = report(self.claim, outcome).await;
         result.map_err(GateError::Failed)
     }
 
+    /// Says that it is run now, for those who do so without [`execute`](Self::execute): dropped without a
+    /// [`report`](Self::report), it was begun and given up, not left alone.
+    pub fn start(&mut self) {
+        self.claim.start();
+    }
+
+    /// Reports what became of it: nothing, or the text of its error, of which the first 4,096 bytes are kept. Is tried for
+    /// the call's patience, and goes on when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The last failure; the outcome stays unreported.
+    pub async fn report(self, outcome: Result<(), String>) -> Result<(), Status> {
+        report(self.claim, outcome).await
+    }
+
     /// The function cannot take what a reviewer made of its arguments.
-    async fn unfit(mut self, error: &serde_json::Error) -> Refusal {
+    async fn unfit(self, error: &serde_json::Error) -> Refusal {
         let problem = Problem::of_all(format!("was edited to what the function does not take: {error}"));
         let refusal =
             Refusal { tool_name: self.tool_name, approval_id: Some(self.run.approval_id), kind: problem.into() };
-        if let Some(claim) = self.claim.0.take() {
-            claim.report(ExecutionResult::Failed, refusal.to_string()).await;
-        }
+        // The refusal stands, whatever became of the report, which was logged.
+        let _ = report(self.claim, Err(refusal.to_string())).await;
         refusal
     }
 }
 
-/// A claim whose outcome must be told, even when the function does not come to its end.
-#[derive(Debug)]
-struct Claimed(Option<Claim>);
-
-impl Drop for Claimed {
-    fn drop(&mut self) {
-        let panicked = std::thread::panicking();
-        if let Some(claim) = self.0.take() {
-            claim.report_failed_soon(if panicked { "it panicked" } else { "the caller gave up while it ran" });
-        }
+async fn report(claim: Claim, outcome: Result<(), String>) -> Result<(), Status> {
+    match outcome {
+        Ok(()) => claim.report(ExecutionResult::Succeeded, String::new()).await,
+        Err(message) => claim.report(ExecutionResult::Failed, message).await,
     }
 }
 
-/// A wait that withdraws its approval when it is dropped before its end, if that is wanted.
+/// A wait that withdraws its approval when it is dropped before its end, if there is a runtime to do so.
 struct Waiting {
     wait: Option<Wait>,
-    cancel_on_abandon: bool,
+    runtime: Option<Handle>,
 }
 
 impl Waiting {
@@ -311,9 +339,8 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let runtime = tokio::runtime::Handle::try_current();
-        if let (Some(wait), true, Ok(runtime)) = (self.wait.take(), self.cancel_on_abandon, runtime) {
-            runtime.spawn(wait.withdraw());
+        if let (Some(wait), Some(runtime)) = (self.wait.take(), &self.runtime) {
+            wait.withdraw_soon(runtime);
         }
     }
 }

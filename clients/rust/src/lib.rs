@@ -34,6 +34,8 @@ pub use options::{ConnectError, DEFAULT_ADDRESS, Options};
 pub use passing::{Backoff, is_passing, reason};
 pub use refusal::{Kind, Refusal};
 pub use wait::{Step, Wait};
+// Their types are in this crate's own.
+pub use {prost_types, serde_json, tonic};
 
 /// The API, generated from `proto/signoff/v1/`.
 #[allow(missing_docs, clippy::large_enum_variant, unreachable_pub)]

@@ -3,7 +3,9 @@
 mod tls;
 
 use std::{
-    env, fmt, io,
+    env,
+    ffi::OsString,
+    fmt, io,
     net::IpAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -20,6 +22,9 @@ pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:7766";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longer than any timeout that a server accepts; durations of callers are no longer than this.
+pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 /// Options of a connection. Their `Debug` form does not show the token.
 #[derive(Clone)]
@@ -49,6 +54,9 @@ pub enum ConnectError {
     /// The token has characters that a header cannot carry.
     #[error("the token holds characters that no token has")]
     Token,
+    /// A variable of the environment is not Unicode.
+    #[error("{0} is not Unicode")]
+    NotUnicode(&'static str),
     /// `SIGNOFF_INSECURE` is neither true nor false.
     #[error("SIGNOFF_INSECURE is true or false (or 1 or 0), not {0:?}")]
     Insecure(String),
@@ -70,7 +78,7 @@ pub enum ConnectError {
         error: io::Error,
     },
     /// TLS cannot be set up, or, for [`Client::connect`](crate::Client::connect), the server cannot be reached.
-    #[error("{address}: {error}")]
+    #[error("no connection to {address}")]
     Transport {
         /// The server's address.
         address: String,
@@ -105,22 +113,26 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Insecure`].
+    /// [`ConnectError::Insecure`] and [`ConnectError::NotUnicode`].
     pub fn from_env() -> Result<Self, ConnectError> {
-        Self::from_variables(|name| env::var_os(name).and_then(|value| value.into_string().ok()))
+        Self::from_variables(|name| env::var_os(name))
     }
 
-    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConnectError> {
+    fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, ConnectError> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let path = |name: &str| variable(name).map(PathBuf::from);
+        let text = |name: &'static str| {
+            let text = variable(name).map(OsString::into_string).transpose();
+            text.map_err(|_| ConnectError::NotUnicode(name))
+        };
         let defaults = Self::new();
         Ok(Self {
-            address: variable("SIGNOFF_ADDRESS").unwrap_or(defaults.address),
-            token: variable("SIGNOFF_TOKEN"),
+            address: text("SIGNOFF_ADDRESS")?.unwrap_or(defaults.address),
+            token: text("SIGNOFF_TOKEN")?,
             ca: path("SIGNOFF_CA"),
             certificate: path("SIGNOFF_CERTIFICATE"),
             key: path("SIGNOFF_KEY"),
-            insecure: match variable("SIGNOFF_INSECURE").as_deref() {
+            insecure: match text("SIGNOFF_INSECURE")?.as_deref() {
                 None | Some("false" | "0") => false,
                 Some("true" | "1") => true,
                 Some(other) => return Err(ConnectError::Insecure(other.to_owned())),
@@ -165,9 +177,9 @@ impl Options {
         self
     }
 
-    /// How long a unary call may take; 30 s unless set.
+    /// How long a unary call may take; 30 s unless set, and 30 days at most.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(LONGEST);
         self
     }
 
@@ -284,13 +296,14 @@ mod tests {
     #[test]
     fn the_environment_fills_what_is_not_given_and_emptiness_is_nothing() {
         let variables = |name: &str| {
-            Some(match name {
-                "SIGNOFF_ADDRESS" => "https://signoff.example".to_owned(),
-                "SIGNOFF_TOKEN" => "s3cret".to_owned(),
-                "SIGNOFF_CA" => "ca.pem".to_owned(),
-                "SIGNOFF_INSECURE" => "1".to_owned(),
-                _ => String::new(),
-            })
+            let value = match name {
+                "SIGNOFF_ADDRESS" => "https://signoff.example",
+                "SIGNOFF_TOKEN" => "s3cret",
+                "SIGNOFF_CA" => "ca.pem",
+                "SIGNOFF_INSECURE" => "1",
+                _ => "",
+            };
+            Some(OsString::from(value))
         };
         let options = Options::from_variables(variables).unwrap();
         assert_eq!(
@@ -298,8 +311,8 @@ mod tests {
             ("https://signoff.example", Some("s3cret"), Some(Path::new("ca.pem")), true)
         );
         assert_eq!((&options.certificate, &options.key), (&None, &None));
-        assert_eq!(Options::from_variables(|_| Some(String::new())).unwrap().address, DEFAULT_ADDRESS);
-        let error = Options::from_variables(|name| (name == "SIGNOFF_INSECURE").then(|| "maybe".to_owned()));
+        assert_eq!(Options::from_variables(|_| Some(OsString::new())).unwrap().address, DEFAULT_ADDRESS);
+        let error = Options::from_variables(|name| (name == "SIGNOFF_INSECURE").then(|| "maybe".into()));
         assert!(error.unwrap_err().to_string().contains("maybe"));
     }
 

@@ -35,7 +35,7 @@ pub fn reason(status: &Status) -> Option<String> {
 #[must_use]
 pub fn is_passing(status: &Status) -> bool {
     status.code() == Code::Unavailable
-        || asked_delay(status).is_some()
+        || status.get_details_retry_info().is_some()
         || (BROKEN.contains(&status.code()) && reason(status).is_none())
 }
 
@@ -65,10 +65,9 @@ impl Backoff {
     pub fn delay(&mut self, status: &Status) -> Duration {
         let base = self.0;
         self.0 = (base * 2).min(GREATEST);
-        match asked_delay(status) {
-            Some(asked) => asked.saturating_add((asked / 4).min(FIRST).mul_f64(random())),
-            None => base.mul_f64(0.5 + random() / 2.0),
-        }
+        let own = base.mul_f64(0.5 + random() / 2.0);
+        let asked = asked_delay(status).unwrap_or_default();
+        own.max(asked.saturating_add((asked / 4).min(FIRST).mul_f64(random())))
     }
 }
 
@@ -111,6 +110,8 @@ mod tests {
         let mut details = ErrorDetails::with_retry_info(Some(Duration::from_secs(1)));
         details.set_error_info("RATE_LIMITED", DOMAIN, HashMap::<String, String>::new());
         assert!(is_passing(&Status::with_error_details(Code::ResourceExhausted, "", details)));
+        let empty = ErrorDetails::with_retry_info(None);
+        assert!(is_passing(&Status::with_error_details(Code::FailedPrecondition, "", empty)));
     }
 
     #[test]
@@ -133,5 +134,8 @@ mod tests {
         let details = ErrorDetails::with_retry_info(Some(asked));
         let delay = Backoff::new().delay(&Status::with_error_details(Code::Unavailable, "", details));
         assert!(delay >= asked && delay <= asked + FIRST);
+        let at_once = ErrorDetails::with_retry_info(Some(Duration::ZERO));
+        let delay = Backoff::new().delay(&Status::with_error_details(Code::Unavailable, "", at_once));
+        assert!(delay >= FIRST / 2, "no server can make callers spin");
     }
 }

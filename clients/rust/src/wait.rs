@@ -1,14 +1,18 @@
 //! Waiting for a decision, over as many connections as it takes.
 
-use std::time::Duration;
+use std::{fmt, future::Future, pin::Pin, time::Duration};
 
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
+};
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
 use crate::{
     client::Client,
-    passing::{Backoff, is_passing},
+    options::LONGEST,
+    passing::{Backoff, is_passing, reason},
     refusal::{Kind, Refusal},
     v1::{
         Approval, ApprovalStatus, ApprovalUpdate, CancelApprovalRequest, Progress, RequestApprovalRequest,
@@ -20,11 +24,9 @@ use crate::{
 pub(crate) const GIVEN_UP: Duration = Duration::from_secs(5);
 /// What a try that begins when the patience has ended gets at most.
 const LAST_TRY: Duration = Duration::from_secs(5);
-/// Longer than any timeout that a server accepts.
-pub(crate) const LONGEST: Duration = Duration::from_secs(30 * 86_400);
-
 /// What a [`Wait`] comes upon.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Step {
     /// Events that were not told before, and the approval after them.
     Update(Box<ApprovalUpdate>),
@@ -44,13 +46,12 @@ pub enum Step {
 /// An approval that is asked for and waited for, step by step, through restarts, drains and dead connections.
 ///
 /// Dropping it withdraws nothing: the same request_id takes up the same approval later.
-#[derive(Debug)]
 pub struct Wait {
     client: Client,
     /// What is sent; its `after_revision` is the newest revision that was seen.
     request: RequestApprovalRequest,
     approval_id: Option<String>,
-    stream: Option<Streaming<RequestApprovalResponse>>,
+    stream: Stream,
     status: Standing,
     backoff: Backoff,
     /// When this stream was asked for, the newest revision then, and whether it has said something.
@@ -64,8 +65,29 @@ pub struct Wait {
     patience: Duration,
 }
 
+type Messages = Streaming<RequestApprovalResponse>;
+
+/// The stream of one try. Kept between steps, so that one which is dropped and begun anew neither asks twice nor gets more
+/// time.
+enum Stream {
+    None,
+    Opening(Pin<Box<dyn Future<Output = Result<Messages, Status>> + Send>>),
+    Open(Box<Messages>),
+}
+
+impl fmt::Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Arguments may be secret.
+        f.debug_struct("Wait")
+            .field("tool_name", &self.request.tool_name)
+            .field("request_id", &self.request.request_id)
+            .field("approval_id", &self.approval_id)
+            .field("revision", &self.request.after_revision)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the newest status means.
-#[derive(Debug)]
 enum Standing {
     Pending,
     /// Only the end of the stream tells that it is a last one.
@@ -76,13 +98,13 @@ enum Standing {
 impl Wait {
     /// Sends nothing yet. `patience` bounds the tries until the server has answered once.
     pub(crate) fn new(client: Client, request: RequestApprovalRequest, patience: Duration) -> Self {
-        let (now, patience) = (Instant::now(), patience.min(LONGEST));
+        let now = Instant::now();
         Self {
             client,
             began_at: request.after_revision,
             request,
             approval_id: None,
-            stream: None,
+            stream: Stream::None,
             status: Standing::Pending,
             backoff: Backoff::new(),
             began: now,
@@ -105,7 +127,7 @@ impl Wait {
         &self.request.request_id
     }
 
-    /// What happens next. May be dropped, and called again, at any time. After [`Step::Decided`] it says the same again.
+    /// What happens next. May be dropped, and called again, at any time, without more time or tries for it. After [`Step::Decided`] it says the same again.
     ///
     /// # Errors
     ///
@@ -133,18 +155,21 @@ impl Wait {
     }
 
     async fn read(&mut self) -> Result<Option<RequestApprovalResponse>, Status> {
-        let opening = self.stream.is_none();
-        if opening {
+        if matches!(self.stream, Stream::None) {
             (self.began, self.began_at, self.answered) = (Instant::now(), self.request.after_revision, false);
+            let (mut approvals, request) = (self.client.approvals(), self.request.clone());
+            let opening = async move { approvals.request_approval(request).await.map(tonic::Response::into_inner) };
+            self.stream = Stream::Opening(Box::pin(opening));
         }
-        let (client, request, cut) = (&self.client, &self.request, self.cut());
-        let stream = &mut self.stream;
+        let cut = self.cut();
         let read = async {
-            let open = match stream {
-                Some(open) => open,
-                None => stream.insert(client.approvals().request_approval(request.clone()).await?.into_inner()),
-            };
-            open.message().await
+            if let Stream::Opening(opening) = &mut self.stream {
+                self.stream = Stream::Open(Box::new(opening.await?));
+            }
+            match &mut self.stream {
+                Stream::Open(messages) => messages.message().await,
+                Stream::None | Stream::Opening(_) => Ok(None),
+            }
         };
         timeout_at(cut, read).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("the server says nothing")))
     }
@@ -210,7 +235,7 @@ impl Wait {
     }
 
     fn broken(&mut self, cause: Status) -> Result<Step, Refusal> {
-        self.stream = None;
+        self.stream = Stream::None;
         if !is_passing(&cause) {
             return Err(self.refused(Kind::failed(cause)));
         }
@@ -231,29 +256,49 @@ impl Wait {
         Refusal { tool_name: self.request.tool_name.clone(), approval_id: self.approval_id.clone(), kind }
     }
 
-    /// Withdraws the approval, within 5 s. Before the server's first answer that means to ask once more. A failure is
-    /// logged: the approval then stays open until its deadline.
-    pub async fn withdraw(mut self) {
-        let withdrawn = timeout(GIVEN_UP, async {
-            while self.approval_id.is_none() {
-                self.next().await.map_err(|refusal| refusal.to_string())?;
-            }
+    /// Withdraws the approval, within 5 s. Before the server's first answer that means to ask once more.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong; the approval then stays open until its deadline. One that is decided meanwhile is no error.
+    pub async fn withdraw(mut self) -> Result<(), Refusal> {
+        let late = self.refused(Kind::Unavailable(Box::new(Status::deadline_exceeded("no answer in time"))));
+        timeout(GIVEN_UP, async {
+            let approval_id = loop {
+                match (&self.approval_id, &self.status) {
+                    (_, Standing::Decided(_)) => return Ok(()),
+                    (Some(id), _) => break id.clone(),
+                    (None, _) => _ = self.next().await?,
+                }
+            };
             let request = CancelApprovalRequest {
-                approval_id: self.approval_id.clone().unwrap_or_default(),
+                approval_id,
                 request_id: Uuid::new_v4().to_string(),
                 reason: "the caller gave up waiting".to_owned(),
             };
             let mut backoff = Backoff::new();
             loop {
                 match self.client.approvals().cancel_approval(self.client.unary(request.clone())).await {
-                    Err(status) if is_passing(&status) => tokio::time::sleep(backoff.delay(&status)).await,
-                    done => return done.map(|_| ()).map_err(|status| status.to_string()),
+                    Ok(_) => return Ok(()),
+                    Err(status) if reason(&status).as_deref() == Some("ALREADY_DECIDED") => return Ok(()),
+                    Err(status) if is_passing(&status) => sleep(backoff.delay(&status)).await,
+                    Err(status) => return Err(self.refused(Kind::failed(status))),
                 }
             }
+        })
+        .await
+        .unwrap_or(Err(late))
+    }
+
+    /// As [`withdraw`](Self::withdraw), for a caller who is gone already.
+    pub(crate) fn withdraw_soon(self, runtime: &Handle) {
+        runtime.spawn(async move {
+            let approval_id = self.approval_id.clone();
+            if let Err(refusal) = self.withdraw().await {
+                let cause = std::error::Error::source(&refusal).map(ToString::to_string);
+                tracing::warn!(approval_id, cause, "an approval that is not needed any more stays open");
+            }
         });
-        if let Err(cause) = withdrawn.await.unwrap_or_else(|_| Err("it took too long".to_owned())) {
-            tracing::warn!(approval_id = self.approval_id, cause, "an approval that is not needed any more stays open");
-        }
     }
 }
 

@@ -67,22 +67,34 @@ fn later() -> Status {
     Status::with_error_details(Code::ResourceExhausted, "later", details)
 }
 
-fn list(name: &str) -> Value {
+fn list(name: &str) -> Vec<Value> {
     let statuses: Value = serde_json::from_str(include_str!("../../../tests/conformance/statuses.json")).unwrap();
-    statuses[name].clone()
+    let list = statuses[name].as_array().unwrap().clone();
+    assert!(list.len() > 4);
+    list
+}
+
+/// Waits for what must happen; fails the test when it does not.
+async fn until(happened: impl Fn() -> bool) {
+    let waiting = async {
+        while !happened() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it happens");
 }
 
 // 14, over the conformance list.
 #[tokio::test]
 async fn only_the_approved_statuses_are_claimed() {
-    for unknown in list("unknown").as_array().unwrap() {
+    for unknown in list("unknown") {
         let server = Server::start().await;
         let status = i32::try_from(unknown.as_i64().unwrap()).unwrap();
         server.fake.request.answers(vec![Send(says(approval(status, &json!({"to": "x"}))))]);
         assert!(matches!(refused(&server).await, Kind::UnknownStatus), "{status}");
         assert!(server.fake.claim.asked().is_empty());
     }
-    for known in list("statuses").as_array().unwrap().iter().filter(|known| known["terminal"] == json!(true)) {
+    for known in list("statuses").iter().filter(|known| known["terminal"] == json!(true)) {
         let server = Server::start().await;
         let status = i32::try_from(known["number"].as_i64().unwrap()).unwrap();
         let decided = approval(status, &json!({"to": "x"}));
@@ -187,17 +199,67 @@ async fn a_claim_that_is_granted_to_nobody_is_reported() {
     let hold = Arc::new(Notify::new());
     *server.fake.hold_claims.lock().unwrap() = Some(Arc::clone(&hold));
     let running = start(&server, call());
-    while server.fake.claim.asked().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !server.fake.claim.asked().is_empty()).await;
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     hold.notify_one();
-    while server.fake.report.asked().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !server.fake.report.asked().is_empty()).await;
     let report = server.fake.report.asked().remove(0);
     assert_eq!((report.result(), report.message.as_str()), (ExecutionResult::Failed, "not run: the caller gave up"));
+}
+
+/// The same, when the answer has come, but not been looked at.
+#[tokio::test]
+async fn a_claim_that_arrives_as_the_caller_leaves_is_reported() {
+    let server = Server::start().await;
+    server.fake.claim.answers(Ok(claim(approved())));
+    server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+    let (client, call, reached) = (client(&server), call(), Arc::new(Notify::new()));
+    *server.fake.hold_claims.lock().unwrap() = Some(Arc::clone(&reached));
+    let mut claiming = Box::pin(client.claim(&call, approved()));
+    assert!(futures_util::poll!(&mut claiming).is_pending());
+    reached.notify_one();
+    // Asked and answered, while nobody polls: then the caller leaves.
+    until(|| !server.fake.claim.asked().is_empty()).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    drop(claiming);
+    until(|| !server.fake.report.asked().is_empty()).await;
+    assert_eq!(server.fake.report.asked()[0].result(), ExecutionResult::Failed);
+}
+
+/// A step that is dropped and begun anew neither asks again nor gains time.
+#[tokio::test]
+async fn steps_in_slices_end_when_the_patience_does() {
+    let server = Server::start().await;
+    server.fake.request.answers(vec![Hang(Arc::default())]);
+    server.fake.request.answers(vec![Hang(Arc::default())]);
+    let client = client(&server);
+    let mut wait = client.ask(&call().patience(Duration::from_millis(300))).unwrap();
+    let refusal = tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            match tokio::time::timeout(Duration::from_millis(20), wait.next()).await {
+                Ok(Ok(_)) | Err(_) => {}
+                Ok(Err(refusal)) => return refusal,
+            }
+        }
+    });
+    assert!(matches!(refusal.await.expect("it ends").kind, Kind::Unavailable(_)));
+    assert_eq!(server.fake.request.asked().len(), 2, "one try, and one after the patience");
+}
+
+#[tokio::test]
+async fn the_greatest_durations_and_a_listener_that_panics_are_survived() {
+    let server = Server::start().await;
+    let progress = RequestApprovalResponse { message: Some(Message::Progress(Progress::default())) };
+    server.fake.request.answers(vec![Send(progress), Send(says(approved()))]);
+    server.fake.claim.answers(Ok(claim(approved())));
+    server.fake.report.answers(Ok(ReportExecutionResponse::default()));
+    let options = Options::new().address(&server.address).deadline(Duration::MAX);
+    let client = Client::new(&options).unwrap();
+    let call = call().patience(Duration::MAX).on_progress(|_| panic!("on purpose"));
+    client.run(call, |_| async { Ok::<_, Infallible>(()) }).await.unwrap();
 }
 
 /// Given up before the server has answered: it is asked once more, only to withdraw.
@@ -211,9 +273,7 @@ async fn what_was_asked_without_an_answer_is_withdrawn_too() {
     let running = start(&server, call().request_id("r1").cancel_on_abandon(true));
     reached.notified().await;
     running.abort();
-    while server.fake.cancel.asked().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !server.fake.cancel.asked().is_empty()).await;
     assert_eq!(server.fake.cancel.asked()[0].approval_id, "a1");
     let asked = server.fake.request.asked();
     assert!(asked.len() == 2 && asked.iter().all(|asked| asked.request_id == "r1"));
