@@ -1,12 +1,12 @@
 //! `signoff exec`: a command runs with a yes, once, as it was approved.
 
-use std::{path::Path, process::Stdio};
+use std::process::Stdio;
 
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use rustix::process::{Pid, Signal, kill_process};
 use signoff::proto::v1::{ApprovalStatus, ExecutionResult, VoteChoice};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     process::{Child, Command},
 };
 
@@ -42,10 +42,6 @@ fn edited(command: &[&str], others: &[(&str, &str)]) -> Struct {
     let mut edited = arguments(others);
     edited.fields.insert("command".to_owned(), words(command));
     edited
-}
-
-fn told(path: &Path) -> Option<String> {
-    std::fs::read_to_string(path).ok()
 }
 
 #[tokio::test]
@@ -152,27 +148,58 @@ async fn signals_end_the_wait_or_reach_the_command() {
     let server = start(&data).await;
     let (mut reviewer, mut agent) = (server.reviewer(), server.agent());
     let pid = |child: &Child| Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
-    for (flags, status) in
-        [(vec![], ApprovalStatus::Pending), (vec!["--cancel-on-interrupt"], ApprovalStatus::Cancelled)]
-    {
+    for (flags, signal, expected, status) in [
+        (vec![], Signal::INT, 130, ApprovalStatus::Pending),
+        (vec!["--cancel-on-interrupt"], Signal::TERM, 143, ApprovalStatus::Cancelled),
+    ] {
         let child = exec(&server, &[&["--tool", "deploy"], &flags[..]].concat(), &["true"]).spawn().unwrap();
         let approval = pending(&mut reviewer).await;
-        kill_process(pid(&child), Signal::INT).unwrap();
+        kill_process(pid(&child), signal).unwrap();
         let (code, _, err) = ended(child).await;
-        assert_eq!(code, Some(130), "{err}");
+        assert_eq!(code, Some(expected), "{err}");
+        assert_eq!(err.contains("is withdrawn"), status == ApprovalStatus::Cancelled, "{err}");
         assert_eq!(get(&mut agent, &approval.id).await.status(), status);
         if status == ApprovalStatus::Pending {
             reviewer.decide(decide(&approval, "d", VoteChoice::Reject)).await.unwrap();
         }
     }
 
-    let mark = data.path().join("mark");
-    let script =
-        format!("trap 'echo got it > {0}; exit 7' TERM; echo up; while :; do sleep 0.01; done", mark.display());
-    let mut child = exec(&server, &["--tool", "lookup"], &["sh", "-c", &script]).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(soon("it is up", lines.next_line()).await.unwrap().as_deref(), Some("up"));
-    kill_process(pid(&child), Signal::TERM).unwrap();
-    let (code, _, err) = ended(child).await;
-    assert_eq!((code, told(&mark).as_deref()), (Some(7), Some("got it\n")), "{err}");
+    for (signal, name) in [(Signal::TERM, "TERM"), (Signal::INT, "INT"), (Signal::HUP, "HUP")] {
+        let script = format!("trap 'echo got {name}; exit 7' {name}; echo up; while :; do sleep 0.01; done");
+        let mut child = exec(&server, &["--tool", "lookup"], &["sh", "-c", &script]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(soon("it is up", lines.next_line()).await.unwrap().as_deref(), Some("up"));
+        kill_process(pid(&child), signal).unwrap();
+        assert_eq!(soon("it ends", lines.next_line()).await.unwrap(), Some(format!("got {name}")));
+        let (code, _, err) = ended(child).await;
+        assert_eq!(code, Some(7), "{err}");
+    }
+}
+
+/// What a reviewer may edit is not handed the agent's own rights.
+#[tokio::test]
+async fn credentials_are_kept_from_the_command() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let mut command = exec(&server, &["--tool", "lookup"], &["env"]);
+    let child = command.env("SIGNOFF_INSECURE", "").env("SIGNOFF_CA", "").spawn().unwrap();
+    let (code, out, err) = ended(child).await;
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("SIGNOFF_ADDRESS=") && !out.contains("SIGNOFF_TOKEN"), "{out}");
+}
+
+/// Standard input is read once, and nobody need read standard error.
+#[tokio::test]
+async fn arguments_from_standard_input_can_be_edited_beside_a_deaf_standard_error() {
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let mut command = exec(&server, &["--tool", "deploy", "--args-json", "-"], &["echo", "asked"]);
+    let (deaf, writer) = std::io::pipe().unwrap();
+    drop(deaf);
+    let mut child = command.stdin(Stdio::piped()).stderr(writer).spawn().unwrap();
+    drop(command);
+    child.stdin.take().unwrap().write_all(br#"{"to": "staging"}"#).await.unwrap();
+    approve(&server, Some(edited(&["echo", "edited"], &[("to", "staging")]))).await;
+    let (code, out, _) = ended(child).await;
+    assert_eq!((code, out.as_str()), (Some(0), "edited\n"));
 }

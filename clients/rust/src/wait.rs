@@ -263,6 +263,10 @@ impl Wait {
     /// What went wrong; the approval then stays open until its deadline. One that is decided meanwhile is no error.
     pub async fn withdraw(mut self) -> Result<(), Refusal> {
         let late = self.refused(Kind::Unavailable(Box::new(Status::deadline_exceeded("no answer in time"))));
+        if self.approval_id.is_none() {
+            // At once, and on a stream of its own: the one that was given up may be dead.
+            (self.stream, self.resume_at) = (Stream::None, None);
+        }
         timeout(GIVEN_UP, async {
             let approval_id = loop {
                 match (&self.approval_id, &self.status) {
