@@ -94,6 +94,12 @@ async fn only_the_approved_statuses_are_claimed() {
         assert!(matches!(refused(&server).await, Kind::UnknownStatus), "{status}");
         assert!(server.fake.claim.asked().is_empty());
     }
+    // Nor is one that comes to the claim by another way.
+    for status in [0, 1, 8, 99, -1] {
+        let server = Server::start().await;
+        let refused = client(&server).claim(&call(), approval(status, &json!({"to": "x"}))).await.unwrap_err();
+        assert!(matches!(refused.kind, Kind::UnknownStatus) && server.fake.claim.asked().is_empty(), "{status}");
+    }
     for known in list("statuses").iter().filter(|known| known["terminal"] == json!(true)) {
         let server = Server::start().await;
         let status = i32::try_from(known["number"].as_i64().unwrap()).unwrap();
