@@ -1,7 +1,7 @@
 package signoff
 
 import (
-	"fmt"
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -15,6 +15,9 @@ type address struct {
 	port string
 }
 
+// What is refused is not shown: it may have a password in it.
+var errAddress = errors.New("signoff: an address is https://HOST:PORT or http://HOST:PORT, and nothing else")
+
 func parseAddress(text string) (address, error) {
 	withScheme := text
 	if !strings.Contains(text, "://") {
@@ -22,10 +25,10 @@ func parseAddress(text string) (address, error) {
 	}
 	parsed, err := url.Parse(withScheme)
 	if err != nil || parsed.Hostname() == "" || (parsed.Scheme != "http" && parsed.Scheme != "https") {
-		return address{}, fmt.Errorf("signoff: %q is no address: it is https://HOST:PORT or http://HOST:PORT", text)
+		return address{}, errAddress
 	}
 	if strings.Trim(parsed.Path, "/") != "" || parsed.RawQuery != "" || parsed.Fragment != "" || parsed.User != nil {
-		return address{}, fmt.Errorf("signoff: an address is only https://HOST:PORT or http://HOST:PORT")
+		return address{}, errAddress
 	}
 	a := address{tls: parsed.Scheme == "https", host: parsed.Hostname(), port: parsed.Port()}
 	if a.port == "" {

@@ -16,7 +16,7 @@ import (
 // Version of this client.
 const Version = "0.1.0"
 
-// ErrClosed is what gated calls end with when their client is closed while they wait.
+// ErrClosed is the cause of the [UnavailableError] of gated calls whose client is closed.
 var ErrClosed = errors.New("signoff: the client is closed")
 
 // How long a try waits for a broken connection to come back. If that takes longer, a later try finds it.
@@ -52,7 +52,10 @@ func New(options Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if options.Token != "" && address.exposed() && !options.Insecure {
+	if options, err = options.withFiles(address); err != nil {
+		return nil, err
+	}
+	if options.Token.secret != nil && address.exposed() && !options.Insecure {
 		return nil, fmt.Errorf(
 			"signoff: the token would be sent without TLS to %s, where others could read it",
 			address,
@@ -80,8 +83,8 @@ func New(options Options) (*Client, error) {
 	}, nil
 }
 
-// Close ends the connection. Calls that are under way fail, and gated calls that wait end with [ErrClosed]; approvals
-// that they asked for stay open.
+// Close ends the connection. Calls that are under way fail, and gated calls that wait end with an
+// [UnavailableError] of [ErrClosed]; approvals that they asked for stay open.
 func (c *Client) Close() error {
 	c.close()
 	return c.conn.Close()

@@ -2,11 +2,13 @@ package signoff
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +18,8 @@ func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for given, expected := range map[string]string{
 		"http://127.0.0.1:7766": "http://127.0.0.1:7766", "http://127.0.0.1:7766/": "http://127.0.0.1:7766",
-		"localhost:7766": "http://localhost:7766", "[::1]:7766": "http://[::1]:7766", "example.com": "http://example.com:80",
+		"localhost:7766": "http://localhost:7766", "[::1]:7766": "http://[::1]:7766",
+		"example.com":         "http://example.com:80",
 		"https://example.com": "https://example.com:443", "HTTPS://example.com/": "https://example.com:443",
 		"https://example.com/path": "", "ftp://example.com": "", "http://": "", "https://user@example.com": "",
 		"https://example.com?q": "", "http://example.com:port": "",
@@ -28,18 +31,30 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+func TestAddressesThatAreRefusedAreNotShown(t *testing.T) {
+	t.Parallel()
+	for _, given := range []string{
+		"ftp://user:hunter2@example.com", "http://user:hunter2@example.com", "http://user:hunter2@",
+		"user:hunter2@\x00", "https://example.com?token=hunter2",
+	} {
+		if _, err := New(Options{Address: given}); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestTokensAreOnlySentWhereNobodyReadsThem(t *testing.T) {
 	for address, safe := range map[string]bool{
 		"https://example.com": true, "http://LOCALHOST:1": true, "http://127.9.9.9:1": true, "http://[::1]:1": true,
 		"http://[::ffff:127.0.0.1]:1": true, "http://example.com": false, "http://localhost.example.com": false,
 		"http://10.0.0.1:1": false, "http://[::]:1": false,
 	} {
-		expectNew(t, Options{Address: address, Token: "x"}, safe)
+		expectNew(t, Options{Address: address, Token: NewToken("x")}, safe)
 		expectNew(t, Options{Address: address}, true)
-		expectNew(t, Options{Address: address, Token: "x", Insecure: true}, true)
-		for value, allows := range map[string]bool{"true": true, "1": true, "TRUE": true, "false": false, "0": false} {
+		expectNew(t, Options{Address: address, Token: NewToken("x"), Insecure: true}, true)
+		for value, allows := range map[string]bool{"true": true, "1": true, "false": false, "0": false} {
 			t.Setenv("SIGNOFF_INSECURE", value)
-			expectNew(t, Options{Address: address, Token: "x"}, safe || allows)
+			expectNew(t, Options{Address: address, Token: NewToken("x")}, safe || allows)
 		}
 		t.Setenv("SIGNOFF_INSECURE", "")
 	}
@@ -57,37 +72,48 @@ func expectNew(t *testing.T, o Options, works bool) {
 }
 
 func TestOptionsComeFromTheEnvironment(t *testing.T) {
-	o, err := Options{}.completed()
-	if err != nil || o.Address != "http://127.0.0.1:7766" || o.Token != "" || o.Deadline != 30*time.Second ||
-		o.Logger == nil {
-		t.Errorf("%v, %v", o, err)
-	}
+	expectCompleted(t, Options{}, Options{Address: "http://127.0.0.1:7766", Deadline: 30 * time.Second}, "")
 	for name, value := range map[string]string{
-		"ADDRESS": "https://example.com", "TOKEN": " secret\n", "CA": "ca.pem", "CERTIFICATE": "c.pem", "KEY": "k.pem", "INSECURE": "1",
+		"ADDRESS": "https://example.com", "TOKEN": " secret\n", "CA": "ca.pem", "CERTIFICATE": "c.pem", "KEY": "k.pem",
+		"INSECURE": "1",
 	} {
 		t.Setenv("SIGNOFF_"+name, value)
 	}
-	o, err = Options{}.completed()
-	o.Logger = nil
-	expected := Options{
-		Address: "https://example.com", Token: "secret", CA: "ca.pem", Certificate: "c.pem", Key: "k.pem", Insecure: true,
+	expectCompleted(t, Options{}, Options{
+		Address: "https://example.com", CA: "ca.pem", Certificate: "c.pem", Key: "k.pem", Insecure: true,
 		Deadline: 30 * time.Second,
-	}
-	if err != nil || o != expected {
-		t.Errorf("%v, %v", o, err)
-	}
+	}, "secret")
 	given := Options{
-		Address:     "a",
-		Token:       "b",
-		CA:          "c",
-		Certificate: "d",
-		Key:         "e",
-		Insecure:    true,
-		Deadline:    time.Second,
-		Logger:      slog.Default(),
+		Address: "https://a", CA: "c", Certificate: "d", Key: "e", Insecure: true, Deadline: time.Second,
+		Logger: slog.New(slog.DiscardHandler), Token: NewToken("b"),
 	}
-	if o, err = given.completed(); err != nil || o != given {
-		t.Errorf("%v, %v", o, err)
+	expectCompleted(t, given, given, "b")
+	// Without TLS there is nothing to use the files for.
+	plain := Options{Address: "http://localhost:1", Insecure: true, Deadline: time.Second}
+	expectCompleted(t, plain, plain, "secret")
+	expectNew(t, plain, true)
+}
+
+func expectCompleted(t *testing.T, given, expected Options, token string) {
+	t.Helper()
+	got, err := given.completed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := parseAddress(got.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err = got.withFiles(address); err != nil {
+		t.Fatal(err)
+	}
+	if got.Token.reveal() != token || got.Logger == nil {
+		t.Errorf("token %q, logger %v", got.Token.reveal(), got.Logger)
+	}
+	expected.Logger = cmp.Or(expected.Logger, slog.Default())
+	got.Token, expected.Token = Token{}, Token{}
+	if !reflect.DeepEqual(got, expected) {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -96,28 +122,41 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const tls = "https://example.com"
 	for _, o := range []Options{
-		{Address: "ftp://example.com"}, {Token: "a b"}, {Token: "é"}, {Token: "a\nb"}, {Deadline: -1}, {Certificate: "c.pem"}, {Key: "k.pem"},
-		{Address: "https://example.com", CA: "missing.pem"}, {Address: "https://example.com", CA: file},
-		{Address: "https://example.com", Certificate: file, Key: file},
+		{Address: "ftp://example.com"}, {Token: NewToken("a b")}, {Token: NewToken("é")}, {Token: NewToken("a\nb")},
+		{Deadline: -1},
+		{CA: "ca.pem"}, {Certificate: "c.pem"}, {Key: "k.pem"}, {Certificate: "c.pem", Key: "k.pem"},
+		{Address: tls, Certificate: "c.pem"}, {Address: tls, Key: "k.pem"},
+		{Address: tls, CA: "missing.pem"}, {Address: tls, CA: file}, {Address: tls, Certificate: file, Key: file},
 	} {
 		expectNew(t, o, false)
 	}
-	t.Setenv("SIGNOFF_INSECURE", "perhaps")
-	expectNew(t, Options{}, false)
+	for _, value := range []string{"perhaps", "TRUE", "yes", " "} {
+		t.Setenv("SIGNOFF_INSECURE", value)
+		expectNew(t, Options{}, false)
+	}
 }
 
 func TestTokensDoNotShow(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret"
-	o := Options{Token: secret}
+	o := Options{Token: NewToken(secret)}
 	client, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
 	var out bytes.Buffer
-	for _, value := range []any{o, &o, client, *client, newBearer(o.Token, false), o.Token} {
+	type holder struct {
+		options Options
+		token   Token
+		client  *Client
+	}
+	held := holder{o, o.Token, client}
+	for _, value := range []any{
+		o, &o, client, *client, newBearer(o.Token, false), o.Token, held, &held, []holder{held},
+	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&out, verb+"\n", value)
 		}
@@ -129,9 +168,9 @@ func TestTokensDoNotShow(t *testing.T) {
 	out.Write(encoded)
 	slog.New(slog.NewTextHandler(&out, nil)).Info("", "token", o.Token, "options", o)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("", "token", o.Token, "client", client)
-	_, err = New(Options{Token: secret + "\x00"})
+	_, err = New(Options{Token: NewToken(secret + "\x00")})
 	fmt.Fprintln(&out, err)
-	_, err = New(Options{Token: secret, Address: "example.com"})
+	_, err = New(Options{Token: NewToken(secret), Address: "example.com"})
 	fmt.Fprintln(&out, err)
 	if strings.Contains(out.String(), secret) || strings.Contains(out.String(), fmt.Sprintf("%x", secret)) {
 		t.Errorf("shown in %s", out.String())

@@ -37,9 +37,11 @@ func TestReadmeNamesEveryOptionAndRefusal(t *testing.T) {
 	t.Parallel()
 	readme := string(read(t, "README.md"))
 	for _, name := range []string{
-		"SIGNOFF_ADDRESS", "SIGNOFF_TOKEN", "SIGNOFF_CA", "SIGNOFF_CERTIFICATE", "SIGNOFF_KEY", "SIGNOFF_INSECURE", "Deadline", "Logger",
-		"RejectedError", "AutoRejectedError", "TimedOutError", "CancelledError", "AlreadyClaimedError", "ClaimWindowClosedError",
-		"DigestMismatchError", "UnknownStatusError", "UnavailableError", "RequestFailedError", "InvalidArgumentsError",
+		"SIGNOFF_ADDRESS", "SIGNOFF_TOKEN", "SIGNOFF_CA", "SIGNOFF_CERTIFICATE", "SIGNOFF_KEY", "SIGNOFF_INSECURE",
+		"Deadline", "Logger",
+		"RejectedError", "AutoRejectedError", "TimedOutError", "CancelledError", "AlreadyClaimedError",
+		"ClaimWindowClosedError", "DigestMismatchError", "UnknownStatusError", "UnavailableError",
+		"RequestFailedError", "InvalidArgumentsError",
 	} {
 		if !strings.Contains(readme, "`"+name+"`") && !strings.Contains(readme, "`*"+name+"`") {
 			t.Errorf("README.md does not name %s", name)
@@ -51,7 +53,8 @@ func TestExampleRuns(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, "SIGNOFF_HEARTBEAT=5m") // Progress would be printed too.
 	program := filepath.Join(t.TempDir(), "email")
-	if out, err := exec.Command("go", "build", "-trimpath", "-o", program, "./examples/email").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-trimpath", "-o", program, "./examples/email")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	run := func() <-chan outcome {

@@ -138,7 +138,7 @@ func (s *server) drain() {
 // client connects with a token, and with the other options given.
 func (s *server) client(token string, options ...func(*signoff.Options)) *signoff.Client {
 	s.t.Helper()
-	o := signoff.Options{Address: s.address, Token: signoff.Token(token)}
+	o := signoff.Options{Address: s.address, Token: signoff.NewToken(token)}
 	for _, option := range options {
 		option(&o)
 	}

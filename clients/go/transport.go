@@ -34,7 +34,7 @@ func dialOptions(o Options, a address) ([]grpc.DialOption, error) {
 		grpc.WithDisableServiceConfig(),
 		grpc.WithChainUnaryInterceptor(withDeadline(o.Deadline)),
 	}
-	if o.Token != "" {
+	if o.Token.secret != nil {
 		options = append(options, grpc.WithPerRPCCredentials(newBearer(o.Token, a.tls)))
 	}
 	return options, nil
@@ -52,7 +52,7 @@ func transportCredentials(o Options, a address) (credentials.TransportCredential
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("signoff: %s holds no certificate", o.CA)
+			return nil, fmt.Errorf("signoff: the authorities in %s are no certificates", o.CA)
 		}
 	}
 	if o.Certificate != "" {
@@ -85,7 +85,7 @@ type bearer struct {
 
 func newBearer(token Token, tls bool) bearer {
 	return bearer{tls: tls, header: func() map[string]string {
-		return map[string]string{"authorization": "Bearer " + string(token)}
+		return map[string]string{"authorization": "Bearer " + token.reveal()}
 	}}
 }
 

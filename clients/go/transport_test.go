@@ -36,7 +36,8 @@ func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{t: t, directory: t.TempDir()}
 	a.certificate, a.key = a.issue("ca", &x509.Certificate{
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign, Subject: pkix.Name{CommonName: "test authority"},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		Subject: pkix.Name{CommonName: "test authority"},
 	})
 	return a
 }
@@ -127,7 +128,8 @@ func TestPlainCalls(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 	made, err := operator.Access.CreateToken(t.Context(), &signoffv1.CreateTokenRequest{
-		RequestId: "1", Subject: "bot", Kind: signoffv1.ActorKind_ACTOR_KIND_AGENT, Roles: []signoffv1.Role{signoffv1.Role_ROLE_AGENT},
+		RequestId: "1", Subject: "bot", Kind: signoffv1.ActorKind_ACTOR_KIND_AGENT,
+		Roles: []signoffv1.Role{signoffv1.Role_ROLE_AGENT},
 	})
 	if err != nil {
 		t.Fatal(err)
