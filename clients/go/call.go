@@ -1,6 +1,10 @@
 package signoff
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 const defaultPatience = 30 * time.Second
 
@@ -9,9 +13,13 @@ type Call struct {
 	// ToolName names the tool, in at most 128 of A-Z a-z 0-9 _ . : / -.
 	ToolName string
 	// Arguments are the call's, as encoding/json encodes them: a JSON object, so a struct, a map with string keys, or
-	// nil for none. At most 48 KiB, and 32 objects and lists deep. Integers beyond ±(2^53 − 1), NaN, infinities and
-	// strings that are not valid UTF-8 are refused with an [InvalidArgumentsError]. Do not change them before the
-	// function has run: changed ones are refused.
+	// nil for none. At most 48 KiB, and 32 objects and lists deep. Do not change them before the function has run:
+	// changed ones are refused with a [DigestMismatchError].
+	//
+	// Refused with an [InvalidArgumentsError] are integers beyond ±(2^53 − 1), NaN, infinities, strings that are not
+	// valid UTF-8, []byte, and fields that encoding/json leaves out (json:"-", unexported ones) although they hold
+	// something. Types that encode themselves, such as [time.Time], are what they make of themselves; a
+	// [time.Duration] is a number of nanoseconds.
 	Arguments any
 	// AgentName names the agent that makes the call, in at most 128 characters.
 	AgentName string
@@ -49,6 +57,16 @@ type Call struct {
 	CancelOnAbandon bool
 }
 
+// clone is a copy that can be changed while others use the call. What is to be encoded is shared.
+func (c Call) clone() Call {
+	c.Labels, c.Chain = maps.Clone(c.Labels), slices.Clone(c.Chain)
+	if c.OnBehalfOf != nil {
+		person := *c.OnBehalfOf
+		c.OnBehalfOf = &person
+	}
+	return c
+}
+
 // Person is a human being, as an authority knows them.
 type Person struct {
 	// Issuer is the authority; empty for the issuer of the server's own tokens.
@@ -70,4 +88,6 @@ type Progress struct {
 	// Quorum is the number of approving votes needed: the greatest of the rules that ask, each of which must reach
 	// its own.
 	Quorum int
+	// Reviewers are those who were asked, as group:NAME or user:ISSUER/SUBJECT; empty means any reviewer.
+	Reviewers []string
 }

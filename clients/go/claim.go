@@ -3,7 +3,6 @@ package signoff
 import (
 	"context"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
@@ -11,8 +10,7 @@ import (
 
 // claim takes the one permission to run the call, and returns its id. A caller that gives up meanwhile gets none.
 func (g *gate) claim(ctx context.Context) (string, error) {
-	arguments, err := g.argumentsToRun()
-	if err != nil {
+	if _, err := g.argumentsToRun(); err != nil {
 		return "", err
 	}
 	if ctx.Err() != nil {
@@ -25,32 +23,36 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	}
 	var answer *signoffv1.ClaimExecutionResponse
 	// The pauses end with the context; a call under way does not, as it may come back with the permission.
-	err = g.client.repeat(ctx, g.patience, func() error {
+	err := g.client.repeat(ctx, lasting, g.patience, func(ctx context.Context) error {
 		var err error
-		answer, err = g.client.Approvals.ClaimExecution(lasting, request)
+		answer, err = g.client.Approvals.ClaimExecution(ctx, request)
 		return err
 	})
 	if ctx.Err() != nil {
-		if err == nil {
-			g.reportWithin(lasting, answer.GetClaimId(), failed, "not run: the caller gave up")
+		if err == nil && answer.GetClaimId() != "" {
+			g.report(ctx, answer.GetClaimId(), failed, "not run: the caller gave up")
 		}
 		return "", ctx.Err()
 	}
 	if err != nil {
 		return "", g.claimFailed(err)
 	}
-	if answer.GetClaimId() == "" {
-		return "", g.requestFailed(status.Error(codes.Internal, "the server names no claim"))
-	}
-	if answer.GetApproval().GetId() != g.approval.GetId() || answer.GetApproval().GetDigest() != request.GetDigest() {
-		g.report(ctx, answer.GetClaimId(), failed, "not run: the claim is for another digest")
+	if answer.GetClaimId() == "" { // Nothing was granted.
 		return "", &DigestMismatchError{g.refused()}
 	}
-	g.arguments = arguments
+	if answer.GetApproval().GetId() != g.approval.GetId() || answer.GetApproval().GetDigest() != request.GetDigest() {
+		g.report(ctx, answer.GetClaimId(), failed, "not run: the claim is not what was asked for")
+		return "", &DigestMismatchError{g.refused()}
+	}
+	// The claim took its time, in which the caller may have changed the arguments that the function will see.
+	if g.arguments, err = g.argumentsToRun(); err != nil {
+		g.report(ctx, answer.GetClaimId(), failed, "not run: the arguments were changed after the approval")
+		return "", err
+	}
 	return answer.GetClaimId(), nil
 }
 
-// argumentsToRun are those of the caller, or else the edited ones, if they are what was approved.
+// argumentsToRun are a copy of those of the caller, or else the edited ones, if they are what was approved.
 func (g *gate) argumentsToRun() (map[string]any, error) {
 	arguments := g.approval.GetArguments().AsMap()
 	if !g.edited() {

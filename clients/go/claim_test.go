@@ -40,9 +40,7 @@ func TestScenario17DigestOfTheClaim(t *testing.T) {
 	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
 	refusal[*signoff.DigestMismatchError](t, err)
 	tool.never(t)
-	if len(f.reports) != 1 || f.reports[0].GetResult() != signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED {
-		t.Errorf("reported %v", f.reports)
-	}
+	f.expectFailed(t)
 }
 
 func TestDigestOfTheApprovalIsCalculatedHere(t *testing.T) {
@@ -85,8 +83,134 @@ func TestAnswersWithoutAClaimRunNothing(t *testing.T) {
 		},
 	}
 	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
-	refusal[*signoff.RequestFailedError](t, err)
+	refusal[*signoff.DigestMismatchError](t, err)
 	tool.never(t)
+	if len(f.reports) != 0 {
+		t.Errorf("reported %v", f.reports)
+	}
+}
+
+func TestClaimsOfOtherApprovalsAreReportedFailed(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	f.claim = claims{
+		func(_ context.Context, request *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			return &signoffv1.ClaimExecutionResponse{
+				ClaimId: "claim-1", Approval: &signoffv1.Approval{Id: "approval-2", Digest: request.GetDigest()},
+			}, nil
+		},
+	}
+	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
+	refusal[*signoff.DigestMismatchError](t, err)
+	tool.never(t)
+	f.expectFailed(t)
+}
+
+// changesDuringTheClaim is a server that grants a claim after something has changed.
+func changesDuringTheClaim(change func()) *fake {
+	f := &fake{}
+	f.claim = claims{
+		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			change()
+			return f.granted(), nil
+		},
+	}
+	return f
+}
+
+func TestArgumentsThatChangeDuringTheClaimAreRefused(t *testing.T) {
+	t.Parallel()
+	arguments, ran := map[string]any{"to": "alice@company.com"}, false
+	f := changesDuringTheClaim(func() { arguments["to"] = "mallory@evil.com" })
+	send := signoff.RequiresApproval(f.client(t), signoff.Call{ToolName: "send_email"},
+		func(context.Context, map[string]any) (string, error) {
+			ran = true
+			return "", nil
+		})
+	_, err := send(t.Context(), arguments)
+	refusal[*signoff.DigestMismatchError](t, err)
+	f.expectFailed(t)
+	if ran {
+		t.Error("it ran")
+	}
+
+	tool, given := &tool{}, &email{To: "alice@company.com"}
+	f = changesDuringTheClaim(func() { given.To = "mallory@evil.com" })
+	call := sending()
+	call.Arguments = given
+	_, err = signoff.Do(t.Context(), f.client(t), call, tool.send)
+	refusal[*signoff.DigestMismatchError](t, err)
+	f.expectFailed(t)
+	tool.never(t)
+}
+
+// What hangs is cut: the deadline of calls is far away here.
+func TestClaimsAndReportsThatHangEndSoonAfterThePatience(t *testing.T) {
+	t.Parallel()
+	hang := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	slow := func(o *signoff.Options) {
+		o.Deadline, o.Logger = time.Hour, slog.New(slog.DiscardHandler)
+	}
+	call := impatient(100 * time.Millisecond)
+	began := time.Now()
+	expectTime := func(t *testing.T) {
+		t.Helper()
+		if took := time.Since(began); took < 5*time.Second || took > time.Minute {
+			t.Errorf("took %v", took)
+		}
+	}
+	t.Run("claim", func(t *testing.T) {
+		t.Parallel()
+		tool, f := &tool{}, &fake{claim: claims{
+			func(ctx context.Context, _ *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+				return nil, hang(ctx)
+			},
+		}}
+		_, err := signoff.Do(t.Context(), f.client(t, slow), call, tool.send)
+		refusal[*signoff.UnavailableError](t, err)
+		tool.never(t)
+		expectTime(t)
+	})
+	t.Run("report", func(t *testing.T) {
+		t.Parallel()
+		tool, f := &tool{}, &fake{report: []func(context.Context) error{hang}}
+		result, err := signoff.Do(t.Context(), f.client(t, slow), call, tool.send)
+		expectResult(t, outcome{result, err}, "1 to alice@company.com")
+		expectTime(t)
+	})
+}
+
+func TestClaimsAreTriedOnceMoreAfterThePatience(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{claim: claimFails(failure(codes.Unavailable, "DRAINING", retryIn(time.Hour)))}, &tool{}
+	_, err := signoff.Do(t.Context(), f.client(t), impatient(100*time.Millisecond), tool.send)
+	refusal[*signoff.UnavailableError](t, err)
+	tool.never(t)
+	if len(f.claimed) != 2 {
+		t.Errorf("claimed %d times", len(f.claimed))
+	}
+}
+
+func TestGivingUpBetweenClaimsTakesNoNewOne(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	ctx, giveUp := context.WithCancel(t.Context())
+	f.claim = claims{
+		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			giveUp()
+			return nil, status.Error(codes.Unavailable, "again")
+		},
+	}
+	if _, err := signoff.Do(ctx, f.client(t), sending(), tool.send); err != context.Canceled {
+		t.Errorf("got %v", err)
+	}
+	tool.never(t)
+	if len(f.claimed) != 1 {
+		t.Errorf("claimed %d times", len(f.claimed))
+	}
 }
 
 func TestClaimsAreRepeated(t *testing.T) {
@@ -109,15 +233,16 @@ func TestClaimsThatFail(t *testing.T) {
 		err     error
 		refusal func(*testing.T, error)
 	}{
-		"claimed": {precondition("ALREADY_CLAIMED"), func(t *testing.T, err error) { refusal[*signoff.AlreadyClaimedError](t, err) }},
-		"closed":  {precondition("CLAIM_WINDOW_CLOSED"), func(t *testing.T, err error) { refusal[*signoff.ClaimWindowClosedError](t, err) }},
-		"digest":  {precondition("DIGEST_MISMATCH"), func(t *testing.T, err error) { refusal[*signoff.DigestMismatchError](t, err) }},
+		"claimed": {precondition("ALREADY_CLAIMED"), isRefusal[*signoff.AlreadyClaimedError]},
+		"closed":  {precondition("CLAIM_WINDOW_CLOSED"), isRefusal[*signoff.ClaimWindowClosedError]},
+		"digest":  {precondition("DIGEST_MISMATCH"), isRefusal[*signoff.DigestMismatchError]},
 		"other": {precondition("NOT_APPROVED"), func(t *testing.T, err error) {
-			if failed := refusal[*signoff.RequestFailedError](t, err); failed.Reason != "NOT_APPROVED" || failed.ApprovalID != "approval-1" {
+			failed := refusal[*signoff.RequestFailedError](t, err)
+			if failed.Reason != "NOT_APPROVED" || failed.ApprovalID != "approval-1" {
 				t.Errorf("%#v", failed)
 			}
 		}},
-		"passing": {status.Error(codes.Unavailable, ""), func(t *testing.T, err error) { refusal[*signoff.UnavailableError](t, err) }},
+		"passing": {status.Error(codes.Unavailable, ""), isRefusal[*signoff.UnavailableError]},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,17 +268,15 @@ func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	tool.never(t)
-	if len(f.reports) != 1 || f.reports[0].GetResult() != signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED {
-		t.Errorf("reported %v", f.reports)
-	}
+	f.expectFailed(t)
 }
 
 func TestReportsAreRepeated(t *testing.T) {
 	t.Parallel()
 	f := &fake{
-		report: []func() error{
-			func() error { return status.Error(codes.Unavailable, "") },
-			func() error { return nil },
+		report: []func(context.Context) error{
+			func(context.Context) error { return status.Error(codes.Unavailable, "") },
+			func(context.Context) error { return nil },
 		},
 	}
 	ctx, giveUp := context.WithCancel(t.Context())
@@ -178,7 +301,9 @@ func TestReportsThatFailChangeNothing(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	f, tool := &fake{
-		report: []func() error{func() error { return failure(codes.FailedPrecondition, "NOT_CLAIMED") }},
+		report: []func(context.Context) error{
+			func(context.Context) error { return failure(codes.FailedPrecondition, "NOT_CLAIMED") },
+		},
 	}, &tool{}
 	logged := func(o *signoff.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) }
 	result, err := signoff.Do(t.Context(), f.client(t, logged), sending(), tool.send)
@@ -200,7 +325,5 @@ func TestFunctionsThatEndTheirGoroutineAreReported(t *testing.T) {
 		})
 	}()
 	<-ended
-	if len(f.reports) != 1 || f.reports[0].GetResult() != signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED {
-		t.Errorf("reported %v", f.reports)
-	}
+	f.expectFailed(t)
 }

@@ -117,13 +117,27 @@ func TestTextsOfRefusals(t *testing.T) {
 		"AutoRejected": func(r signoff.Refused, f fields) signoff.Refusal {
 			return &signoff.AutoRejectedError{Refused: r, Message: f.Message}
 		},
-		"TimedOut":          func(r signoff.Refused, _ fields) signoff.Refusal { return &signoff.TimedOutError{Refused: r} },
-		"Cancelled":         func(r signoff.Refused, _ fields) signoff.Refusal { return &signoff.CancelledError{Refused: r} },
-		"AlreadyClaimed":    func(r signoff.Refused, _ fields) signoff.Refusal { return &signoff.AlreadyClaimedError{Refused: r} },
-		"ClaimWindowClosed": func(r signoff.Refused, _ fields) signoff.Refusal { return &signoff.ClaimWindowClosedError{Refused: r} },
-		"DigestMismatch":    func(r signoff.Refused, _ fields) signoff.Refusal { return &signoff.DigestMismatchError{Refused: r} },
-		"UnknownStatus":     func(r signoff.Refused, _ fields) signoff.Refusal { return &signoff.UnknownStatusError{Refused: r} },
-		"Unavailable":       func(r signoff.Refused, _ fields) signoff.Refusal { return &signoff.UnavailableError{Refused: r} },
+		"TimedOut": func(r signoff.Refused, _ fields) signoff.Refusal {
+			return &signoff.TimedOutError{Refused: r}
+		},
+		"Cancelled": func(r signoff.Refused, _ fields) signoff.Refusal {
+			return &signoff.CancelledError{Refused: r}
+		},
+		"AlreadyClaimed": func(r signoff.Refused, _ fields) signoff.Refusal {
+			return &signoff.AlreadyClaimedError{Refused: r}
+		},
+		"ClaimWindowClosed": func(r signoff.Refused, _ fields) signoff.Refusal {
+			return &signoff.ClaimWindowClosedError{Refused: r}
+		},
+		"DigestMismatch": func(r signoff.Refused, _ fields) signoff.Refusal {
+			return &signoff.DigestMismatchError{Refused: r}
+		},
+		"UnknownStatus": func(r signoff.Refused, _ fields) signoff.Refusal {
+			return &signoff.UnknownStatusError{Refused: r}
+		},
+		"Unavailable": func(r signoff.Refused, _ fields) signoff.Refusal {
+			return &signoff.UnavailableError{Refused: r}
+		},
 		"RequestFailed": func(r signoff.Refused, f fields) signoff.Refusal {
 			return &signoff.RequestFailedError{Refused: r, Reason: f.Reason, Message: f.Message}
 		},

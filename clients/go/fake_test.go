@@ -27,7 +27,7 @@ type fake struct {
 	signoffv1.UnimplementedApprovalServiceServer
 	ask    []func(*signoffv1.RequestApprovalRequest, asking) error
 	claim  []func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error)
-	report []func() error
+	report []func(context.Context) error
 	cancel []func() error
 
 	mutex   sync.Mutex
@@ -71,10 +71,10 @@ func (f *fake) ClaimExecution(
 }
 
 func (f *fake) ReportExecution(
-	_ context.Context, request *signoffv1.ReportExecutionRequest,
+	ctx context.Context, request *signoffv1.ReportExecutionRequest,
 ) (*signoffv1.ReportExecutionResponse, error) {
 	if answer := nth(f.report, record(f, &f.reports, request)); answer != nil {
-		return &signoffv1.ReportExecutionResponse{}, answer()
+		return &signoffv1.ReportExecutionResponse{}, answer(ctx)
 	}
 	return &signoffv1.ReportExecutionResponse{}, nil
 }
@@ -86,6 +86,14 @@ func (f *fake) CancelApproval(
 		return &signoffv1.CancelApprovalResponse{}, answer()
 	}
 	return &signoffv1.CancelApprovalResponse{}, nil
+}
+
+// expectFailed checks that it was reported, once, that nothing was run or that it failed.
+func (f *fake) expectFailed(t *testing.T) {
+	t.Helper()
+	if len(f.reports) != 1 || f.reports[0].GetResult() != signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED {
+		t.Errorf("reported %v", f.reports)
+	}
 }
 
 // granted is the claim of the newest approval.

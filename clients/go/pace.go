@@ -71,14 +71,23 @@ func (p *pace) next(failure error) time.Duration {
 // restart begins with short delays again, once a try got somewhere.
 func (p *pace) restart() { p.delay = firstDelay }
 
-// repeat makes a call that is idempotent by its request_id until it succeeds, fails for good, or patience ends.
-func (c *Client) repeat(ctx context.Context, patience time.Duration, call func() error) error {
+// repeat makes a call that is idempotent by its request_id until it succeeds, fails for good, or patience ends. The
+// pauses end with ctx, and the tries with lasting, or soon after the patience.
+func (c *Client) repeat(
+	ctx, lasting context.Context, patience time.Duration, call func(context.Context) error,
+) error {
 	pace := c.newPace(patience)
+	end := pace.bound.Add(lastTry)
+	lasting, cancel := context.WithDeadline(lasting, end)
+	defer cancel()
 	for {
 		began := time.Now()
-		err := call()
+		err := call(lasting)
 		if err == nil || !isPassing(err) {
 			return err
+		}
+		if !time.Now().Before(end) {
+			return exhausted{err}
 		}
 		if err := pace.pause(ctx, began, err); err != nil {
 			return err

@@ -118,7 +118,7 @@ func (e *UnknownStatusError) Error() string {
 // UnavailableError says that the server could not be reached for long enough.
 type UnavailableError struct {
 	Refused
-	// Cause is the last failure, a gRPC status.
+	// Cause is the last failure, a gRPC status; [ErrClosed] if the client was closed.
 	Cause error
 }
 
@@ -172,8 +172,8 @@ func (e *InvalidArgumentsError) Error() string {
 
 // quoted is what others said, to go before a full stop.
 func quoted(text string) string {
-	if text == "" {
+	if text = strings.TrimSuffix(text, "."); text == "" {
 		return ""
 	}
-	return ": " + strings.TrimSuffix(text, ".")
+	return ": " + text
 }

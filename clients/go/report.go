@@ -19,17 +19,13 @@ const (
 // report tells the server what became of the call. If that fails the outcome stays unreported, which changes nothing
 // for the caller.
 func (g *gate) report(ctx context.Context, claim string, result signoffv1.ExecutionResult, message string) {
-	lasting, done := outlive(ctx)
+	ctx, done := outlive(ctx)
 	defer done()
-	g.reportWithin(lasting, claim, result, message)
-}
-
-func (g *gate) reportWithin(ctx context.Context, claim string, result signoffv1.ExecutionResult, message string) {
 	request := &signoffv1.ReportExecutionRequest{
 		ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), ClaimId: claim,
 		Result: result, Message: shortened(message),
 	}
-	err := g.client.repeat(ctx, g.patience, func() error {
+	err := g.client.repeat(ctx, ctx, g.patience, func(ctx context.Context) error {
 		_, err := g.client.Approvals.ReportExecution(ctx, request)
 		return err
 	})

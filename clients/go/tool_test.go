@@ -64,6 +64,8 @@ func refusal[E signoff.Refusal](t *testing.T, err error) E {
 	return refusal
 }
 
+func isRefusal[E signoff.Refusal](t *testing.T, err error) { refusal[E](t, err) }
+
 func expectResult(t *testing.T, got outcome, result string) {
 	t.Helper()
 	if got.err != nil || got.result != result {

@@ -13,7 +13,7 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// How long the try after the bound may wait for an answer, if patience does not end before.
+// How long a try may wait for an answer after the bound.
 const lastTry = 5 * time.Second
 
 // What a status means; every other one is not approved, and the end only when the stream ends after it.
@@ -27,8 +27,8 @@ var statuses = map[signoffv1.ApprovalStatus]struct{ terminal, approved bool }{
 	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED: {true, false},
 }
 
-// wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, the context's error,
-// ErrClosed.
+// wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, or the context's
+// error.
 func (g *gate) wait(ctx context.Context) error {
 	pace := g.client.newPace(g.patience)
 	for {
@@ -49,11 +49,13 @@ func (g *gate) wait(ctx context.Context) error {
 	}
 }
 
-// failed makes a refusal of a failure after which there are no more tries. Other errors, such as ErrClosed, stay what
-// they are.
+// failed makes a refusal of a failure after which there are no more tries. The context's error stays what it is.
 func (g *gate) failed(err error) error {
 	if last := (exhausted{}); errors.As(err, &last) {
 		return &UnavailableError{Refused: g.refused(), Cause: last.error}
+	}
+	if errors.Is(err, ErrClosed) {
+		return &UnavailableError{Refused: g.refused(), Cause: ErrClosed}
 	}
 	if _, ok := status.FromError(err); ok {
 		return g.requestFailed(err)
@@ -112,7 +114,7 @@ func (g *gate) untilFirstMessage(pace *pace) time.Duration {
 	if g.approval != nil {
 		return g.client.deadline
 	}
-	return max(time.Until(pace.bound), min(g.patience, lastTry))
+	return min(g.client.deadline, max(time.Until(pace.bound), min(g.patience, lastTry)))
 }
 
 // see takes note of what the server says about the approval.
@@ -148,6 +150,7 @@ func (g *gate) tell(progress *signoffv1.Progress) {
 		Remaining:  progress.GetRemaining().AsDuration(),
 		Approvals:  int(progress.GetApprovals()),
 		Quorum:     int(progress.GetQuorum()),
+		Reviewers:  progress.GetReviewers(),
 	})
 }
 

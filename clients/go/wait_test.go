@@ -3,6 +3,7 @@ package signoff_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -50,7 +51,8 @@ func TestBrokenStreamsAreContinued(t *testing.T) {
 func TestLastingFailuresEndTheWait(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
-		failure(codes.AlreadyExists, "REQUEST_ID_REUSED"), failure(codes.Aborted, "STALE_VIEW"), status.Error(codes.NotFound, "?"),
+		failure(codes.AlreadyExists, "REQUEST_ID_REUSED"), failure(codes.Aborted, "STALE_VIEW"),
+		status.Error(codes.NotFound, "?"),
 	} {
 		f, tool := &fake{}, &tool{}
 		f.ask = answers{f.sends(err)}
@@ -124,6 +126,7 @@ func TestProgressTellsWhatIsLeft(t *testing.T) {
 				Remaining: durationpb.New(time.Millisecond),
 				Approvals: 1,
 				Quorum:    2,
+				Reviewers: []string{"group:ops"},
 			}
 			message := &signoffv1.RequestApprovalResponse{
 				Message: &signoffv1.RequestApprovalResponse_Progress{Progress: progress},
@@ -149,8 +152,9 @@ func TestProgressTellsWhatIsLeft(t *testing.T) {
 		Remaining:  time.Millisecond,
 		Approvals:  1,
 		Quorum:     2,
+		Reviewers:  []string{"group:ops"},
 	}
-	if !slices.Equal(told, []signoff.Progress{expected}) {
+	if !reflect.DeepEqual(told, []signoff.Progress{expected}) {
 		t.Errorf("told %v", told)
 	}
 }
@@ -239,8 +243,23 @@ func TestClosingTheClientEndsTheWait(t *testing.T) {
 	if err := client.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := finish(t, done).err; err != signoff.ErrClosed {
-		t.Errorf("got %v", err)
+	closed := finish(t, done).err
+	if refusal[*signoff.UnavailableError](t, closed); !errors.Is(closed, signoff.ErrClosed) {
+		t.Errorf("got %v", closed)
+	}
+	_, closed = signoff.Do(t.Context(), client, sending(), tool.send)
+	if refusal[*signoff.UnavailableError](t, closed); !errors.Is(closed, signoff.ErrClosed) {
+		t.Errorf("got %v", closed)
 	}
 	tool.never(t)
+}
+
+func TestFirstMessagesAreDueWithinTheDeadline(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	f.ask = answers{silent, f.sends(nil, approved)}
+	soon := func(o *signoff.Options) { o.Deadline = 100 * time.Millisecond }
+	// The patience is longer than the test.
+	result, err := signoff.Do(t.Context(), f.client(t, soon), impatient(time.Hour), tool.send)
+	expectResult(t, outcome{result, err}, "1 to alice@company.com")
 }

@@ -15,12 +15,12 @@ import (
 func (g *gate) withdraw(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	err := g.client.repeat(ctx, grace, func() error { return g.find(ctx) })
+	err := g.client.repeat(ctx, ctx, grace, g.find)
 	if err == nil && !statuses[g.approval.GetStatus()].terminal {
 		request := &signoffv1.CancelApprovalRequest{
 			ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), Reason: "the caller gave up",
 		}
-		err = g.client.repeat(ctx, grace, func() error {
+		err = g.client.repeat(ctx, ctx, grace, func(ctx context.Context) error {
 			_, err := g.client.Approvals.CancelApproval(ctx, request)
 			return err
 		})
