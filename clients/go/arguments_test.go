@@ -2,6 +2,7 @@ package signoff
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"math/big"
 	"reflect"
@@ -15,6 +16,16 @@ type circle struct{ *circle }
 type base struct {
 	ID int64 `json:"id"`
 }
+
+// roundedAsText encodes itself, but inside of what does not, encoding/json sees its fields.
+type roundedAsText struct{ N int64 }
+
+func (roundedAsText) MarshalJSON() ([]byte, error) { return []byte(`"text"`), nil }
+
+// bigInt is not the text that its tag asks for, as it encodes itself.
+type bigInt int64
+
+func (bigInt) MarshalJSON() ([]byte, error) { return []byte("9007199254740993"), nil }
 
 type spelled string
 
@@ -52,6 +63,27 @@ func TestValuesThatAreRefused(t *testing.T) {
 			B string `json:"b,omitempty"`
 		}{"\xff"}}, "a.b"},
 		{object{"a": []any{&struct{ *base }{&base{math.MaxInt64}}}}, "a[0].id"},
+		{struct {
+			base `json:"inner"`
+		}{base{1<<53 + 1}}, "inner.id"},
+		{struct {
+			*base `json:"inner"`
+		}{&base{1<<53 + 1}}, "inner.id"},
+		{struct {
+			roundedAsText
+			json.RawMessage // Both encode themselves, so that the whole does not.
+		}{roundedAsText: roundedAsText{1<<53 + 1}}, "N"},
+		{struct {
+			A bigInt `json:"a,string"`
+		}{1}, "a"},
+		{struct {
+			A int `json:"-"`
+		}{1}, "A"},
+		{object{"a": struct{ b string }{"x"}}, "a.b"},
+		{object{"a": errors.New("x")}, "a.s"},
+		{object{"a": []byte("x")}, "a"},
+		{object{"a": []any{[]byte{}}}, "a[0]"},
+		{struct{ A any }{[]uint8{1}}, "A"},
 		{object{"a": json.RawMessage(`{"b": 1, "b": 2}`)}, "a.b"},
 		{object{"a": json.RawMessage(`{"b": "\ud800\u0041"}`)}, "a.b"},
 		{object{"a": json.RawMessage(`{"b": "\\\udc00"}`)}, "a.b"},
@@ -76,21 +108,24 @@ func TestValuesThatAreTaken(t *testing.T) {
 		Name     string `json:"name"`
 		Note     string `json:"note,omitempty"`
 		Big      int64  `json:"big,string"`
-		Skipped  int64  `json:"-"`
+		Skipped  *int64 `json:"-"`
 		hidden   int64
 		When     time.Time
 		Share    float64
 		Raw      json.RawMessage
 		Bytes    []byte
+		List     [1]byte
+		Wait     time.Duration
 		Optional *int
 	}
 	value := arguments{
-		base: base{7}, Name: "<é\u2028>", Big: math.MaxInt64, Skipped: math.MaxInt64, hidden: math.MaxInt64,
-		When: time.Unix(0, 0).UTC(), Share: 1e20, Raw: json.RawMessage(`"\ud83d\ude00"`), Bytes: []byte{255},
+		base: base{7}, Name: "<é\u2028>", Big: math.MaxInt64,
+		When: time.Unix(0, 0).UTC(), Share: 1e20, Raw: json.RawMessage(`"\ud83d\ude00"`), List: [1]byte{255},
 	}
+	_ = value.hidden
 	expected := map[string]any{
-		"id": 7.0, "name": "<é\u2028>", "big": "9223372036854775807", "When": "1970-01-01T00:00:00Z", "Share": 1e20, "Raw": "😀",
-		"Bytes": "/w==", "Optional": nil,
+		"id": 7.0, "name": "<é\u2028>", "big": "9223372036854775807", "When": "1970-01-01T00:00:00Z", "Share": 1e20,
+		"Raw": "😀", "Bytes": nil, "List": []any{255.0}, "Wait": 0.0, "Optional": nil,
 	}
 	for _, given := range []any{value, &value} {
 		if got, p := encodeArguments(given); p != nil || !reflect.DeepEqual(got, expected) {
@@ -157,6 +192,41 @@ func TestEditedArgumentsAreDecodedStrictly(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, into, p)
 		}
 	}
+}
+
+func TestEditedArgumentsThatLackSomethingAreRefused(t *testing.T) {
+	t.Parallel()
+	type mail struct {
+		To      string         `json:"to"`
+		Subject string         `json:"subject"`
+		Urgent  bool           `json:"urgent"`
+		Note    string         `json:"note,omitempty"`
+		Copies  []string       `json:"copies"`
+		Limit   *int           `json:"limit"`
+		Parts   []mailPart     `json:"parts"`
+		Headers map[string]any `json:"headers"`
+	}
+	for text, path := range map[string]string{
+		`{"to": "bob", "subject": "hi"}`:                                               "urgent",
+		`{"to": "bob", "urgent": true}`:                                                "subject",
+		`{"subject": "hi", "urgent": true}`:                                            "to",
+		`{"to": "bob", "subject": "hi", "urgent": true, "parts": [{"name": "a"}, {}]}`: "parts[1].name",
+		`{"to": "bob", "subject": "hi", "urgent": true, "parts": [{"name": "a"}]}`:     "taken",
+	} {
+		tree, p := encodeArguments(json.RawMessage(text))
+		if p != nil {
+			t.Fatal(p)
+		}
+		var into mail
+		p = decodeArguments(tree, &into)
+		if (p == nil) != (path == "taken") || p != nil && (p.path != path || !reflect.DeepEqual(into, mail{})) {
+			t.Errorf("%s: %v, %v", text, into, p)
+		}
+	}
+}
+
+type mailPart struct {
+	Name string `json:"name"`
 }
 
 func TestEditedArgumentsAsMaps(t *testing.T) {

@@ -144,6 +144,20 @@ func TestArgumentsThatChangeDuringTheClaimAreRefused(t *testing.T) {
 	tool.never(t)
 }
 
+func TestDecodedArgumentsAreACopy(t *testing.T) {
+	t.Parallel()
+	f, given := &fake{}, &email{To: "alice@company.com"}
+	call := sending()
+	call.Arguments = given
+	to, err := signoff.Do(t.Context(), f.client(t), call, func(_ context.Context, run *signoff.Run) (string, error) {
+		given.To = "mallory@evil.com"
+		var arguments *email
+		err := run.Decode(&arguments)
+		return arguments.To, err
+	})
+	expectResult(t, outcome{to, err}, "alice@company.com")
+}
+
 // What hangs is cut: the deadline of calls is far away here.
 func TestClaimsAndReportsThatHangEndSoonAfterThePatience(t *testing.T) {
 	t.Parallel()

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// decodeArguments stores arguments where a pointer points, strictly: whatever the target would leave out or change is
-// a problem. Go values that are themselves maps of anything get the numbers of native.
+// decodeArguments stores arguments where a pointer points, strictly: whatever the target would leave out, change or add
+// is a problem. Go values that are themselves maps of anything get the numbers of native.
 func decodeArguments(arguments map[string]any, into any) *problem {
 	target := reflect.ValueOf(into)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
@@ -43,8 +43,8 @@ func decodeArguments(arguments map[string]any, into any) *problem {
 	if p != nil {
 		return p
 	}
-	if path, lost := firstLost(arguments, back, ""); lost {
-		return &problem{path, "cannot be taken as it is by the function"}
+	if p := difference(arguments, back, ""); p != nil {
+		return p
 	}
 	target.Set(fresh.Elem())
 	return nil
@@ -63,41 +63,46 @@ func decodingProblem(err error) *problem {
 	return &problem{"", "cannot be taken by the function: " + err.Error()}
 }
 
-// firstLost finds what is in the first value and not in the second. Members that are empty may be missing there.
-func firstLost(wanted, got any, path string) (string, bool) {
-	switch wanted := wanted.(type) {
+// difference finds where a target took something else than it was given. Members that are empty may be missing in what
+// it took, and those that are nil in what it was given.
+func difference(given, took any, path string) *problem {
+	changed := &problem{path, "cannot be taken as it is by the function"}
+	switch given := given.(type) {
 	case map[string]any:
-		object, ok := got.(map[string]any)
+		object, ok := took.(map[string]any)
 		if !ok {
-			return path, true
+			return changed
 		}
-		for name, value := range wanted {
+		for name, value := range given {
 			other, there := object[name]
 			if !there && isEmpty(value) {
 				continue
 			}
-			if !there {
-				return join(path, name), true
-			}
-			if where, lost := firstLost(value, other, join(path, name)); lost {
-				return where, true
+			if p := difference(value, other, join(path, name)); p != nil {
+				return p
 			}
 		}
-		return "", false
+		for name, value := range object {
+			if _, there := given[name]; !there && value != nil {
+				return &problem{join(path, name), "is missing, and what the function takes instead was not approved"}
+			}
+		}
 	case []any:
-		list, ok := got.([]any)
-		if !ok || len(list) != len(wanted) {
-			return path, true
+		list, ok := took.([]any)
+		if !ok || len(list) != len(given) {
+			return changed
 		}
-		for i, value := range wanted {
-			if where, lost := firstLost(value, list[i], at(path, i)); lost {
-				return where, true
+		for i, value := range given {
+			if p := difference(value, list[i], at(path, i)); p != nil {
+				return p
 			}
 		}
-		return "", false
 	default:
-		return path, wanted != got
+		if given != took {
+			return changed
+		}
 	}
+	return nil
 }
 
 // isEmpty tells whether encoding/json may leave a value out.

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"reflect"
+	"maps"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -62,10 +63,12 @@ func (g *gate) makeRequest(arguments map[string]any) error {
 		return err
 	}
 	request := &signoffv1.RequestApprovalRequest{
-		ToolName: g.call.ToolName, Arguments: fields, Reason: g.call.Reason, Labels: g.call.Labels,
+		ToolName: g.call.ToolName, Arguments: fields, Reason: g.call.Reason, Labels: maps.Clone(g.call.Labels),
 	}
 	if g.call.AgentName != "" || g.call.RunID != "" || len(g.call.Chain) > 0 {
-		request.Agent = &signoffv1.Agent{Name: g.call.AgentName, RunId: g.call.RunID, Chain: g.call.Chain}
+		request.Agent = &signoffv1.Agent{
+			Name: g.call.AgentName, RunId: g.call.RunID, Chain: slices.Clone(g.call.Chain),
+		}
 	}
 	if g.call.Timeout != 0 {
 		request.Timeout = durationpb.New(g.call.Timeout)
@@ -76,7 +79,11 @@ func (g *gate) makeRequest(arguments map[string]any) error {
 	if g.call.ArgumentsSchema != nil {
 		schema, p := encodeArguments(g.call.ArgumentsSchema)
 		if p != nil {
-			return fmt.Errorf("%s %s", join("arguments_schema", p.path), p.text)
+			place := "arguments_schema"
+			if p.path != "" {
+				place = join(place, p.path)
+			}
+			return fmt.Errorf("%s %s", place, p.text)
 		}
 		if request.ArgumentsSchema, err = structpb.NewStruct(schema); err != nil {
 			return err
@@ -134,14 +141,4 @@ func (g *gate) requestFailed(err error) error {
 		Message: failure.Message(),
 		Cause:   err,
 	}
-}
-
-// storeAsGiven stores arguments without any encoding, if they have the type of what into points at.
-func storeAsGiven(arguments, into any) bool {
-	target, given := reflect.ValueOf(into), reflect.ValueOf(arguments)
-	if !given.IsValid() || target.Kind() != reflect.Pointer || target.IsNil() || target.Type().Elem() != given.Type() {
-		return false
-	}
-	target.Elem().Set(given)
-	return true
 }

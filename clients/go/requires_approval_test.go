@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +27,8 @@ func edits(arguments map[string]any) *signoffv1.DecideRequest {
 func TestWrappedFunctionsGetWhatTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	type arguments struct {
-		To     string `json:"to"`
-		secret string
+		To    string `json:"to"`
+		Other any    `json:"other"`
 	}
 	var got []arguments
 	f := &fake{}
@@ -36,7 +37,7 @@ func TestWrappedFunctionsGetWhatTheyWereGiven(t *testing.T) {
 			got = append(got, a)
 			return "sent", errors.ErrUnsupported
 		})
-	given := arguments{"alice@company.com", "kept"}
+	given := arguments{"alice@company.com", 7} // Not a float64, as JSON would make of it.
 	for range 2 {
 		if result, err := send(t.Context(), given); result != "sent" || err != errors.ErrUnsupported {
 			t.Errorf("%v, %v", result, err)
@@ -106,6 +107,56 @@ func TestCallsOfWrappedFunctionsAreCompleted(t *testing.T) {
 	}
 }
 
+// The wrapped call is one for many goroutines, so what completes it must not change it.
+func TestCompletingChangesNothingOfTheWrappedCall(t *testing.T) {
+	t.Parallel()
+	f := &fake{claim: claims{
+		func(_ context.Context, request *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			granted := &signoffv1.Approval{Id: request.GetApprovalId(), Digest: request.GetDigest()}
+			return &signoffv1.ClaimExecutionResponse{ClaimId: "claim-1", Approval: granted}, nil
+		},
+	}}
+	spec := signoff.Call{
+		ToolName: "send_email", Labels: map[string]string{"team": "x"}, AgentName: "bot", Chain: []string{"boss"},
+		OnBehalfOf: &signoff.Person{Subject: "olga"},
+	}
+	send := signoff.RequiresApproval(f.client(t), spec,
+		func(context.Context, email) (string, error) { return "", nil },
+		func(_ context.Context, a email, call *signoff.Call) {
+			call.Labels["to"], call.Chain[0], call.OnBehalfOf.Subject = a.To, a.To, a.To
+		})
+	var all sync.WaitGroup
+	for _, to := range []string{"alice", "bob"} {
+		all.Go(func() {
+			if _, err := send(t.Context(), email{To: to}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(spec.Labels) != 1 || spec.Chain[0] != "boss" || spec.OnBehalfOf.Subject != "olga" {
+		t.Errorf("is %v now", spec)
+	}
+	for _, request := range f.asked {
+		to := request.GetArguments().AsMap()["to"]
+		if request.GetLabels()["to"] != to || request.GetAgent().GetChain()[0] != to ||
+			request.GetOnBehalfOf().GetSubject() != to {
+			t.Errorf("asked %v", request)
+		}
+	}
+}
+
+func TestRefusalsOfGatedCallsInsideAreReturned(t *testing.T) {
+	t.Parallel()
+	f, client := &fake{}, (&fake{ask: answers{(&fake{}).sends(nil, timedOut)}}).client(t)
+	_, err := signoff.Do(t.Context(), f.client(t), signoff.Call{ToolName: "outer"},
+		func(ctx context.Context, _ *signoff.Run) (string, error) {
+			return signoff.Do(ctx, client, sending(), new(tool).send)
+		})
+	refusal[*signoff.TimedOutError](t, err)
+	f.expectFailed(t)
+}
+
 func TestErrorsOfUseRunNothing(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
@@ -131,16 +182,24 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
 	client := f.client(t)
-	for _, change := range []func(*signoff.Call){
-		func(call *signoff.Call) { call.Reason = "\xff" },
-		func(call *signoff.Call) { call.Reason = strings.Repeat("x", 1<<20) },
-		func(call *signoff.Call) { call.ArgumentsSchema = []int{1} },
+	for _, c := range []struct {
+		change  func(*signoff.Call)
+		message string
+	}{
+		{func(call *signoff.Call) { call.Reason = "\xff" }, "invalid UTF-8"},
+		{func(call *signoff.Call) { call.Reason = strings.Repeat("x", 1<<20) }, "and can have 1048576"},
+		{func(call *signoff.Call) { call.ArgumentsSchema = []int{1} }, "arguments_schema is not a JSON object"},
+		{
+			func(call *signoff.Call) { call.ArgumentsSchema = map[string]any{"a": 1 << 60} },
+			"arguments_schema.a is an integer",
+		},
 	} {
 		call := sending()
-		change(&call)
+		c.change(&call)
 		_, err := signoff.Do(t.Context(), client, call, tool.send)
 		failed := refusal[*signoff.RequestFailedError](t, err)
-		if failed.Code != codes.InvalidArgument || failed.Reason != "INVALID_ARGUMENT" || failed.Message == "" {
+		if failed.Code != codes.InvalidArgument || failed.Reason != "INVALID_ARGUMENT" ||
+			!strings.Contains(failed.Message, c.message) {
 			t.Errorf("%#v", failed)
 		}
 	}
@@ -154,20 +213,22 @@ func TestRequestsHaveWhatTheCallHas(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
 	call := signoff.Call{
-		ToolName: "send_email", Arguments: email{To: "a"}, AgentName: "bot", RunID: "run-1", Chain: []string{"boss"}, Reason: "Welcome",
-		Labels: map[string]string{"team": "x"}, Timeout: time.Minute, ArgumentsSchema: map[string]any{"type": "object"},
+		ToolName: "send_email", Arguments: email{To: "a"}, ArgumentsSchema: map[string]any{"type": "object"},
+		AgentName: "bot", RunID: "run-1", Chain: []string{"boss"}, Reason: "Welcome",
+		Labels: map[string]string{"team": "x"}, Timeout: time.Minute,
 		OnBehalfOf: &signoff.Person{Issuer: "local", Subject: "olga"}, RequestID: "mail-1",
 	}
 	if _, err := signoff.Do(t.Context(), f.client(t), call, tool.send); err != nil {
 		t.Fatal(err)
 	}
 	request := f.asked[0]
-	if request.GetRequestId() != "mail-1" || request.GetToolName() != "send_email" || request.GetReason() != "Welcome" ||
-		request.GetAgent().GetName() != "bot" || request.GetAgent().GetRunId() != "run-1" || request.GetAgent().GetChain()[0] != "boss" ||
-		request.GetLabels()["team"] != "x" || request.GetTimeout().AsDuration() != time.Minute || request.GetCancelOnDisconnect() ||
-		request.GetArgumentsSchema().AsMap()["type"] != "object" || request.GetArguments().AsMap()["to"] != "a" ||
-		request.GetOnBehalfOf().GetIssuer() != "local" ||
-		request.GetOnBehalfOf().GetSubject() != "olga" {
+	agent, person := request.GetAgent(), request.GetOnBehalfOf()
+	if request.GetRequestId() != "mail-1" || request.GetToolName() != "send_email" ||
+		request.GetArguments().AsMap()["to"] != "a" || request.GetArgumentsSchema().AsMap()["type"] != "object" ||
+		agent.GetName() != "bot" || agent.GetRunId() != "run-1" || agent.GetChain()[0] != "boss" ||
+		person.GetIssuer() != "local" || person.GetSubject() != "olga" ||
+		request.GetReason() != "Welcome" || request.GetLabels()["team"] != "x" ||
+		request.GetTimeout().AsDuration() != time.Minute || request.GetCancelOnDisconnect() {
 		t.Errorf("asked %v", request)
 	}
 }

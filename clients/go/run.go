@@ -19,13 +19,11 @@ type Run struct {
 	gate *gate
 }
 
-// Decode stores the arguments where into points. If they were not edited and are of its type, they are stored as they
-// were given. Otherwise they are decoded by encoding/json, and the error is an [InvalidArgumentsError] if anything of
-// them, such as an unknown field, would be lost.
+// Decode stores a copy of the arguments where into points, decoded by encoding/json. The error is an
+// [InvalidArgumentsError] if the target does not take them exactly: an unknown field, a number that does not fit, or a
+// field that they lack and that would be empty although nobody approved that. Pointers, maps, slices and interfaces may
+// be lacking, as they are nil then, and so may fields with omitempty or omitzero.
 func (r *Run) Decode(into any) error {
-	if !r.Edited && storeAsGiven(r.gate.call.Arguments, into) {
-		return nil
-	}
 	if p := decodeArguments(r.gate.arguments, into); p != nil {
 		return r.gate.invalidArguments(p)
 	}
@@ -34,8 +32,9 @@ func (r *Run) Decode(into any) error {
 
 // Do asks for approval of a call, waits, and runs fn once if it is approved. The result and the error of fn are
 // returned as they are. A panic of fn is reported as a failure and goes on. Any other error means that fn was not
-// called: a [Refusal], the context's error if it ended before, [ErrClosed], or an error of use, such as a CallID
-// without a RunID.
+// called: a [Refusal], the context's error if it ended before, or an error of use, such as a CallID without a RunID.
+// An error of fn that is itself a [Refusal], of a gated call that fn made, is returned as it is too: its Tool and its
+// Approval are those of that call.
 //
 // Do ends with the context at any time before fn runs; fn gets the same context.
 func Do[T any](
@@ -104,8 +103,8 @@ func observe[T any](ctx context.Context, g *gate, claim string, fn func(context.
 // before it is asked for, for example with the reason that the arguments hold, or with the ids that a framework keeps
 // in the context.
 //
-// If a reviewer edited the arguments, fn gets the edited ones, decoded by encoding/json. If anything of them, such as
-// an unknown field, would be lost, fn is not called and the error is an [InvalidArgumentsError]. Errors are otherwise
+// fn gets the arguments as they were given or, if a reviewer edited them, the edited ones as [Run.Decode] does it: if
+// they cannot be taken exactly, fn is not called and the error is an [InvalidArgumentsError]. Errors are otherwise
 // those of [Do].
 func RequiresApproval[A, R any](
 	client *Client, call Call, fn func(ctx context.Context, arguments A) (R, error),
@@ -118,7 +117,7 @@ func RequiresApproval[A, R any](
 				"signoff: RequiresApproval takes a Call without Arguments: each caller gives its own",
 			)
 		}
-		call := call
+		call := call.clone()
 		for _, each := range complete {
 			each(ctx, arguments, &call)
 		}

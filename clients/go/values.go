@@ -60,8 +60,8 @@ func checkValue(v reflect.Value, path string, depth, hops int) *problem {
 	case reflect.Map:
 		return checkMap(v, path, depth+1, hops)
 	case reflect.Slice, reflect.Array:
-		if v.Type().Elem().Kind() == reflect.Uint8 && v.Kind() == reflect.Slice {
-			return nil // A text in base64.
+		if isBytes(v.Type()) && !v.IsNil() {
+			return &problem{path, "is bytes, which JSON does not have"}
 		}
 		return checkList(v, path, depth+1, hops)
 	case reflect.Struct:
@@ -121,23 +121,23 @@ func checkFields(v reflect.Value, path string, depth, hops int) *problem {
 		field := v.Type().Field(i)
 		tag := field.Tag.Get("json")
 		name, options, _ := strings.Cut(tag, ",")
-		if tag == "-" || !field.IsExported() && !field.Anonymous {
+		value, embeds := v.Field(i), field.Anonymous && isStruct(field.Type)
+		if tag == "-" || !field.IsExported() && !embeds {
+			if !value.IsZero() {
+				return &problem{join(path, field.Name), "is left out of JSON, so that nobody can approve it"}
+			}
 			continue
 		}
-		value := v.Field(i)
-		if field.Anonymous && name == "" {
-			if field.Type.Kind() == reflect.Pointer {
-				value = value.Elem()
-			}
-			if value.IsValid() && value.Kind() == reflect.Struct && !marshals(value) {
+		if embeds && name == "" {
+			if value = reflect.Indirect(value); value.IsValid() {
 				if p := checkFields(value, path, depth, hops); p != nil {
 					return p
 				}
-				continue
 			}
+			continue
 		}
-		if !field.IsExported() || (strings.Contains(","+options+",", ",string,") && isInteger(field.Type)) {
-			continue // Not encoded, or as a text.
+		if strings.Contains(","+options+",", ",string,") && isInteger(field.Type) && !marshals(value) {
+			continue // Encoded as a text.
 		}
 		if name == "" {
 			name = field.Name
@@ -149,12 +149,27 @@ func checkFields(v reflect.Value, path string, depth, hops int) *problem {
 	return nil
 }
 
+// isStruct tells whether encoding/json takes an embedded field for a struct, exported or not.
+func isStruct(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
+}
+
+// isBytes tells whether encoding/json makes base64 of a type.
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 &&
+		!implementsMarshaler(reflect.PointerTo(t.Elem()))
+}
+
 func isInteger(t reflect.Type) bool { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Uintptr }
 
 // marshals tells whether a value encodes itself.
 func marshals(v reflect.Value) bool {
-	implements := func(t reflect.Type) bool { return t.Implements(jsonMarshalerType) || t.Implements(textMarshalerType) }
-	return implements(v.Type()) || v.CanAddr() && v.Kind() != reflect.Pointer && implements(reflect.PointerTo(v.Type()))
+	return implementsMarshaler(v.Type()) ||
+		v.CanAddr() && v.Kind() != reflect.Pointer && implementsMarshaler(reflect.PointerTo(v.Type()))
+}
+
+func implementsMarshaler(t reflect.Type) bool {
+	return t.Implements(jsonMarshalerType) || t.Implements(textMarshalerType)
 }
 
 func checkMarshaled(v reflect.Value, path string, depth int) *problem {
@@ -163,6 +178,9 @@ func checkMarshaled(v reflect.Value, path string, depth int) *problem {
 	}
 	if (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		return nil
+	}
+	if !v.CanInterface() { // Embedded and unexported: encoding/json cannot call it either.
+		return &problem{path, problemJSON}
 	}
 	value := v.Interface()
 	if v.CanAddr() {
