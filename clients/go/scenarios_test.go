@@ -7,6 +7,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -188,11 +189,19 @@ func TestScenario12SecondRunFindsTheApproval(t *testing.T) {
 
 func TestScenario13TwoRunners(t *testing.T) {
 	t.Parallel()
-	s, tool := startServer(t), &tool{}
-	call := sending()
-	call.RequestID = "mail-1"
-	one := begin(func() (string, error) { return signoff.Do(t.Context(), s.agent(), call, tool.send) })
-	other := begin(func() (string, error) { return signoff.Do(t.Context(), s.agent(), call, tool.send) })
+	s, tool := startServer(t, "SIGNOFF_HEARTBEAT=50ms"), &tool{}
+	// run is a runner that waits for the decision once the channel is closed.
+	run := func() (<-chan outcome, <-chan struct{}) {
+		waits := make(chan struct{})
+		ready := sync.OnceFunc(func() { close(waits) })
+		call := sending()
+		call.RequestID, call.OnProgress = "mail-1", func(signoff.Progress) { ready() }
+		return begin(func() (string, error) { return signoff.Do(t.Context(), s.agent(), call, tool.send) }), waits
+	}
+	one, oneWaits := run()
+	other, otherWaits := run()
+	<-oneWaits
+	<-otherWaits
 	s.approve()
 	won, lost := finish(t, one), finish(t, other)
 	if won.err != nil {
