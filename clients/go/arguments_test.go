@@ -119,10 +119,9 @@ func TestValuesThatAreTaken(t *testing.T) {
 		Optional *int
 	}
 	value := arguments{
-		base: base{7}, Name: "<é\u2028>", Big: math.MaxInt64,
+		base: base{7}, Name: "<é\u2028>", Big: math.MaxInt64, hidden: 0,
 		When: time.Unix(0, 0).UTC(), Share: 1e20, Raw: json.RawMessage(`"\ud83d\ude00"`), List: [1]byte{255},
 	}
-	_ = value.hidden
 	expected := map[string]any{
 		"id": 7.0, "name": "<é\u2028>", "big": "9223372036854775807", "When": "1970-01-01T00:00:00Z", "Share": 1e20,
 		"Raw": "😀", "Bytes": nil, "List": []any{255.0}, "Wait": 0.0, "Optional": nil,

@@ -146,6 +146,25 @@ func TestCompletingChangesNothingOfTheWrappedCall(t *testing.T) {
 	}
 }
 
+func TestRequestsAreRepeatedAsTheyWere(t *testing.T) {
+	t.Parallel()
+	f, tool, call := &fake{}, &tool{}, sending()
+	call.Labels, call.Chain = map[string]string{"team": "x"}, []string{"boss"}
+	f.ask = answers{
+		func(*signoffv1.RequestApprovalRequest, asking) error {
+			call.Labels["team"], call.Chain[0] = "y", "eve"
+			return failure(codes.Unavailable, "DRAINING", retryIn(time.Millisecond))
+		},
+		f.sends(nil, approved),
+	}
+	if _, err := signoff.Do(t.Context(), f.client(t), call, tool.send); err != nil {
+		t.Fatal(err)
+	}
+	if again := f.asked[1]; again.GetLabels()["team"] != "x" || again.GetAgent().GetChain()[0] != "boss" {
+		t.Errorf("asked %v", again)
+	}
+}
+
 func TestRefusalsOfGatedCallsInsideAreReturned(t *testing.T) {
 	t.Parallel()
 	f, client := &fake{}, (&fake{ask: answers{(&fake{}).sends(nil, timedOut)}}).client(t)

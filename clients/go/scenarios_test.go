@@ -200,8 +200,13 @@ func TestScenario13TwoRunners(t *testing.T) {
 	}
 	one, oneWaits := run()
 	other, otherWaits := run()
-	<-oneWaits
-	<-otherWaits
+	for _, waits := range []<-chan struct{}{oneWaits, otherWaits} {
+		select {
+		case <-waits:
+		case <-time.After(time.Minute):
+			t.Fatal("a runner does not wait")
+		}
+	}
 	s.approve()
 	won, lost := finish(t, one), finish(t, other)
 	if won.err != nil {

@@ -259,7 +259,8 @@ func TestFirstMessagesAreDueWithinTheDeadline(t *testing.T) {
 	f, tool := &fake{}, &tool{}
 	f.ask = answers{silent, f.sends(nil, approved)}
 	soon := func(o *signoff.Options) { o.Deadline = 100 * time.Millisecond }
+	client := f.client(t, soon)
 	// The patience is longer than the test.
-	result, err := signoff.Do(t.Context(), f.client(t, soon), impatient(time.Hour), tool.send)
-	expectResult(t, outcome{result, err}, "1 to alice@company.com")
+	done := begin(func() (string, error) { return signoff.Do(t.Context(), client, impatient(time.Hour), tool.send) })
+	expectResult(t, finish(t, done), "1 to alice@company.com")
 }
