@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type ConnectOptions, connect } from "../src/node/index.js";
+import { inspect } from "node:util";
+import { connect } from "../src/node/index.js";
 import { targetOf } from "../src/node/options.js";
+import { certify } from "./certificates.js";
 
 test("without options and environment it is the server of this machine, without a token", () => {
   const { address, token, tls } = targetOf({}, {});
-  assert.deepEqual([address.origin, token, tls], ["http://127.0.0.1:7766", "", {}]);
+  assert.deepEqual([address.origin, token, tls], ["http://127.0.0.1:7766", "", undefined]);
 });
 
 test("options win over the environment, where an empty variable counts as unset", () => {
@@ -86,18 +87,44 @@ test("a token that a header cannot carry is refused without telling it", () => {
 
 test("certificates are files, read when connecting", async () => {
   const directory = await mkdtemp(join(tmpdir(), "signoff-client-"));
-  const file = (name: string) => {
-    writeFileSync(join(directory, name), name);
-    return join(directory, name);
-  };
-  const options: ConnectOptions = { address: "https://a.example", certificate: file("certificate"), key: file("key") };
-  const { tls } = targetOf(options, { SIGNOFF_CA: file("ca") });
-  assert.deepEqual([String(tls.ca), String(tls.cert), String(tls.key)], ["ca", "certificate", "key"]);
-  assert.throws(() => targetOf({ ...options, key: undefined }, {}), TypeError);
-  assert.throws(() => targetOf({ ...options, ca: join(directory, "missing") }, {}), { code: "ENOENT" });
-  assert.throws(() => targetOf({ ...options, address: "http://localhost" }, {}), TypeError);
-  assert.deepEqual(targetOf({}, { SIGNOFF_CA: options.certificate, SIGNOFF_KEY: options.key }).tls, {});
+  await certify(directory, "one", "DNS:localhost", "clientAuth");
+  await certify(directory, "two", "DNS:localhost", "clientAuth");
+  const path = (name: string) => join(directory, name);
+  const address = "https://a.example";
+  const pair = { certificate: path("one.crt"), key: path("one.key") };
+  assert.notEqual(targetOf({ address, ...pair }, { SIGNOFF_CA: path("one-ca.crt") }).tls, undefined);
+  assert.throws(() => targetOf({ address, ...pair, key: undefined }, {}), TypeError);
+  assert.throws(() => targetOf({ address, ca: path("missing") }, {}), { code: "ENOENT" });
+  assert.throws(() => targetOf({ address: "http://localhost", ...pair }, {}), TypeError);
+
+  const key = await readFile(path("one.key"), "utf8");
+  await writeFile(path("text"), "not a certificate");
+  const authority = await readFile(path("one-ca.crt"), "utf8");
+  await writeFile(path("cut.crt"), authority + authority.replace(/^MI.{40}/m, "MI"));
+  const environment = { SIGNOFF_CA: path("text"), SIGNOFF_CERTIFICATE: path("text"), SIGNOFF_KEY: path("text") };
+  for (const [options, variables] of [
+    [{ ca: path("text") }, {}],
+    [{ ca: path("one.key") }, {}],
+    [{ ca: path("cut.crt") }, {}],
+    [{ ...pair, certificate: path("text") }, {}],
+    [{ ...pair, key: path("text") }, {}],
+    [{ ...pair, key: path("two.key") }, {}],
+    [{}, environment],
+  ] as const) {
+    const useless = (error: unknown) => error instanceof TypeError && !inspect(error).includes(key.slice(30, 90));
+    assert.throws(() => targetOf({ address, ...options }, variables), useless);
+  }
+  // They may be for other programs.
+  assert.equal(targetOf({ address: "http://localhost" }, environment).tls, undefined);
   await rm(directory, { recursive: true });
+});
+
+test("SIGNOFF_INSECURE is true or false", () => {
+  for (const text of ["yes", "TRUE", "2", " 1"]) {
+    assert.throws(() => targetOf({}, { SIGNOFF_INSECURE: text }), TypeError);
+  }
+  for (const text of ["", "0", "1", "false", "true"]) targetOf({}, { SIGNOFF_INSECURE: text });
+  assert.throws(() => targetOf({ insecure: "false" as unknown as boolean }, {}), TypeError);
 });
 
 test("deadlines are positive", () => {

@@ -1,44 +1,22 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { inspect } from "node:util";
 import { ConnectError, Unavailable } from "../src/index.js";
 import { AuthenticationMethod } from "../src/v1.js";
+import { certify } from "./certificates.js";
 import { Server } from "./server.js";
 
 let directory: string;
 let server: Server;
 const path = (name: string) => join(directory, name);
 
-/** Makes an authority, and a certificate of it with this name and for this use. */
-async function certify(name: string, subjectAltName: string, use: string): Promise<void> {
-  const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  openssl(
-    "req",
-    "-x509",
-    ...key,
-    "-keyout",
-    `${name}-ca.key`,
-    "-out",
-    `${name}-ca.crt`,
-    "-subj",
-    `/CN=${name} authority`,
-  );
-  openssl("req", ...key, "-keyout", `${name}.key`, "-out", `${name}.csr`, "-subj", `/CN=${name}`);
-  const extensions = `subjectAltName=${subjectAltName}\nextendedKeyUsage=${use}\nbasicConstraints=CA:FALSE\n`;
-  await writeFile(path(`${name}.ext`), extensions);
-  const authority = ["-CA", `${name}-ca.crt`, "-CAkey", `${name}-ca.key`, "-CAcreateserial"];
-  openssl("x509", "-req", "-in", `${name}.csr`, ...authority, "-out", `${name}.crt`, "-extfile", `${name}.ext`);
-}
-
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), "signoff-client-"));
-  await certify("server", "IP:127.0.0.1,DNS:localhost", "serverAuth");
-  await certify("agent", "URI:spiffe://test/agent", "clientAuth");
+  await certify(directory, "server", "IP:127.0.0.1,DNS:localhost", "serverAuth");
+  await certify(directory, "agent", "URI:spiffe://test/agent", "clientAuth");
   server = await Server.start(
     `tls.certificate=${path("server.crt")}`,
     `tls.key=${path("server.key")}`,

@@ -1,5 +1,7 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
 import type { Logger } from "../connection.js";
 
 /** Where the server is unless told otherwise. */
@@ -17,9 +19,12 @@ export interface ConnectOptions {
   readonly certificate?: string | undefined;
   /** PEM file with that certificate's private key. `SIGNOFF_KEY` */
   readonly key?: string | undefined;
-  /** Send the token without TLS to a host that is not this machine; refused otherwise. `SIGNOFF_INSECURE`: `true` or `1` */
+  /**
+   * Send the token without TLS to a host that is not this machine; refused otherwise. `SIGNOFF_INSECURE`: `true` or `1`,
+   * `false` or `0`
+   */
   readonly insecure?: boolean | undefined;
-  /** Deadline of unary calls, in milliseconds; 30 s unless set. */
+  /** Deadline of unary calls, in milliseconds; 30 s unless set, and 27 h at most. */
   readonly deadlineMs?: number | undefined;
   /** Where warnings go; `console` unless set. */
   readonly logger?: Logger | undefined;
@@ -29,7 +34,8 @@ export interface ConnectOptions {
 export interface Target {
   readonly address: URL;
   readonly token: string;
-  readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  /** What connections with `https://` are made with; undefined for others. */
+  readonly tls: SecureContext | undefined;
 }
 
 /**
@@ -43,7 +49,8 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
   const token = (from(options.token, "SIGNOFF_TOKEN") ?? "").trim();
   // Its value is not told: it is a secret, if a broken one.
   if (!/^[\x21-\x7e]*$/.test(token)) throw new TypeError("the token has characters that a header cannot carry");
-  const insecure = options.insecure ?? ["true", "1"].includes(environment.SIGNOFF_INSECURE ?? "");
+  const insecure = options.insecure ?? parseInsecure(environment.SIGNOFF_INSECURE);
+  if (typeof insecure !== "boolean") throw new TypeError("insecure is true or false");
   if (token !== "" && address.protocol === "http:" && !isLoopback(address) && !insecure) {
     const remedy = "use https://, or set `insecure` on a network that is trusted";
     throw new TypeError(
@@ -60,7 +67,14 @@ export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv
     certificate: from(options.certificate, "SIGNOFF_CERTIFICATE"),
     key: from(options.key, "SIGNOFF_KEY"),
   };
-  return { address, token, tls: address.protocol === "https:" ? readFiles(files) : {} };
+  return { address, token, tls: address.protocol === "https:" ? readFiles(files) : undefined };
+}
+
+function parseInsecure(text: string | undefined): boolean {
+  if (!["", "true", "1", "false", "0"].includes(text ?? "")) {
+    throw new TypeError("SIGNOFF_INSECURE is true or 1, or else false or 0");
+  }
+  return text === "true" || text === "1";
 }
 
 function parseAddress(text: string): URL {
@@ -84,13 +98,35 @@ function isLoopback({ hostname }: URL): boolean {
   return family === 0 ? host === "localhost" : loopback.check(host, family === 4 ? "ipv4" : "ipv6");
 }
 
-function readFiles(files: Record<"ca" | "certificate" | "key", string | undefined>): Target["tls"] {
-  if ((files.certificate === undefined) !== (files.key === undefined)) {
+/** The parts of a PEM file that are certificates. */
+const CERTIFICATES = /-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs;
+
+function readFiles(files: Record<"ca" | "certificate" | "key", string | undefined>): SecureContext {
+  const { ca, certificate, key } = files;
+  if ((certificate === undefined) !== (key === undefined)) {
     throw new TypeError("certificate and key are given together, or not at all");
   }
-  return {
-    ...(files.ca !== undefined && { ca: readFileSync(files.ca) }),
-    ...(files.certificate !== undefined && { cert: readFileSync(files.certificate) }),
-    ...(files.key !== undefined && { key: readFileSync(files.key) }),
+  const options = {
+    ...(ca !== undefined && { ca: authoritiesOf(ca) }),
+    ...(certificate !== undefined && { cert: readFileSync(certificate) }),
+    ...(key !== undefined && { key: readFileSync(key) }),
   };
+  return usable(`certificate ${certificate} with key ${key}`, () => createSecureContext(options));
+}
+
+/** Read here, as a context takes what is no certificate for none at all. */
+function authoritiesOf(file: string): string[] {
+  const certificates = readFileSync(file, "latin1").match(CERTIFICATES) ?? [];
+  if (certificates.length === 0) throw new TypeError(`ca ${file} has no certificate in it`);
+  for (const certificate of certificates) usable(`ca ${file}`, () => new X509Certificate(certificate));
+  return certificates;
+}
+
+/** @throws TypeError that names files; of what is in them it tells nothing. */
+function usable<T>(files: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    throw new TypeError(`${files} cannot be used: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
 }

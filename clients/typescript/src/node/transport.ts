@@ -55,12 +55,12 @@ class Sessions extends Http2SessionManager {
  * Opens a connection, within {@link CONNECT_MS}: every call waits for the one that is being opened, and the system may try
  * for minutes.
  */
-function dial({ address, tls: options }: Target): net.Socket {
-  const secure = address.protocol === "https:";
+function dial({ address, tls: secureContext }: Target): net.Socket {
+  const secure = secureContext !== undefined;
   const host = address.hostname.replace(/^\[|\]$/g, "");
   const port = Number(address.port) || (secure ? 443 : 80);
   const socket = secure
-    ? tls.connect({ ...options, host, port, ALPNProtocols: ["h2"], servername: net.isIP(host) === 0 ? host : "" })
+    ? tls.connect({ secureContext, host, port, ALPNProtocols: ["h2"], servername: net.isIP(host) === 0 ? host : "" })
     : net.connect({ host, port });
   const timer = setTimeout(() => socket.destroy(new Error(`${address.host} does not answer`)), CONNECT_MS);
   socket.once(secure ? "secureConnect" : "connect", () => clearTimeout(timer));
