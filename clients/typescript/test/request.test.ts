@@ -32,6 +32,16 @@ test("a call is sent as it is", async () => {
   assert.equal(request.cancelOnDisconnect, false);
 });
 
+test("what becomes of the caller's objects does not change the request", async () => {
+  const argumentsSchema = { type: "object", required: ["to"] };
+  const chain = ["first"];
+  const request = await requestOf({ toolName: "t", argumentsSchema, chain }, {});
+  argumentsSchema.required.push("from");
+  chain.push("second");
+  assert.deepEqual(request.argumentsSchema, { type: "object", required: ["to"] });
+  assert.deepEqual(request.agent?.chain, ["first"]);
+});
+
 test("request ids are stable only with both ids", async () => {
   const [known] = conformance("digests.json").request_ids;
   assert(known);
@@ -43,7 +53,15 @@ test("request ids are stable only with both ids", async () => {
 });
 
 test("options that make no sense are errors of use", async () => {
-  for (const call of [{ callId: "c" }, { requestId: "" }, { timeoutMs: -1 }, { timeoutMs: Number.NaN }]) {
+  for (const call of [
+    { callId: "c" },
+    { requestId: "" },
+    { runId: "" },
+    { runId: "", callId: "c" },
+    { runId: "r", callId: "" },
+    { timeoutMs: -1 },
+    { timeoutMs: Number.NaN },
+  ]) {
     await assert.rejects(requestOf({ toolName: "t", ...call }, {}), TypeError);
   }
 });
@@ -51,6 +69,9 @@ test("options that make no sense are errors of use", async () => {
 const bad: [string, Partial<CallOptions>, JsonObject][] = [
   ["half of a surrogate pair in the reason", { reason: "\ud800" }, {}],
   ["half of a surrogate pair in a label", { labels: { a: "\ud800" } }, {}],
+  ["half of a surrogate pair in the run's id", { runId: "\ud800" }, {}],
+  ["half of a surrogate pair in the run's id of two", { runId: "\ud800", callId: "c" }, {}],
+  ["half of a surrogate pair in the call's id", { runId: "r", callId: "\ud800" }, {}],
   ["what is not JSON in the schema", { argumentsSchema: { a: 1n } as unknown as JsonObject }, {}],
   ["a number for a text", { reason: 1 as unknown as string }, {}],
   ["more than a message may have", {}, { a: "x".repeat(1024 * 1024) }],
