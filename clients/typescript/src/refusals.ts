@@ -202,5 +202,6 @@ export function isRefusal(error: unknown): error is AnyRefusal {
 
 /** What others said, as the end of a sentence. */
 function after(text: string): string {
-  return text === "" ? "." : `: ${text.replace(/\.$/, "")}.`;
+  const said = text.replace(/\.$/, "");
+  return said === "" ? "." : `: ${said}.`;
 }
