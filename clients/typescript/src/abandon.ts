@@ -3,7 +3,7 @@ import type { Connection } from "./connection.js";
 import { isPassing, ownReason } from "./failures.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { Patience } from "./patience.js";
+import { now, Patience, whenAborted } from "./patience.js";
 import { meaningOf } from "./statuses.js";
 
 /** How long a caller that has given up is kept for cleaning up, in milliseconds. */
@@ -15,15 +15,16 @@ export const GRACE_MS = 5_000;
  * @param seen - the approval as it was last seen; it is asked for when it never was.
  */
 export async function withdraw(
-  { approvals, logger }: Connection,
+  { approvals, closed, logger }: Connection,
   request: RequestApprovalRequest,
   seen: Approval | undefined,
 ): Promise<void> {
   const signal = AbortSignal.timeout(GRACE_MS);
-  const patience = new Patience(GRACE_MS);
+  const patience = new Patience(GRACE_MS, closed);
   const requestId = crypto.randomUUID();
   let approval = seen;
   for (;;) {
+    const began = now();
     try {
       approval ??= await firstAnswer(approvals, request, signal);
       if (meaningOf(approval.status) === "pending") {
@@ -35,7 +36,7 @@ export async function withdraw(
       const failure = ConnectError.from(error);
       // Decided meanwhile: there is nothing left to withdraw.
       if (ownReason(failure) === "ALREADY_DECIDED") return;
-      if (isPassing(failure) && (await patience.again(failure, signal).catch(() => false))) continue;
+      if (isPassing(failure) && (await patience.again(failure, began, signal).catch(() => false))) continue;
       logger.warn(`signoff: the request to call ${request.toolName} could not be withdrawn: ${failure.message}`);
       return;
     }
@@ -63,13 +64,11 @@ async function firstAnswer(
 export function graceOf(signal: AbortSignal | undefined): { signal: AbortSignal; stop: () => void } {
   const end = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const begin = () => {
+  const ignore = whenAborted(signal, () => {
     timer = setTimeout(() => end.abort(), GRACE_MS);
-  };
-  if (signal?.aborted) begin();
-  else signal?.addEventListener("abort", begin, { once: true });
+  });
   const stop = () => {
-    signal?.removeEventListener("abort", begin);
+    ignore();
     clearTimeout(timer);
   };
   return { signal: end.signal, stop };

@@ -22,7 +22,7 @@ export interface CallOptions {
   readonly toolName: string;
   /** The agent that makes the call; at most 128 characters. */
   readonly agentName?: string | undefined;
-  /** The run (conversation, job) that the call belongs to; at most 128 characters. */
+  /** The run (conversation, job) that the call belongs to; 1 to 128 characters. */
   readonly runId?: string | undefined;
   /** The agents that handed the task on, the first one first; at most 16. */
   readonly chain?: readonly string[] | undefined;
@@ -38,12 +38,12 @@ export interface CallOptions {
   readonly onBehalfOf?: OnBehalfOf | undefined;
   /**
    * Names the request: asking again with the same one finds the same approval. Made of `runId` and `callId` unless given,
-   * else random. At most 128 characters.
+   * else random. 1 to 128 characters.
    */
   readonly requestId?: string | undefined;
   /** The call's id within its run, such as that of the model's tool call. Needs `runId`. */
   readonly callId?: string | undefined;
-  /** How long an unreachable server is tried, in milliseconds; 30 s unless set. */
+  /** How long an unreachable server is tried, in milliseconds; 30 s unless set. One more try follows, of 5 s at most. */
   readonly patienceMs?: number | undefined;
   /** Gets each progress while the call waits. What it throws is ignored. */
   readonly onProgress?: ((progress: Progress) => unknown) | undefined;

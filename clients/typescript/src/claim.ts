@@ -1,14 +1,21 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { graceOf } from "./abandon.js";
+import { ConnectError } from "@connectrpc/connect";
+import { GRACE_MS, graceOf } from "./abandon.js";
 import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import { digestOf } from "./digest.js";
 import { isPassing, ownReason, requestFailed } from "./failures.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { ClaimExecutionResponse } from "./gen/signoff/v1/approval_service_pb.js";
-import { Patience } from "./patience.js";
-import { AlreadyClaimed, ClaimWindowClosed, DigestMismatch, type Refusal, Unavailable } from "./refusals.js";
+import { repeat } from "./patience.js";
+import {
+  AlreadyClaimed,
+  ClaimWindowClosed,
+  DigestMismatch,
+  type Refusal,
+  type RefusedCall,
+  Unavailable,
+} from "./refusals.js";
 import { type Claimed, report } from "./report.js";
 
 /**
@@ -27,57 +34,52 @@ export async function claim(
 ): Promise<Claimed> {
   const { toolName, signal } = call;
   const approvalId = approval.id;
-  const digest = await digestOf(toolName, args);
-  if (digest !== approval.digest) throw new DigestMismatch({ toolName, approvalId });
+  const mismatch = () => new DigestMismatch({ toolName, approvalId });
+  // What cannot be digested, such as an edit that is not JSON, is not what was approved.
+  const digest = await digestOf(toolName, args).catch(() => undefined);
+  if (digest === undefined || digest !== approval.digest) throw mismatch();
+  const answer = await take(connection, call, { approvalId, digest }, patienceMs);
+  const claimed = { toolName, approvalId, claimId: answer.claimId };
+  const refuse = async (error: Error) => {
+    if (claimed.claimId !== "") await report(connection, claimed, { error }, signal?.aborted ? GRACE_MS : patienceMs);
+  };
+  if (signal?.aborted) {
+    await refuse(new Error("the caller gave up before it was run"));
+    throw signal.reason;
+  }
+  if (answer.approval?.id !== approvalId || answer.approval.digest !== digest || answer.claimId === "") {
+    const error = mismatch();
+    await refuse(error);
+    throw error;
+  }
+  return claimed;
+}
+
+async function take(
+  connection: Connection,
+  { toolName, signal }: CallOptions,
+  { approvalId, digest }: { approvalId: string; digest: string },
+  patienceMs: number,
+): Promise<ClaimExecutionResponse> {
   // The same for each try, so that a lost answer does not lose the permission; another one in every other run.
   const request = { approvalId, requestId: crypto.randomUUID(), digest };
+  // Not cut at once when the caller gives up: it may be granted at this moment.
   const grace = graceOf(signal);
   try {
-    const answer = await repeat(connection, call, request, patienceMs, grace.signal);
-    const claimed = { toolName, approvalId, claimId: answer.claimId };
-    if (signal?.aborted) {
-      const error = new Error("the caller gave up before it was run");
-      await report(connection, claimed, { error }, patienceMs, grace.signal);
-      throw signal.reason;
-    }
-    if (answer.approval?.digest !== digest) {
-      const mismatch = new DigestMismatch({ toolName, approvalId });
-      await report(connection, claimed, { error: mismatch }, patienceMs, grace.signal);
-      throw mismatch;
-    }
-    return claimed;
+    const options = { signal: grace.signal };
+    const once = (timeoutMs: number) => connection.approvals.claimExecution(request, { ...options, timeoutMs });
+    return await repeat(connection, patienceMs, once, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw refusalOf({ toolName, approvalId }, ConnectError.from(error), connection.closed.aborted);
   } finally {
     grace.stop();
   }
 }
 
-async function repeat(
-  { approvals }: Connection,
-  { toolName, signal }: CallOptions,
-  request: { approvalId: string; requestId: string; digest: string },
-  patienceMs: number,
-  grace: AbortSignal,
-): Promise<ClaimExecutionResponse> {
-  const call = { toolName, approvalId: request.approvalId };
-  const patience = new Patience(patienceMs);
-  for (;;) {
-    signal?.throwIfAborted();
-    try {
-      // Not cut at once when the caller gives up: it may be granted at this moment.
-      const answer = await approvals.claimExecution(request, { signal: grace });
-      if (answer.claimId !== "") return answer;
-      throw new ConnectError("the server granted a claim without an id", Code.FailedPrecondition);
-    } catch (error) {
-      signal?.throwIfAborted();
-      const failure = ConnectError.from(error);
-      if (!isPassing(failure)) throw refusalOf(call, failure);
-      if (!(await patience.again(failure, signal))) throw new Unavailable(call, { cause: failure });
-    }
-  }
-}
-
-function refusalOf(call: { toolName: string; approvalId: string }, failure: ConnectError): Refusal {
+function refusalOf(call: RefusedCall, failure: ConnectError, closed: boolean): Refusal {
   const options = { cause: failure };
+  if (closed || isPassing(failure)) return new Unavailable(call, options);
   switch (ownReason(failure)) {
     case "ALREADY_CLAIMED":
       return new AlreadyClaimed(call, options);

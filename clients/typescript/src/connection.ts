@@ -12,5 +12,8 @@ export interface Connection {
   readonly approvals: Client<typeof ApprovalService>;
   /** Deadline of unary calls, in milliseconds. */
   readonly deadlineMs: number;
+  /** Aborted when the client is closed. */
+  readonly closed: AbortSignal;
+  /** Never throws. */
   readonly logger: Logger;
 }

@@ -7,7 +7,7 @@ import type { Connection } from "./connection.js";
 import { digestOf } from "./digest.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { InvalidArguments, isRefusal } from "./refusals.js";
+import { InvalidArguments } from "./refusals.js";
 import { type Outcome, report, textOf } from "./report.js";
 import { requestOf } from "./request.js";
 import { refusalOf } from "./statuses.js";
@@ -44,10 +44,7 @@ export async function gate<A, R>(connection: Connection, call: Call, gated: Gate
   const edited = approval.digest !== (await digestOf(toolName, asked));
   const args = edited ? (approval.arguments ?? {}) : asked;
   const claimed = await claim(connection, call, approval, args, patienceMs);
-  const finish = (outcome: Outcome) => {
-    const end = signal?.aborted ? AbortSignal.timeout(GRACE_MS) : undefined;
-    return report(connection, claimed, outcome, patienceMs, end);
-  };
+  const finish = (outcome: Outcome) => report(connection, claimed, outcome, signal?.aborted ? GRACE_MS : patienceMs);
 
   const run = { approvalId: approval.id, arguments: args, edited };
   let result: Awaited<R>;
@@ -73,10 +70,15 @@ async function decision(
   try {
     return await wait.decision();
   } catch (error) {
-    const gaveUp = call.signal?.aborted === true && !isRefusal(error);
+    const gaveUp = call.signal?.aborted && error === call.signal.reason;
     if (gaveUp && call.cancelOnAbandon) await withdraw(connection, request, wait.newest);
     throw error;
   }
+}
+
+/** @throws TypeError for what is not a function: before anything is asked, not when the call is to be run. */
+export function requireFunction(value: unknown, what: string): void {
+  if (typeof value !== "function") throw new TypeError(`${what} must be a function`);
 }
 
 async function takeEdited<A, R>(gated: Gated<A, R>, call: CallOptions, run: Run): Promise<A> {

@@ -1,8 +1,12 @@
-import type { ConnectError } from "@connectrpc/connect";
-import { retryDelayMs } from "./failures.js";
+import { ConnectError } from "@connectrpc/connect";
+import type { Connection } from "./connection.js";
+import { isPassing, retryDelayMs } from "./failures.js";
 
 const FIRST_MS = 250;
 const GREATEST_MS = 10_000;
+
+/** How long after the end of patience a try may go on, in milliseconds. */
+export const LAST_TRY_MS = 5_000;
 
 /** The longest that timers can wait. */
 const TIMER_MS = 0x7fff_ffff;
@@ -11,42 +15,68 @@ const TIMER_MS = 0x7fff_ffff;
  * When a call is tried again, and when no more.
  *
  * Delays double, spread at random so that callers cut off together do not come back together. None goes beyond the
- * bound; after one that ends there comes the last try.
+ * bound; after the bound there is one more try.
  */
 export class Patience {
   /** Until when it is tried, by {@link now}. May be moved. */
   until: number;
+  readonly #closed: AbortSignal;
   #base = FIRST_MS;
-  #lastTryFor: number | undefined;
 
-  constructor(ms: number) {
+  /** @param closed - ends delays, and there are no more tries then. */
+  constructor(ms: number, closed: AbortSignal) {
     this.until = now() + ms;
+    this.#closed = closed;
   }
 
-  /** Tells that the server has answered: delays begin anew. */
-  answered(): void {
+  /** Tells that the server has got on: delays begin anew. */
+  restart(): void {
     this.#base = FIRST_MS;
   }
 
   /**
    * Waits before the next try; false when there is none.
    *
-   * @param late - whether there is a last try also when the bound passed during a try.
+   * @param began - when the try that failed began, by {@link now}.
    * @throws the signal's reason, when it is aborted.
    */
-  async again(failure: ConnectError, signal: AbortSignal | undefined, late = false): Promise<boolean> {
-    const left = this.until - now();
-    if (this.#lastTryFor === this.until || (left <= 0 && !late)) return false;
-    const delay = this.#delay(failure);
-    if (delay >= left) this.#lastTryFor = this.until;
-    await sleep(Math.min(delay, left), signal);
-    return true;
+  async again(failure: ConnectError, began: number, signal: AbortSignal | undefined): Promise<boolean> {
+    if (this.#closed.aborted || began >= this.until) return false;
+    await sleep(Math.min(this.#delay(failure), this.until - now()), signal, this.#closed);
+    return !this.#closed.aborted;
   }
 
   #delay(failure: ConnectError): number {
     const spread = this.#base * (0.5 + Math.random() / 2);
     this.#base = Math.min(this.#base * 2, GREATEST_MS);
     return (retryDelayMs(failure) ?? 0) + spread;
+  }
+}
+
+/**
+ * Makes a call that is idempotent by its request_id, again while it fails for reasons that pass.
+ *
+ * @param call - one try, which has so many milliseconds.
+ * @param signal - ends the tries; the one under way goes on.
+ * @throws ConnectError of the last try; the signal's reason.
+ */
+export async function repeat<T>(
+  { deadlineMs, closed }: Connection,
+  patienceMs: number,
+  call: (timeoutMs: number) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const patience = new Patience(patienceMs, closed);
+  for (;;) {
+    signal?.throwIfAborted();
+    const began = now();
+    try {
+      return await call(Math.min(deadlineMs, patience.until + LAST_TRY_MS - began));
+    } catch (error) {
+      const failure = ConnectError.from(error);
+      const late = now() >= patience.until + LAST_TRY_MS;
+      if (late || !isPassing(failure) || !(await patience.again(failure, began, signal))) throw failure;
+    }
   }
 }
 
@@ -60,17 +90,23 @@ export function startTimer(callback: () => void, ms: number): ReturnType<typeof 
   return setTimeout(callback, Math.min(Math.max(Math.ceil(ms) + 1, 0), TIMER_MS));
 }
 
-function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const giveUp = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = startTimer(() => {
-      signal?.removeEventListener("abort", giveUp);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", giveUp, { once: true });
-  });
+/** Calls back once, when a signal is aborted or if it was before. Returns what ends the watch. */
+export function whenAborted(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal?.aborted) callback();
+  else signal?.addEventListener("abort", callback, { once: true });
+  return () => signal?.removeEventListener("abort", callback);
+}
+
+/** Rejects when the signal is aborted; just ends when `closed` is. */
+async function sleep(ms: number, signal: AbortSignal | undefined, closed: AbortSignal): Promise<void> {
+  const ends: (() => void)[] = [];
+  try {
+    await new Promise<void>((resolve) => {
+      const timer = startTimer(resolve, ms);
+      ends.push(() => clearTimeout(timer), whenAborted(signal, resolve), whenAborted(closed, resolve));
+    });
+  } finally {
+    for (const end of ends) end();
+  }
+  signal?.throwIfAborted();
 }

@@ -1,8 +1,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { Connection } from "./connection.js";
-import { isPassing } from "./failures.js";
 import { ExecutionResult } from "./gen/signoff/v1/approval_pb.js";
-import { Patience } from "./patience.js";
+import { repeat } from "./patience.js";
 
 /** The longest message of a report that the server takes, in bytes. */
 const MESSAGE_BYTES = 4096;
@@ -20,39 +19,32 @@ export type Outcome = { readonly error: unknown } | undefined;
 /**
  * Reports what became of a claimed call. Never throws: a report that fails is logged, and the outcome stays unreported.
  *
- * @param end - cuts it short, because the caller waits no more.
+ * @param patienceMs - how long it is tried.
  */
 export async function report(
-  { approvals, logger }: Connection,
+  connection: Connection,
   { toolName, approvalId, claimId }: Claimed,
   outcome: Outcome,
   patienceMs: number,
-  end: AbortSignal | undefined,
 ): Promise<void> {
-  const patience = new Patience(patienceMs);
   const result = outcome === undefined ? ExecutionResult.SUCCEEDED : ExecutionResult.FAILED;
   const message = outcome === undefined ? "" : shorten(textOf(outcome.error));
-  const requestId = crypto.randomUUID();
-  for (;;) {
-    try {
-      await approvals.reportExecution({ approvalId, requestId, claimId, result, message }, end && { signal: end });
-      return;
-    } catch (error) {
-      const failure = ConnectError.from(error);
-      if (isPassing(failure) && (await patience.again(failure, end).catch(() => false))) continue;
-      logger.warn(
-        `signoff: what became of the call to ${toolName} (${approvalId}) is not reported: ${failure.message}`,
-      );
-      return;
-    }
+  const request = { approvalId, requestId: crypto.randomUUID(), claimId, result, message };
+  try {
+    await repeat(connection, patienceMs, (timeoutMs) => connection.approvals.reportExecution(request, { timeoutMs }));
+  } catch (error) {
+    const { message: failure } = ConnectError.from(error);
+    connection.logger.warn(
+      `signoff: what became of the call to ${toolName} (${approvalId}) is not reported: ${failure}`,
+    );
   }
 }
 
 /** The text of whatever was thrown. */
 export function textOf(error: unknown): string {
   try {
-    if (error instanceof Error) return error.message || error.name;
-    return String(error);
+    // Whatever its type says, a message may be anything.
+    return String(error instanceof Error ? error.message || error.name : error);
   } catch {
     return "an error that has no text";
   }

@@ -5,7 +5,7 @@ import type { Connection } from "./connection.js";
 import { isPassing, requestFailed } from "./failures.js";
 import type { Approval, Progress } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { now, Patience, startTimer } from "./patience.js";
+import { LAST_TRY_MS, now, Patience, startTimer, whenAborted } from "./patience.js";
 import { Unavailable, UnknownStatus } from "./refusals.js";
 import { meaningOf } from "./statuses.js";
 
@@ -14,6 +14,7 @@ export class Wait {
   readonly #connection: Connection;
   readonly #call: CallOptions;
   readonly #request: RequestApprovalRequest;
+  readonly #patienceMs: number;
   readonly #patience: Patience;
   #newest: Approval | undefined;
 
@@ -22,7 +23,8 @@ export class Wait {
     this.#connection = connection;
     this.#call = call;
     this.#request = request;
-    this.#patience = new Patience(patienceMs);
+    this.#patienceMs = patienceMs;
+    this.#patience = new Patience(patienceMs, connection.closed);
   }
 
   /** The approval as it was last seen; undefined when the server has not answered yet. */
@@ -40,30 +42,27 @@ export class Wait {
     const { signal, toolName } = this.#call;
     for (;;) {
       signal?.throwIfAborted();
+      const began = now();
       const failure = await this.#follow();
       if (!(failure instanceof ConnectError)) return failure;
       signal?.throwIfAborted();
       const call = { toolName, approvalId: this.#newest?.id };
-      if (!isPassing(failure)) throw requestFailed(call, failure);
-      // Once there is an approval its deadline may pass while nothing is heard: what became of it can be asked still.
-      if (!(await this.#patience.again(failure, signal, this.#newest !== undefined))) {
-        throw new Unavailable(call, { cause: failure });
-      }
+      const { closed } = this.#connection;
+      if (!closed.aborted && !isPassing(failure)) throw requestFailed(call, failure);
+      if (!(await this.#patience.again(failure, began, signal))) throw new Unavailable(call, { cause: failure });
     }
   }
 
   /** Reads one stream: the decided approval, or how the stream broke. */
   async #follow(): Promise<Approval | ConnectError> {
-    const { signal } = this.#call;
     const cut = new AbortController();
-    const giveUp = () => cut.abort(signal?.reason);
-    signal?.addEventListener("abort", giveUp, { once: true });
+    const closed = () => cut.abort(new ConnectError("the client was closed", Code.Canceled));
+    const ends = [whenAborted(this.#call.signal, () => cut.abort()), whenAborted(this.#connection.closed, closed)];
     const silence = () => cut.abort(new ConnectError("the server says nothing", Code.DeadlineExceeded));
     let timer = startTimer(silence, this.#silenceBefore());
     try {
       const request = { ...this.#request, afterRevision: this.#newest?.revision ?? 0n };
       for await (const { message } of this.#connection.approvals.requestApproval(request, { signal: cut.signal })) {
-        this.#patience.answered();
         if (message.case === "update") {
           const approval = message.value.approval;
           if (approval && this.#decides(approval)) return approval;
@@ -77,7 +76,7 @@ export class Wait {
       return ConnectError.from(error);
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", giveUp);
+      for (const end of ends) end();
       cut.abort();
     }
     if (this.#newest && meaningOf(this.#newest.status) === "unknown") {
@@ -86,25 +85,30 @@ export class Wait {
     return new ConnectError("the stream ended without a decision", Code.Unavailable);
   }
 
-  /** How long a stream's first message may take: what is left of the patience, or a deadline for the tries after it. */
+  /** How long a stream's first message may take: what is left of the patience, or of the last try after it. */
   #silenceBefore(): number {
+    if (this.#newest !== undefined) return this.#connection.deadlineMs;
     const left = this.#patience.until - now();
-    return this.#newest === undefined && left > 0 ? left : this.#connection.deadlineMs;
+    // Without any patience there is one try, which is to have a chance.
+    return left > 0 ? left : Math.min(this.#patienceMs || LAST_TRY_MS, LAST_TRY_MS);
   }
 
   /** Takes note of an approval; whether its status is terminal. */
   #decides(approval: Approval): boolean {
-    const first = this.#newest === undefined;
+    const before = this.#newest;
+    // A stream that has nothing to say but what is known, and breaks, is no reason to be quick.
+    if (!before || approval.revision > before.revision) this.#patience.restart();
     this.#newest = approval;
     const meaning = meaningOf(approval.status);
     if (meaning === "approved" || meaning === "refused") return true;
     // Too long for an approval that has not changed for a while; its next progress corrects that.
     const until = now() + msBetween(approval.updateTime, approval.deadline);
-    this.#patience.until = first ? until : Math.min(this.#patience.until, until);
+    this.#patience.until = before ? Math.min(this.#patience.until, until) : until;
     return false;
   }
 
   #progress(progress: Progress): void {
+    this.#patience.restart();
     const remainingMs = progress.remaining
       ? Number(progress.remaining.seconds) * 1000 + progress.remaining.nanos / 1e6
       : 0;

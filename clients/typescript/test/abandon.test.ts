@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Code } from "../src/index.js";
+import { Code, TimedOut } from "../src/index.js";
 import type { CancelApprovalRequest } from "../src/v1.js";
 import { broken, Fake, own, pending, silence } from "./fake.js";
 
@@ -41,6 +41,25 @@ test("what the server has not answered yet is asked once more, and withdrawn", a
   );
   assert.equal(cancels[0]?.requestId, cancels[1]?.requestId);
   assert.deepEqual(fake.logged, []);
+});
+
+test("a caller may give up for a reason that is a refusal", async () => {
+  const giveUp = new AbortController();
+  const refusal = new TimedOut({ toolName: "outer" });
+  const cancels: CancelApprovalRequest[] = [];
+  await using fake = await Fake.start({
+    async *requestApproval(_, { signal }) {
+      yield await pending(60_000);
+      giveUp.abort(refusal);
+      await silence(signal);
+    },
+    cancelApproval: (cancel) => {
+      cancels.push(cancel);
+      return {};
+    },
+  });
+  await assert.rejects(fake.client().run(abandoned(giveUp), never), (caught) => caught === refusal);
+  assert.equal(cancels.length, 1);
 });
 
 for (const [error, lines] of [

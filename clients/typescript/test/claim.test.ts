@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import type { ConnectError } from "@connectrpc/connect";
 import { digestOf } from "../src/digest.js";
-import { Code, DigestMismatch, RequestFailed, Unavailable } from "../src/index.js";
+import { Code, DigestMismatch, Unavailable } from "../src/index.js";
 import { ApprovalStatus, type ClaimExecutionRequest, ExecutionResult } from "../src/v1.js";
 import { broken, Fake, granted, own, update } from "./fake.js";
 
@@ -29,6 +30,15 @@ for (const digest of [otherTool, otherArguments, "", (await digestOf("t", {})).t
     );
   });
 }
+
+test("17: a claim of another approval is not run", async () => {
+  await using fake = await Fake.start({ requestApproval: approved, claimExecution: () => granted({ id: "a2" }) });
+  await assert.rejects(fake.client().run(call, never), DigestMismatch);
+  assert.deepEqual(
+    fake.reports.map(({ approvalId, claimId, result }) => [approvalId, claimId, result]),
+    [["a1", "c1", ExecutionResult.FAILED]],
+  );
+});
 
 test("17: a claim without an approval is not run", async () => {
   await using fake = await Fake.start({ requestApproval: approved, claimExecution: () => ({ claimId: "c1" }) });
@@ -62,6 +72,18 @@ test("edited arguments of another tool are not claimed", async () => {
   });
   await assert.rejects(fake.client().run(call, never), DigestMismatch);
 });
+
+for (const number of [Number.NaN, Number.POSITIVE_INFINITY]) {
+  test(`edited arguments that are not JSON are not claimed: ${number}`, async () => {
+    await using fake = await Fake.start({
+      async *requestApproval() {
+        yield await update(ApprovalStatus.APPROVED, { arguments: { a: number }, digest: otherArguments });
+      },
+      claimExecution: () => granted(),
+    });
+    await assert.rejects(fake.client().run(call, never), DigestMismatch);
+  });
+}
 
 test("a claim that breaks is repeated with the same request_id, which no other run has", async () => {
   const claims: ClaimExecutionRequest[] = [];
@@ -101,12 +123,13 @@ for (const [error, kind, patienceMs] of ends) {
   });
 }
 
-test("a claim without an id is none", async () => {
+test("17: a claim without an id is none, and not reported", async () => {
   await using fake = await Fake.start({
     requestApproval: approved,
     claimExecution: async () => ({ ...(await granted()), claimId: "" }),
   });
-  await assert.rejects(fake.client().run(call, never), RequestFailed);
+  await assert.rejects(fake.client().run(call, never), DigestMismatch);
+  assert.deepEqual(fake.reports, []);
 });
 
 test("a claim that is never answered ends with its deadline", async () => {
@@ -116,6 +139,30 @@ test("a claim that is never answered ends with its deadline", async () => {
   });
   const client = fake.client({ deadlineMs: 100 });
   await assert.rejects(client.run({ ...call, patienceMs: 1000 }, never), Unavailable);
+});
+
+test("a claim whose patience ends during a try has one more", async () => {
+  let claims = 0;
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: async () => {
+      claims += 1;
+      if (claims > 1) return granted();
+      await setTimeout(400);
+      throw broken();
+    },
+  });
+  assert.equal(await fake.client().run({ ...call, patienceMs: 300 }, () => "done"), "done");
+  assert.equal(claims, 2);
+});
+
+test("a claim that is never answered ends 5 s after patience, whatever the deadline", async () => {
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: () => new Promise<never>(() => {}),
+  });
+  const client = fake.client({ deadlineMs: 3_600_000 });
+  await assert.rejects(client.run({ ...call, patienceMs: 100 }, never), Unavailable);
 });
 
 test("a claim that is granted to a caller that has given up is reported as failed", async () => {

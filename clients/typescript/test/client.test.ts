@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { after, before, test } from "node:test";
-import { Code, ConnectError, RequestFailed, Unavailable } from "../src/index.js";
+import { setTimeout } from "node:timers/promises";
+import { createRouterTransport } from "@connectrpc/connect";
+import { Client, Code, ConnectError, RequestFailed, Unavailable } from "../src/index.js";
 import { connect } from "../src/node/index.js";
-import { ApprovalStatus, ErrorInfoSchema } from "../src/v1.js";
-import { Fake, pending, silence } from "./fake.js";
+import { ApprovalService, ApprovalStatus, ErrorInfoSchema } from "../src/v1.js";
+import { Fake, granted, own, pending, progress, silence, update } from "./fake.js";
 import { Server } from "./server.js";
 
 let server: Server;
@@ -71,19 +73,103 @@ test("unary calls have a deadline, streams have none", async () => {
   }
 });
 
+for (const ms of [2 ** 31, Number.POSITIVE_INFINITY, 10_000.5]) {
+  test(`deadlines are what timers and gRPC can take: ${ms}`, async () => {
+    const told: (number | undefined)[] = [];
+    await using fake = await Fake.start({
+      getApproval: async (_, { timeoutMs }) => {
+        told.push(timeoutMs());
+        await setTimeout(50);
+        return {};
+      },
+      async *watchApproval(_, { timeoutMs }) {
+        told.push(timeoutMs());
+        await setTimeout(50);
+        yield {};
+      },
+    });
+    await fake.client({ deadlineMs: ms }).approvals.getApproval({});
+    const { approvals } = fake.client();
+    await approvals.getApproval({}, { timeoutMs: ms });
+    for await (const _ of approvals.watchApproval({}, { timeoutMs: ms }));
+    assert.equal(told.length, 3);
+    for (const left of told) assert(left !== undefined && left > 9000 && left < 1e8, `${left}`);
+  });
+}
+
 test("a closed client fails what is under way and what comes later", async () => {
   await using fake = await Fake.start({
     async *requestApproval(_, { signal }) {
       yield await pending(3_600_000);
-      yield { message: { case: "progress", value: { remaining: { seconds: 3600n } } } };
+      yield progress(3_600_000);
       await silence(signal);
     },
   });
   const client = fake.client();
   const call = { toolName: "t", arguments: {}, onProgress: () => client.close() };
-  await assert.rejects(client.run(call, never), RequestFailed);
-  await assert.rejects(client.run(call, never), RequestFailed);
+  await assert.rejects(client.run(call, never), Unavailable);
+  await assert.rejects(client.run(call, never), Unavailable);
   await assert.rejects(client.access.getCaller({}), /closed/);
+});
+
+test("closing ends a gated call that is about to try again", async () => {
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      setImmediate(() => client.close());
+      throw own(Code.Unavailable, "DRAINING", 3_600_000);
+    },
+  });
+  const client = fake.client();
+  const end = client.run({ toolName: "t", arguments: {}, patienceMs: 3_600_000 }, never);
+  await assert.rejects(end, Unavailable);
+  assert.equal(fake.asked.length, 1);
+});
+
+for (const last of ["the claim", "the report"]) {
+  test(`closing ends ${last} that is about to be tried again`, async () => {
+    const drain = () => {
+      setImmediate(() => client.close());
+      throw own(Code.Unavailable, "DRAINING", 3_600_000);
+    };
+    await using fake = await Fake.start({
+      async *requestApproval() {
+        yield await update(ApprovalStatus.APPROVED);
+      },
+      claimExecution: () => (last === "the claim" ? drain() : granted()),
+      reportExecution: drain,
+    });
+    const client = fake.client();
+    const end = client.run({ toolName: "t", arguments: {}, patienceMs: 3_600_000 }, () => "done");
+    if (last === "the claim") await assert.rejects(end, Unavailable);
+    else assert.equal(await end, "done");
+  });
+}
+
+test("closing ends what waits over a transport that stays open", async () => {
+  const transport = createRouterTransport((router) => {
+    router.service(ApprovalService, {
+      async *requestApproval(_, { signal }) {
+        yield await pending(3_600_000);
+        yield progress(3_600_000);
+        await silence(signal);
+      },
+    });
+  });
+  const client = new Client({ transport });
+  const call = { toolName: "t", arguments: {}, onProgress: () => client.close() };
+  await assert.rejects(client.run(call, never), Unavailable);
+});
+
+test("what is not a function is an error of use, before anything is asked", async () => {
+  await using fake = await Fake.start({});
+  const client = fake.client();
+  for (const fn of [undefined, null, {}] as unknown as (() => void)[]) {
+    await assert.rejects(client.run({ toolName: "t", arguments: {} }, fn), TypeError);
+    assert.throws(() => client.requiresApproval(fn, { toolName: "t" }), TypeError);
+  }
+  const parseEdited = {} as unknown as () => object;
+  await assert.rejects(client.requiresApproval(never, { toolName: "t", parseEdited })({}), TypeError);
+  assert.deepEqual(fake.asked, []);
 });
 
 test("a server that accepts and says nothing is Unavailable once patience ends", async () => {

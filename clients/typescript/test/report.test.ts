@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { Code } from "../src/index.js";
 import { shorten, textOf } from "../src/report.js";
 import { ApprovalStatus, ExecutionResult, type ReportExecutionRequest } from "../src/v1.js";
@@ -59,6 +60,57 @@ for (const [error, patienceMs] of [
   });
 }
 
+for (const warn of [() => assert.fail("at once"), () => Promise.reject(new Error("later"))]) {
+  test("a logger that fails changes nothing for the caller", async () => {
+    await using fake = await Fake.start({
+      requestApproval,
+      claimExecution,
+      reportExecution: () => {
+        throw own(Code.FailedPrecondition, "ALREADY_REPORTED");
+      },
+    });
+    assert.equal(await fake.client({ logger: { warn } }).run(call, () => "done"), "done");
+  });
+}
+
+test("an error whose message is no text is reported and passed on", async () => {
+  await using fake = await Fake.start({ requestApproval, claimExecution });
+  const odd = Object.assign(new Error(), { message: { code: 1 } });
+  const fails = fake.client().run(call, () => {
+    throw odd;
+  });
+  await assert.rejects(fails, (caught) => caught === odd);
+  assert.equal(fake.reports[0]?.result, ExecutionResult.FAILED);
+});
+
+test("a report whose patience ends during a try has one more", async () => {
+  let reports = 0;
+  await using fake = await Fake.start({
+    requestApproval,
+    claimExecution,
+    reportExecution: async () => {
+      reports += 1;
+      if (reports > 1) return {};
+      await setTimeout(400);
+      throw broken();
+    },
+  });
+  assert.equal(await fake.client().run({ ...call, patienceMs: 300 }, () => "done"), "done");
+  assert.equal(reports, 2);
+  assert.deepEqual(fake.logged, []);
+});
+
+test("a report that is never answered ends 5 s after patience, whatever the deadline", async () => {
+  await using fake = await Fake.start({
+    requestApproval,
+    claimExecution,
+    reportExecution: (_, { signal }) => silence(signal),
+  });
+  const client = fake.client({ deadlineMs: 3_600_000 });
+  assert.equal(await client.run({ ...call, patienceMs: 100 }, () => "done"), "done");
+  assert.equal(fake.logged.length, 1);
+});
+
 test("a caller that gave up while the function ran gets its result, and does not wait long for the report", async () => {
   const giveUp = new AbortController();
   await using fake = await Fake.start({
@@ -66,7 +118,8 @@ test("a caller that gave up while the function ran gets its result, and does not
     claimExecution,
     reportExecution: (_, { signal }) => silence(signal),
   });
-  const result = fake.client({ deadlineMs: 3_600_000 }).run({ ...call, signal: giveUp.signal }, () => {
+  const gated = { ...call, signal: giveUp.signal, patienceMs: 3_600_000 };
+  const result = fake.client({ deadlineMs: 3_600_000 }).run(gated, () => {
     giveUp.abort();
     return "done";
   });
@@ -87,4 +140,7 @@ test("whatever is thrown has a text", () => {
   assert.equal(textOf("broken"), "broken");
   assert.equal(textOf(undefined), "undefined");
   assert.equal(textOf(Object.create(null)), "an error that has no text");
+  const odd = (message: unknown) => textOf(Object.assign(new Error(), { message }));
+  assert.equal(odd({ code: 1 }), "[object Object]");
+  assert.equal(odd(Object.create(null)), "an error that has no text");
 });

@@ -159,15 +159,18 @@ test("a RetryInfo beyond patience is not waited out", async () => {
   assert.equal(fake.asked.length, 2);
 });
 
-test("a stream that says nothing is cut when patience ends", async () => {
+test("a stream that says nothing is cut when patience ends, and one more gets no longer", async () => {
   await using fake = await Fake.start({
     // biome-ignore lint/correctness/useYield: it says nothing.
     async *requestApproval(_, { signal }) {
       await silence(signal);
     },
   });
-  await assert.rejects(fake.client().run({ ...call, patienceMs: 200 }, never), Unavailable);
-  assert(fake.asked.length <= 1, `${fake.asked.length}`);
+  const asked = performance.now();
+  const client = fake.client({ deadlineMs: 3_600_000 });
+  await assert.rejects(client.run({ ...call, patienceMs: 300 }, never), Unavailable);
+  assert(performance.now() - asked >= 600, `${performance.now() - asked}`);
+  assert(fake.asked.length <= 2, `${fake.asked.length}`);
 });
 
 test("a stream that falls silent is cut a deadline after that of the approval, and asked once more", async () => {
@@ -180,6 +183,20 @@ test("a stream that falls silent is cut a deadline after that of the approval, a
   });
   await assert.rejects(fake.client({ deadlineMs: 1500 }).run(call, never), TimedOut);
   assert.equal(fake.asked.length, 2);
+});
+
+test("a stream that begins with what is known, and breaks, does not make the tries quicker", async () => {
+  const times: number[] = [];
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      times.push(performance.now());
+      yield times.length < 4 ? await pending(3_600_000) : await update(ApprovalStatus.TIMED_OUT);
+      throw broken();
+    },
+  });
+  await assert.rejects(fake.client().run(call, never), TimedOut);
+  const [, , third = 0, fourth = 0] = times;
+  assert(fourth - third >= 500, `${fourth - third}`);
 });
 
 test("what is left of an approval bounds the tries, not patience", async () => {

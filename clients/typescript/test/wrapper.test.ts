@@ -61,6 +61,14 @@ test("what is approved is run, whatever becomes of the caller's object meanwhile
   assert.equal(await result, "sent to alice");
 });
 
+test("a call may be changed for another one while it waits", async () => {
+  await using fake = await approving();
+  const call = { toolName: "send_email", arguments: { to: "alice" } };
+  const result = fake.client().run(call, ({ arguments: { to } }) => to);
+  Object.assign(call, { toolName: "another", arguments: { to: "mallory" } });
+  assert.equal(await result, "alice");
+});
+
 test("edited arguments are passed as they are without parseEdited", async () => {
   await using fake = await approving({ to: "bob" });
   const wrapped = fake.client().requiresApproval(send, { toolName: "send_email" });
