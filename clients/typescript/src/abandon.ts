@@ -1,9 +1,10 @@
 import { ConnectError } from "@connectrpc/connect";
+import { whenAborted } from "./aborts.js";
 import type { Connection } from "./connection.js";
 import { isPassing, ownReason } from "./failures.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { now, Patience, whenAborted } from "./patience.js";
+import { now, Patience } from "./patience.js";
 import { meaningOf } from "./statuses.js";
 
 /** How long a caller that has given up is kept for cleaning up, in milliseconds. */

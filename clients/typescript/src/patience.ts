@@ -1,4 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
+import { whenAborted } from "./aborts.js";
 import type { Connection } from "./connection.js";
 import { isPassing, retryDelayMs } from "./failures.js";
 
@@ -88,13 +89,6 @@ export function now(): number {
 /** As setTimeout, but never early by {@link now}, and what is too long for it is shortened to the longest that it can wait. */
 export function startTimer(callback: () => void, ms: number): ReturnType<typeof setTimeout> {
   return setTimeout(callback, Math.min(Math.max(Math.ceil(ms) + 1, 0), TIMER_MS));
-}
-
-/** Calls back once, when a signal is aborted or if it was before. Returns what ends the watch. */
-export function whenAborted(signal: AbortSignal | undefined, callback: () => void): () => void {
-  if (signal?.aborted) callback();
-  else signal?.addEventListener("abort", callback, { once: true });
-  return () => signal?.removeEventListener("abort", callback);
 }
 
 /** Rejects when the signal is aborted; just ends when `closed` is. */

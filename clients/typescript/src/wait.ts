@@ -1,11 +1,12 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { whenAborted } from "./aborts.js";
 import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import { isPassing, requestFailed } from "./failures.js";
 import type { Approval, Progress } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { LAST_TRY_MS, now, Patience, startTimer, whenAborted } from "./patience.js";
+import { LAST_TRY_MS, now, Patience, startTimer } from "./patience.js";
 import { Unavailable, UnknownStatus } from "./refusals.js";
 import { meaningOf } from "./statuses.js";
 

@@ -160,6 +160,28 @@ test("closing ends what waits over a transport that stays open", async () => {
   await assert.rejects(client.run(call, never), Unavailable);
 });
 
+test("many calls may share a signal, and a client", async () => {
+  const warnings: unknown[] = [];
+  const warn = (warning: Error) => warnings.push(warning);
+  process.on("warning", warn);
+  await using fake = await Fake.start({
+    async *requestApproval(_, { signal }) {
+      yield await pending(3_600_000);
+      await silence(signal);
+    },
+  });
+  const giveUp = new AbortController();
+  const reason = new Error("enough");
+  const client = fake.client();
+  const call = { toolName: "t", arguments: {}, signal: giveUp.signal };
+  const all = Array.from({ length: 20 }, () => assert.rejects(client.run(call, never), (error) => error === reason));
+  while (fake.asked.length < 20) await new Promise(setImmediate);
+  giveUp.abort(reason);
+  await Promise.all(all);
+  process.off("warning", warn);
+  assert.deepEqual(warnings, []);
+});
+
 test("what is not a function is an error of use, before anything is asked", async () => {
   await using fake = await Fake.start({});
   const client = fake.client();

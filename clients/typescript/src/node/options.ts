@@ -98,8 +98,8 @@ function isLoopback({ hostname }: URL): boolean {
   return family === 0 ? host === "localhost" : loopback.check(host, family === 4 ? "ipv4" : "ipv6");
 }
 
-/** The parts of a PEM file that are certificates. */
-const CERTIFICATES = /-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----/gs;
+/** The parts of a PEM file that OpenSSL takes for certificates. */
+const CERTIFICATES = /-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----.*?-----END \1-----/gs;
 
 function readFiles(files: Record<"ca" | "certificate" | "key", string | undefined>): SecureContext {
   const { ca, certificate, key } = files;
