@@ -177,7 +177,7 @@ impl Wait {
     /// When a stream that says nothing is given up.
     fn cut(&self) -> Instant {
         match (&self.approval_id, self.answered) {
-            (None, _) => self.bound.max(self.began + LAST_TRY.min(self.patience)),
+            (None, _) => self.bound.max(self.began + last_try(self.patience)),
             (Some(_), false) => self.began + self.client.deadline(),
             (Some(_), true) => self.bound + self.client.deadline(),
         }
@@ -304,6 +304,11 @@ impl Wait {
             }
         });
     }
+}
+
+/// No longer than the tries before it, unless there are none.
+fn last_try(patience: Duration) -> Duration {
+    if patience.is_zero() { LAST_TRY } else { LAST_TRY.min(patience) }
 }
 
 fn between(from: prost_types::Timestamp, to: prost_types::Timestamp) -> Duration {
