@@ -49,7 +49,10 @@ def test_contains(built: Path) -> None:
     assert "signoff/v1/approval_service_pb2_grpc.pyi" in files
     assert not [file for file in files if not file.startswith(("signoff/", "signoff-0.1.0.dist-info/"))]
     with tarfile.open(source) as archive:
-        assert {"signoff-0.1.0/LICENSE", "signoff-0.1.0/README.md"} <= set(archive.getnames())
+        names = archive.getnames()
+    assert {"signoff-0.1.0/LICENSE", "signoff-0.1.0/README.md"} <= set(names)
+    # Which need what only the repository has.
+    assert not [name for name in names if "tests" in name]
     metadata = zipfile.ZipFile(wheel).read("signoff-0.1.0.dist-info/METADATA").decode()
     assert (ROOT / "README.md").read_text() in metadata
     assert (ROOT / "LICENSE").read_text() == (ROOT.parents[1] / "LICENSE").read_text()
