@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from agents import KINDS, Asyncio, Blocking
 from fakes import Fake, fake_server
@@ -43,6 +44,26 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path / "own")
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def files(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PEM files of the authority, the server and an agent."""
+    directory = tmp_path_factory.mktemp("certificates")
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    for name, certificate in [
+        ("server", authority.issue_cert("127.0.0.1")),
+        ("agent", authority.issue_cert("agent.example.com")),
+    ]:
+        certificate.private_key_pem.write_to_path(directory / f"{name}.key")
+        for blob in certificate.cert_chain_pems:
+            blob.write_to_path(directory / f"{name}.pem", append=True)
+    return directory
 
 
 @pytest.fixture(params=KINDS)

@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 import signoff
 from signoff._options import Options, resolve
@@ -42,15 +48,15 @@ def test_bad_address(address: str) -> None:
     assert "secret" not in str(error.value)
 
 
-def test_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("CA", "CERTIFICATE", "KEY"):
-        (tmp_path / name).write_text(name)
-        monkeypatch.setenv(f"SIGNOFF_{name}", str(tmp_path / name))
+def test_environment(monkeypatch: pytest.MonkeyPatch, files: Path) -> None:
+    given = {"CA": files / "ca.pem", "CERTIFICATE": files / "agent.pem", "KEY": files / "agent.key"}
+    for name, path in given.items():
+        monkeypatch.setenv(f"SIGNOFF_{name}", str(path))
     monkeypatch.setenv("SIGNOFF_ADDRESS", "https://signoff.example.com:1234")
     monkeypatch.setenv("SIGNOFF_TOKEN", " token\n")
     found = options()
     assert (found.address, found.token) == ("https://signoff.example.com:1234", "token")
-    assert (found.ca, found.certificate, found.key) == (b"CA", b"CERTIFICATE", b"KEY")
+    assert [found.ca, found.certificate, found.key] == [path.read_bytes() for path in given.values()]
     assert options("http://localhost", token="other").token == "other"
     assert options(token="").token is None
     monkeypatch.setenv("SIGNOFF_TOKEN", "")
@@ -98,6 +104,44 @@ def test_of_no_use(given: dict[str, Any]) -> None:
         options(**given)
     assert "words" not in str(error.value)
     assert "break" not in str(error.value)
+
+
+def test_what_insecure_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("yes", "True", "TRUE", "2", " "):
+        monkeypatch.setenv("SIGNOFF_INSECURE", value)
+        with pytest.raises(ValueError, match="SIGNOFF_INSECURE is true or 1"):
+            options()
+        assert options(insecure=False).token is None
+    for value in ("false", "0", ""):
+        monkeypatch.setenv("SIGNOFF_INSECURE", value)
+        assert options(token="secret").token == "secret"
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing of PEM\n", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_files_that_cannot_be_used(
+    files: Path, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = tmp_path / "bad.pem"
+    bad.write_bytes(content)
+    for given in [
+        {"ca": bad},
+        {"certificate": bad, "key": files / "agent.key"},
+        {"certificate": files / "agent.pem", "key": bad},
+    ]:
+        with pytest.raises(ValueError, match="PEM file"):
+            options("https://host", **given)
+    # Those of the environment are of no use without TLS, and are not looked at.
+    monkeypatch.setenv("SIGNOFF_CA", str(bad))
+    assert options("http://localhost").ca is None
+
+
+def test_keys_that_cannot_be_used(files: Path, tmp_path: Path) -> None:
+    locked = tmp_path / "locked.key"
+    key = load_pem_private_key((files / "agent.key").read_bytes(), None)
+    locked.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    for unfit in (files / "server.key", locked):
+        with pytest.raises(ValueError, match="PEM files that belong together"):
+            options("https://host", certificate=files / "agent.pem", key=unfit)
 
 
 def test_files_are_read_at_once(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
+from grpc.aio import UsageError
 
 from ._aio_gate import AsyncGate
 from ._call import Call, Run
-from ._channel import ARGUMENTS, Authorized, credentials, target
+from ._channel import Authorized, arguments, credentials, target
+from ._failures import broken
 from ._options import DEFAULT_DEADLINE, StrPath, resolve
+from ._wait import refused
 from .v1.access_service_pb2_grpc import AccessServiceStub
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
 from .v1.policy_service_pb2_grpc import PolicyServiceStub
@@ -47,6 +50,7 @@ class AsyncClient:
         )
         self._connection: _Connection | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
 
     @property
     def approvals(self) -> ApprovalServiceAsyncStub:
@@ -63,17 +67,25 @@ class AsyncClient:
         """All calls of AccessService."""
         return self._connected().access
 
-    async def run(self, call: Call, function: Callable[[Run], Awaitable[_T]]) -> _T:
-        """Asks for approval, waits, and runs the function once with what was approved.
+    async def run(self, call: Call, function: Callable[[Run], Coroutine[Any, Any, _T]]) -> _T:
+        """Asks for approval, waits, and runs the coroutine function once with what was approved.
 
-        Returns the function's result, and raises its own error unchanged; raises a Refusal when it is not run. A
-        cancellation while it waits gives the call up, and is passed on.
+        Returns the function's result, and raises its own error unchanged, also the Refusal of a gated call that it
+        makes itself; raises a Refusal when it is not run. A cancellation while it waits gives the call up, and is
+        passed on. Raises TypeError, and asks for nothing, for what is not a coroutine function, such as a lambda around
+        one.
         """
-        return await AsyncGate(self.approvals, self._options.deadline, call).run(function)
+        try:
+            approvals = self.approvals
+        except UsageError as error:
+            raise refused(broken(error), call.tool_name, None) from error
+        return await AsyncGate(approvals, self._options.deadline, call).run(function)
 
     async def close(self) -> None:
-        """Closes the connection; what waits on it is Unavailable."""
-        await self._connected().channel.close()
+        """Closes the connection; what waits on it is Unavailable. Any loop may do it."""
+        self._is_closed = True
+        if self._connection:
+            await self._connection.channel.close()
 
     async def __aenter__(self) -> AsyncClient:
         """Itself; the connection is closed on leaving."""
@@ -93,12 +105,15 @@ class AsyncClient:
         # Channels of asyncio belong to a loop, which there may be none of when a module makes its client.
         loop = asyncio.get_running_loop()
         if self._connection is None:
+            if self._is_closed:
+                raise UsageError("the client is closed")
             self._loop = loop
             options = self._options
+            made_with = arguments(options)
             if options.is_tls:
-                channel = grpc.aio.secure_channel(target(options), credentials(options), ARGUMENTS)
+                channel = grpc.aio.secure_channel(target(options), credentials(options), made_with)
             else:
-                channel = grpc.aio.insecure_channel(target(options), ARGUMENTS)
+                channel = grpc.aio.insecure_channel(target(options), made_with)
             self._connection = _Connection(channel, cast("grpc.aio.Channel", Authorized(channel, options)))
         if loop is not self._loop:
             raise RuntimeError("an AsyncClient is used in one event loop only")

@@ -9,7 +9,7 @@ import grpc
 
 from ._options import Options
 
-ARGUMENTS: list[tuple[str, int]] = [
+_ARGUMENTS = (
     # Neither NATs nor load balancers cut what is not silent, and a connection that they cut is noticed.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
@@ -17,12 +17,19 @@ ARGUMENTS: list[tuple[str, int]] = [
     ("grpc.http2.max_pings_without_data", 0),
     # The pages of lists are large.
     ("grpc.max_receive_message_length", 64 << 20),
-    # The gate itself tries again. Channels rest less than it does, so that each of its tries is one to connect.
+    # The gate itself tries again. A channel connects again by itself, called or not; its rests, with their fifth of
+    # chance, grow as the gate's do and stay below them, so that for each of the gate's tries there is one to connect.
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 4_000),
     ("grpc.dns_min_time_between_resolutions_ms", 100),
-]
+)
+
+
+def arguments(options: Options) -> list[tuple[str, int]]:
+    """What channels are made with."""
+    # A proxy of the environment would read what is sent to it without TLS, the token too.
+    return [*_ARGUMENTS, ("grpc.enable_http_proxy", int(options.is_tls))]
 
 
 def target(options: Options) -> str:

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 import grpc
 
 from ._call import Call, Run
-from ._channel import ARGUMENTS, Authorized, credentials, target
+from ._channel import Authorized, arguments, credentials, target
 from ._gate import Gate
 from ._options import DEFAULT_DEADLINE, StrPath, resolve
 from .v1.access_service_pb2_grpc import AccessServiceStub
@@ -28,10 +28,11 @@ class Client:
     token: bearer token; else `SIGNOFF_TOKEN`. An empty one is none.
     ca: PEM file with the authorities of the server's certificate, in place of the system's; else `SIGNOFF_CA`.
     certificate, key: PEM files that the client shows of itself; else `SIGNOFF_CERTIFICATE` and `SIGNOFF_KEY`.
-    insecure: send the token without TLS to another machine; else whether `SIGNOFF_INSECURE` is `true` or `1`.
+    insecure: send the token without TLS to another machine; else what `SIGNOFF_INSECURE` says:
+        `true` or `1`, `false` or `0`.
     deadline: seconds that unary calls may take.
 
-    Raises ValueError for options that cannot be used together, and OSError for files that cannot be read.
+    Raises ValueError for options and files that cannot be used, and OSError for files that cannot be read.
     """
 
     approvals: ApprovalServiceStub
@@ -55,10 +56,11 @@ class Client:
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
+        made_with = arguments(self._options)
         if self._options.is_tls:
-            self._channel = grpc.secure_channel(target(self._options), credentials(self._options), ARGUMENTS)
+            self._channel = grpc.secure_channel(target(self._options), credentials(self._options), made_with)
         else:
-            self._channel = grpc.insecure_channel(target(self._options), ARGUMENTS)
+            self._channel = grpc.insecure_channel(target(self._options), made_with)
         # It has what stubs use of a channel.
         authorized = cast("grpc.Channel", Authorized(self._channel, self._options))
         self.approvals = ApprovalServiceStub(authorized)
@@ -68,8 +70,10 @@ class Client:
     def run(self, call: Call, function: Callable[[Run], _T]) -> _T:
         """Asks for approval, waits, and runs the function once with what was approved.
 
-        Returns the function's result, and raises its own error unchanged; raises a Refusal when it is not run. Whatever
-        is raised while it waits, such as KeyboardInterrupt, gives the call up, and is passed on.
+        Returns the function's result, and raises its own error unchanged, also the Refusal of a gated call that it
+        makes itself; raises a Refusal when it is not run. Whatever is raised while it waits, such as KeyboardInterrupt,
+        gives the call up, and is passed on. Raises TypeError for coroutine functions, and for functions that return an
+        awaitable, which would run later; the latter are reported as failed.
         """
         return Gate(self.approvals, self._options.deadline, call).run(function)
 

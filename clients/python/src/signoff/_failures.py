@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 _DOMAIN = "signoff.v1"
 _DETAILS = "grpc-status-details-bin"
+_LONGEST = 30 * 86_400.0
+"""Seconds; longer than any wait that a server allows."""
 
 # What a broken connection, or a proxy before the server, comes out as.
 _BROKEN = frozenset(
@@ -36,7 +40,7 @@ class Failure:
     code: grpc.StatusCode
     message: str
     reason: str = ""
-    """Of its ErrorInfo; empty without one."""
+    """Of Signoff's ErrorInfo; empty without one."""
     is_servers_own: bool = False
     """Whether Signoff itself says it, not something on the way."""
     retry_after: float | None = None
@@ -59,26 +63,39 @@ def failure_of(error: grpc.RpcError) -> Failure:
         cause=error,
         code=outcome.code(),
         message=outcome.details() or "",
-        reason=info.reason,
-        is_servers_own=info.domain == _DOMAIN,
-        retry_after=None if retry is None else max(0.0, retry.retry_delay.ToTimedelta().total_seconds()),
+        reason=info.reason if info else "",
+        is_servers_own=info is not None,
+        retry_after=_seconds(retry) if retry else None,
     )
 
 
-def _details(outcome: grpc.Call) -> tuple[ErrorInfo, RetryInfo | None]:
-    info, retry, status = ErrorInfo(), RetryInfo(), Status()
-    has_retry = False
-    try:
+def _seconds(retry: RetryInfo) -> float:
+    delay: Duration = retry.retry_delay
+    return min(max(0.0, delay.seconds + delay.nanos / 1e9), _LONGEST)
+
+
+def _details(outcome: grpc.Call) -> tuple[ErrorInfo | None, RetryInfo | None]:
+    """Signoff's own ErrorInfo, and anybody's RetryInfo. Details that nobody can read are none."""
+    own: ErrorInfo | None = None
+    retry: RetryInfo | None = None
+    for detail in _status(outcome).details:
+        # Each into a message of its own: a proxy may have added others.
+        one_info, one_retry = ErrorInfo(), RetryInfo()
+        with suppress(DecodeError):
+            if detail.Unpack(one_info) and one_info.domain == _DOMAIN:
+                own = one_info
+            elif detail.Unpack(one_retry):
+                retry = one_retry
+    return own, retry
+
+
+def _status(outcome: grpc.Call) -> Status:
+    status = Status()
+    with suppress(DecodeError):
         for key, value in outcome.trailing_metadata() or ():
             if key == _DETAILS and isinstance(value, bytes):
                 status.ParseFromString(value)
-        for detail in status.details:
-            detail.Unpack(info)
-            has_retry = detail.Unpack(retry) or has_retry
-    except DecodeError:
-        # Details that nobody can read are none.
-        return ErrorInfo(), None
-    return info, retry if has_retry else None
+    return status
 
 
 def broken(cause: Exception) -> Failure:

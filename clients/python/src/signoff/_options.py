@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import ssl
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -56,11 +57,13 @@ def resolve(
         raise ValueError("certificate and key are given together, or not at all")
     token = _token(_environment("TOKEN") if token is None else token)
     if insecure is None:
-        insecure = _environment("INSECURE") in ("true", "1")
+        insecure = _truth("INSECURE")
     if token and not is_tls and not insecure and not _is_loopback(host):
         raise ValueError("the token would be sent to another machine without TLS: use https://, or say insecure")
     if not (deadline > 0 and math.isfinite(deadline)):
         raise ValueError("deadline is a positive number of seconds")
+    if is_tls:
+        _check_files(ca, certificate, key)
     return Options(
         host=host,
         port=port,
@@ -75,6 +78,13 @@ def resolve(
 
 def _environment(name: str) -> str | None:
     return os.environ.get(f"SIGNOFF_{name}") or None
+
+
+def _truth(name: str) -> bool:
+    value = _environment(name)
+    if value not in (None, "true", "1", "false", "0"):
+        raise ValueError(f"SIGNOFF_{name} is true or 1, or false or 0")
+    return value in ("true", "1")
 
 
 def _parse(address: str) -> tuple[str, int, bool]:
@@ -109,6 +119,22 @@ def _is_loopback(host: str) -> bool:
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
         return ip.ipv4_mapped.is_loopback
     return ip.is_loopback
+
+
+def _check_files(ca: StrPath | None, certificate: StrPath | None, key: StrPath | None) -> None:
+    # gRPC takes any bytes, and then cannot connect.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if ca:
+            context.load_verify_locations(ca)
+    except ssl.SSLError as error:
+        raise ValueError(f"ca is not a PEM file of certificates: {error}") from error
+    try:
+        if certificate:
+            # A key that has a password is of no use to gRPC; without one here, it is asked for at the terminal.
+            context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        raise ValueError(f"certificate and key are not PEM files that belong together: {error}") from error
 
 
 def _read(path: StrPath | None) -> bytes | None:
