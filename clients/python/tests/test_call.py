@@ -69,6 +69,11 @@ def test_a_call_id_needs_a_run_id() -> None:
         call(call_id="call-1")
 
 
+def test_a_chain_is_a_list() -> None:
+    with pytest.raises(TypeError, match="chain is a list"):
+        call(chain="planner")
+
+
 @pytest.mark.parametrize("patience", [0, -1, float("inf"), float("nan")])
 def test_patience_is_a_time(patience: float) -> None:
     with pytest.raises(ValueError, match="patience"):

@@ -166,6 +166,44 @@ def test_options_of_one_call(client: signoff.Client, fake: Fake) -> None:
         pass
 
 
+def test_ids_are_of_one_call(client: signoff.Client, fake: Fake) -> None:
+    @signoff.requires_approval(client)
+    def inner(to: str) -> None: ...
+
+    @signoff.requires_approval(client)
+    def outer(to: str) -> None:
+        inner(to)
+
+    with signoff.call_options(run_id="run-1", call_id="call-1"):
+        outer("alice")
+        outer("bob")
+    assert len({ask.request_id for ask in fake.asks}) == 4
+    assert [ask.request_id.startswith("call:") for ask in fake.asks] == [True, False, False, False]
+    assert {ask.agent.run_id for ask in fake.asks} == {"run-1"}
+    with signoff.call_options(request_id="mine"):
+        with signoff.call_options(reason="Just now"):
+            inner("alice")
+        inner("alice")
+    assert [ask.request_id == "mine" for ask in fake.asks[4:]] == [True, False]
+
+
+def test_ids_are_of_one_task(fake: Fake) -> None:
+    async def run() -> None:
+        async with signoff.AsyncClient(fake.address) as client:
+
+            @signoff.requires_approval(client)
+            async def send(to: str) -> str:
+                await asyncio.sleep(0)
+                return to
+
+            with signoff.call_options(request_id="mine"):
+                await asyncio.gather(send("alice"), send("bob"))
+
+    asyncio.run(run())
+    assert ["mine" in ask.request_id for ask in fake.asks].count(True) == 1
+    assert len({ask.request_id for ask in fake.asks}) == 2
+
+
 @pytest.mark.parametrize(
     ("edited", "path", "problem"),
     [

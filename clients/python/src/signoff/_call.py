@@ -89,7 +89,8 @@ class Call:
     request_id: names this request; asking with it again finds the same approval.
     call_id: names the call within `run_id`, from which a stable request_id is made. Needs `run_id`.
     patience: seconds to go on trying while the server cannot be reached.
-    on_progress: told how the wait stands. What it raises is ignored; AsyncClient awaits what it returns, if it can.
+    on_progress: told how the wait stands. What it raises is ignored. An AsyncClient awaits what it returns, if it can,
+        beside the wait: one after the other, and not beyond the wait's end.
     cancel_on_abandon: whether to withdraw the request when the caller gives up waiting.
     """
 
@@ -110,7 +111,12 @@ class Call:
     cancel_on_abandon: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a call_id without a run_id, and for a patience that is not a positive time."""
+        """Raises ValueError for a call_id without a run_id, and for a patience that is not a positive time.
+
+        Raises TypeError for a chain that is one string, which is a sequence of strings as well.
+        """
+        if isinstance(self.chain, str):
+            raise TypeError("chain is a list of names")
         if self.call_id and not self.run_id:
             raise ValueError("call_id needs run_id: by itself it does not name a call")
         if not (self.patience > 0 and math.isfinite(self.patience)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
@@ -23,7 +23,9 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _NAMES = CallOptions.__annotations__.keys()
-_of_this_call: ContextVar[CallOptions] = ContextVar("signoff_call_options")
+_IDS = ("request_id", "call_id")
+_of_this_call: ContextVar[dict[str, list[Any]]] = ContextVar("signoff_call_options")
+"""Each option in a list; that of an id is emptied by the call that takes it, whatever task or thread makes the call."""
 
 
 @contextmanager
@@ -33,11 +35,12 @@ def call_options(**options: Unpack[CallOptions]) -> Generator[None]:
         with call_options(run_id=conversation.id, call_id=tool_call.id):
             send_email(to="alice@example.com", subject="Hello")
 
-    They come before those of the decorator, and those of an inner `with` before those of an outer one. Raises TypeError
-    for an option that there is not.
+    They come before those of the decorator, and those of an inner `with` before those of an outer one. `request_id` and
+    `call_id` name one call: they are for the first one made within, and not for those that its function makes. Raises
+    TypeError for an option that there is not.
     """
     _check(options)
-    token = _of_this_call.set({**_of_this_call.get({}), **options})
+    token = _of_this_call.set({**_of_this_call.get({}), **{name: [value] for name, value in options.items()}})
     try:
         yield
     finally:
@@ -70,7 +73,8 @@ def requires_approval(
     With a Client it wraps functions, with an AsyncClient coroutine functions. The function gets copies of its
     arguments, as they were when it was called; a reviewer's edit must name every parameter. It raises what
     `Client.run` raises. Methods are taken; `self` is no argument of the call. Raises TypeError, when it decorates, for
-    functions of the other kind, generators, functions with `*args` or `**kwargs`, and an option that there is not.
+    functions of the other kind, generators, functions with `*args` or `**kwargs`, and an option that there is not; and
+    when it ran, reported as failed, for a function that turns out to return an awaitable to a Client.
     """
     _check(options)
 
@@ -82,7 +86,12 @@ def requires_approval(
 
             @functools.wraps(function)
             async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-                return await client.run(*wrap.call(args, kwargs))
+                call, run = wrap.call(args, kwargs)
+
+                async def awaited(approved: Run) -> Any:
+                    return await run(approved)
+
+                return await client.run(call, awaited)
 
             return asynchronous
         if inspect.iscoroutinefunction(function):
@@ -112,7 +121,7 @@ class _Wrap:
     def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Callable[[Run], Any]]:
         """The call to ask for, and what to do when it may run."""
         of_object, arguments = self._binding.split(args, kwargs)
-        options = cast("CallOptions", {**self._options, **_of_this_call.get({})})
+        options = cast("CallOptions", {**self._options, **_taken()})
 
         def run(approved: Run) -> Any:
             try:
@@ -127,6 +136,15 @@ class _Wrap:
             return self._function(*of_object, *args, **kwargs)
 
         return Call(self._tool_name, arguments, **options), run
+
+
+def _taken() -> dict[str, Any]:
+    """The options of this call; no other call gets its ids."""
+    taken: dict[str, Any] = {}
+    for name, value in _of_this_call.get({}).items():
+        with suppress(IndexError):
+            taken[name] = value.pop() if name in _IDS else value[0]
+    return taken
 
 
 def _check(options: CallOptions) -> None:
