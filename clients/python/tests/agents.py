@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import FrameType
 from typing import Any, TypeVar
 
 import signoff
@@ -60,8 +64,28 @@ class Blocking(Agent):
         begin: Callable[[Callable[[], None]], None],
     ) -> T:
         with signoff.Client(self._address, **self._options) as client:
-            begin(lambda: os.kill(os.getpid(), signal.SIGINT))
+            begin(press_ctrl_c)
             return client.run(call, function)
+
+
+def press_ctrl_c() -> None:
+    """Interrupts the main thread as it waits for gRPC, or rests.
+
+    Not elsewhere: Python leaves a Condition locked when it is interrupted as it enters one, and gRPC's are such.
+    """
+    while not is_at_rest():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def is_at_rest() -> bool:
+    """Whether the main thread waits within gRPC, or sleeps within the gate."""
+    main = threading.main_thread().ident
+    assert main
+    frame: FrameType | None = sys._current_frames()[main]  # pyright: ignore[reportPrivateUsage]
+    if frame and frame.f_code.co_name == "wait":
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name in ("_wait_once", "_sleep")
 
 
 class Asyncio(Agent):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, NoReturn
@@ -40,6 +40,7 @@ Context = Any
 Ask = Callable[[RequestApprovalRequest, Context], Iterable[RequestApprovalResponse]]
 Claim = Callable[[ClaimExecutionRequest, Context], ClaimExecutionResponse]
 Report = Callable[[ReportExecutionRequest, Context], ReportExecutionResponse]
+Cancel = Callable[[CancelApprovalRequest, Context], CancelApprovalResponse]
 
 
 def update(
@@ -73,16 +74,22 @@ def _duration(seconds: float) -> Duration:
 
 
 def fail(
-    context: Context, code: grpc.StatusCode, message: str = "", *, own: str = "", retry_after: float | None = None
+    context: Context,
+    code: grpc.StatusCode,
+    message: str = "",
+    *,
+    own: str = "",
+    retry_after: float | None = None,
+    others: Sequence[Message] = (),
 ) -> NoReturn:
-    """Ends a call with an error: of the server itself if it is `own`, with that reason."""
+    """Ends a call with an error: of the server itself if it is `own`, with that reason; `others` are details too."""
     details: list[Message] = []
     if own:
         details.append(ErrorInfo(reason=own, domain="signoff.v1"))
     if retry_after is not None:
         details.append(RetryInfo(retry_delay=_duration(retry_after)))
     status = Status(code=code.value[0], message=message)
-    for detail in details:
+    for detail in [*details, *others]:
         status.details.add().Pack(detail)
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     context.abort(code, message)
@@ -104,6 +111,7 @@ class Fake(ApprovalServiceServicer):
         self.on_ask: list[Ask] = [approve]
         self.on_claim: list[Claim] = [self.grant]
         self.on_report: list[Report] = [lambda _, __: ReportExecutionResponse()]
+        self.on_cancel: list[Cancel] = [lambda _, __: CancelApprovalResponse()]
         self.asks: list[RequestApprovalRequest] = []
         self.claims: list[ClaimExecutionRequest] = []
         self.reports: list[ReportExecutionRequest] = []
@@ -155,9 +163,10 @@ class Fake(ApprovalServiceServicer):
         behaviour = self.on_report.pop(0) if len(self.on_report) > 1 else self.on_report[0]
         return behaviour(request, context)
 
-    def CancelApproval(self, request: CancelApprovalRequest, context: Context) -> CancelApprovalResponse:  # noqa: N802, ARG002
+    def CancelApproval(self, request: CancelApprovalRequest, context: Context) -> CancelApprovalResponse:  # noqa: N802
         self.cancels.append(request)
-        return CancelApprovalResponse()
+        behaviour = self.on_cancel.pop(0) if len(self.on_cancel) > 1 else self.on_cancel[0]
+        return behaviour(request, context)
 
     def ListApprovals(self, request: ListApprovalsRequest, context: Context) -> ListApprovalsResponse:  # noqa: N802
         self.lists.append(request)

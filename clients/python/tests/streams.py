@@ -62,3 +62,12 @@ class Reached(Event):
             return behaviour(request, context)
 
         return reach
+
+    def before(self, behaviour: Callable[[Any, Context], Any]) -> Any:
+        """Goes on once it was reached."""
+
+        def wait(request: Any, context: Context) -> Any:
+            self.wait(30)
+            return behaviour(request, context)
+
+        return wait

@@ -9,6 +9,7 @@ import signoff
 from agents import KINDS, Asyncio, Blocking
 from conftest import Recorder
 from fakes import APPROVED, Context, Fake, fail
+from signoff import _tries
 from signoff.v1.approval_pb2 import Approval, ExecutionResult
 from signoff.v1.approval_service_pb2 import ClaimExecutionRequest, ClaimExecutionResponse
 from streams import UNAVAILABLE, call, is_at, says
@@ -48,7 +49,48 @@ def test_answers_without_a_claim_are_none(agent: AnyAgent, fake: Fake, function:
     ]
     with pytest.raises(signoff.DigestMismatch):
         agent.run(call(), function)
+    assert not fake.reports
     assert not function.runs
+
+
+def test_claims_of_another_approval(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    fake.on_claim = [
+        lambda claim, _: ClaimExecutionResponse(approval=Approval(id="other", digest=claim.digest), claim_id="claim-1")
+    ]
+    with pytest.raises(signoff.DigestMismatch):
+        agent.run(call(), function)
+    [report] = fake.reports
+    assert (report.approval_id, report.claim_id, report.result) == ("approval-1", "claim-1", FAILED)
+    assert not function.runs
+
+
+def test_claims_that_hang_end(
+    kind: type[Blocking] | type[Asyncio], fake: Fake, function: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_tries, "LAST_TRY", 0.5)
+    fake.on_claim = [fake.hang]
+    with pytest.raises(signoff.Unavailable):
+        kind(fake.address, deadline=600).run(call(patience=0.5), function)
+    assert not function.runs
+
+
+def test_reports_that_hang_end(
+    kind: type[Blocking] | type[Asyncio],
+    fake: Fake,
+    function: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(_tries, "LAST_TRY", 0.5)
+    fake.on_report = [fake.hang]
+    assert kind(fake.address, deadline=600).run(call(patience=0.5), function) == "done"
+    assert "was not reported" in caplog.text
+
+
+def test_claims_have_one_more_try(kind: type[Blocking] | type[Asyncio], fake: Fake, function: Recorder) -> None:
+    fake.on_claim = [fake.hang, fake.grant]
+    assert kind(fake.address, deadline=0.5).run(call(patience=0.4), function) == "done"
+    assert len(fake.claims) == 2
 
 
 def test_claims_are_repeated_as_they_are(agent: AnyAgent, fake: Fake, function: Recorder) -> None:

@@ -126,9 +126,25 @@ def test_silence_before_the_first_message_is_cut(agent: AnyAgent, fake: Fake, fu
     assert not function.runs
 
 
-def test_silence_of_a_later_stream_is_cut(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+def test_patience_that_ends_in_silence_has_one_more_try(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    fake.on_ask = [fake.hang, approve]
+    agent.run(call(patience=2), function)
+    assert len(fake.asks) == 2
+    assert len(function.runs) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_silence_before_any_answer_is_cut_at_the_deadline(kind: str, fake: Fake, function: Recorder) -> None:
+    fake.on_ask = [fake.hang, approve]
+    KINDS[kind](fake.address, deadline=0.2).run(call(patience=600), function)
+    assert len(fake.asks) == 2
+    assert len(function.runs) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_silence_of_a_later_stream_is_cut(kind: str, fake: Fake, function: Recorder) -> None:
     fake.on_ask = [breaks(is_at(PENDING, seconds=900)), fake.hang, approve]
-    agent.run(call(patience=1), function)
+    KINDS[kind](fake.address, deadline=0.3).run(call(patience=1), function)
     assert len(fake.asks) == 3
     assert len(function.runs) == 1
 

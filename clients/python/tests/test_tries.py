@@ -62,6 +62,16 @@ def test_no_time_left_is_no_new_beginning() -> None:
         tries.rest(broken(ConnectionError()))
 
 
+def test_the_last_try_ends_soon_after_the_end() -> None:
+    tries = Tries(1)
+    assert tries.timeout(0.1) == 0.1
+    assert 1 < tries.timeout(30) <= 6
+    tries.end_in(-4)
+    assert 0 < tries.timeout(30) <= 1
+    tries.end_in(-6)
+    assert tries.timeout(30) == 0
+
+
 def test_hurried_tries_end_in_time() -> None:
     tries = HurriedTries()
     assert tries.timeout(30) <= 5

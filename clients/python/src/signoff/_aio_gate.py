@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc
 from grpc.aio import UsageError
 
+from ._aio_progress import Teller
 from ._call import Call, Run
 from ._failures import broken, failure_of
+from ._functions import is_coroutine_function
 from ._permit import Permit, text_of
 from ._request import request_for
 from ._tries import Exhausted, HurriedTries, Tries
-from ._wait import Wait, refusal_of, refused
-from .refusals import DigestMismatch, Refusal
+from ._wait import Wait, is_decided, refusal_of, refused, withdrawal
+from .refusals import Refusal
 from .v1.approval_pb2 import Approval
-from .v1.approval_pb2 import Progress as ProgressMessage
-from .v1.approval_service_pb2 import (
-    CancelApprovalRequest,
-    ReportExecutionRequest,
-    RequestApprovalRequest,
-    RequestApprovalResponse,
-)
+from .v1.approval_service_pb2 import ReportExecutionRequest, RequestApprovalRequest, RequestApprovalResponse
 
 if TYPE_CHECKING:
     from grpc.aio import UnaryStreamCall
@@ -55,21 +49,33 @@ class AsyncGate:
         self._call = call
         self._request = request_for(call)
         self._wait = Wait(self._request, deadline)
+        self._teller = Teller(call)
 
     async def run(self, function: Callable[[Run], Awaitable[_T]]) -> _T:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
-        permit = await self._claim(await self._approved())
+        if not is_coroutine_function(function):
+            raise TypeError("an AsyncClient runs coroutine functions; others need a Client")
+        permit = Permit(self._request, await self._approved())
+        cancellations = _cancellations()
+        has_begun = False
         try:
+            await self._claim(permit)
+            has_begun = True
             result = await function(permit.run)
         except GeneratorExit:
             # The loop is gone: nothing can be awaited. Here and below.
             raise
         except BaseException as error:
-            gave_up = not isinstance(error, Exception)
-            await self._report(permit.failed(text_of(error)), HurriedTries() if gave_up else Tries(self._call.patience))
+            if permit.claim_id:
+                gave_up = not isinstance(error, Exception) or _cancellations() > cancellations
+                await self._report(permit.failed(text_of(error, has_begun)), self._tries(gave_up))
             raise
-        await self._report(permit.succeeded(), Tries(self._call.patience))
+        # A function can end as if it had not been cancelled. Its caller waits no longer for that.
+        await self._report(permit.succeeded(), self._tries(_cancellations() > cancellations))
         return result
+
+    def _tries(self, gave_up: bool) -> Tries:
+        return HurriedTries() if gave_up else Tries(self._call.patience)
 
     async def _approved(self) -> Approval:
         approval = None
@@ -82,6 +88,8 @@ class AsyncGate:
             if self._call.cancel_on_abandon:
                 await self._withdraw()
             raise
+        finally:
+            self._teller.stop()
         refusal = refusal_of(approval, self._call.tool_name)
         if refusal:
             raise refusal
@@ -97,7 +105,7 @@ class AsyncGate:
                     if approval:
                         return approval
                 elif message.HasField("progress"):
-                    await self._tell(message.progress)
+                    self._teller.tell(self._wait.progress(message.progress))
             rest = self._wait.rest(self._wait.ended())
         except _Silence:
             rest = self._wait.rest_after_cut()
@@ -115,68 +123,48 @@ class AsyncGate:
             # The client was closed.
             raise refused(broken(error), self._call.tool_name, self._wait.approval_id) from error
 
-    async def _tell(self, message: ProgressMessage) -> None:
-        progress = self._wait.progress(message)
-        if self._call.on_progress is None:
-            return
-        try:
-            told = self._call.on_progress(progress)
-            if inspect.isawaitable(told):
-                await told
-        except Exception:  # noqa: BLE001 - whatever it is, it says nothing about the approval
-            _log.debug("on_progress of a call to %s failed", self._call.tool_name, exc_info=True)
-
     async def _withdraw(self) -> None:
         tries = HurriedTries()
         try:
             approval_id = self._wait.approval_id or await self._find(tries)
-            request = CancelApprovalRequest(approval_id=approval_id, request_id=f"cancel:{uuid.uuid4()}")
-            await self._repeat(self._stub.CancelApproval, request, tries)
-        except (Exhausted, Refusal, grpc.RpcError) as error:
-            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, error)
+            await self._repeat(self._stub.CancelApproval, withdrawal(approval_id), tries)
+        except Exhausted as exhausted:
+            if not is_decided(exhausted.failure):
+                _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, exhausted)
+        except Refusal as refusal:
+            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, refusal)
 
     async def _find(self, tries: Tries) -> str:
-        """Asks once more, for the approval's id; empty if the server does not say it."""
-        stream = self._open(self._wait.begin(), tries.timeout(self._deadline))
-        try:
-            async for message in stream:
-                if message.HasField("update"):
-                    return message.update.approval.id
-            return ""
-        finally:
-            stream.cancel()
+        """Asks again, for the approval's id."""
+        while True:
+            stream = self._open(self._wait.begin(), None)
+            try:
+                while (message := await _read(stream, tries.timeout(self._deadline))) is not None:
+                    if message.HasField("update"):
+                        return message.update.approval.id
+                failure = broken(ConnectionError("the stream ended before it named the approval"))
+            except _Silence:
+                failure = broken(TimeoutError("the server said nothing"))
+            except grpc.RpcError as error:
+                failure = failure_of(error)
+            finally:
+                stream.cancel()
+            await asyncio.sleep(tries.rest(failure))
 
-    async def _claim(self, approval: Approval) -> Permit:
-        permit = Permit(self._request, approval)
+    async def _claim(self, permit: Permit) -> None:
+        """Claims; what is granted to a caller that gives up is in the permit too."""
+        tries = Tries(self._call.patience)
         try:
-            permit.granted(await self._repeat(self._stub.ClaimExecution, permit.claim, Tries(self._call.patience)))
+            answer = await self._repeat(self._stub.ClaimExecution, permit.claim, tries, permit.keep)
         except Exhausted as exhausted:
             raise permit.refusal(exhausted.failure) from exhausted.failure.cause
-        except DigestMismatch:
-            await self._report(permit.refused(), HurriedTries())
-            raise
-        except GeneratorExit:
-            raise
-        except BaseException:
-            await self._return(permit)
-            raise
-        return permit
-
-    async def _return(self, permit: Permit) -> None:
-        """Reports a claim that may have been granted; whether it was, the server says when it is claimed again."""
-        tries = HurriedTries()
-        try:
-            answer = await self._repeat(self._stub.ClaimExecution, permit.claim, tries)
-        except Exhausted as exhausted:
-            _log.info("the claim of a call to %s was given up: %s", self._call.tool_name, exhausted)
-        else:
-            await self._report(permit.given_up(answer), tries)
+        permit.check(answer)
 
     async def _report(self, request: ReportExecutionRequest, tries: Tries) -> None:
         try:
             await self._repeat(self._stub.ReportExecution, request, tries)
-        except Exhausted as exhausted:
-            _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, exhausted)
+        except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
+            _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, error)
         except GeneratorExit:
             raise
         except BaseException:
@@ -184,16 +172,53 @@ class AsyncGate:
                 await self._report(request, HurriedTries())
             raise
 
-    async def _repeat(self, method: _Method[_Request, _Answer], request: _Request, tries: Tries) -> _Answer:
+    async def _repeat(
+        self,
+        method: _Method[_Request, _Answer],
+        request: _Request,
+        tries: Tries,
+        keep: Callable[[_Answer], None] | None = None,
+    ) -> _Answer:
+        """Calls until it succeeds; raises Exhausted if it does not.
+
+        A caller that gives up makes no other call; `keep` gets the answer to the one under way too, if it still comes.
+        """
         while True:
             try:
-                return await method(request, timeout=tries.timeout(self._deadline))
+                under_way = asyncio.ensure_future(method(request, timeout=tries.timeout(self._deadline)))
+            except UsageError as error:
+                raise Exhausted(broken(error)) from error
+            try:
+                await asyncio.wait({under_way})
+            except asyncio.CancelledError:
+                if keep:
+                    await asyncio.wait({under_way}, timeout=HurriedTries.SECONDS)
+                    if under_way.done() and not under_way.cancelled() and not under_way.exception():
+                        keep(under_way.result())
+                raise
+            finally:
+                under_way.cancel()
+            if under_way.cancelled():
+                # Not by the caller: the client was closed.
+                raise Exhausted(broken(ConnectionError("the client was closed")))
+            try:
+                answer = under_way.result()
             except grpc.RpcError as error:
                 failure = failure_of(error)
             except UsageError as error:
-                # The client was closed.
                 raise Exhausted(broken(error)) from error
+            else:
+                if keep:
+                    keep(answer)
+                return answer
             await asyncio.sleep(tries.rest(failure))
+
+
+def _cancellations() -> int:
+    """How often the task was cancelled; before Python 3.11 nobody says so."""
+    task = asyncio.current_task()
+    counted: Callable[[], int] | None = getattr(task, "cancelling", None)
+    return counted() if counted else 0
 
 
 class _Silence(Exception):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
@@ -13,30 +14,36 @@ import grpc
 
 from ._call import Call, Run
 from ._failures import broken, failure_of
+from ._functions import end, is_coroutine_function
 from ._permit import Permit, text_of
 from ._request import request_for
 from ._tries import Exhausted, HurriedTries, Tries
-from ._wait import Wait, refusal_of, refused
-from .refusals import DigestMismatch, Refusal
+from ._wait import Wait, is_decided, refusal_of, refused, withdrawal
+from .refusals import Refusal
 from .v1.approval_pb2 import Approval
 from .v1.approval_pb2 import Progress as ProgressMessage
-from .v1.approval_service_pb2 import (
-    CancelApprovalRequest,
-    ReportExecutionRequest,
-    RequestApprovalRequest,
-    RequestApprovalResponse,
-)
+from .v1.approval_service_pb2 import ReportExecutionRequest, RequestApprovalRequest, RequestApprovalResponse
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
 
 _T = TypeVar("_T")
 _Request = TypeVar("_Request", contravariant=True)
 _Answer = TypeVar("_Answer", covariant=True)
 
+_SLEEP = 0.1
+"""Seconds after which a caller who gives up is noticed at the latest."""
+
 _log = logging.getLogger("signoff")
 
 
+class _UnderWay(Protocol[_Answer]):
+    """A call that was made, and may have been answered."""
+
+    def result(self, timeout: float | None = None) -> _Answer: ...
+    def cancel(self) -> object: ...
+
+
 class _Method(Protocol[_Request, _Answer]):
-    def __call__(self, request: _Request, timeout: float | None = None) -> _Answer: ...
+    def future(self, request: _Request, timeout: float | None = None) -> _UnderWay[_Answer]: ...
 
 
 class _Stream(Protocol):
@@ -56,15 +63,27 @@ class Gate:
 
     def run(self, function: Callable[[Run], _T]) -> _T:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
-        permit = self._claim(self._approved())
+        if is_coroutine_function(function):
+            raise TypeError("coroutine functions need an AsyncClient")
+        permit = Permit(self._request, self._approved())
+        has_begun = False
         try:
+            self._claim(permit)
+            has_begun = True
             result = function(permit.run)
+            if inspect.isawaitable(result):
+                end(result)
+                raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
         except BaseException as error:
-            gave_up = not isinstance(error, Exception)
-            self._report(permit.failed(text_of(error)), HurriedTries() if gave_up else Tries(self._call.patience))
+            if permit.claim_id:
+                self._report(permit.failed(text_of(error, has_begun)), self._tries(error))
             raise
         self._report(permit.succeeded(), Tries(self._call.patience))
         return result
+
+    def _tries(self, error: BaseException) -> Tries:
+        gave_up = not isinstance(error, Exception)
+        return HurriedTries() if gave_up else Tries(self._call.patience)
 
     def _approved(self) -> Approval:
         approval = None
@@ -103,7 +122,7 @@ class Gate:
         finally:
             cut.stop()
             stream.cancel()
-        time.sleep(rest)
+        _sleep(rest)
         return None
 
     def _open(self, request: RequestApprovalRequest, timeout: float | None) -> _Stream:
@@ -126,63 +145,85 @@ class Gate:
         tries = HurriedTries()
         try:
             approval_id = self._wait.approval_id or self._find(tries)
-            request = CancelApprovalRequest(approval_id=approval_id, request_id=f"cancel:{uuid.uuid4()}")
-            self._repeat(self._stub.CancelApproval, request, tries)
-        except (Exhausted, Refusal, grpc.RpcError) as error:
-            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, error)
+            self._repeat(self._stub.CancelApproval, withdrawal(approval_id), tries)
+        except Exhausted as exhausted:
+            if not is_decided(exhausted.failure):
+                _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, exhausted)
+        except Refusal as refusal:
+            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, refusal)
 
     def _find(self, tries: Tries) -> str:
-        """Asks once more, for the approval's id; empty if the server does not say it."""
-        stream = self._open(self._wait.begin(), tries.timeout(self._deadline))
-        try:
-            return next((message.update.approval.id for message in stream if message.HasField("update")), "")
-        finally:
-            stream.cancel()
+        """Asks again, for the approval's id."""
+        while True:
+            stream = self._open(self._wait.begin(), tries.timeout(self._deadline))
+            try:
+                for message in stream:
+                    if message.HasField("update"):
+                        return message.update.approval.id
+                failure = broken(ConnectionError("the stream ended before it named the approval"))
+            except grpc.RpcError as error:
+                failure = failure_of(error)
+            finally:
+                stream.cancel()
+            _sleep(tries.rest(failure))
 
-    def _claim(self, approval: Approval) -> Permit:
-        permit = Permit(self._request, approval)
+    def _claim(self, permit: Permit) -> None:
+        """Claims; what is granted to a caller that gives up is in the permit too."""
+        tries = Tries(self._call.patience)
         try:
-            permit.granted(self._repeat(self._stub.ClaimExecution, permit.claim, Tries(self._call.patience)))
+            answer = self._repeat(self._stub.ClaimExecution, permit.claim, tries, permit.keep)
         except Exhausted as exhausted:
             raise permit.refusal(exhausted.failure) from exhausted.failure.cause
-        except DigestMismatch:
-            self._report(permit.refused(), HurriedTries())
-            raise
-        except BaseException:
-            self._return(permit)
-            raise
-        return permit
-
-    def _return(self, permit: Permit) -> None:
-        """Reports a claim that may have been granted; whether it was, the server says when it is claimed again."""
-        tries = HurriedTries()
-        try:
-            answer = self._repeat(self._stub.ClaimExecution, permit.claim, tries)
-        except Exhausted as exhausted:
-            _log.info("the claim of a call to %s was given up: %s", self._call.tool_name, exhausted)
-        else:
-            self._report(permit.given_up(answer), tries)
+        permit.check(answer)
 
     def _report(self, request: ReportExecutionRequest, tries: Tries) -> None:
         try:
             self._repeat(self._stub.ReportExecution, request, tries)
-        except Exhausted as exhausted:
-            _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, exhausted)
+        except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
+            _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, error)
         except BaseException:
             if not isinstance(tries, HurriedTries):
                 self._report(request, HurriedTries())
             raise
 
-    def _repeat(self, method: _Method[_Request, _Answer], request: _Request, tries: Tries) -> _Answer:
+    def _repeat(
+        self,
+        method: _Method[_Request, _Answer],
+        request: _Request,
+        tries: Tries,
+        keep: Callable[[_Answer], None] | None = None,
+    ) -> _Answer:
+        """Calls until it succeeds; raises Exhausted if it does not.
+
+        A caller that gives up makes no other call; `keep` gets the answer to the one under way too, if it still comes.
+        """
         while True:
             try:
-                return method(request, timeout=tries.timeout(self._deadline))
-            except grpc.RpcError as error:
-                failure = failure_of(error)
+                under_way = method.future(request, timeout=tries.timeout(self._deadline))
             except ValueError as error:
                 # The client was closed.
                 raise Exhausted(broken(error)) from error
-            time.sleep(tries.rest(failure))
+            try:
+                answer = under_way.result()
+                if keep:
+                    keep(answer)
+                return answer
+            except grpc.RpcError as error:
+                failure = failure_of(error)
+            except BaseException:
+                with contextlib.suppress(grpc.RpcError, grpc.FutureTimeoutError):
+                    if keep:
+                        keep(under_way.result(HurriedTries.SECONDS))
+                under_way.cancel()
+                raise
+            _sleep(tries.rest(failure))
+
+
+def _sleep(seconds: float) -> None:
+    # Short sleeps, as one that begins while a signal arrives does not end for it.
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _SLEEP))
 
 
 class _Cut:

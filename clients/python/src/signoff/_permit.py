@@ -35,7 +35,7 @@ class Permit:
         self._request = request
         self._approval = approval
         self.claim_id = ""
-        """Of the claim that was granted."""
+        """Of the claim that was granted; empty before, and if none was."""
         edited = approval.digest != request.digest
         arguments = from_struct(approval.arguments) if edited else request.arguments
         if _digest(request.call.tool_name, arguments) != approval.digest:
@@ -48,9 +48,12 @@ class Permit:
             digest=approval.digest,
         )
 
-    def granted(self, answer: ClaimExecutionResponse) -> None:
-        """Takes the server's answer to the claim; raises DigestMismatch if it is not for what would be run."""
+    def keep(self, answer: ClaimExecutionResponse) -> None:
+        """Keeps what the server's answer grants, whatever it is for."""
         self.claim_id = answer.claim_id
+
+    def check(self, answer: ClaimExecutionResponse) -> None:
+        """Raises DigestMismatch if the answer is not a claim of what would be run."""
         approval = answer.approval
         if not answer.claim_id or approval.id != self._approval.id or approval.digest != self._approval.digest:
             raise self._mismatch()
@@ -61,15 +64,6 @@ class Permit:
         if kind is None:
             return refused(failure, self._request.call.tool_name, self._approval.id)
         return kind(tool_name=self._request.call.tool_name, approval_id=self._approval.id)
-
-    def given_up(self, answer: ClaimExecutionResponse) -> ReportExecutionRequest:
-        """The report of a claim that was granted to a caller that had given up."""
-        self.claim_id = answer.claim_id
-        return self.failed("not run: the caller gave up")
-
-    def refused(self) -> ReportExecutionRequest:
-        """The report of a claim that was granted for something else."""
-        return self.failed("not run: what was approved is not what would be run")
 
     def succeeded(self) -> ReportExecutionRequest:
         """The report of a function that returned."""
@@ -100,8 +94,13 @@ def _digest(tool_name: str, arguments: dict[str, Any]) -> str | None:
         return None
 
 
-def text_of(error: BaseException) -> str:
-    """What an error says; its type's name if it says nothing, or cannot say it."""
+def text_of(error: BaseException, has_begun: bool) -> str:
+    """What an error says; its type's name if it says nothing, or cannot say it.
+
+    Of what is raised before the function has begun, refusals say why; else it is that the caller gave up.
+    """
+    if not has_begun and not isinstance(error, Refusal):
+        return "not run: the caller gave up"
     try:
         return str(error) or type(error).__name__
     except Exception:  # noqa: BLE001 - errors come with any code of their own

@@ -10,6 +10,9 @@ from ._failures import Failure
 _FIRST = 0.25
 _GREATEST = 10.0
 
+LAST_TRY = 5.0
+"""Seconds after the end of all tries that the last one may take."""
+
 
 class Exhausted(Exception):
     """A call failed, and is not tried again."""
@@ -28,7 +31,8 @@ class Tries:
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
         self._base = _FIRST
-        self._is_last = False
+        self.is_last = False
+        """Whether no other try follows the next one."""
 
     def left(self) -> float:
         """Seconds until the end; negative after it."""
@@ -38,7 +42,7 @@ class Tries:
         """Moves the end."""
         self._end = time.monotonic() + seconds
         if seconds > 0:
-            self._is_last = False
+            self.is_last = False
 
     def succeeded(self) -> None:
         """Lets the rests begin small again."""
@@ -46,11 +50,11 @@ class Tries:
 
     def timeout(self, deadline: float) -> float:
         """Seconds that the next try may take, if each may take `deadline`."""
-        return deadline
+        return max(0.0, min(deadline, self.left() + LAST_TRY))
 
     def rest(self, failure: Failure) -> float:
         """Seconds to rest after this failure; raises Exhausted when there is to be no other try."""
-        if self._is_last or not failure.is_passing:
+        if self.is_last or not failure.is_passing:
             raise Exhausted(failure)
         # Spread at random, so that callers cut off together do not come back together.
         if failure.retry_after is None:
@@ -61,7 +65,7 @@ class Tries:
         left = self.left()
         if seconds < left:
             return seconds
-        self._is_last = True
+        self.is_last = True
         return max(0.0, left)
 
 
@@ -80,6 +84,6 @@ class HurriedTries(Tries):
     def rest(self, failure: Failure) -> float:
         """As of Tries, without one after the end."""
         seconds = super().rest(failure)
-        if self._is_last:
+        if self.is_last:
             raise Exhausted(failure)
         return seconds

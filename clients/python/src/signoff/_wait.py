@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ._call import Progress
 from ._failures import Failure, broken
 from ._request import Request
-from ._tries import Exhausted, Tries
+from ._tries import LAST_TRY, Exhausted, Tries
 from .refusals import (
     AutoRejected,
     Cancelled,
@@ -21,7 +23,7 @@ from .refusals import (
 )
 from .v1.approval_pb2 import Approval, ApprovalStatus
 from .v1.approval_pb2 import Progress as ProgressMessage
-from .v1.approval_service_pb2 import ApprovalUpdate, RequestApprovalRequest
+from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest, RequestApprovalRequest
 
 _APPROVED = frozenset({ApprovalStatus.APPROVAL_STATUS_APPROVED, ApprovalStatus.APPROVAL_STATUS_AUTO_APPROVED})
 _TERMINAL = _APPROVED | {
@@ -30,9 +32,6 @@ _TERMINAL = _APPROVED | {
     ApprovalStatus.APPROVAL_STATUS_CANCELLED,
     ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED,
 }
-
-_LAST_TRY = 5.0
-"""Seconds that the try after the end of patience may take, if patience is not less."""
 
 
 def is_approved(status: int) -> bool:
@@ -77,7 +76,8 @@ class Wait:
         if self.approval:
             return self._deadline
         # The last try begins when patience has ended, and is a try all the same.
-        return max(self._tries.left(), min(self._request.call.patience, _LAST_TRY))
+        left = min(self._request.call.patience, LAST_TRY) if self._tries.is_last else self._tries.left()
+        return max(0.0, min(left, self._deadline))
 
     def update(self, update: ApprovalUpdate) -> Approval | None:
         """Takes an update; returns the approval if it is terminal."""
@@ -120,10 +120,7 @@ class Wait:
 
     def rest_after_cut(self) -> float:
         """As `rest`, for a stream that was cut because it said nothing."""
-        failure = broken(TimeoutError("the server said nothing"))
-        if self.approval is None:
-            raise refused(failure, self._request.call.tool_name, None) from failure.cause
-        return self.rest(failure)
+        return self.rest(broken(TimeoutError("the server said nothing")))
 
     def _heard(self) -> None:
         self._has_spoken = True
@@ -132,6 +129,18 @@ class Wait:
 
 def _seconds(time: Timestamp | Duration) -> float:
     return time.seconds + time.nanos / 1e9
+
+
+def withdrawal(approval_id: str) -> CancelApprovalRequest:
+    """The request to withdraw an approval that nobody waits for any more."""
+    return CancelApprovalRequest(
+        approval_id=approval_id, request_id=f"cancel:{uuid.uuid4()}", reason="the caller gave up waiting"
+    )
+
+
+def is_decided(failure: Failure) -> bool:
+    """Whether a withdrawal failed only because there is nothing to withdraw any more."""
+    return failure.reason == "ALREADY_DECIDED"
 
 
 def refused(failure: Failure, tool_name: str, approval_id: str | None) -> Refusal:
