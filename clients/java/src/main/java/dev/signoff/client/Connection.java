@@ -3,11 +3,16 @@ package dev.signoff.client;
 import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
 import io.grpc.ClientInterceptors;
+import io.grpc.Context;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
+import io.grpc.ManagedChannelBuilder;
 import io.grpc.TlsChannelCredentials;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -24,7 +29,9 @@ final class Connection implements AutoCloseable {
   private final Options options;
   private final ManagedChannel channel;
   private final Channel calls;
-  private final CountDownLatch closed = new CountDownLatch(1);
+
+  /** Cancelled when it is closed. */
+  private final Context.CancellableContext open = Context.ROOT.withCancellation();
 
   private Connection(Options options, ManagedChannel channel) {
     this.options = options;
@@ -33,9 +40,8 @@ final class Connection implements AutoCloseable {
   }
 
   static Connection open(Options options) {
-    Address address = options.address();
     ManagedChannel channel =
-        Grpc.newChannelBuilderForAddress(address.host(), address.port(), credentials(options))
+        builder(options)
             .userAgent("signoff-java")
             .keepAliveTime(KEEPALIVE_INTERVAL.toSeconds(), TimeUnit.SECONDS)
             .keepAliveTimeout(KEEPALIVE_TIMEOUT.toSeconds(), TimeUnit.SECONDS)
@@ -47,6 +53,22 @@ final class Connection implements AutoCloseable {
     return new Connection(options, channel);
   }
 
+  private static ManagedChannelBuilder<?> builder(Options options) {
+    Address address = options.address();
+    ChannelCredentials credentials = credentials(options);
+    try {
+      return HostResolver.isNeeded(address)
+          ? Grpc.newChannelBuilder(HostResolver.target(address), credentials)
+          : Grpc.newChannelBuilderForAddress(address.host(), address.port(), credentials);
+    } catch (RuntimeException e) {
+      if (!address.tls()) {
+        throw e;
+      }
+      // The address is fit: it is the contents of the files.
+      throw new IllegalArgumentException("ca, certificate or key cannot be used", e);
+    }
+  }
+
   private static ChannelCredentials credentials(Options options) {
     if (!options.address().tls()) {
       return InsecureChannelCredentials.create();
@@ -54,16 +76,28 @@ final class Connection implements AutoCloseable {
     TlsChannelCredentials.Builder tls = TlsChannelCredentials.newBuilder();
     try {
       if (options.ca().isPresent()) {
-        tls.trustManager(options.ca().get().toFile());
+        tls.trustManager(new ByteArrayInputStream(pem(options.ca().get())));
       }
       if (options.certificate().isPresent()) {
-        tls.keyManager(options.certificate().get().toFile(), options.key().orElseThrow().toFile());
+        byte[] certificate = pem(options.certificate().get());
+        byte[] key = pem(options.key().orElseThrow());
+        ClientKey.requirePair(certificate, key);
+        tls.keyManager(new ByteArrayInputStream(certificate), new ByteArrayInputStream(key));
       }
       return tls.build();
     } catch (IOException e) {
       throw new IllegalArgumentException(
           "ca, certificate or key cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  // An empty one would count as none, and the system's authorities in its place.
+  private static byte[] pem(Path file) throws IOException {
+    byte[] contents = Files.readAllBytes(file);
+    if (contents.length == 0) {
+      throw new IOException(file + " is empty");
+    }
+    return contents;
   }
 
   Channel calls() {
@@ -76,17 +110,28 @@ final class Connection implements AutoCloseable {
   }
 
   boolean isClosed() {
-    return closed.getCount() == 0;
+    return open.isCancelled();
   }
 
-  /** Sleeps, until the client is closed at most. */
+  /**
+   * Sleeps, until the client is closed at most.
+   *
+   * @throws InterruptedException if the caller gives up
+   */
   void pause(Duration time) throws InterruptedException {
-    closed.await(time.toNanos(), TimeUnit.NANOSECONDS);
+    CountDownLatch woken = new CountDownLatch(1);
+    Context.CancellationListener wake = closed -> woken.countDown();
+    open.addListener(wake, Runnable::run);
+    try {
+      GivingUp.await(woken, time);
+    } finally {
+      open.removeListener(wake);
+    }
   }
 
   @Override
   public void close() {
-    closed.countDown();
+    open.cancel(null);
     channel.shutdownNow();
     try {
       channel.awaitTermination(CLOSING.toSeconds(), TimeUnit.SECONDS);

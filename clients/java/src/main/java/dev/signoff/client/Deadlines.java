@@ -7,7 +7,7 @@ import java.util.concurrent.TimeUnit;
 /** Points in time by this machine's monotonic clock. */
 final class Deadlines {
   /** Further ahead nobody waits, and nanoseconds still count that far. */
-  private static final Duration FURTHEST = Duration.ofDays(3650);
+  static final Duration FURTHEST = Duration.ofDays(3650);
 
   private Deadlines() {}
 

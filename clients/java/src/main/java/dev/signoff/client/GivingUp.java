@@ -2,6 +2,7 @@ package dev.signoff.client;
 
 import io.grpc.Context;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -25,25 +26,46 @@ final class GivingUp {
     }
   }
 
+  /**
+   * Waits until the latch is counted down, or the time is over.
+   *
+   * @throws InterruptedException if the caller gives up
+   */
+  static void await(CountDownLatch latch, Duration time) throws InterruptedException {
+    Context caller = Context.current();
+    Context.CancellationListener wake = cancelled -> latch.countDown();
+    caller.addListener(wake, Runnable::run);
+    try {
+      latch.await(time.toNanos(), TimeUnit.NANOSECONDS);
+    } finally {
+      caller.removeListener(wake);
+    }
+    check();
+  }
+
   /** What is left to do for a caller that gave up. */
   interface Task {
     void run() throws InterruptedException;
   }
 
   /**
-   * Does what is left to do, on a thread that is not interrupted, and waits for it, though not
-   * longer than the limit. An interrupt of the calling thread meanwhile is kept for later.
+   * Does what is left to do, on a thread that is not interrupted and in a context that is not
+   * cancelled, and waits for it, though not longer than the limit. An interrupt of the calling
+   * thread meanwhile is kept for later.
    */
   static void finish(String what, Task task) {
     Thread worker =
         new Thread(
-            () -> {
-              try {
-                task.run();
-              } catch (InterruptedException e) {
-                // The limit is over: this thread ends.
-              }
-            },
+            Context.current()
+                .fork()
+                .wrap(
+                    () -> {
+                      try {
+                        task.run();
+                      } catch (InterruptedException e) {
+                        // The limit is over: this thread ends.
+                      }
+                    }),
             "signoff-giving-up");
     worker.setDaemon(true);
     worker.start();

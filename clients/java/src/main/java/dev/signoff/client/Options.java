@@ -32,25 +32,24 @@ public final class Options {
                 .orElse(DEFAULT_ADDRESS));
     token =
         given.token.or(() -> variable(environment, "SIGNOFF_TOKEN")).map(String::strip).orElse("");
-    ca = given.ca.or(() -> variable(environment, "SIGNOFF_CA").map(Path::of)).orElse(null);
+    // An environment that serves several addresses may name files that this one does not need.
+    Function<String, String> files = address.tls() ? environment : name -> null;
+    ca = given.ca.or(() -> variable(files, "SIGNOFF_CA").map(Path::of)).orElse(null);
     certificate =
         given
             .certificate
-            .or(() -> variable(environment, "SIGNOFF_CERTIFICATE").map(Path::of))
+            .or(() -> variable(files, "SIGNOFF_CERTIFICATE").map(Path::of))
             .orElse(null);
-    key = given.key.or(() -> variable(environment, "SIGNOFF_KEY").map(Path::of)).orElse(null);
+    key = given.key.or(() -> variable(files, "SIGNOFF_KEY").map(Path::of)).orElse(null);
     deadline = given.deadline.orElse(DEFAULT_DEADLINE);
     boolean insecure =
         given.insecure.orElseGet(
-            () ->
-                variable(environment, "SIGNOFF_INSECURE")
-                    .filter(text -> text.equals("true") || text.equals("1"))
-                    .isPresent());
+            () -> variable(environment, "SIGNOFF_INSECURE").map(Options::flag).orElse(false));
 
     if ((certificate == null) != (key == null)) {
       throw new IllegalArgumentException("certificate and key are given together, or not at all");
     }
-    if (!address.tls() && (ca != null || certificate != null)) {
+    if (!address.tls() && (ca != null || certificate != null || key != null)) {
       throw new IllegalArgumentException("ca, certificate and key need an address with https://");
     }
     if (!token.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
@@ -62,6 +61,15 @@ public final class Options {
               + address
               + ": give an address with https://, or insecure on a network that is trusted");
     }
+  }
+
+  private static boolean flag(String text) {
+    return switch (text) {
+      case "true", "1" -> true;
+      case "false", "0" -> false;
+      default ->
+          throw new IllegalArgumentException("SIGNOFF_INSECURE is true or 1, or else false or 0");
+    };
   }
 
   private static Optional<String> variable(Function<String, String> environment, String name) {
@@ -160,7 +168,7 @@ public final class Options {
 
     /**
      * Whom to trust in place of the system's authorities; else {@code SIGNOFF_CA}. Only for {@code
-     * https://}.
+     * https://}: the variable is ignored otherwise, and what is given here is an error.
      *
      * @param ca PEM file with the authorities of the server's certificate
      * @return this builder
@@ -171,8 +179,8 @@ public final class Options {
     }
 
     /**
-     * What the client shows of itself; else {@code SIGNOFF_CERTIFICATE}. Needs {@link #key}; only
-     * for {@code https://}.
+     * What the client shows of itself; else {@code SIGNOFF_CERTIFICATE}. Needs {@link #key}; for
+     * {@code https://}, as {@link #ca}.
      *
      * @param certificate PEM file with the certificate and its chain
      * @return this builder
@@ -183,9 +191,11 @@ public final class Options {
     }
 
     /**
-     * The certificate's private key; else {@code SIGNOFF_KEY}. Needs {@link #certificate}.
+     * The certificate's private key; else {@code SIGNOFF_KEY}. Needs {@link #certificate}; for
+     * {@code https://}, as {@link #ca}.
      *
-     * @param key PEM file in PKCS #8 form ({@code BEGIN PRIVATE KEY}), without a password
+     * @param key PEM file with an RSA or EC key in PKCS #8 form ({@code BEGIN PRIVATE KEY}),
+     *     without a password
      * @return this builder
      */
     public Builder key(Path key) {
@@ -195,7 +205,8 @@ public final class Options {
 
     /**
      * Whether the token may be sent without TLS to a host that is not loopback; else whether {@code
-     * SIGNOFF_INSECURE} is {@code true} or {@code 1}. Such a connection is refused otherwise.
+     * SIGNOFF_INSECURE} is {@code true} or {@code 1}, not {@code false} or {@code 0}. Such a
+     * connection is refused otherwise.
      *
      * @param insecure whether it may
      * @return this builder

@@ -22,7 +22,8 @@ public final class SignoffClient implements AutoCloseable {
    * Connects as the environment says.
    *
    * @return the client
-   * @throws IllegalArgumentException if the environment's options do not fit together
+   * @throws IllegalArgumentException if the environment's options do not fit together, or name a
+   *     file that cannot be read or used
    * @see Options
    */
   public static SignoffClient connect() {
@@ -34,8 +35,7 @@ public final class SignoffClient implements AutoCloseable {
    *
    * @param options how to connect
    * @return the client
-   * @throws IllegalArgumentException if a file that is named cannot be read, or holds no
-   *     certificate or key
+   * @throws IllegalArgumentException if a file that is named cannot be read or used
    */
   public static SignoffClient connect(Options options) {
     return new SignoffClient(Connection.open(options));

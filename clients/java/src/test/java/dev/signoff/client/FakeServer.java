@@ -3,6 +3,7 @@ package dev.signoff.client;
 import com.google.protobuf.Any;
 import com.google.protobuf.Duration;
 import com.google.protobuf.Message;
+import com.google.protobuf.Struct;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import dev.signoff.v1.Approval;
@@ -78,6 +79,10 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
             .start();
   }
 
+  int port() {
+    return server.getPort();
+  }
+
   SignoffClient client(java.time.Duration deadline) {
     Options.Builder options =
         Options.builder().address("127.0.0.1:" + server.getPort()).deadline(deadline);
@@ -120,6 +125,20 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
             .build();
     answer.onNext(granted);
     answer.onCompleted();
+  }
+
+  /** Approves what is asked for with arguments of a reviewer. */
+  void approveEdited(
+      RequestApprovalRequest request,
+      Struct arguments,
+      StreamObserver<RequestApprovalResponse> stream) {
+    stream.onNext(
+        update(
+            approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED)
+                .setRevision(2)
+                .setArguments(arguments)
+                .setDigest(Canonical.digest(request.getToolName(), arguments))));
+    stream.onCompleted();
   }
 
   static void accept(

@@ -65,6 +65,8 @@ class OptionsTest {
     "[::1]:7766, http://[::1]:7766",
     "https://example.com, https://example.com:443",
     "example.com, http://example.com:80",
+    "my_service:7766, http://my_service:7766",
+    "https://project_server_1/, https://project_server_1:443",
   })
   void addresses(String text, String address) {
     assertEquals(address, Address.parse(text).toString());
@@ -79,6 +81,10 @@ class OptionsTest {
         "a b",
         "http://h:99999",
         "http://u@h:1",
+        "http://u:p@h_h:1",
+        "http://h:1x",
+        "http://[zz]:1",
+        "http://h:-1",
         ""
       })
   void unfitAddresses(String text) {
@@ -102,7 +108,7 @@ class OptionsTest {
     for (String yes : new String[] {"true", "1"}) {
       of(Map.of("SIGNOFF_ADDRESS", address, "SIGNOFF_TOKEN", TOKEN, "SIGNOFF_INSECURE", yes));
     }
-    for (String no : new String[] {"false", "0", "", "maybe"}) {
+    for (String no : new String[] {"false", "0", ""}) {
       Map<String, String> refused =
           Map.of("SIGNOFF_ADDRESS", address, "SIGNOFF_TOKEN", TOKEN, "SIGNOFF_INSECURE", no);
       assertThrows(IllegalArgumentException.class, () -> of(refused));
@@ -120,6 +126,28 @@ class OptionsTest {
   @ValueSource(strings = {"127.0.0.1:1", "localhost:1", "LOCALHOST:1", "[::1]:1", "127.1.2.3:1"})
   void loopback(String address) {
     assertEquals(TOKEN, of(Map.of("SIGNOFF_ADDRESS", address, "SIGNOFF_TOKEN", TOKEN)).token());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"maybe", "TRUE", "yes", "2"})
+  void insecureIsYesOrNo(String text) {
+    Map<String, String> environment = Map.of("SIGNOFF_INSECURE", text);
+    IllegalArgumentException error =
+        assertThrows(IllegalArgumentException.class, () -> of(environment));
+    assertTrue(error.getMessage().startsWith("SIGNOFF_INSECURE "));
+  }
+
+  @Test
+  void filesOfTheEnvironmentCountForTlsOnly() {
+    Options options =
+        of(
+            Map.of(
+                "SIGNOFF_ADDRESS", "http://127.0.0.1:1",
+                "SIGNOFF_CA", "ca.pem",
+                "SIGNOFF_KEY", "key.pem"));
+    assertTrue(options.ca().isEmpty());
+    assertTrue(options.certificate().isEmpty());
+    assertTrue(options.key().isEmpty());
   }
 
   @Test

@@ -1,6 +1,7 @@
 package dev.signoff.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.signoff.v1.AuthenticationMethod;
 import dev.signoff.v1.Caller;
@@ -17,6 +18,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Connections with certificates, which are made for the test. */
 class TlsTest {
@@ -144,6 +147,34 @@ class TlsTest {
           AuthenticationMethod.AUTHENTICATION_METHOD_CERTIFICATE, caller(agent).getMethod());
       assertEquals("found", agent.gate("look_up").call(Map.of(), run -> "found"));
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "empty, client.crt, client.key",
+    "bad, client.crt, client.key",
+    "cut, client.crt, client.key",
+    "missing, client.crt, client.key",
+    "ca.crt, bad, client.key",
+    "ca.crt, empty, client.key",
+    "ca.crt, client.crt, empty",
+    "ca.crt, client.crt, bad",
+    "ca.crt, client.crt, client.crt",
+    "ca.crt, client.crt, server.key",
+  })
+  void filesThatCannotBeUsed(String ca, String certificate, String key) throws IOException {
+    Files.writeString(file("empty"), "");
+    Files.writeString(file("bad"), "nonsense");
+    String whole = Files.readString(file("ca.crt"));
+    Files.writeString(file("cut"), whole.substring(0, whole.length() / 2));
+    Options options =
+        Options.builder()
+            .address("https://h:1")
+            .ca(file(ca))
+            .certificate(file(certificate))
+            .key(file(key))
+            .build(name -> null);
+    assertThrows(IllegalArgumentException.class, () -> SignoffClient.connect(options));
   }
 
   private static void assertUnreachable(Consumer<Options.Builder> change) {
