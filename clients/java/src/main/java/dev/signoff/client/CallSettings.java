@@ -1,10 +1,12 @@
 package dev.signoff.client;
 
+import com.google.protobuf.Struct;
 import dev.signoff.v1.Person;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -19,7 +21,8 @@ final class CallSettings implements Cloneable {
   String reason = "";
   Map<String, String> labels = Map.of();
   Duration timeout;
-  Map<String, ?> argumentsSchema;
+  private Struct argumentsSchema;
+  private String schemaProblem = "";
   Person onBehalfOf;
   String requestId = "";
   String callId = "";
@@ -29,6 +32,24 @@ final class CallSettings implements Cloneable {
 
   CallSettings(String toolName) {
     this.toolName = Objects.requireNonNull(toolName, "toolName");
+  }
+
+  /** Keeps a copy; what cannot be sent is refused when it is asked for. */
+  void argumentsSchema(Map<String, ?> schema) {
+    try {
+      argumentsSchema = Arguments.of(toolName, schema).message();
+      schemaProblem = "";
+    } catch (Refusal.InvalidArguments e) {
+      String where = e.path().isEmpty() ? "arguments_schema" : "arguments_schema." + e.path();
+      schemaProblem = where + " " + e.problem();
+    }
+  }
+
+  Optional<Struct> argumentsSchema() throws Refusal {
+    if (!schemaProblem.isEmpty()) {
+      throw Requests.unfit(this, schemaProblem);
+    }
+    return Optional.ofNullable(argumentsSchema);
   }
 
   CallSettings copy() {

@@ -30,6 +30,14 @@ public final class Gate {
     return new Gate(connection, changed);
   }
 
+  // An id that was meant to be set and is empty would be a random one without a word.
+  private static String nonEmpty(String id, String name) {
+    if (id.isEmpty()) {
+      throw new IllegalArgumentException(name + " must not be empty");
+    }
+    return id;
+  }
+
   /**
    * The agent that makes the call.
    *
@@ -43,11 +51,11 @@ public final class Gate {
   /**
    * The run of the agent (conversation, job) that the call belongs to.
    *
-   * @param runId the run, at most 128 characters
+   * @param runId the run, 1 to 128 characters
    * @return the gate with it
    */
   public Gate runId(String runId) {
-    return with(call -> call.runId = Objects.requireNonNull(runId));
+    return with(call -> call.runId = nonEmpty(runId, "runId"));
   }
 
   /**
@@ -95,11 +103,12 @@ public final class Gate {
   /**
    * A JSON Schema that the arguments must satisfy, edited ones included.
    *
-   * @param schema the schema, at most 16 KiB as canonical JSON
+   * @param schema the schema, at most 16 KiB as canonical JSON; it is copied
    * @return the gate with it
    */
   public Gate argumentsSchema(Map<String, ?> schema) {
-    return with(call -> call.argumentsSchema = Objects.requireNonNull(schema));
+    Objects.requireNonNull(schema);
+    return with(call -> call.argumentsSchema(schema));
   }
 
   /**
@@ -119,22 +128,22 @@ public final class Gate {
    * The idempotency key of the call: the same one finds the same approval, and so the call is made
    * once at most. If it is not set, it is made of {@link #runId} and {@link #callId}, or at random.
    *
-   * @param requestId the key, at most 128 characters
+   * @param requestId the key, 1 to 128 characters
    * @return the gate with it
    */
   public Gate requestId(String requestId) {
-    return with(call -> call.requestId = Objects.requireNonNull(requestId));
+    return with(call -> call.requestId = nonEmpty(requestId, "requestId"));
   }
 
   /**
    * The name of the call within its run: a second run of the agent with the same two ids finds the
    * earlier approval.
    *
-   * @param callId the name; needs {@link #runId}
+   * @param callId the name, not empty; needs {@link #runId}
    * @return the gate with it
    */
   public Gate callId(String callId) {
-    return with(call -> call.callId = Objects.requireNonNull(callId));
+    return with(call -> call.callId = nonEmpty(callId, "callId"));
   }
 
   /**
@@ -193,6 +202,7 @@ public final class Gate {
    */
   public <R, E extends Exception> R call(Map<String, ?> arguments, ToolFunction<Run, R, E> function)
       throws E, Refusal, InterruptedException {
+    Objects.requireNonNull(function, "function");
     Arguments checked = Arguments.of(settings.toolName, Objects.requireNonNull(arguments));
     return new GatedCall(connection, settings, checked).make(run -> run, function);
   }
@@ -208,6 +218,7 @@ public final class Gate {
    */
   public <R, E extends Exception> GatedFunction<Map<String, ?>, R, E> wrap(
       ToolFunction<Map<String, Object>, R, E> function) {
+    Objects.requireNonNull(function, "function");
     return arguments -> call(arguments, run -> function.run(run.arguments()));
   }
 
@@ -216,9 +227,11 @@ public final class Gate {
    * arguments of the call. Components are of the types that {@link #call} takes, lists of them,
    * maps from strings to them, or such records.
    *
-   * <p>Edited arguments must fit the record: each component present, none beyond, and each number
-   * one that the component's type holds exactly. They are {@link Refusal.InvalidArguments}
-   * otherwise, as when the constructor throws.
+   * <p>The function gets the record that was given; a copy, if a component is a list, a map or an
+   * {@link Object}. Edited arguments must fit the record: each component present, none beyond, and
+   * each number one that the component's type holds exactly. They are {@link
+   * Refusal.InvalidArguments} otherwise, as when the constructor throws. So is everything that the
+   * constructor or an accessor changes: what runs is what was approved.
    *
    * @param type the record
    * @param function runs the tool, with the record that it is given
@@ -230,11 +243,11 @@ public final class Gate {
    */
   public <A extends Record, R, E extends Exception> GatedFunction<A, R, E> wrap(
       Class<A> type, ToolFunction<A, R, E> function) {
+    Objects.requireNonNull(function, "function");
     RecordArguments<A> mapping = new RecordArguments<>(type);
     return arguments -> {
       Arguments checked = Arguments.of(settings.toolName, mapping.write(arguments));
-      // Made of the copy, so that nobody can change it while it waits.
-      A given = mapping.read(settings.toolName, "", checked.given());
+      A given = mapping.keep(settings.toolName, arguments, checked);
       return new GatedCall(connection, settings, checked)
           .make(
               run ->

@@ -37,13 +37,17 @@ final class RecordArguments<A extends Record> {
 
   private final Class<A> type;
 
+  /** Whether someone may change what a record of the type holds. */
+  private boolean changeable;
+
   RecordArguments(Class<A> type) {
     this.type = type;
     requireJson(type, type.getName(), new HashSet<>());
   }
 
-  private static void requireJson(Type type, String where, Set<Type> seen) {
+  private void requireJson(Type type, String where, Set<Type> seen) {
     Class<?> raw = raw(type);
+    changeable |= raw == List.class || raw == Map.class || raw == Object.class;
     if (raw.isPrimitive() && raw != char.class || SCALARS.contains(raw) || !seen.add(type)) {
       return;
     }
@@ -88,7 +92,8 @@ final class RecordArguments<A extends Record> {
     for (RecordComponent component : arguments.getClass().getRecordComponents()) {
       try {
         component.getAccessor().setAccessible(true);
-        map.put(component.getName(), write(component.getAccessor().invoke(arguments)));
+        Object value = component.getAccessor().invoke(arguments);
+        map.put(component.getName(), write(component.getGenericType(), value));
       } catch (IllegalAccessException | InvocationTargetException e) {
         throw new IllegalArgumentException(
             "the component " + component.getName() + " cannot be read", e);
@@ -97,30 +102,62 @@ final class RecordArguments<A extends Record> {
     return map;
   }
 
-  private static Object write(Object value) {
-    if (value instanceof Record nested) {
+  // By the types of the components, as they are read: a record where any object may be could not be
+  // found again, so it stays what it is, and is refused as no JSON.
+  private static Object write(Type type, Object value) {
+    Class<?> raw = raw(type);
+    if (raw.isRecord() && value instanceof Record nested) {
       return writeRecord(nested);
     }
-    if (value instanceof List<?> list) {
+    if (raw == List.class && value instanceof List<?> list) {
       List<Object> written = new ArrayList<>();
-      list.forEach(element -> written.add(write(element)));
+      list.forEach(element -> written.add(write(parameter(type, 0), element)));
       return written;
     }
-    if (value instanceof Map<?, ?> map) {
+    if (raw == Map.class && value instanceof Map<?, ?> map) {
       Map<Object, Object> written = new LinkedHashMap<>();
-      map.forEach((name, element) -> written.put(name, write(element)));
+      map.forEach((name, element) -> written.put(name, write(parameter(type, 1), element)));
       return written;
     }
     return value;
   }
 
-  /** The record that arguments stand for. */
+  /**
+   * The record to run with: the one that is given, or a copy if someone may change it while it
+   * waits.
+   */
+  A keep(String toolName, A given, Arguments checked) throws Refusal.InvalidArguments {
+    return changeable ? read(toolName, "", checked.given()) : given;
+  }
+
+  /** The record that arguments stand for, and that stands for these arguments and no others. */
   A read(String toolName, String approvalId, Map<String, Object> arguments)
       throws Refusal.InvalidArguments {
     try {
-      return type.cast(readRecord(type, arguments, ""));
+      A made = type.cast(readRecord(type, arguments, ""));
+      if (!digest(writeAgain(made)).equals(digest(arguments))) {
+        throw new Unfit("", "is changed by the record " + type.getSimpleName());
+      }
+      return made;
     } catch (Unfit e) {
       throw new Refusal.InvalidArguments(toolName, approvalId, e.path, e.getMessage());
+    }
+  }
+
+  private Map<String, Object> writeAgain(A made) throws Unfit {
+    try {
+      return write(made);
+    } catch (IllegalArgumentException e) {
+      throw new Unfit("", "does not fit: " + e.getMessage());
+    }
+  }
+
+  // Of any tool: it is only compared. A record may also make of arguments what is none any more.
+  private static String digest(Map<String, Object> arguments) throws Unfit {
+    try {
+      return Canonical.digest("", Arguments.of("", arguments).message());
+    } catch (Refusal.InvalidArguments e) {
+      throw new Unfit(e.path(), e.problem());
     }
   }
 
@@ -147,7 +184,7 @@ final class RecordArguments<A extends Record> {
       constructor.setAccessible(true);
       return constructor.newInstance(values);
     } catch (InvocationTargetException e) {
-      throw new Unfit(path, "does not fit: " + e.getCause().getMessage());
+      throw new Unfit(path, "does not fit: " + Text.of(e.getCause()));
     } catch (ReflectiveOperationException e) {
       throw new IllegalArgumentException("the record " + type.getName() + " cannot be made", e);
     }

@@ -6,7 +6,6 @@ import dev.signoff.v1.ReportExecutionRequest;
 import io.grpc.Context;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
-import java.util.Objects;
 import java.util.UUID;
 
 /** Says what became of a claimed call. Whether that succeeds changes nothing for the caller. */
@@ -34,8 +33,7 @@ final class Report {
   }
 
   void failed(Throwable error) {
-    String text = Objects.requireNonNullElse(error.getMessage(), "");
-    fail(text.isBlank() ? error.getClass().getName() : text);
+    fail(Text.of(error));
     send(error instanceof InterruptedException);
   }
 

@@ -36,9 +36,7 @@ final class Requests {
     if (call.timeout != null) {
       request.setTimeout(Times.message(call.timeout));
     }
-    if (call.argumentsSchema != null) {
-      request.setArgumentsSchema(schema(call).message());
-    }
+    call.argumentsSchema().ifPresent(request::setArgumentsSchema);
     if (call.onBehalfOf != null) {
       request.setOnBehalfOf(call.onBehalfOf);
     }
@@ -64,15 +62,6 @@ final class Requests {
         : Canonical.requestId(call.runId, call.callId);
   }
 
-  private static Arguments schema(CallSettings call) throws Refusal {
-    try {
-      return Arguments.of(call.toolName, call.argumentsSchema);
-    } catch (Refusal.InvalidArguments e) {
-      String where = e.path().isEmpty() ? "arguments_schema" : "arguments_schema." + e.path();
-      throw unfit(call, where + " " + e.problem());
-    }
-  }
-
   // Protocol Buffers would replace what has no encoding, without a word.
   private static void requireUnicode(CallSettings call) throws Refusal {
     Stream<String> texts =
@@ -91,7 +80,7 @@ final class Requests {
     }
   }
 
-  private static Refusal unfit(CallSettings call, String problem) {
+  static Refusal unfit(CallSettings call, String problem) {
     Status.Code code = Status.Code.INVALID_ARGUMENT;
     return new Refusal.RequestFailed(call.toolName, "", code, code.name(), problem, null);
   }

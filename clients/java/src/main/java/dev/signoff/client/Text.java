@@ -13,6 +13,20 @@ final class Text {
     return StandardCharsets.UTF_8.newEncoder().canEncode(text);
   }
 
+  /** What an error says, or at least what it is. Never throws, whatever the error's class does. */
+  static String of(Throwable error) {
+    try {
+      String text = error.getMessage();
+      if (text != null && !text.isBlank()) {
+        return text;
+      }
+    } catch (RuntimeException | Error e) {
+      // Then it says nothing.
+      return error.getClass().getName();
+    }
+    return error.getClass().getName();
+  }
+
   /**
    * The text, or as much of its beginning as fits into so many bytes of UTF-8 without cutting a
    * character.
