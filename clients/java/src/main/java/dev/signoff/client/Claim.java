@@ -5,7 +5,6 @@ import dev.signoff.v1.ApprovalServiceGrpc;
 import dev.signoff.v1.ClaimExecutionRequest;
 import dev.signoff.v1.ClaimExecutionResponse;
 import dev.signoff.v1.GetApprovalRequest;
-import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
@@ -47,17 +46,20 @@ final class Claim {
     }
   }
 
+  /** Only the answer to what was asked is a permission. What another one grants is given back. */
   private void requireSame(ClaimExecutionResponse granted) throws Refusal {
     String id = approval.getId();
-    if (!granted.getApproval().getDigest().equals(approval.getDigest())) {
-      Refusal mismatch = new Refusal.DigestMismatch(settings.toolName, id, null);
-      new Report(connection, settings, id, granted.getClaimId()).failed(mismatch);
-      throw mismatch;
+    String claimId = granted.getClaimId();
+    if (!claimId.isEmpty()
+        && granted.getApproval().getId().equals(id)
+        && granted.getApproval().getDigest().equals(approval.getDigest())) {
+      return;
     }
-    if (granted.getClaimId().isEmpty()) {
-      Status status = Status.INTERNAL.withDescription("the server's answer names no claim");
-      throw Failures.refusal(settings.toolName, id, status.asRuntimeException());
+    Refusal mismatch = new Refusal.DigestMismatch(settings.toolName, id, null);
+    if (!claimId.isEmpty()) {
+      new Report(connection, settings, id, claimId).failed(mismatch);
     }
+    throw mismatch;
   }
 
   private Refusal refusal(StatusRuntimeException failure) {

@@ -43,10 +43,7 @@ final class Failures {
   /** How long the server wants to be left alone. */
   static Optional<Duration> retryDelay(StatusRuntimeException failure) {
     return detail(failure, RetryInfo.class)
-        .map(
-            info ->
-                Duration.ofSeconds(
-                    info.getRetryDelay().getSeconds(), info.getRetryDelay().getNanos()))
+        .map(info -> Times.duration(info.getRetryDelay()))
         .map(Deadlines::clamp);
   }
 

@@ -12,10 +12,12 @@ final class Tries {
   private final Connection connection;
   private final Backoff backoff = new Backoff();
   private Deadline bound;
+  private Deadline began;
 
   Tries(Connection connection, Duration patience) {
     this.connection = connection;
     this.bound = Deadlines.after(patience);
+    begin();
   }
 
   /** Sets another end. */
@@ -28,8 +30,18 @@ final class Tries {
     return bound;
   }
 
-  /** When a try that begins now is cut. */
-  Deadline limit() {
+  /** A try begins now. */
+  void begin() {
+    began = Deadlines.after(Duration.ZERO);
+  }
+
+  /** When a call that is answered once is cut: it may take somewhat longer than the tries. */
+  Deadline callLimit() {
+    return Deadlines.later(bound, LAST_TRY);
+  }
+
+  /** When a stream that begins now is cut, if nothing is known of the approval. */
+  Deadline streamLimit() {
     return bound.isExpired() ? Deadlines.after(LAST_TRY) : bound;
   }
 
@@ -39,7 +51,7 @@ final class Tries {
   }
 
   /**
-   * Waits until the next try.
+   * Waits until the next try. There is one after the end, however long the one before took.
    *
    * @throws StatusRuntimeException the failure, if it does not pass
    * @throws OutOfPatience if there is no next try
@@ -48,7 +60,7 @@ final class Tries {
     if (!Failures.isPassing(failure)) {
       throw failure;
     }
-    if (bound.isExpired() || connection.isClosed()) {
+    if (!began.isBefore(bound) || connection.isClosed()) {
       throw new OutOfPatience(failure);
     }
     Duration left = Deadlines.remaining(bound);

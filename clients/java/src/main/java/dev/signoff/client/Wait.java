@@ -79,6 +79,7 @@ final class Wait {
     while (true) {
       GivingUp.check();
       asked = true;
+      tries.begin();
       try (UpdateStream stream = open()) {
         read(stream);
         return;
@@ -113,11 +114,10 @@ final class Wait {
 
   private Deadline firstMessageLimit() {
     if (!isSeen()) {
-      return tries.limit();
+      return tries.streamLimit();
     }
     // A server that is well says at once how things stand.
-    return Deadlines.after(connection.deadline())
-        .minimum(Deadlines.later(tries.bound(), connection.deadline()));
+    return Deadlines.after(connection.deadline());
   }
 
   private boolean isSeen() {
@@ -134,6 +134,9 @@ final class Wait {
   }
 
   private void take(ApprovalUpdate update) {
+    if (!update.hasApproval()) {
+      return;
+    }
     Approval approval = update.getApproval();
     if (approval.hasDeadline() && approval.hasUpdateTime()) {
       waitAtMost(Times.between(approval.getUpdateTime(), approval.getDeadline()));
@@ -168,29 +171,42 @@ final class Wait {
   private void withdraw() throws InterruptedException {
     Tries few = new Tries(connection, GivingUp.LIMIT);
     try {
-      String id = isSeen() ? latest.getId() : find(few);
+      Approval found = isSeen() ? latest : find(few);
+      if (Statuses.isTerminal(found.getStatus())) {
+        return;
+      }
       CancelApprovalRequest cancel =
           CancelApprovalRequest.newBuilder()
-              .setApprovalId(id)
+              .setApprovalId(found.getId())
               .setRequestId(UUID.randomUUID().toString())
               .setReason("the caller gave up")
               .build();
       new UnaryCall<>(connection, ApprovalServiceGrpc.getCancelApprovalMethod(), cancel).make(few);
-    } catch (StatusRuntimeException | Tries.OutOfPatience e) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "the request to call " + settings.toolName + " stays open",
-          e);
+    } catch (StatusRuntimeException e) {
+      // Decided meanwhile: there is nothing to withdraw.
+      if (!Failures.ownReason(e).equals(Optional.of("ALREADY_DECIDED"))) {
+        warnOfOpen(e);
+      }
+    } catch (Tries.OutOfPatience e) {
+      warnOfOpen(e);
     }
   }
 
+  private void warnOfOpen(Exception failure) {
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "the request to call " + settings.toolName + " stays open",
+        failure);
+  }
+
   /** Asks once more, to learn the approval's id. */
-  private String find(Tries few) throws InterruptedException, Tries.OutOfPatience {
+  private Approval find(Tries few) throws InterruptedException, Tries.OutOfPatience {
     while (true) {
+      few.begin();
       try (UpdateStream stream = open()) {
-        Optional<RequestApprovalResponse> first = stream.next(few.limit());
-        if (first.isPresent() && first.get().hasUpdate()) {
-          return first.get().getUpdate().getApproval().getId();
+        Optional<RequestApprovalResponse> first = stream.next(few.streamLimit());
+        if (first.isPresent() && first.get().getUpdate().hasApproval()) {
+          return first.get().getUpdate().getApproval();
         }
         throw Status.UNAVAILABLE
             .withDescription("the stream did not begin with the approval")

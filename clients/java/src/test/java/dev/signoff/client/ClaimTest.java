@@ -1,17 +1,23 @@
 package dev.signoff.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.signoff.v1.ApprovalStatus;
 import dev.signoff.v1.ClaimExecutionResponse;
 import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.ReportExecutionRequest;
+import io.grpc.Context;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -88,12 +94,33 @@ class ClaimTest {
     server.onClaim.then(
         (request, answer) -> {
           ClaimExecutionResponse.Builder granted = ClaimExecutionResponse.newBuilder();
-          granted.getApprovalBuilder().setDigest(request.getDigest());
+          granted.getApprovalBuilder().setId(FakeServer.ID).setDigest(request.getDigest());
           answer.onNext(granted.build());
           answer.onCompleted();
         });
-    run(gate()).failure(Refusal.RequestFailed.class);
+    run(gate()).failure(Refusal.DigestMismatch.class);
     assertEquals(0, runs.get());
+    assertTrue(server.reported.isEmpty());
+  }
+
+  @Test
+  @DisplayName("a claim of another approval is not run, and given back")
+  void claimOfAnother() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) -> {
+          ClaimExecutionResponse.Builder granted =
+              ClaimExecutionResponse.newBuilder().setClaimId("claim-1");
+          granted.getApprovalBuilder().setId("another").setDigest(request.getDigest());
+          answer.onNext(granted.build());
+          answer.onCompleted();
+        });
+    server.onReport.then(FakeServer::accept);
+    run(gate()).failure(Refusal.DigestMismatch.class);
+    assertEquals(0, runs.get());
+    ReportExecutionRequest report = server.reported.take();
+    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, report.getResult());
+    assertEquals(FakeServer.ID, report.getApprovalId());
   }
 
   @ParameterizedTest
@@ -145,6 +172,47 @@ class ClaimTest {
   }
 
   @Test
+  @DisplayName("a claim that outlives the patience is followed by one more")
+  void silentClaim() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then((request, answer) -> {});
+    server.onClaim.then(FakeServer::grant);
+    server.onReport.then(FakeServer::accept);
+    try (SignoffClient hasty = server.client(Duration.ofMillis(300))) {
+      Gate gate = hasty.gate("send_email").patience(Duration.ofMillis(100));
+      assertEquals(ARGUMENTS, run(gate).result());
+    }
+    assertEquals(2, server.claimed.size());
+  }
+
+  @Test
+  @DisplayName("claims and reports end 5 s after the patience at the latest")
+  void bounded() throws Exception {
+    BlockingQueue<Duration> allowed = new LinkedBlockingQueue<>();
+    Runnable note =
+        () ->
+            allowed.add(
+                Duration.ofNanos(
+                    Context.current().getDeadline().timeRemaining(TimeUnit.NANOSECONDS)));
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) -> {
+          note.run();
+          FakeServer.grant(request, answer);
+        });
+    server.onReport.then(
+        (request, answer) -> {
+          note.run();
+          FakeServer.accept(request, answer);
+        });
+    run(gate().patience(Duration.ofMillis(100))).result();
+    for (int i = 0; i < 2; i++) {
+      Duration most = allowed.take();
+      assertTrue(most.compareTo(Duration.ofMillis(5_200)) < 0, most::toString);
+    }
+  }
+
+  @Test
   @DisplayName("two gated calls claim under different ids")
   void ownClaims() throws Exception {
     server.onAsk.then(server::approve);
@@ -184,6 +252,39 @@ class ClaimTest {
     ReportExecutionRequest report = server.reported.take();
     assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, report.getResult());
     assertEquals("claim-1", report.getClaimId());
+    assertEquals(0, runs.get());
+  }
+
+  @Test
+  @DisplayName("a claim goes on when the caller's context is cancelled, and is given back")
+  void contextCancelled() throws Exception {
+    CountDownLatch gaveUp = new CountDownLatch(1);
+    CountDownLatch claiming = new CountDownLatch(1);
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) -> {
+          claiming.countDown();
+          CompletableFuture.runAsync(
+              () -> {
+                try {
+                  gaveUp.await();
+                } catch (InterruptedException e) {
+                  throw new AssertionError(e);
+                }
+                FakeServer.grant(request, answer);
+              });
+        });
+    server.onReport.then(FakeServer::accept);
+    Context.CancellableContext context = Context.current().withCancellation();
+    Gate gate = gate();
+    Runner runner =
+        Runner.of(context.wrap(() -> (Object) gate.call(ARGUMENTS, run -> runs.incrementAndGet())));
+    claiming.await();
+    context.cancel(null);
+    gaveUp.countDown();
+    runner.failure(InterruptedException.class);
+    assertEquals("claim-1", server.reported.take().getClaimId());
+    assertEquals(1, server.claimed.size());
     assertEquals(0, runs.get());
   }
 
@@ -239,6 +340,33 @@ class ClaimTest {
                         }));
     assertEquals(text, runner.failure(IllegalStateException.class).getMessage());
     assertEquals("€".repeat(1_365), server.reported.take().getMessage());
+  }
+
+  private static final class Mute extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    @Override
+    public String getMessage() {
+      throw new IllegalStateException("says nothing");
+    }
+  }
+
+  @Test
+  @DisplayName("an error whose message cannot be had is thrown as it is, and reported by its name")
+  void mute() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(FakeServer::grant);
+    server.onReport.then(FakeServer::accept);
+    Gate gate = gate();
+    assertThrows(
+        Mute.class,
+        () ->
+            gate.call(
+                ARGUMENTS,
+                run -> {
+                  throw new Mute();
+                }));
+    assertEquals(Mute.class.getName(), server.reported.take().getMessage());
   }
 
   @Test

@@ -2,11 +2,13 @@ package dev.signoff.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -59,10 +61,21 @@ class OutagesTest {
   @Test
   @DisplayName("10: down from the start")
   void down() throws IOException {
+    try (Socket nobody = new Socket()) {
+      // Bound, so that it is nobody else's, and not listening: connections are refused.
+      nobody.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+      down("127.0.0.1:" + nobody.getLocalPort());
+    }
+  }
+
+  private void down(String address) {
     try (SignoffClient agent =
-        SignoffClient.connect(Options.builder().address(nobody()).build(name -> null))) {
-      Gate gate = agent.gate("send_email").patience(Duration.ofMillis(300));
+        SignoffClient.connect(Options.builder().address(address).build(name -> null))) {
+      Duration patience = Duration.ofMillis(300);
+      Gate gate = agent.gate("send_email").patience(patience);
+      long start = System.nanoTime();
       Refusal.Unavailable refusal = Runner.of(gate, MAIL, runs).failure(Refusal.Unavailable.class);
+      assertTrue(System.nanoTime() - start >= patience.toNanos());
       assertInstanceOf(StatusRuntimeException.class, refusal.getCause());
       assertEquals(0, runs.get());
     }
@@ -79,13 +92,6 @@ class OutagesTest {
       agent.close();
       runner.failure(Refusal.Unavailable.class);
       assertEquals(0, runs.get());
-    }
-  }
-
-  /** An address at which nobody listens. */
-  private static String nobody() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return "127.0.0.1:" + socket.getLocalPort();
     }
   }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.protobuf.Timestamp;
 import dev.signoff.v1.Approval;
 import dev.signoff.v1.ApprovalStatus;
+import dev.signoff.v1.ApprovalUpdate;
 import dev.signoff.v1.Progress;
 import dev.signoff.v1.RequestApprovalRequest;
 import dev.signoff.v1.RequestApprovalResponse;
@@ -15,14 +16,22 @@ import io.grpc.Context;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.logging.Filter;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -40,7 +49,6 @@ class WaitTest {
     server = new FakeServer();
     server.onClaim.then(FakeServer::grant);
     server.onReport.then(FakeServer::accept);
-    server.onCancel.then(FakeServer::withdraw);
     client = server.client(Duration.ofMillis(200));
   }
 
@@ -214,11 +222,21 @@ class WaitTest {
   }
 
   @Test
-  @DisplayName("a stream that says nothing is cut when patience ends")
-  void silent() {
+  @DisplayName("a stream that says nothing is cut when patience ends, and followed by one more")
+  void silent() throws Exception {
+    server.onAsk.then((request, stream) -> {});
+    server.onAsk.then(server::approve);
+    Gate gate = gate().patience(Duration.ofMillis(200));
+    assertEquals(ARGUMENTS, Runner.of(gate, ARGUMENTS, runs).result());
+  }
+
+  @Test
+  @DisplayName("a server that says nothing is not waited for")
+  void silentForever() {
     server.onAsk.then((request, stream) -> {});
     Gate gate = gate().patience(Duration.ofMillis(200));
     Runner.of(gate, ARGUMENTS, runs).failure(Refusal.Unavailable.class);
+    assertEquals(2, server.asked.size());
     assertEquals(0, runs.get());
   }
 
@@ -231,7 +249,51 @@ class WaitTest {
     Refusal.Unavailable refusal =
         Runner.of(gate(), ARGUMENTS, runs).failure(Refusal.Unavailable.class);
     assertEquals(FakeServer.ID, refusal.approvalId());
-    assertEquals(1, server.asked.size());
+    assertEquals(2, server.asked.size());
+  }
+
+  @Test
+  @DisplayName("a stream that was open across the approval's deadline is followed by one more")
+  void acrossTheDeadline() throws Exception {
+    server.onAsk.then(
+        (request, stream) ->
+            stream.onNext(FakeServer.update(pending(request, Duration.ofMillis(100)))));
+    server.onAsk.then(server::approve);
+    assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
+  }
+
+  @Test
+  @DisplayName("times beyond all calendars end nothing")
+  void absurdTimes() throws Exception {
+    Timestamp never = Timestamp.newBuilder().setSeconds(Long.MAX_VALUE).setNanos(-1).build();
+    Progress.Builder progress = Progress.newBuilder();
+    progress.getRemainingBuilder().setSeconds(Long.MAX_VALUE).setNanos(Integer.MAX_VALUE);
+    server.onAsk.then(
+        (request, stream) -> {
+          stream.onNext(
+              FakeServer.update(pending(request, Duration.ofMinutes(1)).setDeadline(never)));
+          stream.onNext(RequestApprovalResponse.newBuilder().setProgress(progress).build());
+          server.approve(request, stream);
+        });
+    assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
+  }
+
+  @Test
+  @DisplayName("an update without an approval says nothing")
+  void updateWithoutApproval() throws Exception {
+    server.onAsk.then(
+        (request, stream) -> {
+          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
+          stream.onNext(
+              RequestApprovalResponse.newBuilder()
+                  .setUpdate(ApprovalUpdate.getDefaultInstance())
+                  .build());
+          stream.onError(Status.UNAVAILABLE.asRuntimeException());
+        });
+    server.onAsk.then(server::approve);
+    assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
+    server.asked.take();
+    assertEquals(3, server.asked.take().getAfterRevision());
   }
 
   @Test
@@ -280,6 +342,7 @@ class WaitTest {
   @Test
   @DisplayName("who gives up before the first answer has its approval found, and withdrawn")
   void withdrawnBeforeTheFirstAnswer() throws Exception {
+    server.onCancel.then(FakeServer::withdraw);
     server.onAsk.then((request, stream) -> {});
     server.onAsk.then(
         (request, stream) ->
@@ -308,6 +371,7 @@ class WaitTest {
   @Test
   @DisplayName("a context that is cancelled is a caller who gives up")
   void context() throws Exception {
+    server.onCancel.then(FakeServer::withdraw);
     server.onAsk.then(
         (request, stream) ->
             stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
@@ -321,6 +385,106 @@ class WaitTest {
     assertNotNull(server.cancelled.poll(10, TimeUnit.SECONDS));
     assertEquals(0, runs.get());
   }
+
+  @Test
+  @DisplayName("a context that is cancelled during a delay ends it")
+  void contextDuringDelay() throws Exception {
+    CountDownLatch failed = new CountDownLatch(1);
+    server.onAsk.then(
+        (request, stream) -> {
+          stream.onError(
+              FakeServer.failure(
+                  Status.Code.UNAVAILABLE, "", FakeServer.retryAfter(Duration.ofDays(1))));
+          failed.countDown();
+        });
+    Context.CancellableContext context = Context.current().withCancellation();
+    Gate gate = gate().patience(Duration.ofHours(1));
+    Runner runner =
+        Runner.of(context.wrap(() -> (Object) gate.call(ARGUMENTS, run -> runs.incrementAndGet())));
+    failed.await();
+    context.cancel(null);
+    runner.failure(InterruptedException.class);
+    assertEquals(1, server.asked.size());
+  }
+
+  @Test
+  @DisplayName("what was decided meanwhile is not withdrawn")
+  void decidedBeforeTheFirstAnswer() throws Exception {
+    server.onCancel.then(FakeServer::withdraw);
+    server.onAsk.then((request, stream) -> {});
+    server.onAsk.then(
+        (request, stream) ->
+            stream.onNext(
+                FakeServer.update(
+                    server.approval(request, ApprovalStatus.APPROVAL_STATUS_REJECTED))));
+    Runner runner = Runner.of(gate().cancelOnAbandon(true), ARGUMENTS, runs);
+    server.asked.take();
+    runner.interrupt();
+    runner.failure(InterruptedException.class);
+    assertTrue(server.cancelled.isEmpty());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"ALREADY_DECIDED, 0", "PERMISSION_DENIED, 1"})
+  @DisplayName("a withdrawal that comes too late is no failure")
+  void withdrawnTooLate(String reason, int warnings) throws Exception {
+    server.onAsk.then(
+        (request, stream) ->
+            stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
+    server.onCancel.then(
+        (request, answer) ->
+            answer.onError(
+                FakeServer.failure(
+                    Status.Code.FAILED_PRECONDITION, "", FakeServer.reason(reason))));
+    String tool = "tool_" + reason;
+    List<LogRecord> logged = new CopyOnWriteArrayList<>();
+    Logger logger = Logger.getLogger("dev.signoff.client");
+    Filter before = logger.getFilter();
+    logger.setFilter(
+        record -> {
+          logged.add(record);
+          return false;
+        });
+    try {
+      Runner runner = Runner.of(client.gate(tool).cancelOnAbandon(true), ARGUMENTS, runs);
+      server.asked.take();
+      runner.interrupt();
+      runner.failure(InterruptedException.class);
+    } finally {
+      logger.setFilter(before);
+    }
+    assertEquals(
+        warnings, logged.stream().filter(entry -> entry.getMessage().contains(tool)).count());
+    assertEquals(1, server.cancelled.size());
+  }
+
+  @Test
+  @DisplayName("a schema is what it was when it was given")
+  void schemaIsCopied() throws Exception {
+    server.onAsk.then(server::approve);
+    Map<String, Object> schema = new HashMap<>(Map.of("type", "object"));
+    Gate gate = gate().argumentsSchema(schema);
+    schema.put("type", "array");
+    Runner.of(gate, ARGUMENTS, runs).result();
+    assertEquals(
+        "object",
+        server.asked.take().getArgumentsSchema().getFieldsOrThrow("type").getStringValue());
+  }
+
+  @Test
+  @DisplayName("ids that are empty, and functions that are none, are errors of use")
+  void errorsOfUse() {
+    Gate gate = gate();
+    assertThrows(IllegalArgumentException.class, () -> gate.requestId(""));
+    assertThrows(IllegalArgumentException.class, () -> gate.runId(""));
+    assertThrows(IllegalArgumentException.class, () -> gate.callId(""));
+    assertThrows(NullPointerException.class, () -> gate.call(ARGUMENTS, null));
+    assertThrows(NullPointerException.class, () -> gate.wrap(null));
+    assertThrows(NullPointerException.class, () -> gate.wrap(Empty.class, null));
+    assertTrue(server.asked.isEmpty());
+  }
+
+  record Empty() {}
 
   @Test
   @DisplayName("a request that cannot be encoded, or is too great, is refused here")
