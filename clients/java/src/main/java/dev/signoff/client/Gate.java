@@ -148,8 +148,8 @@ public final class Gate {
 
   /**
    * For how long to try to reach the server: before it has answered, when claiming and when
-   * reporting. 30 s unless set. While the approval waits for a decision its own deadline counts
-   * instead.
+   * reporting. 30 s unless set. There is one more try after it, of 5 s at most. While the approval
+   * waits for a decision its own deadline counts instead.
    *
    * @param patience not negative
    * @return the gate with it

@@ -178,7 +178,7 @@ class ClaimTest {
     server.onClaim.then((request, answer) -> {});
     server.onClaim.then(FakeServer::grant);
     server.onReport.then(FakeServer::accept);
-    try (SignoffClient hasty = server.client(Duration.ofMillis(300))) {
+    try (SignoffClient hasty = server.client(Duration.ofSeconds(2))) {
       Gate gate = hasty.gate("send_email").patience(Duration.ofMillis(100));
       assertEquals(ARGUMENTS, run(gate).result());
     }

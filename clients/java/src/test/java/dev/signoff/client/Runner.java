@@ -1,6 +1,7 @@
 package dev.signoff.client;
 
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import java.util.Map;
@@ -9,6 +10,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /** A gated call on a thread of its own, which may be interrupted. */
 final class Runner {
@@ -43,6 +45,15 @@ final class Runner {
                   runs.incrementAndGet();
                   return run.arguments();
                 }));
+  }
+
+  /** Returns when the call is in a delay. */
+  void untilPaused() {
+    while (Stream.of(thread.getStackTrace())
+        .noneMatch(frame -> frame.getMethodName().equals("pause"))) {
+      assertTrue(thread.isAlive(), "the call has ended");
+      Thread.onSpinWait();
+    }
   }
 
   void interrupt() {

@@ -20,7 +20,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.logging.Filter;
@@ -226,8 +225,10 @@ class WaitTest {
   void silent() throws Exception {
     server.onAsk.then((request, stream) -> {});
     server.onAsk.then(server::approve);
-    Gate gate = gate().patience(Duration.ofMillis(200));
-    assertEquals(ARGUMENTS, Runner.of(gate, ARGUMENTS, runs).result());
+    try (SignoffClient patient = server.client()) {
+      Gate gate = patient.gate("send_email").patience(Duration.ofMillis(200));
+      assertEquals(ARGUMENTS, Runner.of(gate, ARGUMENTS, runs).result());
+    }
   }
 
   @Test
@@ -259,7 +260,10 @@ class WaitTest {
         (request, stream) ->
             stream.onNext(FakeServer.update(pending(request, Duration.ofMillis(100)))));
     server.onAsk.then(server::approve);
-    assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
+    try (SignoffClient patient = server.client(Duration.ofSeconds(2))) {
+      Gate gate = patient.gate("send_email");
+      assertEquals(ARGUMENTS, Runner.of(gate, ARGUMENTS, runs).result());
+    }
   }
 
   @Test
@@ -389,19 +393,16 @@ class WaitTest {
   @Test
   @DisplayName("a context that is cancelled during a delay ends it")
   void contextDuringDelay() throws Exception {
-    CountDownLatch failed = new CountDownLatch(1);
     server.onAsk.then(
-        (request, stream) -> {
-          stream.onError(
-              FakeServer.failure(
-                  Status.Code.UNAVAILABLE, "", FakeServer.retryAfter(Duration.ofDays(1))));
-          failed.countDown();
-        });
+        (request, stream) ->
+            stream.onError(
+                FakeServer.failure(
+                    Status.Code.UNAVAILABLE, "", FakeServer.retryAfter(Duration.ofDays(1)))));
     Context.CancellableContext context = Context.current().withCancellation();
     Gate gate = gate().patience(Duration.ofHours(1));
     Runner runner =
         Runner.of(context.wrap(() -> (Object) gate.call(ARGUMENTS, run -> runs.incrementAndGet())));
-    failed.await();
+    runner.untilPaused();
     context.cancel(null);
     runner.failure(InterruptedException.class);
     assertEquals(1, server.asked.size());

@@ -136,6 +136,9 @@ class WrapTest {
         run(Anything.class, new Anything(List.of(new Group(List.of()))))
             .failure(Refusal.InvalidArguments.class);
     assertEquals("value[0]", refusal.path());
+    refusal =
+        run(Anything.class, new Anything(new Mail("a"))).failure(Refusal.InvalidArguments.class);
+    assertEquals("value", refusal.path());
     assertTrue(server.asked.isEmpty());
   }
 }
