@@ -2,11 +2,7 @@
 
 mod signals;
 
-use std::{
-    fmt, io,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{fmt, io, process::ExitStatus, time::Duration};
 
 use clap::Args;
 use prost_types::{ListValue, Struct, Value, value::Kind as ValueKind};
@@ -276,7 +272,7 @@ fn start(command: &[String], run: &Run) -> io::Result<Child> {
     for name in CREDENTIALS {
         child.env_remove(name);
     }
-    child.stdin(Stdio::inherit()).spawn()
+    child.spawn()
 }
 
 fn code_of(status: ExitStatus) -> u8 {

@@ -8,7 +8,7 @@ pub(crate) type Tool = (&'static str, &'static str, &'static str);
 
 /// What the OpenID provider of the tests and the TypeScript client run on.
 pub(crate) const NODE: &[Tool] = &[
-    ("node", "node --version", "see https://nodejs.org; 20 or later"),
+    ("node", "node --version", "see https://nodejs.org; 20.3 or later"),
     ("npm", "npm --version", "it comes with node"),
 ];
 

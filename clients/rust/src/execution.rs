@@ -32,7 +32,6 @@ const MESSAGE_BYTES: usize = 4096;
 /// reported as FAILED.
 pub(crate) struct Claim(Option<Granted>);
 
-#[derive(Clone)]
 struct Granted {
     client: Client,
     approval_id: String,

@@ -24,6 +24,7 @@ use crate::{
 pub(crate) const GIVEN_UP: Duration = Duration::from_secs(5);
 /// What a try that begins when the patience has ended gets at most.
 const LAST_TRY: Duration = Duration::from_secs(5);
+
 /// What a [`Wait`] comes upon.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -127,7 +128,8 @@ impl Wait {
         &self.request.request_id
     }
 
-    /// What happens next. May be dropped, and called again, at any time, without more time or tries for it. After [`Step::Decided`] it says the same again.
+    /// What happens next. May be dropped, and called again, at any time, without more time or tries for it. After
+    /// [`Step::Decided`] it says the same again.
     ///
     /// # Errors
     ///
