@@ -229,6 +229,7 @@ pub struct Due {
 
 /// An approval with its events, which say everything about it: the unit of export and import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct History {
     /// The approval's id.
     pub id: ApprovalId,
@@ -319,9 +320,12 @@ pub enum StoreError {
     /// The store has failed or is closed. What was asked may or may not have been recorded.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),
-    /// What is stored cannot be understood.
-    #[error("stored data cannot be read: {0}")]
+    /// What is stored is damaged, or contradicts itself. Nothing is done with it.
+    #[error("stored data is damaged: {0}")]
     Corrupt(Arc<str>),
+    /// A record was written by a later version. It may restrict what it stands for, so that nothing is done with it.
+    #[error("stored data was written by a later version: {0}")]
+    Newer(Arc<str>),
 }
 
 /// Why a store could not be opened.
@@ -353,8 +357,8 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
-    /// The store's content cannot be read.
-    #[error("cannot read the store in {}: {reason}", path.display())]
+    /// The store is damaged: what was acknowledged is not all there.
+    #[error("the store in {0} is damaged: {reason}. Run `signoff store check --data-dir {0}` to see what is affected; then restore a backup, or save what is whole with `signoff store salvage`", path.display())]
     Corrupt {
         /// The data directory.
         path: PathBuf,

@@ -28,6 +28,8 @@ pub const DOMAIN: &str = "signoff.v1";
 const REATTACH: Duration = Duration::from_secs(1);
 /// When to try again to open a stream where there is no room: a guess, as nobody knows when another one ends.
 const ROOM: Duration = Duration::from_secs(1);
+/// When to try again where a later version of the server is needed.
+const UPGRADE: Duration = Duration::from_secs(30);
 /// Longest value in metadata, in characters.
 const VALUE: usize = 256;
 /// Longest message of a status, in bytes: the header escapes each byte that is not ASCII as three.
@@ -283,8 +285,19 @@ impl Answer {
             | StoreError::PolicyConflict(_)
             | StoreError::BadPolicy(..)
             | StoreError::TokenConflict(_)
-            | StoreError::BadToken(..)
-            | StoreError::Corrupt(_) => Self::internal(&error),
+            | StoreError::BadToken(..) => Self::internal(&error),
+            StoreError::Corrupt(cause) => {
+                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
+                let message = "stored data is damaged, so that nothing was done; \
+                               the server's operator must run `signoff store check`";
+                Self::new(Code::DataLoss, ErrorReason::DataDamaged, message).on(id)
+            }
+            StoreError::Newer(cause) => {
+                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is too new");
+                let message = "stored data was written by a later version of the server, so that nothing was done; \
+                               the server's operator must start that version again";
+                Self::new(Code::Unavailable, ErrorReason::RecordTooNew, message).on(id).retry(UPGRADE)
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::identity::{Permission, oidc::Rejection};
 use crate::store::PolicyFault;
 
 const REFUSALS: usize = 19;
-const STORE_ERRORS: usize = 12;
+const STORE_ERRORS: usize = 13;
 const ERRORS: usize = 17;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
@@ -51,6 +51,7 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::BadPolicy(..) => 8,
         StoreError::TokenConflict(_) => 9,
         StoreError::BadToken(..) => 10,
+        StoreError::Newer(_) => 11,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -175,7 +176,8 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),
-        internal(StoreError::Corrupt(Arc::from("SECRET"))),
+        (StoreError::Corrupt(Arc::from("SECRET")), Code::DataLoss, Reason::DataDamaged, &["approval_id"]),
+        (StoreError::Newer(Arc::from("SECRET")), Code::Unavailable, Reason::RecordTooNew, &["approval_id"]),
     ];
     all.extend(refusals().into_iter().map(|(refusal, code, reason, keys)| (refusal.into(), code, reason, keys)));
     all
@@ -283,7 +285,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&38));
+    assert_eq!(reasons.last(), Some(&41));
 }
 
 #[test]
