@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     domain::{
         Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time,
-        Verdict,
+        Verdict, before,
     },
     identity::{Method, Permission, Principal, Unrecognised},
     policy::{Call, Effort, Judge, OwnedCall},
@@ -90,7 +90,7 @@ impl Approvals {
         &self.heavy
     }
 
-    /// The time, by the clock that decides.
+    /// Server time, which decides about deadlines.
     #[must_use]
     pub fn now(&self) -> Time {
         self.clock.now()
@@ -172,7 +172,7 @@ impl Approvals {
         after: Revision,
         timeout: Duration,
     ) -> Result<Arc<Approval>, Error> {
-        let left = principal.expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
+        let left = principal.expires_at.map(|end| (end - self.clock.wall()).to_std().unwrap_or_default());
         let over = tokio::time::Instant::now() + left.map_or(timeout, |left| left.min(timeout));
         let mut subscription = self.store.subscribe(id);
         loop {
@@ -197,7 +197,7 @@ impl Approvals {
 
     /// Whether somebody who has been reading for a while may read on.
     fn readable_by(&self, principal: &Principal) -> Result<(), Error> {
-        principal.check(self.clock.now()).map_err(|ended| match ended {
+        principal.check(self.clock.wall()).map_err(|ended| match ended {
             Unrecognised::TokenRevoked => Error::Revoked,
             _ => Error::StreamAged, // with other credentials the caller may go on
         })
@@ -326,7 +326,7 @@ impl Approvals {
     /// # Errors
     /// A failure of the store.
     pub async fn forget_decided(&self, retain: Duration, limit: usize) -> Result<usize, Error> {
-        Ok(self.store.prune(self.clock.now() - retain, limit).await?)
+        Ok(self.store.prune(before(self.clock.now(), retain), limit).await?)
     }
 
     /// An approval that the caller may see.

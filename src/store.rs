@@ -158,6 +158,10 @@ pub trait Store: Send + Sync + 'static {
     /// A failure.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
 
+    /// The newest time of an event or a version of the policy that was on record when the store was opened, of approvals that were
+    /// forgotten since as well; `None` when there was none. Server time goes on from it.
+    fn newest_time(&self) -> Option<Time>;
+
     /// Wakes on every new revision of one approval.
     fn subscribe(&self, id: ApprovalId) -> Subscription;
 

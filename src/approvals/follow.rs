@@ -254,6 +254,8 @@ impl Follower {
             return Err(Error::StreamAged);
         }
         let approvals = &self.approvals;
+        // The stream was to end with the credentials, by a clock that may have been set forward since.
+        approvals.readable_by(&self.by.0)?;
         self.heartbeat = Instant::now() + approvals.settings.heartbeat;
         self.timer.as_mut().reset(self.heartbeat.min(self.ends));
         let approval = approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?;
@@ -269,7 +271,7 @@ impl Approvals {
     /// How long a stream may last: at most until its reader's credentials end.
     pub(super) fn stream_age(&self, principal: &Principal, id: ApprovalId) -> Duration {
         let age = shortened(self.settings.max_stream_age, id);
-        let left = principal.expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
+        let left = principal.expires_at.map(|end| (end - self.clock.wall()).to_std().unwrap_or_default());
         left.map_or(age, |left| left.min(age))
     }
 }

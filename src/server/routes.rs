@@ -10,7 +10,7 @@ use tonic_web::GrpcWebLayer;
 
 use super::accept::Accept;
 use crate::{
-    clock::Clock,
+    clock::WallClock,
     config::Limits,
     grpc::{AccessApi, Admission, ApprovalApi, PolicyApi},
     identity::Authenticator,
@@ -49,7 +49,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
     (approvals, policies, access): (ApprovalApi, PolicyApi, AccessApi),
-    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn Clock>),
+    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn WallClock>),
     limits: &Limits,
     metrics: Metrics,
     traces: bool,

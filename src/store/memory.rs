@@ -294,6 +294,16 @@ impl Store for MemoryStore {
         Ok(self.state()?.tokens.values().cloned().collect())
     }
 
+    fn newest_time(&self) -> Option<Time> {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .approvals
+            .values()
+            .map(|(one, _)| one.updated_at)
+            .max()
+    }
+
     fn subscribe(&self, id: ApprovalId) -> Subscription {
         self.feed.subscribe(id)
     }

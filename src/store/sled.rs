@@ -168,13 +168,6 @@ impl SledStore {
         Ok(Self { jobs, pages, shared, newest: tip.newest, _directory: directory })
     }
 
-    /// The newest time of an event or a version of the policy that was on record when the store was opened. Approvals that
-    /// were forgotten since count as well.
-    #[must_use]
-    pub const fn newest_time(&self) -> Option<Time> {
-        self.newest
-    }
-
     /// Hands a job to the writer. Once it is handed over it is done, whether or not the caller still waits.
     async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
@@ -332,6 +325,10 @@ impl Store for SledStore {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.scan(records::tokens).await
+    }
+
+    fn newest_time(&self) -> Option<Time> {
+        self.newest
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

@@ -1,7 +1,7 @@
 //! `signoff serve` and the store's commands, as an operator meets them.
 
 mod access;
-mod http;
+pub(crate) mod http;
 mod limits;
 mod traces;
 

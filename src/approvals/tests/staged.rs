@@ -182,6 +182,10 @@ impl Store for Staged {
         self.inner.tokens().await
     }
 
+    fn newest_time(&self) -> Option<Time> {
+        self.inner.newest_time()
+    }
+
     fn subscribe(&self, id: ApprovalId) -> Subscription {
         let ambush = self.ambush.lock().unwrap().take();
         if let Some(ambush) = ambush {
