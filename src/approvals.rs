@@ -326,7 +326,8 @@ impl Approvals {
     /// # Errors
     /// A failure of the store.
     pub async fn forget_decided(&self, retain: Duration, limit: usize) -> Result<usize, Error> {
-        Ok(self.store.prune(before(self.clock.now(), retain), limit).await?)
+        let now = self.clock.now();
+        Ok(self.store.prune(before(now, retain), now, limit).await?)
     }
 
     /// An approval that the caller may see.

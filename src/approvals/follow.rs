@@ -133,7 +133,7 @@ impl Approvals {
     /// A caller that has seen revisions wants to go on, not to ask anew.
     async fn resumable(&self, principal: &Principal, request_id: Option<&str>) -> Result<(), Error> {
         let known = match request_id {
-            Some(request_id) => self.store.find(&principal.actor, request_id).await?,
+            Some(request_id) => self.store.find(&principal.actor, request_id, self.clock.now()).await?,
             None => None,
         };
         known.map(|_| ()).ok_or(Error::NothingToResume)
@@ -316,7 +316,7 @@ impl Drop for Attached {
             // A call that was cut before it was handed to the store may have been to repeat an earlier one.
             let id = match id {
                 Some(id) => Ok(Some(id)),
-                None => approvals.store.find(&actor, &request_id).await,
+                None => approvals.store.find(&actor, &request_id, approvals.clock.now()).await,
             };
             let Ok(Some(id)) = id else { return };
             let reason = "The caller disconnected.".to_owned();

@@ -68,7 +68,7 @@ pub(super) static TABLE: [Setting; 48] = [
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
         "Directory of the store; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },
-        "How long decided approvals are kept"),
+        "How long decided approvals are kept; their request_ids are remembered for 8 days more"),
     key("heartbeat", Kind::Duration { min: Duration::from_millis(50), max: Duration::from_secs(300), slot: |c| &mut c.heartbeat },
         "Time between Progress messages while a stream waits"),
     key("claim_window", Kind::Duration { min: SECOND, max: HOUR, slot: |c| &mut c.claim_window },

@@ -285,7 +285,8 @@ impl Answer {
             | StoreError::PolicyConflict(_)
             | StoreError::BadPolicy(..)
             | StoreError::TokenConflict(_)
-            | StoreError::BadToken(..) => Self::internal(&error),
+            | StoreError::BadToken(..)
+            | StoreError::BadForgotten(..) => Self::internal(&error),
             StoreError::Corrupt(cause) => {
                 tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
                 let message = "stored data is damaged, so that nothing was done; \
@@ -361,6 +362,9 @@ impl Answer {
             Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
                 .with("request_id", request_id)
                 .with("approval_id", approval),
+            Refusal::RequestForgotten { request_id, until } => answer(FailedPrecondition, Reason::RequestForgotten)
+                .with("request_id", request_id)
+                .with("until", rfc3339(until)),
             Refusal::TooManyPending { limit } => answer(ResourceExhausted, Reason::TooManyPending).with("limit", limit),
         }
     }

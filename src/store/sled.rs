@@ -6,6 +6,7 @@
 mod cursor;
 mod directory;
 mod durable;
+mod forgotten;
 mod frame;
 mod group;
 mod groups;
@@ -49,11 +50,12 @@ use self::{
     keys::Field,
     open::Opened,
     pages::Pages,
+    records::Named,
     writer::{CLOSED, Job, Reply, SyncFile, Writer},
 };
 use super::{
-    Change, Due, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query, Store,
-    StoreError, Submission, Submitted, Subscription, Transitioned,
+    Change, Due, Forgotten, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query,
+    Store, StoreError, Submission, Submitted, Subscription, Transitioned,
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
@@ -218,14 +220,23 @@ impl Store for SledStore {
     }
 
     // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
-    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
+    async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
         let key = keys::request_id(caller, request_id);
-        let Some(id) = records::request_id(&self.pages, &key)? else { return Ok(None) };
-        if !self.pages.contains(keys::head(id))? && records::request_id(&self.pages, &key)? == Some(id) {
-            return Err(records::dangling(id, "a request_id")); // else it was forgotten between the looks
+        match records::request_id(&self.pages, &key)? {
+            None => Ok(None),
+            Some(named @ Named::Approval(id)) => {
+                if !self.pages.contains(keys::head(id))? && records::request_id(&self.pages, &key)? == Some(named) {
+                    return Err(records::dangling(id, "a request_id")); // else it was forgotten between the looks
+                }
+                self.shared.durability.settle(id).await?;
+                Ok(Some(id))
+            }
+            Some(Named::Forgotten(at)) => {
+                self.shared.durability.settle_all().await?;
+                forgotten::of_key(at, &key)?.check(now)?;
+                Ok(None)
+            }
         }
-        self.shared.durability.settle(id).await?;
-        Ok(Some(id))
     }
 
     async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
@@ -259,8 +270,16 @@ impl Store for SledStore {
         .await
     }
 
-    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
-        self.write(|reply| Job::Prune(decided_before, limit, reply)).await
+    async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
+        self.write(|reply| Job::Prune { decided_before, now, limit, reply }).await
+    }
+
+    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+        self.scan(move |pages| forgotten::export(pages, after.as_ref(), limit)).await
+    }
+
+    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::ImportForgotten(forgotten, reply)).await
     }
 
     async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {

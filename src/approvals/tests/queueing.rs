@@ -106,7 +106,7 @@ async fn a_reader_that_fell_behind_catches_up() {
             world.vote(1, id, Choice::Approve).await;
         }
     }
-    let gone = world.store.prune(at(1), 100).await.unwrap(); // some are not even stored any more
+    let gone = world.store.prune(at(1), at(1), 100).await.unwrap(); // some are not even stored any more
     assert_eq!(gone, 100);
     reader.read(&mut queue);
     assert_eq!(reader.pending, pending(&world, Filter::default()).await);

@@ -8,8 +8,8 @@ use crate::{
     domain::{Actor, Effect, Escalation, Panel, Priority, Requirement, Reviewer, TokenId, Verdict, samples},
     identity::Token,
     store::{
-        Change, Due, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission, Subscription,
-        Transitioned,
+        Change, Due, Forgotten, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission,
+        Subscription, Transitioned,
     },
 };
 
@@ -109,8 +109,8 @@ impl Store for Staged {
         self.acknowledged(outcome).await
     }
 
-    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
-        self.inner.find(caller, request_id).await
+    async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
+        self.inner.find(caller, request_id, now).await
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
@@ -134,8 +134,17 @@ impl Store for Staged {
         self.inner.due(now, limit).await
     }
 
-    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
-        let outcome = self.inner.prune(decided_before, limit).await;
+    async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
+        let outcome = self.inner.prune(decided_before, now, limit).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+        self.inner.export_forgotten(after, limit).await
+    }
+
+    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        let outcome = self.inner.import_forgotten(forgotten).await;
         self.acknowledged(outcome).await
     }
 

@@ -9,8 +9,8 @@ use crate::domain::{
 use crate::identity::{Permission, oidc::Rejection};
 use crate::store::PolicyFault;
 
-const REFUSALS: usize = 19;
-const STORE_ERRORS: usize = 13;
+const REFUSALS: usize = 20;
+const STORE_ERRORS: usize = 14;
 const ERRORS: usize = 17;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
@@ -34,6 +34,7 @@ fn nth_refusal(refusal: &Refusal) -> usize {
         Refusal::NotEligible => 15,
         Refusal::CommentRequired => 16,
         Refusal::EditsNotAllowed => 17,
+        Refusal::RequestForgotten { .. } => 18,
         Refusal::TooManyPending { .. } => REFUSALS - 1,
     }
 }
@@ -52,6 +53,7 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::TokenConflict(_) => 9,
         StoreError::BadToken(..) => 10,
         StoreError::Newer(_) => 11,
+        StoreError::BadForgotten(..) => 12,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -152,6 +154,12 @@ fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
             &["approval_id", "result", "report_time", "message"],
         ),
         (reused, AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
+        (
+            Refusal::RequestForgotten { request_id: "r1".into(), until: at(9) },
+            FailedPrecondition,
+            Reason::RequestForgotten,
+            &["request_id", "until"],
+        ),
         (Refusal::TooManyPending { limit: 10 }, ResourceExhausted, Reason::TooManyPending, &["limit"]),
     ]
 }
@@ -172,6 +180,7 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
         ),
         internal(StoreError::TokenConflict(token_id())),
         internal(StoreError::BadToken(token_id(), "SECRET")),
+        internal(StoreError::BadForgotten("SECRET".into(), "SECRET")),
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),

@@ -8,17 +8,18 @@ use std::{
 use sled::Batch;
 
 use super::{
+    forgotten,
     frame::{self, Encoded},
     groups::{self, GroupRecord, Tip},
     keys::{self, Field},
     pages::Pages,
     policies::Policies,
-    records::{self, Stored},
+    records::{self, Named, Stored},
     tokens::Tokens,
 };
 use crate::{
     domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, ReplayError, Revision, Time, request, step},
-    store::{Change, History, NAME_MAX, Observer, StoreError, Submission, Submitted, Transitioned},
+    store::{Change, Forgotten, History, NAME_MAX, Observer, StoreError, Submission, Submitted, Transitioned},
 };
 
 /// Commands run, but not yet committed.
@@ -30,10 +31,12 @@ pub(super) struct Group<'a> {
     pub(super) tokens: Tokens<'a>,
     approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
-    request_ids: HashMap<Vec<u8>, ApprovalId>,
+    request_ids: HashMap<Vec<u8>, Named>,
     pruned: HashSet<ApprovalId>,
     /// Records of groups before this one were looked at for dropping, and the batch may hold that.
     dropped: bool,
+    /// Whether `request_id`s that were forgotten, or are over, are written.
+    forgotten: bool,
     changed: Vec<Arc<Approval>>,
     /// Approvals that have a new status, in order.
     reached: Vec<Arc<Approval>>,
@@ -139,6 +142,7 @@ impl<'a> Group<'a> {
             request_ids: HashMap::new(),
             pruned: HashSet::new(),
             dropped: false,
+            forgotten: false,
             changed: Vec::new(),
             reached: Vec::new(),
         }
@@ -157,7 +161,7 @@ impl<'a> Group<'a> {
         newest = newest.max(self.policies.write(&mut self.batch, &mut record));
         self.tokens.write(&mut self.batch, &mut record);
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
-        let changes = record != GroupRecord::default() || self.dropped;
+        let changes = record != GroupRecord::default() || self.dropped || self.forgotten;
         let tip = if changes { Some(record.append(tip, newest, &mut self.batch)?) } else { None };
         Ok(Commit { batch: self.batch, ids, tip, changed: self.changed, reached: self.reached })
     }
@@ -166,16 +170,26 @@ impl<'a> Group<'a> {
         let Opening { approval, event, encoded, chain, pending_limit } = new;
         let caller = keys::caller(&approval.request.caller);
         let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
-        if let Some(id) = self.find(&key)? {
-            let found = self.named(id)?.approval;
-            if *found.request == *approval.request {
-                return Ok(Submitted { approval: found, created: false });
+        let over = match self.find(&key)? {
+            None => None,
+            Some(Named::Approval(id)) => {
+                let found = self.named(id)?.approval;
+                if *found.request == *approval.request {
+                    return Ok(Submitted { approval: found, created: false });
+                }
+                let request_id = approval.request.request_id.clone();
+                return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
             }
-            let request_id = approval.request.request_id.clone();
-            return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
-        }
+            Some(Named::Forgotten(at)) => {
+                forgotten::of_key(at, &key)?.check(approval.created_at)?;
+                Some(at)
+            }
+        };
         if !approval.status.is_terminal() && self.pending.of(&caller) >= pending_limit {
             return Err(Refusal::TooManyPending { limit: pending_limit }.into());
+        }
+        if let Some(at) = over {
+            self.batch.remove(keys::forgotten(at, &key));
         }
         self.put(None, Known { approval: Arc::clone(&approval), chain }, vec![event], encoded);
         Ok(Submitted { approval, created: true })
@@ -220,7 +234,11 @@ impl<'a> Group<'a> {
                 None => {}
             }
             let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
-            if self.find(&key)?.is_some() || !request_ids.insert(key) {
+            let known = self.find(&key)?;
+            if matches!(known, Some(Named::Forgotten(_))) {
+                continue;
+            }
+            if known.is_some() || !request_ids.insert(key) {
                 return Err(StoreError::Conflict(id));
             }
             new.insert(id, (Arc::new(approval), events));
@@ -234,7 +252,44 @@ impl<'a> Group<'a> {
         Ok(count)
     }
 
-    pub(super) fn prune(&mut self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
+    pub(super) fn import_forgotten(&mut self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        let bad = |one: &Forgotten| Some(StoreError::BadForgotten(one.request_id.clone(), one.fault()?));
+        if let Some(error) = forgotten.iter().find_map(bad) {
+            return Err(error);
+        }
+        let mut new = 0;
+        for one in forgotten {
+            let key = keys::request_id_of(&one);
+            match self.find(&key)? {
+                Some(Named::Approval(_)) => continue,
+                Some(Named::Forgotten(known)) if known >= one.at => continue,
+                Some(Named::Forgotten(known)) => self.batch.remove(keys::forgotten(known, &key)),
+                None => {}
+            }
+            self.remember(key, one.at);
+            new += 1;
+        }
+        Ok(new)
+    }
+
+    /// Remembers a `request_id` as used, without its approval.
+    fn remember(&mut self, key: Vec<u8>, at: Time) {
+        forgotten::put(&mut self.batch, &key, at);
+        self.request_ids.insert(key, Named::Forgotten(at));
+        self.forgotten = true;
+    }
+
+    pub(super) fn prune(&mut self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
+        for (at, key) in forgotten::over(self.pages, now, limit)? {
+            if self.request_ids.contains_key(&key) {
+                continue; // used again in this very group: next time
+            }
+            if records::request_id(self.pages, &key)? == Some(Named::Forgotten(at)) {
+                self.batch.remove(&key[..]);
+            }
+            self.batch.remove(keys::forgotten(at, &key));
+            self.forgotten = true;
+        }
         let mut gone = 0;
         for key in self.pages.keys(keys::decided_before(decided_before)) {
             if gone == limit {
@@ -250,7 +305,7 @@ impl<'a> Group<'a> {
             if approval.updated_at >= decided_before {
                 continue; // claimed or reported since: kept for as long again
             }
-            self.forget(&approval)?;
+            self.forget(&approval, now)?;
             gone += 1;
         }
         // Approvals change in a few groups each; what is left over goes the next time.
@@ -260,7 +315,7 @@ impl<'a> Group<'a> {
         Ok(gone)
     }
 
-    fn forget(&mut self, approval: &Approval) -> Result<(), StoreError> {
+    fn forget(&mut self, approval: &Approval, now: Time) -> Result<(), StoreError> {
         let id = approval.id;
         let caller = approval.request.caller.to_string();
         let head = keys::head(id);
@@ -272,7 +327,7 @@ impl<'a> Group<'a> {
         for field in fields(approval, &caller) {
             self.batch.remove(field.key(id));
         }
-        self.batch.remove(keys::request_id(&approval.request.caller, &approval.request.request_id));
+        self.remember(keys::request_id(&approval.request.caller, &approval.request.request_id), now);
         if let Some(decision) = &approval.decision {
             self.batch.remove(keys::decided(decision.at, id));
         }
@@ -280,12 +335,11 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn find(&self, request_id: &[u8]) -> Result<Option<ApprovalId>, StoreError> {
-        if let Some(id) = self.request_ids.get(request_id) {
-            return Ok(Some(*id));
+    fn find(&self, request_id: &[u8]) -> Result<Option<Named>, StoreError> {
+        match self.request_ids.get(request_id) {
+            Some(named) => Ok(Some(*named)),
+            None => records::request_id(self.pages, request_id),
         }
-        let found = records::request_id(self.pages, request_id)?;
-        Ok(found.filter(|id| !self.pruned.contains(id)))
     }
 
     fn get(&self, id: ApprovalId) -> Result<Known, StoreError> {
@@ -339,8 +393,9 @@ impl<'a> Group<'a> {
                 }
             }
             let key = keys::request_id(&after.request.caller, &after.request.request_id);
-            self.batch.insert(&key[..], records::encode_request_id(&key, id));
-            self.request_ids.insert(key, id);
+            let named = Named::Approval(id);
+            self.batch.insert(&key[..], records::encode_request_id(&key, named));
+            self.request_ids.insert(key, named);
         }
 
         let deadline = |approval: &Approval| (!approval.status.is_terminal()).then(|| approval.due());

@@ -2,12 +2,16 @@
 
 use std::ops::{Bound, RangeInclusive};
 
-use crate::domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, to_micros};
+use crate::{
+    domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, to_micros},
+    store::Forgotten,
+};
 use uuid::Uuid;
 
 const HEAD: u8 = b'h';
 const EVENT: u8 = b'e';
 pub(super) const REQUEST_ID: u8 = b'q';
+const FORGOTTEN: u8 = b'f';
 const DEADLINE: u8 = b'd';
 const DECIDED: u8 = b'r';
 const INDEX: u8 = b'i';
@@ -130,6 +134,38 @@ pub(super) const HEAD_LEN: usize = 1 + ID;
 /// A caller's idempotency key. Names hold no NUL.
 pub(super) fn request_id(caller: &Actor, request_id: &str) -> Vec<u8> {
     named(REQUEST_ID, caller, request_id)
+}
+
+/// The same of one that was forgotten.
+pub(super) fn request_id_of(forgotten: &Forgotten) -> Vec<u8> {
+    let names = [forgotten.issuer.as_str(), &forgotten.subject, &forgotten.request_id];
+    [&[REQUEST_ID], names.join("\0").as_bytes()].concat()
+}
+
+/// Finds the `request_id`s that were forgotten at a time; `request_id` is their key.
+pub(super) fn forgotten(at: Time, request_id: &[u8]) -> Vec<u8> {
+    let mut key = vec![FORGOTTEN];
+    key.extend_from_slice(&to_micros(at).to_be_bytes());
+    key.extend_from_slice(request_id.get(1..).unwrap_or_default());
+    key
+}
+
+/// What was forgotten before a moment, or at all: the earliest first.
+pub(super) fn forgotten_before(time: Option<Time>) -> std::ops::Range<Vec<u8>> {
+    vec![FORGOTTEN]..time.map_or(vec![FORGOTTEN + 1], |time| forgotten(time, &[]))
+}
+
+/// The time in such a key, and the key of the `request_id`.
+pub(super) fn forgotten_of(key: &[u8]) -> Option<(Time, Vec<u8>)> {
+    let (time, name) = key.strip_prefix(&[FORGOTTEN])?.split_first_chunk()?;
+    let micros = i64::try_from(u64::from_be_bytes(*time)).ok()?;
+    Some((chrono::DateTime::from_timestamp_micros(micros)?, [&[REQUEST_ID], name].concat()))
+}
+
+/// Issuer and subject of the caller, and the idempotency key, in a key of [`request_id`].
+pub(super) fn names_of(request_id: &[u8]) -> Option<(&str, &str, &str)> {
+    let mut names = std::str::from_utf8(request_id.strip_prefix(&[REQUEST_ID])?).ok()?.splitn(3, '\0');
+    Some((names.next()?, names.next()?, names.next()?))
 }
 
 fn named(prefix: u8, Actor { issuer, subject, .. }: &Actor, request_id: &str) -> Vec<u8> {
@@ -293,6 +329,10 @@ mod tests {
             assert_eq!(hex(&key), pinned);
         }
         assert_eq!(request_id(&agent(), "r"), b"qtest\0agent\0r");
+        let forgotten = forgotten(at(0), &request_id(&agent(), "r"));
+        assert_eq!(hex(&forgotten), format!("66{time}{}", hex(b"test\0agent\0r")));
+        assert_eq!(forgotten_of(&forgotten), Some((at(0), request_id(&agent(), "r"))));
+        assert_eq!(names_of(&request_id(&agent(), "r\0s")), Some(("test", "agent", "r\0s")));
         assert_eq!(policy_request_id(&agent(), "r"), b"ktest\0agent\0r");
         for (field, pinned) in [
             (Field::Tool("x"), &b"itx\0"[..]),

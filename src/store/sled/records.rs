@@ -260,33 +260,46 @@ pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) ->
     Ok((encoded, chain))
 }
 
-/// What an idempotency key stands for.
+/// What a caller's idempotency key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
+pub(super) enum Named {
     /// An approval.
-    Approval,
+    Approval(ApprovalId),
+    /// An approval that was forgotten at this time.
+    Forgotten(Time),
 }
 
-/// A kind's code on disk.
-const NAMED: [(Named, u8); 1] = [(Named::Approval, 1)];
+/// Codes of what a key stands for. Never changed, and never used again for another.
+const APPROVAL: u8 = 1;
+const FORGOTTEN: u8 = 2;
 
 /// The value under a caller's idempotency key.
-pub(super) fn encode_request_id(key: &[u8], id: ApprovalId) -> Vec<u8> {
-    let [(Named::Approval, code)] = NAMED;
-    frame::seal(key, &[&[code], &id.uuid().as_bytes()[..]].concat())
+pub(super) fn encode_request_id(key: &[u8], named: Named) -> Vec<u8> {
+    let payload = match named {
+        Named::Approval(id) => [&[APPROVAL], &id.uuid().as_bytes()[..]].concat(),
+        Named::Forgotten(at) => [&[FORGOTTEN], &at.timestamp_micros().to_be_bytes()[..]].concat(),
+    };
+    frame::seal(key, &payload)
 }
 
-/// The approval under a caller's idempotency key.
-pub(super) fn request_id(pages: &Pages, key: &[u8]) -> Result<Option<ApprovalId>, StoreError> {
+/// What is stored under a caller's idempotency key.
+pub(super) fn request_id(pages: &Pages, key: &[u8]) -> Result<Option<Named>, StoreError> {
     pages.get(key)?.map(|value| decode_request_id(key, &value)).transpose()
 }
 
-pub(super) fn decode_request_id(key: &[u8], value: &[u8]) -> Result<ApprovalId, StoreError> {
-    let (code, id) = frame::open(key, value)?.split_first().ok_or_else(|| corrupt("an empty request_id"))?;
-    if !NAMED.iter().any(|(_, known)| known == code) {
-        return Err(StoreError::Newer(format!("a request_id stands for something of kind {code}").into()));
+pub(super) fn decode_request_id(key: &[u8], value: &[u8]) -> Result<Named, StoreError> {
+    let (code, rest) = frame::open(key, value)?.split_first().ok_or_else(|| corrupt("an empty request_id"))?;
+    match *code {
+        APPROVAL => keys::id_of(rest)
+            .filter(|_| rest.len() == 16)
+            .map(Named::Approval)
+            .ok_or_else(|| corrupt("a request_id without an approval")),
+        FORGOTTEN => {
+            let micros = rest.try_into().map_err(|_| corrupt("a forgotten request_id without a time"))?;
+            time(i64::from_be_bytes(micros)).map(Named::Forgotten)
+        }
+        code => Err(StoreError::Newer(format!("a request_id stands for something of kind {code}").into())),
     }
-    keys::id_of(id).filter(|_| id.len() == 16).ok_or_else(|| corrupt("a request_id without an approval"))
 }
 
 /// Reads a version of the policy.

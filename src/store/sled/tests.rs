@@ -128,7 +128,13 @@ async fn pruning_leaves_nothing_but_what_proves_it() {
         store.transition(due, Command::Tick, at(1_000)).await.unwrap();
     }
     assert!(store.pages.tree().len() > 100);
-    while store.prune(at(2_000), 3).await.unwrap() > 0 {}
+    while store.prune(at(2_000), at(2_000), 3).await.unwrap() > 0 {}
+    let kept: Vec<_> = store.export_forgotten(None, 100).await.unwrap();
+    assert!(kept.len() > 5);
+    let over = kept[0].until();
+    while !store.export_forgotten(None, 1).await.unwrap().is_empty() {
+        store.prune(at(2_000), over, 3).await.unwrap();
+    }
     let keys = store.pages.tree().iter().keys().map(Result::unwrap);
     let left: Vec<_> =
         keys.filter(|key| keys::groups().start > key.to_vec() || keys::groups().end <= key.to_vec()).collect();

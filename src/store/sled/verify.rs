@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::{
-    SCHEMA,
+    SCHEMA, forgotten,
     frame::{self, corrupt},
     group::fields,
     groups::{self, Checkpoint, GroupRecord, Tip},
     keys::{self, Field},
     pages::Pages,
-    records,
+    records::{self, Named},
     watermark::Mark,
 };
 use crate::{
@@ -71,6 +71,8 @@ pub(super) fn verify(pages: &Pages, mark: Option<&Mark>) -> Findings {
     check_events(pages, &heads, &mut findings);
     check_policies(pages, &recorded, &mut findings);
     check_tokens(pages, &recorded, &mut findings);
+    let forgotten = findings.take(forgotten::faults(pages)).unwrap_or_default();
+    forgotten.into_iter().for_each(|fault| findings.fault(fault));
     findings
 }
 
@@ -221,8 +223,9 @@ impl Expected {
         let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
         if let Some(value) = self.entry(pages, &key, findings) {
             match value.map(|value| records::decode_request_id(&key, &value)) {
-                Some(Ok(found)) if found == id => {}
-                Some(Ok(other)) => findings.of(id, format!("its request_id stands for {other}")),
+                Some(Ok(Named::Approval(found))) if found == id => {}
+                Some(Ok(Named::Approval(other))) => findings.of(id, format!("its request_id stands for {other}")),
+                Some(Ok(Named::Forgotten(at))) => findings.of(id, format!("its request_id was forgotten at {at}")),
                 Some(Err(error)) => findings.of(id, format!("its request_id: {error}")),
                 None => findings.of(id, "its request_id is missing"),
             }
@@ -247,12 +250,16 @@ impl Expected {
             let (mut found, mut strangers) = (0, Vec::new());
             for entry in pages.prefix([prefix]) {
                 let Some((key, value)) = findings.take(entry) else { break };
-                found += 1;
                 let id = if prefix == keys::REQUEST_ID {
-                    records::decode_request_id(&key, &value).ok()
+                    match records::decode_request_id(&key, &value) {
+                        Ok(Named::Approval(id)) => Some(id),
+                        Ok(Named::Forgotten(_)) => continue, // belongs to no approval any more
+                        Err(_) => None,
+                    }
                 } else {
                     keys::id_of(&key)
                 };
+                found += 1;
                 if id.is_none_or(|id| !heads.contains_key(&id)) {
                     strangers.push(frame::shown(&key));
                 }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     domain::{ApprovalId, Command, Time, TokenId},
     identity::Token,
-    store::{Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
+    store::{Forgotten, Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
 };
 
 /// Most commands in one group.
@@ -46,7 +46,13 @@ pub(super) enum Job {
     Submit(Opening, Reply<Submitted>),
     Transition(ApprovalId, Command, Time, Reply<Transitioned>),
     Import(Vec<History>, Reply<usize>),
-    Prune(Time, usize, Reply<usize>),
+    Prune {
+        decided_before: Time,
+        now: Time,
+        limit: usize,
+        reply: Reply<usize>,
+    },
+    ImportForgotten(Vec<Forgotten>, Reply<usize>),
     PutPolicy(NewPolicy, Reply<Arc<PolicyVersion>>),
     ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
     SaveTokens(Vec<Token>, Reply<usize>),
@@ -110,7 +116,10 @@ impl Writer {
                 Job::Submit(opening, reply) => answer(reply, group.submit(opening)),
                 Job::Transition(id, command, now, reply) => answer(reply, group.transition(id, &command, now)),
                 Job::Import(histories, reply) => answer(reply, group.import(histories)),
-                Job::Prune(before, limit, reply) => answer(reply, group.prune(before, limit)),
+                Job::Prune { decided_before, now, limit, reply } => {
+                    answer(reply, group.prune(decided_before, now, limit))
+                }
+                Job::ImportForgotten(forgotten, reply) => answer(reply, group.import_forgotten(forgotten)),
                 Job::PutPolicy(new, reply) => answer(reply, group.policies.put(new)),
                 Job::ImportPolicies(versions, reply) => answer(reply, group.policies.import(versions)),
                 Job::SaveTokens(tokens, reply) => answer(reply, group.tokens.save(tokens)),

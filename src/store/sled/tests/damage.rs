@@ -265,7 +265,7 @@ async fn damaged_records_are_not_answered() {
     let (store, _copy) = change(&keys::head(one), None);
     damaged(store.get(one).await.unwrap_err());
     damaged(store.events(one, 0, 9).await.unwrap_err());
-    damaged(store.find(&agent(), "r1").await.unwrap_err());
+    damaged(store.find(&agent(), "r1", at(0)).await.unwrap_err());
     damaged(store.submit(submission(1, 1)).await.unwrap_err());
     damaged(store.list(crate::store::Query { limit: 50, ..listing(Status::Pending) }).await.unwrap_err());
     assert_eq!(store.get(two).await.unwrap().revision, 2, "others are answered");

@@ -69,7 +69,7 @@ async fn same(store: &SledStore, model: &MemoryStore) {
     assert_eq!(everything(store).await, everything(model).await);
     assert_eq!(store.export_policies(0, 99).await, model.export_policies(0, 99).await);
     assert_eq!(store.tokens().await, model.tokens().await);
-    assert_eq!(store.find(&agent(), "r1").await.unwrap(), Some(id(1, 1)));
+    assert_eq!(store.find(&agent(), "r1", at(0)).await.unwrap(), Some(id(1, 1)));
 }
 
 #[tokio::test]
