@@ -10,6 +10,7 @@ mod lists;
 mod policies;
 mod queue;
 mod requests;
+mod schemas;
 mod tokens;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use heavy::Heavy;
 pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
+pub use schemas::Schemas;
 pub use tokens::{NewToken, Tokens};
 
 /// What an operator can set about waiting.
@@ -60,6 +62,7 @@ pub struct Approvals {
     ids: Ids,
     attachments: Arc<Attachments>,
     heavy: Heavy,
+    schemas: Arc<Schemas>,
     draining: CancellationToken,
 }
 
@@ -75,6 +78,7 @@ impl Approvals {
             ids: Ids::default(),
             attachments: Arc::default(),
             heavy: Heavy::default(),
+            schemas: Arc::default(),
             draining: CancellationToken::new(),
         })
     }
@@ -88,6 +92,12 @@ impl Approvals {
     #[must_use]
     pub const fn heavy(&self) -> &Heavy {
         &self.heavy
+    }
+
+    /// Compiled schemas of arguments.
+    #[must_use]
+    pub const fn schemas(&self) -> &Arc<Schemas> {
+        &self.schemas
     }
 
     /// Server time, which decides about deadlines.

@@ -42,10 +42,10 @@ impl ApprovalApi {
     /// Decodes where a large schema may take its time without keeping others from the thread.
     async fn decode_request(&self, request: pb::RequestApprovalRequest) -> Result<NewRequest, Status> {
         if request.arguments_schema.is_none() {
-            return Ok(decode::request(request, &self.limits)?);
+            return Ok(decode::request(request, &self.limits, self.approvals.schemas())?);
         }
-        let limits = self.limits.clone();
-        let decoded = self.approvals.heavy().run(move || decode::request(request, &limits)).await;
+        let (limits, schemas) = (self.limits.clone(), Arc::clone(self.approvals.schemas()));
+        let decoded = self.approvals.heavy().run(move || decode::request(request, &limits, &schemas)).await;
         Ok(decoded.map_err(Failure::from)??)
     }
 }
