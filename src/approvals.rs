@@ -337,7 +337,9 @@ impl Approvals {
     }
 }
 
-fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
+/// Whether one of a caller's roles may make a call at all. The wire asks before it looks at a message, and every use-case
+/// asks again, whoever calls it.
+pub(crate) fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
     if principal.may(method) {
         Ok(())
     } else {

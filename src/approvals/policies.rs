@@ -182,14 +182,6 @@ impl Policies {
         &self.heavy
     }
 
-    /// Whether a caller may make a call at all: to be asked before its policy is compiled, which is work.
-    ///
-    /// # Errors
-    /// [`Error::RoleNotAllowed`].
-    pub fn permit(&self, principal: &Principal, method: Method) -> Result<(), Error> {
-        permit(principal, method)
-    }
-
     /// A version of the policy, or the live one.
     ///
     /// # Errors
