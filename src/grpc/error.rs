@@ -267,6 +267,10 @@ impl Answer {
                     .with("request_id", request_id)
                     .with("token_id", id)
             }
+            Error::TooMuchWork { limit } => Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, message)
+                .with("scope", Scope::Caller.name())
+                .with("limit", limit)
+                .retry(ROOM),
             Error::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
             Error::RoleNotAllowed { role, method } => {
                 Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
