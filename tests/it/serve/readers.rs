@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use prost::Message as _;
 use signoff::proto::v1::{
     ListPendingRequest, RequestApprovalRequest, WatchPendingRequest, watch_pending_response::Change,
 };
