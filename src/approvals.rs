@@ -18,7 +18,10 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{
+    Semaphore,
+    broadcast::{Receiver, error::RecvError},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{attachments::Attachments, ids::Ids};
@@ -42,6 +45,9 @@ pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
 pub use schemas::Schemas;
 pub use tokens::{NewToken, Tokens};
 
+/// Pages of snapshots that are read at once.
+const SNAPSHOTS: usize = 16;
+
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -63,6 +69,8 @@ pub struct Approvals {
     attachments: Arc<Attachments>,
     heavy: Heavy,
     schemas: Arc<Schemas>,
+    /// Pages of snapshots that are read at once.
+    snapshots: Semaphore,
     draining: CancellationToken,
 }
 
@@ -79,6 +87,7 @@ impl Approvals {
             attachments: Arc::default(),
             heavy: Heavy::default(),
             schemas: Arc::default(),
+            snapshots: Semaphore::new(SNAPSHOTS),
             draining: CancellationToken::new(),
         })
     }
@@ -128,7 +137,7 @@ impl Approvals {
             now,
         };
         let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
-        let verdict = self.verdict(call).await?;
+        let verdict = self.verdict(&principal.actor, call).await?;
         still_good(principal)?;
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
@@ -214,12 +223,12 @@ impl Approvals {
     }
 
     /// What the policy says of a call. The rare one that takes long is judged where it keeps nobody waiting.
-    async fn verdict(&self, call: Call<'_>) -> Result<Verdict, Error> {
+    async fn verdict(&self, by: &Actor, call: Call<'_>) -> Result<Verdict, Error> {
         if let Some(verdict) = self.judge.judge(&call, Effort::Quick) {
             return Ok(verdict);
         }
         let (judge, call) = (Arc::clone(&self.judge), OwnedCall::from(call));
-        let verdict = self.heavy.run(move || judge.judge(&call.borrow(), Effort::Full)).await?;
+        let verdict = self.heavy.run(by, move || judge.judge(&call.borrow(), Effort::Full)).await?;
         verdict.ok_or_else(|| Error::Internal("the policy has no verdict".into()))
     }
 
@@ -348,7 +357,9 @@ impl Approvals {
     }
 }
 
-fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
+/// Whether one of a caller's roles may make a call at all. The wire asks before it looks at a message, and every use-case
+/// asks again, whoever calls it.
+pub(crate) fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
     if principal.may(method) {
         Ok(())
     } else {

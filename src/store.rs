@@ -33,6 +33,7 @@ pub use feed::Subscription;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
 pub use policies::{DOCUMENT_MAX, NewPolicy, PolicyFault, PolicyHead, PolicyVersion};
+pub(crate) use query::weight;
 pub use query::{Filter, Order, Query};
 pub use sled::{SledStore, sync_to_disk};
 

@@ -195,6 +195,11 @@ impl Admitted {
     pub const fn new(principal: Arc<Principal>, clock: Arc<dyn WallClock>) -> Self {
         Self { principal, clock }
     }
+
+    /// Who was admitted.
+    pub(super) fn caller(&self) -> &Principal {
+        &self.principal
+    }
 }
 
 /// The caller that was admitted, if its credentials are still good now that the whole call is there.

@@ -3,6 +3,8 @@
 mod access;
 pub(crate) mod http;
 mod limits;
+mod messages;
+mod readers;
 mod traces;
 
 use std::{path::Path, process::Output};

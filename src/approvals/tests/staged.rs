@@ -61,6 +61,8 @@ type Ambush = Box<dyn FnOnce() + Send>;
 /// The in-memory store; its commits can be kept from being acknowledged.
 pub(super) struct Staged {
     pub(super) inner: MemoryStore,
+    /// Approvals that lists have read.
+    pub(super) read: std::sync::atomic::AtomicUsize,
     /// Every submit and transition takes a permit after it is recorded.
     acknowledge: Semaphore,
     /// Commits that wait for one, or have had one.
@@ -73,6 +75,7 @@ impl Default for Staged {
     fn default() -> Self {
         Self {
             inner: MemoryStore::default(),
+            read: std::sync::atomic::AtomicUsize::new(0),
             acknowledge: Semaphore::new(Semaphore::MAX_PERMITS),
             recorded: watch::Sender::new(0),
             ambush: std::sync::Mutex::default(),
@@ -127,7 +130,9 @@ impl Store for Staged {
     }
 
     async fn list(&self, query: Query) -> Result<Page, StoreError> {
-        self.inner.list(query).await
+        let page = self.inner.list(query).await?;
+        self.read.fetch_add(page.approvals.len(), std::sync::atomic::Ordering::Relaxed);
+        Ok(page)
     }
 
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {

@@ -11,7 +11,7 @@ use crate::store::PolicyFault;
 
 const REFUSALS: usize = 20;
 const STORE_ERRORS: usize = 14;
-const ERRORS: usize = 17;
+const ERRORS: usize = 18;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -76,6 +76,7 @@ fn nth_error(error: &Error) -> usize {
         Error::TooManyTokens { .. } => 13,
         Error::TokenAlreadyCreated { .. } => 14,
         Error::TokenRequestIdReused { .. } => 15,
+        Error::TooMuchWork { .. } => 16,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -217,6 +218,7 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
             Reason::RequestIdReused,
             &["request_id", "token_id"],
         ),
+        (Error::TooMuchWork { limit: 3 }, Code::ResourceExhausted, Reason::TooManyCalls, &["scope", "limit"]),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
         (
@@ -236,6 +238,7 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
     use ErrorReason as Reason;
     let violation = Violation { field: "tool_name".into(), description: "must not be empty".into() };
     let streams = |scope| Failure::TooManyStreams { scope, limit: 10 };
+    let calls = |scope| Failure::TooManyCalls { scope, limit: 10 };
     let keys: &[&str] = &["scope", "limit"];
     let mut all = vec![
         (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
@@ -250,6 +253,18 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
             Reason::RateLimited,
             &["limit"],
         ),
+        (Failure::Malformed("it ends early".into()), Code::InvalidArgument, Reason::InvalidRequest, &[]),
+        (
+            Failure::MessageTooLarge { found: 11, limit: 10 },
+            Code::ResourceExhausted,
+            Reason::MessageTooLarge,
+            &["limit"],
+        ),
+        (Failure::NoSuchMethod("/x/Y".into()), Code::Unimplemented, Reason::NotImplemented, &["method"]),
+        (Failure::NoSuchEncoding("br".into()), Code::Unimplemented, Reason::NotImplemented, &["encoding"]),
+        (calls(Scope::Connection), Code::ResourceExhausted, Reason::TooManyCalls, keys),
+        (calls(Scope::Caller), Code::ResourceExhausted, Reason::TooManyCalls, keys),
+        (calls(Scope::Server), Code::ResourceExhausted, Reason::TooManyCalls, keys),
         (streams(Scope::Connection), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Caller), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Server), Code::ResourceExhausted, Reason::TooManyStreams, keys),
@@ -262,6 +277,7 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
 
 #[test]
 fn every_failure_has_its_code_reason_and_metadata() {
+    use ErrorReason as Reason;
     for (failure, code, reason, keys) in failures() {
         let status = Status::from(failure.clone());
         assert_eq!(status.code(), code, "{failure:?}");
@@ -272,8 +288,8 @@ fn every_failure_has_its_code_reason_and_metadata() {
         let found: BTreeSet<_> = info.metadata.keys().map(String::as_str).collect();
         assert_eq!(found, keys.iter().copied().collect(), "{failure:?}");
         assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{failure:?}");
-        let retry =
-            code == Code::Unavailable || matches!(reason, ErrorReason::RateLimited | ErrorReason::TooManyStreams);
+        let retry = code == Code::Unavailable
+            || matches!(reason, Reason::RateLimited | Reason::TooManyStreams | Reason::TooManyCalls);
         assert_eq!(details.retry_info().is_some_and(|info| info.retry_delay.is_some()), retry, "{failure:?}");
         assert!(!status.message().is_empty() && !format!("{status:?}{details:?}").contains("SECRET"), "{failure:?}");
         assert_eq!(status.get_error_details_vec().len(), 1 + usize::from(retry || code == Code::InvalidArgument));
@@ -293,7 +309,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&41));
+    assert_eq!(reasons.last(), Some(&50));
 }
 
 #[test]
