@@ -13,8 +13,8 @@ use crate::domain::RuleOutcome;
 /// that without optimisation. What is not used costs nothing.
 const STACK: usize = 64 << 20;
 
-/// Most memory of all patterns together, in bytes.
-pub(super) const PATTERNS_MAX: usize = 64 << 20;
+/// Most memory of all patterns together, in bytes. It bounds the time to compile them too: a pattern takes up to 0.3 µs a byte.
+pub(super) const PATTERNS_MAX: usize = 24 << 20;
 
 /// Problems after which conditions are not looked at any more: one that is refused may have taken long.
 const PROBLEMS_MAX: usize = 100;

@@ -287,7 +287,7 @@ fn patterns_are_bounded_together_and_problems_end_the_search() {
     let found = patterns(200, "(");
     assert_eq!(found.len(), 100, "{}", found.len());
     let found = patterns(8_200, "a");
-    assert_eq!(found, ["rules[8192].when: the policy's patterns together take more than 64 MiB"]);
+    assert_eq!(found, ["rules[6144].when: the policy's patterns together take more than 24 MiB"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::Unevaluable;
 const SIZE_MAX: usize = 1 << 20;
 
 /// What even the smallest pattern counts for, in bytes.
-const SIZE_MIN: usize = 8 << 10;
+const SIZE_MIN: usize = 4 << 10;
 
 /// A regular expression as an automaton that is complete before the first text comes: it looks at every byte once,
 /// whatever the pattern and the text. Patterns whose automaton is too large are refused.
