@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::{
-    domain::Refusal,
+    domain::{Effect, Refusal},
     store::conformance::{claim, oldest_first, reject},
 };
 
@@ -20,6 +20,9 @@ impl Whole {
     async fn new(reopened: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = open(&directory).unwrap();
+        let old = Submission { verdict: verdict(Effect::AutoReject), ..submission(-9, 90) };
+        store.submit(old).await.unwrap();
+        assert_eq!(store.prune(at(-8), at(-8), 9).await.unwrap(), 1, "it leaves its request_id");
         fill(&store).await;
         store.put_policy(policy(0, "a")).await.unwrap();
         if reopened {
@@ -313,7 +316,7 @@ async fn damaged_records_are_not_answered() {
     let refused = store.transition(two, claim(1, whole_digest(&whole)), at(21)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Newer(_)));
     let key = keys::request_id(&agent(), "r1");
-    let (store, _copy) = change(&key, Some(&frame::seal(&key, &[2; 17])));
+    let (store, _copy) = change(&key, Some(&frame::seal(&key, &[3; 17])));
     assert!(matches!(store.submit(submission(1, 1)).await.unwrap_err(), StoreError::Newer(_)));
 }
 
