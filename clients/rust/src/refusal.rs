@@ -48,6 +48,11 @@ pub enum Kind {
     DigestMismatch,
     /// A newer server sent a status that this client does not know.
     UnknownStatus,
+    /// An answer contradicts the request, an earlier answer or itself.
+    InvalidAnswer {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The server could not be reached for long enough. The error's source is the last failure.
     Unavailable(Box<Status>),
     /// The server refused the request: not authenticated, not allowed, invalid, over a limit.
@@ -71,6 +76,10 @@ impl Kind {
     /// The kind of a call that failed for good.
     pub(crate) fn failed(status: Status) -> Self {
         Self::RequestFailed(Box::new(status))
+    }
+
+    pub(crate) fn invalid_answer(problem: &str) -> Self {
+        Self::InvalidAnswer { problem: problem.to_owned() }
     }
 
     pub(crate) fn invalid(problem: impl Into<String>) -> Self {
@@ -112,6 +121,9 @@ impl fmt::Display for Refusal {
             Kind::DigestMismatch => write!(f, "The call to {tool} is not the one that was approved.")?,
             Kind::UnknownStatus => {
                 write!(f, "The answer about the call to {tool} is not understood, so it counts as not approved.")?;
+            }
+            Kind::InvalidAnswer { problem } => {
+                write!(f, "The approvals server gave an invalid answer about the call to {tool}: {problem}.")?;
             }
             Kind::Unavailable(_) => write!(
                 f,
@@ -167,7 +179,7 @@ mod tests {
     fn texts_of_the_conformance_list() {
         let list: serde_json::Value = serde_json::from_str(include_str!("../conformance/refusals.json")).unwrap();
         let cases = list["refusals"].as_array().unwrap();
-        assert!(cases.len() > 11);
+        assert!(cases.len() > 12);
         for case in cases {
             let field = |name: &str| case["fields"][name].as_str().unwrap_or_default().to_owned();
             let kind = match case["kind"].as_str().unwrap() {
@@ -179,6 +191,7 @@ mod tests {
                 "ClaimWindowClosed" => Kind::ClaimWindowClosed,
                 "DigestMismatch" => Kind::DigestMismatch,
                 "UnknownStatus" => Kind::UnknownStatus,
+                "InvalidAnswer" => Kind::InvalidAnswer { problem: field("problem") },
                 "Unavailable" => Kind::Unavailable(Box::new(Status::unavailable("x"))),
                 "RequestFailed" => Kind::failed(failed(&field("reason"), &field("message"))),
                 "InvalidArguments" => Kind::InvalidArguments { path: field("path"), problem: field("problem") },
