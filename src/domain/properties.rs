@@ -184,11 +184,28 @@ proptest! {
                 }
             }
 
-            // Repeating a recorded call changes nothing, and gives the first result.
+            // Repeating a recorded call changes nothing, and gives the first result: a claim's only as long as it could
+            // have been granted anew, and nobody has told what became of it.
             if let (Ok(revision), Some(_)) = (&step.outcome, command.receipt()) {
-                let again = super::step(&approval, &command, at(clock + 10_000));
-                prop_assert_eq!(again.outcome, Ok(*revision));
-                prop_assert!(again.events.is_empty());
+                for later in [0, 100, 10_000] {
+                    let then = now.max(approval.updated_at) + std::time::Duration::from_secs(later);
+                    let again = super::step(&approval, &command, then);
+                    let over = matches!(command, Command::Claim(_))
+                        && (approval.claimable_until().is_none_or(|closed_at| then >= closed_at)
+                            || approval.claim.as_ref().is_some_and(|claim| claim.outcome.is_some()));
+                    if over {
+                        let claim = Box::new(approval.claim.clone().unwrap());
+                        prop_assert_eq!(again.outcome, Err(Refusal::AlreadyClaimed(claim)));
+                    } else {
+                        prop_assert_eq!(again.outcome, Ok(*revision));
+                    }
+                    prop_assert!(again.events.is_empty());
+                }
+            }
+            // However a claim is granted, its window is open and its outcome unknown.
+            if let (Command::Claim(_), Ok(_)) = (&command, &step.outcome) {
+                prop_assert!(now.max(before.updated_at) < approval.claimable_until().unwrap());
+                prop_assert!(approval.claim.as_ref().is_some_and(|claim| claim.outcome.is_none()));
             }
             // A refusal records nothing, save what was due: a deadline that passed, or escalations.
             if step.outcome.is_err() {

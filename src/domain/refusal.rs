@@ -1,4 +1,4 @@
-use super::{ApprovalId, Claim, Decision, Digest, Outcome, Revision, Status, Time};
+use super::{ApprovalId, Claim, Decision, Digest, ExecutionResult, Outcome, Revision, Status, Time};
 
 /// Why a command was refused. Nothing was recorded for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,8 +67,8 @@ pub enum Refusal {
         /// When it closed.
         closed_at: Time,
     },
-    /// Claimed before.
-    #[error("already claimed by {} at {}", .0.actor, .0.at)]
+    /// Claimed before: by another call, or by this one, whose claim window has closed or whose outcome is on record.
+    #[error("already claimed by {} at {}{}", .0.actor, .0.at, reported(.0))]
     AlreadyClaimed(Box<Claim>),
     /// No such claim by this caller.
     #[error("there is no such claim on this approval")]
@@ -90,4 +90,15 @@ pub enum Refusal {
         /// How many are allowed.
         limit: u32,
     },
+}
+
+/// What is known of a claimed call's outcome, as the end of a sentence.
+fn reported(claim: &Claim) -> String {
+    claim.outcome.as_ref().map_or_else(String::new, |Outcome { result, at, .. }| {
+        let result = match result {
+            ExecutionResult::Succeeded => "succeeded",
+            ExecutionResult::Failed => "failed",
+        };
+        format!("; the call was reported at {at}: it {result}")
+    })
 }

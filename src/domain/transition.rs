@@ -61,7 +61,7 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
             |recorded: &&Recorded| recorded.receipt.request_id == receipt.request_id && recorded.actor.is(&actor);
         if let Some(first) = approval.receipts.iter().find(earlier) {
             step.outcome = if first.receipt == *receipt {
-                Ok(first.revision)
+                still_granted(approval, command, now).map(|()| first.revision)
             } else {
                 Err(Refusal::RequestIdReused { request_id: receipt.request_id.clone(), approval: approval.id })
             };
@@ -108,6 +108,17 @@ impl Step {
         self.approval.apply(&event);
         self.events.push(event);
     }
+}
+
+/// Whether the repetition of a recorded call may have its first result again.
+///
+/// A claim's result is a permission to run, and its `request_id` is no secret between the processes of one caller. So it is
+/// given again only as long as a lost reply is the likely reason for asking: while the claim window is open, and nobody has
+/// reported what became of the call.
+fn still_granted(approval: &Approval, command: &Command, now: Time) -> Result<(), Refusal> {
+    let (Command::Claim(_), Some(claim)) = (command, &approval.claim) else { return Ok(()) };
+    let open = approval.claimable_until().is_some_and(|closed_at| now < closed_at);
+    if open && claim.outcome.is_none() { Ok(()) } else { Err(Refusal::AlreadyClaimed(Box::new(claim.clone()))) }
 }
 
 /// What a command makes happen to an approval whose deadline was looked at already.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     approvals::Error,
-    domain::{ApprovalId, Refusal, Time},
+    domain::{ApprovalId, Outcome, Refusal, Time},
     identity::Unrecognised,
     proto::v1::ErrorReason,
     store::StoreError,
@@ -325,16 +325,26 @@ impl Answer {
             Refusal::ClaimWindowClosed { closed_at } => {
                 answer(FailedPrecondition, Reason::ClaimWindowClosed).on(id).with("closed_at", rfc3339(closed_at))
             }
-            Refusal::AlreadyClaimed(claim) => answer(FailedPrecondition, Reason::AlreadyClaimed)
-                .on(id)
-                .with("claimed_by", &claim.actor)
-                .with("claim_time", rfc3339(claim.at)),
-            Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
-            Refusal::AlreadyReported(outcome) => {
-                let result = encode::result(outcome.result).as_str_name();
-                let result = result.strip_prefix("EXECUTION_RESULT_").unwrap_or(result);
-                answer(FailedPrecondition, Reason::AlreadyReported).on(id).with("result", result)
+            Refusal::AlreadyClaimed(claim) => {
+                let claimed = answer(FailedPrecondition, Reason::AlreadyClaimed)
+                    .on(id)
+                    .with("claim_id", claim.id)
+                    .with("claimed_by", &claim.actor)
+                    .with("claim_time", rfc3339(claim.at));
+                match &claim.outcome {
+                    Some(outcome) => claimed
+                        .with("result", result_name(outcome))
+                        .with("report_time", rfc3339(outcome.at))
+                        .with("message", &outcome.message),
+                    None => claimed,
+                }
             }
+            Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
+            Refusal::AlreadyReported(outcome) => answer(FailedPrecondition, Reason::AlreadyReported)
+                .on(id)
+                .with("result", result_name(&outcome))
+                .with("report_time", rfc3339(outcome.at))
+                .with("message", &outcome.message),
             Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
                 .with("request_id", request_id)
                 .with("approval_id", approval),
@@ -372,6 +382,12 @@ fn fitting(violations: Vec<Violation>) -> Vec<FieldViolation> {
         sent.push(FieldViolation::new(field, description));
     }
     sent
+}
+
+/// The name on the wire, without its prefix.
+fn result_name(outcome: &Outcome) -> &'static str {
+    let name = encode::result(outcome.result).as_str_name();
+    name.strip_prefix("EXECUTION_RESULT_").unwrap_or(name)
 }
 
 fn rfc3339(time: Time) -> String {

@@ -405,8 +405,30 @@ fn keys_are_the_callers_own() {
 
     // A repeated claim is the first one, whatever name the server made up this time.
     let claimed = run(decided, [(keyed(claim(agent(), 1, edited_digest()), "c"), 3)]);
-    let again = step(&claimed, &keyed(claim(agent(), 2, edited_digest()), "c"), at(10_000));
+    let again = step(&claimed, &keyed(claim(agent(), 2, edited_digest()), "c"), at(4));
     assert_eq!((again.outcome, again.approval.claim.unwrap().id), (Ok(4), claim_id(1)));
+}
+
+#[test]
+fn a_repeated_claim_is_granted_only_while_its_reply_may_have_been_lost() {
+    let repeated = || keyed(claim(agent(), 2, asked()), "c");
+    let claimed = run(opened(quorum(1)), [(approve(1), 10), (keyed(claim(agent(), 1, asked()), "c"), 20)]);
+    let closed_at = claimed.claimable_until().unwrap();
+    let taken = |approval: &Approval| Err(Refusal::AlreadyClaimed(Box::new(approval.claim.clone().unwrap())));
+
+    let last = step(&claimed, &repeated(), closed_at - chrono::TimeDelta::microseconds(1));
+    assert_eq!((last.outcome, last.events.len()), (Ok(3), 0));
+    let late = step(&claimed, &repeated(), closed_at);
+    assert_eq!((late.outcome, late.events.len()), (taken(&claimed), 0));
+
+    let reported = run(claimed, [(keyed(report(agent(), 1), "r"), 30)]);
+    assert!(reported.claim.as_ref().unwrap().outcome.is_some());
+    assert_eq!(step(&reported, &repeated(), at(30)).outcome, taken(&reported), "it ran: what is known is told");
+    // The report grants nothing: its repetition is answered at any time.
+    assert_eq!(step(&reported, &keyed(report(agent(), 1), "r"), at(1_000_000)).outcome, Ok(4));
+    // Somebody else's use of the key is none of this.
+    let other = keyed(claim(agent(), 2, edited("bob")), "c");
+    assert!(matches!(step(&reported, &other, at(30)).outcome, Err(Refusal::RequestIdReused { .. })));
 }
 
 fn voted_at(n: usize, seen: Revision) -> Command {

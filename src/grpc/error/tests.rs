@@ -103,7 +103,10 @@ fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
     use Code::{Aborted, AlreadyExists, FailedPrecondition, PermissionDenied, ResourceExhausted};
     use ErrorReason as Reason;
     let outcome = Outcome { result: ExecutionResult::Failed, message: "m".into(), at: at(9) };
-    let claim = Claim { id: claim_id(1), actor: agent(), at: at(6), outcome: Some(outcome.clone()) };
+    let claim =
+        |outcome| Refusal::AlreadyClaimed(Box::new(Claim { id: claim_id(1), actor: agent(), at: at(6), outcome }));
+    let claimed: &[&str] = &["approval_id", "claim_id", "claimed_by", "claim_time"];
+    let run: &[&str] = &["approval_id", "claim_id", "claimed_by", "claim_time", "result", "report_time", "message"];
     let winner: &[&str] = &["approval_id", "status", "decided_by", "decide_time", "revision", "comment"];
     let only_id: &[&str] = &["approval_id"];
     let forbidden = Refusal::EditForbidden { rule: "r".into(), message: "m".into() };
@@ -138,18 +141,14 @@ fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
             Reason::ClaimWindowClosed,
             &["approval_id", "closed_at"],
         ),
-        (
-            Refusal::AlreadyClaimed(Box::new(claim)),
-            FailedPrecondition,
-            Reason::AlreadyClaimed,
-            &["approval_id", "claimed_by", "claim_time"],
-        ),
+        (claim(None), FailedPrecondition, Reason::AlreadyClaimed, claimed),
+        (claim(Some(outcome.clone())), FailedPrecondition, Reason::AlreadyClaimed, run),
         (Refusal::NotClaimed, FailedPrecondition, Reason::NotClaimed, only_id),
         (
             Refusal::AlreadyReported(Box::new(outcome)),
             FailedPrecondition,
             Reason::AlreadyReported,
-            &["approval_id", "result"],
+            &["approval_id", "result", "report_time", "message"],
         ),
         (reused, AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
         (Refusal::TooManyPending { limit: 10 }, ResourceExhausted, Reason::TooManyPending, &["limit"]),
@@ -297,6 +296,21 @@ fn the_winning_decision_is_told() {
     assert_eq!(metadata["decide_time"], "2027-01-15T08:00:05Z");
     assert_eq!(metadata["revision"], "2");
     assert_eq!(metadata["comment"], "not today");
+}
+
+#[test]
+fn what_became_of_a_claimed_call_is_told() {
+    let outcome = Outcome { result: ExecutionResult::Failed, message: "no route".into(), at: at(9) };
+    let claim = Claim { id: claim_id(1), actor: agent(), at: at(6), outcome: Some(outcome) };
+    let refusal = Refusal::AlreadyClaimed(Box::new(claim));
+    let status = Status::from(Failure::on(id(0, 7), StoreError::from(refusal).into()));
+    assert!(status.message().ends_with("; the call was reported at 2027-01-15 08:00:09 UTC: it failed"), "{status:?}");
+    let details = status.get_error_details();
+    let metadata = &details.error_info().unwrap().metadata;
+    assert_eq!(metadata["claim_id"], claim_id(1).to_string());
+    assert_eq!(metadata["claim_time"], "2027-01-15T08:00:06Z");
+    assert_eq!((metadata["result"].as_str(), metadata["message"].as_str()), ("FAILED", "no route"));
+    assert_eq!(metadata["report_time"], "2027-01-15T08:00:09Z");
 }
 
 #[test]

@@ -45,7 +45,9 @@ pub(super) async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
     let refused = StoreError::Refused(Refusal::TooManyPending { limit: 3 });
     assert_eq!(copy.store().submit(full).await.unwrap_err(), refused);
     let claiming = keyed(claim(99, before.0[7].digest), "k2");
-    assert_eq!(copy.store().transition(id(8, 8), claiming, at(30)).await.unwrap().revision, 2);
+    let taken = Refusal::AlreadyClaimed(Box::new(before.0[7].claim.clone().unwrap()));
+    let refused = copy.store().transition(id(8, 8), claiming, at(30)).await.unwrap_err();
+    assert_eq!(refused, taken.into(), "it has run, as is reported");
     assert_eq!(copy.store().prune(at(1_000), 100).await.unwrap(), 6);
 }
 

@@ -48,6 +48,17 @@ pub(super) async fn repetitions_give_the_first_result(mut subject: impl Subject)
     let refused = Refusal::RequestIdReused { request_id: "k1".into(), approval: id(0, 1) };
     assert_eq!(subject.store().transition(id(0, 1), other, at(3)).await.unwrap_err(), refused.into());
     assert_eq!(subject.store().events(id(0, 1), 3, Revision::MAX).await.unwrap(), []);
+
+    // A claim is granted again while its reply may have been lost, and not once its outcome is known.
+    let claiming = keyed(claim(1, decided.approval.digest), "k2");
+    assert_eq!(subject.store().transition(id(0, 1), claiming.clone(), at(4)).await.unwrap().revision, 4);
+    subject.reopen().await;
+    assert_eq!(subject.store().transition(id(0, 1), claiming.clone(), at(5)).await.unwrap().revision, 4);
+    let reported = subject.store().transition(id(0, 1), report(1), at(6)).await.unwrap().approval;
+    subject.reopen().await;
+    let taken = Refusal::AlreadyClaimed(Box::new(reported.claim.clone().unwrap()));
+    assert_eq!(subject.store().transition(id(0, 1), claiming, at(7)).await.unwrap_err(), taken.into());
+    assert_eq!(subject.store().events(id(0, 1), 5, Revision::MAX).await.unwrap(), []);
 }
 
 pub(super) async fn refusals_name_the_winner(mut subject: impl Subject) {
