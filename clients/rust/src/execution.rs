@@ -193,7 +193,7 @@ async fn claim(
 
 fn refused(status: Status) -> Kind {
     match reason(&status).as_deref() {
-        Some("ALREADY_CLAIMED") => Kind::AlreadyClaimed,
+        Some("ALREADY_CLAIMED") => Kind::already_claimed(&status),
         Some("CLAIM_WINDOW_CLOSED") => Kind::ClaimWindowClosed,
         Some("DIGEST_MISMATCH") => Kind::DigestMismatch,
         _ if is_passing(&status) => Kind::Unavailable(Box::new(status)),
