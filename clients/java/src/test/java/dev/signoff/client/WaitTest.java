@@ -46,7 +46,7 @@ class WaitTest {
   @BeforeEach
   void start() throws IOException {
     server = new FakeServer();
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     client = server.client(Duration.ofMillis(200));
   }
@@ -86,8 +86,7 @@ class WaitTest {
   void unknownStatus(int number) {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(
-              FakeServer.update(server.approval(request, PENDING).setStatusValue(number)));
+          stream.onNext(server.update(server.approval(request, PENDING).setStatusValue(number)));
           stream.onCompleted();
         });
     Refusal.UnknownStatus refusal =
@@ -102,7 +101,7 @@ class WaitTest {
   void unknownOnTheWay() throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(server.approval(request, PENDING).setStatusValue(99)));
+          stream.onNext(server.update(server.approval(request, PENDING).setStatusValue(99)));
           server.approve(request, stream);
         });
     assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
@@ -126,7 +125,7 @@ class WaitTest {
   void broken(Status.Code code) throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
           stream.onError(code.toStatus().asRuntimeException());
         });
     server.onAsk.then(server::approve);
@@ -142,7 +141,7 @@ class WaitTest {
   void endedEarly() throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1))));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(1))));
           stream.onCompleted();
         });
     server.onAsk.then((request, stream) -> stream.onCompleted());
@@ -246,7 +245,7 @@ class WaitTest {
   void silentLater() {
     server.onAsk.then(
         (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMillis(100)))));
+            stream.onNext(server.update(pending(request, Duration.ofMillis(100)))));
     Refusal.Unavailable refusal =
         Runner.of(gate(), ARGUMENTS, runs).failure(Refusal.Unavailable.class);
     assertEquals(FakeServer.ID, refusal.approvalId());
@@ -258,7 +257,7 @@ class WaitTest {
   void acrossTheDeadline() throws Exception {
     server.onAsk.then(
         (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMillis(100)))));
+            stream.onNext(server.update(pending(request, Duration.ofMillis(100)))));
     server.onAsk.then(server::approve);
     try (SignoffClient patient = server.client(Duration.ofSeconds(2))) {
       Gate gate = patient.gate("send_email");
@@ -274,8 +273,7 @@ class WaitTest {
     progress.getRemainingBuilder().setSeconds(Long.MAX_VALUE).setNanos(Integer.MAX_VALUE);
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(
-              FakeServer.update(pending(request, Duration.ofMinutes(1)).setDeadline(never)));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(1)).setDeadline(never)));
           stream.onNext(RequestApprovalResponse.newBuilder().setProgress(progress).build());
           server.approve(request, stream);
         });
@@ -287,7 +285,7 @@ class WaitTest {
   void updateWithoutApproval() throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
           stream.onNext(
               RequestApprovalResponse.newBuilder()
                   .setUpdate(ApprovalUpdate.getDefaultInstance())
@@ -305,7 +303,7 @@ class WaitTest {
   void silentAgain() throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(5))));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(5))));
           stream.onCompleted();
         });
     server.onAsk.then((request, stream) -> {});
@@ -318,7 +316,7 @@ class WaitTest {
   void progressBounds() {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofDays(1))));
+          stream.onNext(server.update(pending(request, Duration.ofDays(1))));
           Progress.Builder progress =
               Progress.newBuilder().setRemaining(Times.message(Duration.ofMillis(300)));
           stream.onNext(RequestApprovalResponse.newBuilder().setProgress(progress).build());
@@ -349,8 +347,7 @@ class WaitTest {
     server.onCancel.then(FakeServer::withdraw);
     server.onAsk.then((request, stream) -> {});
     server.onAsk.then(
-        (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
+        (request, stream) -> stream.onNext(server.update(pending(request, Duration.ofMinutes(1)))));
     Runner runner = Runner.of(gate().cancelOnAbandon(true), ARGUMENTS, runs);
     RequestApprovalRequest first = server.asked.take();
     runner.interrupt();
@@ -377,8 +374,7 @@ class WaitTest {
   void context() throws Exception {
     server.onCancel.then(FakeServer::withdraw);
     server.onAsk.then(
-        (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
+        (request, stream) -> stream.onNext(server.update(pending(request, Duration.ofMinutes(1)))));
     Context.CancellableContext context = Context.current().withCancellation();
     Gate gate = gate().cancelOnAbandon(true);
     Runner runner =
@@ -416,8 +412,7 @@ class WaitTest {
     server.onAsk.then(
         (request, stream) ->
             stream.onNext(
-                FakeServer.update(
-                    server.approval(request, ApprovalStatus.APPROVAL_STATUS_REJECTED))));
+                server.update(server.approval(request, ApprovalStatus.APPROVAL_STATUS_REJECTED))));
     Runner runner = Runner.of(gate().cancelOnAbandon(true), ARGUMENTS, runs);
     server.asked.take();
     runner.interrupt();
@@ -430,8 +425,7 @@ class WaitTest {
   @DisplayName("a withdrawal that comes too late is no failure")
   void withdrawnTooLate(String reason, int warnings) throws Exception {
     server.onAsk.then(
-        (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
+        (request, stream) -> stream.onNext(server.update(pending(request, Duration.ofMinutes(1)))));
     server.onCancel.then(
         (request, answer) ->
             answer.onError(
