@@ -127,7 +127,8 @@ class Fake(ApprovalServiceServicer):
         self.cancels: list[CancelApprovalRequest] = []
         self.lists: list[ListApprovalsRequest] = []
         self.listed: ListApprovalsResponse | None = None
-        self.newest = Approval()
+        self.sent: dict[str, Approval] = {}
+        """Approvals by their digest."""
         self.stopped = threading.Event()
         self._server = grpc.server(ThreadPoolExecutor(10))
         add_ApprovalServiceServicer_to_server(self, self._server)
@@ -143,9 +144,10 @@ class Fake(ApprovalServiceServicer):
         self.stopped.set()
         self._server.stop(0).wait()
 
-    def grant(self, _: ClaimExecutionRequest, __: Context) -> ClaimExecutionResponse:
-        """Grants a claim of the newest approval that was sent."""
-        answer = ClaimExecutionResponse(approval=self.newest, claim_id="claim-1")
+    def grant(self, request: ClaimExecutionRequest, _: Context) -> ClaimExecutionResponse:
+        """Grants a claim of the approval that was sent with this digest."""
+        answer = ClaimExecutionResponse(approval=self.sent[request.digest], claim_id="claim-1")
+        answer.approval.revision += 1
         answer.approval.claim.CopyFrom(ClaimMessage(id=answer.claim_id, claimed_by=CALLER))
         return answer
 
@@ -167,7 +169,7 @@ class Fake(ApprovalServiceServicer):
         self.asks.append(request)
         behaviour = self.on_ask.pop(0) if len(self.on_ask) > 1 else self.on_ask[0]
         for answer in behaviour(request, context):
-            self.newest = answer.update.approval if answer.HasField("update") else self.newest
+            self.sent[answer.update.approval.digest] = answer.update.approval
             yield answer
 
     def ClaimExecution(self, request: ClaimExecutionRequest, context: Context) -> ClaimExecutionResponse:  # noqa: N802
