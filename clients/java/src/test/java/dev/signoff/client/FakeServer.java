@@ -133,7 +133,9 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
   /** Approves what is asked for. */
   void approve(RequestApprovalRequest request, StreamObserver<RequestApprovalResponse> stream) {
     stream.onNext(
-        update(approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED).setRevision(2)));
+        update(
+            approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED)
+                .setRevision(Math.max(newest.getRevision(), request.getAfterRevision()) + 1)));
     stream.onCompleted();
   }
 

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.protobuf.Timestamp;
 import dev.signoff.v1.Approval;
 import dev.signoff.v1.ApprovalStatus;
-import dev.signoff.v1.ApprovalUpdate;
 import dev.signoff.v1.Progress;
 import dev.signoff.v1.RequestApprovalRequest;
 import dev.signoff.v1.RequestApprovalResponse;
@@ -278,24 +277,6 @@ class WaitTest {
           server.approve(request, stream);
         });
     assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
-  }
-
-  @Test
-  @DisplayName("an update without an approval says nothing")
-  void updateWithoutApproval() throws Exception {
-    server.onAsk.then(
-        (request, stream) -> {
-          stream.onNext(server.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
-          stream.onNext(
-              RequestApprovalResponse.newBuilder()
-                  .setUpdate(ApprovalUpdate.getDefaultInstance())
-                  .build());
-          stream.onError(Status.UNAVAILABLE.asRuntimeException());
-        });
-    server.onAsk.then(server::approve);
-    assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
-    server.asked.take();
-    assertEquals(3, server.asked.take().getAfterRevision());
   }
 
   @Test
