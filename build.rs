@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Messages and clients are those of the Rust client.
     tonic_prost_build::configure()
         .build_client(false)
+        .codec_path("crate::grpc::codec::Protobuf")
         .extern_path(".signoff.v1", "::signoff_client::v1")
         .compile_fds(descriptors)?;
     Ok(())

@@ -10,6 +10,7 @@ mod lists;
 mod policies;
 mod queue;
 mod requests;
+mod schemas;
 mod tokens;
 
 #[cfg(test)]
@@ -17,7 +18,10 @@ mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::{
+    Semaphore,
+    broadcast::{Receiver, error::RecvError},
+};
 use tokio_util::sync::CancellationToken;
 
 use self::{attachments::Attachments, ids::Ids};
@@ -25,7 +29,7 @@ use crate::{
     clock::Clock,
     domain::{
         Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time,
-        Verdict,
+        Verdict, before,
     },
     identity::{Method, Permission, Principal, Unrecognised},
     policy::{Call, Effort, Judge, OwnedCall},
@@ -38,7 +42,11 @@ pub use heavy::Heavy;
 pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
+pub use schemas::Schemas;
 pub use tokens::{NewToken, Tokens};
+
+/// Pages of snapshots that are read at once.
+const SNAPSHOTS: usize = 16;
 
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +68,9 @@ pub struct Approvals {
     ids: Ids,
     attachments: Arc<Attachments>,
     heavy: Heavy,
+    schemas: Arc<Schemas>,
+    /// Pages of snapshots that are read at once.
+    snapshots: Semaphore,
     draining: CancellationToken,
 }
 
@@ -75,6 +86,8 @@ impl Approvals {
             ids: Ids::default(),
             attachments: Arc::default(),
             heavy: Heavy::default(),
+            schemas: Arc::default(),
+            snapshots: Semaphore::new(SNAPSHOTS),
             draining: CancellationToken::new(),
         })
     }
@@ -90,7 +103,13 @@ impl Approvals {
         &self.heavy
     }
 
-    /// The time, by the clock that decides.
+    /// Compiled schemas of arguments.
+    #[must_use]
+    pub const fn schemas(&self) -> &Arc<Schemas> {
+        &self.schemas
+    }
+
+    /// Server time, which decides about deadlines.
     #[must_use]
     pub fn now(&self) -> Time {
         self.clock.now()
@@ -118,7 +137,7 @@ impl Approvals {
             now,
         };
         let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
-        let verdict = self.verdict(call).await?;
+        let verdict = self.verdict(&principal.actor, call).await?;
         still_good(principal)?;
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
@@ -172,7 +191,7 @@ impl Approvals {
         after: Revision,
         timeout: Duration,
     ) -> Result<Arc<Approval>, Error> {
-        let left = principal.expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
+        let left = principal.expires_at.map(|end| (end - self.clock.wall()).to_std().unwrap_or_default());
         let over = tokio::time::Instant::now() + left.map_or(timeout, |left| left.min(timeout));
         let mut subscription = self.store.subscribe(id);
         loop {
@@ -197,19 +216,19 @@ impl Approvals {
 
     /// Whether somebody who has been reading for a while may read on.
     fn readable_by(&self, principal: &Principal) -> Result<(), Error> {
-        principal.check(self.clock.now()).map_err(|ended| match ended {
+        principal.check(self.clock.wall()).map_err(|ended| match ended {
             Unrecognised::TokenRevoked => Error::Revoked,
             _ => Error::StreamAged, // with other credentials the caller may go on
         })
     }
 
     /// What the policy says of a call. The rare one that takes long is judged where it keeps nobody waiting.
-    async fn verdict(&self, call: Call<'_>) -> Result<Verdict, Error> {
+    async fn verdict(&self, by: &Actor, call: Call<'_>) -> Result<Verdict, Error> {
         if let Some(verdict) = self.judge.judge(&call, Effort::Quick) {
             return Ok(verdict);
         }
         let (judge, call) = (Arc::clone(&self.judge), OwnedCall::from(call));
-        let verdict = self.heavy.run(move || judge.judge(&call.borrow(), Effort::Full)).await?;
+        let verdict = self.heavy.run(by, move || judge.judge(&call.borrow(), Effort::Full)).await?;
         verdict.ok_or_else(|| Error::Internal("the policy has no verdict".into()))
     }
 
@@ -326,7 +345,8 @@ impl Approvals {
     /// # Errors
     /// A failure of the store.
     pub async fn forget_decided(&self, retain: Duration, limit: usize) -> Result<usize, Error> {
-        Ok(self.store.prune(self.clock.now() - retain, limit).await?)
+        let now = self.clock.now();
+        Ok(self.store.prune(before(now, retain), now, limit).await?)
     }
 
     /// An approval that the caller may see.
@@ -337,7 +357,9 @@ impl Approvals {
     }
 }
 
-fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
+/// Whether one of a caller's roles may make a call at all. The wire asks before it looks at a message, and every use-case
+/// asks again, whoever calls it.
+pub(crate) fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
     if principal.may(method) {
         Ok(())
     } else {

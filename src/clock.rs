@@ -1,96 +1,46 @@
-//! Time, injected: decisions about deadlines use this clock and no other.
+//! Time, injected. There are two kinds, and nothing reads the machine's clock beside them:
+//!
+//! - **server time** ([`Clock::now`]) dates what is recorded and decides about deadlines and claim windows. It never runs
+//!   backwards, neither while a server runs nor over restarts, and goes on by the time that really passes when the
+//!   machine's clock is set back: see [`ServerClock`].
+//! - **wall time** ([`WallClock::wall`]) is what the machine's clock says. Credentials end by it, since others have dated
+//!   them. What judges credentials is given a [`WallClock`], and so cannot ask for server time.
+
+mod kept;
+#[cfg(test)]
+mod manual;
+mod server;
+mod system;
+mod timeline;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+use crate::domain::Time;
+
+pub use kept::KeptTime;
 #[cfg(test)]
-use {
-    std::sync::atomic::{AtomicUsize, Ordering},
-    tokio::sync::watch,
-};
+pub(crate) use manual::ManualClock;
+pub use server::ServerClock;
+pub use system::{OutOfRange, SystemWall};
+pub use timeline::{Direction, Jump};
 
-use crate::domain::{Time, truncate};
+/// Tells what the machine's clock says.
+pub trait WallClock: Send + Sync + 'static {
+    /// The machine's time, in whole microseconds; within the years 1970 to 9999, whatever the machine says.
+    fn wall(&self) -> Time;
+}
 
-/// Tells the time.
+/// Tells server time.
 #[async_trait]
-pub trait Clock: Send + Sync + 'static {
-    /// The time, in whole microseconds.
+pub trait Clock: WallClock {
+    /// The time, in whole microseconds: never before one that was told earlier.
     fn now(&self) -> Time;
 
-    /// Waits until a moment.
+    /// Waits until a moment of server time, however the machine's clock is set meanwhile, and however long it was suspended.
     async fn sleep_until(&self, time: Time);
 
-    /// Waits for a while: as long when somebody sets the clock meanwhile.
+    /// Waits for a while, as long when somebody sets the machine's clock meanwhile.
     async fn sleep(&self, span: Duration);
-}
-
-/// The machine's clock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemClock;
-
-/// Longest nap: the machine's clock may be set while somebody sleeps.
-const NAP: Duration = Duration::from_secs(1);
-
-#[async_trait]
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
-    fn now(&self) -> Time {
-        truncate(chrono::Utc::now())
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps by the machine's clock")]
-    async fn sleep_until(&self, time: Time) {
-        while let Ok(left) = (time - self.now()).to_std()
-            && !left.is_zero()
-        {
-            tokio::time::sleep(left.min(NAP)).await;
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps for a while")]
-    async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(span).await;
-    }
-}
-
-/// A clock that stands still until it is moved.
-#[cfg(test)]
-#[derive(Debug)]
-pub(crate) struct ManualClock(watch::Sender<Time>, AtomicUsize);
-
-#[cfg(test)]
-impl ManualClock {
-    /// Starts at a moment.
-    #[must_use]
-    pub(crate) fn new(start: Time) -> Self {
-        Self(watch::Sender::new(truncate(start)), AtomicUsize::new(0))
-    }
-
-    /// Moves on.
-    pub(crate) fn advance(&self, by: Duration) {
-        self.0.send_modify(|now| *now += by);
-    }
-
-    /// How often somebody has gone to sleep.
-    pub(crate) fn sleeps(&self) -> usize {
-        self.1.load(Ordering::SeqCst)
-    }
-}
-
-#[cfg(test)]
-#[async_trait]
-impl Clock for ManualClock {
-    fn now(&self) -> Time {
-        *self.0.borrow()
-    }
-
-    async fn sleep_until(&self, time: Time) {
-        let mut moving = self.0.subscribe();
-        self.1.fetch_add(1, Ordering::SeqCst);
-        let _ = moving.wait_for(|now| *now >= time).await;
-    }
-
-    async fn sleep(&self, span: Duration) {
-        self.sleep_until(self.now() + span).await;
-    }
 }

@@ -30,7 +30,7 @@ pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
 pub use refusal::Refusal;
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use schema::{Schema, SchemaError};
-pub use time::{Time, after, to_micros, truncate};
+pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
 pub use verdict::{Effect, RuleOutcome, RuleTrace, Verdict};

@@ -2,10 +2,13 @@
 
 mod access_service;
 mod auth;
+pub mod codec;
 pub mod deadline;
 pub mod decode;
 pub mod encode;
+mod entry;
 pub mod error;
+mod flight;
 pub mod page_token;
 mod policy_service;
 mod service;
@@ -14,6 +17,8 @@ pub mod structs;
 
 pub use access_service::AccessApi;
 pub use auth::{Admission, Admitted, Guarded};
+pub use entry::{Entered, Entry, no_such_service};
+pub use flight::{Outgoing, Scope, metered};
 pub use policy_service::PolicyApi;
 pub use service::ApprovalApi;
 pub use streams::ConnectionInfo;

@@ -1,6 +1,7 @@
 //! The composition root: parse everything, build, then serve.
 
 mod accept;
+mod clock;
 mod connection;
 mod observer;
 mod policy;
@@ -20,7 +21,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use self::{accept::Accept, observer::Observed};
 use crate::{
     approvals::{Approvals, Policies, PolicyError, PolicyStatus, Settings, Tokens},
-    clock::{Clock, SystemClock},
+    clock::{Clock, OutOfRange, SystemWall},
     config::Config,
     grpc::{AccessApi, ApprovalApi, PolicyApi},
     identity::{
@@ -48,6 +49,7 @@ pub struct Server {
     stop_accepting: CancellationToken,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
     workers: JoinSet<()>,
+    clock_watch: JoinHandle<OutOfRange>,
     drain_timeout: Duration,
     reload: watch::Sender<()>,
     policy: watch::Receiver<PolicyStatus>,
@@ -59,6 +61,17 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
+    /// The machine's clock is off by centuries.
+    #[error(transparent)]
+    Clock(#[from] OutOfRange),
+    /// The newest time cannot be kept.
+    #[error("cannot open {}: {source}", path.display())]
+    KeptTime {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The stored tokens cannot be read.
     #[error("cannot read the tokens: {0}")]
     StoredTokens(StoreError),
@@ -110,6 +123,9 @@ pub enum RunError {
     /// A worker, which works for ever, has ended: deadlines would not fire any more.
     #[error("a worker ended: {0}")]
     Worker(String),
+    /// The machine's clock was set to a time that no answer can carry.
+    #[error(transparent)]
+    Clock(OutOfRange),
     /// The network failed.
     #[error("the server ended: {0}")]
     Network(String),
@@ -121,6 +137,7 @@ impl Server {
     /// # Errors
     /// When the store, the tokens or the address cannot be had.
     pub async fn start(config: Config, metrics: Metrics, traces: bool) -> Result<Self, StartError> {
+        SystemWall::check()?;
         let (tls, tls_contents) = match TlsFiles::of(&config.tls) {
             Some(files) => LiveTls::start(files).await.map(|(tls, contents)| (Some(Arc::new(tls)), Some(contents)))?,
             None => (None, None),
@@ -135,7 +152,9 @@ impl Server {
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
 
         let store: Arc<dyn Store> = Arc::new(store);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (server_clock, kept) = clock::start(&*store, &path, &metrics)?;
+        let clock_watch = tokio::spawn(clock::watch(Arc::clone(&server_clock), kept, metrics.clone()));
+        let clock: Arc<dyn Clock> = server_clock;
         let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock)).await.map_err(StartError::StoredTokens)?;
         if !config.anybody_authenticates() && !tokens.any_active() {
             return Err(StartError::NoAuthentication { data_dir: config.data_dir });
@@ -172,10 +191,16 @@ impl Server {
             oidc,
             roles: config.roles.clone(),
             certificates: config.certificates.clone(),
-            clock: Arc::clone(&clock),
+            clock: Arc::<dyn Clock>::clone(&clock),
         });
-        let (health, routes) =
-            routes::routes(apis, (authenticator, Arc::clone(&clock)), &config.limits, metrics.clone(), traces).await?;
+        let (health, routes) = routes::routes(
+            apis,
+            (authenticator, Arc::<dyn Clock>::clone(&clock)),
+            &config.limits,
+            metrics.clone(),
+            traces,
+        )
+        .await?;
         let accept = Accept::new(listener, config.limits.connections, tls.clone(), metrics.clone());
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, &config.limits, stop_accepting.clone()));
@@ -206,6 +231,7 @@ impl Server {
             stop_accepting,
             serving,
             workers,
+            clock_watch,
             drain_timeout,
             reload,
             policy,
@@ -245,6 +271,7 @@ impl Server {
             () = stop => Ok(()),
             reason = failure(self.store.health()) => Err(RunError::Store(reason)),
             Some(ended) = self.workers.join_next() => Err(RunError::Worker(format!("{ended:?}"))),
+            Ok(wrong) = &mut self.clock_watch => Err(RunError::Clock(wrong)),
             ended = &mut self.serving => Err(RunError::Network(format!("{ended:?}"))),
         };
         let patience = match &outcome {
@@ -265,6 +292,7 @@ impl Server {
     /// listener; and no waiting for connections that stay open.
     async fn end(mut self, patience: Duration) {
         self.workers.abort_all();
+        self.clock_watch.abort();
         for service in routes::SERVICES {
             self.health.set_service_status(service, ServingStatus::NotServing).await;
         }

@@ -24,7 +24,7 @@ use tokio::sync::{broadcast, watch};
 use crate::{
     domain::{
         Actor, Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time,
-        TokenId, Verdict,
+        TokenId, Verdict, after,
     },
     identity::Token,
 };
@@ -33,6 +33,7 @@ pub use feed::Subscription;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
 pub use policies::{DOCUMENT_MAX, NewPolicy, PolicyFault, PolicyHead, PolicyVersion};
+pub(crate) use query::weight;
 pub use query::{Filter, Order, Query};
 pub use sled::{SledStore, sync_to_disk};
 
@@ -45,14 +46,14 @@ pub trait Store: Send + Sync + 'static {
     /// Records a new request, or finds the one that the same caller made with the same `request_id`.
     ///
     /// # Errors
-    /// [`Refusal::RequestIdReused`], [`Refusal::TooManyPending`], or a failure.
+    /// [`Refusal::RequestIdReused`], [`Refusal::RequestForgotten`], [`Refusal::TooManyPending`], or a failure.
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError>;
 
     /// The approval that a caller asked for under a `request_id`.
     ///
     /// # Errors
-    /// A failure.
-    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError>;
+    /// [`Refusal::RequestForgotten`], or a failure.
+    async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError>;
 
     /// Does what a command asks for, as far as [`step`](crate::domain::step) allows.
     ///
@@ -86,12 +87,13 @@ pub trait Store: Send + Sync + 'static {
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError>;
 
     /// Forgets approvals to which nothing has happened since before a moment, and which were decided then: at most
-    /// `limit`, the oldest decision first.
-    /// Returns how many it forgot.
+    /// `limit`, the oldest decision first. Their callers' `request_id`s are remembered as used for [`REMEMBERED`] from `now`
+    /// on; of those whose time is over some are forgotten as well.
+    /// Returns how many approvals it forgot.
     ///
     /// # Errors
     /// A failure.
-    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError>;
+    async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError>;
 
     /// Whole histories of the approvals with ids beyond `after`, in order of id, at most `limit`.
     ///
@@ -100,11 +102,25 @@ pub trait Store: Send + Sync + 'static {
     async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError>;
 
     /// Takes histories from an export: all of them or none. One that is stored already, with the same events, is
-    /// skipped. Returns how many are new.
+    /// skipped, and so is one whose `request_id` is remembered as that of an approval that was forgotten. Returns how many
+    /// are new.
     ///
     /// # Errors
     /// [`StoreError::Conflict`], [`StoreError::BadHistory`], or a failure.
     async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError>;
+
+    /// `request_id`s of approvals that were forgotten, beyond `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError>;
+
+    /// Takes `request_id`s from an export: all of them or none. One that is known already, as used for an approval or as
+    /// forgotten later, stays as it is. Returns how many are new.
+    ///
+    /// # Errors
+    /// [`StoreError::BadForgotten`], or a failure.
+    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError>;
 
     /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`.
     ///
@@ -157,6 +173,10 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// A failure.
     async fn tokens(&self) -> Result<Vec<Token>, StoreError>;
+
+    /// The newest time of an event or a version of the policy that was on record when the store was opened, of approvals that were
+    /// forgotten since as well; `None` when there was none. Server time goes on from it.
+    fn newest_time(&self) -> Option<Time>;
 
     /// Wakes on every new revision of one approval.
     fn subscribe(&self, id: ApprovalId) -> Subscription;
@@ -229,11 +249,54 @@ pub struct Due {
 
 /// An approval with its events, which say everything about it: the unit of export and import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct History {
     /// The approval's id.
     pub id: ApprovalId,
     /// Its events, in order.
     pub events: Vec<Event>,
+}
+
+/// How long a `request_id` is remembered after its approval was forgotten. A request waits for 7 days at most, and its caller may
+/// repeat it for as long; a day more is for those who come late.
+pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
+
+/// A `request_id` whose approval was forgotten. Sorted by time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forgotten {
+    /// When its approval was forgotten.
+    #[serde(with = "crate::domain::moment")]
+    pub at: Time,
+    /// Who says who the caller was.
+    pub issuer: String,
+    /// The caller.
+    pub subject: String,
+    /// The caller's idempotency key.
+    pub request_id: String,
+}
+
+impl Forgotten {
+    /// From this moment on it is as if the key had never been used.
+    #[must_use]
+    pub fn until(&self) -> Time {
+        after(self.at, REMEMBERED)
+    }
+
+    /// Refuses the key while it is remembered.
+    fn check(&self, now: Time) -> Result<(), Refusal> {
+        let until = self.until();
+        if now < until { Err(Refusal::RequestForgotten { request_id: self.request_id.clone(), until }) } else { Ok(()) }
+    }
+
+    /// What keeps it from being stored.
+    fn fault(&self) -> Option<&'static str> {
+        let names = [&self.issuer, &self.subject, &self.request_id];
+        if names.iter().any(|name| name.len() > NAME_MAX) {
+            return Some("a name is longer than 1024 bytes");
+        }
+        names.iter().any(|name| name.contains('\0')).then_some("a name holds a NUL")
+    }
 }
 
 /// A commit, as others see it.
@@ -316,12 +379,18 @@ pub enum StoreError {
     /// What cannot be a token.
     #[error("token {0} is wrong: {1}")]
     BadToken(TokenId, &'static str),
+    /// What cannot be a request_id that was forgotten.
+    #[error("the forgotten request_id {0:?} is wrong: {1}")]
+    BadForgotten(String, &'static str),
     /// The store has failed or is closed. What was asked may or may not have been recorded.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),
-    /// What is stored cannot be understood.
-    #[error("stored data cannot be read: {0}")]
+    /// What is stored is damaged, or contradicts itself. Nothing is done with it.
+    #[error("stored data is damaged: {0}")]
     Corrupt(Arc<str>),
+    /// A record was written by a later version. It may restrict what it stands for, so that nothing is done with it.
+    #[error("stored data was written by a later version: {0}")]
+    Newer(Arc<str>),
 }
 
 /// Why a store could not be opened.
@@ -353,8 +422,8 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
-    /// The store's content cannot be read.
-    #[error("cannot read the store in {}: {reason}", path.display())]
+    /// The store is damaged: what was acknowledged is not all there.
+    #[error("the store in {0} is damaged: {reason}. Run `signoff store check --data-dir {0}` to see what is affected; then restore a backup, or save what is whole with `signoff store salvage`", path.display())]
     Corrupt {
         /// The data directory.
         path: PathBuf,

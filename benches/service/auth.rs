@@ -18,7 +18,7 @@ use std::{
 
 use signoff::{
     approvals::{NewToken, Tokens},
-    clock::SystemClock,
+    clock::ServerClock,
     domain::ActorKind,
     identity::{
         Authenticator, CertificateRoles, Credentials, DevTokens, Gate, Grant, Principal, Role as CallerRole,
@@ -79,7 +79,8 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
 /// A token of the server's own, made in its data directory before it starts, and what knows it in this process.
 async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
     let store = Arc::new(SledStore::open(scratch.path(), Arc::new(()))?);
-    let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::new(SystemClock)).await?;
+    let tokens =
+        Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::new(ServerClock::start(None, |_| ())?)).await?;
     let grant = Grant {
         kind: ActorKind::Agent,
         subject: "bench".to_owned(),
@@ -98,7 +99,7 @@ async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
 
 /// What the server recognises callers by, in this process.
 fn gate(tokens: Arc<TokenRegistry>, scratch: &Scratch, provider: &Provider) -> Outcome<Gate> {
-    let clock = Arc::new(SystemClock);
+    let clock = Arc::new(ServerClock::start(None, |_| ())?);
     let dev = Some(DevTokens::in_directory(scratch.path())?);
     let oidc = Some(Oidc::new(provider.config(), Arc::clone(&clock) as _)?);
     let roles = RoleGroups { agent: vec![AGENTS.to_owned()], ..RoleGroups::default() };

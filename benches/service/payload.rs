@@ -8,7 +8,7 @@ use std::{
 
 use prost_types::{Struct, Value, value::Kind};
 use signoff::{
-    clock::{Clock as _, SystemClock},
+    clock::{SystemWall, WallClock as _},
     domain::{
         Actor, ActorKind, Agent, ApprovalId, Arguments, Choice, Command, Deciding, Digest, Request, Seen, Time,
         Verdict, request, step,
@@ -68,7 +68,7 @@ pub(crate) fn wire_decision(approval_id: String) -> pb::DecideRequest {
 static CONTEXT: LazyLock<std::sync::Mutex<ContextV7>> = LazyLock::new(|| std::sync::Mutex::new(ContextV7::new()));
 
 pub(crate) fn now() -> Time {
-    SystemClock.now()
+    SystemWall.wall()
 }
 
 /// A new UUIDv7.

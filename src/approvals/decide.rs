@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, NewDecision, allowed, permit, unknown};
+use super::{Approvals, Error, NewDecision, Schemas, allowed, permit, unknown};
 use crate::{
-    domain::{Approval, Arguments, Command, Deciding, Edit, Schema},
+    domain::{Actor, Approval, Arguments, Command, Deciding, Edit},
     identity::{Method, Permission, Principal},
     policy::Call,
 };
@@ -35,7 +35,7 @@ impl Approvals {
             return Err(Error::NotFound(new.id));
         }
         let edit = match new.edit {
-            Some(arguments) => Some(self.judge_edit(&approval, arguments).await?),
+            Some(arguments) => Some(self.judge_edit(&principal.actor, &approval, arguments).await?),
             None => None,
         };
         let command = Command::Decide(Deciding {
@@ -51,11 +51,11 @@ impl Approvals {
         self.command(principal, new.id, command).await
     }
 
-    async fn judge_edit(&self, approval: &Approval, arguments: Arguments) -> Result<Edit, Error> {
+    async fn judge_edit(&self, by: &Actor, approval: &Approval, arguments: Arguments) -> Result<Edit, Error> {
         let request = &approval.request;
         if let Some(schema) = &request.schema {
-            let (schema, arguments) = (Arc::clone(schema), arguments.clone());
-            self.heavy.run(move || follow_schema(&schema, &arguments)).await??;
+            let (schemas, schema, arguments) = (Arc::clone(&self.schemas), Arc::clone(schema), arguments.clone());
+            self.heavy.run(by, move || follow_schema(&schemas, &schema, &arguments)).await??;
         }
         let call = Call {
             tool_name: &request.tool_name,
@@ -65,15 +65,14 @@ impl Approvals {
             caller: &request.caller,
             now: self.clock.now(),
         };
-        let verdict = Arc::new(self.verdict(call).await?);
+        let verdict = Arc::new(self.verdict(by, call).await?);
         Ok(Edit { arguments, verdict })
     }
 }
 
 /// Checks edited arguments against the schema that the request came with.
-fn follow_schema(schema: &str, arguments: &Arguments) -> Result<(), Error> {
-    let unreadable = |error: &dyn std::fmt::Display| Error::Internal(format!("the request's schema: {error}"));
-    let schema = serde_json::from_str(schema).map_err(|error| unreadable(&error))?;
-    let schema = Schema::compile(&schema).map_err(|error| unreadable(&error))?;
+fn follow_schema(schemas: &Schemas, schema: &str, arguments: &Arguments) -> Result<(), Error> {
+    let unreadable = |error| Error::Internal(format!("the request's schema: {error}"));
+    let schema = schemas.compile(schema).map_err(unreadable)?;
     schema.check(&arguments.to_object()).map_err(Error::EditViolatesSchema)
 }

@@ -133,7 +133,7 @@ impl Approvals {
     /// A caller that has seen revisions wants to go on, not to ask anew.
     async fn resumable(&self, principal: &Principal, request_id: Option<&str>) -> Result<(), Error> {
         let known = match request_id {
-            Some(request_id) => self.store.find(&principal.actor, request_id).await?,
+            Some(request_id) => self.store.find(&principal.actor, request_id, self.clock.now()).await?,
             None => None,
         };
         known.map(|_| ()).ok_or(Error::NothingToResume)
@@ -254,6 +254,8 @@ impl Follower {
             return Err(Error::StreamAged);
         }
         let approvals = &self.approvals;
+        // The stream was to end with the credentials, by a clock that may have been set forward since.
+        approvals.readable_by(&self.by.0)?;
         self.heartbeat = Instant::now() + approvals.settings.heartbeat;
         self.timer.as_mut().reset(self.heartbeat.min(self.ends));
         let approval = approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?;
@@ -269,7 +271,7 @@ impl Approvals {
     /// How long a stream may last: at most until its reader's credentials end.
     pub(super) fn stream_age(&self, principal: &Principal, id: ApprovalId) -> Duration {
         let age = shortened(self.settings.max_stream_age, id);
-        let left = principal.expires_at.map(|end| (end - self.clock.now()).to_std().unwrap_or_default());
+        let left = principal.expires_at.map(|end| (end - self.clock.wall()).to_std().unwrap_or_default());
         left.map_or(age, |left| left.min(age))
     }
 }
@@ -314,7 +316,7 @@ impl Drop for Attached {
             // A call that was cut before it was handed to the store may have been to repeat an earlier one.
             let id = match id {
                 Some(id) => Ok(Some(id)),
-                None => approvals.store.find(&actor, &request_id).await,
+                None => approvals.store.find(&actor, &request_id, approvals.clock.now()).await,
             };
             let Ok(Some(id)) = id else { return };
             let reason = "The caller disconnected.".to_owned();

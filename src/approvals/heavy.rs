@@ -1,34 +1,256 @@
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 use super::Error;
+use crate::domain::Actor;
+
+/// Pieces of work of one caller that may wait; one more is refused.
+const WAITING: usize = 1_024;
 
 /// Work that may take a good part of a second, such as checking arguments against a large schema: on threads of its own,
-/// as many at once as there are processors, so that lists and timeouts never queue behind it.
+/// so that lists and timeouts never queue behind it. Callers take turns: one that has much to do delays nobody else by more
+/// than the pieces that are being worked on.
 #[derive(Clone, Debug)]
-pub struct Heavy(Arc<Semaphore>);
+pub struct Heavy(Arc<Pool>);
 
+#[derive(Debug)]
+struct Pool(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Pieces that may still be begun.
+    free: usize,
+    /// Callers with work that waits, the one whose turn it is first.
+    callers: VecDeque<Lane>,
+}
+
+/// What one caller waits for.
+#[derive(Debug)]
+struct Lane {
+    caller: Actor,
+    waiting: VecDeque<oneshot::Sender<Turn>>,
+}
+
+/// Permission to work; the next one has it when it is dropped.
+#[derive(Debug)]
+struct Turn(Option<Arc<Pool>>);
+
+/// As many pieces at once as there are processors.
 impl Default for Heavy {
     fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(Arc::new(Semaphore::new(processors)))
+        Self::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
 }
 
 impl Heavy {
-    /// Runs a piece of work. Nothing is started, or kept, for a caller that leaves while it waits for its turn.
+    /// At most so many pieces of work at once.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self(Arc::new(Pool(Mutex::new(State { free: threads, callers: VecDeque::new() }))))
+    }
+
+    /// Runs a piece of a caller's work. Nothing is started, or kept, for a caller that leaves while it waits for its turn.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the work panics.
-    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    /// [`Error::TooMuchWork`] when too many pieces of the caller's wait already; [`Error::Internal`] when the work panics.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        caller: &Actor,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
         let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
-        let turn = Arc::clone(&self.0).acquire_owned().await.map_err(|error| internal(&error))?;
+        let turn = match self.queue(caller)? {
+            Ok(turn) => turn,
+            Err(waiting) => waiting.await.map_err(|error| internal(&error))?,
+        };
         let running = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(turn); // held until the end, whoever still waits
             done
         });
         running.await.map_err(|error| internal(&error))
+    }
+
+    /// A turn, or a place in the queue. Turns are only free while nobody waits.
+    fn queue(&self, caller: &Actor) -> Result<Result<Turn, oneshot::Receiver<Turn>>, Error> {
+        let mut state = self.0.lock();
+        if state.free > 0 {
+            state.free -= 1;
+            return Ok(Ok(Turn(Some(Arc::clone(&self.0)))));
+        }
+        let at = state.callers.iter().position(|lane| lane.caller.is(caller)).unwrap_or_else(|| {
+            state.callers.push_back(Lane { caller: caller.clone(), waiting: VecDeque::new() });
+            state.callers.len() - 1
+        });
+        let waiting = &mut state.callers[at].waiting;
+        if waiting.len() >= WAITING {
+            waiting.retain(|place| !place.is_closed()); // who has left takes no place
+            if waiting.len() >= WAITING {
+                return Err(Error::TooMuchWork { limit: WAITING });
+            }
+        }
+        let (turn, place) = oneshot::channel();
+        waiting.push_back(turn);
+        Ok(Err(place))
+    }
+}
+
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Who is next: the longest waiting piece of the caller whose turn it is, which then is behind the others.
+    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
+        while let Some(mut lane) = self.callers.pop_front() {
+            let next = lane.waiting.pop_front();
+            if !lane.waiting.is_empty() {
+                self.callers.push_back(lane);
+            }
+            if let Some(next) = next.filter(|next| !next.is_closed()) {
+                return Some(next);
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(pool) = self.0.take() else { return };
+        let mut turn = Turn(Some(Arc::clone(&pool)));
+        loop {
+            let mut state = pool.lock();
+            let Some(next) = state.next() else {
+                state.free += 1;
+                turn.0 = None; // it is free, and not to be handed on
+                return;
+            };
+            drop(state); // a turn that arrives nowhere would ask for the lock
+            match next.send(turn) {
+                Ok(()) => return,
+                Err(back) => turn = back, // it left at this moment
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::{FutureExt as _, future::BoxFuture};
+
+    use super::*;
+    use crate::domain::ActorKind;
+
+    fn caller(subject: &str) -> Actor {
+        Actor { kind: ActorKind::Agent, issuer: "test".into(), subject: subject.into() }
+    }
+
+    /// A pool of one thread, whose order of work is written down.
+    struct Bench {
+        heavy: Heavy,
+        order: Arc<Mutex<Vec<String>>>,
+        running: Vec<BoxFuture<'static, Result<(), Error>>>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Self { heavy: Heavy::new(1), order: Arc::default(), running: Vec::new() }
+        }
+
+        /// Takes the thread, until the sender is dropped.
+        fn block(&mut self) -> mpsc::SyncSender<()> {
+            let (until, blocked) = mpsc::sync_channel(0);
+            self.ask("first", move || {
+                let _ = blocked.recv();
+            });
+            until
+        }
+
+        fn ask(&mut self, who: &str, work: impl FnOnce() + Send + 'static) {
+            let (heavy, name, order) = (self.heavy.clone(), who.to_owned(), Arc::clone(&self.order));
+            let subject = caller(who.split('-').next().unwrap());
+            let run = async move {
+                heavy
+                    .run(&subject, move || {
+                        order.lock().unwrap().push(name);
+                        work();
+                    })
+                    .await
+            };
+            let mut run = run.boxed();
+            assert!((&mut run).now_or_never().is_none(), "it is queued or running");
+            self.running.push(run);
+        }
+
+        async fn finish(self) -> Vec<String> {
+            for run in futures_util::future::join_all(self.running).await {
+                run.unwrap();
+            }
+            let order = self.order.lock().unwrap();
+            order.clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn callers_take_turns() {
+        let mut bench = Bench::new();
+        let until = bench.block();
+        for n in 0..5 {
+            bench.ask(&format!("busy-{n}"), || {});
+        }
+        bench.ask("ann-0", || {});
+        bench.ask("bob-0", || {});
+        bench.ask("ann-1", || {});
+        drop(until);
+        let order = bench.finish().await;
+        let expected = ["first", "busy-0", "ann-0", "bob-0", "busy-1", "ann-1", "busy-2", "busy-3", "busy-4"];
+        assert_eq!(order, expected);
+    }
+
+    #[tokio::test]
+    async fn who_leaves_takes_no_turn_and_keeps_nobody_waiting() {
+        let mut bench = Bench::new();
+        let until = bench.block();
+        for who in ["ann-0", "bob-0", "ann-1"] {
+            bench.ask(who, || {});
+        }
+        drop(bench.running.remove(1)); // ann-0
+        drop(bench.running.remove(1)); // bob-0
+        drop(until);
+        assert_eq!(bench.finish().await, ["first", "ann-1"]);
+    }
+
+    #[tokio::test]
+    async fn work_of_one_caller_that_waits_is_bounded() {
+        let mut bench = Bench::new();
+        let until = bench.block();
+        for _ in 0..WAITING {
+            bench.ask("busy", || {});
+        }
+        let (heavy, busy) = (bench.heavy.clone(), caller("busy"));
+        assert_eq!(heavy.run(&busy, || {}).await, Err(Error::TooMuchWork { limit: WAITING }));
+        bench.ask("other", || {});
+        drop(bench.running.remove(1));
+        bench.ask("busy", || {}); // a place is free where one has left
+        drop(until);
+        let order = bench.finish().await;
+        assert_eq!((order.len(), order[2].as_str()), (WAITING + 2, "other"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_gives_the_turn_back() {
+        let heavy = Heavy::new(1);
+        let ended = heavy.run(&caller("ann"), || panic!("as the test wants")).await;
+        assert!(matches!(ended, Err::<(), _>(Error::Internal(_))), "{ended:?}");
+        assert_eq!(heavy.run(&caller("ann"), || 7).await, Ok(7));
     }
 }

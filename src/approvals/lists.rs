@@ -6,11 +6,17 @@ use super::{Approvals, Error, permit};
 use crate::{
     domain::Approval,
     identity::{Method, Principal},
-    store::{Page, Query},
+    store::{Page, Query, weight},
 };
 
-/// Pages of the store that one page of a list may take.
-const PAGES: usize = 8;
+/// Approvals that one page of a list may look at to find those that the caller may see.
+const LOOKS: usize = 500;
+
+/// Bytes of approvals that it may look at, likewise: the store ends a page of its own before that.
+const LOOK_BYTES: usize = 384 << 10;
+
+/// Approvals that are read at once: reading one after the other would take longer.
+const STEP: usize = 50;
 
 impl Approvals {
     /// One page of the approvals that the caller may see, and, if that is wanted, can decide now.
@@ -34,17 +40,25 @@ impl Approvals {
         if principal.reaches_all(method) && !decidable {
             return Ok(self.store.list(query).await?);
         }
-        // What the caller may see is no matter of indexes: look through some pages, and leave the rest to the next call.
-        let (mut found, wanted) = (Page::default(), query.limit);
-        for _ in 0..PAGES {
+        // What the caller may see is no matter of indexes: look at some, and leave the rest to the next call, which goes on
+        // where this one ends. Most calls find a page among the first; one that may see little costs no more for that.
+        let (mut found, wanted, mut looks, mut bytes) = (Page::default(), query.limit, LOOKS, 0);
+        loop {
+            query.limit = (wanted - found.approvals.len()).max(STEP).min(looks);
             let page = self.store.list(query.clone()).await?;
-            let large = page.approvals.len() < query.limit; // it ended before its time: so must this one
+            looks -= page.approvals.len().min(looks);
+            bytes += page.approvals.iter().map(|approval| weight(approval)).sum::<usize>();
+            let nothing = page.approvals.is_empty(); // the store itself has looked for long enough
             let shown = |approval: &Arc<Approval>| shows(principal, method, decidable, approval);
             found.approvals.extend(page.approvals.into_iter().filter(shown));
             found.next = page.next;
-            query.after = page.next;
-            query.limit = wanted - found.approvals.len();
-            if query.after.is_none() || query.limit == 0 || (large && !found.approvals.is_empty()) {
+            if found.approvals.len() > wanted {
+                found.approvals.truncate(wanted);
+                found.next = found.approvals.last().map(|last| last.id);
+            }
+            query.after = found.next;
+            let enough = found.approvals.len() == wanted || looks == 0 || bytes >= LOOK_BYTES || nothing;
+            if query.after.is_none() || enough {
                 break;
             }
         }

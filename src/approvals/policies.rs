@@ -155,7 +155,7 @@ impl Policies {
         live: Live,
     ) -> Self {
         let status = watch::Sender::new(PolicyStatus { live: Arc::new(live), fault: None });
-        Self { store, clock, heavy: Heavy::default(), claim_window, file, status }
+        Self { store, clock, heavy: Heavy::new(1), claim_window, file, status }
     }
 
     /// How things stand, and every change from now on.
@@ -176,18 +176,10 @@ impl Policies {
         &*self.clock
     }
 
-    /// Where work that takes long is done.
+    /// Where policies are compiled and tried: one at a time, apart from what callers of approvals wait for.
     #[must_use]
     pub const fn heavy(&self) -> &Heavy {
         &self.heavy
-    }
-
-    /// Whether a caller may make a call at all: to be asked before its policy is compiled, which is work.
-    ///
-    /// # Errors
-    /// [`Error::RoleNotAllowed`].
-    pub fn permit(&self, principal: &Principal, method: Method) -> Result<(), Error> {
-        permit(principal, method)
     }
 
     /// A version of the policy, or the live one.
@@ -277,7 +269,7 @@ impl Policies {
             Tried::Version(0) => ("0".to_owned(), Arc::default()),
             Tried::Version(version) if version != live.version => {
                 let stored = self.stored(version).await?;
-                let compiled = self.heavy.run(move || compile(&stored)).await?;
+                let compiled = self.heavy.run(&principal.actor, move || compile(&stored)).await?;
                 let policy = compiled.map_err(|problems| Error::Internal(list(&problems)))?;
                 (version.to_string(), Arc::new(policy))
             }
@@ -286,7 +278,7 @@ impl Policies {
         let claim_window = self.claim_window;
         let judge =
             move |call: &OwnedCall| policy.judge(&call.borrow(), Effort::Full).verdict(label.clone(), claim_window);
-        self.heavy.run(move || calls.iter().map(judge).collect()).await
+        self.heavy.run(&principal.actor, move || calls.iter().map(judge).collect()).await
     }
 
     /// Takes what the policy file holds now: a policy, or what is wrong with it, which leaves the live one as it is.

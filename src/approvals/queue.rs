@@ -14,11 +14,17 @@ use super::{Approvals, Error, lists::shows, permit};
 use crate::{
     domain::{Approval, ApprovalId, Revision, Status},
     identity::{Method, Principal},
-    store::{Change, Filter, Order, Query, StoreError},
+    store::{Change, Filter, Order, Query, StoreError, weight},
 };
 
-/// Approvals read at once for a snapshot.
+/// Most approvals read at once for a snapshot.
 const PAGE: usize = 50;
+
+/// Bytes of approvals that are read at once, about: a reader that stops reading leaves them in memory.
+const PAGE_BYTES: usize = 16 << 10;
+
+/// Approvals that are first read, whose size says how many the next time.
+const FIRST: usize = 4;
 
 /// A change of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +58,14 @@ pub struct Queue {
 struct Scan {
     after: Option<ApprovalId>,
     unmet: HashMap<ApprovalId, Revision>,
+    /// Approvals to read next.
+    limit: usize,
+}
+
+impl Scan {
+    const fn new(unmet: HashMap<ApprovalId, Revision>) -> Self {
+        Self { after: None, unmet, limit: FIRST }
+    }
 }
 
 impl Approvals {
@@ -72,7 +86,7 @@ impl Approvals {
             decidable,
             known: HashMap::new(),
             ready: VecDeque::new(),
-            scan: Some(Scan { after: None, unmet: HashMap::new() }),
+            scan: Some(Scan::new(HashMap::new())),
             snapshot: true,
             ends: Instant::now() + age,
             approvals: self,
@@ -114,7 +128,7 @@ impl Queue {
             match change {
                 Ok(change) => self.take(&change).await?,
                 Err(RecvError::Lagged(_)) => {
-                    self.scan = Some(Scan { after: None, unmet: self.known.clone() });
+                    self.scan = Some(Scan::new(self.known.clone()));
                 }
                 Err(RecvError::Closed) => return Err(Error::Draining),
             }
@@ -124,7 +138,14 @@ impl Queue {
     async fn scan_page(&mut self) -> Result<(), Error> {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let (filter, order) = (self.filter.clone(), Order::OldestFirst);
-        let page = self.approvals.store.list(Query { filter, order, after: scan.after, limit: PAGE }).await?;
+        // Many readers at once, as after a restart, take turns: each page is read on a thread, and takes memory.
+        let turn = self.approvals.snapshots.acquire().await;
+        let page = self.approvals.store.list(Query { filter, order, after: scan.after, limit: scan.limit }).await?;
+        drop(turn);
+        let bytes: usize = page.approvals.iter().map(|approval| weight(approval)).sum();
+        if let Some(average) = bytes.checked_div(page.approvals.len()) {
+            scan.limit = (PAGE_BYTES / average.max(1)).clamp(1, PAGE);
+        }
         let approvals = page.approvals.into_iter();
         let shown = |approval: &Arc<Approval>| shows(&self.principal, Method::WatchPending, self.decidable, approval);
         let approvals: Vec<_> = approvals.filter(shown).collect();

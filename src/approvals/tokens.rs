@@ -84,14 +84,14 @@ impl Tokens {
     /// Whether anybody could be recognised.
     #[must_use]
     pub fn any_active(&self) -> bool {
-        let now = self.clock.now();
+        let now = self.clock.wall();
         !self.registry.before(None, 1, |token| token.state(now) == TokenState::Active).is_empty()
     }
 
-    /// The time, by the clock that decides what has ended.
+    /// Wall time, by which tokens end.
     #[must_use]
-    pub fn now(&self) -> Time {
-        self.clock.now()
+    pub fn wall(&self) -> Time {
+        self.clock.wall()
     }
 
     /// Makes a token. Its secret is only in this answer.
@@ -111,7 +111,7 @@ impl Tokens {
             let _changing = this.changing.lock().await;
             still_good(&principal)?; // it may be the one that was taken back meanwhile
             let by = principal.actor;
-            let now = truncate(this.clock.now());
+            let now = truncate(this.clock.wall());
             if let Some(request_id) = request_id.clone()
                 && let Some(first) = this.made_by(&by, &request_id)
             {
@@ -155,7 +155,7 @@ impl Tokens {
         active_only: bool,
     ) -> Result<(Vec<Token>, bool), Error> {
         permit(by, Method::ListTokens)?;
-        let now = self.clock.now();
+        let now = self.clock.wall();
         let wanted = |token: &Token| !active_only || token.state(now) == TokenState::Active;
         let mut tokens = self.registry.before(before, limit.saturating_add(1), wanted);
         let mut bytes = 0;
@@ -186,7 +186,7 @@ impl Tokens {
             if token.revoked.is_some() {
                 return Ok(token);
             }
-            let revoked = Revoked { actor: by.clone(), at: truncate(this.clock.now()) };
+            let revoked = Revoked { actor: by.clone(), at: truncate(this.clock.wall()) };
             let token = Token { revoked: Some(revoked), ..token };
             this.store.save_tokens(vec![token.clone()]).await?;
             this.registry.insert(token.clone());

@@ -99,7 +99,7 @@ async fn decide(
     };
     let request = DecideRequest {
         approval_id: args.id,
-        request_id: Uuid::now_v7().to_string(),
+        request_id: Uuid::new_v4().to_string(),
         choice: choice.into(),
         seen: Some(seen),
         comment: args.comment,
@@ -150,7 +150,7 @@ pub(super) async fn cancel(
 ) -> Result<(), Failure> {
     let mut client = connection.connect().await?;
     let request =
-        CancelApprovalRequest { approval_id: args.id, request_id: Uuid::now_v7().to_string(), reason: args.reason };
+        CancelApprovalRequest { approval_id: args.id, request_id: Uuid::new_v4().to_string(), reason: args.reason };
     let response = repeat(async || client.cancel_approval(unary(request.clone())).await).await?.into_inner();
     if console.json {
         return Ok(console.message(&response)?);

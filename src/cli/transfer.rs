@@ -14,8 +14,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock::{OutOfRange, SystemWall},
     identity::Token,
-    store::{History, OpenError, PolicyVersion, SledStore, Store, StoreError},
+    store::{Forgotten, History, OpenError, PolicyVersion, SledStore, Store, StoreError},
 };
 
 /// Approvals read or written at once.
@@ -64,12 +65,16 @@ struct Trailer {
     policies: usize,
     #[serde(default)]
     tokens: usize,
+    /// `request_id`s of approvals that were forgotten.
+    #[serde(default)]
+    forgotten: usize,
 }
 
 impl std::fmt::Display for Trailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { approvals, policies, tokens } = self;
-        write!(f, "{approvals} approvals, {policies} versions of the policy and {tokens} tokens")
+        let Self { approvals, policies, tokens, forgotten } = self;
+        write!(f, "{approvals} approvals, {policies} versions of the policy and {tokens} tokens")?;
+        if *forgotten == 0 { Ok(()) } else { write!(f, ", and {forgotten} request_ids of forgotten approvals") }
     }
 }
 
@@ -79,6 +84,7 @@ impl std::fmt::Display for Trailer {
 enum Line {
     Policy { policy: PolicyVersion },
     Token { token: Box<Token> },
+    Forgotten { forgotten: Forgotten },
     Approval(History),
     End(Trailer),
 }
@@ -95,6 +101,12 @@ struct TokenLine<'a> {
     token: &'a Token,
 }
 
+/// The line of a `request_id` whose approval was forgotten.
+#[derive(Debug, Serialize)]
+struct ForgottenLine<'a> {
+    forgotten: &'a Forgotten,
+}
+
 impl Header {
     fn current() -> Self {
         Self { format: "signoff-export".into(), version: 1 }
@@ -104,6 +116,8 @@ impl Header {
 /// Why a transfer stopped.
 #[derive(Debug, thiserror::Error)]
 enum TransferError {
+    #[error(transparent)]
+    Clock(#[from] OutOfRange),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -151,6 +165,7 @@ async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
     // Looked for first: a mistyped directory must not become an empty store.
     std::fs::metadata(args.data_dir.join("sled"))
         .map_err(|error| TransferError::File(args.data_dir.display().to_string(), error))?;
+    SystemWall::check()?;
     let store = SledStore::open(&args.data_dir, Arc::new(()))?;
     let written = match &args.output {
         Some(path) => write_file(&store, path).await,
@@ -192,6 +207,16 @@ async fn write_to(store: &impl Store, output: &mut (impl Write + Send)) -> Resul
     tokens.iter().try_for_each(|token| line(output, &TokenLine { token })).map_err(failed)?;
     let mut after = None;
     loop {
+        let forgotten = store.export_forgotten(after, BATCH).await?;
+        after = forgotten.last().cloned();
+        written.forgotten += forgotten.len();
+        forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten })).map_err(failed)?;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut after = None;
+    loop {
         let histories = store.export(after, BATCH).await?;
         let Some(last) = histories.last() else { break };
         after = Some(last.id);
@@ -221,10 +246,69 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
     if header != Header::current() {
         return Err(TransferError::Line(1, "not an export of a version that this build reads".into()));
     }
+    SystemWall::check()?;
     let store = SledStore::open(&args.data_dir, Arc::new(()))?;
     let count = read_from(&store, &mut lines).await;
     store.close().await;
     count
+}
+
+/// Lines of one kind: they are imported as a whole, or not at all.
+#[derive(Debug, Default)]
+enum Batch {
+    #[default]
+    Empty,
+    Policies(Vec<PolicyVersion>),
+    Tokens(Vec<Token>),
+    Forgotten(Vec<Forgotten>),
+    Approvals(Vec<History>),
+}
+
+impl Batch {
+    /// Takes one more, or gives it back: it is of another kind, or there is no room.
+    fn take(&mut self, next: Line) -> Option<Line> {
+        if let Self::Empty = self {
+            *self = match next {
+                Line::Policy { policy } => Self::Policies(vec![policy]),
+                Line::Token { token } => Self::Tokens(vec![*token]),
+                Line::Forgotten { forgotten } => Self::Forgotten(vec![forgotten]),
+                Line::Approval(history) => Self::Approvals(vec![history]),
+                end @ Line::End(_) => return Some(end),
+            };
+            return None;
+        }
+        match (self, next) {
+            (Self::Policies(all), Line::Policy { policy }) if all.len() < POLICIES => all.push(policy),
+            (Self::Tokens(all), Line::Token { token }) if all.len() < BATCH => all.push(*token),
+            (Self::Forgotten(all), Line::Forgotten { forgotten }) if all.len() < BATCH => all.push(forgotten),
+            (Self::Approvals(all), Line::Approval(history)) if all.len() < BATCH => all.push(history),
+            (_, other) => return Some(other),
+        }
+        None
+    }
+
+    /// Counts what was read.
+    fn count(&self, read: &mut Trailer) {
+        match self {
+            Self::Empty => {}
+            Self::Policies(all) => read.policies += all.len(),
+            Self::Tokens(all) => read.tokens += all.len(),
+            Self::Forgotten(all) => read.forgotten += all.len(),
+            Self::Approvals(all) => read.approvals += all.len(),
+        }
+    }
+
+    /// Counts what was new.
+    async fn import(self, store: &impl Store, new: &mut Trailer) -> Result<(), StoreError> {
+        match self {
+            Self::Empty => {}
+            Self::Policies(all) => new.policies += store.import_policies(all).await?,
+            Self::Tokens(all) => new.tokens += store.save_tokens(all).await?,
+            Self::Forgotten(all) => new.forgotten += store.import_forgotten(all).await?,
+            Self::Approvals(all) => new.approvals += store.import(all).await?,
+        }
+        Ok(())
+    }
 }
 
 /// Returns how much was new.
@@ -232,39 +316,25 @@ async fn read_from(store: &impl Store, lines: &mut Lines<impl BufRead + Send>) -
     let (mut new, mut read, mut next) = (Trailer::default(), Trailer::default(), lines.entry()?);
     loop {
         let first = lines.number;
-        let (mut policies, mut tokens, mut histories) = (Vec::new(), Vec::new(), Vec::new());
-        // Of one kind only: a batch is imported as a whole, or not at all.
+        let mut batch = Batch::default();
         loop {
-            match next {
-                Line::Policy { policy } if tokens.is_empty() && histories.is_empty() && policies.len() < POLICIES => {
-                    policies.push(policy);
-                }
-                Line::Token { token } if policies.is_empty() && histories.is_empty() && tokens.len() < BATCH => {
-                    tokens.push(*token);
-                }
-                Line::Approval(history) if policies.is_empty() && tokens.is_empty() && histories.len() < BATCH => {
-                    histories.push(history);
-                }
-                other => {
+            match batch.take(next) {
+                None => next = lines.entry()?,
+                Some(other) => {
                     next = other;
                     break;
                 }
             }
-            next = lines.entry()?;
         }
         let last = lines.number - 1;
-        read.policies += policies.len();
-        read.tokens += tokens.len();
-        read.approvals += histories.len();
+        batch.count(&mut read);
         let end = if let Line::End(trailer) = next { Some(trailer) } else { None };
         if let Some(written) = end.filter(|written| *written != read) {
             let lost = format!("the file was written with {written}, but has {read}");
             return Err(TransferError::Line(lines.number, lost));
         }
         let refused = |source| TransferError::Batch { first, last, source };
-        new.policies += store.import_policies(policies).await.map_err(refused)?;
-        new.tokens += store.save_tokens(tokens).await.map_err(refused)?;
-        new.approvals += store.import(histories).await.map_err(refused)?;
+        batch.import(store, &mut new).await.map_err(refused)?;
         if end.is_some() {
             return Ok(new);
         }

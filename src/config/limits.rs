@@ -50,6 +50,13 @@ pub struct Limits {
     pub streams_per_caller: u32,
     /// Calls a second of one caller, and calls at once after a rest: 1 to 1,000,000.
     pub calls_per_second: u32,
+    /// Bytes of requests and replies in memory at once, in all: 8 MiB to 64 GiB. A call counts for what it holds from its
+    /// head until its reply is sent: at least 16 KiB, and 1 MiB while a list is made.
+    pub in_flight_bytes: usize,
+    /// Bytes of requests and replies of one connection: 8 MiB to 64 GiB.
+    pub in_flight_bytes_per_connection: usize,
+    /// Bytes of requests and replies of one caller, over all its connections: 8 MiB to 64 GiB.
+    pub in_flight_bytes_per_caller: usize,
     /// Connections open at once: 1 to 1,000,000; one more is closed at once.
     pub connections: u32,
 }
@@ -73,6 +80,9 @@ impl Default for Limits {
             streams_per_connection: 10_000,
             streams_per_caller: 10_000,
             calls_per_second: 10_000,
+            in_flight_bytes: 256 * 1024 * 1024,
+            in_flight_bytes_per_connection: 64 * 1024 * 1024,
+            in_flight_bytes_per_caller: 64 * 1024 * 1024,
             connections: 10_000,
         }
     }

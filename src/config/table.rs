@@ -48,9 +48,14 @@ const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
     Kind::Count { min, max, slot }
 }
 
+/// At least one of the largest messages and its reply.
+const fn in_flight(slot: Slot<usize>) -> Kind {
+    bytes(8 * 1024 * 1024, 64 * 1024 * 1024 * 1024, slot)
+}
+
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 48] = [
+pub(super) static TABLE: [Setting; 51] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -68,7 +73,7 @@ pub(super) static TABLE: [Setting; 48] = [
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
         "Directory of the store; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },
-        "How long decided approvals are kept"),
+        "How long decided approvals are kept; their request_ids are remembered for 8 days more"),
     key("heartbeat", Kind::Duration { min: Duration::from_millis(50), max: Duration::from_secs(300), slot: |c| &mut c.heartbeat },
         "Time between Progress messages while a stream waits"),
     key("claim_window", Kind::Duration { min: SECOND, max: HOUR, slot: |c| &mut c.claim_window },
@@ -109,6 +114,12 @@ pub(super) static TABLE: [Setting; 48] = [
         "Streams that one caller has open at once, over all connections"),
     key("limits.calls_per_second", count(1, MANY, |c| &mut c.limits.calls_per_second),
         "Calls a second of one caller, and calls at once after a rest"),
+    key("limits.in_flight_bytes", in_flight(|c| &mut c.limits.in_flight_bytes),
+        "Bytes of requests and replies in memory at once, in all"),
+    key("limits.in_flight_bytes_per_connection", in_flight(|c| &mut c.limits.in_flight_bytes_per_connection),
+        "Bytes of requests and replies in memory at once of one connection"),
+    key("limits.in_flight_bytes_per_caller", in_flight(|c| &mut c.limits.in_flight_bytes_per_caller),
+        "Bytes of requests and replies in memory at once of one caller, over all connections"),
     key("limits.connections", count(1, MANY, |c| &mut c.limits.connections),
         "Connections open at once; one more is closed at once"),
     key("oidc.issuer", Kind::OptionalText(|c| &mut c.oidc.issuer),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who did something. Made from a connection's credentials or by the server itself, never from a request body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Actor {
     /// What kind of actor it is.
     pub kind: ActorKind,

@@ -52,6 +52,7 @@ pub struct Approval {
 
 /// A call that was recorded, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// Who called.
     pub actor: Actor,
@@ -122,6 +123,7 @@ impl Status {
 
 /// What a caller asked for. Two requests under one `request_id` are the same request when these are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Request {
     /// The caller's idempotency key.
     pub request_id: String,
@@ -152,6 +154,7 @@ pub struct Request {
 
 /// The agent that makes a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Agent {
     /// Its name.
     pub name: String,
@@ -163,6 +166,7 @@ pub struct Agent {
 
 /// One reviewer's vote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Vote {
     /// Who voted.
     pub actor: Actor,
@@ -187,6 +191,7 @@ pub struct Vote {
 
 /// The one decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The terminal status.
     pub status: Status,
@@ -210,6 +215,7 @@ pub struct Decision {
 
 /// The one permission to start an approved call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Claim {
     /// Its name.
     pub id: ClaimId,
@@ -224,6 +230,7 @@ pub struct Claim {
 
 /// What became of a claimed call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Whether the tool succeeded.
     pub result: ExecutionResult,

@@ -90,6 +90,18 @@ pub struct DigestError;
 impl Digest {
     const PREFIX: &str = "sha256:";
 
+    /// No digest of anything: where a chain begins.
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
+    /// The 32 bytes that stand for it in files.
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Digest of any bytes.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())

@@ -97,6 +97,7 @@ pub struct Reporting {
 
 /// Proof that a call was recorded: its idempotency key, and a hash of what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// The call's idempotency key.
     pub request_id: String,

@@ -9,6 +9,7 @@ use super::{
 
 /// Something that was recorded on an approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Event {
     /// The approval's revision once this was recorded.
     pub revision: Revision,
@@ -29,7 +30,7 @@ pub struct Event {
 
 /// What can be recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum EventKind {
     /// Somebody asked; always, and only, revision 1.
     Requested {

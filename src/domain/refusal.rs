@@ -84,6 +84,14 @@ pub enum Refusal {
         /// The approval that it was used on.
         approval: ApprovalId,
     },
+    /// The request that this idempotency key belongs to was forgotten. What became of it is not known any more.
+    #[error("the request with this request_id was forgotten, as `retain` says; ask again with another request_id")]
+    RequestForgotten {
+        /// The key.
+        request_id: String,
+        /// From this moment on it is as if the key had never been used.
+        until: Time,
+    },
     /// The caller waits for too many approvals.
     #[error("at most {limit} approvals may be pending per caller")]
     TooManyPending {

@@ -8,6 +8,7 @@ use super::{Actor, time};
 
 /// What people must do for an approval, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Requirement {
     /// Every one of these must reach its quorum; never empty.
     pub panels: Vec<Panel>,
@@ -27,6 +28,7 @@ pub struct Requirement {
 
 /// Those whom one rule asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Panel {
     /// The rule that asks.
     pub rule: Arc<str>,
@@ -38,6 +40,7 @@ pub struct Panel {
 
 /// A change of an approval that waits too long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Escalation {
     /// The rule that demands it, and whose panel grows.
     pub rule: Arc<str>,

@@ -130,6 +130,15 @@ impl Schema {
         Ok(Self { validator, measure })
     }
 
+    /// Roughly the bytes that it takes, at most: patterns are compiled to tables.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const VALUE_BYTES: u64 = 256;
+        let Measure { values, patterns, .. } = self.measure;
+        let bytes = values.saturating_mul(VALUE_BYTES).saturating_add(patterns.saturating_mul(PATTERN_BYTES as u64));
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
     /// Checks arguments.
     ///
     /// # Errors

@@ -6,13 +6,20 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 pub type Time = DateTime<Utc>;
 
 /// The last moment that RFC 3339 and protobuf can tell: the end of the year 9999.
-const LAST: Time = DateTime::from_timestamp_micros(253_402_300_799_999_999).unwrap();
+pub const LAST_TIME: Time = DateTime::from_timestamp_micros(253_402_300_799_999_999).unwrap();
 
 /// A moment and a span later, but not beyond the year 9999.
 #[must_use]
 pub fn after(time: Time, span: Duration) -> Time {
     let later = TimeDelta::from_std(span).ok().and_then(|span| time.checked_add_signed(span));
-    later.map_or(LAST, |later| later.min(LAST))
+    later.map_or(LAST_TIME, |later| later.min(LAST_TIME))
+}
+
+/// A moment and a span earlier, but not before 1970, where times in stored keys begin.
+#[must_use]
+pub fn before(time: Time, span: Duration) -> Time {
+    let earlier = TimeDelta::from_std(span).ok().and_then(|span| time.checked_sub_signed(span));
+    earlier.map_or(Time::UNIX_EPOCH, |earlier| earlier.max(Time::UNIX_EPOCH))
 }
 
 /// Drops what is finer than a microsecond.

@@ -10,6 +10,7 @@ use super::{Requirement, Status, time};
 
 /// What the policy says of one call, and why. Kept with the approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Verdict {
     /// Version of the policy.
     pub policy_version: String,
@@ -31,7 +32,7 @@ pub struct Verdict {
 
 /// What the policy demands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Effect {
     /// Approved at once.
     AutoApprove,
@@ -43,6 +44,7 @@ pub enum Effect {
 
 /// What became of one rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RuleTrace {
     /// The rule's name.
     pub rule: Arc<str>,

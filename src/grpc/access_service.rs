@@ -31,7 +31,7 @@ impl AccessService for AccessApi {
         let principal = principal(&request)?;
         let new = decode::new_token(request.into_inner(), &self.limits)?;
         let (token, secret) = self.tokens.create(&principal, new).await.map_err(Failure::from)?;
-        let token = Some(encode::token(&token, self.tokens.now()));
+        let token = Some(encode::token(&token, self.tokens.wall()));
         Ok(Response::new(pb::CreateTokenResponse { token, secret: secret.reveal().to_owned() }))
     }
 
@@ -40,7 +40,7 @@ impl AccessService for AccessApi {
         let decode::TokensPage { before, limit, active_only } = decode::tokens(&request.into_inner(), &self.limits)?;
         let (tokens, more) = self.tokens.list(&principal, before, limit, active_only).map_err(Failure::from)?;
         let last = tokens.last().filter(|_| more).map(|last| page_token::encode_token(last.id, active_only));
-        let now = self.tokens.now();
+        let now = self.tokens.wall();
         let tokens = tokens.iter().map(|token| encode::token(token, now)).collect();
         Ok(Response::new(pb::ListTokensResponse { tokens, next_page_token: last.unwrap_or_default() }))
     }
@@ -49,7 +49,7 @@ impl AccessService for AccessApi {
         let principal = principal(&request)?;
         let id = decode::token_id(&request.into_inner().token_id)?;
         let token = self.tokens.revoke(&principal, id).await.map_err(Failure::from)?;
-        Ok(Response::new(pb::RevokeTokenResponse { token: Some(encode::token(&token, self.tokens.now())) }))
+        Ok(Response::new(pb::RevokeTokenResponse { token: Some(encode::token(&token, self.tokens.wall())) }))
     }
 
     // Not a matter of roles: who has none needs it most.

@@ -28,7 +28,7 @@ use tower::Service;
 
 use super::{error::Failure, streams::ConnectionInfo};
 use crate::{
-    clock::Clock,
+    clock::WallClock,
     domain::Actor,
     identity::{Authenticator, Credentials, Principal, Unrecognised},
     telemetry::Metrics,
@@ -49,7 +49,7 @@ type Rates = RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock, NoOp
 /// Admits calls of authenticated callers, as fast as they may come.
 pub struct Admission {
     authenticator: Arc<dyn Authenticator>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn WallClock>,
     metrics: Metrics,
     rates: Rates,
     calls_per_second: u32,
@@ -62,7 +62,7 @@ impl Admission {
     #[must_use]
     pub fn new(
         authenticator: Arc<dyn Authenticator>,
-        clock: Arc<dyn Clock>,
+        clock: Arc<dyn WallClock>,
         calls_per_second: u32,
         metrics: Metrics,
     ) -> Arc<Self> {
@@ -186,21 +186,26 @@ fn is_grpc(headers: &HeaderMap) -> bool {
 #[derive(Clone)]
 pub struct Admitted {
     principal: Arc<Principal>,
-    clock: Arc<dyn Clock>,
+    clock: Arc<dyn WallClock>,
 }
 
 impl Admitted {
     /// A caller, and the clock by which its credentials end.
     #[must_use]
-    pub const fn new(principal: Arc<Principal>, clock: Arc<dyn Clock>) -> Self {
+    pub const fn new(principal: Arc<Principal>, clock: Arc<dyn WallClock>) -> Self {
         Self { principal, clock }
+    }
+
+    /// Who was admitted.
+    pub(super) fn caller(&self) -> &Principal {
+        &self.principal
     }
 }
 
 /// The caller that was admitted, if its credentials are still good now that the whole call is there.
 pub(super) fn principal<T>(request: &tonic::Request<T>) -> Result<Arc<Principal>, Failure> {
     let Admitted { principal, clock } = request.extensions().get::<Admitted>().ok_or(Unrecognised::Unknown)?;
-    principal.check(clock.now())?;
+    principal.check(clock.wall())?;
     Ok(Arc::clone(principal))
 }
 
@@ -224,7 +229,7 @@ mod tests {
             let caller = Principal { expires_at, ..Principal::new(actor.clone(), method, Time::UNIX_EPOCH) };
             let revocation = caller.revocation.clone();
             let mut request = tonic::Request::new(());
-            request.extensions_mut().insert(Admitted::new(Arc::new(caller), Arc::clone(&clock) as Arc<dyn Clock>));
+            request.extensions_mut().insert(Admitted::new(Arc::new(caller), Arc::clone(&clock) as Arc<dyn WallClock>));
             (request, revocation)
         };
         let [certificate, token, revoked] =

@@ -28,6 +28,8 @@ pub const DOMAIN: &str = "signoff.v1";
 const REATTACH: Duration = Duration::from_secs(1);
 /// When to try again to open a stream where there is no room: a guess, as nobody knows when another one ends.
 const ROOM: Duration = Duration::from_secs(1);
+/// When to try again where a later version of the server is needed.
+const UPGRADE: Duration = Duration::from_secs(30);
 /// Longest value in metadata, in characters.
 const VALUE: usize = 256;
 /// Longest message of a status, in bytes: the header escapes each byte that is not ASCII as three.
@@ -42,6 +44,19 @@ const DESCRIPTION: usize = 512;
 pub enum Failure {
     /// The request breaks rules.
     Invalid(Violations),
+    /// The message cannot be read at all: what is wrong with it.
+    Malformed(String),
+    /// The message is larger than may be.
+    MessageTooLarge {
+        /// Its size in bytes.
+        found: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// There is no method at this path.
+    NoSuchMethod(String),
+    /// No message with this encoding can be read.
+    NoSuchEncoding(String),
     /// No credentials, or none that are accepted.
     Unrecognised(Unrecognised),
     /// The caller calls too fast.
@@ -58,6 +73,13 @@ pub enum Failure {
         /// How many are allowed.
         limit: u32,
     },
+    /// Calls that are in flight take all the memory that they may.
+    TooManyCalls {
+        /// Where it is counted.
+        scope: Scope,
+        /// How many bytes are allowed.
+        limit: usize,
+    },
     /// A use-case failed.
     Failed {
         /// Why.
@@ -67,7 +89,7 @@ pub enum Failure {
     },
 }
 
-/// Where open streams are counted.
+/// Where open streams, and bytes in flight, are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// On one connection.
@@ -76,6 +98,16 @@ pub enum Scope {
     Caller,
     /// On the whole server.
     Server,
+}
+
+impl Scope {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Caller => "caller",
+            Self::Server => "server",
+        }
+    }
 }
 
 impl Failure {
@@ -175,12 +207,38 @@ impl Answer {
                 let message = format!("at most {limit} calls a second are allowed per caller");
                 Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit).retry(retry)
             }
+            Failure::Malformed(what) => {
+                let violations = vec![Violation { field: String::new(), description: what.clone() }];
+                let message = format!("invalid request: {what}");
+                Self { violations, ..Self::new(Code::InvalidArgument, ErrorReason::InvalidRequest, message) }
+            }
+            Failure::MessageTooLarge { found, limit } => {
+                let message = format!("the message has {found} bytes; at most {limit} are allowed");
+                Self::new(Code::ResourceExhausted, ErrorReason::MessageTooLarge, message).with("limit", limit)
+            }
+            Failure::NoSuchMethod(path) => {
+                let path = characters(&path, VALUE);
+                let message = format!("there is no method {path}");
+                Self::new(Code::Unimplemented, ErrorReason::NotImplemented, message).with("method", path)
+            }
+            Failure::NoSuchEncoding(encoding) => {
+                let encoding = characters(&encoding, VALUE);
+                let message = format!("messages with grpc-encoding {encoding} cannot be read; send them without one");
+                Self::new(Code::Unimplemented, ErrorReason::NotImplemented, message).with("encoding", encoding)
+            }
+            Failure::TooManyCalls { scope, limit } => {
+                let scope = scope.name();
+                let message = format!(
+                    "calls in flight hold all of the {limit} bytes that are allowed per {scope}; read replies and streams \
+                     as they come, and make fewer calls at once"
+                );
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, message)
+                    .with("scope", scope)
+                    .with("limit", limit)
+                    .retry(ROOM)
+            }
             Failure::TooManyStreams { scope, limit } => {
-                let scope = match scope {
-                    Scope::Connection => "connection",
-                    Scope::Caller => "caller",
-                    Scope::Server => "server",
-                };
+                let scope = scope.name();
                 let message = format!("at most {limit} streams may be open per {scope}");
                 Self::new(Code::ResourceExhausted, ErrorReason::TooManyStreams, message)
                     .with("scope", scope)
@@ -211,6 +269,10 @@ impl Answer {
                     .with("request_id", request_id)
                     .with("token_id", id)
             }
+            Error::TooMuchWork { limit } => Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, message)
+                .with("scope", Scope::Caller.name())
+                .with("limit", limit)
+                .retry(ROOM),
             Error::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
             Error::RoleNotAllowed { role, method } => {
                 Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
@@ -284,7 +346,19 @@ impl Answer {
             | StoreError::BadPolicy(..)
             | StoreError::TokenConflict(_)
             | StoreError::BadToken(..)
-            | StoreError::Corrupt(_) => Self::internal(&error),
+            | StoreError::BadForgotten(..) => Self::internal(&error),
+            StoreError::Corrupt(cause) => {
+                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
+                let message = "stored data is damaged, so that nothing was done; \
+                               the server's operator must run `signoff store check`";
+                Self::new(Code::DataLoss, ErrorReason::DataDamaged, message).on(id)
+            }
+            StoreError::Newer(cause) => {
+                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is too new");
+                let message = "stored data was written by a later version of the server, so that nothing was done; \
+                               the server's operator must start that version again";
+                Self::new(Code::Unavailable, ErrorReason::RecordTooNew, message).on(id).retry(UPGRADE)
+            }
         }
     }
 
@@ -348,6 +422,9 @@ impl Answer {
             Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
                 .with("request_id", request_id)
                 .with("approval_id", approval),
+            Refusal::RequestForgotten { request_id, until } => answer(FailedPrecondition, Reason::RequestForgotten)
+                .with("request_id", request_id)
+                .with("until", rfc3339(until)),
             Refusal::TooManyPending { limit } => answer(ResourceExhausted, Reason::TooManyPending).with("limit", limit),
         }
     }

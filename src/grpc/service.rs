@@ -14,7 +14,7 @@ use super::{
 use crate::{
     approvals::{Approvals, Error, Follower, Message, NewRequest, Queue, QueueChange},
     config::Limits,
-    domain::Approval,
+    domain::{Actor, Approval},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
 };
@@ -40,12 +40,12 @@ impl ApprovalApi {
 
 impl ApprovalApi {
     /// Decodes where a large schema may take its time without keeping others from the thread.
-    async fn decode_request(&self, request: pb::RequestApprovalRequest) -> Result<NewRequest, Status> {
+    async fn decode_request(&self, by: &Actor, request: pb::RequestApprovalRequest) -> Result<NewRequest, Status> {
         if request.arguments_schema.is_none() {
-            return Ok(decode::request(request, &self.limits)?);
+            return Ok(decode::request(request, &self.limits, self.approvals.schemas())?);
         }
-        let limits = self.limits.clone();
-        let decoded = self.approvals.heavy().run(move || decode::request(request, &limits)).await;
+        let (limits, schemas) = (self.limits.clone(), Arc::clone(self.approvals.schemas()));
+        let decoded = self.approvals.heavy().run(by, move || decode::request(request, &limits, &schemas)).await;
         Ok(decoded.map_err(Failure::from)??)
     }
 }
@@ -65,7 +65,7 @@ impl ApprovalService for ApprovalApi {
         let permit = self.streams.open(&request, &principal)?;
         let request = request.into_inner();
         let after = request.after_revision;
-        let new = self.decode_request(request).await?;
+        let new = self.decode_request(&principal.actor, request).await?;
         let open = Arc::clone(&self.approvals).request(principal, new, after);
         Ok(Response::new(follow(open, permit, |message| {
             use pb::request_approval_response::Message as Wire;

@@ -26,6 +26,8 @@ type Caller = Arc<str>;
 pub struct ConnectionInfo {
     /// Streaming calls that are open on it.
     pub open_streams: Arc<AtomicU32>,
+    /// Bytes of its calls that are in memory.
+    pub in_flight: Arc<super::flight::Scope>,
     /// The client's certificate, verified; `None` when it has shown none.
     pub certificate: Option<Arc<ShownCertificate>>,
 }

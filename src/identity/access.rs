@@ -112,6 +112,19 @@ impl Method {
         }
     }
 
+    /// The call at a path of the wire, such as `/signoff.v1.ApprovalService/Decide`.
+    #[must_use]
+    pub fn at_path(path: &str) -> Option<Self> {
+        let (service, name) = path.strip_prefix("/signoff.v1.")?.split_once('/')?;
+        Self::ALL.into_iter().find(|method| method.name() == name && method.service() == service)
+    }
+
+    /// Whether it answers with a stream of messages.
+    #[must_use]
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::RequestApproval | Self::WatchApproval | Self::WatchPending)
+    }
+
     /// What a role may make the call about; `None`: nothing. This is the whole of who may do what.
     #[must_use]
     pub const fn reach(self, role: Role) -> Option<Reach> {
@@ -194,6 +207,17 @@ mod tests {
         let calls = own
             .flat_map(|file| &file.service)
             .flat_map(|service| service.method.iter().map(|method| format!("{}.{}", service.name(), method.name())));
+        for service in files.file.iter().filter(|file| file.package() == "signoff.v1").flat_map(|file| &file.service) {
+            for call in &service.method {
+                let path = format!("/signoff.v1.{}/{}", service.name(), call.name());
+                let found = Method::at_path(&path).unwrap_or_else(|| panic!("{path}"));
+                assert_eq!((found.service(), found.name()), (service.name(), call.name()));
+                assert_eq!(found.streams(), call.server_streaming(), "{path}");
+            }
+        }
+        for path in ["", "/", "/signoff.v1.PolicyService/Decide", "signoff.v1.ApprovalService/Decide", "/x/Decide"] {
+            assert_eq!(Method::at_path(path), None, "{path}");
+        }
         let mut calls: Vec<_> = calls.collect();
         let mut rows: Vec<_> =
             Method::ALL.iter().map(|method| format!("{}.{}", method.service(), method.name())).collect();

@@ -8,7 +8,7 @@ use super::{
     oidc::{Oidc, Rejection, Verified, looks_like_jwt},
 };
 use crate::{
-    clock::Clock,
+    clock::WallClock,
     domain::{Actor, ActorKind},
 };
 
@@ -25,7 +25,7 @@ pub struct Gate {
     /// The roles that the names of client certificates give.
     pub certificates: CertificateRoles,
     /// The clock that credentials are judged by.
-    pub clock: Arc<dyn Clock>,
+    pub clock: Arc<dyn WallClock>,
 }
 
 #[async_trait]
@@ -33,12 +33,12 @@ impl Authenticator for Gate {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let Some(token) = credentials.bearer else {
             let shown = credentials.certificate.ok_or(Unrecognised::Unknown)?;
-            return shown.recognise(&self.certificates, self.clock.now());
+            return shown.recognise(&self.certificates, self.clock.wall());
         };
         if token.starts_with(Secret::PREFIX) {
-            return self.tokens.recognise(token, self.clock.now()).unwrap_or(Err(Unrecognised::Unknown));
+            return self.tokens.recognise(token, self.clock.wall()).unwrap_or(Err(Unrecognised::Unknown));
         }
-        if let Some(principal) = self.dev.as_ref().and_then(|dev| dev.recognise(token, self.clock.now())) {
+        if let Some(principal) = self.dev.as_ref().and_then(|dev| dev.recognise(token, self.clock.wall())) {
             return Ok(Arc::new(principal));
         }
         let Some(oidc) = self.oidc.as_ref().filter(|_| looks_like_jwt(token)) else {
@@ -83,8 +83,8 @@ mod tests {
         let certificates =
             CertificateRoles { reviewer: vec!["DNS:desk".parse().unwrap()], ..CertificateRoles::default() };
         let dev = Some(DevTokens::in_directory(directory.path()).unwrap());
-        let clock = Arc::clone(clock) as Arc<dyn Clock>;
-        let not_after = after(clock.now(), VALID);
+        let clock = Arc::clone(clock) as Arc<dyn WallClock>;
+        let not_after = after(clock.wall(), VALID);
         let (uris, dns_names, emails) = (Vec::new(), vec!["desk".into()], Vec::new());
         let shown = PeerCertificate { uris, dns_names, emails, not_after, issuer: String::new() }.into();
         (Gate { tokens: Arc::default(), dev, oidc: None, roles: RoleGroups::default(), certificates, clock }, shown)
@@ -119,7 +119,7 @@ mod tests {
         let last = call().await.unwrap();
         assert_eq!(
             (last.authenticated_at, last.expires_at),
-            (first.authenticated_at, Some(after(clock.now(), moment)))
+            (first.authenticated_at, Some(after(clock.wall(), moment)))
         );
         clock.advance(moment);
         let ended = call().await.unwrap_err();

@@ -25,7 +25,7 @@ use self::{
 };
 use super::Principal;
 use crate::{
-    clock::Clock,
+    clock::{Clock, WallClock},
     domain::{ActorKind, Time},
 };
 
@@ -89,7 +89,8 @@ pub enum Rejection {
 /// Verifies tokens of one provider.
 pub struct Oidc {
     config: OidcConfig,
-    clock: Arc<dyn Clock>,
+    /// By which tokens end. How old keys are is told by server time, which nobody can set back.
+    clock: Arc<dyn WallClock>,
     keys: Keys,
     cache: Cache,
 }
@@ -134,14 +135,14 @@ impl Oidc {
         }
         let digest = cache::digest(token);
         if let Some(set) = self.keys.fresh()
-            && let Some(known) = self.cache.get(&digest, set.generation(), self.clock.now())
+            && let Some(known) = self.cache.get(&digest, set.generation(), self.clock.wall())
         {
             return Ok(known);
         }
         let token = Token::parse(token, &self.config.algorithms)?;
         let mut set = self.keys.current().await?;
         // After a look that brought no other keys, as most do, nothing has to be verified again.
-        if let Some(known) = self.cache.get(&digest, set.generation(), self.clock.now()) {
+        if let Some(known) = self.cache.get(&digest, set.generation(), self.clock.wall()) {
             return Ok(known);
         }
         if matches!(set.find(&token), Lookup::Unknown) {
@@ -153,8 +154,8 @@ impl Oidc {
             Lookup::Unknown => return Err(Rejection::UnknownKey),
         };
         let claims = token.verify(key)?;
-        let known = Arc::new(Known::from(claims::judge(&claims, &self.config, self.clock.now())?));
-        self.cache.put(digest, set.generation(), Arc::clone(&known), self.clock.now());
+        let known = Arc::new(Known::from(claims::judge(&claims, &self.config, self.clock.wall())?));
+        self.cache.put(digest, set.generation(), Arc::clone(&known), self.clock.wall());
         Ok(known)
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::RuleOutcome;
 const STACK: usize = 64 << 20;
 
 /// Most memory of all patterns together, in bytes.
-const PATTERNS_MAX: usize = 64 << 20;
+pub(super) const PATTERNS_MAX: usize = 64 << 20;
 
 /// Problems after which conditions are not looked at any more: one that is refused may have taken long.
 const PROBLEMS_MAX: usize = 100;

@@ -7,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
+use tower::util::MapResponseLayer;
 
 use super::accept::Accept;
 use crate::{
-    clock::Clock,
+    clock::WallClock,
     config::Limits,
-    grpc::{AccessApi, Admission, ApprovalApi, PolicyApi},
+    grpc::{AccessApi, Admission, ApprovalApi, Entry, PolicyApi, metered, no_such_service},
     identity::Authenticator,
     proto::{
         FILE_DESCRIPTOR_SET,
@@ -49,7 +50,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
     (approvals, policies, access): (ApprovalApi, PolicyApi, AccessApi),
-    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn Clock>),
+    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn WallClock>),
     limits: &Limits,
     metrics: Metrics,
     traces: bool,
@@ -59,9 +60,10 @@ pub(super) async fn routes(
         health.set_service_status(service, ServingStatus::Serving).await;
     }
     let admission = Admission::new(authenticator, clock, limits.calls_per_second, metrics.clone());
-    let approvals = ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes);
-    let policies = PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes);
-    let access = AccessServiceServer::new(access).max_decoding_message_size(limits.message_bytes);
+    let entry = Entry::new(limits); // it measures messages; the services' own limit must only not be lower
+    let approvals = entry.to(ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes));
+    let policies = entry.to(PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes));
+    let access = entry.to(AccessServiceServer::new(access).max_decoding_message_size(limits.message_bytes));
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -83,8 +85,10 @@ pub(super) async fn routes(
     let router = grpc
         .prepare()
         .into_axum_router()
+        .fallback(no_such_service)
         .layer(RpcLayer::new(layered, traces))
-        .layer(GrpcWebLayer::new()) // outermost: what is inside sees plain gRPC
+        .layer(GrpcWebLayer::new()) // what is inside sees plain gRPC
+        .layer(MapResponseLayer::new(metered::<axum::body::Body>)) // outermost: counts the bytes that are sent
         .route("/metrics", get(exposition));
     Ok((health, router))
 }

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, watch};
 
 use super::{
-    Change, Due, Health, History, NewPolicy, Order, Page, PolicyHead, PolicyVersion, Query, Store, StoreError,
-    Submission, Submitted, Subscription, Transitioned,
+    Change, Due, Forgotten, Health, History, NewPolicy, Order, Page, PolicyHead, PolicyVersion, Query, Store,
+    StoreError, Submission, Submitted, Subscription, Transitioned,
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
@@ -32,6 +32,7 @@ struct State {
     closed: bool,
     approvals: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)>,
     by_request_id: HashMap<Key, ApprovalId>,
+    forgotten: HashMap<Key, Forgotten>,
     /// In order: version 1 first.
     policies: Vec<Arc<PolicyVersion>>,
     tokens: BTreeMap<TokenId, Token>,
@@ -65,6 +66,11 @@ impl State {
         approval
     }
 
+    /// Refuses a key that is remembered as used.
+    fn check(&self, key: &Key, now: Time) -> Result<(), Refusal> {
+        self.forgotten.get(key).map_or(Ok(()), |forgotten| forgotten.check(now))
+    }
+
     fn get(&self, id: ApprovalId) -> Result<&(Arc<Approval>, Vec<Event>), StoreError> {
         self.approvals.get(&id).ok_or(StoreError::NotFound)
     }
@@ -94,6 +100,7 @@ impl Store for MemoryStore {
             let request_id = new.request.request_id.clone();
             return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
         }
+        state.check(&key(&caller, &new.request.request_id), new.now)?;
         let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
         let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
@@ -101,13 +108,20 @@ impl Store for MemoryStore {
         if approval.status == Status::Pending && pending >= new.pending_limit as usize {
             return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());
         }
+        state.forgotten.remove(&key(&caller, &approval.request.request_id));
         let approval = state.put(approval, [event]);
         self.publish(&approval);
         Ok(Submitted { approval, created: true })
     }
 
-    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
-        Ok(self.state()?.by_request_id.get(&key(caller, request_id)).copied())
+    async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
+        let state = self.state()?;
+        let key = key(caller, request_id);
+        let found = state.by_request_id.get(&key).copied();
+        if found.is_none() {
+            state.check(&key, now)?;
+        }
+        Ok(found)
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
@@ -168,7 +182,7 @@ impl Store for MemoryStore {
         Ok(Due { ids, next: deadlines.get(due).map(|(deadline, _)| *deadline) })
     }
 
-    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
+    async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
         let mut state = self.state()?;
         // What was claimed or reported since is kept for as long again.
         let decided = |approval: &Approval| Some((approval.decision.as_ref()?.at, approval.id));
@@ -177,11 +191,43 @@ impl Store for MemoryStore {
         old.retain(|(at, _)| *at < decided_before);
         old.sort_unstable();
         old.truncate(limit);
+        let mut over: Vec<_> = state.forgotten.values().filter(|one| one.until() <= now).cloned().collect();
+        over.sort_unstable();
+        over.truncate(limit);
+        state.forgotten.retain(|_, forgotten| !over.contains(forgotten));
         for (_, id) in &old {
-            state.approvals.remove(id);
+            let Some((approval, _)) = state.approvals.remove(id) else { continue };
+            let Actor { issuer, subject, .. } = approval.request.caller.clone();
+            let request_id = approval.request.request_id.clone();
+            let key = key(&approval.request.caller, &request_id);
+            state.by_request_id.remove(&key);
+            state.forgotten.insert(key, Forgotten { at: now, issuer, subject, request_id });
         }
-        state.by_request_id.retain(|_, id| !old.iter().any(|(_, gone)| gone == id));
         Ok(old.len())
+    }
+
+    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+        let mut all: Vec<_> = self.state()?.forgotten.values().cloned().collect();
+        all.sort_unstable();
+        Ok(all.into_iter().filter(|one| after.as_ref().is_none_or(|after| one > after)).take(limit).collect())
+    }
+
+    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        let mut state = self.state()?;
+        let bad = |one: &Forgotten| Some(StoreError::BadForgotten(one.request_id.clone(), one.fault()?));
+        if let Some(error) = forgotten.iter().find_map(bad) {
+            return Err(error);
+        }
+        let mut new = 0;
+        for one in forgotten {
+            let key = (one.issuer.clone(), one.subject.clone(), one.request_id.clone());
+            let known = state.forgotten.get(&key).is_some_and(|known| known.at >= one.at);
+            if !known && !state.by_request_id.contains_key(&key) {
+                state.forgotten.insert(key, one);
+                new += 1;
+            }
+        }
+        Ok(new)
     }
 
     async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
@@ -204,6 +250,9 @@ impl Store for MemoryStore {
                 return Err(StoreError::Conflict(id));
             }
             let key = key(&approval.request.caller, &approval.request.request_id);
+            if state.forgotten.contains_key(&key) {
+                continue;
+            }
             if state.by_request_id.contains_key(&key) || keys.insert(key, id).is_some() {
                 return Err(StoreError::Conflict(id));
             }
@@ -292,6 +341,16 @@ impl Store for MemoryStore {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         Ok(self.state()?.tokens.values().cloned().collect())
+    }
+
+    fn newest_time(&self) -> Option<Time> {
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .approvals
+            .values()
+            .map(|(one, _)| one.updated_at)
+            .max()
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

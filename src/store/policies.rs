@@ -29,6 +29,7 @@ pub struct NewPolicy {
 
 /// A version of the policy, without what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PolicyHead {
     /// 1, 2, 3…; 0 stands for "none was set".
     pub version: u64,
@@ -43,6 +44,7 @@ pub struct PolicyHead {
 
 /// A version of the policy: the unit of export and import. Never changes, and is never forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PolicyVersion {
     /// Which version, by whom.
     pub head: PolicyHead,

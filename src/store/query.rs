@@ -22,7 +22,7 @@ pub struct Query {
 pub(super) const PAGE_BYTES: usize = 384 * 1024;
 
 /// About how much of a page an approval takes, in bytes of text.
-pub(super) fn weight(approval: &Approval) -> usize {
+pub(crate) fn weight(approval: &Approval) -> usize {
     let request = &approval.request;
     let labels: usize = request.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
     let trace: usize = approval.verdict.trace.iter().map(|rule| rule.rule.len() + rule.detail.len()).sum();

@@ -6,11 +6,22 @@
 mod cursor;
 mod directory;
 mod durable;
+mod forgotten;
+mod frame;
 mod group;
+mod groups;
+mod guard;
 mod keys;
+mod log;
+mod migrate;
+mod open;
+mod pages;
 mod policies;
+mod preflight;
 mod records;
 mod tokens;
+mod verify;
+mod watermark;
 mod writer;
 
 #[cfg(test)]
@@ -28,21 +39,23 @@ use std::{
 };
 
 use async_trait::async_trait;
-use sled::Tree;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::{
     cursor::{Cursor, Sought},
     directory::Directory,
     durable::Durability,
+    frame::corrupt,
     group::{Opening, PendingCounts},
     keys::Field,
-    records::{broken, corrupt},
+    open::Opened,
+    pages::Pages,
+    records::Named,
     writer::{CLOSED, Job, Reply, SyncFile, Writer},
 };
 use super::{
-    Change, Due, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query, Store,
-    StoreError, Submission, Submitted, Subscription, Transitioned,
+    Change, Due, Forgotten, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query,
+    Store, StoreError, Submission, Submitted, Subscription, Transitioned,
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
@@ -52,7 +65,7 @@ use crate::{
 };
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// Commands that may wait for the writer before senders wait themselves.
 const QUEUE: usize = 4_096;
@@ -67,8 +80,9 @@ const CACHE_BYTES: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct SledStore {
     jobs: mpsc::Sender<Job>,
-    tree: Tree,
+    pages: Pages,
     shared: Arc<Shared>,
+    newest: Option<Time>,
     /// Dropped after the tree: another process must not touch the directory while sled has it open.
     _directory: Arc<Directory>,
 }
@@ -116,35 +130,12 @@ impl SledStore {
         sync: impl FnMut(&File) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
-        let unreadable = |reason: String| OpenError::Corrupt { path: path.to_owned(), reason };
+        let unreadable = |error: StoreError| OpenError::Corrupt { path: path.to_owned(), reason: error.to_string() };
         let directory = Arc::new(Directory::open(path)?);
-        let db = sled::Config::new()
-            .path(directory.sled())
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None) // the writer flushes; a second flusher could deadlock with it
-            .open()
-            .map_err(|error| unreadable(error.to_string()))?;
-        let tree = Tree::clone(&db);
-        let file = directory.log().map_err(failed)?;
-
-        match tree.get(keys::SCHEMA).map_err(|error| unreadable(error.to_string()))? {
-            Some(found) if *found == SCHEMA.to_be_bytes() => {}
-            Some(found) => {
-                let found = found.as_ref().try_into().map(u32::from_be_bytes).unwrap_or(0);
-                return Err(OpenError::Schema { path: path.to_owned(), found, known: SCHEMA });
-            }
-            None if tree.is_empty() => {
-                tree.insert(keys::SCHEMA, &SCHEMA.to_be_bytes()).map_err(|error| unreadable(error.to_string()))?;
-                #[expect(clippy::disallowed_methods, reason = "before there is a writer; the sync follows")]
-                db.flush().map_err(|error| unreadable(error.to_string()))?;
-            }
-            None => return Err(unreadable("it has content but no schema version".into())),
-        }
         let mut sync: SyncFile = Box::new(sync);
-        sync(&file).map_err(failed)?;
-        directory.sync().map_err(failed)?;
+        let Opened { db, pages, file, tip, mark } = open::open(&directory, &mut sync)?;
 
-        let pending = count_pending(&tree).map_err(|error| unreadable(error.to_string()))?;
+        let pending = count_pending(&pages).map_err(unreadable)?;
         observer.pending(pending.total());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
@@ -154,12 +145,17 @@ impl SledStore {
             observer,
         });
         let (jobs, mut receiver) = mpsc::channel(QUEUE);
+        let state = Arc::clone(&shared);
+        let unsynced = move |error: io::Error| state.fail(&format!("the watermark cannot be synced: {error}").into());
+        mark.keep_synced(unsynced).map_err(failed)?;
         let writer = Writer {
             db,
-            tree: tree.clone(),
+            pages: pages.again(),
             file,
             sync,
             pending,
+            tip,
+            mark,
             shared: Arc::clone(&shared),
             _directory: Arc::clone(&directory),
         };
@@ -171,7 +167,7 @@ impl SledStore {
             }
         };
         std::thread::Builder::new().name("signoff-store".into()).spawn(run).map_err(failed)?;
-        Ok(Self { jobs, tree, shared, _directory: directory })
+        Ok(Self { jobs, pages, shared, newest: tip.newest, _directory: directory })
     }
 
     /// Hands a job to the writer. Once it is handed over it is done, whether or not the caller still waits.
@@ -193,21 +189,21 @@ impl SledStore {
     /// Runs a read that may touch much of the store where it blocks nobody, and waits until what it saw is durable.
     async fn scan<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Tree) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&Pages) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let tree = self.tree.clone();
+        let pages = self.pages.clone();
         let found =
-            tokio::task::spawn_blocking(move || read(&tree)).await.map_err(|error| corrupt(error.to_string()))??;
+            tokio::task::spawn_blocking(move || read(&pages)).await.map_err(|error| corrupt(error.to_string()))??;
         self.shared.durability.settle_all().await?;
         Ok(found)
     }
 }
 
-fn count_pending(tree: &Tree) -> Result<PendingCounts, StoreError> {
+fn count_pending(pages: &Pages) -> Result<PendingCounts, StoreError> {
     let mut pending = PendingCounts::default();
-    for entry in tree.scan_prefix(Field::Status(Status::Pending).prefix()) {
-        let (_, caller) = entry.map_err(broken)?;
-        pending.add(String::from_utf8_lossy(&caller).into_owned());
+    for entry in pages.prefix(Field::Status(Status::Pending).prefix()) {
+        let (key, caller) = entry?;
+        pending.add(String::from_utf8_lossy(frame::open(&key, &caller)?).into_owned());
     }
     Ok(pending)
 }
@@ -224,59 +220,79 @@ impl Store for SledStore {
     }
 
     // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
-    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
-        let found = self.tree.get(keys::request_id(caller, request_id)).map_err(broken)?;
-        let Some(id) = found.and_then(|value| keys::id_of(&value)) else { return Ok(None) };
-        self.shared.durability.settle(id).await?;
-        Ok(Some(id))
+    async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
+        let key = keys::request_id(caller, request_id);
+        match records::request_id(&self.pages, &key)? {
+            None => Ok(None),
+            Some(named @ Named::Approval(id)) => {
+                if !self.pages.contains(keys::head(id))? && records::request_id(&self.pages, &key)? == Some(named) {
+                    return Err(records::dangling(id, "a request_id")); // else it was forgotten between the looks
+                }
+                self.shared.durability.settle(id).await?;
+                Ok(Some(id))
+            }
+            Some(Named::Forgotten(at)) => {
+                self.shared.durability.settle_all().await?;
+                forgotten::of_key(at, &key)?.check(now)?;
+                Ok(None)
+            }
+        }
     }
 
     async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
-        let found = records::load(&self.tree, id)?;
+        let found = records::load(&self.pages, id)?;
         self.shared.durability.settle(id).await?;
-        found.map(Arc::new).ok_or(StoreError::NotFound)
+        found.map(|stored| Arc::new(stored.approval)).ok_or(StoreError::NotFound)
     }
 
     async fn events(&self, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
-        let found = records::events(&self.tree, id, after, up_to)?;
+        let found = records::events(&self.pages, id, after, up_to)?;
         self.shared.durability.settle(id).await?;
         Ok(found)
     }
 
     async fn list(&self, query: Query) -> Result<Page, StoreError> {
-        self.scan(move |tree| list(tree, &query)).await
+        self.scan(move |pages| list(pages, &query)).await
     }
 
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
-        self.scan(move |tree| {
+        self.scan(move |pages| {
             let mut due = Due::default();
-            for key in tree.range(keys::deadlines_until(now)).keys().take(limit) {
-                due.ids.push(keys::id_of(&key.map_err(broken)?).ok_or_else(|| corrupt("a deadline's key".into()))?);
+            for key in pages.keys(keys::deadlines_until(now)).take(limit) {
+                let key = key?;
+                due.ids.push(keys::id_of(&key).ok_or_else(|| records::odd_key(&key))?);
             }
-            if let Some(key) = tree.range(keys::deadlines_after(now)).keys().next() {
-                due.next = keys::time_of(&key.map_err(broken)?);
+            if let Some(key) = pages.keys(keys::deadlines_after(now)).next() {
+                due.next = keys::time_of(&key?);
             }
             Ok(due)
         })
         .await
     }
 
-    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
-        self.write(|reply| Job::Prune(decided_before, limit, reply)).await
+    async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
+        self.write(|reply| Job::Prune { decided_before, now, limit, reply }).await
+    }
+
+    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+        self.scan(move |pages| forgotten::export(pages, after.as_ref(), limit)).await
+    }
+
+    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::ImportForgotten(forgotten, reply)).await
     }
 
     async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
-        self.scan(move |tree| {
+        self.scan(move |pages| {
             let from = keys::head(after.unwrap_or_else(|| ApprovalId::new(uuid::Uuid::nil())));
             let mut histories = Vec::new();
-            for key in tree.range(from..=Field::All.key(ApprovalId::new(uuid::Uuid::max()))).keys() {
-                let key = key.map_err(broken)?;
+            for key in pages.keys(from..=Field::All.key(ApprovalId::new(uuid::Uuid::max()))) {
+                let key = key?;
                 if histories.len() == limit {
                     break;
                 }
-                let id = keys::id_of(&key[..keys::HEAD_LEN]).filter(|id| Some(*id) != after);
-                if let Some(id) = id.filter(|_| key.len() == keys::HEAD_LEN) {
-                    let events = records::events(tree, id, 0, Revision::MAX)?;
+                if let Some(id) = keys::head_of(&key).filter(|id| Some(*id) != after) {
+                    let events = records::events(pages, id, 0, Revision::MAX)?;
                     if !events.is_empty() {
                         histories.push(History { id, events });
                     }
@@ -296,22 +312,22 @@ impl Store for SledStore {
     }
 
     async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
-        self.scan(move |tree| {
+        self.scan(move |pages| {
             let version = match version {
                 Some(version) => version,
-                None => records::policies(tree, None, 1)?.pop().map_or(0, |newest| newest.version),
+                None => records::policies(pages, None, 1)?.pop().map_or(0, |newest| newest.version),
             };
-            Ok(records::policy(tree, version)?.map(Arc::new))
+            Ok(records::policy(pages, version)?.map(Arc::new))
         })
         .await
     }
 
     async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
-        self.scan(move |tree| records::policies(tree, before, limit)).await
+        self.scan(move |pages| records::policies(pages, before, limit)).await
     }
 
     async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-        self.scan(move |tree| records::policies_after(tree, after, limit)).await
+        self.scan(move |pages| records::policies_after(pages, after, limit)).await
     }
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
@@ -328,6 +344,10 @@ impl Store for SledStore {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.scan(records::tokens).await
+    }
+
+    fn newest_time(&self) -> Option<Time> {
+        self.newest
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {
@@ -352,7 +372,7 @@ impl Store for SledStore {
     }
 }
 
-fn list(tree: &Tree, query: &Query) -> Result<Page, StoreError> {
+fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
     let mut page = Page::default();
     let (low, high) = cursor::bounds(&query.filter);
     let first = match query.order {
@@ -366,7 +386,7 @@ fn list(tree: &Tree, query: &Query) -> Result<Page, StoreError> {
         },
         None => first,
     };
-    let ids = Cursor::of(tree, &query.filter);
+    let ids = Cursor::of(pages, &query.filter);
     let (mut bytes, mut budget) = (0, WALK);
     loop {
         let id = match ids.seek(from, query.order, &mut budget)? {
@@ -378,7 +398,16 @@ fn list(tree: &Tree, query: &Query) -> Result<Page, StoreError> {
             _ => break,
         };
         // Index and record are read one after the other: the record is the truth.
-        if let Some(approval) = records::load(tree, id)?.filter(|approval| query.filter.matches(approval)) {
+        let found = match records::load(pages, id)? {
+            Some(stored) => Some(stored.approval),
+            None if ids.seek(id, query.order, &mut 1_000)? == Sought::Found(id)
+                && records::head(pages, id)?.is_none() =>
+            {
+                return Err(records::dangling(id, "an index")); // else it was forgotten between the looks
+            }
+            None => None,
+        };
+        if let Some(approval) = found.filter(|approval| query.filter.matches(approval)) {
             if page.approvals.len() == query.limit || bytes >= PAGE_BYTES {
                 page.next = page.approvals.last().map(|last| last.id);
                 break;

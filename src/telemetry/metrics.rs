@@ -1,6 +1,10 @@
 //! Counters, gauges and histograms for Prometheus.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeMetric, MetricEncoder, text},
@@ -13,7 +17,10 @@ use super::{
     codes,
     methods::{METHODS, Shape},
 };
-use crate::domain::{Status, Time};
+use crate::{
+    clock::Direction,
+    domain::{Status, Time},
+};
 
 /// Content type of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -57,6 +64,9 @@ struct Inner {
     tls_handshake_failures: Counter,
     tls_certificate_broken: Gauge,
     tls_certificate_not_after: WhenSet,
+    /// Rows in the order of [`Direction`].
+    clock_jumps: Table<Counter, 1>,
+    clock_ahead: Gauge<f64, AtomicU64>,
 }
 
 /// What is measured of one method besides its count.
@@ -99,6 +109,10 @@ impl Metrics {
         let (tls_handshake_failures, tls_certificate_broken) = (Counter::default(), Gauge::default());
         // Without TLS there is no certificate, rather than one that ended in 1970.
         let tls_certificate_not_after = WhenSet::default();
+
+        let directions = ["backward", "forward"].map(|direction| [("direction", direction)]);
+        let clock_jumps = Table::new(directions.into_iter(), Counter::default, |_| true);
+        let clock_ahead = Gauge::<f64, AtomicU64>::default();
 
         // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
         let mut registry = Registry::with_prefix("signoff");
@@ -153,6 +167,17 @@ impl Metrics {
             Unit::Seconds,
             tls_certificate_not_after.clone(),
         );
+        registry.register(
+            "clock_jumps",
+            "Times that the system clock was set by a second or more, or was found behind the newest time on record",
+            clock_jumps.clone(),
+        );
+        registry.register_with_unit(
+            "clock_ahead",
+            "How far server time is ahead of the system clock, which was set back by that",
+            Unit::Seconds,
+            clock_ahead.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -169,6 +194,8 @@ impl Metrics {
             tls_handshake_failures,
             tls_certificate_broken,
             tls_certificate_not_after,
+            clock_jumps,
+            clock_ahead,
         }))
     }
 
@@ -219,6 +246,16 @@ impl Metrics {
     pub fn tls_certificate(&self, not_after: Time, broken: bool) {
         self.0.tls_certificate_not_after.0.set(not_after.timestamp());
         self.0.tls_certificate_broken.set(broken.into());
+    }
+
+    /// Counts a jump of the machine's clock.
+    pub fn clock_jumped(&self, direction: Direction) {
+        self.0.clock_jumps.row(direction as usize).inc();
+    }
+
+    /// How far server time is ahead of the machine's clock.
+    pub fn clock_ahead(&self, by: Duration) {
+        self.0.clock_ahead.set(by.as_secs_f64());
     }
 
     /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`].

@@ -10,7 +10,7 @@ pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id"
 const MAX_LEN: usize = 128;
 
 /// Id of one call, in the extensions of its request: the caller's `x-request-id` when that is 1 to 128 visible ASCII
-/// characters, else a UUIDv7. Not the idempotency key of the message.
+/// characters, else a UUIDv4. Not the idempotency key of the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
@@ -23,10 +23,9 @@ impl RequestId {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a log's id decides nothing")]
     fn generate() -> Self {
         let mut buffer = [0; Hyphenated::LENGTH];
-        let text = Uuid::now_v7().hyphenated().encode_lower(&mut buffer);
+        let text = Uuid::new_v4().hyphenated().encode_lower(&mut buffer);
         Self(HeaderValue::from_str(text).expect("hex digits and hyphens are visible ASCII"))
     }
 
@@ -65,14 +64,14 @@ mod tests {
     #[test]
     fn an_unusable_or_missing_id_is_replaced() {
         for id in [&b""[..], b"two words", b"tab\there", "caf\u{e9}".as_bytes(), "x".repeat(129).as_bytes()] {
-            assert_version_7(&taken(id));
+            assert_version_4(&taken(id));
         }
         let (one, two) = (RequestId::of_request(&HeaderMap::new()), RequestId::of_request(&HeaderMap::new()));
-        assert_version_7(&one);
+        assert_version_4(&one);
         assert_ne!(one, two);
     }
 
-    fn assert_version_7(id: &RequestId) {
-        assert_eq!(Uuid::parse_str(id.as_str()).unwrap().get_version_num(), 7);
+    fn assert_version_4(id: &RequestId) {
+        assert_eq!(Uuid::parse_str(id.as_str()).unwrap().get_version_num(), 4);
     }
 }

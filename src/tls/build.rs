@@ -1,18 +1,33 @@
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
     pki_types::{
-        CertificateDer, PrivateKeyDer,
+        CertificateDer, PrivateKeyDer, UnixTime,
         pem::{self, PemObject as _},
     },
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    time_provider::TimeProvider,
     version::{TLS12, TLS13},
 };
 
 use super::{TlsContents, TlsError, TlsFiles};
-use crate::{domain::Time, identity::certificate_not_after};
+use crate::{
+    clock::{SystemWall, WallClock as _},
+    domain::{Time, to_micros},
+    identity::certificate_not_after,
+};
+
+/// Certificates of clients end by the machine's clock, whatever it says: rustls' own reading panics before 1970.
+#[derive(Debug)]
+struct Wall;
+
+impl TimeProvider for Wall {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_micros(to_micros(SystemWall.wall()))))
+    }
+}
 
 /// Protocols that the port speaks, the preferred one first.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -28,7 +43,7 @@ pub(super) fn build(files: &TlsFiles, contents: &TlsContents) -> Result<(Arc<Ser
         error => unusable(&files.key, error),
     })?;
     let provider = Arc::new(ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+    let builder = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(Wall))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .expect("ring speaks both");
     let builder = match (&files.client_ca, &contents.client_ca) {

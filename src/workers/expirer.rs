@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::REST;
-use crate::approvals::Approvals;
+use crate::{approvals::Approvals, domain::after};
 
 /// Most approvals that one pass looks at.
 const PASS: usize = 1_000;
@@ -15,7 +15,7 @@ pub async fn expire(approvals: Arc<Approvals>) {
             Ok(next) => next,
             Err(error) => {
                 tracing::error!(%error, "cannot do what is due");
-                Some(approvals.now() + REST)
+                Some(after(approvals.now(), REST))
             }
         };
         approvals.until_due(next, &mut changes).await;

@@ -7,6 +7,7 @@ use crate::{
     approvals::Policies,
     bounded_file,
     clock::Clock,
+    domain::Actor,
     policy_file::{self, TEXT_MAX},
 };
 
@@ -51,7 +52,7 @@ async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
 /// Whether it is settled what becomes of it; else it is to be taken again.
 async fn take(policies: &Policies, path: &Path, content: Result<Vec<u8>, String>) -> bool {
     let file = path.to_owned();
-    let content = match policies.heavy().run(move || policy_file::load(&file, &content?)).await {
+    let content = match policies.heavy().run(&Actor::policy_file(), move || policy_file::load(&file, &content?)).await {
         Ok(content) => content,
         Err(error) => {
             tracing::error!(%error, "the policy file cannot be compiled; the policy stays as it is");

@@ -2,6 +2,7 @@
 
 mod calls;
 mod checks;
+mod clock;
 mod drain;
 mod exec;
 mod failure;

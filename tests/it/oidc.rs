@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use signoff::{
-    clock::SystemClock,
+    clock::ServerClock,
     domain::ActorKind,
     identity::oidc::{Oidc, OidcConfig, Rejection},
     proto::v1::{ApprovalStatus, ListPendingRequest, RequestApprovalRequest, VoteChoice},
@@ -80,7 +80,11 @@ impl Provider {
 #[tokio::test]
 async fn a_providers_token_is_accepted_until_its_key_is_dropped() {
     let mut provider = Provider::start().await;
-    let oidc = Oidc::new(OidcConfig::new(&provider.issuer, "signoff"), Arc::new(SystemClock)).expect("a verifier");
+    let oidc = Oidc::new(
+        OidcConfig::new(&provider.issuer, "signoff"),
+        Arc::new(ServerClock::start(None, |_| ()).expect("a clock")),
+    )
+    .expect("a verifier");
 
     let old = provider.token("deployer", "signoff").await;
     let verified = soon("keys are fetched", oidc.authenticate(&old)).await.expect("accepted");

@@ -1,8 +1,10 @@
 //! `signoff serve` and the store's commands, as an operator meets them.
 
 mod access;
-mod http;
+pub(crate) mod http;
 mod limits;
+mod messages;
+mod readers;
 mod traces;
 
 use std::{path::Path, process::Output};

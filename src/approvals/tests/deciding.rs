@@ -88,6 +88,11 @@ async fn a_repeated_call_gives_the_first_result() {
     let claim = NewClaim { id, request_id: request_id(), digest: approved.digest };
     let first_claim = world.approvals.claim(&agent(), claim.clone()).await.unwrap();
     let claim_id = first_claim.claim.as_ref().unwrap().id;
+    assert_eq!(
+        world.approvals.claim(&agent(), claim.clone()).await.unwrap(),
+        first_claim,
+        "its reply may have been lost"
+    );
     let result = crate::domain::ExecutionResult::Succeeded;
     let report = NewReport { id, request_id: Some("report".into()), claim_id, result, message: "ok".into() };
     let first_report = world.approvals.report(&agent(), report.clone()).await.unwrap();
@@ -96,7 +101,8 @@ async fn a_repeated_call_gives_the_first_result() {
     world.clock.advance(Duration::from_secs(100_000)); // whatever the time
     assert_eq!(world.approvals.decide(&reviewer(1), voted.clone()).await.unwrap(), first_vote);
     assert_eq!(world.approvals.decide(&reviewer(2), edit).await.unwrap(), first_edit);
-    assert_eq!(world.approvals.claim(&agent(), claim.clone()).await.unwrap(), first_claim);
+    let taken = Refusal::AlreadyClaimed(Box::new(first_report.claim.clone().unwrap()));
+    assert_eq!(world.approvals.claim(&agent(), claim.clone()).await, Err(refused(taken)), "it has run");
     assert_eq!(world.approvals.report(&agent(), report).await.unwrap(), first_report);
     assert_eq!(world.store.get(id).await.unwrap().revision, revision);
 

@@ -1,7 +1,7 @@
 //! Deadlines and retention, with the workers that see to them.
 
 use super::*;
-use crate::workers;
+use crate::{clock::WallClock as _, domain::after, store::REMEMBERED, workers};
 
 fn timing_out_after(seconds: u64) -> NewRequest {
     NewRequest { timeout: Duration::from_secs(seconds), ..asking(json!({})) }
@@ -124,4 +124,49 @@ async fn the_pruner_forgets_what_was_decided_long_ago_and_nothing_else() {
         assert!(world.store.get(id).await.is_ok());
     }
     pruner.abort();
+}
+
+#[tokio::test]
+async fn a_request_that_was_forgotten_is_not_asked_anew() {
+    let retain = Duration::from_secs(3_600);
+    let world = World::new();
+    let asked = || asking_as("r1", json!({"effect": "approve"}));
+    let first = world.ask_for(asked()).await;
+    world.clock.advance(retain + Duration::from_micros(1));
+    assert_eq!(world.approvals.forget_decided(retain, 10).await, Ok(1));
+    let until = after(world.clock.now(), REMEMBERED);
+    let forgotten = Refusal::RequestForgotten { request_id: "r1".into(), until };
+    for after_revision in [0, 1] {
+        let refused = world.request(asked(), after_revision).await.err();
+        assert_eq!(refused, Some(Error::Store(StoreError::Refused(forgotten.clone()))), "{after_revision}");
+    }
+    world.clock.advance(REMEMBERED - Duration::from_micros(1));
+    assert!(world.request(asked(), 0).await.is_err());
+    world.clock.advance(Duration::from_micros(1));
+    assert_ne!(world.ask_for(asked()).await, first);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_moves_no_deadline_and_keeps_credentials() {
+    let world = World::new();
+    let id = world.ask(json!({})).await;
+    let made = world.store.get(id).await.unwrap().created_at;
+    let ends = after(made, Duration::from_secs(60));
+    let agent = Arc::new(Principal { expires_at: Some(ends), ..Principal::clone(&agent()) });
+    let watch = || Arc::clone(&world.approvals).watch(Arc::clone(&agent), id, 0);
+
+    // Ten minutes back: what is decided goes by server time, the credentials by the clock.
+    world.clock.set_wall(before(made, Duration::from_secs(600)));
+    world.clock.advance(Duration::from_secs(90));
+    assert!(world.clock.wall() < ends && world.clock.now() > ends);
+    assert!(watch().await.unwrap().next().await.unwrap().is_ok(), "they have not ended by the clock");
+    world.clock.advance(Duration::from_secs(210));
+    let vote = world.vote_on(id, Choice::Approve).await;
+    world.approvals.decide(&reviewer(1), vote).await.unwrap_err();
+    assert_eq!(world.status(id).await, Status::TimedOut, "the deadline is where it was");
+
+    // Forward: server time follows, and both are over.
+    world.clock.set_wall(after(ends, Duration::from_secs(3_600)));
+    assert_eq!(world.clock.now(), world.clock.wall());
+    assert!(matches!(watch().await.unwrap().next().await, Some(Err(Error::StreamAged))));
 }

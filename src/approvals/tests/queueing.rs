@@ -106,7 +106,7 @@ async fn a_reader_that_fell_behind_catches_up() {
             world.vote(1, id, Choice::Approve).await;
         }
     }
-    let gone = world.store.prune(at(1), 100).await.unwrap(); // some are not even stored any more
+    let gone = world.store.prune(at(1), at(1), 100).await.unwrap(); // some are not even stored any more
     assert_eq!(gone, 100);
     reader.read(&mut queue);
     assert_eq!(reader.pending, pending(&world, Filter::default()).await);
@@ -176,4 +176,48 @@ async fn a_busy_queue_ends_at_its_greatest_age_too() {
     tokio::time::advance(STREAM_AGE).await;
     world.ask(json!({})).await;
     assert_eq!(queue.next().await, Err(Error::StreamAged));
+}
+
+/// What an ineligible reviewer's list costs: how many approvals the store reads for a call, and that paging ends.
+#[tokio::test]
+async fn a_reviewer_who_is_asked_nothing_costs_little_and_comes_to_the_end() {
+    const OTHERS: usize = 1_200;
+    let world = World::new();
+    for _ in 0..OTHERS {
+        world.ask(json!({"reviewers": "group:finance"})).await;
+    }
+    let mine = world.ask(json!({"reviewers": "group:staff"})).await;
+    let staff = member(1, &["staff"]);
+    let (mut after, mut found, mut calls) = (None, Vec::new(), 0);
+    loop {
+        let query = Query { filter: Filter::pending(), order: Order::OldestFirst, after, limit: 1_000 };
+        let before = world.store.read.load(std::sync::atomic::Ordering::Relaxed);
+        let page = world.approvals.list(&staff, Method::ListPending, query, false).await.unwrap();
+        let read = world.store.read.load(std::sync::atomic::Ordering::Relaxed) - before;
+        assert!(read <= 500, "one call read {read} approvals");
+        found.extend(page.approvals.iter().map(|approval| approval.id));
+        calls += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((found, calls), (vec![mine], 3));
+
+    // Small pages are cut where they are full, and nothing between them is lost.
+    let finance = member(2, &["finance"]);
+    let (mut after, mut seen) = (None, BTreeMap::new());
+    loop {
+        let query = Query { filter: Filter::pending(), order: Order::OldestFirst, after, limit: 7 };
+        let page = world.approvals.list(&finance, Method::ListPending, query, false).await.unwrap();
+        assert!(page.approvals.len() == 7 || page.next.is_none());
+        for approval in &page.approvals {
+            assert!(seen.insert(approval.id, ()).is_none(), "listed twice");
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), OTHERS);
 }

@@ -8,8 +8,8 @@ use crate::{
     domain::{Actor, Effect, Escalation, Panel, Priority, Requirement, Reviewer, TokenId, Verdict, samples},
     identity::Token,
     store::{
-        Change, Due, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission, Subscription,
-        Transitioned,
+        Change, Due, Forgotten, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission,
+        Subscription, Transitioned,
     },
 };
 
@@ -61,6 +61,8 @@ type Ambush = Box<dyn FnOnce() + Send>;
 /// The in-memory store; its commits can be kept from being acknowledged.
 pub(super) struct Staged {
     pub(super) inner: MemoryStore,
+    /// Approvals that lists have read.
+    pub(super) read: std::sync::atomic::AtomicUsize,
     /// Every submit and transition takes a permit after it is recorded.
     acknowledge: Semaphore,
     /// Commits that wait for one, or have had one.
@@ -73,6 +75,7 @@ impl Default for Staged {
     fn default() -> Self {
         Self {
             inner: MemoryStore::default(),
+            read: std::sync::atomic::AtomicUsize::new(0),
             acknowledge: Semaphore::new(Semaphore::MAX_PERMITS),
             recorded: watch::Sender::new(0),
             ambush: std::sync::Mutex::default(),
@@ -109,8 +112,8 @@ impl Store for Staged {
         self.acknowledged(outcome).await
     }
 
-    async fn find(&self, caller: &Actor, request_id: &str) -> Result<Option<ApprovalId>, StoreError> {
-        self.inner.find(caller, request_id).await
+    async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
+        self.inner.find(caller, request_id, now).await
     }
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
@@ -127,15 +130,26 @@ impl Store for Staged {
     }
 
     async fn list(&self, query: Query) -> Result<Page, StoreError> {
-        self.inner.list(query).await
+        let page = self.inner.list(query).await?;
+        self.read.fetch_add(page.approvals.len(), std::sync::atomic::Ordering::Relaxed);
+        Ok(page)
     }
 
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
         self.inner.due(now, limit).await
     }
 
-    async fn prune(&self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
-        let outcome = self.inner.prune(decided_before, limit).await;
+    async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
+        let outcome = self.inner.prune(decided_before, now, limit).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+        self.inner.export_forgotten(after, limit).await
+    }
+
+    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        let outcome = self.inner.import_forgotten(forgotten).await;
         self.acknowledged(outcome).await
     }
 
@@ -180,6 +194,10 @@ impl Store for Staged {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.inner.tokens().await
+    }
+
+    fn newest_time(&self) -> Option<Time> {
+        self.inner.newest_time()
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {

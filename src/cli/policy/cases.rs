@@ -5,7 +5,7 @@ use comfy_table::{Cell, Color, Table};
 use super::{Console, Failure, PolicyFile, contents, wrong};
 use crate::{
     cli::{describe, text::escape},
-    clock::{Clock as _, SystemClock},
+    clock::{SystemWall, WallClock as _},
     config::Config,
     grpc::{decode::TestCase, encode},
     policy::{Effort, Policy},
@@ -54,7 +54,7 @@ pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure>
 }
 
 fn judge(policy: &Policy, case: &TestCase) -> PolicyTestResult {
-    let judgement = policy.judge(&case.call(SystemClock.now()).borrow(), Effort::Full);
+    let judgement = policy.judge(&case.call(SystemWall.wall()).borrow(), Effort::Full);
     encode::test_result(case, &judgement.verdict(String::new(), claim_window()))
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn run(args: SetArgs, connection: &ConnectionArgs, console: &mu
     let policy = policy_file::load(path, &contents(path)?).map_err(|problems| wrong(&problems))?;
     let request = SetPolicyRequest {
         // Whatever repeats the call on its way makes no second version.
-        request_id: Uuid::now_v7().to_string(),
+        request_id: Uuid::new_v4().to_string(),
         policy: Some(encode::document(policy.document())),
         expected_version: args.expected_version,
         comment: args.comment,

@@ -96,7 +96,7 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
     let ttl = args.ttl.map(prost_types::Duration::try_from).transpose();
     let request = CreateTokenRequest {
         // Whatever repeats the call on its way makes no second token.
-        request_id: Uuid::now_v7().to_string(),
+        request_id: Uuid::new_v4().to_string(),
         subject: args.subject,
         kind: kind.into(),
         roles: args.roles.iter().map(|name| role(name).into()).collect(),

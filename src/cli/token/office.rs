@@ -6,7 +6,7 @@ use super::Failure;
 use crate::{
     approvals::Tokens,
     cli::connection::{AccessClient, ConnectionArgs, unary},
-    clock::{Clock, SystemClock},
+    clock::{Clock, ServerClock, SystemWall},
     config::Limits,
     grpc::{AccessApi, Admitted},
     identity::Principal,
@@ -38,12 +38,14 @@ impl Office {
         if !make {
             std::fs::metadata(path.join("sled")).map_err(|error| failed(&error))?;
         }
+        SystemWall::check().map_err(|error| Failure::Files(vec![error.to_string()]))?;
         let store = SledStore::open(path, Arc::new(())).map_err(|error| Failure::Files(vec![error.to_string()]))?;
-        let (store, clock): (_, Arc<dyn Clock>) = (Arc::new(store), Arc::new(SystemClock));
+        let clock = ServerClock::start(store.newest_time(), |_| ()).map_err(|error| failed(&error))?;
+        let (store, clock): (_, Arc<dyn Clock>) = (Arc::new(store), Arc::new(clock));
         let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock))
             .await
             .map_err(|error| failed(&error))?;
-        let holder = Admitted::new(Arc::new(Principal::of_data_directory(tokens.now())), clock);
+        let holder = Admitted::new(Arc::new(Principal::of_data_directory(tokens.wall())), clock);
         Ok(Self::Directory { api: AccessApi::new(tokens, Limits::default()), store, holder })
     }
 

@@ -5,7 +5,7 @@ use crate::{
     store::{MemoryStore, NewPolicy, Submission},
 };
 
-const FILLED: Trailer = Trailer { approvals: 450, policies: 20, tokens: 300 };
+const FILLED: Trailer = Trailer { approvals: 450, policies: 20, tokens: 300, forgotten: 250 };
 
 fn submission(n: u64, request_id: &str) -> Submission {
     let (request, arguments) = samples::a_request(request_id);
@@ -28,6 +28,12 @@ async fn filled() -> MemoryStore {
             store.transition(id, Command::Decide(decide), samples::at(1)).await.unwrap();
         }
     }
+    // Forgotten, in more than one batch.
+    for n in 1_000..1_250 {
+        let verdict = samples::verdict(crate::domain::Effect::AutoReject);
+        store.submit(Submission { verdict, now: samples::at(-9), ..submission(n, &format!("old{n}")) }).await.unwrap();
+    }
+    assert_eq!(store.prune(samples::at(-8), samples::at(5), 1_000).await.unwrap(), 250);
     store
 }
 
@@ -44,6 +50,7 @@ async fn everything_comes_back() {
     assert_eq!(to.export(None, 1_000).await.unwrap(), from.export(None, 1_000).await.unwrap());
     assert_eq!(to.export_policies(0, 99).await.unwrap(), from.export_policies(0, 99).await.unwrap());
     assert_eq!(to.tokens().await.unwrap(), from.tokens().await.unwrap());
+    assert_eq!(to.export_forgotten(None, 999).await.unwrap(), from.export_forgotten(None, 999).await.unwrap());
 }
 
 #[tokio::test]
@@ -53,13 +60,13 @@ async fn an_export_without_policies_and_tokens_is_read() {
     let text = String::from_utf8(text).unwrap();
     let older: String = text
         .split_inclusive('\n')
-        .filter(|line| !line.starts_with("{\"policy\":") && !line.starts_with("{\"token\":"))
+        .filter(|line| !["{\"policy\":", "{\"token\":", "{\"forgotten\":"].iter().any(|kind| line.starts_with(kind)))
         .map(|line| if line.starts_with("{\"approvals\":") { "{\"approvals\":450}\n" } else { line })
         .collect();
     let mut lines = Lines { input: older.as_bytes(), number: 0 };
     lines.next::<Header>().unwrap();
     let new = read_from(&MemoryStore::default(), &mut lines).await.unwrap();
-    assert_eq!(new, Trailer { policies: 0, tokens: 0, ..FILLED });
+    assert_eq!(new, Trailer { policies: 0, tokens: 0, forgotten: 0, ..FILLED });
 }
 
 #[tokio::test]
@@ -75,7 +82,7 @@ async fn what_conflicts_is_named_and_nothing_with_it_is_taken() {
     other_approval.submit(submission(0, "other")).await.unwrap();
     for (store, complaint, policies, approvals) in [
         (other_policy, "lines 2 to 9: version 1 of the policy", 1, 0),
-        (other_approval, "lines 322 to 521: another approval", 20, 1),
+        (other_approval, "lines 572 to 771: another approval", 20, 1),
     ] {
         let mut lines = Lines { input: &text[..], number: 0 };
         lines.next::<Header>().unwrap();
@@ -94,11 +101,11 @@ async fn a_cut_export_is_refused() {
     let lines: Vec<_> = text.split_inclusive('\n').collect();
     let without_end = lines[..lines.len() - 1].concat();
     let without = |n: usize| [&lines[..n], &lines[n + 1..]].concat().concat();
-    let (without_one, without_policy) = (without(325), without(20));
+    let (without_one, without_policy) = (without(575), without(20));
     for (text, complaint) in [
         (without_end, "the file is cut"),
-        (without_one, "450 approvals, 20 versions of the policy and 300 tokens, but has 449 approvals"),
-        (without_policy, "450 approvals, 20 versions of the policy and 300 tokens, but has 450 approvals, 19"),
+        (without_one, "and 250 request_ids of forgotten approvals, but has 449 approvals"),
+        (without_policy, "and 250 request_ids of forgotten approvals, but has 450 approvals, 19"),
     ] {
         let mut lines = Lines { input: text.as_bytes(), number: 0 };
         lines.next::<Header>().unwrap();

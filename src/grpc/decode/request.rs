@@ -6,12 +6,12 @@ use prost_types::Struct;
 
 use super::{Checker, Violations};
 use crate::{
-    approvals::NewRequest,
+    approvals::{NewRequest, Schemas},
     config::{
         Limits,
         limits::{AGENT_NAME_MAX, RUN_ID_MAX},
     },
-    domain::{Agent, Arguments, Schema, canonical_json},
+    domain::{Agent, Arguments, canonical_json},
     field_path,
     grpc::structs,
     proto::v1,
@@ -24,7 +24,11 @@ const SCHEMA_DEPTH: u32 = 64;
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn request(message: v1::RequestApprovalRequest, limits: &Limits) -> Result<NewRequest, Violations> {
+pub fn request(
+    message: v1::RequestApprovalRequest,
+    limits: &Limits,
+    schemas: &Schemas,
+) -> Result<NewRequest, Violations> {
     let mut check = Checker::default();
     let v1::RequestApprovalRequest { request_id, tool_name, arguments, agent, reason, timeout, .. } = message;
     let request_id = check.request_id(request_id);
@@ -37,7 +41,7 @@ pub fn request(message: v1::RequestApprovalRequest, limits: &Limits) -> Result<N
         None => Some(limits.timeout_default),
     };
     check.labels(message.labels.iter(), limits.labels);
-    let schema = message.arguments_schema.and_then(|schema| check.schema(schema, arguments.as_ref(), limits));
+    let schema = message.arguments_schema.and_then(|schema| check.schema(schema, arguments.as_ref(), limits, schemas));
     let on_behalf_of = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
             check.refuse("on_behalf_of.groups", "is only for DecideRequest");
@@ -101,7 +105,13 @@ impl Checker {
     }
 
     /// The schema's canonical JSON, if it compiles and the arguments satisfy it.
-    fn schema(&mut self, from: Struct, arguments: Option<&Arguments>, limits: &Limits) -> Option<Arc<str>> {
+    fn schema(
+        &mut self,
+        from: Struct,
+        arguments: Option<&Arguments>,
+        limits: &Limits,
+        schemas: &Schemas,
+    ) -> Option<Arc<str>> {
         const FIELD: &str = "arguments_schema";
         let object = structs::to_object(self, FIELD, from, SCHEMA_DEPTH)?;
         let text = match canonical_json(&object.into()) {
@@ -116,8 +126,7 @@ impl Checker {
             }
         };
         // Read again from the text, as it will be for an edit: there `3.0` is `3`, which some keywords insist on.
-        let schema = serde_json::from_str(&text).unwrap_or_default();
-        match Schema::compile(&schema) {
+        match schemas.compile(&text) {
             Ok(schema) => {
                 let violations = arguments.and_then(|arguments| schema.check(&arguments.to_object()).err());
                 for violation in violations.into_iter().flatten() {

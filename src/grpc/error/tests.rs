@@ -9,9 +9,9 @@ use crate::domain::{
 use crate::identity::{Permission, oidc::Rejection};
 use crate::store::PolicyFault;
 
-const REFUSALS: usize = 19;
-const STORE_ERRORS: usize = 12;
-const ERRORS: usize = 17;
+const REFUSALS: usize = 20;
+const STORE_ERRORS: usize = 14;
+const ERRORS: usize = 18;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -34,6 +34,7 @@ fn nth_refusal(refusal: &Refusal) -> usize {
         Refusal::NotEligible => 15,
         Refusal::CommentRequired => 16,
         Refusal::EditsNotAllowed => 17,
+        Refusal::RequestForgotten { .. } => 18,
         Refusal::TooManyPending { .. } => REFUSALS - 1,
     }
 }
@@ -51,6 +52,8 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::BadPolicy(..) => 8,
         StoreError::TokenConflict(_) => 9,
         StoreError::BadToken(..) => 10,
+        StoreError::Newer(_) => 11,
+        StoreError::BadForgotten(..) => 12,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
     }
 }
@@ -73,6 +76,7 @@ fn nth_error(error: &Error) -> usize {
         Error::TooManyTokens { .. } => 13,
         Error::TokenAlreadyCreated { .. } => 14,
         Error::TokenRequestIdReused { .. } => 15,
+        Error::TooMuchWork { .. } => 16,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -151,6 +155,12 @@ fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
             &["approval_id", "result", "report_time", "message"],
         ),
         (reused, AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
+        (
+            Refusal::RequestForgotten { request_id: "r1".into(), until: at(9) },
+            FailedPrecondition,
+            Reason::RequestForgotten,
+            &["request_id", "until"],
+        ),
         (Refusal::TooManyPending { limit: 10 }, ResourceExhausted, Reason::TooManyPending, &["limit"]),
     ]
 }
@@ -171,10 +181,12 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
         ),
         internal(StoreError::TokenConflict(token_id())),
         internal(StoreError::BadToken(token_id(), "SECRET")),
+        internal(StoreError::BadForgotten("SECRET".into(), "SECRET")),
         internal(StoreError::PolicyConflict(3)),
         internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
         (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),
-        internal(StoreError::Corrupt(Arc::from("SECRET"))),
+        (StoreError::Corrupt(Arc::from("SECRET")), Code::DataLoss, Reason::DataDamaged, &["approval_id"]),
+        (StoreError::Newer(Arc::from("SECRET")), Code::Unavailable, Reason::RecordTooNew, &["approval_id"]),
     ];
     all.extend(refusals().into_iter().map(|(refusal, code, reason, keys)| (refusal.into(), code, reason, keys)));
     all
@@ -206,6 +218,7 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
             Reason::RequestIdReused,
             &["request_id", "token_id"],
         ),
+        (Error::TooMuchWork { limit: 3 }, Code::ResourceExhausted, Reason::TooManyCalls, &["scope", "limit"]),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
         (
@@ -225,6 +238,7 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
     use ErrorReason as Reason;
     let violation = Violation { field: "tool_name".into(), description: "must not be empty".into() };
     let streams = |scope| Failure::TooManyStreams { scope, limit: 10 };
+    let calls = |scope| Failure::TooManyCalls { scope, limit: 10 };
     let keys: &[&str] = &["scope", "limit"];
     let mut all = vec![
         (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
@@ -239,6 +253,18 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
             Reason::RateLimited,
             &["limit"],
         ),
+        (Failure::Malformed("it ends early".into()), Code::InvalidArgument, Reason::InvalidRequest, &[]),
+        (
+            Failure::MessageTooLarge { found: 11, limit: 10 },
+            Code::ResourceExhausted,
+            Reason::MessageTooLarge,
+            &["limit"],
+        ),
+        (Failure::NoSuchMethod("/x/Y".into()), Code::Unimplemented, Reason::NotImplemented, &["method"]),
+        (Failure::NoSuchEncoding("br".into()), Code::Unimplemented, Reason::NotImplemented, &["encoding"]),
+        (calls(Scope::Connection), Code::ResourceExhausted, Reason::TooManyCalls, keys),
+        (calls(Scope::Caller), Code::ResourceExhausted, Reason::TooManyCalls, keys),
+        (calls(Scope::Server), Code::ResourceExhausted, Reason::TooManyCalls, keys),
         (streams(Scope::Connection), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Caller), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Server), Code::ResourceExhausted, Reason::TooManyStreams, keys),
@@ -251,6 +277,7 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
 
 #[test]
 fn every_failure_has_its_code_reason_and_metadata() {
+    use ErrorReason as Reason;
     for (failure, code, reason, keys) in failures() {
         let status = Status::from(failure.clone());
         assert_eq!(status.code(), code, "{failure:?}");
@@ -261,8 +288,8 @@ fn every_failure_has_its_code_reason_and_metadata() {
         let found: BTreeSet<_> = info.metadata.keys().map(String::as_str).collect();
         assert_eq!(found, keys.iter().copied().collect(), "{failure:?}");
         assert_eq!(details.bad_request().is_some(), code == Code::InvalidArgument, "{failure:?}");
-        let retry =
-            code == Code::Unavailable || matches!(reason, ErrorReason::RateLimited | ErrorReason::TooManyStreams);
+        let retry = code == Code::Unavailable
+            || matches!(reason, Reason::RateLimited | Reason::TooManyStreams | Reason::TooManyCalls);
         assert_eq!(details.retry_info().is_some_and(|info| info.retry_delay.is_some()), retry, "{failure:?}");
         assert!(!status.message().is_empty() && !format!("{status:?}{details:?}").contains("SECRET"), "{failure:?}");
         assert_eq!(status.get_error_details_vec().len(), 1 + usize::from(retry || code == Code::InvalidArgument));
@@ -282,7 +309,7 @@ fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
     let reasons: BTreeSet<_> = (1..1_000).filter(|number| ErrorReason::try_from(*number).is_ok()).collect();
     assert_eq!(given, reasons);
-    assert_eq!(reasons.last(), Some(&38));
+    assert_eq!(reasons.last(), Some(&50));
 }
 
 #[test]

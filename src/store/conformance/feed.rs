@@ -23,7 +23,7 @@ pub(super) async fn pending_follows_every_change(mut subject: impl Subject) {
         let _ = subject.store().transition(id(n, n.unsigned_abs()), command, at(30)).await;
         assert_eq!(subject.store().pending(), left);
     }
-    subject.store().prune(at(1_000), 100).await.unwrap();
+    subject.store().prune(at(1_000), at(1_000), 100).await.unwrap();
     assert_eq!(subject.store().pending(), 1);
     subject.reopen().await;
     assert_eq!(subject.store().pending(), 1);
@@ -59,7 +59,7 @@ pub(super) async fn changes_tell_of_every_commit(subject: impl Subject) {
     let other = histories.into_iter().filter(|history| history.id == id(3, 3)).collect();
     store.import(other).await.unwrap();
     assert_eq!(changes.try_recv(), Ok(change(&copy.get(id(3, 3)).await.unwrap())));
-    store.prune(at(1_000), 10).await.unwrap();
+    store.prune(at(1_000), at(1_000), 10).await.unwrap();
     assert_eq!(changes.try_recv(), Err(TryRecvError::Empty));
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn a_closed_store_answers_nothing(subject: impl Subject) {
     closed(store.events(id(0, 1), 0, 1).await);
     closed(store.list(oldest_first(Filter::default())).await);
     closed(store.due(at(0), 1).await);
-    closed(store.prune(at(0), 1).await);
+    closed(store.prune(at(0), at(0), 1).await);
     closed(store.export(None, 1).await);
     closed(store.import(Vec::new()).await);
     closed(store.put_policy(policy(0, "a")).await);

@@ -53,7 +53,7 @@ pub(super) async fn the_largest_records_survive_a_reopen(mut subject: impl Subje
     assert!(!subject.store().submit(largest(2)).await.unwrap().created);
     let labelled = Filter { labels: largest(1).request.labels.clone(), ..Filter::default() };
     assert_eq!(subject.store().list(oldest_first(labelled)).await.unwrap().approvals.len(), 2);
-    assert_eq!(subject.store().prune(at(1_000), 10).await.unwrap(), 2);
+    assert_eq!(subject.store().prune(at(1_000), at(1_000), 10).await.unwrap(), 2);
     assert_eq!(everything(&**subject.store()).await, (Vec::new(), Vec::new(), Due::default(), 0));
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn readers_never_see_half_a_record(subject: impl Subject) {
         for voter in 1..=MAX_VOTES as usize {
             store.transition(asked.id, vote(voter, 1), at(1)).await.unwrap();
         }
-        store.prune(at(2), 1).await.unwrap();
+        store.prune(at(2), at(2), 1).await.unwrap();
         for reader in readers {
             reader.await.unwrap();
         }

@@ -48,7 +48,7 @@ pub(super) async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
     let taken = Refusal::AlreadyClaimed(Box::new(before.0[7].claim.clone().unwrap()));
     let refused = copy.store().transition(id(8, 8), claiming, at(30)).await.unwrap_err();
     assert_eq!(refused, taken.into(), "it has run, as is reported");
-    assert_eq!(copy.store().prune(at(1_000), 100).await.unwrap(), 6);
+    assert_eq!(copy.store().prune(at(1_000), at(1_000), 100).await.unwrap(), 6);
 }
 
 pub(super) async fn exports_come_in_pages(subject: impl Subject) {

@@ -207,13 +207,13 @@ pub(super) async fn policies_and_approvals_do_not_disturb_each_other(mut subject
         let store = subject.store();
         assert_eq!(everything(&**store).await, approvals);
         assert_eq!(store.due(at(0), 10).await.unwrap(), due);
-        assert_eq!(store.find(&agent(), "r20").await, Ok(None));
+        assert_eq!(store.find(&agent(), "r20", at(0)).await, Ok(None));
         for order in [Order::OldestFirst, Order::NewestFirst] {
             let query = Query { order, ..oldest_first(Filter::pending()) };
             assert_eq!(store.list(query).await.unwrap().approvals.len(), 3);
         }
     }
-    assert_eq!(subject.store().prune(at(1_000), 100).await.unwrap(), 6);
+    assert_eq!(subject.store().prune(at(1_000), at(1_000), 100).await.unwrap(), 6);
     assert_eq!(policies(&**subject.store()).await, versions);
 }
 

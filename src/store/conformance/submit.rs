@@ -36,9 +36,9 @@ pub(super) async fn a_request_is_found_by_its_request_id(subject: impl Subject) 
     let store = subject.store();
     let first = store.submit(submission(0, 1)).await.unwrap().approval;
     let (caller, request_id) = (&first.request.caller, &first.request.request_id);
-    assert_eq!(store.find(caller, request_id).await, Ok(Some(first.id)));
-    assert_eq!(store.find(caller, "another").await, Ok(None));
-    assert_eq!(store.find(&reviewer(1), request_id).await, Ok(None));
+    assert_eq!(store.find(caller, request_id, at(0)).await, Ok(Some(first.id)));
+    assert_eq!(store.find(caller, "another", at(0)).await, Ok(None));
+    assert_eq!(store.find(&reviewer(1), request_id, at(0)).await, Ok(None));
 }
 
 pub(super) async fn a_request_id_belongs_to_one_request(mut subject: impl Subject) {

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use sled::Tree;
 use uuid::Uuid;
 
 use super::{
     keys::{self, Field},
-    records::broken,
+    pages::Pages,
 };
 use crate::{
     domain::{ApprovalId, to_micros},
@@ -18,7 +17,7 @@ use crate::{
 /// A sorted set of ids.
 pub(super) enum Cursor<'a> {
     /// Entries of one field and value.
-    Index { tree: &'a Tree, prefix: Vec<u8> },
+    Index { pages: &'a Pages, prefix: Vec<u8> },
     /// Ids in any of the sets.
     Any(Vec<Cursor<'a>>),
     /// Ids in all of the sets.
@@ -38,8 +37,8 @@ pub(super) enum Sought {
 
 impl<'a> Cursor<'a> {
     /// The set of ids that an index has for a filter. Creation times bound the walk instead: see [`bounds`].
-    pub(super) fn of(tree: &'a Tree, filter: &Filter) -> Self {
-        let index = |field: Field<'_>| Cursor::Index { tree, prefix: field.prefix() };
+    pub(super) fn of(pages: &'a Pages, filter: &Filter) -> Self {
+        let index = |field: Field<'_>| Cursor::Index { pages, prefix: field.prefix() };
         let mut all = Vec::new();
         // In order, PENDING first: what leaves it while we look is then found where it went to.
         let statuses: BTreeSet<_> = filter.statuses.iter().copied().collect();
@@ -57,28 +56,28 @@ impl<'a> Cursor<'a> {
     /// hardly overlap could otherwise keep a walk busy for long without a result.
     pub(super) fn seek(&self, from: ApprovalId, order: Order, budget: &mut usize) -> Result<Sought, StoreError> {
         match self {
-            Self::Index { tree, prefix } => {
+            Self::Index { pages, prefix } => {
                 *budget = budget.saturating_sub(1);
                 let at = [&prefix[..], from.uuid().as_bytes()].concat();
                 let id_at = |key: &[u8]| if key.len() == prefix.len() + 16 { keys::id_of(key) } else { None };
                 let mut found = None;
-                let mut take = |entry: sled::Result<(sled::IVec, sled::IVec)>| {
-                    found = id_at(&entry.map_err(broken)?.0);
+                let mut take = |key: Result<sled::IVec, StoreError>| {
+                    found = id_at(&key?);
                     Ok::<_, StoreError>(found.is_some())
                 };
                 // Keys with another length are pieces of large heads, or other values that begin with this one.
                 match order {
                     Order::OldestFirst => {
                         let last = [&prefix[..], Uuid::max().as_bytes()].concat();
-                        for entry in tree.range(at..=last) {
-                            if take(entry)? {
+                        for key in pages.keys(at..=last) {
+                            if take(key)? {
                                 break;
                             }
                         }
                     }
                     Order::NewestFirst => {
-                        for entry in tree.range(prefix.clone()..=at).rev() {
-                            if take(entry)? {
+                        for key in pages.keys(prefix.clone()..=at).rev() {
+                            if take(key)? {
                                 break;
                             }
                         }

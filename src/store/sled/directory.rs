@@ -56,9 +56,85 @@ impl Directory {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
+    /// The data directory itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What proves how far the store had come.
+    pub(super) fn watermark(&self) -> PathBuf {
+        self.path.join("WATERMARK")
+    }
+
     /// Where sled keeps its files.
     pub(super) fn sled(&self) -> PathBuf {
         self.path.join("sled")
+    }
+
+    /// Where a store is made that will take the place of one with an older schema.
+    pub(super) fn made(&self) -> PathBuf {
+        self.path.join("sled.new")
+    }
+
+    /// Where a store stays whose place another one takes.
+    pub(super) fn replaced(&self) -> PathBuf {
+        self.path.join("sled.old")
+    }
+
+    /// Where a copy is compared.
+    pub(super) fn copied(&self) -> PathBuf {
+        self.path.join("sled.check")
+    }
+
+    /// Whether sled has written anything: its log, or a snapshot of it.
+    pub(super) fn has_content(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(self.sled())? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with("snap.") || (name == "db" && entry.metadata()?.len() > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes everything that sled has written.
+    pub(super) fn empty(&self) -> io::Result<()> {
+        fs::remove_dir_all(self.sled())?;
+        fs::DirBuilder::new().mode(0o700).create(self.sled())
+    }
+
+    /// Copies sled's files to another directory, which is made anew.
+    pub(super) fn copy_to(&self, copy: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(copy) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::DirBuilder::new().mode(0o700).create(copy)?,
+        }
+        copy_all(&self.sled(), copy)
+    }
+
+    /// Writes sled's log to a new file that takes the old one's place. After a failed sync the kernel may call pages clean that
+    /// are not on the disk; what it shows is made durable so.
+    pub(super) fn rewrite(&self) -> io::Result<()> {
+        let (log, copy) = (self.sled().join("db"), self.sled().join("db.rewritten"));
+        tracing::warn!("a write failed before the store was last closed; writing its log anew");
+        fs::copy(&log, &copy)?;
+        File::open(&copy)?.sync_all()?;
+        fs::rename(&copy, &log)?;
+        self.sync()
+    }
+
+    /// Makes the files in a directory of sled durable, with their names.
+    pub(super) fn settle(sled: &Path) -> io::Result<()> {
+        wait_for_sled(sled)?;
+        for entry in fs::read_dir(sled)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                File::open(entry.path())?.sync_all()?;
+            }
+        }
+        File::open(sled)?.sync_all()
     }
 
     /// The file that sled appends to, opened for syncing.
@@ -73,6 +149,20 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&target)?;
+            copy_all(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// After a store was dropped, threads of sled may still write and keep its file locked for a moment. Nobody else does:

@@ -5,33 +5,48 @@ use std::{
     sync::Arc,
 };
 
-use sled::{Batch, Tree};
+use sled::Batch;
 
 use super::{
+    forgotten,
+    frame::{self, Encoded},
+    groups::{self, GroupRecord, Tip},
     keys::{self, Field},
+    pages::Pages,
     policies::Policies,
-    records::{self, Encoded, broken, corrupt},
+    records::{self, Named, Stored},
     tokens::Tokens,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Command, Event, Refusal, ReplayError, Revision, Time, request, step},
-    store::{Change, History, NAME_MAX, Observer, StoreError, Submission, Submitted, Transitioned},
+    domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, ReplayError, Revision, Time, request, step},
+    store::{Change, Forgotten, History, NAME_MAX, Observer, StoreError, Submission, Submitted, Transitioned},
 };
 
 /// Commands run, but not yet committed.
 pub(super) struct Group<'a> {
-    tree: &'a Tree,
+    pages: &'a Pages,
     pending: &'a mut PendingCounts,
     batch: Batch,
     pub(super) policies: Policies<'a>,
     pub(super) tokens: Tokens<'a>,
-    approvals: HashMap<ApprovalId, Arc<Approval>>,
+    approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
-    request_ids: HashMap<Vec<u8>, ApprovalId>,
+    request_ids: HashMap<Vec<u8>, Named>,
     pruned: HashSet<ApprovalId>,
+    /// Records of groups before this one were looked at for dropping, and the batch may hold that.
+    dropped: bool,
+    /// Whether `request_id`s that were forgotten, or are over, are written.
+    forgotten: bool,
     changed: Vec<Arc<Approval>>,
     /// Approvals that have a new status, in order.
     reached: Vec<Arc<Approval>>,
+}
+
+/// An approval, and the hash of its newest event.
+#[derive(Clone)]
+struct Known {
+    approval: Arc<Approval>,
+    chain: Digest,
 }
 
 /// How many approvals are pending, by caller.
@@ -71,6 +86,7 @@ pub(super) struct Opening {
     approval: Arc<Approval>,
     event: Event,
     encoded: Encoded,
+    chain: Digest,
     pending_limit: u32,
 }
 
@@ -79,8 +95,8 @@ impl Opening {
         let Submission { id, request: asked, arguments, verdict, now, pending_limit } = submission;
         let (approval, event) =
             request(id, asked, arguments, verdict, now).map_err(|error| StoreError::BadHistory(id, error))?;
-        let encoded = records::encode(&approval, std::slice::from_ref(&event))?;
-        Ok(Self { approval: Arc::new(approval), event, encoded, pending_limit })
+        let (encoded, chain) = records::encode(&approval, std::slice::from_ref(&event), Digest::ZERO)?;
+        Ok(Self { approval: Arc::new(approval), event, encoded, chain, pending_limit })
     }
 }
 
@@ -88,8 +104,8 @@ impl Opening {
 pub(super) struct Commit {
     pub(super) batch: Batch,
     pub(super) ids: HashSet<ApprovalId>,
-    /// Whether there are new versions of the policy.
-    others: bool,
+    /// What the chain of groups ends with once it is durable; `None` when there is nothing to write.
+    pub(super) tip: Option<Tip>,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
 }
@@ -97,7 +113,7 @@ pub(super) struct Commit {
 impl Commit {
     /// True when there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty() && !self.others
+        self.tip.is_none()
     }
 
     /// What to publish once it is durable.
@@ -114,45 +130,68 @@ impl Commit {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(tree: &'a Tree, pending: &'a mut PendingCounts) -> Self {
+    pub(super) fn new(pages: &'a Pages, pending: &'a mut PendingCounts) -> Self {
         Self {
-            tree,
+            pages,
             pending,
             batch: Batch::default(),
-            policies: Policies::new(tree),
-            tokens: Tokens::new(tree),
+            policies: Policies::new(pages),
+            tokens: Tokens::new(pages),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
             pruned: HashSet::new(),
+            dropped: false,
+            forgotten: false,
             changed: Vec::new(),
             reached: Vec::new(),
         }
     }
 
-    pub(super) fn into_commit(mut self) -> Commit {
-        let (policies, tokens) = (self.policies.write(&mut self.batch), self.tokens.write(&mut self.batch));
-        let others = policies || tokens;
+    /// What to write, ending with the group's record, which follows `tip`.
+    pub(super) fn into_commit(mut self, tip: &Tip) -> Result<Commit, StoreError> {
+        let mut record = GroupRecord {
+            changed: self.approvals.iter().map(|(id, known)| (*id, known.approval.revision)).collect(),
+            pruned: self.pruned.iter().copied().collect(),
+            ..GroupRecord::default()
+        };
+        record.changed.sort_unstable();
+        record.pruned.sort_unstable();
+        let mut newest = self.changed.iter().map(|approval| approval.updated_at).max();
+        newest = newest.max(self.policies.write(&mut self.batch, &mut record));
+        self.tokens.write(&mut self.batch, &mut record);
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
-        Commit { batch: self.batch, ids, others, changed: self.changed, reached: self.reached }
+        let changes = record != GroupRecord::default() || self.dropped || self.forgotten;
+        let tip = if changes { Some(record.append(tip, newest, &mut self.batch)?) } else { None };
+        Ok(Commit { batch: self.batch, ids, tip, changed: self.changed, reached: self.reached })
     }
 
     pub(super) fn submit(&mut self, new: Opening) -> Result<Submitted, StoreError> {
-        let Opening { approval, event, encoded, pending_limit } = new;
+        let Opening { approval, event, encoded, chain, pending_limit } = new;
         let caller = keys::caller(&approval.request.caller);
         let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
-        if let Some(id) = self.find(&key)? {
-            let found = self.get(id)?;
-            if *found.request == *approval.request {
-                return Ok(Submitted { approval: found, created: false });
+        let over = match self.find(&key)? {
+            None => None,
+            Some(Named::Approval(id)) => {
+                let found = self.named(id)?.approval;
+                if *found.request == *approval.request {
+                    return Ok(Submitted { approval: found, created: false });
+                }
+                let request_id = approval.request.request_id.clone();
+                return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
             }
-            let request_id = approval.request.request_id.clone();
-            return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
-        }
+            Some(Named::Forgotten(at)) => {
+                forgotten::of_key(at, &key)?.check(approval.created_at)?;
+                Some(at)
+            }
+        };
         if !approval.status.is_terminal() && self.pending.of(&caller) >= pending_limit {
             return Err(Refusal::TooManyPending { limit: pending_limit }.into());
         }
-        self.put(None, &approval, vec![event], encoded);
+        if let Some(at) = over {
+            self.batch.remove(keys::forgotten(at, &key));
+        }
+        self.put(None, Known { approval: Arc::clone(&approval), chain }, vec![event], encoded);
         Ok(Submitted { approval, created: true })
     }
 
@@ -162,12 +201,12 @@ impl<'a> Group<'a> {
         command: &Command,
         now: Time,
     ) -> Result<Transitioned, StoreError> {
-        let before = self.get(id)?;
+        let Known { approval: before, chain } = self.get(id)?;
         let step = step(&before, command, now);
         let approval = Arc::new(step.approval);
         if !step.events.is_empty() {
-            let encoded = records::encode(&approval, &step.events)?;
-            self.put(Some(&before), &approval, step.events, encoded);
+            let (encoded, chain) = records::encode(&approval, &step.events, chain)?;
+            self.put(Some(&before), Known { approval: Arc::clone(&approval), chain }, step.events, encoded);
         }
         let revision = step.outcome?;
         Ok(Transitioned { approval, revision })
@@ -195,54 +234,100 @@ impl<'a> Group<'a> {
                 None => {}
             }
             let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
-            if self.find(&key)?.is_some() || !request_ids.insert(key) {
+            let known = self.find(&key)?;
+            if matches!(known, Some(Named::Forgotten(_))) {
+                continue;
+            }
+            if known.is_some() || !request_ids.insert(key) {
                 return Err(StoreError::Conflict(id));
             }
             new.insert(id, (Arc::new(approval), events));
         }
         let count = new.len();
-        let encode = |(approval, events): &(Arc<Approval>, Vec<Event>)| records::encode(approval, events);
+        let encode = |(approval, events): &(Arc<Approval>, Vec<Event>)| records::encode(approval, events, Digest::ZERO);
         let encoded = new.values().map(encode).collect::<Result<Vec<_>, _>>()?;
-        for ((approval, events), encoded) in new.into_values().zip(encoded) {
-            self.put(None, &approval, events, encoded);
+        for ((approval, events), (encoded, chain)) in new.into_values().zip(encoded) {
+            self.put(None, Known { approval, chain }, events, encoded);
         }
         Ok(count)
     }
 
-    pub(super) fn prune(&mut self, decided_before: Time, limit: usize) -> Result<usize, StoreError> {
+    pub(super) fn import_forgotten(&mut self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        let bad = |one: &Forgotten| Some(StoreError::BadForgotten(one.request_id.clone(), one.fault()?));
+        if let Some(error) = forgotten.iter().find_map(bad) {
+            return Err(error);
+        }
+        let mut new = 0;
+        for one in forgotten {
+            let key = keys::request_id_of(&one);
+            match self.find(&key)? {
+                Some(Named::Approval(_)) => continue,
+                Some(Named::Forgotten(known)) if known >= one.at => continue,
+                Some(Named::Forgotten(known)) => self.batch.remove(keys::forgotten(known, &key)),
+                None => {}
+            }
+            self.remember(key, one.at);
+            new += 1;
+        }
+        Ok(new)
+    }
+
+    /// Remembers a `request_id` as used, without its approval.
+    fn remember(&mut self, key: Vec<u8>, at: Time) {
+        forgotten::put(&mut self.batch, &key, at);
+        self.request_ids.insert(key, Named::Forgotten(at));
+        self.forgotten = true;
+    }
+
+    pub(super) fn prune(&mut self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
+        for (at, key) in forgotten::over(self.pages, now, limit)? {
+            if self.request_ids.contains_key(&key) {
+                continue; // used again in this very group: next time
+            }
+            if records::request_id(self.pages, &key)? == Some(Named::Forgotten(at)) {
+                self.batch.remove(&key[..]);
+            }
+            self.batch.remove(keys::forgotten(at, &key));
+            self.forgotten = true;
+        }
         let mut gone = 0;
-        for key in self.tree.range(keys::decided_before(decided_before)).keys() {
+        for key in self.pages.keys(keys::decided_before(decided_before)) {
             if gone == limit {
                 break;
             }
-            let key = key.map_err(broken)?;
-            let id = keys::id_of(&key).ok_or_else(|| corrupt("a decision's key".into()))?;
+            let key = key?;
+            let id = keys::id_of(&key).ok_or_else(|| records::odd_key(&key))?;
             if self.approvals.contains_key(&id) || self.pruned.contains(&id) {
                 continue; // changed in this very group: next time
             }
-            let approval = records::load(self.tree, id)?.ok_or_else(|| corrupt(format!("{id} has no record")))?;
+            let stored = records::load(self.pages, id)?;
+            let approval = stored.ok_or_else(|| records::dangling(id, "the index of decisions"))?.approval;
             if approval.updated_at >= decided_before {
                 continue; // claimed or reported since: kept for as long again
             }
-            self.forget(&approval)?;
+            self.forget(&approval, now)?;
             gone += 1;
+        }
+        // Approvals change in a few groups each; what is left over goes the next time.
+        if !std::mem::replace(&mut self.dropped, true) {
+            self.dropped = groups::drop_old(self.pages, decided_before, 4 * limit, &mut self.batch)?;
         }
         Ok(gone)
     }
 
-    fn forget(&mut self, approval: &Approval) -> Result<(), StoreError> {
+    fn forget(&mut self, approval: &Approval, now: Time) -> Result<(), StoreError> {
         let id = approval.id;
         let caller = approval.request.caller.to_string();
-        let (head, events) = (keys::head(id), keys::event(id, 0)..=keys::event(id, Revision::MAX));
+        let head = keys::head(id);
         let mut records = Vec::new();
-        for range in [head.clone()..=[&head[..], &[0xff]].concat(), events] {
-            records.extend(self.tree.range(range).keys().collect::<Result<Vec<_>, _>>().map_err(broken)?);
+        for range in [head.clone()..=frame::piece_key(&head, u8::MAX), keys::events(id)] {
+            records.extend(self.pages.keys(range).collect::<Result<Vec<_>, _>>()?);
         }
         records.into_iter().for_each(|key| self.batch.remove(key));
         for field in fields(approval, &caller) {
             self.batch.remove(field.key(id));
         }
-        self.batch.remove(keys::request_id(&approval.request.caller, &approval.request.request_id));
+        self.remember(keys::request_id(&approval.request.caller, &approval.request.request_id), now);
         if let Some(decision) = &approval.decision {
             self.batch.remove(keys::decided(decision.at, id));
         }
@@ -250,34 +335,43 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn find(&self, request_id: &[u8]) -> Result<Option<ApprovalId>, StoreError> {
-        if let Some(id) = self.request_ids.get(request_id) {
-            return Ok(Some(*id));
+    fn find(&self, request_id: &[u8]) -> Result<Option<Named>, StoreError> {
+        match self.request_ids.get(request_id) {
+            Some(named) => Ok(Some(*named)),
+            None => records::request_id(self.pages, request_id),
         }
-        let found = self.tree.get(request_id).map_err(broken)?.and_then(|value| keys::id_of(&value));
-        Ok(found.filter(|id| !self.pruned.contains(id)))
     }
 
-    fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
-        if let Some(approval) = self.approvals.get(&id) {
-            return Ok(Arc::clone(approval));
+    fn get(&self, id: ApprovalId) -> Result<Known, StoreError> {
+        if let Some(known) = self.approvals.get(&id) {
+            return Ok(known.clone());
         }
         if self.pruned.contains(&id) {
             return Err(StoreError::NotFound);
         }
-        records::load(self.tree, id)?.map(Arc::new).ok_or(StoreError::NotFound)
+        let Stored { approval, chain } = records::load(self.pages, id)?.ok_or(StoreError::NotFound)?;
+        Ok(Known { approval: Arc::new(approval), chain })
+    }
+
+    /// An approval that an idempotency key names.
+    fn named(&self, id: ApprovalId) -> Result<Known, StoreError> {
+        match self.get(id) {
+            Err(StoreError::NotFound) => Err(records::dangling(id, "a request_id")),
+            found => found,
+        }
     }
 
     /// Every event of an approval.
     fn history(&self, id: ApprovalId) -> Result<Vec<Event>, StoreError> {
         let mut events =
-            if self.pruned.contains(&id) { Vec::new() } else { records::events(self.tree, id, 0, Revision::MAX)? };
+            if self.pruned.contains(&id) { Vec::new() } else { records::events(self.pages, id, 0, Revision::MAX)? };
         events.extend(self.events.get(&id).into_iter().flatten().cloned());
         Ok(events)
     }
 
     /// Adds everything that a new state of an approval needs to the batch: head, events, index entries.
-    fn put(&mut self, before: Option<&Approval>, after: &Arc<Approval>, events: Vec<Event>, encoded: Encoded) {
+    fn put(&mut self, before: Option<&Approval>, known: Known, events: Vec<Event>, encoded: Encoded) {
+        let after = Arc::clone(&known.approval);
         let id = after.id;
         self.events.entry(id).or_default().extend(events);
         let (caller, shown) = (keys::caller(&after.request.caller), after.request.caller.to_string());
@@ -288,23 +382,24 @@ impl<'a> Group<'a> {
         let status = before.map(|before| before.status);
         if let Some(old) = status.filter(|old| *old != after.status) {
             self.batch.remove(Field::Status(old).key(id));
-            self.batch.insert(Field::Status(after.status).key(id), caller.as_bytes());
+            self.insert_status(&after, &caller);
         } else if status.is_none() {
-            for field in fields(after, &shown) {
+            for field in fields(&after, &shown) {
                 // Heads index themselves; the caller beside a status is what start-up counts.
                 match field {
                     Field::All => continue,
-                    Field::Status(_) => self.batch.insert(field.key(id), caller.as_bytes()),
+                    Field::Status(_) => self.insert_status(&after, &caller),
                     _ => self.batch.insert(field.key(id), &[]),
                 }
             }
             let key = keys::request_id(&after.request.caller, &after.request.request_id);
-            self.batch.insert(&key[..], &id.uuid().as_bytes()[..]);
-            self.request_ids.insert(key, id);
+            let named = Named::Approval(id);
+            self.batch.insert(&key[..], records::encode_request_id(&key, named));
+            self.request_ids.insert(key, named);
         }
 
         let deadline = |approval: &Approval| (!approval.status.is_terminal()).then(|| approval.due());
-        let (old, new) = (before.and_then(deadline), deadline(after));
+        let (old, new) = (before.and_then(deadline), deadline(&after));
         if old != new {
             if let Some(old) = old {
                 self.batch.remove(keys::deadline(old, id));
@@ -322,11 +417,17 @@ impl<'a> Group<'a> {
             (true, false) => self.pending.remove(&caller),
             _ => {}
         }
-        self.approvals.insert(id, Arc::clone(after));
-        self.changed.push(Arc::clone(after));
+        self.approvals.insert(id, known);
         if status != Some(after.status) {
-            self.reached.push(Arc::clone(after));
+            self.reached.push(Arc::clone(&after));
         }
+        self.changed.push(after);
+    }
+
+    fn insert_status(&mut self, approval: &Approval, caller: &str) {
+        let key = Field::Status(approval.status).key(approval.id);
+        let value = frame::seal(&key, caller.as_bytes());
+        self.batch.insert(key, value);
     }
 }
 
@@ -340,7 +441,7 @@ fn names(approval: &Approval) -> impl Iterator<Item = &str> {
 }
 
 /// Every index that an approval is in.
-fn fields<'a>(approval: &'a Approval, caller: &'a str) -> impl Iterator<Item = Field<'a>> {
+pub(super) fn fields<'a>(approval: &'a Approval, caller: &'a str) -> impl Iterator<Item = Field<'a>> {
     let request = &approval.request;
     let fixed = [
         Field::All,

@@ -2,12 +2,16 @@
 
 use std::ops::{Bound, RangeInclusive};
 
-use crate::domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, to_micros};
+use crate::{
+    domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, to_micros},
+    store::Forgotten,
+};
 use uuid::Uuid;
 
 const HEAD: u8 = b'h';
 const EVENT: u8 = b'e';
-const REQUEST_ID: u8 = b'q';
+pub(super) const REQUEST_ID: u8 = b'q';
+const FORGOTTEN: u8 = b'f';
 const DEADLINE: u8 = b'd';
 const DECIDED: u8 = b'r';
 const INDEX: u8 = b'i';
@@ -15,9 +19,18 @@ const POLICY: u8 = b'p';
 const POLICY_DOCUMENT: u8 = b't';
 const POLICY_REQUEST_ID: u8 = b'k';
 const TOKEN: u8 = b's';
+const GROUP: u8 = b'g';
 
-/// The schema version.
+/// The schema version: four bytes, which every build has written and read so.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
+/// The store's id, which the watermark repeats.
+pub(super) const STORE: &[u8] = b"m/store";
+/// Where the chain of groups begins.
+pub(super) const CHECKPOINT: &[u8] = b"m/groups";
+
+/// First bytes of the keys that lead to approvals, and what they index.
+pub(super) const INDEXES: [(u8, &str); 4] =
+    [(REQUEST_ID, "request_ids"), (DEADLINE, "deadlines"), (DECIDED, "decisions"), (INDEX, "lists")];
 
 const ID: usize = 16;
 const END: ApprovalId = ApprovalId::new(Uuid::max());
@@ -48,7 +61,7 @@ impl Field<'_> {
         };
         match self {
             Self::All => vec![HEAD],
-            Self::Status(status) => vec![INDEX, b's', *status as u8],
+            Self::Status(status) => vec![INDEX, b's', status_code(*status)],
             Self::Tool(name) => text(b't', &[name]),
             Self::Agent(name) => text(b'a', &[name]),
             Self::Caller(name) => text(b'c', &[name]),
@@ -58,6 +71,19 @@ impl Field<'_> {
 
     pub(super) fn key(&self, id: ApprovalId) -> Vec<u8> {
         with_id(self.prefix(), id)
+    }
+}
+
+/// A status in keys. Never changed, and never used again for another.
+const fn status_code(status: Status) -> u8 {
+    match status {
+        Status::Pending => 0,
+        Status::Approved => 1,
+        Status::Rejected => 2,
+        Status::TimedOut => 3,
+        Status::Cancelled => 4,
+        Status::AutoApproved => 5,
+        Status::AutoRejected => 6,
     }
 }
 
@@ -82,6 +108,23 @@ pub(super) fn event(id: ApprovalId, revision: Revision) -> Vec<u8> {
     key
 }
 
+/// Every event of an approval, with the further pieces of large ones.
+pub(super) fn events(id: ApprovalId) -> RangeInclusive<Vec<u8>> {
+    event(id, 0)..=event(id, Revision::MAX)
+}
+
+/// The approval and the revision in an event's key.
+pub(super) fn event_of(key: &[u8]) -> Option<(ApprovalId, Revision)> {
+    let (rest, revision) = key.split_last_chunk()?;
+    let id = id_of(rest).filter(|_| key.len() == EVENT_LEN && key[0] == EVENT)?;
+    Some((id, Revision::from_be_bytes(*revision)))
+}
+
+/// The approval in a head's key.
+pub(super) fn head_of(key: &[u8]) -> Option<ApprovalId> {
+    id_of(key).filter(|_| key.len() == HEAD_LEN && key[0] == HEAD)
+}
+
 /// Length of an event's key; longer ones are further pieces of a large event.
 pub(super) const EVENT_LEN: usize = 1 + ID + 8;
 
@@ -91,6 +134,38 @@ pub(super) const HEAD_LEN: usize = 1 + ID;
 /// A caller's idempotency key. Names hold no NUL.
 pub(super) fn request_id(caller: &Actor, request_id: &str) -> Vec<u8> {
     named(REQUEST_ID, caller, request_id)
+}
+
+/// The same of one that was forgotten.
+pub(super) fn request_id_of(forgotten: &Forgotten) -> Vec<u8> {
+    let names = [forgotten.issuer.as_str(), &forgotten.subject, &forgotten.request_id];
+    [&[REQUEST_ID], names.join("\0").as_bytes()].concat()
+}
+
+/// Finds the `request_id`s that were forgotten at a time; `request_id` is their key.
+pub(super) fn forgotten(at: Time, request_id: &[u8]) -> Vec<u8> {
+    let mut key = vec![FORGOTTEN];
+    key.extend_from_slice(&to_micros(at).to_be_bytes());
+    key.extend_from_slice(request_id.get(1..).unwrap_or_default());
+    key
+}
+
+/// What was forgotten before a moment, or at all: the earliest first.
+pub(super) fn forgotten_before(time: Option<Time>) -> std::ops::Range<Vec<u8>> {
+    vec![FORGOTTEN]..time.map_or(vec![FORGOTTEN + 1], |time| forgotten(time, &[]))
+}
+
+/// The time in such a key, and the key of the `request_id`.
+pub(super) fn forgotten_of(key: &[u8]) -> Option<(Time, Vec<u8>)> {
+    let (time, name) = key.strip_prefix(&[FORGOTTEN])?.split_first_chunk()?;
+    let micros = i64::try_from(u64::from_be_bytes(*time)).ok()?;
+    Some((chrono::DateTime::from_timestamp_micros(micros)?, [&[REQUEST_ID], name].concat()))
+}
+
+/// Issuer and subject of the caller, and the idempotency key, in a key of [`request_id`].
+pub(super) fn names_of(request_id: &[u8]) -> Option<(&str, &str, &str)> {
+    let mut names = std::str::from_utf8(request_id.strip_prefix(&[REQUEST_ID])?).ok()?.splitn(3, '\0');
+    Some((names.next()?, names.next()?, names.next()?))
 }
 
 fn named(prefix: u8, Actor { issuer, subject, .. }: &Actor, request_id: &str) -> Vec<u8> {
@@ -161,6 +236,36 @@ pub(super) fn pieces_of_token(id: TokenId) -> RangeInclusive<Vec<u8>> {
     first..=last
 }
 
+/// The token in a token's key.
+pub(super) fn token_of(key: &[u8]) -> Option<TokenId> {
+    let id = key.strip_prefix(&[TOKEN]).filter(|_| key.len() == TOKEN_LEN)?;
+    Some(TokenId::new(Uuid::from_slice(id).ok()?))
+}
+
+/// The record of a group of commits.
+pub(super) fn group(counter: u64) -> Vec<u8> {
+    numbered(GROUP, counter)
+}
+
+/// Length of that key; longer ones are further pieces of a large record.
+pub(super) const GROUP_LEN: usize = 1 + 8;
+
+/// Every record of a group, in order.
+pub(super) fn groups() -> std::ops::Range<Vec<u8>> {
+    vec![GROUP]..vec![GROUP + 1]
+}
+
+/// Records of the groups after one, in order.
+pub(super) fn groups_after(counter: u64) -> std::ops::Range<Vec<u8>> {
+    group(counter.saturating_add(1))..vec![GROUP + 1]
+}
+
+/// The number in a group's key.
+pub(super) fn group_of(key: &[u8]) -> Option<u64> {
+    let counter = key.strip_prefix(&[GROUP]).filter(|_| key.len() == GROUP_LEN)?;
+    Some(u64::from_be_bytes(counter.try_into().ok()?))
+}
+
 fn numbered(prefix: u8, version: u64) -> Vec<u8> {
     let mut key = vec![prefix];
     key.extend_from_slice(&version.to_be_bytes());
@@ -194,7 +299,65 @@ pub(super) fn policies_after(version: u64) -> std::ops::Range<Vec<u8>> {
     policy(version.saturating_add(1))..vec![POLICY + 1]
 }
 
-/// The version at the end of a key, or in a value.
-pub(super) fn policy_version_of(key: &[u8]) -> Option<u64> {
-    Some(u64::from_be_bytes(*key.last_chunk()?))
+/// The version in the key of its head.
+pub(super) fn policy_of(key: &[u8]) -> Option<u64> {
+    let version = key.strip_prefix(&[POLICY]).filter(|_| key.len() == POLICY_LEN)?;
+    Some(u64::from_be_bytes(version.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::{agent, at, id};
+
+    /// Keys of stores that exist: none of this may change without a migration.
+    #[test]
+    fn the_keys_are_pinned() {
+        let (id, hex) = (id(0, 1), |key: &[u8]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let uuid = "01a3185c500070008000000000000001";
+        let time = "0006651728988000";
+        for (key, pinned) in [
+            (head(id), format!("68{uuid}")),
+            (event(id, 2), format!("65{uuid}0000000000000002")),
+            (group(3), "670000000000000003".to_owned()),
+            (token(TokenId::new(id.uuid())), format!("73{uuid}")),
+            (policy(4), "700000000000000004".to_owned()),
+            (policy_document(4), "740000000000000004".to_owned()),
+            (deadline(at(0), id), format!("64{time}{uuid}")),
+            (decided(at(0), id), format!("72{time}{uuid}")),
+        ] {
+            assert_eq!(hex(&key), pinned);
+        }
+        assert_eq!(request_id(&agent(), "r"), b"qtest\0agent\0r");
+        let forgotten = forgotten(at(0), &request_id(&agent(), "r"));
+        assert_eq!(hex(&forgotten), format!("66{time}{}", hex(b"test\0agent\0r")));
+        assert_eq!(forgotten_of(&forgotten), Some((at(0), request_id(&agent(), "r"))));
+        assert_eq!(names_of(&request_id(&agent(), "r\0s")), Some(("test", "agent", "r\0s")));
+        assert_eq!(policy_request_id(&agent(), "r"), b"ktest\0agent\0r");
+        for (field, pinned) in [
+            (Field::Tool("x"), &b"itx\0"[..]),
+            (Field::Agent("x"), b"iax\0"),
+            (Field::Caller("x"), b"icx\0"),
+            (Field::Label("x", "y"), b"ilx\0y\0"),
+        ] {
+            assert_eq!(field.prefix(), pinned);
+        }
+        let codes = Status::ALL.map(|status| Field::Status(status).prefix()[2]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn keys_tell_what_is_in_them() {
+        let id = id(0, 1);
+        assert_eq!(event_of(&event(id, 7)), Some((id, 7)));
+        assert_eq!(head_of(&head(id)), Some(id));
+        assert_eq!(group_of(&group(9)), Some(9));
+        assert_eq!(policy_of(&policy(9)), Some(9));
+        assert_eq!(token_of(&token(TokenId::new(id.uuid()))), Some(TokenId::new(id.uuid())));
+        for other in [event(id, 7), group(9), policy(9)] {
+            let piece = [&other[..], &[1]].concat();
+            assert!(event_of(&piece).is_none() && group_of(&piece).is_none() && policy_of(&piece).is_none());
+        }
+        assert!(head_of(&token(TokenId::new(id.uuid()))).is_none());
+    }
 }

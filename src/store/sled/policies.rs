@@ -2,35 +2,39 @@
 
 use std::sync::Arc;
 
-use sled::{Batch, Tree};
+use sled::Batch;
 
 use super::{
+    frame::corrupt,
+    groups::GroupRecord,
     keys,
-    records::{self, Encoded, broken, corrupt},
+    pages::Pages,
+    records::{self, Encoded},
 };
 use crate::{
-    domain::Actor,
+    domain::{Actor, Time},
     store::{NewPolicy, PolicyHead, PolicyVersion, StoreError},
 };
 
 /// Versions added, but not yet committed.
 pub(super) struct Policies<'a> {
-    tree: &'a Tree,
+    pages: &'a Pages,
     added: Vec<(Arc<PolicyVersion>, Encoded)>,
 }
 
 impl<'a> Policies<'a> {
-    pub(super) const fn new(tree: &'a Tree) -> Self {
-        Self { tree, added: Vec::new() }
+    pub(super) const fn new(pages: &'a Pages) -> Self {
+        Self { pages, added: Vec::new() }
     }
 
-    /// Adds everything to a batch. True when there is something.
-    pub(super) fn write(self, batch: &mut Batch) -> bool {
-        let any = !self.added.is_empty();
-        for (key, value) in self.added.into_iter().flat_map(|(_, encoded)| encoded) {
-            batch.insert(key, value);
+    /// Adds everything to a batch, and its numbers to the group's record. Returns the time of the newest.
+    pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) -> Option<Time> {
+        let newest = self.added.last().map(|(version, _)| version.head.at);
+        for (version, encoded) in self.added {
+            record.policies.push(version.head.version);
+            encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
         }
-        any
+        newest
     }
 
     pub(super) fn put(&mut self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
@@ -75,14 +79,14 @@ impl<'a> Policies<'a> {
     fn newest(&self) -> Result<Option<PolicyHead>, StoreError> {
         match self.added.last() {
             Some((version, _)) => Ok(Some(version.head.clone())),
-            None => Ok(records::policies(self.tree, None, 1)?.pop()),
+            None => Ok(records::policies(self.pages, None, 1)?.pop()),
         }
     }
 
     fn get(&self, number: u64) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
         match self.added.iter().find(|(version, _)| version.head.version == number) {
             Some((version, _)) => Ok(Some(Arc::clone(version))),
-            None => Ok(records::policy(self.tree, number)?.map(Arc::new)),
+            None => Ok(records::policy(self.pages, number)?.map(Arc::new)),
         }
     }
 
@@ -91,12 +95,12 @@ impl<'a> Policies<'a> {
         if let Some((version, _)) = self.added.iter().find(|(version, _)| version.is_by(author, request_id)) {
             return Ok(Some(Arc::clone(version)));
         }
-        match self.tree.get(keys::policy_request_id(author, request_id)).map_err(broken)? {
-            Some(value) => {
-                let number = keys::policy_version_of(&value).ok_or_else(|| corrupt("a policy's request_id".into()))?;
-                self.get(number)
-            }
-            None => Ok(None),
+        let Some(number) = records::policy_request_id(self.pages, &keys::policy_request_id(author, request_id))? else {
+            return Ok(None);
+        };
+        match self.get(number)? {
+            Some(version) if version.is_by(author, request_id) => Ok(Some(version)),
+            _ => Err(corrupt(format!("version {number} of the policy is named by a request_id that is not its own"))),
         }
     }
 }

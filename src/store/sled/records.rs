@@ -1,14 +1,17 @@
-//! What is stored under the keys: MessagePack with field names, so that later versions can add fields.
+//! What is stored under the keys: MessagePack with field names, in the [`frame`](super::frame) of every value. Unknown fields
+//! are refused: what a later version adds may restrict what a record allows.
 //!
-//! An approval is its first event (what was asked), the event of its last edit, and a small [`Head`] that every
-//! change rewrites. A page over 128 KiB would become a file that sled never syncs, so large values are cut into pieces.
-
-use std::sync::Arc;
+//! An approval is its first event (what was asked), the event of its last edit, and a small [`Head`] that every change
+//! rewrites. An event's payload begins with the SHA-256 of the payload of the event before it, and the head holds that of the
+//! newest one, so that a history which was read whole is the one that was written.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sled::{IVec, Tree};
 
-use super::keys;
+use super::{
+    frame::{self, corrupt},
+    keys,
+    pages::Pages,
+};
 use crate::{
     domain::{
         Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, TokenId,
@@ -18,14 +21,15 @@ use crate::{
     store::{PolicyHead, PolicyVersion, StoreError},
 };
 
-/// Most bytes in one stored value. sled splits a page only by its number of entries: it may hold 17, or 20 after a merge,
-/// and all of them with their keys must stay under 128 KiB.
-const PIECE: usize = 6_000;
+pub(super) use frame::Encoded;
 
 /// The part of an approval that changes.
 #[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    revision: Revision,
+#[serde(deny_unknown_fields)]
+pub(super) struct Head {
+    pub(super) revision: Revision,
+    /// Hash of the newest event.
+    pub(super) chain: Digest,
     status: Status,
     digest: Digest,
     arguments_revision: Revision,
@@ -46,31 +50,74 @@ struct Head {
 
 /// A version of the policy without its document, which stands beside it so that lists need not read it.
 #[derive(Debug, Serialize, Deserialize)]
-struct PolicyRecord {
-    head: PolicyHead,
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyRecord {
+    pub(super) head: PolicyHead,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    request_id: Option<String>,
+    pub(super) request_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    expected: Option<u64>,
+    pub(super) expected: Option<u64>,
 }
 
-/// Reads whole approvals.
-pub(super) fn load(tree: &Tree, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
-    let Some(head) = get::<Head>(tree, keys::head(id))? else { return Ok(None) };
-    let Some(first) = get::<Event>(tree, keys::event(id, 1))? else { return Ok(None) };
-    let EventKind::Requested { request, arguments, verdict, .. } = first.kind else {
+/// An event as it is stored: its payload's hash is what the next one names.
+pub(super) struct Link {
+    pub(super) previous: Digest,
+    pub(super) hash: Digest,
+    pub(super) event: Event,
+}
+
+impl Link {
+    /// Reads an event's payload.
+    pub(super) fn decode(id: ApprovalId, revision: Revision, payload: &[u8]) -> Result<Self, StoreError> {
+        let (previous, event) =
+            payload.split_first_chunk().ok_or_else(|| corrupt(format!("revision {revision} of {id} is too short")))?;
+        let event: Event = decode(event).map_err(|error| corrupt(format!("revision {revision} of {id}: {error}")))?;
+        if event.revision != revision {
+            return Err(corrupt(format!("revision {revision} of {id} says that it is revision {}", event.revision)));
+        }
+        Ok(Self { previous: Digest::from_bytes(*previous), hash: Digest::of_bytes(payload), event })
+    }
+}
+
+/// An approval as it is stored, with the hash of its newest event.
+pub(super) struct Stored {
+    pub(super) approval: Approval,
+    pub(super) chain: Digest,
+}
+
+/// Reads whole approvals. `None` when there is none; an error when only a part is left of one.
+pub(super) fn load(pages: &Pages, id: ApprovalId) -> Result<Option<Stored>, StoreError> {
+    loop {
+        let Some(head) = head(pages, id)? else { return absent(pages, id).map(|()| None) };
+        match with(pages, id, head) {
+            Ok(stored) => return Ok(Some(stored)),
+            // Head and events are removed together: an event that is gone may be on its way out.
+            Err(error) => match self::head(pages, id)? {
+                None => {}
+                Some(_) => return Err(error),
+            },
+        }
+    }
+}
+
+/// The approval that a head belongs to.
+fn with(pages: &Pages, id: ApprovalId, head: Head) -> Result<Stored, StoreError> {
+    let first = link(pages, id, 1)?;
+    check(id, &first, &head)?;
+    let EventKind::Requested { request, arguments, verdict, .. } = first.event.kind else {
         return Err(corrupt(format!("the first event of {id} is not a request")));
     };
     let (arguments, verdict) = if head.arguments_revision == 1 {
         (arguments, verdict)
     } else {
-        match get::<Event>(tree, keys::event(id, head.arguments_revision))?.map(|event| event.kind) {
-            Some(EventKind::Edited { arguments, verdict, .. }) => (arguments, verdict),
-            Some(_) => return Err(corrupt(format!("revision {} of {id} is not an edit", head.arguments_revision))),
-            None => return Ok(None),
+        let edit = link(pages, id, head.arguments_revision)?;
+        check(id, &edit, &head)?;
+        match edit.event.kind {
+            EventKind::Edited { arguments, verdict, .. } => (arguments, verdict),
+            _ => return Err(corrupt(format!("revision {} of {id} is not an edit", head.arguments_revision))),
         }
     };
-    Ok(Some(Approval {
+    let approval = Approval {
         id,
         revision: head.revision,
         status: head.status,
@@ -79,7 +126,7 @@ pub(super) fn load(tree: &Tree, id: ApprovalId) -> Result<Option<Approval>, Stor
         digest: head.digest,
         arguments_revision: head.arguments_revision,
         verdict,
-        created_at: first.at,
+        created_at: first.event.at,
         updated_at: time(head.updated_us)?,
         deadline: time(head.deadline_us)?,
         votes: head.votes,
@@ -88,32 +135,115 @@ pub(super) fn load(tree: &Tree, id: ApprovalId) -> Result<Option<Approval>, Stor
         decision: head.decision,
         claim: head.claim,
         receipts: head.receipts,
-    }))
+    };
+    Ok(Stored { approval, chain: head.chain })
+}
+
+/// Refuses an event that is not the one which its head was written with, as far as that can be told from the two.
+fn check(id: ApprovalId, link: &Link, head: &Head) -> Result<(), StoreError> {
+    let Event { revision, .. } = link.event;
+    let begins = (revision == 1) == (link.previous == Digest::ZERO);
+    if begins && (revision != head.revision || link.hash == head.chain) {
+        return Ok(());
+    }
+    Err(corrupt(format!("revision {revision} of {id} is not the one that was recorded")))
+}
+
+pub(super) fn head(pages: &Pages, id: ApprovalId) -> Result<Option<Head>, StoreError> {
+    get(pages, &keys::head(id))
+}
+
+fn link(pages: &Pages, id: ApprovalId, revision: Revision) -> Result<Link, StoreError> {
+    match frame::get(pages, &keys::event(id, revision))? {
+        Some(payload) => Link::decode(id, revision, &payload),
+        None => Err(corrupt(format!("revision {revision} of {id} is missing"))),
+    }
+}
+
+/// Makes sure that an approval without a head has no events either.
+fn absent(pages: &Pages, id: ApprovalId) -> Result<(), StoreError> {
+    match pages.keys(keys::events(id)).next().transpose()? {
+        // Unless it was recorded between the two looks.
+        Some(_) if !pages.contains(keys::head(id))? && pages.keys(keys::events(id)).next().is_some() => {
+            Err(corrupt(format!("{id} has events, but no head")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads events with revisions from `after + 1` to `up_to`: all of them, or none when they are pruned meanwhile.
-pub(super) fn events(tree: &Tree, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
-    let (mut found, last) = (Vec::new(), keys::event(id, up_to));
-    for entry in tree.range(keys::event(id, after.saturating_add(1))..=last) {
-        let (key, value) = entry.map_err(broken)?;
-        if key.len() == keys::EVENT_LEN {
-            let Some(bytes) = whole(tree, &key, value)? else { return Ok(Vec::new()) };
-            found.push(decode(&bytes)?);
+pub(super) fn events(
+    pages: &Pages,
+    id: ApprovalId,
+    after: Revision,
+    up_to: Revision,
+) -> Result<Vec<Event>, StoreError> {
+    loop {
+        let Some(head) = head(pages, id)? else { return absent(pages, id).map(|()| Vec::new()) };
+        match range(pages, id, &head, after, up_to.min(head.revision)) {
+            Ok(events) => return Ok(events),
+            Err(error) => match self::head(pages, id)? {
+                None => {}
+                Some(_) => return Err(error),
+            },
         }
     }
-    if !tree.contains_key(keys::head(id)).map_err(broken)? {
-        found.clear();
+}
+
+/// Reads events that are there, and follows their chain.
+fn range(
+    pages: &Pages,
+    id: ApprovalId,
+    head: &Head,
+    after: Revision,
+    up_to: Revision,
+) -> Result<Vec<Event>, StoreError> {
+    if after >= up_to {
+        return Ok(Vec::new());
+    }
+    let (mut found, mut last) = (Vec::new(), (after == 0).then_some(Digest::ZERO));
+    let mut next = after + 1;
+    for entry in pages.range(keys::event(id, next)..=keys::event(id, up_to)) {
+        let (key, first) = entry?;
+        let Some((_, revision)) = keys::event_of(&key) else { continue };
+        if revision != next {
+            break;
+        }
+        let payload = frame::join(pages, &key, first)?.ok_or_else(|| missing(id, revision))?;
+        let link = Link::decode(id, revision, &payload)?;
+        if last.is_some_and(|last| last != link.previous) {
+            return Err(corrupt(format!("revision {revision} of {id} does not follow the one before it")));
+        }
+        last = Some(link.hash);
+        found.push(link.event);
+        next += 1;
+    }
+    if next <= up_to {
+        return Err(missing(id, next));
+    }
+    if up_to == head.revision && last != Some(head.chain) {
+        return Err(corrupt(format!("revision {up_to} of {id} is not the one that was recorded")));
     }
     Ok(found)
 }
 
-/// Keys and values of an approval's head and of new events, ready to be written.
-pub(super) type Encoded = Vec<(Vec<u8>, Vec<u8>)>;
+fn missing(id: ApprovalId, revision: Revision) -> StoreError {
+    corrupt(format!("revision {revision} of {id} is missing"))
+}
 
-/// Encodes everything first, so that a failure leaves nothing half-written in a batch.
-pub(super) fn encode(approval: &Approval, events: &[Event]) -> Result<Encoded, StoreError> {
+/// Keys and values of an approval's head and of new events, and the hash of the newest one. Everything is encoded first, so
+/// that a failure leaves nothing half-written in a batch.
+pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) -> Result<(Encoded, Digest), StoreError> {
+    let (mut encoded, mut chain) = (Encoded::with_capacity(1 + events.len()), previous);
+    for event in events {
+        let mut payload = chain.as_bytes().to_vec();
+        rmp_serde::encode::write_named(&mut payload, event).map_err(|error| corrupt(error.to_string()))?;
+        chain = Digest::of_bytes(&payload);
+        frame::cut(&mut encoded, keys::event(approval.id, event.revision), &payload)?;
+    }
     let head = Head {
         revision: approval.revision,
+        chain,
         status: approval.status,
         digest: approval.digest,
         arguments_revision: approval.arguments_revision,
@@ -126,49 +256,111 @@ pub(super) fn encode(approval: &Approval, events: &[Event]) -> Result<Encoded, S
         claim: approval.claim.clone(),
         receipts: approval.receipts.clone(),
     };
-    let mut encoded = Encoded::with_capacity(1 + events.len());
     cut(&mut encoded, keys::head(approval.id), &head)?;
-    for event in events {
-        cut(&mut encoded, keys::event(approval.id, event.revision), event)?;
+    Ok((encoded, chain))
+}
+
+/// What a caller's idempotency key stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// An approval.
+    Approval(ApprovalId),
+    /// An approval that was forgotten at this time.
+    Forgotten(Time),
+}
+
+/// Codes of what a key stands for. Never changed, and never used again for another.
+const APPROVAL: u8 = 1;
+const FORGOTTEN: u8 = 2;
+
+/// The value under a caller's idempotency key.
+pub(super) fn encode_request_id(key: &[u8], named: Named) -> Vec<u8> {
+    let payload = match named {
+        Named::Approval(id) => [&[APPROVAL], &id.uuid().as_bytes()[..]].concat(),
+        Named::Forgotten(at) => [&[FORGOTTEN], &at.timestamp_micros().to_be_bytes()[..]].concat(),
+    };
+    frame::seal(key, &payload)
+}
+
+/// What is stored under a caller's idempotency key.
+pub(super) fn request_id(pages: &Pages, key: &[u8]) -> Result<Option<Named>, StoreError> {
+    pages.get(key)?.map(|value| decode_request_id(key, &value)).transpose()
+}
+
+pub(super) fn decode_request_id(key: &[u8], value: &[u8]) -> Result<Named, StoreError> {
+    let (code, rest) = frame::open(key, value)?.split_first().ok_or_else(|| corrupt("an empty request_id"))?;
+    match *code {
+        APPROVAL => keys::id_of(rest)
+            .filter(|_| rest.len() == 16)
+            .map(Named::Approval)
+            .ok_or_else(|| corrupt("a request_id without an approval")),
+        FORGOTTEN => {
+            let micros = rest.try_into().map_err(|_| corrupt("a forgotten request_id without a time"))?;
+            time(i64::from_be_bytes(micros)).map(Named::Forgotten)
+        }
+        code => Err(StoreError::Newer(format!("a request_id stands for something of kind {code}").into())),
     }
-    Ok(encoded)
 }
 
 /// Reads a version of the policy.
-pub(super) fn policy(tree: &Tree, version: u64) -> Result<Option<PolicyVersion>, StoreError> {
-    let Some(PolicyRecord { head, request_id, expected }) = get(tree, keys::policy(version))? else { return Ok(None) };
-    let document = get(tree, keys::policy_document(version))?
-        .ok_or_else(|| corrupt(format!("version {version} of the policy has no document")))?;
+pub(super) fn policy(pages: &Pages, version: u64) -> Result<Option<PolicyVersion>, StoreError> {
+    let document = get(pages, &keys::policy_document(version))?;
+    let (record, document) = match (get(pages, &keys::policy(version))?, document) {
+        (None, None) => return Ok(None),
+        (Some(record), Some(document)) => (record, document),
+        // They are written together, the document looked for first.
+        (Some(record), None) => match get(pages, &keys::policy_document(version))? {
+            Some(document) => (record, document),
+            None => return Err(corrupt(format!("version {version} of the policy has no document"))),
+        },
+        (None, Some(_)) => return Err(corrupt(format!("version {version} of the policy has only a document"))),
+    };
+    let PolicyRecord { head, request_id, expected } = record;
+    numbered(version, &head)?;
     Ok(Some(PolicyVersion { head, request_id, expected, document }))
 }
 
+fn numbered(version: u64, head: &PolicyHead) -> Result<(), StoreError> {
+    if head.version == version {
+        return Ok(());
+    }
+    Err(corrupt(format!("version {version} of the policy says that it is version {}", head.version)))
+}
+
 /// Reads heads of versions of the policy before one, or of all: the newest first.
-pub(super) fn policies(tree: &Tree, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
-    let mut found = Vec::new();
-    for entry in tree.range(keys::policies_before(before)).rev() {
+pub(super) fn policies(pages: &Pages, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
+    let mut found: Vec<PolicyHead> = Vec::new();
+    for entry in pages.range(keys::policies_before(before)).rev() {
         if found.len() == limit {
             break;
         }
-        let (key, value) = entry.map_err(broken)?;
-        if key.len() == keys::POLICY_LEN {
-            let bytes = whole(tree, &key, value)?.ok_or_else(|| corrupt("a version of the policy is gone".into()))?;
-            found.push(decode::<PolicyRecord>(&bytes)?.head);
+        let (key, first) = entry?;
+        let Some(version) = keys::policy_of(&key) else { continue };
+        let payload = frame::join(pages, &key, first)?
+            .ok_or_else(|| corrupt(format!("version {version} of the policy is gone")))?;
+        let head = decode::<PolicyRecord>(&payload)?.head;
+        numbered(version, &head)?;
+        if found.last().is_some_and(|newer| newer.version != version + 1) {
+            return Err(corrupt(format!("version {} of the policy is missing", version + 1)));
         }
+        found.push(head);
     }
     Ok(found)
 }
 
 /// Reads versions of the policy after one, in order.
-pub(super) fn policies_after(tree: &Tree, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-    let mut found = Vec::new();
-    for key in tree.range(keys::policies_after(after)).keys() {
+pub(super) fn policies_after(pages: &Pages, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
+    let mut found: Vec<PolicyVersion> = Vec::new();
+    for key in pages.keys(keys::policies_after(after)) {
         if found.len() == limit {
             break;
         }
-        let key = key.map_err(broken)?;
-        if let Some(version) = keys::policy_version_of(&key).filter(|_| key.len() == keys::POLICY_LEN) {
-            found.extend(policy(tree, version)?);
+        let Some(version) = keys::policy_of(&key?) else { continue };
+        let expected = after + 1 + found.len() as u64;
+        if version != expected {
+            return Err(corrupt(format!("version {expected} of the policy is missing")));
         }
+        found.extend(policy(pages, version)?);
     }
     Ok(found)
 }
@@ -182,25 +374,36 @@ pub(super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded, StoreErr
     cut(&mut encoded, keys::policy_document(head.version), document)?;
     if let Some(request_id) = request_id {
         let key = keys::policy_request_id(&head.author, request_id);
-        encoded.push((key, head.version.to_be_bytes().to_vec()));
+        let value = frame::seal(&key, &head.version.to_be_bytes());
+        encoded.push((key, value));
     }
     Ok(encoded)
 }
 
+/// The version of the policy under its author's idempotency key.
+pub(super) fn policy_request_id(pages: &Pages, key: &[u8]) -> Result<Option<u64>, StoreError> {
+    pages.get(key)?.map(|value| decode_policy_request_id(key, &value)).transpose()
+}
+
+pub(super) fn decode_policy_request_id(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
+    let number = frame::open(key, value)?.try_into().map_err(|_| corrupt("a request_id without a version"))?;
+    Ok(u64::from_be_bytes(number))
+}
+
 /// Reads a token.
-pub(super) fn token(tree: &Tree, id: TokenId) -> Result<Option<Token>, StoreError> {
-    get(tree, keys::token(id))
+pub(super) fn token(pages: &Pages, id: TokenId) -> Result<Option<Token>, StoreError> {
+    match get::<Token>(pages, &keys::token(id))? {
+        Some(token) if token.id != id => Err(corrupt(format!("token {id} says that it is {}", token.id))),
+        token => Ok(token),
+    }
 }
 
 /// Reads every token, in order.
-pub(super) fn tokens(tree: &Tree) -> Result<Vec<Token>, StoreError> {
+pub(super) fn tokens(pages: &Pages) -> Result<Vec<Token>, StoreError> {
     let mut found = Vec::new();
-    for entry in tree.range(keys::tokens()) {
-        let (key, value) = entry.map_err(broken)?;
-        if key.len() == keys::TOKEN_LEN
-            && let Some(bytes) = whole(tree, &key, value)?
-        {
-            found.push(decode(&bytes)?);
+    for key in pages.keys(keys::tokens()) {
+        if let Some(id) = keys::token_of(&key?) {
+            found.extend(token(pages, id)?); // none when forgotten meanwhile
         }
     }
     Ok(found)
@@ -213,61 +416,29 @@ pub(super) fn encode_token(token: &Token) -> Result<Encoded, StoreError> {
     Ok(encoded)
 }
 
-/// Adds a value, in as many pieces as it needs. The first begins with the number of further ones.
 fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
-    let mut bytes = vec![0];
-    rmp_serde::encode::write_named(&mut bytes, value).map_err(|error| corrupt(error.to_string()))?;
-    let rest = bytes.split_off(bytes.len().min(PIECE));
-    let pieces = rest.chunks(PIECE);
-    bytes[0] = u8::try_from(pieces.len()).map_err(|_| corrupt(format!("{} bytes in one record", rest.len())))?;
-    encoded.extend((1..=bytes[0]).zip(pieces).map(|(number, piece)| ([&key[..], &[number]].concat(), piece.to_vec())));
-    encoded.push((key, bytes));
-    Ok(())
+    let payload = rmp_serde::to_vec_named(value).map_err(|error| corrupt(error.to_string()))?;
+    frame::cut(encoded, key, &payload)
 }
 
-fn get<T: DeserializeOwned>(tree: &Tree, key: Vec<u8>) -> Result<Option<T>, StoreError> {
-    match tree.get(&key).map_err(broken)? {
-        Some(value) => whole(tree, &key, value)?.map(|bytes| decode(&bytes)).transpose(),
-        None => Ok(None),
-    }
+fn get<T: DeserializeOwned>(pages: &Pages, key: &[u8]) -> Result<Option<T>, StoreError> {
+    frame::get(pages, key)?.map(|payload| decode(&payload)).transpose()
 }
 
-/// Joins the pieces of a value; `None` when it was removed meanwhile. Pieces are read one by one while the writer may
-/// replace them, so they belong together only if the first, which differs in every version, is still the same.
-fn whole(tree: &Tree, key: &[u8], mut first: IVec) -> Result<Option<Vec<u8>>, StoreError> {
-    loop {
-        let (more, rest) = first.split_first().ok_or_else(|| corrupt("an empty record".into()))?;
-        let (mut bytes, mut missing) = (rest.to_vec(), false);
-        for number in 1..=*more {
-            match tree.get([key, &[number]].concat()).map_err(broken)? {
-                Some(piece) => bytes.extend_from_slice(&piece),
-                None => missing = true,
-            }
-        }
-        if *more == 0 {
-            return Ok(Some(bytes));
-        }
-        match tree.get(key).map_err(broken)? {
-            None => return Ok(None),
-            Some(now) if now != first => first = now,
-            Some(_) if missing => return Err(corrupt("a record lacks a piece".into())),
-            Some(_) => return Ok(Some(bytes)),
-        }
-    }
-}
-
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
-    rmp_serde::from_slice(bytes).map_err(|error| corrupt(error.to_string()))
+pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, StoreError> {
+    rmp_serde::from_slice(payload).map_err(|error| corrupt(error.to_string()))
 }
 
 fn time(micros: i64) -> Result<Time, StoreError> {
     chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt(format!("time {micros}")))
 }
 
-pub(super) fn corrupt(what: String) -> StoreError {
-    StoreError::Corrupt(Arc::from(what))
+/// A key that should hold an id, but does not.
+pub(super) fn odd_key(key: &[u8]) -> StoreError {
+    corrupt(format!("the key {} names no approval", frame::shown(key)))
 }
 
-pub(super) fn broken(error: sled::Error) -> StoreError {
-    StoreError::Unavailable(Arc::from(error.to_string()))
+/// An index or an idempotency key that names an approval which is not there.
+pub(super) fn dangling(id: ApprovalId, by: &str) -> StoreError {
+    corrupt(format!("{id} is named by {by}, but has no record"))
 }

@@ -1,6 +1,8 @@
 //! What only sled can get wrong: files, locks, syncs, groups.
 
+mod damage;
 mod groups;
+mod migration;
 mod syncs;
 
 use std::{fs, path::Path};
@@ -71,7 +73,7 @@ async fn half_written_snapshots_are_removed() {
 async fn another_schema_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     close(open(&directory).unwrap()).await;
-    for (version, found) in [(&1_u32.to_be_bytes()[..], 1), (&3_u32.to_be_bytes()[..], 3), (b"odd", 0)] {
+    for (version, found) in [(&1_u32.to_be_bytes()[..], 1), (&4_u32.to_be_bytes()[..], 4), (b"odd", 0)] {
         tamper(directory.path(), |db| {
             db.insert(keys::SCHEMA, version).unwrap();
         });
@@ -113,7 +115,7 @@ fn a_directory_that_cannot_be_made_is_named() {
 }
 
 #[tokio::test]
-async fn pruning_leaves_nothing_but_the_schema() {
+async fn pruning_leaves_nothing_but_what_proves_it() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     fill(&store).await;
@@ -125,10 +127,18 @@ async fn pruning_leaves_nothing_but_the_schema() {
     for due in store.due(at(1_000), 100).await.unwrap().ids {
         store.transition(due, Command::Tick, at(1_000)).await.unwrap();
     }
-    assert!(store.tree.len() > 100);
-    while store.prune(at(2_000), 3).await.unwrap() > 0 {}
-    let left: Vec<_> = store.tree.iter().keys().map(Result::unwrap).collect();
-    assert_eq!(left, [keys::SCHEMA]);
+    assert!(store.pages.tree().len() > 100);
+    while store.prune(at(2_000), at(2_000), 3).await.unwrap() > 0 {}
+    let kept: Vec<_> = store.export_forgotten(None, 100).await.unwrap();
+    assert!(kept.len() > 5);
+    let over = kept[0].until();
+    while !store.export_forgotten(None, 1).await.unwrap().is_empty() {
+        store.prune(at(2_000), over, 3).await.unwrap();
+    }
+    let keys = store.pages.tree().iter().keys().map(Result::unwrap);
+    let left: Vec<_> =
+        keys.filter(|key| keys::groups().start > key.to_vec() || keys::groups().end <= key.to_vec()).collect();
+    assert_eq!(left, [keys::SCHEMA, keys::STORE]);
 }
 
 /// sled never syncs the files that it puts large pages into, so no page may grow that large.

@@ -2,36 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use sled::{Batch, Tree};
+use sled::Batch;
 
 use super::{
+    groups::GroupRecord,
     keys,
-    records::{self, Encoded, broken},
+    pages::Pages,
+    records::{self, Encoded},
 };
 use crate::{domain::TokenId, identity::Token, store::StoreError};
 
 /// Tokens changed, but not yet committed; `None`: forgotten.
 pub(super) struct Tokens<'a> {
-    tree: &'a Tree,
+    pages: &'a Pages,
     changed: BTreeMap<TokenId, Option<(Token, Encoded)>>,
     /// Keys that forgotten tokens have in the tree.
     gone: Vec<sled::IVec>,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) const fn new(tree: &'a Tree) -> Self {
-        Self { tree, changed: BTreeMap::new(), gone: Vec::new() }
+    pub(super) const fn new(pages: &'a Pages) -> Self {
+        Self { pages, changed: BTreeMap::new(), gone: Vec::new() }
     }
 
-    /// Adds everything to a batch. True when there is something.
-    pub(super) fn write(self, batch: &mut Batch) -> bool {
-        let any = !self.changed.is_empty();
+    /// Adds everything to a batch, and its ids to the group's record.
+    pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) {
+        for (id, change) in &self.changed {
+            if change.is_some() { record.tokens.push(*id) } else { record.forgotten.push(*id) }
+        }
         self.gone.into_iter().for_each(|key| batch.remove(key));
         // After what is gone: a token may have come back.
         for (key, value) in self.changed.into_values().flatten().flat_map(|(_, encoded)| encoded) {
             batch.insert(key, value);
         }
-        any
     }
 
     pub(super) fn save(&mut self, tokens: Vec<Token>) -> Result<usize, StoreError> {
@@ -60,8 +63,7 @@ impl<'a> Tokens<'a> {
     pub(super) fn forget(&mut self, ids: Vec<TokenId>) -> Result<(), StoreError> {
         let mut gone = Vec::new();
         for id in &ids {
-            let keys = self.tree.range(keys::pieces_of_token(*id)).keys();
-            gone.extend(keys.collect::<Result<Vec<_>, _>>().map_err(broken)?);
+            gone.extend(self.pages.keys(keys::pieces_of_token(*id)).collect::<Result<Vec<_>, _>>()?);
         }
         self.gone.append(&mut gone);
         self.changed.extend(ids.into_iter().map(|id| (id, None)));
@@ -71,7 +73,7 @@ impl<'a> Tokens<'a> {
     fn get(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
         match self.changed.get(&id) {
             Some(change) => Ok(change.as_ref().map(|(token, _)| token.clone())),
-            None => records::token(self.tree, id),
+            None => records::token(self.pages, id),
         }
     }
 }

@@ -10,18 +10,22 @@ use std::{
     time::Instant,
 };
 
-use sled::{Db, Tree};
+use sled::Db;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Shared,
     directory::Directory,
     group::{Group, Opening, PendingCounts},
+    groups::Tip,
+    guard::guarded,
+    pages::Pages,
+    watermark::{State, Watermark},
 };
 use crate::{
     domain::{ApprovalId, Command, Time, TokenId},
     identity::Token,
-    store::{Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
+    store::{Forgotten, Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
 };
 
 /// Most commands in one group.
@@ -42,7 +46,13 @@ pub(super) enum Job {
     Submit(Opening, Reply<Submitted>),
     Transition(ApprovalId, Command, Time, Reply<Transitioned>),
     Import(Vec<History>, Reply<usize>),
-    Prune(Time, usize, Reply<usize>),
+    Prune {
+        decided_before: Time,
+        now: Time,
+        limit: usize,
+        reply: Reply<usize>,
+    },
+    ImportForgotten(Vec<Forgotten>, Reply<usize>),
     PutPolicy(NewPolicy, Reply<Arc<PolicyVersion>>),
     ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
     SaveTokens(Vec<Token>, Reply<usize>),
@@ -62,10 +72,13 @@ pub(super) type SyncFile = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
 /// What the thread owns.
 pub(super) struct Writer {
     pub(super) db: Db,
-    pub(super) tree: Tree,
+    /// Read by nobody else: what fails in it fails the store.
+    pub(super) pages: Pages,
     pub(super) file: File,
     pub(super) sync: SyncFile,
     pub(super) pending: PendingCounts,
+    pub(super) tip: Tip,
+    pub(super) mark: Watermark,
     pub(super) shared: Arc<Shared>,
     /// Dropped last: the lock is held until sled is closed.
     pub(super) _directory: Arc<Directory>,
@@ -80,11 +93,15 @@ impl Writer {
                 Ok(Next::More) => {}
                 Ok(Next::Close) => {
                     self.shared.durability.stop(&CLOSED.into());
+                    if let Err(error) = self.mark.settle_at(&self.tip, State::Closed) {
+                        tracing::error!(%error, "cannot close the store's watermark");
+                    }
                     return;
                 }
                 Err(reason) => {
                     tracing::error!(%reason, "the store failed; nothing more is accepted");
                     self.shared.fail(&reason);
+                    self.mark.failed();
                     return;
                 }
             }
@@ -93,13 +110,16 @@ impl Writer {
 
     /// Runs a group, and answers it once it is durable.
     fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Next, Arc<str>> {
-        let (mut group, mut answers, mut next) = (Group::new(&self.tree, &mut self.pending), Vec::new(), Next::More);
+        let (mut group, mut answers, mut next) = (Group::new(&self.pages, &mut self.pending), Vec::new(), Next::More);
         for job in jobs {
             answers.push(match job {
                 Job::Submit(opening, reply) => answer(reply, group.submit(opening)),
                 Job::Transition(id, command, now, reply) => answer(reply, group.transition(id, &command, now)),
                 Job::Import(histories, reply) => answer(reply, group.import(histories)),
-                Job::Prune(before, limit, reply) => answer(reply, group.prune(before, limit)),
+                Job::Prune { decided_before, now, limit, reply } => {
+                    answer(reply, group.prune(decided_before, now, limit))
+                }
+                Job::ImportForgotten(forgotten, reply) => answer(reply, group.import_forgotten(forgotten)),
                 Job::PutPolicy(new, reply) => answer(reply, group.policies.put(new)),
                 Job::ImportPolicies(versions, reply) => answer(reply, group.policies.import(versions)),
                 Job::SaveTokens(tokens, reply) => answer(reply, group.tokens.save(tokens)),
@@ -110,13 +130,19 @@ impl Writer {
                 }
             });
         }
-        let mut commit = group.into_commit();
+        let commit = group.into_commit(&self.tip).map_err(|error| error.to_string());
+        // What the group read decided what it does: where sled failed at that, nothing of it can be trusted.
+        let fault = self.pages.fault().map(ToString::to_string);
+        let mut commit = match (commit, fault) {
+            (Ok(commit), None) => commit,
+            (Err(reason), _) | (Ok(_), Some(reason)) => return Err(self.refuse(reason, answers)),
+        };
         let written = if commit.is_empty() && next == Next::More {
             Ok(())
         } else {
             self.shared.durability.begin(commit.ids.iter().copied());
             let started = Instant::now();
-            let written = self.write(std::mem::take(&mut commit.batch));
+            let written = self.write(std::mem::take(&mut commit.batch), commit.tip);
             if written.is_ok() {
                 self.shared.observer.committed(answers.len(), started.elapsed());
             }
@@ -132,21 +158,33 @@ impl Writer {
                 answers.into_iter().for_each(|answer: Answer| answer(None));
                 Ok(next)
             }
-            Err(error) => {
-                let reason: Arc<str> = error.to_string().into();
-                self.shared.fail(&reason);
-                answers.into_iter().for_each(|answer| answer(Some(StoreError::Unavailable(Arc::clone(&reason)))));
-                Err(reason)
-            }
+            Err(error) => Err(self.refuse(error.to_string(), answers)),
         }
     }
 
-    fn write(&mut self, batch: sled::Batch) -> io::Result<()> {
-        self.tree.apply_batch(batch)?;
-        // sled's flush hands everything to the kernel but does not fsync: the sync of our own descriptor does.
-        #[expect(clippy::disallowed_methods, reason = "the writer is the one that flushes, and syncs after it")]
-        self.db.flush()?;
-        (self.sync)(&self.file)
+    /// Answers a group of which nothing may be on record.
+    fn refuse(&self, reason: String, answers: Vec<Answer>) -> Arc<str> {
+        let reason: Arc<str> = reason.into();
+        self.shared.fail(&reason);
+        answers.into_iter().for_each(|answer| answer(Some(StoreError::Unavailable(Arc::clone(&reason)))));
+        reason
+    }
+
+    /// Makes a group durable, then moves the watermark. A panic of sled is an error like any other.
+    fn write(&mut self, batch: sled::Batch, tip: Option<Tip>) -> io::Result<()> {
+        let apply = || -> sled::Result<()> {
+            self.pages.tree().apply_batch(batch)?;
+            // sled's flush hands everything to the kernel but does not fsync: the sync of our own descriptor does.
+            #[expect(clippy::disallowed_methods, reason = "the writer is the one that flushes, and syncs after it")]
+            self.db.flush().map(drop)
+        };
+        guarded(apply).map_err(|panic| io::Error::other(format!("sled cannot write: {panic}")))??;
+        (self.sync)(&self.file)?;
+        if let Some(tip) = tip {
+            self.mark.advance(&tip)?;
+            self.tip = tip;
+        }
+        Ok(())
     }
 }
 

@@ -42,8 +42,15 @@ fn events_are_rendered() {
     metrics.authentication_failed();
     metrics.tls_handshake_failed();
     metrics.tls_certificate("2040-02-29T00:00:00Z".parse().unwrap(), true);
+    metrics.clock_jumped(Direction::Backward);
+    metrics.clock_jumped(Direction::Backward);
+    metrics.clock_jumped(Direction::Forward);
+    metrics.clock_ahead(Duration::from_millis(3_600_500));
     let text = metrics.render();
     for line in [
+        r#"signoff_clock_jumps_total{direction="backward"} 2"#,
+        r#"signoff_clock_jumps_total{direction="forward"} 1"#,
+        "signoff_clock_ahead_seconds 3600.5",
         r#"signoff_requests_total{method="signoff.v1.ApprovalService/Decide",code="OK"} 1"#,
         r#"signoff_requests_total{method="signoff.v1.ApprovalService/Decide",code="NOT_FOUND"} 1"#,
         r#"signoff_requests_total{method="signoff.v1.ApprovalService/RequestApproval",code="UNAUTHENTICATED"} 1"#,

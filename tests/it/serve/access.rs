@@ -123,6 +123,32 @@ async fn each_role_makes_its_calls_and_no_other() {
     }
 }
 
+/// Whatever the message is: what should be in it is for those who may send it.
+#[tokio::test]
+async fn a_role_that_may_not_call_learns_that_first() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let tokens = server.tokens();
+    let callers: [(&str, &[Role]); 3] = [
+        (&tokens.agent, &[Role::Agent]),
+        (&tokens.reviewer, &[Role::Reviewer]),
+        (&tokens.operator, &[Role::Auditor, Role::Operator]),
+    ];
+    let unreadable: [&[u8]; 3] = [&[0, 0, 0, 0, 2, 0xff, 0xff], &[0, 0x7f, 0, 0, 0], &[9]];
+    for (token, roles) in callers {
+        for method in Method::ALL {
+            let may = roles.iter().any(|role| method.reach(*role).is_some());
+            let path = format!("/signoff.v1.{}/{}", method.service(), method.name());
+            for body in unreadable {
+                let status = super::messages::call(&server, token, &path, &[], body).await.unwrap_err();
+                let told = (status.code(), reason(&status));
+                let forbidden = (Code::PermissionDenied, "ROLE_NOT_ALLOWED".to_owned());
+                assert_eq!(told == forbidden, !may, "{roles:?} {method:?} {body:?}: {status:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn callers_without_a_known_token_get_nothing() {
     let data = tempfile::tempdir().unwrap();

@@ -62,7 +62,7 @@ fn frames(mut body: &[u8]) -> Vec<(u8, &[u8])> {
 }
 
 /// What `/metrics` says.
-pub(super) async fn metrics(server: &Server) -> String {
+pub(crate) async fn metrics(server: &Server) -> String {
     let answer = exchange(server, "GET /metrics HTTP/1.1", b"").await;
     String::from_utf8(answer.body).expect("metrics are text")
 }

@@ -132,8 +132,9 @@ async fn messages_are_limited() {
     let server = Server::start(data.path(), &[]).await;
     let request = RequestApprovalRequest { reason: "x".repeat(1 << 20), ..ask("large") };
     let status = open(&mut server.agent(), request).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
-    assert!(status.message().contains("1048576"), "it does not name the limit: {status:?}");
+    let expected = (Code::ResourceExhausted, "MESSAGE_TOO_LARGE".to_owned(), vec!["1048576".to_owned()]);
+    assert_eq!(told(&status, &["limit"]), expected, "{status:?}");
+    assert!(status.get_details_retry_info().is_none(), "it must not be repeated: {status:?}");
 }
 
 #[tokio::test]

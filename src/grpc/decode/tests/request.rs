@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{one, refused, span};
 use crate::{
-    approvals::NewRequest,
+    approvals::{NewRequest, Schemas},
     config::Limits,
     grpc::{
         decode::{self, Violations},
@@ -21,7 +21,7 @@ fn object(value: &serde_json::Value) -> Struct {
 fn decode(change: impl FnOnce(&mut v1::RequestApprovalRequest)) -> Result<NewRequest, Violations> {
     let mut message = v1::RequestApprovalRequest { tool_name: "send_email".into(), ..Default::default() };
     change(&mut message);
-    decode::request(message, &Limits::default())
+    decode::request(message, &Limits::default(), &Schemas::default())
 }
 
 fn agent(change: impl FnOnce(&mut v1::Agent)) -> Result<NewRequest, Violations> {
@@ -266,6 +266,7 @@ fn an_operator_s_limits_hold() {
             ..Default::default()
         },
         &limits,
+        &Schemas::default(),
     ));
     assert_eq!(lines.len(), 5);
     for (line, limit) in lines.iter().zip(["at most 0", "at most 2", "at most 0", "at most 0", "at most 0"]) {

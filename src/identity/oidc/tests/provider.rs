@@ -13,7 +13,7 @@ use tokio::{
 
 use super::signing::Signer;
 use crate::{
-    clock::{Clock as _, ManualClock},
+    clock::{ManualClock, WallClock as _},
     domain::Time,
     identity::oidc::{KeySource, Oidc, OidcConfig, Rejection, Verified},
 };
@@ -124,7 +124,7 @@ impl Verifier {
 
     /// Seconds since 1970.
     pub(super) fn now(&self) -> i64 {
-        self.clock.now().timestamp()
+        self.clock.wall().timestamp()
     }
 
     pub(super) fn advance(&self, seconds: u64) {

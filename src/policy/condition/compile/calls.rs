@@ -1,7 +1,5 @@
 //! Calls: operators, macros and functions.
 
-use std::sync::Arc;
-
 use cel::common::ast::{CallExpr, Expr as Syntax, IdedExpr, LiteralValue};
 use ipnet::IpNet;
 
@@ -129,11 +127,11 @@ impl Compiler {
         if self.pattern_refused {
             return None; // one that is refused may have taken long
         }
-        let compiled = Pattern::compile(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok();
+        let compiled = Pattern::shared(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok();
         self.pattern_refused = compiled.is_none();
         let pattern = compiled?;
         self.pattern_bytes += pattern.bytes();
-        Some((Expr::Matches(Box::new(text?), Arc::new(pattern)), Some(Kind::Bool)))
+        Some((Expr::Matches(Box::new(text?), pattern), Some(Kind::Bool)))
     }
 
     fn in_network(&mut self, network: &IdedExpr, address: &IdedExpr, depth: usize) -> Option<Typed> {

@@ -6,6 +6,10 @@ use crate::domain::{Status, Time, samples::at};
 
 const NAMES: [&str; 4] = ["", "a", "ab", "b"];
 
+fn pages(db: &sled::Db) -> Pages {
+    Pages::new(sled::Tree::clone(db))
+}
+
 fn numbered(n: u128) -> ApprovalId {
     ApprovalId::new(Uuid::from_u128(n))
 }
@@ -31,7 +35,8 @@ fn sets_that_hardly_overlap_are_walked_in_stages() {
         db.insert(field.key(numbered(5_000)), &[]).unwrap();
     }
     let filter = Filter { tool_name: Some("a".into()), agent_name: Some("a".into()), ..Filter::default() };
-    let cursor = Cursor::of(&db, &filter);
+    let pages = pages(&db);
+    let cursor = Cursor::of(&pages, &filter);
     let (mut from, mut stages) = (numbered(0), 0);
     let found = loop {
         match cursor.seek(from, Order::OldestFirst, &mut 100).unwrap() {
@@ -60,7 +65,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn write(&self, tree: &Tree, id: ApprovalId) {
+    fn write(&self, tree: &sled::Tree, id: ApprovalId) {
         let mut fields = vec![
             Field::All,
             Field::Status(self.status),
@@ -129,6 +134,7 @@ fn filter() -> impl Strategy<Value = Filter> {
 #[test]
 fn seeking_is_the_intersection() {
     let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
+    let pages = pages(&db);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(40));
     let starts = prop::collection::vec(0..70_u128, 4);
     let property = |(entries, filters, starts): (std::collections::BTreeMap<u128, Entry>, Vec<Filter>, Vec<u128>)| {
@@ -137,7 +143,7 @@ fn seeking_is_the_intersection() {
             entry.write(&db, numbered(*number));
         }
         for filter in filters {
-            let cursor = Cursor::of(&db, &filter);
+            let cursor = Cursor::of(&pages, &filter);
             let matching: Vec<_> =
                 entries.iter().filter(|(_, entry)| entry.matches(&filter)).map(|(n, _)| *n).collect();
             for start in starts.iter().copied().chain([0, u128::MAX]) {
@@ -166,7 +172,8 @@ fn seeking_is_the_intersection() {
 fn pending_is_looked_at_before_what_follows_it() {
     let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
     let statuses = vec![Status::Approved, Status::Pending, Status::Rejected, Status::Pending];
-    let cursor = Cursor::of(&db, &Filter { statuses, ..Filter::default() });
+    let pages = pages(&db);
+    let cursor = Cursor::of(&pages, &Filter { statuses, ..Filter::default() });
     let Cursor::All(all) = cursor else { panic!("an intersection") };
     let [Cursor::Any(any)] = &all[..] else { panic!("a union") };
     let prefixes: Vec<_> = any

@@ -116,21 +116,23 @@ async fn two_prunes_in_a_group() {
     let (first, second, gone, found, again, third) = as_one_group!(
         store,
         gate,
-        store.prune(at(100), 1),
-        store.prune(at(100), 2),
+        store.prune(at(100), at(100), 1),
+        store.prune(at(100), at(100), 2),
         store.transition(id(0, 1), cancel(), at(9)),
         store.submit(submission(0, 4)),
         store.submit(again),
-        store.prune(at(100), 9),
+        store.prune(at(100), at(100), 9),
     );
     assert_eq!(first.await, Ok(1));
     assert_eq!(second.await, Ok(2));
     assert_eq!(gone.await.unwrap_err(), StoreError::NotFound);
     assert!(!found.await.unwrap().created);
-    assert!(again.await.unwrap().created, "its request_id is free within the group");
+    let forgotten = Refusal::RequestForgotten { request_id: "r2".into(), until: at(100 + 8 * 86_400) };
+    assert_eq!(again.await.unwrap_err(), forgotten.into(), "its request_id is remembered within the group");
     assert_eq!(third.await, Ok(1));
     gate.idle();
-    assert_eq!(store.get(id(9, 2)).await.unwrap().revision, 1);
+    assert_eq!(store.get(id(9, 2)).await, Err(StoreError::NotFound));
+    assert_eq!(store.export_forgotten(None, 9).await.unwrap().len(), 4);
     let Page { approvals, .. } = store.list(crate::store::conformance::oldest_first(Default::default())).await.unwrap();
     assert_eq!(approvals.iter().filter(|approval| approval.id < id(0, 1_000)).count(), 0);
 }
@@ -156,7 +158,7 @@ async fn imports_see_their_group() {
         store.import(vec![three.clone()]),
         store.import(vec![three]),
         store.submit(submission(0, 3)),
-        store.prune(at(100), 1),
+        store.prune(at(100), at(100), 1),
         store.import(vec![two]),
     );
     assert!(decided.await.is_ok());
@@ -164,10 +166,10 @@ async fn imports_see_their_group() {
     assert_eq!((first.await, second.await), (Ok(1), Ok(0)));
     assert!(!asked.await.unwrap().created);
     assert_eq!(pruned.await, Ok(1), "what this group decided is pruned by a later one");
-    assert_eq!(back.await, Ok(1));
+    assert_eq!(back.await, Ok(0), "what was forgotten in this group does not come back");
     gate.idle();
-    assert_eq!(store.get(id(0, 2)).await.unwrap().status, Status::Pending);
-    assert_eq!(store.events(id(0, 2), 0, 9).await.unwrap().len(), 1);
+    assert_eq!(store.get(id(0, 2)).await, Err(StoreError::NotFound));
+    assert_eq!(store.events(id(0, 2), 0, 9).await, Ok(Vec::new()));
     assert_eq!(store.due(at(300), 0).await.unwrap().next, None);
 }
 

@@ -169,7 +169,7 @@ async fn a_failed_sync_fails_its_group_and_all_after_it() {
     let decided = begin(store.transition(id(0, 1), approve(1), at(1)));
     let refused = begin(store.transition(id(0, 1), approve(2), at(1)));
     let submitted = begin(store.submit(submission(0, 3)));
-    let pruned = begin(store.prune(at(1_000), 9));
+    let pruned = begin(store.prune(at(1_000), at(1_000), 9));
     let imported = begin(store.import(Vec::new()));
     let set = begin(store.put_policy(policy(0, "a")));
     gate.end(Ok(()));

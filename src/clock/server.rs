@@ -1,0 +1,143 @@
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::{
+    Clock, OutOfRange, WallClock, system,
+    timeline::{Direction, Jump, Timeline},
+};
+use crate::domain::Time;
+
+/// Longest nap of somebody who waits for a moment: the machine may be suspended, or its clock set, meanwhile.
+const NAP: Duration = Duration::from_secs(1);
+
+/// Server time on this machine: the latest of its clock, and of the newest time on record plus what has passed since the
+/// start by `CLOCK_BOOTTIME`.
+///
+/// A clock that is set back extends nothing: time goes on from where it was. A clock that is wrongly set forward takes server
+/// time with it; once it is right again server time stays ahead, and goes on by the time that passes, so that deadlines fire.
+pub struct ServerClock {
+    timeline: Mutex<Timeline>,
+    on_jump: Box<dyn Fn(Jump) + Send + Sync>,
+}
+
+impl std::fmt::Debug for ServerClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerClock").field("timeline", &self.timeline).finish_non_exhaustive()
+    }
+}
+
+impl ServerClock {
+    /// Begins with the newest time on record. `on_jump` is told of each jump of the machine's clock, once, and must
+    /// return at once; the log is told too.
+    ///
+    /// # Errors
+    /// When the machine's clock is before 1970 or beyond the year 9999.
+    pub fn start(on_record: Option<Time>, on_jump: impl Fn(Jump) + Send + Sync + 'static) -> Result<Self, OutOfRange> {
+        system::in_range()?;
+        let (timeline, jump) = Timeline::start(on_record, system::read());
+        let clock = Self { timeline: Mutex::new(timeline), on_jump: Box::new(on_jump) };
+        if let Some(jump) = jump {
+            let Jump { expected: recorded, found: wall, .. } = jump;
+            tracing::warn!(
+                %wall, %recorded, distance = ?jump.distance(),
+                "the system clock is behind the newest time on record; server time goes on from the record"
+            );
+            (clock.on_jump)(jump);
+        }
+        Ok(clock)
+    }
+
+    /// How far server time is ahead of the machine's clock now.
+    ///
+    /// # Errors
+    /// When the machine's clock is before 1970 or beyond the year 9999.
+    pub fn ahead(&self) -> Result<Duration, OutOfRange> {
+        system::in_range()?;
+        self.now();
+        Ok(self.timeline().ahead())
+    }
+
+    fn timeline(&self) -> MutexGuard<'_, Timeline> {
+        self.timeline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn jumped(&self, jump: Jump, now: Time) {
+        let Jump { direction, expected, found: wall } = jump;
+        let distance = jump.distance();
+        match direction {
+            Direction::Backward => tracing::warn!(
+                %wall, %expected, ?distance, server_time = %now,
+                "the system clock was set back; server time goes on, and no deadline or claim window is extended"
+            ),
+            Direction::Forward => tracing::warn!(
+                %wall, %expected, ?distance, server_time = %now,
+                "the system clock was set forward; deadlines and claim windows up to its time are over"
+            ),
+        }
+        (self.on_jump)(jump);
+    }
+}
+
+impl WallClock for ServerClock {
+    fn wall(&self) -> Time {
+        system::SystemWall.wall()
+    }
+}
+
+#[async_trait]
+impl Clock for ServerClock {
+    fn now(&self) -> Time {
+        let (now, jump) = {
+            // Read under the lock: readings are taken in the order in which they were made.
+            let mut timeline = self.timeline();
+            timeline.read(system::read())
+        };
+        if let Some(jump) = jump {
+            self.jumped(jump, now);
+        }
+        now
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps by the machine's clock")]
+    async fn sleep_until(&self, time: Time) {
+        while let Ok(left) = (time - self.now()).to_std()
+            && !left.is_zero()
+        {
+            tokio::time::sleep(left.min(NAP)).await;
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that sleeps for a while")]
+    async fn sleep(&self, span: Duration) {
+        tokio::time::sleep(span).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex as StdMutex};
+
+    use super::*;
+    use crate::domain::after;
+
+    #[tokio::test]
+    async fn a_record_ahead_of_the_clock_is_told_of_once_and_gone_on_from() {
+        let jumps = Arc::new(StdMutex::new(Vec::new()));
+        let told = Arc::clone(&jumps);
+        let recorded = after(system::SystemWall.wall(), Duration::from_secs(3_600));
+        let clock = ServerClock::start(Some(recorded), move |jump| told.lock().unwrap().push(jump)).unwrap();
+        let first = clock.now();
+        assert!(first >= recorded && first < after(recorded, Duration::from_secs(600)));
+        clock.sleep_until(first).await; // over already
+        let second = clock.now();
+        assert!(second >= first && clock.wall() < recorded);
+        assert!(clock.ahead().unwrap() > Duration::from_secs(3_000));
+        let jumps = jumps.lock().unwrap();
+        assert_eq!(jumps.len(), 1);
+        assert_eq!((jumps[0].direction, jumps[0].expected), (Direction::Backward, recorded));
+    }
+}

@@ -1,0 +1,123 @@
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, TimeDelta};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::{WallClock, timeline::Reading};
+use crate::domain::{LAST_TIME, Time, after};
+
+/// How far apart two readings may be that are to be of one moment.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// How often to try to read both clocks in one moment.
+const TRIES: usize = 4;
+
+/// The machine's clock says a time that no protocol here can tell.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system clock says {0}; set it to the right time, between the years 1970 and 9999, and start again")]
+pub struct OutOfRange(String);
+
+/// What the machine's clock says, for those who need nothing else.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemWall;
+
+impl SystemWall {
+    /// Fails when the machine's clock is before 1970 or beyond the year 9999. To be asked before anything else: sled, HTTP and
+    /// certificates panic by such a clock.
+    ///
+    /// # Errors
+    /// What it says.
+    pub fn check() -> Result<(), OutOfRange> {
+        in_range()
+    }
+}
+
+impl WallClock for SystemWall {
+    fn wall(&self) -> Time {
+        wall()
+    }
+}
+
+/// The machine's clock, within the years 1970 to 9999: where it is wrong beyond that, nothing is to panic.
+fn wall() -> Time {
+    match raw() {
+        Ok(since_1970) => after(Time::UNIX_EPOCH, whole_micros(since_1970)),
+        Err(_) => Time::UNIX_EPOCH,
+    }
+}
+
+/// Time since 1970, or before it.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+fn raw() -> Result<Duration, Duration> {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(|before| before.duration())
+}
+
+fn whole_micros(span: Duration) -> Duration {
+    Duration::new(span.as_secs(), span.subsec_micros() * 1_000)
+}
+
+/// Fails when the machine's clock is before 1970 or beyond the year 9999: certificates, HTTP and UUIDs have no name for such
+/// a time, and it is surely wrong.
+pub(super) fn in_range() -> Result<(), OutOfRange> {
+    check(raw())
+}
+
+fn check(raw: Result<Duration, Duration>) -> Result<(), OutOfRange> {
+    let time = match raw {
+        Ok(since_1970) if since_1970 <= (LAST_TIME - Time::UNIX_EPOCH).to_std().unwrap_or_default() => return Ok(()),
+        Ok(since_1970) => TimeDelta::from_std(since_1970).ok(),
+        Err(before_1970) => TimeDelta::from_std(before_1970).ok().map(|span| -span),
+    };
+    let time = time.and_then(|since_1970| DateTime::UNIX_EPOCH.checked_add_signed(since_1970));
+    Err(OutOfRange(time.map_or_else(|| "a time too far away to be written down".to_owned(), |time| time.to_string())))
+}
+
+/// Reads both clocks. When this thread is paused in between, they are read again: the difference would look like a jump.
+pub(super) fn read() -> Reading {
+    let mut before = elapsed();
+    for _ in 1..TRIES {
+        let (wall, elapsed) = (wall(), elapsed());
+        if elapsed.saturating_sub(before) <= MOMENT {
+            return Reading { wall, elapsed };
+        }
+        before = elapsed;
+    }
+    Reading { wall: wall(), elapsed: elapsed() }
+}
+
+/// Time since the machine started, in whole microseconds; it goes on while the machine is suspended.
+fn elapsed() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    whole_micros(Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clocks_go_forward() {
+        let first = read();
+        let second = read();
+        assert!(first.elapsed > Duration::ZERO && second.elapsed >= first.elapsed);
+        assert!(first.wall > Time::UNIX_EPOCH && in_range().is_ok());
+        assert_eq!((first.wall.timestamp_subsec_nanos() % 1_000, first.elapsed.subsec_nanos() % 1_000), (0, 0));
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_told_is_named() {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        assert_eq!(check(Ok(Duration::ZERO)), Ok(()));
+        assert_eq!(check(Ok(days(2_932_896))), Ok(()));
+        for (raw, says) in [
+            (Err(Duration::from_secs(1)), "1969-12-31 23:59:59 UTC"),
+            (Err(days(25_000)), "1901-07-22 00:00:00 UTC"),
+            (Ok(days(2_932_897)), "+10000-01-01 00:00:00 UTC"),
+            (Ok(Duration::MAX), "a time too far away"),
+            (Err(Duration::MAX), "a time too far away"),
+        ] {
+            let error = check(raw).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

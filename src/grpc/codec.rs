@@ -1,0 +1,98 @@
+//! Protobuf on the wire, as the generated services read and write it.
+
+use std::marker::PhantomData;
+
+use prost::Message;
+use tonic::{
+    Status,
+    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+
+use super::error::Failure;
+
+/// Memory of a stream that waits: what it sends makes room for itself.
+const BUFFER: usize = 512;
+
+/// Bytes of ready messages that are sent together.
+const TOGETHER: usize = 16 << 10;
+
+/// As tonic's own codec, but for two things: what cannot be decoded is the caller's mistake and says so, and a message that
+/// waits to be sent takes no more memory than it has bytes.
+#[derive(Debug)]
+pub struct Protobuf<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for Protobuf<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for Protobuf<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = Writer<T>;
+    type Decoder = Reader<U>;
+
+    fn encoder(&mut self) -> Writer<T> {
+        Writer(PhantomData)
+    }
+
+    fn decoder(&mut self) -> Reader<U> {
+        Reader(PhantomData)
+    }
+}
+
+/// Encodes messages.
+#[derive(Debug)]
+pub struct Writer<T>(PhantomData<T>);
+
+impl<T: Message> Encoder for Writer<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn encode(&mut self, message: T, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.reserve(message.encoded_len());
+        message.encode(to).map_err(|error| Status::internal(error.to_string())) // never: there is room
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER, TOGETHER)
+    }
+}
+
+/// Decodes messages.
+#[derive(Debug)]
+pub struct Reader<U>(PhantomData<U>);
+
+impl<U: Message + Default> Decoder for Reader<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        U::decode(from).map(Some).map_err(|error| Failure::Malformed(explained(&error)).into())
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        BufferSettings::new(BUFFER, TOGETHER)
+    }
+}
+
+/// What is wrong with a message, and in which of its fields. The error lists every level on the way there, of which there
+/// may be a hundred.
+fn explained(error: &prost::DecodeError) -> String {
+    let text = error.to_string();
+    let mut rest = text.strip_prefix("failed to decode Protobuf message: ").unwrap_or(&text);
+    let mut field = None;
+    while let Some((level, deeper)) = rest.split_once(": ") {
+        let Some((_, name)) = level.split_once('.').filter(|_| !level.contains(' ')) else { break };
+        (field, rest) = (Some(name), deeper);
+    }
+    match field {
+        Some(field) => format!("the message cannot be decoded: {field}: {rest}"),
+        None => format!("the message cannot be decoded: {rest}"),
+    }
+}

@@ -1,0 +1,120 @@
+//! What every admitted call goes through before its message is read: its role, its encoding, and room for it.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, HeaderValue, Request, Response, header::HeaderName};
+use tonic::{Status, body::Body, server::NamedService};
+use tower::Service;
+
+use super::{
+    Admitted,
+    error::Failure,
+    flight::{Carried, Charge, Flights, Incoming},
+    streams::ConnectionInfo,
+};
+use crate::{approvals::permit, config::Limits, identity::Method};
+
+const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+
+/// Lets calls in that their caller's role allows, as long as there is room for them.
+#[derive(Debug)]
+pub struct Entry {
+    flights: Arc<Flights>,
+    message_bytes: usize,
+}
+
+impl Entry {
+    /// Counts what is in flight against the limits.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Arc<Self> {
+        Arc::new(Self { flights: Flights::new(limits), message_bytes: limits.message_bytes })
+    }
+
+    /// A service that is called only by calls that may and can be made. It is to be asked inside
+    /// [`Admission::guard`](super::Admission::guard), which says who calls.
+    pub fn to<S>(self: &Arc<Self>, inner: S) -> Entered<S> {
+        Entered { inner, entry: Arc::clone(self) }
+    }
+
+    fn enter(&self, request: &Request<Body>) -> Result<(Method, Arc<Charge>), Failure> {
+        let path = request.uri().path();
+        let method = Method::at_path(path).ok_or_else(|| Failure::NoSuchMethod(path.to_owned()))?;
+        let admitted = request.extensions().get::<Admitted>().ok_or(crate::identity::Unrecognised::Unknown)?;
+        let caller = admitted.caller();
+        // Before anything is said about the message: what it should have been is for those who may send it.
+        permit(caller, method)?;
+        readable(request.headers())?;
+        let charge = self.flights.open(request.extensions().get::<ConnectionInfo>(), &caller.actor, method)?;
+        Ok((method, charge))
+    }
+}
+
+/// Whether messages with this encoding can be read: only those without any.
+fn readable(headers: &HeaderMap) -> Result<(), Failure> {
+    match headers.get(ENCODING) {
+        Some(encoding) if encoding != IDENTITY => {
+            Err(Failure::NoSuchEncoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The answer to a call that is not let in.
+fn refusal(failure: Failure) -> Response<Body> {
+    let accepted = matches!(failure, Failure::NoSuchEncoding(_)).then_some(IDENTITY);
+    let mut response: Response<Body> = Status::from(failure).into_http();
+    response.headers_mut().extend(accepted.map(|accepted| (ACCEPT_ENCODING, accepted)));
+    response
+}
+
+/// Answers calls of services that there are not.
+pub async fn no_such_service(request: Request<axum::body::Body>) -> Response<Body> {
+    refusal(Failure::NoSuchMethod(request.uri().path().to_owned()))
+}
+
+/// The service that [`Entry::to`] makes.
+#[derive(Clone, Debug)]
+pub struct Entered<S> {
+    inner: S,
+    entry: Arc<Entry>,
+}
+
+impl<S: NamedService> NamedService for Entered<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<Request<Body>> for Entered<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (method, charge) = match self.entry.enter(&request) {
+            Ok(entered) => entered,
+            Err(failure) => return Box::pin(std::future::ready(Ok(refusal(failure)))),
+        };
+        let limit = self.entry.message_bytes;
+        let request = request.map(|body| Body::new(Incoming::new(body, Arc::clone(&charge), limit)));
+        let answering = self.inner.call(request);
+        Box::pin(async move {
+            let mut response = answering.await?;
+            response.extensions_mut().insert(Carried { charge, streams: method.streams() });
+            Ok(response)
+        })
+    }
+}

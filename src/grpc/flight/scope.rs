@@ -1,0 +1,102 @@
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::Waker,
+};
+
+/// Bytes in flight somewhere: on a connection, of a caller, or in all.
+///
+/// Counting takes no lock. Who counts and who waits meet by sequentially consistent operations: a waiter is in the queue
+/// before it looks at the count for the last time, and whoever gives bytes back has done so before it looks at the queue.
+#[derive(Debug, Default)]
+pub struct Scope {
+    used: AtomicUsize,
+    /// Those who wait for room, woken one by one.
+    room: Waiters,
+    /// Those who wait until nothing at all is in flight, woken together.
+    idle: Waiters,
+}
+
+impl Scope {
+    pub(super) fn used(&self) -> usize {
+        self.used.load(SeqCst)
+    }
+
+    /// Counts bytes. Returns how many there were before.
+    pub(super) fn add(&self, bytes: usize) -> usize {
+        self.used.fetch_add(bytes, SeqCst)
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        let before = self.used.fetch_sub(bytes, SeqCst);
+        self.room.wake_one();
+        if before == bytes {
+            self.idle.wake_all();
+        }
+    }
+
+    pub(super) const fn room(&self) -> &Waiters {
+        &self.room
+    }
+
+    pub(super) const fn idle(&self) -> &Waiters {
+        &self.idle
+    }
+}
+
+/// Tasks that wait, the one with the lowest ticket first.
+#[derive(Debug, Default)]
+pub(super) struct Waiters {
+    /// Length of the queue, to be read without its lock.
+    count: AtomicUsize,
+    queue: Mutex<BTreeMap<u64, Waker>>,
+}
+
+impl Waiters {
+    /// Puts a waiter into the queue, or renews its waker.
+    pub(super) fn join(&self, ticket: u64, waker: &Waker) {
+        let mut queue = self.lock();
+        queue.insert(ticket, waker.clone());
+        self.count.store(queue.len(), SeqCst);
+    }
+
+    pub(super) fn leave(&self, ticket: u64) {
+        if self.count.load(SeqCst) > 0 {
+            let mut queue = self.lock();
+            queue.remove(&ticket);
+            self.count.store(queue.len(), SeqCst);
+        }
+    }
+
+    /// Wakes the first waiter, which is then in the queue no more: it goes on, or joins again.
+    pub(super) fn wake_one(&self) {
+        if self.count.load(SeqCst) == 0 {
+            return;
+        }
+        let mut queue = self.lock();
+        let first = queue.pop_first();
+        self.count.store(queue.len(), SeqCst);
+        drop(queue);
+        if let Some((_, waker)) = first {
+            waker.wake();
+        }
+    }
+
+    fn wake_all(&self) {
+        if self.count.load(SeqCst) == 0 {
+            return;
+        }
+        let mut queue = self.lock();
+        let all = std::mem::take(&mut *queue);
+        self.count.store(0, SeqCst);
+        drop(queue);
+        all.into_values().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Waker>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

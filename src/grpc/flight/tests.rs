@@ -1,0 +1,242 @@
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::atomic::AtomicBool,
+    task::{Wake, Waker},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame};
+use tonic::Status;
+
+use super::*;
+use crate::domain::ActorKind;
+
+const MIB: usize = 1 << 20;
+
+fn actor(subject: &str) -> Actor {
+    Actor { kind: ActorKind::Person, issuer: "idp".into(), subject: subject.into() }
+}
+
+fn flights(server: usize, per_connection: usize, per_caller: usize) -> Arc<Flights> {
+    Flights::new(&Limits {
+        in_flight_bytes: server,
+        in_flight_bytes_per_connection: per_connection,
+        in_flight_bytes_per_caller: per_caller,
+        ..Limits::default()
+    })
+}
+
+/// Chunks that are ready at once.
+struct Chunks(VecDeque<usize>);
+
+impl Body for Chunks {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Poll::Ready(self.0.pop_front().map(|size| Ok(Frame::data(vec![0; size].into()))))
+    }
+}
+
+/// A reply that is asked for its chunks, and tells whether it was woken since.
+struct Reply {
+    body: Pin<Box<Outgoing<Chunks>>>,
+    woken: Arc<Woken>,
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Reply {
+    fn new(charge: Arc<Charge>, streams: bool, chunks: &[usize]) -> Self {
+        let mut response = Response::new(Chunks(chunks.iter().copied().collect()));
+        response.extensions_mut().insert(Carried { charge, streams });
+        Self { body: Box::pin(metered(response).into_body()), woken: Arc::default() }
+    }
+
+    /// The next chunk; `None` when it has to wait.
+    fn next(&mut self) -> Option<Bytes> {
+        self.woken.0.store(false, Ordering::SeqCst);
+        let waker = Waker::from(Arc::clone(&self.woken));
+        match self.body.as_mut().poll_frame(&mut Context::from_waker(&waker)) {
+            Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
+            Poll::Ready(other) => panic!("over: {:?}", other.map(|frame| frame.is_ok())),
+            Poll::Pending => None,
+        }
+    }
+
+    fn woken(&self) -> bool {
+        self.woken.0.load(Ordering::SeqCst)
+    }
+}
+
+fn refused(outcome: Result<Arc<Charge>, Failure>) -> Option<(Where, usize)> {
+    match outcome {
+        Err(Failure::TooManyCalls { scope, limit }) => Some((scope, limit)),
+        other => other.map(|_| None).unwrap(),
+    }
+}
+
+#[test]
+fn a_unary_call_counts_from_its_head_until_its_reply_is_taken() {
+    let flights = flights(MIB, MIB, MIB);
+    let (ann, connection) = (actor("ann"), ConnectionInfo::default());
+    let used = || (flights.server.used(), connection.in_flight.used());
+    let charge = flights.open(Some(&connection), &ann, Method::ListPending).unwrap();
+    assert_eq!(used(), (PAGE, PAGE));
+    let mut reply = Reply::new(charge, false, &[50_000]);
+    let sent = reply.next().unwrap();
+    assert_eq!(used(), (50_000, 50_000), "what was reserved is settled");
+    drop(reply);
+    let (one, other) = (sent.slice(..10), sent.slice(10..));
+    drop((sent, one));
+    assert_eq!(used(), (50_000, 50_000), "the transport still has a part of it");
+    drop(other);
+    assert_eq!(used(), (0, 0));
+    assert!(flights.callers().is_empty(), "nobody is remembered who has nothing in flight");
+
+    let mut small = Reply::new(flights.open(None, &ann, Method::Decide).unwrap(), false, &[3]);
+    let sent = small.next().unwrap();
+    drop(small);
+    assert_eq!(flights.server.used(), CALL, "a small reply counts as a call");
+    drop(sent);
+    assert_eq!(flights.server.used(), 0);
+}
+
+#[test]
+fn each_scope_refuses_what_is_too_much_and_then_counts_nothing() {
+    let flights = flights(3 * MIB, 2 * MIB, MIB);
+    let (one, other) = (ConnectionInfo::default(), ConnectionInfo::default());
+    let open = |connection, who: &str| flights.open(Some(connection), &actor(who), Method::ListPending);
+    let _first = open(&one, "ann").unwrap();
+    assert_eq!(refused(open(&other, "ann")), Some((Where::Caller, MIB)), "the caller's, whichever connection");
+    let bob = flights.open(Some(&one), &actor("bob"), Method::Decide).unwrap();
+    assert_eq!(refused(open(&one, "bob")), Some((Where::Caller, MIB)));
+    drop(bob);
+    // Who has nothing in flight may have something, however much others have.
+    let crowd: Vec<_> = ["bob", "cid", "dan"].map(|who| open(&one, who).unwrap()).into();
+    assert_eq!((one.in_flight.used(), flights.server.used()), (4 * MIB, 4 * MIB));
+    drop(crowd);
+    assert_eq!((one.in_flight.used(), other.in_flight.used(), flights.server.used()), (MIB, 0, MIB));
+}
+
+#[test]
+fn connections_and_the_server_refuse_a_caller_that_has_something() {
+    let flights = flights(3 * MIB, 2 * MIB, 8 * MIB);
+    let connections = [(); 3].map(|()| ConnectionInfo::default());
+    let open = |at: usize| flights.open(Some(&connections[at]), &actor("ann"), Method::ListPending);
+    let held: Vec<_> = [0, 0, 1].map(|at| open(at).unwrap()).into();
+    assert_eq!(refused(open(0)), Some((Where::Connection, 2 * MIB)));
+    assert_eq!(refused(open(2)), Some((Where::Server, 3 * MIB)));
+    drop(held);
+    assert!(connections.iter().all(|connection| connection.in_flight.used() == 0));
+}
+
+#[test]
+fn a_message_counts_while_it_comes_in() {
+    let flights = flights(MIB, MIB, MIB);
+    let charge = flights.open(None, &actor("ann"), Method::Decide).unwrap();
+    charge.grow(500_000).unwrap();
+    assert_eq!(flights.server.used(), CALL + 500_000);
+    assert!(matches!(charge.grow(MIB), Err(Failure::TooManyCalls { scope: Where::Caller, limit: MIB })));
+    assert_eq!(flights.server.used(), CALL + 500_000, "what is refused is not counted");
+    drop(charge);
+    assert_eq!(flights.server.used(), 0);
+}
+
+#[test]
+fn a_stream_that_is_not_read_has_little_ahead() {
+    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let charge = flights.open(None, &actor("ann"), Method::WatchPending).unwrap();
+    let mut stream = Reply::new(charge, true, &[AHEAD / 2; 10]);
+    let sent = [stream.next().unwrap(), stream.next().unwrap()];
+    assert!(stream.next().is_none(), "two halves are ahead");
+    let [first, _second] = sent;
+    drop(first);
+    assert!(stream.woken());
+    let _third = stream.next().unwrap();
+    assert!(stream.next().is_none());
+}
+
+/// A server whose streams have no room: one reply that nobody reads takes three quarters of it.
+struct Full {
+    flights: Arc<Flights>,
+    _hog: Reply,
+    unread: Option<Bytes>,
+}
+
+impl Full {
+    fn by(subject: &str) -> Self {
+        let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+        let charge = flights.open(None, &actor(subject), Method::WatchPending).unwrap();
+        let mut hog = Reply::new(charge, true, &[6 * MIB]);
+        let unread = hog.next();
+        assert!(unread.is_some());
+        Self { flights, _hog: hog, unread }
+    }
+
+    fn stream(&self, subject: &str, chunks: &[usize]) -> Reply {
+        Reply::new(self.flights.open(None, &actor(subject), Method::WatchPending).unwrap(), true, chunks)
+    }
+}
+
+fn woken(streams: &[Reply]) -> Vec<bool> {
+    streams.iter().map(Reply::woken).collect()
+}
+
+#[test]
+fn streams_wait_for_room_in_turn_and_lose_nothing() {
+    let mut full = Full::by("ann");
+    let mut streams: Vec<_> = (0..3).map(|n| full.stream("ann", &[1_000 + n, 5])).collect();
+    assert!(streams.iter_mut().all(|stream| stream.next().is_none()));
+    assert!(full.flights.open(None, &actor("ann"), Method::ListPending).is_ok(), "unary calls have the rest");
+    // What the list gave back is no room for streams: the one that was woken for it waits behind the others.
+    assert_eq!(woken(&streams), [true, false, false]);
+    assert!(streams[0].next().is_none());
+    full.unread.take(); // read at last, and with it nothing of the caller's is left: all may look
+    assert!(woken(&streams).iter().all(|woken| *woken));
+    let sent: Vec<_> = streams.iter_mut().map(|stream| stream.next().unwrap().len()).collect();
+    assert_eq!(sent, [1_000, 1_001, 1_002]);
+    drop(streams);
+    drop(full._hog);
+    assert_eq!(full.flights.server.used(), 0);
+    assert!(full.flights.callers().is_empty());
+}
+
+#[test]
+fn a_turn_that_is_not_used_is_passed_on() {
+    let mut full = Full::by("ann");
+    let charge = full.flights.open(None, &actor("ann"), Method::WatchPending).unwrap();
+    let mut other = Reply::new(charge, false, &[1_000]); // keeps the caller from having nothing in flight
+    let held = other.next();
+    let mut streams: Vec<_> = (0..3).map(|n| full.stream("ann", &[10 + n])).collect();
+    assert!(streams.iter_mut().all(|stream| stream.next().is_none()));
+    full.unread.take();
+    assert_eq!(woken(&streams), [true, false, false], "one by one");
+    drop(streams.remove(0)); // was woken, and leaves
+    assert!(streams[0].woken(), "and the next one is woken instead");
+    assert_eq!(streams[0].next().unwrap().len(), 10 + 1);
+    assert!(streams[1].woken(), "there still is room: the next one is woken");
+    drop(held);
+}
+
+/// Whatever others hold and never read.
+#[test]
+fn nobody_is_kept_waiting_by_others() {
+    let full = Full::by("hog");
+    let mut streams: Vec<_> = (0..2).map(|_| full.stream("ann", &[10, 20])).collect();
+    let first = streams[0].next().expect("a caller of which nothing is unread has a message");
+    assert!(streams[1].next().is_none(), "and then one at a time");
+    drop(first);
+    assert!(streams[1].woken());
+    assert_eq!(streams[1].next().unwrap().len(), 10);
+    assert!(full.flights.open(None, &actor("ann"), Method::ListPending).is_ok());
+}

@@ -1,0 +1,75 @@
+//! `request_id`s of approvals that were forgotten. Until their time is over they take the place of the approval under the
+//! caller's idempotency key, so that no repetition of the request is taken for a new one; an index finds them by time.
+
+use sled::Batch;
+
+use super::{
+    frame::corrupt,
+    keys,
+    pages::Pages,
+    records::{self, Named},
+};
+use crate::{
+    domain::{Time, after, before},
+    store::{Forgotten, REMEMBERED, StoreError},
+};
+
+/// What the key of a `request_id` says.
+pub(super) fn of_key(at: Time, request_id: &[u8]) -> Result<Forgotten, StoreError> {
+    let (issuer, subject, request_id) =
+        keys::names_of(request_id).ok_or_else(|| corrupt("a forgotten request_id's key is malformed"))?;
+    let [issuer, subject, request_id] = [issuer, subject, request_id].map(str::to_owned);
+    Ok(Forgotten { at, issuer, subject, request_id })
+}
+
+/// Puts a `request_id` that is forgotten in the place of its approval.
+pub(super) fn put(batch: &mut Batch, key: &[u8], at: Time) {
+    batch.insert(key, records::encode_request_id(key, Named::Forgotten(at)));
+    batch.insert(keys::forgotten(at, key), &[]);
+}
+
+/// Keys of `request_id`s whose time is over, and when they were forgotten: the earliest first, at most `limit`.
+pub(super) fn over(pages: &Pages, now: Time, limit: usize) -> Result<Vec<(Time, Vec<u8>)>, StoreError> {
+    // Up to and including the moment that is exactly as long ago.
+    let until = before(now, REMEMBERED) + chrono::TimeDelta::microseconds(1);
+    let mut found = entries(pages, keys::forgotten_before(Some(until)), limit)?;
+    found.retain(|(at, _)| after(*at, REMEMBERED) <= now); // in the first days of 1970 there is no such moment
+    Ok(found)
+}
+
+/// `request_id`s beyond one, or from the first on.
+pub(super) fn export(pages: &Pages, after: Option<&Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+    let mut range = keys::forgotten_before(None);
+    if let Some(after) = after {
+        // The next possible key: names hold no NUL at their end.
+        range.start = keys::forgotten(after.at, &keys::request_id_of(after));
+        range.start.push(0);
+    }
+    entries(pages, range, limit)?.into_iter().map(|(at, key)| of_key(at, &key)).collect()
+}
+
+fn entries(pages: &Pages, range: std::ops::Range<Vec<u8>>, limit: usize) -> Result<Vec<(Time, Vec<u8>)>, StoreError> {
+    let entry = |key: Result<sled::IVec, StoreError>| {
+        keys::forgotten_of(&key?).ok_or_else(|| corrupt("an entry of the index of forgotten request_ids is malformed"))
+    };
+    pages.keys(range).take(limit).map(entry).collect()
+}
+
+/// What contradicts itself: a forgotten `request_id` that the index does not find, or the reverse.
+pub(super) fn faults(pages: &Pages) -> Result<Vec<String>, StoreError> {
+    let mut faults = Vec::new();
+    for entry in pages.prefix([keys::REQUEST_ID]) {
+        let (key, value) = entry?;
+        if let Ok(Named::Forgotten(at)) = records::decode_request_id(&key, &value)
+            && !pages.contains(keys::forgotten(at, &key))?
+        {
+            faults.push(format!("a request_id that was forgotten at {at} is missing from the index by time"));
+        }
+    }
+    for (at, key) in entries(pages, keys::forgotten_before(None), usize::MAX)? {
+        if records::request_id(pages, &key)? != Some(Named::Forgotten(at)) {
+            faults.push(format!("the index by time has a request_id that was forgotten at {at}, which is not there"));
+        }
+    }
+    Ok(faults)
+}

@@ -1,0 +1,248 @@
+//! One record for each group of commits: the proof of what was acknowledged, and the order in which it came to be.
+//!
+//! A record's payload is the SHA-256 of the payload before it, then MessagePack. Each one therefore vouches for all that were
+//! before it; [`Watermark`](super::watermark::Watermark) vouches for the newest one from outside sled. Records older than
+//! every approval that is kept are dropped, and [`Checkpoint`] holds where the chain then begins.
+
+use serde::{Deserialize, Serialize};
+use sled::Batch;
+
+use super::{
+    frame::{self, Encoded, corrupt},
+    keys,
+    pages::Pages,
+};
+use crate::{
+    domain::{ApprovalId, Digest, Revision, Time, TokenId},
+    store::StoreError,
+};
+
+/// Records that are never dropped, however old: the watermark on disk may be some groups behind.
+const KEPT: u64 = 10_000;
+
+/// What a group of commits did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupRecord {
+    /// 1, 2, 3…
+    pub(super) counter: u64,
+    /// The newest time of an event or a version of the policy, in this group or before it, in microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) newest_us: Option<i64>,
+    /// Approvals that changed, with their newest revisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) changed: Vec<(ApprovalId, Revision)>,
+    /// Approvals that were forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pruned: Vec<ApprovalId>,
+    /// New versions of the policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) policies: Vec<u64>,
+    /// Tokens that were made or changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) tokens: Vec<TokenId>,
+    /// Tokens that were forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) forgotten: Vec<TokenId>,
+}
+
+/// The newest group: what the next one follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tip {
+    /// Its number; 0 when there is none.
+    pub(super) counter: u64,
+    /// The hash of its record.
+    pub(super) hash: Digest,
+    /// The newest time on record.
+    pub(super) newest: Option<Time>,
+}
+
+/// Where the chain begins: after the newest record that was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checkpoint {
+    /// Its number; 0 when none was dropped.
+    pub(super) counter: u64,
+    /// The hash of its record.
+    pub(super) hash: Digest,
+}
+
+impl Tip {
+    /// Before the first group.
+    pub(super) const NONE: Self = Self { counter: 0, hash: Digest::ZERO, newest: None };
+
+    /// Reads the newest record.
+    pub(super) fn read(pages: &Pages) -> Result<Self, StoreError> {
+        for entry in pages.range(keys::groups()).rev() {
+            let (key, first) = entry?;
+            if let Some(counter) = keys::group_of(&key) {
+                let payload = frame::join(pages, &key, first)?.ok_or_else(|| gone(counter))?;
+                return Ok(Self::after(counter, &payload)?.1);
+            }
+        }
+        let Checkpoint { counter, hash } = Checkpoint::read(pages)?;
+        Ok(Self { counter, hash, newest: None })
+    }
+
+    /// The group in a payload, and the tip that it makes.
+    fn after(counter: u64, payload: &[u8]) -> Result<(Link, Self), StoreError> {
+        let link = Link::decode(counter, payload)?;
+        let newest = match link.record.newest_us {
+            Some(micros) => Some(
+                chrono::DateTime::from_timestamp_micros(micros)
+                    .ok_or_else(|| corrupt(format!("group {counter} has a time out of range")))?,
+            ),
+            None => None,
+        };
+        let hash = Digest::of_bytes(payload);
+        Ok((link, Self { counter, hash, newest }))
+    }
+}
+
+impl Checkpoint {
+    const BEGIN: Self = Self { counter: 0, hash: Digest::ZERO };
+
+    pub(super) fn read(pages: &Pages) -> Result<Self, StoreError> {
+        match frame::get(pages, keys::CHECKPOINT)? {
+            Some(payload) => {
+                rmp_serde::from_slice(&payload).map_err(|error| corrupt(format!("the checkpoint: {error}")))
+            }
+            None => Ok(Self::BEGIN),
+        }
+    }
+}
+
+/// A record with what ties it to the one before.
+pub(super) struct Link {
+    pub(super) previous: Digest,
+    pub(super) record: GroupRecord,
+}
+
+impl Link {
+    /// Reads the payload of the group with this number.
+    pub(super) fn decode(counter: u64, payload: &[u8]) -> Result<Self, StoreError> {
+        let (previous, record) = payload
+            .split_first_chunk()
+            .ok_or_else(|| corrupt(format!("the record of group {counter} is too short")))?;
+        let record: GroupRecord = rmp_serde::from_slice(record)
+            .map_err(|error| corrupt(format!("the record of group {counter}: {error}")))?;
+        if record.counter != counter {
+            return Err(corrupt(format!("the record of group {counter} says that it is group {}", record.counter)));
+        }
+        Ok(Self { previous: Digest::from_bytes(*previous), record })
+    }
+}
+
+impl GroupRecord {
+    /// Numbers the record, and adds it to what is written. Returns the tip that it will be.
+    pub(super) fn append(mut self, tip: &Tip, newest: Option<Time>, batch: &mut Batch) -> Result<Tip, StoreError> {
+        let newest = tip.newest.max(newest);
+        self.counter = tip.counter + 1;
+        self.newest_us = newest.map(|time| time.timestamp_micros());
+        let mut payload = tip.hash.as_bytes().to_vec();
+        rmp_serde::encode::write_named(&mut payload, &self).map_err(|error| corrupt(error.to_string()))?;
+        let mut encoded = Encoded::new();
+        frame::cut(&mut encoded, keys::group(self.counter), &payload)?;
+        for (key, value) in encoded {
+            batch.insert(key, value);
+        }
+        Ok(Tip { counter: self.counter, hash: Digest::of_bytes(&payload), newest })
+    }
+}
+
+/// The hash of the record with this number; `None` when there is none.
+pub(super) fn hash_of(pages: &Pages, counter: u64) -> Result<Option<Digest>, StoreError> {
+    let checkpoint = Checkpoint::read(pages)?;
+    if checkpoint.counter == counter {
+        return Ok(Some(checkpoint.hash));
+    }
+    Ok(frame::get(pages, &keys::group(counter))?.map(|payload| Digest::of_bytes(&payload)))
+}
+
+/// Follows the chain from a group on, and gives each record to `see`. Returns where it ends.
+pub(super) fn walk(
+    pages: &Pages,
+    from: Tip,
+    mut see: impl FnMut(&GroupRecord) -> Result<(), StoreError>,
+) -> Result<Tip, StoreError> {
+    let mut tip = from;
+    for entry in pages.range(keys::groups_after(from.counter)) {
+        let (key, first) = entry?;
+        let Some(counter) = keys::group_of(&key) else { continue };
+        if counter != tip.counter + 1 {
+            return Err(gone(tip.counter + 1));
+        }
+        let payload = frame::join(pages, &key, first)?.ok_or_else(|| gone(counter))?;
+        let (link, next) = Tip::after(counter, &payload)?;
+        if link.previous != tip.hash {
+            return Err(corrupt(format!("the record of group {counter} does not follow the one before it")));
+        }
+        see(&link.record)?;
+        tip = next;
+    }
+    Ok(tip)
+}
+
+/// Drops records of groups which are older than a moment, at most `limit`: with them goes nothing that is kept. True when
+/// there were any.
+pub(super) fn drop_old(pages: &Pages, before: Time, limit: usize, batch: &mut Batch) -> Result<bool, StoreError> {
+    let tip = Tip::read(pages)?;
+    let (mut checkpoint, mut gone) = (Checkpoint::read(pages)?, Vec::new());
+    let first = checkpoint;
+    let mut dropping = None;
+    for entry in pages.range(keys::groups_after(checkpoint.counter)) {
+        let (key, value) = entry?;
+        let Some(counter) = keys::group_of(&key) else {
+            if dropping == keys::group_of(&key[..keys::GROUP_LEN.min(key.len())]) {
+                gone.push(key); // a further piece
+            }
+            continue;
+        };
+        if gone.len() >= limit || counter + KEPT > tip.counter {
+            break;
+        }
+        let payload = frame::join(pages, &key, value)?.ok_or_else(|| self::gone(counter))?;
+        let (_, at) = Tip::after(counter, &payload)?;
+        if at.newest.is_none_or(|newest| newest >= before) {
+            break;
+        }
+        checkpoint = Checkpoint { counter, hash: at.hash };
+        dropping = Some(counter);
+        gone.push(key);
+    }
+    if checkpoint != first {
+        gone.into_iter().for_each(|key| batch.remove(key));
+        let payload = rmp_serde::to_vec_named(&checkpoint).map_err(|error| corrupt(error.to_string()))?;
+        batch.insert(keys::CHECKPOINT, frame::seal(keys::CHECKPOINT, &payload));
+    }
+    Ok(checkpoint != first)
+}
+
+fn gone(counter: u64) -> StoreError {
+    corrupt(format!("the record of group {counter} is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::{at, id};
+
+    #[test]
+    fn the_record_is_pinned() {
+        let token = TokenId::new(uuid::Uuid::from_u128(7));
+        let record = GroupRecord {
+            changed: vec![(id(0, 1), 2)],
+            pruned: vec![id(0, 2)],
+            policies: vec![3],
+            tokens: vec![token],
+            forgotten: vec![token],
+            ..GroupRecord::default()
+        };
+        let mut batch = Batch::default();
+        let tip = Tip { counter: 4, hash: Digest::of_bytes(b"x"), newest: Some(at(9)) };
+        let next = record.append(&tip, Some(at(5)), &mut batch).unwrap();
+        assert_eq!((next.counter, next.newest), (5, Some(at(9))), "time does not run backwards");
+        let pinned = "sha256:8929217fe21ffa1f01ad936bb60aaeb5479558b1293183fe3e8f81f88e0c9ea6";
+        assert_eq!(next.hash.to_string(), pinned);
+    }
+}

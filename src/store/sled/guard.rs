@@ -1,0 +1,56 @@
+//! sled panics on damage that it did not foresee. A panic while it is read is an answer here, not the end of a task, and
+//! leaves no backtrace on stderr.
+
+use std::{
+    cell::RefCell,
+    panic::{self, AssertUnwindSafe},
+    sync::Once,
+};
+
+thread_local! {
+    /// Of the innermost guarded call on this thread: nothing yet, or the panic's message.
+    static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
+    static GUARDED: RefCell<bool> = const { RefCell::new(false) };
+}
+
+/// Makes a call, and returns the message of the panic that ended it. Calls do not nest.
+pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !is_guarded() {
+                return others(info);
+            }
+            let payload = info.payload();
+            let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+            // An assertion's message spans lines; the first one says which.
+            let text = text.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+            CAUGHT.set(Some(text));
+        }));
+    });
+    GUARDED.set(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(call));
+    GUARDED.set(false);
+    outcome.map_err(|_| CAUGHT.take().filter(|text| !text.is_empty()).unwrap_or_else(|| "no message".into()))
+}
+
+/// Whether a panic on this thread is somebody's answer. sled's own threads hand theirs on to the one that waits.
+fn is_guarded() -> bool {
+    GUARDED.with(|guarded| guarded.try_borrow().is_ok_and(|guarded| *guarded))
+        || std::thread::current().name().is_some_and(|name| name.starts_with("sled-io-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_its_first_line() {
+        assert_eq!(guarded(|| 1), Ok(1));
+        assert_eq!(guarded(|| -> () { panic!("left\nright") }), Err("left".into()));
+        assert_eq!(guarded(|| -> () { panic::panic_any(7) }), Err("no message".into()));
+        assert_eq!(guarded(|| 2), Ok(2));
+    }
+}

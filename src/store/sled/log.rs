@@ -1,0 +1,307 @@
+//! sled's files as they are on the disk, read without sled and without changing anything.
+//!
+//! sled 0.34.7 keeps everything in `db`: segments of 512 KiB, each with a header that holds its place in the log (LSN), then
+//! messages: pieces of pages, with a checksum each. When it opens, it reads the page table from the newest `snap.*` and follows
+//! the log from there; the first message that does not fit its checksum is taken for the end of a segment, and whatever follows
+//! is overwritten. What is read here is read before that happens.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::{self, File},
+    io,
+    os::unix::fs::FileExt as _,
+    path::Path,
+};
+
+/// Bytes of a segment.
+pub(super) const SEGMENT: usize = 512 << 10;
+
+/// Bytes of a segment's header.
+const HEADER: usize = 20;
+
+/// Longest header of a message. No message begins in the last bytes of a segment that could not hold it.
+const MESSAGE_HEADER: usize = 32;
+
+/// A place in the log.
+pub(super) type Lsn = i64;
+
+/// The segments of a log.
+#[derive(Debug)]
+pub(super) struct Log {
+    file: File,
+    /// By their place in the log: where in the file they are.
+    pub(super) segments: BTreeMap<Lsn, u64>,
+    /// Segments with content, but without a whole header: where in the file they are.
+    pub(super) headless: Vec<u64>,
+    /// Two segments that claim the same place.
+    pub(super) doubled: Option<Lsn>,
+    /// Up to where the newest snapshot holds the page table; 0 without one.
+    pub(super) snapshot: Lsn,
+}
+
+/// Why a log cannot be read at all.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LogError {
+    #[error("{0}: {1}")]
+    Io(&'static str, io::Error),
+    #[error("the snapshot {0} does not fit its checksum")]
+    Snapshot(String),
+}
+
+/// What a segment holds.
+#[derive(Debug, Default)]
+pub(super) struct Segment {
+    bytes: Vec<u8>,
+    base: Lsn,
+}
+
+/// A message in a segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Message<'a> {
+    pub(super) lsn: Lsn,
+    pub(super) page: u64,
+    pub(super) body: Body<'a>,
+}
+
+/// What a message says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Body<'a> {
+    /// A whole page of the tree.
+    Node(&'a [u8]),
+    /// A change of one key of a page.
+    Link(&'a [u8]),
+    /// Bookkeeping.
+    Other,
+}
+
+/// How the messages of a segment end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With the segment.
+    Full,
+    /// With bytes that are no message, from this place on.
+    Broken(Lsn),
+}
+
+impl Log {
+    /// Reads the headers of every segment, and how far the snapshot goes.
+    pub(super) fn open(sled: &Path) -> Result<Self, LogError> {
+        let snapshot = snapshot(sled)?;
+        let failed = |error| LogError::Io("db", error);
+        let file = File::open(sled.join("db")).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut log = Self { file, segments: BTreeMap::new(), headless: Vec::new(), doubled: None, snapshot };
+        for at in (0..length).step_by(SEGMENT) {
+            let mut header = [0; HEADER];
+            let read = read_up_to(&log.file, &mut header, at).map_err(failed)?;
+            match lsn_of(&header).filter(|_| read == HEADER) {
+                Some(lsn) if log.segments.insert(lsn, at).is_some() => log.doubled = Some(lsn),
+                Some(_) => {}
+                None if log.is_blank(at).map_err(failed)? => {}
+                None => log.headless.push(at),
+            }
+        }
+        Ok(log)
+    }
+
+    /// Segments that hold something newer than the snapshot, in the order of the log.
+    pub(super) fn tail(&self) -> impl Iterator<Item = (Lsn, u64)> {
+        let from = self.snapshot / SEGMENT as Lsn * SEGMENT as Lsn;
+        self.segments.range(from..).map(|(lsn, at)| (*lsn, *at))
+    }
+
+    pub(super) fn read(&self, base: Lsn, at: u64, into: &mut Segment) -> io::Result<()> {
+        into.bytes.resize(SEGMENT, 0);
+        let read = read_up_to(&self.file, &mut into.bytes, at)?;
+        into.bytes.truncate(read);
+        into.base = base;
+        Ok(())
+    }
+
+    fn is_blank(&self, at: u64) -> io::Result<bool> {
+        let mut segment = Segment::default();
+        self.read(0, at, &mut segment)?;
+        Ok(segment.bytes.iter().all(|byte| *byte == 0))
+    }
+}
+
+impl Segment {
+    /// Gives every message to `see`, and tells how they end.
+    pub(super) fn messages<'a>(&'a self, mut see: impl FnMut(Message<'a>)) -> End {
+        let number = self.base / SEGMENT as Lsn;
+        let mut at = HEADER;
+        while at + MESSAGE_HEADER <= SEGMENT {
+            let lsn = self.base + at as Lsn;
+            let Some(Parsed { kind, page, body, length }) =
+                self.bytes.get(at..).and_then(|rest| parse(rest, SEGMENT - at, number))
+            else {
+                return End::Broken(lsn);
+            };
+            let body = match kind {
+                CAP => return End::Full,
+                NODE => Body::Node(body),
+                LINK => Body::Link(body),
+                _ => Body::Other,
+            };
+            see(Message { lsn, page, body });
+            at += length;
+        }
+        End::Full
+    }
+
+    /// Whether nothing but zeros follows a place: nothing was written there, or sled has erased it.
+    pub(super) fn is_blank_from(&self, lsn: Lsn) -> bool {
+        let at = usize::try_from(lsn - self.base).unwrap_or(usize::MAX);
+        self.bytes.get(at..).is_none_or(|rest| rest.iter().all(|byte| *byte == 0))
+    }
+}
+
+/// Codes of messages.
+const CORRUPTED: u8 = 0;
+const CAP: u8 = 2;
+const NODE: u8 = 8;
+const LINK: u8 = 10;
+const LAST: u8 = 11;
+
+struct Parsed<'a> {
+    kind: u8,
+    page: u64,
+    body: &'a [u8],
+    length: usize,
+}
+
+/// The message that bytes begin with, when it fits its checksum, its segment, and the room that it has.
+fn parse(bytes: &[u8], room: usize, segment: Lsn) -> Option<Parsed<'_>> {
+    let (sum, mut rest) = bytes.split_first_chunk::<4>()?;
+    let kind = *rest.split_off_first()?;
+    let (length, number, page) = (varint(&mut rest)?, varint(&mut rest)?, varint(&mut rest)?);
+    let header = bytes.len() - rest.len();
+    let length = usize::try_from(length).ok().filter(|length| header + length <= room)?;
+    let body = rest.get(..length)?;
+    if kind == CORRUPTED || kind > LAST || Lsn::try_from(number) != Ok(segment) {
+        return None;
+    }
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(body);
+    hasher.update(&bytes[4..header]);
+    let fits = hasher.finalize() ^ u32::MAX == u32::from_le_bytes(*sum);
+    fits.then_some(Parsed { kind, page, body, length: header + length })
+}
+
+/// The place in a segment's header, when that fits its checksum.
+fn lsn_of(header: &[u8; HEADER]) -> Option<Lsn> {
+    let (sum, rest) = header.split_first_chunk::<4>()?;
+    let lsn = i64::from_le_bytes(*rest.first_chunk()?) ^ i64::MAX;
+    let fits = crc32fast::hash(rest) ^ u32::MAX == u32::from_le_bytes(*sum);
+    (fits && lsn >= 0 && lsn % SEGMENT as Lsn == 0).then_some(lsn)
+}
+
+/// How far the newest snapshot goes; 0 without one.
+fn snapshot(sled: &Path) -> Result<Lsn, LogError> {
+    let failed = |error| LogError::Io("the snapshot", error);
+    let mut names = Vec::new();
+    for entry in fs::read_dir(sled).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap.") && !name.ends_with(".generating") {
+            names.push(name);
+        }
+    }
+    let Some(newest) = names.into_iter().max() else { return Ok(0) };
+    let bytes = fs::read(sled.join(&newest)).map_err(failed)?;
+    let whole = bytes.split_last_chunk::<12>().and_then(|(content, end)| {
+        let (_, sum) = end.split_last_chunk::<4>()?;
+        let lsn = i64::from_le_bytes(*content.first_chunk()?);
+        // sled writes `None` as 0, and everything else one higher.
+        (crc32fast::hash(content) == u32::from_le_bytes(*sum)).then_some((lsn - 1).max(0))
+    });
+    whole.ok_or(LogError::Snapshot(newest))
+}
+
+fn read_up_to(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < into.len() {
+        match file.read_at(&mut into[read..], at + read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// sled's numbers: one byte up to 240, more with what the first one says.
+fn varint(rest: &mut &[u8]) -> Option<u64> {
+    let first = *rest.split_off_first()?;
+    Some(match first {
+        0..=240 => u64::from(first),
+        241..=248 => 240 + 256 * (u64::from(first) - 241) + u64::from(*rest.split_off_first()?),
+        249 => {
+            let [high, low] = *rest.split_off(..2)?.first_chunk()?;
+            2288 + 256 * u64::from(high) + u64::from(low)
+        }
+        _ => {
+            let taken = rest.split_off(..usize::from(first) - 247)?;
+            let mut bytes = [0; 8];
+            bytes[..taken.len()].copy_from_slice(taken);
+            u64::from_le_bytes(bytes)
+        }
+    })
+}
+
+fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(varint(rest)?).ok()?;
+    rest.split_off(..length)
+}
+
+/// Keys and values as messages hold them: without what all keys of their page begin with, which only whole pages say.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    /// What all keys of a page begin with.
+    prefixes: HashMap<u64, Vec<u8>>,
+}
+
+impl Entries {
+    /// Gives every key, and its value, of a message to `see`. `None` as a prefix: the page that the key belongs to was not
+    /// seen, and only its end is known.
+    pub(super) fn of(&mut self, message: &Message<'_>, mut see: impl FnMut(Option<&[u8]>, &[u8], &[u8])) {
+        match message.body {
+            Body::Node(bytes) => {
+                let Some((prefix, pairs)) = node(bytes) else { return };
+                pairs.iter().for_each(|(key, value)| see(Some(prefix), key, value));
+                self.prefixes.insert(message.page, prefix.to_vec());
+            }
+            Body::Link(mut bytes) => {
+                let set = bytes.split_off_first().filter(|kind| **kind == 0);
+                if let Some(key) = set.and_then(|_| text(&mut bytes))
+                    && let Some(value) = text(&mut bytes)
+                {
+                    see(self.prefixes.get(&message.page).map(Vec::as_slice), key, value);
+                }
+            }
+            Body::Other => {}
+        }
+    }
+}
+
+/// What the keys of a leaf begin with, and their rests with their values.
+fn node(mut rest: &[u8]) -> Option<(&[u8], Vec<(&[u8], &[u8])>)> {
+    let (_next, _merging_child) = (varint(&mut rest)?, varint(&mut rest)?);
+    let (_merging, prefix) = (rest.split_off_first()?, *rest.split_off_first()?);
+    let (low, _high) = (text(&mut rest)?, text(&mut rest)?);
+    let prefix = low.get(..usize::from(prefix))?;
+    let leaf = *rest.split_off_first()? == 0;
+    let count = usize::try_from(varint(&mut rest)?).ok()?;
+    if !leaf {
+        return Some((prefix, Vec::new()));
+    }
+    let mut keys = Vec::new();
+    for _ in 0..count {
+        keys.push(text(&mut rest)?);
+    }
+    let mut pairs = Vec::with_capacity(keys.len());
+    for key in keys {
+        pairs.push((key, text(&mut rest)?));
+    }
+    Some((prefix, pairs))
+}

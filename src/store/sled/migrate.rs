@@ -1,0 +1,211 @@
+//! Takes over a store of schema version 2, which commit debbbb3 wrote: events without a chain, records without checksums, no
+//! groups, no watermark.
+//!
+//! The new store is made beside the old one, which is only read, and takes its place by renaming once it is durable. Whatever
+//! a crash interrupts is begun again, or finished, by the next start. The old files are removed after that.
+
+use std::{fs, io, path::Path};
+
+use serde::Deserialize;
+use sled::{Batch, Tree};
+
+use super::{
+    SCHEMA,
+    directory::Directory,
+    frame::{self, corrupt},
+    group::{Group, PendingCounts},
+    groups::Tip,
+    keys,
+    open::{io_error, open_sled, store_id, unreadable},
+    pages::Pages,
+    records,
+    watermark::{Mark, State, Watermark},
+};
+use crate::{
+    domain::{ApprovalId, Event, Revision},
+    identity::Token,
+    store::{History, OpenError, PolicyVersion, StoreError},
+};
+
+/// The schema version that is taken over.
+pub(super) const FROM: u32 = 2;
+
+/// Approvals in one batch of the new store.
+const BATCH: usize = 200;
+
+/// Versions of the policy in one batch: each may be a MiB.
+const POLICIES: usize = 8;
+
+/// Makes a new store of an old one, beside it, and marks that it takes the old one's place. Returns the mark.
+pub(super) fn migrate(directory: &Directory, old: &Pages) -> Result<Mark, OpenError> {
+    let failed = |source| io_error(directory, source);
+    tracing::info!(path = %directory.path().display(), from = FROM, to = SCHEMA, "migrating the store");
+    let made = directory.made();
+    remove(&made).map_err(failed)?;
+    remove(&directory.replaced()).map_err(failed)?;
+    let store = store_id().map_err(failed)?;
+    let db = open_sled(directory, &made)?;
+    let mut new = New { pages: Pages::new(Tree::clone(&db)), pending: PendingCounts::default(), tip: Tip::NONE };
+    let mut batch = Batch::default();
+    batch.insert(keys::SCHEMA, &SCHEMA.to_be_bytes());
+    batch.insert(keys::STORE, frame::seal(keys::STORE, store.as_bytes()));
+    let counts = db
+        .apply_batch(batch)
+        .map_err(|error| corrupt(error.to_string()))
+        .and_then(|()| new.take(old))
+        .map_err(|error| unreadable(directory, format!("it cannot be migrated: {error}")))?;
+    #[expect(clippy::disallowed_methods, reason = "this store has no writer yet; the sync follows")]
+    db.flush().map_err(|error| unreadable(directory, error.to_string()))?;
+    let tip = new.tip;
+    drop((new, db));
+    Directory::settle(&made).map_err(failed)?;
+    let mark = Mark::new(store, SCHEMA, State::Swapping).at(&tip);
+    let mark = *Watermark::create(&directory.watermark(), mark).map_err(failed)?.mark();
+    directory.sync().map_err(failed)?;
+    let [approvals, policies, tokens] = counts;
+    tracing::info!(approvals, policies, tokens, "migrated the store");
+    Ok(mark)
+}
+
+/// Puts the new store in the old one's place. Does what is left of that, wherever a crash interrupted it.
+pub(super) fn swap(directory: &Directory) -> io::Result<()> {
+    let (made, place, replaced) = (directory.made(), directory.sled(), directory.replaced());
+    if !made.exists() {
+        return Ok(()); // done before
+    }
+    if replaced.exists() {
+        remove(&place)?; // an empty directory, made anew when opening
+    } else {
+        fs::rename(&place, &replaced)?;
+    }
+    fs::rename(&made, &place)?;
+    directory.sync()
+}
+
+/// Removes the old store, once the new one has been opened.
+pub(super) fn clean(directory: &Directory) -> io::Result<()> {
+    let replaced = directory.replaced();
+    if replaced.exists() {
+        tracing::info!(path = %replaced.display(), "removing the store that was migrated");
+        remove(&replaced)?;
+    }
+    Ok(())
+}
+
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The store that is being made.
+struct New {
+    pages: Pages,
+    pending: PendingCounts,
+    tip: Tip,
+}
+
+impl New {
+    /// Takes over everything. Returns how many approvals, versions of the policy and tokens there were.
+    fn take(&mut self, old: &Pages) -> Result<[usize; 3], StoreError> {
+        let policies = policies(old)?;
+        for versions in policies.chunks(POLICIES) {
+            self.commit(|group| group.policies.import(versions.to_vec()))?;
+        }
+        let tokens = tokens(old)?;
+        let count = tokens.len();
+        self.commit(|group| group.tokens.save(tokens))?;
+        let (mut approvals, mut batch) = (0, Vec::with_capacity(BATCH));
+        for key in old.keys(keys::head(ApprovalId::new(uuid::Uuid::nil()))..vec![b'h' + 1]) {
+            if let Some(id) = keys::head_of(&key?) {
+                batch.push(history(old, id)?);
+                approvals += 1;
+            }
+            if batch.len() == BATCH {
+                let full = std::mem::take(&mut batch);
+                self.commit(|group| group.import(full))?;
+            }
+        }
+        self.commit(|group| group.import(batch))?;
+        Ok([approvals, policies.len(), count])
+    }
+
+    fn commit(&mut self, run: impl FnOnce(&mut Group<'_>) -> Result<usize, StoreError>) -> Result<(), StoreError> {
+        let mut group = Group::new(&self.pages, &mut self.pending);
+        run(&mut group)?;
+        let commit = group.into_commit(&self.tip)?;
+        if let Some(tip) = commit.tip {
+            self.pages.tree().apply_batch(commit.batch).map_err(|error| corrupt(error.to_string()))?;
+            self.tip = tip;
+        }
+        Ok(())
+    }
+}
+
+/// What a head said that its events must bear out.
+#[derive(Deserialize)]
+struct OldHead {
+    revision: Revision,
+}
+
+/// What a version of the policy was, without its document.
+#[derive(Deserialize)]
+struct OldPolicy {
+    head: crate::store::PolicyHead,
+    #[serde(default)]
+    request_id: Option<String>,
+    #[serde(default)]
+    expected: Option<u64>,
+}
+
+fn history(old: &Pages, id: ApprovalId) -> Result<History, StoreError> {
+    let head: OldHead = read(old, &keys::head(id))?;
+    let mut events: Vec<Event> = Vec::new();
+    for key in old.keys(keys::events(id)) {
+        let key = key?;
+        if keys::event_of(&key).is_some() {
+            events.push(read(old, &key)?);
+        }
+    }
+    if events.len() as u64 == head.revision {
+        return Ok(History { id, events });
+    }
+    Err(corrupt(format!("{id} has {} events; its head says {}", events.len(), head.revision)))
+}
+
+fn policies(old: &Pages) -> Result<Vec<PolicyVersion>, StoreError> {
+    let mut found = Vec::new();
+    for key in old.keys(keys::policies_before(None)) {
+        let key = key?;
+        let Some(version) = keys::policy_of(&key) else { continue };
+        let OldPolicy { head, request_id, expected } = read(old, &key)?;
+        let document = read(old, &keys::policy_document(version))?;
+        found.push(PolicyVersion { head, request_id, expected, document });
+    }
+    Ok(found)
+}
+
+fn tokens(old: &Pages) -> Result<Vec<Token>, StoreError> {
+    let mut found = Vec::new();
+    for key in old.keys(keys::tokens()) {
+        let key = key?;
+        if keys::token_of(&key).is_some() {
+            found.push(read(old, &key)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Reads an old record: a first byte with the number of further pieces, then MessagePack.
+fn read<T: serde::de::DeserializeOwned>(old: &Pages, key: &[u8]) -> Result<T, StoreError> {
+    let named = |what: &str| corrupt(format!("the record {}: {what}", frame::shown(key)));
+    let first = old.get(key)?.ok_or_else(|| named("it is missing"))?;
+    let (pieces, rest) = first.split_first().ok_or_else(|| named("it is empty"))?;
+    let mut payload = rest.to_vec();
+    for number in 1..=*pieces {
+        let piece = old.get(frame::piece_key(key, number))?.ok_or_else(|| named("it lacks a piece"))?;
+        payload.extend_from_slice(&piece);
+    }
+    records::decode(&payload).map_err(|error| named(&error.to_string()))
+}

@@ -1,0 +1,261 @@
+//! Opens what is in a data directory, or refuses to: an initialised one never opens empty, and never older than what was
+//! acknowledged.
+
+use std::{fs::File, io, path::Path, sync::mpsc, time::Duration};
+
+use sled::{Batch, Db, Tree};
+use uuid::Uuid;
+
+use super::{
+    CACHE_BYTES, SCHEMA,
+    directory::Directory,
+    frame::{self, corrupt},
+    groups::{self, Tip},
+    guard::guarded,
+    keys, migrate,
+    pages::Pages,
+    preflight,
+    verify::verify,
+    watermark::{Mark, State, Watermark},
+    writer::SyncFile,
+};
+use crate::store::{OpenError, StoreError};
+
+/// Most faults that a refusal to open names.
+const NAMED: usize = 3;
+
+/// Least time that opening may take. sled can wait for ever on files that do not make sense.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Bytes that are opened in a second by a machine so slow that nobody has it.
+const SLOWEST: u64 = 1 << 20;
+
+/// A store that is whole as far as opening can tell, and durable.
+pub(super) struct Opened {
+    pub(super) db: Db,
+    pub(super) pages: Pages,
+    pub(super) file: File,
+    pub(super) tip: Tip,
+    pub(super) mark: Watermark,
+}
+
+pub(super) fn open(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+    match read_mark(directory)? {
+        None => unmarked(directory, sync),
+        Some(mark) => marked(directory, mark, sync),
+    }
+}
+
+/// What the watermark says; `None` when there is none.
+pub(super) fn read_mark(directory: &Directory) -> Result<Option<Mark>, OpenError> {
+    Mark::read(&directory.watermark()).map_err(|error| unreadable(directory, format!("WATERMARK is damaged: {error}")))
+}
+
+/// No watermark: there was no store here, or one of an older build.
+fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+    if !directory.has_content().map_err(|source| io_error(directory, source))? {
+        return create(directory, sync);
+    }
+    let db = open_sled(directory, &directory.sled())?;
+    let pages = Pages::new(Tree::clone(&db));
+    match schema_of(&pages).map_err(|error| unreadable(directory, error.to_string()))? {
+        Some(migrate::FROM) => {
+            let mark = migrate::migrate(directory, &pages)?;
+            drop((pages, db));
+            marked(directory, mark, sync)
+        }
+        Some(SCHEMA) => Err(unreadable(directory, "WATERMARK is missing".into())),
+        Some(found) => Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA }),
+        None if db.is_empty() => {
+            drop((pages, db)); // an older build was stopped while it made the store
+            create(directory, sync)
+        }
+        None => Err(unreadable(directory, "it has content, but no schema version".into())),
+    }
+}
+
+/// The schema version that sled holds; 0 for one that is no number.
+fn schema_of(pages: &Pages) -> Result<Option<u32>, StoreError> {
+    let schema = pages.get(keys::SCHEMA)?;
+    Ok(schema.as_deref().map(|schema| schema.try_into().map(u32::from_be_bytes).unwrap_or(0)))
+}
+
+/// Makes a new store. The mark comes first: what a crash leaves is then known to be nothing yet.
+fn create(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+    let failed = |source| io_error(directory, source);
+    let store = store_id().map_err(failed)?;
+    let mark = Mark::new(store, SCHEMA, State::Creating);
+    let mut mark = Watermark::create(&directory.watermark(), mark).map_err(failed)?;
+    directory.empty().map_err(failed)?;
+    directory.sync().map_err(failed)?;
+    let db = open_sled(directory, &directory.sled())?;
+    let mut batch = Batch::default();
+    batch.insert(keys::SCHEMA, &SCHEMA.to_be_bytes());
+    batch.insert(keys::STORE, frame::seal(keys::STORE, store.as_bytes()));
+    db.apply_batch(batch).map_err(|error| unreadable(directory, error.to_string()))?;
+    #[expect(clippy::disallowed_methods, reason = "before there is a writer; the sync follows")]
+    db.flush().map_err(|error| unreadable(directory, error.to_string()))?;
+    let file = directory.log().map_err(failed)?;
+    sync(&file).map_err(failed)?;
+    directory.sync().map_err(failed)?;
+    mark.settle(State::Open).map_err(failed)?;
+    let pages = Pages::new(Tree::clone(&db));
+    Ok(Opened { db, pages, file, tip: Tip::NONE, mark })
+}
+
+/// Opens a store that is as far as its watermark, or further.
+fn marked(directory: &Directory, mark: Mark, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+    let failed = |source| io_error(directory, source);
+    if mark.schema != SCHEMA {
+        return Err(OpenError::Schema { path: directory.path().to_owned(), found: mark.schema, known: SCHEMA });
+    }
+    match mark.state {
+        State::Creating => return create(directory, sync),
+        State::Swapping => migrate::swap(directory).map_err(failed)?,
+        State::Failed => directory.rewrite().map_err(failed)?,
+        State::Open | State::Closed => {}
+    }
+    let doubts = preflight::doubts(&directory.sled(), &mark).map_err(|reason| unreadable(directory, reason))?;
+    if !doubts.is_empty() {
+        dispel(directory, &mark, &doubts)?;
+    }
+    let db = open_sled(directory, &directory.sled())?;
+    let pages = Pages::new(Tree::clone(&db));
+    let tip = end_of(&pages, &mark).map_err(|error| unreadable(directory, error.to_string()))?;
+    match schema_of(&pages).map_err(|error| unreadable(directory, error.to_string()))? {
+        Some(SCHEMA) => {}
+        found => {
+            let found = found.unwrap_or(0);
+            return Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA });
+        }
+    }
+    let file = directory.log().map_err(failed)?;
+    sync(&file).map_err(failed)?;
+    directory.sync().map_err(failed)?;
+    let mut watermark = Watermark::open(&directory.watermark(), mark).map_err(failed)?;
+    watermark.settle_at(&tip, State::Open).map_err(failed)?;
+    migrate::clean(directory).map_err(failed)?;
+    Ok(Opened { db, pages, file, tip, mark: watermark })
+}
+
+/// Compares what sled has with the mark, and follows the groups from there on. Returns the newest one.
+fn end_of(pages: &Pages, mark: &Mark) -> Result<Tip, StoreError> {
+    let store = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled holds no store"))?;
+    if store != mark.store.as_bytes() {
+        return Err(corrupt("WATERMARK belongs to another store than what sled holds"));
+    }
+    let tip = Tip::read(pages)?;
+    let acknowledged = mark.counter;
+    match groups::hash_of(pages, acknowledged)? {
+        Some(hash) if hash == mark.hash => {}
+        Some(_) => {
+            return Err(corrupt(format!("group {acknowledged} of commits is another one than was acknowledged")));
+        }
+        None => {
+            let newest = tip.counter;
+            return Err(corrupt(format!(
+                "group {acknowledged} of commits was acknowledged, but the newest is {newest}"
+            )));
+        }
+    }
+    let marked = Tip { counter: acknowledged, hash: mark.hash, newest: None };
+    let end = groups::walk(pages, marked, |_| Ok(()))?;
+    if end.counter == tip.counter { Ok(tip) } else { Err(corrupt("records of groups of commits are missing")) }
+}
+
+/// Compares everything, in a copy: sled overwrites what it does not understand.
+fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), OpenError> {
+    tracing::warn!(
+        doubts = doubts.join("; "),
+        "the store's files may be damaged; comparing everything in a copy of them"
+    );
+    let copy = directory.copied();
+    let outcome = directory.copy_to(&copy).map_err(|source| io_error(directory, source)).and_then(|()| {
+        let db = open_sled(directory, &copy)?;
+        let (pages, mark) = (Pages::new(Tree::clone(&db)), *mark);
+        let findings = within(patience(&copy), move || verify(&pages, Some(&mark))).map_err(|reason| {
+            unreadable(directory, format!("{}; sled cannot read the rest: {reason}", doubts.join("; ")))
+        })?;
+        drop(db);
+        match findings.faults.as_slice() {
+            [] => Ok(()),
+            faults => {
+                let named = faults.iter().take(NAMED).map(|fault| match fault.approval_id {
+                    Some(id) => format!("{id}: {}", fault.what),
+                    None => fault.what.clone(),
+                });
+                let mut reasons: Vec<_> = doubts.iter().take(NAMED).cloned().chain(named).collect();
+                if faults.len() > NAMED {
+                    reasons.push(format!("and {} more faults", faults.len() - NAMED));
+                }
+                Err(unreadable(directory, reasons.join("; ")))
+            }
+        }
+    });
+    migrate::remove(&copy).map_err(|source| io_error(directory, source))?;
+    if outcome.is_ok() {
+        tracing::warn!("everything that was acknowledged is there");
+    }
+    outcome
+}
+
+/// Opens sled in a directory. Its panics become sentences, and it has a limited time.
+pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenError> {
+    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None); // the writer flushes; a second flusher could deadlock with it
+    match within(patience(path), move || config.open()) {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(error)) => Err(unreadable(directory, format!("sled cannot open its files: {error}"))),
+        Err(reason) => Err(unreadable(directory, format!("sled cannot open its files: {reason}"))),
+    }
+}
+
+/// How long reading everything in a directory may take: far longer than it does wherever it ends.
+pub(super) fn patience(sled: &Path) -> Duration {
+    let bytes = std::fs::metadata(sled.join("db")).map_or(0, |file| file.len());
+    PATIENCE + Duration::from_secs(bytes / SLOWEST)
+}
+
+/// Makes a call on a thread of its own, and leaves it there when it takes too long: nothing can end it.
+pub(super) fn within<T: Send + 'static>(
+    limit: Duration,
+    call: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let (done, outcome) = mpsc::sync_channel(1);
+    std::thread::Builder::new()
+        .name("signoff-open".into())
+        .spawn(move || done.send(guarded(call)))
+        .map_err(|error| error.to_string())?;
+    match outcome.recv_timeout(limit) {
+        Ok(outcome) => outcome,
+        Err(_) => Err(format!("it did not end within {} s", limit.as_secs())),
+    }
+}
+
+pub(super) fn store_id() -> io::Result<Uuid> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(uuid::Builder::from_random_bytes(random).into_uuid())
+}
+
+pub(super) fn io_error(directory: &Directory, source: io::Error) -> OpenError {
+    OpenError::Io { path: directory.path().to_owned(), source }
+}
+
+pub(super) fn unreadable(directory: &Directory, reason: String) -> OpenError {
+    OpenError::Corrupt { path: directory.path().to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_ends_is_left() {
+        let (end, ended) = mpsc::sync_channel::<()>(1);
+        let hanging = move || ended.recv().is_ok();
+        assert_eq!(within(Duration::ZERO, hanging), Err("it did not end within 0 s".into()));
+        drop(end);
+        assert_eq!(within(PATIENCE, || 7), Ok(7));
+        assert_eq!(within(PATIENCE, || -> u8 { panic!("odd") }), Err("odd".into()));
+    }
+}

@@ -1,0 +1,380 @@
+//! Damaged files and damaged records. Whatever is damaged, everything that was acknowledged is answered as before, or the store
+//! does not open, or it answers that approval with an error.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::{
+    domain::Refusal,
+    store::conformance::{claim, oldest_first, reject},
+};
+
+/// A directory with a store in which something is claimed, in something is not, and what it says.
+struct Whole {
+    directory: TempDir,
+    histories: Vec<History>,
+}
+
+impl Whole {
+    /// `reopened`: with a snapshot of sled, so that not everything is in the tail of its log.
+    async fn new(reopened: bool) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(&directory).unwrap();
+        fill(&store).await;
+        store.put_policy(policy(0, "a")).await.unwrap();
+        if reopened {
+            close(store).await;
+            let store = open(&directory).unwrap();
+            for n in 11..=14 {
+                store.submit(submission(n, n.unsigned_abs())).await.unwrap();
+            }
+            let digest = store.get(id(2, 2)).await.unwrap().digest;
+            store.transition(id(2, 2), claim(2, digest), at(21)).await.unwrap();
+            store.transition(id(12, 12), reject(1), at(21)).await.unwrap();
+            return Self::of(directory, store).await;
+        }
+        Self::of(directory, store).await
+    }
+
+    async fn of(directory: TempDir, store: SledStore) -> Self {
+        let histories = store.export(None, 1_000).await.unwrap();
+        close(store).await;
+        Self { directory, histories }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.directory.path().join(file)
+    }
+
+    /// Every file, from the data directory.
+    fn files(&self) -> Vec<String> {
+        let mut files = vec!["WATERMARK".to_owned()];
+        for entry in fs::read_dir(self.path("sled")).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                files.push(format!("sled/{}", entry.file_name().into_string().unwrap()));
+            }
+        }
+        files
+    }
+
+    fn copy(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("sled")).unwrap();
+        for file in self.files() {
+            fs::copy(self.path(&file), copy.path().join(file)).unwrap();
+        }
+        copy
+    }
+
+    /// Opens a damaged copy. Returns whether it opened.
+    async fn bears(&self, damaged: &TempDir, what: &str) -> bool {
+        let store = match open(damaged) {
+            Ok(store) => store,
+            Err(OpenError::Corrupt { reason, .. }) => {
+                assert!(!reason.is_empty(), "{what}");
+                return false;
+            }
+            Err(OpenError::Schema { .. } | OpenError::Io { .. }) => return false,
+            Err(other) => panic!("{what}: {other}"),
+        };
+        for history in &self.histories {
+            match store.events(history.id, 0, Revision::MAX).await {
+                Ok(events) => assert_eq!(events, history.events, "{what}"),
+                Err(StoreError::Corrupt(_) | StoreError::Newer(_) | StoreError::Unavailable(_)) => {}
+                Err(other) => panic!("{what}: {other}"),
+            }
+            let approval = Approval::replay(history.id, &history.events).unwrap();
+            match store.get(history.id).await {
+                Ok(found) => assert_eq!(*found, approval, "{what}"),
+                Err(StoreError::Corrupt(_) | StoreError::Newer(_) | StoreError::Unavailable(_)) => {}
+                Err(other) => panic!("{what}: {other}"),
+            }
+            if approval.claim.is_some() {
+                let again = store.transition(history.id, claim(99, approval.digest), at(22)).await;
+                assert!(
+                    matches!(
+                        again,
+                        Err(StoreError::Refused(Refusal::AlreadyClaimed(_) | Refusal::AlreadyReported(_))
+                            | StoreError::Corrupt(_)
+                            | StoreError::Newer(_)
+                            | StoreError::Unavailable(_))
+                    ),
+                    "{what}: {again:?}"
+                );
+            }
+        }
+        close(store).await;
+        true
+    }
+}
+
+fn flip(path: &Path, at: usize, bit: u8) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1 << bit;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Places in a file where something is written, some bytes apart; each byte of the last ones.
+fn places(path: &Path, apart: usize) -> Vec<usize> {
+    let bytes = fs::read(path).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let last = end.saturating_sub(80);
+    (0..last).step_by(apart).chain(last..end).collect()
+}
+
+async fn flips(reopened: bool, apart: usize) {
+    let whole = Whole::new(reopened).await;
+    let (mut opened, mut refused) = (0, 0);
+    for file in whole.files() {
+        for place in places(&whole.path(&file), apart) {
+            let copy = whole.copy();
+            flip(&copy.path().join(&file), place, u8::try_from(place % 8).unwrap());
+            match whole.bears(&copy, &format!("{file}, byte {place}")).await {
+                true => opened += 1,
+                false => refused += 1,
+            }
+        }
+    }
+    assert!(opened > 0 && refused > 100, "{opened} opened, {refused} were refused");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flips_in_the_log_are_noticed() {
+    flips(false, 311).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flips_beside_a_snapshot_are_noticed() {
+    flips(true, 311).await;
+}
+
+#[tokio::test]
+async fn an_initialised_store_never_opens_empty() {
+    let whole = Whole::new(true).await;
+    for file in whole.files().into_iter().filter(|file| file != "sled/conf") {
+        let copy = whole.copy();
+        fs::remove_file(copy.path().join(&file)).unwrap();
+        if file.starts_with("sled/snap.") {
+            // Everything is still in the log.
+            assert!(whole.bears(&copy, &file).await);
+            continue;
+        }
+        assert!(!whole.bears(&copy, &file).await, "{file} is missing");
+        let copy = whole.copy();
+        fs::write(copy.path().join(&file), b"").unwrap();
+        assert!(!whole.bears(&copy, &file).await, "{file} is empty");
+    }
+    let copy = whole.copy();
+    fs::remove_dir_all(copy.path().join("sled")).unwrap();
+    assert!(!whole.bears(&copy, "no directory").await);
+    let log = fs::read(whole.path("sled/db")).unwrap();
+    let end = log.iter().rposition(|byte| *byte != 0).unwrap();
+    for length in [1, 20, 100, end / 2, end - 200] {
+        let copy = whole.copy();
+        fs::write(copy.path().join("sled/db"), &log[..length]).unwrap();
+        assert!(!whole.bears(&copy, &format!("{length} bytes")).await, "{length} of {end} bytes");
+    }
+}
+
+#[tokio::test]
+async fn swapped_blocks_are_noticed() {
+    let whole = Whole::new(true).await;
+    let log = fs::read(whole.path("sled/db")).unwrap();
+    let end = log.iter().rposition(|byte| *byte != 0).unwrap();
+    for block in [512, 4_096] {
+        for at in (0..end.saturating_sub(2 * block)).step_by(block) {
+            let (mut swapped, copy) = (log.clone(), whole.copy());
+            let (left, right) = swapped.split_at_mut(at + block);
+            left[at..].swap_with_slice(&mut right[..block]);
+            fs::write(copy.path().join("sled/db"), swapped).unwrap();
+            whole.bears(&copy, &format!("blocks of {block} at {at}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_older_state_of_the_files_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    store.submit(submission(0, 1)).await.unwrap();
+    close(store).await;
+    let older = Whole { histories: Vec::new(), directory };
+    let copy = older.copy();
+    let store = open(&older.directory).unwrap();
+    store.transition(id(0, 1), reject(1), at(1)).await.unwrap();
+    close(store).await;
+    fs::copy(older.path("WATERMARK"), copy.path().join("WATERMARK")).unwrap();
+    let refused = open(&copy).unwrap_err().to_string();
+    assert!(refused.contains("group 2 of commits was acknowledged, but the newest is 1"), "{refused}");
+    // Nor does one store's watermark vouch for another.
+    let other = tempfile::tempdir().unwrap();
+    close(open(&other).unwrap()).await;
+    fs::copy(other.path().join("WATERMARK"), copy.path().join("WATERMARK")).unwrap();
+    let refused = open(&copy).unwrap_err().to_string();
+    assert!(refused.contains("belongs to another store"), "{refused}");
+    fs::remove_file(copy.path().join("WATERMARK")).unwrap();
+    let refused = open(&copy).unwrap_err().to_string();
+    assert!(refused.contains("WATERMARK is missing") && refused.contains("signoff store check"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_was_being_made_is_made_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = watermark::Mark::new(uuid::Uuid::from_u128(1), SCHEMA, watermark::State::Creating);
+    drop(watermark::Watermark::create(&directory.path().join("WATERMARK"), mark).unwrap());
+    tamper(directory.path(), |db| {
+        db.insert(b"half", b"made").unwrap();
+    });
+    let store = open(&directory).unwrap();
+    assert!(store.export(None, 1).await.unwrap().is_empty() && store.pages.get(b"half").unwrap().is_none());
+    store.submit(submission(0, 1)).await.unwrap();
+    close(store).await;
+    assert_eq!(open(&directory).unwrap().get(id(0, 1)).await.unwrap().revision, 1);
+}
+
+#[tokio::test]
+async fn a_store_that_failed_is_written_anew() {
+    let whole = Whole::new(false).await;
+    let path = whole.path("WATERMARK");
+    let mark = watermark::Mark::read(&path).unwrap().unwrap();
+    watermark::Watermark::open(&path, mark).unwrap().failed();
+    let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap());
+    let before = inode(&whole.path("sled/db"));
+    assert!(whole.bears(&whole.directory, "after a failure").await);
+    assert_ne!(inode(&whole.path("sled/db")), before);
+    let after = inode(&whole.path("sled/db"));
+    assert!(whole.bears(&whole.directory, "after a close").await);
+    assert_eq!(inode(&whole.path("sled/db")), after);
+}
+
+/// Removes or changes records, and tells what a reader gets.
+#[tokio::test]
+async fn damaged_records_are_not_answered() {
+    let whole = Whole::new(false).await;
+    let (one, two) = (id(1, 1), id(2, 2));
+    let damaged = |error: StoreError| assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+    let change = |key: &[u8], value: Option<&[u8]>| {
+        let copy = whole.copy();
+        tamper(copy.path(), |db| match value {
+            Some(value) => drop(db.insert(key, value).unwrap()),
+            None => drop(db.remove(key).unwrap()),
+        });
+        (open(&copy).unwrap(), copy)
+    };
+    let (store, _copy) = change(&keys::head(one), None);
+    damaged(store.get(one).await.unwrap_err());
+    damaged(store.events(one, 0, 9).await.unwrap_err());
+    damaged(store.find(&agent(), "r1", at(0)).await.unwrap_err());
+    damaged(store.submit(submission(1, 1)).await.unwrap_err());
+    damaged(store.list(crate::store::Query { limit: 50, ..listing(Status::Pending) }).await.unwrap_err());
+    assert_eq!(store.get(two).await.unwrap().revision, 2, "others are answered");
+    assert_eq!(store.get(id(0, 99)).await.unwrap_err(), StoreError::NotFound);
+
+    let (store, _copy) = change(&keys::event(two, 2), None);
+    damaged(store.events(two, 0, 9).await.unwrap_err());
+    damaged(store.events(two, 1, 9).await.unwrap_err());
+    damaged(store.export(None, 99).await.unwrap_err());
+    let (store, _copy) = change(&keys::event(two, 1), None);
+    damaged(store.get(two).await.unwrap_err());
+    damaged(store.transition(two, reject(1), at(21)).await.unwrap_err());
+    assert_eq!(*store.health().borrow(), Health::Working);
+
+    // A record of another approval, and of another revision, however whole each is.
+    let source = open(&whole.copy()).unwrap();
+    let foreign = source.pages.get(keys::head(two)).unwrap().unwrap();
+    let other = source.pages.get(keys::event(two, 1)).unwrap().unwrap();
+    drop(source);
+    let (store, _copy) = change(&keys::head(one), Some(&foreign));
+    damaged(store.get(one).await.unwrap_err());
+    let (store, _copy) = change(&keys::event(two, 2), Some(&other));
+    damaged(store.events(two, 0, 9).await.unwrap_err());
+
+    // A whole event that does not follow the one before it.
+    let key = keys::event(two, 2);
+    let payload = [&[7; 32][..], &rmp_serde::to_vec_named(&whole.histories[1].events[1]).unwrap()].concat();
+    let (store, _copy) = change(&key, Some(&frame::seal(&key, &payload)));
+    damaged(store.events(two, 0, 9).await.unwrap_err());
+    damaged(store.events(two, 1, 9).await.unwrap_err());
+
+    // Unknown fields and newer formats.
+    let key = keys::event(two, 1);
+    let mut event = rmp_serde::to_vec_named(&whole.histories[1].events[0]).unwrap();
+    assert_eq!(event[0] & 0xf0, 0x80, "a small map");
+    event[0] += 1;
+    event.extend(rmp_serde::to_vec(&("restriction", true)).unwrap().split_off(1));
+    let payload = [&[0; 32][..], &event].concat();
+    let (store, _copy) = change(&key, Some(&frame::seal(&key, &payload)));
+    damaged(store.get(two).await.unwrap_err());
+    let mut newer = foreign.to_vec();
+    newer[0] = 2;
+    let (store, _copy) = change(&keys::head(two), Some(&newer));
+    assert!(matches!(store.get(two).await.unwrap_err(), StoreError::Newer(_)));
+    let refused = store.transition(two, claim(1, whole_digest(&whole)), at(21)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Newer(_)));
+    let key = keys::request_id(&agent(), "r1");
+    let (store, _copy) = change(&key, Some(&frame::seal(&key, &[2; 17])));
+    assert!(matches!(store.submit(submission(1, 1)).await.unwrap_err(), StoreError::Newer(_)));
+}
+
+fn whole_digest(whole: &Whole) -> crate::domain::Digest {
+    Approval::replay(whole.histories[1].id, &whole.histories[1].events).unwrap().digest
+}
+
+fn listing(status: Status) -> Query {
+    let filter = crate::store::Filter { statuses: vec![status], ..crate::store::Filter::default() };
+    oldest_first(filter)
+}
+
+/// What is checked finds what is damaged, and nothing in what is whole.
+#[tokio::test]
+async fn everything_is_compared_with_everything() {
+    let whole = Whole::new(true).await;
+    let findings = |change: &dyn Fn(&sled::Db)| {
+        let copy = whole.copy();
+        tamper(copy.path(), change);
+        let mark = watermark::Mark::read(&copy.path().join("WATERMARK")).unwrap().unwrap();
+        let directory = Directory::open(copy.path()).unwrap();
+        let db = open::open_sled(&directory, &directory.sled()).unwrap();
+        verify::verify(&Pages::new(sled::Tree::clone(&db)), Some(&mark))
+    };
+    let sound = findings(&|_| {});
+    assert_eq!(sound.faults, []);
+    assert_eq!((sound.approvals, sound.policies, sound.tokens), (13, 1, 0));
+    assert!(sound.groups > 13 && sound.events > 13);
+    let source = open(&whole.copy()).unwrap();
+    let all: Vec<_> = source.pages.tree().iter().map(Result::unwrap).collect();
+    drop(source);
+    // Nothing can be taken away without a trace, and nothing changed that has a value.
+    for (key, value) in &all {
+        let removed = findings(&|db| drop(db.remove(key).unwrap()));
+        assert!(!removed.faults.is_empty(), "{} can be removed", frame::shown(key));
+        if !value.is_empty() {
+            let mut changed = value.to_vec();
+            *changed.last_mut().unwrap() ^= 1;
+            let changed = findings(&|db| drop(db.insert(key, &changed[..]).unwrap()));
+            assert!(!changed.faults.is_empty(), "{} can be changed", frame::shown(key));
+        }
+    }
+    let key = Field::Tool("stranger").key(id(1, 1));
+    assert!(!findings(&|db| drop(db.insert(&key[..], &[]).unwrap())).faults.is_empty());
+    let key = keys::deadline(at(1), id(0, 77));
+    assert!(!findings(&|db| drop(db.insert(&key[..], &[]).unwrap())).faults.is_empty());
+}
+
+#[tokio::test]
+async fn groups_older_than_what_is_kept_are_dropped() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    for n in 0..6 {
+        store.submit(submission(n, n.unsigned_abs())).await.unwrap();
+    }
+    let mut batch = sled::Batch::default();
+    // As if the newest were far ahead of these.
+    let tip = super::super::groups::Tip::read(&store.pages).unwrap();
+    assert_eq!((tip.counter, tip.newest), (6, Some(at(5))));
+    assert!(!super::super::groups::drop_old(&store.pages, at(3), 100, &mut batch).unwrap(), "the newest ones stay");
+    assert_eq!(store.newest_time(), None);
+    close(store).await;
+    assert_eq!(open(&directory).unwrap().newest_time(), Some(at(5)));
+}

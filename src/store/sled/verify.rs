@@ -1,0 +1,355 @@
+//! Compares everything in a store with everything else: what `signoff store check` reports, and what opening asks when sled's
+//! files raise doubts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+
+use super::{
+    SCHEMA, forgotten,
+    frame::{self, corrupt},
+    group::fields,
+    groups::{self, Checkpoint, GroupRecord, Tip},
+    keys::{self, Field},
+    pages::Pages,
+    records::{self, Named},
+    watermark::Mark,
+};
+use crate::{
+    domain::{Approval, ApprovalId, Revision, Status, TokenId},
+    store::{PolicyHead, StoreError},
+};
+
+/// What was looked at, and what is wrong.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Approvals that are whole.
+    pub approvals: u64,
+    /// Their events.
+    pub events: u64,
+    /// Versions of the policy that are whole.
+    pub policies: u64,
+    /// Tokens that are whole.
+    pub tokens: u64,
+    /// Records of groups of commits, whose chain is whole as far as no fault says otherwise.
+    pub groups: u64,
+    /// What is wrong, in the order in which it was found.
+    pub faults: Vec<Fault>,
+}
+
+/// Something that is wrong with a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// What, in a sentence.
+    pub what: String,
+    /// The approval that it is wrong with, if it is with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval_id: Option<ApprovalId>,
+}
+
+impl Findings {
+    pub(super) fn fault(&mut self, what: impl Into<String>) {
+        self.faults.push(Fault { what: what.into(), approval_id: None });
+    }
+
+    fn of(&mut self, id: ApprovalId, what: impl Into<String>) {
+        self.faults.push(Fault { what: what.into(), approval_id: Some(id) });
+    }
+
+    /// Notes what went wrong, and goes on.
+    fn take<T>(&mut self, outcome: Result<T, StoreError>) -> Option<T> {
+        outcome.map_err(|error| self.fault(error.to_string())).ok()
+    }
+}
+
+/// Reads everything. Ends early only where sled does.
+pub(super) fn verify(pages: &Pages, mark: Option<&Mark>) -> Findings {
+    let mut findings = Findings::default();
+    check_store(pages, mark, &mut findings);
+    let recorded = check_groups(pages, mark, &mut findings);
+    let heads = check_approvals(pages, &recorded, &mut findings);
+    check_events(pages, &heads, &mut findings);
+    check_policies(pages, &recorded, &mut findings);
+    check_tokens(pages, &recorded, &mut findings);
+    let forgotten = findings.take(forgotten::faults(pages)).unwrap_or_default();
+    forgotten.into_iter().for_each(|fault| findings.fault(fault));
+    findings
+}
+
+/// What the records of groups say that there is.
+#[derive(Default)]
+struct Recorded {
+    approvals: HashMap<ApprovalId, Revision>,
+    policies: u64,
+    tokens: HashMap<TokenId, bool>,
+    /// Whether they tell of everything that there ever was.
+    complete: bool,
+    /// Whether they could all be read.
+    whole: bool,
+}
+
+impl Recorded {
+    fn add(&mut self, record: &GroupRecord) {
+        self.approvals.extend(record.changed.iter().copied());
+        for id in &record.pruned {
+            self.approvals.remove(id);
+        }
+        self.policies = record.policies.iter().copied().fold(self.policies, u64::max);
+        self.tokens.extend(record.forgotten.iter().map(|id| (*id, false)));
+        self.tokens.extend(record.tokens.iter().map(|id| (*id, true)));
+    }
+}
+
+fn check_store(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) {
+    match findings.take(pages.get(keys::SCHEMA)) {
+        Some(Some(schema)) if *schema == SCHEMA.to_be_bytes() => {}
+        Some(Some(_)) => findings.fault("sled holds another schema version"),
+        Some(None) => findings.fault("sled holds no schema version"),
+        None => {}
+    }
+    let Some(store) = findings.take(frame::get(pages, keys::STORE)) else { return };
+    match (store, mark) {
+        (None, _) => findings.fault("sled holds no store id"),
+        (Some(store), Some(mark)) if store != mark.store.as_bytes() => {
+            findings.fault("WATERMARK belongs to another store than what sled holds");
+        }
+        _ => {}
+    }
+}
+
+fn check_groups(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) -> Recorded {
+    let mut recorded = Recorded::default();
+    if let Some(mark) = mark {
+        match findings.take(groups::hash_of(pages, mark.counter)) {
+            Some(Some(hash)) if hash == mark.hash => {}
+            Some(Some(_)) => findings.fault(format!("group {} is another one than was acknowledged", mark.counter)),
+            Some(None) => findings.fault(format!("group {} was acknowledged, but is not there", mark.counter)),
+            None => {}
+        }
+    }
+    let Some(Checkpoint { counter, hash }) = findings.take(Checkpoint::read(pages)) else { return recorded };
+    recorded.complete = counter == 0;
+    let from = Tip { counter, hash, newest: None };
+    let walked = groups::walk(pages, from, |record| {
+        recorded.add(record);
+        findings.groups += 1;
+        Ok(())
+    });
+    recorded.whole = findings.take(walked).is_some();
+    recorded
+}
+
+/// Replays every history, compares it with its head, and both with the indexes. Returns the heads' revisions.
+fn check_approvals(pages: &Pages, recorded: &Recorded, findings: &mut Findings) -> BTreeMap<ApprovalId, Revision> {
+    let (mut heads, mut expected) = (BTreeMap::new(), Expected::default());
+    let all = keys::head(ApprovalId::new(uuid::Uuid::nil()))..=Field::All.key(ApprovalId::new(uuid::Uuid::max()));
+    for key in pages.keys(all) {
+        let Some(key) = findings.take(key) else { break };
+        let Some(id) = keys::head_of(&key) else { continue };
+        let whole = approval(pages, id);
+        heads.insert(id, whole.as_ref().map_or(Revision::MAX, |(approval, _)| approval.revision));
+        let (approval, events) = match whole {
+            Ok(whole) => whole,
+            Err(error) => {
+                findings.of(id, error.to_string());
+                continue;
+            }
+        };
+        match recorded.approvals.get(&id) {
+            Some(revision) if *revision == approval.revision => {}
+            Some(revision) if recorded.whole => {
+                let stored = approval.revision;
+                findings.of(id, format!("it has {stored} events, but {revision} were acknowledged"));
+                continue;
+            }
+            None if recorded.whole && recorded.complete => findings.of(id, "no group of commits tells of it"),
+            _ => {}
+        }
+        findings.approvals += 1;
+        findings.events += events;
+        expected.check(pages, &approval, findings);
+    }
+    for (id, revision) in &recorded.approvals {
+        if !heads.contains_key(id) {
+            findings.of(*id, format!("{revision} events were acknowledged, but nothing is there"));
+        }
+    }
+    expected.check_others(pages, &heads, findings);
+    heads
+}
+
+/// An approval whose events make what its head says.
+fn approval(pages: &Pages, id: ApprovalId) -> Result<(Approval, u64), StoreError> {
+    let stored = records::load(pages, id)?.ok_or_else(|| corrupt("its head is gone"))?.approval;
+    let events = records::events(pages, id, 0, Revision::MAX)?;
+    let made = Approval::replay(id, &events).map_err(|error| corrupt(format!("its events are impossible: {error}")))?;
+    if made == stored {
+        Ok((stored, events.len() as u64))
+    } else {
+        Err(corrupt("its head is not what its events make"))
+    }
+}
+
+/// Entries of indexes that there must be, counted by the first byte of their keys.
+#[derive(Default)]
+struct Expected {
+    counts: BTreeMap<u8, u64>,
+}
+
+impl Expected {
+    fn check(&mut self, pages: &Pages, approval: &Approval, findings: &mut Findings) {
+        let id = approval.id;
+        let caller = approval.request.caller.to_string();
+        for field in fields(approval, &caller).filter(|field| !matches!(field, Field::All)) {
+            let key = field.key(id);
+            match (self.entry(pages, &key, findings), field) {
+                (Some(None), _) => findings.of(id, format!("it is missing from the index of {}", name(&field))),
+                (Some(Some(value)), Field::Status(_)) => {
+                    let shown = frame::open(&key, &value)
+                        .is_ok_and(|shown| shown == keys::caller(&approval.request.caller).as_bytes());
+                    if !shown {
+                        findings.of(id, "its entry in the index of statuses names another caller");
+                    }
+                }
+                _ => {}
+            }
+        }
+        if approval.status == Status::Pending {
+            self.present(pages, &keys::deadline(approval.due(), id), id, "deadlines", findings);
+        }
+        if let Some(decision) = &approval.decision {
+            self.present(pages, &keys::decided(decision.at, id), id, "decisions", findings);
+        }
+        let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
+        if let Some(value) = self.entry(pages, &key, findings) {
+            match value.map(|value| records::decode_request_id(&key, &value)) {
+                Some(Ok(Named::Approval(found))) if found == id => {}
+                Some(Ok(Named::Approval(other))) => findings.of(id, format!("its request_id stands for {other}")),
+                Some(Ok(Named::Forgotten(at))) => findings.of(id, format!("its request_id was forgotten at {at}")),
+                Some(Err(error)) => findings.of(id, format!("its request_id: {error}")),
+                None => findings.of(id, "its request_id is missing"),
+            }
+        }
+    }
+
+    fn present(&mut self, pages: &Pages, key: &[u8], id: ApprovalId, index: &str, findings: &mut Findings) {
+        if self.entry(pages, key, findings) == Some(None) {
+            findings.of(id, format!("it is missing from the index of {index}"));
+        }
+    }
+
+    fn entry(&mut self, pages: &Pages, key: &[u8], findings: &mut Findings) -> Option<Option<sled::IVec>> {
+        *self.counts.entry(key[0]).or_default() += 1;
+        findings.take(pages.get(key))
+    }
+
+    /// Looks for entries of which no whole approval knows.
+    fn check_others(&self, pages: &Pages, heads: &BTreeMap<ApprovalId, Revision>, findings: &mut Findings) {
+        let damaged = heads.values().any(|revision| *revision == Revision::MAX);
+        for (prefix, index) in keys::INDEXES {
+            let (mut found, mut strangers) = (0, Vec::new());
+            for entry in pages.prefix([prefix]) {
+                let Some((key, value)) = findings.take(entry) else { break };
+                let id = if prefix == keys::REQUEST_ID {
+                    match records::decode_request_id(&key, &value) {
+                        Ok(Named::Approval(id)) => Some(id),
+                        Ok(Named::Forgotten(_)) => continue, // belongs to no approval any more
+                        Err(_) => None,
+                    }
+                } else {
+                    keys::id_of(&key)
+                };
+                found += 1;
+                if id.is_none_or(|id| !heads.contains_key(&id)) {
+                    strangers.push(frame::shown(&key));
+                }
+            }
+            let (expected, strange) = (self.counts.get(&prefix).copied().unwrap_or(0), strangers.len());
+            for key in strangers {
+                findings.fault(format!("the entry {key} in the index of {index} belongs to no approval"));
+            }
+            if !damaged && strange == 0 && found > expected {
+                findings.fault(format!("the index of {index} has {found} entries; {expected} belong there"));
+            }
+        }
+    }
+}
+
+const fn name(field: &Field<'_>) -> &'static str {
+    match field {
+        Field::All => "approvals",
+        Field::Status(_) => "statuses",
+        Field::Tool(_) => "tools",
+        Field::Agent(_) => "agents",
+        Field::Caller(_) => "callers",
+        Field::Label(..) => "labels",
+    }
+}
+
+fn check_events(pages: &Pages, heads: &BTreeMap<ApprovalId, Revision>, findings: &mut Findings) {
+    let mut headless = BTreeSet::new();
+    let all = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
+        ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
+    for key in pages.keys(all) {
+        let Some(key) = findings.take(key) else { break };
+        let Some((id, revision)) = keys::event_of(&key) else { continue };
+        match heads.get(&id) {
+            Some(newest) if revision <= *newest => {}
+            Some(newest) => findings.of(id, format!("it has an event {revision}, but its head ends at {newest}")),
+            None if headless.insert(id) => findings.of(id, "it has events, but no head"),
+            None => {}
+        }
+    }
+}
+
+fn check_policies(pages: &Pages, recorded: &Recorded, findings: &mut Findings) {
+    let mut newest: Option<PolicyHead> = None;
+    let last = findings.take(records::policies(pages, None, 1)).and_then(|mut heads| heads.pop());
+    let last = last.map_or(0, |head| head.version).max(recorded.policies);
+    for version in 1..=last {
+        match records::policy(pages, version) {
+            Ok(Some(policy)) => {
+                if let Err(error) = policy.check(newest.as_ref()) {
+                    findings.fault(error.to_string());
+                }
+                if let Some(request_id) = &policy.request_id {
+                    let key = keys::policy_request_id(&policy.head.author, request_id);
+                    if findings
+                        .take(records::policy_request_id(pages, &key))
+                        .is_some_and(|found| found != Some(version))
+                    {
+                        findings
+                            .fault(format!("the request_id of version {version} of the policy does not lead to it"));
+                    }
+                }
+                findings.policies += 1;
+                newest = Some(policy.head);
+            }
+            Ok(None) => findings.fault(format!("version {version} of the policy is missing")),
+            Err(error) => findings.fault(format!("version {version} of the policy: {error}")),
+        }
+    }
+}
+
+fn check_tokens(pages: &Pages, recorded: &Recorded, findings: &mut Findings) {
+    let mut kept = BTreeSet::new();
+    for key in pages.keys(keys::tokens()) {
+        let Some(key) = findings.take(key) else { break };
+        let Some(id) = keys::token_of(&key) else { continue };
+        kept.insert(id);
+        match records::token(pages, id) {
+            Ok(Some(token)) => match token.fault() {
+                None => findings.tokens += 1,
+                Some(fault) => findings.fault(format!("token {id}: {fault}")),
+            },
+            Ok(None) => findings.fault(format!("token {id} is missing")),
+            Err(error) => findings.fault(format!("token {id}: {error}")),
+        }
+    }
+    for (id, there) in recorded.tokens.iter().filter(|_| recorded.whole) {
+        if kept.contains(id) != *there {
+            let what = if *there { "was acknowledged, but is missing" } else { "was forgotten, but is there" };
+            findings.fault(format!("token {id} {what}"));
+        }
+    }
+}

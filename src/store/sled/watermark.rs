@@ -1,0 +1,414 @@
+//! `WATERMARK`: a small file beside sled which knows how far the store had come.
+//!
+//! sled takes the first bad checksum for the end of its log, and a missing file for a new store. This file says what must be
+//! there: the store's id, and the number and hash of the newest group of commits that was answered. It is written after the
+//! group is durable and before it is answered, without a sync: what was written survives the process, so that after a kill
+//! nothing acknowledged is beyond it. A thread makes it durable at most every 100 ms. After a power loss, damage to what
+//! was committed in the last 100 ms before it could therefore go unnoticed; the power loss itself loses nothing of that.
+//!
+//! It holds a header, which never changes, and two slots that are written in turn, each with a checksum and on a sector of
+//! its own: a torn write leaves the other.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    path::Path,
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::Duration,
+};
+
+use uuid::Uuid;
+
+use super::groups::Tip;
+use crate::domain::Digest;
+
+/// Begins the file.
+const MAGIC: &[u8; 16] = b"signoff-watermrk";
+
+/// Version of this file's layout.
+const VERSION: u32 = 1;
+
+/// A header or a slot: one sector, which a disk writes whole.
+const SECTOR: usize = 512;
+
+/// Longest time for which the mark is not durable after it moved.
+const SYNC_EVERY: Duration = Duration::from_millis(100);
+
+/// What the process was doing with the store when it last wrote the mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It was making the store: nothing in it was acknowledged.
+    Creating,
+    /// It was moving a migrated store to its place.
+    Swapping,
+    /// It was serving. Found when opening, it tells of a kill.
+    Open,
+    /// It had closed the store.
+    Closed,
+    /// A write or a sync had failed: what the kernel calls clean may not be on the disk.
+    Failed,
+}
+
+/// A state's code on disk.
+const STATES: [(State, u8); 5] =
+    [(State::Creating, 1), (State::Swapping, 2), (State::Open, 3), (State::Closed, 4), (State::Failed, 5)];
+
+/// What the file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// The store that it belongs to, as written in sled.
+    pub(super) store: Uuid,
+    /// The store's schema version.
+    pub(super) schema: u32,
+    /// The newest group that was answered; 0 for none.
+    pub(super) counter: u64,
+    /// The hash of its record.
+    pub(super) hash: Digest,
+    /// What was going on.
+    pub(super) state: State,
+    sequence: u64,
+}
+
+/// Why a file is no watermark.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MarkError {
+    #[error("cannot read it: {0}")]
+    Io(#[from] io::Error),
+    #[error("its header is damaged")]
+    Header,
+    #[error("both of its slots are damaged")]
+    Slots,
+    #[error("it has layout {0}; this build reads layout {VERSION}")]
+    Version(u32),
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Watermark {
+    file: Arc<File>,
+    mark: Mark,
+    syncer: Arc<Syncer>,
+}
+
+impl Mark {
+    /// Of a store which is being made.
+    pub(super) const fn new(store: Uuid, schema: u32, state: State) -> Self {
+        Self { store, schema, counter: 0, hash: Digest::ZERO, state, sequence: 0 }
+    }
+
+    /// The same for another newest group.
+    pub(super) const fn at(self, tip: &Tip) -> Self {
+        Self { counter: tip.counter, hash: tip.hash, ..self }
+    }
+
+    /// Reads a file; `None` when there is none.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, MarkError> {
+        match std::fs::read(path) {
+            Ok(bytes) => Self::decode(&bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, MarkError> {
+        let sector = |number: usize| bytes.get(number * SECTOR..).and_then(|rest| rest.first_chunk::<SECTOR>());
+        let header = sector(0).and_then(unsealed).ok_or(MarkError::Header)?;
+        let (magic, mut rest) = header.split_at(MAGIC.len());
+        if magic != MAGIC {
+            return Err(MarkError::Header);
+        }
+        let (version, schema) = (u32::from_le_bytes(take(&mut rest)), u32::from_le_bytes(take(&mut rest)));
+        if version != VERSION {
+            return Err(MarkError::Version(version));
+        }
+        let store = Uuid::from_bytes(take(&mut rest));
+        let slots = [1, 2].into_iter().filter_map(|number| Self::slot(sector(number)?, store, schema));
+        slots.max_by_key(|slot| slot.sequence).ok_or(MarkError::Slots)
+    }
+
+    fn slot(sector: &[u8; SECTOR], store: Uuid, schema: u32) -> Option<Self> {
+        let mut rest = unsealed(sector)?;
+        let sequence = u64::from_le_bytes(take(&mut rest));
+        let counter = u64::from_le_bytes(take(&mut rest));
+        let hash = Digest::from_bytes(take(&mut rest));
+        let [code] = take(&mut rest);
+        let owner = Uuid::from_bytes(take(&mut rest));
+        let (state, _) = STATES.into_iter().find(|(_, known)| *known == code)?;
+        (owner == store).then_some(Self { store, schema, counter, hash, state, sequence })
+    }
+
+    fn header(&self) -> [u8; SECTOR] {
+        let fields: [&[u8]; 4] = [MAGIC, &VERSION.to_le_bytes(), &self.schema.to_le_bytes(), self.store.as_bytes()];
+        sealed(&fields)
+    }
+
+    fn sector(&self) -> [u8; SECTOR] {
+        let (_, code) = STATES.into_iter().find(|(state, _)| *state == self.state).unwrap_or((State::Failed, 5));
+        sealed(&[
+            &self.sequence.to_le_bytes(),
+            &self.counter.to_le_bytes(),
+            self.hash.as_bytes(),
+            &[code],
+            self.store.as_bytes(),
+        ])
+    }
+}
+
+/// A sector with these fields, ending with their checksum.
+fn sealed(fields: &[&[u8]]) -> [u8; SECTOR] {
+    let mut sector = [0; SECTOR];
+    let mut at = 0;
+    for field in fields {
+        sector[at..at + field.len()].copy_from_slice(field);
+        at += field.len();
+    }
+    let sum = crc32fast::hash(&sector[..SECTOR - 4]);
+    sector[SECTOR - 4..].copy_from_slice(&sum.to_le_bytes());
+    sector
+}
+
+/// The fields of a sector, when they fit their checksum.
+fn unsealed(sector: &[u8; SECTOR]) -> Option<&[u8]> {
+    let (fields, sum) = sector.split_last_chunk::<4>()?;
+    (crc32fast::hash(fields) == u32::from_le_bytes(*sum)).then_some(fields)
+}
+
+/// The next field. Fields have fixed sizes, all of them far less than a sector's.
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    let mut field = [0; N];
+    let (taken, left) = rest.split_at(N);
+    field.copy_from_slice(taken);
+    *rest = left;
+    field
+}
+
+impl Watermark {
+    /// Makes the file, whole or not at all; the directory's entry for it is the caller's to sync.
+    pub(super) fn create(path: &Path, mark: Mark) -> io::Result<Self> {
+        let made = path.with_extension("new");
+        let file = File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&made)?;
+        file.write_all_at(&mark.header(), 0)?;
+        let watermark = Self::with(file, mark)?;
+        std::fs::rename(made, path)?;
+        Ok(watermark)
+    }
+
+    /// Opens a file that [`Mark::read`] has read, and marks in it what is going on now, durably.
+    pub(super) fn open(path: &Path, mark: Mark) -> io::Result<Self> {
+        Self::with(File::options().read(true).write(true).open(path)?, mark)
+    }
+
+    fn with(file: File, mark: Mark) -> io::Result<Self> {
+        let file = Arc::new(file);
+        let mut watermark = Self { syncer: Arc::new(Syncer::new(Arc::clone(&file))), file, mark };
+        watermark.settle(mark.state)?;
+        Ok(watermark)
+    }
+
+    pub(super) const fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Moves the mark: this group is durable. Fails for good once a sync of the mark has failed.
+    pub(super) fn advance(&mut self, tip: &Tip) -> io::Result<()> {
+        self.mark = self.mark.at(tip);
+        self.write()?;
+        self.syncer.moved()
+    }
+
+    /// Writes both slots, so that no single damage takes the mark back, and makes them durable.
+    pub(super) fn settle(&mut self, state: State) -> io::Result<()> {
+        self.mark.state = state;
+        self.write()?;
+        self.write()?;
+        self.file.sync_data()
+    }
+
+    /// As [`settle`](Self::settle), at a group.
+    pub(super) fn settle_at(&mut self, tip: &Tip, state: State) -> io::Result<()> {
+        self.mark = self.mark.at(tip);
+        self.settle(state)
+    }
+
+    /// Notes that writing has failed. The disk may refuse this as well, and nothing depends on it but caution.
+    pub(super) fn failed(&mut self) {
+        if let Err(error) = self.settle(State::Failed) {
+            tracing::warn!(%error, "cannot note in the watermark that the store failed");
+        }
+    }
+
+    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails.
+    pub(super) fn keep_synced(&self, failed: impl FnOnce(io::Error) + Send + 'static) -> io::Result<()> {
+        let syncer = Arc::clone(&self.syncer);
+        let run = move || {
+            if let Err(error) = syncer.run() {
+                failed(error);
+            }
+        };
+        std::thread::Builder::new().name("signoff-mark".into()).spawn(run).map(drop)
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.mark.sequence += 1;
+        let slot = 1 + self.mark.sequence % 2;
+        self.file.write_all_at(&self.mark.sector(), slot * SECTOR as u64)
+    }
+}
+
+impl Drop for Watermark {
+    fn drop(&mut self) {
+        self.syncer.stop();
+    }
+}
+
+/// Syncs the file some time after it was written.
+#[derive(Debug)]
+struct Syncer {
+    file: Arc<File>,
+    moves: Mutex<Moves>,
+    woken: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Moves {
+    dirty: bool,
+    stopped: bool,
+    failed: bool,
+}
+
+impl Syncer {
+    fn new(file: Arc<File>) -> Self {
+        Self { file, moves: Mutex::default(), woken: Condvar::new() }
+    }
+
+    fn moved(&self) -> io::Result<()> {
+        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        if moves.failed {
+            return Err(io::Error::other("the watermark cannot be synced"));
+        }
+        if !std::mem::replace(&mut moves.dirty, true) {
+            self.woken.notify_all();
+        }
+        Ok(())
+    }
+
+    fn stop(&self) {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+        self.woken.notify_all();
+    }
+
+    fn run(&self) -> io::Result<()> {
+        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let idle = |moves: &mut Moves| !moves.dirty && !moves.stopped;
+            moves = self.woken.wait_while(moves, idle).unwrap_or_else(PoisonError::into_inner);
+            if moves.stopped {
+                return Ok(()); // whoever stopped it has settled the mark, or has failed
+            }
+            moves.dirty = false;
+            drop(moves);
+            let synced = self.file.sync_data();
+            moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = synced {
+                moves.failed = true;
+                return Err(error);
+            }
+            let running = |moves: &mut Moves| !moves.stopped;
+            let rested = self.woken.wait_timeout_while(moves, SYNC_EVERY, running);
+            moves = rested.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tip(counter: u64) -> Tip {
+        Tip { counter, hash: Digest::of_bytes(&counter.to_le_bytes()), newest: None }
+    }
+
+    fn made(directory: &tempfile::TempDir) -> (std::path::PathBuf, Watermark) {
+        let path = directory.path().join("WATERMARK");
+        let mark = Mark::new(Uuid::from_u128(7), 3, State::Creating);
+        let watermark = Watermark::create(&path, mark).unwrap();
+        (path, watermark)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut watermark) = made(&directory);
+        let read = || Mark::read(&path).unwrap().unwrap();
+        assert_eq!(read(), *watermark.mark());
+        for (counter, (state, _)) in (1..).zip(STATES) {
+            watermark.advance(&tip(counter)).unwrap();
+            assert_eq!(read(), *watermark.mark());
+            watermark.settle(state).unwrap();
+            assert_eq!((read().counter, read().state, read().store), (counter, state, Uuid::from_u128(7)));
+        }
+        assert!(Mark::read(&directory.path().join("none")).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_codes_are_pinned() {
+        let codes = STATES.map(|(state, code)| (format!("{state:?}"), code));
+        let pinned = [("Creating", 1), ("Swapping", 2), ("Open", 3), ("Closed", 4), ("Failed", 5)];
+        assert_eq!(codes, pinned.map(|(state, code)| (state.to_owned(), code)));
+        let mark = Mark { sequence: 5, ..Mark::new(Uuid::from_u128(1), 3, State::Open).at(&tip(2)) };
+        let (header, slot) = (mark.header(), mark.sector());
+        assert_eq!(header[..24], *b"signoff-watermrk\x01\0\0\0\x03\0\0\0");
+        assert_eq!(slot[..16], [5, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(slot[48], 3);
+    }
+
+    /// A flip leaves the mark as it was, or one group behind, or is refused: it is never ahead.
+    #[test]
+    fn every_flip_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut watermark) = made(&directory);
+        watermark.settle(State::Open).unwrap();
+        watermark.advance(&tip(1)).unwrap();
+        watermark.advance(&tip(2)).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert_eq!(bytes.len(), 3 * SECTOR);
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            match Mark::decode(&flipped) {
+                Ok(mark) => assert!((1..=2).contains(&mark.counter) && at >= SECTOR, "{at}"),
+                Err(_) => assert!(at < SECTOR, "{at}"),
+            }
+        }
+        for length in 0..SECTOR * 2 {
+            assert!(Mark::decode(&bytes[..length]).is_err(), "{length}");
+        }
+        // Settled, one damage changes nothing.
+        watermark.settle(State::Closed).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for at in SECTOR..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x10;
+            let mark = Mark::decode(&flipped).unwrap();
+            assert_eq!((mark.counter, mark.state), (2, State::Closed), "{at}");
+        }
+    }
+
+    #[test]
+    fn moves_are_synced_by_the_thread_that_keeps_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let (_, mut watermark) = made(&directory);
+        watermark.keep_synced(|error| panic!("{error}")).unwrap();
+        watermark.advance(&tip(1)).unwrap();
+        let synced = |moves: &mut Moves| moves.dirty;
+        let syncer = Arc::clone(&watermark.syncer);
+        while synced(&mut syncer.moves.lock().unwrap()) {
+            std::thread::yield_now();
+        }
+        drop(watermark);
+        while Arc::strong_count(&syncer) > 1 {
+            std::thread::yield_now(); // the thread has ended
+        }
+    }
+}

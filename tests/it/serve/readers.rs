@@ -1,0 +1,220 @@
+//! Clients with a token that never read what they asked for. They speak HTTP/2 by hand: no client library stops reading.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use signoff::proto::v1::{
+    ListPendingRequest, RequestApprovalRequest, WatchPendingRequest, watch_pending_response::Change,
+};
+use tokio::{net::TcpStream, sync::watch};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    calls::{arguments, ask, open},
+    checks::refused,
+    server::{Server, soon},
+};
+
+const MIB: u64 = 1 << 20;
+
+/// Streams of each connection.
+const STREAMS: usize = 50;
+
+/// Memory of the server's process that is resident, in bytes.
+fn resident(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kib << 10
+}
+
+/// A connection that stops reading.
+struct Deaf {
+    requests: SendRequest<Bytes>,
+    stop: watch::Sender<bool>,
+}
+
+impl Deaf {
+    /// Connects, with this window for each stream.
+    async fn connect(server: &Server, window: u32) -> Self {
+        let stream = TcpStream::connect(server.address()).await.unwrap();
+        let mut client = h2::client::Builder::new();
+        client.initial_window_size(window).initial_connection_window_size((1 << 31) - 1);
+        let (requests, connection) = client.handshake(stream).await.unwrap();
+        let (stop, mut stopped) = watch::channel(false);
+        tokio::spawn(async move {
+            let mut connection = Box::pin(connection);
+            tokio::select! {
+                _ = &mut connection => {}
+                _ = stopped.wait_for(|stop| *stop) => {}
+            }
+            // Held, but not read, until the other end is dropped.
+            while stopped.changed().await.is_ok() {}
+        });
+        Self { requests, stop }
+    }
+
+    async fn call(&mut self, token: &str, path: &str, message: &impl prost::Message) -> ResponseFuture {
+        let request = http::Request::post(format!("http://signoff{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("authorization", format!("Bearer {token}"))
+            .body(())
+            .unwrap();
+        let mut requests = self.requests.clone().ready().await.unwrap();
+        let (response, mut body) = requests.send_request(request, false).unwrap();
+        let message = message.encode_to_vec();
+        let framed = [&[0][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), &message].concat();
+        body.send_data(framed.into(), true).unwrap();
+        response
+    }
+}
+
+/// Has approvals wait whose arguments are as large as may be.
+async fn fill(server: &Server, count: usize) {
+    for n in 0..count {
+        let large = arguments(&[("text", &"x".repeat(45_000))]);
+        let request = RequestApprovalRequest { arguments: Some(large), ..ask(&format!("large-{n}")) };
+        open(&mut server.agent(), request).await.unwrap();
+    }
+}
+
+/// Opens queues that nobody reads, has others work meanwhile, and returns the most memory that was taken beyond what was
+/// before, and what is left of it when they are gone.
+async fn deaf_queues(server: &Server, readers: usize) -> u64 {
+    fill(server, 60).await;
+    let before = resident(server);
+    let token = server.tokens().reviewer.clone();
+    let (mut deaf, mut most) = (Vec::new(), 0);
+    for _ in 0..readers.div_ceil(STREAMS) {
+        let mut connection = Deaf::connect(server, (1 << 31) - 1).await;
+        let mut heads = Vec::new();
+        for _ in 0..STREAMS {
+            let watch = WatchPendingRequest::default();
+            heads.push(connection.call(&token, "/signoff.v1.ApprovalService/WatchPending", &watch).await);
+        }
+        for head in heads {
+            let head = soon("each stream is opened", head).await.unwrap();
+            assert_eq!(Status::from_header_map(head.headers()).map(|status| status.code()), None);
+        }
+        connection.stop.send(true).unwrap();
+        deaf.push(connection);
+        most = most.max(resident(server).saturating_sub(before));
+    }
+    // Nobody else notices: another caller reads the whole queue, as often as there are connections.
+    for _ in 0..20 {
+        let mut queue = server.operator().watch_pending(WatchPendingRequest::default()).await.unwrap().into_inner();
+        loop {
+            let message = soon("another caller is served", queue.message()).await.unwrap().unwrap();
+            if let Some(Change::SnapshotComplete(complete)) = message.change {
+                assert_eq!(complete.count, 60);
+                break;
+            }
+        }
+        most = most.max(resident(server).saturating_sub(before));
+    }
+    // Nor is the caller itself kept from what is not a stream.
+    let list = ListPendingRequest { page_size: 1, ..Default::default() };
+    soon("a list", server.reviewer().list_pending(list)).await.expect("streams leave room for other calls");
+    drop(deaf);
+    let gone = async {
+        while !super::http::metrics(server).await.lines().any(|line| {
+            line.starts_with("signoff_open_streams{") && line.contains("WatchPending\"") && line.ends_with(" 0")
+        }) {}
+    };
+    soon("the streams are gone", gone).await;
+    println!("{readers} readers took {} MiB", most / MIB);
+    let returned = async {
+        while resident(server).saturating_sub(before) > most / 2 + 32 * MIB {
+            super::http::metrics(server).await;
+        }
+    };
+    soon("memory returns", returned).await;
+    most
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_never_read_take_bounded_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
+    let most = deaf_queues(&server, 500).await;
+    assert!(most <= 100 * MIB, "500 readers took {} MiB", most / MIB);
+}
+
+/// With the limits as they are by default. Bounded in time, but large.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: run it with --ignored"]
+async fn three_thousand_readers_take_bounded_memory() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let most = deaf_queues(&server, 3_000).await;
+    assert!(most <= 500 * MIB, "3,000 readers took {} MiB", most / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_are_not_read_are_limited() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
+    fill(&server, 20).await;
+    let token = server.tokens().reviewer.clone();
+    // No window: each reply is made, and none of it can be sent.
+    let mut deaf = Deaf::connect(&server, 0).await;
+    let list = || async { server.reviewer().list_pending(ListPendingRequest::default()).await };
+    let (mut made, mut refusal) = (Vec::new(), None);
+    while refusal.is_none() {
+        let list_pending = "/signoff.v1.ApprovalService/ListPending";
+        let heads = [(); 10].map(|()| ListPendingRequest::default());
+        let mut asked = Vec::new();
+        for message in &heads {
+            asked.push(deaf.call(&token, list_pending, message).await);
+        }
+        for head in asked {
+            let head = soon("a head", head).await.unwrap();
+            match Status::from_header_map(head.headers()) {
+                Some(status) => drop(refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS")),
+                None => made.push(head),
+            }
+        }
+        // Each of those that were made holds about 9 × 45 KB: 8 MiB are 20 of them.
+        assert!(made.len() <= 22, "{} replies are in memory", made.len());
+        refusal = list().await.err(); // the caller's other connections have no room either
+    }
+    let status = refusal.unwrap();
+    let metadata = refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS");
+    assert_eq!(metadata.get("scope").map(String::as_str), Some("caller"));
+    assert_eq!(metadata.get("limit").map(String::as_str), Some("8388608"));
+    let retry = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    assert!(retry.is_some_and(|retry| retry > Duration::ZERO), "{status:?}");
+    server.operator().list_pending(ListPendingRequest::default()).await.expect("others have room of their own");
+    drop((made, deaf));
+    let again = async { while list().await.is_err() {} };
+    soon("there is room when the connection is gone", again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_whose_message_never_comes_are_limited() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
+    let token = server.tokens().agent.clone();
+    let mut deaf = Deaf::connect(&server, 65_535).await;
+    let (mut held, mut answers) = (Vec::new(), Vec::new());
+    for _ in 0..600 {
+        let request = http::Request::post("http://signoff/signoff.v1.ApprovalService/GetApproval")
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("authorization", format!("Bearer {token}"))
+            .body(())
+            .unwrap();
+        let mut requests = deaf.requests.clone().ready().await.unwrap();
+        let (answer, body) = requests.send_request(request, false).unwrap();
+        held.push(body);
+        answers.push(answer);
+    }
+    deaf.requests = deaf.requests.clone().ready().await.unwrap();
+    // 8 MiB are 512 calls of 16 KiB; those beyond are refused, and the others wait for their message.
+    let (answer, _, _) = soon("one is refused", futures_util::future::select_all(answers)).await;
+    let status = Status::from_header_map(answer.unwrap().headers()).unwrap();
+    refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS");
+}
