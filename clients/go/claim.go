@@ -37,12 +37,11 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", g.claimFailed(err)
 	}
-	if answer.GetClaimId() == "" { // Nothing was granted.
-		return "", &DigestMismatchError{g.refused()}
-	}
-	if answer.GetApproval().GetId() != g.approval.GetId() || answer.GetApproval().GetDigest() != request.GetDigest() {
-		g.report(ctx, answer.GetClaimId(), failed, "not run: the claim is not what was asked for")
-		return "", &DigestMismatchError{g.refused()}
+	if err := g.checkClaim(answer); err != nil {
+		if answer.GetClaimId() != "" { // Else nothing was granted.
+			g.report(ctx, answer.GetClaimId(), failed, "not run: the claim is not what was asked for")
+		}
+		return "", err
 	}
 	// The claim took its time, in which the caller may have changed the arguments that the function will see.
 	if g.arguments, err = g.argumentsToRun(); err != nil {
@@ -54,7 +53,12 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 
 // argumentsToRun are a copy of those of the caller, or else the edited ones, if they are what was approved.
 func (g *gate) argumentsToRun() (map[string]any, error) {
-	arguments := g.approval.GetArguments().AsMap()
+	// The policy approves what was asked for; only people edit.
+	byPolicy := g.approval.GetStatus() == signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED
+	if !g.isDecidedFor(g.approval) || (g.edited() && byPolicy) {
+		return nil, &DigestMismatchError{g.refused()}
+	}
+	arguments := plain(g.approval.GetArguments())
 	if !g.edited() {
 		// Encoded again, as the caller may have changed them in the meantime.
 		var p *problem
@@ -70,9 +74,13 @@ func (g *gate) argumentsToRun() (map[string]any, error) {
 }
 
 func (g *gate) claimFailed(err error) error {
-	switch serverReason(status.Convert(err)) {
+	info := serverInfo(status.Convert(err))
+	switch info.GetReason() {
 	case "ALREADY_CLAIMED":
-		return &AlreadyClaimedError{g.refused()}
+		known := info.GetMetadata()
+		return &AlreadyClaimedError{
+			Refused: g.refused(), Result: known["result"], ReportTime: known["report_time"], Message: known["message"],
+		}
 	case "CLAIM_WINDOW_CLOSED":
 		return &ClaimWindowClosedError{g.refused()}
 	case "DIGEST_MISMATCH":

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -26,22 +27,6 @@ func claimFails(err error) claims {
 }
 
 const otherDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-
-func TestScenario17DigestOfTheClaim(t *testing.T) {
-	t.Parallel()
-	f, tool := &fake{}, &tool{}
-	f.claim = claims{
-		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
-			return &signoffv1.ClaimExecutionResponse{
-				ClaimId: "claim-1", Approval: &signoffv1.Approval{Id: "approval-1", Digest: otherDigest},
-			}, nil
-		},
-	}
-	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
-	refusal[*signoff.DigestMismatchError](t, err)
-	tool.never(t)
-	f.expectFailed(t)
-}
 
 func TestDigestOfTheApprovalIsCalculatedHere(t *testing.T) {
 	t.Parallel()
@@ -72,38 +57,6 @@ func TestArgumentsThatChangeMeanwhileAreRefused(t *testing.T) {
 	_, err := signoff.Do(t.Context(), f.client(t), call, tool.send)
 	refusal[*signoff.DigestMismatchError](t, err)
 	tool.never(t)
-}
-
-func TestAnswersWithoutAClaimRunNothing(t *testing.T) {
-	t.Parallel()
-	f, tool := &fake{}, &tool{}
-	f.claim = claims{
-		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
-			return &signoffv1.ClaimExecutionResponse{Approval: f.granted().GetApproval()}, nil
-		},
-	}
-	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
-	refusal[*signoff.DigestMismatchError](t, err)
-	tool.never(t)
-	if len(f.reports) != 0 {
-		t.Errorf("reported %v", f.reports)
-	}
-}
-
-func TestClaimsOfOtherApprovalsAreReportedFailed(t *testing.T) {
-	t.Parallel()
-	f, tool := &fake{}, &tool{}
-	f.claim = claims{
-		func(_ context.Context, request *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
-			return &signoffv1.ClaimExecutionResponse{
-				ClaimId: "claim-1", Approval: &signoffv1.Approval{Id: "approval-2", Digest: request.GetDigest()},
-			}, nil
-		},
-	}
-	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
-	refusal[*signoff.DigestMismatchError](t, err)
-	tool.never(t)
-	f.expectFailed(t)
 }
 
 // changesDuringTheClaim is a server that grants a claim after something has changed.
@@ -269,6 +222,24 @@ func TestClaimsThatFail(t *testing.T) {
 			tool.never(t)
 		})
 	}
+}
+
+func TestWhatIsKnownOfAnEarlierClaimIsTold(t *testing.T) {
+	t.Parallel()
+	known := &errdetails.ErrorInfo{Domain: "signoff.v1", Reason: "ALREADY_CLAIMED", Metadata: map[string]string{
+		"result": "FAILED", "report_time": "2027-01-15T08:00:09Z", "message": "No such list.",
+	}}
+	made, err := status.New(codes.FailedPrecondition, "because").WithDetails(known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, tool := &fake{claim: claimFails(made.Err())}, &tool{}
+	_, err = signoff.Do(t.Context(), f.client(t), sending(), tool.send)
+	refused := refusal[*signoff.AlreadyClaimedError](t, err)
+	if refused.Result != "FAILED" || !strings.Contains(err.Error(), "failed at 2027-01-15T08:00:09Z: No such list.") {
+		t.Errorf("%#v", refused)
+	}
+	tool.never(t)
 }
 
 func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {

@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
 
 	signoff "github.com/signoff-dev/signoff/clients/go"
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
@@ -103,6 +106,8 @@ func TestTextsOfRefusals(t *testing.T) {
 	type fields struct {
 		ToolName                                      string `json:"tool_name"`
 		Comment, Message, Rule, Reason, Path, Problem string
+		Result                                        string
+		ReportTime                                    string `json:"report_time"`
 	}
 	read := vectors[struct {
 		Refusals []struct {
@@ -123,8 +128,10 @@ func TestTextsOfRefusals(t *testing.T) {
 		"Cancelled": func(r signoff.Refused, _ fields) signoff.Refusal {
 			return &signoff.CancelledError{Refused: r}
 		},
-		"AlreadyClaimed": func(r signoff.Refused, _ fields) signoff.Refusal {
-			return &signoff.AlreadyClaimedError{Refused: r}
+		"AlreadyClaimed": func(r signoff.Refused, f fields) signoff.Refusal {
+			return &signoff.AlreadyClaimedError{
+				Refused: r, Result: f.Result, ReportTime: f.ReportTime, Message: f.Message,
+			}
 		},
 		"ClaimWindowClosed": func(r signoff.Refused, _ fields) signoff.Refusal {
 			return &signoff.ClaimWindowClosedError{Refused: r}
@@ -134,6 +141,9 @@ func TestTextsOfRefusals(t *testing.T) {
 		},
 		"UnknownStatus": func(r signoff.Refused, _ fields) signoff.Refusal {
 			return &signoff.UnknownStatusError{Refused: r}
+		},
+		"InvalidAnswer": func(r signoff.Refused, f fields) signoff.Refusal {
+			return &signoff.InvalidAnswerError{Refused: r, Problem: f.Problem}
 		},
 		"Unavailable": func(r signoff.Refused, _ fields) signoff.Refusal {
 			return &signoff.UnavailableError{Refused: r}
@@ -155,6 +165,37 @@ func TestTextsOfRefusals(t *testing.T) {
 	}
 	if len(seen) != len(kinds) {
 		t.Errorf("only %v", seen)
+	}
+}
+
+func TestWhichFailuresPass(t *testing.T) {
+	t.Parallel()
+	read := vectors[struct {
+		Failures []struct {
+			Code              codes.Code
+			ErrorInfo         *struct{ Reason, Domain string } `json:"error_info"`
+			RetryAfterSeconds int                              `json:"retry_after_seconds"`
+			Passing           bool
+		}
+	}](t, "failures.json")
+	if len(read.Failures) < 20 {
+		t.Fatal("nothing to check")
+	}
+	for _, vector := range read.Failures {
+		var details []protoadapt.MessageV1
+		if info := vector.ErrorInfo; info != nil {
+			details = append(details, &errdetails.ErrorInfo{Reason: info.Reason, Domain: info.Domain})
+		}
+		if vector.RetryAfterSeconds > 0 {
+			details = append(details, retryIn(time.Duration(vector.RetryAfterSeconds)*time.Second))
+		}
+		made, err := status.New(vector.Code, "").WithDetails(details...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signoff.IsPassing(made.Err()) != vector.Passing {
+			t.Errorf("%+v", vector)
+		}
 	}
 }
 

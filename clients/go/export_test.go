@@ -5,4 +5,5 @@ var (
 	Digest          = digest
 	StableRequestID = stableRequestID
 	Canonical       = canonical
+	IsPassing       = isPassing
 )

@@ -28,13 +28,16 @@ func isPassing(err error) bool {
 }
 
 // serverReason is the reason of an error that the server itself made; empty for what others made.
-func serverReason(failure *status.Status) string {
+func serverReason(failure *status.Status) string { return serverInfo(failure).GetReason() }
+
+// serverInfo is what the server itself says of an error; nil for what others made.
+func serverInfo(failure *status.Status) *errdetails.ErrorInfo {
 	for _, detail := range failure.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == domain {
-			return info.GetReason()
+			return info
 		}
 	}
-	return ""
+	return nil
 }
 
 // retryDelay is how long the server asks to wait before the next try, if it does.

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -29,14 +30,17 @@ type fake struct {
 	claim  []func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error)
 	report []func(context.Context) error
 	cancel []func() error
+	// What reports are answered, if it is not the truth.
+	reported *signoffv1.ReportExecutionResponse
 
 	mutex   sync.Mutex
 	asked   []*signoffv1.RequestApprovalRequest
 	claimed []*signoffv1.ClaimExecutionRequest
 	reports []*signoffv1.ReportExecutionRequest
 	cancels []*signoffv1.CancelApprovalRequest
-	// The newest approval that was sent.
+	// The newest approval that was sent, and all by their digest.
 	approval *signoffv1.Approval
+	sent     map[string]*signoffv1.Approval
 }
 
 // record keeps a request, and returns which one of its kind it is.
@@ -74,9 +78,20 @@ func (f *fake) ReportExecution(
 	ctx context.Context, request *signoffv1.ReportExecutionRequest,
 ) (*signoffv1.ReportExecutionResponse, error) {
 	if answer := nth(f.report, record(f, &f.reports, request)); answer != nil {
-		return &signoffv1.ReportExecutionResponse{}, answer(ctx)
+		return taken(request), answer(ctx)
 	}
-	return &signoffv1.ReportExecutionResponse{}, nil
+	if f.reported != nil {
+		return f.reported, nil
+	}
+	return taken(request), nil
+}
+
+// taken is the answer to a report.
+func taken(request *signoffv1.ReportExecutionRequest) *signoffv1.ReportExecutionResponse {
+	outcome := &signoffv1.ExecutionOutcome{Result: request.GetResult()}
+	return &signoffv1.ReportExecutionResponse{Approval: &signoffv1.Approval{
+		Id: request.GetApprovalId(), Claim: &signoffv1.Claim{Id: request.GetClaimId(), Outcome: outcome},
+	}}
 }
 
 func (f *fake) CancelApproval(
@@ -100,25 +115,51 @@ func (f *fake) expectFailed(t *testing.T) {
 func (f *fake) granted() *signoffv1.ClaimExecutionResponse {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	return &signoffv1.ClaimExecutionResponse{Approval: f.approval, ClaimId: "claim-1"}
+	return claimOf(f.approval)
 }
 
-// approvalOf is an approval of a request, at revision 1, with an hour left.
+// grantedFor is the claim of the approval with this digest.
+func (f *fake) grantedFor(digest string) *signoffv1.ClaimExecutionResponse {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return claimOf(f.sent[digest])
+}
+
+func claimOf(approval *signoffv1.Approval) *signoffv1.ClaimExecutionResponse {
+	approval = proto.CloneOf(approval)
+	approval.Revision++
+	approval.Claim = &signoffv1.Claim{Id: "claim-1", ClaimedBy: caller}
+	return &signoffv1.ClaimExecutionResponse{Approval: approval, ClaimId: "claim-1"}
+}
+
+// caller is whose token the tests have.
+var caller = &signoffv1.Actor{Issuer: "local", Subject: "mail-bot"}
+
+// approvalOf is an approval of a request, at revision 1 or, if it is decided, 2, with an hour left.
 func (f *fake) approvalOf(request *signoffv1.RequestApprovalRequest, is signoffv1.ApprovalStatus) *signoffv1.Approval {
 	now := time.Now()
 	digest, err := signoff.Digest(request.GetToolName(), request.GetArguments().AsMap())
 	if err != nil {
 		panic(err)
 	}
-	return &signoffv1.Approval{
+	approval := &signoffv1.Approval{
 		Id: "approval-1", Revision: 1, Status: is, ToolName: request.GetToolName(), Arguments: request.GetArguments(),
 		Digest: digest, UpdateTime: timestamppb.New(now), Deadline: timestamppb.New(now.Add(time.Hour)),
+		RequestId: request.GetRequestId(), Caller: caller,
 	}
+	if is > pending && is <= signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED {
+		approval.Revision, approval.Decision = 2, &signoffv1.Decision{Status: is, Digest: digest}
+	}
+	return approval
 }
 
 func (f *fake) send(stream asking, approval *signoffv1.Approval) error {
 	f.mutex.Lock()
 	f.approval = approval
+	if f.sent == nil {
+		f.sent = map[string]*signoffv1.Approval{}
+	}
+	f.sent[approval.GetDigest()] = approval
 	f.mutex.Unlock()
 	return stream.Send(&signoffv1.RequestApprovalResponse{
 		Message: &signoffv1.RequestApprovalResponse_Update{Update: &signoffv1.ApprovalUpdate{Approval: approval}},
@@ -128,8 +169,10 @@ func (f *fake) send(stream asking, approval *signoffv1.Approval) error {
 // sends answers a request with approvals of these statuses, and then with an error or the end of the stream.
 func (f *fake) sends(err error, all ...signoffv1.ApprovalStatus) func(*signoffv1.RequestApprovalRequest, asking) error {
 	return func(request *signoffv1.RequestApprovalRequest, stream asking) error {
-		for _, is := range all {
-			if err := f.send(stream, f.approvalOf(request, is)); err != nil {
+		for i, is := range all {
+			approval := f.approvalOf(request, is)
+			approval.Revision = request.GetAfterRevision() + uint64(i) + 1
+			if err := f.send(stream, approval); err != nil {
 				return err
 			}
 		}

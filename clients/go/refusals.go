@@ -13,7 +13,7 @@ var ErrRefused = errors.New("signoff: refused")
 
 // Refusal is why a function was not run. It is one of [RejectedError], [AutoRejectedError], [TimedOutError],
 // [CancelledError], [AlreadyClaimedError], [ClaimWindowClosedError], [DigestMismatchError], [UnknownStatusError],
-// [UnavailableError], [RequestFailedError] and [InvalidArgumentsError], to be found with [errors.As]. Its Error is a
+// [InvalidAnswerError], [UnavailableError], [RequestFailedError] and [InvalidArgumentsError], to be found with [errors.As]. Its Error is a
 // text that can be handed to a model.
 type Refusal interface {
 	error
@@ -82,11 +82,28 @@ func (e *CancelledError) Error() string {
 
 // AlreadyClaimedError says that another runner has started the call, or an earlier run of this one: it may have been
 // made.
-type AlreadyClaimedError struct{ Refused }
+type AlreadyClaimedError struct {
+	Refused
+	// Result is what was reported of it: SUCCEEDED or FAILED; empty while there is no report.
+	Result string
+	// ReportTime is when that was, such as 2027-01-15T08:00:09Z.
+	ReportTime string
+	// Message is what the report said, shortened; may be empty.
+	Message string
+}
+
+var outcomes = map[string]string{"SUCCEEDED": "succeeded", "FAILED": "failed"}
 
 func (e *AlreadyClaimedError) Error() string {
-	return fmt.Sprintf("The call to %s was approved, but it has been started before. "+
-		"It was not run again; whether it has been done is not known here.", e.ToolName)
+	started := fmt.Sprintf("The call to %s was approved, but it has been started before", e.ToolName)
+	outcome, known := outcomes[e.Result]
+	if !known {
+		return started + ". It was not run again; whether it has been done is not known here."
+	}
+	if e.ReportTime != "" {
+		outcome += " at " + e.ReportTime
+	}
+	return fmt.Sprintf("%s, and %s%s. It was not run again.", started, outcome, quoted(e.Message))
 }
 
 // ClaimWindowClosedError says that the call was approved too long ago.
@@ -113,6 +130,18 @@ type UnknownStatusError struct {
 func (e *UnknownStatusError) Error() string {
 	return fmt.Sprintf("The answer about the call to %s is not understood, so it counts as not approved. "+
 		"It was not run.", e.ToolName)
+}
+
+// InvalidAnswerError says that an answer of the server contradicts the request, an earlier answer or itself.
+type InvalidAnswerError struct {
+	Refused
+	// Problem is what is wrong with it.
+	Problem string
+}
+
+func (e *InvalidAnswerError) Error() string {
+	return fmt.Sprintf("The approvals server gave an invalid answer about the call to %s: %s. It was not run.",
+		e.ToolName, e.Problem)
 }
 
 // UnavailableError says that the server could not be reached for long enough.

@@ -2,6 +2,7 @@ package signoff
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,10 +26,15 @@ func (g *gate) report(ctx context.Context, claim string, result signoffv1.Execut
 		ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), ClaimId: claim,
 		Result: result, Message: shortened(message),
 	}
+	var answer *signoffv1.ReportExecutionResponse
 	err := g.client.repeat(ctx, ctx, g.patience, func(ctx context.Context) error {
-		_, err := g.client.Approvals.ReportExecution(ctx, request)
+		var err error
+		answer, err = g.client.Approvals.ReportExecution(ctx, request)
 		return err
 	})
+	if err == nil && !isReported(request, answer) {
+		err = errors.New("the answer is about another claim or outcome")
+	}
 	if err != nil {
 		g.client.logger.WarnContext(ctx, "signoff: the outcome of a call could not be reported",
 			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId(), "error", err)

@@ -110,12 +110,12 @@ func TestCallsOfWrappedFunctionsAreCompleted(t *testing.T) {
 // The wrapped call is one for many goroutines, so what completes it must not change it.
 func TestCompletingChangesNothingOfTheWrappedCall(t *testing.T) {
 	t.Parallel()
-	f := &fake{claim: claims{
+	f := &fake{}
+	f.claim = claims{
 		func(_ context.Context, request *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
-			granted := &signoffv1.Approval{Id: request.GetApprovalId(), Digest: request.GetDigest()}
-			return &signoffv1.ClaimExecutionResponse{ClaimId: "claim-1", Approval: granted}, nil
+			return f.grantedFor(request.GetDigest()), nil
 		},
-	}}
+	}
 	spec := signoff.Call{
 		ToolName: "send_email", Labels: map[string]string{"team": "x"}, AgentName: "bot", Chain: []string{"boss"},
 		OnBehalfOf: &signoff.Person{Subject: "olga"},

@@ -40,6 +40,9 @@ func (g *gate) wait(ctx context.Context) error {
 		if err == nil {
 			return g.decision()
 		}
+		if errors.Is(err, ErrRefused) {
+			return err
+		}
 		if !isPassing(err) {
 			return g.failed(err)
 		}
@@ -94,7 +97,11 @@ func (g *gate) read(ctx context.Context, pace *pace, cut *time.Timer) error {
 			return err
 		}
 		pace.restart()
-		if approval := message.GetUpdate().GetApproval(); approval != nil {
+		if update := message.GetUpdate(); update != nil {
+			if err := g.checkUpdate(update); err != nil {
+				return err
+			}
+			approval := update.GetApproval()
 			latest = approval
 			g.see(approval, pace)
 			if statuses[approval.GetStatus()].terminal {

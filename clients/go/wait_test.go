@@ -43,7 +43,7 @@ func TestBrokenStreamsAreContinued(t *testing.T) {
 			t.Error("another request_id")
 		}
 	}
-	if !slices.Equal(revisions, []uint64{0, 1, 1, 1}) {
+	if !slices.Equal(revisions, []uint64{0, 1, 2, 2}) {
 		t.Errorf("asked after %v", revisions)
 	}
 }

@@ -1,5 +1,6 @@
 //! The gate of the Rust client: the scenarios of docs/clients.md, by their numbers there.
 
+mod lies;
 mod restarts;
 mod twice;
 

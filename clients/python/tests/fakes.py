@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, NoReturn
@@ -16,8 +16,10 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from signoff._digest import digest
+from signoff._statuses import is_terminal
 from signoff._structs import from_struct
-from signoff.v1.approval_pb2 import Approval, ApprovalStatus, Progress
+from signoff.v1.approval_pb2 import Actor, Approval, ApprovalStatus, Decision, ExecutionOutcome, Progress
+from signoff.v1.approval_pb2 import Claim as ClaimMessage
 from signoff.v1.approval_service_pb2 import (
     ApprovalUpdate,
     CancelApprovalRequest,
@@ -36,6 +38,8 @@ from signoff.v1.approval_service_pb2_grpc import ApprovalServiceServicer, add_Ap
 APPROVED = ApprovalStatus.APPROVAL_STATUS_APPROVED
 PENDING = ApprovalStatus.APPROVAL_STATUS_PENDING
 
+CALLER = Actor(issuer="local", subject="mail-bot")
+
 Context = Any
 Ask = Callable[[RequestApprovalRequest, Context], Iterable[RequestApprovalResponse]]
 Claim = Callable[[ClaimExecutionRequest, Context], ClaimExecutionResponse]
@@ -51,6 +55,8 @@ def update(
         id="approval-1",
         revision=revision,
         status=status,  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        request_id=request.request_id,
+        caller=CALLER,
         tool_name=request.tool_name,
         arguments=request.arguments,
         digest=digest(request.tool_name, from_struct(request.arguments)),
@@ -58,6 +64,8 @@ def update(
         deadline=Timestamp(seconds=1_000_000 + int(seconds), nanos=round(seconds % 1 * 1e9)),
     )
     approval.MergeFrom(Approval(**fields))
+    if is_terminal(status):
+        approval.decision.MergeFrom(Decision(status=approval.status, digest=approval.digest))
     return RequestApprovalResponse(update=ApprovalUpdate(approval=approval))
 
 
@@ -79,13 +87,14 @@ def fail(
     message: str = "",
     *,
     own: str = "",
+    metadata: Mapping[str, str] | None = None,
     retry_after: float | None = None,
     others: Sequence[Message] = (),
 ) -> NoReturn:
     """Ends a call with an error: of the server itself if it is `own`, with that reason; `others` are details too."""
     details: list[Message] = []
     if own:
-        details.append(ErrorInfo(reason=own, domain="signoff.v1"))
+        details.append(ErrorInfo(reason=own, domain="signoff.v1", metadata=metadata))
     if retry_after is not None:
         details.append(RetryInfo(retry_delay=_duration(retry_after)))
     status = Status(code=code.value[0], message=message)
@@ -98,7 +107,7 @@ def fail(
 
 def approve(request: RequestApprovalRequest, _: Context) -> list[RequestApprovalResponse]:
     """Approves at once."""
-    return [update(request, APPROVED)]
+    return [update(request, APPROVED, revision=request.after_revision + 1)]
 
 
 class Fake(ApprovalServiceServicer):
@@ -110,7 +119,7 @@ class Fake(ApprovalServiceServicer):
     def __init__(self) -> None:
         self.on_ask: list[Ask] = [approve]
         self.on_claim: list[Claim] = [self.grant]
-        self.on_report: list[Report] = [lambda _, __: ReportExecutionResponse()]
+        self.on_report: list[Report] = [self.take_report]
         self.on_cancel: list[Cancel] = [lambda _, __: CancelApprovalResponse()]
         self.asks: list[RequestApprovalRequest] = []
         self.claims: list[ClaimExecutionRequest] = []
@@ -118,6 +127,8 @@ class Fake(ApprovalServiceServicer):
         self.cancels: list[CancelApprovalRequest] = []
         self.lists: list[ListApprovalsRequest] = []
         self.listed: ListApprovalsResponse | None = None
+        self.sent: dict[str, Approval] = {}
+        """Approvals by their digest."""
         self.stopped = threading.Event()
         self._server = grpc.server(ThreadPoolExecutor(10))
         add_ApprovalServiceServicer_to_server(self, self._server)
@@ -134,8 +145,16 @@ class Fake(ApprovalServiceServicer):
         self._server.stop(0).wait()
 
     def grant(self, request: ClaimExecutionRequest, _: Context) -> ClaimExecutionResponse:
-        """Grants a claim."""
-        return ClaimExecutionResponse(approval=Approval(id="approval-1", digest=request.digest), claim_id="claim-1")
+        """Grants a claim of the approval that was sent with this digest."""
+        answer = ClaimExecutionResponse(approval=self.sent[request.digest], claim_id="claim-1")
+        answer.approval.revision += 1
+        answer.approval.claim.CopyFrom(ClaimMessage(id=answer.claim_id, claimed_by=CALLER))
+        return answer
+
+    def take_report(self, request: ReportExecutionRequest, _: Context) -> ReportExecutionResponse:
+        """Takes a report."""
+        claim = ClaimMessage(id=request.claim_id, outcome=ExecutionOutcome(result=request.result))
+        return ReportExecutionResponse(approval=Approval(id=request.approval_id, claim=claim))
 
     def hang(self, _: Message, context: Context) -> Any:
         """Says nothing until the caller is gone."""
@@ -149,7 +168,9 @@ class Fake(ApprovalServiceServicer):
     ) -> Iterator[RequestApprovalResponse]:
         self.asks.append(request)
         behaviour = self.on_ask.pop(0) if len(self.on_ask) > 1 else self.on_ask[0]
-        yield from behaviour(request, context)
+        for answer in behaviour(request, context):
+            self.sent[answer.update.approval.digest] = answer.update.approval
+            yield answer
 
     def ClaimExecution(self, request: ClaimExecutionRequest, context: Context) -> ClaimExecutionResponse:  # noqa: N802
         self.claims.append(request)

@@ -8,11 +8,10 @@ import pytest
 import signoff
 from agents import KINDS, Asyncio, Blocking
 from conftest import Recorder
-from fakes import APPROVED, Context, Fake, fail
+from fakes import Fake, fail
 from signoff import _tries
-from signoff.v1.approval_pb2 import Approval, ExecutionResult
-from signoff.v1.approval_service_pb2 import ClaimExecutionRequest, ClaimExecutionResponse
-from streams import UNAVAILABLE, call, is_at, says
+from signoff.v1.approval_pb2 import ExecutionResult
+from streams import UNAVAILABLE, call
 
 AnyAgent = Blocking | Asyncio
 FAILED = ExecutionResult.EXECUTION_RESULT_FAILED
@@ -21,47 +20,6 @@ FAILED = ExecutionResult.EXECUTION_RESULT_FAILED
 @pytest.fixture(params=KINDS)
 def agent(request: pytest.FixtureRequest, fake: Fake) -> AnyAgent:
     return KINDS[request.param](fake.address)
-
-
-def test_17_wrong_digest_in_the_claim(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    def lie(_: ClaimExecutionRequest, __: Context) -> ClaimExecutionResponse:
-        return ClaimExecutionResponse(approval=Approval(id="approval-1", digest="sha256:00"), claim_id="claim-1")
-
-    fake.on_claim = [lie]
-    with pytest.raises(signoff.DigestMismatch):
-        agent.run(call(), function)
-    [report] = fake.reports
-    assert (report.claim_id, report.result) == ("claim-1", FAILED)
-    assert not function.runs
-
-
-def test_wrong_digest_before_the_claim(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    fake.on_ask = [says(is_at(APPROVED, digest="sha256:00"))]
-    with pytest.raises(signoff.DigestMismatch):
-        agent.run(call(), function)
-    assert not fake.claims
-    assert not function.runs
-
-
-def test_answers_without_a_claim_are_none(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    fake.on_claim = [
-        lambda claim, _: ClaimExecutionResponse(approval=Approval(id="approval-1", digest=claim.digest)),
-    ]
-    with pytest.raises(signoff.DigestMismatch):
-        agent.run(call(), function)
-    assert not fake.reports
-    assert not function.runs
-
-
-def test_claims_of_another_approval(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    fake.on_claim = [
-        lambda claim, _: ClaimExecutionResponse(approval=Approval(id="other", digest=claim.digest), claim_id="claim-1")
-    ]
-    with pytest.raises(signoff.DigestMismatch):
-        agent.run(call(), function)
-    [report] = fake.reports
-    assert (report.approval_id, report.claim_id, report.result) == ("approval-1", "claim-1", FAILED)
-    assert not function.runs
 
 
 def test_claims_that_hang_end(
@@ -127,6 +85,16 @@ def test_claims_are_refused(
         agent.run(call(), function)
     assert refused.value.approval_id == "approval-1"
     assert not fake.reports
+    assert not function.runs
+
+
+def test_what_is_known_of_an_earlier_claim_is_told(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    known = {"result": "FAILED", "report_time": "2027-01-15T08:00:09Z", "message": "No such list."}
+    fake.on_claim = [
+        lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, own="ALREADY_CLAIMED", metadata=known)
+    ]
+    with pytest.raises(signoff.AlreadyClaimed, match=r"failed at 2027-01-15T08:00:09Z: No such list\. It was not run"):
+        agent.run(call(), function)
     assert not function.runs
 
 

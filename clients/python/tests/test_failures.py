@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from conformance import vectors
 from signoff._failures import Failure, failure_of
 
 OWN = ErrorInfo(reason="INTERNAL", domain="signoff.v1")
@@ -20,11 +21,12 @@ PROXYS = ErrorInfo(reason="RATE_LIMITED", domain="proxy.example.com", metadata={
 class Outcome(grpc.RpcError):
     """What a stub raises."""
 
-    def __init__(self, trailer: bytes) -> None:
+    def __init__(self, trailer: bytes, code: grpc.StatusCode = grpc.StatusCode.INTERNAL) -> None:
         self._trailer = trailer
+        self._code = code
 
     def code(self) -> grpc.StatusCode:
-        return grpc.StatusCode.INTERNAL
+        return self._code
 
     def details(self) -> str:
         return "no"
@@ -33,14 +35,14 @@ class Outcome(grpc.RpcError):
         return (("grpc-status-details-bin", self._trailer),)
 
 
-def failure(*details: Any) -> Failure:
+def failure(*details: Any, code: grpc.StatusCode = grpc.StatusCode.INTERNAL) -> Failure:
     status = Status()
     for detail in details:
         if isinstance(detail, AnyMessage):
             status.details.append(detail)
         else:
             status.details.add().Pack(detail)
-    return failure_of(Outcome(status.SerializeToString()))
+    return failure_of(Outcome(status.SerializeToString(), code))
 
 
 @pytest.mark.parametrize("details", [(OWN,), (OWN, PROXYS), (PROXYS, OWN)])
@@ -72,3 +74,13 @@ def test_details_that_cannot_be_read() -> None:
 )
 def test_retry_after(delay: Duration, seconds: float) -> None:
     assert failure(OWN, RetryInfo(retry_delay=delay)).retry_after == seconds
+
+
+@pytest.mark.parametrize("case", vectors("failures")["failures"], ids=str)
+def test_which_failures_pass(case: dict[str, Any]) -> None:
+    details: list[Any] = []
+    if "error_info" in case:
+        details.append(ErrorInfo(**case["error_info"]))
+    if "retry_after_seconds" in case:
+        details.append(RetryInfo(retry_delay=Duration(seconds=case["retry_after_seconds"])))
+    assert failure(*details, code=grpc.StatusCode[case["code"]]).is_passing == case["passing"]

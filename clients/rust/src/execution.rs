@@ -17,11 +17,12 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::{
+    answers::{self, Answers, is_decided_for},
     client::Client,
     digest::digest,
     passing::{Backoff, is_passing, reason},
     refusal::Kind,
-    v1::{Approval, ClaimExecutionRequest, ClaimExecutionResponse, ExecutionResult, ReportExecutionRequest},
+    v1::{Approval, ApprovalStatus, ClaimExecutionRequest, ExecutionResult, ReportExecutionRequest},
     wait::GIVEN_UP,
 };
 
@@ -44,22 +45,22 @@ struct Granted {
 /// What is approved: whether a reviewer edited it, and its digest, which is that of the approval.
 pub(crate) struct Approved {
     approval_id: String,
-    tool_name: String,
     pub(crate) arguments: Struct,
     pub(crate) edited: bool,
-    digest: String,
+    pub(crate) digest: String,
 }
 
 impl Approved {
     /// Compares what was asked for with what was approved. Digests are calculated here, not believed.
     pub(crate) fn new(tool_name: &str, asked: Struct, approval: Approval) -> Result<Self, Kind> {
-        let unedited = digest(tool_name, &asked) == approval.digest;
-        let arguments = if unedited { asked } else { approval.arguments.unwrap_or_default() };
-        let digest = digest(tool_name, &arguments);
-        if digest != approval.digest {
+        let edited = digest(tool_name, &asked) != approval.digest;
+        // The policy approves what was asked for; only people edit.
+        let by_policy = approval.status() == ApprovalStatus::AutoApproved;
+        if !is_decided_for(&approval, tool_name) || (edited && by_policy) {
             return Err(Kind::DigestMismatch);
         }
-        Ok(Self { approval_id: approval.id, tool_name: tool_name.to_owned(), arguments, edited: !unedited, digest })
+        let arguments = if edited { approval.arguments.unwrap_or_default() } else { asked };
+        Ok(Self { approval_id: approval.id, arguments, edited, digest: approval.digest })
     }
 }
 
@@ -69,18 +70,18 @@ impl Claim {
     /// # Panics
     ///
     /// Only by a defect of this crate.
-    pub(crate) async fn take(client: &Client, approved: &Approved, patience: Duration) -> Result<Self, Kind> {
-        let request = ClaimExecutionRequest {
-            approval_id: approved.approval_id.clone(),
-            request_id: Uuid::new_v4().to_string(),
-            digest: approved.digest.clone(),
-        };
+    pub(crate) async fn take(
+        client: &Client,
+        answers: Answers,
+        approved: Approved,
+        patience: Duration,
+    ) -> Result<Self, Kind> {
         let (mut tell, claimed) = oneshot::channel();
-        let (client, tool_name) = (client.clone(), approved.tool_name.clone());
+        let client = client.clone();
         let task = tokio::spawn(async move {
             let waiting = AtomicBool::new(true);
             let claim = tokio::select! {
-                claim = claim(&client, &tool_name, request, patience, &waiting) => claim,
+                claim = claim(&client, answers, &approved, patience, &waiting) => claim,
                 () = async {
                     tell.closed().await;
                     waiting.store(false, Ordering::Relaxed);
@@ -142,51 +143,57 @@ impl Granted {
             message: message[..message.floor_char_boundary(MESSAGE_BYTES)].to_owned(),
         };
         let call = async || self.client.approvals().report_execution(self.client.unary(request.clone())).await;
-        let reported = repeat(patience, || true, call).await;
+        let answer = repeat(patience, || true, call).await;
+        let reported = answer
+            .and_then(|answer| answers::check_report(answer.get_ref(), &self.approval_id, &self.claim_id, result));
         if let Err(status) = &reported {
             tracing::warn!(approval_id = self.approval_id, %status, "the outcome of a call stays unreported");
         }
-        reported.map(|_| ())
+        reported
     }
 }
 
 async fn claim(
     client: &Client,
-    tool_name: &str,
-    request: ClaimExecutionRequest,
+    mut answers: Answers,
+    approved: &Approved,
     patience: Duration,
     waiting: &AtomicBool,
 ) -> Result<Claim, Kind> {
+    let request = ClaimExecutionRequest {
+        approval_id: approved.approval_id.clone(),
+        // Random for each runner, so that of two runners one gets the claim; the same whenever this one repeats it.
+        request_id: Uuid::new_v4().to_string(),
+        digest: approved.digest.clone(),
+    };
     let call = async || client.approvals().claim_execution(client.unary(request.clone())).await;
     // Nobody waits any more: a call under way may still be granted, but another would only use the approval up.
     let again = || waiting.load(Ordering::Relaxed);
-    let ClaimExecutionResponse { approval, claim_id } =
-        repeat(patience, again, call).await.map_err(refused)?.into_inner();
+    let answer = repeat(patience, again, call).await.map_err(refused)?.into_inner();
+    let checked = answers.claim(&answer, approved);
+    if answer.claim_id.is_empty() {
+        return checked.map(|()| Claim(None));
+    }
     let granted = Granted {
         client: client.clone(),
         approval_id: request.approval_id,
-        claim_id,
+        claim_id: answer.claim_id,
         patience,
         runtime: Handle::current(),
         started: false,
     };
-    let mut approval = approval.unwrap_or_default();
-    let arguments = approval.arguments.take().unwrap_or_default();
-    if granted.claim_id.is_empty() {
-        return Err(Kind::DigestMismatch);
-    }
-    if approval.id != granted.approval_id || digest(tool_name, &arguments) != request.digest {
+    if let Err(kind) = checked {
         let message = "not run: the claim is not what was asked for";
         // The refusal says enough; a failure of the report is logged.
         let _ = granted.report(GIVEN_UP, ExecutionResult::Failed, message).await;
-        return Err(Kind::DigestMismatch);
+        return Err(kind);
     }
     Ok(Claim(Some(granted)))
 }
 
 fn refused(status: Status) -> Kind {
     match reason(&status).as_deref() {
-        Some("ALREADY_CLAIMED") => Kind::AlreadyClaimed,
+        Some("ALREADY_CLAIMED") => Kind::already_claimed(&status),
         Some("CLAIM_WINDOW_CLOSED") => Kind::ClaimWindowClosed,
         Some("DIGEST_MISMATCH") => Kind::DigestMismatch,
         _ if is_passing(&status) => Kind::Unavailable(Box::new(status)),

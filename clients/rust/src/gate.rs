@@ -14,9 +14,11 @@ use tokio::runtime::Handle;
 use tonic::Status;
 
 use crate::{
+    answers::Answers,
     arguments::{self, Problem},
     call::Call,
     client::Client,
+    digest::digest,
     execution::{Approved, Claim},
     refusal::{Kind, Refusal},
     v1::{Approval, ApprovalStatus, ExecutionResult},
@@ -139,20 +141,25 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Every kind of refusal: of the decision, of the claim, and [`Kind::DigestMismatch`].
+    /// Every kind of refusal: of the decision, of the claim, and of answers that are not what was asked for
+    /// ([`Kind::DigestMismatch`], [`Kind::InvalidAnswer`]).
     pub async fn claim(&self, call: &Call, approval: Approval) -> Result<Permit, Refusal> {
         let approval_id = approval.id.clone();
         let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), ..call.refused(kind) };
         if let Some(kind) = refusal_of(&approval) {
             return Err(refused(kind));
         }
-        let approved = Approved::new(&call.tool_name, call.asked()?, approval).map_err(refused)?;
-        let claim = Claim::take(self, &approved, call.patience).await.map_err(refused)?;
+        let asked = call.asked()?;
+        let mut answers =
+            Answers::new(approval.request_id.clone(), call.tool_name.clone(), digest(&call.tool_name, &asked));
+        answers.approval(&approval).map_err(refused)?;
+        let approved = Approved::new(&call.tool_name, asked, approval).map_err(refused)?;
         let run = Run {
             approval_id: approval_id.clone(),
             arguments: arguments::decode(&approved.arguments),
             edited: approved.edited,
         };
+        let claim = Claim::take(self, answers, approved, call.patience).await.map_err(refused)?;
         Ok(Permit { claim, run, tool_name: call.tool_name.clone() })
     }
 

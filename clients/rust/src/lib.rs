@@ -10,6 +10,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 
+mod answers;
 mod arguments;
 mod bearer;
 mod call;

@@ -3,6 +3,7 @@
 use std::{error::Error, fmt};
 
 use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use crate::{arguments::Problem, code_name, passing};
 
@@ -41,13 +42,25 @@ pub enum Kind {
     /// It was withdrawn.
     Cancelled,
     /// Another runner has the claim, or an earlier run of this one: the call may have been made.
-    AlreadyClaimed,
+    AlreadyClaimed {
+        /// `SUCCEEDED` or `FAILED`; empty while no outcome was reported.
+        result: String,
+        /// When that was reported, such as `2027-01-15T08:00:09Z`.
+        report_time: String,
+        /// What the report said of it, shortened; may be empty.
+        message: String,
+    },
     /// It was approved, but too long ago.
     ClaimWindowClosed,
     /// What was approved is not what would be run.
     DigestMismatch,
     /// A newer server sent a status that this client does not know.
     UnknownStatus,
+    /// An answer contradicts the request, an earlier answer or itself.
+    InvalidAnswer {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The server could not be reached for long enough. The error's source is the last failure.
     Unavailable(Box<Status>),
     /// The server refused the request: not authenticated, not allowed, invalid, over a limit.
@@ -71,6 +84,17 @@ impl Kind {
     /// The kind of a call that failed for good.
     pub(crate) fn failed(status: Status) -> Self {
         Self::RequestFailed(Box::new(status))
+    }
+
+    /// The kind of a claim that was refused because there is one, with what the server knows of the outcome.
+    pub(crate) fn already_claimed(status: &Status) -> Self {
+        let metadata = status.get_details_error_info().map(|info| info.metadata).unwrap_or_default();
+        let known = |name: &str| metadata.get(name).cloned().unwrap_or_default();
+        Self::AlreadyClaimed { result: known("result"), report_time: known("report_time"), message: known("message") }
+    }
+
+    pub(crate) fn invalid_answer(problem: &str) -> Self {
+        Self::InvalidAnswer { problem: problem.to_owned() }
     }
 
     pub(crate) fn invalid(problem: impl Into<String>) -> Self {
@@ -99,12 +123,15 @@ impl fmt::Display for Refusal {
             }
             Kind::TimedOut => write!(f, "Nobody decided about the call to {tool} in time.")?,
             Kind::Cancelled => write!(f, "The request to call {tool} was withdrawn.")?,
-            Kind::AlreadyClaimed => {
-                return write!(
-                    f,
-                    "The call to {tool} was approved, but it has been started before. It was not run again; whether it \
-                     has been done is not known here."
-                );
+            Kind::AlreadyClaimed { result, report_time, message } => {
+                write!(f, "The call to {tool} was approved, but it has been started before")?;
+                let ended = match result.as_str() {
+                    "SUCCEEDED" => "succeeded",
+                    "FAILED" => "failed",
+                    _ => return f.write_str(". It was not run again; whether it has been done is not known here."),
+                };
+                let at = if report_time.is_empty() { String::new() } else { format!(" at {report_time}") };
+                return write!(f, ", and {ended}{at}{} It was not run again.", Said(message));
             }
             Kind::ClaimWindowClosed => {
                 write!(f, "The call to {tool} was approved, but too long ago to be run now.")?;
@@ -112,6 +139,9 @@ impl fmt::Display for Refusal {
             Kind::DigestMismatch => write!(f, "The call to {tool} is not the one that was approved.")?,
             Kind::UnknownStatus => {
                 write!(f, "The answer about the call to {tool} is not understood, so it counts as not approved.")?;
+            }
+            Kind::InvalidAnswer { problem } => {
+                write!(f, "The approvals server gave an invalid answer about the call to {tool}: {problem}.")?;
             }
             Kind::Unavailable(_) => write!(
                 f,
@@ -151,7 +181,7 @@ mod tests {
     use std::collections::HashMap;
 
     use tonic::Code;
-    use tonic_types::{ErrorDetails, StatusExt as _};
+    use tonic_types::ErrorDetails;
 
     use super::*;
 
@@ -167,7 +197,7 @@ mod tests {
     fn texts_of_the_conformance_list() {
         let list: serde_json::Value = serde_json::from_str(include_str!("../conformance/refusals.json")).unwrap();
         let cases = list["refusals"].as_array().unwrap();
-        assert!(cases.len() > 11);
+        assert!(cases.len() > 12);
         for case in cases {
             let field = |name: &str| case["fields"][name].as_str().unwrap_or_default().to_owned();
             let kind = match case["kind"].as_str().unwrap() {
@@ -175,10 +205,16 @@ mod tests {
                 "AutoRejected" => Kind::AutoRejected { rule: String::new(), message: field("message") },
                 "TimedOut" => Kind::TimedOut,
                 "Cancelled" => Kind::Cancelled,
-                "AlreadyClaimed" => Kind::AlreadyClaimed,
+                "AlreadyClaimed" => {
+                    let metadata = ["result", "report_time", "message"].map(|name| (name.to_owned(), field(name)));
+                    let details =
+                        ErrorDetails::with_error_info("ALREADY_CLAIMED", "signoff.v1", HashMap::from(metadata));
+                    Kind::already_claimed(&Status::with_error_details(Code::FailedPrecondition, "", details))
+                }
                 "ClaimWindowClosed" => Kind::ClaimWindowClosed,
                 "DigestMismatch" => Kind::DigestMismatch,
                 "UnknownStatus" => Kind::UnknownStatus,
+                "InvalidAnswer" => Kind::InvalidAnswer { problem: field("problem") },
                 "Unavailable" => Kind::Unavailable(Box::new(Status::unavailable("x"))),
                 "RequestFailed" => Kind::failed(failed(&field("reason"), &field("message"))),
                 "InvalidArguments" => Kind::InvalidArguments { path: field("path"), problem: field("problem") },

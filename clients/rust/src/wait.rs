@@ -10,7 +10,9 @@ use tonic::{Status, Streaming};
 use uuid::Uuid;
 
 use crate::{
+    answers::{Answers, NO_APPROVAL},
     client::Client,
+    digest::digest,
     options::LONGEST,
     passing::{Backoff, is_passing, reason},
     refusal::{Kind, Refusal},
@@ -51,6 +53,7 @@ pub struct Wait {
     client: Client,
     /// What is sent; its `after_revision` is the newest revision that was seen.
     request: RequestApprovalRequest,
+    answers: Answers,
     approval_id: Option<String>,
     stream: Stream,
     status: Standing,
@@ -100,8 +103,11 @@ impl Wait {
     /// Sends nothing yet. `patience` bounds the tries until the server has answered once.
     pub(crate) fn new(client: Client, request: RequestApprovalRequest, patience: Duration) -> Self {
         let now = Instant::now();
+        let asked = request.arguments.clone().unwrap_or_default();
+        let digest = digest(&request.tool_name, &asked);
         Self {
             client,
+            answers: Answers::new(request.request_id.clone(), request.tool_name.clone(), digest),
             began_at: request.after_revision,
             request,
             approval_id: None,
@@ -133,7 +139,8 @@ impl Wait {
     ///
     /// # Errors
     ///
-    /// [`Kind::RequestFailed`], [`Kind::Unavailable`] and [`Kind::UnknownStatus`]; the wait is over then.
+    /// [`Kind::RequestFailed`], [`Kind::Unavailable`], [`Kind::UnknownStatus`] and [`Kind::InvalidAnswer`]; the wait is
+    /// over then.
     pub async fn next(&mut self) -> Result<Step, Refusal> {
         loop {
             if let Standing::Decided(approval) = &self.status {
@@ -189,9 +196,10 @@ impl Wait {
         self.answered = true;
         match response.message {
             Some(Message::Update(ApprovalUpdate { approval: Some(approval), events })) => {
+                self.answers.update(&approval, &events).map_err(|kind| self.refused(kind))?;
                 Ok(self.update(approval, events))
             }
-            Some(Message::Update(_)) => self.broken(Status::internal("an update without its approval")).map(Some),
+            Some(Message::Update(_)) => Err(self.refused(Kind::invalid_answer(NO_APPROVAL))),
             Some(Message::Progress(progress)) => {
                 if let Some(left) = progress.remaining.and_then(|left| Duration::try_from(left).ok()) {
                     self.narrow(left, false);

@@ -1,10 +1,12 @@
 import { ConnectError } from "@connectrpc/connect";
 import { whenAborted } from "./aborts.js";
+import type { Answers } from "./answers.js";
 import type { Connection } from "./connection.js";
 import { isPassing, ownReason } from "./failures.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
 import { now, Patience } from "./patience.js";
+import { Refusal } from "./refusals.js";
 import { meaningOf } from "./statuses.js";
 
 /** How long a caller that has given up is kept for cleaning up, in milliseconds. */
@@ -13,21 +15,21 @@ export const GRACE_MS = 5_000;
 /**
  * Withdraws what nobody waits for any more, within {@link GRACE_MS}. Never throws: what fails is logged.
  *
- * @param seen - the approval as it was last seen; it is asked for when it never was.
+ * @param answers - has the approval as it was last seen; it is asked for when it never was.
  */
 export async function withdraw(
   { approvals, closed, logger }: Connection,
   request: RequestApprovalRequest,
-  seen: Approval | undefined,
+  answers: Answers,
 ): Promise<void> {
   const signal = AbortSignal.timeout(GRACE_MS);
   const patience = new Patience(GRACE_MS, closed);
   const requestId = crypto.randomUUID();
-  let approval = seen;
+  let approval = answers.newest;
   for (;;) {
     const began = now();
     try {
-      approval ??= await firstAnswer(approvals, request, signal);
+      approval ??= await firstAnswer(approvals, request, answers, signal);
       if (meaningOf(approval.status) === "pending") {
         const approvalId = approval.id;
         await approvals.cancelApproval({ approvalId, requestId, reason: "the caller gave up" }, { signal });
@@ -37,7 +39,8 @@ export async function withdraw(
       const failure = ConnectError.from(error);
       // Decided meanwhile: there is nothing left to withdraw.
       if (ownReason(failure) === "ALREADY_DECIDED") return;
-      if (isPassing(failure) && (await patience.again(failure, began, signal).catch(() => false))) continue;
+      const isPossible = !(error instanceof Refusal) && isPassing(failure);
+      if (isPossible && (await patience.again(failure, began, signal).catch(() => false))) continue;
       logger.warn(`signoff: the request to call ${request.toolName} could not be withdrawn: ${failure.message}`);
       return;
     }
@@ -47,13 +50,14 @@ export async function withdraw(
 async function firstAnswer(
   approvals: Connection["approvals"],
   request: RequestApprovalRequest,
+  answers: Answers,
   signal: AbortSignal,
 ): Promise<Approval> {
   const enough = new AbortController();
   const stream = approvals.requestApproval(request, { signal: AbortSignal.any([signal, enough.signal]) });
   try {
     for await (const { message } of stream) {
-      if (message.case === "update" && message.value.approval) return message.value.approval;
+      if (message.case === "update") return answers.update(message.value);
     }
   } finally {
     enough.abort();

@@ -1,10 +1,11 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { GRACE_MS, graceOf } from "./abandon.js";
+import type { Answers } from "./answers.js";
 import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import { digestOf } from "./digest.js";
-import { isPassing, ownReason, requestFailed } from "./failures.js";
+import { isPassing, ownMetadata, ownReason, requestFailed } from "./failures.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { ClaimExecutionResponse } from "./gen/signoff/v1/approval_service_pb.js";
 import { repeat } from "./patience.js";
@@ -28,27 +29,28 @@ import { type Claimed, report } from "./report.js";
 export async function claim(
   connection: Connection,
   call: CallOptions,
+  answers: Answers,
   approval: Approval,
   args: JsonObject,
   patienceMs: number,
 ): Promise<Claimed> {
   const { toolName, signal } = call;
   const approvalId = approval.id;
-  const mismatch = () => new DigestMismatch({ toolName, approvalId });
   // What cannot be digested, such as an edit that is not JSON, is not what was approved.
   const digest = await digestOf(toolName, args).catch(() => undefined);
-  if (digest === undefined || digest !== approval.digest) throw mismatch();
+  if (digest === undefined || digest !== approval.digest) throw answers.mismatch();
   const answer = await take(connection, call, { approvalId, digest }, patienceMs);
   const claimed = { toolName, approvalId, claimId: answer.claimId };
-  const refuse = async (error: Error) => {
+  const refuse = async (error: unknown) => {
     if (claimed.claimId !== "") await report(connection, claimed, { error }, signal?.aborted ? GRACE_MS : patienceMs);
   };
   if (signal?.aborted) {
     await refuse(new Error("the caller gave up before it was run"));
     throw signal.reason;
   }
-  if (answer.approval?.id !== approvalId || answer.approval.digest !== digest || answer.claimId === "") {
-    const error = mismatch();
+  try {
+    await answers.claim(answer, approval);
+  } catch (error) {
     await refuse(error);
     throw error;
   }
@@ -81,8 +83,10 @@ function refusalOf(call: RefusedCall, failure: ConnectError, closed: boolean): R
   const options = { cause: failure };
   if (closed || isPassing(failure)) return new Unavailable(call, options);
   switch (ownReason(failure)) {
-    case "ALREADY_CLAIMED":
-      return new AlreadyClaimed(call, options);
+    case "ALREADY_CLAIMED": {
+      const { result, report_time: reportTime, message: reportMessage } = ownMetadata(failure);
+      return new AlreadyClaimed(call, { result, reportTime, reportMessage }, options);
+    }
     case "CLAIM_WINDOW_CLOSED":
       return new ClaimWindowClosed(call, options);
     case "DIGEST_MISMATCH":

@@ -39,6 +39,11 @@ export function ownReason(failure: ConnectError): string | undefined {
   return errorInfo(failure)?.reason;
 }
 
+/** What the server's own error says besides its reason, by name; empty when it is not its own. */
+export function ownMetadata(failure: ConnectError): Readonly<Record<string, string>> {
+  return errorInfo(failure)?.metadata ?? {};
+}
+
 /** The failure as a refusal of the call. */
 export function requestFailed(call: RefusedCall, failure: ConnectError): RequestFailed {
   const refusal = {

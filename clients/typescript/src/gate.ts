@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { GRACE_MS, withdraw } from "./abandon.js";
+import { Answers } from "./answers.js";
 import { copyArguments } from "./arguments.js";
 import type { Call, CallOptions, Run } from "./call.js";
 import { claim } from "./claim.js";
@@ -37,13 +38,14 @@ export async function gate<A, R>(connection: Connection, call: Call, gated: Gate
   const request = await requestOf(call, asked);
   signal?.throwIfAborted();
 
-  const approval = await decision(connection, call, request, patienceMs);
+  const answers = new Answers(toolName, request.requestId, await digestOf(toolName, asked));
+  const approval = await decision(connection, call, request, answers, patienceMs);
   const refusal = refusalOf(toolName, approval);
   if (refusal) throw refusal;
 
-  const edited = approval.digest !== (await digestOf(toolName, asked));
+  const edited = await answers.isEdited(approval);
   const args = edited ? (approval.arguments ?? {}) : asked;
-  const claimed = await claim(connection, call, approval, args, patienceMs);
+  const claimed = await claim(connection, call, answers, approval, args, patienceMs);
   const finish = (outcome: Outcome) => report(connection, claimed, outcome, signal?.aborted ? GRACE_MS : patienceMs);
 
   const run = { approvalId: approval.id, arguments: args, edited };
@@ -64,14 +66,15 @@ async function decision(
   connection: Connection,
   call: CallOptions,
   request: RequestApprovalRequest,
+  answers: Answers,
   patienceMs: number,
 ): Promise<Approval> {
-  const wait = new Wait(connection, call, request, patienceMs);
+  const wait = new Wait(connection, call, request, answers, patienceMs);
   try {
     return await wait.decision();
   } catch (error) {
     const gaveUp = call.signal?.aborted && error === call.signal.reason;
-    if (gaveUp && call.cancelOnAbandon) await withdraw(connection, request, wait.newest);
+    if (gaveUp && call.cancelOnAbandon) await withdraw(connection, request, answers);
     throw error;
   }
 }

@@ -83,13 +83,43 @@ export class Cancelled extends Refusal {
 export class AlreadyClaimed extends Refusal {
   declare readonly kind: "AlreadyClaimed";
 
-  constructor(call: RefusedCall, options?: ErrorOptions) {
-    const text =
-      `The call to ${call.toolName} was approved, but it has been started before. ` +
-      "It was not run again; whether it has been done is not known here.";
-    super("AlreadyClaimed", call, text, options);
+  /** What was reported of it, `SUCCEEDED` or `FAILED`; empty while there is no report. */
+  readonly result: string;
+  /** When that was, such as `2027-01-15T08:00:09Z`. */
+  readonly reportTime: string;
+  /** What the report said, shortened; may be empty. */
+  readonly reportMessage: string;
+
+  constructor(call: RefusedCall, outcome: KnownOutcome = {}, options?: ErrorOptions) {
+    const { result = "", reportTime = "", reportMessage = "" } = outcome;
+    const ended = ENDED.get(result);
+    const at = reportTime && ` at ${reportTime}`;
+    const known = ended
+      ? `, and ${ended}${at}${after(reportMessage)} It was not run again.`
+      : ". It was not run again; whether it has been done is not known here.";
+    super(
+      "AlreadyClaimed",
+      call,
+      `The call to ${call.toolName} was approved, but it has been started before${known}`,
+      options,
+    );
+    this.result = result;
+    this.reportTime = reportTime;
+    this.reportMessage = reportMessage;
   }
 }
+
+/** What the server knows of a call that was started before. */
+export interface KnownOutcome {
+  readonly result?: string | undefined;
+  readonly reportTime?: string | undefined;
+  readonly reportMessage?: string | undefined;
+}
+
+const ENDED: ReadonlyMap<string, string> = new Map([
+  ["SUCCEEDED", "succeeded"],
+  ["FAILED", "failed"],
+]);
 
 /** The call was approved, but too long ago. */
 export class ClaimWindowClosed extends Refusal {
@@ -118,6 +148,19 @@ export class UnknownStatus extends Refusal {
   constructor(call: RefusedCall) {
     const text = `The answer about the call to ${call.toolName} is not understood, so it counts as not approved.`;
     super("UnknownStatus", call, `${text} It was not run.`);
+  }
+}
+
+/** An answer of the server contradicts the request, an earlier answer or itself. */
+export class InvalidAnswer extends Refusal {
+  declare readonly kind: "InvalidAnswer";
+  /** What is wrong with it. */
+  readonly problem: string;
+
+  constructor(call: RefusedCall, problem: string) {
+    const text = `The approvals server gave an invalid answer about the call to ${call.toolName}: ${problem}.`;
+    super("InvalidAnswer", call, `${text} It was not run.`);
+    this.problem = problem;
   }
 }
 
@@ -188,6 +231,7 @@ export type AnyRefusal =
   | ClaimWindowClosed
   | DigestMismatch
   | UnknownStatus
+  | InvalidAnswer
   | Unavailable
   | RequestFailed
   | InvalidArguments;

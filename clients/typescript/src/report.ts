@@ -1,4 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
+import { isReported } from "./answers.js";
 import type { Connection } from "./connection.js";
 import { ExecutionResult } from "./gen/signoff/v1/approval_pb.js";
 import { repeat } from "./patience.js";
@@ -31,7 +32,9 @@ export async function report(
   const message = outcome === undefined ? "" : shorten(textOf(outcome.error));
   const request = { approvalId, requestId: crypto.randomUUID(), claimId, result, message };
   try {
-    await repeat(connection, patienceMs, (timeoutMs) => connection.approvals.reportExecution(request, { timeoutMs }));
+    const once = (timeoutMs: number) => connection.approvals.reportExecution(request, { timeoutMs });
+    const answer = await repeat(connection, patienceMs, once);
+    if (!isReported(answer, request)) throw new Error("the answer is about another claim or outcome");
   } catch (error) {
     const { message: failure } = ConnectError.from(error);
     connection.logger.warn(

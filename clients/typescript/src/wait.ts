@@ -1,13 +1,14 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { whenAborted } from "./aborts.js";
+import type { Answers } from "./answers.js";
 import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import { isPassing, requestFailed } from "./failures.js";
 import type { Approval, Progress } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
 import { LAST_TRY_MS, now, Patience, startTimer } from "./patience.js";
-import { Unavailable, UnknownStatus } from "./refusals.js";
+import { Refusal, Unavailable, UnknownStatus } from "./refusals.js";
 import { meaningOf } from "./statuses.js";
 
 /** Asks for approval of a call and waits for the decision, over as many streams as it takes. */
@@ -17,20 +18,27 @@ export class Wait {
   readonly #request: RequestApprovalRequest;
   readonly #patienceMs: number;
   readonly #patience: Patience;
-  #newest: Approval | undefined;
+  readonly #answers: Answers;
 
   /** @param patienceMs - how long it is tried until the server has an approval. */
-  constructor(connection: Connection, call: CallOptions, request: RequestApprovalRequest, patienceMs: number) {
+  constructor(
+    connection: Connection,
+    call: CallOptions,
+    request: RequestApprovalRequest,
+    answers: Answers,
+    patienceMs: number,
+  ) {
     this.#connection = connection;
     this.#call = call;
     this.#request = request;
+    this.#answers = answers;
     this.#patienceMs = patienceMs;
     this.#patience = new Patience(patienceMs, connection.closed);
   }
 
   /** The approval as it was last seen; undefined when the server has not answered yet. */
-  get newest(): Approval | undefined {
-    return this.#newest;
+  get #newest(): Approval | undefined {
+    return this.#answers.newest;
   }
 
   /**
@@ -65,8 +73,9 @@ export class Wait {
       const request = { ...this.#request, afterRevision: this.#newest?.revision ?? 0n };
       for await (const { message } of this.#connection.approvals.requestApproval(request, { signal: cut.signal })) {
         if (message.case === "update") {
-          const approval = message.value.approval;
-          if (approval && this.#decides(approval)) return approval;
+          const before = this.#newest;
+          const approval = this.#answers.update(message.value);
+          if (this.#decides(approval, before)) return approval;
         } else if (message.case === "progress") {
           this.#progress(message.value);
         }
@@ -74,6 +83,7 @@ export class Wait {
         timer = startTimer(silence, this.#patience.until - now() + this.#connection.deadlineMs);
       }
     } catch (error) {
+      if (error instanceof Refusal) throw error;
       return ConnectError.from(error);
     } finally {
       clearTimeout(timer);
@@ -95,11 +105,9 @@ export class Wait {
   }
 
   /** Takes note of an approval; whether its status is terminal. */
-  #decides(approval: Approval): boolean {
-    const before = this.#newest;
+  #decides(approval: Approval, before: Approval | undefined): boolean {
     // A stream that has nothing to say but what is known, and breaks, is no reason to be quick.
     if (!before || approval.revision > before.revision) this.#patience.restart();
-    this.#newest = approval;
     const meaning = meaningOf(approval.status);
     if (meaning === "approved" || meaning === "refused") return true;
     // Too long for an approval that has not changed for a while; its next progress corrects that.

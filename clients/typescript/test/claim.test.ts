@@ -31,20 +31,6 @@ for (const digest of [otherTool, otherArguments, "", (await digestOf("t", {})).t
   });
 }
 
-test("17: a claim of another approval is not run", async () => {
-  await using fake = await Fake.start({ requestApproval: approved, claimExecution: () => granted({ id: "a2" }) });
-  await assert.rejects(fake.client().run(call, never), DigestMismatch);
-  assert.deepEqual(
-    fake.reports.map(({ approvalId, claimId, result }) => [approvalId, claimId, result]),
-    [["a1", "c1", ExecutionResult.FAILED]],
-  );
-});
-
-test("17: a claim without an approval is not run", async () => {
-  await using fake = await Fake.start({ requestApproval: approved, claimExecution: () => ({ claimId: "c1" }) });
-  await assert.rejects(fake.client().run(call, never), DigestMismatch);
-});
-
 test("an approval whose digest is not that of its arguments is not even claimed", async () => {
   let claims = 0;
   for (const digest of [otherTool, otherArguments, ""]) {
@@ -123,13 +109,19 @@ for (const [error, kind, patienceMs] of ends) {
   });
 }
 
-test("17: a claim without an id is none, and not reported", async () => {
+test("what is known of an earlier claim is told", async () => {
   await using fake = await Fake.start({
     requestApproval: approved,
-    claimExecution: async () => ({ ...(await granted()), claimId: "" }),
+    claimExecution: () => {
+      const metadata = { result: "FAILED", report_time: "2027-01-15T08:00:09Z", message: "No such list." };
+      throw own(Code.FailedPrecondition, "ALREADY_CLAIMED", undefined, metadata);
+    },
   });
-  await assert.rejects(fake.client().run(call, never), DigestMismatch);
-  assert.deepEqual(fake.reports, []);
+  await assert.rejects(fake.client().run(call, never), {
+    kind: "AlreadyClaimed",
+    result: "FAILED",
+    message: /failed at 2027-01-15T08:00:09Z: No such list\. It was not run again\.$/,
+  });
 });
 
 test("a claim that is never answered ends with its deadline", async () => {

@@ -7,7 +7,7 @@ import { createRouterTransport, type Transport } from "@connectrpc/connect";
 import { Client, Code, ConnectError, RequestFailed, Unavailable } from "../src/index.js";
 import { connect } from "../src/node/index.js";
 import { ApprovalService, ApprovalStatus, ErrorInfoSchema } from "../src/v1.js";
-import { Fake, granted, own, pending, progress, silence, update } from "./fake.js";
+import { Fake, granted, honest, own, pending, progress, silence, update } from "./fake.js";
 import { Server } from "./server.js";
 
 let server: Server;
@@ -115,12 +115,13 @@ test("a closed client fails what is under way and what comes later", async () =>
 for (const last of ["requestApproval", "claimExecution", "reportExecution"]) {
   test(`closing ends the delay before ${last} is tried again`, async () => {
     const server = createRouterTransport((router) => {
-      router.service(ApprovalService, {
+      const service = honest({
         async *requestApproval() {
           yield await update(ApprovalStatus.APPROVED);
         },
         claimExecution: () => granted(),
       });
+      router.service(ApprovalService, service);
     });
     let tries = 0;
     const fail = (method: { localName: string }) => {
@@ -144,13 +145,14 @@ for (const last of ["requestApproval", "claimExecution", "reportExecution"]) {
 
 test("closing ends what waits over a transport that stays open", async () => {
   const transport = createRouterTransport((router) => {
-    router.service(ApprovalService, {
+    const service = honest({
       async *requestApproval(_, { signal }) {
         yield await pending(3_600_000);
         yield progress(3_600_000);
         await silence(signal);
       },
     });
+    router.service(ApprovalService, service);
   });
   const client = new Client({ transport });
   const call = { toolName: "t", arguments: {}, onProgress: () => client.close() };

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { copyArguments } from "../src/arguments.js";
 import { digestOf, requestIdOf } from "../src/digest.js";
+import { isPassing } from "../src/failures.js";
 import * as refusals from "../src/refusals.js";
+import { ErrorInfoSchema, RetryInfoSchema } from "../src/v1.js";
 import { conformance } from "./conformance.js";
 
 for (const { name, tool_name, arguments: args, digest } of conformance("digests.json").digests) {
@@ -37,10 +40,14 @@ const make: Record<refusals.RefusalKind, (fields: Record<string, string>) => ref
   AutoRejected: (fields) => new refusals.AutoRejected(of(fields), "rule", fields.message ?? ""),
   TimedOut: (fields) => new refusals.TimedOut(of(fields)),
   Cancelled: (fields) => new refusals.Cancelled(of(fields)),
-  AlreadyClaimed: (fields) => new refusals.AlreadyClaimed(of(fields)),
+  AlreadyClaimed: (fields) => {
+    const { result, report_time: reportTime, message: reportMessage } = fields;
+    return new refusals.AlreadyClaimed(of(fields), { result, reportTime, reportMessage });
+  },
   ClaimWindowClosed: (fields) => new refusals.ClaimWindowClosed(of(fields)),
   DigestMismatch: (fields) => new refusals.DigestMismatch(of(fields)),
   UnknownStatus: (fields) => new refusals.UnknownStatus(of(fields)),
+  InvalidAnswer: (fields) => new refusals.InvalidAnswer(of(fields), fields.problem ?? ""),
   Unavailable: (fields) => new refusals.Unavailable(of(fields)),
   RequestFailed: (fields) => {
     const { reason = "", message: serverMessage = "" } = fields;
@@ -66,3 +73,16 @@ test("every kind of refusal has its text in the conformance file", () => {
   const kinds = new Set(conformance("refusals.json").refusals.map(({ kind }) => kind));
   assert.deepEqual([...kinds].sort(), Object.keys(make).sort());
 });
+
+for (const failure of conformance("failures.json").failures) {
+  test(`${failure.passing ? "passes" : "stays"}: ${JSON.stringify(failure)}`, () => {
+    // gRPC spells one of them otherwise.
+    const name = failure.code === "CANCELLED" ? "CANCELED" : failure.code;
+    const codes = Object.entries(Code).filter(([key]) => key.toUpperCase() === name.replace(/_/g, ""));
+    const error = new ConnectError("failed", Number(codes[0]?.[1]));
+    if (failure.error_info) error.details.push({ desc: ErrorInfoSchema, value: failure.error_info });
+    const seconds = failure.retry_after_seconds;
+    if (seconds) error.details.push({ desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(seconds) } } });
+    assert.equal(isPassing(error), failure.passing);
+  });
+}

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { JsonValue } from "@bufbuild/protobuf";
 
 interface Files {
   "arguments.json": {
@@ -9,6 +10,26 @@ interface Files {
     // biome-ignore lint/suspicious/noExplicitAny: whatever JSON there is.
     digests: { name: string; tool_name: string; arguments: any; digest: string }[];
     request_ids: { run_id: string; call_id: string; request_id: string }[];
+  };
+  "failures.json": {
+    failures: {
+      code: string;
+      error_info?: { reason: string; domain: string };
+      retry_after_seconds?: number;
+      passing: boolean;
+    }[];
+  };
+  "lies.json": {
+    call: { tool_name: string; arguments: Record<string, JsonValue>; request_id: string };
+    honest: Record<string, JsonValue>;
+    lies: {
+      name: string;
+      changes: Record<string, JsonValue>;
+      refusal: { kind: string; problem?: string } | null;
+      asks?: number;
+      claims: number;
+      reports: number;
+    }[];
   };
   "refusals.json": { refusals: { kind: string; fields: Record<string, string>; text: string }[] };
   "statuses.json": {

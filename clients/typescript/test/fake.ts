@@ -6,6 +6,7 @@ import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { digestOf } from "../src/digest.js";
 import { type Client, type ConnectOptions, connect } from "../src/node/index.js";
+import { meaningOf } from "../src/statuses.js";
 import {
   type ApprovalSchema,
   ApprovalService,
@@ -17,9 +18,54 @@ import {
   RetryInfoSchema,
 } from "../src/v1.js";
 
-export type Approval = MessageInitShape<typeof ApprovalSchema>;
+export type Approval = Exclude<MessageInitShape<typeof ApprovalSchema>, { $typeName: string }>;
 type Answer = MessageInitShape<typeof RequestApprovalResponseSchema>;
 type Service = Partial<ServiceImpl<typeof ApprovalService>>;
+const CALLER = { issuer: "local", subject: "mail-bot" };
+
+/** Whether a test has said all of a message itself: then nothing is added to it. */
+function isWhole(answer: object): boolean {
+  return "$typeName" in answer;
+}
+
+/** The service, with what every honest server says added to answers that a test has not said as a whole. */
+export function honest(
+  service: Service,
+  asked: RequestApprovalRequest[] = [],
+  reports: ReportExecutionRequest[] = [],
+): Service {
+  let newest: Approval = {};
+  return {
+    ...service,
+    async *requestApproval(request, context) {
+      asked.push(request);
+      if (!service.requestApproval) return;
+      for await (const answer of service.requestApproval(request, context)) {
+        if (!isWhole(answer) && answer.message?.case === "update") {
+          const { requestId, toolName } = request;
+          newest = { requestId, toolName, caller: CALLER, ...answer.message.value.approval } as Approval;
+          yield { message: { case: "update", value: { approval: newest } } } as Answer;
+        } else {
+          yield answer;
+        }
+      }
+    },
+    async claimExecution(request, context) {
+      if (!service.claimExecution) throw new ConnectError("not needed", Code.Unimplemented);
+      const answer = await service.claimExecution(request, context);
+      if (isWhole(answer) || !answer.approval) return answer;
+      const claim = { id: answer.claimId ?? "", claimedBy: CALLER };
+      const claimed = { ...newest, revision: (newest.revision ?? 0n) + 1n, claim };
+      return { claimId: claim.id, approval: { ...claimed, ...(answer.approval as Approval) } };
+    },
+    async reportExecution(report, context) {
+      reports.push(report);
+      const answer = (await service.reportExecution?.(report, context)) ?? {};
+      const { approvalId: id, claimId, result } = report;
+      return isWhole(answer) ? answer : { approval: { id, claim: { id: claimId, outcome: { result } } } };
+    },
+  };
+}
 
 /** A server that does what a test needs, where the real one cannot be brought to do it. */
 export class Fake {
@@ -36,18 +82,7 @@ export class Fake {
   private constructor(service: Service) {
     const { asked, reports } = this;
     const routes = connectNodeAdapter({
-      routes: (router) =>
-        router.service(ApprovalService, {
-          reportExecution: (report) => {
-            reports.push(report);
-            return {};
-          },
-          ...service,
-          async *requestApproval(request, context) {
-            asked.push(request);
-            if (service.requestApproval) yield* service.requestApproval(request, context);
-          },
-        }),
+      routes: (router) => router.service(ApprovalService, honest(service, asked, reports)),
     });
     this.#server = createServer(routes);
     this.#server.on("session", (session) => {
@@ -90,16 +125,19 @@ export class Fake {
   }
 }
 
-/** A message of a stream: an approval of a tool `t`, without arguments, unless said otherwise. */
+/** A message of a stream: an approval of what was asked for, of a tool `t` without arguments unless said otherwise. */
 export async function update(status: number, approval: Approval = {}): Promise<Answer> {
+  const meaning = meaningOf(status);
+  const isTerminal = meaning === "approved" || meaning === "refused";
+  const digest = approval.digest ?? (await digestOf("t", {}));
   const value = {
     approval: {
       id: "a1",
-      revision: 1n,
+      revision: isTerminal ? 2n : 1n,
       status: status as ApprovalStatus,
-      toolName: "t",
       arguments: {},
-      digest: await digestOf("t", {}),
+      digest,
+      ...(isTerminal ? { decision: { status: status as ApprovalStatus, digest } } : {}),
       ...approval,
     },
   };
@@ -118,15 +156,15 @@ export async function pending(remainingMs: number): Promise<Answer> {
   return update(ApprovalStatus.PENDING, { updateTime: { seconds: 0n }, deadline });
 }
 
-/** A claim of the approval that {@link update} makes. */
+/** A claim of the approval that was sent, as {@link update} makes it, with these changes. */
 export async function granted(approval: Approval = {}) {
-  return { claimId: "c1", approval: { id: "a1", digest: await digestOf("t", {}), ...approval } };
+  return { claimId: "c1", approval };
 }
 
 /** An error of the server's own. */
-export function own(code: Code, reason: string, retryMs?: number): ConnectError {
+export function own(code: Code, reason: string, retryMs?: number, metadata: Record<string, string> = {}): ConnectError {
   const error = new ConnectError(`${reason} happened`, code);
-  error.details.push({ desc: ErrorInfoSchema, value: { domain: "signoff.v1", reason } });
+  error.details.push({ desc: ErrorInfoSchema, value: { domain: "signoff.v1", reason, metadata } });
   if (retryMs !== undefined) {
     const retryDelay = { seconds: BigInt(Math.floor(retryMs / 1000)), nanos: (retryMs % 1000) * 1e6 };
     error.details.push({ desc: RetryInfoSchema, value: { retryDelay } });

@@ -16,12 +16,14 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 use crate::proto::v1::{
-    CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest, ClaimExecutionResponse, DecideRequest,
-    DecideResponse, GetApprovalRequest, GetApprovalResponse, ListApprovalsRequest, ListApprovalsResponse,
-    ListPendingRequest, ListPendingResponse, ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest,
-    RequestApprovalResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
-    WatchPendingRequest, WatchPendingResponse,
+    Actor, ActorKind, Approval, ApprovalUpdate, CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest,
+    ClaimExecutionResponse, DecideRequest, DecideResponse, GetApprovalRequest, GetApprovalResponse,
+    ListApprovalsRequest, ListApprovalsResponse, ListPendingRequest, ListPendingResponse, ReportExecutionRequest,
+    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, WaitApprovalRequest,
+    WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse, WatchPendingRequest, WatchPendingResponse,
     approval_service_server::{ApprovalService, ApprovalServiceServer},
+    event,
+    request_approval_response::Message,
 };
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -75,12 +77,33 @@ pub(super) struct Fake {
     pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
     pub(super) report: Method<ReportExecutionRequest, Result<ReportExecutionResponse, Status>>,
+    /// The request_id of the newest request.
+    newest: Mutex<String>,
     /// The `authorization` of each decision.
     pub(super) tokens: Mutex<Vec<String>>,
     cut: Arc<Notify>,
 }
 
 impl Fake {
+    /// What every honest answer says, unless the test says something else: which request it is for, and whose.
+    fn complete(&self, approval: &mut Approval) {
+        if approval.request_id.is_empty() {
+            approval.request_id = self.newest.lock().unwrap().clone();
+        }
+        approval.caller.get_or_insert_with(agent);
+    }
+
+    fn complete_update(&self, update: &mut ApprovalUpdate, asked: &str) {
+        if let Some(approval) = &mut update.approval {
+            self.complete(approval);
+        }
+        for event in &mut update.events {
+            if let Some(event::Kind::Requested(requested)) = &mut event.kind {
+                asked.clone_into(&mut requested.digest);
+            }
+        }
+    }
+
     fn play<T: Send + 'static>(&self, steps: Vec<Step<T>>) -> Response<Answers<T>> {
         let cut = Arc::clone(&self.cut);
         let answers = stream::iter(steps).then(move |step| {
@@ -100,6 +123,11 @@ impl Fake {
     }
 }
 
+/// Whose token the tests have.
+pub(super) fn agent() -> Actor {
+    Actor { kind: ActorKind::Agent.into(), issuer: "local".to_owned(), subject: "mail-bot".to_owned() }
+}
+
 fn missing<T>() -> Result<T, Status> {
     Err(Status::unimplemented("no command calls this"))
 }
@@ -114,7 +142,16 @@ impl ApprovalService for Fake {
         &self,
         request: Request<RequestApprovalRequest>,
     ) -> Result<Response<Self::RequestApprovalStream>, Status> {
-        Ok(self.play(self.request.call(request)?))
+        let asked = request.get_ref();
+        request.get_ref().request_id.clone_into(&mut self.newest.lock().unwrap());
+        let asked = signoff_client::digest(&asked.tool_name, &asked.arguments.clone().unwrap_or_default());
+        let mut steps = self.request.call(request)?;
+        for step in &mut steps {
+            if let Step::Send(RequestApprovalResponse { message: Some(Message::Update(update)) }) = step {
+                self.complete_update(update, &asked);
+            }
+        }
+        Ok(self.play(steps))
     }
 
     async fn watch_pending(
@@ -173,7 +210,10 @@ impl ApprovalService for Fake {
         &self,
         request: Request<ClaimExecutionRequest>,
     ) -> Result<Response<ClaimExecutionResponse>, Status> {
-        let answer = self.claim.call(request)?;
+        let mut answer = self.claim.call(request)?;
+        if let Ok(ClaimExecutionResponse { approval: Some(approval), .. }) = &mut answer {
+            self.complete(approval);
+        }
         let hold = self.hold_claims.lock().unwrap().clone();
         if let Some(hold) = hold {
             hold.notified().await;

@@ -8,10 +8,12 @@ use signoff_client::{Call, Client, GateError, Kind, Options, digest};
 use tokio::{sync::Notify, task::JoinHandle};
 
 use super::{
-    fake::{Server, Step::*},
+    fake::{Server, Step::*, agent},
     *,
 };
-use crate::proto::v1::{ApprovalUpdate, ClaimExecutionResponse, ExecutionResult, Progress, ReportExecutionResponse};
+use crate::proto::v1::{
+    ApprovalUpdate, Claim, ClaimExecutionResponse, Decision, ExecutionResult, Progress, ReportExecutionResponse,
+};
 
 type Expected = fn(&Kind) -> bool;
 type Outcome = Result<Map<String, Value>, GateError<Infallible>>;
@@ -45,7 +47,10 @@ fn approval(status: i32, arguments: &Value) -> Approval {
     let arguments = super::arguments::object("", &arguments.to_string()).unwrap();
     let digest = digest("send_email", &arguments);
     let (id, tool_name) = ("a1".to_owned(), "send_email".to_owned());
-    Approval { id, tool_name, revision: 2, status, digest, arguments: Some(arguments), ..Approval::default() }
+    let decision =
+        (2..=7).contains(&status).then(|| Decision { status, digest: digest.clone(), ..Decision::default() });
+    let (caller, arguments) = (Some(agent()), Some(arguments));
+    Approval { id, tool_name, caller, revision: 2, status, digest, arguments, decision, ..Approval::default() }
 }
 
 fn says(approval: Approval) -> RequestApprovalResponse {
@@ -57,8 +62,10 @@ fn approved() -> Approval {
     approval(ApprovalStatus::Approved.into(), &json!({"to": "x"}))
 }
 
-fn claim(approval: Approval) -> ClaimExecutionResponse {
-    ClaimExecutionResponse { approval: Some(approval), claim_id: "c1".to_owned() }
+fn claim(mut approval: Approval) -> ClaimExecutionResponse {
+    let claim_id = "c1".to_owned();
+    approval.claim = Some(Claim { id: claim_id.clone(), claimed_by: Some(agent()), ..Claim::default() });
+    ClaimExecutionResponse { approval: Some(approval), claim_id }
 }
 
 fn later() -> Status {
@@ -138,7 +145,8 @@ async fn another_digest_is_not_run() {
     assert!(server.fake.claim.asked().is_empty());
 
     // In the answer of the claim: reported.
-    for answer in [forged(approved()), approval(2, &json!({"to": "z"})), Approval::default()] {
+    let other = Approval { revision: 3, ..approval(ApprovalStatus::Approved.into(), &json!({"to": "z"})) };
+    for answer in [forged(approved()), other] {
         let server = Server::start().await;
         server.fake.request.answers(vec![Send(says(approved()))]);
         server.fake.claim.answers(Ok(claim(answer)));
@@ -169,7 +177,7 @@ async fn passing_failures_of_claim_and_report_are_tried_again_with_the_same_ids(
 #[tokio::test]
 async fn refusals_of_the_claim() {
     let kinds: [(Status, Expected); 5] = [
-        (refusal(Code::FailedPrecondition, "ALREADY_CLAIMED", &[]), |kind| matches!(kind, Kind::AlreadyClaimed)),
+        (refusal(Code::FailedPrecondition, "ALREADY_CLAIMED", &[]), |kind| matches!(kind, Kind::AlreadyClaimed { .. })),
         (refusal(Code::FailedPrecondition, "CLAIM_WINDOW_CLOSED", &[]), |kind| matches!(kind, Kind::ClaimWindowClosed)),
         (refusal(Code::FailedPrecondition, "DIGEST_MISMATCH", &[]), |kind| matches!(kind, Kind::DigestMismatch)),
         (refusal(Code::FailedPrecondition, "NOT_APPROVED", &[]), |kind| matches!(kind, Kind::RequestFailed(_))),
@@ -274,7 +282,7 @@ async fn what_was_asked_without_an_answer_is_withdrawn_too() {
     let server = Server::start().await;
     let reached = Arc::new(Notify::new());
     server.fake.request.answers(vec![Hang(Arc::clone(&reached))]);
-    server.fake.request.answers(vec![Send(says(Approval { status: 1, ..approved() })), Hang(Arc::default())]);
+    server.fake.request.answers(vec![Send(says(approval(1, &json!({"to": "x"})))), Hang(Arc::default())]);
     server.fake.cancel.answers(Ok(crate::proto::v1::CancelApprovalResponse::default()));
     let running = start(&server, call().request_id("r1").cancel_on_abandon(true));
     reached.notified().await;

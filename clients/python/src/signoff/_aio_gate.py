@@ -11,6 +11,7 @@ import grpc
 from grpc.aio import UsageError
 
 from ._aio_progress import Teller
+from ._answers import is_reported
 from ._call import Call, Run
 from ._failures import broken, failure_of
 from ._functions import is_coroutine_function
@@ -55,7 +56,8 @@ class AsyncGate:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
         if not is_coroutine_function(function):
             raise TypeError("an AsyncClient runs coroutine functions; others need a Client")
-        permit = Permit(self._request, await self._approved())
+        approval = await self._approved()
+        permit = Permit(self._request, self._wait.answers, approval)
         cancellations = _cancellations()
         has_begun = False
         try:
@@ -141,7 +143,8 @@ class AsyncGate:
             try:
                 while (message := await _read(stream, tries.timeout(self._deadline))) is not None:
                     if message.HasField("update"):
-                        return message.update.approval.id
+                        self._wait.update(message.update)
+                        return self._wait.approval_id or ""
                 failure = broken(ConnectionError("the stream ended before it named the approval"))
             except _Silence:
                 failure = broken(TimeoutError("the server said nothing"))
@@ -162,7 +165,9 @@ class AsyncGate:
 
     async def _report(self, request: ReportExecutionRequest, tries: Tries) -> None:
         try:
-            await self._repeat(self._stub.ReportExecution, request, tries)
+            answer = await self._repeat(self._stub.ReportExecution, request, tries)
+            if not is_reported(request, answer):
+                raise ValueError("the answer is about another claim or outcome")
         except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
             _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, error)
         except GeneratorExit:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import grpc
@@ -41,6 +42,8 @@ class Failure:
     message: str
     reason: str = ""
     """Of Signoff's ErrorInfo; empty without one."""
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of Signoff's ErrorInfo."""
     is_servers_own: bool = False
     """Whether Signoff itself says it, not something on the way."""
     retry_after: float | None = None
@@ -64,6 +67,7 @@ def failure_of(error: grpc.RpcError) -> Failure:
         code=outcome.code(),
         message=outcome.details() or "",
         reason=info.reason if info else "",
+        metadata=dict(info.metadata) if info else {},
         is_servers_own=info is not None,
         retry_after=_seconds(retry) if retry else None,
     )

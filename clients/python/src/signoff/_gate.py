@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import grpc
 
+from ._answers import is_reported
 from ._call import Call, Run
 from ._failures import broken, failure_of
 from ._functions import end, is_coroutine_function
@@ -65,7 +66,8 @@ class Gate:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
         if is_coroutine_function(function):
             raise TypeError("coroutine functions need an AsyncClient")
-        permit = Permit(self._request, self._approved())
+        approval = self._approved()
+        permit = Permit(self._request, self._wait.answers, approval)
         has_begun = False
         try:
             self._claim(permit)
@@ -159,7 +161,8 @@ class Gate:
             try:
                 for message in stream:
                     if message.HasField("update"):
-                        return message.update.approval.id
+                        self._wait.update(message.update)
+                        return self._wait.approval_id or ""
                 failure = broken(ConnectionError("the stream ended before it named the approval"))
             except grpc.RpcError as error:
                 failure = failure_of(error)
@@ -178,7 +181,9 @@ class Gate:
 
     def _report(self, request: ReportExecutionRequest, tries: Tries) -> None:
         try:
-            self._repeat(self._stub.ReportExecution, request, tries)
+            answer = self._repeat(self._stub.ReportExecution, request, tries)
+            if not is_reported(request, answer):
+                raise ValueError("the answer is about another claim or outcome")
         except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
             _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, error)
         except BaseException:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
+from ._answers import Answers
 from ._call import Run
-from ._digest import digest
 from ._failures import Failure
 from ._request import Request
 from ._structs import from_struct
 from ._wait import refused
 from .refusals import AlreadyClaimed, ClaimWindowClosed, DigestMismatch, Refusal
-from .v1.approval_pb2 import Approval, ExecutionResult
-from .v1.approval_service_pb2 import ClaimExecutionRequest, ClaimExecutionResponse, ReportExecutionRequest
+from .v1.approval_pb2 import Approval, ApprovalStatus, ExecutionResult
+from .v1.approval_service_pb2 import (
+    ClaimExecutionRequest,
+    ClaimExecutionResponse,
+    ReportExecutionRequest,
+)
 
 MESSAGE_BYTES = 4096
 """Of a report's message, at most."""
-
-_REFUSALS = {
-    "ALREADY_CLAIMED": AlreadyClaimed,
-    "CLAIM_WINDOW_CLOSED": ClaimWindowClosed,
-    "DIGEST_MISMATCH": DigestMismatch,
-}
 
 
 class Permit:
@@ -31,15 +28,18 @@ class Permit:
     Raises DigestMismatch if it is not what was approved.
     """
 
-    def __init__(self, request: Request, approval: Approval) -> None:
+    def __init__(self, request: Request, answers: Answers, approval: Approval) -> None:
         self._request = request
+        self._answers = answers
         self._approval = approval
         self.claim_id = ""
         """Of the claim that was granted; empty before, and if none was."""
         edited = approval.digest != request.digest
+        # The policy approves what was asked for; only people edit.
+        by_policy = approval.status == ApprovalStatus.APPROVAL_STATUS_AUTO_APPROVED
+        if not answers.is_decided_for(approval) or (edited and by_policy):
+            raise answers.mismatch()
         arguments = from_struct(approval.arguments) if edited else request.arguments
-        if _digest(request.call.tool_name, arguments) != approval.digest:
-            raise self._mismatch()
         self.run = Run(approval_id=approval.id, arguments=arguments, edited=edited)
         self.claim = ClaimExecutionRequest(
             approval_id=approval.id,
@@ -53,17 +53,24 @@ class Permit:
         self.claim_id = answer.claim_id
 
     def check(self, answer: ClaimExecutionResponse) -> None:
-        """Raises DigestMismatch if the answer is not a claim of what would be run."""
-        approval = answer.approval
-        if not answer.claim_id or approval.id != self._approval.id or approval.digest != self._approval.digest:
-            raise self._mismatch()
+        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what would be run."""
+        self._answers.claim(answer, self._approval)
 
     def refusal(self, failure: Failure) -> Refusal:
         """The refusal for a claim that the server did not grant; to be raised from the failure's cause."""
-        kind = _REFUSALS.get(failure.reason) if failure.is_servers_own else None
-        if kind is None:
-            return refused(failure, self._request.call.tool_name, self._approval.id)
-        return kind(tool_name=self._request.call.tool_name, approval_id=self._approval.id)
+        tool_name, approval_id = self._request.call.tool_name, self._approval.id
+        if not failure.is_servers_own:
+            return refused(failure, tool_name, approval_id)
+        match failure.reason:
+            case "ALREADY_CLAIMED":
+                known = {name: failure.metadata.get(name, "") for name in ("result", "report_time", "message")}
+                return AlreadyClaimed(tool_name=tool_name, approval_id=approval_id, **known)
+            case "CLAIM_WINDOW_CLOSED":
+                return ClaimWindowClosed(tool_name=tool_name, approval_id=approval_id)
+            case "DIGEST_MISMATCH":
+                return DigestMismatch(tool_name=tool_name, approval_id=approval_id)
+            case _:
+                return refused(failure, tool_name, approval_id)
 
     def succeeded(self) -> ReportExecutionRequest:
         """The report of a function that returned."""
@@ -81,17 +88,6 @@ class Permit:
             result=result,
             message=message,
         )
-
-    def _mismatch(self) -> DigestMismatch:
-        return DigestMismatch(tool_name=self._request.call.tool_name, approval_id=self._approval.id)
-
-
-def _digest(tool_name: str, arguments: dict[str, Any]) -> str | None:
-    try:
-        return digest(tool_name, arguments)
-    except ValueError:
-        # What has no canonical form cannot have been approved.
-        return None
 
 
 def text_of(error: BaseException, has_begun: bool) -> str:

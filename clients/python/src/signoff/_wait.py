@@ -7,9 +7,11 @@ import uuid
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ._answers import Answers
 from ._call import Progress
 from ._failures import Failure, broken
 from ._request import Request
+from ._statuses import is_approved, is_terminal
 from ._tries import LAST_TRY, Exhausted, Tries
 from .refusals import (
     AutoRejected,
@@ -25,24 +27,6 @@ from .v1.approval_pb2 import Approval, ApprovalStatus
 from .v1.approval_pb2 import Progress as ProgressMessage
 from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest, RequestApprovalRequest
 
-_APPROVED = frozenset({ApprovalStatus.APPROVAL_STATUS_APPROVED, ApprovalStatus.APPROVAL_STATUS_AUTO_APPROVED})
-_TERMINAL = _APPROVED | {
-    ApprovalStatus.APPROVAL_STATUS_REJECTED,
-    ApprovalStatus.APPROVAL_STATUS_TIMED_OUT,
-    ApprovalStatus.APPROVAL_STATUS_CANCELLED,
-    ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED,
-}
-
-
-def is_approved(status: int) -> bool:
-    """Whether the call may be claimed. A status that is not known is not approved."""
-    return status in _APPROVED
-
-
-def is_terminal(status: int) -> bool:
-    """Whether it is known that the status never changes any more."""
-    return status in _TERMINAL
-
 
 class Wait:
     """One wait, over as many streams as it takes.
@@ -56,8 +40,12 @@ class Wait:
         self._deadline = deadline
         self._tries = Tries(request.call.patience)
         self._has_spoken = False
-        self.approval: Approval | None = None
+        self.answers = Answers(request)
+
+    @property
+    def approval(self) -> Approval | None:
         """As last seen."""
+        return self.answers.newest
 
     @property
     def approval_id(self) -> str | None:
@@ -80,13 +68,13 @@ class Wait:
         return max(0.0, min(left, self._deadline))
 
     def update(self, update: ApprovalUpdate) -> Approval | None:
-        """Takes an update; returns the approval if it is terminal."""
+        """Takes an update; returns the approval if it is terminal. Raises InvalidAnswer."""
         self._heard()
-        approval = update.approval
+        before = self.approval
+        approval = self.answers.update(update)
         # An approval seen before says nothing new about how much time is left.
-        if self.approval is None or approval.revision > self.approval.revision:
+        if before is None or approval.revision > before.revision:
             self._tries.end_in(_seconds(approval.deadline) - _seconds(approval.update_time))
-        self.approval = approval
         return approval if is_terminal(approval.status) else None
 
     def progress(self, message: ProgressMessage) -> Progress:

@@ -9,6 +9,8 @@ from typing import Any
 
 import grpc
 
+_ENDED = {"SUCCEEDED": "succeeded", "FAILED": "failed"}
+
 
 class Refusal(Exception):
     """A call that was not run.
@@ -86,14 +88,36 @@ class Cancelled(Refusal):
 
 
 class AlreadyClaimed(Refusal):
-    """Another runner has the claim, or an earlier run of this one: the call may have been made."""
+    """Another runner has the claim, or an earlier run of this one: the call may have been made.
 
-    def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = (
-            f"The call to {tool_name} was approved, but it has been started before. "
-            "It was not run again; whether it has been done is not known here."
-        )
+    result: what was reported of it, `SUCCEEDED` or `FAILED`; empty while there is no report.
+    report_time: when that was, such as `2027-01-15T08:00:09Z`.
+    message: what the report said, shortened; may be empty.
+    """
+
+    result: str
+    report_time: str
+    message: str
+
+    def __init__(
+        self,
+        *,
+        tool_name: str,
+        approval_id: str | None = None,
+        result: str = "",
+        report_time: str = "",
+        message: str = "",
+    ) -> None:
+        text = f"The call to {tool_name} was approved, but it has been started before"
+        if ended := _ENDED.get(result):
+            at = f" at {report_time}" if report_time else ""
+            text += f", and {ended}{at}{_said(message)}. It was not run again."
+        else:
+            text += ". It was not run again; whether it has been done is not known here."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        self.result = result
+        self.report_time = report_time
+        self.message = message
 
 
 class ClaimWindowClosed(Refusal):
@@ -120,6 +144,20 @@ class UnknownStatus(Refusal):
             f"The answer about the call to {tool_name} is not understood, so it counts as not approved. It was not run."
         )
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+
+
+class InvalidAnswer(Refusal):
+    """An answer of the server contradicts the request, an earlier answer or itself.
+
+    problem: what is wrong with it.
+    """
+
+    problem: str
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, problem: str) -> None:
+        text = f"The approvals server gave an invalid answer about the call to {tool_name}: {problem}. It was not run."
+        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        self.problem = problem
 
 
 class Unavailable(Refusal):

@@ -36,6 +36,8 @@ export function explain(error: unknown): string {
       return error.rule + error.ruleMessage;
     case "RequestFailed":
       return error.reason + error.serverMessage + error.code;
+    case "InvalidAnswer":
+      return error.problem;
     case "InvalidArguments":
       return error.path + error.problem;
     case "TimedOut":

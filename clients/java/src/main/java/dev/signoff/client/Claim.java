@@ -13,16 +13,19 @@ import java.util.concurrent.ExecutionException;
 final class Claim {
   private final Connection connection;
   private final CallSettings settings;
+  private final Answers answers;
   private final Approval approval;
   private final UnaryCall<ClaimExecutionRequest, ClaimExecutionResponse> call;
 
-  Claim(Connection connection, CallSettings settings, Approval approval) {
+  Claim(Connection connection, CallSettings settings, Answers answers, Approval approval) {
     this.connection = connection;
     this.settings = settings;
+    this.answers = answers;
     this.approval = approval;
     ClaimExecutionRequest request =
         ClaimExecutionRequest.newBuilder()
             .setApprovalId(approval.getId())
+            // Random for each runner, so that of two runners one gets the claim.
             .setRequestId(UUID.randomUUID().toString())
             .setDigest(approval.getDigest())
             .build();
@@ -48,25 +51,28 @@ final class Claim {
 
   /** Only the answer to what was asked is a permission. What another one grants is given back. */
   private void requireSame(ClaimExecutionResponse granted) throws Refusal {
-    String id = approval.getId();
-    String claimId = granted.getClaimId();
-    if (!claimId.isEmpty()
-        && granted.getApproval().getId().equals(id)
-        && granted.getApproval().getDigest().equals(approval.getDigest())) {
-      return;
+    try {
+      answers.check(granted, approval);
+    } catch (Refusal wrong) {
+      if (!granted.getClaimId().isEmpty()) {
+        new Report(connection, settings, approval.getId(), granted.getClaimId()).failed(wrong);
+      }
+      throw wrong;
     }
-    Refusal mismatch = new Refusal.DigestMismatch(settings.toolName, id, null);
-    if (!claimId.isEmpty()) {
-      new Report(connection, settings, id, claimId).failed(mismatch);
-    }
-    throw mismatch;
   }
 
   private Refusal refusal(StatusRuntimeException failure) {
     String tool = settings.toolName;
     String id = approval.getId();
     return switch (Failures.ownReason(failure).orElse("")) {
-      case "ALREADY_CLAIMED" -> new Refusal.AlreadyClaimed(tool, id, failure);
+      case "ALREADY_CLAIMED" ->
+          new Refusal.AlreadyClaimed(
+              tool,
+              id,
+              Failures.ownMetadata(failure, "result"),
+              Failures.ownMetadata(failure, "report_time"),
+              Failures.ownMetadata(failure, "message"),
+              failure);
       case "CLAIM_WINDOW_CLOSED" -> new Refusal.ClaimWindowClosed(tool, id, failure);
       case "DIGEST_MISMATCH" -> new Refusal.DigestMismatch(tool, id, failure);
       default -> Failures.refusal(tool, id, failure);

@@ -49,9 +49,16 @@ final class Failures {
 
   /** The reason that the server itself gives, and no proxy. */
   static Optional<String> ownReason(StatusRuntimeException failure) {
-    return detail(failure, ErrorInfo.class)
-        .filter(info -> info.getDomain().equals(DOMAIN))
-        .map(ErrorInfo::getReason);
+    return ownInfo(failure).map(ErrorInfo::getReason);
+  }
+
+  /** What the server itself says besides its reason; empty if it says nothing of that name. */
+  static String ownMetadata(StatusRuntimeException failure, String name) {
+    return ownInfo(failure).map(info -> info.getMetadataOrDefault(name, "")).orElse("");
+  }
+
+  private static Optional<ErrorInfo> ownInfo(StatusRuntimeException failure) {
+    return detail(failure, ErrorInfo.class).filter(info -> info.getDomain().equals(DOMAIN));
   }
 
   static Refusal.RequestFailed refusal(

@@ -24,13 +24,12 @@ final class GatedCall {
 
   <A, R, E extends Exception> R make(Input<A> input, ToolFunction<A, R, E> function)
       throws E, Refusal, InterruptedException {
-    String askedDigest = Canonical.digest(settings.toolName, asked.message());
-    Approval approval = new Wait(connection, settings, request).untilApproved();
-    boolean edited = !approval.getDigest().equals(askedDigest);
+    Answers answers = new Answers(request);
+    Approval approval = new Wait(connection, settings, request, answers).untilApproved();
+    boolean edited = answers.isEdited(approval);
     Arguments approved = edited ? Arguments.received(approval.getArguments()) : asked;
-    requireDigest(approval, approved);
 
-    String claimId = new Claim(connection, settings, approval).take();
+    String claimId = new Claim(connection, settings, answers, approval).take();
 
     Report report = new Report(connection, settings, approval.getId(), claimId);
     R result;
@@ -42,18 +41,5 @@ final class GatedCall {
     }
     report.succeeded();
     return result;
-  }
-
-  /** The digest that is claimed is that of what will be run, and of nothing else. */
-  private void requireDigest(Approval approval, Arguments toRun) throws Refusal {
-    String digest;
-    try {
-      digest = Canonical.digest(settings.toolName, toRun.message());
-    } catch (IllegalArgumentException e) {
-      throw new Refusal.DigestMismatch(settings.toolName, approval.getId(), e);
-    }
-    if (!digest.equals(approval.getDigest())) {
-      throw new Refusal.DigestMismatch(settings.toolName, approval.getId(), null);
-    }
   }
 }

@@ -170,15 +170,70 @@ public abstract sealed class Refusal extends Exception {
   public static final class AlreadyClaimed extends Refusal {
     private static final long serialVersionUID = 1;
 
-    AlreadyClaimed(String toolName, String approvalId, Throwable cause) {
+    /** May be empty. */
+    private final String result;
+
+    /** May be empty. */
+    private final String reportTime;
+
+    /** May be empty. */
+    private final String reportMessage;
+
+    AlreadyClaimed(
+        String toolName,
+        String approvalId,
+        String result,
+        String reportTime,
+        String reportMessage,
+        Throwable cause) {
       super(
           toolName,
           approvalId,
           "The call to "
               + toolName
-              + " was approved, but it has been started before. It was not run again; "
-              + "whether it has been done is not known here.",
+              + " was approved, but it has been started before"
+              + known(result, reportTime, reportMessage),
           cause);
+      this.result = result;
+      this.reportTime = reportTime;
+      this.reportMessage = reportMessage;
+    }
+
+    private static String known(String result, String reportTime, String reportMessage) {
+      String at = reportTime.isEmpty() ? "" : " at " + reportTime;
+      String end = at + quoted(reportMessage) + ". It was not run again.";
+      return switch (result) {
+        case "SUCCEEDED" -> ", and succeeded" + end;
+        case "FAILED" -> ", and failed" + end;
+        default -> ". It was not run again; whether it has been done is not known here.";
+      };
+    }
+
+    /**
+     * What was reported of it.
+     *
+     * @return {@code SUCCEEDED} or {@code FAILED}; empty while there is no report
+     */
+    public String result() {
+      return result;
+    }
+
+    /**
+     * When it was reported.
+     *
+     * @return the time, such as {@code 2027-01-15T08:00:09Z}; empty while there is no report
+     */
+    public String reportTime() {
+      return reportTime;
+    }
+
+    /**
+     * What the report said.
+     *
+     * @return its message, shortened; may be empty
+     */
+    public String reportMessage() {
+      return reportMessage;
     }
   }
 
@@ -221,6 +276,37 @@ public abstract sealed class Refusal extends Exception {
               + " is not understood, so it counts as not approved."
               + NOT_RUN,
           null);
+    }
+  }
+
+  /** An answer of the server contradicts the request, an earlier answer or itself. */
+  public static final class InvalidAnswer extends Refusal {
+    private static final long serialVersionUID = 1;
+
+    /** Follows a colon in a sentence. */
+    private final String problem;
+
+    InvalidAnswer(String toolName, String approvalId, String problem) {
+      super(
+          toolName,
+          approvalId,
+          "The approvals server gave an invalid answer about the call to "
+              + toolName
+              + ": "
+              + problem
+              + "."
+              + NOT_RUN,
+          null);
+      this.problem = problem;
+    }
+
+    /**
+     * What is wrong with the answer.
+     *
+     * @return a clause, such as {@code the claim is another caller's}
+     */
+    public String problem() {
+      return problem;
     }
   }
 

@@ -3,6 +3,7 @@ package dev.signoff.client;
 import dev.signoff.v1.ApprovalServiceGrpc;
 import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.ReportExecutionRequest;
+import dev.signoff.v1.ReportExecutionResponse;
 import io.grpc.Context;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
@@ -71,17 +72,27 @@ final class Report {
 
   private void make(Duration patience) throws InterruptedException {
     try {
-      new UnaryCall<>(connection, ApprovalServiceGrpc.getReportExecutionMethod(), request.build())
-          .make(new Tries(connection, patience));
+      ReportExecutionRequest report = request.build();
+      ReportExecutionResponse answer =
+          new UnaryCall<>(connection, ApprovalServiceGrpc.getReportExecutionMethod(), report)
+              .make(new Tries(connection, patience));
+      if (!Answers.isReported(report, answer)) {
+        warn("the answer is about another claim or outcome", null);
+      }
     } catch (StatusRuntimeException | Tries.OutOfPatience e) {
-      LOG.log(
-          System.Logger.Level.WARNING,
-          "the outcome of the call to "
-              + settings.toolName
-              + " (approval "
-              + request.getApprovalId()
-              + ") could not be reported",
-          e);
+      warn("see the cause", e);
     }
+  }
+
+  private void warn(String why, Exception cause) {
+    LOG.log(
+        System.Logger.Level.WARNING,
+        "the outcome of the call to "
+            + settings.toolName
+            + " (approval "
+            + request.getApprovalId()
+            + ") could not be reported: "
+            + why,
+        cause);
   }
 }

@@ -21,19 +21,22 @@ final class Wait {
   private final Connection connection;
   private final CallSettings settings;
   private final RequestApprovalRequest request;
+  private final Answers answers;
   private final Tries tries;
   private boolean asked;
 
   /** Whether the tries end with the approval, and not with the caller's patience. */
   private boolean endsWithApproval;
 
-  /** As it was last heard of; the default instance before that. */
-  private Approval latest = Approval.getDefaultInstance();
-
-  Wait(Connection connection, CallSettings settings, RequestApprovalRequest request) {
+  Wait(
+      Connection connection,
+      CallSettings settings,
+      RequestApprovalRequest request,
+      Answers answers) {
     this.connection = connection;
     this.settings = settings;
     this.request = request;
+    this.answers = answers;
     this.tries = new Tries(connection, settings.patience);
   }
 
@@ -46,28 +49,28 @@ final class Wait {
       }
       throw e;
     } catch (StatusRuntimeException e) {
-      throw Failures.refusal(settings.toolName, latest.getId(), e);
+      throw Failures.refusal(settings.toolName, latest().getId(), e);
     } catch (Tries.OutOfPatience e) {
-      throw new Refusal.Unavailable(settings.toolName, latest.getId(), e.getCause());
+      throw new Refusal.Unavailable(settings.toolName, latest().getId(), e.getCause());
     }
-    if (Statuses.isApproved(latest.getStatus())) {
-      return latest;
+    if (Statuses.isApproved(latest().getStatus())) {
+      return latest();
     }
     throw refusal();
   }
 
   private Refusal refusal() {
     String tool = settings.toolName;
-    String id = latest.getId();
-    return switch (latest.getStatus()) {
+    String id = latest().getId();
+    return switch (latest().getStatus()) {
       case APPROVAL_STATUS_REJECTED -> {
-        Actor by = latest.getDecision().getDecidedBy();
+        Actor by = latest().getDecision().getDecidedBy();
         String name = by.getIssuer() + "/" + by.getSubject();
-        yield new Refusal.Rejected(tool, id, latest.getDecision().getComment(), name);
+        yield new Refusal.Rejected(tool, id, latest().getDecision().getComment(), name);
       }
       case APPROVAL_STATUS_AUTO_REJECTED ->
           new Refusal.AutoRejected(
-              tool, id, latest.getPolicy().getRule(), latest.getPolicy().getMessage());
+              tool, id, latest().getPolicy().getRule(), latest().getPolicy().getMessage());
       case APPROVAL_STATUS_TIMED_OUT -> new Refusal.TimedOut(tool, id);
       case APPROVAL_STATUS_CANCELLED -> new Refusal.Cancelled(tool, id);
       default -> new Refusal.UnknownStatus(tool, id);
@@ -75,7 +78,7 @@ final class Wait {
   }
 
   /** Reads streams until one has come to an end that counts. */
-  private void follow() throws InterruptedException, Tries.OutOfPatience {
+  private void follow() throws Refusal, InterruptedException, Tries.OutOfPatience {
     while (true) {
       GivingUp.check();
       asked = true;
@@ -92,15 +95,15 @@ final class Wait {
 
   private UpdateStream open() {
     return new UpdateStream(
-        connection.calls(), request.toBuilder().setAfterRevision(latest.getRevision()).build());
+        connection.calls(), request.toBuilder().setAfterRevision(latest().getRevision()).build());
   }
 
-  private void read(UpdateStream stream) throws InterruptedException {
+  private void read(UpdateStream stream) throws Refusal, InterruptedException {
     Deadline limit = firstMessageLimit();
-    while (!Statuses.isTerminal(latest.getStatus())) {
+    while (!Statuses.isTerminal(latest().getStatus())) {
       Optional<RequestApprovalResponse> message = stream.next(limit);
       if (message.isEmpty()) {
-        if (isSeen() && !Statuses.isKnown(latest.getStatus())) {
+        if (isSeen() && !Statuses.isKnown(latest().getStatus())) {
           return;
         }
         throw Status.UNAVAILABLE
@@ -120,11 +123,16 @@ final class Wait {
     return Deadlines.after(connection.deadline());
   }
 
-  private boolean isSeen() {
-    return !latest.getId().isEmpty();
+  /** As it was last heard of; the default instance before that. */
+  private Approval latest() {
+    return answers.newest();
   }
 
-  private void take(RequestApprovalResponse message) {
+  private boolean isSeen() {
+    return !latest().getId().isEmpty();
+  }
+
+  private void take(RequestApprovalResponse message) throws Refusal {
     switch (message.getMessageCase()) {
       case UPDATE -> take(message.getUpdate());
       case PROGRESS -> take(message.getProgress());
@@ -133,18 +141,16 @@ final class Wait {
     }
   }
 
-  private void take(ApprovalUpdate update) {
-    if (!update.hasApproval()) {
-      return;
-    }
-    Approval approval = update.getApproval();
+  private void take(ApprovalUpdate update) throws Refusal {
+    Approval before = latest();
+    answers.take(update);
+    Approval approval = latest();
     if (approval.hasDeadline() && approval.hasUpdateTime()) {
       waitAtMost(Times.between(approval.getUpdateTime(), approval.getDeadline()));
     }
-    if (approval.getRevision() > latest.getRevision()) {
+    if (approval.getRevision() > before.getRevision()) {
       tries.progressed();
     }
-    latest = approval;
   }
 
   private void take(dev.signoff.v1.Progress progress) {
@@ -153,7 +159,7 @@ final class Wait {
       waitAtMost(Times.duration(progress.getRemaining()));
     }
     try {
-      settings.onProgress.accept(Progress.of(latest.getId(), progress));
+      settings.onProgress.accept(Progress.of(latest().getId(), progress));
     } catch (RuntimeException | Error e) {
       LOG.log(System.Logger.Level.DEBUG, "onProgress threw, which changes nothing", e);
     }
@@ -171,7 +177,7 @@ final class Wait {
   private void withdraw() throws InterruptedException {
     Tries few = new Tries(connection, GivingUp.LIMIT);
     try {
-      Approval found = isSeen() ? latest : find(few);
+      Approval found = isSeen() ? latest() : find(few);
       if (Statuses.isTerminal(found.getStatus())) {
         return;
       }
@@ -187,7 +193,7 @@ final class Wait {
       if (!Failures.ownReason(e).equals(Optional.of("ALREADY_DECIDED"))) {
         warnOfOpen(e);
       }
-    } catch (Tries.OutOfPatience e) {
+    } catch (Refusal | Tries.OutOfPatience e) {
       warnOfOpen(e);
     }
   }
@@ -200,13 +206,14 @@ final class Wait {
   }
 
   /** Asks once more, to learn the approval's id. */
-  private Approval find(Tries few) throws InterruptedException, Tries.OutOfPatience {
+  private Approval find(Tries few) throws Refusal, InterruptedException, Tries.OutOfPatience {
     while (true) {
       few.begin();
       try (UpdateStream stream = open()) {
         Optional<RequestApprovalResponse> first = stream.next(few.streamLimit());
-        if (first.isPresent() && first.get().getUpdate().hasApproval()) {
-          return first.get().getUpdate().getApproval();
+        if (first.isPresent() && first.get().hasUpdate()) {
+          answers.take(first.get().getUpdate());
+          return latest();
         }
         throw Status.UNAVAILABLE
             .withDescription("the stream did not begin with the approval")

@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.rpc.ErrorInfo;
 import dev.signoff.v1.ApprovalStatus;
-import dev.signoff.v1.ClaimExecutionResponse;
 import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.ReportExecutionRequest;
 import io.grpc.Context;
@@ -23,8 +23,6 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /** Claiming and reporting, with answers that are lost or wrong. */
 class ClaimTest {
@@ -55,19 +53,6 @@ class ClaimTest {
   }
 
   @Test
-  @DisplayName("17: the digest of the claim's answer is wrong")
-  void wrongDigestOfClaim() throws Exception {
-    server.onAsk.then(server::approve);
-    server.onClaim.then(
-        (request, answer) ->
-            FakeServer.grant(request.toBuilder().setDigest("sha256:0").build(), answer));
-    server.onReport.then(FakeServer::accept);
-    run(gate()).failure(Refusal.DigestMismatch.class);
-    assertEquals(0, runs.get());
-    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, server.reported.take().getResult());
-  }
-
-  @Test
   @DisplayName("17: the digest of the approval is wrong")
   void wrongDigestOfApproval() {
     server.digest = "sha256:0";
@@ -78,77 +63,11 @@ class ClaimTest {
   }
 
   @Test
-  @DisplayName("17: the approval is one of another tool")
-  void wrongTool() {
-    server.onAsk.then(
-        (request, stream) ->
-            server.approve(request.toBuilder().setToolName("look_up").build(), stream));
-    run(gate()).failure(Refusal.DigestMismatch.class);
-    assertTrue(server.claimed.isEmpty());
-  }
-
-  @Test
-  @DisplayName("a claim without an id is none")
-  void claimWithoutId() {
-    server.onAsk.then(server::approve);
-    server.onClaim.then(
-        (request, answer) -> {
-          ClaimExecutionResponse.Builder granted = ClaimExecutionResponse.newBuilder();
-          granted.getApprovalBuilder().setId(FakeServer.ID).setDigest(request.getDigest());
-          answer.onNext(granted.build());
-          answer.onCompleted();
-        });
-    run(gate()).failure(Refusal.DigestMismatch.class);
-    assertEquals(0, runs.get());
-    assertTrue(server.reported.isEmpty());
-  }
-
-  @Test
-  @DisplayName("a claim of another approval is not run, and given back")
-  void claimOfAnother() throws Exception {
-    server.onAsk.then(server::approve);
-    server.onClaim.then(
-        (request, answer) -> {
-          ClaimExecutionResponse.Builder granted =
-              ClaimExecutionResponse.newBuilder().setClaimId("claim-1");
-          granted.getApprovalBuilder().setId("another").setDigest(request.getDigest());
-          answer.onNext(granted.build());
-          answer.onCompleted();
-        });
-    server.onReport.then(FakeServer::accept);
-    run(gate()).failure(Refusal.DigestMismatch.class);
-    assertEquals(0, runs.get());
-    ReportExecutionRequest report = server.reported.take();
-    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, report.getResult());
-    assertEquals(FakeServer.ID, report.getApprovalId());
-  }
-
-  @ParameterizedTest
-  @CsvSource({
-    "ALREADY_CLAIMED, AlreadyClaimed",
-    "CLAIM_WINDOW_CLOSED, ClaimWindowClosed",
-    "DIGEST_MISMATCH, DigestMismatch",
-    "NOT_APPROVED, RequestFailed",
-  })
-  @DisplayName("what the server says about a claim")
-  void refused(String reason, String kind) {
-    server.onAsk.then(server::approve);
-    server.onClaim.then(
-        (request, answer) ->
-            answer.onError(
-                FakeServer.failure(
-                    Status.Code.FAILED_PRECONDITION, "no", FakeServer.reason(reason))));
-    assertEquals(kind, run(gate()).failure(Refusal.class).getClass().getSimpleName());
-    assertEquals(1, server.claimed.size());
-    assertEquals(0, runs.get());
-  }
-
-  @Test
   @DisplayName("a claim whose answer is lost is repeated as it was")
   void repeated() throws Exception {
     server.onAsk.then(server::approve);
     server.onClaim.then((request, answer) -> answer.onError(Status.INTERNAL.asRuntimeException()));
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(
         (request, answer) -> answer.onError(Status.UNAVAILABLE.asRuntimeException()));
     server.onReport.then(FakeServer::accept);
@@ -176,7 +95,7 @@ class ClaimTest {
   void silentClaim() throws Exception {
     server.onAsk.then(server::approve);
     server.onClaim.then((request, answer) -> {});
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     try (SignoffClient hasty = server.client(Duration.ofSeconds(2))) {
       Gate gate = hasty.gate("send_email").patience(Duration.ofMillis(100));
@@ -198,7 +117,7 @@ class ClaimTest {
     server.onClaim.then(
         (request, answer) -> {
           note.run();
-          FakeServer.grant(request, answer);
+          server.grant(request, answer);
         });
     server.onReport.then(
         (request, answer) -> {
@@ -213,10 +132,30 @@ class ClaimTest {
   }
 
   @Test
+  @DisplayName("what is known of an earlier claim is told")
+  void knownOutcome() {
+    ErrorInfo known =
+        FakeServer.reason("ALREADY_CLAIMED").toBuilder()
+            .putMetadata("result", "FAILED")
+            .putMetadata("report_time", "2027-01-15T08:00:09Z")
+            .putMetadata("message", "No such list.")
+            .build();
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) ->
+            answer.onError(FakeServer.failure(Status.Code.FAILED_PRECONDITION, "no", known)));
+    Refusal.AlreadyClaimed refusal = run(gate()).failure(Refusal.AlreadyClaimed.class);
+    assertEquals("FAILED", refusal.result());
+    String text = "failed at 2027-01-15T08:00:09Z: No such list. It was not run again.";
+    assertTrue(refusal.getMessage().endsWith(text), refusal::getMessage);
+    assertEquals(0, runs.get());
+  }
+
+  @Test
   @DisplayName("two gated calls claim under different ids")
   void ownClaims() throws Exception {
     server.onAsk.then(server::approve);
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     run(gate().requestId("r")).result();
     run(gate().requestId("r")).result();
@@ -239,7 +178,7 @@ class ClaimTest {
                     } catch (InterruptedException e) {
                       throw new AssertionError(e);
                     }
-                    FakeServer.grant(request, answer);
+                    server.grant(request, answer);
                   })
               .start();
         });
@@ -271,7 +210,7 @@ class ClaimTest {
                 } catch (InterruptedException e) {
                   throw new AssertionError(e);
                 }
-                FakeServer.grant(request, answer);
+                server.grant(request, answer);
               });
         });
     server.onReport.then(FakeServer::accept);
@@ -300,7 +239,7 @@ class ClaimTest {
                   Status.Code.UNAVAILABLE, "", FakeServer.retryAfter(Duration.ofDays(1))));
           claiming.countDown();
         });
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     Runner runner = run(gate());
     claiming.await();
@@ -315,7 +254,7 @@ class ClaimTest {
   @DisplayName("a report that fails does not change the result")
   void reportFails() throws Exception {
     server.onAsk.then(server::approve);
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(
         (request, answer) -> answer.onError(Status.PERMISSION_DENIED.asRuntimeException()));
     assertEquals(ARGUMENTS, run(gate()).result());
@@ -326,7 +265,7 @@ class ClaimTest {
   @DisplayName("a long error is reported cut, and thrown whole")
   void longError() throws Exception {
     server.onAsk.then(server::approve);
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     String text = "€".repeat(2_000);
     Runner runner =
@@ -355,7 +294,7 @@ class ClaimTest {
   @DisplayName("an error whose message cannot be had is thrown as it is, and reported by its name")
   void mute() throws Exception {
     server.onAsk.then(server::approve);
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     Gate gate = gate();
     assertThrows(
@@ -376,7 +315,7 @@ class ClaimTest {
     server.onAsk.then(
         (request, stream) -> {
           stream.onNext(
-              FakeServer.update(server.approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED)));
+              server.update(server.approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED)));
           stream.onCompleted();
         });
     run(gate()).failure(Refusal.DigestMismatch.class);

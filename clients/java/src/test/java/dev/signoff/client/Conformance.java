@@ -28,23 +28,27 @@ final class Conformance {
     return list(file, list).stream().map(JsonElement::getAsJsonObject);
   }
 
+  /** A whole file. */
+  static JsonObject file(String file) {
+    try {
+      return JsonParser.parseString(Files.readString(DIR.resolve(file))).getAsJsonObject();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   static List<Integer> unknownStatuses() {
     return list("statuses.json", "unknown").stream().map(JsonElement::getAsInt).toList();
   }
 
   private static List<JsonElement> list(String file, String list) {
-    try {
-      String json = Files.readString(DIR.resolve(file));
-      JsonArray all = JsonParser.parseString(json).getAsJsonObject().getAsJsonArray(list);
-      if (all.isEmpty()) {
-        throw new IllegalStateException(file + " has no " + list);
-      }
-      List<JsonElement> elements = new ArrayList<>();
-      all.forEach(elements::add);
-      return elements;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+    JsonArray all = file(file).getAsJsonArray(list);
+    if (all.isEmpty()) {
+      throw new IllegalStateException(file + " has no " + list);
     }
+    List<JsonElement> elements = new ArrayList<>();
+    all.forEach(elements::add);
+    return elements;
   }
 
   static Object exact(String json) {

@@ -6,10 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import com.google.gson.JsonObject;
+import com.google.protobuf.Message;
+import com.google.rpc.ErrorInfo;
 import dev.signoff.v1.Approval;
 import dev.signoff.v1.ApprovalStatus;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -38,6 +44,10 @@ class ConformanceTest {
 
   Stream<JsonObject> refusals() {
     return Conformance.read("refusals.json", "refusals");
+  }
+
+  Stream<JsonObject> failures() {
+    return Conformance.read("failures.json", "failures");
   }
 
   Stream<JsonObject> statuses() {
@@ -96,7 +106,7 @@ class ConformanceTest {
   @MethodSource("refusals")
   void refusal(JsonObject vector) {
     JsonObject fields = vector.getAsJsonObject("fields");
-    Function<String, String> field = name -> fields.get(name).getAsString();
+    Function<String, String> field = name -> fields.has(name) ? fields.get(name).getAsString() : "";
     String tool = field.apply("tool_name");
     Refusal refusal =
         switch (vector.get("kind").getAsString()) {
@@ -106,10 +116,18 @@ class ConformanceTest {
               new Refusal.AutoRejected(tool, "id", "rule", field.apply("message"));
           case "TimedOut" -> new Refusal.TimedOut(tool, "id");
           case "Cancelled" -> new Refusal.Cancelled(tool, "id");
-          case "AlreadyClaimed" -> new Refusal.AlreadyClaimed(tool, "id", null);
+          case "AlreadyClaimed" ->
+              new Refusal.AlreadyClaimed(
+                  tool,
+                  "id",
+                  field.apply("result"),
+                  field.apply("report_time"),
+                  field.apply("message"),
+                  null);
           case "ClaimWindowClosed" -> new Refusal.ClaimWindowClosed(tool, "id", null);
           case "DigestMismatch" -> new Refusal.DigestMismatch(tool, "id", null);
           case "UnknownStatus" -> new Refusal.UnknownStatus(tool, "id");
+          case "InvalidAnswer" -> new Refusal.InvalidAnswer(tool, "id", field.apply("problem"));
           case "Unavailable" -> new Refusal.Unavailable(tool, "id", null);
           case "RequestFailed" ->
               new Refusal.RequestFailed(
@@ -126,6 +144,28 @@ class ConformanceTest {
     assertEquals(vector.get("text").getAsString(), refusal.getMessage());
     assertEquals(tool, refusal.toolName());
     assertEquals("id", refusal.approvalId());
+  }
+
+  @ParameterizedTest
+  @MethodSource("failures")
+  void failure(JsonObject vector) {
+    List<Message> details = new ArrayList<>();
+    JsonObject info = vector.getAsJsonObject("error_info");
+    if (info != null) {
+      details.add(
+          ErrorInfo.newBuilder()
+              .setReason(info.get("reason").getAsString())
+              .setDomain(info.get("domain").getAsString())
+              .build());
+    }
+    if (vector.has("retry_after_seconds")) {
+      long seconds = vector.get("retry_after_seconds").getAsLong();
+      details.add(FakeServer.retryAfter(Duration.ofSeconds(seconds)));
+    }
+    Status.Code code = Status.Code.valueOf(vector.get("code").getAsString());
+    StatusRuntimeException failure =
+        FakeServer.failure(code, "failed", details.toArray(Message[]::new));
+    assertEquals(vector.get("passing").getAsBoolean(), Failures.isPassing(failure));
   }
 
   @ParameterizedTest

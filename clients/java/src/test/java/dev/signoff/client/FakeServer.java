@@ -6,6 +6,7 @@ import com.google.protobuf.Message;
 import com.google.protobuf.Struct;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
+import dev.signoff.v1.Actor;
 import dev.signoff.v1.Approval;
 import dev.signoff.v1.ApprovalServiceGrpc;
 import dev.signoff.v1.ApprovalStatus;
@@ -15,6 +16,7 @@ import dev.signoff.v1.CancelApprovalResponse;
 import dev.signoff.v1.Claim;
 import dev.signoff.v1.ClaimExecutionRequest;
 import dev.signoff.v1.ClaimExecutionResponse;
+import dev.signoff.v1.Decision;
 import dev.signoff.v1.GetApprovalRequest;
 import dev.signoff.v1.GetApprovalResponse;
 import dev.signoff.v1.ReportExecutionRequest;
@@ -38,6 +40,9 @@ import java.util.function.BiConsumer;
  */
 final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
     implements AutoCloseable {
+  /** Whose token the tests have. */
+  static final Actor CALLER = Actor.newBuilder().setIssuer("local").setSubject("mail-bot").build();
+
   static final String ID = "0190a5f0-0000-7000-8000-000000000001";
 
   final BlockingQueue<RequestApprovalRequest> asked = new LinkedBlockingQueue<>();
@@ -52,6 +57,7 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
   final Script<ReportExecutionRequest, ReportExecutionResponse> onReport = new Script<>();
   final Script<CancelApprovalRequest, CancelApprovalResponse> onCancel = new Script<>();
   private final Server server;
+  private volatile Approval newest = Approval.getDefaultInstance();
 
   /** The digest that the approval has; that of what was asked for, unless it is set. */
   volatile String digest = "";
@@ -93,18 +99,32 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
     return client(java.time.Duration.ofSeconds(30));
   }
 
+  /** At revision 1 or, if it is decided, 2. */
   Approval.Builder approval(RequestApprovalRequest request, ApprovalStatus status) {
     String own = Canonical.digest(request.getToolName(), request.getArguments());
+    Approval.Builder approval = approvalOf(request, status, digest.isEmpty() ? own : digest);
+    if (Statuses.isTerminal(status)) {
+      approval.setRevision(2);
+      approval.getDecisionBuilder().setStatus(status).setDigest(approval.getDigest());
+    }
+    return approval;
+  }
+
+  private static Approval.Builder approvalOf(
+      RequestApprovalRequest request, ApprovalStatus status, String digest) {
     return Approval.newBuilder()
         .setId(ID)
         .setRevision(1)
         .setStatus(status)
+        .setRequestId(request.getRequestId())
+        .setCaller(CALLER)
         .setToolName(request.getToolName())
         .setArguments(request.getArguments())
-        .setDigest(digest.isEmpty() ? own : digest);
+        .setDigest(digest);
   }
 
-  static RequestApprovalResponse update(Approval.Builder approval) {
+  RequestApprovalResponse update(Approval.Builder approval) {
+    newest = approval.build();
     return RequestApprovalResponse.newBuilder()
         .setUpdate(ApprovalUpdate.newBuilder().setApproval(approval))
         .build();
@@ -113,17 +133,19 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
   /** Approves what is asked for. */
   void approve(RequestApprovalRequest request, StreamObserver<RequestApprovalResponse> stream) {
     stream.onNext(
-        update(approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED).setRevision(2)));
+        update(
+            approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED)
+                .setRevision(Math.max(newest.getRevision(), request.getAfterRevision()) + 1)));
     stream.onCompleted();
   }
 
-  static void grant(ClaimExecutionRequest request, StreamObserver<ClaimExecutionResponse> answer) {
-    ClaimExecutionResponse granted =
-        ClaimExecutionResponse.newBuilder()
-            .setClaimId("claim-1")
-            .setApproval(Approval.newBuilder().setId(ID).setDigest(request.getDigest()))
-            .build();
-    answer.onNext(granted);
+  /** Grants a claim of the newest approval that was sent. */
+  void grant(ClaimExecutionRequest request, StreamObserver<ClaimExecutionResponse> answer) {
+    ClaimExecutionResponse.Builder granted =
+        ClaimExecutionResponse.newBuilder().setClaimId("claim-1").setApproval(newest);
+    granted.getApprovalBuilder().setRevision(newest.getRevision() + 1);
+    granted.getApprovalBuilder().getClaimBuilder().setId("claim-1").setClaimedBy(CALLER);
+    answer.onNext(granted.build());
     answer.onCompleted();
   }
 
@@ -132,18 +154,27 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
       RequestApprovalRequest request,
       Struct arguments,
       StreamObserver<RequestApprovalResponse> stream) {
+    String edited = Canonical.digest(request.getToolName(), arguments);
     stream.onNext(
         update(
             approval(request, ApprovalStatus.APPROVAL_STATUS_APPROVED)
                 .setRevision(2)
                 .setArguments(arguments)
-                .setDigest(Canonical.digest(request.getToolName(), arguments))));
+                .setDigest(edited)
+                .setDecision(
+                    Decision.newBuilder()
+                        .setStatus(ApprovalStatus.APPROVAL_STATUS_APPROVED)
+                        .setDigest(edited))));
     stream.onCompleted();
   }
 
   static void accept(
       ReportExecutionRequest request, StreamObserver<ReportExecutionResponse> answer) {
-    answer.onNext(ReportExecutionResponse.getDefaultInstance());
+    ReportExecutionResponse.Builder taken = ReportExecutionResponse.newBuilder();
+    taken.getApprovalBuilder().setId(request.getApprovalId());
+    taken.getApprovalBuilder().getClaimBuilder().setId(request.getClaimId());
+    taken.getApprovalBuilder().getClaimBuilder().getOutcomeBuilder().setResult(request.getResult());
+    answer.onNext(taken.build());
     answer.onCompleted();
   }
 

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.protobuf.Timestamp;
 import dev.signoff.v1.Approval;
 import dev.signoff.v1.ApprovalStatus;
-import dev.signoff.v1.ApprovalUpdate;
 import dev.signoff.v1.Progress;
 import dev.signoff.v1.RequestApprovalRequest;
 import dev.signoff.v1.RequestApprovalResponse;
@@ -46,7 +45,7 @@ class WaitTest {
   @BeforeEach
   void start() throws IOException {
     server = new FakeServer();
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     client = server.client(Duration.ofMillis(200));
   }
@@ -86,8 +85,7 @@ class WaitTest {
   void unknownStatus(int number) {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(
-              FakeServer.update(server.approval(request, PENDING).setStatusValue(number)));
+          stream.onNext(server.update(server.approval(request, PENDING).setStatusValue(number)));
           stream.onCompleted();
         });
     Refusal.UnknownStatus refusal =
@@ -102,7 +100,7 @@ class WaitTest {
   void unknownOnTheWay() throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(server.approval(request, PENDING).setStatusValue(99)));
+          stream.onNext(server.update(server.approval(request, PENDING).setStatusValue(99)));
           server.approve(request, stream);
         });
     assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
@@ -126,7 +124,7 @@ class WaitTest {
   void broken(Status.Code code) throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
           stream.onError(code.toStatus().asRuntimeException());
         });
     server.onAsk.then(server::approve);
@@ -142,7 +140,7 @@ class WaitTest {
   void endedEarly() throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1))));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(1))));
           stream.onCompleted();
         });
     server.onAsk.then((request, stream) -> stream.onCompleted());
@@ -246,7 +244,7 @@ class WaitTest {
   void silentLater() {
     server.onAsk.then(
         (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMillis(100)))));
+            stream.onNext(server.update(pending(request, Duration.ofMillis(100)))));
     Refusal.Unavailable refusal =
         Runner.of(gate(), ARGUMENTS, runs).failure(Refusal.Unavailable.class);
     assertEquals(FakeServer.ID, refusal.approvalId());
@@ -258,7 +256,7 @@ class WaitTest {
   void acrossTheDeadline() throws Exception {
     server.onAsk.then(
         (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMillis(100)))));
+            stream.onNext(server.update(pending(request, Duration.ofMillis(100)))));
     server.onAsk.then(server::approve);
     try (SignoffClient patient = server.client(Duration.ofSeconds(2))) {
       Gate gate = patient.gate("send_email");
@@ -274,8 +272,7 @@ class WaitTest {
     progress.getRemainingBuilder().setSeconds(Long.MAX_VALUE).setNanos(Integer.MAX_VALUE);
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(
-              FakeServer.update(pending(request, Duration.ofMinutes(1)).setDeadline(never)));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(1)).setDeadline(never)));
           stream.onNext(RequestApprovalResponse.newBuilder().setProgress(progress).build());
           server.approve(request, stream);
         });
@@ -283,29 +280,11 @@ class WaitTest {
   }
 
   @Test
-  @DisplayName("an update without an approval says nothing")
-  void updateWithoutApproval() throws Exception {
-    server.onAsk.then(
-        (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)).setRevision(3)));
-          stream.onNext(
-              RequestApprovalResponse.newBuilder()
-                  .setUpdate(ApprovalUpdate.getDefaultInstance())
-                  .build());
-          stream.onError(Status.UNAVAILABLE.asRuntimeException());
-        });
-    server.onAsk.then(server::approve);
-    assertEquals(ARGUMENTS, Runner.of(gate(), ARGUMENTS, runs).result());
-    server.asked.take();
-    assertEquals(3, server.asked.take().getAfterRevision());
-  }
-
-  @Test
   @DisplayName("a stream that is opened again and says nothing is cut")
   void silentAgain() throws Exception {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(5))));
+          stream.onNext(server.update(pending(request, Duration.ofMinutes(5))));
           stream.onCompleted();
         });
     server.onAsk.then((request, stream) -> {});
@@ -318,7 +297,7 @@ class WaitTest {
   void progressBounds() {
     server.onAsk.then(
         (request, stream) -> {
-          stream.onNext(FakeServer.update(pending(request, Duration.ofDays(1))));
+          stream.onNext(server.update(pending(request, Duration.ofDays(1))));
           Progress.Builder progress =
               Progress.newBuilder().setRemaining(Times.message(Duration.ofMillis(300)));
           stream.onNext(RequestApprovalResponse.newBuilder().setProgress(progress).build());
@@ -349,8 +328,7 @@ class WaitTest {
     server.onCancel.then(FakeServer::withdraw);
     server.onAsk.then((request, stream) -> {});
     server.onAsk.then(
-        (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
+        (request, stream) -> stream.onNext(server.update(pending(request, Duration.ofMinutes(1)))));
     Runner runner = Runner.of(gate().cancelOnAbandon(true), ARGUMENTS, runs);
     RequestApprovalRequest first = server.asked.take();
     runner.interrupt();
@@ -377,8 +355,7 @@ class WaitTest {
   void context() throws Exception {
     server.onCancel.then(FakeServer::withdraw);
     server.onAsk.then(
-        (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
+        (request, stream) -> stream.onNext(server.update(pending(request, Duration.ofMinutes(1)))));
     Context.CancellableContext context = Context.current().withCancellation();
     Gate gate = gate().cancelOnAbandon(true);
     Runner runner =
@@ -416,8 +393,7 @@ class WaitTest {
     server.onAsk.then(
         (request, stream) ->
             stream.onNext(
-                FakeServer.update(
-                    server.approval(request, ApprovalStatus.APPROVAL_STATUS_REJECTED))));
+                server.update(server.approval(request, ApprovalStatus.APPROVAL_STATUS_REJECTED))));
     Runner runner = Runner.of(gate().cancelOnAbandon(true), ARGUMENTS, runs);
     server.asked.take();
     runner.interrupt();
@@ -430,8 +406,7 @@ class WaitTest {
   @DisplayName("a withdrawal that comes too late is no failure")
   void withdrawnTooLate(String reason, int warnings) throws Exception {
     server.onAsk.then(
-        (request, stream) ->
-            stream.onNext(FakeServer.update(pending(request, Duration.ofMinutes(1)))));
+        (request, stream) -> stream.onNext(server.update(pending(request, Duration.ofMinutes(1)))));
     server.onCancel.then(
         (request, answer) ->
             answer.onError(

@@ -29,7 +29,7 @@ class WrapTest {
   @BeforeEach
   void start() throws IOException {
     server = new FakeServer();
-    server.onClaim.then(FakeServer::grant);
+    server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
     client = server.client();
   }

@@ -1,0 +1,200 @@
+package signoff_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	signoff "github.com/signoff-dev/signoff/clients/go"
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
+)
+
+// lies is what a server may say that no honest one says.
+type lies struct {
+	Call struct {
+		ToolName  string `json:"tool_name"`
+		Arguments json.RawMessage
+		RequestID string `json:"request_id"`
+	}
+	Honest map[string]any
+	Lies   []lie
+}
+
+type lie struct {
+	Name            string
+	Changes         map[string]any
+	Refusal         *struct{ Kind, Problem string }
+	Asks            *int
+	Claims, Reports int
+}
+
+// merged is RFC 7396.
+func merged(target, patch any) any {
+	members, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	result := map[string]any{}
+	if object, ok := target.(map[string]any); ok {
+		maps.Copy(result, object)
+	}
+	for name, value := range members {
+		if value == nil {
+			delete(result, name)
+		} else {
+			result[name] = merged(result[name], value)
+		}
+	}
+	return result
+}
+
+// parsed stores a message that is given as JSON; nothing for null.
+func parsed[M proto.Message](t *testing.T, answer any, into M) M {
+	t.Helper()
+	if answer == nil {
+		return into
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := protojson.Unmarshal(text, into); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return into
+}
+
+// teller is a server that answers honestly, but for these changes.
+func (l lies) teller(t *testing.T, changes map[string]any) *fake {
+	t.Helper()
+	answers := maps.Clone(l.Honest)
+	for name, patch := range changes {
+		if _, there := answers[name]; !there {
+			t.Fatalf("there is no answer %s", name)
+		}
+		answers[name] = merged(answers[name], patch)
+	}
+	var stream []*signoffv1.RequestApprovalResponse
+	for _, name := range []string{"first", "second"} {
+		if answers[name] != nil {
+			stream = append(stream, parsed(t, answers[name], &signoffv1.RequestApprovalResponse{}))
+		}
+	}
+	claim := parsed(t, answers["claim"], &signoffv1.ClaimExecutionResponse{})
+	f := &fake{reported: parsed(t, answers["report"], &signoffv1.ReportExecutionResponse{})}
+	f.ask = append(f.ask, func(_ *signoffv1.RequestApprovalRequest, to asking) error {
+		for _, message := range stream {
+			if err := to.Send(message); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	f.claim = claims{
+		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			return claim, nil
+		},
+	}
+	return f
+}
+
+func (l lies) call() signoff.Call {
+	return signoff.Call{
+		ToolName: l.Call.ToolName, Arguments: l.Call.Arguments, RequestID: l.Call.RequestID, Patience: 5 * time.Second,
+	}
+}
+
+// results are those that were reported.
+func (f *fake) results() []signoffv1.ExecutionResult {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	var results []signoffv1.ExecutionResult
+	for _, report := range f.reports {
+		results = append(results, report.GetResult())
+	}
+	return results
+}
+
+func TestScenario17Lies(t *testing.T) {
+	t.Parallel()
+	list := vectors[lies](t, "lies.json")
+	if len(list.Lies) < 60 {
+		t.Fatalf("only %d lies", len(list.Lies))
+	}
+	one := 1
+	list.Lies = append(list.Lies, lie{Name: "the truth", Asks: &one, Claims: 1, Reports: 1})
+	for _, lie := range list.Lies {
+		t.Run(lie.Name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			f, runs := list.teller(t, lie.Changes), 0
+			client := f.client(t, func(o *signoff.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+			done, err := signoff.Do(t.Context(), client, list.call(), func(context.Context, *signoff.Run) (string, error) {
+				runs++
+				return "done", nil
+			})
+			if lie.Refusal == nil {
+				if done != "done" || err != nil || runs != 1 {
+					t.Errorf("%q, %v, ran %d times", done, err, runs)
+				}
+				if unreported := strings.Contains(log.String(), "another claim or outcome"); unreported != (lie.Changes != nil) {
+					t.Errorf("logged %q", log.String())
+				}
+			} else {
+				kind, problem := kindOf(t, err)
+				if kind != lie.Refusal.Kind || problem != lie.Refusal.Problem || runs != 0 {
+					t.Errorf("%v, ran %d times", err, runs)
+				}
+			}
+			lie.expectCalls(t, f)
+		})
+	}
+}
+
+func (l lie) expectCalls(t *testing.T, f *fake) {
+	t.Helper()
+	asks := len(f.asked)
+	if l.Asks == nil && asks < 2 || l.Asks != nil && asks != *l.Asks {
+		t.Errorf("asked %d times", asks)
+	}
+	if len(f.claimed) != l.Claims {
+		t.Errorf("claimed %d times", len(f.claimed))
+	}
+	is := signoffv1.ExecutionResult_EXECUTION_RESULT_SUCCEEDED
+	if l.Refusal != nil {
+		is = signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED
+	}
+	results := f.results()
+	for _, result := range results {
+		if result != is {
+			t.Errorf("reported %v", results)
+		}
+	}
+	if len(results) != l.Reports {
+		t.Errorf("reported %v", results)
+	}
+}
+
+// kindOf is the kind of a refusal, as the list names it, and the problem of an answer.
+func kindOf(t *testing.T, err error) (kind, problem string) {
+	t.Helper()
+	var refusal signoff.Refusal
+	if !errors.As(err, &refusal) {
+		t.Fatalf("no refusal: %v", err)
+	}
+	kind = strings.TrimSuffix(reflect.TypeOf(refusal).Elem().Name(), "Error")
+	if invalid := (*signoff.InvalidAnswerError)(nil); errors.As(err, &invalid) {
+		problem = invalid.Problem
+	}
+	return kind, problem
+}

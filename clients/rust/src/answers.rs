@@ -1,0 +1,182 @@
+//! What an answer must say before anything is believed of it: docs/clients.md has the list.
+//!
+//! A server that lies, or a proxy that mixes answers up, must not bring a tool to run. So an answer is compared with the
+//! request, with the answers before it, and with itself.
+
+use tonic::Status;
+
+use crate::{
+    digest::digest,
+    execution::Approved,
+    refusal::Kind,
+    v1::{
+        Actor, Approval, ApprovalStatus, ClaimExecutionResponse, Event, ExecutionResult, ReportExecutionResponse, event,
+    },
+};
+
+/// What was asked for, and how it was last answered.
+pub(crate) struct Answers {
+    request_id: String,
+    tool_name: String,
+    /// Of the arguments as they were asked for.
+    digest: String,
+    newest: Option<Newest>,
+}
+
+struct Newest {
+    id: String,
+    caller: Option<Actor>,
+    revision: u64,
+    status: i32,
+    digest: String,
+}
+
+impl Answers {
+    /// No answer yet. `digest` is that of the arguments as they are asked for.
+    pub(crate) fn new(request_id: String, tool_name: String, digest: String) -> Self {
+        Self { request_id, tool_name, digest, newest: None }
+    }
+
+    /// Checks an update of the stream.
+    pub(crate) fn update(&mut self, approval: &Approval, events: &[Event]) -> Result<(), Kind> {
+        self.approval(approval)?;
+        first_of(&[
+            (self.records_other_arguments(events), "the request was recorded with other arguments"),
+            (!lead_to(approval, events), "the events contradict the approval"),
+        ])
+    }
+
+    /// Checks any approval against the request, the approval before it, and itself.
+    pub(crate) fn approval(&mut self, approval: &Approval) -> Result<(), Kind> {
+        let before = self.newest.as_ref();
+        let differs =
+            |different: fn(&Newest, &Approval) -> bool| before.is_some_and(|before| different(before, approval));
+        let decided = approval.decision.as_ref().map(|decision| decision.status);
+        first_of(&[
+            (approval.id.is_empty(), "the approval has no id"),
+            (differs(|before, now| before.id != now.id), "the approval's id changed"),
+            (approval.request_id != self.request_id, "the approval is for another request"),
+            (approval.tool_name != self.tool_name, "the approval is for another tool"),
+            (!approval.caller.as_ref().is_some_and(is_named), "the approval has no caller"),
+            (
+                differs(|before, now| !is_same(before.caller.as_ref(), now.caller.as_ref())),
+                "the approval's caller changed",
+            ),
+            (approval.revision == 0, "the approval has no revision"),
+            (differs(|before, now| now.revision < before.revision), "the approval's revision went back"),
+            (
+                differs(|before, now| {
+                    now.revision == before.revision && (now.status != before.status || now.digest != before.digest)
+                }),
+                "the approval changed without a new revision",
+            ),
+            (is_terminal(approval.status) && decided.is_none(), "the approval has no decision"),
+            (
+                is_known(approval.status)
+                    && decided.is_some_and(|status| status != approval.status || !is_terminal(status)),
+                "the decision contradicts the status",
+            ),
+        ])?;
+        self.newest = Some(Newest {
+            id: approval.id.clone(),
+            caller: approval.caller.clone(),
+            revision: approval.revision,
+            status: approval.status,
+            digest: approval.digest.clone(),
+        });
+        Ok(())
+    }
+
+    /// Checks the answer to the claim of what was approved.
+    pub(crate) fn claim(&mut self, answer: &ClaimExecutionResponse, approved: &Approved) -> Result<(), Kind> {
+        first_of(&[
+            (answer.claim_id.is_empty(), "the answer has no claim id"),
+            (answer.approval.is_none(), NO_APPROVAL),
+        ])?;
+        let approval = answer.approval.clone().unwrap_or_default();
+        let status = self.newest.as_ref().map(|before| before.status);
+        self.approval(&approval)?;
+        first_of(&[(status != Some(approval.status), "the approval's status changed")])?;
+        if !is_decided_for(&approval, &self.tool_name) || approval.digest != approved.digest {
+            return Err(Kind::DigestMismatch);
+        }
+        let claim = approval.claim.clone().unwrap_or_default();
+        first_of(&[
+            (approval.claim.is_none(), "the approval has no claim"),
+            (claim.id != answer.claim_id, "the claim has another id"),
+            (!is_same(claim.claimed_by.as_ref(), approval.caller.as_ref()), "the claim is another caller's"),
+            (claim.outcome.is_some(), "the claim has an outcome already"),
+        ])
+    }
+
+    fn records_other_arguments(&self, events: &[Event]) -> bool {
+        events.iter().any(|event| match &event.kind {
+            Some(event::Kind::Requested(requested)) => requested.digest != self.digest,
+            _ => false,
+        })
+    }
+}
+
+pub(crate) const NO_APPROVAL: &str = "the answer has no approval";
+
+/// Whether the decision is about the approval's digest, and that is the one of its arguments, calculated here.
+pub(crate) fn is_decided_for(approval: &Approval, tool_name: &str) -> bool {
+    let arguments = approval.arguments.clone().unwrap_or_default();
+    digest(tool_name, &arguments) == approval.digest
+        && approval.decision.as_ref().is_some_and(|decision| decision.digest == approval.digest)
+}
+
+/// Checks that an outcome was recorded for the claim that it was reported for.
+pub(crate) fn check_report(
+    answer: &ReportExecutionResponse,
+    approval_id: &str,
+    claim_id: &str,
+    result: ExecutionResult,
+) -> Result<(), Status> {
+    let approval = answer.approval.as_ref();
+    let claim = approval.filter(|approval| approval.id == approval_id).and_then(|approval| approval.claim.as_ref());
+    let outcome = claim.filter(|claim| claim.id == claim_id).and_then(|claim| claim.outcome.as_ref());
+    if outcome.is_some_and(|outcome| outcome.result == i32::from(result)) {
+        Ok(())
+    } else {
+        Err(Status::internal("the answer to the report is about another claim or outcome"))
+    }
+}
+
+/// The first problem that there is. A table, so that all clients check in the same order.
+fn first_of(problems: &[(bool, &str)]) -> Result<(), Kind> {
+    match problems.iter().find(|(is_there, _)| *is_there) {
+        Some((_, problem)) => Err(Kind::invalid_answer(problem)),
+        None => Ok(()),
+    }
+}
+
+/// Whether the events go up to the approval's revision, one by one, and to its status.
+fn lead_to(approval: &Approval, events: &[Event]) -> bool {
+    let pending = i32::from(ApprovalStatus::Pending);
+    events.iter().rev().zip(0..).all(|(event, back)| {
+        let status = match &event.kind {
+            Some(event::Kind::Requested(requested)) if requested.status != pending => requested.status,
+            Some(event::Kind::Decided(decision)) => decision.status,
+            _ => approval.status,
+        };
+        approval.revision.checked_sub(back) == Some(event.revision) && status == approval.status
+    })
+}
+
+fn is_named(actor: &Actor) -> bool {
+    !actor.issuer.is_empty() && !actor.subject.is_empty()
+}
+
+/// The same caller, as the server tells callers apart.
+fn is_same(one: Option<&Actor>, other: Option<&Actor>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one.issuer == other.issuer && one.subject == other.subject)
+}
+
+fn is_known(status: i32) -> bool {
+    !matches!(ApprovalStatus::try_from(status), Err(_) | Ok(ApprovalStatus::Unspecified))
+}
+
+fn is_terminal(status: i32) -> bool {
+    is_known(status) && status != i32::from(ApprovalStatus::Pending)
+}

@@ -1,0 +1,253 @@
+//! Servers that lie: `tests/conformance/lies.json`, told by a server of the test's own.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::Value;
+use signoff::proto::{
+    FILE_DESCRIPTOR_SET,
+    v1::{
+        self as pb, ClaimExecutionResponse, ExecutionResult, ReportExecutionResponse, RequestApprovalResponse,
+        approval_service_server::{ApprovalService, ApprovalServiceServer},
+    },
+};
+use signoff_client::{Call, Client, GateError, Kind, Refusal, Step};
+use tokio_stream::{Stream, wrappers::TcpListenerStream};
+use tonic::{Request, Response, Status};
+
+use super::{Tool, client};
+use crate::server::soon;
+
+fn list() -> Value {
+    serde_json::from_str(include_str!("../../conformance/lies.json")).unwrap()
+}
+
+/// RFC 7396.
+fn merge(target: &mut Value, patch: &Value) {
+    let Some(members) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let target = target.as_object_mut().expect("it is one now");
+    for (name, value) in members {
+        if value.is_null() {
+            target.remove(name);
+        } else {
+            merge(target.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
+
+/// A message from protobuf's JSON mapping; the empty one for null.
+fn message<M: prost::Message + Default>(json: &Value) -> M {
+    if json.is_null() {
+        return M::default();
+    }
+    // By the name of the Rust type, which is the message's.
+    let name = std::any::type_name::<M>().rsplit("::").next().expect("a type has a name");
+    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let descriptor = pool.get_message_by_name(&format!("signoff.v1.{name}")).expect("it is in the protos");
+    DynamicMessage::deserialize(descriptor, json)
+        .unwrap_or_else(|error| panic!("{error}: {json}"))
+        .transcode_to()
+        .unwrap()
+}
+
+/// A server that always gives the same answers, and counts the calls.
+#[derive(Clone, Default)]
+struct Liar {
+    stream: Vec<RequestApprovalResponse>,
+    claim: ClaimExecutionResponse,
+    report: ReportExecutionResponse,
+    asks: Arc<AtomicUsize>,
+    claims: Arc<AtomicUsize>,
+    /// How many reports of success, and of failure.
+    reports: Arc<[AtomicUsize; 2]>,
+}
+
+impl Liar {
+    fn telling(honest: &Value, changes: &Value) -> Self {
+        let mut answers = honest.clone();
+        for (name, patch) in changes.as_object().unwrap() {
+            assert!(answers.get(name).is_some(), "there is no answer {name}");
+            if patch.is_null() {
+                answers[name] = Value::Null;
+            } else {
+                merge(&mut answers[name], patch);
+            }
+        }
+        let sent = ["first", "second"].map(|name| &answers[name]).into_iter().filter(|answer| !answer.is_null());
+        Self {
+            stream: sent.map(message).collect(),
+            claim: message(&answers["claim"]),
+            report: message(&answers["report"]),
+            ..Self::default()
+        }
+    }
+
+    async fn start(&self) -> Client {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let server = tonic::transport::Server::builder().add_service(ApprovalServiceServer::new(self.clone()));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        client(&address, "t")
+    }
+
+    fn calls(&self) -> (usize, usize, [usize; 2]) {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
+        (count(&self.asks), count(&self.claims), [count(&self.reports[0]), count(&self.reports[1])])
+    }
+}
+
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl ApprovalService for Liar {
+    type RequestApprovalStream = Answers<RequestApprovalResponse>;
+    type WatchApprovalStream = Answers<pb::WatchApprovalResponse>;
+    type WatchPendingStream = Answers<pb::WatchPendingResponse>;
+
+    async fn request_approval(&self, _: Request<pb::RequestApprovalRequest>) -> Answer<Self::RequestApprovalStream> {
+        self.asks.fetch_add(1, Ordering::SeqCst);
+        Ok(Response::new(Box::pin(tokio_stream::iter(self.stream.clone().into_iter().map(Ok)))))
+    }
+
+    async fn claim_execution(&self, _: Request<pb::ClaimExecutionRequest>) -> Answer<ClaimExecutionResponse> {
+        self.claims.fetch_add(1, Ordering::SeqCst);
+        Ok(Response::new(self.claim.clone()))
+    }
+
+    async fn report_execution(&self, report: Request<pb::ReportExecutionRequest>) -> Answer<ReportExecutionResponse> {
+        let failed = report.get_ref().result() != ExecutionResult::Succeeded;
+        self.reports[usize::from(failed)].fetch_add(1, Ordering::SeqCst);
+        Ok(Response::new(self.report.clone()))
+    }
+
+    async fn watch_approval(&self, _: Request<pb::WatchApprovalRequest>) -> Answer<Self::WatchApprovalStream> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn get_approval(&self, _: Request<pb::GetApprovalRequest>) -> Answer<pb::GetApprovalResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn wait_approval(&self, _: Request<pb::WaitApprovalRequest>) -> Answer<pb::WaitApprovalResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn list_pending(&self, _: Request<pb::ListPendingRequest>) -> Answer<pb::ListPendingResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn watch_pending(&self, _: Request<pb::WatchPendingRequest>) -> Answer<Self::WatchPendingStream> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn list_approvals(&self, _: Request<pb::ListApprovalsRequest>) -> Answer<pb::ListApprovalsResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn decide(&self, _: Request<pb::DecideRequest>) -> Answer<pb::DecideResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+
+    async fn cancel_approval(&self, _: Request<pb::CancelApprovalRequest>) -> Answer<pb::CancelApprovalResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+}
+
+fn call(list: &Value) -> Call {
+    let call = &list["call"];
+    Call::new(call["tool_name"].as_str().unwrap())
+        .arguments(&call["arguments"])
+        .request_id(call["request_id"].as_str().unwrap())
+        .patience(Duration::from_secs(5))
+}
+
+/// The kind as the list names it, and the problem.
+fn kind_of(refusal: &Refusal) -> (&'static str, Option<&str>) {
+    match &refusal.kind {
+        Kind::InvalidAnswer { problem } => ("InvalidAnswer", Some(problem)),
+        Kind::DigestMismatch => ("DigestMismatch", None),
+        Kind::UnknownStatus => ("UnknownStatus", None),
+        Kind::Unavailable(_) => ("Unavailable", None),
+        Kind::Rejected { .. } => ("Rejected", None),
+        Kind::AutoRejected { .. } => ("AutoRejected", None),
+        other => panic!("the list does not expect {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_honest_answers_run_it_once() {
+    let list = list();
+    let liar = Liar::telling(&list["honest"], &serde_json::json!({}));
+    let client = liar.start().await;
+    let tool = Tool::default();
+    soon("it runs", tool.clone().through(client.clone(), call(&list))).await.unwrap();
+    assert_eq!((tool.calls(), liar.calls()), (1, (1, 1, [1, 0])));
+    assert!(reported(&client, &list).await.is_ok());
+}
+
+#[tokio::test]
+async fn lies_run_nothing_and_are_not_asked_again() {
+    let list = list();
+    let lies = list["lies"].as_array().unwrap();
+    assert!(lies.len() > 60);
+    for lie in lies.iter().filter(|lie| !lie["refusal"].is_null()) {
+        let name = lie["name"].as_str().unwrap();
+        let liar = Liar::telling(&list["honest"], &lie["changes"]);
+        let client = liar.start().await;
+        let tool = Tool::default();
+        let outcome = soon(name, tool.clone().through(client, call(&list))).await;
+        let Err(GateError::Refused(refusal)) = outcome else { panic!("{name}: {outcome:?}") };
+        let expected = (lie["refusal"]["kind"].as_str().unwrap(), lie["refusal"]["problem"].as_str());
+        assert_eq!(kind_of(&refusal), expected, "{name}");
+        let (asks, claims, reports) = liar.calls();
+        match lie["asks"].as_u64() {
+            Some(times) => assert_eq!(asks as u64, times, "{name}"),
+            None => assert!(asks > 1, "{name}"),
+        }
+        let count = |key: &str| usize::try_from(lie[key].as_u64().unwrap()).unwrap();
+        assert_eq!((tool.calls(), claims, reports), (0, count("claims"), [0, count("reports")]), "{name}");
+    }
+}
+
+/// What a report comes to, step by step.
+async fn reported(client: &Client, list: &Value) -> Result<(), Status> {
+    let call = call(list);
+    let mut wait = client.ask(&call).unwrap();
+    let approval = loop {
+        if let Step::Decided(approval) = soon("it is decided", wait.next()).await.unwrap() {
+            break *approval;
+        }
+    };
+    soon("it is reported", client.claim(&call, approval).await.unwrap().report(Ok(()))).await
+}
+
+#[tokio::test]
+async fn lies_about_a_report_change_no_result() {
+    let list = list();
+    let lies: Vec<_> = list["lies"].as_array().unwrap().iter().filter(|lie| lie["refusal"].is_null()).collect();
+    assert!(lies.len() > 3);
+    for lie in lies {
+        let name = lie["name"].as_str().unwrap();
+        let liar = Liar::telling(&list["honest"], &lie["changes"]);
+        let client = liar.start().await;
+        let done = client.run(call(&list), |_| async { Ok::<_, Infallible>("done") });
+        assert_eq!(soon(name, done).await.unwrap(), "done", "{name}");
+        assert_eq!(liar.calls(), (1, 1, [1, 0]), "{name}");
+        assert!(reported(&client, &list).await.is_err(), "{name}");
+    }
+}
