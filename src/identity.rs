@@ -180,6 +180,12 @@ pub enum Unrecognised {
     /// No credentials, or none that anybody here knows.
     #[error("give a bearer token that this server knows in the `authorization` metadata")]
     Unknown,
+    /// Several `authorization` headers, or several values in one.
+    #[error("the `authorization` metadata has several values; send it once, with one bearer token")]
+    SeveralCredentials,
+    /// An `authorization` header that holds no bearer token.
+    #[error("the `authorization` metadata is not `Bearer TOKEN`")]
+    NoBearer,
     /// A token of this server's whose time is over.
     #[error("the token has expired")]
     TokenExpired,

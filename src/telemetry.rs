@@ -12,6 +12,7 @@ mod request_id;
 mod rpc;
 mod traces;
 
+pub(crate) use self::rpc::is_grpc;
 pub use self::{
     logs::{Error, Format, Guard, Options, init},
     metrics::{CONTENT_TYPE, Metrics},

@@ -1,6 +1,7 @@
 //! `signoff serve` and the store's commands, as an operator meets them.
 
 mod access;
+mod headers;
 pub(crate) mod http;
 mod limits;
 mod traces;
