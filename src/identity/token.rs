@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
 use super::{AuthenticationMethod, LOCAL_ISSUER, Permission, Principal, Role};
-use crate::domain::{Actor, ActorKind, Time, TokenId, moment, optional_moment};
+use crate::domain::{Actor, ActorKind, Time, TokenId, moment, name, optional_moment};
 
 /// Longest name, most groups and longest comment that a token could have, in bytes: no less than what can be asked for.
 const NAME_MAX: usize = 1_024;
@@ -202,6 +202,9 @@ impl Token {
     #[must_use]
     pub fn principal(&self) -> Principal {
         let Grant { kind, subject, roles, groups, on_behalf_of, permissions, comment: _ } = self.grant.clone();
+        // The subject stays as it is on record, and so what was asked with the token stays its own; it is the same by
+        // whatever it is compared with. Groups are compared with those that policies name.
+        let groups = groups.iter().map(|group| name::composed(group).into_owned()).collect();
         let actor = Actor { kind, issuer: LOCAL_ISSUER.into(), subject };
         let owner = Principal::new(actor, AuthenticationMethod::Token, self.created_at);
         Principal { roles, groups, on_behalf_of, permissions, expires_at: self.expires_at, ..owner }
@@ -293,6 +296,15 @@ mod tests {
         }
         let mut token = token(1);
         let other = Token { grant: Grant { roles: Role::ALL.into(), ..token.grant.clone() }, ..token.clone() };
+    #[test]
+    fn a_token_of_before_names_had_one_form_is_still_good() {
+        let grant = Grant { subject: "Jose\u{301} ".into(), groups: ["cafe\u{301}".into()].into(), ..token(1).grant };
+        let old = Token { grant, ..token(1) };
+        assert_eq!(old.fault(), None);
+        let owner = old.principal();
+        assert_eq!((owner.actor.subject.as_str(), owner.groups), ("Jose\u{301} ", ["caf\u{e9}".to_owned()].into()));
+    }
+
         assert!(!token.absorb(&other));
         assert_eq!(token, samples::token(1));
     }

@@ -38,7 +38,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
     if subject.is_empty() {
         check.refuse("subject", "is required");
     }
-    check.name("subject", &subject, PERSON_MAX);
+    let subject = check.identity("subject", &subject, PERSON_MAX);
     let kind = check.choice("kind", kind, "AGENT, PERSON or SERVICE", |kind| match kind {
         v1::ActorKind::Agent => Some(ActorKind::Agent),
         v1::ActorKind::Person => Some(ActorKind::Person),
@@ -55,7 +55,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
         v1::Role::Auditor => Some(Role::Auditor),
         v1::Role::Operator => Some(Role::Operator),
     });
-    check.groups(&groups);
+    let groups = check.groups("groups", &groups);
     let person = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
             check.refuse("on_behalf_of.groups", "is only for DecideRequest");
@@ -75,8 +75,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
     let ttl = ttl.map(|ttl| check.span("ttl", &ttl, TTL.0, TTL.1));
     check.text("comment", &comment, limits.text_bytes);
     check.finish(|| {
-        let (groups, kind) = (groups.into_iter().collect(), kind?);
-        let grant = Grant { kind, subject, roles, groups, on_behalf_of: person, permissions, comment };
+        let grant = Grant { kind: kind?, subject, roles, groups, on_behalf_of: person, permissions, comment };
         Some(NewToken { request_id, grant, ttl: ttl.flatten() })
     })
 }

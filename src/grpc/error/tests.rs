@@ -258,6 +258,8 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
         errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
     );
     all
+        (Unrecognised::SeveralCredentials.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::NoBearer.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
 }
 
 #[test]
