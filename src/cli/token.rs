@@ -62,12 +62,11 @@ fn table(tokens: &[Token]) -> Table {
     table
 }
 
-/// Roles and permissions.
+/// Roles and permissions, and for whom it decides.
 fn grants(token: &Token) -> String {
     let roles = token.roles.iter().map(|role| describe::role(*role));
-    roles
-        .chain(token.permissions.iter().map(|it| describe::permission(*it)))
-        .collect::<Vec<_>>()
-        .join(", ")
-        .to_lowercase()
+    let permissions = token.permissions.iter().map(|it| describe::permission(*it));
+    let grants = roles.chain(permissions).map(|name| name.to_lowercase());
+    let scope = token.decides_for.as_ref().map(|scope| format!("decides for {}", describe::decides_for(scope)));
+    grants.chain(scope).collect::<Vec<_>>().join(", ")
 }

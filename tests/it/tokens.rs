@@ -4,9 +4,9 @@ mod commands;
 
 use prost::Message as _;
 use signoff::proto::v1::{
-    self as pb, ActorKind, ApprovalStatus, CreateTokenRequest, CreateTokenResponse, DecideRequest, GetApprovalRequest,
-    GetCallerRequest, ListPendingRequest, ListTokensRequest, Permission, Person, RequestApprovalRequest,
-    RevokeTokenRequest, Role, TokenState, VoteChoice, WaitApprovalRequest, WatchPendingRequest,
+    self as pb, ActorKind, ApprovalStatus, CreateTokenRequest, CreateTokenResponse, DecideRequest, DecidesFor,
+    GetApprovalRequest, GetCallerRequest, ListPendingRequest, ListTokensRequest, Permission, Person,
+    RequestApprovalRequest, RevokeTokenRequest, Role, TokenState, VoteChoice, WaitApprovalRequest, WatchPendingRequest,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -195,7 +195,8 @@ async fn what_a_token_does_not_give_is_refused() {
     let mut bridge = client(
         &mut access,
         CreateTokenRequest {
-            permissions: vec![Permission::DecideForOthers.into()],
+            permissions: vec![Permission::DecideForOthers.into(), Permission::DecideAlone.into()],
+            decides_for: Some(DecidesFor { issuers: vec!["local".into()], groups: Vec::new() }),
             ..owner("chat", ActorKind::Service, &[Role::Reviewer])
         },
     )
