@@ -4,6 +4,7 @@ mod access;
 mod headers;
 pub(crate) mod http;
 mod limits;
+mod privacy;
 mod traces;
 
 use std::{path::Path, process::Output};

@@ -1,5 +1,6 @@
 //! The server's own tokens: made, shown, taken back; and what nobody gets by them.
 
+mod bridges;
 mod commands;
 
 use prost::Message as _;
@@ -282,6 +283,7 @@ async fn everything_wrong_with_a_token_is_told_at_once() {
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
     let wrong = CreateTokenRequest {
+        decides_for: None,
         request_id: "r".repeat(129),
         subject: "a\u{200b}".into(),
         kind: ActorKind::Server.into(),
