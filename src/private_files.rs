@@ -277,7 +277,7 @@ mod tests {
             fs::write(directory.path().join("a.json.new"), b"half").unwrap();
             replace(&path, content).unwrap();
             assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (content, 0o600));
-            assert_eq!(entries(directory.path()).unwrap(), [path.clone()]);
+            assert_eq!(entries(directory.path()).unwrap(), std::slice::from_ref(&path));
         }
     }
 }

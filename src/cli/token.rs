@@ -22,7 +22,7 @@ const COMMENT_WIDTH: usize = 40;
 #[derive(Debug, clap::Subcommand)]
 pub enum TokenCommand {
     /// Make a token and print its secret, which is shown this once
-    Create(create::CreateArgs),
+    Create(Box<create::CreateArgs>),
     /// List tokens, the newest first
     List(list::ListArgs),
     /// Take a token back: calls with it are refused, and its open streams end
@@ -35,7 +35,7 @@ pub(super) async fn run(
     console: &mut Console,
 ) -> Result<(), Failure> {
     match command {
-        TokenCommand::Create(args) => create::run(args, connection, console).await,
+        TokenCommand::Create(args) => create::run(*args, connection, console).await,
         TokenCommand::List(args) => list::run(args, connection, console).await,
         TokenCommand::Revoke(args) => revoke::run(args, connection, console).await,
     }
