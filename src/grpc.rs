@@ -2,6 +2,7 @@
 
 mod access_service;
 mod auth;
+mod bearer;
 pub mod codec;
 pub mod deadline;
 pub mod decode;

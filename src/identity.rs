@@ -4,6 +4,7 @@ mod access;
 mod by_role;
 mod certificate;
 mod certificate_name;
+mod decides_for;
 mod dev_tokens;
 mod gate;
 pub mod oidc;
@@ -24,6 +25,7 @@ pub use access::{Method, Reach, Role, reference_markdown};
 pub use by_role::{ByRole, CertificateRoles, RoleGroups};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
+pub use decides_for::{DecidesFor, OutsideScope};
 pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
 pub use revocation::Revocation;
@@ -49,6 +51,8 @@ pub struct Principal {
     pub on_behalf_of: Option<Actor>,
     /// What it may assert about others.
     pub permissions: BTreeSet<Permission>,
+    /// For whom it may decide, with the permission to decide for others.
+    pub decides_for: DecidesFor,
     /// By what it was recognised.
     pub method: AuthenticationMethod,
     /// When it proved who it is: when it signed in with its provider, or its token was made, or its connection.
@@ -80,8 +84,11 @@ pub enum AuthenticationMethod {
 pub enum Permission {
     /// On whose behalf it asks.
     AskForOthers,
-    /// Who decides, and in which groups they are: a chat bridge.
+    /// Who decides, and in which groups they are, within [`DecidesFor`]: a chat bridge. What it brings counts as one vote
+    /// among others, unless it may decide alone too.
     DecideForOthers,
+    /// That several people have decided, without a vote by anybody else: it can complete a quorum.
+    DecideAlone,
 }
 
 impl Permission {
@@ -91,6 +98,7 @@ impl Permission {
         match self {
             Self::AskForOthers => "ask_for_others",
             Self::DecideForOthers => "decide_for_others",
+            Self::DecideAlone => "decide_alone",
         }
     }
 }
@@ -105,6 +113,7 @@ impl Principal {
             groups: BTreeSet::new(),
             on_behalf_of: None,
             permissions: BTreeSet::new(),
+            decides_for: DecidesFor::default(),
             method,
             authenticated_at,
             expires_at: None,
@@ -164,6 +173,12 @@ impl Principal {
         self.roles.iter().filter_map(|role| method.reach(*role)).all(|reach| reach == Reach::Own)
     }
 
+    /// Whether the votes that it casts and brings must not reach a quorum alone, as its credentials let it name voters.
+    #[must_use]
+    pub fn needs_others(&self) -> bool {
+        self.permissions.contains(&Permission::DecideForOthers) && !self.permissions.contains(&Permission::DecideAlone)
+    }
+
     /// Its roles, for messages.
     #[must_use]
     pub fn role_names(&self) -> String {
@@ -180,6 +195,12 @@ pub enum Unrecognised {
     /// No credentials, or none that anybody here knows.
     #[error("give a bearer token that this server knows in the `authorization` metadata")]
     Unknown,
+    /// Several `authorization` headers, or several values in one.
+    #[error("the `authorization` metadata has several values; send it once, with one bearer token")]
+    SeveralCredentials,
+    /// An `authorization` header that holds no bearer token.
+    #[error("the `authorization` metadata is not `Bearer TOKEN`")]
+    NoBearer,
     /// A token of this server's whose time is over.
     #[error("the token has expired")]
     TokenExpired,

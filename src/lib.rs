@@ -26,6 +26,7 @@ pub mod grpc;
 pub mod identity;
 pub mod policy;
 pub mod policy_file;
+mod private_files;
 pub mod proto;
 pub mod server;
 mod spelling;

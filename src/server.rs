@@ -3,6 +3,7 @@
 mod accept;
 mod clock;
 mod connection;
+mod file_limit;
 mod observer;
 mod policy;
 mod routes;
@@ -142,6 +143,7 @@ impl Server {
             Some(files) => LiveTls::start(files).await.map(|(tls, contents)| (Some(Arc::new(tls)), Some(contents)))?,
             None => (None, None),
         };
+        file_limit::raise(config.limits.connections);
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
         let store = SledStore::open(&path, observer)?;

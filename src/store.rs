@@ -29,6 +29,7 @@ use crate::{
     identity::Token,
 };
 
+pub use crate::private_files::PrivacyError;
 pub use feed::Subscription;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
@@ -414,6 +415,9 @@ pub enum OpenError {
         /// What is understood.
         known: u32,
     },
+    /// Others could read it.
+    #[error(transparent)]
+    NotPrivate(#[from] PrivacyError),
     /// The disk refuses.
     #[error("cannot open the store in {}: {source}", path.display())]
     Io {

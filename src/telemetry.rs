@@ -12,6 +12,9 @@ mod request_id;
 mod rpc;
 mod traces;
 
+#[cfg(test)]
+pub(crate) use self::logs::tests as test_logs;
+pub(crate) use self::rpc::is_grpc;
 pub use self::{
     logs::{Error, Format, Guard, Options, init},
     metrics::{CONTENT_TYPE, Metrics},

@@ -20,6 +20,7 @@ impl Approvals {
             None => (principal.actor.clone(), principal.groups.clone(), None),
             Some((person, groups)) => {
                 allowed(principal, Permission::DecideForOthers)?;
+                principal.decides_for.check(&person, &groups)?;
                 (person, groups, Some(principal.actor.clone()))
             }
         };
@@ -42,6 +43,7 @@ impl Approvals {
             actor,
             groups,
             via,
+            needs_others: principal.needs_others(),
             request_id: new.request_id,
             choice: new.choice,
             seen: new.seen,

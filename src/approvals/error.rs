@@ -1,6 +1,6 @@
 use crate::{
     domain::{ApprovalId, Revision, TokenId},
-    identity::Permission,
+    identity::{OutsideScope, Permission},
     store::StoreError,
 };
 
@@ -21,6 +21,9 @@ pub enum Error {
     /// The caller asserts something about others that its credentials do not allow.
     #[error("this needs the permission {}, which the caller's credentials do not give", .0.name())]
     PermissionRequired(Permission),
+    /// The caller may decide for others, but not for this one.
+    #[error(transparent)]
+    OutsideScope(#[from] OutsideScope),
     /// The resume point is beyond the approval's newest revision.
     #[error("after_revision {after} is beyond the newest revision, {revision}")]
     RevisionOutOfRange {

@@ -361,5 +361,5 @@ fn document(stored: &PolicyVersion) -> Result<Document, Error> {
 fn compile(stored: &PolicyVersion) -> Result<Policy, Vec<Problem>> {
     let document =
         document(stored).map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
-    Policy::compile(document)
+    Policy::compile_stored(document)
 }

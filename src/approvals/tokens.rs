@@ -8,7 +8,7 @@ use super::{Error, ids::Ids, permit, still_good};
 use crate::{
     clock::Clock,
     domain::{Actor, Time, TokenId, after, truncate},
-    identity::{Grant, Method, Principal, Revoked, Secret, Token, TokenRegistry, TokenState},
+    identity::{Grant, Method, Permission, Principal, Revoked, Secret, Token, TokenRegistry, TokenState},
     store::{Store, StoreError},
 };
 
@@ -63,7 +63,15 @@ impl Tokens {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(TokenRegistry::default());
-        store.tokens().await?.into_iter().for_each(|token| registry.insert(token));
+        for token in store.tokens().await? {
+            let Grant { subject, permissions, decides_for, .. } = &token.grant;
+            let usable = token.revoked.is_none() && permissions.contains(&Permission::DecideForOthers);
+            if usable && decides_for.is_empty() {
+                let id = token.id;
+                tracing::warn!(token = %id, subject, "this token may decide for nobody any more: make one that names issuers");
+            }
+            registry.insert(token);
+        }
         Ok(Arc::new(Self {
             store,
             clock,
@@ -233,11 +241,12 @@ impl Tokens {
 
 /// Roughly the bytes of a token in a message.
 fn weight(token: &Token) -> usize {
-    let Grant { subject, groups, comment, on_behalf_of, .. } = &token.grant;
+    let Grant { subject, groups, comment, on_behalf_of, decides_for, .. } = &token.grant;
     let revoker = token.revoked.as_ref().map(|revoked| &revoked.actor);
     let actors = [Some(&token.creator), revoker, on_behalf_of.as_ref()].into_iter().flatten();
     let names: usize = actors.map(|actor| actor.issuer.len() + actor.subject.len()).sum();
-    512 + names + subject.len() + comment.len() + groups.iter().map(|group| group.len() + 4).sum::<usize>()
+    let lists = [groups, &decides_for.issuers, &decides_for.groups].into_iter();
+    512 + names + subject.len() + comment.len() + lists.flatten().map(|name| name.len() + 4).sum::<usize>()
 }
 
 /// Runs work to its end, whether or not anybody waits for it.

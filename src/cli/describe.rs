@@ -8,7 +8,7 @@ use super::{
     text::{escape, moment},
 };
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, Decision, Event, ExecutionOutcome,
+    Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
     ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Role, RuleOutcome, RuleTrace,
     TokenState, VoteChoice, event::Kind,
 };
@@ -99,6 +99,13 @@ pub(super) fn panel(panel: &Panel) -> String {
 /// Who brought it, if that was somebody else.
 pub(super) fn via(actor: Option<&Actor>) -> String {
     actor.map_or_else(String::new, |submitter| format!(" through {}", self::actor(Some(submitter))))
+}
+
+/// For whom somebody decides who is not these people.
+pub(super) fn decides_for(scope: &DecidesFor) -> String {
+    let joined = |names: &[String]| names.iter().map(|name| escape(name)).collect::<Vec<_>>().join(", ");
+    let people = format!("people of {}", joined(&scope.issuers));
+    if scope.groups.is_empty() { people } else { format!("{people} in {}", joined(&scope.groups)) }
 }
 
 /// The agent's name; `-` when none was given.

@@ -8,6 +8,7 @@ use super::DEFAULT_ADDRESS;
 use crate::{
     config::{self, Config, LogFormat, ServeFlags},
     identity::DevTokens,
+    private_files,
     server::{Server, StartError},
     telemetry::{self, Metrics},
 };
@@ -15,6 +16,7 @@ use crate::{
 /// Serves until told to stop. Exits 0 after a drain, 1 when the server cannot start or fails, 2 for a configuration
 /// that cannot be used, or by which nobody could authenticate.
 pub async fn serve(flags: &ServeFlags) -> ExitCode {
+    private_files::keep_new_files_private();
     let config = match config::load(flags, config::environment()) {
         Ok(config) => config,
         Err(errors) => {

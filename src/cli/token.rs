@@ -22,7 +22,7 @@ const COMMENT_WIDTH: usize = 40;
 #[derive(Debug, clap::Subcommand)]
 pub enum TokenCommand {
     /// Make a token and print its secret, which is shown this once
-    Create(create::CreateArgs),
+    Create(Box<create::CreateArgs>),
     /// List tokens, the newest first
     List(list::ListArgs),
     /// Take a token back: calls with it are refused, and its open streams end
@@ -35,7 +35,7 @@ pub(super) async fn run(
     console: &mut Console,
 ) -> Result<(), Failure> {
     match command {
-        TokenCommand::Create(args) => create::run(args, connection, console).await,
+        TokenCommand::Create(args) => create::run(*args, connection, console).await,
         TokenCommand::List(args) => list::run(args, connection, console).await,
         TokenCommand::Revoke(args) => revoke::run(args, connection, console).await,
     }
@@ -62,12 +62,11 @@ fn table(tokens: &[Token]) -> Table {
     table
 }
 
-/// Roles and permissions.
+/// Roles and permissions, and for whom it decides.
 fn grants(token: &Token) -> String {
     let roles = token.roles.iter().map(|role| describe::role(*role));
-    roles
-        .chain(token.permissions.iter().map(|it| describe::permission(*it)))
-        .collect::<Vec<_>>()
-        .join(", ")
-        .to_lowercase()
+    let permissions = token.permissions.iter().map(|it| describe::permission(*it));
+    let grants = roles.chain(permissions).map(|name| name.to_lowercase());
+    let scope = token.decides_for.as_ref().map(|scope| format!("decides for {}", describe::decides_for(scope)));
+    grants.chain(scope).collect::<Vec<_>>().join(", ")
 }

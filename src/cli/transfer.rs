@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::{OutOfRange, SystemWall},
     identity::Token,
+    private_files,
     store::{Forgotten, History, OpenError, PolicyVersion, SledStore, Store, StoreError},
 };
 
@@ -162,6 +163,7 @@ async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
     if args.output.is_none() && io::stdout().is_terminal() {
         return Err(TransferError::Terminal);
     }
+    private_files::keep_new_files_private();
     // Looked for first: a mistyped directory must not become an empty store.
     std::fs::metadata(args.data_dir.join("sled"))
         .map_err(|error| TransferError::File(args.data_dir.display().to_string(), error))?;
@@ -183,9 +185,15 @@ async fn write_file(store: &impl Store, path: &Path) -> Result<Trailer, Transfer
     let failed = |error| TransferError::File(String::new(), error);
     let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let mut output = BufWriter::new(file);
-    let count = write_to(store, &mut output).await?;
-    output.get_ref().sync_all().map_err(failed)?;
-    Ok(count)
+    let written = write_to(store, &mut output).await.and_then(|count| {
+        output.get_ref().sync_all().and_then(|()| private_files::sync_name(path)).map_err(failed)?;
+        Ok(count)
+    });
+    if written.is_err() {
+        // Half an export is none, and would stand in the way of the next one.
+        let _ = std::fs::remove_file(path);
+    }
+    written
 }
 
 async fn write_to(store: &impl Store, output: &mut (impl Write + Send)) -> Result<Trailer, TransferError> {
@@ -241,6 +249,7 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
         Some(path) => Box::new(File::open(path).map_err(|error| TransferError::File(name.clone(), error))?),
         None => Box::new(io::stdin()),
     };
+    private_files::keep_new_files_private();
     let mut lines = Lines { input: BufReader::new(input), number: 0 };
     let header: Header = lines.next()?.ok_or_else(|| TransferError::Line(1, "the file is empty".into()))?;
     if header != Header::current() {

@@ -33,6 +33,7 @@ fn lines(caller: &Caller) -> Vec<String> {
         let permissions = caller.permissions.iter().map(|permission| describe::permission(*permission).to_lowercase());
         lines.push(format!("permissions: {}", joined(permissions.collect())));
     }
+    lines.extend(caller.decides_for.as_ref().map(|scope| format!("decides for: {}", describe::decides_for(scope))));
     let method = describe::method(caller.method).to_lowercase();
     lines.push(format!("authenticated by {method}, at {}", moment(caller.authenticate_time.as_ref())));
     let end = caller.expire_time.as_ref();

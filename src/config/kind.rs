@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::given::Given;
 use super::{Config, LogFormat};
+use crate::domain::name;
 use crate::identity::{NameGlob, oidc::Algorithm};
 
 /// The place in [`Config`] that a setting fills.
@@ -75,7 +76,7 @@ impl Kind {
                 Some(text) if text.contains('@') => return Err("a URL with a user name or password".to_owned()),
                 text => put(slot(config), text.and_then(plain).map(Some)),
             },
-            Self::Names(slot) => put(slot(config), given.as_text().and_then(|text| names(text, plain))),
+            Self::Names(slot) => put(slot(config), given.as_text().and_then(|text| names(text, group))),
             Self::Algorithms(slot) => {
                 put(slot(config), given.as_text().and_then(|text| names(text, |name| name.parse().ok())))
             }
@@ -104,7 +105,7 @@ impl Kind {
             Self::LogFilter(_) => "tracing filter directives such as info,signoff=debug".to_owned(),
             Self::Endpoint(_) => "http://host:port".to_owned(),
             Self::Text(_) | Self::OptionalText(_) => "1 to 256 characters, none a control character".to_owned(),
-            Self::Names(_) => "names of 1 to 256 characters, separated by commas".to_owned(),
+            Self::Names(_) => "names of 1 to 256 visible characters, separated by commas".to_owned(),
             Self::Algorithms(_) => format!("of {}, separated by commas", Algorithm::ALL.map(Algorithm::name).join(" ")),
             Self::CertificateNames(_) => {
                 "globs of names, each after its kind URI:, DNS: or email:, separated by commas".to_owned()
@@ -171,7 +172,13 @@ fn plain(text: &str) -> Option<String> {
 
 /// What stands between commas, each as `read` reads it.
 fn names<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    text.split(',').map(|name| read(name.trim())).collect()
+    text.split(',').map(|name| read(name.trim_matches([' ', '\t']))).collect()
+}
+
+/// The name of a group, in the one form of names.
+fn group(text: &str) -> Option<String> {
+    let name = name::normal(text).ok()?;
+    (1..=256).contains(&name.chars().count()).then(|| name.into_owned())
 }
 
 fn duration(text: &str, min: Duration, max: Duration) -> Option<Duration> {

@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::name;
+
 /// Who did something. Made from a connection's credentials or by the server itself, never from a request body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,10 +65,11 @@ impl Actor {
         Self { kind: ActorKind::Service, issuer: Self::OWN_ISSUER.into(), subject: "data-directory".into() }
     }
 
-    /// True when both are the same person or program: kinds aside, which a credential could state differently.
+    /// True when both are the same person or program, by [`name::same`]: kinds aside, which a credential could state
+    /// differently.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        self.issuer == other.issuer && self.subject == other.subject
+        name::same(&self.issuer, &other.issuer) && name::same(&self.subject, &other.subject)
     }
 }
 

@@ -189,6 +189,16 @@ pub struct Vote {
     pub digest: Digest,
 }
 
+impl Vote {
+    /// Whose credentials it came with.
+    const fn hand(&self) -> &Actor {
+        match &self.via {
+            Some(via) => via,
+            None => &self.actor,
+        }
+    }
+}
+
 /// The one decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -315,6 +325,31 @@ impl Approval {
             reviewers.is_empty() || reviewers.iter().any(|reviewer| reviewer.is(actor, groups))
         };
         self.requirement().panels.iter().filter(eligible).map(|panel| Arc::clone(&panel.rule)).collect()
+    }
+
+    /// Of these rules, those for which an approving vote counts that comes with credentials which must not reach a quorum
+    /// alone, as their holder can name voters: for each rule one of all votes that come with them, and none that is brought
+    /// where one vote is enough. `None` when the voter has approved in another way, which such a vote must not replace.
+    pub(super) fn counts_among_others(
+        &self,
+        rules: &[Arc<str>],
+        actor: &Actor,
+        via: Option<&Actor>,
+    ) -> Option<Vec<Arc<str>>> {
+        let hand = via.unwrap_or(actor);
+        let approving = || self.votes.iter().filter(|vote| vote.choice == Choice::Approve);
+        if approving().any(|vote| vote.actor.is(actor) && !vote.hand().is(hand)) {
+            return None;
+        }
+        let spent = |rule: &Arc<str>| {
+            let by_others = approving().filter(|vote| !vote.actor.is(actor) && vote.hand().is(hand));
+            by_others.into_iter().any(|vote| vote.counted_for.contains(rule))
+        };
+        let alone = |rule: &Arc<str>| {
+            let panel = self.requirement().panels.iter().find(|panel| panel.rule == *rule);
+            via.is_some() && panel.is_some_and(|panel| panel.quorum == 1)
+        };
+        Some(rules.iter().filter(|rule| !spent(rule) && !alone(rule)).cloned().collect())
     }
 
     /// Whether an approving vote of somebody, which counts for these rules, completes every quorum. An earlier one of

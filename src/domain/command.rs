@@ -36,6 +36,8 @@ pub struct Deciding {
     pub groups: BTreeSet<String>,
     /// Who brings the decision, where that is not the reviewer.
     pub via: Option<Actor>,
+    /// Whether the credentials that it comes with let their holder name voters, and must not reach a quorum alone.
+    pub needs_others: bool,
     /// The call's idempotency key.
     pub request_id: Option<String>,
     /// Which way.
@@ -125,6 +127,12 @@ impl Command {
             Self::Decide(deciding) => deciding.via.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether it comes with credentials that must not reach a quorum alone.
+    #[must_use]
+    pub const fn needs_others(&self) -> bool {
+        matches!(self, Self::Decide(Deciding { needs_others: true, .. }))
     }
 
     /// The receipt to keep when this is recorded; `None` without an idempotency key.

@@ -21,6 +21,10 @@ pub struct Event {
     /// Who brought it, where that was somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Actor>,
+    /// Whether it came with credentials that let their holder name voters, and must not reach a quorum alone. Never on what was
+    /// recorded before there was such a limit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub needs_others: bool,
     /// The call that did it, when it had an idempotency key and this is its last event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
@@ -101,6 +105,11 @@ pub enum EventKind {
         /// A short account.
         message: String,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Which way a reviewer votes.
@@ -214,6 +223,7 @@ impl Approval {
             at: self.created_at,
             actor: self.request.caller.clone(),
             via: None,
+            needs_others: false,
             receipt: None,
             kind: EventKind::Requested {
                 request: Arc::clone(&self.request),
@@ -231,7 +241,11 @@ impl Approval {
         let by_requester = self.request.caller.is(&event.actor);
         let asked_by = |actor: &Actor| self.is_asked_by(actor);
         let reviewed = open && !asked_by(&event.actor) && !event.via.as_ref().is_some_and(asked_by);
-        let approves = |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules);
+        let counts = |rules: &[Arc<str>]| {
+            let (voter, via) = (&event.actor, event.via.as_ref());
+            !event.needs_others || self.counts_among_others(rules, voter, via).as_deref() == Some(rules)
+        };
+        let approves = |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules) && counts(rules);
         let current = |digest: &Digest| *digest == self.digest;
         let rejects = || self.rejections() + 1 >= self.requirement().reject_threshold;
         match &event.kind {

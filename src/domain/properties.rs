@@ -7,10 +7,13 @@ use serde_json::json;
 
 use super::{samples::*, *};
 
+/// Reviewers whose credentials let them name other voters; the one after them may decide alone.
+const BRIDGES: std::ops::Range<usize> = 6..8;
+
 /// A command, still without what only the running approval knows.
 #[derive(Clone, Debug)]
 enum Move {
-    Decide { who: usize, approve: bool, seen: SeenMove, edit: Option<(u8, u8)>, key: Option<u8> },
+    Decide { who: usize, via: Option<usize>, approve: bool, seen: SeenMove, edit: Option<(u8, u8)>, key: Option<u8> },
     Cancel { requester: bool, key: Option<u8> },
     Expire,
     Claim { requester: bool, right_digest: bool, key: Option<u8>, n: u64 },
@@ -38,8 +41,8 @@ fn a_move() -> impl Strategy<Value = Move> {
     ];
     let edit = proptest::option::weighted(0.3, (0..4u8, 0..4u8));
     prop_oneof![
-        6 => (0..6usize, any::<bool>(), seen, edit, key())
-            .prop_map(|(who, approve, seen, edit, key)| Move::Decide { who, approve, seen, edit, key }),
+        6 => (0..8usize, proptest::option::of(6..9usize), any::<bool>(), seen, edit, key())
+            .prop_map(|(who, via, approve, seen, edit, key)| Move::Decide { who, via, approve, seen, edit, key }),
         1 => (any::<bool>(), key()).prop_map(|(requester, key)| Move::Cancel { requester, key }),
         1 => Just(Move::Expire),
         3 => (any::<bool>(), any::<bool>(), key(), 0..4u64)
@@ -70,10 +73,11 @@ fn command(approval: &Approval, a_move: &Move) -> Command {
     let request_id = |key: Option<u8>| key.map(|key| format!("key-{key}"));
     let other = Digest::of("other_tool", &approval.arguments);
     match a_move.clone() {
-        Move::Decide { who, approve, seen, edit, key } => Command::Decide(Deciding {
+        Move::Decide { who, via, approve, seen, edit, key } => Command::Decide(Deciding {
             actor: if who == 0 { agent() } else { reviewer(who) },
             groups: std::collections::BTreeSet::new(),
-            via: None,
+            via: via.filter(|via| *via != who).map(reviewer),
+            needs_others: BRIDGES.contains(&via.unwrap_or(who)),
             request_id: request_id(key),
             choice: if approve { Choice::Approve } else { Choice::Reject },
             seen: match seen {
@@ -163,6 +167,14 @@ proptest! {
             prop_assert_eq!(voters.len(), approvers.len());
             if approval.status == Status::Approved {
                 prop_assert!(approval.approvals() >= approval.requirement().quorum());
+            }
+            // Credentials that let their holder name voters approve nothing alone, whatever else happens.
+            for bridge in BRIDGES.map(reviewer) {
+                let (its, others): (Vec<&&Vote>, Vec<&&Vote>) =
+                    approvers.iter().partition(|vote| vote.via.as_ref().unwrap_or(&vote.actor).is(&bridge));
+                prop_assert!(its.len() <= 1);
+                let in_person = its.iter().all(|vote| vote.via.is_none());
+                prop_assert!(approval.status != Status::Approved || in_person || !others.is_empty());
             }
             if approval.status == Status::Rejected {
                 prop_assert!(approval.rejections() >= approval.requirement().reject_threshold);

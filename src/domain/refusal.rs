@@ -26,6 +26,11 @@ pub enum Refusal {
     /// Others are asked.
     #[error("this reviewer is not among those who are asked")]
     NotEligible,
+    /// It would be decided by credentials alone that let their holder name voters.
+    #[error(
+        "these credentials bring one approving vote among those of others, and none where one is enough: to decide alone they need the permission decide_alone"
+    )]
+    NeedsOthers,
     /// A vote without a comment.
     #[error("the policy wants a comment with every vote on this approval")]
     CommentRequired,

@@ -4,7 +4,11 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, str::FromStr, sync::Arc, time
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, time};
+use super::{
+    Actor,
+    name::{self, NameError},
+    time,
+};
 
 /// What people must do for an approval, and until when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,10 +81,16 @@ pub enum Reviewer {
     User(String),
 }
 
-/// A text that names no reviewer.
+/// Why a text names no reviewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a reviewer is group:NAME or user:ISSUER/SUBJECT, of at most {REVIEWER_MAX} characters")]
-pub struct ReviewerError;
+pub enum ReviewerError {
+    /// It has another form, or is too long.
+    #[error("a reviewer is group:NAME or user:ISSUER/SUBJECT, of at most {REVIEWER_MAX} characters")]
+    Form,
+    /// Nobody can have the name.
+    #[error("the name {0}")]
+    Name(#[from] NameError),
+}
 
 /// Longest reviewer, in characters.
 pub const REVIEWER_MAX: usize = 256;
@@ -113,17 +123,50 @@ impl Requirement {
 }
 
 impl Reviewer {
-    /// Whether somebody, who is in these groups, is meant.
+    /// Whether somebody, who is in these groups, is meant: names are compared as [`name::same`] does.
     #[must_use]
     pub fn is(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
         match self {
-            Self::Group(group) => groups.contains(group),
+            Self::Group(group) => {
+                groups.contains(group) || (!group.is_ascii() && groups.iter().any(|other| name::same(group, other)))
+            }
             Self::User(user) => {
                 // Without making a text of the actor: this is asked for every approval of a list.
-                let name = user.strip_prefix(actor.issuer.as_str()).and_then(|rest| rest.strip_prefix('/'));
-                name == Some(actor.subject.as_str())
+                let rest = user.strip_prefix(actor.issuer.as_str()).and_then(|rest| rest.strip_prefix('/'));
+                rest == Some(actor.subject.as_str()) || (!user.is_ascii() && name::same(user, &actor.to_string()))
             }
         }
+    }
+
+    /// A reviewer as it is on record. It may be from before names had one form: it is left as it is, so that what was
+    /// recorded stays what it was.
+    ///
+    /// # Errors
+    /// [`ReviewerError::Form`].
+    pub fn on_record(text: &str) -> Result<Self, ReviewerError> {
+        let sound = |name: &str| !name.is_empty() && !name.contains(char::is_control);
+        let fits = text.chars().count() <= REVIEWER_MAX;
+        match text.split_once(':').filter(|(_, name)| fits && sound(name)) {
+            Some(("group", name)) => Ok(Self::Group(name.to_owned())),
+            Some(("user", name))
+                if name.split_once('/').is_some_and(|(issuer, subject)| sound(issuer) && sound(subject)) =>
+            {
+                Ok(Self::User(name.to_owned()))
+            }
+            _ => Err(ReviewerError::Form),
+        }
+    }
+}
+
+/// The name of a user in its one form. Where the issuer ends is not known, as it may hold a `/` itself: somewhere it must.
+fn user(name: &str) -> Result<Cow<'_, str>, NameError> {
+    let normal = name::normal(name)?;
+    let parts = || normal.match_indices('/').map(|(at, _)| (&normal[..at], &normal[at + 1..]));
+    let named = |part: &str| !part.is_empty() && name::normal(part).is_ok();
+    if parts().any(|(issuer, subject)| named(issuer) && named(subject)) {
+        Ok(normal)
+    } else {
+        Err(NameError::OuterBlank)
     }
 }
 
@@ -139,29 +182,24 @@ impl Priority {
     }
 }
 
+/// As a policy names it, in the one form of names.
 impl FromStr for Reviewer {
     type Err = ReviewerError;
 
     fn from_str(text: &str) -> Result<Self, ReviewerError> {
-        let sound = |name: &str| !name.is_empty() && !name.contains(char::is_control);
-        let fits = text.chars().count() <= REVIEWER_MAX;
-        match text.split_once(':').filter(|(_, name)| fits && sound(name)) {
-            Some(("group", name)) => Ok(Self::Group(name.to_owned())),
-            Some(("user", name))
-                if name.split_once('/').is_some_and(|(issuer, subject)| sound(issuer) && sound(subject)) =>
-            {
-                Ok(Self::User(name.to_owned()))
-            }
-            _ => Err(ReviewerError),
-        }
+        Ok(match Self::on_record(text)? {
+            Self::Group(name) => Self::Group(name::normal(&name)?.into_owned()),
+            Self::User(name) => Self::User(user(&name)?.into_owned()),
+        })
     }
 }
 
+/// As it is on record.
 impl TryFrom<Cow<'_, str>> for Reviewer {
     type Error = ReviewerError;
 
     fn try_from(text: Cow<'_, str>) -> Result<Self, ReviewerError> {
-        text.parse()
+        Self::on_record(&text)
     }
 }
 
@@ -192,7 +230,46 @@ mod tests {
         }
         let long = format!("group:{}", "x".repeat(REVIEWER_MAX));
         for text in ["", "finance", "group:", "user:alice", "user:/alice", "user:dev/", "role:x", "group:a\n", &long] {
-            assert_eq!(text.parse::<Reviewer>(), Err(ReviewerError), "{text:?}");
+            assert_eq!(text.parse::<Reviewer>(), Err(ReviewerError::Form), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reviewers_are_named_in_one_form() {
+        for (text, form) in [
+            ("group:Cafe\u{301}", "group:Caf\u{e9}"),
+            ("user:local/Jose\u{301}", "user:local/Jos\u{e9}"),
+            ("user:https://idp/a b", "user:https://idp/a b"),
+        ] {
+            assert_eq!(text.parse::<Reviewer>().unwrap().to_string(), form, "{text:?}");
+        }
+        let blank = Err(ReviewerError::Name(NameError::OuterBlank));
+        for text in ["group: finance", "group:finance ", "user: dev/a", "user:dev/a ", "user:dev /a", "user:dev/ a"] {
+            assert_eq!(text.parse::<Reviewer>(), blank, "{text:?}");
+        }
+        let invisible = Err(ReviewerError::Name(NameError::Invisible('\u{200b}')));
+        for text in ["group:fin\u{200b}ance", "user:dev/a\u{200b}", "user:de\u{200b}v/a"] {
+            assert_eq!(text.parse::<Reviewer>(), invisible, "{text:?}");
+            let stored: Reviewer = serde_json::from_value(text.into()).unwrap();
+            assert_eq!(serde_json::to_value(stored).unwrap(), text, "on record it stays as it is");
+        }
+    }
+
+    #[test]
+    fn names_of_before_are_compared_in_their_form() {
+        let jose = |subject: &str| Actor { kind: ActorKind::Person, issuer: "local".into(), subject: subject.into() };
+        let (composed, decomposed) = ("Jos\u{e9}", "Jose\u{301}");
+        for subject in [composed, decomposed] {
+            for name in [composed, decomposed] {
+                let user = Reviewer::on_record(&format!("user:local/{name}")).unwrap();
+                assert!(user.is(&jose(subject), &BTreeSet::new()), "{subject:?} {name:?}");
+                let group = Reviewer::on_record(&format!("group:{name}")).unwrap();
+                assert!(group.is(&jose("x"), &[subject.to_owned()].into()), "{subject:?} {name:?}");
+                assert!(jose(subject).is(&jose(name)));
+            }
+            assert!(!Reviewer::Group("Jose".into()).is(&jose("x"), &[subject.to_owned()].into()));
+            assert!(!Reviewer::User("local/Jose".into()).is(&jose(subject), &BTreeSet::new()));
+            assert!(!jose(subject).is(&jose("Jose")));
         }
     }
 

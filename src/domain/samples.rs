@@ -86,6 +86,7 @@ pub(crate) fn decide(actor: Actor, choice: Choice, seen: Seen) -> Deciding {
         actor,
         groups: BTreeSet::new(),
         via: None,
+        needs_others: false,
         request_id: None,
         choice,
         seen,

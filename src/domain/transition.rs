@@ -42,6 +42,7 @@ pub fn request(
         at: now,
         actor: request.caller.clone(),
         via: None,
+        needs_others: false,
         receipt: None,
         kind: EventKind::Requested { deadline: after(now, request.timeout.min(limit)), request, arguments, verdict },
     };
@@ -75,7 +76,8 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
             let (mut receipt, mut kinds) = (receipt, kinds.into_iter().peekable());
             while let Some(kind) = kinds.next() {
                 let receipt = if kinds.peek().is_none() { receipt.take() } else { None };
-                step.record((actor.clone(), command.via().cloned()), kind, now, receipt);
+                let author = (actor.clone(), command.via().cloned(), command.needs_others());
+                step.record(author, kind, now, receipt);
             }
             step.outcome = Ok(step.approval.revision);
         }
@@ -94,17 +96,23 @@ impl Step {
             let (status, digest) = (Status::TimedOut, self.approval.digest);
             let (comment, counted_for) = ("No decision before the deadline.".into(), Vec::new());
             let kind = EventKind::Decided { status, comment, seen: 0, digest, counted_for };
-            self.record((Actor::deadline(), None), kind, now, None);
+            self.record((Actor::deadline(), None, false), kind, now, None);
             return;
         }
         while let Some((_, due)) = self.approval.next_escalation().filter(|(at, _)| *at <= now) {
             let kind = EventKind::Escalated(due.clone());
-            self.record((Actor::escalation(), None), kind, now, None);
+            self.record((Actor::escalation(), None, false), kind, now, None);
         }
     }
 
-    fn record(&mut self, (actor, via): (Actor, Option<Actor>), kind: EventKind, now: Time, receipt: Option<Receipt>) {
-        let event = Event { revision: self.approval.revision + 1, at: now, actor, via, receipt, kind };
+    fn record(
+        &mut self,
+        (actor, via, needs_others): (Actor, Option<Actor>, bool),
+        kind: EventKind,
+        now: Time,
+        receipt: Option<Receipt>,
+    ) {
+        let event = Event { revision: self.approval.revision + 1, at: now, actor, via, needs_others, receipt, kind };
         self.approval.apply(&event);
         self.events.push(event);
     }
@@ -154,6 +162,7 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
     if approval.requirement().comment_required && comment.trim().is_empty() {
         return Err(Refusal::CommentRequired);
     }
+    let counted_for = among_others(approval, deciding, counted_for)?;
     let edit = edit.as_ref().filter(|edit| edit.arguments != approval.arguments);
     let voted = match (choice, edit) {
         (Choice::Approve, Some(edit)) => return approve_edited(approval, deciding, edit, seen, now),
@@ -165,6 +174,21 @@ fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<Eve
     }
     room_for(approval, deciding, &counted_for)?;
     Ok(vec![vote(approval, deciding, counted_for, seen)])
+}
+
+/// The rules for which a vote counts, less those that credentials which let their holder name voters would decide alone.
+/// Without any it is refused, rather than recorded as a vote that means nothing. A rejection lets nothing run.
+fn among_others(
+    approval: &Approval,
+    deciding: &Deciding,
+    counted_for: Vec<Arc<str>>,
+) -> Result<Vec<Arc<str>>, Refusal> {
+    if !deciding.needs_others || deciding.choice == Choice::Reject {
+        return Ok(counted_for);
+    }
+    let counted_for = approval.counts_among_others(&counted_for, &deciding.actor, deciding.via.as_ref());
+    let counted_for = counted_for.ok_or(Refusal::AlreadyVoted)?;
+    if counted_for.is_empty() { Err(Refusal::NeedsOthers) } else { Ok(counted_for) }
 }
 
 /// Refuses one more approving vote where there are many, and every rule that it counts for has its quorum without it.
@@ -215,8 +239,10 @@ fn approve_edited(
     };
     let mut after_edit = approval.clone();
     let (revision, actor) = (approval.revision + 1, deciding.actor.clone());
-    after_edit.apply(&Event { revision, at: now, actor, via: None, receipt: None, kind: edited.clone() });
+    let kind = edited.clone();
+    after_edit.apply(&Event { revision, at: now, actor, via: None, needs_others: false, receipt: None, kind });
     let counted_for = after_edit.counts_for(&deciding.actor, &deciding.groups);
+    let Ok(counted_for) = among_others(&after_edit, deciding, counted_for) else { return Ok(vec![edited]) };
     if counted_for.is_empty() {
         return Ok(vec![edited]);
     }
@@ -284,5 +310,7 @@ fn report(approval: &Approval, reporting: &Reporting) -> Result<Vec<EventKind>, 
     Ok(vec![EventKind::Reported { result: reporting.result, message: reporting.message.clone() }])
 }
 
+#[cfg(test)]
+mod bridges;
 #[cfg(test)]
 mod tests;

@@ -18,20 +18,17 @@ use governor::{
     middleware::NoOpMiddleware,
     state::keyed::HashMapStateStore,
 };
-use http::{
-    Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode,
-    header::{AUTHORIZATION, CONTENT_TYPE},
-};
+use http::{Extensions, HeaderMap, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
-use super::{error::Failure, streams::ConnectionInfo};
+use super::{bearer::bearer, error::Failure, streams::ConnectionInfo};
 use crate::{
     clock::WallClock,
     domain::Actor,
     identity::{Authenticator, Credentials, Principal, Unrecognised},
-    telemetry::Metrics,
+    telemetry::{Metrics, is_grpc},
 };
 
 /// How long the answer to a call without known credentials is kept back: guessing is slow, and so is a client that asks
@@ -162,24 +159,9 @@ where
     }
 }
 
-/// The bearer token, if there is one. Other credentials in its place are nobody's.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unrecognised> {
-    let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let parts = header.to_str().ok().and_then(|header| header.split_once(' '));
-    let token = parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
-    token.map(Some).ok_or(Unrecognised::Unknown)
-}
-
 /// A name that is the same for two callers when [`Actor::is`] says that they are: issuer and subject, which hold no NUL.
 pub(super) fn caller(actor: &Actor) -> String {
     [actor.issuer.as_str(), &actor.subject].join("\0")
-}
-
-/// Whether this is a call. Pages of other origins can have a browser, which may have a client certificate, send requests of
-/// a few other types without asking this server first.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    kind.to_ascii_lowercase().starts_with(b"application/grpc")
 }
 
 /// A caller that was admitted by the head of a call, whose message may come much later.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tonic::metadata::MetadataMap;
 
 /// How long the caller waits, counted from when it sent the call; `None` without the header or when it is malformed,
-/// which the gRPC specification treats alike.
+/// which the gRPC specification treats alike. Of several the shortest counts: the answer is there in time, whichever of
+/// them a proxy goes by.
 #[must_use]
 pub fn of(metadata: &MetadataMap) -> Option<Duration> {
-    parse(metadata.get("grpc-timeout")?.to_str().ok()?)
+    metadata.get_all("grpc-timeout").iter().filter_map(|value| parse(value.to_str().ok()?)).min()
 }
 
 /// How long to wait so that the answer is there before the caller gives up: a tenth of the time is kept for the way
@@ -63,6 +64,15 @@ mod tests {
             let mut metadata = MetadataMap::new();
             metadata.insert("grpc-timeout", text.parse().unwrap());
             assert_eq!(of(&metadata), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_several_the_shortest_counts() {
+        for texts in [["5S", "100m"], ["100m", "5S"], ["100m", "x"]] {
+            let mut metadata = MetadataMap::new();
+            texts.iter().for_each(|text| _ = metadata.append("grpc-timeout", text.parse().unwrap()));
+            assert_eq!(of(&metadata), Some(Duration::from_millis(100)), "{texts:?}");
         }
     }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     approvals::Error,
     domain::{ApprovalId, Outcome, Refusal, Time},
-    identity::Unrecognised,
+    identity::{OutsideScope, Permission, Unrecognised},
     proto::v1::ErrorReason,
     store::StoreError,
 };
@@ -283,6 +283,15 @@ impl Answer {
                 Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message)
                     .with("permission", permission.name())
             }
+            Error::OutsideScope(outside) => {
+                let answer = Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message)
+                    .with("permission", Permission::DecideForOthers.name());
+                match outside {
+                    OutsideScope::Anybody => answer,
+                    OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
+                    OutsideScope::Group(group) => answer.with("group", group),
+                }
+            }
             Error::RevisionOutOfRange { id, after: _, revision } => {
                 Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
                     .on(Some(id))
@@ -383,6 +392,9 @@ impl Answer {
             }
             Refusal::AlreadyVoted => answer(FailedPrecondition, Reason::AlreadyVoted).on(id),
             Refusal::NotEligible => answer(PermissionDenied, Reason::NotEligible).on(id),
+            Refusal::NeedsOthers => answer(PermissionDenied, Reason::PermissionRequired)
+                .on(id)
+                .with("permission", Permission::DecideAlone.name()),
             Refusal::CommentRequired => answer(FailedPrecondition, Reason::CommentRequired).on(id),
             Refusal::EditsNotAllowed => answer(FailedPrecondition, Reason::EditsNotAllowed).on(id),
             Refusal::EditForbidden { rule, message } => {

@@ -1,7 +1,5 @@
 use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use super::{AuthenticationMethod, Principal, Role};
-use crate::domain::{Actor, ActorKind, Time};
+use crate::{
+    domain::{Actor, ActorKind, Time},
+    private_files::{self, PrivacyError},
+};
 
 /// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server. Three, as nobody
 /// can approve what they asked for themselves.
@@ -29,10 +30,26 @@ pub struct DevTokens {
 
 /// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read or make the tokens in {}: {source}", path.display())]
-pub struct DevTokensError {
-    path: PathBuf,
-    source: io::Error,
+pub enum DevTokensError {
+    /// The file can be neither read nor written, or the system has no random numbers.
+    #[error("cannot read or make the tokens in {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file holds something else.
+    #[error("{} does not hold the tokens of development mode: {reason}. Remove it to have new ones made", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Others can read the file.
+    #[error(transparent)]
+    NotPrivate(#[from] PrivacyError),
 }
 
 impl DevTokens {
@@ -42,33 +59,54 @@ impl DevTokens {
     /// Reads the tokens of a data directory, or makes them.
     ///
     /// # Errors
-    /// When the file can be neither read nor written, or the system has no random numbers.
+    /// When the file can be neither read nor written, holds something else, or others can read it and that cannot be changed;
+    /// or the system has no random numbers.
     pub fn in_directory(directory: &Path) -> Result<Self, DevTokensError> {
         let path = directory.join(Self::FILE);
-        Self::load_or_make(directory, &path).map_err(|source| DevTokensError { path, source })
+        if let Some(mode) = private_files::secure(&path)? {
+            tracing::warn!("others could read the tokens in {} (mode {mode:04o}); made it private", path.display());
+        }
+        match fs::read(&path) {
+            Ok(content) => Self::parse(&content).map_err(|reason| DevTokensError::Damaged { path, reason }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Self::make(&path).map_err(|source| DevTokensError::Io { path, source })
+            }
+            Err(source) => Err(DevTokensError::Io { path, source }),
+        }
     }
 
-    fn load_or_make(directory: &Path, path: &Path) -> io::Result<Self> {
-        match fs::read(path) {
-            Ok(content) => return Ok(serde_json::from_slice(&content)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+    fn make(path: &Path) -> io::Result<Self> {
         let (agent, reviewer, operator) = (random("agent")?, random("reviewer")?, random("operator")?);
         let tokens = Self { agent, reviewer, operator, made: true };
-        let unfinished = directory.join("dev-tokens.json.new");
-        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-        file.write_all(&serde_json::to_vec_pretty(&tokens)?)?;
-        file.sync_all()?;
-        fs::rename(unfinished, path)?;
+        private_files::replace(path, &serde_json::to_vec_pretty(&tokens)?)?;
         Ok(tokens)
+    }
+
+    fn parse(content: &[u8]) -> Result<Self, String> {
+        let tokens: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
+        let Self { agent, reviewer, operator, made: _ } = &tokens;
+        // A short one could be guessed, and of two that are equal the first would be both.
+        let roles = [("agent", agent), ("reviewer", reviewer), ("operator", operator)];
+        let sound = |role: &str, token: &str| token.strip_prefix(&prefix(role)).map(str::len) == Some(SECRET);
+        let broken = roles.into_iter().find_map(|(role, token)| (!sound(role, token)).then_some(role));
+        match broken {
+            Some(role) => Err(format!("the token of the {role} is not one that this server made")),
+            None => Ok(tokens),
+        }
     }
 }
 
+/// Characters of a token behind its prefix: 192 random bits in base64url.
+const SECRET: usize = 32;
+
+fn prefix(role: &str) -> String {
+    format!("dev_{role}_")
+}
+
 fn random(role: &str) -> io::Result<String> {
-    let mut bytes = [0; 24];
+    let mut bytes = [0; SECRET / 4 * 3];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(format!("dev_{role}_{}", URL_SAFE_NO_PAD.encode(bytes)))
+    Ok(format!("{}{}", prefix(role), URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 impl DevTokens {
@@ -108,6 +146,33 @@ mod tests {
         let mode = fs::metadata(directory.path().join("dev-tokens.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_ne!(first.agent[10..], first.reviewer[13..]);
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_made_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = DevTokens::in_directory(directory.path()).unwrap();
+        let path = directory.path().join(DevTokens::FILE);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(DevTokens::in_directory(directory.path()).unwrap().agent, first.agent);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DevTokens::FILE);
+        let whole = fs::read(DevTokens::in_directory(directory.path()).map(|_| &path).unwrap()).unwrap();
+        let text = String::from_utf8(whole.clone()).unwrap();
+        let swapped = text.replace("dev_agent_", "dev_reviewer_");
+        let empty = br#"{"agent":"","reviewer":"","operator":""}"#;
+        for damaged in [b"", &whole[..whole.len() / 2], b"[]", empty, swapped.as_bytes()] {
+            fs::write(&path, damaged).unwrap();
+            let told = DevTokens::in_directory(directory.path()).unwrap_err().to_string();
+            assert!(told.contains("does not hold the tokens of development mode"), "{told}");
+            assert!(told.ends_with("Remove it to have new ones made"), "{told}");
+            assert_eq!(fs::read(&path).unwrap(), damaged);
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use self::{
 use super::Principal;
 use crate::{
     clock::{Clock, WallClock},
-    domain::{ActorKind, Time},
+    domain::{ActorKind, Time, name::NameError},
 };
 
 pub use self::{
@@ -39,11 +39,11 @@ pub use self::{
 pub struct Verified {
     /// The provider: [`OidcConfig::issuer`].
     pub issuer: String,
-    /// The bearer's name at the provider: 1 to 256 characters, none of them a control character.
+    /// The bearer's name at the provider: 1 to 256 characters, in the one form of names.
     pub subject: String,
     /// [`ActorKind::Service`] for a client that got the token for itself, else [`ActorKind::Person`].
     pub kind: ActorKind,
-    /// At most 1,000 names of 1 to 128 characters, none of them a control character.
+    /// At most 1,000 names of 1 to 128 characters, in the one form of names.
     pub groups: BTreeSet<String>,
     /// When the bearer last proved who it is: `auth_time`, or `iat` without it.
     pub authenticated_at: Time,
@@ -51,7 +51,7 @@ pub struct Verified {
     pub expires_at: Time,
 }
 
-/// Why a token is refused. Holds nothing that the token says.
+/// Why a token is refused. Holds nothing that the token says, but for a character that no name may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// Not a signed JWT, larger than 16 KiB, of another type, or with critical extensions.
@@ -81,6 +81,9 @@ pub enum Rejection {
     /// This claim is missing or not as it must be.
     #[error("the token's claim {0} is missing or malformed")]
     Claims(&'static str),
+    /// This claim is no name.
+    #[error("the token's claim {0} {1}")]
+    Name(&'static str, NameError),
     /// There are no keys, or none younger than 24 hours: not the bearer's fault.
     #[error("the provider's keys are not available")]
     KeysUnavailable,

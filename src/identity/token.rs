@@ -4,8 +4,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{AuthenticationMethod, LOCAL_ISSUER, Permission, Principal, Role};
-use crate::domain::{Actor, ActorKind, Time, TokenId, moment, optional_moment};
+use super::{AuthenticationMethod, DecidesFor, LOCAL_ISSUER, Permission, Principal, Role};
+use crate::domain::{Actor, ActorKind, Time, TokenId, moment, name, optional_moment};
 
 /// Longest name, most groups and longest comment that a token could have, in bytes: no less than what can be asked for.
 const NAME_MAX: usize = 1_024;
@@ -135,6 +135,9 @@ pub struct Grant {
     /// What they may assert about others.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub permissions: BTreeSet<Permission>,
+    /// For whom they may decide, with the permission to decide for others.
+    #[serde(default, skip_serializing_if = "DecidesFor::is_empty")]
+    pub decides_for: DecidesFor,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
@@ -176,17 +179,29 @@ impl Token {
     /// Why nobody can have made such a token; `None` when it may be one.
     #[must_use]
     pub fn fault(&self) -> Option<&'static str> {
-        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, comment } = &self.grant;
+        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment } = &self.grant;
         let named = |text: &String| !text.is_empty() && text.len() <= NAME_MAX && !text.contains(char::is_control);
         let bound = on_behalf_of.is_some() && (roles.contains(&Role::Reviewer) || !permissions.is_empty());
+        let bridge = permissions.contains(&Permission::DecideForOthers);
+        let DecidesFor { issuers, groups: vouched } = decides_for;
         let checks = [
             (
                 !matches!(kind, ActorKind::Agent | ActorKind::Person | ActorKind::Service),
                 "its owner is of no kind that calls",
             ),
-            (!named(subject) || !groups.iter().all(named), "a name is empty, too long, or has a control character"),
+            (
+                ![groups, issuers, vouched].into_iter().flatten().chain([subject]).all(named),
+                "a name is empty, too long, or has a control character",
+            ),
             (!self.request_id.iter().all(named), "its request_id is empty, too long, or has a control character"),
-            (groups.len() > GROUPS_MAX || comment.len() > COMMENT_MAX, "it has too many groups, or too long a comment"),
+            (
+                groups.len().max(issuers.len()).max(vouched.len()) > GROUPS_MAX || comment.len() > COMMENT_MAX,
+                "it has too many groups or issuers, or too long a comment",
+            ),
+            (
+                !bridge && (!decides_for.is_empty() || permissions.contains(&Permission::DecideAlone)),
+                "it says how it decides for others, but may not",
+            ),
             (bound, "it is bound to a person, and decides or speaks for others"),
         ];
         checks.into_iter().find(|(broken, _)| *broken).map(|(_, fault)| fault)
@@ -201,10 +216,14 @@ impl Token {
     /// Who shows it.
     #[must_use]
     pub fn principal(&self) -> Principal {
-        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, comment: _ } = self.grant.clone();
+        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment: _ } =
+            self.grant.clone();
+        // The subject stays as it is on record, and so what was asked with the token stays its own; it is the same by
+        // whatever it is compared with. Groups are compared with those that policies name.
+        let groups = groups.iter().map(|group| name::composed(group).into_owned()).collect();
         let actor = Actor { kind, issuer: LOCAL_ISSUER.into(), subject };
         let owner = Principal::new(actor, AuthenticationMethod::Token, self.created_at);
-        Principal { roles, groups, on_behalf_of, permissions, expires_at: self.expires_at, ..owner }
+        Principal { roles, groups, on_behalf_of, permissions, decides_for, expires_at: self.expires_at, ..owner }
     }
 
     /// Takes over what happened to a copy of this token: the first revocation, and the last use. False when it is no
@@ -240,6 +259,7 @@ pub(crate) mod samples {
                 groups: BTreeSet::new(),
                 on_behalf_of: None,
                 permissions: BTreeSet::new(),
+                decides_for: DecidesFor::default(),
                 comment: String::new(),
             },
             creator: actor(ActorKind::Person, "operator"),
@@ -278,6 +298,15 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_before_names_had_one_form_is_still_good() {
+        let grant = Grant { subject: "Jose\u{301} ".into(), groups: ["cafe\u{301}".into()].into(), ..token(1).grant };
+        let old = Token { grant, ..token(1) };
+        assert_eq!(old.fault(), None);
+        let owner = old.principal();
+        assert_eq!((owner.actor.subject.as_str(), owner.groups), ("Jose\u{301} ", ["caf\u{e9}".to_owned()].into()));
+    }
+
+    #[test]
     fn copies_of_a_token_agree_in_any_order() {
         let revoked = |by, seconds| Some(Revoked { actor: actor(ActorKind::Person, by), at: at(seconds) });
         let copies = [
@@ -301,7 +330,13 @@ mod tests {
     fn what_cannot_be_a_token_is_told() {
         assert_eq!(token(1).fault(), None);
         let person = Some(actor(ActorKind::Person, "alice"));
-        let changes: [fn(&mut Grant); 6] = [
+        let changes: [fn(&mut Grant); 9] = [
+            |grant| grant.decides_for.issuers = ["local".into()].into(),
+            |grant| grant.permissions = [Permission::DecideAlone].into(),
+            |grant| {
+                grant.permissions = [Permission::DecideForOthers].into();
+                grant.decides_for.groups = (0..65).map(|n| n.to_string()).collect();
+            },
             |grant| grant.kind = ActorKind::Server,
             |grant| grant.subject = String::new(),
             |grant| grant.subject = "a\0b".into(),
@@ -322,6 +357,14 @@ mod tests {
             assert!(Token { grant, ..token(1) }.fault().is_some());
         }
         assert!(Token { request_id: Some(String::new()), ..token(1) }.fault().is_some());
+        // One of before decisions for others had a scope is read, and decides for nobody.
+        let unscoped = Grant { permissions: [Permission::DecideForOthers].into(), ..token(1).grant };
+        let unscoped = Token { grant: unscoped, ..token(1) };
+        let json = serde_json::to_value(&unscoped).unwrap();
+        assert!(json["grant"].get("decides_for").is_none(), "{json}");
+        assert_eq!((unscoped.fault(), &serde_json::from_value::<Token>(json).unwrap()), (None, &unscoped));
+        let anybody = unscoped.principal().decides_for.check(&actor(ActorKind::Person, "alice"), &BTreeSet::new());
+        assert_eq!(anybody, Err(crate::identity::OutsideScope::Anybody));
         // What a later version adds is not passed over.
         let mut json = serde_json::to_value(token(1)).unwrap();
         json["grant"]["tools_only"] = "x".into();

@@ -64,9 +64,11 @@ impl Demand {
     }
 }
 
-/// Names were checked when the policy was compiled.
+/// Names were checked when the policy was compiled. Those of a stored policy may have no form, and then mean nobody: left
+/// out, they might leave a rule that asks anybody.
 fn named(reviewers: &[String]) -> Vec<Reviewer> {
-    reviewers.iter().filter_map(|reviewer| reviewer.parse().ok()).collect()
+    let read = |reviewer: &String| reviewer.parse().or_else(|_| Reviewer::on_record(reviewer)).ok();
+    reviewers.iter().filter_map(read).collect()
 }
 
 fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {

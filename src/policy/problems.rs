@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX},
-    domain::{MAX_VOTES, Priority, Reviewer},
+    domain::{MAX_VOTES, Priority, Reviewer, ReviewerError},
 };
 
 /// Most rules of a policy.
@@ -50,9 +50,18 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Where a policy comes from, and so what its names may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From an author: names have their one form.
+    Author,
+    /// From the store: it was accepted once, perhaps before names had one form.
+    Store,
+}
+
 /// Collects problems.
-#[derive(Debug, Default)]
-pub(super) struct Problems(pub(super) Vec<Problem>);
+#[derive(Debug)]
+pub(super) struct Problems(pub(super) Vec<Problem>, pub(super) Origin);
 
 impl Problems {
     pub(super) fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
@@ -207,11 +216,21 @@ impl Problems {
         let mut seen = HashMap::new();
         for (index, reviewer) in reviewers.iter().enumerate() {
             let at = format!("{path}[{index}]");
-            if let Err(wrong) = reviewer.parse::<Reviewer>() {
-                self.add(at, wrong.to_string());
-            } else if let Some(first) = seen.insert(reviewer, index) {
-                self.add(at, format!("{reviewer:?} is there already, as {path}[{first}]"));
+            match self.reviewer(reviewer) {
+                Err(wrong) => self.add(at, wrong.to_string()),
+                Ok(known) => {
+                    if let Some(first) = seen.insert(known, index) {
+                        self.add(at, format!("{reviewer:?} is there already, as {path}[{first}]"));
+                    }
+                }
             }
+        }
+    }
+
+    fn reviewer(&self, text: &str) -> Result<Reviewer, ReviewerError> {
+        match self.1 {
+            Origin::Author => text.parse(),
+            Origin::Store => Reviewer::on_record(text),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     Asks, Call, Document, Rule, RuleEffect,
     condition::{Condition, Meter, Scope},
     globs::GlobIndex,
-    problems::{Problem, Problems},
+    problems::{Origin, Problem, Problems},
     reach,
 };
 use crate::domain::RuleOutcome;
@@ -51,8 +51,21 @@ impl Policy {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn compile(document: Document) -> Result<Self, Vec<Problem>> {
+        Self::compile_from(Origin::Author, document)
+    }
+
+    /// As [`compile`](Self::compile), for a policy that was accepted before: reviewers that are not named in the one form of
+    /// names are taken as they are.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn compile_stored(document: Document) -> Result<Self, Vec<Problem>> {
+        Self::compile_from(Origin::Store, document)
+    }
+
+    fn compile_from(origin: Origin, document: Document) -> Result<Self, Vec<Problem>> {
         let compiling = std::thread::Builder::new().name("signoff-policy".into()).stack_size(STACK);
-        let done = compiling.spawn(move || compile(document)).map(std::thread::JoinHandle::join);
+        let done = compiling.spawn(move || compile(origin, document)).map(std::thread::JoinHandle::join);
         let failed = |message: &str| vec![Problem { path: String::new(), message: message.to_owned() }];
         match done {
             Ok(Ok(compiled)) => compiled,
@@ -90,8 +103,8 @@ impl Default for Policy {
     }
 }
 
-fn compile(document: Document) -> Result<Policy, Vec<Problem>> {
-    let mut problems = Problems::default();
+fn compile(origin: Origin, document: Document) -> Result<Policy, Vec<Problem>> {
+    let mut problems = Problems(Vec::new(), origin);
     problems.check(&document);
     let mut pattern_bytes = 0;
     let mut matchers = Vec::with_capacity(document.rules.len());

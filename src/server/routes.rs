@@ -2,12 +2,12 @@
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
-use axum::{Router, http::header::CONTENT_TYPE, routing::get};
+use axum::{Router, extract::Request, http::header::CONTENT_TYPE, routing::get};
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
-use tower::util::MapResponseLayer;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 
 use super::accept::Accept;
 use crate::{
@@ -88,9 +88,19 @@ pub(super) async fn routes(
         .fallback(no_such_service)
         .layer(RpcLayer::new(layered, traces))
         .layer(GrpcWebLayer::new()) // what is inside sees plain gRPC
+        .layer(MapRequestLayer::new(without_doubtful_type))
         .layer(MapResponseLayer::new(metered::<axum::body::Body>)) // outermost: counts the bytes that are sent
         .route("/metrics", get(exposition));
     Ok((health, router))
+}
+
+/// A request with several content types has none, and is refused as such: a proxy may have gone by another one than we would.
+/// To be asked before gRPC-Web, whose layer puts one type in their place.
+fn without_doubtful_type(mut request: Request) -> Request {
+    if request.headers().get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+        request.headers_mut().remove(CONTENT_TYPE);
+    }
+    request
 }
 
 /// Serves until told to stop accepting, and until then every connection has ended.

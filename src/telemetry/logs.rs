@@ -133,4 +133,4 @@ where
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

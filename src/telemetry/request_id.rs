@@ -10,15 +10,17 @@ pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id"
 const MAX_LEN: usize = 128;
 
 /// Id of one call, in the extensions of its request: the caller's `x-request-id` when that is 1 to 128 visible ASCII
-/// characters, else a UUIDv4. Not the idempotency key of the message.
+/// characters and there is only one, else a UUIDv4. Not the idempotency key of the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The caller's id when it sent a usable one, else a new one.
     pub(super) fn of_request(headers: &HeaderMap) -> Self {
-        match headers.get(&REQUEST_ID_HEADER) {
-            Some(value) if usable(value.as_bytes()) => Self(value.clone()),
+        let mut values = headers.get_all(&REQUEST_ID_HEADER).iter();
+        match (values.next(), values.next()) {
+            // Of two, a proxy's log may have the other one.
+            (Some(value), None) if usable(value.as_bytes()) => Self(value.clone()),
             _ => Self::generate(),
         }
     }
@@ -66,6 +68,9 @@ mod tests {
         for id in [&b""[..], b"two words", b"tab\there", "caf\u{e9}".as_bytes(), "x".repeat(129).as_bytes()] {
             assert_version_4(&taken(id));
         }
+        let mut twice = HeaderMap::new();
+        (0..2).for_each(|_| _ = twice.append(REQUEST_ID_HEADER, HeaderValue::from_static("a")));
+        assert_version_4(&RequestId::of_request(&twice));
         let (one, two) = (RequestId::of_request(&HeaderMap::new()), RequestId::of_request(&HeaderMap::new()));
         assert_version_4(&one);
         assert_ne!(one, two);

@@ -84,8 +84,14 @@ where
     }
 }
 
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+/// Whether this is a call: its one content type is `application/grpc…`. Pages of other origins can have a browser, which
+/// may have a client certificate, send requests of a few other types without asking this server first; and of two types a
+/// proxy may have read the other one.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let first = types.next().and_then(|value| value.as_bytes().get(..GRPC.len()));
+    first.is_some_and(|start| start.eq_ignore_ascii_case(GRPC)) && types.next().is_none()
 }
 
 /// One call, from its request to its status.

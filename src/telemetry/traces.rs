@@ -42,27 +42,38 @@ where
         .with_filter(Targets::new().with_target("signoff", Level::INFO))
 }
 
-/// Makes the W3C `traceparent` of `headers`, if there is a valid one, the parent of `span`, which has not been entered.
+/// Makes the W3C `traceparent` of `headers`, if there is a valid one and no other, the parent of `span`, which has not been
+/// entered. Of two, another server on the way may have continued the other one.
 pub(super) fn continue_trace(span: &Span, headers: &HeaderMap) {
-    if !headers.contains_key("traceparent") {
+    if headers.get_all("traceparent").iter().count() != 1 {
         return;
     }
-    let context = TraceContextPropagator::new().extract(&Metadata(headers));
+    let states = headers.get_all("tracestate").iter().filter_map(|state| state.to_str().ok());
+    // The specification has these split over several headers at will.
+    let metadata = Metadata { headers, state: states.collect::<Vec<_>>().join(",") };
+    let context = TraceContextPropagator::new().extract(&metadata);
     if context.span().span_context().is_valid() {
         // Fails when no layer takes this span: then there is no trace to continue.
         let _ = span.set_parent(context);
     }
 }
 
-struct Metadata<'a>(&'a HeaderMap);
+struct Metadata<'a> {
+    headers: &'a HeaderMap,
+    /// All `tracestate`, joined.
+    state: String,
+}
 
 impl Extractor for Metadata<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
+        if key == "tracestate" {
+            return Some(&self.state);
+        }
+        self.headers.get(key)?.to_str().ok()
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(http::HeaderName::as_str).collect()
+        self.headers.keys().map(http::HeaderName::as_str).collect()
     }
 }
 

@@ -1,10 +1,12 @@
 //! `signoff serve` and the store's commands, as an operator meets them.
 
 mod access;
+mod headers;
 pub(crate) mod http;
 mod limits;
 mod messages;
 mod readers;
+mod privacy;
 mod traces;
 
 use std::{path::Path, process::Output};

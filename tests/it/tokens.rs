@@ -1,12 +1,13 @@
 //! The server's own tokens: made, shown, taken back; and what nobody gets by them.
 
+mod bridges;
 mod commands;
 
 use prost::Message as _;
 use signoff::proto::v1::{
-    self as pb, ActorKind, ApprovalStatus, CreateTokenRequest, CreateTokenResponse, DecideRequest, GetApprovalRequest,
-    GetCallerRequest, ListPendingRequest, ListTokensRequest, Permission, Person, RequestApprovalRequest,
-    RevokeTokenRequest, Role, TokenState, VoteChoice, WaitApprovalRequest, WatchPendingRequest,
+    self as pb, ActorKind, ApprovalStatus, CreateTokenRequest, CreateTokenResponse, DecideRequest, DecidesFor,
+    GetApprovalRequest, GetCallerRequest, ListPendingRequest, ListTokensRequest, Permission, Person,
+    RequestApprovalRequest, RevokeTokenRequest, Role, TokenState, VoteChoice, WaitApprovalRequest, WatchPendingRequest,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -195,7 +196,8 @@ async fn what_a_token_does_not_give_is_refused() {
     let mut bridge = client(
         &mut access,
         CreateTokenRequest {
-            permissions: vec![Permission::DecideForOthers.into()],
+            permissions: vec![Permission::DecideForOthers.into(), Permission::DecideAlone.into()],
+            decides_for: Some(DecidesFor { issuers: vec!["local".into()], groups: Vec::new() }),
             ..owner("chat", ActorKind::Service, &[Role::Reviewer])
         },
     )
@@ -281,6 +283,7 @@ async fn everything_wrong_with_a_token_is_told_at_once() {
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
     let wrong = CreateTokenRequest {
+        decides_for: None,
         request_id: "r".repeat(129),
         subject: "a\u{200b}".into(),
         kind: ActorKind::Server.into(),

@@ -99,6 +99,36 @@ async fn a_stored_policy_that_cannot_be_used_is_no_reason_to_use_another() {
 }
 
 #[tokio::test]
+async fn a_stored_policy_of_before_names_had_one_form_is_used_and_asks_those_it_names() {
+    let world = World::new();
+    let named = |reviewer: &str| {
+        let asks = json!({ "reviewers": [reviewer] });
+        let rules = json!([{"name": "a", "tools": ["*"], "require_approval": asks}]);
+        serde_json::to_string(&document(rules)).unwrap()
+    };
+    for reviewer in ["group: finance", "group:finance\u{200b}", "user:local/Jose\u{301}"] {
+        let document = named(reviewer);
+        let refused = crate::policy::Policy::compile(serde_json::from_str(&document).unwrap());
+        assert_eq!(refused.is_err(), reviewer.starts_with("group"), "{reviewer:?}");
+        let new = NewPolicy {
+            document: document.into(),
+            author: operator().actor.clone(),
+            comment: String::new(),
+            request_id: None,
+            expected: None,
+            now: at(0),
+        };
+        world.store.put_policy(new).await.unwrap();
+        let policies = opened(&world).await;
+        let (Effect::RequireApproval(asked), _) = judged(&policies) else { panic!("it asks") };
+        let [panel] = asked.panels.as_slice() else { panic!("{asked:?}") };
+        // Nobody is not anybody: a rule without reviewers would ask all of them.
+        assert_eq!(panel.reviewers.len(), 1, "{reviewer:?}");
+        assert!(!panel.reviewers[0].is(&operator().actor, &["finance".to_owned()].into()), "{reviewer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_policy_is_not_live_before_it_is_durable_and_then_whoever_waits() {
     let world = World::new();
     let policies = opened(&world).await;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     domain::{ActorKind, Event, EventKind, Priority},
-    identity::{Permission, Role},
+    identity::{DecidesFor, OutsideScope, Permission, Role},
 };
 
 fn finance(n: usize) -> Arc<Principal> {
@@ -163,7 +163,23 @@ async fn a_bridge_brings_decisions_of_others_only_with_permission() {
     let decision = world.vote_on(id, Choice::Approve).await;
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
     assert_eq!(refused, Some(Error::PermissionRequired(Permission::DecideForOthers)));
+    // The permission alone, as tokens have it that were made before it had a scope, is for nobody.
     let bridge = Principal { permissions: [Permission::DecideForOthers].into(), ..Principal::clone(&bridge) };
+    let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
+    assert_eq!(refused, Some(Error::OutsideScope(OutsideScope::Anybody)));
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+    let decides_for = DecidesFor { issuers: names(&["test"]), groups: names(&["finance", "legal"]) };
+    let bridge = Principal { decides_for, ..bridge };
+    let stranger = Actor { issuer: "https://idp".into(), ..alice.clone() };
+    let refused = world.approvals.decide(&bridge, brought(&stranger, &["finance"], decision.clone())).await.err();
+    assert_eq!(refused, Some(Error::OutsideScope(OutsideScope::Issuer("https://idp".into()))));
+    let refused = world.approvals.decide(&bridge, brought(&alice, &["finance", "root"], decision.clone())).await.err();
+    assert_eq!(refused, Some(Error::OutsideScope(OutsideScope::Group("root".into()))));
+    // One vote is enough here, so that it would decide alone.
+    let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
+    assert_eq!(refused, Some(Error::Store(Refusal::NeedsOthers.into())));
+    let permissions = [Permission::DecideForOthers, Permission::DecideAlone].into();
+    let bridge = Principal { permissions, ..bridge };
     let elsewhere = world.approvals.decide(&bridge, brought(&alice, &["legal"], decision.clone())).await.err();
     assert_eq!(elsewhere, Some(Error::NotFound(id)), "the person must be asked, not the bridge");
     let asker = world.approvals.decide(&bridge, brought(&agent().actor, &["finance"], decision.clone())).await.err();

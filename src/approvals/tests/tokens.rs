@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     approvals::{NewToken, Policies, PolicyChange, Tokens},
     identity::{
-        Authenticator as _, CertificateRoles, Credentials, Gate, Grant, RoleGroups, Secret, Token, TokenState,
-        Unrecognised,
+        Authenticator as _, CertificateRoles, Credentials, DecidesFor, Gate, Grant, RoleGroups, Secret, Token,
+        TokenState, Unrecognised,
     },
     store::MemoryStore,
 };
@@ -67,6 +67,7 @@ fn new(subject: &str) -> NewToken {
         roles: [Role::Agent].into(),
         groups: BTreeSet::new(),
         on_behalf_of: None,
+        decides_for: DecidesFor::default(),
         permissions: BTreeSet::new(),
         comment: String::new(),
     };

@@ -10,7 +10,7 @@ use crate::{
         describe,
         text::{escape, moment},
     },
-    proto::v1::{ActorKind, CreateTokenRequest, Permission, Person, Role},
+    proto::v1::{ActorKind, CreateTokenRequest, DecidesFor, Permission, Person, Role},
 };
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +36,13 @@ pub struct CreateArgs {
     /// What the owner may say about others, and is believed; repeatable, or separated by commas
     #[arg(long = "permission", value_name = "PERMISSION", value_delimiter = ',')]
     permissions: Vec<PermissionName>,
+    /// Authority for whose people the owner may decide, such as the OpenID provider, or local for this server's tokens;
+    /// repeatable, or separated by commas; needed with decide-for-others
+    #[arg(long = "decide-for-issuer", value_name = "ISSUER", value_delimiter = ',')]
+    decide_for_issuers: Vec<String>,
+    /// Group that the owner may say these people are in; repeatable, or separated by commas
+    #[arg(long = "decide-for-group", value_name = "GROUP", value_delimiter = ',', requires = "decide_for_issuers")]
+    decide_for_groups: Vec<String>,
     /// How long it is good, such as 90d; without it until it is revoked
     #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
     ttl: Option<Duration>,
@@ -73,8 +80,10 @@ enum RoleName {
 enum PermissionName {
     /// On whose behalf it asks
     AskForOthers,
-    /// Who decides, and in which groups they are: a chat bridge
+    /// Who decides, and in which groups they are: a chat bridge, whose votes count as one among those of others
     DecideForOthers,
+    /// That others have decided, without a vote by anybody else; with decide-for-others
+    DecideAlone,
 }
 
 pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
@@ -92,7 +101,11 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
     let permission = |permission: &PermissionName| match permission {
         PermissionName::AskForOthers => Permission::AskForOthers,
         PermissionName::DecideForOthers => Permission::DecideForOthers,
+        PermissionName::DecideAlone => Permission::DecideAlone,
     };
+    let decides = !args.decide_for_issuers.is_empty();
+    let decides_for =
+        decides.then_some(DecidesFor { issuers: args.decide_for_issuers, groups: args.decide_for_groups });
     let ttl = args.ttl.map(prost_types::Duration::try_from).transpose();
     let request = CreateTokenRequest {
         // Whatever repeats the call on its way makes no second token.
@@ -104,6 +117,7 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
         permissions: args.permissions.iter().map(|name| permission(name).into()).collect(),
         ttl: ttl.map_err(|_| Failure::Usage("--ttl: too long".to_owned()))?,
         comment: args.comment,
+        decides_for,
         on_behalf_of: args.on_behalf_of.map(|subject| Person { issuer: args.issuer, subject, groups: Vec::new() }),
     };
     let made = Office::open(args.data_dir.as_deref(), true, connection).await?.create(request).await?;

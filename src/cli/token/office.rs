@@ -10,6 +10,7 @@ use crate::{
     config::Limits,
     grpc::{AccessApi, Admitted},
     identity::Principal,
+    private_files,
     proto::v1::{
         CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
         RevokeTokenResponse, access_service_server::AccessService as _,
@@ -35,6 +36,7 @@ impl Office {
     ) -> Result<Self, Failure> {
         let Some(path) = data_dir else { return Ok(Self::Server(connection.access().await?)) };
         let failed = |error: &dyn std::fmt::Display| Failure::Files(vec![format!("{}: {error}", path.display())]);
+        private_files::keep_new_files_private();
         if !make {
             std::fs::metadata(path.join("sled")).map_err(|error| failed(&error))?;
         }

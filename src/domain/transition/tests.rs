@@ -190,6 +190,16 @@ fn every_refusal() {
         // Votes and edits.
         ("votes twice", run(pending(), [(approve(1), 5)]), approve(1), Refusal::AlreadyVoted),
         (
+            "brings the one vote that is needed",
+            opened(quorum(1)),
+            Command::Decide(Deciding {
+                via: Some(reviewer(2)),
+                needs_others: true,
+                ..decide(reviewer(1), Choice::Approve, Seen::Revision(1))
+            }),
+            Refusal::NeedsOthers,
+        ),
+        (
             "votes after its own edit",
             after_edit.clone(),
             voted(1, Choice::Approve, Seen::Digest(edited("bob"))),

@@ -2,56 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use unicode_general_category::{GeneralCategory, get_general_category};
-
 use super::Checker;
 use crate::{
     config::limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
+    domain::name::{self, NameError},
     field_path,
 };
 
 /// Longest `caller` filter, issuer or subject, in characters: more than any of them needs.
 pub(super) const CALLER_MAX: usize = 1_024;
 
-/// Characters that show nothing although their category is one of letters, marks or symbols.
-const BLANK: [(char, char); 9] = [
-    ('\u{034f}', '\u{034f}'),   // combining grapheme joiner
-    ('\u{115f}', '\u{1160}'),   // Hangul fillers
-    ('\u{17b4}', '\u{17b5}'),   // Khmer inherent vowels
-    ('\u{180b}', '\u{180f}'),   // Mongolian variation selectors
-    ('\u{2800}', '\u{2800}'),   // empty Braille pattern
-    ('\u{3164}', '\u{3164}'),   // Hangul filler
-    ('\u{fe00}', '\u{fe0f}'),   // variation selectors
-    ('\u{ffa0}', '\u{ffa0}'),   // half-width Hangul filler
-    ('\u{e0100}', '\u{e01ef}'), // variation selectors supplement
-];
-
-/// Whether a character has no look of its own, so that two names could look the same and differ.
-fn is_invisible(c: char) -> bool {
-    use GeneralCategory as Is;
-    match get_general_category(c) {
-        Is::Control
-        | Is::Format
-        | Is::Surrogate
-        | Is::PrivateUse
-        | Is::Unassigned
-        | Is::LineSeparator
-        | Is::ParagraphSeparator => true,
-        Is::SpaceSeparator => !matches!(c, ' ' | '\u{3000}'),
-        _ => BLANK.iter().any(|(first, last)| (*first..=*last).contains(&c)),
-    }
-}
-
 impl Checker {
     /// A name: at most `max` characters, none of them invisible. May be empty.
     pub(super) fn name(&mut self, field: &str, text: &str, max: usize) {
         self.length(field, text, max);
-        if let Some(c) = text.chars().find(|c| is_invisible(*c)) {
-            let code = u32::from(c);
-            self.refuse(
-                field,
-                format!("contains U+{code:04X}; control, invisible and unassigned characters are not allowed"),
-            );
+        if let Some(c) = text.chars().find(|c| name::is_invisible(*c)) {
+            self.refuse(field, NameError::Invisible(c).to_string());
+        }
+    }
+
+    /// The name of somebody, of an authority or of a group, in its one form: at most `max` characters. May be empty.
+    pub(super) fn identity(&mut self, field: &str, text: &str, max: usize) -> String {
+        match name::normal(text) {
+            Ok(normal) => {
+                self.length(field, &normal, max);
+                normal.into_owned()
+            }
+            Err(wrong) => {
+                self.length(field, text, max);
+                self.refuse(field, wrong.to_string());
+                String::new()
+            }
         }
     }
 
@@ -136,11 +117,11 @@ impl Checker {
         if text.is_empty() {
             return None;
         }
-        self.name("caller", &text, CALLER_MAX);
+        let caller = self.identity("caller", &text, CALLER_MAX);
         if text.split_once('/').is_none_or(|(issuer, subject)| issuer.is_empty() || subject.is_empty()) {
             self.refuse("caller", "must be `issuer/subject`, for example `dev/agent`");
         }
-        Some(text)
+        Some(caller)
     }
 
     /// A filter on labels.

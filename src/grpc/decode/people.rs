@@ -24,31 +24,34 @@ impl Checker {
     pub(super) fn person(&mut self, field: &str, from: v1::Person) -> (Actor, BTreeSet<String>) {
         let v1::Person { issuer, subject, groups } = from;
         self.within(field, |check| {
-            check.name("issuer", &issuer, PERSON_MAX);
+            let issuer = match issuer.as_str() {
+                "" => LOCAL_ISSUER.to_owned(),
+                issuer => check.identity("issuer", issuer, PERSON_MAX),
+            };
             if issuer == OWN_ISSUER {
                 check.refuse("issuer", "is that of the server itself, which is nobody");
             }
             if subject.is_empty() {
                 check.refuse("subject", "is required");
             }
-            check.name("subject", &subject, PERSON_MAX);
-            check.groups(&groups);
-        });
-        let issuer = if issuer.is_empty() { LOCAL_ISSUER.to_owned() } else { issuer };
-        (Actor { kind: ActorKind::Person, issuer, subject }, groups.into_iter().collect())
+            let subject = check.identity("subject", &subject, PERSON_MAX);
+            (Actor { kind: ActorKind::Person, issuer, subject }, check.groups("groups", &groups))
+        })
     }
 
-    /// The groups that somebody is in.
-    pub(super) fn groups(&mut self, groups: &[String]) {
+    /// Groups, by their names.
+    pub(super) fn groups(&mut self, field: &str, groups: &[String]) -> BTreeSet<String> {
         if groups.len() > GROUPS_MAX {
-            self.refuse("groups", format!("has {} groups; at most {GROUPS_MAX} are allowed", groups.len()));
+            self.refuse(field, format!("has {} groups; at most {GROUPS_MAX} are allowed", groups.len()));
         }
-        for (index, group) in groups.iter().enumerate().take(GROUPS_MAX) {
-            let at = field_path::at("groups", index);
+        let groups = groups.iter().enumerate().take(GROUPS_MAX);
+        let named = groups.map(|(index, group)| {
+            let at = field_path::at(field, index);
             if group.is_empty() {
                 self.refuse(&at, "must not be empty");
             }
-            self.name(&at, group, GROUP_MAX);
-        }
+            self.identity(&at, group, GROUP_MAX)
+        });
+        named.collect()
     }
 }

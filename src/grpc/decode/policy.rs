@@ -208,8 +208,8 @@ impl Checker {
             v1::ActorKind::Service => Some(ActorKind::Service),
             v1::ActorKind::Unspecified | v1::ActorKind::Policy | v1::ActorKind::Server => None,
         });
-        self.name("caller.issuer", &issuer, CALLER_MAX);
-        self.name("caller.subject", &subject, CALLER_MAX);
+        let issuer = self.identity("caller.issuer", &issuer, CALLER_MAX);
+        let subject = self.identity("caller.subject", &subject, CALLER_MAX);
         Some(Actor { kind: kind?, issuer, subject })
     }
 }

@@ -1,4 +1,5 @@
 mod calls;
+mod identities;
 mod policy;
 mod request;
 

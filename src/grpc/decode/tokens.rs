@@ -9,12 +9,15 @@ use crate::{
     domain::{ActorKind, TokenId},
     field_path,
     grpc::page_token,
-    identity::{Grant, Permission, Role},
+    identity::{DecidesFor, Grant, Permission, Role},
     proto::v1,
 };
 
 /// Shortest and longest life of a token; a year has 365.25 days, as in the message of the error.
 const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 31_557_600));
+
+/// Most authorities for whose people somebody may decide.
+const ISSUERS_MAX: usize = 16;
 
 /// A page of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
     if subject.is_empty() {
         check.refuse("subject", "is required");
     }
-    check.name("subject", &subject, PERSON_MAX);
+    let subject = check.identity("subject", &subject, PERSON_MAX);
     let kind = check.choice("kind", kind, "AGENT, PERSON or SERVICE", |kind| match kind {
         v1::ActorKind::Agent => Some(ActorKind::Agent),
         v1::ActorKind::Person => Some(ActorKind::Person),
@@ -55,19 +58,21 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
         v1::Role::Auditor => Some(Role::Auditor),
         v1::Role::Operator => Some(Role::Operator),
     });
-    check.groups(&groups);
+    let groups = check.groups("groups", &groups);
     let person = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
             check.refuse("on_behalf_of.groups", "is only for DecideRequest");
         }
         check.person("on_behalf_of", person).0
     });
-    let allowed = "ASK_FOR_OTHERS or DECIDE_FOR_OTHERS";
+    let allowed = "ASK_FOR_OTHERS, DECIDE_FOR_OTHERS or DECIDE_ALONE";
     let permissions = check.each("permissions", &permissions, allowed, |permission| match permission {
         v1::Permission::Unspecified => None,
         v1::Permission::AskForOthers => Some(Permission::AskForOthers),
         v1::Permission::DecideForOthers => Some(Permission::DecideForOthers),
+        v1::Permission::DecideAlone => Some(Permission::DecideAlone),
     });
+    let decides_for = check.decides_for(message.decides_for, &permissions);
     // Whoever decides with such a token would be the person's hand.
     if person.is_some() && (!permissions.is_empty() || roles.contains(&Role::Reviewer)) {
         check.refuse("on_behalf_of", "is for who only asks: it goes neither with REVIEWER nor with permissions");
@@ -75,8 +80,8 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
     let ttl = ttl.map(|ttl| check.span("ttl", &ttl, TTL.0, TTL.1));
     check.text("comment", &comment, limits.text_bytes);
     check.finish(|| {
-        let (groups, kind) = (groups.into_iter().collect(), kind?);
-        let grant = Grant { kind, subject, roles, groups, on_behalf_of: person, permissions, comment };
+        let grant =
+            Grant { kind: kind?, subject, roles, groups, on_behalf_of: person, permissions, decides_for, comment };
         Some(NewToken { request_id, grant, ttl: ttl.flatten() })
     })
 }
@@ -110,6 +115,40 @@ pub fn token_id(text: &str) -> Result<TokenId, Violations> {
 }
 
 impl Checker {
+    /// For whom the owner of a token may decide.
+    fn decides_for(&mut self, from: Option<v1::DecidesFor>, permissions: &BTreeSet<Permission>) -> DecidesFor {
+        if !permissions.contains(&Permission::DecideForOthers) {
+            if permissions.contains(&Permission::DecideAlone) {
+                self.refuse("permissions", "has DECIDE_ALONE, which is only for those with DECIDE_FOR_OTHERS");
+            }
+            if from.is_some() {
+                self.refuse("decides_for", "is only for those with DECIDE_FOR_OTHERS");
+            }
+            return DecidesFor::default();
+        }
+        let v1::DecidesFor { issuers, groups } = from.unwrap_or_default();
+        self.within("decides_for", |check| {
+            let issuers = check.issuers(&issuers);
+            DecidesFor { issuers, groups: check.groups("groups", &groups) }
+        })
+    }
+
+    fn issuers(&mut self, issuers: &[String]) -> BTreeSet<String> {
+        if issuers.is_empty() || issuers.len() > ISSUERS_MAX {
+            let count = issuers.len();
+            self.refuse("issuers", format!("has {count} issuers; 1 to {ISSUERS_MAX} are needed for DECIDE_FOR_OTHERS"));
+        }
+        let issuers = issuers.iter().enumerate().take(ISSUERS_MAX);
+        let named = issuers.map(|(index, issuer)| {
+            let at = field_path::at("issuers", index);
+            if issuer.is_empty() {
+                self.refuse(&at, "must not be empty; the issuer of this server's own tokens is local");
+            }
+            self.identity(&at, issuer, PERSON_MAX)
+        });
+        named.collect()
+    }
+
     /// Values of an enum, in any order; one that comes twice counts once.
     fn each<W: TryFrom<i32>, T: Ord>(
         &mut self,

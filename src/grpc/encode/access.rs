@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use super::{actor, moment};
 use crate::{
     domain::{Actor, Time},
-    identity::{AuthenticationMethod, Grant, LOCAL_ISSUER, Permission, Principal, Role, Token, TokenState},
+    identity::{AuthenticationMethod, DecidesFor, Grant, LOCAL_ISSUER, Permission, Principal, Role, Token, TokenState},
     proto::v1,
 };
 
 /// A token as it is at a moment, without its secret.
 #[must_use]
 pub fn token(token: &Token, now: Time) -> v1::Token {
-    let Grant { kind, subject, roles: may, groups, on_behalf_of, permissions: asserts, comment } = &token.grant;
+    let Grant { kind, subject, roles: may, groups, on_behalf_of, permissions: asserts, decides_for: scope, comment } =
+        &token.grant;
     let state = match token.state(now) {
         TokenState::Active => v1::TokenState::Active,
         TokenState::Expired => v1::TokenState::Expired,
@@ -32,6 +33,7 @@ pub fn token(token: &Token, now: Time) -> v1::Token {
         last_use_time: token.last_used_at.map(moment),
         revoke_time: token.revoked.as_ref().map(|revoked| moment(revoked.at)),
         on_behalf_of: on_behalf_of.as_ref().map(actor),
+        decides_for: decides_for(scope),
         revoker: token.revoked.as_ref().map(|revoked| actor(&revoked.actor)),
     }
 }
@@ -52,6 +54,7 @@ pub fn caller(principal: &Principal) -> v1::Caller {
         groups: principal.groups.iter().cloned().collect(),
         permissions: permissions(&principal.permissions),
         on_behalf_of: principal.on_behalf_of.as_ref().map(actor),
+        decides_for: decides_for(&principal.decides_for),
         method: method.into(),
         authenticate_time: Some(moment(principal.authenticated_at)),
         expire_time: principal.expires_at.map(moment),
@@ -68,10 +71,17 @@ fn roles(roles: &BTreeSet<Role>) -> Vec<i32> {
     wire.map(Into::into).collect()
 }
 
+fn decides_for(scope: &DecidesFor) -> Option<v1::DecidesFor> {
+    let names = |names: &BTreeSet<String>| names.iter().cloned().collect();
+    let DecidesFor { issuers, groups } = scope;
+    (!scope.is_empty()).then(|| v1::DecidesFor { issuers: names(issuers), groups: names(groups) })
+}
+
 fn permissions(permissions: &BTreeSet<Permission>) -> Vec<i32> {
     let wire = permissions.iter().map(|permission| match permission {
         Permission::AskForOthers => v1::Permission::AskForOthers,
         Permission::DecideForOthers => v1::Permission::DecideForOthers,
+        Permission::DecideAlone => v1::Permission::DecideAlone,
     });
     wire.map(Into::into).collect()
 }

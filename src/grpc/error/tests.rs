@@ -6,12 +6,12 @@ use crate::domain::{
     Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
     samples::{a_request, actor, agent, at, claim_id, id},
 };
-use crate::identity::{Permission, oidc::Rejection};
+use crate::identity::{OutsideScope, Permission, oidc::Rejection};
 use crate::store::PolicyFault;
 
-const REFUSALS: usize = 20;
+const REFUSALS: usize = 21;
 const STORE_ERRORS: usize = 14;
-const ERRORS: usize = 18;
+const ERRORS: usize = 19;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -35,6 +35,7 @@ fn nth_refusal(refusal: &Refusal) -> usize {
         Refusal::CommentRequired => 16,
         Refusal::EditsNotAllowed => 17,
         Refusal::RequestForgotten { .. } => 18,
+        Refusal::NeedsOthers => 19,
         Refusal::TooManyPending { .. } => REFUSALS - 1,
     }
 }
@@ -77,6 +78,7 @@ fn nth_error(error: &Error) -> usize {
         Error::TokenAlreadyCreated { .. } => 14,
         Error::TokenRequestIdReused { .. } => 15,
         Error::TooMuchWork { .. } => 16,
+        Error::OutsideScope(_) => 17,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -127,6 +129,7 @@ fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
         ),
         (Refusal::AlreadyVoted, FailedPrecondition, Reason::AlreadyVoted, only_id),
         (Refusal::NotEligible, PermissionDenied, Reason::NotEligible, only_id),
+        (Refusal::NeedsOthers, PermissionDenied, Reason::PermissionRequired, &["approval_id", "permission"]),
         (Refusal::CommentRequired, FailedPrecondition, Reason::CommentRequired, only_id),
         (Refusal::EditsNotAllowed, FailedPrecondition, Reason::EditsNotAllowed, only_id),
         (forbidden, FailedPrecondition, Reason::EditForbidden, &["rule", "message"]),
@@ -195,6 +198,7 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
 fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
     use ErrorReason as Reason;
     let role = Error::RoleNotAllowed { role: "agent".into(), method: "Decide" };
+    let outside = Error::OutsideScope;
     let range = Error::RevisionOutOfRange { id: id(0, 7), after: 9, revision: 2 };
     let mut all = vec![
         (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
@@ -219,6 +223,19 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
             &["request_id", "token_id"],
         ),
         (Error::TooMuchWork { limit: 3 }, Code::ResourceExhausted, Reason::TooManyCalls, &["scope", "limit"]),
+        (outside(OutsideScope::Anybody), Code::PermissionDenied, Reason::PermissionRequired, &["permission"]),
+        (
+            outside(OutsideScope::Issuer("https://idp".into())),
+            Code::PermissionDenied,
+            Reason::PermissionRequired,
+            &["permission", "issuer"],
+        ),
+        (
+            outside(OutsideScope::Group("root".into())),
+            Code::PermissionDenied,
+            Reason::PermissionRequired,
+            &["permission", "group"],
+        ),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
         (
@@ -244,6 +261,8 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
         (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
         (Unrecognised::Unknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::Rejected(Rejection::Expired).into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::SeveralCredentials.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (Unrecognised::NoBearer.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::CertificateUnknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::CertificateExpired.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Unrecognised::Unavailable.into(), Code::Unavailable, Reason::IdentityProviderUnavailable, &[]),

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, time::Duration};
 use serde_json::{Map, Value};
 
 use super::{OidcConfig, Rejection, Verified};
-use crate::domain::{ActorKind, Time, after, truncate};
+use crate::domain::{ActorKind, Time, after, name, truncate};
 
 const SUBJECT_CHARS: usize = 256;
 const GROUP_CHARS: usize = 128;
@@ -33,12 +33,15 @@ pub(super) fn judge(claims: &Claims, config: &OidcConfig, now: Time) -> Result<V
     if [issued, authenticated, moment(claims, "nbf")?].into_iter().flatten().any(|start| start > latest) {
         return Err(Rejection::NotYetValid);
     }
-    let subject = text(claims, "sub").filter(|subject| is_name(subject, SUBJECT_CHARS));
-    let subject = subject.ok_or(Rejection::Claims("sub"))?.to_owned();
+    let subject = text(claims, "sub").ok_or(Rejection::Claims("sub"))?;
+    let name = name::normal(subject).map_err(|wrong| Rejection::Name("sub", wrong))?;
+    if !fits(&name, SUBJECT_CHARS) {
+        return Err(Rejection::Claims("sub"));
+    }
     Ok(Verified {
-        issuer: config.issuer.clone(),
-        kind: kind(claims, &subject),
-        subject,
+        issuer: name::composed(&config.issuer).into_owned(),
+        kind: kind(claims, subject),
+        subject: name.into_owned(),
         groups: groups(claims, &config.groups_claim),
         authenticated_at: authenticated.or(issued).ok_or(Rejection::Claims("iat"))?,
         expires_at,
@@ -65,7 +68,8 @@ fn kind(claims: &Claims, subject: &str) -> ActorKind {
     if own || said { ActorKind::Service } else { ActorKind::Person }
 }
 
-/// The usable groups. What is not one is left out: groups only ever add rights.
+/// The usable groups. What is not one is left out, as groups only ever add rights: to refuse the token would let whoever
+/// may name groups at the provider lock others out.
 fn groups(claims: &Claims, path: &str) -> BTreeSet<String> {
     // Names of claims may have dots in them: some providers demand that they are URLs.
     let found = claims.get(path).or_else(|| {
@@ -77,10 +81,23 @@ fn groups(claims: &Claims, path: &str) -> BTreeSet<String> {
         Some(one) => std::slice::from_ref(one),
         None => &[],
     };
-    let usable = names.iter().filter_map(Value::as_str).filter(|name| is_name(name, GROUP_CHARS));
-    usable.take(GROUPS).map(str::to_owned).collect()
+    let groups: Vec<_> = names.iter().map(group).collect();
+    if let Some((index, wrong)) =
+        (0..).zip(&groups).find_map(|(index, group): (usize, _)| Some((index, group.as_ref().err()?)))
+    {
+        let ignored = groups.iter().filter(|group| group.is_err()).count();
+        tracing::warn!("a token's claim {path} has {ignored} groups that do not count; the first, at {index}, {wrong}");
+    }
+    groups.into_iter().flatten().take(GROUPS).collect()
 }
 
-fn is_name(text: &str, chars: usize) -> bool {
-    !text.is_empty() && !text.contains(char::is_control) && text.chars().nth(chars).is_none()
+fn group(value: &Value) -> Result<String, String> {
+    let text = value.as_str().ok_or("is no text")?;
+    let name = name::normal(text).map_err(|wrong| wrong.to_string())?;
+    let wrong = || format!("is empty or longer than {GROUP_CHARS} characters");
+    fits(&name, GROUP_CHARS).then(|| name.into_owned()).ok_or_else(wrong)
+}
+
+fn fits(text: &str, chars: usize) -> bool {
+    !text.is_empty() && text.chars().nth(chars).is_none()
 }

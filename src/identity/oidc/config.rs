@@ -1,6 +1,7 @@
 use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 use super::http;
+use crate::domain::name::{self, NameError};
 
 /// Issuers that mean others here: somebody of a provider with such a name would be taken for them.
 const RESERVED_ISSUERS: [&str; 4] = ["local", "certificate", "dev", "signoff"];
@@ -47,6 +48,7 @@ impl OidcConfig {
         {
             return Err(OidcConfigError::Text(what));
         }
+        name::normal(&self.issuer).map_err(OidcConfigError::Issuer)?;
         if RESERVED_ISSUERS.contains(&self.issuer.as_str()) {
             return Err(OidcConfigError::Reserved);
         }
@@ -159,6 +161,9 @@ pub enum OidcConfigError {
     /// A text is empty or has a control character.
     #[error("the {0} is empty or has a control character")]
     Text(&'static str),
+    /// An issuer that is no name.
+    #[error("the issuer {0}")]
+    Issuer(#[source] NameError),
     /// A URL that nothing is fetched from.
     #[error("the {0} must be a URL with https, or with http on loopback, without a password")]
     Url(&'static str),

@@ -3,11 +3,11 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
-use crate::store::OpenError;
+use crate::{private_files, store::OpenError};
 
 /// A data directory that this process has for itself, until dropped.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Directory {
 impl Directory {
     /// Creates the directory where needed, locks it, and removes what a killed process left half-written.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let path = &private_files::secured(path)?;
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let sled = path.join("sled");
         // Arguments can be secrets: nobody else on this machine is to read them.
@@ -34,6 +35,7 @@ impl Directory {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path.join("LOCK"))
             .map_err(failed)?;
         match lock.try_lock() {
@@ -199,6 +201,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("data");
         let _directory = Directory::open(&path).unwrap();
-        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(path.join("LOCK")).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

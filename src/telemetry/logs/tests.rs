@@ -7,21 +7,21 @@ use super::*;
 
 impl Guard {
     /// A guard of a provider that was made elsewhere.
-    pub(in crate::telemetry) fn of(provider: SdkTracerProvider) -> Self {
+    pub(crate) fn of(provider: SdkTracerProvider) -> Self {
         Self { provider: Some(provider) }
     }
 }
 
 /// What was logged.
 #[derive(Clone, Default)]
-pub(in crate::telemetry) struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    pub(in crate::telemetry) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    pub(in crate::telemetry) fn json(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
@@ -37,7 +37,7 @@ impl Write for Lines {
 }
 
 /// Logs of this thread, as long as the guard lives.
-pub(in crate::telemetry) fn capture(
+pub(crate) fn capture(
     format: Format,
     filter: &str,
     provider: Option<&SdkTracerProvider>,

@@ -29,25 +29,25 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
 /// One call with these headers, answered with `status`, whose handler has a span of its own.
-async fn call(traces: bool, traceparent: Option<&str>, status: &'static str) {
+async fn call(traces: bool, headers: &[(&str, &str)], status: &'static str) {
     let inner = service_fn(|_: Request<()>| {
         tracing::info_span!("handler").in_scope(|| tracing::info!("handled"));
         future::ready(Ok::<_, Infallible>(Response::builder().header("grpc-status", status).body(()).unwrap()))
     });
     let mut request = Request::post("/signoff.v1.ApprovalService/Decide").header(CONTENT_TYPE, "application/grpc");
-    if let Some(traceparent) = traceparent {
-        request = request.header("traceparent", traceparent);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
     let service = RpcLayer::new(Metrics::new("1"), traces).layer(inner);
     service.oneshot(request.body(()).unwrap()).await.unwrap();
 }
 
 /// The spans of one such call, the outermost first.
-async fn spans(filter: &str, traceparent: Option<&str>, status: &'static str) -> [SpanData; 2] {
+async fn spans(filter: &str, headers: &[(&str, &str)], status: &'static str) -> [SpanData; 2] {
     let exporter = InMemorySpanExporter::default();
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     let (_lines, _guard) = capture(Format::Text, filter, Some(&provider));
-    call(true, traceparent, status).await;
+    call(true, headers, status).await;
     let mut spans = exporter.get_finished_spans().unwrap();
     spans.reverse();
     spans.try_into().unwrap()
@@ -62,7 +62,7 @@ async fn the_callers_trace_is_continued() {
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
     // With logs off too: traces do not depend on them.
     for filter in ["info", "off"] {
-        let [rpc, handler] = spans(filter, Some(&traceparent), "0").await;
+        let [rpc, handler] = spans(filter, &[("traceparent", &traceparent)], "0").await;
         assert_eq!(rpc.span_context.trace_id(), TraceId::from_hex(TRACE).unwrap());
         assert_eq!(rpc.parent_span_id, SpanId::from_hex(PARENT).unwrap());
         assert_eq!(rpc.name, "signoff.v1.ApprovalService/Decide");
@@ -81,8 +81,16 @@ async fn the_callers_trace_is_continued() {
 
 #[tokio::test]
 async fn without_a_usable_parent_a_trace_begins() {
-    for traceparent in [None, Some("00-zz-zz-01"), Some("00-00000000000000000000000000000000-00f067aa0ba902b7-01")] {
-        let [rpc, _] = spans("info", traceparent, "13").await;
+    let usable = format!("00-{TRACE}-{PARENT}-01");
+    for traceparents in [
+        &[][..],
+        &["00-zz-zz-01"],
+        &["00-00000000000000000000000000000000-00f067aa0ba902b7-01"],
+        // Nobody knows which of two others on the way have continued.
+        &[&usable, &usable],
+    ] {
+        let headers: Vec<_> = traceparents.iter().map(|value| ("traceparent", *value)).collect();
+        let [rpc, _] = spans("info", &headers, "13").await;
         assert_eq!(rpc.parent_span_id, SpanId::INVALID);
         assert_ne!(rpc.span_context.trace_id(), TraceId::INVALID);
         assert_eq!(rpc.status, Status::error("INTERNAL"));
@@ -91,9 +99,17 @@ async fn without_a_usable_parent_a_trace_begins() {
 }
 
 #[tokio::test]
+async fn a_trace_state_in_several_headers_is_one() {
+    let traceparent = format!("00-{TRACE}-{PARENT}-01");
+    let headers = [("traceparent", traceparent.as_str()), ("tracestate", "a=1"), ("tracestate", "b=2")];
+    let [rpc, _] = spans("info", &headers, "0").await;
+    assert_eq!(rpc.span_context.trace_state().header(), "a=1,b=2");
+}
+
+#[tokio::test]
 async fn log_lines_have_no_trace_fields_without_traces() {
     let (lines, _guard) = capture(Format::Json, "info", None);
-    call(false, Some(&format!("00-{TRACE}-{PARENT}-01")), "0").await;
+    call(false, &[("traceparent", &format!("00-{TRACE}-{PARENT}-01"))], "0").await;
     let handled = lines.json().remove(0);
     let mut fields: Vec<_> = handled["spans"][0].as_object().unwrap().keys().cloned().collect();
     fields.sort();
@@ -151,7 +167,7 @@ async fn spans_arrive_at_a_collector() {
     let (_lines, subscribed) = capture(Format::Text, "info", Some(&provider));
     // At once, on this thread: the subscriber is only this thread's.
     let traceparent = format!("00-{TRACE}-{PARENT}-01");
-    call(true, Some(&traceparent), "0").now_or_never().unwrap();
+    call(true, &[("traceparent", &traceparent)], "0").now_or_never().unwrap();
     drop(subscribed);
     let guard = Guard::of(provider);
     assert!(guard.exports_traces());

@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// An answer, its body joined when it came in chunks.
-struct Answer {
-    head: String,
-    body: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) head: String,
+    pub(super) body: Vec<u8>,
 }
 
-async fn exchange(server: &Server, head: &str, body: &[u8]) -> Answer {
+pub(super) async fn exchange(server: &Server, head: &str, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let length = body.len();
     let head = format!("{head}\r\nhost: signoff\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");

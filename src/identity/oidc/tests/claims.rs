@@ -5,8 +5,9 @@ use super::{
     signing::Signer,
 };
 use crate::{
-    domain::ActorKind,
-    identity::oidc::{OidcConfig, Rejection, Verified, claims},
+    domain::{ActorKind, name::NameError},
+    identity::oidc::{OidcConfig, OidcConfigError, Rejection, Verified, claims},
+    telemetry::{Format, test_logs::capture},
 };
 
 /// Judges claims as if they had been signed.
@@ -44,14 +45,31 @@ fn a_token_must_be_ours_and_complete() {
         (json!({"sub": null}), Rejection::Claims("sub")),
         (json!({"sub": 7}), Rejection::Claims("sub")),
         (json!({"sub": ""}), Rejection::Claims("sub")),
-        (json!({"sub": "a\nb"}), Rejection::Claims("sub")),
+        (json!({"sub": "a\nb"}), Rejection::Name("sub", NameError::Invisible('\n'))),
+        (json!({"sub": "ada\u{200b}"}), Rejection::Name("sub", NameError::Invisible('\u{200b}'))),
+        (json!({"sub": "\u{202e}ada"}), Rejection::Name("sub", NameError::Invisible('\u{202e}'))),
+        (json!({"sub": " ada"}), Rejection::Name("sub", NameError::OuterBlank)),
+        (json!({"sub": "ada\u{3000}"}), Rejection::Name("sub", NameError::OuterBlank)),
         (json!({"sub": "é".repeat(257)}), Rejection::Claims("sub")),
     ] {
         assert_eq!(judge(&config(), change.clone()), Err(rejection), "{change}");
     }
+    assert_eq!(judge(&config(), json!({"sub": "Jose\u{301}"})).unwrap().subject, "Jos\u{e9}");
+    let told = judge(&config(), json!({"sub": "ada\u{200b}"})).unwrap_err().to_string();
+    let rule = "control, invisible and unassigned characters are not allowed";
+    assert_eq!(told, format!("the token's claim sub contains U+200B; {rule}"));
     for change in [json!({"aud": ["other", AUDIENCE]}), json!({"sub": "é".repeat(256)}), json!({"exp": 1e12})] {
         assert_eq!(judge(&config(), change.clone()).err(), None, "{change}");
     }
+}
+
+#[test]
+fn an_issuer_is_a_name() {
+    for issuer in ["https://login.example\u{200b}", "https://login.example ", "\u{202e}https://login.example"] {
+        let wrong = OidcConfig::new(issuer, AUDIENCE).check();
+        assert!(matches!(wrong, Err(OidcConfigError::Issuer(_))), "{issuer:?}: {wrong:?}");
+    }
+    assert!(config().check().is_ok());
 }
 
 #[test]
@@ -86,8 +104,16 @@ fn groups_are_found_by_name_or_by_path_and_only_names_count() {
     for absent in [json!({}), json!({"realm_access": 7}), json!({"realm_access": {"roles": {"a": true}}})] {
         assert_eq!(groups("realm_access.roles", absent), [""; 0]);
     }
-    let unusable = json!(["", "a\u{0}b", "x".repeat(129), 7, null, ["a"], "x".repeat(128)]);
+    let unusable =
+        json!(["", "a\u{0}b", "x".repeat(129), 7, null, ["a"], " a", "a\u{a0}", "a\u{2066}", "x".repeat(128)]);
+    let (lines, _guard) = capture(Format::Text, "warn", None);
     assert_eq!(groups("groups", json!({"groups": unusable})), ["x".repeat(128)]);
+    let told = lines.text();
+    assert!(
+        told.contains("claim groups has 9 groups that do not count; the first, at 0, is empty or longer"),
+        "{told}"
+    );
+    assert_eq!(groups("groups", json!({"groups": ["cafe\u{301}", "caf\u{e9}"]})), ["caf\u{e9}"]);
     let many: Vec<_> = (0..1_100).map(|number| number.to_string()).collect();
     assert_eq!(groups("groups", json!({"groups": many})).len(), 1_000);
 }

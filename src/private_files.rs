@@ -1,0 +1,283 @@
+//! Files that hold secrets: only their owner may open them, and what was written is there after a crash.
+
+use std::{
+    fs::{self, File, Metadata, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::Mode,
+    process::{geteuid, umask},
+};
+
+/// Permissions of a group and of everybody.
+const OTHERS: u32 = 0o077;
+
+/// Why a data directory is not used.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivacyError {
+    /// Others can open it, and it belongs to another user.
+    #[error(
+        "{} can be opened by others (mode {mode:04o}) and belongs to another user (uid {owner}), so that this one cannot \
+         change it. Have its owner run `chmod go-rwx`, or use a directory inside it, which is then made private",
+        path.display()
+    )]
+    NotOurs {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+        /// Its owner.
+        owner: u32,
+    },
+    /// Others can open it, whatever is done about it.
+    #[error("{} can be opened by others (mode {mode:04o}), and its file system keeps no other permissions; use another one", path.display())]
+    NotKept {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It is a link to nothing.
+    #[error("{} is a link to {}, which does not exist; make that directory, or remove the link", path.display(), target.display())]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// What it names.
+        target: PathBuf,
+    },
+    /// Its permissions cannot be read.
+    #[error("cannot read the permissions of {}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Has every file that this process makes from now on be its owner's alone. sled makes files with the permissions that the
+/// process gives by default.
+pub(crate) fn keep_new_files_private() {
+    umask(Mode::from_raw_mode(OTHERS));
+}
+
+/// A data directory as its links lead to it, which nobody but its owner can open; and so are our files in it. Does nothing to
+/// one that does not exist.
+///
+/// # Errors
+/// When others can open it, and that cannot be changed.
+pub(crate) fn secured(directory: &Path) -> Result<PathBuf, PrivacyError> {
+    let failed = |source| PrivacyError::Io { path: directory.to_owned(), source };
+    let directory = match fs::canonicalize(directory) {
+        Ok(directory) => directory,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return match fs::read_link(directory) {
+                Ok(target) => Err(PrivacyError::Dangling { path: directory.to_owned(), target }),
+                Err(_) => Ok(directory.to_owned()),
+            };
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    if let Some(mode) = secure(&directory)? {
+        tracing::warn!(
+            "others could open the data directory {} (mode {mode:04o}); made it private",
+            directory.display()
+        );
+    }
+    // Its files are out of reach by now. They are made private, too: copies and links of them may be elsewhere.
+    let mut opened = ours_in(&directory)?;
+    opened.extend(all_in(&directory.join("sled"))?);
+    if let Some((path, mode)) = opened.first() {
+        let count = opened.len();
+        tracing::warn!(
+            "others could open {count} files, such as {} (mode {mode:04o}); made them private",
+            path.display()
+        );
+    }
+    Ok(directory)
+}
+
+/// Makes private what is directly in a directory and belongs to us: an operator may keep other things there.
+fn ours_in(directory: &Path) -> Result<Vec<(PathBuf, u32)>, PrivacyError> {
+    let ours = |found: &Metadata| found.is_file() && found.uid() == geteuid().as_raw();
+    let mut opened = Vec::new();
+    for path in entries(directory)? {
+        if fs::symlink_metadata(&path).is_ok_and(|found| ours(&found)) {
+            opened.extend(secure(&path)?.map(|mode| (path, mode)));
+        }
+    }
+    Ok(opened)
+}
+
+/// Makes private a directory and all that is in it.
+fn all_in(directory: &Path) -> Result<Vec<(PathBuf, u32)>, PrivacyError> {
+    let (mut opened, mut left) = (Vec::new(), vec![directory.to_owned()]);
+    while let Some(path) = left.pop() {
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_dir() => left.extend(entries(&path)?),
+            Ok(found) if found.is_file() => {}
+            _ => continue, // links are not followed: they could lead anywhere
+        }
+        opened.extend(secure(&path)?.map(|mode| (path, mode)));
+    }
+    Ok(opened)
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, PrivacyError> {
+    let failed = |source| PrivacyError::Io { path: directory.to_owned(), source };
+    let entries = fs::read_dir(directory).map_err(failed)?;
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
+}
+
+/// Takes the permissions of others away; the ones that were there, when there were any. A file that is gone is private.
+pub(crate) fn secure(path: &Path) -> Result<Option<u32>, PrivacyError> {
+    let failed = |source| PrivacyError::Io { path: path.to_owned(), source };
+    let look = || match fs::metadata(path) {
+        Ok(found) => Ok(Some((found.permissions().mode() & 0o7777, found.uid()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    };
+    let Some((mode, owner)) = look()?.filter(|(mode, _)| mode & OTHERS != 0) else { return Ok(None) };
+    match fs::set_permissions(path, Permissions::from_mode(mode & 0o700)) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(PrivacyError::NotOurs { path: path.to_owned(), mode, owner });
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    }
+    match look()? {
+        Some((mode, _)) if mode & OTHERS != 0 => Err(PrivacyError::NotKept { path: path.to_owned(), mode }),
+        _ => Ok(Some(mode)),
+    }
+}
+
+/// Puts a file in its place as a whole, or not at all: after a crash there is the old one, or the new one.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let unfinished = path.with_file_name(name);
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // A new one: an old one might belong to another user, or be open.
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(unfinished, path)?;
+    sync_name(path)
+}
+
+/// Makes the name of a file durable: it stands in the directory.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::telemetry::{Format, test_logs::capture};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn open_to(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// A data directory with files, all of them open to others.
+    fn opened() -> (tempfile::TempDir, PathBuf) {
+        let parent = tempfile::tempdir().unwrap();
+        let data = parent.path().join("data");
+        fs::create_dir_all(data.join("sled/blobs")).unwrap();
+        for file in ["LOCK", "dev-tokens.json", "sled/db", "sled/blobs/1"] {
+            fs::write(data.join(file), b"x").unwrap();
+            open_to(&data.join(file), 0o664);
+        }
+        for directory in ["sled/blobs", "sled", ""] {
+            open_to(&data.join(directory), 0o2775);
+        }
+        (parent, data)
+    }
+
+    #[test]
+    fn what_others_can_open_is_made_private_and_told() {
+        let (_parent, data) = opened();
+        let (lines, _guard) = capture(Format::Text, "warn", None);
+        assert_eq!(secured(&data).unwrap(), fs::canonicalize(&data).unwrap());
+        for directory in ["", "sled", "sled/blobs"] {
+            assert_eq!(mode(&data.join(directory)) & 0o777, 0o700, "{directory}");
+        }
+        for file in ["LOCK", "dev-tokens.json", "sled/db", "sled/blobs/1"] {
+            assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+        }
+        let told = lines.text();
+        assert!(told.contains("data (mode 2775); made it private"), "{told}");
+        assert!(told.contains("others could open 6 files"), "{told}");
+        let before = told.len();
+        secured(&data).unwrap();
+        assert_eq!(lines.text().len(), before, "nothing is left to say");
+    }
+
+    #[test]
+    fn a_link_to_the_directory_is_followed_and_one_to_nothing_refused() {
+        let (parent, data) = opened();
+        let link = parent.path().join("link");
+        symlink(&data, &link).unwrap();
+        assert_eq!(secured(&link).unwrap(), fs::canonicalize(&data).unwrap());
+        assert_eq!(mode(&data) & 0o777, 0o700);
+        fs::remove_dir_all(&data).unwrap();
+        let refused = secured(&link).unwrap_err();
+        assert!(matches!(&refused, PrivacyError::Dangling { target, .. } if *target == data), "{refused}");
+        assert!(refused.to_string().contains("which does not exist; make that directory"), "{refused}");
+        assert_eq!(secured(&data).unwrap(), data, "it will be made, and private");
+    }
+
+    #[test]
+    fn links_inside_are_not_followed() {
+        let (parent, data) = opened();
+        let outside = parent.path().join("outside");
+        fs::write(&outside, b"x").unwrap();
+        open_to(&outside, 0o644);
+        symlink(&outside, data.join("sled/link")).unwrap();
+        symlink(&outside, data.join("policy.yaml")).unwrap();
+        symlink("nowhere", data.join("sled/dangling")).unwrap();
+        secured(&data).unwrap();
+        assert_eq!(mode(&outside), 0o644);
+    }
+
+    #[test]
+    fn what_belongs_to_others_is_refused_with_what_to_do() {
+        // Permissions of /proc cannot be changed, not even by root.
+        let refused = secure(Path::new("/proc/self/status")).unwrap_err().to_string();
+        assert!(refused.contains("can be opened by others (mode 0444)"), "{refused}");
+        assert!(refused.contains("Have its owner run `chmod go-rwx`, or use a directory inside it"), "{refused}");
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.json");
+        for content in [&b"one"[..], b"two"] {
+            // What a crash left, open to all.
+            fs::write(directory.path().join("a.json.new"), b"half").unwrap();
+            replace(&path, content).unwrap();
+            assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (content, 0o600));
+            assert_eq!(entries(directory.path()).unwrap(), std::slice::from_ref(&path));
+        }
+    }
+}
