@@ -210,6 +210,11 @@ impl Watermark {
         &self.mark
     }
 
+    /// The file, for looking after it.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Moves the mark: this group is durable. Fails for good once a sync of the mark has failed.
     pub(super) fn advance(&mut self, tip: &Tip) -> io::Result<()> {
         self.mark = self.mark.at(tip);
