@@ -70,6 +70,7 @@ impl Directory {
         }
         write_pid(&mut lock).map_err(failed)?;
         remove_half_written_snapshots(&sled).map_err(failed)?;
+        forget_settings(&sled).map_err(failed)?;
         Ok(Self { path: path.to_owned(), lock, itself })
     }
 
@@ -252,6 +253,16 @@ fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// sled writes its settings into `conf` when it finds none, in two pieces and without a sync, and cannot open a store whose
+/// `conf` a failed write or a power loss left half-written. It holds nothing that this build does not know: the version of
+/// sled, which is pinned, and settings that never change.
+fn forget_settings(sled: &Path) -> io::Result<()> {
+    match fs::remove_file(sled.join("conf")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,6 +274,19 @@ mod tests {
         let path = parent.path().join("data");
         let _directory = Directory::open(&path).unwrap();
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn settings_of_sled_that_were_half_written_do_not_matter() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("sled");
+        let open = || sled::Config::new().path(&path).flush_every_ms(None).open();
+        drop(open().unwrap());
+        let conf = fs::read(path.join("conf")).unwrap();
+        fs::write(path.join("conf"), &conf[..conf.len() - 4]).unwrap();
+        assert!(open().is_err(), "sled reads its settings now: forget_settings is not needed any more");
+        drop(Directory::open(parent.path()).unwrap());
+        open().unwrap();
     }
 
     /// Locks of one file exclude each other between its descriptors, whichever process has them.
