@@ -170,7 +170,12 @@ impl SledStore {
             observer,
         });
         let given_up = Arc::clone(&shared);
-        let watchdog = Watchdog::start(write_timeout, move |reason| given_up.fail(&reason)).map_err(failed)?;
+        let marked = directory.watermark();
+        let expired = move |reason| {
+            given_up.fail(&reason);
+            watermark::note_failure(&marked); // last: it may hang as well, and then nobody waits for it
+        };
+        let watchdog = Watchdog::start(write_timeout, expired).map_err(failed)?;
         let (jobs, mut receiver) = mpsc::channel(QUEUE);
         let state = Arc::clone(&shared);
         let unsynced = move |error: io::Error| state.fail(&format!("the watermark cannot be synced: {error}").into());

@@ -70,7 +70,6 @@ impl Directory {
         }
         write_pid(&mut lock).map_err(failed)?;
         remove_half_written_snapshots(&sled).map_err(failed)?;
-        forget_settings(&sled).map_err(failed)?;
         Ok(Self { path: path.to_owned(), lock, itself })
     }
 
@@ -256,7 +255,7 @@ fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
 /// sled writes its settings into `conf` when it finds none, in two pieces and without a sync, and cannot open a store whose
 /// `conf` a failed write or a power loss left half-written. It holds nothing that this build does not know: the version of
 /// sled, which is pinned, and settings that never change.
-fn forget_settings(sled: &Path) -> io::Result<()> {
+pub(super) fn forget_settings(sled: &Path) -> io::Result<()> {
     match fs::remove_file(sled.join("conf")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -265,8 +264,9 @@ fn forget_settings(sled: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_new_directory_is_private() {
@@ -285,8 +285,22 @@ mod tests {
         let conf = fs::read(path.join("conf")).unwrap();
         fs::write(path.join("conf"), &conf[..conf.len() - 4]).unwrap();
         assert!(open().is_err(), "sled reads its settings now: forget_settings is not needed any more");
-        drop(Directory::open(parent.path()).unwrap());
+        forget_settings(&path).unwrap();
         open().unwrap();
+    }
+
+    #[test]
+    fn a_rewritten_log_is_another_file_with_the_same_content() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(parent.path()).unwrap();
+        let (log, leftover) = (directory.sled().join("db"), directory.sled().join("db.rewritten"));
+        let content = vec![7; 3 << 20];
+        fs::write(&log, &content).unwrap();
+        fs::write(&leftover, vec![1; 4 << 20]).unwrap(); // of a rewrite that was killed
+        let before = fs::metadata(&log).unwrap().ino();
+        directory.rewrite().unwrap();
+        assert_ne!(fs::metadata(&log).unwrap().ino(), before);
+        assert!(fs::read(&log).unwrap() == content && !leftover.exists());
     }
 
     /// Locks of one file exclude each other between its descriptors, whichever process has them.

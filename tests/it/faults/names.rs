@@ -28,7 +28,7 @@ const LOSSES: [Loss; 3] = [
 
 #[tokio::test]
 async fn a_server_whose_files_are_taken_away_acknowledges_nothing_more() {
-    for name in ["sled/db", "LOCK"] {
+    for name in ["sled/db", "LOCK", "WATERMARK"] {
         for (lose, says) in LOSSES {
             let parent = tempfile::tempdir().unwrap();
             let data = parent.path().join("data");
@@ -47,7 +47,7 @@ async fn a_server_whose_files_are_taken_away_acknowledges_nothing_more() {
 /// Whatever is deleted, a second server on the same directory is refused at once, and the first one keeps its word.
 #[tokio::test]
 async fn two_servers_never_have_one_directory() {
-    for deleted in [&["LOCK"][..], &["LOCK", "sled/db"]] {
+    for deleted in [&["LOCK"][..], &["LOCK", "WATERMARK"], &["LOCK", "WATERMARK", "sled/db"]] {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
         let _first = Server::start(&data, &SETTINGS).await;

@@ -325,7 +325,7 @@ async fn a_sync_that_hangs_fails_the_store_and_keeps_nobody_waiting() {
 
 #[tokio::test]
 async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
-    for name in ["sled/db", "LOCK", ""] {
+    for name in ["sled/db", "LOCK", "WATERMARK", ""] {
         for replaced in [false, true] {
             let parent = tempfile::tempdir().unwrap();
             let data = parent.path().join("data");
