@@ -3,6 +3,7 @@
 //! A run can be repeated: it prints its seed, and `cargo xtask faults -- --seed N` takes one. Without further words each
 //! test makes few runs, so that all together take about a minute; `--runs N` asks for more.
 
+mod damage;
 mod exported;
 mod hangs;
 mod injected;
@@ -12,7 +13,7 @@ mod preload;
 mod record;
 mod work;
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use crate::load::Random;
 
@@ -20,6 +21,11 @@ use crate::load::Random;
 fn runs(few: usize, share: usize) -> usize {
     std::env::var("FAULT_RUNS")
         .map_or(few, |runs| runs.parse::<usize>().expect("FAULT_RUNS is a number").div_ceil(share))
+}
+
+/// Whether more runs were asked for: then the stores are large, too.
+fn thorough() -> bool {
+    std::env::var_os("FAULT_RUNS").is_some()
 }
 
 /// The randomness of one run of a test, which a number and the run's place give.
@@ -49,6 +55,19 @@ async fn any_moment(random: &mut Random, longest: Duration) {
     let moment = Duration::from_micros(random.below(longest.as_micros() as usize) as u64);
     #[expect(clippy::disallowed_methods, reason = "see above")]
     tokio::time::sleep(moment).await;
+}
+
+/// Copies a data directory as it is.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory").map(|entry| entry.expect("an entry")) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
 }
 
 /// What a program that refuses must look like: an exit code and a sentence, and no panic.
