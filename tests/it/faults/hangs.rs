@@ -120,8 +120,7 @@ async fn a_read_that_fails_in_a_group_ends_the_server() {
     assert!(server.stop().await.success());
 
     let arm_path = arm.to_str().unwrap();
-    let variables =
-        [("FAULT_CALLS", "read"), ("FAULT_AT", "1"), ("FAULT_FOREVER", "1"), ("FAULT_ARM", arm_path)];
+    let variables = [("FAULT_CALLS", "read"), ("FAULT_AT", "1"), ("FAULT_FOREVER", "1"), ("FAULT_ARM", arm_path)];
     let mut server = Process::spawn(&data, preloaded(&data, &SETTINGS, &variables)).listening().await.unwrap();
     std::fs::write(&arm, b"").unwrap();
     let mut agent = server.agent();
