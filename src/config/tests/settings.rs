@@ -10,7 +10,7 @@ use crate::identity::oidc::Algorithm;
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 51] = [
+const EXAMPLES: [Example; 48] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
