@@ -17,6 +17,7 @@ mod filters;
 mod health;
 mod history;
 mod json;
+mod last_resort;
 mod pending;
 mod policy;
 mod request;

@@ -57,6 +57,8 @@ pub struct Config {
     pub max_stream_age: Duration,
     /// How long a stopping server waits for calls to end, 100 ms to 30 s.
     pub drain_timeout: Duration,
+    /// How long the disk may take over one group of commands before the server gives it up and ends, 1 s to 5 min.
+    pub write_timeout: Duration,
     /// What a caller may send or hold.
     pub limits: Limits,
     /// Whose OpenID tokens are accepted.
@@ -86,6 +88,7 @@ impl Default for Config {
             claim_window: Duration::from_secs(5 * 60),
             max_stream_age: Duration::from_secs(60 * 60),
             drain_timeout: Duration::from_secs(3),
+            write_timeout: Duration::from_secs(30),
             limits: Limits::default(),
             oidc: OidcSettings::default(),
             roles: RoleGroups::default(),

@@ -30,14 +30,14 @@ use crate::{
         oidc::{Oidc, OidcConfigError},
     },
     policy::Judge,
-    store::{Health, OpenError, SledStore, Store, StoreError},
+    store::{Health, OpenError, SledStore, Store, StoreError, sync_to_disk},
     telemetry::Metrics,
     tls::{LiveTls, TlsError, TlsFiles},
     workers,
 };
 
 /// How long a failed server still answers health checks and fails calls before it ends.
-const FAILED_LINGER: Duration = Duration::from_millis(500);
+pub(crate) const FAILED_LINGER: Duration = Duration::from_millis(500);
 
 /// A server that accepts calls.
 pub struct Server {
@@ -52,6 +52,7 @@ pub struct Server {
     workers: JoinSet<()>,
     clock_watch: JoinHandle<OutOfRange>,
     drain_timeout: Duration,
+    write_timeout: Duration,
     reload: watch::Sender<()>,
     policy: watch::Receiver<PolicyStatus>,
 }
@@ -146,7 +147,7 @@ impl Server {
         file_limit::raise(config.limits.connections);
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
-        let store = SledStore::open(&path, observer)?;
+        let store = SledStore::open_within(&path, observer, config.write_timeout, sync_to_disk)?;
         let dev_tokens = if config.dev { Some(DevTokens::in_directory(&path)?) } else { None };
         let listener = TcpListener::bind(config.listen)
             .await
@@ -222,7 +223,7 @@ impl Server {
             workers.spawn(tls::report(tls.status(), metrics));
             workers.spawn(workers::follow_tls_files(tls, contents, clock, reload.subscribe()));
         }
-        let drain_timeout = config.drain_timeout;
+        let (drain_timeout, write_timeout) = (config.drain_timeout, config.write_timeout);
         Ok(Self {
             address,
             dev_tokens,
@@ -235,6 +236,7 @@ impl Server {
             workers,
             clock_watch,
             drain_timeout,
+            write_timeout,
             reload,
             policy,
         })
@@ -264,10 +266,17 @@ impl Server {
         self.reload.clone()
     }
 
-    /// Serves until `stop` is done, then drains; or until the store fails.
+    /// Whether the store works.
+    #[must_use]
+    pub fn store_health(&self) -> watch::Receiver<Health> {
+        self.store.health()
+    }
+
+    /// Serves until `stop` is done, then drains; or until the store fails. Once either has happened, this takes at most the
+    /// drain timeout and twice the write timeout.
     ///
     /// # Errors
-    /// When the server ended by itself.
+    /// When the server ended by itself, or the store failed meanwhile.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -286,8 +295,13 @@ impl Server {
                 FAILED_LINGER
             }
         };
+        let health = self.store.health();
         self.end(patience).await;
-        outcome
+        let at_the_end = match &*health.borrow() {
+            Health::Failed(reason) => Err(RunError::Store(reason.clone())),
+            Health::Working => Ok(()),
+        };
+        outcome.and(at_the_end)
     }
 
     /// Health first, so that nobody new is sent here; then our streams, which would otherwise never end; then the
@@ -304,8 +318,10 @@ impl Server {
             let _ = tokio::time::timeout(patience, &mut self.serving).await; // idle connections may outlast it
         }
         self.serving.abort();
-        if let Err(error) = self.tokens.keep_uses().await {
-            tracing::warn!(%error, "cannot keep when tokens were last used");
+        match tokio::time::timeout(self.write_timeout, self.tokens.keep_uses()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "cannot keep when tokens were last used"),
+            Err(_) => tracing::warn!("cannot keep when tokens were last used: the disk is slow"),
         }
         self.store.close().await;
     }

@@ -2,19 +2,27 @@
 
 use std::{io::Write, net::SocketAddr, process::ExitCode};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Handle,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
 
-use super::DEFAULT_ADDRESS;
+use super::{
+    DEFAULT_ADDRESS,
+    last_resort::{self, Patience},
+};
 use crate::{
     config::{self, Config, LogFormat, ServeFlags},
     identity::DevTokens,
     private_files,
-    server::{Server, StartError},
+    server::{FAILED_LINGER, Server, StartError},
     telemetry::{self, Metrics},
 };
 
 /// Serves until told to stop. Exits 0 after a drain, 1 when the server cannot start or fails, 2 for a configuration
-/// that cannot be used, or by which nobody could authenticate.
+/// that cannot be used, or by which nobody could authenticate. After a failure it ends the process itself: whatever hangs is
+/// not waited for.
 pub async fn serve(flags: &ServeFlags) -> ExitCode {
     private_files::keep_new_files_private();
     let config = match config::load(flags, config::environment()) {
@@ -38,7 +46,7 @@ pub async fn serve(flags: &ServeFlags) -> ExitCode {
     };
     let code = run(config, guard.exports_traces()).await;
     guard.shutdown().await;
-    code
+    if code == ExitCode::FAILURE { last_resort::fail() } else { code }
 }
 
 async fn run(config: Config, traces: bool) -> ExitCode {
@@ -46,14 +54,36 @@ async fn run(config: Config, traces: bool) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return failed(&error),
     };
-    let server = match Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces).await {
-        Ok(server) => server,
-        Err(error @ StartError::NoAuthentication { .. }) => {
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    tokio::pin!(stop);
+    // In a task of its own, so that a disk that hangs while the store is opened does not keep signals from being heard.
+    let starting = tokio::spawn(Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces));
+    let started = tokio::select! {
+        started = starting => started,
+        () = &mut stop => {
+            anstream::eprintln!("stopped before the server had started");
+            return ExitCode::FAILURE;
+        }
+    };
+    let server = match started {
+        Ok(Ok(server)) => server,
+        Ok(Err(error @ StartError::NoAuthentication { .. })) => {
             failed(&error);
             return ExitCode::from(2);
         }
+        Ok(Err(error)) => return failed(&error),
         Err(error) => return failed(&error),
     };
+    let stopping = CancellationToken::new();
+    let patience = Patience { stopping: config.drain_timeout + 2 * config.write_timeout, failed: FAILED_LINGER };
+    if let Err(error) = last_resort::watch(Handle::current(), stopping.clone(), server.store_health(), patience) {
+        return failed(&error);
+    }
     if let Err(error) = announce(&config, &server) {
         return failed(&error);
     }
@@ -65,13 +95,12 @@ async fn run(config: Config, traces: bool) -> ExitCode {
             reload.send_replace(());
         }
     });
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    let ended = server.run(stop).await;
+    let ended = server
+        .run(async {
+            stop.await;
+            stopping.cancel();
+        })
+        .await;
     reloading.abort();
     match ended {
         Ok(()) => ExitCode::SUCCESS,

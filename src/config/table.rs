@@ -55,7 +55,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 51] = [
+pub(super) static TABLE: [Setting; 52] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -82,6 +82,8 @@ pub(super) static TABLE: [Setting; 51] = [
         "Age at which a stream is ended so that its client reattaches"),
     key("drain_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_secs(30), slot: |c| &mut c.drain_timeout },
         "How long a stopping server waits for calls to end"),
+    key("write_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(300), slot: |c| &mut c.write_timeout },
+        "How long the disk may take over one write before the server gives it up and ends"),
     key("limits.arguments_bytes", bytes(2, 49_152, |c| &mut c.limits.arguments_bytes),
         "Size of the arguments as canonical JSON"),
     key("limits.arguments_depth", count(1, 32, |c| &mut c.limits.arguments_depth),

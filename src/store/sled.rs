@@ -11,6 +11,7 @@ mod frame;
 mod group;
 mod groups;
 mod guard;
+mod held;
 mod keys;
 mod log;
 mod migrate;
@@ -21,6 +22,7 @@ mod preflight;
 mod records;
 mod tokens;
 mod verify;
+mod watchdog;
 mod watermark;
 mod writer;
 
@@ -36,6 +38,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -51,6 +54,7 @@ use self::{
     open::Opened,
     pages::Pages,
     records::Named,
+    watchdog::Watchdog,
     writer::{CLOSED, Job, Reply, SyncFile, Writer},
 };
 use super::{
@@ -73,6 +77,9 @@ const QUEUE: usize = 4_096;
 /// Looks into an index that one page may take; a page that needs more ends early.
 const WALK: usize = 20_000;
 
+/// Longest time for a group of commands to be durable, and for closing, unless another is given.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Memory for sled's pages.
 const CACHE_BYTES: u64 = 256 << 20;
 
@@ -83,6 +90,7 @@ pub struct SledStore {
     pages: Pages,
     shared: Arc<Shared>,
     newest: Option<Time>,
+    watchdog: Arc<Watchdog>,
     /// Dropped after the tree: another process must not touch the directory while sled has it open.
     _directory: Arc<Directory>,
 }
@@ -129,11 +137,28 @@ impl SledStore {
         observer: Arc<dyn Observer>,
         sync: impl FnMut(&File) -> io::Result<()> + Send + 'static,
     ) -> Result<Self, OpenError> {
+        Self::open_within(path, observer, WRITE_TIMEOUT, sync)
+    }
+
+    /// As [`open_with`](Self::open_with), with another limit than 30 seconds on the time that a group of commands, or
+    /// closing, may take. A store that takes longer has failed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_within(
+        path: &Path,
+        observer: Arc<dyn Observer>,
+        write_timeout: Duration,
+        sync: impl FnMut(&File) -> io::Result<()> + Send + 'static,
+    ) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let unreadable = |error: StoreError| OpenError::Corrupt { path: path.to_owned(), reason: error.to_string() };
         let directory = Arc::new(Directory::open(path)?);
         let mut sync: SyncFile = Box::new(sync);
         let Opened { db, pages, file, tip, mark } = open::open(&directory, &mut sync)?;
+        let mut held = directory.held(&file).map_err(failed)?;
+        held.hold(&directory.watermark(), mark.file()).map_err(failed)?;
+        held.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
 
         let pending = count_pending(&pages).map_err(unreadable)?;
         observer.pending(pending.total());
@@ -144,6 +169,13 @@ impl SledStore {
             health: watch::Sender::new(Health::Working),
             observer,
         });
+        let given_up = Arc::clone(&shared);
+        let marked = directory.watermark();
+        let expired = move |reason| {
+            given_up.fail(&reason);
+            watermark::note_failure(&marked); // last: it may hang as well, and then nobody waits for it
+        };
+        let watchdog = Watchdog::start(write_timeout, expired).map_err(failed)?;
         let (jobs, mut receiver) = mpsc::channel(QUEUE);
         let state = Arc::clone(&shared);
         let unsynced = move |error: io::Error| state.fail(&format!("the watermark cannot be synced: {error}").into());
@@ -157,26 +189,41 @@ impl SledStore {
             tip,
             mark,
             shared: Arc::clone(&shared),
+            held,
+            watchdog: Arc::clone(&watchdog),
             _directory: Arc::clone(&directory),
         };
-        let state = Arc::clone(&shared);
+        let watching = Arc::clone(&watchdog);
         let run = move || {
-            // The receiver is dropped last: when sending fails, the writer has let go of everything.
-            if std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(&mut receiver))).is_err() {
-                state.fail(&"the writer panicked".into());
-            }
+            // The receiver is dropped last: when sending fails, the writer has let go of everything. If it panics, its
+            // drop tells.
+            let _ = std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(&mut receiver)));
+            watching.stop();
         };
         std::thread::Builder::new().name("signoff-store".into()).spawn(run).map_err(failed)?;
-        Ok(Self { jobs, pages, shared, newest: tip.newest, _directory: directory })
+        Ok(Self { jobs, pages, shared, newest: tip.newest, watchdog, _directory: directory })
     }
 
     /// Hands a job to the writer. Once it is handed over it is done, whether or not the caller still waits.
     async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        if self.jobs.send(job(reply)).await.is_err() {
-            return Err(self.unavailable());
+        let answered = async {
+            if self.jobs.send(job(reply)).await.is_err() {
+                return Err(self.unavailable());
+            }
+            answer.await.unwrap_or_else(|_| Err(self.unavailable()))
+        };
+        self.unless_failed(answered).await
+    }
+
+    /// Waits for something that a thread which hangs in sled may never give.
+    async fn unless_failed<T>(&self, answered: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let mut health = self.shared.health.subscribe();
+        tokio::select! {
+            biased; // what was answered counts, also when the store failed just after it
+            answer = answered => answer,
+            _ = health.wait_for(|health| *health != Health::Working) => Err(self.unavailable()),
         }
-        answer.await.unwrap_or_else(|_| Err(self.unavailable()))
     }
 
     fn unavailable(&self) -> StoreError {
@@ -192,10 +239,13 @@ impl SledStore {
         read: impl FnOnce(&Pages) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let pages = self.pages.clone();
-        let found =
-            tokio::task::spawn_blocking(move || read(&pages)).await.map_err(|error| corrupt(error.to_string()))??;
-        self.shared.durability.settle_all().await?;
-        Ok(found)
+        self.unless_failed(async {
+            let reading = tokio::task::spawn_blocking(move || read(&pages));
+            let found = reading.await.map_err(|error| corrupt(error.to_string()))??;
+            self.shared.durability.settle_all().await?;
+            Ok(found)
+        })
+        .await
     }
 }
 
@@ -367,8 +417,19 @@ impl Store for SledStore {
     }
 
     async fn close(&self) {
-        let _ = self.jobs.send(Job::Close).await; // refused when closed before, or failed
-        self.jobs.closed().await;
+        let closed = async {
+            let _ = self.jobs.send(Job::Close).await; // refused when closed before, or failed
+            self.jobs.closed().await;
+            Ok(())
+        };
+        self.watchdog.closing();
+        let _ = self.unless_failed(closed).await;
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.shared.leave_open_if_failed(&self.pages);
     }
 }
 

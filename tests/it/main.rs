@@ -6,6 +6,7 @@ mod clock;
 mod drain;
 mod exec;
 mod failure;
+mod faults;
 mod gate;
 mod kills;
 mod ledger;

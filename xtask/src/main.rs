@@ -3,6 +3,7 @@
 //! - [`mod@test`]: every test of the workspace and of the [`clients`], and their total.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
+//! - [`faults`]: disks that fail, hang, lie and forget, under the real server, for as many runs as one likes.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
 //!
 //! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`] says
@@ -10,6 +11,7 @@
 
 mod clients;
 mod failure;
+mod faults;
 mod fuzz;
 mod generated;
 mod node_modules;
@@ -35,6 +37,12 @@ const COMMANDS: &[Command] = &[
     ),
     ("verify", "", "check format, lints, docs, protos, dependencies, generated files; then run all tests", verify::run),
     ("fuzz", "[TARGETS...] [--runs N] [--seed N]", "run the fuzz targets, all unless some are named", fuzz::run),
+    (
+        "faults",
+        "[TEST] [--runs N] [--seed N]",
+        "damage stores, fail calls to the disk, lose power: N times, 100 by default",
+        faults::run,
+    ),
     ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),
 ];
 

@@ -13,14 +13,21 @@ pub(crate) struct Step {
     program: &'static str,
     args: Vec<String>,
     /// At most a few, shown before the program like a shell does.
-    vars: Vec<(&'static str, &'static str)>,
+    vars: Vec<(String, String)>,
 }
 
 impl Step {
     /// Makes a step from a command line without quotes; `vars` are added to its environment.
     pub(crate) fn new(vars: &[(&'static str, &'static str)], line: &'static str) -> Self {
         let (program, args) = line.split_once(' ').unwrap_or((line, ""));
-        Self { program, args: args.split_whitespace().map(str::to_owned).collect(), vars: vars.to_vec() }
+        Self { program, args: args.split_whitespace().map(str::to_owned).collect(), vars: Vec::new() }
+            .vars(vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    /// Adds to its environment what is not known beforehand.
+    pub(crate) fn vars(mut self, vars: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.vars.extend(vars);
+        self
     }
 
     /// Adds arguments that are not known beforehand.
@@ -44,7 +51,7 @@ impl Step {
             (program, _) => OsString::from(program),
         };
         let mut command = Command::new(program);
-        command.args(&self.args).envs(self.vars.iter().copied()).env("PATH", search_path());
+        command.args(&self.args).envs(self.vars.iter().map(|(name, value)| (name, value))).env("PATH", search_path());
         command.current_dir(root()).stdin(Stdio::null());
         command
     }

@@ -10,7 +10,7 @@ use crate::identity::oidc::Algorithm;
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 47] = [
+const EXAMPLES: [Example; 48] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -23,6 +23,7 @@ const EXAMPLES: [Example; 47] = [
     ("claim_window", "90s", "\"1m 30s\"", |c| c.claim_window = Duration::from_secs(90)),
     ("max_stream_age", "2h", "\"2h\"", |c| c.max_stream_age = Duration::from_secs(7_200)),
     ("drain_timeout", "4s", "\"4s\"", |c| c.drain_timeout = Duration::from_secs(4)),
+    ("write_timeout", "2s", "\"2s\"", |c| c.write_timeout = Duration::from_secs(2)),
     ("limits.arguments_bytes", "40000", "40_000", |c| c.limits.arguments_bytes = 40_000),
     ("limits.arguments_depth", "31", "31", |c| c.limits.arguments_depth = 31),
     ("limits.schema_bytes", "0", "0", |c| c.limits.schema_bytes = 0),
@@ -134,6 +135,7 @@ fn ranges_hold_at_both_ends() {
         ("claim_window", "1s", "1h", "999ms", "3601s"),
         ("max_stream_age", "1s", "24h", "0s", "86401s"),
         ("drain_timeout", "100ms", "30s", "99ms", "31s"),
+        ("write_timeout", "1s", "5m", "999ms", "301s"),
         ("limits.arguments_bytes", "2", "49152", "1", "49153"),
         ("limits.arguments_depth", "1", "32", "0", "33"),
         ("limits.schema_bytes", "0", "16384", "-1", "16385"),

@@ -5,15 +5,25 @@ use std::{
     io::{self, Read as _, Seek as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
+use super::held::HeldFiles;
 use crate::{private_files, store::OpenError};
+
+/// How long threads of a store that this process has dropped may still hold sled's file.
+const SLED_LETS_GO: Duration = Duration::from_secs(2);
+
+/// Time between two looks at that.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A data directory that this process has for itself, until dropped.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+    /// The directory itself, locked too: who deletes `LOCK` cannot make room for a second server.
+    itself: File,
 }
 
 impl Directory {
@@ -30,6 +40,14 @@ impl Directory {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
         }
+        let locked = |holder| OpenError::Locked { path: path.to_owned(), holder };
+        let itself = File::open(path).map_err(failed)?;
+        match itself.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
+            // Some network file systems lock no directories: there `LOCK` and sled's own file have to do.
+            Err(TryLockError::Error(_)) => {}
+        }
         let mut lock = File::options()
             .read(true)
             .write(true)
@@ -40,11 +58,7 @@ impl Directory {
             .map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = lock.read_to_string(&mut holder); // only for the message
-                return Err(OpenError::Locked { path: path.to_owned(), holder: holder.trim().parse().ok() });
-            }
+            Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         let write_pid = |lock: &mut File| {
@@ -52,10 +66,13 @@ impl Directory {
             lock.rewind()?;
             writeln!(lock, "{}", std::process::id())
         };
+        // Before the file names us: the one that has sled's file may be a server whose LOCK was deleted.
+        if !sled_lets_go(&sled).map_err(failed)? {
+            return Err(locked(None));
+        }
         write_pid(&mut lock).map_err(failed)?;
-        wait_for_sled(&sled).map_err(failed)?;
         remove_half_written_snapshots(&sled).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock, itself })
     }
 
     /// The data directory itself.
@@ -116,20 +133,25 @@ impl Directory {
         copy_all(&self.sled(), copy)
     }
 
-    /// Writes sled's log to a new file that takes the old one's place. After a failed sync the kernel may call pages clean that
-    /// are not on the disk; what it shows is made durable so.
+    /// Writes sled's log to a new file that takes the old one's place. After a failed sync the kernel calls pages clean that
+    /// may not be on the disk, and a further sync of that file says nothing: what it shows now is made durable so, and only then
+    /// opened. If the kernel has dropped such pages meanwhile, after a reboot for instance, the copy is what the disk has:
+    /// groups that were answered were durable before, and what was not, the watermark does not ask for. If the failure
+    /// could not be noted in the watermark, then its disk fails as well: it keeps an older mark, which holds for the
+    /// log as the kernel shows it and for the one on the disk.
     pub(super) fn rewrite(&self) -> io::Result<()> {
         let (log, copy) = (self.sled().join("db"), self.sled().join("db.rewritten"));
         tracing::warn!("a write failed before the store was last closed; writing its log anew");
-        fs::copy(&log, &copy)?;
-        File::open(&copy)?.sync_all()?;
+        copy_bytes(&log, &copy)?;
         fs::rename(&copy, &log)?;
         self.sync()
     }
 
     /// Makes the files in a directory of sled durable, with their names.
     pub(super) fn settle(sled: &Path) -> io::Result<()> {
-        wait_for_sled(sled)?;
+        if !sled_lets_go(sled)? {
+            return Err(io::Error::from(io::ErrorKind::ResourceBusy));
+        }
         for entry in fs::read_dir(sled)? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
@@ -142,6 +164,15 @@ impl Directory {
     /// The file that sled appends to, opened for syncing.
     pub(super) fn log(&self) -> io::Result<File> {
         File::options().read(true).write(true).open(self.sled().join("db"))
+    }
+
+    /// The files that must keep their names while the store is open: these, and sled's.
+    pub(super) fn held(&self, log: &File) -> io::Result<HeldFiles> {
+        let mut held = HeldFiles::default();
+        held.hold(&self.path, &self.itself)?;
+        held.hold(&self.path.join("LOCK"), &self.lock)?;
+        held.hold(&self.sled().join("db"), log)?;
+        Ok(held)
     }
 
     /// Makes the files' names durable.
@@ -167,14 +198,46 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// After a store was dropped, threads of sled may still write and keep its file locked for a moment. Nobody else does:
-/// the directory is ours by now.
-fn wait_for_sled(sled: &Path) -> io::Result<()> {
-    match File::open(sled.join("db")) {
-        Ok(file) => file.lock(), // until dropped here
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+/// Copies a file through the kernel's pages, durably. A copy by the file system itself could share what is on the disk.
+fn copy_bytes(from: &Path, to: &Path) -> io::Result<()> {
+    let (mut from, mut to) = (File::open(from)?, File::create(to)?);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return to.sync_all(),
+            read => to.write_all(&buffer[..read])?,
+        }
     }
+}
+
+/// The process that has the directory, for messages only.
+fn holder(path: &Path) -> Option<u32> {
+    fs::read_to_string(path.join("LOCK")).ok()?.trim().parse().ok()
+}
+
+/// Whether nobody has sled's file locked. After a store was dropped in this process, threads of sled may still write, and
+/// keep the lock for a moment. Whoever keeps it longer has the store open, though the directory could be locked: no second
+/// one may have it.
+fn sled_lets_go(sled: &Path) -> io::Result<bool> {
+    let file = match File::open(sled.join("db")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true), // until dropped here
+            Err(TryLockError::WouldBlock) if started.elapsed() < SLED_LETS_GO => pause(),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a lock of another process cannot be waited for with a limit")]
+fn pause() {
+    std::thread::sleep(LOOK);
 }
 
 /// sled cannot open a store beside which a kill left such a file, and never needs it.
@@ -191,10 +254,21 @@ fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// sled writes its settings into `conf` when it finds none, in two pieces and without a sync, and cannot open a store whose
+/// `conf` a failed write or a power loss left half-written. It holds nothing that this build does not know: the version of
+/// sled, which is pinned, and settings that never change.
+pub(super) fn forget_settings(sled: &Path) -> io::Result<()> {
+    match fs::remove_file(sled.join("conf")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_new_directory_is_private() {
@@ -203,5 +277,56 @@ mod tests {
         let _directory = Directory::open(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         assert_eq!(fs::metadata(path.join("LOCK")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn settings_of_sled_that_were_half_written_do_not_matter() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("sled");
+        let open = || sled::Config::new().path(&path).flush_every_ms(None).open();
+        drop(open().unwrap());
+        let conf = fs::read(path.join("conf")).unwrap();
+        fs::write(path.join("conf"), &conf[..conf.len() - 4]).unwrap();
+        assert!(open().is_err(), "sled reads its settings now: forget_settings is not needed any more");
+        forget_settings(&path).unwrap();
+        open().unwrap();
+    }
+
+    #[test]
+    fn a_rewritten_log_is_another_file_with_the_same_content() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(parent.path()).unwrap();
+        let (log, leftover) = (directory.sled().join("db"), directory.sled().join("db.rewritten"));
+        let content = vec![7; 3 << 20];
+        fs::write(&log, &content).unwrap();
+        fs::write(&leftover, vec![1; 4 << 20]).unwrap(); // of a rewrite that was killed
+        let before = fs::metadata(&log).unwrap().ino();
+        directory.rewrite().unwrap();
+        assert_ne!(fs::metadata(&log).unwrap().ino(), before);
+        assert!(fs::read(&log).unwrap() == content && !leftover.exists());
+    }
+
+    /// Locks of one file exclude each other between its descriptors, whichever process has them.
+    #[test]
+    fn a_deleted_lock_makes_no_room_for_a_second_server() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = Directory::open(parent.path()).unwrap();
+        fs::remove_file(parent.path().join("LOCK")).unwrap();
+        assert!(matches!(Directory::open(parent.path()), Err(OpenError::Locked { .. })));
+        drop(first);
+        Directory::open(parent.path()).unwrap();
+    }
+
+    #[test]
+    fn a_directory_whose_log_another_process_keeps_is_refused_after_a_moment() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::create_dir(parent.path().join("sled")).unwrap();
+        let log = File::create(parent.path().join("sled/db")).unwrap();
+        log.lock().unwrap();
+        let refused = Directory::open(parent.path()).unwrap_err();
+        assert!(matches!(&refused, OpenError::Locked { .. }), "{refused}");
+        assert!(!parent.path().join("LOCK").exists() || fs::read(parent.path().join("LOCK")).unwrap().is_empty());
+        drop(log);
+        Directory::open(parent.path()).unwrap();
     }
 }

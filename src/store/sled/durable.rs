@@ -49,7 +49,13 @@ impl Durability {
     pub(super) fn end(&self) {
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         in_flight.ids.clear();
-        self.durable.send_replace(Progress::Group(in_flight.group));
+        let group = in_flight.group;
+        self.durable.send_modify(|progress| {
+            // A writer that was given up may still come back: what is stopped stays so.
+            if let Progress::Group(durable) = progress {
+                *durable = group;
+            }
+        });
     }
 
     /// After a failure, when nobody may be shown what was on its way, or when closed: nothing more is read.
@@ -116,5 +122,7 @@ mod tests {
         assert!(matches!(durability.settle(id(0, 1)).await, Err(StoreError::Unavailable(_))));
         assert!(matches!(durability.settle_all().await, Err(StoreError::Unavailable(_))));
         assert!(matches!(durability.settle(id(0, 2)).await, Err(StoreError::Unavailable(_))));
+        durability.end();
+        assert!(matches!(durability.settle_all().await, Err(StoreError::Unavailable(_))), "too late");
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     CACHE_BYTES, SCHEMA,
-    directory::Directory,
+    directory::{Directory, forget_settings},
     frame::{self, corrupt},
     groups::{self, Tip},
     guard::guarded,
@@ -16,7 +16,7 @@ use super::{
     pages::Pages,
     preflight,
     verify::verify,
-    watermark::{Mark, State, Watermark},
+    watermark::{self, Mark, State, Watermark},
     writer::SyncFile,
 };
 use crate::store::{OpenError, StoreError};
@@ -130,7 +130,10 @@ fn marked(directory: &Directory, mark: Mark, sync: &mut SyncFile) -> Result<Open
         }
     }
     let file = directory.log().map_err(failed)?;
-    sync(&file).map_err(failed)?;
+    sync(&file).map_err(|source| {
+        watermark::note_failure(&directory.watermark());
+        failed(source)
+    })?;
     directory.sync().map_err(failed)?;
     let mut watermark = Watermark::open(&directory.watermark(), mark).map_err(failed)?;
     watermark.settle_at(&tip, State::Open).map_err(failed)?;
@@ -201,10 +204,17 @@ fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), O
 
 /// Opens sled in a directory. Its panics become sentences, and it has a limited time.
 pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenError> {
-    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None); // the writer flushes; a second flusher could deadlock with it
+    forget_settings(path).map_err(|source| io_error(directory, source))?;
+    // The writer flushes; a second flusher could deadlock with it.
+    let config = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     match within(patience(path), move || config.open()) {
         Ok(Ok(db)) => Ok(db),
-        Ok(Err(error)) => Err(unreadable(directory, format!("sled cannot open its files: {error}"))),
+        Ok(Err(error)) => {
+            if matches!(error, sled::Error::Io(_)) {
+                watermark::note_failure(&directory.watermark()); // sled writes and syncs while it opens
+            }
+            Err(unreadable(directory, format!("sled cannot open its files: {error}")))
+        }
         Err(reason) => Err(unreadable(directory, format!("sled cannot open its files: {reason}"))),
     }
 }

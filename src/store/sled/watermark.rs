@@ -138,6 +138,10 @@ impl Mark {
         (owner == store).then_some(Self { store, schema, counter, hash, state, sequence })
     }
 
+    const fn slot_offset(&self) -> u64 {
+        (1 + self.sequence % 2) * SECTOR as u64
+    }
+
     fn header(&self) -> [u8; SECTOR] {
         let fields: [&[u8]; 4] = [MAGIC, &VERSION.to_le_bytes(), &self.schema.to_le_bytes(), self.store.as_bytes()];
         sealed(&fields)
@@ -210,6 +214,11 @@ impl Watermark {
         &self.mark
     }
 
+    /// The file, for looking after it.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Moves the mark: this group is durable. Fails for good once a sync of the mark has failed.
     pub(super) fn advance(&mut self, tip: &Tip) -> io::Result<()> {
         self.mark = self.mark.at(tip);
@@ -251,8 +260,26 @@ impl Watermark {
 
     fn write(&mut self) -> io::Result<()> {
         self.mark.sequence += 1;
-        let slot = 1 + self.mark.sequence % 2;
-        self.file.write_all_at(&self.mark.sector(), slot * SECTOR as u64)
+        self.file.write_all_at(&self.mark.sector(), self.mark.slot_offset())
+    }
+}
+
+/// As [`Watermark::failed`], for whoever does not have the file: the one that has it hangs, or nobody has it yet. Not synced,
+/// as that could hang too; a restart finds it all the same, and after a power loss the kernel's pages are gone anyway.
+pub(super) fn note_failure(path: &Path) {
+    let note = || -> Result<(), MarkError> {
+        // A store that is being made, or moved to its place, is made or moved again.
+        let mark = match Mark::read(path)? {
+            Some(mark) if matches!(mark.state, State::Open | State::Closed) => mark,
+            _ => return Ok(()),
+        };
+        // Beyond what the one that hangs may still write, and not in the slot that it would use.
+        let mark = Mark { state: State::Failed, sequence: mark.sequence + 2, ..mark };
+        let file = File::options().write(true).open(path)?;
+        Ok(file.write_all_at(&mark.sector(), mark.slot_offset())?)
+    };
+    if let Err(error) = note() {
+        tracing::warn!(%error, "cannot note in the watermark that the store failed");
     }
 }
 
@@ -334,6 +361,24 @@ mod tests {
         let mark = Mark::new(Uuid::from_u128(7), 3, State::Creating);
         let watermark = Watermark::create(&path, mark).unwrap();
         (path, watermark)
+    }
+
+    #[test]
+    fn a_failure_is_noted_whatever_the_one_that_has_the_file_still_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("WATERMARK");
+        note_failure(&path);
+        assert!(!path.exists(), "a store without a mark is none");
+        let mut mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Creating)).unwrap();
+        note_failure(&path);
+        assert_eq!(Mark::read(&path).unwrap().unwrap().state, State::Creating);
+        mark.settle(State::Open).unwrap();
+        mark.advance(&tip(4)).unwrap();
+        note_failure(&path);
+        let noted = Mark::read(&path).unwrap().unwrap();
+        assert_eq!((noted.state, noted.counter), (State::Failed, 4));
+        mark.advance(&tip(5)).unwrap(); // a write that hung, and came back
+        assert_eq!(Mark::read(&path).unwrap(), Some(noted));
     }
 
     #[test]

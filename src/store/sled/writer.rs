@@ -1,7 +1,8 @@
 //! The one thread that writes: receive, drain, run, apply, flush, sync, publish, answer.
 //!
 //! One sync serves every command that came while the one before was under way. An I/O error fails the whole group and
-//! ends the thread: a failed sync may have lost pages that the kernel now calls clean, so it is never tried again.
+//! ends the thread: a failed sync may have lost pages that the kernel now calls clean, so it is never tried again. So does
+//! an error of sled while the group reads: what it knows of its pages then cannot be trusted for writing either.
 
 use std::{
     fs::File,
@@ -19,7 +20,9 @@ use super::{
     group::{Group, Opening, PendingCounts},
     groups::Tip,
     guard::guarded,
+    held::HeldFiles,
     pages::Pages,
+    watchdog::Watchdog,
     watermark::{State, Watermark},
 };
 use crate::{
@@ -33,6 +36,9 @@ const GROUP: usize = 256;
 
 /// Why a closed store does nothing more.
 pub(super) const CLOSED: &str = "closed";
+
+/// Why a store failed whose writer has a bug.
+const PANICKED: &str = "the writer panicked";
 
 /// What follows a group.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,6 +86,8 @@ pub(super) struct Writer {
     pub(super) tip: Tip,
     pub(super) mark: Watermark,
     pub(super) shared: Arc<Shared>,
+    pub(super) held: HeldFiles,
+    pub(super) watchdog: Arc<Watchdog>,
     /// Dropped last: the lock is held until sled is closed.
     pub(super) _directory: Arc<Directory>,
 }
@@ -89,9 +97,11 @@ impl Writer {
     pub(super) fn run(mut self, jobs: &mut mpsc::Receiver<Job>) {
         let mut group = Vec::with_capacity(GROUP);
         while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
+            self.watchdog.begin();
             match self.commit(group.drain(..)) {
                 Ok(Next::More) => {}
                 Ok(Next::Close) => {
+                    self.watchdog.begin(); // until the thread has let go of everything
                     self.shared.durability.stop(&CLOSED.into());
                     if let Err(error) = self.mark.settle_at(&self.tip, State::Closed) {
                         tracing::error!(%error, "cannot close the store's watermark");
@@ -99,7 +109,6 @@ impl Writer {
                     return;
                 }
                 Err(reason) => {
-                    tracing::error!(%reason, "the store failed; nothing more is accepted");
                     self.shared.fail(&reason);
                     self.mark.failed();
                     return;
@@ -137,7 +146,7 @@ impl Writer {
             (Ok(commit), None) => commit,
             (Err(reason), _) | (Ok(_), Some(reason)) => return Err(self.refuse(reason, answers)),
         };
-        let written = if commit.is_empty() && next == Next::More {
+        let written: Result<(), Arc<str>> = if commit.is_empty() && next == Next::More {
             Ok(())
         } else {
             self.shared.durability.begin(commit.ids.iter().copied());
@@ -146,9 +155,9 @@ impl Writer {
             if written.is_ok() {
                 self.shared.observer.committed(answers.len(), started.elapsed());
             }
-            written
+            written.map_err(|error| error.to_string().into())
         };
-        match written {
+        match written.and_then(|()| self.acknowledgeable()).and_then(|()| self.watchdog.end()) {
             Ok(()) => {
                 self.shared.durability.end();
                 self.shared.pending.store(self.pending.total(), Ordering::Relaxed);
@@ -158,7 +167,7 @@ impl Writer {
                 answers.into_iter().for_each(|answer: Answer| answer(None));
                 Ok(next)
             }
-            Err(error) => Err(self.refuse(error.to_string(), answers)),
+            Err(reason) => Err(self.refuse(reason.to_string(), answers)),
         }
     }
 
@@ -186,6 +195,21 @@ impl Writer {
         }
         Ok(())
     }
+
+    /// Whether what is stored is under the names by which the next start will look for it. Also for groups that write
+    /// nothing: their answers repeat what is on record.
+    fn acknowledgeable(&self) -> Result<(), Arc<str>> {
+        self.held.check().map_err(|lost| lost.to_string().into())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.fail(&PANICKED.into());
+        }
+        self.shared.leave_open_if_failed(&self.pages);
+    }
 }
 
 fn answer<T: Send + 'static>(reply: Reply<T>, result: Result<T, StoreError>) -> Answer {
@@ -195,9 +219,26 @@ fn answer<T: Send + 'static>(reply: Reply<T>, result: Result<T, StoreError>) -> 
 }
 
 impl Shared {
-    /// Nothing more is accepted, and nothing that was on its way is shown.
+    /// Nothing more is accepted, and nothing that was on its way is shown. The first reason stays.
     pub(super) fn fail(&self, reason: &Arc<str>) {
-        self.durability.stop(reason);
-        self.health.send_replace(Health::Failed(reason.to_string()));
+        let first = self.health.send_if_modified(|health| {
+            let first = *health == Health::Working;
+            if first {
+                *health = Health::Failed(reason.to_string());
+            }
+            first
+        });
+        if first {
+            tracing::error!(%reason, "the store failed; nothing more is accepted");
+            self.durability.stop(reason);
+        }
+    }
+
+    /// sled writes and syncs when its last handle is dropped. After a failure that would try the failed sync again, or wait
+    /// for ever: then it stays open until the process ends.
+    pub(super) fn leave_open_if_failed(&self, pages: &Pages) {
+        if *self.health.borrow() != Health::Working {
+            std::mem::forget(pages.clone());
+        }
     }
 }

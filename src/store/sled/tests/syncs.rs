@@ -215,7 +215,8 @@ async fn a_failed_sync_fails_its_group_and_all_after_it() {
 
 /// Opens what a failure left, and compares records, events and indexes with each other.
 async fn consistent(directory: &TempDir) {
-    let store = open(directory).unwrap();
+    let directory = copied(directory);
+    let store = open(&directory).unwrap();
     let before = everything(&store).await;
     assert!(store.get(id(0, 1)).await.is_ok() && store.get(id(0, 2)).await.is_ok(), "what was acknowledged is there");
     let copy = crate::store::MemoryStore::default();
@@ -258,5 +259,96 @@ async fn a_writer_that_panics_is_a_failure() {
     assert!(matches!(store.get(id(0, 1)).await, Err(StoreError::Unavailable(_))));
     drop(health);
     close(store).await;
-    assert_eq!(open(&directory).unwrap().get(id(0, 1)).await.unwrap().revision, 1);
+    assert_eq!(open(&copied(&directory)).unwrap().get(id(0, 1)).await.unwrap().revision, 1);
+}
+
+/// A failed store stays open until its process ends: what a new process would find.
+fn copied(directory: &TempDir) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for part in ["", "sled"] {
+        fs::create_dir_all(copy.path().join(part)).unwrap();
+        for entry in fs::read_dir(directory.path().join(part)).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_file() {
+                fs::copy(entry.path(), copy.path().join(part).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    copy
+}
+
+/// A failed store is not synced again, and sled does that when its last handle is dropped.
+#[tokio::test]
+async fn a_failed_store_stays_open_until_its_process_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, mut gate) = gated(&directory);
+    let new = begin(store.submit(submission(0, 1)));
+    gate.began().await;
+    gate.end(Err(disk_full()));
+    new.await.unwrap_err();
+    close(store).await;
+    let log = File::open(directory.path().join("sled/db")).unwrap();
+    assert!(matches!(log.try_lock(), Err(fs::TryLockError::WouldBlock)), "sled still has it");
+    assert!(matches!(open(&directory), Err(OpenError::Locked { .. })));
+}
+
+#[tokio::test]
+async fn a_sync_that_hangs_fails_the_store_and_keeps_nobody_waiting() {
+    let directory = tempfile::tempdir().unwrap();
+    let (end, ended) = mpsc::sync_channel::<()>(0);
+    let mut opened = false;
+    let sync = move |file: &File| {
+        if std::mem::replace(&mut opened, true) {
+            let _ = ended.recv(); // until the test is over
+        }
+        sync_to_disk(file)
+    };
+    let limit = std::time::Duration::from_millis(300);
+    let store = SledStore::open_within(directory.path(), Arc::new(()), limit, sync).unwrap();
+    let (changes, mut health) = (store.changes(), store.health());
+    let (new, queued) = (begin(store.submit(submission(0, 1))), begin(store.submit(submission(0, 2))));
+    let (get, list) = (store.get(id(0, 1)), store.list(oldest_first(Filter::default())));
+
+    let slow = StoreError::Unavailable("the disk did not take a write within 300ms (write_timeout)".into());
+    assert_eq!(new.await.unwrap_err(), slow);
+    assert_eq!(queued.await.unwrap_err(), slow);
+    assert_eq!(get.await.unwrap_err(), slow);
+    assert_eq!(list.await.unwrap_err(), slow);
+    assert!(matches!(&*health.wait_for(|health| *health != Health::Working).await.unwrap(), Health::Failed(_)));
+    store.close().await; // though the writer hangs
+
+    // It comes back: too late.
+    drop(end);
+    store.jobs.closed().await;
+    assert_eq!(store.get(id(0, 1)).await.unwrap_err(), slow);
+    assert!(changes.is_empty(), "nothing is published");
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
+    for name in ["sled/db", "LOCK", "WATERMARK", ""] {
+        for replaced in [false, true] {
+            let parent = tempfile::tempdir().unwrap();
+            let data = parent.path().join("data");
+            let store = SledStore::open(&data, Arc::new(())).unwrap();
+            store.submit(submission(0, 1)).await.unwrap();
+            let (file, aside) = (data.join(name), parent.path().join("aside"));
+            fs::rename(&file, &aside).unwrap();
+            let wanted = match (replaced, name) {
+                (false, _) => "was deleted or renamed",
+                (true, "") => {
+                    fs::create_dir(&file).unwrap();
+                    "was replaced"
+                }
+                (true, _) => {
+                    fs::copy(&aside, &file).unwrap();
+                    "was replaced"
+                }
+            };
+            // Also what is only repeated.
+            let refused = store.submit(submission(0, 1)).await.unwrap_err().to_string();
+            assert!(refused.contains(wanted) && refused.contains(data.to_str().unwrap()), "{name}: {refused}");
+            store.submit(submission(0, 2)).await.unwrap_err();
+            assert!(matches!(&*store.health().borrow(), Health::Failed(_)));
+        }
+    }
 }

@@ -1,0 +1,72 @@
+//! The end of a server that cannot end by itself.
+//!
+//! Threads that hang in the disk or in sled cannot be stopped. They may be the runtime's own, so that no timer of the
+//! runtime fires any more, and whoever drops the runtime waits for them. A thread that needs none of that ends the process.
+
+use std::{
+    io,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Handle, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::store::Health;
+
+/// How much longer than its parts allow the end of a server may take.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// When a server should have ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// After it was told to stop.
+    pub(super) stopping: Duration,
+    /// After its store failed.
+    pub(super) failed: Duration,
+}
+
+/// Ends the process with code 1 when a server is still there too long after it was told to stop, or its store failed.
+///
+/// # Errors
+/// When there can be no further thread.
+pub(super) fn watch(
+    runtime: Handle,
+    stopping: CancellationToken,
+    mut health: watch::Receiver<Health>,
+    patience: Patience,
+) -> io::Result<()> {
+    let wait = move || {
+        // Neither of the two needs the runtime's workers to wake up.
+        let limit = runtime.block_on(async {
+            tokio::select! {
+                () = stopping.cancelled() => patience.stopping,
+                failed = health.wait_for(|health| *health != Health::Working) => match failed {
+                    Ok(_) => patience.failed,
+                    Err(_) => patience.stopping, // the store is gone: it closed
+                },
+            }
+        });
+        let end = Instant::now() + limit + MARGIN;
+        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            std::thread::park_timeout(left);
+        }
+        anstream::eprintln!("error: the server did not end by itself; a disk hangs, or a network");
+        end_process(1)
+    };
+    std::thread::Builder::new().name("signoff-last-resort".into()).spawn(wait).map(drop)
+}
+
+/// Ends the process without waiting for threads that hang.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the runtime and sled would wait for their threads, for ever if these hang"
+)]
+fn end_process(code: i32) -> ! {
+    std::process::exit(code)
+}
+
+/// As [`ExitCode::FAILURE`], at once: what has failed is neither written nor waited for again.
+pub(super) fn fail() -> ExitCode {
+    end_process(1)
+}

@@ -1,0 +1,173 @@
+//! Ends a store whose writer hangs.
+//!
+//! A disk can take a write and never answer, and sled waits for ever on a condition variable after some failed writes. The
+//! writer cannot notice that by itself, so a second thread looks at a monotonic clock: a writer that takes longer than the
+//! limit over one group, or over closing, has failed. The hanging thread is left behind: nobody joins it, and the process
+//! ends.
+
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Longest time between two looks. The thread looks by itself, so that the writer need not wake it for every group.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Looks in a limit, when that is shorter: a writer is given up at most a tenth of the limit too late.
+const TICKS: u32 = 10;
+
+/// Knows since when the writer has been at work.
+#[derive(Debug)]
+pub(super) struct Watchdog {
+    limit: Duration,
+    watched: Mutex<Watched>,
+    stopped: Condvar,
+}
+
+#[derive(Debug)]
+struct Watched {
+    state: State,
+    /// Since when the store is to close. Many groups may be queued before that, each within its limit.
+    closing: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Waiting for jobs.
+    Idle,
+    /// In a group, or letting go of the store.
+    Busy { since: Instant },
+    /// Too late: whatever the writer still finishes does not count.
+    Expired,
+    /// There is no writer any more.
+    Stopped,
+}
+
+impl Watchdog {
+    /// Starts to watch. `expired` is called at most once, from a thread of its own, which touches no file: it must not hang
+    /// where the writer does.
+    ///
+    /// # Errors
+    /// When there can be no further thread.
+    pub(super) fn start(limit: Duration, expired: impl FnOnce(Arc<str>) + Send + 'static) -> io::Result<Arc<Self>> {
+        let watchdog = Arc::new(Self {
+            limit,
+            watched: Mutex::new(Watched { state: State::Idle, closing: None }),
+            stopped: Condvar::new(),
+        });
+        let watching = Arc::clone(&watchdog);
+        let watch = move || {
+            if let Err(reason) = watching.watch() {
+                expired(reason);
+            }
+        };
+        std::thread::Builder::new().name("signoff-watchdog".into()).spawn(watch)?;
+        Ok(watchdog)
+    }
+
+    /// The writer begins something that must end within the limit.
+    pub(super) fn begin(&self) {
+        let mut watched = self.lock();
+        if watched.state == State::Idle {
+            watched.state = State::Busy { since: Instant::now() };
+        }
+    }
+
+    /// The writer is done, and may say so. If not, others were told already that it failed.
+    pub(super) fn end(&self) -> Result<(), Arc<str>> {
+        let mut watched = self.lock();
+        if watched.state == State::Expired {
+            return Err(self.reason());
+        }
+        watched.state = State::Idle;
+        Ok(())
+    }
+
+    /// The store is to close: everything that is left must end within the limit.
+    pub(super) fn closing(&self) {
+        self.lock().closing.get_or_insert_with(Instant::now);
+    }
+
+    /// The writer is gone; so is the watchdog.
+    pub(super) fn stop(&self) {
+        self.lock().state = State::Stopped;
+        self.stopped.notify_all();
+    }
+
+    /// Returns once the writer has taken too long, or is gone.
+    fn watch(&self) -> Result<(), Arc<str>> {
+        let tick = TICK.min(self.limit / TICKS);
+        let mut watched = self.lock();
+        loop {
+            let late = |since: &Instant| since.elapsed() >= self.limit;
+            match watched.state {
+                State::Stopped | State::Expired => return Ok(()),
+                State::Busy { since } if late(&since) => break,
+                State::Busy { .. } | State::Idle if watched.closing.as_ref().is_some_and(late) => break,
+                State::Busy { .. } | State::Idle => {}
+            }
+            watched = self.stopped.wait_timeout(watched, tick).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        watched.state = State::Expired;
+        Err(self.reason())
+    }
+
+    fn reason(&self) -> Arc<str> {
+        let limit = humantime::format_duration(self.limit);
+        format!("the disk did not take a write within {limit} (write_timeout)").into()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_millis(20);
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    /// A watchdog, and what it says.
+    fn watchdog(limit: Duration) -> (Arc<Watchdog>, mpsc::Receiver<Arc<str>>) {
+        let (tell, told) = mpsc::sync_channel(1);
+        (Watchdog::start(limit, move |reason| tell.send(reason).unwrap()).unwrap(), told)
+    }
+
+    #[test]
+    fn a_writer_that_hangs_has_failed_and_cannot_succeed_later() {
+        let (watchdog, told) = watchdog(LIMIT);
+        watchdog.begin();
+        let reason = told.recv().unwrap();
+        assert_eq!(&*reason, "the disk did not take a write within 20ms (write_timeout)");
+        assert_eq!(watchdog.end(), Err(reason.clone()));
+        watchdog.begin();
+        assert_eq!(watchdog.end(), Err(reason));
+    }
+
+    #[test]
+    fn a_writer_that_is_done_or_gone_is_left_alone() {
+        let (watchdog, told) = watchdog(LONG);
+        watchdog.begin();
+        assert_eq!(watchdog.end(), Ok(()));
+        watchdog.begin();
+        watchdog.stop();
+        assert!(told.recv().is_err(), "the thread ends, and told nobody");
+    }
+    #[test]
+    fn closing_has_a_limit_of_its_own_however_many_groups_are_left() {
+        let (watchdog, told) = watchdog(LIMIT);
+        watchdog.closing();
+        while told.try_recv().is_err() {
+            watchdog.begin();
+            if watchdog.end().is_err() {
+                break;
+            }
+        }
+        assert!(watchdog.end().is_err());
+    }
+}
