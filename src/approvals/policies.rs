@@ -290,8 +290,11 @@ impl Policies {
         match (content, &self.file) {
             (Ok(policy), Some(path)) => {
                 let live = record(&*self.store, path, policy, now).await?;
+                let version = live.version;
                 self.publish(live);
-                self.status.send_if_modified(|status| status.fault.take().is_some());
+                if self.status.send_if_modified(|status| status.fault.take().is_some()) {
+                    tracing::info!(version, "the policy file is good again, and live");
+                }
             }
             (Err(error), _) => {
                 self.status.send_modify(|status| status.fault = Some(FileFault { error, at: now }));

@@ -44,7 +44,13 @@ async fn run(config: Config, traces: bool) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return failed(&error),
     };
-    let server = match Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces).await {
+    // A start may wait for whoever is writing a file.
+    let started = tokio::select! {
+        started = Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces) => started,
+        _ = terminate.recv() => return ExitCode::SUCCESS,
+        _ = interrupt.recv() => return ExitCode::SUCCESS,
+    };
+    let server = match started {
         Ok(server) => server,
         Err(error @ StartError::NoAuthentication { .. }) => {
             failed(&error);
