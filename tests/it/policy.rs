@@ -4,6 +4,7 @@ mod commands;
 mod example;
 mod reload;
 mod versions;
+mod writing;
 
 use std::{fs, path::Path};
 
