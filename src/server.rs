@@ -20,7 +20,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::{accept::Accept, observer::Observed};
 use crate::{
-    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Settings, Tokens},
+    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Remembering, Settings, Tokens},
     clock::{Clock, OutOfRange, ServerClock, SystemWall},
     config::Config,
     grpc::{AccessApi, ApprovalApi, PolicyApi},
@@ -186,14 +186,15 @@ impl Server {
 
         let apis = (approval_api, policy_api, access_api);
         let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
-        let authenticator = Arc::new(Gate {
+        let gate = Gate {
             tokens: tokens.registry(),
             dev: dev_tokens.clone(),
             oidc,
             roles: config.roles.clone(),
             certificates: config.certificates.clone(),
             clock: Arc::<dyn Clock>::clone(&clock),
-        });
+        };
+        let authenticator = Arc::new(Remembering { authenticator: gate, seen: policies.seen_reviewers() });
         let (health, routes) = routes::routes(
             apis,
             (authenticator, Arc::<dyn Clock>::clone(&clock)),

@@ -46,10 +46,17 @@ pub async fn follow_policy_file(
     mut file: Followed<PolicyFile>,
     mut reload: watch::Receiver<()>,
 ) {
+    let version = || policies.status().borrow().live.version;
+    policies.log_warnings().await;
+    let mut warned_of = version();
     loop {
         let content = file.due(policies.clock(), &mut reload).await;
         if take(&policies, content).await {
             file.taken();
+        }
+        if version() != warned_of {
+            warned_of = version();
+            policies.log_warnings().await;
         }
     }
 }
