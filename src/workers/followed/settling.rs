@@ -48,7 +48,7 @@ pub(super) struct Waiting {
     pub(super) trust: Trust,
 }
 
-impl<T: PartialEq> Settling<T> {
+impl<T: PartialEq + Clone> Settling<T> {
     /// Begins with what was taken before, and with what is known about the content that is seen first.
     pub(super) const fn new(taken: T, trust: Trust) -> Self {
         Self { taken, seen: None, trust, writing: false, quiet: 0, asked: false, waited: 0 }
@@ -91,8 +91,8 @@ impl<T: PartialEq> Settling<T> {
 
     /// What was seen last has been taken.
     pub(super) fn take(&mut self) {
-        if let Some(seen) = self.seen.take() {
-            self.taken = seen;
+        if let Some(seen) = &self.seen {
+            self.taken.clone_from(seen);
         }
         (self.asked, self.waited) = (false, 0);
     }

@@ -227,6 +227,10 @@ async fn what_was_not_reported_must_stay_the_same_for_long() {
     following.told.send_replace(());
     assert_eq!(following.takes(settle).await, [""; 0], "nor sooner when told to");
     assert_eq!(following.takes(1).await, ["half and half"]);
+    // Nor when it comes right after the one before.
+    fs::write(&path, "another half").unwrap();
+    assert_eq!(following.takes(settle).await, [""; 0]);
+    assert_eq!(following.takes(1).await, ["another half"]);
     assert_eq!(following.takes(LONG).await, [""; 0]);
 }
 
