@@ -11,6 +11,7 @@ mod policies;
 mod queue;
 mod requests;
 mod schemas;
+mod seen;
 mod tokens;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyS
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
 pub use schemas::Schemas;
+pub use seen::{Remembering, SeenReviewers};
 pub use tokens::{NewToken, Tokens};
 
 /// Pages of snapshots that are read at once.

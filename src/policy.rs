@@ -8,9 +8,11 @@ mod demand;
 mod document;
 mod globs;
 mod judge;
+mod near;
 mod problems;
 mod reach;
 mod rules;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,7 @@ pub use document::{Asks, Document, Escalate, Rule, RuleEffect};
 pub use judge::TRACE_MAX;
 pub use problems::{Problem, RULES_MAX, TEXT_MAX};
 pub use rules::Policy;
+pub use warnings::Known;
 
 /// A call to judge.
 #[derive(Clone, Copy, Debug)]

@@ -21,7 +21,7 @@ mod tests;
 
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 
-pub use load::{load, load_cases};
+pub use load::{load, load_cases, place_warnings};
 pub use problem::{Position, Problem, Problems};
 use yaml::Node;
 

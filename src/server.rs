@@ -21,8 +21,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::{accept::Accept, observer::Observed};
 use crate::{
-    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Settings, Tokens},
-    clock::{Clock, OutOfRange, SystemWall},
+    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Remembering, Settings, Tokens},
+    clock::{Clock, OutOfRange, ServerClock, SystemWall},
     config::Config,
     grpc::{AccessApi, ApprovalApi, PolicyApi},
     identity::{
@@ -32,7 +32,7 @@ use crate::{
     policy::Judge,
     store::{Health, OpenError, SledStore, Store, StoreError, sync_to_disk},
     telemetry::Metrics,
-    tls::{LiveTls, TlsError, TlsFiles},
+    tls::{TlsError, TlsFiles},
     workers,
 };
 
@@ -140,10 +140,12 @@ impl Server {
     /// When the store, the tokens or the address cannot be had.
     pub async fn start(config: Config, metrics: Metrics, traces: bool) -> Result<Self, StartError> {
         SystemWall::check()?;
-        let (tls, tls_contents) = match TlsFiles::of(&config.tls) {
-            Some(files) => LiveTls::start(files).await.map(|(tls, contents)| (Some(Arc::new(tls)), Some(contents)))?,
-            None => (None, None),
-        };
+        // First of all: this may wait for whoever is writing them, and holds nothing meanwhile.
+        let waiting = ServerClock::start(None, |_| {})?;
+        let (tls, policy_file) = tokio::try_join!(
+            tls::read(TlsFiles::of(&config.tls), &waiting),
+            policy::read(config.policy.as_deref(), &waiting)
+        )?;
         file_limit::raise(config.limits.connections);
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
@@ -162,16 +164,15 @@ impl Server {
         if !config.anybody_authenticates() && !tokens.any_active() {
             return Err(StartError::NoAuthentication { data_dir: config.data_dir });
         }
-        let (policies, policy_text) = match &config.policy {
+        let (policies, policy_file) = match policy_file {
             None => {
                 let stored = Policies::from_store(Arc::clone(&store), Arc::clone(&clock), config.claim_window);
                 (stored.await?, None)
             }
-            Some(path) => {
-                let (policy, text) = policy::read(path, &*clock).await?;
-                let (store, clock, path) = (Arc::clone(&store), Arc::clone(&clock), path.clone());
+            Some((path, policy, file)) => {
+                let (store, clock) = (Arc::clone(&store), Arc::clone(&clock));
                 let policies = Policies::from_file(store, clock, config.claim_window, path, policy);
-                (policies.await?, Some(text))
+                (policies.await?, Some(file))
             }
         };
         let settings = Settings {
@@ -188,14 +189,15 @@ impl Server {
 
         let apis = (approval_api, policy_api, access_api);
         let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
-        let authenticator = Arc::new(Gate {
+        let gate = Gate {
             tokens: tokens.registry(),
             dev: dev_tokens.clone(),
             oidc,
             roles: config.roles.clone(),
             certificates: config.certificates.clone(),
             clock: Arc::<dyn Clock>::clone(&clock),
-        });
+        };
+        let authenticator = Arc::new(Remembering { authenticator: gate, seen: policies.seen_reviewers() });
         let (health, routes) = routes::routes(
             apis,
             (authenticator, Arc::<dyn Clock>::clone(&clock)),
@@ -204,7 +206,8 @@ impl Server {
             traces,
         )
         .await?;
-        let accept = Accept::new(listener, config.limits.connections, tls.clone(), metrics.clone());
+        let live_tls = tls.as_ref().map(|(live, _)| Arc::clone(live));
+        let accept = Accept::new(listener, config.limits.connections, live_tls, metrics.clone());
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, &config.limits, stop_accepting.clone()));
         let mut workers = JoinSet::new();
@@ -216,12 +219,12 @@ impl Server {
         let reload = watch::Sender::new(());
         let policy = policies.status();
         workers.spawn(policy::report(policy.clone(), metrics.clone(), health.clone()));
-        if let Some(text) = policy_text {
-            workers.spawn(workers::follow_policy_file(policies, text, reload.subscribe()));
+        if let Some(file) = policy_file {
+            workers.spawn(workers::follow_policy_file(policies, file, reload.subscribe()));
         }
-        if let (Some(tls), Some(contents)) = (tls, tls_contents) {
+        if let Some((tls, files)) = tls {
             workers.spawn(tls::report(tls.status(), metrics));
-            workers.spawn(workers::follow_tls_files(tls, contents, clock, reload.subscribe()));
+            workers.spawn(workers::follow_tls_files(tls, files, clock, reload.subscribe()));
         }
         let (drain_timeout, write_timeout) = (config.drain_timeout, config.write_timeout);
         Ok(Self {
@@ -260,7 +263,7 @@ impl Server {
         self.policy.borrow().live.version
     }
 
-    /// Tells the server to read its files again at once: the policy, and those of TLS.
+    /// Tells the server to read its files again, once nobody writes to them: the policy, and those of TLS.
     #[must_use]
     pub fn reload(&self) -> watch::Sender<()> {
         self.reload.clone()

@@ -64,15 +64,14 @@ pub struct LiveTls {
 }
 
 impl LiveTls {
-    /// Begins with what the files hold now, which is returned too.
+    /// Begins with what the files hold.
     ///
     /// # Errors
-    /// When they cannot be used: there is no last good content to go on with.
-    pub async fn start(files: TlsFiles) -> Result<(Self, TlsContents), TlsError> {
-        let contents = files.read().await.map_err(TlsError::Unreadable)?;
-        let (config, not_after) = build::build(&files, &contents)?;
+    /// When that cannot be used: there is no last good content to go on with.
+    pub fn start(files: TlsFiles, contents: &TlsContents) -> Result<Self, TlsError> {
+        let (config, not_after) = build::build(&files, contents)?;
         let status = TlsStatus { not_after, fault: None };
-        Ok((Self { files, config: watch::Sender::new(config), status: watch::Sender::new(status) }, contents))
+        Ok(Self { files, config: watch::Sender::new(config), status: watch::Sender::new(status) })
     }
 
     /// What the next connection gets.
@@ -87,17 +86,17 @@ impl LiveTls {
         self.status.subscribe()
     }
 
-    /// Where it all comes from.
-    pub(crate) const fn files(&self) -> &TlsFiles {
-        &self.files
-    }
-
     /// Takes what the files hold now, or why they cannot be read. What cannot be used changes nothing but the status.
     pub(crate) fn take(&self, contents: Result<TlsContents, String>) {
         let contents = contents.map_err(TlsError::Unreadable);
         match contents.and_then(|contents| build::build(&self.files, &contents)) {
             Ok((config, not_after)) => {
-                tracing::info!(%not_after, "new connections get the certificate as it is now");
+                let again = self.status.borrow().fault.is_some();
+                tracing::info!(%not_after, "new connections get the certificate as it is now{}", if again {
+                    "; the files are good again"
+                } else {
+                    ""
+                });
                 self.config.send_replace(config);
                 self.status.send_replace(TlsStatus { not_after, fault: None });
             }

@@ -2,16 +2,17 @@
 //! a restart is simply the first pass.
 
 mod expirer;
-mod looks;
+mod followed;
 mod policy_file;
 mod pruner;
 mod tls_files;
 mod token_uses;
 
 pub use expirer::expire;
-pub use policy_file::{follow_policy_file, settled_policy_file};
+pub use followed::{Followed, FollowedFiles};
+pub use policy_file::{PolicyFile, follow_policy_file, settled_policy_file};
 pub use pruner::prune;
-pub use tls_files::follow_tls_files;
+pub use tls_files::{follow_tls_files, settled_tls_files};
 pub use token_uses::keep_token_uses;
 
 use std::time::Duration;

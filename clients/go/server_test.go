@@ -23,12 +23,13 @@ import (
 
 const policy = `
 tools: [send_email, pay]
-unlisted_tools: {auto_approve: {}}
 rules:
   - name: no-drops
-    tools: [sql.query]
-    when: args.statement.startsWith("DROP")
+    tools: ["sql.*"]
     auto_reject: {message: Dropping tables is not allowed.}
+  - name: searching
+    tools: [search_records]
+    auto_approve: {}
 `
 
 // server is a real one, with a data directory and a policy of its own. It can be killed and started again.
@@ -51,6 +52,10 @@ func startServer(t *testing.T, environment ...string) *server {
 	}
 	s := &server{t: t, directory: t.TempDir(), environment: environment}
 	if err := os.WriteFile(s.file("policy.yaml"), []byte(policy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A start waits when the file was written a moment ago.
+	if err := os.Chtimes(s.file("policy.yaml"), time.Unix(1e9, 0), time.Unix(1e9, 0)); err != nil {
 		t.Fatal(err)
 	}
 	for try := 0; s.address == ""; try++ {

@@ -1,16 +1,16 @@
 //! The policy: which one is live, its versions, and who may change it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Error, Heavy, permit, still_good};
+use super::{Error, Heavy, SeenReviewers, permit, still_good};
 use crate::{
     clock::Clock,
     domain::{Actor, Time, Verdict},
     identity::{Method, Principal},
-    policy::{Call, Document, Effort, Judge, OwnedCall, Policy, Problem},
-    store::{NewPolicy, PolicyHead, PolicyVersion, Store, StoreError},
+    policy::{Call, Document, Effort, Judge, Known, OwnedCall, Policy, Problem},
+    store::{Filter, NewPolicy, Order, PolicyHead, PolicyVersion, Query, Store, StoreError},
 };
 
 /// The live policy.
@@ -95,6 +95,9 @@ pub enum PolicyError {
     Store(#[from] StoreError),
 }
 
+/// Approvals whose tools and callers warnings are about: the newest.
+const RECENT: usize = 1_000;
+
 fn list(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -109,6 +112,7 @@ pub struct Policies {
     /// The file that the policy is taken from.
     file: Option<PathBuf>,
     status: watch::Sender<PolicyStatus>,
+    seen: Arc<SeenReviewers>,
 }
 
 impl Policies {
@@ -155,7 +159,7 @@ impl Policies {
         live: Live,
     ) -> Self {
         let status = watch::Sender::new(PolicyStatus { live: Arc::new(live), fault: None });
-        Self { store, clock, heavy: Heavy::new(1), claim_window, file, status }
+        Self { store, clock, heavy: Heavy::new(1), claim_window, file, status, seen: Arc::default() }
     }
 
     /// How things stand, and every change from now on.
@@ -168,6 +172,12 @@ impl Policies {
     #[must_use]
     pub fn file(&self) -> Option<(&PathBuf, Option<FileFault>)> {
         self.file.as_ref().map(|path| (path, self.status.borrow().fault.clone()))
+    }
+
+    /// Remembers reviewers, for warnings.
+    #[must_use]
+    pub fn seen_reviewers(&self) -> Arc<SeenReviewers> {
+        Arc::clone(&self.seen)
     }
 
     /// The clock that dates what is done.
@@ -252,7 +262,53 @@ impl Policies {
         setting.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
     }
 
-    /// What a policy says of calls. Nothing is recorded.
+    /// What is probably not meant in a policy: names that nearly are those of the newest approvals, of `tools`, of
+    /// tokens and of the reviewers who called; rules that are walked around. Empty if it cannot be told.
+    pub async fn warnings(&self, by: &Actor, policy: Arc<Policy>, tools: BTreeSet<String>) -> Vec<Problem> {
+        let warnings = async {
+            let mut known = self.known().await?;
+            known.tools.extend(tools);
+            self.heavy.run(by, move || policy.warnings(&known)).await
+        };
+        warnings.await.unwrap_or_else(|error: Error| {
+            tracing::warn!(%error, "cannot tell what is probably not meant in the policy");
+            Vec::new()
+        })
+    }
+
+    /// Logs what is probably not meant in the live policy.
+    pub async fn log_warnings(&self) {
+        for warning in self.warnings(&Actor::policy_file(), Arc::clone(&self.live().policy), BTreeSet::new()).await {
+            tracing::warn!(field = warning.path, "the policy may not say what is meant: {}", warning.message);
+        }
+    }
+
+    async fn known(&self) -> Result<Known, Error> {
+        let mut known = self.seen.known();
+        for token in self.store.tokens().await? {
+            let principal = token.principal();
+            known.users.insert(principal.actor.to_string());
+            known.groups.extend(principal.groups);
+        }
+        let (mut after, mut left) = (None, RECENT);
+        while left > 0 {
+            let query = Query { filter: Filter::default(), order: Order::NewestFirst, after, limit: left };
+            let page = self.store.list(query).await?;
+            left -= page.approvals.len().min(left);
+            for approval in &page.approvals {
+                let request = &approval.request;
+                known.tools.insert(request.tool_name.clone());
+                known.users.insert(request.caller.to_string());
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(known)
+    }
+
+    /// What a policy says of calls, and that policy. Nothing is recorded.
     ///
     /// # Errors
     /// [`Error::RoleNotAllowed`], [`Error::PolicyNotFound`], or a failure of the store.
@@ -261,7 +317,7 @@ impl Policies {
         principal: &Principal,
         tried: Tried,
         calls: Vec<OwnedCall>,
-    ) -> Result<Vec<Verdict>, Error> {
+    ) -> Result<(Arc<Policy>, Vec<Verdict>), Error> {
         permit(principal, Method::TestPolicy)?;
         let live = self.live();
         let (label, policy) = match tried {
@@ -275,10 +331,11 @@ impl Policies {
             }
             Tried::Live | Tried::Version(_) => (live.version.to_string(), Arc::clone(&live.policy)),
         };
-        let claim_window = self.claim_window;
+        let (claim_window, judged_by) = (self.claim_window, Arc::clone(&policy));
         let judge =
             move |call: &OwnedCall| policy.judge(&call.borrow(), Effort::Full).verdict(label.clone(), claim_window);
-        self.heavy.run(&principal.actor, move || calls.iter().map(judge).collect()).await
+        let verdicts = self.heavy.run(&principal.actor, move || calls.iter().map(judge).collect()).await?;
+        Ok((judged_by, verdicts))
     }
 
     /// Takes what the policy file holds now: a policy, or what is wrong with it, which leaves the live one as it is.
@@ -290,8 +347,11 @@ impl Policies {
         match (content, &self.file) {
             (Ok(policy), Some(path)) => {
                 let live = record(&*self.store, path, policy, now).await?;
+                let version = live.version;
                 self.publish(live);
-                self.status.send_if_modified(|status| status.fault.take().is_some());
+                if self.status.send_if_modified(|status| status.fault.take().is_some()) {
+                    tracing::info!(version, "the policy file is good again, and live");
+                }
             }
             (Err(error), _) => {
                 self.status.send_modify(|status| status.fault = Some(FileFault { error, at: now }));

@@ -13,12 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{connection::ConnectionArgs, console::Console, failure::Failure};
+use super::{connection::ConnectionArgs, console::Console, failure::Failure, text::escape};
 
 /// What to do with policies.
 #[derive(Debug, clap::Subcommand)]
 pub enum PolicyCommand {
-    /// Tell everything that is wrong with a policy file, with line and column
+    /// Tell everything that is wrong with a policy file, or probably not meant, with line and column
     Check(check::CheckArgs),
     /// Judge the calls in a file of cases by a policy file, and compare with what they expect
     Test(cases::TestArgs),
@@ -65,6 +65,14 @@ fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
 /// What reading files found wrong, a line each.
 fn wrong(problems: &str) -> Failure {
     Failure::Files(problems.lines().map(str::to_owned).collect())
+}
+
+/// Tells what is probably not meant, a line each.
+fn warnings(console: &mut Console, warnings: &[String]) -> Result<(), Failure> {
+    for warning in warnings {
+        console.note(&format!("warning: {}", escape(warning)))?;
+    }
+    Ok(())
 }
 
 /// A file to read.

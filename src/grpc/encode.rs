@@ -18,7 +18,7 @@ mod progress;
 
 pub use access::{caller, token};
 pub use events::event;
-pub use policy::{document, policy_file, policy_head, policy_version, test_result};
+pub use policy::{document, policy_file, policy_head, policy_version, policy_warnings, test_result};
 pub use progress::progress;
 
 /// An approval as it is now.

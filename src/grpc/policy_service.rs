@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tonic::{Request, Response, Status};
 
@@ -57,8 +57,10 @@ impl PolicyService for PolicyApi {
         let decoded =
             self.policies.heavy().run(&principal.actor, move || decode::policy_change(request, &limits)).await;
         let change = decoded.map_err(Failure::from)??;
+        let policy = Arc::clone(&change.policy);
         let head = self.policies.set(&principal, change).await.map_err(Failure::from)?;
-        Ok(Response::new(pb::SetPolicyResponse { version: Some(encode::policy_head(&head)) }))
+        let warnings = encode::policy_warnings(self.policies.warnings(&principal.actor, policy, BTreeSet::new()).await);
+        Ok(Response::new(pb::SetPolicyResponse { version: Some(encode::policy_head(&head)), warnings }))
     }
 
     async fn test_policy(&self, request: Request<pb::TestPolicyRequest>) -> Reply<pb::TestPolicyResponse> {
@@ -68,8 +70,12 @@ impl PolicyService for PolicyApi {
         let decode::PolicyTest { tried, cases } = decoded.map_err(Failure::from)??;
         let now = self.policies.clock().now();
         let calls: Vec<OwnedCall> = cases.iter().map(|case| case.call(now)).collect();
-        let verdicts = self.policies.test(&principal, tried, calls).await.map_err(Failure::from)?;
-        let results = cases.iter().zip(&verdicts).map(|(case, verdict)| encode::test_result(case, verdict));
-        Ok(Response::new(pb::TestPolicyResponse { results: results.collect() }))
+        let (policy, verdicts) = self.policies.test(&principal, tried, calls).await.map_err(Failure::from)?;
+        let judged = || cases.iter().zip(&verdicts);
+        let tools = judged().filter(|(case, verdict)| case.is_surprised_by(verdict));
+        let tools = tools.map(|(case, _)| case.tool_name.clone()).collect();
+        let warnings = encode::policy_warnings(self.policies.warnings(&principal.actor, policy, tools).await);
+        let results = judged().map(|(case, verdict)| encode::test_result(case, verdict)).collect();
+        Ok(Response::new(pb::TestPolicyResponse { results, warnings }))
     }
 }

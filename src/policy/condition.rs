@@ -6,6 +6,7 @@
 //! The tests hold both interpreters against each other where they must agree.
 
 mod compile;
+mod denylist;
 mod evaluate;
 mod expr;
 mod functions;
@@ -76,6 +77,12 @@ impl Condition {
     /// What it says of every call, if it asks nothing about the call.
     pub(super) const fn constant(&self) -> Option<bool> {
         self.constant
+    }
+
+    /// Whether it holds for texts that contain, match or equal something: a rule that refuses by it refuses what its author
+    /// thought of.
+    pub(super) fn lists_texts(&self) -> bool {
+        denylist::lists_texts(&self.root, true)
     }
 
     /// Bytes of memory that its patterns take.

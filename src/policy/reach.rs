@@ -11,7 +11,7 @@ use super::{
 
 /// Adds a problem for each rule that nothing reaches.
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
-    let walls = Walls::of(policy);
+    let walls = Cover::of_rules(policy, |effect| !matches!(effect, RuleEffect::AutoApprove {}));
     let mut in_order: Vec<_> = policy.matchers().iter().collect();
     in_order.sort_by_key(|matcher| matcher.place);
     for matcher in in_order {
@@ -33,9 +33,8 @@ pub(super) fn check(policy: &Policy, problems: &mut Problems) {
     }
 }
 
-/// Rules that apply to every call of their tools, by what they cover: all that fits one of their globs, as far as that
-/// is plain to see.
-struct Walls<'a> {
+/// Globs by what they cover: all that fits one of them, as far as that is plain to see.
+pub(super) struct Cover<'a> {
     /// By every glob, for tools that are no globs themselves.
     names: GlobIndex,
     /// By the glob itself.
@@ -44,14 +43,16 @@ struct Walls<'a> {
     prefixes: HashMap<&'a str, Vec<u32>>,
 }
 
-impl<'a> Walls<'a> {
-    fn of(policy: &'a Policy) -> Self {
-        let walls = (0..)
-            .zip(policy.matchers())
-            .filter(|(_, matcher)| matcher.always() && !matches!(matcher.effect, RuleEffect::AutoApprove {}));
+impl<'a> Cover<'a> {
+    /// What rules cover that apply to every call of their tools: places in the policy's `matchers`.
+    pub(super) fn of_rules(policy: &'a Policy, keep: impl Fn(&RuleEffect) -> bool) -> Self {
+        let walls = (0..).zip(policy.matchers()).filter(|(_, matcher)| matcher.always() && keep(&matcher.effect));
         let tools = |matcher: &Matcher| policy.document().rules[matcher.place].tools.iter();
-        let covered: Vec<(&str, u32)> =
-            walls.flat_map(|(at, matcher)| tools(matcher).map(move |tool| (tool.as_str(), at))).collect();
+        Self::new(walls.flat_map(|(at, matcher)| tools(matcher).map(move |tool| (tool.as_str(), at))).collect())
+    }
+
+    /// Globs with what they stand for.
+    pub(super) fn new(covered: Vec<(&'a str, u32)>) -> Self {
         let (mut globs, mut prefixes) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (glob, place) in &covered {
             globs.entry(*glob).or_default().push(*place);
@@ -64,14 +65,15 @@ impl<'a> Walls<'a> {
         Self { names, globs, prefixes }
     }
 
-    /// The walls that cover all of these tools.
+    /// What covers all of these tools.
     fn around(&self, tools: &[String]) -> BTreeSet<u32> {
         let mut tools = tools.iter().map(|tool| self.covering(tool));
         let first = tools.next().unwrap_or_default();
         tools.fold(first, |all, these| all.intersection(&these).copied().collect())
     }
 
-    fn covering(&self, tool: &str) -> BTreeSet<u32> {
+    /// What covers a tool, or all tools that fit a glob.
+    pub(super) fn covering(&self, tool: &str) -> BTreeSet<u32> {
         if is_literal(tool) {
             return self.names.find(tool).into_iter().collect();
         }

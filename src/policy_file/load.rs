@@ -5,7 +5,7 @@ use crate::{
     config::Limits,
     field_path,
     grpc::decode::{self, TestCase},
-    policy::Policy,
+    policy::{Policy, Problem},
     proto::v1,
 };
 
@@ -30,6 +30,15 @@ pub fn load(path: &Path, bytes: &[u8]) -> Result<Policy, String> {
             Err(problems.iter().map(|problem| format!("{}: {problem}\n", path.display())).collect())
         }
     }
+}
+
+/// Where a policy file says what a warning is about: a line each, as those of [`load`].
+#[must_use]
+pub fn place_warnings(path: &Path, bytes: &[u8], warnings: &[Problem]) -> Vec<String> {
+    let Ok(text) = text(path, bytes) else { return Vec::new() };
+    let file = read::<v1::Policy>(text);
+    let line = |warning: &Problem| format!("{}:{}: {warning}", path.display(), file.place(&warning.path));
+    warnings.iter().map(line).collect()
 }
 
 /// Checks what a file of cases holds.

@@ -1,17 +1,29 @@
 //! The policy at start-up, and how it shows from outside.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{StartError, routes};
-use crate::{approvals::PolicyStatus, clock::Clock, policy::Policy, policy_file, telemetry::Metrics, workers};
+use crate::{
+    approvals::PolicyStatus,
+    clock::Clock,
+    policy::Policy,
+    policy_file,
+    telemetry::Metrics,
+    workers::{self, Followed, PolicyFile},
+};
 
-/// Reads the policy file that a server starts with, and returns what it holds too.
-pub(super) async fn read(path: &Path, clock: &dyn Clock) -> Result<(Policy, Vec<u8>), StartError> {
-    let text = workers::settled_policy_file(path, clock).await.map_err(StartError::PolicyFile)?;
-    policy_file::load(path, &text).map(|policy| (policy, text)).map_err(StartError::PolicyFile)
+/// The policy that a server starts with, where it is from, and the file to be followed.
+pub(super) type Started = (PathBuf, Policy, Followed<PolicyFile>);
+
+/// Reads the policy file that a server starts with, once nobody writes to it.
+pub(super) async fn read(path: Option<&Path>, clock: &dyn Clock) -> Result<Option<Started>, StartError> {
+    let Some(path) = path else { return Ok(None) };
+    let (followed, text) = workers::settled_policy_file(path, clock).await.map_err(StartError::PolicyFile)?;
+    let policy = policy_file::load(path, &text).map_err(StartError::PolicyFile)?;
+    Ok(Some((path.to_owned(), policy, followed)))
 }
 
 /// Tells metrics and health how things stand with the policy, for ever. While the policy file cannot be used

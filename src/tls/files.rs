@@ -30,8 +30,13 @@ impl TlsFiles {
         Some(Self { certificate: certificate?, key: key?, client_ca, require_client_certificate })
     }
 
+    /// Where they are.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        [&self.certificate, &self.key].into_iter().chain(&self.client_ca).cloned().collect()
+    }
+
     /// What they hold now, or why one of them cannot be read.
-    pub(crate) async fn read(&self) -> Result<TlsContents, String> {
+    pub(crate) async fn contents(&self) -> Result<TlsContents, String> {
         let client_ca = match &self.client_ca {
             Some(path) => Some(bounded_file::read(path, FILE_MAX).await?),
             None => None,

@@ -32,9 +32,13 @@ async fn what_cannot_be_used_is_refused_with_its_file() {
     let directory = tempfile::tempdir().unwrap();
     let ((certificate, key), (other, _)) = (pair(2040), pair(2041));
     let half = &certificate[..certificate.len() / 2];
+    let start = async || {
+        let files = files(directory.path());
+        LiveTls::start(files.clone(), &files.contents().await.map_err(TlsError::Unreadable)?)
+    };
     let refused = async |certificate: &str, key: &str, client_ca: &str| {
         write(directory.path(), certificate, key, client_ca);
-        LiveTls::start(files(directory.path())).await.err().expect("it is refused").to_string()
+        start().await.err().expect("it is refused").to_string()
     };
     assert!(refused("", &key, &other).await.ends_with("tls.crt: holds no certificate in PEM"));
     assert!(refused(half, &key, &other).await.contains("tls.crt: "));
@@ -42,7 +46,7 @@ async fn what_cannot_be_used_is_refused_with_its_file() {
     assert!(refused(&other, &key, &other).await.contains("tls.key is not the key of the certificate in "));
     assert!(refused(&certificate, &key, &key).await.ends_with("ca.crt: holds no certificate in PEM"));
     std::fs::remove_file(directory.path().join("tls.key")).unwrap();
-    let missing = LiveTls::start(files(directory.path())).await.err().unwrap().to_string();
+    let missing = start().await.err().unwrap().to_string();
     assert!(missing.contains("tls.key: No such file"), "{missing}");
 }
 
@@ -51,7 +55,9 @@ async fn the_last_good_content_stays() {
     let directory = tempfile::tempdir().unwrap();
     let ((first, first_key), (second, second_key)) = (pair(2040), pair(2041));
     write(directory.path(), &first, &first_key, &first);
-    let (tls, contents) = LiveTls::start(files(directory.path())).await.unwrap();
+    let files = files(directory.path());
+    let contents = files.contents().await.unwrap();
+    let tls = LiveTls::start(files, &contents).unwrap();
     let (config, status) = (tls.config(), tls.status());
     let year = || status.borrow().not_after.format("%Y").to_string();
     assert_eq!((year(), status.borrow().fault.is_some()), ("2040".to_owned(), false));

@@ -1,31 +1,49 @@
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
+use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::looks::Looks;
+use super::followed::{Followed, FollowedFiles};
 use crate::{
     clock::Clock,
-    tls::{LiveTls, TlsContents},
+    tls::{LiveTls, TlsContents, TlsFiles},
 };
 
-/// How often to look at the files. A certificate is replaced days before it ends.
-const EVERY: Duration = Duration::from_secs(2);
+#[async_trait]
+impl FollowedFiles for TlsFiles {
+    type Content = TlsContents;
 
-/// Takes certificates and keys from their files whenever those change, for ever; at once when told to. `taken` is what
-/// the files held when the server started.
+    fn paths(&self) -> Vec<PathBuf> {
+        self.places()
+    }
+
+    async fn read(&self) -> Result<TlsContents, String> {
+        self.contents().await
+    }
+}
+
+/// Waits until nobody writes to certificates and keys, and reads them.
+///
+/// # Errors
+/// When one of them cannot be read, or is still being written after a minute.
+pub async fn settled_tls_files(
+    files: &TlsFiles,
+    clock: &dyn Clock,
+) -> Result<(Followed<TlsFiles>, TlsContents), String> {
+    Followed::settled(files.clone(), clock).await
+}
+
+/// Takes certificates and keys from their files whenever those have changed and nobody writes to them, for ever; also
+/// when told to.
 pub async fn follow_tls_files(
     tls: Arc<LiveTls>,
-    taken: TlsContents,
+    mut files: Followed<TlsFiles>,
     clock: Arc<dyn Clock>,
     mut reload: watch::Receiver<()>,
 ) {
-    let mut looks = Looks::new(Ok(taken));
     loop {
-        let now = tls.files().read().await;
-        if looks.due(&now) {
-            tls.take(now.clone());
-            looks.take(now.clone());
-        }
-        looks.rest(now, EVERY, &*clock, &mut reload).await;
+        let contents = files.due(&*clock, &mut reload).await;
+        tls.take(contents);
+        files.taken();
     }
 }

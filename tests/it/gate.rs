@@ -43,6 +43,7 @@ rules:
 pub(crate) async fn start(data: &tempfile::TempDir) -> Server {
     let policy = data.path().join("policy.yaml");
     std::fs::write(&policy, POLICY).unwrap();
+    server::age(&policy);
     Server::start(&data.path().join("data"), &[&format!("policy={}", policy.display())]).await
 }
 

@@ -1,9 +1,12 @@
 //! The policy, over the wire and from files.
 
 mod commands;
+mod docs;
 mod example;
 mod reload;
 mod versions;
+mod warnings;
+mod writing;
 
 use std::{fs, path::Path};
 

@@ -12,7 +12,7 @@ use tonic::Code;
 use crate::{
     calls::{ask, decide, next_update, open},
     checks::refused,
-    server::{Client, Server, soon},
+    server::{Client, Server, age, soon},
 };
 
 const POLICY: &str = "
@@ -37,6 +37,7 @@ rules:
 async fn start(data: &tempfile::TempDir) -> Server {
     let file = data.path().join("policy.yaml");
     fs::write(&file, POLICY).unwrap();
+    age(&file);
     Server::start(&data.path().join("store"), &[&format!("policy={}", file.display())]).await
 }
 

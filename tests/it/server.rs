@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rustix::process::{Pid, Signal};
@@ -64,6 +64,13 @@ pub(crate) fn signoff(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_signoff"));
     command.args(arguments).env_clear().env("RUST_BACKTRACE", "1");
     command
+}
+
+/// Makes a file one that was written long ago, so that a start need not wait whether its writer goes on.
+pub(crate) fn age(file: &Path) {
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let file = std::fs::File::options().append(true).open(file).expect("it is there");
+    file.set_modified(long_ago).expect("it is ours");
 }
 
 /// A server process that may not listen yet. Killed when dropped.

@@ -32,7 +32,7 @@ use tonic::{
 use self::authority::{Authority, Leaf};
 use crate::{
     calls::{ask, open},
-    server::{Server, client, soon},
+    server::{Server, age, client, soon},
 };
 
 /// The files of a server, and who made its certificate.
@@ -63,6 +63,9 @@ impl Files {
     /// A server with them, and these settings.
     async fn start(&self, settings: &[&str]) -> Server {
         let setting = |key: &str, name: &str| format!("{key}={}", self.path(name).display());
+        for name in ["tls.crt", "tls.key"] {
+            age(&self.path(name));
+        }
         let (certificate, key) = (setting("tls.certificate", "tls.crt"), setting("tls.key", "tls.key"));
         Server::start(&self.path("store"), &[&[certificate.as_str(), key.as_str()], settings].concat()).await
     }
@@ -71,6 +74,7 @@ impl Files {
     fn client_ca(&self, authority: &Authority) -> String {
         let path = self.path("clients.crt");
         replace(&path, authority.pem());
+        age(&path);
         format!("tls.client_ca={}", path.display())
     }
 

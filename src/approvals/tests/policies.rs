@@ -182,7 +182,7 @@ async fn what_is_tried_says_by_which_policy() {
         (Tried::Version(1), Effect::AutoApprove, "1"),
         (Tried::Given(approving()), Effect::AutoApprove, ""),
     ] {
-        let verdicts = policies.test(&operator(), tried, vec![a_call(&json!({}))]).await.unwrap();
+        let (_, verdicts) = policies.test(&operator(), tried, vec![a_call(&json!({}))]).await.unwrap();
         assert_eq!((&verdicts[0].effect, verdicts[0].policy_version.as_str()), (&effect, version));
         assert_eq!(verdicts[0].claim_window, CLAIM_WINDOW);
     }

@@ -2,13 +2,14 @@ use std::{path::PathBuf, time::Duration};
 
 use comfy_table::{Cell, Color, Table};
 
-use super::{Console, Failure, PolicyFile, contents, wrong};
+use super::{Console, Failure, PolicyFile, contents, warnings, wrong};
 use crate::{
     cli::{describe, text::escape},
     clock::{SystemWall, WallClock as _},
     config::Config,
+    domain::Verdict,
     grpc::{decode::TestCase, encode},
-    policy::{Effort, Policy},
+    policy::{Effort, Known, Policy},
     policy_file,
     proto::v1::PolicyTestResult,
 };
@@ -28,7 +29,8 @@ pub struct TestArgs {
 /// Returns 0 when every case is as expected, else 1.
 pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure> {
     // Both files' problems are told, not only those of the first.
-    let policy = policy_file::load(&args.file.path, &contents(&args.file.path)?);
+    let text = contents(&args.file.path)?;
+    let policy = policy_file::load(&args.file.path, &text);
     let cases = policy_file::load_cases(&args.cases, &contents(&args.cases)?);
     let (policy, cases) = match (policy, cases) {
         (Ok(policy), Ok(cases)) => (policy, cases),
@@ -37,7 +39,9 @@ pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure>
             return Err(wrong(&problems.join("\n")));
         }
     };
-    let results: Vec<_> = cases.iter().map(|case| judge(&policy, case)).collect();
+    let results: Vec<_> = cases.iter().map(|case| encode::test_result(case, &judge(&policy, case))).collect();
+    let found = policy.warnings(&known(&policy, &cases));
+    warnings(console, &policy_file::place_warnings(&args.file.path, &text, &found))?;
     if console.json {
         results.iter().try_for_each(|result| console.message(result))?;
     } else {
@@ -53,9 +57,15 @@ pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure>
     Ok(u8::from(results.iter().any(|result| !result.passed)))
 }
 
-fn judge(policy: &Policy, case: &TestCase) -> PolicyTestResult {
+fn judge(policy: &Policy, case: &TestCase) -> Verdict {
     let judgement = policy.judge(&case.call(SystemWall.wall()).borrow(), Effort::Full);
-    encode::test_result(case, &judgement.verdict(String::new(), claim_window()))
+    judgement.verdict(String::new(), claim_window())
+}
+
+/// The tools of cases whose verdict may be due to a name that nearly is another one.
+pub(super) fn known(policy: &Policy, cases: &[TestCase]) -> Known {
+    let surprised = cases.iter().filter(|case| case.is_surprised_by(&judge(policy, case)));
+    Known { tools: surprised.map(|case| case.tool_name.clone()).collect(), ..Known::default() }
 }
 
 /// A server's setting, which a file does not know.

@@ -1,24 +1,51 @@
-use super::{Console, Failure, PolicyFile, contents, wrong};
-use crate::policy_file;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{Console, Failure, PolicyFile, cases, contents, warnings, wrong};
+use crate::{policy::Known, policy_file};
 
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     file: PolicyFile,
+    /// File of cases, as YAML; warn about names in the policy that nearly are those of its tools
+    #[arg(long, value_name = "CASES")]
+    cases: Option<PathBuf>,
+    /// Exit 1 when there are warnings
+    #[arg(long)]
+    strict: bool,
 }
 
+/// Returns 0 when nothing is wrong, or there are only warnings; with `--strict` 1 for these.
 pub(super) fn run(args: &CheckArgs, console: &mut Console) -> Result<u8, Failure> {
     let path = &args.file.path;
-    let policy = policy_file::load(path, &contents(path)?).map_err(|problems| wrong(&problems))?;
+    let text = contents(path)?;
+    let policy = policy_file::load(path, &text).map_err(|problems| wrong(&problems))?;
+    let known = match &args.cases {
+        Some(path) => {
+            let cases = policy_file::load_cases(path, &contents(path)?).map_err(|problems| wrong(&problems))?;
+            cases::known(&policy, &cases)
+        }
+        None => Known::default(),
+    };
+    let found = policy_file::place_warnings(path, &text, &policy.warnings(&known));
     let (rules, tools) = (policy.document().rules.len(), policy.document().tools.len());
-    if !console.json {
+    if console.json {
+        console.line(&json!({"rules": rules, "tools": tools, "warnings": found}).to_string())?;
+    } else {
+        warnings(console, &found)?;
         let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let outcome = match found.len() {
+            0 => "nothing is wrong".to_owned(),
+            count => format!("{count} warning{}", plural(count)),
+        };
         console.line(&format!(
-            "{}: {rules} rule{}, {tools} listed tool{}; nothing is wrong",
+            "{}: {rules} rule{}, {tools} listed tool{}; {outcome}",
             path.display(),
             plural(rules),
             plural(tools)
         ))?;
     }
-    Ok(0)
+    Ok(u8::from(args.strict && !found.is_empty()))
 }

@@ -2,7 +2,10 @@ use uuid::Uuid;
 
 use super::{Console, Failure, PolicyFile, contents, show::title, wrong};
 use crate::{
-    cli::connection::{ConnectionArgs, unary},
+    cli::{
+        connection::{ConnectionArgs, unary},
+        text::escape,
+    },
     grpc::encode,
     policy_file,
     proto::v1::SetPolicyRequest,
@@ -38,6 +41,9 @@ pub(super) async fn run(args: SetArgs, connection: &ConnectionArgs, console: &mu
     let response = client.set_policy(unary(request)).await?.into_inner();
     if console.json {
         return Ok(console.message(&response)?);
+    }
+    for warning in &response.warnings {
+        console.note(&format!("warning: {}: {}", escape(&warning.field), escape(&warning.description)))?;
     }
     let version = response.version.ok_or(Failure::Protocol("no version"))?;
     let done = if args.dry_run { "would be set" } else { "is live" };

@@ -7,7 +7,7 @@ use crate::{
     approvals::{FileFault, PolicyView},
     domain::Verdict,
     grpc::decode::TestCase,
-    policy::{Asks, Document, Escalate, Rule, RuleEffect},
+    policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect},
     proto::v1,
     store::PolicyHead,
 };
@@ -36,6 +36,13 @@ pub fn policy_head(head: &PolicyHead) -> v1::PolicyVersion {
 pub fn policy_file(path: &Path, fault: Option<FileFault>) -> v1::PolicyFile {
     let (error, error_time) = fault.map_or_else(Default::default, |fault| (fault.error, Some(moment(fault.at))));
     v1::PolicyFile { path: path.display().to_string(), error, error_time }
+}
+
+/// What is probably not meant in a policy.
+#[must_use]
+pub fn policy_warnings(warnings: Vec<Problem>) -> Vec<v1::PolicyWarning> {
+    let warning = |Problem { path, message }| v1::PolicyWarning { field: path, description: message };
+    warnings.into_iter().map(warning).collect()
 }
 
 /// What became of a case.

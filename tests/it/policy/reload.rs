@@ -20,7 +20,7 @@ use super::{live, operator, policy, replace, set};
 use crate::{
     calls::{ask, open},
     checks::refused,
-    server::{Client, PolicyClient, Process, Server, serve, soon},
+    server::{Client, PolicyClient, Process, Server, age, serve, soon},
 };
 
 /// A policy whose rules carry its name; the last one is what keeps `bad` from running.
@@ -84,6 +84,7 @@ async fn broken_files_under_load_change_nothing() {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
     fs::write(&file, text("v1")).unwrap();
+    age(&file);
     let server =
         Server::start(&data.path().join("store"), &[&format!("policy={}", file.display()), "log.filter=error"]).await;
     let (mut client, stop) = (operator(&server), Arc::new(AtomicBool::new(false)));
@@ -140,6 +141,7 @@ async fn a_change_is_noticed_without_a_signal_and_health_tells_of_a_broken_file(
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
     fs::write(&file, text("one")).unwrap();
+    age(&file);
     let setting = format!("policy={}", file.display());
     let server = Server::start(&data.path().join("store"), &[&setting]).await;
     let mut client = operator(&server);
@@ -190,6 +192,7 @@ async fn a_server_does_not_start_with_a_broken_file() {
     ] {
         if let Some(content) = content {
             fs::write(&file, content).unwrap();
+            age(&file);
         }
         match Process::spawn(&store, serve(&store, &[&setting])).listening().await {
             Ok(_) => panic!("it listens"),

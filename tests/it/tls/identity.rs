@@ -29,6 +29,7 @@ rules:
 async fn start(files: &Files, clients: &Authority) -> Server {
     let policy = files.path("policy.yaml");
     fs::write(&policy, POLICY).unwrap();
+    crate::server::age(&policy);
     let setting = |key: &str, path: &Path| format!("{key}={}", path.display());
     let mut command = signoff(&["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
     command.arg(files.path("store")).arg("--policy").arg(policy);

@@ -1,6 +1,6 @@
 //! Certificates that are replaced, well and badly, while the server runs.
 
-use std::{fs, sync::Arc};
+use std::{fs, io::Write as _, sync::Arc};
 
 use signoff::proto::v1::{ApprovalStatus, Event, VoteChoice};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -109,6 +109,29 @@ async fn what_is_broken_leaves_the_last_good_certificate() {
     call(&server, "still served", files.trusting(None)).await.unwrap();
     assert!(server.log().contains("new connections get the last good one"), "{}", server.log());
     assert!(server.log().contains("is not the key of the certificate in"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn a_key_that_is_being_written_is_not_taken() {
+    let files = Files::new();
+    let good = files.authority.server();
+    files.replace(&good);
+    let server = files.start(&[]).await;
+    let new = files.authority.server();
+    let mut writer = fs::File::create(files.path("tls.key")).unwrap();
+    writer.write_all(&new.key.as_bytes()[..new.key.len() / 2]).unwrap();
+    replace(&files.path("tls.crt"), &new.certificate);
+    server.hang_up();
+    let waits = async {
+        while !server.log().contains("SIGHUP: being written; read once the writer closes it") {
+            assert_eq!(files.seen(&server).await, good.der);
+        }
+    };
+    soon("it waits for the writer", waits).await;
+    writer.write_all(&new.key.as_bytes()[new.key.len() / 2..]).unwrap();
+    drop(writer);
+    until_seen(&files, &server, &new.der).await;
+    assert!(!server.log().contains("cannot be used"), "{}", server.log());
 }
 
 #[tokio::test]

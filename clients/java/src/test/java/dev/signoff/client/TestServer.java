@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -53,6 +54,8 @@ final class TestServer implements AutoCloseable {
   static TestServer start(Path dir, String... settings) throws IOException, InterruptedException {
     TestServer server = new TestServer(dir, List.of(settings));
     Files.writeString(dir.resolve("policy.yaml"), POLICY);
+    // A start waits when the file was written a moment ago.
+    Files.setLastModifiedTime(dir.resolve("policy.yaml"), FileTime.fromMillis(0));
     server.start();
     return server;
   }

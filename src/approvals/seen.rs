@@ -1,0 +1,99 @@
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    identity::{Authenticator, Credentials, Principal, Role, Unrecognised},
+    policy::Known,
+};
+
+/// Most names of each kind that are remembered: more than an organisation has reviewers, and some megabytes.
+const NAMES_MAX: usize = 10_000;
+
+/// Reviewers and their groups as they were authenticated since the server started, for warnings about policies that name
+/// others.
+#[derive(Debug, Default)]
+pub struct SeenReviewers(RwLock<Known>);
+
+impl SeenReviewers {
+    /// Remembers a caller, if it is a reviewer. Agents, whose calls are many, cost nothing.
+    pub fn note(&self, principal: &Principal) {
+        if !principal.roles.contains(&Role::Reviewer) {
+            return;
+        }
+        let user = principal.actor.to_string();
+        {
+            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if known.users.contains(&user) && principal.groups.is_subset(&known.groups) {
+                return;
+            }
+        }
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        remember(&mut known.users, [user]);
+        remember(&mut known.groups, principal.groups.iter().cloned());
+    }
+
+    /// Everybody who is remembered.
+    #[must_use]
+    pub(super) fn known(&self) -> Known {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn remember(names: &mut BTreeSet<String>, new: impl IntoIterator<Item = String>) {
+    for name in new {
+        if names.len() < NAMES_MAX {
+            names.insert(name);
+        }
+    }
+}
+
+/// An [`Authenticator`] that has reviewers remembered.
+pub struct Remembering<A> {
+    /// Who recognises callers.
+    pub authenticator: A,
+    /// Who remembers them.
+    pub seen: Arc<SeenReviewers>,
+}
+
+#[async_trait]
+impl<A: Authenticator> Authenticator for Remembering<A> {
+    async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
+        let principal = self.authenticator.authenticate(credentials).await?;
+        self.seen.note(&principal);
+        Ok(principal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            ActorKind,
+            samples::{actor, at},
+        },
+        identity::AuthenticationMethod,
+    };
+
+    fn principal(subject: &str, roles: &[Role], groups: &[String]) -> Principal {
+        let who = Principal::new(actor(ActorKind::Person, subject), AuthenticationMethod::Token, at(0));
+        Principal { roles: roles.iter().copied().collect(), groups: groups.iter().cloned().collect(), ..who }
+    }
+
+    #[test]
+    fn reviewers_are_remembered_up_to_a_limit() {
+        let seen = SeenReviewers::default();
+        seen.note(&principal("bot", &[Role::Agent], &["bots".into()]));
+        assert_eq!(seen.known(), Known::default());
+        for n in 0..NAMES_MAX + 10 {
+            seen.note(&principal(&format!("ann{n}"), &[Role::Reviewer], &[format!("group{n}")]));
+        }
+        let known = seen.known();
+        assert!(known.groups.contains("group0") && known.users.iter().any(|user| user.ends_with("/ann0")));
+        assert_eq!((known.groups.len(), known.users.len()), (NAMES_MAX, NAMES_MAX));
+    }
+}

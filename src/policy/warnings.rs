@@ -1,0 +1,278 @@
+//! What is allowed in a policy, and probably not meant: names that no call will have, and rules that are walked around.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    Document, RuleEffect,
+    globs::{GlobIndex, is_literal},
+    near::{self, Difference},
+    problems::Problem,
+    reach::Cover,
+    rules::Policy,
+};
+use crate::domain::Reviewer;
+
+/// Most warnings of a policy: more are not read.
+const WARNINGS_MAX: usize = 100;
+
+/// Names that calls and callers have had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Tools.
+    pub tools: BTreeSet<String>,
+    /// Groups of callers.
+    pub groups: BTreeSet<String>,
+    /// Callers, as `issuer/subject`.
+    pub users: BTreeSet<String>,
+}
+
+impl Policy {
+    /// What is probably not meant. Warnings never keep a policy from being used.
+    ///
+    /// Names in the policy are compared with each other and with those that are `known`. At most 100 warnings.
+    #[must_use]
+    pub fn warnings(&self, known: &Known) -> Vec<Problem> {
+        let mut warnings = Warnings { policy: self, found: Vec::new() };
+        warnings.unlisted();
+        warnings.denylists();
+        warnings.spellings();
+        warnings.tools(known);
+        warnings.reviewers(known);
+        warnings.found
+    }
+}
+
+/// Collects warnings.
+struct Warnings<'a> {
+    policy: &'a Policy,
+    found: Vec<Problem>,
+}
+
+impl<'a> Warnings<'a> {
+    fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        if self.found.len() < WARNINGS_MAX {
+            self.found.push(Problem { path: path.into(), message: message.into() });
+        }
+    }
+
+    fn document(&self) -> &'a Document {
+        self.policy.document()
+    }
+
+    fn approves_unlisted(&self) -> bool {
+        matches!(self.document().unlisted_tools, Some(RuleEffect::AutoApprove {}))
+    }
+
+    /// A default that approves whatever the stricter rules do not name.
+    fn unlisted(&mut self) {
+        let stricter = self.document().rules.iter().flat_map(|rule| match rule.effect {
+            Some(RuleEffect::AutoApprove {}) | None => &[][..],
+            Some(_) => &rule.tools[..],
+        });
+        if let Some(tool) = self.document().tools.iter().chain(stricter).find(|tool| *tool != "*")
+            && self.approves_unlisted()
+        {
+            self.add(
+                "unlisted_tools",
+                format!(
+                    "approves every tool that the policy does not name, such as other spellings of {tool:?}; use \
+                     require_approval, and rules that approve what they name"
+                ),
+            );
+        }
+    }
+
+    /// Rules that are stricter for texts that their author thought of, where all others are approved.
+    fn denylists(&mut self) {
+        let policy = self.policy;
+        let walls = Cover::of_rules(policy, |_| true);
+        let listed = Cover::new(self.document().tools.iter().map(|tool| (tool.as_str(), 0)).collect());
+        let mut found: Vec<_> = policy
+            .matchers()
+            .iter()
+            .filter(|matcher| {
+                let lists = matcher.condition().is_some_and(super::condition::Condition::lists_texts);
+                lists && !matches!(matcher.effect, RuleEffect::AutoApprove {})
+            })
+            .collect();
+        found.sort_by_key(|matcher| matcher.place);
+        for matcher in found {
+            let open = self.document().rules[matcher.place].tools.iter().find(|tool| {
+                let effects: Vec<_> =
+                    walls.covering(tool).iter().map(|wall| &policy.matchers()[*wall as usize].effect).collect();
+                match effects.as_slice() {
+                    [] => self.approves_unlisted() && listed.covering(tool).is_empty(),
+                    effects => effects.iter().all(|effect| matches!(effect, RuleEffect::AutoApprove {})),
+                }
+            });
+            if let Some(tool) = open {
+                let effect = matcher.effect.name();
+                self.add(
+                    format!("rules[{}].when", matcher.place),
+                    format!(
+                        "a denylist: {effect} applies to the texts that it names, and other calls of {tool:?} are approved; let \
+                         the default ask, and approve by a pattern of all that is allowed"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Names in rules that `tools` has in another spelling, and names that no tool can have.
+    fn spellings(&mut self) {
+        let listed = Names::of(self.document().tools.iter().map(String::as_str));
+        for (path, glob) in globs(self.document()) {
+            if let Some(c) = glob.chars().find(|c| !c.is_ascii()) {
+                self.add(
+                    &path,
+                    format!("{glob:?} contains {c:?} (U+{:04X}): no tool has it in its name", u32::from(c)),
+                );
+            } else if path.starts_with("rules") && is_literal(glob) && !self.policy.lists(glob) {
+                for (other, difference) in listed.near(glob) {
+                    self.add(&path, format!("{glob:?} differs from {other:?} in `tools` {}", difference.name()));
+                }
+            }
+        }
+    }
+
+    /// Known tools that the policy does not name, and nearly does.
+    fn tools(&mut self, known: &Known) {
+        let all: Vec<_> = globs(self.document()).filter(|(_, glob)| *glob != "*").collect();
+        let Ok(named) = GlobIndex::new(all.iter().map(|(_, glob)| (*glob, 0))) else { return };
+        let unnamed: Vec<_> = known.tools.iter().filter(|tool| !named.contains(tool)).map(String::as_str).collect();
+        if unnamed.is_empty() {
+            return;
+        }
+        let names = Names::of(unnamed.iter().copied());
+        let mut told = BTreeSet::new();
+        for (path, glob) in all {
+            let near = if is_literal(glob) { names.near(glob) } else { names.nearly_fit(glob) };
+            for (tool, difference) in near {
+                if told.insert(tool) {
+                    let what = if is_literal(glob) { "is not" } else { "does not fit" };
+                    let default = self.document().unlisted_tools.as_ref().map_or("require_approval", RuleEffect::name);
+                    self.add(
+                        &path,
+                        format!(
+                            "the tool {tool:?} was called, which {what} {glob:?}: it differs {}. It has the default of other \
+                             tools, {default}",
+                            difference.name()
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Groups and users that look like known ones, or like nobody's.
+    fn reviewers(&mut self, known: &Known) {
+        let groups = Names::of(known.groups.iter().map(String::as_str));
+        let users = Names::of(known.users.iter().map(String::as_str));
+        for (path, reviewer) in reviewers(self.document()) {
+            let (kind, name, near) = match reviewer.parse() {
+                Ok(Reviewer::Group(name)) => ("group", name.clone(), groups.near(&name)),
+                // `a.b@example.com` and `ab@example.com` are two people.
+                Ok(Reviewer::User(name)) => ("user", name.clone(), users.look_alikes(&name)),
+                Err(_) => continue,
+            };
+            if near::mixes_scripts(&name) {
+                self.add(&path, format!("{name:?} mixes letters of several scripts, some of which look the same"));
+            }
+            let is_known = if kind == "group" { known.groups.contains(&name) } else { known.users.contains(&name) };
+            for (other, difference) in near {
+                let rest = if is_known { "both are known" } else { "only that one is known" };
+                self.add(&path, format!("the {kind} {other:?} differs {}; {rest}", difference.name()));
+            }
+        }
+    }
+}
+
+/// Every glob of tools, with its path.
+fn globs(document: &Document) -> impl Iterator<Item = (String, &str)> {
+    let listed = document.tools.iter().enumerate().map(|(at, glob)| (format!("tools[{at}]"), glob.as_str()));
+    let in_rules = document.rules.iter().enumerate().flat_map(|(rule, of)| {
+        of.tools.iter().enumerate().map(move |(at, glob)| (format!("rules[{rule}].tools[{at}]"), glob.as_str()))
+    });
+    listed.chain(in_rules)
+}
+
+/// Every reviewer, with its path.
+fn reviewers(document: &Document) -> impl Iterator<Item = (String, &str)> {
+    let asks = document.rules.iter().enumerate().filter_map(|(at, rule)| match &rule.effect {
+        Some(RuleEffect::RequireApproval(asks)) => Some((format!("rules[{at}].require_approval"), asks)),
+        _ => None,
+    });
+    let default = match &document.unlisted_tools {
+        Some(RuleEffect::RequireApproval(asks)) => Some(("unlisted_tools.require_approval".to_owned(), asks)),
+        _ => None,
+    };
+    asks.chain(default).flat_map(|(path, asks)| {
+        let later = asks.escalate.iter().enumerate().flat_map({
+            let path = path.clone();
+            move |(at, one)| {
+                let path = format!("{path}.escalate[{at}]");
+                one.reviewers
+                    .iter()
+                    .enumerate()
+                    .map(move |(at, name)| (format!("{path}.reviewers[{at}]"), name.as_str()))
+            }
+        });
+        let first = asks.reviewers.iter().enumerate();
+        first.map(move |(at, name)| (format!("{path}.reviewers[{at}]"), name.as_str())).chain(later)
+    })
+}
+
+/// Names by what they are taken for, so that those near one are found without looking at all.
+struct Names<'a> {
+    by_form: HashMap<String, Vec<&'a str>>,
+    by_parts: BTreeMap<String, Vec<&'a str>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(names: impl Iterator<Item = &'a str>) -> Self {
+        let (mut by_form, mut by_parts) = (HashMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for name in names {
+            for form in forms(name) {
+                by_form.entry(form).or_default().push(name);
+            }
+            by_parts.entry(near::parted(name)).or_default().push(name);
+        }
+        Self { by_form, by_parts }
+    }
+
+    /// Those that a name may be taken for, in order.
+    fn near(&self, name: &str) -> BTreeMap<&'a str, Difference> {
+        let candidates = forms(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
+        candidates.filter_map(|other| Some((*other, near::difference(name, other)?))).collect()
+    }
+
+    /// Those that a name looks like.
+    fn look_alikes(&self, name: &str) -> BTreeMap<&'a str, Difference> {
+        let candidates = near::looks(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
+        candidates.filter_map(|other| Some((*other, near::look_difference(name, other)?))).collect()
+    }
+
+    /// Those that would fit a glob which ends with its only `*`, if case and the kind of separators did not count.
+    fn nearly_fit(&self, glob: &str) -> BTreeMap<&'a str, Difference> {
+        let Some(literal) = glob.strip_suffix('*').filter(|literal| is_literal(literal) && !literal.is_empty()) else {
+            return BTreeMap::new();
+        };
+        let start = near::parted(literal);
+        let fitting = self.by_parts.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
+        let difference = |name: &'a str| {
+            let case = name.to_lowercase().starts_with(&literal.to_lowercase());
+            (name, if case { Difference::Case } else { Difference::Separators })
+        };
+        fitting.flat_map(|(_, names)| names).map(|name| difference(name)).collect()
+    }
+}
+
+/// What a name is found by.
+fn forms(name: &str) -> BTreeSet<String> {
+    let looks = near::looks(name);
+    let parts = [Some(name), near::last_part(name)].into_iter().flatten().map(near::words);
+    looks.into_iter().chain(parts).collect()
+}
+
+#[cfg(test)]
+mod tests;

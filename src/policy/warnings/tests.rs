@@ -1,0 +1,161 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn policy(document: Value) -> Policy {
+    Policy::compile(serde_json::from_value(document).unwrap()).unwrap()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// Warnings as `path: message`.
+fn warnings(document: Value, known: &Known) -> Vec<String> {
+    policy(document).warnings(known).iter().map(ToString::to_string).collect()
+}
+
+fn quiet(document: Value) {
+    assert_eq!(warnings(document, &Known::default()), [""; 0]);
+}
+
+#[test]
+fn a_denylist_over_a_default_that_approves() {
+    let rejecting = |tools: Value, unlisted: Value, rest: Value| {
+        let mut rules = vec![
+            json!({"name": "no-drop", "tools": ["sql.*"], "when": "args.q.matches('(?i)drop')", "auto_reject": {}}),
+        ];
+        rules.extend(rest.as_array().unwrap().clone());
+        let found = warnings(json!({"tools": tools, "unlisted_tools": unlisted, "rules": rules}), &Known::default());
+        found.iter().any(|warning| warning.starts_with("rules[0].when: a denylist: auto_reject applies"))
+    };
+    let (asks, approves) = (json!({"require_approval": {}}), json!({"auto_approve": {}}));
+    let approve_sql = json!([{"name": "sql", "tools": ["*"], "auto_approve": {}}]);
+    let ask_sql = json!([{"name": "sql", "tools": ["s*"], "require_approval": {}}]);
+    assert!(rejecting(json!([]), approves.clone(), json!([])));
+    assert!(rejecting(json!(["sql.query"]), approves.clone(), json!([])), "sql.execute is approved");
+    assert!(rejecting(json!([]), asks.clone(), approve_sql.clone()));
+    assert!(!rejecting(json!([]), asks, json!([])));
+    assert!(!rejecting(json!(["sql.*"]), approves.clone(), json!([])));
+    assert!(!rejecting(json!([]), approves, ask_sql));
+    // Refusing what is not allowed is no denylist.
+    quiet(json!({"rules": [
+        {"name": "sql", "tools": ["sql"], "auto_approve": {}},
+        {"name": "only", "tools": ["sql"], "when": "!args.q.matches('^SELECT [a-z]+$')", "auto_reject": {}},
+    ]}));
+    let asking = warnings(
+        json!({"unlisted_tools": {"auto_approve": {}}, "rules": [
+            {"name": "prod", "tools": ["deploy"], "when": "args.env == 'prod'", "require_approval": {}},
+        ]}),
+        &Known::default(),
+    );
+    assert!(
+        asking.iter().any(|warning| warning.starts_with("rules[0].when: a denylist: require_approval")),
+        "{asking:?}"
+    );
+}
+
+#[test]
+fn a_default_that_approves_what_rules_nearly_name() {
+    let found = warnings(json!({"tools": ["send_email"], "unlisted_tools": {"auto_approve": {}}}), &Known::default());
+    assert!(found[0].starts_with("unlisted_tools: approves every tool that the policy does not name"), "{found:?}");
+    quiet(json!({"unlisted_tools": {"auto_approve": {}}}));
+    quiet(json!({"tools": ["send_email"]}));
+}
+
+#[test]
+fn names_that_differ_within_the_policy() {
+    let rule = |tool: &str| json!({"name": "mail", "tools": [tool], "auto_approve": {}});
+    let found = |tool: &str| warnings(json!({"tools": ["send_email"], "rules": [rule(tool)]}), &Known::default());
+    for (tool, why) in [
+        ("Send_Email", "only in upper and lower case"),
+        ("send-email", "only in what separates its words"),
+        ("mail.send_email", "only in a prefix"),
+        ("send_emai1", "in characters that look the same"),
+    ] {
+        let found = found(tool);
+        assert_eq!(found, [format!("rules[0].tools[0]: {tool:?} differs from \"send_email\" in `tools` {why}")]);
+    }
+    assert_eq!(found("send_email"), [""; 0]);
+    assert_eq!(found("search"), [""; 0]);
+    assert!(found("s\u{435}nd_email")[0].contains("(U+0435): no tool has it in its name"));
+    quiet(json!({"tools": ["send_email", "SEND_EMAIL"], "rules": [rule("SEND_EMAIL")]}));
+}
+
+#[test]
+fn tools_that_were_called_by_nearly_the_same_name() {
+    let document = json!({"tools": ["send_email", "sql.*"], "rules": [{"name": "search", "tools": ["search"], "auto_approve": {}}]});
+    let found = |tools: &[&str]| warnings(document.clone(), &Known { tools: names(tools), ..Known::default() });
+    for (tool, glob) in [
+        ("SEND_EMAIL", "send_email"),
+        ("send-email", "send_email"),
+        ("default.send_email", "send_email"),
+        ("SQL.query", "sql.*"),
+        ("sql_query", "sql.*"),
+        ("Search", "search"),
+    ] {
+        let found = found(&[tool]);
+        assert!(found.len() == 1 && found[0].contains(&format!("the tool {tool:?} was called")), "{tool}: {found:?}");
+        assert!(found[0].contains(&format!("{glob:?}")) && found[0].ends_with("require_approval"), "{found:?}");
+    }
+    assert_eq!(found(&["send_email", "sql.query", "search", "sqlite.open", "read", "resend_email"]), [""; 0]);
+    // Somebody has thought of it.
+    let thought_of = json!({"tools": ["send_email", "SEND_EMAIL"]});
+    assert_eq!(warnings(thought_of, &Known { tools: names(&["SEND_EMAIL"]), ..Known::default() }), [""; 0]);
+    // `*` thinks of nothing.
+    let all = json!({"rules": [
+        {"name": "all", "tools": ["*"], "auto_approve": {}},
+        {"name": "mail", "tools": ["send_email"], "require_approval": {}},
+    ]});
+    assert_eq!(warnings(all, &Known { tools: names(&["SEND_EMAIL"]), ..Known::default() }).len(), 1);
+}
+
+#[test]
+fn reviewers_that_look_like_others() {
+    let asking = |reviewer: &str| json!({"rules": [{"name": "a", "tools": ["x"], "require_approval": {"reviewers": [reviewer]}}]});
+    let known = Known {
+        groups: names(&["finance", "Legal", "legal"]),
+        users: names(&["https://login.example.com/alice"]),
+        ..Known::default()
+    };
+    let found = |reviewer: &str| warnings(asking(reviewer), &known);
+    for (reviewer, part) in [
+        ("group:Finance", "the group \"finance\" differs only in upper and lower case; only that one is known"),
+        ("group:/finance", "\"finance\" differs only in what separates its words"),
+        ("group:\u{ff46}inance", "\"finance\" differs in characters that look the same"),
+        ("group:legal", "\"Legal\" differs only in upper and lower case; both are known"),
+        ("user:https://login.example.com/Alice", "the user \"https://login.example.com/alice\" differs only in upper"),
+    ] {
+        let found = found(reviewer);
+        assert!(found.len() == 1 && found[0].contains(part), "{reviewer}: {found:?}");
+        assert!(found[0].starts_with("rules[0].require_approval.reviewers[0]: "), "{found:?}");
+    }
+    let mixed = found("group:fin\u{430}nce");
+    assert!(mixed.len() == 2 && mixed[0].contains("mixes letters of several scripts"), "{mixed:?}");
+    for reviewer in ["group:finance", "group:sales", "user:https://login.example.com/al.ice"] {
+        assert_eq!(found(reviewer), [""; 0], "{reviewer}");
+    }
+    // Wherever a policy names somebody.
+    let late = json!({
+        "unlisted_tools": {"require_approval": {"reviewers": ["group:FINANCE"]}},
+        "rules": [{"name": "a", "tools": ["x"], "require_approval": {"reviewers": ["group:sales"], "escalate": [
+            {"after": "5s", "reviewers": ["group:Finance"]},
+        ]}}],
+    });
+    let found = warnings(late, &known);
+    assert!(found[0].starts_with("rules[0].require_approval.escalate[0].reviewers[0]: "), "{found:?}");
+    assert!(found[1].starts_with("unlisted_tools.require_approval.reviewers[0]: "), "{found:?}");
+}
+
+/// As many names as a policy and a server can have: looked up, not compared in pairs.
+#[test]
+fn many_names_are_looked_up() {
+    let globs = |of: &str| (0..20_000).map(|n| format!("{of}{n}")).collect::<Vec<_>>();
+    let rules: Vec<_> = globs("tool")
+        .chunks(64)
+        .enumerate()
+        .map(|(at, tools)| json!({"name": format!("r{at}"), "tools": tools, "auto_approve": {}}))
+        .collect();
+    let known = Known { tools: globs("TOOL").into_iter().collect(), ..Known::default() };
+    assert_eq!(policy(json!({"rules": rules})).warnings(&known).len(), WARNINGS_MAX);
+}

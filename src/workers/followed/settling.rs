@@ -1,0 +1,105 @@
+use super::Signs;
+
+/// What is known about how content came to be: for how many looks it must stay the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Its writer closed the file, or renamed it into place. Half a second passes in case more follows: a script that appends
+    /// line by line, a certificate whose key comes next.
+    Reported,
+    /// A new name, new permissions, or a file that was written to shortly before the server started: who writes to it
+    /// is not known for sure. 3 s.
+    Young,
+    /// It changed without a report. 30 s: after that time Linux, as a client of a network file system too, begins to write out
+    /// what a program has written, so that a writer which is still at work shows.
+    Unreported,
+}
+
+impl Trust {
+    /// Looks without a change after which content is settled.
+    pub(super) const fn looks(self) -> u32 {
+        match self {
+            Self::Reported => 1,
+            Self::Young => 6,
+            Self::Unreported => 60,
+        }
+    }
+}
+
+/// Decides when content may be taken. Counts looks, not time: nobody can set that forward.
+#[derive(Debug)]
+pub(super) struct Settling<T> {
+    taken: T,
+    seen: Option<T>,
+    trust: Trust,
+    writing: bool,
+    /// Looks since the last sign of a change.
+    quiet: u32,
+    /// Whether the content is wanted even if it is the same.
+    asked: bool,
+    /// Looks since there is something to take.
+    waited: u32,
+}
+
+/// What keeps content from being taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) looks: u32,
+    pub(super) writing: bool,
+    pub(super) trust: Trust,
+}
+
+impl<T: PartialEq + Clone> Settling<T> {
+    /// Begins with what was taken before, and with what is known about the content that is seen first.
+    pub(super) const fn new(taken: T, trust: Trust) -> Self {
+        Self { taken, seen: None, trust, writing: false, quiet: 0, asked: false, waited: 0 }
+    }
+
+    /// What is seen now, with what was reported up to now.
+    pub(super) fn look(&mut self, now: T, signs: Signs) {
+        let changed = self.seen.as_ref().is_some_and(|seen| *seen != now);
+        self.trust = match signs.trust {
+            Some(trust) => trust,
+            // Reported, but not by what it ended with: a writer that is still at it.
+            None if signs.any => self.trust,
+            None if changed => Trust::Unreported,
+            None => self.trust,
+        };
+        self.quiet = if self.seen.is_none() || changed || signs.any { 0 } else { self.quiet.saturating_add(1) };
+        self.writing = signs.writing;
+        self.seen = Some(now);
+        self.waited = if self.is_wanted() { self.waited.saturating_add(1) } else { 0 };
+    }
+
+    /// Wants the content, even if it is the same.
+    pub(super) const fn ask(&mut self) {
+        self.asked = true;
+    }
+
+    /// Whether nobody is writing, as far as can be known.
+    pub(super) const fn is_settled(&self) -> bool {
+        !self.writing && self.quiet >= self.trust.looks()
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.asked || self.seen.as_ref().is_some_and(|seen| *seen != self.taken)
+    }
+
+    /// Whether what was seen last is to be taken.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_wanted() && self.is_settled()
+    }
+
+    /// What was seen last has been taken.
+    pub(super) fn take(&mut self) {
+        if let Some(seen) = &self.seen {
+            self.taken.clone_from(seen);
+        }
+        (self.asked, self.waited) = (false, 0);
+    }
+
+    /// What is waited for, if anything is.
+    pub(super) fn waiting(&self) -> Option<Waiting> {
+        let Self { waited: looks, writing, trust, .. } = *self;
+        (looks > 0).then_some(Waiting { looks, writing, trust })
+    }
+}

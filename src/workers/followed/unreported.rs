@@ -1,0 +1,22 @@
+use std::path::PathBuf;
+
+use super::Signs;
+
+/// On a system without inotify no change is reported, and each one counts as unreported.
+#[derive(Debug, Default)]
+pub(super) struct Reports(());
+
+impl Reports {
+    #[cfg(test)]
+    pub(super) const fn mute() -> Self {
+        Self(())
+    }
+
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "as on Linux")]
+    pub(super) const fn watch(&mut self, _: &[PathBuf]) {}
+
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "as on Linux")]
+    pub(super) fn signs(&mut self) -> Signs {
+        Signs::default()
+    }
+}

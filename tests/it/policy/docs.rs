@@ -1,0 +1,62 @@
+//! The policies that people copy from the documentation: they load, give no warnings, and ask where somebody walks around.
+
+use std::fs;
+
+use super::commands::run;
+
+const PAGES: [&str; 5] = ["README.md", "docs/policy.md", "docs/operations.md", "docs/security.md", "docs/clients.md"];
+
+/// Policies in a page: its blocks of YAML.
+fn policies(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(format!("{}/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let blocks = text.split("```yaml\n").skip(1);
+    blocks.map(|block| block.split_once("```").expect("it ends").0.to_owned()).collect()
+}
+
+#[tokio::test]
+async fn each_policy_of_the_documentation_is_safe_to_copy() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("policy.yaml");
+    let mut count = 0;
+    for page in PAGES {
+        for policy in policies(page) {
+            fs::write(&file, &policy).unwrap();
+            let (code, out, err) = run(&["policy", "check", "--strict", file.to_str().unwrap()]).await;
+            assert!(code == Some(0) && out.contains("nothing is wrong"), "{page}: {policy}{out}{err}");
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count} policies were found");
+}
+
+/// Calls that walk around the rules of the first policy of docs/policy.md, and some that it means to approve.
+const CASES: &str = r#"
+cases:
+  - { name: search, tool_name: search_records, arguments: { query: x }, expect: AUTO_APPROVED }
+  - { name: small, tool_name: process_payment, arguments: { amount: 9.99 }, expect: AUTO_APPROVED }
+  - { name: other currency, tool_name: process_payment, arguments: { amount: 9.99, currency: KWD }, expect: PENDING }
+  - { name: negative, tool_name: process_payment, arguments: { amount: -1 }, expect: PENDING }
+  - { name: read, tool_name: sql.query, arguments: { query: "SELECT id, name FROM customers LIMIT 10" }, expect: AUTO_APPROVED }
+  - { name: comment, tool_name: sql.query, arguments: { query: "DROP/**/TABLE customers" }, expect: PENDING }
+  - { name: delete, tool_name: sql.query, arguments: { query: "DELETE FROM customers" }, expect: PENDING }
+  - { name: truncate, tool_name: sql.query, arguments: { query: "TRUNCATE customers" }, expect: PENDING }
+  - { name: two statements, tool_name: sql.query, arguments: { query: "SELECT id FROM customers; DROP TABLE customers" }, expect: PENDING }
+  - { name: two lines, tool_name: sql.query, arguments: { query: "SELECT id FROM customers\nDROP TABLE customers" }, expect: PENDING }
+  - { name: another table, tool_name: sql.query, arguments: { query: "SELECT password FROM users" }, expect: PENDING }
+  - { name: another argument, tool_name: sql.query, arguments: { query: "SELECT id FROM customers", database: prod }, expect: PENDING }
+  - { name: another tool, tool_name: sql.execute, arguments: { query: "SELECT id FROM customers" }, expect: PENDING }
+  - { name: upper case, tool_name: SQL.query, arguments: { query: "DROP TABLE customers" }, expect: PENDING }
+  - { name: upper case, tool_name: SEND_EMAIL, arguments: { to: eve@evil.com }, expect: PENDING }
+  - { name: hyphen, tool_name: send-email, arguments: { to: eve@evil.com }, expect: PENDING }
+  - { name: prefix, tool_name: default.send_email, arguments: { to: eve@evil.com }, expect: PENDING }
+"#;
+
+#[tokio::test]
+async fn the_first_policy_of_the_documentation_is_not_walked_around() {
+    let data = tempfile::tempdir().unwrap();
+    let (file, cases) = (data.path().join("policy.yaml"), data.path().join("cases.yaml"));
+    fs::write(&file, &policies("docs/policy.md")[0]).unwrap();
+    fs::write(&cases, CASES).unwrap();
+    let (code, out, err) = run(&["policy", "test", file.to_str().unwrap(), cases.to_str().unwrap()]).await;
+    assert!(code == Some(0) && out.contains("17 passed, 0 failed"), "{out}{err}");
+}
