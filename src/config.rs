@@ -69,6 +69,8 @@ pub struct Config {
     pub certificates: CertificateRoles,
     /// File that the policy is taken from; `None`: it is set over the API.
     pub policy: Option<PathBuf>,
+    /// Who may use gRPC reflection; [`ReflectionAccess::Open`] with `dev` unless it is set.
+    pub reflection: ReflectionAccess,
     /// What is logged, and how.
     pub log: LogConfig,
     /// `http://host:port` of an OTLP gRPC collector that receives traces; `None` sends none.
@@ -94,6 +96,7 @@ impl Default for Config {
             roles: RoleGroups::default(),
             certificates: CertificateRoles::default(),
             policy: None,
+            reflection: ReflectionAccess::default(),
             log: LogConfig::default(),
             otlp_endpoint: None,
         }
@@ -106,6 +109,16 @@ impl Config {
     pub fn anybody_authenticates(&self) -> bool {
         self.dev || self.oidc.issuer.is_some() || !self.certificates.is_empty()
     }
+}
+
+/// Who may use gRPC reflection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReflectionAccess {
+    /// Callers with a token, whatever their role.
+    #[default]
+    Token,
+    /// Everybody who can connect.
+    Open,
 }
 
 /// What is logged, and how.

@@ -12,7 +12,9 @@ pub mod error;
 mod flight;
 pub mod page_token;
 mod policy_service;
+mod request_body;
 mod service;
+mod side_calls;
 mod streams;
 pub mod structs;
 
@@ -22,4 +24,5 @@ pub use entry::{Entered, Entry, no_such_service};
 pub use flight::{Outgoing, Scope, metered};
 pub use policy_service::PolicyApi;
 pub use service::ApprovalApi;
+pub use side_calls::{Bounded, Held, SideCall, SideCalls, SidePermit, health_call, reflection_call};
 pub use streams::ConnectionInfo;

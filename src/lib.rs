@@ -9,6 +9,7 @@
 //! - [`policy_file`] reads and writes policies as people keep them: YAML, with every mistake at its place.
 //! - [`tls`] holds what new connections get of certificates that are replaced while it runs.
 //! - [`workers`] do what is due: time-outs, forgetting what is old, and taking what files hold.
+//! - [`connections`] counts who is connected, and bounds what strangers can hold.
 //! - [`config`] and [`telemetry`] are for operators, and so is [`cli`], the `signoff` command.
 //! - [`proto`] is the generated code of the API, whose documentation is `proto/signoff/v1/`.
 //!
@@ -19,6 +20,7 @@ mod bounded_file;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod connections;
 pub mod domain;
 mod double;
 mod field_path;

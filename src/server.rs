@@ -1,9 +1,11 @@
 //! The composition root: parse everything, build, then serve.
 
 mod accept;
+mod arrival;
 mod clock;
 mod connection;
 mod file_limit;
+mod metered;
 mod observer;
 mod policy;
 mod routes;
@@ -19,14 +21,18 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use self::{accept::Accept, observer::Observed};
+use self::{
+    accept::{Accept, Handshakes},
+    observer::Observed,
+};
 use crate::{
     approvals::{Approvals, Policies, PolicyError, PolicyStatus, Remembering, Settings, Tokens},
     clock::{Clock, OutOfRange, ServerClock, SystemWall},
     config::Config,
+    connections::Connections,
     grpc::{AccessApi, ApprovalApi, PolicyApi},
     identity::{
-        DevTokens, DevTokensError, Gate,
+        Authenticator, DevTokens, DevTokensError, Gate,
         oidc::{Oidc, OidcConfigError},
     },
     policy::Judge,
@@ -197,17 +203,15 @@ impl Server {
             certificates: config.certificates.clone(),
             clock: Arc::<dyn Clock>::clone(&clock),
         };
-        let authenticator = Arc::new(Remembering { authenticator: gate, seen: policies.seen_reviewers() });
-        let (health, routes) = routes::routes(
-            apis,
-            (authenticator, Arc::<dyn Clock>::clone(&clock)),
-            &config.limits,
-            metrics.clone(),
-            traces,
-        )
-        .await?;
+        let authenticator: Arc<dyn Authenticator> =
+            Arc::new(Remembering { authenticator: gate, seen: policies.seen_reviewers() });
+        let recognising = (authenticator, Arc::<dyn Clock>::clone(&clock));
+        let telemetry = (metrics.clone(), traces);
+        let (health, routes) = routes::routes(apis, recognising, &config.limits, config.reflection, telemetry).await?;
+        let connections = Connections::new(&config.limits, metrics.clone());
         let live_tls = tls.as_ref().map(|(live, _)| Arc::clone(live));
-        let accept = Accept::new(listener, config.limits.connections, live_tls, metrics.clone());
+        let handshakes = Handshakes { tls: live_tls, timeout: config.limits.handshake_timeout };
+        let accept = Accept::new(listener, connections.clone(), handshakes, metrics.clone(), Arc::clone(&clock));
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, &config.limits, stop_accepting.clone()));
         let mut workers = JoinSet::new();
@@ -216,6 +220,7 @@ impl Server {
             workers.spawn(workers::prune(Arc::clone(&approvals), retain));
         }
         workers.spawn(workers::keep_token_uses(Arc::clone(&tokens)));
+        workers.spawn(accept::sweep(connections, Arc::clone(&clock)));
         let reload = watch::Sender::new(());
         let policy = policies.status();
         workers.spawn(policy::report(policy.clone(), metrics.clone(), health.clone()));

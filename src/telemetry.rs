@@ -5,6 +5,7 @@
 //! - [`RpcLayer`] gives every gRPC call a request id, a span, its counts and one log line.
 
 mod codes;
+mod connection_end;
 mod logs;
 mod methods;
 mod metrics;
@@ -16,6 +17,7 @@ mod traces;
 pub(crate) use self::logs::tests as test_logs;
 pub(crate) use self::rpc::is_grpc;
 pub use self::{
+    connection_end::ConnectionEnd,
     logs::{Error, Format, Guard, Options, init},
     metrics::{CONTENT_TYPE, Metrics},
     request_id::{REQUEST_ID_HEADER, RequestId},

@@ -24,6 +24,7 @@ mod scratch;
 mod server;
 mod startup;
 mod stored;
+mod strangers;
 #[expect(dead_code, reason = "the policy's benchmark needs what this one does not")]
 #[path = "../table.rs"]
 mod table;
@@ -73,6 +74,8 @@ enum Measure {
     Pending,
     /// Start-up with many stored approvals
     Startup,
+    /// What a caller with a token notices of attacks without one
+    Strangers,
 }
 
 impl Measure {
@@ -87,6 +90,7 @@ impl Measure {
             Self::Memory => memory::measure(sizes, table).await,
             Self::Pending => pending::measure(sizes, table).await,
             Self::Startup => startup::measure(sizes, table).await,
+            Self::Strangers => strangers::measure(sizes, table).await,
         }
     }
 }

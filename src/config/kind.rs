@@ -7,7 +7,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::given::Given;
-use super::{Config, LogFormat};
+use super::{Config, LogFormat, ReflectionAccess};
 use crate::domain::name;
 use crate::identity::{NameGlob, oidc::Algorithm};
 
@@ -27,6 +27,7 @@ pub(super) enum Kind {
     Count { min: u32, max: u32, slot: Slot<u32> },
     LogFormat(Slot<LogFormat>),
     LogFilter(Slot<String>),
+    Reflection(Slot<ReflectionAccess>),
     Endpoint(Slot<Option<String>>),
     Text(Slot<String>),
     OptionalText(Slot<Option<String>>),
@@ -37,6 +38,8 @@ pub(super) enum Kind {
 
 /// How `retain` says "no limit".
 const FOREVER: &str = "forever";
+const REFLECTION: [(&str, ReflectionAccess); 2] =
+    [("token", ReflectionAccess::Token), ("open", ReflectionAccess::Open)];
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 impl Kind {
@@ -65,6 +68,7 @@ impl Kind {
                 given.as_integer().and_then(|n| u32::try_from(n).ok()).filter(|n| (min..=max).contains(n)),
             ),
             Self::LogFormat(slot) => put(slot(config), given.as_text().and_then(|text| choice(&LOG_FORMATS, text))),
+            Self::Reflection(slot) => put(slot(config), given.as_text().and_then(|text| choice(&REFLECTION, text))),
             Self::LogFilter(slot) => put(slot(config), given.as_text().and_then(log_filter)),
             Self::Endpoint(slot) => match given.as_text() {
                 // Not shown: an error must not put a password into a log.
@@ -102,6 +106,7 @@ impl Kind {
             Self::Bytes { min, max, .. } => format!("{min} to {max} bytes"),
             Self::Count { min, max, .. } => format!("{min} to {max}"),
             Self::LogFormat(_) => LOG_FORMATS.map(|(word, _)| word).join(" or "),
+            Self::Reflection(_) => REFLECTION.map(|(word, _)| word).join(" or "),
             Self::LogFilter(_) => "tracing filter directives such as info,signoff=debug".to_owned(),
             Self::Endpoint(_) => "http://host:port".to_owned(),
             Self::Text(_) | Self::OptionalText(_) => "1 to 256 characters, none a control character".to_owned(),
@@ -125,6 +130,7 @@ impl Kind {
             Self::Bytes { slot, .. } => slot(config).to_string(),
             Self::Count { slot, .. } => slot(config).to_string(),
             Self::LogFormat(slot) => quoted(word(&LOG_FORMATS, *slot(config))?),
+            Self::Reflection(slot) => quoted(word(&REFLECTION, *slot(config))?),
             Self::LogFilter(slot) => quoted(slot(config)),
             Self::Endpoint(slot) | Self::OptionalText(slot) => quoted(slot(config).as_deref()?),
             Self::Text(slot) => quoted(slot(config)),

@@ -57,8 +57,20 @@ pub struct Limits {
     pub in_flight_bytes_per_connection: usize,
     /// Bytes of requests and replies of one caller, over all its connections: 8 MiB to 64 GiB.
     pub in_flight_bytes_per_caller: usize,
-    /// Connections open at once: 1 to 1,000,000; one more is closed at once.
+    /// Connections open at once: 1 to 1,000,000. For one more a stranger's is closed: see [`crate::connections`].
     pub connections: u32,
+    /// Connections open at once on which no call was authenticated: 1 to 1,000,000.
+    pub unauthenticated_connections: u32,
+    /// Those of one IPv4 address or IPv6 /64 network: 1 to 1,000,000.
+    pub unauthenticated_per_address: u32,
+    /// How long a connection may stay open on which no call was authenticated, and none without a token answered: 1 s to
+    /// 1 day.
+    pub unauthenticated_idle: Duration,
+    /// How long a TLS handshake may take, and then the first byte, and then the rest of an HTTP/2 preface or an HTTP/1
+    /// head: 1 s to 1 min.
+    pub handshake_timeout: Duration,
+    /// How long a call's message may take, from the call's head to its end: 1 s to 5 min.
+    pub message_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -84,6 +96,11 @@ impl Default for Limits {
             in_flight_bytes_per_connection: 64 * 1024 * 1024,
             in_flight_bytes_per_caller: 64 * 1024 * 1024,
             connections: 10_000,
+            unauthenticated_connections: 2_048,
+            unauthenticated_per_address: 256,
+            unauthenticated_idle: Duration::from_secs(120),
+            handshake_timeout: Duration::from_secs(10),
+            message_timeout: Duration::from_secs(15),
         }
     }
 }

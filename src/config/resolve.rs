@@ -7,7 +7,7 @@ use super::error::{ConfigError, ConfigErrors, Place};
 use super::given::Entry;
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
 use super::table::{Setting, TABLE};
-use super::{Config, file};
+use super::{Config, ReflectionAccess, file};
 use crate::identity::Role;
 
 /// Names whose tokens are accepted.
@@ -63,6 +63,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
     // A file that could not be read may hold what these would miss.
     if !resolved.problems.iter().any(|problem| matches!(problem, ConfigError::Unreadable { .. })) {
         resolved.default_data_dir(&env);
+        resolved.default_reflection();
         resolved.check_dev();
         resolved.check_oidc();
         resolved.check_tls();
@@ -122,6 +123,13 @@ impl Resolved {
         match state {
             Some(state) => self.config.data_dir = state.join("signoff/dev"),
             None => self.problems.push(ConfigError::NoDataDirectory),
+        }
+    }
+
+    /// In development mode, which is on loopback, tools need no token to look at the API.
+    fn default_reflection(&mut self) {
+        if self.config.dev && !self.places.contains_key("reflection") {
+            self.config.reflection = ReflectionAccess::Open;
         }
     }
 

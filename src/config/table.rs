@@ -55,7 +55,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 52] = [
+pub(super) static TABLE: [Setting; 58] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes and prints tokens, listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -123,7 +123,19 @@ pub(super) static TABLE: [Setting; 52] = [
     key("limits.in_flight_bytes_per_caller", in_flight(|c| &mut c.limits.in_flight_bytes_per_caller),
         "Bytes of requests and replies in memory at once of one caller, over all connections"),
     key("limits.connections", count(1, MANY, |c| &mut c.limits.connections),
-        "Connections open at once; one more is closed at once"),
+        "Connections open at once; for one more the oldest without an authenticated call is closed"),
+    key("limits.unauthenticated_connections", count(1, MANY, |c| &mut c.limits.unauthenticated_connections),
+        "Connections open at once without an authenticated call"),
+    key("limits.unauthenticated_per_address", count(1, MANY, |c| &mut c.limits.unauthenticated_per_address),
+        "The same for one IPv4 address or IPv6 /64 network; behind a balancer all clients share its address"),
+    key("limits.unauthenticated_idle", Kind::Duration { min: SECOND, max: DAY, slot: |c| &mut c.limits.unauthenticated_idle },
+        "How long a connection without an authenticated call stays open after its last health check or scrape"),
+    key("limits.handshake_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(60), slot: |c| &mut c.limits.handshake_timeout },
+        "Time for a TLS handshake, then for the first byte, then for the HTTP/2 preface or HTTP/1 head"),
+    key("limits.message_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(300), slot: |c| &mut c.limits.message_timeout },
+        "Time for a call's message to arrive after its headers"),
+    key("reflection", Kind::Reflection(|c| &mut c.reflection),
+        "Who may use gRPC reflection: callers with a token of any role, or everybody; default with dev: open"),
     key("oidc.issuer", Kind::OptionalText(|c| &mut c.oidc.issuer),
         "OpenID provider whose tokens are accepted, as its tokens name it; none are without it"),
     key("oidc.audience", Kind::Text(|c| &mut c.oidc.audience),

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{Config, ConfigErrors, ServeFlags, check, load};
+use super::{Config, ConfigErrors, ReflectionAccess, ServeFlags, check, load};
 
 mod places;
 mod settings;
@@ -24,7 +24,12 @@ fn env(variables: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// What a server in development mode has when nothing else is said.
 fn dev_defaults() -> Config {
-    Config { dev: true, data_dir: "/home/op/.local/state/signoff/dev".into(), ..Config::default() }
+    Config {
+        dev: true,
+        data_dir: "/home/op/.local/state/signoff/dev".into(),
+        reflection: ReflectionAccess::Open,
+        ..Config::default()
+    }
 }
 
 /// Loads a file with this text; its path is shown as `signoff.toml`.

@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::poll;
 use governor::{
     Quota, RateLimiter,
     clock::{Clock as _, MonotonicClock},
@@ -23,9 +24,10 @@ use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
-use super::{bearer::bearer, error::Failure, streams::ConnectionInfo};
+use super::{bearer::bearer, error::Failure, request_body::punctual, streams::ConnectionInfo};
 use crate::{
-    clock::WallClock,
+    clock::{Clock, WallClock},
+    config::Limits,
     domain::Actor,
     identity::{Authenticator, Credentials, Principal, Unrecognised},
     telemetry::{Metrics, is_grpc},
@@ -36,6 +38,8 @@ use crate::{
 const FAILURE_PAUSE: Duration = Duration::from_millis(250);
 /// Answers that are kept back at once; further ones go out at once, so that a flood of bad calls costs no memory.
 const PAUSES: usize = 1_024;
+/// Calls that may wait at once for their credentials to be judged, as for the keys of a provider: some 40 MiB of them.
+const JUDGED: usize = 4_096;
 /// Calls after which callers who have been quiet are forgotten.
 const TIDY: u32 = 65_536;
 
@@ -47,43 +51,70 @@ type Rates = RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock, NoOp
 pub struct Admission {
     authenticator: Arc<dyn Authenticator>,
     clock: Arc<dyn WallClock>,
+    /// What the time for messages is kept by.
+    timer: Arc<dyn Clock>,
     metrics: Metrics,
     rates: Rates,
     calls_per_second: u32,
     admitted: AtomicU32,
     pauses: Semaphore,
+    judged: Semaphore,
+    message_timeout: Duration,
 }
 
 impl Admission {
-    /// Admits whom it recognises; each caller may make so many calls a second, and as many at once.
+    /// Admits whom it recognises; each caller may make so many calls a second, and as many at once, and each call's message
+    /// must be there in time.
     #[must_use]
     pub fn new(
         authenticator: Arc<dyn Authenticator>,
-        clock: Arc<dyn WallClock>,
-        calls_per_second: u32,
+        (clock, timer): (Arc<dyn WallClock>, Arc<dyn Clock>),
+        limits: &Limits,
         metrics: Metrics,
     ) -> Arc<Self> {
+        let calls_per_second = limits.calls_per_second;
         let quota = Quota::per_second(NonZeroU32::new(calls_per_second).unwrap_or(NonZeroU32::MIN));
         Arc::new(Self {
             authenticator,
             clock,
+            timer,
             metrics,
             rates: RateLimiter::new(quota, HashMapStateStore::default(), MonotonicClock),
             calls_per_second,
             admitted: AtomicU32::new(0),
             pauses: Semaphore::new(PAUSES),
+            judged: Semaphore::new(JUDGED),
+            message_timeout: limits.message_timeout,
         })
     }
 
-    /// A service that is asked only by those who are admitted.
+    /// A service that is asked only by those who are admitted, for calls with one message.
     pub fn guard<S>(self: &Arc<Self>, inner: S) -> Guarded<S> {
-        Guarded { inner, admission: Arc::clone(self) }
+        Guarded { inner, admission: Arc::clone(self), message_timeout: Some(self.message_timeout) }
+    }
+
+    /// The same for a service whose callers send messages for as long as they like.
+    pub fn guard_streaming<S>(self: &Arc<Self>, inner: S) -> Guarded<S> {
+        Guarded { inner, admission: Arc::clone(self), message_timeout: None }
+    }
+
+    /// Whose credentials these are. Most are judged at once; those that must wait are counted.
+    async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
+        let mut judging = self.authenticator.authenticate(credentials);
+        if let Poll::Ready(judged) = poll!(&mut judging) {
+            return judged;
+        }
+        let _place = self.judged.try_acquire().map_err(|_| Unrecognised::Unavailable)?;
+        judging.await
     }
 
     async fn admit(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Arc<Principal>, Failure> {
         let connection = extensions.get::<ConnectionInfo>();
         let certificate = connection.and_then(|connection| connection.certificate.as_deref());
-        let principal = self.authenticator.authenticate(Credentials { bearer: bearer(headers)?, certificate }).await?;
+        let principal = self.authenticate(Credentials { bearer: bearer(headers)?, certificate }).await?;
+        if let Some(link) = connection.and_then(|connection| connection.link.as_ref()) {
+            link.authenticated();
+        }
         if self.admitted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY) {
             self.rates.retain_recent();
         }
@@ -114,6 +145,8 @@ impl Admission {
 pub struct Guarded<S> {
     inner: S,
     admission: Arc<Admission>,
+    /// How long a call's message may take; `None` when calls have many.
+    message_timeout: Option<Duration>,
 }
 
 impl<S: NamedService> NamedService for Guarded<S> {
@@ -137,6 +170,7 @@ where
         // The one that was asked whether it is ready is the one that is called.
         let next = self.inner.clone();
         let (mut inner, admission) = (std::mem::replace(&mut self.inner, next), Arc::clone(&self.admission));
+        let message_timeout = self.message_timeout;
         Box::pin(async move {
             // A body need not be Sync, and so cannot be borrowed over a wait.
             let (mut head, body) = request.into_parts();
@@ -148,6 +182,10 @@ where
             match admission.admit(&head.headers, &head.extensions).await {
                 Ok(principal) => {
                     head.extensions.insert(Admitted::new(principal, Arc::clone(&admission.clock)));
+                    let body = match message_timeout {
+                        Some(limit) => punctual(body, &admission.timer, limit),
+                        None => body,
+                    };
                     inner.call(Request::from_parts(head, body)).await
                 }
                 Err(failure) => {

@@ -80,6 +80,11 @@ pub enum Failure {
         /// How many bytes are allowed.
         limit: usize,
     },
+    /// The request's message did not arrive in time.
+    MessageLate {
+        /// How long it may take.
+        limit: Duration,
+    },
     /// A use-case failed.
     Failed {
         /// Why.
@@ -244,6 +249,12 @@ impl Answer {
                     .with("scope", scope)
                     .with("limit", limit)
                     .retry(ROOM)
+            }
+            Failure::MessageLate { limit } => {
+                let limit = humantime::format_duration(limit);
+                let message =
+                    format!("the request's message did not arrive within {limit} of its headers; send it again");
+                Self::new(Code::Unavailable, ErrorReason::MessageLate, message).with("limit", limit).retry(ROOM)
             }
             Failure::Failed { error, id } => Self::failed(error, id),
         }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     config::Limits,
+    connections::Link,
     domain::Actor,
     identity::{Principal, ShownCertificate},
 };
@@ -30,6 +31,8 @@ pub struct ConnectionInfo {
     pub in_flight: Arc<super::flight::Scope>,
     /// The client's certificate, verified; `None` when it has shown none.
     pub certificate: Option<Arc<ShownCertificate>>,
+    /// Its place in the registry of connections; `None` in tests only.
+    pub link: Option<Arc<Link>>,
 }
 
 /// Counts open streams: per connection, per caller, and in all.
@@ -69,14 +72,18 @@ impl Streams {
 }
 
 /// Room for one stream.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct StreamPermit {
     counts: Vec<Arc<AtomicU32>>,
     caller: Option<CallerPermit>,
 }
 
 impl StreamPermit {
-    fn take(&mut self, count: &Arc<AtomicU32>, scope: Scope, limit: u32) -> Result<(), Failure> {
+    /// Counts it in one more place.
+    ///
+    /// # Errors
+    /// When there are as many as may be.
+    pub(super) fn take(&mut self, count: &Arc<AtomicU32>, scope: Scope, limit: u32) -> Result<(), Failure> {
         if count.fetch_add(1, Ordering::Relaxed) >= limit {
             count.fetch_sub(1, Ordering::Relaxed);
             return Err(Failure::TooManyStreams { scope, limit });

@@ -1,19 +1,27 @@
 //! Accepts connections, and makes them secure. A slow handshake delays nobody but its own client.
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{Stream, stream};
+use rustix::io::Errno;
 use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use super::connection::Connection;
+use super::{connection::Connection, metered::Metered};
 use crate::{
+    clock::Clock,
+    connections::{Connections, Stage},
     identity::{CertificateError, PeerCertificate},
     telemetry::Metrics,
     tls::LiveTls,
@@ -22,8 +30,8 @@ use crate::{
 /// Rest after a connection that could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often strangers are looked at whose time may be up.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// Why a connection was not made secure.
 #[derive(Debug, thiserror::Error)]
@@ -32,24 +40,38 @@ enum HandshakeError {
     Tls(#[from] io::Error),
     #[error("the client's certificate is refused: {0}")]
     Certificate(#[from] CertificateError),
-    #[error("the client took longer than {HANDSHAKE_TIMEOUT:?}")]
-    Slow(#[from] tokio::time::error::Elapsed),
+    #[error("the client took longer than {0:?}")]
+    Slow(Duration),
 }
 
-/// A listener whose connections have room, and TLS if there is any.
+/// What a handshake needs.
+#[derive(Clone)]
+pub(super) struct Handshakes {
+    pub(super) tls: Option<Arc<LiveTls>>,
+    /// How long each may take.
+    pub(super) timeout: Duration,
+}
+
+/// A listener whose connections have a place in the registry, and TLS if there is any.
 pub(super) struct Accept {
     listener: TcpListener,
-    rooms: Arc<Semaphore>,
-    tls: Option<Arc<LiveTls>>,
+    connections: Connections,
+    secure: Handshakes,
     metrics: Metrics,
+    clock: Arc<dyn Clock>,
     handshakes: JoinSet<Option<Connection>>,
 }
 
 impl Accept {
-    /// At most `connections` at once, those counted that are still shaking hands.
-    pub(super) fn new(listener: TcpListener, connections: u32, tls: Option<Arc<LiveTls>>, metrics: Metrics) -> Self {
-        let rooms = Arc::new(Semaphore::new(connections as usize));
-        Self { listener, rooms, tls, metrics, handshakes: JoinSet::new() }
+    /// Those that are still shaking hands have their place, too.
+    pub(super) fn new(
+        listener: TcpListener,
+        connections: Connections,
+        secure: Handshakes,
+        metrics: Metrics,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { listener, connections, secure, metrics, clock, handshakes: JoinSet::new() }
     }
 
     /// The connections, for ever. Handshakes that are under way end with it.
@@ -69,11 +91,12 @@ impl Accept {
                     }
                 }
                 accepted = self.listener.accept() => {
-                    let Some((stream, room)) = self.admit(accepted).await else { continue };
-                    match &self.tls {
-                        None => return Connection::plain(stream, room),
+                    let Some(stream) = self.admit(accepted).await else { continue };
+                    match &self.secure.tls {
+                        None => return Connection::plain(stream),
                         Some(tls) => {
-                            self.handshakes.spawn(secure(stream, room, tls.config(), self.metrics.clone()));
+                            let shaking = secure(stream, tls.config(), self.secure.timeout, self.metrics.clone());
+                            self.handshakes.spawn(shaking);
                         }
                     }
                 }
@@ -81,33 +104,46 @@ impl Accept {
         }
     }
 
-    /// A connection with its room; one too many is closed at once.
-    async fn admit(
-        &self,
-        accepted: io::Result<(TcpStream, std::net::SocketAddr)>,
-    ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-        match accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream)) {
-            Ok(stream) => Some((stream, Arc::clone(&self.rooms).try_acquire_owned().ok()?)),
+    /// A connection with its place; one that has none is closed at once.
+    async fn admit(&self, accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<Metered> {
+        let accepted = accepted.and_then(|(stream, peer)| stream.set_nodelay(true).map(|()| (stream, peer)));
+        match accepted {
+            Ok((stream, peer)) => {
+                let stage = if self.secure.tls.is_some() { Stage::Handshake } else { Stage::Silent };
+                match self.connections.admit(peer.ip(), stage, Instant::now()) {
+                    Ok(ticket) => Some(Metered::new(stream, ticket, Arc::clone(&self.clock))),
+                    Err(full) => {
+                        tracing::debug!(%full, "a connection is refused");
+                        None
+                    }
+                }
+            }
             Err(error) => {
-                // Mostly that there are no more file descriptors; asking again at once would only keep us busy.
-                tracing::warn!(%error, "cannot accept a connection");
-                #[expect(clippy::disallowed_methods, reason = "a pause, not a moment to wait for")]
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                // Mostly that there are no more file descriptors: a stranger's will do. Asking again at once would only
+                // keep us busy.
+                let scarce = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+                let made_room =
+                    error.raw_os_error().is_some_and(|code| scarce.contains(&code)) && self.connections.evict();
+                tracing::warn!(%error, made_room, "cannot accept a connection");
+                self.clock.sleep(ACCEPT_PAUSE).await;
                 None
             }
         }
     }
 }
 
+/// Ends the strangers whose time is up, for ever.
+pub(super) async fn sweep(connections: Connections, clock: Arc<dyn Clock>) {
+    loop {
+        clock.sleep(SWEEP).await;
+        connections.sweep(Instant::now());
+    }
+}
+
 /// Shakes hands in time, or not at all.
-async fn secure(
-    stream: TcpStream,
-    room: OwnedSemaphorePermit,
-    config: Arc<ServerConfig>,
-    metrics: Metrics,
-) -> Option<Connection> {
-    match shake_hands(stream, config).await {
-        Ok((stream, certificate)) => Some(Connection::secure(stream, certificate, room)),
+async fn secure(stream: Metered, config: Arc<ServerConfig>, time: Duration, metrics: Metrics) -> Option<Connection> {
+    match shake_hands(stream, config, time).await {
+        Ok((stream, certificate)) => Some(Connection::secure(stream, certificate)),
         Err(error) => {
             metrics.tls_handshake_failed();
             tracing::debug!(%error, "a TLS handshake failed");
@@ -117,10 +153,12 @@ async fn secure(
 }
 
 async fn shake_hands(
-    stream: TcpStream,
+    stream: Metered,
     config: Arc<ServerConfig>,
-) -> Result<(TlsStream<TcpStream>, Option<PeerCertificate>), HandshakeError> {
-    let stream = timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await??;
+    time: Duration,
+) -> Result<(TlsStream<Metered>, Option<PeerCertificate>), HandshakeError> {
+    let accepted = timeout(time, TlsAcceptor::from(config).accept(stream)).await;
+    let stream = accepted.map_err(|_| HandshakeError::Slow(time))??;
     let (_, session) = stream.get_ref();
     let leaf = session.peer_certificates().and_then(<[_]>::first);
     let certificate = leaf.map(|leaf| PeerCertificate::parse(leaf)).transpose()?;

@@ -2,25 +2,32 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Instant,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::OwnedSemaphorePermit,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use crate::{grpc::ConnectionInfo, identity::PeerCertificate};
+use super::metered::Metered;
+use crate::{
+    connections::{Link, Stage},
+    grpc::ConnectionInfo,
+    identity::PeerCertificate,
+};
 
-/// A connection that knows who made it, and how many streams are open on it. It takes the room of one until it is
-/// dropped.
+/// What every client that speaks HTTP/2 sends first.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// A connection that knows who made it, how far it has come, and how many streams are open on it. It has its place in the
+/// registry until it is dropped.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     info: ConnectionInfo,
-    _room: OwnedSemaphorePermit,
+    link: Arc<Link>,
+    /// Bytes of [`PREFACE`] that were read; `None` once HTTP is spoken, or the bytes were others.
+    opening: Option<usize>,
 }
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -29,21 +36,43 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Connection {
     /// A connection without TLS.
-    pub(super) fn plain(stream: TcpStream, room: OwnedSemaphorePermit) -> Self {
-        Self { stream: Box::new(stream), info: ConnectionInfo::default(), _room: room }
+    pub(super) fn plain(stream: Metered) -> Self {
+        let link = Arc::clone(stream.ticket().link());
+        Self::new(Box::new(stream), link, None)
     }
 
     /// A connection whose handshake is done, with the client's verified certificate if it has one.
-    pub(super) fn secure(
-        stream: TlsStream<TcpStream>,
-        certificate: Option<PeerCertificate>,
-        room: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn secure(stream: TlsStream<Metered>, certificate: Option<PeerCertificate>) -> Self {
+        let link = Arc::clone(stream.get_ref().0.ticket().link());
+        link.reached(Stage::Silent, Instant::now());
+        Self::new(Box::new(stream), link, certificate)
+    }
+
+    fn new(stream: Box<dyn Stream>, link: Arc<Link>, certificate: Option<PeerCertificate>) -> Self {
         let info = ConnectionInfo {
             certificate: certificate.map(|certificate| Arc::new(certificate.into())),
+            link: Some(Arc::clone(&link)),
             ..ConnectionInfo::default()
         };
-        Self { stream: Box::new(stream), info, _room: room }
+        Self { stream, info, link, opening: Some(0) }
+    }
+
+    /// Sees what comes first: the preface of HTTP/2, whole or not, or the head of an HTTP/1 request, of which only the
+    /// server behind this knows when it ends.
+    fn see(&mut self, bytes: &[u8]) {
+        let Some(seen) = self.opening else { return };
+        if bytes.is_empty() {
+            return; // the client's end
+        }
+        let expected = &PREFACE[seen..];
+        let common = expected.len().min(bytes.len());
+        let (stage, opening) = match (expected[..common] == bytes[..common], common == expected.len()) {
+            (true, true) => (Stage::Open, None),
+            (true, false) => (Stage::Head, Some(seen + common)),
+            (false, _) => (Stage::Head, None),
+        };
+        self.opening = opening;
+        self.link.reached(stage, Instant::now());
     }
 }
 
@@ -57,7 +86,12 @@ impl Connected for Connection {
 
 impl AsyncRead for Connection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        if self.opening.is_some() {
+            self.see(&buf.filled()[before..]);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -2,18 +2,29 @@
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request, http::header::CONTENT_TYPE, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{Extensions, StatusCode, header::CONTENT_TYPE},
+    routing::get,
+};
+use bytes::Bytes;
+use http_body_util::Full;
 use tokio_util::sync::CancellationToken;
 use tonic::{service::Routes, transport::Server};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
-use super::accept::Accept;
+use super::{accept::Accept, arrival::ArrivalLayer};
 use crate::{
-    clock::WallClock,
-    config::Limits,
-    grpc::{AccessApi, Admission, ApprovalApi, Entry, PolicyApi, metered, no_such_service},
+    clock::{Clock, WallClock},
+    config::{Limits, ReflectionAccess},
+    grpc::{
+        AccessApi, Admission, ApprovalApi, Entry, Held, PolicyApi, SideCall, SideCalls, health_call, metered,
+        no_such_service, reflection_call,
+    },
     identity::Authenticator,
     proto::{
         FILE_DESCRIPTOR_SET,
@@ -45,21 +56,30 @@ const SMALL_FRAME: u32 = 256;
 /// Bounds of a connection's window, in bytes: what its client may have sent without its being read.
 const WINDOW: RangeInclusive<u32> = 1 << 20..=64 << 20;
 
+/// Largest message of a health check or a question of reflection, in bytes: both hold little more than a name.
+const SIDE_MESSAGE: usize = 4 << 10;
+
+/// Headers of a request, in bytes as HTTP/2 counts them: room for the longest token, which has 16 KiB, and some more.
+const HEADERS: u32 = 24 << 10;
+
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
     (approvals, policies, access): (ApprovalApi, PolicyApi, AccessApi),
-    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn WallClock>),
+    (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn Clock>),
     limits: &Limits,
-    metrics: Metrics,
-    traces: bool,
+    reflection_access: ReflectionAccess,
+    (metrics, traces): (Metrics, bool),
 ) -> Result<(HealthReporter, Router), tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
     for service in SERVICES {
         health.set_service_status(service, ServingStatus::Serving).await;
     }
-    let admission = Admission::new(authenticator, clock, limits.calls_per_second, metrics.clone());
+    let side_calls = SideCalls::new(Arc::clone(&clock), limits.message_timeout);
+    let health_service = health_service.max_decoding_message_size(SIDE_MESSAGE);
+    let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, clock);
+    let admission = Admission::new(authenticator, clocks, limits, metrics.clone());
     let entry = Entry::new(limits); // it measures messages; the services' own limit must only not be lower
     let approvals = entry.to(ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes));
     let policies = entry.to(PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes));
@@ -71,16 +91,26 @@ pub(super) async fn routes(
             // So that grpcurl can show the details of errors.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
+    let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
+    let v1 = side_calls.bound(v1.max_decoding_message_size(SIDE_MESSAGE), reflection_call);
+    let v1alpha = side_calls.bound(v1alpha.max_decoding_message_size(SIDE_MESSAGE), reflection_call);
     let grpc = Routes::new(admission.guard(approvals))
         .add_service(admission.guard(policies))
         .add_service(admission.guard(access))
-        .add_service(health_service)
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?);
+        .add_service(side_calls.bound(health_service, health_call));
+    let grpc = match reflection_access {
+        ReflectionAccess::Open => grpc.add_service(v1).add_service(v1alpha),
+        ReflectionAccess::Token => {
+            grpc.add_service(admission.guard_streaming(v1)).add_service(admission.guard_streaming(v1alpha))
+        }
+    };
     let layered = metrics.clone();
-    let exposition = move || {
-        let metrics = metrics.clone();
-        async move { ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], metrics.render()) }
+    let exposition = move |extensions: Extensions| {
+        let answer = side_calls.enter(SideCall::Brief, &extensions).map(|permit| {
+            let body = Body::new(Held::new(Full::new(Bytes::from(metrics.render())), permit));
+            ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], body)
+        });
+        std::future::ready(answer.map_err(|_| (StatusCode::TOO_MANY_REQUESTS, "too many requests are open\n")))
     };
     let router = grpc
         .prepare()
@@ -116,8 +146,10 @@ pub(super) fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .http2_max_pending_accept_reset_streams(Some(RESETS))
+        .http2_max_header_list_size(HEADERS)
         .max_concurrent_streams(streams)
         .initial_connection_window_size(streams.saturating_mul(2 * SMALL_FRAME).clamp(*WINDOW.start(), *WINDOW.end()))
+        .layer(ArrivalLayer)
         .add_routes(Routes::from(router))
         .serve_with_incoming_shutdown(accept.connections(), stop.cancelled_owned())
 }

@@ -15,6 +15,7 @@ use tonic::Code;
 
 use super::{
     codes,
+    connection_end::ConnectionEnd,
     methods::{METHODS, Shape},
 };
 use crate::{
@@ -67,6 +68,9 @@ struct Inner {
     /// Rows in the order of [`Direction`].
     clock_jumps: Table<Counter, 1>,
     clock_ahead: Gauge<f64, AtomicU64>,
+    /// Row 0: somebody was authenticated; row 1: nobody.
+    connections: Table<Gauge, 1>,
+    connections_closed: Table<Counter, 1>,
 }
 
 /// What is measured of one method besides its count.
@@ -113,6 +117,10 @@ impl Metrics {
         let directions = ["backward", "forward"].map(|direction| [("direction", direction)]);
         let clock_jumps = Table::new(directions.into_iter(), Counter::default, |_| true);
         let clock_ahead = Gauge::<f64, AtomicU64>::default();
+        let states = ["authenticated", "unauthenticated"];
+        let connections = Table::new(states.iter().map(|state| [("state", *state)]), Gauge::default, |_| true);
+        let ends = ConnectionEnd::ALL.iter().map(|end| [("reason", end.name())]);
+        let connections_closed = Table::new(ends, Counter::default, |_| true);
 
         // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
         let mut registry = Registry::with_prefix("signoff");
@@ -178,6 +186,16 @@ impl Metrics {
             Unit::Seconds,
             clock_ahead.clone(),
         );
+        registry.register(
+            "connections",
+            "Open connections, by whether a call on them was ever authenticated",
+            connections.clone(),
+        );
+        registry.register(
+            "connections_closed",
+            "Connections that the server closed before a call on them was authenticated, by reason",
+            connections_closed.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             requests,
@@ -196,6 +214,8 @@ impl Metrics {
             tls_certificate_not_after,
             clock_jumps,
             clock_ahead,
+            connections,
+            connections_closed,
         }))
     }
 
@@ -256,6 +276,17 @@ impl Metrics {
     /// How far server time is ahead of the machine's clock.
     pub fn clock_ahead(&self, by: Duration) {
         self.0.clock_ahead.set(by.as_secs_f64());
+    }
+
+    /// How many connections are open on which a call was authenticated, and on which none was.
+    pub fn connections(&self, authenticated: u32, unauthenticated: u32) {
+        self.0.connections.row(0).set(authenticated.into());
+        self.0.connections.row(1).set(unauthenticated.into());
+    }
+
+    /// Counts a connection that the server closed.
+    pub fn connection_closed(&self, end: ConnectionEnd) {
+        self.0.connections_closed.row(end as usize).inc();
     }
 
     /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`].

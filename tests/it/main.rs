@@ -20,6 +20,7 @@ mod reviewers;
 mod rpc;
 mod serve;
 mod server;
+mod strangers;
 mod streams;
 mod tls;
 mod tokens;

@@ -5,9 +5,11 @@ mod headers;
 pub(crate) mod http;
 mod limits;
 mod messages;
-mod readers;
 mod privacy;
+mod readers;
 mod traces;
+
+pub(crate) use self::http::metrics;
 
 use std::{path::Path, process::Output};
 

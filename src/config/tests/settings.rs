@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::super::table::{Setting, TABLE};
-use super::super::{Config, ConfigError, LogFormat, reference_markdown};
+use super::super::{Config, ConfigError, LogFormat, ReflectionAccess, reference_markdown};
 use super::*;
 use crate::identity::oidc::Algorithm;
 
 /// Each setting with a value that is not its default, as text and as TOML, and what it changes.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
-const EXAMPLES: [Example; 48] = [
+const EXAMPLES: [Example; 57] = [
     ("listen", "[::1]:1", "\"[::1]:1\"", |c| c.listen = "[::1]:1".parse().unwrap()),
     ("tls.certificate", "my.crt", "\"my.crt\"", |c| c.tls.certificate = Some("my.crt".into())),
     ("tls.key", "my.key", "\"my.key\"", |c| c.tls.key = Some("my.key".into())),
@@ -40,7 +40,18 @@ const EXAMPLES: [Example; 48] = [
     ("limits.streams_per_connection", "8", "8", |c| c.limits.streams_per_connection = 8),
     ("limits.streams_per_caller", "10", "10", |c| c.limits.streams_per_caller = 10),
     ("limits.calls_per_second", "11", "11", |c| c.limits.calls_per_second = 11),
+    ("limits.in_flight_bytes", "9000000", "9_000_000", |c| c.limits.in_flight_bytes = 9_000_000),
+    ("limits.in_flight_bytes_per_connection", "9000001", "9_000_001", |c| {
+        c.limits.in_flight_bytes_per_connection = 9_000_001;
+    }),
+    ("limits.in_flight_bytes_per_caller", "9000002", "9_000_002", |c| c.limits.in_flight_bytes_per_caller = 9_000_002),
     ("limits.connections", "9", "9", |c| c.limits.connections = 9),
+    ("limits.unauthenticated_connections", "12", "12", |c| c.limits.unauthenticated_connections = 12),
+    ("limits.unauthenticated_per_address", "13", "13", |c| c.limits.unauthenticated_per_address = 13),
+    ("limits.unauthenticated_idle", "3m", "\"3m\"", |c| c.limits.unauthenticated_idle = Duration::from_secs(180)),
+    ("limits.handshake_timeout", "5s", "\"5s\"", |c| c.limits.handshake_timeout = Duration::from_secs(5)),
+    ("limits.message_timeout", "20s", "\"20s\"", |c| c.limits.message_timeout = Duration::from_secs(20)),
+    ("reflection", "token", "\"token\"", |c| c.reflection = ReflectionAccess::Token),
     ("oidc.issuer", "https://idp/a", "\"https://idp/a\"", |c| c.oidc.issuer = Some("https://idp/a".into())),
     ("oidc.audience", "us", "\" us \"", |c| c.oidc.audience = "us".into()),
     ("oidc.keys", "/jwks.json", "\"/jwks.json\"", |c| c.oidc.keys = Some("/jwks.json".into())),

@@ -287,6 +287,12 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
         (streams(Scope::Connection), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Caller), Code::ResourceExhausted, Reason::TooManyStreams, keys),
         (streams(Scope::Server), Code::ResourceExhausted, Reason::TooManyStreams, keys),
+        (
+            Failure::MessageLate { limit: std::time::Duration::from_secs(15) },
+            Code::Unavailable,
+            Reason::MessageLate,
+            &["limit"],
+        ),
     ];
     all.extend(
         errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),

@@ -16,7 +16,7 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     calls::{ask, decide, open, reason},
-    server::{AccessClient, Client, PolicyClient, Server, soon},
+    server::{AccessClient, Client, PolicyClient, Server, client, soon},
 };
 
 /// Makes each call, about an approval, so that only the role can be wrong with it.
@@ -166,14 +166,17 @@ async fn callers_without_a_known_token_get_nothing() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
 }
 
-/// Whoever guesses is answered late, and disturbs nobody: neither others, nor who shares the connection.
+/// Whoever guesses is answered late, and disturbs nobody: neither others, nor who shares the connection, as behind a proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_bad_tokens_leaves_others_alone() {
     const FLOOD: usize = 3_000;
     const WAVES: usize = 5;
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
-    let stranger = server.client("dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let shared = server.channel();
+    let mut neighbour = client(shared.clone(), &server.tokens().operator);
+    neighbour.list_pending(ListPendingRequest::default()).await.unwrap(); // so that it is no stranger's connection
+    let stranger = client(shared, "dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     let flood = tokio::spawn(async move {
         for _ in 0..WAVES {
             let wave = (0..FLOOD).map(|_| {
@@ -190,6 +193,9 @@ async fn a_flood_of_bad_tokens_leaves_others_alone() {
     for n in 0..50 {
         let (_stream, approval) = soon("an answer", open(&mut agent, ask(&format!("r{n}")))).await.unwrap();
         soon("a decision", reviewer.decide(decide(&approval, "", VoteChoice::Approve))).await.unwrap();
+        if n % 10 == 0 {
+            soon("an answer", neighbour.list_pending(ListPendingRequest::default())).await.unwrap();
+        }
     }
     flood.await.unwrap();
     let metrics = super::http::metrics(&server).await;

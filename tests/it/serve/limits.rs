@@ -2,7 +2,6 @@
 
 use futures_util::future::join_all;
 use signoff::proto::v1::{ListPendingRequest, RequestApprovalRequest, WatchPendingRequest, WatchPendingResponse};
-use tokio::io::AsyncReadExt as _;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
@@ -81,20 +80,6 @@ async fn streams_are_limited_per_caller() {
     one.list_pending(ListPendingRequest::default()).await.expect("other calls go on");
     drop(first);
     admitted(&mut other).await;
-}
-
-#[tokio::test]
-async fn connections_are_limited() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &["limits.connections=2"]).await;
-    let connect = || async { tokio::net::TcpStream::connect(server.address()).await.unwrap() };
-    let (first, _second) = (connect().await, connect().await);
-    let mut third = connect().await;
-    let closed = soon("one more is closed", third.read(&mut [0; 64])).await;
-    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
-    drop(first);
-    let served = async { while watch(&mut server.operator()).await.is_err() {} };
-    soon("there is room again", served).await;
 }
 
 /// A stream that ended makes room, as soon as the server has noticed.

@@ -1,0 +1,265 @@
+//! Who is connected, and what those may hold who have not said who they are.
+//!
+//! A connection is a *stranger's* until a call on it is authenticated. Strangers are counted, by address and in all; when
+//! there is no room for a new connection, the stranger that has been of no use for the longest goes, and never a
+//! connection on which somebody was authenticated. A stranger is of use when a health check or another call that needs no
+//! token was answered: probes and scrapers keep their connections.
+//!
+//! What a stranger sends is paid from token buckets ([`bucket`]): the connection's, its address's and the server's. An
+//! empty one stops the server from reading, so that pings, settings, resets and whatever else HTTP/2 has cost the sender
+//! time and this server little. The first bytes of a new connection wait for none of this: see [`Link::allowance`].
+
+mod address;
+mod bucket;
+mod link;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+pub use self::link::{Allowance, CALL_COST, ClosedByServer, Link, Stage, Ticket};
+use self::{address::Address, bucket::Bucket, link::Deadlines};
+use crate::{
+    config::Limits,
+    telemetry::{ConnectionEnd, Metrics},
+};
+
+/// What all strangers together may send: 4 MiB a second, after a rest 16 MiB at once. With [`CALL_COST`] that is some
+/// 7,500 calls a second, or 250,000 pings: less than one core.
+const SERVER_BYTES: (u32, u32) = (4 << 20, 16 << 20);
+
+/// What the strangers of one address may send: an eighth of that a second, and a quarter of it at once.
+const ADDRESS_BYTES: (u32, u32) = (512 << 10, 4 << 20);
+
+/// New connections of one address whose first bytes are read at once: 256 a second, after a rest 4,096. Thousands of
+/// clients behind one balancer come back together after a restart; a client that connects again and again does not profit.
+const NEWCOMERS: (u32, u32) = (256, 4_096);
+
+/// The registry of open connections. Clones are the same registry.
+#[derive(Clone, Debug)]
+pub struct Connections(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: Counts,
+    deadlines: Deadlines,
+    metrics: Metrics,
+    bytes: Bucket,
+    state: Mutex<State>,
+}
+
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    all: u32,
+    strangers: u32,
+    strangers_per_address: u32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Open connections, without those that were told to close.
+    open: u32,
+    /// The newest rank.
+    newest: u64,
+    /// Strangers by rank: the first was of no use for the longest.
+    strangers: BTreeMap<u64, Arc<Link>>,
+    sources: HashMap<Address, Source>,
+}
+
+/// What is known of an address that has strangers, or had until its buckets are full again.
+#[derive(Debug)]
+struct Source {
+    strangers: BTreeSet<u64>,
+    bytes: Arc<Bucket>,
+    newcomers: Bucket,
+}
+
+/// There is no room: every connection is somebody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{limit} connections are open, and somebody was authenticated on each")]
+pub struct Full {
+    /// `limits.connections`.
+    pub limit: u32,
+}
+
+impl Connections {
+    /// An empty registry.
+    #[must_use]
+    pub fn new(limits: &Limits, metrics: Metrics) -> Self {
+        let deadlines = Deadlines { opening: limits.handshake_timeout, idle: limits.unauthenticated_idle };
+        let limits = Counts {
+            all: limits.connections,
+            strangers: limits.unauthenticated_connections,
+            strangers_per_address: limits.unauthenticated_per_address,
+        };
+        let bytes = Bucket::full(SERVER_BYTES, Instant::now());
+        Self(Arc::new(Inner { limits, deadlines, metrics, bytes, state: Mutex::default() }))
+    }
+
+    /// Admits a connection as a stranger's, which may end another stranger's.
+    ///
+    /// # Errors
+    /// When every connection is somebody's.
+    pub fn admit(&self, peer: IpAddr, stage: Stage, now: Instant) -> Result<Ticket, Full> {
+        let Counts { all, strangers, strangers_per_address } = self.0.limits;
+        let address = Address::of(peer);
+        let mut evicted = Vec::new();
+        let link = {
+            let mut state = self.0.lock();
+            let known = state.sources.get(&address).map(|source| &source.strangers);
+            let crowded = known.filter(|known| known.len() >= strangers_per_address as usize);
+            if let Some(rank) = crowded.and_then(|known| known.first().copied()) {
+                evicted.extend(state.remove(rank));
+            }
+            if state.strangers.len() >= strangers as usize || state.open >= all {
+                evicted.extend(state.remove_oldest());
+            }
+            if state.open >= all {
+                self.0.metrics.connection_closed(ConnectionEnd::Refused);
+                return Err(Full { limit: all });
+            }
+            state.open += 1;
+            let rank = state.rank();
+            let source = state.sources.entry(address).or_insert_with(|| Source::new(now));
+            source.strangers.insert(rank);
+            let free = source.newcomers.take(1, now);
+            let bytes = Arc::clone(&source.bytes);
+            let link = Arc::new(Link::new(self.clone(), (address, bytes), rank, free, stage, now));
+            state.strangers.insert(rank, Arc::clone(&link));
+            self.0.count(&state);
+            link
+        };
+        self.close(evicted.into_iter().map(|link| (link, ConnectionEnd::Evicted)));
+        Ok(Ticket::new(link))
+    }
+
+    /// Ends the stranger that has been of no use for the longest. Returns whether there was one.
+    pub fn evict(&self) -> bool {
+        self.evict_first(|_| true)
+    }
+
+    /// Ends the stranger that has been of no use for the longest among those, other than `but`, that hold open calls.
+    pub(crate) fn evict_holder(&self, but: &Link) -> bool {
+        self.evict_first(|link| link.holds_calls() && !std::ptr::eq(link, but))
+    }
+
+    fn evict_first(&self, chosen: impl Fn(&Link) -> bool) -> bool {
+        let evicted = {
+            let mut state = self.0.lock();
+            let rank = state.strangers.iter().find(|(_, link)| chosen(link)).map(|(rank, _)| *rank);
+            let evicted = rank.and_then(|rank| state.remove(rank));
+            self.0.count(&state);
+            evicted
+        };
+        let found = evicted.is_some();
+        self.close(evicted.into_iter().map(|link| (link, ConnectionEnd::Evicted)));
+        found
+    }
+
+    /// Ends the strangers whose time is up, and forgets addresses that owe nothing.
+    pub fn sweep(&self, now: Instant) {
+        let deadlines = self.0.deadlines;
+        let overdue: Vec<_> = {
+            let mut state = self.0.lock();
+            let overdue = state.strangers.iter();
+            let overdue: Vec<_> =
+                overdue.filter_map(|(rank, link)| Some((*rank, link.overdue(deadlines, now)?))).collect();
+            let removed = overdue.into_iter().filter_map(|(rank, end)| Some((state.remove(rank)?, end))).collect();
+            state.sources.retain(|_, source| {
+                !source.strangers.is_empty() || !source.bytes.is_full(now) || !source.newcomers.is_full(now)
+            });
+            self.0.count(&state);
+            removed
+        };
+        self.close(overdue.into_iter());
+    }
+
+    /// Outside the lock: closing wakes the connection's task.
+    fn close(&self, links: impl Iterator<Item = (Arc<Link>, ConnectionEnd)>) {
+        for (link, end) in links {
+            tracing::debug!(reason = end.name(), "closing a connection that nobody was authenticated on");
+            self.0.metrics.connection_closed(end);
+            link.close();
+        }
+    }
+
+    /// Somebody was authenticated: the connection is no stranger's any more.
+    fn authenticated(&self, link: &Link) {
+        let mut state = self.0.lock();
+        if state.remove(link.rank()).is_some() {
+            state.open += 1; // it stays open
+            link.set_rank(Link::SOMEBODYS);
+        }
+        self.0.count(&state);
+    }
+
+    /// A stranger was of use: others go before it.
+    fn renew(&self, link: &Link) {
+        let mut state = self.0.lock();
+        let Some(known) = state.remove(link.rank()) else { return };
+        let rank = state.rank();
+        known.set_rank(rank);
+        state.open += 1;
+        if let Some(source) = state.sources.get_mut(&known.address()) {
+            source.strangers.insert(rank);
+        }
+        state.strangers.insert(rank, known);
+    }
+
+    /// The connection has ended.
+    fn ended(&self, link: &Link) {
+        let mut state = self.0.lock();
+        if link.rank() == Link::SOMEBODYS {
+            state.open = state.open.saturating_sub(1);
+        } else {
+            state.remove(link.rank()); // unless it was told to close
+        }
+        self.0.count(&state);
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self, state: &State) {
+        let strangers = u32::try_from(state.strangers.len()).unwrap_or(u32::MAX);
+        self.metrics.connections(state.open.saturating_sub(strangers), strangers);
+    }
+}
+
+impl State {
+    fn rank(&mut self) -> u64 {
+        self.newest += 1;
+        self.newest
+    }
+
+    /// Takes a stranger out: it is open no more, or somebody's.
+    fn remove(&mut self, rank: u64) -> Option<Arc<Link>> {
+        let link = self.strangers.remove(&rank)?;
+        self.open = self.open.saturating_sub(1);
+        if let Some(source) = self.sources.get_mut(&link.address()) {
+            source.strangers.remove(&rank);
+        }
+        Some(link)
+    }
+
+    fn remove_oldest(&mut self) -> Option<Arc<Link>> {
+        let rank = *self.strangers.first_key_value()?.0;
+        self.remove(rank)
+    }
+}
+
+impl Source {
+    fn new(now: Instant) -> Self {
+        let bytes = Arc::new(Bucket::full(ADDRESS_BYTES, now));
+        Self { strangers: BTreeSet::new(), bytes, newcomers: Bucket::full(NEWCOMERS, now) }
+    }
+}

@@ -1,0 +1,277 @@
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn limits(connections: u32, strangers: u32, per_address: u32) -> Limits {
+    Limits {
+        connections,
+        unauthenticated_connections: strangers,
+        unauthenticated_per_address: per_address,
+        ..Limits::default()
+    }
+}
+
+struct Registry {
+    connections: Connections,
+    metrics: Metrics,
+    start: Instant,
+}
+
+impl Registry {
+    fn new(limits: &Limits) -> Self {
+        let metrics = Metrics::new("1");
+        Self { connections: Connections::new(limits, metrics.clone()), metrics, start: Instant::now() }
+    }
+
+    fn admit(&self, address: &str) -> Ticket {
+        self.connections.admit(address.parse().unwrap(), Stage::Silent, self.start).unwrap()
+    }
+
+    fn shows(&self, line: &str) -> bool {
+        self.metrics.render().lines().any(|found| found == line)
+    }
+
+    fn open(&self) -> u32 {
+        self.connections.0.lock().open
+    }
+}
+
+fn is_open(ticket: &Ticket) -> bool {
+    ticket.link().poll_reader(&Context::from_waker(Waker::noop())).is_ok()
+}
+
+fn open(tickets: &[&Ticket]) -> Vec<bool> {
+    tickets.iter().map(|ticket| is_open(ticket)).collect()
+}
+
+#[test]
+fn the_oldest_stranger_makes_room() {
+    let registry = Registry::new(&limits(3, 100, 100));
+    let [first, second, third] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|address| registry.admit(address));
+    first.link().authenticated();
+    let fourth = registry.admit("192.0.2.4");
+    assert_eq!(open(&[&first, &second, &third, &fourth]), [true, false, true, true]);
+    assert!(registry.shows(r#"signoff_connections_closed_total{reason="evicted"} 1"#));
+    assert!(registry.shows(r#"signoff_connections{state="authenticated"} 1"#));
+    assert!(registry.shows(r#"signoff_connections{state="unauthenticated"} 2"#));
+    drop(second); // its place went to the fourth
+    assert_eq!(registry.open(), 3);
+    drop((first, third, fourth));
+    assert_eq!(registry.open(), 0);
+    assert!(registry.connections.0.lock().strangers.is_empty());
+}
+
+#[test]
+fn nobody_is_closed_for_a_stranger() {
+    let registry = Registry::new(&limits(2, 100, 100));
+    let [first, second] = ["192.0.2.1", "192.0.2.1"].map(|address| registry.admit(address));
+    first.link().authenticated();
+    second.link().authenticated();
+    second.link().authenticated(); // with every call again
+    let refused = registry.connections.admit("192.0.2.2".parse().unwrap(), Stage::Silent, registry.start);
+    assert_eq!(refused.unwrap_err(), Full { limit: 2 });
+    assert!(!registry.connections.evict());
+    assert_eq!(open(&[&first, &second]), [true, true]);
+    assert!(registry.shows(r#"signoff_connections_closed_total{reason="refused"} 1"#));
+    drop(first);
+    let _third = registry.admit("192.0.2.2");
+    assert_eq!(registry.open(), 2);
+}
+
+#[test]
+fn strangers_are_limited_for_an_address_and_in_all() {
+    let registry = Registry::new(&limits(100, 3, 2));
+    let [one, two] = ["2001:db8::1", "2001:db8::2"].map(|address| registry.admit(address));
+    let three = registry.admit("2001:db8::3");
+    assert_eq!(open(&[&one, &two, &three]), [false, true, true], "a network has two");
+    let other = registry.admit("192.0.2.1");
+    assert_eq!(open(&[&two, &three, &other]), [true, true, true]);
+    let last = registry.admit("192.0.2.2");
+    assert_eq!(open(&[&two, &three, &other, &last]), [false, true, true, true], "there are three in all");
+    three.link().authenticated();
+    let _again = registry.admit("2001:db8::4");
+    assert_eq!(open(&[&three, &other, &last]), [true, true, true], "somebody's connection is not counted");
+}
+
+#[test]
+fn strangers_of_use_stay_longest() {
+    let registry = Registry::new(&limits(2, 100, 100));
+    let [probe, silent] = ["192.0.2.1", "192.0.2.1"].map(|address| registry.admit(address));
+    probe.link().answered(registry.start);
+    let third = registry.admit("192.0.2.1");
+    assert_eq!(open(&[&probe, &silent, &third]), [true, false, true]);
+    drop((probe, silent, third));
+    assert_eq!(registry.open(), 0);
+}
+
+#[test]
+fn a_stranger_that_was_told_to_close_is_nobodys_place() {
+    let registry = Registry::new(&limits(1, 100, 100));
+    let first = registry.admit("192.0.2.1");
+    let second = registry.admit("192.0.2.1");
+    first.link().authenticated(); // its call was on the way
+    assert_eq!(open(&[&first, &second]), [false, true]);
+    drop(first);
+    assert_eq!(registry.open(), 1);
+    drop(second);
+    assert_eq!(registry.open(), 0);
+}
+
+#[test]
+fn holders_of_calls_make_room_for_calls() {
+    let registry = Registry::new(&Limits::default());
+    let [idle, holder, newcomer] = ["192.0.2.1"; 3].map(|address| registry.admit(address));
+    for link in [&holder, &newcomer].map(Ticket::link) {
+        link.calls.fetch_add(1, Ordering::Relaxed);
+    }
+    assert!(registry.connections.evict_holder(newcomer.link()));
+    assert_eq!(open(&[&idle, &holder, &newcomer]), [true, false, true]);
+    assert!(!registry.connections.evict_holder(newcomer.link()));
+}
+
+#[test]
+fn each_stage_has_its_time() {
+    let limits = Limits::default();
+    let (opening, idle) = (limits.handshake_timeout, limits.unauthenticated_idle);
+    let cases: [(&[Stage], Duration, &str); 3] = [
+        (&[], opening, "silent"),
+        (&[Stage::Head], opening, "slow_head"),
+        (&[Stage::Head, Stage::Open, Stage::Head], idle, "idle"),
+    ];
+    for (stages, allowed, reason) in cases {
+        let registry = Registry::new(&limits);
+        let (ticket, known) = (registry.admit("192.0.2.1"), registry.admit("192.0.2.1"));
+        known.link().authenticated();
+        for stage in stages {
+            ticket.link().reached(*stage, registry.start + SECOND);
+        }
+        let since = if stages.is_empty() { registry.start } else { registry.start + SECOND };
+        registry.connections.sweep(since + allowed - Duration::from_millis(1));
+        assert!(is_open(&ticket), "{reason}");
+        registry.connections.sweep(since + allowed);
+        assert_eq!(open(&[&ticket, &known]), [false, true], "{reason}");
+        assert!(registry.shows(&format!("signoff_connections_closed_total{{reason=\"{reason}\"}} 1")), "{reason}");
+    }
+}
+
+#[test]
+fn answers_and_watches_keep_a_connection() {
+    let limits = Limits::default();
+    let registry = Registry::new(&limits);
+    let [probe, watcher] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
+    probe.link().answered(registry.start);
+    watcher.link().reached(Stage::Open, registry.start);
+    watcher.link().watches.fetch_add(1, Ordering::Relaxed);
+    let later = registry.start + limits.unauthenticated_idle - SECOND;
+    probe.link().answered(later);
+    registry.connections.sweep(later + SECOND);
+    assert_eq!(open(&[&probe, &watcher]), [true, true]);
+    watcher.link().watches.fetch_sub(1, Ordering::Relaxed);
+    registry.connections.sweep(later + SECOND);
+    assert_eq!(open(&[&probe, &watcher]), [true, false]);
+}
+
+/// How long the next bytes must wait.
+fn wait(ticket: &Ticket, now: Instant) -> Duration {
+    match ticket.link().allowance(now) {
+        Allowance::Unpaid(_) => Duration::ZERO,
+        Allowance::Paid { wait, .. } => wait,
+    }
+}
+
+#[test]
+fn strangers_pay_and_others_do_not() {
+    let registry = Registry::new(&Limits::default());
+    let now = registry.start;
+    let [first, second] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
+    let link = first.link();
+    assert_eq!(link.allowance(now), Allowance::Unpaid(4 << 10), "what comes first waits for nothing");
+    link.charge(4 << 10, now);
+    let mut paid = 4 << 10;
+    let mut last = Duration::ZERO;
+    while let Allowance::Paid { bytes, wait } = link.allowance(now)
+        && wait.is_zero()
+    {
+        paid += bytes;
+        assert!(paid < 1 << 20);
+        last = wait;
+    }
+    assert_eq!(paid, 256 << 10);
+    for _ in 0..10 {
+        let next = wait(&first, now);
+        assert!(next > last && next < SECOND, "each waits for those before it: {next:?}");
+        last = next;
+    }
+    assert_eq!(wait(&first, now + 60 * SECOND), Duration::ZERO, "time pays");
+    assert_eq!(wait(&second, now), Duration::ZERO, "another connection has its own");
+    link.authenticated();
+    link.charge(u32::MAX, now);
+    assert_eq!(link.allowance(now), Allowance::Unpaid(usize::MAX));
+    assert_eq!(wait(&second, now), Duration::ZERO);
+}
+
+#[test]
+fn an_address_pays_for_all_its_connections() {
+    let registry = Registry::new(&limits(100_000, 50_000, 5_000));
+    let now = registry.start;
+    let old = registry.admit("192.0.2.1");
+    old.link().charge(4 << 10, now); // no newcomer any more
+    let flood: Vec<_> = (0..100).map(|_| registry.admit("192.0.2.1")).collect();
+    for ticket in &flood {
+        ticket.link().charge(64 << 10, now); // 6 MiB in all
+    }
+    assert!(!wait(&old, now).is_zero(), "its address owes");
+    let elsewhere = registry.admit("192.0.2.2");
+    elsewhere.link().charge(4 << 10, now);
+    assert!(wait(&elsewhere, now).is_zero());
+    let newcomer = registry.admit("192.0.2.1");
+    assert!(wait(&newcomer, now).is_zero(), "a newcomer is heard all the same");
+    let many: Vec<_> = (0..4_100).map(|_| registry.admit("192.0.2.1")).collect();
+    let last = many.last().unwrap();
+    assert!(!wait(last, now).is_zero(), "but not one after the other without end");
+}
+
+#[test]
+fn addresses_that_owe_nothing_are_forgotten() {
+    let registry = Registry::new(&Limits::default());
+    let known = || registry.connections.0.lock().sources.len();
+    let ticket = registry.admit("192.0.2.1");
+    ticket.link().charge(1 << 20, registry.start);
+    registry.connections.sweep(registry.start);
+    assert_eq!(known(), 1);
+    drop(ticket);
+    registry.connections.sweep(registry.start + SECOND);
+    assert_eq!(known(), 1, "reconnecting is no way out of debt");
+    registry.connections.sweep(registry.start + 10 * SECOND);
+    assert_eq!(known(), 0);
+}
+
+#[test]
+fn whoever_waits_is_woken() {
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let registry = Registry::new(&limits(1, 1, 1));
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    let cx = Context::from_waker(&waker);
+    let first = registry.admit("192.0.2.1");
+    first.link().poll_reader(&cx).unwrap();
+    first.link().poll_writer(&cx).unwrap();
+    let second = registry.admit("192.0.2.1");
+    assert_eq!(count.0.load(Ordering::SeqCst), 2, "closing wakes its reader and its writer");
+    assert!(first.link().poll_writer(&cx).is_err());
+    second.link().poll_reader(&cx).unwrap();
+    second.link().authenticated();
+    assert_eq!(count.0.load(Ordering::SeqCst), 3, "somebody's connection is read on at once");
+}

@@ -1,0 +1,257 @@
+//! Calls that need no token: health, `/metrics`, and reflection where it is open. What they hold is counted, because
+//! anybody can make them.
+//!
+//! Connections on which somebody was authenticated are counted apart from those of strangers, so that strangers cannot take
+//! the place of a caller's health watch.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf, Bytes};
+use http::{Extensions, Request, Response};
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tonic::{Status, body::Body, server::NamedService};
+use tower::Service;
+
+use super::{
+    error::{Failure, Scope},
+    request_body::{aging, punctual, rationed},
+    streams::{ConnectionInfo, StreamPermit},
+};
+use crate::{
+    clock::Clock,
+    connections::{CALL_COST, Link},
+};
+
+/// A kind of call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SideCall {
+    /// It is answered at once: a health check, or metrics.
+    Brief,
+    /// A stream that stays open: a health watch.
+    Watch,
+    /// A stream of questions with large answers.
+    Reflection,
+}
+
+/// How many calls of a kind may be open on a connection, and on all connections of one standing.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    connection: u32,
+    all: u32,
+}
+
+/// A brief call holds some 10 KiB until its answer is sent, and honest clients have one at a time. When all places are
+/// taken, a stranger's connection that holds some makes room.
+const BRIEF: Room = Room { connection: 64, all: 1_024 };
+/// A watch holds some 10 KiB for as long as it lasts. A client library has one for each service that it watches.
+const WATCHES: Room = Room { connection: 16, all: 1_024 };
+/// A reflection stream holds up to three answers of some 60 KiB. A tool has one.
+const REFLECTIONS: Room = Room { connection: 8, all: 64 };
+
+/// Questions that one reflection stream may ask; a tool asks some dozens, and may open another.
+const QUESTIONS: u32 = 1_000;
+/// How long a reflection stream may last: one that is forgotten must not keep its place.
+const REFLECTION_AGE: Duration = Duration::from_secs(60);
+
+/// Counts the calls that need no token.
+pub struct SideCalls {
+    clock: Arc<dyn Clock>,
+    message_timeout: Duration,
+    strangers: Open,
+    others: Open,
+}
+
+/// Open calls of each kind, on connections of one standing.
+#[derive(Debug, Default)]
+struct Open {
+    brief: Arc<AtomicU32>,
+    watches: Arc<AtomicU32>,
+    reflections: Arc<AtomicU32>,
+}
+
+impl SideCalls {
+    /// None are open. A call's message must be there within `message_timeout`.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, message_timeout: Duration) -> Arc<Self> {
+        Arc::new(Self { clock, message_timeout, strangers: Open::default(), others: Open::default() })
+    }
+
+    /// Admits one more call of a kind, until the permit is dropped.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn enter(&self, kind: SideCall, extensions: &Extensions) -> Result<SidePermit, Failure> {
+        let link = extensions.get::<ConnectionInfo>().and_then(|connection| connection.link.clone());
+        let stranger = link.as_ref().is_none_or(|link| !link.is_authenticated());
+        let open = if stranger { &self.strangers } else { &self.others };
+        let (room, all) = match kind {
+            SideCall::Brief => (BRIEF, &open.brief),
+            SideCall::Watch => (WATCHES, &open.watches),
+            SideCall::Reflection => (REFLECTIONS, &open.reflections),
+        };
+        let mut room_taken = StreamPermit::default();
+        if let Some(link) = &link {
+            let here = match kind {
+                SideCall::Brief => &link.calls,
+                SideCall::Watch => &link.watches,
+                SideCall::Reflection => &link.reflections,
+            };
+            room_taken.take(here, Scope::Connection, room.connection)?;
+        }
+        // Somebody who sends no message, or reads no answer, could keep the probes of an orchestrator out: the connection
+        // that holds places for the longest gives them up. The newcomer need not wait for that, so that there may be
+        // twice as many for a moment.
+        let limit = if kind == SideCall::Brief && stranger {
+            if let Some(link) = link.as_ref().filter(|_| all.load(Ordering::Relaxed) >= room.all) {
+                link.registry().evict_holder(link);
+            }
+            2 * room.all
+        } else {
+            room.all
+        };
+        room_taken.take(all, Scope::Server, limit)?;
+        Ok(SidePermit { kind, link, _room: room_taken })
+    }
+
+    /// A service whose calls are counted.
+    pub fn bound<S>(self: &Arc<Self>, inner: S, kind: fn(&str) -> SideCall) -> Bounded<S> {
+        Bounded { inner, calls: Arc::clone(self), kind }
+    }
+
+    fn bound_request(&self, kind: SideCall, body: Body) -> Body {
+        match kind {
+            SideCall::Brief | SideCall::Watch => punctual(body, &self.clock, self.message_timeout),
+            SideCall::Reflection => aging(rationed(body, QUESTIONS), &self.clock, REFLECTION_AGE),
+        }
+    }
+}
+
+/// The kind of a call of `grpc.health.v1.Health`, by its path.
+#[must_use]
+pub fn health_call(path: &str) -> SideCall {
+    if path.ends_with("/Watch") { SideCall::Watch } else { SideCall::Brief }
+}
+
+/// The kind of every call of reflection.
+#[must_use]
+pub fn reflection_call(_path: &str) -> SideCall {
+    SideCall::Reflection
+}
+
+/// Room for one call that needs no token.
+#[derive(Debug)]
+pub struct SidePermit {
+    kind: SideCall,
+    link: Option<Arc<Link>>,
+    _room: StreamPermit,
+}
+
+impl SidePermit {
+    /// The whole answer is on its way: the connection is of use.
+    fn answered(&self) {
+        if let Some(link) = &self.link {
+            link.answered(Instant::now());
+        }
+    }
+
+    /// Strangers pay for an answer by the work that it makes. Metrics are written anew each time; what reflection answers
+    /// is only copied, so that a tool which looks at the whole API does not have to wait.
+    fn charge(&self, bytes: usize) {
+        if let Some(link) = &self.link {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            let work = if self.kind == SideCall::Reflection { CALL_COST + bytes / 64 } else { bytes };
+            link.charge(work, Instant::now());
+        }
+    }
+}
+
+/// The service that [`SideCalls::bound`] makes.
+#[derive(Clone)]
+pub struct Bounded<S> {
+    inner: S,
+    calls: Arc<SideCalls>,
+    kind: fn(&str) -> SideCall,
+}
+
+impl<S: NamedService> NamedService for Bounded<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<Request<Body>> for Bounded<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let kind = (self.kind)(request.uri().path());
+        let permit = match self.calls.enter(kind, request.extensions()) {
+            Ok(permit) => permit,
+            Err(failure) => return Box::pin(std::future::ready(Ok(Status::from(failure).into_http()))),
+        };
+        let answering = self.inner.call(request.map(|body| self.calls.bound_request(kind, body)));
+        Box::pin(async move { Ok(answering.await?.map(|body| Body::new(Held::new(body, permit)))) })
+    }
+}
+
+pin_project! {
+    /// An answer that keeps its call's room until it is sent or given up.
+    pub struct Held<B> {
+        #[pin]
+        body: B,
+        permit: SidePermit,
+    }
+}
+
+impl<B> Held<B> {
+    /// The answer to a call.
+    pub const fn new(body: B, permit: SidePermit) -> Self {
+        Self { body, permit }
+    }
+}
+
+impl<B: http_body::Body<Data = Bytes>> http_body::Body for Held<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let mut this = self.project();
+        let polled = this.body.as_mut().poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.permit.charge(frame.data_ref().map_or(0, Buf::remaining));
+                if frame.is_trailers() || this.body.is_end_stream() {
+                    this.permit.answered();
+                }
+            }
+            Poll::Ready(None) => this.permit.answered(),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,50 @@
+//! What is noted of every request before anything looks at it.
+
+use std::{
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use http::Request;
+use tower::{Layer, Service};
+
+use crate::{
+    connections::{CALL_COST, Stage},
+    grpc::ConnectionInfo,
+};
+
+/// Tells the registry that a connection speaks HTTP, and has strangers pay for each call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ArrivalLayer;
+
+impl<S> Layer<S> for ArrivalLayer {
+    type Service = Arrival<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Arrival(inner)
+    }
+}
+
+/// The service that [`ArrivalLayer`] makes.
+#[derive(Clone, Debug)]
+pub(super) struct Arrival<S>(S);
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for Arrival<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let link = request.extensions().get::<ConnectionInfo>().and_then(|connection| connection.link.as_ref());
+        if let Some(link) = link.filter(|link| !link.is_authenticated()) {
+            let now = Instant::now();
+            link.reached(Stage::Open, now);
+            link.charge(CALL_COST, now);
+        }
+        self.0.call(request)
+    }
+}

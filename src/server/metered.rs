@@ -1,0 +1,145 @@
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+use crate::{
+    clock::Clock,
+    connections::{Allowance, Ticket},
+};
+
+/// A socket whose stranger pays for what it sends, and which the registry can close.
+///
+/// A stranger that does not read what it is sent is not read either: answers to its pings, settings and calls would pile
+/// up. Once a call was authenticated, this is only the socket.
+pub(super) struct Metered {
+    socket: TcpStream,
+    clock: Arc<dyn Clock>,
+    /// The wait for an empty bucket, and the bytes that may be read then.
+    pause: Option<(Pin<Box<dyn Future<Output = ()> + Send>>, usize)>,
+    /// Bytes that were paid for and not read yet.
+    paid: usize,
+    /// Whether the socket took no more when it was last written to.
+    stuck: bool,
+    ticket: Ticket,
+}
+
+impl Metered {
+    pub(super) fn new(socket: TcpStream, ticket: Ticket, clock: Arc<dyn Clock>) -> Self {
+        Self { socket, clock, pause: None, paid: 0, stuck: false, ticket }
+    }
+
+    pub(super) const fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    /// How much of a stranger's may be read; `Pending` while that is nothing.
+    fn poll_allowance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.stuck {
+            return Poll::Pending; // until something was written: see `written`
+        }
+        if self.paid == 0 {
+            ready!(self.socket.poll_read_ready(cx))?; // those who have sent nothing do not stand in line
+            if self.pause.is_none() {
+                match self.ticket.link().allowance(Instant::now()) {
+                    Allowance::Unpaid(bytes) => return Poll::Ready(Ok(bytes)),
+                    Allowance::Paid { bytes, wait } => {
+                        let clock = Arc::clone(&self.clock);
+                        let pausing = async move {
+                            if !wait.is_zero() {
+                                clock.sleep(wait).await;
+                            }
+                        };
+                        self.pause = Some((Box::pin(pausing), bytes));
+                    }
+                }
+            }
+            if let Some((pause, bytes)) = &mut self.pause {
+                ready!(pause.as_mut().poll(cx));
+                self.paid = *bytes;
+                self.pause = None;
+            }
+        }
+        Poll::Ready(Ok(self.paid))
+    }
+
+    fn written<T>(&mut self, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if outcome.is_pending() {
+            self.stuck = true;
+        } else if std::mem::take(&mut self.stuck) {
+            self.ticket.link().wake_reader();
+        }
+        outcome
+    }
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.ticket.link().is_authenticated() {
+            this.ticket.link().check()?; // it may have lost its place just before
+            return Pin::new(&mut this.socket).poll_read(cx, buf);
+        }
+        this.ticket.link().poll_reader(cx)?;
+        let allowed = ready!(this.poll_allowance(cx))?;
+        let room = allowed.min(buf.remaining());
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
+        ready!(Pin::new(&mut this.socket).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        buf.advance(read);
+        if this.paid > 0 {
+            this.paid -= read;
+        } else {
+            this.ticket.link().charge(u32::try_from(read).unwrap_or(u32::MAX), Instant::now());
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.ticket.link().is_authenticated() {
+            this.ticket.link().check()?; // it may have lost its place just before
+            return Pin::new(&mut this.socket).poll_write(cx, buf);
+        }
+        this.ticket.link().poll_writer(cx)?;
+        let outcome = Pin::new(&mut this.socket).poll_write(cx, buf);
+        this.written(outcome)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.ticket.link().is_authenticated() {
+            this.ticket.link().check()?; // it may have lost its place just before
+            return Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        }
+        this.ticket.link().poll_writer(cx)?;
+        let outcome = Pin::new(&mut this.socket).poll_write_vectored(cx, bufs);
+        this.written(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(cx)
+    }
+}

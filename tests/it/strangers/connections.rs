@@ -1,0 +1,175 @@
+//! Places of connections: who gets one, and who has to give it up.
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use super::{
+    call, raise_file_limit,
+    raw::{self, closed, connect},
+    resident, served_during, size,
+};
+use crate::{
+    serve::metrics,
+    server::{Server, soon},
+};
+
+async fn count(server: &Server, line: &str) -> u64 {
+    let metrics = metrics(server).await;
+    let found = metrics.lines().find_map(|found| found.strip_prefix(line));
+    found.unwrap_or_else(|| panic!("{line} is missing:\n{metrics}")).trim().parse().expect("a number")
+}
+
+async fn ended(server: &Server, reason: &str) -> u64 {
+    count(server, &format!("signoff_connections_closed_total{{reason=\"{reason}\"}}")).await
+}
+
+#[tokio::test]
+async fn a_stranger_makes_room_for_a_newcomer_and_a_caller_never() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.connections=3"]).await;
+    let mut caller = server.operator();
+    call(&mut caller).await;
+    let (oldest, second) = (connect(&server, 1).await, connect(&server, 1).await);
+    let third = connect(&server, 1).await;
+    closed(oldest).await;
+    call(&mut server.operator()).await; // takes the place of the second
+    closed(second).await;
+    closed(third).await; // for the connection that asks for metrics
+    assert!(ended(&server, "evicted").await >= 2);
+    call(&mut caller).await;
+}
+
+#[tokio::test]
+async fn a_server_full_of_callers_takes_nobody() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.connections=2"]).await;
+    let (mut first, mut second) = (server.operator(), server.operator());
+    call(&mut first).await;
+    call(&mut second).await;
+    closed(connect(&server, 1).await).await;
+    call(&mut first).await;
+    call(&mut second).await;
+    drop(first);
+    let served = async {
+        while server.operator().list_pending(signoff::proto::v1::ListPendingRequest::default()).await.is_err() {}
+    };
+    soon("there is room again", served).await;
+}
+
+#[tokio::test]
+async fn an_address_has_places_of_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_per_address=2"]).await;
+    let elsewhere = connect(&server, 9).await;
+    let oldest = connect(&server, 2).await;
+    let (second, third) = (connect(&server, 2).await, connect(&server, 2).await);
+    closed(oldest).await;
+    let open = async |stream: TcpStream| {
+        let mut byte = [0];
+        let peeked = tokio::time::timeout(std::time::Duration::ZERO, stream.peek(&mut byte)).await;
+        assert!(peeked.is_err(), "it is closed: {peeked:?}");
+    };
+    for stream in [elsewhere, second, third] {
+        open(stream).await;
+    }
+}
+
+/// One after the other they say nothing, part of an HTTP/2 preface, and part of an HTTP/1 head.
+#[tokio::test]
+async fn those_that_are_slow_to_begin_are_closed() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.handshake_timeout=1s"]).await;
+    let mut opened = Vec::new();
+    for said in [&b""[..], &raw::PREFACE[..20], b"GET /metrics HTTP/1.1\r\nhost: signoff\r\n"] {
+        let mut stream = connect(&server, 1).await;
+        stream.write_all(said).await.unwrap();
+        opened.push(stream);
+    }
+    for stream in opened {
+        closed(stream).await;
+    }
+    assert_eq!((ended(&server, "silent").await, ended(&server, "slow_head").await), (1, 2));
+}
+
+/// A head that comes byte by byte has no more time than another.
+#[tokio::test]
+async fn a_head_in_small_pieces_is_given_up() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.handshake_timeout=1s"]).await;
+    let mut stream = connect(&server, 1).await;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ").await.unwrap();
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
+    let dripping = async {
+        loop {
+            tick.tick().await;
+            if stream.write_all(b"x").await.is_err() {
+                return;
+            }
+        }
+    };
+    soon("the server closes the connection", dripping).await;
+    assert_eq!(ended(&server, "slow_head").await, 1);
+}
+
+#[tokio::test]
+async fn an_idle_stranger_is_closed_and_a_watcher_stays() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_idle=1s"]).await;
+    let mut health = HealthClient::new(server.channel());
+    let mut watch = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert!(soon("the first status", watch.message()).await.unwrap().is_some());
+    let mut idle = connect(&server, 1).await;
+    idle.write_all(&raw::opening(None)).await.unwrap();
+    closed(idle).await;
+    assert_eq!(ended(&server, "idle").await, 1);
+    health.check(HealthCheckRequest::default()).await.expect("its connection is open");
+    let waiting = tokio::time::timeout(std::time::Duration::ZERO, watch.message()).await;
+    assert!(waiting.is_err(), "the watch has ended: {waiting:?}");
+}
+
+#[tokio::test]
+async fn a_probe_keeps_its_connection() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_idle=2s"]).await;
+    let mut scrapes = connect(&server, 1).await;
+    let mut idle = connect(&server, 1).await;
+    idle.write_all(&raw::opening(None)).await.unwrap();
+    let scraping = async {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
+        let mut answer = vec![0; 1 << 20];
+        loop {
+            tick.tick().await;
+            scrapes.write_all(b"GET /metrics HTTP/1.1\r\nhost: signoff\r\n\r\n").await.unwrap();
+            assert!(scrapes.read(&mut answer).await.unwrap() > 0, "the server closed it");
+        }
+    };
+    tokio::select! {
+        () = closed(idle) => {}
+        () = scraping => {}
+    }
+}
+
+/// Here are 2,000 sockets of eight addresses, of which each may keep 256.
+#[tokio::test]
+async fn thousands_of_silent_sockets_lock_nobody_out() {
+    raise_file_limit();
+    let data = tempfile::tempdir().unwrap();
+    let settings = ["limits.unauthenticated_connections=600"];
+    let server = Server::start(data.path(), &settings).await;
+    let address = server.address();
+    let sockets = size(2_000, 10_000);
+    served_during(&server, move |over| async move {
+        let mut silent = Vec::new();
+        for n in 0..sockets {
+            let from = 2 + u8::try_from(n % 8).unwrap();
+            silent.push(raw::try_connect(address, from).await.expect("it connects"));
+        }
+        over.cancelled().await;
+    })
+    .await;
+    assert!(ended(&server, "evicted").await >= u64::try_from(sockets).unwrap() - 700);
+    assert!(resident(&server) > 0);
+}
