@@ -258,9 +258,13 @@ impl Watermark {
         std::thread::Builder::new().name("signoff-mark".into()).spawn(run).map(drop)
     }
 
+    /// Counts a write once it is whole. What follows one that failed half-way then goes to the same slot, and the other one
+    /// stays as it was.
     fn write(&mut self) -> io::Result<()> {
-        self.mark.sequence += 1;
-        self.file.write_all_at(&self.mark.sector(), self.mark.slot_offset())
+        let next = Mark { sequence: self.mark.sequence + 1, ..self.mark };
+        self.file.write_all_at(&next.sector(), next.slot_offset())?;
+        self.mark = next;
+        Ok(())
     }
 }
 
@@ -273,8 +277,9 @@ pub(super) fn note_failure(path: &Path) {
             Some(mark) if matches!(mark.state, State::Open | State::Closed) => mark,
             _ => return Ok(()),
         };
-        // Beyond what the one that hangs may still write, and not in the slot that it would use.
-        let mark = Mark { state: State::Failed, sequence: mark.sequence + 2, ..mark };
+        // In the slot that is not the newest, as this may fail half-way. The one that hangs uses it next, too; if it comes
+        // back so far, it notes its failure itself.
+        let mark = Mark { state: State::Failed, sequence: mark.sequence + 3, ..mark };
         let file = File::options().write(true).open(path)?;
         Ok(file.write_all_at(&mark.sector(), mark.slot_offset())?)
     };
@@ -364,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_noted_whatever_the_one_that_has_the_file_still_writes() {
+    fn a_failure_is_noted_without_the_one_that_has_the_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("WATERMARK");
         note_failure(&path);
@@ -374,11 +379,31 @@ mod tests {
         assert_eq!(Mark::read(&path).unwrap().unwrap().state, State::Creating);
         mark.settle(State::Open).unwrap();
         mark.advance(&tip(4)).unwrap();
+        let before = std::fs::read(&path).unwrap();
         note_failure(&path);
         let noted = Mark::read(&path).unwrap().unwrap();
         assert_eq!((noted.state, noted.counter), (State::Failed, 4));
-        mark.advance(&tip(5)).unwrap(); // a write that hung, and came back
-        assert_eq!(Mark::read(&path).unwrap(), Some(noted));
+        // A note that fails half-way must not take the newest mark with it.
+        let newest = usize::try_from(mark.mark().slot_offset()).unwrap();
+        let after = std::fs::read(&path).unwrap();
+        assert_eq!(before[newest..newest + SECTOR], after[newest..newest + SECTOR]);
+        // A write that hung, came back, and is told that it was too late.
+        mark.advance(&tip(5)).unwrap();
+        mark.failed();
+        let noted = Mark::read(&path).unwrap().unwrap();
+        assert_eq!((noted.state, noted.counter), (State::Failed, 5));
+    }
+
+    #[test]
+    fn after_a_write_that_failed_the_other_slot_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("WATERMARK");
+        let mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Open)).unwrap();
+        let file = Arc::new(File::open(&path).unwrap()); // which cannot be written
+        let mut refused = Watermark { syncer: Arc::new(Syncer::new(Arc::clone(&file))), file, mark: *mark.mark() };
+        refused.advance(&tip(4)).unwrap_err();
+        refused.failed();
+        assert_eq!(refused.mark().sequence, mark.mark().sequence);
     }
 
     #[test]
