@@ -29,12 +29,13 @@ use crate::{
     telemetry::{ConnectionEnd, Metrics},
 };
 
-/// What all strangers together may send: 4 MiB a second, after a rest 16 MiB at once. With [`CALL_COST`] that is some
-/// 7,500 calls a second, or 250,000 pings: less than one core.
-const SERVER_BYTES: (u32, u32) = (4 << 20, 16 << 20);
+/// What all strangers together may send: 4 MiB a second, and as much at once after a rest. With [`CALL_COST`] that is some
+/// 6,000 calls, or 250,000 pings: less than one core. What comes at once is also what waits for a thread at once, some
+/// 10 KiB for each call.
+const SERVER_BYTES: (u32, u32) = (4 << 20, 4 << 20);
 
 /// What the strangers of one address may send: an eighth of that a second, and a quarter of it at once.
-const ADDRESS_BYTES: (u32, u32) = (512 << 10, 4 << 20);
+const ADDRESS_BYTES: (u32, u32) = (512 << 10, 1 << 20);
 
 /// New connections of one address whose first bytes are read at once: 256 a second, after a rest 4,096. Thousands of
 /// clients behind one balancer come back together after a restart; a client that connects again and again does not profit.
