@@ -30,7 +30,7 @@ use crate::{
     clock::Clock,
     domain::{
         Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time,
-        Verdict, before,
+        Verdict, after, before,
     },
     identity::{Method, Permission, Principal, Unrecognised},
     policy::{Call, Effort, Judge, OwnedCall},
@@ -49,6 +49,9 @@ pub use tokens::{NewToken, Tokens};
 
 /// Pages of snapshots that are read at once.
 const SNAPSHOTS: usize = 16;
+
+/// How long to wait before looking again at what is due, where a record was unreadable.
+const UNREADABLE: Duration = Duration::from_secs(1);
 
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]
@@ -304,15 +307,20 @@ impl Approvals {
     pub async fn do_due(&self, limit: usize) -> Result<Option<Time>, Error> {
         let now = self.clock.now();
         let due = self.store.due(now, limit).await?;
-        let more = due.ids.len() == limit;
+        let (more, mut soon) = (due.ids.len() == limit, now);
         let tick = |id| self.store.transition(id, Command::Tick, now);
         for outcome in futures_util::future::join_all(due.ids.into_iter().map(tick)).await {
             match outcome {
                 Ok(_) | Err(StoreError::NotFound) => {}
+                // It stays undecided, and nobody can decide it. The others go on.
+                Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
+                    tracing::error!(%error, "cannot time out an approval whose record is unreadable");
+                    soon = after(now, UNREADABLE);
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(if more { Some(now) } else { due.next })
+        Ok(if more { Some(soon) } else { due.next })
     }
 
     /// Every change from now on, for [`until_due`](Self::until_due).

@@ -24,6 +24,7 @@ mod request;
 mod retry;
 mod serve;
 mod show;
+mod store;
 mod story;
 mod text;
 mod token;
@@ -40,6 +41,7 @@ pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
 use console::Console;
 use failure::Failure;
 pub use serve::serve;
+pub use store::{StoreCommand, store};
 pub use transfer::{ExportArgs, ImportArgs, export, import};
 
 /// The commands that talk to a server. Mount it with `#[command(flatten)]` beside the server's own commands.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use signoff::{
-    cli::{self, ClientCommand, ConnectionArgs, ExportArgs, ImportArgs},
+    cli::{self, ClientCommand, ConnectionArgs, ExportArgs, ImportArgs, StoreCommand},
     config::{self, ServeFlags},
     identity,
 };
@@ -33,6 +33,9 @@ enum Command {
     Export(ExportArgs),
     /// Read an export into a store
     Import(ImportArgs),
+    /// Check a store, or save what is whole of a damaged one
+    #[command(subcommand)]
+    Store(StoreCommand),
     #[command(flatten)]
     Client(ClientCommand),
 }
@@ -72,6 +75,7 @@ async fn main() -> ExitCode {
         }
         Command::Export(args) => cli::export(args).await,
         Command::Import(args) => cli::import(args).await,
+        Command::Store(command) => cli::store(command, connection.json),
         Command::Client(command) => cli::run(command, &connection, Cli::command).await,
     }
 }

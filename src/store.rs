@@ -36,7 +36,7 @@ pub(crate) use memory::MemoryStore;
 pub use policies::{DOCUMENT_MAX, NewPolicy, PolicyFault, PolicyHead, PolicyVersion};
 pub(crate) use query::weight;
 pub use query::{Filter, Order, Query};
-pub use sled::{SledStore, sync_to_disk};
+pub use sled::{Fault, Findings, Salvaged, SledStore, check, salvage, sync_to_disk};
 
 /// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
 const NAME_MAX: usize = 1_024;

@@ -53,22 +53,22 @@ pub struct ImportArgs {
 
 /// The first line of an export.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Header {
+pub(super) struct Header {
     format: String,
     version: u32,
 }
 
 /// The last line of an export: without it, the file is cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Trailer {
-    approvals: usize,
+pub(super) struct Trailer {
+    pub(super) approvals: usize,
     #[serde(default)]
-    policies: usize,
+    pub(super) policies: usize,
     #[serde(default)]
-    tokens: usize,
+    pub(super) tokens: usize,
     /// `request_id`s of approvals that were forgotten.
     #[serde(default)]
-    forgotten: usize,
+    pub(super) forgotten: usize,
 }
 
 impl std::fmt::Display for Trailer {
@@ -92,24 +92,24 @@ enum Line {
 
 /// The line of a version of the policy.
 #[derive(Debug, Serialize)]
-struct PolicyLine<'a> {
-    policy: &'a PolicyVersion,
+pub(super) struct PolicyLine<'a> {
+    pub(super) policy: &'a PolicyVersion,
 }
 
 /// The line of a token.
 #[derive(Debug, Serialize)]
-struct TokenLine<'a> {
-    token: &'a Token,
+pub(super) struct TokenLine<'a> {
+    pub(super) token: &'a Token,
 }
 
 /// The line of a `request_id` whose approval was forgotten.
 #[derive(Debug, Serialize)]
-struct ForgottenLine<'a> {
-    forgotten: &'a Forgotten,
+pub(super) struct ForgottenLine<'a> {
+    pub(super) forgotten: &'a Forgotten,
 }
 
 impl Header {
-    fn current() -> Self {
+    pub(super) fn current() -> Self {
         Self { format: "signoff-export".into(), version: 1 }
     }
 }
@@ -238,7 +238,7 @@ async fn write_to(store: &impl Store, output: &mut (impl Write + Send)) -> Resul
     Ok(written)
 }
 
-fn line(output: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn line(output: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *output, value)?;
     output.write_all(b"\n")
 }

@@ -3,6 +3,7 @@
 //! What shapes it, each measured: sled's `flush` is not an fsync, concurrent `flush_async` callers deadlock, a batch is
 //! atomic within one tree only, and it is visible before it is durable.
 
+mod check;
 mod cursor;
 mod directory;
 mod durable;
@@ -20,6 +21,7 @@ mod pages;
 mod policies;
 mod preflight;
 mod records;
+mod salvage;
 mod tokens;
 mod verify;
 mod watchdog;
@@ -40,6 +42,10 @@ use std::{
     },
     time::Duration,
 };
+
+pub use check::check;
+pub use salvage::{Salvaged, salvage};
+pub use verify::{Fault, Findings};
 
 use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};

@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod clock;
+mod damage;
 mod drain;
 mod exec;
 mod failure;

@@ -40,38 +40,16 @@ impl Directory {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
         }
-        let locked = |holder| OpenError::Locked { path: path.to_owned(), holder };
-        let itself = File::open(path).map_err(failed)?;
-        match itself.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
-            // Some network file systems lock no directories: there `LOCK` and sled's own file have to do.
-            Err(TryLockError::Error(_)) => {}
-        }
-        let mut lock = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path.join("LOCK"))
-            .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        let write_pid = |lock: &mut File| {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            writeln!(lock, "{}", std::process::id())
-        };
-        // Before the file names us: the one that has sled's file may be a server whose LOCK was deleted.
-        if !sled_lets_go(&sled).map_err(failed)? {
-            return Err(locked(None));
-        }
-        write_pid(&mut lock).map_err(failed)?;
+        let (itself, lock) = lock(path)?;
         remove_half_written_snapshots(&sled).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), lock, itself })
+    }
+
+    /// Locks a directory that is there, and changes nothing else in it.
+    pub(super) fn inspect(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Io { path: path.to_owned(), source };
+        fs::read_dir(path).map_err(failed)?;
+        let (itself, lock) = lock(path)?;
         Ok(Self { path: path.to_owned(), lock, itself })
     }
 
@@ -107,7 +85,11 @@ impl Directory {
 
     /// Whether sled has written anything: its log, or a snapshot of it.
     pub(super) fn has_content(&self) -> io::Result<bool> {
-        for entry in fs::read_dir(self.sled())? {
+        let entries = match fs::read_dir(self.sled()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
@@ -182,6 +164,43 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// Locks a data directory, and notes in it who has it. Returns the locked directory and its `LOCK`.
+fn lock(path: &Path) -> Result<(File, File), OpenError> {
+    let failed = |source| OpenError::Io { path: path.to_owned(), source };
+    let locked = |holder| OpenError::Locked { path: path.to_owned(), holder };
+    let itself = File::open(path).map_err(failed)?;
+    match itself.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
+        // Some network file systems lock no directories: there `LOCK` and sled's own file have to do.
+        Err(TryLockError::Error(_)) => {}
+    }
+    let mut lock = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path.join("LOCK"))
+        .map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    // Before the file names us: the one that has sled's file may be a server whose LOCK was deleted.
+    if !sled_lets_go(&path.join("sled")).map_err(failed)? {
+        return Err(locked(None));
+    }
+    let write_pid = |lock: &mut File| {
+        lock.set_len(0)?;
+        lock.rewind()?;
+        writeln!(lock, "{}", std::process::id())
+    };
+    write_pid(&mut lock).map_err(failed)?;
+    Ok((itself, lock))
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {

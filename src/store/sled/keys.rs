@@ -299,6 +299,11 @@ pub(super) fn policies_after(version: u64) -> std::ops::Range<Vec<u8>> {
     policy(version.saturating_add(1))..vec![POLICY + 1]
 }
 
+/// Whether a key is that of a record, or of a piece of one, rather than of an index entry that can be made again.
+pub(super) fn is_record(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(HEAD | EVENT | POLICY | POLICY_DOCUMENT | TOKEN | GROUP))) || key == CHECKPOINT
+}
+
 /// The version in the key of its head.
 pub(super) fn policy_of(key: &[u8]) -> Option<u64> {
     let version = key.strip_prefix(&[POLICY]).filter(|_| key.len() == POLICY_LEN)?;

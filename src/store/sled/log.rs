@@ -33,6 +33,8 @@ pub(super) struct Log {
     pub(super) segments: BTreeMap<Lsn, u64>,
     /// Segments with content, but without a whole header: where in the file they are.
     pub(super) headless: Vec<u64>,
+    /// Segments that claim a place which another one has: where in the file they are.
+    pub(super) others: Vec<u64>,
     /// Two segments that claim the same place.
     pub(super) doubled: Option<Lsn>,
     /// Up to where the newest snapshot holds the page table; 0 without one.
@@ -58,7 +60,6 @@ pub(super) struct Segment {
 /// A message in a segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Message<'a> {
-    pub(super) lsn: Lsn,
     pub(super) page: u64,
     pub(super) body: Body<'a>,
 }
@@ -70,8 +71,8 @@ pub(super) enum Body<'a> {
     Node(&'a [u8]),
     /// A change of one key of a page.
     Link(&'a [u8]),
-    /// Bookkeeping.
-    Other,
+    /// The beginning of a batch: without everything up to this place, sled takes nothing of it.
+    Batch(Lsn),
 }
 
 /// How the messages of a segment end.
@@ -87,16 +88,32 @@ impl Log {
     /// Reads the headers of every segment, and how far the snapshot goes.
     pub(super) fn open(sled: &Path) -> Result<Self, LogError> {
         let snapshot = snapshot(sled)?;
+        Ok(Self { snapshot, ..Self::open_unproven(sled)? })
+    }
+
+    /// The same without a look at the snapshot: all of the log is its tail.
+    pub(super) fn open_unproven(sled: &Path) -> Result<Self, LogError> {
         let failed = |error| LogError::Io("db", error);
         let file = File::open(sled.join("db")).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        let mut log = Self { file, segments: BTreeMap::new(), headless: Vec::new(), doubled: None, snapshot };
+        let mut log = Self {
+            file,
+            segments: BTreeMap::new(),
+            headless: Vec::new(),
+            others: Vec::new(),
+            doubled: None,
+            snapshot: 0,
+        };
         for at in (0..length).step_by(SEGMENT) {
             let mut header = [0; HEADER];
             let read = read_up_to(&log.file, &mut header, at).map_err(failed)?;
             match lsn_of(&header).filter(|_| read == HEADER) {
-                Some(lsn) if log.segments.insert(lsn, at).is_some() => log.doubled = Some(lsn),
-                Some(_) => {}
+                Some(lsn) => {
+                    if let Some(other) = log.segments.insert(lsn, at) {
+                        log.others.push(other);
+                        log.doubled = Some(lsn);
+                    }
+                }
                 None if log.is_blank(at).map_err(failed)? => {}
                 None => log.headless.push(at),
             }
@@ -132,21 +149,39 @@ impl Segment {
         let mut at = HEADER;
         while at + MESSAGE_HEADER <= SEGMENT {
             let lsn = self.base + at as Lsn;
-            let Some(Parsed { kind, page, body, length }) =
-                self.bytes.get(at..).and_then(|rest| parse(rest, SEGMENT - at, number))
-            else {
+            let Some(parsed) = self.bytes.get(at..).and_then(|rest| parse(rest, SEGMENT - at, Some(number))) else {
                 return End::Broken(lsn);
             };
-            let body = match kind {
-                CAP => return End::Full,
-                NODE => Body::Node(body),
-                LINK => Body::Link(body),
-                _ => Body::Other,
-            };
-            see(Message { lsn, page, body });
-            at += length;
+            if parsed.kind == CAP {
+                return End::Full;
+            }
+            if let Some(body) = parsed.body() {
+                see(Message { page: parsed.page, body });
+            }
+            at += parsed.length;
         }
         End::Full
+    }
+
+    /// Gives every message to `see`, also those after bytes that are no message, and of a segment without a header. Returns
+    /// whether there were such bytes. Their order is that of the log.
+    pub(super) fn every_message<'a>(&'a self, headed: bool, mut see: impl FnMut(Message<'a>)) -> bool {
+        let mut number = headed.then_some(self.base / SEGMENT as Lsn);
+        let (mut at, mut unreadable) = (HEADER, !headed);
+        while at + MESSAGE_HEADER <= SEGMENT && at < self.bytes.len() {
+            let Some(parsed) = parse(&self.bytes[at..], SEGMENT - at, number) else {
+                unreadable |= self.bytes[at] != 0;
+                at += 1;
+                continue;
+            };
+            // Without a header, the first message says which segment this is.
+            number = Some(parsed.segment);
+            if let Some(body) = parsed.body() {
+                see(Message { page: parsed.page, body });
+            }
+            at += parsed.length;
+        }
+        unreadable
     }
 
     /// Whether nothing but zeros follows a place: nothing was written there, or sled has erased it.
@@ -159,33 +194,48 @@ impl Segment {
 /// Codes of messages.
 const CORRUPTED: u8 = 0;
 const CAP: u8 = 2;
+const BATCH: u8 = 3;
 const NODE: u8 = 8;
 const LINK: u8 = 10;
 const LAST: u8 = 11;
 
 struct Parsed<'a> {
     kind: u8,
+    segment: Lsn,
     page: u64,
     body: &'a [u8],
     length: usize,
 }
 
-/// The message that bytes begin with, when it fits its checksum, its segment, and the room that it has.
-fn parse(bytes: &[u8], room: usize, segment: Lsn) -> Option<Parsed<'_>> {
+impl<'a> Parsed<'a> {
+    /// What it says of the tree; `None` for bookkeeping.
+    fn body(&self) -> Option<Body<'a>> {
+        match self.kind {
+            BATCH => self.body.try_into().ok().map(|last| Body::Batch(Lsn::from_le_bytes(last))),
+            NODE => Some(Body::Node(self.body)),
+            LINK => Some(Body::Link(self.body)),
+            _ => None,
+        }
+    }
+}
+
+/// The message that bytes begin with, when it fits its checksum, its segment where that is known, and the room that it has.
+fn parse(bytes: &[u8], room: usize, segment: Option<Lsn>) -> Option<Parsed<'_>> {
     let (sum, mut rest) = bytes.split_first_chunk::<4>()?;
     let kind = *rest.split_off_first()?;
     let (length, number, page) = (varint(&mut rest)?, varint(&mut rest)?, varint(&mut rest)?);
     let header = bytes.len() - rest.len();
     let length = usize::try_from(length).ok().filter(|length| header + length <= room)?;
     let body = rest.get(..length)?;
-    if kind == CORRUPTED || kind > LAST || Lsn::try_from(number) != Ok(segment) {
+    let number = Lsn::try_from(number).ok().filter(|number| segment.is_none_or(|segment| segment == *number))?;
+    if kind == CORRUPTED || kind > LAST {
         return None;
     }
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(body);
     hasher.update(&bytes[4..header]);
     let fits = hasher.finalize() ^ u32::MAX == u32::from_le_bytes(*sum);
-    fits.then_some(Parsed { kind, page, body, length: header + length })
+    fits.then_some(Parsed { kind, segment: number, page, body, length: header + length })
 }
 
 /// The place in a segment's header, when that fits its checksum.
@@ -279,7 +329,7 @@ impl Entries {
                     see(self.prefixes.get(&message.page).map(Vec::as_slice), key, value);
                 }
             }
-            Body::Other => {}
+            Body::Batch(_) => {}
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     frame, keys,
-    log::{End, Entries, Log, Segment},
+    log::{Body, End, Entries, Log, Lsn, Segment},
     watermark::Mark,
 };
 use crate::domain::Digest;
@@ -26,20 +26,25 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
         doubts.push(format!("two segments claim the place {lsn}"));
     }
     doubts.extend(log.headless.iter().map(|at| format!("the segment at byte {at} has content, but no header")));
-    let mut sought = Sought { key: keys::group(mark.counter), hash: mark.hash, found: mark.counter == 0 };
-    let (mut segment, mut entries) = (Segment::default(), Entries::default());
-    let last = log.tail().last().map(|(lsn, _)| lsn);
-    for (lsn, at) in log.tail() {
-        log.read(lsn, at, &mut segment).map_err(|error| format!("sled/db cannot be read: {error}"))?;
-        let end = segment.messages(|message| {
-            if !sought.found {
-                entries.of(&message, |_, rest, value| sought.look(rest, value));
-            }
-        });
-        let End::Broken(place) = end else { continue };
+    let tail: Vec<_> = log.tail().collect();
+    let failed = |error: std::io::Error| format!("sled/db cannot be read: {error}");
+    let mut segment = Segment::default();
+    let mut sought = Sought::new(mark);
+    // From the end, where it stands unless something is wrong.
+    for (lsn, at) in tail.iter().rev().copied() {
+        if sought.is_done() {
+            break;
+        }
+        log.read(lsn, at, &mut segment).map_err(failed)?;
+        sought.search(&segment);
+    }
+    let last = tail.last().map(|(lsn, _)| *lsn);
+    for (lsn, at) in tail {
+        log.read(lsn, at, &mut segment).map_err(failed)?;
+        let End::Broken(place) = segment.messages(|_| {}) else { continue };
         let ends_log = Some(lsn) == last;
         // Where the log ends, leftovers of what was never acknowledged are usual after a kill.
-        if !ends_log || !(sought.found || segment.is_blank_from(place)) {
+        if !ends_log || !(sought.is_whole(place) || segment.is_blank_from(place)) {
             let byte = at + u64::try_from(place - lsn).unwrap_or_default();
             doubts.push(format!("sled/db holds something unreadable at byte {byte}"));
         }
@@ -52,9 +57,40 @@ struct Sought {
     key: Vec<u8>,
     hash: Digest,
     found: bool,
+    /// Where the batch that it belongs to ends, as far as that has been found.
+    batch: Option<Lsn>,
 }
 
 impl Sought {
+    fn new(mark: &Mark) -> Self {
+        let nothing = mark.counter == 0;
+        Self { key: keys::group(mark.counter), hash: mark.hash, found: nothing, batch: nothing.then_some(0) }
+    }
+
+    /// Whether there is nothing more to look for.
+    const fn is_done(&self) -> bool {
+        self.found && self.batch.is_some()
+    }
+
+    /// Whether sled, which reads the log up to a place, takes the whole group.
+    fn is_whole(&self, end: Lsn) -> bool {
+        self.found && self.batch.is_none_or(|last| last < end)
+    }
+
+    /// Looks through a segment, after those that come after it. A batch can begin in the one before its record's.
+    fn search(&mut self, segment: &Segment) {
+        let (before, mut batch) = (self.found, None);
+        segment.messages(|message| match message.body {
+            Body::Batch(last) if before || !self.found => batch = Some(last),
+            Body::Batch(_) => {}
+            _ if self.found => {}
+            _ => Entries::default().of(&message, |_, rest, value| self.look(rest, value)),
+        });
+        if self.found {
+            self.batch = batch;
+        }
+    }
+
     fn look(&mut self, rest: &[u8], value: &[u8]) {
         if !self.found && self.key.ends_with(rest) && !rest.is_empty() {
             self.found = frame::open(&self.key, value).is_ok_and(|payload| Digest::of_bytes(payload) == self.hash)

@@ -3,6 +3,7 @@
 mod damage;
 mod groups;
 mod migration;
+mod salvaging;
 mod syncs;
 
 use std::{fs, path::Path};

@@ -35,6 +35,9 @@ pub struct Findings {
     pub groups: u64,
     /// What is wrong, in the order in which it was found.
     pub faults: Vec<Fault>,
+    /// What is unusual, or follows from the faults. After a kill or a power loss, sled's files may hold bytes that were never
+    /// acknowledged.
+    pub notes: Vec<String>,
 }
 
 /// Something that is wrong with a store.

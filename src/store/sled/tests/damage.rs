@@ -196,6 +196,29 @@ async fn swapped_blocks_are_noticed() {
     }
 }
 
+/// Opening a store compares everything only where there is a reason.
+#[tokio::test]
+async fn a_sound_store_raises_no_doubts() {
+    let directory = tempfile::tempdir().unwrap();
+    let doubts = || {
+        let mark = watermark::Mark::read(&directory.path().join("WATERMARK")).unwrap().unwrap();
+        preflight::doubts(&directory.path().join("sled"), &mark).unwrap()
+    };
+    for round in 0..6 {
+        let store = open(&directory).unwrap();
+        // Several segments in each round, some of them used again.
+        for _ in 0..round {
+            store.put_policy(policy(0, &"x".repeat(DOCUMENT_MAX))).await.unwrap();
+        }
+        for n in 1..=20 {
+            store.submit(submission(round, n)).await.unwrap();
+            assert_eq!(doubts(), [] as [String; 0], "while it is open, as a kill leaves it");
+        }
+        close(store).await;
+        assert_eq!(doubts(), [] as [String; 0], "closed");
+    }
+}
+
 #[tokio::test]
 async fn an_older_state_of_the_files_is_noticed() {
     let directory = tempfile::tempdir().unwrap();

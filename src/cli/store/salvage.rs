@@ -1,0 +1,90 @@
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use super::failed;
+use crate::{
+    cli::{
+        text::escape,
+        transfer::{ForgottenLine, Header, PolicyLine, TokenLine, Trailer, line},
+    },
+    private_files,
+    store::{Salvaged, salvage},
+};
+
+pub(super) const LONG: &str = "\
+Save what is provably whole of a damaged store, as a file for `signoff import`
+
+Reads the files without changing them, also where the server cannot open them. An approval is saved only with every \
+event that was acknowledged: what may have been decided or claimed since is left out, and named. Tokens are left out when \
+anything is unreadable, as a revoked one could come back. The server must not be running.
+
+Exits 0 when nothing was left out, 1 when something was, or the store cannot be read.";
+
+/// Where to save from and to.
+#[derive(Debug, clap::Args)]
+pub struct SalvageArgs {
+    /// Data directory of a server that is not running
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// File to write; it must not exist
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &SalvageArgs, json: bool) -> ExitCode {
+    let salvaged = match salvage(&args.data_dir) {
+        Ok(salvaged) => salvaged,
+        Err(error) => return failed(&error),
+    };
+    let written = match write(&salvaged, &args.out) {
+        Ok(written) => written,
+        Err(error) => return failed(&format!("{}: {error}", args.out.display())),
+    };
+    if json {
+        let report = serde_json::json!({
+            "approvals": written.approvals,
+            "policies": written.policies,
+            "tokens": written.tokens,
+            "forgotten": written.forgotten,
+            "left_out": salvaged.left_out,
+        });
+        anstream::println!("{report}");
+    } else {
+        for fault in &salvaged.left_out {
+            let why = escape(&fault.what);
+            match fault.approval_id {
+                Some(id) => anstream::println!("left out: {id}: {why}"),
+                None => anstream::println!("left out: {why}"),
+            }
+        }
+        anstream::println!("saved {written}; left out {}", salvaged.left_out.len());
+    }
+    if salvaged.left_out.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Writes a new file that only its owner can read, as arguments can be secrets; and makes it durable.
+fn write(salvaged: &Salvaged, path: &Path) -> io::Result<Trailer> {
+    let Salvaged { policies, tokens, forgotten, histories, left_out: _ } = salvaged;
+    let mut output = BufWriter::new(File::options().write(true).create_new(true).mode(0o600).open(path)?);
+    line(&mut output, &Header::current())?;
+    policies.iter().try_for_each(|policy| line(&mut output, &PolicyLine { policy }))?;
+    tokens.iter().try_for_each(|token| line(&mut output, &TokenLine { token }))?;
+    forgotten.iter().try_for_each(|forgotten| line(&mut output, &ForgottenLine { forgotten }))?;
+    histories.iter().try_for_each(|history| line(&mut output, history))?;
+    let written = Trailer {
+        approvals: histories.len(),
+        policies: policies.len(),
+        tokens: tokens.len(),
+        forgotten: forgotten.len(),
+    };
+    line(&mut output, &written)?;
+    output.flush()?;
+    output.get_ref().sync_all()?;
+    private_files::sync_name(path)?;
+    Ok(written)
+}

@@ -1,0 +1,102 @@
+//! `signoff store check`: everything is compared with everything, in a copy of the files. The store itself is only read.
+
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use sled::Tree;
+
+use super::{
+    directory::Directory,
+    migrate::remove,
+    open::{io_error, open_sled, patience, read_mark, within},
+    pages::Pages,
+    preflight,
+    salvage::salvage,
+    verify::{Findings, verify},
+};
+use crate::store::OpenError;
+
+/// Compares everything in a data directory, whose server must not be running. `scratch` is where the files are copied to: sled
+/// cannot open any without writing.
+///
+/// # Errors
+/// When there is no such directory, another process has it, or the disk refuses. What is wrong with the store is in the
+/// findings.
+pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
+    let directory = Directory::inspect(path)?;
+    let mut findings = Findings::default();
+    let mark = match read_mark(&directory) {
+        Ok(Some(mark)) => Some(mark),
+        Ok(None) => {
+            findings.fault("WATERMARK is missing");
+            None
+        }
+        Err(OpenError::Corrupt { reason, .. }) => {
+            findings.fault(reason);
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    if let Some(mark) = &mark {
+        match preflight::doubts(&directory.sled(), mark) {
+            Ok(doubts) => findings.notes.extend(doubts),
+            Err(reason) => findings.fault(reason),
+        }
+    }
+    if directory.has_content().map_err(|source| io_error(&directory, source))? {
+        let copy = Scratch::new(scratch, &directory)?;
+        match open_sled(&directory, &copy.0) {
+            Ok(db) => {
+                let pages = Pages::new(Tree::clone(&db));
+                let earlier = std::mem::take(&mut findings);
+                match within(patience(&copy.0), move || verify(&pages, mark.as_ref())) {
+                    Ok(found) => findings = found,
+                    Err(reason) => findings.fault(format!("sled cannot read its files to their end: {reason}")),
+                }
+                findings.faults.splice(0..0, earlier.faults);
+                findings.notes.splice(0..0, earlier.notes);
+            }
+            Err(OpenError::Corrupt { reason, .. }) => findings.fault(reason),
+            Err(error) => return Err(error),
+        }
+    } else {
+        findings.fault("sled has no files");
+    }
+    drop(directory);
+    if !findings.faults.is_empty()
+        && let Ok(salvaged) = salvage(path)
+    {
+        findings.notes.push(format!(
+            "`signoff store salvage` would save {} approvals, {} versions of the policy and {} tokens, and leave out {}",
+            salvaged.histories.len(),
+            salvaged.policies.len(),
+            salvaged.tokens.len(),
+            salvaged.left_out.len(),
+        ));
+    }
+    Ok(findings)
+}
+
+/// A copy of sled's files, removed when it is done with.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(scratch: &Path, directory: &Directory) -> Result<Self, OpenError> {
+        let failed = |source| OpenError::Io { path: scratch.to_owned(), source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(scratch).map_err(failed)?;
+        let copy = Self(scratch.join(format!("signoff-check-{}", std::process::id())));
+        directory.copy_to(&copy.0).map_err(failed)?;
+        Ok(copy)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.0) {
+            tracing::warn!(%error, path = %self.0.display(), "cannot remove the copy that was checked");
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Reads what is provably whole out of files that sled may not be able to open, without sled and without changing them.
+//!
+//! Every value vouches for itself: its checksum is over its key as well, every event names the one before it, and the records of
+//! groups say which revision of each approval was acknowledged. So it does not matter where in the log a value is found, nor
+//! what of the log is lost around it. What may be older than what was acknowledged is left out: an approval that may have been
+//! decided or claimed since must not come back as it was.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::Path,
+};
+
+use super::{
+    directory::Directory,
+    forgotten, frame,
+    groups::{Checkpoint, Link as GroupLink},
+    keys,
+    log::{Entries, Log, Segment},
+    open::{io_error, read_mark, unreadable},
+    records::{self, Head, Link, Named, PolicyRecord},
+    verify::Fault,
+    watermark::Mark,
+};
+use crate::{
+    domain::{Approval, ApprovalId, Digest, Event, Revision, Time, TokenId},
+    identity::Token,
+    store::{Forgotten, History, OpenError, PolicyVersion},
+};
+
+/// Values that are kept of one key whose pieces stand elsewhere, the newest last.
+const CANDIDATES: usize = 8;
+
+/// What is whole, and what is not.
+#[derive(Debug, Default)]
+pub struct Salvaged {
+    /// Versions of the policy, in order.
+    pub policies: Vec<PolicyVersion>,
+    /// Tokens, in order. None when anything is damaged: a token that was revoked must not come back.
+    pub tokens: Vec<Token>,
+    /// `request_id`s of approvals that were forgotten, as far as they are readable.
+    pub forgotten: Vec<Forgotten>,
+    /// Approvals with all of their events, in order.
+    pub histories: Vec<History>,
+    /// What is known to have been there and is left out, and why.
+    pub left_out: Vec<Fault>,
+}
+
+/// Reads the files in a data directory.
+///
+/// # Errors
+/// When there is no store of this schema version, another process has it, or the disk refuses.
+pub fn salvage(path: &Path) -> Result<Salvaged, OpenError> {
+    let directory = Directory::inspect(path)?;
+    // A damaged mark proves nothing, and neither does a missing one.
+    let mark = read_mark(&directory).ok().flatten();
+    let found = Found::read(&directory)?;
+    Ok(found.sort(mark.as_ref()))
+}
+
+/// Values by their keys, as far as they may be whole.
+#[derive(Default)]
+struct Found {
+    /// The newest one that is whole by itself, or the newest ones that have, or are, further pieces.
+    values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
+    /// The newest revision of each approval that any head tells of, and the hash of its event.
+    heads: HashMap<ApprovalId, (Revision, Digest)>,
+    /// `request_id`s of approvals that were forgotten, and when.
+    forgotten: BTreeMap<Vec<u8>, Time>,
+    /// Whether all of the log could be read.
+    sound: bool,
+}
+
+impl Found {
+    fn read(directory: &Directory) -> Result<Self, OpenError> {
+        let failed = |source| io_error(directory, source);
+        let log = Log::open_unproven(&directory.sled()).map_err(|error| unreadable(directory, error.to_string()))?;
+        let mut found = Self { sound: log.doubled.is_none() && log.headless.is_empty(), ..Self::default() };
+        let (mut segment, mut entries) = (Segment::default(), Entries::default());
+        let mut segments: Vec<_> = log.segments.iter().map(|(lsn, at)| (Some(*lsn), *at)).collect();
+        segments.extend(log.headless.iter().chain(&log.others).map(|at| (None, *at)));
+        for (lsn, at) in segments {
+            log.read(lsn.unwrap_or(0), at, &mut segment).map_err(failed)?;
+            let unreadable = segment.every_message(lsn.is_some(), |message| {
+                entries.of(&message, |prefix, rest, value| {
+                    if let Some(prefix) = prefix {
+                        found.add([prefix, rest].concat(), value);
+                    }
+                });
+            });
+            // Leftovers of a kill count as well: whether a token is the newest one is not on record elsewhere.
+            found.sound &= !unreadable;
+        }
+        Ok(found)
+    }
+
+    /// Takes a value; later ones come later in the log.
+    fn add(&mut self, key: Vec<u8>, value: &[u8]) {
+        if key.first() == Some(&keys::REQUEST_ID) {
+            match records::decode_request_id(&key, value) {
+                Ok(Named::Forgotten(at)) => drop(self.forgotten.insert(key, at)),
+                Ok(Named::Approval(_)) => drop(self.forgotten.remove(&key)),
+                Err(_) => {}
+            }
+            return;
+        }
+        if !keys::is_record(&key) {
+            return;
+        }
+        let whole = frame::open(&key, value).ok();
+        if let Some((id, payload)) = keys::head_of(&key).zip(whole)
+            && let Ok(Head { revision, chain, .. }) = records::decode::<Head>(payload)
+        {
+            let known = self.heads.entry(id).or_insert((revision, chain));
+            if known.0 <= revision {
+                *known = (revision, chain);
+            }
+        }
+        let candidates = self.values.entry(key).or_default();
+        if whole.is_some() {
+            candidates.clear();
+        } else if candidates.last().is_some_and(|last| last == value) {
+            return;
+        } else if candidates.len() == CANDIDATES {
+            candidates.remove(0);
+        }
+        candidates.push(value.to_vec());
+    }
+
+    /// The newest whole payload under a key.
+    fn payload(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.values.get(key)?.iter().rev().find_map(|first| self.assemble(key, first))
+    }
+
+    fn assemble(&self, key: &[u8], first: &[u8]) -> Option<Vec<u8>> {
+        if let Ok(payload) = frame::open(key, first) {
+            return Some(payload.to_vec());
+        }
+        // Pieces are written together: those of one version stand equally far from the newest.
+        (0..CANDIDATES).find_map(|back| {
+            let piece = |key: &[u8]| {
+                let candidates = self.values.get(key)?;
+                candidates.get(candidates.len().checked_sub(1 + back)?).map(Vec::as_slice)
+            };
+            frame::assemble(key, first, piece).ok()
+        })
+    }
+
+    fn sort(self, mark: Option<&Mark>) -> Salvaged {
+        let mut salvaged = Salvaged::default();
+        let recorded = self.groups(mark);
+        if !recorded.complete {
+            salvaged.leave(
+                "Records of groups of commits are missing, so that some of what was acknowledged may be unknown.",
+            );
+        }
+        self.policies(&recorded, &mut salvaged);
+        self.tokens(&recorded, &mut salvaged);
+        self.approvals(&recorded, &mut salvaged);
+        salvaged
+    }
+
+    /// Follows the chain of groups as far as it goes.
+    fn groups(&self, mark: Option<&Mark>) -> Recorded {
+        let mut recorded = Recorded::default();
+        let checkpoint =
+            self.payload(keys::CHECKPOINT).and_then(|payload| rmp_serde::from_slice::<Checkpoint>(&payload).ok());
+        let begin = checkpoint.map_or((0, Digest::ZERO), |checkpoint| (checkpoint.counter, checkpoint.hash));
+        let (mut last, mut unbroken) = (begin, true);
+        let mut marked = mark.is_some_and(|mark| (mark.counter, mark.hash) == begin);
+        for key in self.values.range(keys::groups()).map(|(key, _)| key) {
+            let Some(counter) = keys::group_of(key).filter(|counter| *counter > begin.0) else { continue };
+            let link = self
+                .payload(key)
+                .and_then(|payload| Some((GroupLink::decode(counter, &payload).ok()?, Digest::of_bytes(&payload))));
+            let Some((link, hash)) = link else {
+                unbroken = false;
+                continue;
+            };
+            unbroken &= counter == last.0 + 1 && link.previous == last.1;
+            last = (counter, hash);
+            marked |= mark.is_some_and(|mark| (mark.counter, mark.hash) == last) && unbroken;
+            recorded.approvals.extend(link.record.changed.iter().copied());
+            recorded.pruned.extend(&link.record.pruned);
+            for (id, _) in &link.record.changed {
+                recorded.pruned.remove(id);
+            }
+            for id in &link.record.pruned {
+                recorded.approvals.remove(id);
+            }
+            recorded.policies = link.record.policies.iter().copied().fold(recorded.policies, u64::max);
+            recorded.tokens.extend(link.record.forgotten.iter().map(|id| (*id, false)));
+            recorded.tokens.extend(link.record.tokens.iter().map(|id| (*id, true)));
+        }
+        recorded.complete = marked && unbroken;
+        recorded
+    }
+
+    fn policies(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
+        let numbers = self.values.range(keys::policies_before(None)).filter_map(|(key, _)| keys::policy_of(key));
+        let last = numbers.fold(recorded.policies, u64::max);
+        for version in 1..=last {
+            let newest = salvaged.policies.last().map(|newest| &newest.head);
+            let policy = self.policy(version).filter(|policy| policy.check(newest).is_ok());
+            let Some(policy) = policy else {
+                salvaged
+                    .leave(format!("Versions {version} to {last} of the policy: version {version} cannot be read."));
+                return;
+            };
+            salvaged.policies.push(policy);
+        }
+    }
+
+    fn policy(&self, version: u64) -> Option<PolicyVersion> {
+        let record: PolicyRecord = records::decode(&self.payload(&keys::policy(version))?).ok()?;
+        let document = records::decode(&self.payload(&keys::policy_document(version))?).ok()?;
+        let PolicyRecord { head, request_id, expected } = record;
+        (head.version == version).then_some(PolicyVersion { head, request_id, expected, document })
+    }
+
+    fn tokens(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
+        if !self.sound || !recorded.complete {
+            if recorded.tokens.values().any(|kept| *kept) {
+                salvaged.leave("All tokens: one that was revoked could come back. Make new ones.");
+            }
+            return;
+        }
+        for key in self.values.range(keys::tokens()).map(|(key, _)| key) {
+            let Some(id) = keys::token_of(key).filter(|id| recorded.tokens.get(id) != Some(&false)) else { continue };
+            let token = self.payload(key).and_then(|payload| records::decode::<Token>(&payload).ok());
+            match token.filter(|token| token.id == id && token.fault().is_none()) {
+                Some(token) => salvaged.tokens.push(token),
+                None => salvaged.leave(format!("Token {id}: it cannot be read.")),
+            }
+        }
+    }
+
+    fn approvals(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
+        let events = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
+            ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
+        let mut ids: BTreeSet<_> =
+            self.values.range(events).filter_map(|(key, _)| Some(keys::event_of(key)?.0)).collect();
+        ids.extend(recorded.approvals.keys().chain(self.heads.keys()));
+        let mut request_ids = BTreeMap::new();
+        for id in ids.into_iter().filter(|id| !recorded.pruned.contains(id)) {
+            match self.history(id, recorded) {
+                Ok((history, approval)) => {
+                    let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
+                    if let Some(older) = request_ids.insert(key, id) {
+                        // The older one was forgotten by `retain`, or the key could not have been used again.
+                        salvaged.histories.retain(|history| history.id != older);
+                        salvaged.without(older, "another approval has its request_id");
+                    }
+                    salvaged.histories.push(history);
+                }
+                Err(reason) => salvaged.without(id, reason),
+            }
+        }
+        // What is read here may be older than its approval: an import would pass that over.
+        let free = self.forgotten.iter().filter(|(key, _)| !request_ids.contains_key(*key));
+        salvaged.forgotten.extend(free.filter_map(|(key, at)| forgotten::of_key(*at, key).ok()));
+    }
+
+    /// An approval's events, when they are all that was acknowledged.
+    fn history(&self, id: ApprovalId, recorded: &Recorded) -> Result<(History, Approval), String> {
+        let (mut events, mut last): (Vec<Event>, _) = (Vec::new(), Digest::ZERO);
+        let head = self.heads.get(&id);
+        let acknowledged = recorded.approvals.get(&id).copied();
+        let wanted = acknowledged.max(head.map(|head| head.0)).unwrap_or(0);
+        loop {
+            let revision = events.len() as u64 + 1;
+            let link =
+                self.payload(&keys::event(id, revision)).and_then(|payload| Link::decode(id, revision, &payload).ok());
+            match link {
+                Some(link) if link.previous == last => {
+                    last = link.hash;
+                    events.push(link.event);
+                }
+                _ if revision <= wanted => return Err(format!("revision {revision} of {wanted} cannot be read")),
+                _ => break,
+            }
+        }
+        let newest = events.len() as u64;
+        if newest == 0 || head.is_some_and(|(revision, chain)| *revision == newest && *chain != last) {
+            return Err("its events are not those that were recorded".into());
+        }
+        let approval = Approval::replay(id, &events).map_err(|error| format!("its events are impossible: {error}"))?;
+        let settled = approval.status.is_terminal() && (!approval.status.is_approved() || approval.claim.is_some());
+        if settled || (recorded.complete && acknowledged.is_some()) {
+            return Ok((History { id, events }, approval));
+        }
+        Err(format!(
+            "something may have happened to it after revision {newest}: records of groups of commits are missing"
+        ))
+    }
+}
+
+/// What the records of groups say that there was.
+#[derive(Default)]
+struct Recorded {
+    approvals: HashMap<ApprovalId, Revision>,
+    pruned: BTreeSet<ApprovalId>,
+    policies: u64,
+    tokens: HashMap<TokenId, bool>,
+    /// Whether they lead without a gap from where they begin to the watermark.
+    complete: bool,
+}
+
+impl Salvaged {
+    fn leave(&mut self, what: impl Into<String>) {
+        self.left_out.push(Fault { what: what.into(), approval_id: None });
+    }
+
+    fn without(&mut self, id: ApprovalId, why: impl Into<String>) {
+        self.left_out.push(Fault { what: why.into(), approval_id: Some(id) });
+    }
+}

@@ -1,0 +1,139 @@
+//! What is saved of damaged stores is whole, and is all that is whole.
+
+use super::*;
+use crate::{
+    domain::Refusal,
+    identity::token_samples::token,
+    store::{
+        MemoryStore,
+        conformance::{claim, reject},
+    },
+};
+
+/// A store with something of everything, over two openings.
+async fn filled() -> TempDir {
+    filled_and_known().await.0
+}
+
+/// The same, with every history that there ever was, forgotten ones included.
+async fn filled_and_known() -> (TempDir, Vec<History>) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    fill(&store).await;
+    store.submit(largest(20)).await.unwrap();
+    for document in ["a", &"b".repeat(20_000)] {
+        store.put_policy(policy(0, document)).await.unwrap();
+    }
+    store.save_tokens(vec![token(1), token(2)]).await.unwrap();
+    close(store).await;
+    let store = open(&directory).unwrap();
+    let digest = store.get(id(2, 2)).await.unwrap().digest;
+    store.transition(id(2, 2), claim(2, digest), at(21)).await.unwrap();
+    store.forget_tokens(vec![token(2).id]).await.unwrap();
+    store.submit(submission(30, 30)).await.unwrap();
+    store.transition(id(30, 30), reject(1), at(31)).await.unwrap();
+    let known = store.export(None, 99).await.unwrap();
+    assert_eq!(store.prune(at(21), at(22), 1).await, Ok(1)); // the one that the policy approved
+    close(store).await;
+    (directory, known)
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 4;
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn everything_is_saved_of_a_whole_store() {
+    let directory = filled().await;
+    let before = fs::read(directory.path().join("sled/db")).unwrap();
+    let salvaged = salvage(directory.path()).unwrap();
+    assert_eq!(salvaged.left_out, []);
+    assert_eq!(fs::read(directory.path().join("sled/db")).unwrap(), before);
+    let store = open(&directory).unwrap();
+    assert_eq!(salvaged.histories, store.export(None, 99).await.unwrap());
+    assert_eq!(salvaged.policies, store.export_policies(0, 99).await.unwrap());
+    assert_eq!(salvaged.tokens, store.tokens().await.unwrap());
+    assert_eq!(salvaged.tokens.len(), 1);
+    assert_eq!(salvaged.forgotten, store.export_forgotten(None, 99).await.unwrap());
+    assert_eq!(salvaged.forgotten.len(), 1);
+}
+
+/// Also without a snapshot, and without a watermark: then only what cannot have changed since is saved.
+#[tokio::test]
+async fn less_proof_saves_less() {
+    let directory = filled().await;
+    fs::remove_file(directory.path().join("WATERMARK")).unwrap();
+    for entry in fs::read_dir(directory.path().join("sled")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name().to_string_lossy().starts_with("snap.") {
+            fs::remove_file(entry.path()).unwrap();
+        }
+    }
+    let salvaged = salvage(directory.path()).unwrap();
+    let saved: Vec<_> = salvaged.histories.iter().map(|history| history.id).collect();
+    assert!(saved.contains(&id(2, 2)), "claimed");
+    assert!(saved.contains(&id(30, 30)), "rejected");
+    assert!(!saved.contains(&id(1, 1)), "pending");
+    assert_eq!(salvaged.tokens, []);
+    assert!(salvaged.left_out.iter().any(|fault| fault.approval_id == Some(id(1, 1))));
+}
+
+#[tokio::test]
+async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
+    let (directory, known) = filled_and_known().await;
+    let forgotten = token(2).id;
+    let log = fs::read(directory.path().join("sled/db")).unwrap();
+    let end = log.iter().rposition(|byte| *byte != 0).unwrap();
+    let (mut saved, mut left_out) = (0, 0);
+    for at in (0..end).step_by(4_001) {
+        flip(&directory.path().join("sled/db"), at);
+        let salvaged = salvage(directory.path()).unwrap();
+        for history in &salvaged.histories {
+            assert!(known.contains(history), "byte {at}: {} is not as it was", history.id);
+        }
+        assert!(salvaged.tokens.iter().all(|token| token.id != forgotten), "byte {at}");
+        saved += salvaged.histories.len();
+        left_out += salvaged.left_out.len();
+        let copy = MemoryStore::default();
+        copy.import_policies(salvaged.policies).await.unwrap();
+        copy.import(salvaged.histories.clone()).await.unwrap();
+        if salvaged.histories.iter().any(|history| history.id == id(2, 2)) {
+            let digest = copy.get(id(2, 2)).await.unwrap().digest;
+            let again = copy.transition(id(2, 2), claim(9, digest), at_later()).await;
+            assert!(matches!(again, Err(StoreError::Refused(Refusal::AlreadyClaimed(_)))), "byte {at}");
+        }
+        fs::write(directory.path().join("sled/db"), &log).unwrap();
+    }
+    assert!(saved > left_out && left_out > 0, "{saved} saved, {left_out} left out");
+}
+
+fn at_later() -> Time {
+    at(22)
+}
+
+#[tokio::test]
+async fn a_check_changes_nothing_and_finds_what_is_damaged() {
+    let directory = filled().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let bytes = || fs::read(directory.path().join("sled/db")).unwrap();
+    let before = bytes();
+    let findings = check(directory.path(), scratch.path()).unwrap();
+    assert_eq!((findings.faults, findings.notes), (vec![], vec![]));
+    assert_eq!((findings.approvals, findings.policies, findings.tokens), (10, 2, 1));
+    assert_eq!(bytes(), before);
+    assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
+    fs::remove_file(directory.path().join("sled/db")).unwrap();
+    let findings = check(directory.path(), scratch.path()).unwrap();
+    assert!(findings.faults.iter().any(|fault| fault.what.contains("sled/db")), "{findings:?}");
+    assert!(!directory.path().join("sled/db").exists());
+    fs::write(directory.path().join("sled/db"), &before[..before.len() / 2]).unwrap();
+    let findings = check(directory.path(), scratch.path()).unwrap();
+    assert!(
+        !findings.faults.is_empty() && findings.notes.iter().any(|note| note.contains("would save")),
+        "{findings:?}"
+    );
+    assert!(matches!(check(&directory.path().join("none"), scratch.path()), Err(OpenError::Io { .. })));
+    assert!(!directory.path().join("none").exists());
+}
