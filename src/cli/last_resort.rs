@@ -66,7 +66,7 @@ fn end_process(code: i32) -> ! {
     std::process::exit(code)
 }
 
-/// As [`ExitCode::FAILURE`], at once: what has failed is neither written nor waited for again.
-pub(super) fn fail() -> ExitCode {
-    end_process(1)
+/// Ends the process with a code, at once: what hangs or has failed is neither written nor waited for again.
+pub(super) fn end(code: i32) -> ExitCode {
+    end_process(code)
 }

@@ -20,7 +20,7 @@ use crate::{
     telemetry::{self, Metrics},
 };
 
-/// Serves until told to stop. Exits 0 after a drain, 1 when the server cannot start or fails, 2 for a configuration
+/// Serves until told to stop. Exits 0 after a drain or before it had started, 1 when the server cannot start or fails, 2 for a configuration
 /// that cannot be used, or by which nobody could authenticate. After a failure it ends the process itself: whatever hangs is
 /// not waited for.
 pub async fn serve(flags: &ServeFlags) -> ExitCode {
@@ -46,7 +46,7 @@ pub async fn serve(flags: &ServeFlags) -> ExitCode {
     };
     let code = run(config, guard.exports_traces()).await;
     guard.shutdown().await;
-    if code == ExitCode::FAILURE { last_resort::fail() } else { code }
+    if code == ExitCode::FAILURE { last_resort::end(1) } else { code }
 }
 
 async fn run(config: Config, traces: bool) -> ExitCode {
@@ -67,7 +67,7 @@ async fn run(config: Config, traces: bool) -> ExitCode {
         started = starting => started,
         () = &mut stop => {
             anstream::eprintln!("stopped before the server had started");
-            return ExitCode::FAILURE;
+            return last_resort::end(0); // it had not served, and there is nothing to lose
         }
     };
     let server = match started {
