@@ -81,6 +81,9 @@ pub(crate) fn secured(directory: &Path) -> Result<PathBuf, PrivacyError> {
         }
         Err(error) => return Err(failed(error)),
     };
+    if !directory.is_dir() {
+        return Ok(directory); // whoever opens it says so, and no permissions of what is not ours are changed
+    }
     if let Some(mode) = secure(&directory)? {
         tracing::warn!(
             "others could open the data directory {} (mode {mode:04o}); made it private",
