@@ -91,8 +91,13 @@ const (
 	Permission_PERMISSION_UNSPECIFIED Permission = 0
 	// On whose behalf it asks: `on_behalf_of` in RequestApproval.
 	Permission_PERMISSION_ASK_FOR_OTHERS Permission = 1
-	// Who decides, and in which groups they are: `on_behalf_of` in Decide, for a chat bridge.
+	// Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
+	// approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
+	// asks, and none that it brings where a rule's quorum is 1.
 	Permission_PERMISSION_DECIDE_FOR_OTHERS Permission = 2
+	// Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
+	// enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+	Permission_PERMISSION_DECIDE_ALONE Permission = 3
 )
 
 // Enum value maps for Permission.
@@ -101,11 +106,13 @@ var (
 		0: "PERMISSION_UNSPECIFIED",
 		1: "PERMISSION_ASK_FOR_OTHERS",
 		2: "PERMISSION_DECIDE_FOR_OTHERS",
+		3: "PERMISSION_DECIDE_ALONE",
 	}
 	Permission_value = map[string]int32{
 		"PERMISSION_UNSPECIFIED":       0,
 		"PERMISSION_ASK_FOR_OTHERS":    1,
 		"PERMISSION_DECIDE_FOR_OTHERS": 2,
+		"PERMISSION_DECIDE_ALONE":      3,
 	}
 )
 
@@ -254,6 +261,62 @@ func (AuthenticationMethod) EnumDescriptor() ([]byte, []int) {
 	return file_signoff_v1_access_proto_rawDescGZIP(), []int{3}
 }
 
+// For whom somebody with PERMISSION_DECIDE_FOR_OTHERS may decide.
+type DecidesFor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// People of these authorities, as in Actor: 1 to 16, of 1 to 256 characters. `local` is the issuer of the server's own
+	// tokens.
+	Issuers []string `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// The groups that it may say they are in. At most 64, of 1 to 128 characters; without any they are in no group.
+	Groups        []string `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecidesFor) Reset() {
+	*x = DecidesFor{}
+	mi := &file_signoff_v1_access_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecidesFor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecidesFor) ProtoMessage() {}
+
+func (x *DecidesFor) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_access_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecidesFor.ProtoReflect.Descriptor instead.
+func (*DecidesFor) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_access_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *DecidesFor) GetIssuers() []string {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
+}
+
+func (x *DecidesFor) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 // Credentials that the server has made, without their secret, of which it keeps only a hash.
 type Token struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -284,14 +347,16 @@ type Token struct {
 	// Who took it back.
 	Revoker *Actor `protobuf:"bytes,13,opt,name=revoker,proto3" json:"revoker,omitempty"`
 	// The person on whose behalf everything is asked that is asked with it, who cannot decide it.
-	OnBehalfOf    *Actor `protobuf:"bytes,14,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	OnBehalfOf *Actor `protobuf:"bytes,14,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// For whom the owner may decide. Unset on a token with DECIDE_FOR_OTHERS that was made before this was recorded: for nobody.
+	DecidesFor    *DecidesFor `protobuf:"bytes,15,opt,name=decides_for,json=decidesFor,proto3" json:"decides_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_signoff_v1_access_proto_msgTypes[0]
+	mi := &file_signoff_v1_access_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -303,7 +368,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_access_proto_msgTypes[0]
+	mi := &file_signoff_v1_access_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -316,7 +381,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_access_proto_rawDescGZIP(), []int{0}
+	return file_signoff_v1_access_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Token) GetTokenId() string {
@@ -417,6 +482,13 @@ func (x *Token) GetOnBehalfOf() *Actor {
 	return nil
 }
 
+func (x *Token) GetDecidesFor() *DecidesFor {
+	if x != nil {
+		return x.DecidesFor
+	}
+	return nil
+}
+
 // An authenticated caller.
 type Caller struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -435,14 +507,16 @@ type Caller struct {
 	// From when on its credentials are refused, and its streams end; unset: never.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// The person on whose behalf it asks, whatever it says.
-	OnBehalfOf    *Actor `protobuf:"bytes,8,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	OnBehalfOf *Actor `protobuf:"bytes,8,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// For whom it may decide, with DECIDE_FOR_OTHERS.
+	DecidesFor    *DecidesFor `protobuf:"bytes,9,opt,name=decides_for,json=decidesFor,proto3" json:"decides_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Caller) Reset() {
 	*x = Caller{}
-	mi := &file_signoff_v1_access_proto_msgTypes[1]
+	mi := &file_signoff_v1_access_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +528,7 @@ func (x *Caller) String() string {
 func (*Caller) ProtoMessage() {}
 
 func (x *Caller) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_access_proto_msgTypes[1]
+	mi := &file_signoff_v1_access_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +541,7 @@ func (x *Caller) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Caller.ProtoReflect.Descriptor instead.
 func (*Caller) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_access_proto_rawDescGZIP(), []int{1}
+	return file_signoff_v1_access_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Caller) GetActor() *Actor {
@@ -526,12 +600,23 @@ func (x *Caller) GetOnBehalfOf() *Actor {
 	return nil
 }
 
+func (x *Caller) GetDecidesFor() *DecidesFor {
+	if x != nil {
+		return x.DecidesFor
+	}
+	return nil
+}
+
 var File_signoff_v1_access_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_access_proto_rawDesc = "" +
 	"\n" +
 	"\x17signoff/v1/access.proto\x12\n" +
-	"signoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\x93\x05\n" +
+	"signoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\">\n" +
+	"\n" +
+	"DecidesFor\x12\x18\n" +
+	"\aissuers\x18\x01 \x03(\tR\aissuers\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\"\xcc\x05\n" +
 	"\x05Token\x12\x19\n" +
 	"\btoken_id\x18\x01 \x01(\tR\atokenId\x12'\n" +
 	"\x05owner\x18\x02 \x01(\v2\x11.signoff.v1.ActorR\x05owner\x12&\n" +
@@ -551,7 +636,9 @@ const file_signoff_v1_access_proto_rawDesc = "" +
 	"revokeTime\x12+\n" +
 	"\arevoker\x18\r \x01(\v2\x11.signoff.v1.ActorR\arevoker\x123\n" +
 	"\fon_behalf_of\x18\x0e \x01(\v2\x11.signoff.v1.ActorR\n" +
-	"onBehalfOf\"\xa0\x03\n" +
+	"onBehalfOf\x127\n" +
+	"\vdecides_for\x18\x0f \x01(\v2\x16.signoff.v1.DecidesForR\n" +
+	"decidesFor\"\xd9\x03\n" +
 	"\x06Caller\x12'\n" +
 	"\x05actor\x18\x01 \x01(\v2\x11.signoff.v1.ActorR\x05actor\x12&\n" +
 	"\x05roles\x18\x02 \x03(\x0e2\x10.signoff.v1.RoleR\x05roles\x12\x16\n" +
@@ -562,19 +649,22 @@ const file_signoff_v1_access_proto_rawDesc = "" +
 	"\vexpire_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x123\n" +
 	"\fon_behalf_of\x18\b \x01(\v2\x11.signoff.v1.ActorR\n" +
-	"onBehalfOf*d\n" +
+	"onBehalfOf\x127\n" +
+	"\vdecides_for\x18\t \x01(\v2\x16.signoff.v1.DecidesForR\n" +
+	"decidesFor*d\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"ROLE_AGENT\x10\x01\x12\x11\n" +
 	"\rROLE_REVIEWER\x10\x02\x12\x10\n" +
 	"\fROLE_AUDITOR\x10\x03\x12\x11\n" +
-	"\rROLE_OPERATOR\x10\x04*i\n" +
+	"\rROLE_OPERATOR\x10\x04*\x86\x01\n" +
 	"\n" +
 	"Permission\x12\x1a\n" +
 	"\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19PERMISSION_ASK_FOR_OTHERS\x10\x01\x12 \n" +
-	"\x1cPERMISSION_DECIDE_FOR_OTHERS\x10\x02*s\n" +
+	"\x1cPERMISSION_DECIDE_FOR_OTHERS\x10\x02\x12\x1b\n" +
+	"\x17PERMISSION_DECIDE_ALONE\x10\x03*s\n" +
 	"\n" +
 	"TokenState\x12\x1b\n" +
 	"\x17TOKEN_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -602,41 +692,44 @@ func file_signoff_v1_access_proto_rawDescGZIP() []byte {
 }
 
 var file_signoff_v1_access_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_signoff_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_signoff_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_signoff_v1_access_proto_goTypes = []any{
 	(Role)(0),                     // 0: signoff.v1.Role
 	(Permission)(0),               // 1: signoff.v1.Permission
 	(TokenState)(0),               // 2: signoff.v1.TokenState
 	(AuthenticationMethod)(0),     // 3: signoff.v1.AuthenticationMethod
-	(*Token)(nil),                 // 4: signoff.v1.Token
-	(*Caller)(nil),                // 5: signoff.v1.Caller
-	(*Actor)(nil),                 // 6: signoff.v1.Actor
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*DecidesFor)(nil),            // 4: signoff.v1.DecidesFor
+	(*Token)(nil),                 // 5: signoff.v1.Token
+	(*Caller)(nil),                // 6: signoff.v1.Caller
+	(*Actor)(nil),                 // 7: signoff.v1.Actor
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_signoff_v1_access_proto_depIdxs = []int32{
-	6,  // 0: signoff.v1.Token.owner:type_name -> signoff.v1.Actor
+	7,  // 0: signoff.v1.Token.owner:type_name -> signoff.v1.Actor
 	0,  // 1: signoff.v1.Token.roles:type_name -> signoff.v1.Role
 	1,  // 2: signoff.v1.Token.permissions:type_name -> signoff.v1.Permission
 	2,  // 3: signoff.v1.Token.state:type_name -> signoff.v1.TokenState
-	6,  // 4: signoff.v1.Token.creator:type_name -> signoff.v1.Actor
-	7,  // 5: signoff.v1.Token.create_time:type_name -> google.protobuf.Timestamp
-	7,  // 6: signoff.v1.Token.expire_time:type_name -> google.protobuf.Timestamp
-	7,  // 7: signoff.v1.Token.last_use_time:type_name -> google.protobuf.Timestamp
-	7,  // 8: signoff.v1.Token.revoke_time:type_name -> google.protobuf.Timestamp
-	6,  // 9: signoff.v1.Token.revoker:type_name -> signoff.v1.Actor
-	6,  // 10: signoff.v1.Token.on_behalf_of:type_name -> signoff.v1.Actor
-	6,  // 11: signoff.v1.Caller.actor:type_name -> signoff.v1.Actor
-	0,  // 12: signoff.v1.Caller.roles:type_name -> signoff.v1.Role
-	1,  // 13: signoff.v1.Caller.permissions:type_name -> signoff.v1.Permission
-	3,  // 14: signoff.v1.Caller.method:type_name -> signoff.v1.AuthenticationMethod
-	7,  // 15: signoff.v1.Caller.authenticate_time:type_name -> google.protobuf.Timestamp
-	7,  // 16: signoff.v1.Caller.expire_time:type_name -> google.protobuf.Timestamp
-	6,  // 17: signoff.v1.Caller.on_behalf_of:type_name -> signoff.v1.Actor
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	7,  // 4: signoff.v1.Token.creator:type_name -> signoff.v1.Actor
+	8,  // 5: signoff.v1.Token.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 6: signoff.v1.Token.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 7: signoff.v1.Token.last_use_time:type_name -> google.protobuf.Timestamp
+	8,  // 8: signoff.v1.Token.revoke_time:type_name -> google.protobuf.Timestamp
+	7,  // 9: signoff.v1.Token.revoker:type_name -> signoff.v1.Actor
+	7,  // 10: signoff.v1.Token.on_behalf_of:type_name -> signoff.v1.Actor
+	4,  // 11: signoff.v1.Token.decides_for:type_name -> signoff.v1.DecidesFor
+	7,  // 12: signoff.v1.Caller.actor:type_name -> signoff.v1.Actor
+	0,  // 13: signoff.v1.Caller.roles:type_name -> signoff.v1.Role
+	1,  // 14: signoff.v1.Caller.permissions:type_name -> signoff.v1.Permission
+	3,  // 15: signoff.v1.Caller.method:type_name -> signoff.v1.AuthenticationMethod
+	8,  // 16: signoff.v1.Caller.authenticate_time:type_name -> google.protobuf.Timestamp
+	8,  // 17: signoff.v1.Caller.expire_time:type_name -> google.protobuf.Timestamp
+	7,  // 18: signoff.v1.Caller.on_behalf_of:type_name -> signoff.v1.Actor
+	4,  // 19: signoff.v1.Caller.decides_for:type_name -> signoff.v1.DecidesFor
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_access_proto_init() }
@@ -651,7 +744,7 @@ func file_signoff_v1_access_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_access_proto_rawDesc), len(file_signoff_v1_access_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

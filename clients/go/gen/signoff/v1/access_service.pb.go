@@ -27,8 +27,9 @@ type CreateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Idempotency key of this call; at most 128 characters.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The owner's name, 1 to 256 characters. Tokens with the same name speak for the same agent, person or service: what one
-	// asks for, the other cannot approve. Required.
+	// The owner's name, 1 to 256 characters, none of them invisible, without blanks around them. As every name of somebody, of
+	// an issuer or of a group it is kept in its composed form (Unicode NFC), and compared in that, with case. Tokens with the
+	// same name speak for the same agent, person or service: what one asks for, the other cannot approve. Required.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The owner's kind: AGENT, PERSON or SERVICE. Required.
 	Kind ActorKind `protobuf:"varint,3,opt,name=kind,proto3,enum=signoff.v1.ActorKind" json:"kind,omitempty"`
@@ -44,7 +45,9 @@ type CreateTokenRequest struct {
 	Comment string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`
 	// Whose agent the owner is: whatever is asked with the token is asked on this person's behalf, and they cannot decide it.
 	// Without groups, and neither together with REVIEWER nor with permissions.
-	OnBehalfOf    *Person `protobuf:"bytes,9,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	OnBehalfOf *Person `protobuf:"bytes,9,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
+	// For whom the owner may decide. Required with DECIDE_FOR_OTHERS, and only for that.
+	DecidesFor    *DecidesFor `protobuf:"bytes,10,opt,name=decides_for,json=decidesFor,proto3" json:"decides_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -138,6 +141,13 @@ func (x *CreateTokenRequest) GetComment() string {
 func (x *CreateTokenRequest) GetOnBehalfOf() *Person {
 	if x != nil {
 		return x.OnBehalfOf
+	}
+	return nil
+}
+
+func (x *CreateTokenRequest) GetDecidesFor() *DecidesFor {
+	if x != nil {
+		return x.DecidesFor
 	}
 	return nil
 }
@@ -496,7 +506,7 @@ var File_signoff_v1_access_service_proto protoreflect.FileDescriptor
 const file_signoff_v1_access_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1fsignoff/v1/access_service.proto\x12\n" +
-	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17signoff/v1/access.proto\x1a\x19signoff/v1/approval.proto\x1a!signoff/v1/approval_service.proto\"\xef\x02\n" +
+	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17signoff/v1/access.proto\x1a\x19signoff/v1/approval.proto\x1a!signoff/v1/approval_service.proto\"\xa8\x03\n" +
 	"\x12CreateTokenRequest\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12\x18\n" +
@@ -508,7 +518,10 @@ const file_signoff_v1_access_service_proto_rawDesc = "" +
 	"\x03ttl\x18\a \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12\x18\n" +
 	"\acomment\x18\b \x01(\tR\acomment\x124\n" +
 	"\fon_behalf_of\x18\t \x01(\v2\x12.signoff.v1.PersonR\n" +
-	"onBehalfOf\"V\n" +
+	"onBehalfOf\x127\n" +
+	"\vdecides_for\x18\n" +
+	" \x01(\v2\x16.signoff.v1.DecidesForR\n" +
+	"decidesFor\"V\n" +
 	"\x13CreateTokenResponse\x12'\n" +
 	"\x05token\x18\x01 \x01(\v2\x11.signoff.v1.TokenR\x05token\x12\x16\n" +
 	"\x06secret\x18\x02 \x01(\tR\x06secret\"p\n" +
@@ -563,8 +576,9 @@ var file_signoff_v1_access_service_proto_goTypes = []any{
 	(Permission)(0),             // 10: signoff.v1.Permission
 	(*durationpb.Duration)(nil), // 11: google.protobuf.Duration
 	(*Person)(nil),              // 12: signoff.v1.Person
-	(*Token)(nil),               // 13: signoff.v1.Token
-	(*Caller)(nil),              // 14: signoff.v1.Caller
+	(*DecidesFor)(nil),          // 13: signoff.v1.DecidesFor
+	(*Token)(nil),               // 14: signoff.v1.Token
+	(*Caller)(nil),              // 15: signoff.v1.Caller
 }
 var file_signoff_v1_access_service_proto_depIdxs = []int32{
 	8,  // 0: signoff.v1.CreateTokenRequest.kind:type_name -> signoff.v1.ActorKind
@@ -572,23 +586,24 @@ var file_signoff_v1_access_service_proto_depIdxs = []int32{
 	10, // 2: signoff.v1.CreateTokenRequest.permissions:type_name -> signoff.v1.Permission
 	11, // 3: signoff.v1.CreateTokenRequest.ttl:type_name -> google.protobuf.Duration
 	12, // 4: signoff.v1.CreateTokenRequest.on_behalf_of:type_name -> signoff.v1.Person
-	13, // 5: signoff.v1.CreateTokenResponse.token:type_name -> signoff.v1.Token
-	13, // 6: signoff.v1.ListTokensResponse.tokens:type_name -> signoff.v1.Token
-	13, // 7: signoff.v1.RevokeTokenResponse.token:type_name -> signoff.v1.Token
-	14, // 8: signoff.v1.GetCallerResponse.caller:type_name -> signoff.v1.Caller
-	0,  // 9: signoff.v1.AccessService.CreateToken:input_type -> signoff.v1.CreateTokenRequest
-	2,  // 10: signoff.v1.AccessService.ListTokens:input_type -> signoff.v1.ListTokensRequest
-	4,  // 11: signoff.v1.AccessService.RevokeToken:input_type -> signoff.v1.RevokeTokenRequest
-	6,  // 12: signoff.v1.AccessService.GetCaller:input_type -> signoff.v1.GetCallerRequest
-	1,  // 13: signoff.v1.AccessService.CreateToken:output_type -> signoff.v1.CreateTokenResponse
-	3,  // 14: signoff.v1.AccessService.ListTokens:output_type -> signoff.v1.ListTokensResponse
-	5,  // 15: signoff.v1.AccessService.RevokeToken:output_type -> signoff.v1.RevokeTokenResponse
-	7,  // 16: signoff.v1.AccessService.GetCaller:output_type -> signoff.v1.GetCallerResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	13, // 5: signoff.v1.CreateTokenRequest.decides_for:type_name -> signoff.v1.DecidesFor
+	14, // 6: signoff.v1.CreateTokenResponse.token:type_name -> signoff.v1.Token
+	14, // 7: signoff.v1.ListTokensResponse.tokens:type_name -> signoff.v1.Token
+	14, // 8: signoff.v1.RevokeTokenResponse.token:type_name -> signoff.v1.Token
+	15, // 9: signoff.v1.GetCallerResponse.caller:type_name -> signoff.v1.Caller
+	0,  // 10: signoff.v1.AccessService.CreateToken:input_type -> signoff.v1.CreateTokenRequest
+	2,  // 11: signoff.v1.AccessService.ListTokens:input_type -> signoff.v1.ListTokensRequest
+	4,  // 12: signoff.v1.AccessService.RevokeToken:input_type -> signoff.v1.RevokeTokenRequest
+	6,  // 13: signoff.v1.AccessService.GetCaller:input_type -> signoff.v1.GetCallerRequest
+	1,  // 14: signoff.v1.AccessService.CreateToken:output_type -> signoff.v1.CreateTokenResponse
+	3,  // 15: signoff.v1.AccessService.ListTokens:output_type -> signoff.v1.ListTokensResponse
+	5,  // 16: signoff.v1.AccessService.RevokeToken:output_type -> signoff.v1.RevokeTokenResponse
+	7,  // 17: signoff.v1.AccessService.GetCaller:output_type -> signoff.v1.GetCallerResponse
+	14, // [14:18] is the sub-list for method output_type
+	10, // [10:14] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_access_service_proto_init() }

@@ -1254,7 +1254,8 @@ type DecideRequest struct {
 	EditedArguments *structpb.Struct `protobuf:"bytes,7,opt,name=edited_arguments,json=editedArguments,proto3" json:"edited_arguments,omitempty"`
 	// The person who decides, when the caller only brings the decision, as a chat bridge does: both are recorded. Only for
 	// callers whose credentials allow to decide for others, and so to vouch for the person and their groups:
-	// PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise.
+	// PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise, also when the person's issuer or one of the groups is not within the
+	// DecidesFor of these credentials, and when the vote would approve without anybody else's, which needs DECIDE_ALONE.
 	OnBehalfOf    *Person `protobuf:"bytes,8,opt,name=on_behalf_of,json=onBehalfOf,proto3" json:"on_behalf_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1536,7 +1537,7 @@ type ClaimExecutionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval's id.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// Idempotency key of this call; at most 128 characters.
+	// Idempotency key of this call, random for each runner, such as a UUID; at most 128 characters.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Digest of what the caller is about to run. Required.
 	Digest        string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`

@@ -43,8 +43,8 @@ const (
 // when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
 // ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
 // deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
-// identical call with the same request_id returns the first result and changes nothing; using it for something else is
-// ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+// identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
+// be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
 type ApprovalServiceClient interface {
 	// Asks for approval of one tool call, and streams what becomes of it until a terminal status; then the stream ends
 	// OK. A rejection is a value, not an error.
@@ -57,6 +57,7 @@ type ApprovalServiceClient interface {
 	// its greatest stream age (default 1 h): reattach as well.
 	//
 	// Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+	// FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
 	// OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
 	// Idempotent by (caller, request_id).
 	RequestApproval(ctx context.Context, in *RequestApprovalRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[RequestApprovalResponse], error)
@@ -101,8 +102,12 @@ type ApprovalServiceClient interface {
 	// window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
 	// with the arguments that it returns.
 	//
+	// Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: whoever
+	// repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
+	// The claim is granted again only while its window is open and no outcome was reported; after that the answer is
+	// ALREADY_CLAIMED, with the outcome as far as it is known.
+	//
 	// Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
-	// Idempotent by (approval, caller, request_id): give one, so that a lost reply does not lose the permission.
 	ClaimExecution(ctx context.Context, in *ClaimExecutionRequest, opts ...grpc.CallOption) (*ClaimExecutionResponse, error)
 	// Reports what became of a claimed call. For whoever claimed it, once.
 	// Errors: FAILED_PRECONDITION (NOT_CLAIMED, ALREADY_REPORTED). Idempotent by (approval, caller, request_id).
@@ -265,8 +270,8 @@ func (c *approvalServiceClient) ReportExecution(ctx context.Context, in *ReportE
 // when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
 // ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
 // deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
-// identical call with the same request_id returns the first result and changes nothing; using it for something else is
-// ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+// identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
+// be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
 type ApprovalServiceServer interface {
 	// Asks for approval of one tool call, and streams what becomes of it until a terminal status; then the stream ends
 	// OK. A rejection is a value, not an error.
@@ -279,6 +284,7 @@ type ApprovalServiceServer interface {
 	// its greatest stream age (default 1 h): reattach as well.
 	//
 	// Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+	// FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
 	// OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
 	// Idempotent by (caller, request_id).
 	RequestApproval(*RequestApprovalRequest, grpc.ServerStreamingServer[RequestApprovalResponse]) error
@@ -323,8 +329,12 @@ type ApprovalServiceServer interface {
 	// window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
 	// with the arguments that it returns.
 	//
+	// Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: whoever
+	// repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
+	// The claim is granted again only while its window is open and no outcome was reported; after that the answer is
+	// ALREADY_CLAIMED, with the outcome as far as it is known.
+	//
 	// Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
-	// Idempotent by (approval, caller, request_id): give one, so that a lost reply does not lose the permission.
 	ClaimExecution(context.Context, *ClaimExecutionRequest) (*ClaimExecutionResponse, error)
 	// Reports what became of a claimed call. For whoever claimed it, once.
 	// Errors: FAILED_PRECONDITION (NOT_CLAIMED, ALREADY_REPORTED). Idempotent by (approval, caller, request_id).

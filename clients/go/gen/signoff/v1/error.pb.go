@@ -61,15 +61,19 @@ const (
 	ErrorReason_ERROR_REASON_DIGEST_MISMATCH ErrorReason = 13
 	// FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at`.
 	ErrorReason_ERROR_REASON_CLAIM_WINDOW_CLOSED ErrorReason = 14
-	// FAILED_PRECONDITION: the call was claimed before. Metadata: `approval_id`, `claimed_by`, `claim_time`.
+	// FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
+	// outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
+	// once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
 	ErrorReason_ERROR_REASON_ALREADY_CLAIMED ErrorReason = 15
 	// FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_NOT_CLAIMED ErrorReason = 16
-	// FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result`.
+	// FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result` (`SUCCEEDED` or `FAILED`),
+	// `report_time`, `message` (shortened to 256 characters).
 	ErrorReason_ERROR_REASON_ALREADY_REPORTED ErrorReason = 17
 	// RESOURCE_EXHAUSTED: the caller has too many pending approvals. Metadata: `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_PENDING ErrorReason = 18
-	// RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls; nothing was done. A google.rpc.RetryInfo beside it says
+	// RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or health checks, health watches or reflection streams
+	// of callers without a token; nothing was done. A google.rpc.RetryInfo beside it says
 	// when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
 	ErrorReason_ERROR_REASON_TOO_MANY_STREAMS ErrorReason = 19
 	// OUT_OF_RANGE: `after_revision` is beyond the approval's newest revision, or set without an earlier request of this
@@ -101,7 +105,9 @@ const (
 	ErrorReason_ERROR_REASON_COMMENT_REQUIRED ErrorReason = 31
 	// FAILED_PRECONDITION: the policy allows no edits of this approval. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_EDITS_NOT_ALLOWED ErrorReason = 32
-	// PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`.
+	// PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`, the one that is missing
+	// or does not reach far enough; `issuer` or `group`, of a person for whom the caller may not decide; `approval_id`, if
+	// others must vote on it too.
 	ErrorReason_ERROR_REASON_PERMISSION_REQUIRED ErrorReason = 33
 	// RESOURCE_EXHAUSTED: the caller makes calls too fast; nothing was done. A google.rpc.RetryInfo beside it says when to
 	// go on. Metadata: `limit`, in calls a second.
@@ -116,6 +122,30 @@ const (
 	// ALREADY_EXISTS: this very call was made before, and the token's secret was shown then. Metadata: `request_id`,
 	// `token_id`.
 	ErrorReason_ERROR_REASON_TOKEN_ALREADY_CREATED ErrorReason = 38
+	// FAILED_PRECONDITION: the request with this request_id was decided longer ago than the server keeps approvals (`retain`),
+	// and is forgotten; nothing was recorded. It may have been approved and run. A request_id is remembered for 8 days after
+	// that. To ask again use another one. Metadata: `request_id`, `until` (when it is free again).
+	ErrorReason_ERROR_REASON_REQUEST_FORGOTTEN ErrorReason = 39
+	// DATA_LOSS: what the server has stored of this approval, or of what the call needs, is damaged. Nothing was done with it, and
+	// repeating the call does not help: an operator must run `signoff store check`. Metadata: `approval_id`, where the call names one.
+	ErrorReason_ERROR_REASON_DATA_DAMAGED ErrorReason = 40
+	// UNAVAILABLE: what the call needs was written by a later version of the server, which may have restricted it. Nothing was done
+	// with it: an operator must start that version again. A google.rpc.RetryInfo beside it says when to try again. Metadata:
+	// `approval_id`, where the call names one.
+	ErrorReason_ERROR_REASON_RECORD_TOO_NEW ErrorReason = 41
+	// RESOURCE_EXHAUSTED: the message is larger than the server reads; it was not read. Do not repeat it. Metadata: `limit`, in
+	// bytes.
+	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 42
+	// RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
+	// or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
+	// when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+	ErrorReason_ERROR_REASON_TOO_MANY_CALLS ErrorReason = 43
+	// UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
+	// `encoding`.
+	ErrorReason_ERROR_REASON_NOT_IMPLEMENTED ErrorReason = 50
+	// UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` of its headers; nothing was done. A
+	// google.rpc.RetryInfo beside it says when to send it again. Metadata: `limit`, such as `15s`.
+	ErrorReason_ERROR_REASON_MESSAGE_LATE ErrorReason = 55
 )
 
 // Enum value maps for ErrorReason.
@@ -160,6 +190,13 @@ var (
 		36: "ERROR_REASON_TOKEN_NOT_FOUND",
 		37: "ERROR_REASON_TOO_MANY_TOKENS",
 		38: "ERROR_REASON_TOKEN_ALREADY_CREATED",
+		39: "ERROR_REASON_REQUEST_FORGOTTEN",
+		40: "ERROR_REASON_DATA_DAMAGED",
+		41: "ERROR_REASON_RECORD_TOO_NEW",
+		42: "ERROR_REASON_MESSAGE_TOO_LARGE",
+		43: "ERROR_REASON_TOO_MANY_CALLS",
+		50: "ERROR_REASON_NOT_IMPLEMENTED",
+		55: "ERROR_REASON_MESSAGE_LATE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                   0,
@@ -201,6 +238,13 @@ var (
 		"ERROR_REASON_TOKEN_NOT_FOUND":               36,
 		"ERROR_REASON_TOO_MANY_TOKENS":               37,
 		"ERROR_REASON_TOKEN_ALREADY_CREATED":         38,
+		"ERROR_REASON_REQUEST_FORGOTTEN":             39,
+		"ERROR_REASON_DATA_DAMAGED":                  40,
+		"ERROR_REASON_RECORD_TOO_NEW":                41,
+		"ERROR_REASON_MESSAGE_TOO_LARGE":             42,
+		"ERROR_REASON_TOO_MANY_CALLS":                43,
+		"ERROR_REASON_NOT_IMPLEMENTED":               50,
+		"ERROR_REASON_MESSAGE_LATE":                  55,
 	}
 )
 
@@ -236,8 +280,7 @@ var File_signoff_v1_error_proto protoreflect.FileDescriptor
 const file_signoff_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16signoff/v1/error.proto\x12\n" +
-	"signoff.v1*\xbb\n" +
-	"\n" +
+	"signoff.v1*\xa5\f\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -278,7 +321,14 @@ const file_signoff_v1_error_proto_rawDesc = "" +
 	"*ERROR_REASON_IDENTITY_PROVIDER_UNAVAILABLE\x10#\x12 \n" +
 	"\x1cERROR_REASON_TOKEN_NOT_FOUND\x10$\x12 \n" +
 	"\x1cERROR_REASON_TOO_MANY_TOKENS\x10%\x12&\n" +
-	"\"ERROR_REASON_TOKEN_ALREADY_CREATED\x10&BV\n" +
+	"\"ERROR_REASON_TOKEN_ALREADY_CREATED\x10&\x12\"\n" +
+	"\x1eERROR_REASON_REQUEST_FORGOTTEN\x10'\x12\x1d\n" +
+	"\x19ERROR_REASON_DATA_DAMAGED\x10(\x12\x1f\n" +
+	"\x1bERROR_REASON_RECORD_TOO_NEW\x10)\x12\"\n" +
+	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10*\x12\x1f\n" +
+	"\x1bERROR_REASON_TOO_MANY_CALLS\x10+\x12 \n" +
+	"\x1cERROR_REASON_NOT_IMPLEMENTED\x102\x12\x1d\n" +
+	"\x19ERROR_REASON_MESSAGE_LATE\x107BV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
 
 var (

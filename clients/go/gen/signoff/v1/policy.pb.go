@@ -38,7 +38,8 @@ type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sensitive tools, which need approval unless a rule says otherwise: globs, as in PolicyRule. At most 10,000.
 	Tools []string `protobuf:"bytes,1,rep,name=tools,proto3" json:"tools,omitempty"`
-	// The default for every other tool; unset: `require_approval: {}`.
+	// The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves what nobody has thought of: tools are
+	// matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
 	UnlistedTools *UnlistedTools `protobuf:"bytes,2,opt,name=unlisted_tools,json=unlistedTools,proto3" json:"unlisted_tools,omitempty"`
 	// The rules. Their order does not matter.
 	Rules         []*PolicyRule `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
@@ -186,7 +187,7 @@ type UnlistedTools_RequireApproval struct {
 }
 
 type UnlistedTools_AutoApprove struct {
-	// Approved at once.
+	// Approved at once: other spellings of the tools that are named, too. Prefer rules that approve the tools they name.
 	AutoApprove *AutoApprove `protobuf:"bytes,2,opt,name=auto_approve,json=autoApprove,proto3,oneof"`
 }
 
@@ -219,7 +220,8 @@ type PolicyRule struct {
 	// Labels that the call must carry, all of them; what the caller says, as with `agents`. At most 32.
 	Labels map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Condition in CEL, over `args`, `tool`, `agent` (`name`, `run_id`, `chain`), `labels`, `caller` (`kind`, `issuer`,
-	// `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. See docs/policy.md.
+	// `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. A rule that approves should match
+	// whole texts, and name every argument that it knows: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
 	When string `protobuf:"bytes,6,opt,name=when,proto3" json:"when,omitempty"`
 	// What the rule demands. Exactly one must be set.
 	//

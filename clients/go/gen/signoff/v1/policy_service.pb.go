@@ -384,7 +384,9 @@ func (x *SetPolicyRequest) GetValidateOnly() bool {
 type SetPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version, without its policy.
-	Version       *PolicyVersion `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	Version *PolicyVersion `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// What is probably not meant, at most 100: see PolicyWarning.
+	Warnings      []*PolicyWarning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -426,6 +428,70 @@ func (x *SetPolicyResponse) GetVersion() *PolicyVersion {
 	return nil
 }
 
+func (x *SetPolicyResponse) GetWarnings() []*PolicyWarning {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
+// look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
+// approvals, groups and users with those of its tokens and of the reviewers who called since it started.
+type PolicyWarning struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The field, as a path in the policy, such as `rules[3].tools[0]`.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// What is probably not meant, and what to do about it.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyWarning) Reset() {
+	*x = PolicyWarning{}
+	mi := &file_signoff_v1_policy_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyWarning) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyWarning) ProtoMessage() {}
+
+func (x *PolicyWarning) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_policy_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyWarning.ProtoReflect.Descriptor instead.
+func (*PolicyWarning) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_policy_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PolicyWarning) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *PolicyWarning) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 // Calls to judge.
 type TestPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -441,7 +507,7 @@ type TestPolicyRequest struct {
 
 func (x *TestPolicyRequest) Reset() {
 	*x = TestPolicyRequest{}
-	mi := &file_signoff_v1_policy_service_proto_msgTypes[7]
+	mi := &file_signoff_v1_policy_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +519,7 @@ func (x *TestPolicyRequest) String() string {
 func (*TestPolicyRequest) ProtoMessage() {}
 
 func (x *TestPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_policy_service_proto_msgTypes[7]
+	mi := &file_signoff_v1_policy_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +532,7 @@ func (x *TestPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestPolicyRequest.ProtoReflect.Descriptor instead.
 func (*TestPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_policy_service_proto_rawDescGZIP(), []int{7}
+	return file_signoff_v1_policy_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TestPolicyRequest) GetPolicy() *Policy {
@@ -494,14 +560,17 @@ func (x *TestPolicyRequest) GetCases() []*PolicyTestCase {
 type TestPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The results.
-	Results       []*PolicyTestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	Results []*PolicyTestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// What is probably not meant in the policy that was tried, at most 100: see PolicyWarning. The tools of cases that have another result
+	// than they expect, expect nothing, or are approved count as seen too.
+	Warnings      []*PolicyWarning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TestPolicyResponse) Reset() {
 	*x = TestPolicyResponse{}
-	mi := &file_signoff_v1_policy_service_proto_msgTypes[8]
+	mi := &file_signoff_v1_policy_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +582,7 @@ func (x *TestPolicyResponse) String() string {
 func (*TestPolicyResponse) ProtoMessage() {}
 
 func (x *TestPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_policy_service_proto_msgTypes[8]
+	mi := &file_signoff_v1_policy_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,12 +595,19 @@ func (x *TestPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TestPolicyResponse.ProtoReflect.Descriptor instead.
 func (*TestPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_policy_service_proto_rawDescGZIP(), []int{8}
+	return file_signoff_v1_policy_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TestPolicyResponse) GetResults() []*PolicyTestResult {
 	if x != nil {
 		return x.Results
+	}
+	return nil
+}
+
+func (x *TestPolicyResponse) GetWarnings() []*PolicyWarning {
+	if x != nil {
+		return x.Warnings
 	}
 	return nil
 }
@@ -569,17 +645,22 @@ const file_signoff_v1_policy_service_proto_rawDesc = "" +
 	"\x10expected_version\x18\x03 \x01(\x04H\x00R\x0fexpectedVersion\x88\x01\x01\x12\x18\n" +
 	"\acomment\x18\x04 \x01(\tR\acomment\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnlyB\x13\n" +
-	"\x11_expected_version\"H\n" +
+	"\x11_expected_version\"\x7f\n" +
 	"\x11SetPolicyResponse\x123\n" +
-	"\aversion\x18\x01 \x01(\v2\x19.signoff.v1.PolicyVersionR\aversion\"\x9c\x01\n" +
+	"\aversion\x18\x01 \x01(\v2\x19.signoff.v1.PolicyVersionR\aversion\x125\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x19.signoff.v1.PolicyWarningR\bwarnings\"G\n" +
+	"\rPolicyWarning\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"\x9c\x01\n" +
 	"\x11TestPolicyRequest\x12*\n" +
 	"\x06policy\x18\x01 \x01(\v2\x12.signoff.v1.PolicyR\x06policy\x12\x1d\n" +
 	"\aversion\x18\x02 \x01(\x04H\x00R\aversion\x88\x01\x01\x120\n" +
 	"\x05cases\x18\x03 \x03(\v2\x1a.signoff.v1.PolicyTestCaseR\x05casesB\n" +
 	"\n" +
-	"\b_version\"L\n" +
+	"\b_version\"\x83\x01\n" +
 	"\x12TestPolicyResponse\x126\n" +
-	"\aresults\x18\x01 \x03(\v2\x1c.signoff.v1.PolicyTestResultR\aresults2\xd5\x02\n" +
+	"\aresults\x18\x01 \x03(\v2\x1c.signoff.v1.PolicyTestResultR\aresults\x125\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x19.signoff.v1.PolicyWarningR\bwarnings2\xd5\x02\n" +
 	"\rPolicyService\x12H\n" +
 	"\tGetPolicy\x12\x1c.signoff.v1.GetPolicyRequest\x1a\x1d.signoff.v1.GetPolicyResponse\x12c\n" +
 	"\x12ListPolicyVersions\x12%.signoff.v1.ListPolicyVersionsRequest\x1a&.signoff.v1.ListPolicyVersionsResponse\x12H\n" +
@@ -600,7 +681,7 @@ func file_signoff_v1_policy_service_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_policy_service_proto_rawDescData
 }
 
-var file_signoff_v1_policy_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_signoff_v1_policy_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_signoff_v1_policy_service_proto_goTypes = []any{
 	(*GetPolicyRequest)(nil),           // 0: signoff.v1.GetPolicyRequest
 	(*GetPolicyResponse)(nil),          // 1: signoff.v1.GetPolicyResponse
@@ -609,37 +690,40 @@ var file_signoff_v1_policy_service_proto_goTypes = []any{
 	(*ListPolicyVersionsResponse)(nil), // 4: signoff.v1.ListPolicyVersionsResponse
 	(*SetPolicyRequest)(nil),           // 5: signoff.v1.SetPolicyRequest
 	(*SetPolicyResponse)(nil),          // 6: signoff.v1.SetPolicyResponse
-	(*TestPolicyRequest)(nil),          // 7: signoff.v1.TestPolicyRequest
-	(*TestPolicyResponse)(nil),         // 8: signoff.v1.TestPolicyResponse
-	(*PolicyVersion)(nil),              // 9: signoff.v1.PolicyVersion
-	(*timestamppb.Timestamp)(nil),      // 10: google.protobuf.Timestamp
-	(*Policy)(nil),                     // 11: signoff.v1.Policy
-	(*PolicyTestCase)(nil),             // 12: signoff.v1.PolicyTestCase
-	(*PolicyTestResult)(nil),           // 13: signoff.v1.PolicyTestResult
+	(*PolicyWarning)(nil),              // 7: signoff.v1.PolicyWarning
+	(*TestPolicyRequest)(nil),          // 8: signoff.v1.TestPolicyRequest
+	(*TestPolicyResponse)(nil),         // 9: signoff.v1.TestPolicyResponse
+	(*PolicyVersion)(nil),              // 10: signoff.v1.PolicyVersion
+	(*timestamppb.Timestamp)(nil),      // 11: google.protobuf.Timestamp
+	(*Policy)(nil),                     // 12: signoff.v1.Policy
+	(*PolicyTestCase)(nil),             // 13: signoff.v1.PolicyTestCase
+	(*PolicyTestResult)(nil),           // 14: signoff.v1.PolicyTestResult
 }
 var file_signoff_v1_policy_service_proto_depIdxs = []int32{
-	9,  // 0: signoff.v1.GetPolicyResponse.version:type_name -> signoff.v1.PolicyVersion
+	10, // 0: signoff.v1.GetPolicyResponse.version:type_name -> signoff.v1.PolicyVersion
 	2,  // 1: signoff.v1.GetPolicyResponse.file:type_name -> signoff.v1.PolicyFile
-	10, // 2: signoff.v1.PolicyFile.error_time:type_name -> google.protobuf.Timestamp
-	9,  // 3: signoff.v1.ListPolicyVersionsResponse.versions:type_name -> signoff.v1.PolicyVersion
-	11, // 4: signoff.v1.SetPolicyRequest.policy:type_name -> signoff.v1.Policy
-	9,  // 5: signoff.v1.SetPolicyResponse.version:type_name -> signoff.v1.PolicyVersion
-	11, // 6: signoff.v1.TestPolicyRequest.policy:type_name -> signoff.v1.Policy
-	12, // 7: signoff.v1.TestPolicyRequest.cases:type_name -> signoff.v1.PolicyTestCase
-	13, // 8: signoff.v1.TestPolicyResponse.results:type_name -> signoff.v1.PolicyTestResult
-	0,  // 9: signoff.v1.PolicyService.GetPolicy:input_type -> signoff.v1.GetPolicyRequest
-	3,  // 10: signoff.v1.PolicyService.ListPolicyVersions:input_type -> signoff.v1.ListPolicyVersionsRequest
-	5,  // 11: signoff.v1.PolicyService.SetPolicy:input_type -> signoff.v1.SetPolicyRequest
-	7,  // 12: signoff.v1.PolicyService.TestPolicy:input_type -> signoff.v1.TestPolicyRequest
-	1,  // 13: signoff.v1.PolicyService.GetPolicy:output_type -> signoff.v1.GetPolicyResponse
-	4,  // 14: signoff.v1.PolicyService.ListPolicyVersions:output_type -> signoff.v1.ListPolicyVersionsResponse
-	6,  // 15: signoff.v1.PolicyService.SetPolicy:output_type -> signoff.v1.SetPolicyResponse
-	8,  // 16: signoff.v1.PolicyService.TestPolicy:output_type -> signoff.v1.TestPolicyResponse
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	11, // 2: signoff.v1.PolicyFile.error_time:type_name -> google.protobuf.Timestamp
+	10, // 3: signoff.v1.ListPolicyVersionsResponse.versions:type_name -> signoff.v1.PolicyVersion
+	12, // 4: signoff.v1.SetPolicyRequest.policy:type_name -> signoff.v1.Policy
+	10, // 5: signoff.v1.SetPolicyResponse.version:type_name -> signoff.v1.PolicyVersion
+	7,  // 6: signoff.v1.SetPolicyResponse.warnings:type_name -> signoff.v1.PolicyWarning
+	12, // 7: signoff.v1.TestPolicyRequest.policy:type_name -> signoff.v1.Policy
+	13, // 8: signoff.v1.TestPolicyRequest.cases:type_name -> signoff.v1.PolicyTestCase
+	14, // 9: signoff.v1.TestPolicyResponse.results:type_name -> signoff.v1.PolicyTestResult
+	7,  // 10: signoff.v1.TestPolicyResponse.warnings:type_name -> signoff.v1.PolicyWarning
+	0,  // 11: signoff.v1.PolicyService.GetPolicy:input_type -> signoff.v1.GetPolicyRequest
+	3,  // 12: signoff.v1.PolicyService.ListPolicyVersions:input_type -> signoff.v1.ListPolicyVersionsRequest
+	5,  // 13: signoff.v1.PolicyService.SetPolicy:input_type -> signoff.v1.SetPolicyRequest
+	8,  // 14: signoff.v1.PolicyService.TestPolicy:input_type -> signoff.v1.TestPolicyRequest
+	1,  // 15: signoff.v1.PolicyService.GetPolicy:output_type -> signoff.v1.GetPolicyResponse
+	4,  // 16: signoff.v1.PolicyService.ListPolicyVersions:output_type -> signoff.v1.ListPolicyVersionsResponse
+	6,  // 17: signoff.v1.PolicyService.SetPolicy:output_type -> signoff.v1.SetPolicyResponse
+	9,  // 18: signoff.v1.PolicyService.TestPolicy:output_type -> signoff.v1.TestPolicyResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_policy_service_proto_init() }
@@ -650,14 +734,14 @@ func file_signoff_v1_policy_service_proto_init() {
 	file_signoff_v1_policy_proto_init()
 	file_signoff_v1_policy_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_signoff_v1_policy_service_proto_msgTypes[5].OneofWrappers = []any{}
-	file_signoff_v1_policy_service_proto_msgTypes[7].OneofWrappers = []any{}
+	file_signoff_v1_policy_service_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_policy_service_proto_rawDesc), len(file_signoff_v1_policy_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -43,7 +43,7 @@ type PolicyServiceClient interface {
 	// Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
 	// (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
 	// server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-	// (caller, request_id).
+	// (caller, request_id). Warnings keep nothing from being set.
 	SetPolicy(ctx context.Context, in *SetPolicyRequest, opts ...grpc.CallOption) (*SetPolicyResponse, error)
 	// Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
 	// Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).
@@ -116,7 +116,7 @@ type PolicyServiceServer interface {
 	// Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
 	// (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
 	// server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-	// (caller, request_id).
+	// (caller, request_id). Warnings keep nothing from being set.
 	SetPolicy(context.Context, *SetPolicyRequest) (*SetPolicyResponse, error)
 	// Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
 	// Errors: INVALID_ARGUMENT with every violation; NOT_FOUND (POLICY_NOT_FOUND).

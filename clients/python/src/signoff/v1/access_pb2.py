@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signoff.v1 import approval_pb2 as signoff_dot_v1_dot_approval__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17signoff/v1/access.proto\x12\nsignoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"\x88\x04\n\x05Token\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12 \n\x05owner\x18\x02 \x01(\x0b\x32\x11.signoff.v1.Actor\x12\x1f\n\x05roles\x18\x03 \x03(\x0e\x32\x10.signoff.v1.Role\x12\x0e\n\x06groups\x18\x04 \x03(\t\x12+\n\x0bpermissions\x18\x05 \x03(\x0e\x32\x16.signoff.v1.Permission\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12%\n\x05state\x18\x07 \x01(\x0e\x32\x16.signoff.v1.TokenState\x12\"\n\x07\x63reator\x18\x08 \x01(\x0b\x32\x11.signoff.v1.Actor\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x07revoker\x18\r \x01(\x0b\x32\x11.signoff.v1.Actor\x12\'\n\x0con_behalf_of\x18\x0e \x01(\x0b\x32\x11.signoff.v1.Actor\"\xcb\x02\n\x06\x43\x61ller\x12 \n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x11.signoff.v1.Actor\x12\x1f\n\x05roles\x18\x02 \x03(\x0e\x32\x10.signoff.v1.Role\x12\x0e\n\x06groups\x18\x03 \x03(\t\x12+\n\x0bpermissions\x18\x04 \x03(\x0e\x32\x16.signoff.v1.Permission\x12\x30\n\x06method\x18\x05 \x01(\x0e\x32 .signoff.v1.AuthenticationMethod\x12\x35\n\x11\x61uthenticate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x0con_behalf_of\x18\x08 \x01(\x0b\x32\x11.signoff.v1.Actor*d\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_AGENT\x10\x01\x12\x11\n\rROLE_REVIEWER\x10\x02\x12\x10\n\x0cROLE_AUDITOR\x10\x03\x12\x11\n\rROLE_OPERATOR\x10\x04*i\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x1d\n\x19PERMISSION_ASK_FOR_OTHERS\x10\x01\x12 \n\x1cPERMISSION_DECIDE_FOR_OTHERS\x10\x02*s\n\nTokenState\x12\x1b\n\x17TOKEN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TOKEN_STATE_ACTIVE\x10\x01\x12\x17\n\x13TOKEN_STATE_EXPIRED\x10\x02\x12\x17\n\x13TOKEN_STATE_REVOKED\x10\x03*\xca\x01\n\x14\x41uthenticationMethod\x12%\n!AUTHENTICATION_METHOD_UNSPECIFIED\x10\x00\x12#\n\x1f\x41UTHENTICATION_METHOD_DEV_TOKEN\x10\x01\x12\x1f\n\x1b\x41UTHENTICATION_METHOD_TOKEN\x10\x02\x12\x1e\n\x1a\x41UTHENTICATION_METHOD_OIDC\x10\x03\x12%\n!AUTHENTICATION_METHOD_CERTIFICATE\x10\x04\x42V\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17signoff/v1/access.proto\x12\nsignoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19signoff/v1/approval.proto\"-\n\nDecidesFor\x12\x0f\n\x07issuers\x18\x01 \x03(\t\x12\x0e\n\x06groups\x18\x02 \x03(\t\"\xb5\x04\n\x05Token\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12 \n\x05owner\x18\x02 \x01(\x0b\x32\x11.signoff.v1.Actor\x12\x1f\n\x05roles\x18\x03 \x03(\x0e\x32\x10.signoff.v1.Role\x12\x0e\n\x06groups\x18\x04 \x03(\t\x12+\n\x0bpermissions\x18\x05 \x03(\x0e\x32\x16.signoff.v1.Permission\x12\x0f\n\x07\x63omment\x18\x06 \x01(\t\x12%\n\x05state\x18\x07 \x01(\x0e\x32\x16.signoff.v1.TokenState\x12\"\n\x07\x63reator\x18\x08 \x01(\x0b\x32\x11.signoff.v1.Actor\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_use_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\x07revoker\x18\r \x01(\x0b\x32\x11.signoff.v1.Actor\x12\'\n\x0con_behalf_of\x18\x0e \x01(\x0b\x32\x11.signoff.v1.Actor\x12+\n\x0b\x64\x65\x63ides_for\x18\x0f \x01(\x0b\x32\x16.signoff.v1.DecidesFor\"\xf8\x02\n\x06\x43\x61ller\x12 \n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x11.signoff.v1.Actor\x12\x1f\n\x05roles\x18\x02 \x03(\x0e\x32\x10.signoff.v1.Role\x12\x0e\n\x06groups\x18\x03 \x03(\t\x12+\n\x0bpermissions\x18\x04 \x03(\x0e\x32\x16.signoff.v1.Permission\x12\x30\n\x06method\x18\x05 \x01(\x0e\x32 .signoff.v1.AuthenticationMethod\x12\x35\n\x11\x61uthenticate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x0con_behalf_of\x18\x08 \x01(\x0b\x32\x11.signoff.v1.Actor\x12+\n\x0b\x64\x65\x63ides_for\x18\t \x01(\x0b\x32\x16.signoff.v1.DecidesFor*d\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_AGENT\x10\x01\x12\x11\n\rROLE_REVIEWER\x10\x02\x12\x10\n\x0cROLE_AUDITOR\x10\x03\x12\x11\n\rROLE_OPERATOR\x10\x04*\x86\x01\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x1d\n\x19PERMISSION_ASK_FOR_OTHERS\x10\x01\x12 \n\x1cPERMISSION_DECIDE_FOR_OTHERS\x10\x02\x12\x1b\n\x17PERMISSION_DECIDE_ALONE\x10\x03*s\n\nTokenState\x12\x1b\n\x17TOKEN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12TOKEN_STATE_ACTIVE\x10\x01\x12\x17\n\x13TOKEN_STATE_EXPIRED\x10\x02\x12\x17\n\x13TOKEN_STATE_REVOKED\x10\x03*\xca\x01\n\x14\x41uthenticationMethod\x12%\n!AUTHENTICATION_METHOD_UNSPECIFIED\x10\x00\x12#\n\x1f\x41UTHENTICATION_METHOD_DEV_TOKEN\x10\x01\x12\x1f\n\x1b\x41UTHENTICATION_METHOD_TOKEN\x10\x02\x12\x1e\n\x1a\x41UTHENTICATION_METHOD_OIDC\x10\x03\x12%\n!AUTHENTICATION_METHOD_CERTIFICATE\x10\x04\x42V\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,18 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'signoff.v1.access_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.signoff.v1P\001ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1'
-  _globals['_ROLE']._serialized_start=956
-  _globals['_ROLE']._serialized_end=1056
-  _globals['_PERMISSION']._serialized_start=1058
-  _globals['_PERMISSION']._serialized_end=1163
-  _globals['_TOKENSTATE']._serialized_start=1165
-  _globals['_TOKENSTATE']._serialized_end=1280
-  _globals['_AUTHENTICATIONMETHOD']._serialized_start=1283
-  _globals['_AUTHENTICATIONMETHOD']._serialized_end=1485
-  _globals['_TOKEN']._serialized_start=100
-  _globals['_TOKEN']._serialized_end=620
-  _globals['_CALLER']._serialized_start=623
-  _globals['_CALLER']._serialized_end=954
+  _globals['_ROLE']._serialized_start=1093
+  _globals['_ROLE']._serialized_end=1193
+  _globals['_PERMISSION']._serialized_start=1196
+  _globals['_PERMISSION']._serialized_end=1330
+  _globals['_TOKENSTATE']._serialized_start=1332
+  _globals['_TOKENSTATE']._serialized_end=1447
+  _globals['_AUTHENTICATIONMETHOD']._serialized_start=1450
+  _globals['_AUTHENTICATIONMETHOD']._serialized_end=1652
+  _globals['_DECIDESFOR']._serialized_start=99
+  _globals['_DECIDESFOR']._serialized_end=144
+  _globals['_TOKEN']._serialized_start=147
+  _globals['_TOKEN']._serialized_end=712
+  _globals['_CALLER']._serialized_start=715
+  _globals['_CALLER']._serialized_end=1091
 # @@protoc_insertion_point(module_scope)

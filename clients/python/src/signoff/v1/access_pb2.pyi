@@ -64,7 +64,14 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     PERMISSION_ASK_FOR_OTHERS: _Permission.ValueType  # 1
     """On whose behalf it asks: `on_behalf_of` in RequestApproval."""
     PERMISSION_DECIDE_FOR_OTHERS: _Permission.ValueType  # 2
-    """Who decides, and in which groups they are: `on_behalf_of` in Decide, for a chat bridge."""
+    """Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
+    approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
+    asks, and none that it brings where a rule's quorum is 1.
+    """
+    PERMISSION_DECIDE_ALONE: _Permission.ValueType  # 3
+    """Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
+    enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+    """
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
     """Something about other people that a caller may assert, and is believed."""
@@ -74,7 +81,14 @@ PERMISSION_UNSPECIFIED: Permission.ValueType  # 0
 PERMISSION_ASK_FOR_OTHERS: Permission.ValueType  # 1
 """On whose behalf it asks: `on_behalf_of` in RequestApproval."""
 PERMISSION_DECIDE_FOR_OTHERS: Permission.ValueType  # 2
-"""Who decides, and in which groups they are: `on_behalf_of` in Decide, for a chat bridge."""
+"""Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
+approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
+asks, and none that it brings where a rule's quorum is 1.
+"""
+PERMISSION_DECIDE_ALONE: Permission.ValueType  # 3
+"""Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
+enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+"""
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 
 class _TokenState:
@@ -138,6 +152,38 @@ AUTHENTICATION_METHOD_CERTIFICATE: AuthenticationMethod.ValueType  # 4
 Global___AuthenticationMethod: _TypeAlias = AuthenticationMethod  # noqa: Y015
 
 @_typing.final
+class DecidesFor(_message.Message):
+    """For whom somebody with PERMISSION_DECIDE_FOR_OTHERS may decide."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISSUERS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def issuers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """People of these authorities, as in Actor: 1 to 16, of 1 to 256 characters. `local` is the issuer of the server's own
+        tokens.
+        """
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The groups that it may say they are in. At most 64, of 1 to 128 characters; without any they are in no group."""
+
+    def __init__(
+        self,
+        *,
+        issuers: _abc.Iterable[_builtins.str] | None = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "issuers", b"issuers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecidesFor: _TypeAlias = DecidesFor  # noqa: Y015
+
+@_typing.final
 class Token(_message.Message):
     """Credentials that the server has made, without their secret, of which it keeps only a hash."""
 
@@ -157,6 +203,7 @@ class Token(_message.Message):
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
     REVOKER_FIELD_NUMBER: _builtins.int
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    DECIDES_FOR_FIELD_NUMBER: _builtins.int
     token_id: _builtins.str
     """Its name, which is no secret: a UUIDv7."""
     comment: _builtins.str
@@ -207,6 +254,10 @@ class Token(_message.Message):
     def on_behalf_of(self) -> _approval_pb2.Actor:
         """The person on whose behalf everything is asked that is asked with it, who cannot decide it."""
 
+    @_builtins.property
+    def decides_for(self) -> Global___DecidesFor:
+        """For whom the owner may decide. Unset on a token with DECIDE_FOR_OTHERS that was made before this was recorded: for nobody."""
+
     def __init__(
         self,
         *,
@@ -224,10 +275,11 @@ class Token(_message.Message):
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
         revoker: _approval_pb2.Actor | None = ...,
         on_behalf_of: _approval_pb2.Actor | None = ...,
+        decides_for: Global___DecidesFor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "on_behalf_of", b"on_behalf_of", "owner", b"owner", "revoke_time", b"revoke_time", "revoker", b"revoker"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "decides_for", b"decides_for", "expire_time", b"expire_time", "last_use_time", b"last_use_time", "on_behalf_of", b"on_behalf_of", "owner", b"owner", "revoke_time", b"revoke_time", "revoker", b"revoker"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "create_time", b"create_time", "creator", b"creator", "expire_time", b"expire_time", "groups", b"groups", "last_use_time", b"last_use_time", "on_behalf_of", b"on_behalf_of", "owner", b"owner", "permissions", b"permissions", "revoke_time", b"revoke_time", "revoker", b"revoker", "roles", b"roles", "state", b"state", "token_id", b"token_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "create_time", b"create_time", "creator", b"creator", "decides_for", b"decides_for", "expire_time", b"expire_time", "groups", b"groups", "last_use_time", b"last_use_time", "on_behalf_of", b"on_behalf_of", "owner", b"owner", "permissions", b"permissions", "revoke_time", b"revoke_time", "revoker", b"revoker", "roles", b"roles", "state", b"state", "token_id", b"token_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -247,6 +299,7 @@ class Caller(_message.Message):
     AUTHENTICATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    DECIDES_FOR_FIELD_NUMBER: _builtins.int
     method: Global___AuthenticationMethod.ValueType
     """By what it was recognised."""
     @_builtins.property
@@ -277,6 +330,10 @@ class Caller(_message.Message):
     def on_behalf_of(self) -> _approval_pb2.Actor:
         """The person on whose behalf it asks, whatever it says."""
 
+    @_builtins.property
+    def decides_for(self) -> Global___DecidesFor:
+        """For whom it may decide, with DECIDE_FOR_OTHERS."""
+
     def __init__(
         self,
         *,
@@ -288,10 +345,11 @@ class Caller(_message.Message):
         authenticate_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         on_behalf_of: _approval_pb2.Actor | None = ...,
+        decides_for: Global___DecidesFor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "authenticate_time", b"authenticate_time", "expire_time", b"expire_time", "on_behalf_of", b"on_behalf_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "authenticate_time", b"authenticate_time", "decides_for", b"decides_for", "expire_time", b"expire_time", "on_behalf_of", b"on_behalf_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "authenticate_time", b"authenticate_time", "expire_time", b"expire_time", "groups", b"groups", "method", b"method", "on_behalf_of", b"on_behalf_of", "permissions", b"permissions", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "authenticate_time", b"authenticate_time", "decides_for", b"decides_for", "expire_time", b"expire_time", "groups", b"groups", "method", b"method", "on_behalf_of", b"on_behalf_of", "permissions", b"permissions", "roles", b"roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

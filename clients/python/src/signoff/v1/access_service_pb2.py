@@ -28,7 +28,7 @@ from signoff.v1 import approval_pb2 as signoff_dot_v1_dot_approval__pb2
 from signoff.v1 import approval_service_pb2 as signoff_dot_v1_dot_approval__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsignoff/v1/access_service.proto\x12\nsignoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17signoff/v1/access.proto\x1a\x19signoff/v1/approval.proto\x1a!signoff/v1/approval_service.proto\"\x9f\x02\n\x12\x43reateTokenRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.signoff.v1.ActorKind\x12\x1f\n\x05roles\x18\x04 \x03(\x0e\x32\x10.signoff.v1.Role\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12+\n\x0bpermissions\x18\x06 \x03(\x0e\x32\x16.signoff.v1.Permission\x12&\n\x03ttl\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x63omment\x18\x08 \x01(\t\x12(\n\x0con_behalf_of\x18\t \x01(\x0b\x32\x12.signoff.v1.Person\"G\n\x13\x43reateTokenResponse\x12 \n\x05token\x18\x01 \x01(\x0b\x32\x11.signoff.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"O\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x61\x63tive_only\x18\x03 \x01(\x08\"P\n\x12ListTokensResponse\x12!\n\x06tokens\x18\x01 \x03(\x0b\x32\x11.signoff.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12RevokeTokenRequest\x12\x10\n\x08token_id\x18\x01 \x01(\t\"7\n\x13RevokeTokenResponse\x12 \n\x05token\x18\x01 \x01(\x0b\x32\x11.signoff.v1.Token\"\x12\n\x10GetCallerRequest\"7\n\x11GetCallerResponse\x12\"\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Caller2\xc6\x02\n\rAccessService\x12N\n\x0b\x43reateToken\x12\x1e.signoff.v1.CreateTokenRequest\x1a\x1f.signoff.v1.CreateTokenResponse\x12K\n\nListTokens\x12\x1d.signoff.v1.ListTokensRequest\x1a\x1e.signoff.v1.ListTokensResponse\x12N\n\x0bRevokeToken\x12\x1e.signoff.v1.RevokeTokenRequest\x1a\x1f.signoff.v1.RevokeTokenResponse\x12H\n\tGetCaller\x12\x1c.signoff.v1.GetCallerRequest\x1a\x1d.signoff.v1.GetCallerResponseBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsignoff/v1/access_service.proto\x12\nsignoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x17signoff/v1/access.proto\x1a\x19signoff/v1/approval.proto\x1a!signoff/v1/approval_service.proto\"\xcc\x02\n\x12\x43reateTokenRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12#\n\x04kind\x18\x03 \x01(\x0e\x32\x15.signoff.v1.ActorKind\x12\x1f\n\x05roles\x18\x04 \x03(\x0e\x32\x10.signoff.v1.Role\x12\x0e\n\x06groups\x18\x05 \x03(\t\x12+\n\x0bpermissions\x18\x06 \x03(\x0e\x32\x16.signoff.v1.Permission\x12&\n\x03ttl\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0f\n\x07\x63omment\x18\x08 \x01(\t\x12(\n\x0con_behalf_of\x18\t \x01(\x0b\x32\x12.signoff.v1.Person\x12+\n\x0b\x64\x65\x63ides_for\x18\n \x01(\x0b\x32\x16.signoff.v1.DecidesFor\"G\n\x13\x43reateTokenResponse\x12 \n\x05token\x18\x01 \x01(\x0b\x32\x11.signoff.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"O\n\x11ListTokensRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x13\n\x0b\x61\x63tive_only\x18\x03 \x01(\x08\"P\n\x12ListTokensResponse\x12!\n\x06tokens\x18\x01 \x03(\x0b\x32\x11.signoff.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x12RevokeTokenRequest\x12\x10\n\x08token_id\x18\x01 \x01(\t\"7\n\x13RevokeTokenResponse\x12 \n\x05token\x18\x01 \x01(\x0b\x32\x11.signoff.v1.Token\"\x12\n\x10GetCallerRequest\"7\n\x11GetCallerResponse\x12\"\n\x06\x63\x61ller\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Caller2\xc6\x02\n\rAccessService\x12N\n\x0b\x43reateToken\x12\x1e.signoff.v1.CreateTokenRequest\x1a\x1f.signoff.v1.CreateTokenResponse\x12K\n\nListTokens\x12\x1d.signoff.v1.ListTokensRequest\x1a\x1e.signoff.v1.ListTokensResponse\x12N\n\x0bRevokeToken\x12\x1e.signoff.v1.RevokeTokenRequest\x1a\x1f.signoff.v1.RevokeTokenResponse\x12H\n\tGetCaller\x12\x1c.signoff.v1.GetCallerRequest\x1a\x1d.signoff.v1.GetCallerResponseBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\016dev.signoff.v1P\001ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1'
   _globals['_CREATETOKENREQUEST']._serialized_start=167
-  _globals['_CREATETOKENREQUEST']._serialized_end=454
-  _globals['_CREATETOKENRESPONSE']._serialized_start=456
-  _globals['_CREATETOKENRESPONSE']._serialized_end=527
-  _globals['_LISTTOKENSREQUEST']._serialized_start=529
-  _globals['_LISTTOKENSREQUEST']._serialized_end=608
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=610
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=690
-  _globals['_REVOKETOKENREQUEST']._serialized_start=692
-  _globals['_REVOKETOKENREQUEST']._serialized_end=730
-  _globals['_REVOKETOKENRESPONSE']._serialized_start=732
-  _globals['_REVOKETOKENRESPONSE']._serialized_end=787
-  _globals['_GETCALLERREQUEST']._serialized_start=789
-  _globals['_GETCALLERREQUEST']._serialized_end=807
-  _globals['_GETCALLERRESPONSE']._serialized_start=809
-  _globals['_GETCALLERRESPONSE']._serialized_end=864
-  _globals['_ACCESSSERVICE']._serialized_start=867
-  _globals['_ACCESSSERVICE']._serialized_end=1193
+  _globals['_CREATETOKENREQUEST']._serialized_end=499
+  _globals['_CREATETOKENRESPONSE']._serialized_start=501
+  _globals['_CREATETOKENRESPONSE']._serialized_end=572
+  _globals['_LISTTOKENSREQUEST']._serialized_start=574
+  _globals['_LISTTOKENSREQUEST']._serialized_end=653
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=655
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=735
+  _globals['_REVOKETOKENREQUEST']._serialized_start=737
+  _globals['_REVOKETOKENREQUEST']._serialized_end=775
+  _globals['_REVOKETOKENRESPONSE']._serialized_start=777
+  _globals['_REVOKETOKENRESPONSE']._serialized_end=832
+  _globals['_GETCALLERREQUEST']._serialized_start=834
+  _globals['_GETCALLERREQUEST']._serialized_end=852
+  _globals['_GETCALLERRESPONSE']._serialized_start=854
+  _globals['_GETCALLERRESPONSE']._serialized_end=909
+  _globals['_ACCESSSERVICE']._serialized_start=912
+  _globals['_ACCESSSERVICE']._serialized_end=1238
 # @@protoc_insertion_point(module_scope)

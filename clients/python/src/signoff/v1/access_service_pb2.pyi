@@ -37,11 +37,13 @@ class CreateTokenRequest(_message.Message):
     TTL_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
+    DECIDES_FOR_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Idempotency key of this call; at most 128 characters."""
     subject: _builtins.str
-    """The owner's name, 1 to 256 characters. Tokens with the same name speak for the same agent, person or service: what one
-    asks for, the other cannot approve. Required.
+    """The owner's name, 1 to 256 characters, none of them invisible, without blanks around them. As every name of somebody, of
+    an issuer or of a group it is kept in its composed form (Unicode NFC), and compared in that, with case. Tokens with the
+    same name speak for the same agent, person or service: what one asks for, the other cannot approve. Required.
     """
     kind: _approval_pb2.ActorKind.ValueType
     """The owner's kind: AGENT, PERSON or SERVICE. Required."""
@@ -69,6 +71,10 @@ class CreateTokenRequest(_message.Message):
         Without groups, and neither together with REVIEWER nor with permissions.
         """
 
+    @_builtins.property
+    def decides_for(self) -> _access_pb2.DecidesFor:
+        """For whom the owner may decide. Required with DECIDE_FOR_OTHERS, and only for that."""
+
     def __init__(
         self,
         *,
@@ -81,10 +87,11 @@ class CreateTokenRequest(_message.Message):
         ttl: _duration_pb2.Duration | None = ...,
         comment: _builtins.str = ...,
         on_behalf_of: _approval_service_pb2.Person | None = ...,
+        decides_for: _access_pb2.DecidesFor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["on_behalf_of", b"on_behalf_of", "ttl", b"ttl"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decides_for", b"decides_for", "on_behalf_of", b"on_behalf_of", "ttl", b"ttl"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "groups", b"groups", "kind", b"kind", "on_behalf_of", b"on_behalf_of", "permissions", b"permissions", "request_id", b"request_id", "roles", b"roles", "subject", b"subject", "ttl", b"ttl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "decides_for", b"decides_for", "groups", b"groups", "kind", b"kind", "on_behalf_of", b"on_behalf_of", "permissions", b"permissions", "request_id", b"request_id", "roles", b"roles", "subject", b"subject", "ttl", b"ttl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -770,7 +770,8 @@ class DecideRequest(_message.Message):
     def on_behalf_of(self) -> Global___Person:
         """The person who decides, when the caller only brings the decision, as a chat bridge does: both are recorded. Only for
         callers whose credentials allow to decide for others, and so to vouch for the person and their groups:
-        PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise.
+        PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise, also when the person's issuer or one of the groups is not within the
+        DecidesFor of these credentials, and when the vote would approve without anybody else's, which needs DECIDE_ALONE.
         """
 
     def __init__(
@@ -885,7 +886,7 @@ class ClaimExecutionRequest(_message.Message):
     approval_id: _builtins.str
     """The approval's id."""
     request_id: _builtins.str
-    """Idempotency key of this call; at most 128 characters."""
+    """Idempotency key of this call, random for each runner, such as a UUID; at most 128 characters."""
     digest: _builtins.str
     """Digest of what the caller is about to run. Required."""
     def __init__(

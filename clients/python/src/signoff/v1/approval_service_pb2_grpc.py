@@ -33,8 +33,8 @@ class ApprovalServiceStub(object):
     when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
     ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
     deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
-    identical call with the same request_id returns the first result and changes nothing; using it for something else is
-    ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+    identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
+    be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
     """
 
     def __init__(self, channel):
@@ -108,8 +108,8 @@ class ApprovalServiceServicer(object):
     when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
     ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
     deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
-    identical call with the same request_id returns the first result and changes nothing; using it for something else is
-    ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+    identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
+    be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
     """
 
     def RequestApproval(self, request, context):
@@ -124,6 +124,7 @@ class ApprovalServiceServicer(object):
         its greatest stream age (default 1 h): reattach as well.
 
         Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+        FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
         OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
         Idempotent by (caller, request_id).
         """
@@ -213,8 +214,12 @@ class ApprovalServiceServicer(object):
         window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
         with the arguments that it returns.
 
+        Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: whoever
+        repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
+        The claim is granted again only while its window is open and no outcome was reported; after that the answer is
+        ALREADY_CLAIMED, with the outcome as far as it is known.
+
         Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
-        Idempotent by (approval, caller, request_id): give one, so that a lost reply does not lose the permission.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -302,8 +307,8 @@ class ApprovalService(object):
     when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
     ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
     deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
-    identical call with the same request_id returns the first result and changes nothing; using it for something else is
-    ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+    identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
+    be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
     """
 
     @staticmethod

@@ -62,15 +62,21 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CLAIM_WINDOW_CLOSED: _ErrorReason.ValueType  # 14
     """FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at`."""
     ERROR_REASON_ALREADY_CLAIMED: _ErrorReason.ValueType  # 15
-    """FAILED_PRECONDITION: the call was claimed before. Metadata: `approval_id`, `claimed_by`, `claim_time`."""
+    """FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
+    outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
+    once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
+    """
     ERROR_REASON_NOT_CLAIMED: _ErrorReason.ValueType  # 16
     """FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`."""
     ERROR_REASON_ALREADY_REPORTED: _ErrorReason.ValueType  # 17
-    """FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result`."""
+    """FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result` (`SUCCEEDED` or `FAILED`),
+    `report_time`, `message` (shortened to 256 characters).
+    """
     ERROR_REASON_TOO_MANY_PENDING: _ErrorReason.ValueType  # 18
     """RESOURCE_EXHAUSTED: the caller has too many pending approvals. Metadata: `limit`."""
     ERROR_REASON_TOO_MANY_STREAMS: _ErrorReason.ValueType  # 19
-    """RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls; nothing was done. A google.rpc.RetryInfo beside it says
+    """RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or health checks, health watches or reflection streams
+    of callers without a token; nothing was done. A google.rpc.RetryInfo beside it says
     when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
     """
     ERROR_REASON_REVISION_OUT_OF_RANGE: _ErrorReason.ValueType  # 20
@@ -106,7 +112,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_EDITS_NOT_ALLOWED: _ErrorReason.ValueType  # 32
     """FAILED_PRECONDITION: the policy allows no edits of this approval. Metadata: `approval_id`."""
     ERROR_REASON_PERMISSION_REQUIRED: _ErrorReason.ValueType  # 33
-    """PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`."""
+    """PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`, the one that is missing
+    or does not reach far enough; `issuer` or `group`, of a person for whom the caller may not decide; `approval_id`, if
+    others must vote on it too.
+    """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 34
     """RESOURCE_EXHAUSTED: the caller makes calls too fast; nothing was done. A google.rpc.RetryInfo beside it says when to
     go on. Metadata: `limit`, in calls a second.
@@ -122,6 +131,37 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_TOKEN_ALREADY_CREATED: _ErrorReason.ValueType  # 38
     """ALREADY_EXISTS: this very call was made before, and the token's secret was shown then. Metadata: `request_id`,
     `token_id`.
+    """
+    ERROR_REASON_REQUEST_FORGOTTEN: _ErrorReason.ValueType  # 39
+    """FAILED_PRECONDITION: the request with this request_id was decided longer ago than the server keeps approvals (`retain`),
+    and is forgotten; nothing was recorded. It may have been approved and run. A request_id is remembered for 8 days after
+    that. To ask again use another one. Metadata: `request_id`, `until` (when it is free again).
+    """
+    ERROR_REASON_DATA_DAMAGED: _ErrorReason.ValueType  # 40
+    """DATA_LOSS: what the server has stored of this approval, or of what the call needs, is damaged. Nothing was done with it, and
+    repeating the call does not help: an operator must run `signoff store check`. Metadata: `approval_id`, where the call names one.
+    """
+    ERROR_REASON_RECORD_TOO_NEW: _ErrorReason.ValueType  # 41
+    """UNAVAILABLE: what the call needs was written by a later version of the server, which may have restricted it. Nothing was done
+    with it: an operator must start that version again. A google.rpc.RetryInfo beside it says when to try again. Metadata:
+    `approval_id`, where the call names one.
+    """
+    ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 42
+    """RESOURCE_EXHAUSTED: the message is larger than the server reads; it was not read. Do not repeat it. Metadata: `limit`, in
+    bytes.
+    """
+    ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 43
+    """RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
+    or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
+    when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+    """
+    ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 50
+    """UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
+    `encoding`.
+    """
+    ERROR_REASON_MESSAGE_LATE: _ErrorReason.ValueType  # 55
+    """UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` of its headers; nothing was done. A
+    google.rpc.RetryInfo beside it says when to send it again. Metadata: `limit`, such as `15s`.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -169,15 +209,21 @@ ERROR_REASON_DIGEST_MISMATCH: ErrorReason.ValueType  # 13
 ERROR_REASON_CLAIM_WINDOW_CLOSED: ErrorReason.ValueType  # 14
 """FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at`."""
 ERROR_REASON_ALREADY_CLAIMED: ErrorReason.ValueType  # 15
-"""FAILED_PRECONDITION: the call was claimed before. Metadata: `approval_id`, `claimed_by`, `claim_time`."""
+"""FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
+outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
+once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
+"""
 ERROR_REASON_NOT_CLAIMED: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`."""
 ERROR_REASON_ALREADY_REPORTED: ErrorReason.ValueType  # 17
-"""FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result`."""
+"""FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result` (`SUCCEEDED` or `FAILED`),
+`report_time`, `message` (shortened to 256 characters).
+"""
 ERROR_REASON_TOO_MANY_PENDING: ErrorReason.ValueType  # 18
 """RESOURCE_EXHAUSTED: the caller has too many pending approvals. Metadata: `limit`."""
 ERROR_REASON_TOO_MANY_STREAMS: ErrorReason.ValueType  # 19
-"""RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls; nothing was done. A google.rpc.RetryInfo beside it says
+"""RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or health checks, health watches or reflection streams
+of callers without a token; nothing was done. A google.rpc.RetryInfo beside it says
 when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
 """
 ERROR_REASON_REVISION_OUT_OF_RANGE: ErrorReason.ValueType  # 20
@@ -213,7 +259,10 @@ ERROR_REASON_COMMENT_REQUIRED: ErrorReason.ValueType  # 31
 ERROR_REASON_EDITS_NOT_ALLOWED: ErrorReason.ValueType  # 32
 """FAILED_PRECONDITION: the policy allows no edits of this approval. Metadata: `approval_id`."""
 ERROR_REASON_PERMISSION_REQUIRED: ErrorReason.ValueType  # 33
-"""PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`."""
+"""PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`, the one that is missing
+or does not reach far enough; `issuer` or `group`, of a person for whom the caller may not decide; `approval_id`, if
+others must vote on it too.
+"""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 34
 """RESOURCE_EXHAUSTED: the caller makes calls too fast; nothing was done. A google.rpc.RetryInfo beside it says when to
 go on. Metadata: `limit`, in calls a second.
@@ -229,5 +278,36 @@ ERROR_REASON_TOO_MANY_TOKENS: ErrorReason.ValueType  # 37
 ERROR_REASON_TOKEN_ALREADY_CREATED: ErrorReason.ValueType  # 38
 """ALREADY_EXISTS: this very call was made before, and the token's secret was shown then. Metadata: `request_id`,
 `token_id`.
+"""
+ERROR_REASON_REQUEST_FORGOTTEN: ErrorReason.ValueType  # 39
+"""FAILED_PRECONDITION: the request with this request_id was decided longer ago than the server keeps approvals (`retain`),
+and is forgotten; nothing was recorded. It may have been approved and run. A request_id is remembered for 8 days after
+that. To ask again use another one. Metadata: `request_id`, `until` (when it is free again).
+"""
+ERROR_REASON_DATA_DAMAGED: ErrorReason.ValueType  # 40
+"""DATA_LOSS: what the server has stored of this approval, or of what the call needs, is damaged. Nothing was done with it, and
+repeating the call does not help: an operator must run `signoff store check`. Metadata: `approval_id`, where the call names one.
+"""
+ERROR_REASON_RECORD_TOO_NEW: ErrorReason.ValueType  # 41
+"""UNAVAILABLE: what the call needs was written by a later version of the server, which may have restricted it. Nothing was done
+with it: an operator must start that version again. A google.rpc.RetryInfo beside it says when to try again. Metadata:
+`approval_id`, where the call names one.
+"""
+ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 42
+"""RESOURCE_EXHAUSTED: the message is larger than the server reads; it was not read. Do not repeat it. Metadata: `limit`, in
+bytes.
+"""
+ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 43
+"""RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
+or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
+when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+"""
+ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 50
+"""UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
+`encoding`.
+"""
+ERROR_REASON_MESSAGE_LATE: ErrorReason.ValueType  # 55
+"""UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` of its headers; nothing was done. A
+google.rpc.RetryInfo beside it says when to send it again. Metadata: `limit`, such as `15s`.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

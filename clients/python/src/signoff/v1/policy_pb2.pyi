@@ -47,7 +47,9 @@ class Policy(_message.Message):
 
     @_builtins.property
     def unlisted_tools(self) -> Global___UnlistedTools:
-        """The default for every other tool; unset: `require_approval: {}`."""
+        """The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves what nobody has thought of: tools are
+        matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
+        """
 
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyRule]:
@@ -83,7 +85,7 @@ class UnlistedTools(_message.Message):
 
     @_builtins.property
     def auto_approve(self) -> Global___AutoApprove:
-        """Approved at once."""
+        """Approved at once: other spellings of the tools that are named, too. Prefer rules that approve the tools they name."""
 
     @_builtins.property
     def auto_reject(self) -> Global___AutoReject:
@@ -149,7 +151,8 @@ class PolicyRule(_message.Message):
     """What it is for, for those who read the policy. At most 1,024 bytes."""
     when: _builtins.str
     """Condition in CEL, over `args`, `tool`, `agent` (`name`, `run_id`, `chain`), `labels`, `caller` (`kind`, `issuer`,
-    `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. See docs/policy.md.
+    `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. A rule that approves should match
+    whole texts, and name every argument that it knows: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
     """
     @_builtins.property
     def tools(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

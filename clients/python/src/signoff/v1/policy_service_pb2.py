@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from signoff.v1 import policy_pb2 as signoff_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsignoff/v1/policy_service.proto\x12\nsignoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17signoff/v1/policy.proto\"4\n\x10GetPolicyRequest\x12\x14\n\x07version\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\n\n\x08_version\"e\n\x11GetPolicyResponse\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.signoff.v1.PolicyVersion\x12$\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x16.signoff.v1.PolicyFile\"Y\n\nPolicyFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12.\n\nerror_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x19ListPolicyVersionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"b\n\x1aListPolicyVersionsResponse\x12+\n\x08versions\x18\x01 \x03(\x0b\x32\x19.signoff.v1.PolicyVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa6\x01\n\x10SetPolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\"\n\x06policy\x18\x02 \x01(\x0b\x32\x12.signoff.v1.Policy\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x13\n\x11_expected_version\"?\n\x11SetPolicyResponse\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.signoff.v1.PolicyVersion\"\x84\x01\n\x11TestPolicyRequest\x12\"\n\x06policy\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Policy\x12\x14\n\x07version\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12)\n\x05\x63\x61ses\x18\x03 \x03(\x0b\x32\x1a.signoff.v1.PolicyTestCaseB\n\n\x08_version\"C\n\x12TestPolicyResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.signoff.v1.PolicyTestResult2\xd5\x02\n\rPolicyService\x12H\n\tGetPolicy\x12\x1c.signoff.v1.GetPolicyRequest\x1a\x1d.signoff.v1.GetPolicyResponse\x12\x63\n\x12ListPolicyVersions\x12%.signoff.v1.ListPolicyVersionsRequest\x1a&.signoff.v1.ListPolicyVersionsResponse\x12H\n\tSetPolicy\x12\x1c.signoff.v1.SetPolicyRequest\x1a\x1d.signoff.v1.SetPolicyResponse\x12K\n\nTestPolicy\x12\x1d.signoff.v1.TestPolicyRequest\x1a\x1e.signoff.v1.TestPolicyResponseBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsignoff/v1/policy_service.proto\x12\nsignoff.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17signoff/v1/policy.proto\"4\n\x10GetPolicyRequest\x12\x14\n\x07version\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\n\n\x08_version\"e\n\x11GetPolicyResponse\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.signoff.v1.PolicyVersion\x12$\n\x04\x66ile\x18\x02 \x01(\x0b\x32\x16.signoff.v1.PolicyFile\"Y\n\nPolicyFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12.\n\nerror_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x19ListPolicyVersionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"b\n\x1aListPolicyVersionsResponse\x12+\n\x08versions\x18\x01 \x03(\x0b\x32\x19.signoff.v1.PolicyVersion\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa6\x01\n\x10SetPolicyRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\"\n\x06policy\x18\x02 \x01(\x0b\x32\x12.signoff.v1.Policy\x12\x1d\n\x10\x65xpected_version\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x0f\n\x07\x63omment\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\x42\x13\n\x11_expected_version\"l\n\x11SetPolicyResponse\x12*\n\x07version\x18\x01 \x01(\x0b\x32\x19.signoff.v1.PolicyVersion\x12+\n\x08warnings\x18\x02 \x03(\x0b\x32\x19.signoff.v1.PolicyWarning\"3\n\rPolicyWarning\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\x84\x01\n\x11TestPolicyRequest\x12\"\n\x06policy\x18\x01 \x01(\x0b\x32\x12.signoff.v1.Policy\x12\x14\n\x07version\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12)\n\x05\x63\x61ses\x18\x03 \x03(\x0b\x32\x1a.signoff.v1.PolicyTestCaseB\n\n\x08_version\"p\n\x12TestPolicyResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.signoff.v1.PolicyTestResult\x12+\n\x08warnings\x18\x02 \x03(\x0b\x32\x19.signoff.v1.PolicyWarning2\xd5\x02\n\rPolicyService\x12H\n\tGetPolicy\x12\x1c.signoff.v1.GetPolicyRequest\x1a\x1d.signoff.v1.GetPolicyResponse\x12\x63\n\x12ListPolicyVersions\x12%.signoff.v1.ListPolicyVersionsRequest\x1a&.signoff.v1.ListPolicyVersionsResponse\x12H\n\tSetPolicy\x12\x1c.signoff.v1.SetPolicyRequest\x1a\x1d.signoff.v1.SetPolicyResponse\x12K\n\nTestPolicy\x12\x1d.signoff.v1.TestPolicyRequest\x1a\x1e.signoff.v1.TestPolicyResponseBV\n\x0e\x64\x65v.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,11 +47,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETPOLICYREQUEST']._serialized_start=522
   _globals['_SETPOLICYREQUEST']._serialized_end=688
   _globals['_SETPOLICYRESPONSE']._serialized_start=690
-  _globals['_SETPOLICYRESPONSE']._serialized_end=753
-  _globals['_TESTPOLICYREQUEST']._serialized_start=756
-  _globals['_TESTPOLICYREQUEST']._serialized_end=888
-  _globals['_TESTPOLICYRESPONSE']._serialized_start=890
-  _globals['_TESTPOLICYRESPONSE']._serialized_end=957
-  _globals['_POLICYSERVICE']._serialized_start=960
-  _globals['_POLICYSERVICE']._serialized_end=1301
+  _globals['_SETPOLICYRESPONSE']._serialized_end=798
+  _globals['_POLICYWARNING']._serialized_start=800
+  _globals['_POLICYWARNING']._serialized_end=851
+  _globals['_TESTPOLICYREQUEST']._serialized_start=854
+  _globals['_TESTPOLICYREQUEST']._serialized_end=986
+  _globals['_TESTPOLICYRESPONSE']._serialized_start=988
+  _globals['_TESTPOLICYRESPONSE']._serialized_end=1100
+  _globals['_POLICYSERVICE']._serialized_start=1103
+  _globals['_POLICYSERVICE']._serialized_end=1444
 # @@protoc_insertion_point(module_scope)

@@ -211,22 +211,57 @@ class SetPolicyResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def version(self) -> _policy_pb2.PolicyVersion:
         """The version, without its policy."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyWarning]:
+        """What is probably not meant, at most 100: see PolicyWarning."""
 
     def __init__(
         self,
         *,
         version: _policy_pb2.PolicyVersion | None = ...,
+        warnings: _abc.Iterable[Global___PolicyWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetPolicyResponse: _TypeAlias = SetPolicyResponse  # noqa: Y015
+
+@_typing.final
+class PolicyWarning(_message.Message):
+    """Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
+    look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
+    approvals, groups and users with those of its tokens and of the reviewers who called since it started.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field, as a path in the policy, such as `rules[3].tools[0]`."""
+    description: _builtins.str
+    """What is probably not meant, and what to do about it."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyWarning: _TypeAlias = PolicyWarning  # noqa: Y015
 
 @_typing.final
 class TestPolicyRequest(_message.Message):
@@ -271,18 +306,26 @@ class TestPolicyResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[_policy_pb2.PolicyTestResult]:
         """The results."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___PolicyWarning]:
+        """What is probably not meant in the policy that was tried, at most 100: see PolicyWarning. The tools of cases that have another result
+        than they expect, expect nothing, or are approved count as seen too.
+        """
 
     def __init__(
         self,
         *,
         results: _abc.Iterable[_policy_pb2.PolicyTestResult] | None = ...,
+        warnings: _abc.Iterable[Global___PolicyWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

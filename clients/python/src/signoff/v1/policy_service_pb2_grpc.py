@@ -85,7 +85,7 @@ class PolicyServiceServicer(object):
         Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
         (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
         server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-        (caller, request_id).
+        (caller, request_id). Warnings keep nothing from being set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

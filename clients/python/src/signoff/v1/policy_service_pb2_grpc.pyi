@@ -48,7 +48,7 @@ class PolicyServiceStub:
     Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
     (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
     server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-    (caller, request_id).
+    (caller, request_id). Warnings keep nothing from being set.
     """
     TestPolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.TestPolicyRequest, _policy_service_pb2.TestPolicyResponse]
     """Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
@@ -75,7 +75,7 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
     (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
     server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-    (caller, request_id).
+    (caller, request_id). Warnings keep nothing from being set.
     """
     TestPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.TestPolicyRequest, _policy_service_pb2.TestPolicyResponse]  # type: ignore[assignment]
     """Judges calls by the live policy, by a version of it, or by one that is given. For operators. Changes nothing.
@@ -117,7 +117,7 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
         (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
         server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-        (caller, request_id).
+        (caller, request_id). Warnings keep nothing from being set.
         """
 
     @_abc_1.abstractmethod

@@ -14,7 +14,36 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/access.proto.
  */
 export const file_signoff_v1_access: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaWdub2ZmL3YxL2FjY2Vzcy5wcm90bxIKc2lnbm9mZi52MSKIBAoFVG9rZW4SEAoIdG9rZW5faWQYASABKAkSIAoFb3duZXIYAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEh8KBXJvbGVzGAMgAygOMhAuc2lnbm9mZi52MS5Sb2xlEg4KBmdyb3VwcxgEIAMoCRIrCgtwZXJtaXNzaW9ucxgFIAMoDjIWLnNpZ25vZmYudjEuUGVybWlzc2lvbhIPCgdjb21tZW50GAYgASgJEiUKBXN0YXRlGAcgASgOMhYuc2lnbm9mZi52MS5Ub2tlblN0YXRlEiIKB2NyZWF0b3IYCCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtleHBpcmVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMQoNbGFzdF91c2VfdGltZRgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLcmV2b2tlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiIKB3Jldm9rZXIYDSABKAsyES5zaWdub2ZmLnYxLkFjdG9yEicKDG9uX2JlaGFsZl9vZhgOIAEoCzIRLnNpZ25vZmYudjEuQWN0b3IiywIKBkNhbGxlchIgCgVhY3RvchgBIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISHwoFcm9sZXMYAiADKA4yEC5zaWdub2ZmLnYxLlJvbGUSDgoGZ3JvdXBzGAMgAygJEisKC3Blcm1pc3Npb25zGAQgAygOMhYuc2lnbm9mZi52MS5QZXJtaXNzaW9uEjAKBm1ldGhvZBgFIAEoDjIgLnNpZ25vZmYudjEuQXV0aGVudGljYXRpb25NZXRob2QSNQoRYXV0aGVudGljYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgxvbl9iZWhhbGZfb2YYCCABKAsyES5zaWdub2ZmLnYxLkFjdG9yKmQKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg4KClJPTEVfQUdFTlQQARIRCg1ST0xFX1JFVklFV0VSEAISEAoMUk9MRV9BVURJVE9SEAMSEQoNUk9MRV9PUEVSQVRPUhAEKmkKClBlcm1pc3Npb24SGgoWUEVSTUlTU0lPTl9VTlNQRUNJRklFRBAAEh0KGVBFUk1JU1NJT05fQVNLX0ZPUl9PVEhFUlMQARIgChxQRVJNSVNTSU9OX0RFQ0lERV9GT1JfT1RIRVJTEAIqcwoKVG9rZW5TdGF0ZRIbChdUT0tFTl9TVEFURV9VTlNQRUNJRklFRBAAEhYKElRPS0VOX1NUQVRFX0FDVElWRRABEhcKE1RPS0VOX1NUQVRFX0VYUElSRUQQAhIXChNUT0tFTl9TVEFURV9SRVZPS0VEEAMqygEKFEF1dGhlbnRpY2F0aW9uTWV0aG9kEiUKIUFVVEhFTlRJQ0FUSU9OX01FVEhPRF9VTlNQRUNJRklFRBAAEiMKH0FVVEhFTlRJQ0FUSU9OX01FVEhPRF9ERVZfVE9LRU4QARIfChtBVVRIRU5USUNBVElPTl9NRVRIT0RfVE9LRU4QAhIeChpBVVRIRU5USUNBVElPTl9NRVRIT0RfT0lEQxADEiUKIUFVVEhFTlRJQ0FUSU9OX01FVEhPRF9DRVJUSUZJQ0FURRAEQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_signoff_v1_approval]);
+  fileDesc("ChdzaWdub2ZmL3YxL2FjY2Vzcy5wcm90bxIKc2lnbm9mZi52MSItCgpEZWNpZGVzRm9yEg8KB2lzc3VlcnMYASADKAkSDgoGZ3JvdXBzGAIgAygJIrUECgVUb2tlbhIQCgh0b2tlbl9pZBgBIAEoCRIgCgVvd25lchgCIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISHwoFcm9sZXMYAyADKA4yEC5zaWdub2ZmLnYxLlJvbGUSDgoGZ3JvdXBzGAQgAygJEisKC3Blcm1pc3Npb25zGAUgAygOMhYuc2lnbm9mZi52MS5QZXJtaXNzaW9uEg8KB2NvbW1lbnQYBiABKAkSJQoFc3RhdGUYByABKA4yFi5zaWdub2ZmLnYxLlRva2VuU3RhdGUSIgoHY3JlYXRvchgIIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISLwoLY3JlYXRlX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHcmV2b2tlchgNIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISJwoMb25fYmVoYWxmX29mGA4gASgLMhEuc2lnbm9mZi52MS5BY3RvchIrCgtkZWNpZGVzX2ZvchgPIAEoCzIWLnNpZ25vZmYudjEuRGVjaWRlc0ZvciL4AgoGQ2FsbGVyEiAKBWFjdG9yGAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchIfCgVyb2xlcxgCIAMoDjIQLnNpZ25vZmYudjEuUm9sZRIOCgZncm91cHMYAyADKAkSKwoLcGVybWlzc2lvbnMYBCADKA4yFi5zaWdub2ZmLnYxLlBlcm1pc3Npb24SMAoGbWV0aG9kGAUgASgOMiAuc2lnbm9mZi52MS5BdXRoZW50aWNhdGlvbk1ldGhvZBI1ChFhdXRoZW50aWNhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKDG9uX2JlaGFsZl9vZhgIIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISKwoLZGVjaWRlc19mb3IYCSABKAsyFi5zaWdub2ZmLnYxLkRlY2lkZXNGb3IqZAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDgoKUk9MRV9BR0VOVBABEhEKDVJPTEVfUkVWSUVXRVIQAhIQCgxST0xFX0FVRElUT1IQAxIRCg1ST0xFX09QRVJBVE9SEAQqhgEKClBlcm1pc3Npb24SGgoWUEVSTUlTU0lPTl9VTlNQRUNJRklFRBAAEh0KGVBFUk1JU1NJT05fQVNLX0ZPUl9PVEhFUlMQARIgChxQRVJNSVNTSU9OX0RFQ0lERV9GT1JfT1RIRVJTEAISGwoXUEVSTUlTU0lPTl9ERUNJREVfQUxPTkUQAypzCgpUb2tlblN0YXRlEhsKF1RPS0VOX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSVE9LRU5fU1RBVEVfQUNUSVZFEAESFwoTVE9LRU5fU1RBVEVfRVhQSVJFRBACEhcKE1RPS0VOX1NUQVRFX1JFVk9LRUQQAyrKAQoUQXV0aGVudGljYXRpb25NZXRob2QSJQohQVVUSEVOVElDQVRJT05fTUVUSE9EX1VOU1BFQ0lGSUVEEAASIwofQVVUSEVOVElDQVRJT05fTUVUSE9EX0RFVl9UT0tFThABEh8KG0FVVEhFTlRJQ0FUSU9OX01FVEhPRF9UT0tFThACEh4KGkFVVEhFTlRJQ0FUSU9OX01FVEhPRF9PSURDEAMSJQohQVVUSEVOVElDQVRJT05fTUVUSE9EX0NFUlRJRklDQVRFEARCVgoOZGV2LnNpZ25vZmYudjFQAVpCZ2l0aHViLmNvbS9zaWdub2ZmLWRldi9zaWdub2ZmL2NsaWVudHMvZ28vZ2VuL3NpZ25vZmYvdjE7c2lnbm9mZnYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_signoff_v1_approval]);
+
+/**
+ * For whom somebody with PERMISSION_DECIDE_FOR_OTHERS may decide.
+ *
+ * @generated from message signoff.v1.DecidesFor
+ */
+export type DecidesFor = Message<"signoff.v1.DecidesFor"> & {
+  /**
+   * People of these authorities, as in Actor: 1 to 16, of 1 to 256 characters. `local` is the issuer of the server's own
+   * tokens.
+   *
+   * @generated from field: repeated string issuers = 1;
+   */
+  issuers: string[];
+
+  /**
+   * The groups that it may say they are in. At most 64, of 1 to 128 characters; without any they are in no group.
+   *
+   * @generated from field: repeated string groups = 2;
+   */
+  groups: string[];
+};
+
+/**
+ * Describes the message signoff.v1.DecidesFor.
+ * Use `create(DecidesForSchema)` to create a new message.
+ */
+export const DecidesForSchema: GenMessage<DecidesFor> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_access, 0);
 
 /**
  * Credentials that the server has made, without their secret, of which it keeps only a hash.
@@ -119,6 +148,13 @@ export type Token = Message<"signoff.v1.Token"> & {
    * @generated from field: signoff.v1.Actor on_behalf_of = 14;
    */
   onBehalfOf?: Actor | undefined;
+
+  /**
+   * For whom the owner may decide. Unset on a token with DECIDE_FOR_OTHERS that was made before this was recorded: for nobody.
+   *
+   * @generated from field: signoff.v1.DecidesFor decides_for = 15;
+   */
+  decidesFor?: DecidesFor | undefined;
 };
 
 /**
@@ -126,7 +162,7 @@ export type Token = Message<"signoff.v1.Token"> & {
  * Use `create(TokenSchema)` to create a new message.
  */
 export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_access, 0);
+  messageDesc(file_signoff_v1_access, 1);
 
 /**
  * An authenticated caller.
@@ -189,6 +225,13 @@ export type Caller = Message<"signoff.v1.Caller"> & {
    * @generated from field: signoff.v1.Actor on_behalf_of = 8;
    */
   onBehalfOf?: Actor | undefined;
+
+  /**
+   * For whom it may decide, with DECIDE_FOR_OTHERS.
+   *
+   * @generated from field: signoff.v1.DecidesFor decides_for = 9;
+   */
+  decidesFor?: DecidesFor | undefined;
 };
 
 /**
@@ -196,7 +239,7 @@ export type Caller = Message<"signoff.v1.Caller"> & {
  * Use `create(CallerSchema)` to create a new message.
  */
 export const CallerSchema: GenMessage<Caller> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_access, 1);
+  messageDesc(file_signoff_v1_access, 2);
 
 /**
  * What a caller is allowed to be. Which calls a role may make, and about which approvals, is in docs/roles.md.
@@ -267,11 +310,21 @@ export enum Permission {
   ASK_FOR_OTHERS = 1,
 
   /**
-   * Who decides, and in which groups they are: `on_behalf_of` in Decide, for a chat bridge.
+   * Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
+   * approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
+   * asks, and none that it brings where a rule's quorum is 1.
    *
    * @generated from enum value: PERMISSION_DECIDE_FOR_OTHERS = 2;
    */
   DECIDE_FOR_OTHERS = 2,
+
+  /**
+   * Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
+   * enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+   *
+   * @generated from enum value: PERMISSION_DECIDE_ALONE = 3;
+   */
+  DECIDE_ALONE = 3,
 }
 
 /**

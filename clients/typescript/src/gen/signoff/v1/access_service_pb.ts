@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Caller, Permission, Role, Token } from "./access_pb.js";
+import type { Caller, DecidesFor, Permission, Role, Token } from "./access_pb.js";
 import { file_signoff_v1_access } from "./access_pb.js";
 import type { ActorKind } from "./approval_pb.js";
 import { file_signoff_v1_approval } from "./approval_pb.js";
@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/access_service.proto.
  */
 export const file_signoff_v1_access_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zaWdub2ZmL3YxL2FjY2Vzc19zZXJ2aWNlLnByb3RvEgpzaWdub2ZmLnYxIp8CChJDcmVhdGVUb2tlblJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEiMKBGtpbmQYAyABKA4yFS5zaWdub2ZmLnYxLkFjdG9yS2luZBIfCgVyb2xlcxgEIAMoDjIQLnNpZ25vZmYudjEuUm9sZRIOCgZncm91cHMYBSADKAkSKwoLcGVybWlzc2lvbnMYBiADKA4yFi5zaWdub2ZmLnYxLlBlcm1pc3Npb24SJgoDdHRsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB2NvbW1lbnQYCCABKAkSKAoMb25fYmVoYWxmX29mGAkgASgLMhIuc2lnbm9mZi52MS5QZXJzb24iRwoTQ3JlYXRlVG9rZW5SZXNwb25zZRIgCgV0b2tlbhgBIAEoCzIRLnNpZ25vZmYudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIk8KEUxpc3RUb2tlbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhMKC2FjdGl2ZV9vbmx5GAMgASgIIlAKEkxpc3RUb2tlbnNSZXNwb25zZRIhCgZ0b2tlbnMYASADKAsyES5zaWdub2ZmLnYxLlRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSImChJSZXZva2VUb2tlblJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkiNwoTUmV2b2tlVG9rZW5SZXNwb25zZRIgCgV0b2tlbhgBIAEoCzIRLnNpZ25vZmYudjEuVG9rZW4iEgoQR2V0Q2FsbGVyUmVxdWVzdCI3ChFHZXRDYWxsZXJSZXNwb25zZRIiCgZjYWxsZXIYASABKAsyEi5zaWdub2ZmLnYxLkNhbGxlcjLGAgoNQWNjZXNzU2VydmljZRJOCgtDcmVhdGVUb2tlbhIeLnNpZ25vZmYudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0Gh8uc2lnbm9mZi52MS5DcmVhdGVUb2tlblJlc3BvbnNlEksKCkxpc3RUb2tlbnMSHS5zaWdub2ZmLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh4uc2lnbm9mZi52MS5MaXN0VG9rZW5zUmVzcG9uc2USTgoLUmV2b2tlVG9rZW4SHi5zaWdub2ZmLnYxLlJldm9rZVRva2VuUmVxdWVzdBofLnNpZ25vZmYudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJICglHZXRDYWxsZXISHC5zaWdub2ZmLnYxLkdldENhbGxlclJlcXVlc3QaHS5zaWdub2ZmLnYxLkdldENhbGxlclJlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_signoff_v1_access, file_signoff_v1_approval, file_signoff_v1_approval_service]);
+  fileDesc("Ch9zaWdub2ZmL3YxL2FjY2Vzc19zZXJ2aWNlLnByb3RvEgpzaWdub2ZmLnYxIswCChJDcmVhdGVUb2tlblJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIPCgdzdWJqZWN0GAIgASgJEiMKBGtpbmQYAyABKA4yFS5zaWdub2ZmLnYxLkFjdG9yS2luZBIfCgVyb2xlcxgEIAMoDjIQLnNpZ25vZmYudjEuUm9sZRIOCgZncm91cHMYBSADKAkSKwoLcGVybWlzc2lvbnMYBiADKA4yFi5zaWdub2ZmLnYxLlBlcm1pc3Npb24SJgoDdHRsGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg8KB2NvbW1lbnQYCCABKAkSKAoMb25fYmVoYWxmX29mGAkgASgLMhIuc2lnbm9mZi52MS5QZXJzb24SKwoLZGVjaWRlc19mb3IYCiABKAsyFi5zaWdub2ZmLnYxLkRlY2lkZXNGb3IiRwoTQ3JlYXRlVG9rZW5SZXNwb25zZRIgCgV0b2tlbhgBIAEoCzIRLnNpZ25vZmYudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIk8KEUxpc3RUb2tlbnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhMKC2FjdGl2ZV9vbmx5GAMgASgIIlAKEkxpc3RUb2tlbnNSZXNwb25zZRIhCgZ0b2tlbnMYASADKAsyES5zaWdub2ZmLnYxLlRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSImChJSZXZva2VUb2tlblJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkiNwoTUmV2b2tlVG9rZW5SZXNwb25zZRIgCgV0b2tlbhgBIAEoCzIRLnNpZ25vZmYudjEuVG9rZW4iEgoQR2V0Q2FsbGVyUmVxdWVzdCI3ChFHZXRDYWxsZXJSZXNwb25zZRIiCgZjYWxsZXIYASABKAsyEi5zaWdub2ZmLnYxLkNhbGxlcjLGAgoNQWNjZXNzU2VydmljZRJOCgtDcmVhdGVUb2tlbhIeLnNpZ25vZmYudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0Gh8uc2lnbm9mZi52MS5DcmVhdGVUb2tlblJlc3BvbnNlEksKCkxpc3RUb2tlbnMSHS5zaWdub2ZmLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh4uc2lnbm9mZi52MS5MaXN0VG9rZW5zUmVzcG9uc2USTgoLUmV2b2tlVG9rZW4SHi5zaWdub2ZmLnYxLlJldm9rZVRva2VuUmVxdWVzdBofLnNpZ25vZmYudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJICglHZXRDYWxsZXISHC5zaWdub2ZmLnYxLkdldENhbGxlclJlcXVlc3QaHS5zaWdub2ZmLnYxLkdldENhbGxlclJlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_signoff_v1_access, file_signoff_v1_approval, file_signoff_v1_approval_service]);
 
 /**
  * A token to make.
@@ -34,8 +34,9 @@ export type CreateTokenRequest = Message<"signoff.v1.CreateTokenRequest"> & {
   requestId: string;
 
   /**
-   * The owner's name, 1 to 256 characters. Tokens with the same name speak for the same agent, person or service: what one
-   * asks for, the other cannot approve. Required.
+   * The owner's name, 1 to 256 characters, none of them invisible, without blanks around them. As every name of somebody, of
+   * an issuer or of a group it is kept in its composed form (Unicode NFC), and compared in that, with case. Tokens with the
+   * same name speak for the same agent, person or service: what one asks for, the other cannot approve. Required.
    *
    * @generated from field: string subject = 2;
    */
@@ -90,6 +91,13 @@ export type CreateTokenRequest = Message<"signoff.v1.CreateTokenRequest"> & {
    * @generated from field: signoff.v1.Person on_behalf_of = 9;
    */
   onBehalfOf?: Person | undefined;
+
+  /**
+   * For whom the owner may decide. Required with DECIDE_FOR_OTHERS, and only for that.
+   *
+   * @generated from field: signoff.v1.DecidesFor decides_for = 10;
+   */
+  decidesFor?: DecidesFor | undefined;
 };
 
 /**

@@ -785,7 +785,8 @@ export type DecideRequest = Message<"signoff.v1.DecideRequest"> & {
   /**
    * The person who decides, when the caller only brings the decision, as a chat bridge does: both are recorded. Only for
    * callers whose credentials allow to decide for others, and so to vouch for the person and their groups:
-   * PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise.
+   * PERMISSION_DENIED (PERMISSION_REQUIRED) otherwise, also when the person's issuer or one of the groups is not within the
+   * DecidesFor of these credentials, and when the vote would approve without anybody else's, which needs DECIDE_ALONE.
    *
    * @generated from field: signoff.v1.Person on_behalf_of = 8;
    */
@@ -890,7 +891,7 @@ export type ClaimExecutionRequest = Message<"signoff.v1.ClaimExecutionRequest"> 
   approvalId: string;
 
   /**
-   * Idempotency key of this call; at most 128 characters.
+   * Idempotency key of this call, random for each runner, such as a UUID; at most 128 characters.
    *
    * @generated from field: string request_id = 2;
    */
@@ -1017,8 +1018,8 @@ export const ReportExecutionResponseSchema: GenMessage<ReportExecutionResponse> 
  * when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
  * ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
  * deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
- * identical call with the same request_id returns the first result and changes nothing; using it for something else is
- * ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
+ * identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
+ * be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
  *
  * @generated from service signoff.v1.ApprovalService
  */
@@ -1035,6 +1036,7 @@ export const ApprovalService: GenService<{
    * its greatest stream age (default 1 h): reattach as well.
    *
    * Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+   * FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
    * OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
    * Idempotent by (caller, request_id).
    *
@@ -1151,8 +1153,12 @@ export const ApprovalService: GenService<{
    * window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
    * with the arguments that it returns.
    *
+   * Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: whoever
+   * repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
+   * The claim is granted again only while its window is open and no outcome was reported; after that the answer is
+   * ALREADY_CLAIMED, with the outcome as far as it is known.
+   *
    * Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
-   * Idempotent by (approval, caller, request_id): give one, so that a lost reply does not lose the permission.
    *
    * @generated from rpc signoff.v1.ApprovalService.ClaimExecution
    */

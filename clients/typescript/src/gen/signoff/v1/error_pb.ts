@@ -9,7 +9,7 @@ import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file signoff/v1/error.proto.
  */
 export const file_signoff_v1_error: GenFile = /*@__PURE__*/
-  fileDesc("ChZzaWdub2ZmL3YxL2Vycm9yLnByb3RvEgpzaWdub2ZmLnYxKrsKCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIgChxFUlJPUl9SRUFTT05fSU5WQUxJRF9SRVFVRVNUEAESIAocRVJST1JfUkVBU09OX1VOQVVUSEVOVElDQVRFRBACEiEKHUVSUk9SX1JFQVNPTl9ST0xFX05PVF9BTExPV0VEEAMSHgoaRVJST1JfUkVBU09OX1NFTEZfREVDSVNJT04QBBIjCh9FUlJPUl9SRUFTT05fQVBQUk9WQUxfTk9UX0ZPVU5EEAUSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAYSIAocRVJST1JfUkVBU09OX0FMUkVBRFlfREVDSURFRBAHEhsKF0VSUk9SX1JFQVNPTl9TVEFMRV9WSUVXEAgSHgoaRVJST1JfUkVBU09OX0FMUkVBRFlfVk9URUQQCRIfChtFUlJPUl9SRUFTT05fRURJVF9GT1JCSURERU4QChIfChtFUlJPUl9SRUFTT05fVE9PX01BTllfRURJVFMQCxIdChlFUlJPUl9SRUFTT05fTk9UX0FQUFJPVkVEEAwSIAocRVJST1JfUkVBU09OX0RJR0VTVF9NSVNNQVRDSBANEiQKIEVSUk9SX1JFQVNPTl9DTEFJTV9XSU5ET1dfQ0xPU0VEEA4SIAocRVJST1JfUkVBU09OX0FMUkVBRFlfQ0xBSU1FRBAPEhwKGEVSUk9SX1JFQVNPTl9OT1RfQ0xBSU1FRBAQEiEKHUVSUk9SX1JFQVNPTl9BTFJFQURZX1JFUE9SVEVEEBESIQodRVJST1JfUkVBU09OX1RPT19NQU5ZX1BFTkRJTkcQEhIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxATEiYKIkVSUk9SX1JFQVNPTl9SRVZJU0lPTl9PVVRfT0ZfUkFOR0UQFBIZChVFUlJPUl9SRUFTT05fRFJBSU5JTkcQFRIcChhFUlJPUl9SRUFTT05fU1RSRUFNX0FHRUQQFhIiCh5FUlJPUl9SRUFTT05fU1RPUkVfVU5BVkFJTEFCTEUQFxIZChVFUlJPUl9SRUFTT05fSU5URVJOQUwQGBIeChpFUlJPUl9SRUFTT05fTk9UX1JFUVVFU1RFUhAZEh8KG0VSUk9SX1JFQVNPTl9UT09fTUFOWV9WT1RFUxAaEiEKHUVSUk9SX1JFQVNPTl9QT0xJQ1lfTk9UX0ZPVU5EEBsSHwobRVJST1JfUkVBU09OX1BPTElDWV9DSEFOR0VEEBwSIQodRVJST1JfUkVBU09OX1BPTElDWV9GUk9NX0ZJTEUQHRIdChlFUlJPUl9SRUFTT05fTk9UX0VMSUdJQkxFEB4SIQodRVJST1JfUkVBU09OX0NPTU1FTlRfUkVRVUlSRUQQHxIiCh5FUlJPUl9SRUFTT05fRURJVFNfTk9UX0FMTE9XRUQQIBIkCiBFUlJPUl9SRUFTT05fUEVSTUlTU0lPTl9SRVFVSVJFRBAhEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQIhIuCipFUlJPUl9SRUFTT05fSURFTlRJVFlfUFJPVklERVJfVU5BVkFJTEFCTEUQIxIgChxFUlJPUl9SRUFTT05fVE9LRU5fTk9UX0ZPVU5EECQSIAocRVJST1JfUkVBU09OX1RPT19NQU5ZX1RPS0VOUxAlEiYKIkVSUk9SX1JFQVNPTl9UT0tFTl9BTFJFQURZX0NSRUFURUQQJkJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw");
+  fileDesc("ChZzaWdub2ZmL3YxL2Vycm9yLnByb3RvEgpzaWdub2ZmLnYxKqUMCgtFcnJvclJlYXNvbhIcChhFUlJPUl9SRUFTT05fVU5TUEVDSUZJRUQQABIgChxFUlJPUl9SRUFTT05fSU5WQUxJRF9SRVFVRVNUEAESIAocRVJST1JfUkVBU09OX1VOQVVUSEVOVElDQVRFRBACEiEKHUVSUk9SX1JFQVNPTl9ST0xFX05PVF9BTExPV0VEEAMSHgoaRVJST1JfUkVBU09OX1NFTEZfREVDSVNJT04QBBIjCh9FUlJPUl9SRUFTT05fQVBQUk9WQUxfTk9UX0ZPVU5EEAUSIgoeRVJST1JfUkVBU09OX1JFUVVFU1RfSURfUkVVU0VEEAYSIAocRVJST1JfUkVBU09OX0FMUkVBRFlfREVDSURFRBAHEhsKF0VSUk9SX1JFQVNPTl9TVEFMRV9WSUVXEAgSHgoaRVJST1JfUkVBU09OX0FMUkVBRFlfVk9URUQQCRIfChtFUlJPUl9SRUFTT05fRURJVF9GT1JCSURERU4QChIfChtFUlJPUl9SRUFTT05fVE9PX01BTllfRURJVFMQCxIdChlFUlJPUl9SRUFTT05fTk9UX0FQUFJPVkVEEAwSIAocRVJST1JfUkVBU09OX0RJR0VTVF9NSVNNQVRDSBANEiQKIEVSUk9SX1JFQVNPTl9DTEFJTV9XSU5ET1dfQ0xPU0VEEA4SIAocRVJST1JfUkVBU09OX0FMUkVBRFlfQ0xBSU1FRBAPEhwKGEVSUk9SX1JFQVNPTl9OT1RfQ0xBSU1FRBAQEiEKHUVSUk9SX1JFQVNPTl9BTFJFQURZX1JFUE9SVEVEEBESIQodRVJST1JfUkVBU09OX1RPT19NQU5ZX1BFTkRJTkcQEhIhCh1FUlJPUl9SRUFTT05fVE9PX01BTllfU1RSRUFNUxATEiYKIkVSUk9SX1JFQVNPTl9SRVZJU0lPTl9PVVRfT0ZfUkFOR0UQFBIZChVFUlJPUl9SRUFTT05fRFJBSU5JTkcQFRIcChhFUlJPUl9SRUFTT05fU1RSRUFNX0FHRUQQFhIiCh5FUlJPUl9SRUFTT05fU1RPUkVfVU5BVkFJTEFCTEUQFxIZChVFUlJPUl9SRUFTT05fSU5URVJOQUwQGBIeChpFUlJPUl9SRUFTT05fTk9UX1JFUVVFU1RFUhAZEh8KG0VSUk9SX1JFQVNPTl9UT09fTUFOWV9WT1RFUxAaEiEKHUVSUk9SX1JFQVNPTl9QT0xJQ1lfTk9UX0ZPVU5EEBsSHwobRVJST1JfUkVBU09OX1BPTElDWV9DSEFOR0VEEBwSIQodRVJST1JfUkVBU09OX1BPTElDWV9GUk9NX0ZJTEUQHRIdChlFUlJPUl9SRUFTT05fTk9UX0VMSUdJQkxFEB4SIQodRVJST1JfUkVBU09OX0NPTU1FTlRfUkVRVUlSRUQQHxIiCh5FUlJPUl9SRUFTT05fRURJVFNfTk9UX0FMTE9XRUQQIBIkCiBFUlJPUl9SRUFTT05fUEVSTUlTU0lPTl9SRVFVSVJFRBAhEh0KGUVSUk9SX1JFQVNPTl9SQVRFX0xJTUlURUQQIhIuCipFUlJPUl9SRUFTT05fSURFTlRJVFlfUFJPVklERVJfVU5BVkFJTEFCTEUQIxIgChxFUlJPUl9SRUFTT05fVE9LRU5fTk9UX0ZPVU5EECQSIAocRVJST1JfUkVBU09OX1RPT19NQU5ZX1RPS0VOUxAlEiYKIkVSUk9SX1JFQVNPTl9UT0tFTl9BTFJFQURZX0NSRUFURUQQJhIiCh5FUlJPUl9SRUFTT05fUkVRVUVTVF9GT1JHT1RURU4QJxIdChlFUlJPUl9SRUFTT05fREFUQV9EQU1BR0VEECgSHwobRVJST1JfUkVBU09OX1JFQ09SRF9UT09fTkVXECkSIgoeRVJST1JfUkVBU09OX01FU1NBR0VfVE9PX0xBUkdFECoSHwobRVJST1JfUkVBU09OX1RPT19NQU5ZX0NBTExTECsSIAocRVJST1JfUkVBU09OX05PVF9JTVBMRU1FTlRFRBAyEh0KGUVSUk9SX1JFQVNPTl9NRVNTQUdFX0xBVEUQN0JWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw");
 
 /**
  * Why a call failed: the `reason` of the google.rpc.ErrorInfo that every error carries, without the `ERROR_REASON_`
@@ -129,7 +129,9 @@ export enum ErrorReason {
   CLAIM_WINDOW_CLOSED = 14,
 
   /**
-   * FAILED_PRECONDITION: the call was claimed before. Metadata: `approval_id`, `claimed_by`, `claim_time`.
+   * FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
+   * outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
+   * once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
    *
    * @generated from enum value: ERROR_REASON_ALREADY_CLAIMED = 15;
    */
@@ -143,7 +145,8 @@ export enum ErrorReason {
   NOT_CLAIMED = 16,
 
   /**
-   * FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result`.
+   * FAILED_PRECONDITION: the outcome was reported before. Metadata: `approval_id`, `result` (`SUCCEEDED` or `FAILED`),
+   * `report_time`, `message` (shortened to 256 characters).
    *
    * @generated from enum value: ERROR_REASON_ALREADY_REPORTED = 17;
    */
@@ -157,7 +160,8 @@ export enum ErrorReason {
   TOO_MANY_PENDING = 18,
 
   /**
-   * RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls; nothing was done. A google.rpc.RetryInfo beside it says
+   * RESOURCE_EXHAUSTED: too many open streams and WaitApproval calls, or health checks, health watches or reflection streams
+   * of callers without a token; nothing was done. A google.rpc.RetryInfo beside it says
    * when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_STREAMS = 19;
@@ -259,7 +263,9 @@ export enum ErrorReason {
   EDITS_NOT_ALLOWED = 32,
 
   /**
-   * PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`.
+   * PERMISSION_DENIED: the caller's credentials do not allow what it asserts. Metadata: `permission`, the one that is missing
+   * or does not reach far enough; `issuer` or `group`, of a person for whom the caller may not decide; `approval_id`, if
+   * others must vote on it too.
    *
    * @generated from enum value: ERROR_REASON_PERMISSION_REQUIRED = 33;
    */
@@ -302,6 +308,65 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_TOKEN_ALREADY_CREATED = 38;
    */
   TOKEN_ALREADY_CREATED = 38,
+
+  /**
+   * FAILED_PRECONDITION: the request with this request_id was decided longer ago than the server keeps approvals (`retain`),
+   * and is forgotten; nothing was recorded. It may have been approved and run. A request_id is remembered for 8 days after
+   * that. To ask again use another one. Metadata: `request_id`, `until` (when it is free again).
+   *
+   * @generated from enum value: ERROR_REASON_REQUEST_FORGOTTEN = 39;
+   */
+  REQUEST_FORGOTTEN = 39,
+
+  /**
+   * DATA_LOSS: what the server has stored of this approval, or of what the call needs, is damaged. Nothing was done with it, and
+   * repeating the call does not help: an operator must run `signoff store check`. Metadata: `approval_id`, where the call names one.
+   *
+   * @generated from enum value: ERROR_REASON_DATA_DAMAGED = 40;
+   */
+  DATA_DAMAGED = 40,
+
+  /**
+   * UNAVAILABLE: what the call needs was written by a later version of the server, which may have restricted it. Nothing was done
+   * with it: an operator must start that version again. A google.rpc.RetryInfo beside it says when to try again. Metadata:
+   * `approval_id`, where the call names one.
+   *
+   * @generated from enum value: ERROR_REASON_RECORD_TOO_NEW = 41;
+   */
+  RECORD_TOO_NEW = 41,
+
+  /**
+   * RESOURCE_EXHAUSTED: the message is larger than the server reads; it was not read. Do not repeat it. Metadata: `limit`, in
+   * bytes.
+   *
+   * @generated from enum value: ERROR_REASON_MESSAGE_TOO_LARGE = 42;
+   */
+  MESSAGE_TOO_LARGE = 42,
+
+  /**
+   * RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
+   * or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
+   * when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+   *
+   * @generated from enum value: ERROR_REASON_TOO_MANY_CALLS = 43;
+   */
+  TOO_MANY_CALLS = 43,
+
+  /**
+   * UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
+   * `encoding`.
+   *
+   * @generated from enum value: ERROR_REASON_NOT_IMPLEMENTED = 50;
+   */
+  NOT_IMPLEMENTED = 50,
+
+  /**
+   * UNAVAILABLE: the request's message did not arrive within `limits.message_timeout` of its headers; nothing was done. A
+   * google.rpc.RetryInfo beside it says when to send it again. Metadata: `limit`, such as `15s`.
+   *
+   * @generated from enum value: ERROR_REASON_MESSAGE_LATE = 55;
+   */
+  MESSAGE_LATE = 55,
 }
 
 /**

@@ -39,7 +39,8 @@ export type Policy = Message<"signoff.v1.Policy"> & {
   tools: string[];
 
   /**
-   * The default for every other tool; unset: `require_approval: {}`.
+   * The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves what nobody has thought of: tools are
+   * matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
    *
    * @generated from field: signoff.v1.UnlistedTools unlisted_tools = 2;
    */
@@ -81,7 +82,7 @@ export type UnlistedTools = Message<"signoff.v1.UnlistedTools"> & {
     case: "requireApproval";
   } | {
     /**
-     * Approved at once.
+     * Approved at once: other spellings of the tools that are named, too. Prefer rules that approve the tools they name.
      *
      * @generated from field: signoff.v1.AutoApprove auto_approve = 2;
      */
@@ -152,7 +153,8 @@ export type PolicyRule = Message<"signoff.v1.PolicyRule"> & {
 
   /**
    * Condition in CEL, over `args`, `tool`, `agent` (`name`, `run_id`, `chain`), `labels`, `caller` (`kind`, `issuer`,
-   * `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. See docs/policy.md.
+   * `subject`) and `now`; empty: always. At most 1,024 bytes. All numbers are doubles. A rule that approves should match
+   * whole texts, and name every argument that it knows: `args.all(key, key in ["to", "subject"])`. See docs/policy.md.
    *
    * @generated from field: string when = 6;
    */

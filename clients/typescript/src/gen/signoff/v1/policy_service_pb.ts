@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/policy_service.proto.
  */
 export const file_signoff_v1_policy_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zaWdub2ZmL3YxL3BvbGljeV9zZXJ2aWNlLnByb3RvEgpzaWdub2ZmLnYxIjQKEEdldFBvbGljeVJlcXVlc3QSFAoHdmVyc2lvbhgBIAEoBEgAiAEBQgoKCF92ZXJzaW9uImUKEUdldFBvbGljeVJlc3BvbnNlEioKB3ZlcnNpb24YASABKAsyGS5zaWdub2ZmLnYxLlBvbGljeVZlcnNpb24SJAoEZmlsZRgCIAEoCzIWLnNpZ25vZmYudjEuUG9saWN5RmlsZSJZCgpQb2xpY3lGaWxlEgwKBHBhdGgYASABKAkSDQoFZXJyb3IYAiABKAkSLgoKZXJyb3JfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoZTGlzdFBvbGljeVZlcnNpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJiChpMaXN0UG9saWN5VmVyc2lvbnNSZXNwb25zZRIrCgh2ZXJzaW9ucxgBIAMoCzIZLnNpZ25vZmYudjEuUG9saWN5VmVyc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkipgEKEFNldFBvbGljeVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIiCgZwb2xpY3kYAiABKAsyEi5zaWdub2ZmLnYxLlBvbGljeRIdChBleHBlY3RlZF92ZXJzaW9uGAMgASgESACIAQESDwoHY29tbWVudBgEIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAUgASgIQhMKEV9leHBlY3RlZF92ZXJzaW9uIj8KEVNldFBvbGljeVJlc3BvbnNlEioKB3ZlcnNpb24YASABKAsyGS5zaWdub2ZmLnYxLlBvbGljeVZlcnNpb24ihAEKEVRlc3RQb2xpY3lSZXF1ZXN0EiIKBnBvbGljeRgBIAEoCzISLnNpZ25vZmYudjEuUG9saWN5EhQKB3ZlcnNpb24YAiABKARIAIgBARIpCgVjYXNlcxgDIAMoCzIaLnNpZ25vZmYudjEuUG9saWN5VGVzdENhc2VCCgoIX3ZlcnNpb24iQwoSVGVzdFBvbGljeVJlc3BvbnNlEi0KB3Jlc3VsdHMYASADKAsyHC5zaWdub2ZmLnYxLlBvbGljeVRlc3RSZXN1bHQy1QIKDVBvbGljeVNlcnZpY2USSAoJR2V0UG9saWN5Ehwuc2lnbm9mZi52MS5HZXRQb2xpY3lSZXF1ZXN0Gh0uc2lnbm9mZi52MS5HZXRQb2xpY3lSZXNwb25zZRJjChJMaXN0UG9saWN5VmVyc2lvbnMSJS5zaWdub2ZmLnYxLkxpc3RQb2xpY3lWZXJzaW9uc1JlcXVlc3QaJi5zaWdub2ZmLnYxLkxpc3RQb2xpY3lWZXJzaW9uc1Jlc3BvbnNlEkgKCVNldFBvbGljeRIcLnNpZ25vZmYudjEuU2V0UG9saWN5UmVxdWVzdBodLnNpZ25vZmYudjEuU2V0UG9saWN5UmVzcG9uc2USSwoKVGVzdFBvbGljeRIdLnNpZ25vZmYudjEuVGVzdFBvbGljeVJlcXVlc3QaHi5zaWdub2ZmLnYxLlRlc3RQb2xpY3lSZXNwb25zZUJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_signoff_v1_policy]);
+  fileDesc("Ch9zaWdub2ZmL3YxL3BvbGljeV9zZXJ2aWNlLnByb3RvEgpzaWdub2ZmLnYxIjQKEEdldFBvbGljeVJlcXVlc3QSFAoHdmVyc2lvbhgBIAEoBEgAiAEBQgoKCF92ZXJzaW9uImUKEUdldFBvbGljeVJlc3BvbnNlEioKB3ZlcnNpb24YASABKAsyGS5zaWdub2ZmLnYxLlBvbGljeVZlcnNpb24SJAoEZmlsZRgCIAEoCzIWLnNpZ25vZmYudjEuUG9saWN5RmlsZSJZCgpQb2xpY3lGaWxlEgwKBHBhdGgYASABKAkSDQoFZXJyb3IYAiABKAkSLgoKZXJyb3JfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoZTGlzdFBvbGljeVZlcnNpb25zUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJiChpMaXN0UG9saWN5VmVyc2lvbnNSZXNwb25zZRIrCgh2ZXJzaW9ucxgBIAMoCzIZLnNpZ25vZmYudjEuUG9saWN5VmVyc2lvbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkipgEKEFNldFBvbGljeVJlcXVlc3QSEgoKcmVxdWVzdF9pZBgBIAEoCRIiCgZwb2xpY3kYAiABKAsyEi5zaWdub2ZmLnYxLlBvbGljeRIdChBleHBlY3RlZF92ZXJzaW9uGAMgASgESACIAQESDwoHY29tbWVudBgEIAEoCRIVCg12YWxpZGF0ZV9vbmx5GAUgASgIQhMKEV9leHBlY3RlZF92ZXJzaW9uImwKEVNldFBvbGljeVJlc3BvbnNlEioKB3ZlcnNpb24YASABKAsyGS5zaWdub2ZmLnYxLlBvbGljeVZlcnNpb24SKwoId2FybmluZ3MYAiADKAsyGS5zaWdub2ZmLnYxLlBvbGljeVdhcm5pbmciMwoNUG9saWN5V2FybmluZxINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSKEAQoRVGVzdFBvbGljeVJlcXVlc3QSIgoGcG9saWN5GAEgASgLMhIuc2lnbm9mZi52MS5Qb2xpY3kSFAoHdmVyc2lvbhgCIAEoBEgAiAEBEikKBWNhc2VzGAMgAygLMhouc2lnbm9mZi52MS5Qb2xpY3lUZXN0Q2FzZUIKCghfdmVyc2lvbiJwChJUZXN0UG9saWN5UmVzcG9uc2USLQoHcmVzdWx0cxgBIAMoCzIcLnNpZ25vZmYudjEuUG9saWN5VGVzdFJlc3VsdBIrCgh3YXJuaW5ncxgCIAMoCzIZLnNpZ25vZmYudjEuUG9saWN5V2FybmluZzLVAgoNUG9saWN5U2VydmljZRJICglHZXRQb2xpY3kSHC5zaWdub2ZmLnYxLkdldFBvbGljeVJlcXVlc3QaHS5zaWdub2ZmLnYxLkdldFBvbGljeVJlc3BvbnNlEmMKEkxpc3RQb2xpY3lWZXJzaW9ucxIlLnNpZ25vZmYudjEuTGlzdFBvbGljeVZlcnNpb25zUmVxdWVzdBomLnNpZ25vZmYudjEuTGlzdFBvbGljeVZlcnNpb25zUmVzcG9uc2USSAoJU2V0UG9saWN5Ehwuc2lnbm9mZi52MS5TZXRQb2xpY3lSZXF1ZXN0Gh0uc2lnbm9mZi52MS5TZXRQb2xpY3lSZXNwb25zZRJLCgpUZXN0UG9saWN5Eh0uc2lnbm9mZi52MS5UZXN0UG9saWN5UmVxdWVzdBoeLnNpZ25vZmYudjEuVGVzdFBvbGljeVJlc3BvbnNlQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_timestamp, file_signoff_v1_policy]);
 
 /**
  * Names the policy to return.
@@ -218,6 +218,13 @@ export type SetPolicyResponse = Message<"signoff.v1.SetPolicyResponse"> & {
    * @generated from field: signoff.v1.PolicyVersion version = 1;
    */
   version?: PolicyVersion | undefined;
+
+  /**
+   * What is probably not meant, at most 100: see PolicyWarning.
+   *
+   * @generated from field: repeated signoff.v1.PolicyWarning warnings = 2;
+   */
+  warnings: PolicyWarning[];
 };
 
 /**
@@ -226,6 +233,36 @@ export type SetPolicyResponse = Message<"signoff.v1.SetPolicyResponse"> & {
  */
 export const SetPolicyResponseSchema: GenMessage<SetPolicyResponse> = /*@__PURE__*/
   messageDesc(file_signoff_v1_policy_service, 6);
+
+/**
+ * Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
+ * look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
+ * approvals, groups and users with those of its tokens and of the reviewers who called since it started.
+ *
+ * @generated from message signoff.v1.PolicyWarning
+ */
+export type PolicyWarning = Message<"signoff.v1.PolicyWarning"> & {
+  /**
+   * The field, as a path in the policy, such as `rules[3].tools[0]`.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * What is probably not meant, and what to do about it.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+};
+
+/**
+ * Describes the message signoff.v1.PolicyWarning.
+ * Use `create(PolicyWarningSchema)` to create a new message.
+ */
+export const PolicyWarningSchema: GenMessage<PolicyWarning> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_policy_service, 7);
 
 /**
  * Calls to judge.
@@ -260,7 +297,7 @@ export type TestPolicyRequest = Message<"signoff.v1.TestPolicyRequest"> & {
  * Use `create(TestPolicyRequestSchema)` to create a new message.
  */
 export const TestPolicyRequestSchema: GenMessage<TestPolicyRequest> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_policy_service, 7);
+  messageDesc(file_signoff_v1_policy_service, 8);
 
 /**
  * What became of each case, in their order.
@@ -274,6 +311,14 @@ export type TestPolicyResponse = Message<"signoff.v1.TestPolicyResponse"> & {
    * @generated from field: repeated signoff.v1.PolicyTestResult results = 1;
    */
   results: PolicyTestResult[];
+
+  /**
+   * What is probably not meant in the policy that was tried, at most 100: see PolicyWarning. The tools of cases that have another result
+   * than they expect, expect nothing, or are approved count as seen too.
+   *
+   * @generated from field: repeated signoff.v1.PolicyWarning warnings = 2;
+   */
+  warnings: PolicyWarning[];
 };
 
 /**
@@ -281,7 +326,7 @@ export type TestPolicyResponse = Message<"signoff.v1.TestPolicyResponse"> & {
  * Use `create(TestPolicyResponseSchema)` to create a new message.
  */
 export const TestPolicyResponseSchema: GenMessage<TestPolicyResponse> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_policy_service, 8);
+  messageDesc(file_signoff_v1_policy_service, 9);
 
 /**
  * Read, set and try the policy: the rules that decide. Credentials, errors and idempotency are those of
@@ -318,7 +363,7 @@ export const PolicyService: GenService<{
    * Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
    * (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
    * server was started with a policy file; ALREADY_EXISTS when request_id was used for another policy. Idempotent by
-   * (caller, request_id).
+   * (caller, request_id). Warnings keep nothing from being set.
    *
    * @generated from rpc signoff.v1.PolicyService.SetPolicy
    */
