@@ -334,8 +334,11 @@ impl Entries {
     }
 }
 
+/// The rest of a key, and its value.
+type Pair<'a> = (&'a [u8], &'a [u8]);
+
 /// What the keys of a leaf begin with, and their rests with their values.
-fn node(mut rest: &[u8]) -> Option<(&[u8], Vec<(&[u8], &[u8])>)> {
+fn node(mut rest: &[u8]) -> Option<(&[u8], Vec<Pair<'_>>)> {
     let (_next, _merging_child) = (varint(&mut rest)?, varint(&mut rest)?);
     let (_merging, prefix) = (rest.split_off_first()?, *rest.split_off_first()?);
     let (low, _high) = (text(&mut rest)?, text(&mut rest)?);
