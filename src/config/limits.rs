@@ -97,7 +97,7 @@ impl Default for Limits {
             in_flight_bytes_per_caller: 64 * 1024 * 1024,
             connections: 10_000,
             unauthenticated_connections: 2_048,
-            unauthenticated_per_address: 256,
+            unauthenticated_per_address: 1_024,
             unauthenticated_idle: Duration::from_secs(120),
             handshake_timeout: Duration::from_secs(10),
             message_timeout: Duration::from_secs(15),

@@ -319,7 +319,7 @@ fn defaults_are_the_documented_ones() {
         "limits.in_flight_bytes_per_caller = 67108864",
         "limits.connections = 10000",
         "limits.unauthenticated_connections = 2048",
-        "limits.unauthenticated_per_address = 256",
+        "limits.unauthenticated_per_address = 1024",
         "limits.unauthenticated_idle = \"2m\"",
         "limits.handshake_timeout = \"10s\"",
         "limits.message_timeout = \"15s\"",

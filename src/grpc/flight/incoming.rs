@@ -100,6 +100,8 @@ where
             None => self.end().map(|()| None),
             // The caller has gone; nobody reads an answer.
             Some(Err(status)) if status.code() == Code::Cancelled => return Poll::Ready(Some(Err(status))),
+            // A layer below has said what is wrong, with its details.
+            Some(Err(status)) if !status.details().is_empty() => return Poll::Ready(Some(Err(status))),
             Some(Err(status)) => {
                 Err(Failure::Malformed(format!("the request's body cannot be read: {}", status.message())))
             }

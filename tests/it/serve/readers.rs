@@ -140,7 +140,8 @@ async fn readers_that_never_read_take_bounded_memory() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
     let most = deaf_queues(&server, 500).await;
-    assert!(most <= 100 * MIB, "500 readers took {} MiB", most / MIB);
+    // Without a bound they take a MiB each.
+    assert!(most <= 200 * MIB, "500 readers took {} MiB", most / MIB);
 }
 
 /// With the limits as they are by default. Bounded in time, but large.

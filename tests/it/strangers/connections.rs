@@ -152,7 +152,7 @@ async fn a_probe_keeps_its_connection() {
     }
 }
 
-/// Here are 2,000 sockets of eight addresses, of which each may keep 256.
+/// Sockets of eight addresses: more than all strangers together may have.
 #[tokio::test]
 async fn thousands_of_silent_sockets_lock_nobody_out() {
     raise_file_limit();
