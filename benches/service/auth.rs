@@ -88,9 +88,10 @@ async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
         groups: BTreeSet::new(),
         on_behalf_of: None,
         permissions: BTreeSet::new(),
+        decides_for: Default::default(),
         comment: String::new(),
     };
-    let holder = Principal::of_data_directory(tokens.now());
+    let holder = Principal::of_data_directory(tokens.wall());
     let (_, secret) = tokens.create(&holder, NewToken { request_id: None, grant, ttl: None }).await?;
     let registry = tokens.registry();
     store.close().await;

@@ -164,5 +164,6 @@ pub(crate) fn decision() -> Command {
         seen: Seen::Revision(1),
         comment: COMMENT.into(),
         edit: None,
+        needs_others: false,
     })
 }

@@ -16,6 +16,8 @@ use crate::{
     connections::{Allowance, Ticket},
 };
 
+type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A socket whose stranger pays for what it sends, and which the registry can close.
 ///
 /// A stranger that does not read what it is sent is not read either: answers to its pings, settings and calls would pile
@@ -24,7 +26,7 @@ pub(super) struct Metered {
     socket: TcpStream,
     clock: Arc<dyn Clock>,
     /// The wait for an empty bucket, and the bytes that may be read then.
-    pause: Option<(Pin<Box<dyn Future<Output = ()> + Send>>, usize)>,
+    pause: Option<(Sleep, usize)>,
     /// Bytes that were paid for and not read yet.
     paid: usize,
     /// Whether the socket took no more when it was last written to.

@@ -38,7 +38,7 @@ async fn what_cannot_be_used_is_refused_with_its_file() {
     };
     let refused = async |certificate: &str, key: &str, client_ca: &str| {
         write(directory.path(), certificate, key, client_ca);
-        start().await.err().expect("it is refused").to_string()
+        start().await.expect_err("it is refused").to_string()
     };
     assert!(refused("", &key, &other).await.ends_with("tls.crt: holds no certificate in PEM"));
     assert!(refused(half, &key, &other).await.contains("tls.crt: "));
