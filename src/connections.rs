@@ -5,7 +5,7 @@
 //! connection on which somebody was authenticated. A stranger is of use when a health check or another call that needs no
 //! token was answered: probes and scrapers keep their connections.
 //!
-//! What a stranger sends is paid from token buckets ([`bucket`]): the connection's, its address's and the server's. An
+//! What a stranger sends is paid from token buckets (`bucket.rs`): the connection's, its address's and the server's. An
 //! empty one stops the server from reading, so that pings, settings, resets and whatever else HTTP/2 has cost the sender
 //! time and this server little. The first bytes of a new connection wait for none of this: see [`Link::allowance`].
 
