@@ -100,8 +100,7 @@ impl Whole {
                         again,
                         Err(StoreError::Refused(Refusal::AlreadyClaimed(_) | Refusal::AlreadyReported(_))
                             | StoreError::Corrupt(_)
-                            | StoreError::Newer(_)
-                            | StoreError::Unavailable(_))
+                            | StoreError::Newer(_))
                     ),
                     "{what}: {again:?}"
                 );
