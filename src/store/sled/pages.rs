@@ -27,7 +27,7 @@ impl Pages {
         Self::new(self.tree.clone())
     }
 
-    /// What sled said when it failed first.
+    /// What sled said when it failed first, other than by finding damage.
     pub(super) fn fault(&self) -> Option<&StoreError> {
         self.fault.get()
     }
@@ -66,6 +66,8 @@ impl Pages {
     fn read<T>(&self, read: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
         let outcome = match guarded(read) {
             Ok(Ok(found)) => return Ok(found),
+            // A page that does not fit its checksum does so each time: it concerns whoever needs it, and nobody else.
+            Ok(Err(error @ sled::Error::Corruption { .. })) => return Err(broken(&error)),
             Ok(Err(error)) => broken(&error),
             Err(panic) => StoreError::Corrupt(format!("sled cannot read a page: {panic}").into()),
         };

@@ -100,8 +100,7 @@ impl Whole {
                         again,
                         Err(StoreError::Refused(Refusal::AlreadyClaimed(_) | Refusal::AlreadyReported(_))
                             | StoreError::Corrupt(_)
-                            | StoreError::Newer(_)
-                            | StoreError::Unavailable(_))
+                            | StoreError::Newer(_))
                     ),
                     "{what}: {again:?}"
                 );
@@ -272,6 +271,38 @@ async fn a_store_that_failed_is_written_anew() {
     let after = inode(&whole.path("sled/db"));
     assert!(whole.bears(&whole.directory, "after a close").await);
     assert_eq!(inode(&whole.path("sled/db")), after);
+}
+
+/// Pages that only the snapshot knows are read when somebody needs them.
+#[tokio::test]
+async fn a_damaged_page_fails_only_the_commands_that_need_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    for n in 1..=100 {
+        store.submit(submission(0, n)).await.unwrap();
+    }
+    for _ in 0..2 {
+        store.put_policy(policy(0, &"x".repeat(DOCUMENT_MAX))).await.unwrap(); // the tail is elsewhere
+    }
+    close(store).await;
+    close(open(&directory).unwrap()).await;
+    let whole = Whole { directory, histories: Vec::new() };
+    let mut damaged = 0;
+    for place in (0..256 << 10).step_by(3_989) {
+        let copy = whole.copy();
+        flip(&copy.path().join("sled/db"), place, 3);
+        let Ok(store) = open(&copy) else { continue };
+        for n in 1..=100 {
+            match store.transition(id(0, n), Command::Tick, at(1)).await {
+                Ok(unchanged) => assert_eq!(unchanged.revision, 1),
+                Err(StoreError::Corrupt(_)) => damaged += 1,
+                Err(other) => panic!("byte {place}: {other}"),
+            }
+        }
+        assert_eq!(*store.health().borrow(), Health::Working, "byte {place}");
+        close(store).await;
+    }
+    assert!(damaged > 10, "{damaged} commands met damage");
 }
 
 /// Removes or changes records, and tells what a reader gets.
