@@ -17,11 +17,14 @@ from signoff.v1.approval_service_pb2 import (
     WatchPendingRequest,
 )
 
+# gRPC shares connections between channels: after a restart a new channel may still be told of the old server's end.
+READY: Any = {"wait_for_ready": True}
+
 
 def pending(server: Server, tool_name: str) -> Approval:
     """The tool's pending approval, once there is one."""
     with signoff.Client(server.address, token=server.reviewer) as client:
-        queue = client.approvals.WatchPending(WatchPendingRequest(tool_name=tool_name))
+        queue = client.approvals.WatchPending(WatchPendingRequest(tool_name=tool_name), **READY)
         for change in queue:
             if change.HasField("pending"):
                 queue.cancel()
@@ -43,22 +46,22 @@ def decide(
     if edited is not None:
         request.edited_arguments.CopyFrom(to_struct(edited))
     with signoff.Client(server.address, token=server.reviewer) as client:
-        return client.approvals.Decide(request).approval
+        return client.approvals.Decide(request, **READY).approval
 
 
 def cancel(server: Server, approval: Approval) -> None:
     """Withdraws with the agent's token."""
     with signoff.Client(server.address, token=server.agent) as client:
-        client.approvals.CancelApproval(CancelApprovalRequest(approval_id=approval.id))
+        client.approvals.CancelApproval(CancelApprovalRequest(approval_id=approval.id), **READY)
 
 
 def stored(server: Server, approval_id: str | None) -> Approval:
     """The approval as the server has it now."""
     with signoff.Client(server.address, token=server.operator) as client:
-        return client.approvals.GetApproval(GetApprovalRequest(approval_id=approval_id or "")).approval
+        return client.approvals.GetApproval(GetApprovalRequest(approval_id=approval_id or ""), **READY).approval
 
 
 def all_of(server: Server, tool_name: str) -> list[Approval]:
     """All approvals of the tool."""
     with signoff.Client(server.address, token=server.operator) as client:
-        return list(client.approvals.ListApprovals(ListApprovalsRequest(tool_name=tool_name)).approvals)
+        return list(client.approvals.ListApprovals(ListApprovalsRequest(tool_name=tool_name), **READY).approvals)
