@@ -96,7 +96,7 @@ const (
 	// asks, and none that it brings where a rule's quorum is 1.
 	Permission_PERMISSION_DECIDE_FOR_OTHERS Permission = 2
 	// Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-	// enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+	// enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
 	Permission_PERMISSION_DECIDE_ALONE Permission = 3
 )
 

@@ -102,7 +102,7 @@ type ApprovalServiceClient interface {
 	// window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
 	// with the arguments that it returns.
 	//
-	// Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: whoever
+	// Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: a process that
 	// repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
 	// The claim is granted again only while its window is open and no outcome was reported; after that the answer is
 	// ALREADY_CLAIMED, with the outcome as far as it is known.
@@ -329,7 +329,7 @@ type ApprovalServiceServer interface {
 	// window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
 	// with the arguments that it returns.
 	//
-	// Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: whoever
+	// Send a `request_id`, so that a lost reply does not lose the permission, and make it random for each runner: a process that
 	// repeats the call with the same one is granted the same claim. A request_id that two runners share lets both run.
 	// The claim is granted again only while its window is open and no outcome was reported; after that the answer is
 	// ALREADY_CLAIMED, with the outcome as far as it is known.

@@ -38,7 +38,7 @@ type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sensitive tools, which need approval unless a rule says otherwise: globs, as in PolicyRule. At most 10,000.
 	Tools []string `protobuf:"bytes,1,rep,name=tools,proto3" json:"tools,omitempty"`
-	// The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves what nobody has thought of: tools are
+	// The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves tools that nobody has thought of: they are
 	// matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
 	UnlistedTools *UnlistedTools `protobuf:"bytes,2,opt,name=unlisted_tools,json=unlistedTools,proto3" json:"unlisted_tools,omitempty"`
 	// The rules. Their order does not matter.

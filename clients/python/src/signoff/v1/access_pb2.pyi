@@ -70,7 +70,7 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     """
     PERMISSION_DECIDE_ALONE: _Permission.ValueType  # 3
     """Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-    enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+    enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
     """
 
 class Permission(_Permission, metaclass=_PermissionEnumTypeWrapper):
@@ -87,7 +87,7 @@ asks, and none that it brings where a rule's quorum is 1.
 """
 PERMISSION_DECIDE_ALONE: Permission.ValueType  # 3
 """Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
 """
 Global___Permission: _TypeAlias = Permission  # noqa: Y015
 

@@ -47,7 +47,7 @@ class Policy(_message.Message):
 
     @_builtins.property
     def unlisted_tools(self) -> Global___UnlistedTools:
-        """The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves what nobody has thought of: tools are
+        """The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves tools that nobody has thought of: they are
         matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
         """
 

@@ -320,7 +320,7 @@ export enum Permission {
 
   /**
    * Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
-   * enough. Whoever has such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
+   * enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.
    *
    * @generated from enum value: PERMISSION_DECIDE_ALONE = 3;
    */

@@ -39,7 +39,7 @@ export type Policy = Message<"signoff.v1.Policy"> & {
   tools: string[];
 
   /**
-   * The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves what nobody has thought of: tools are
+   * The default for every other tool; unset: `require_approval: {}`. `auto_approve` approves tools that nobody has thought of: they are
    * matched by their exact names, so that `Send_Email` and `mail.send_email` are other tools than `send_email`.
    *
    * @generated from field: signoff.v1.UnlistedTools unlisted_tools = 2;
