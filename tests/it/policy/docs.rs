@@ -42,6 +42,8 @@ cases:
   - { name: truncate, tool_name: sql.query, arguments: { query: "TRUNCATE customers" }, expect: PENDING }
   - { name: two statements, tool_name: sql.query, arguments: { query: "SELECT id FROM customers; DROP TABLE customers" }, expect: PENDING }
   - { name: two lines, tool_name: sql.query, arguments: { query: "SELECT id FROM customers\nDROP TABLE customers" }, expect: PENDING }
+  - { name: union, tool_name: sql.query, arguments: { query: "SELECT password from users union select name FROM customers" }, expect: PENDING }
+  - { name: into, tool_name: sql.query, arguments: { query: "SELECT id into stolen FROM customers" }, expect: PENDING }
   - { name: another table, tool_name: sql.query, arguments: { query: "SELECT password FROM users" }, expect: PENDING }
   - { name: another argument, tool_name: sql.query, arguments: { query: "SELECT id FROM customers", database: prod }, expect: PENDING }
   - { name: another tool, tool_name: sql.execute, arguments: { query: "SELECT id FROM customers" }, expect: PENDING }
@@ -58,5 +60,5 @@ async fn the_first_policy_of_the_documentation_is_not_walked_around() {
     fs::write(&file, &policies("docs/policy.md")[0]).unwrap();
     fs::write(&cases, CASES).unwrap();
     let (code, out, err) = run(&["policy", "test", file.to_str().unwrap(), cases.to_str().unwrap()]).await;
-    assert!(code == Some(0) && out.contains("17 passed, 0 failed"), "{out}{err}");
+    assert!(code == Some(0) && out.contains("19 passed, 0 failed"), "{out}{err}");
 }
