@@ -328,8 +328,8 @@ impl Approval {
     }
 
     /// Of these rules, those for which an approving vote counts that comes with credentials which must not reach a quorum
-    /// alone, as their holder can name voters: for each rule one of all votes that come with them, and none that is brought
-    /// where one vote is enough. `None` when the voter has approved in another way, which such a vote must not replace.
+    /// alone, as their holder can name voters: for each rule one of all votes that come with them, and none where one
+    /// vote is enough: also when its holder votes in person, as a thief would. `None` when the voter has approved in another way, which such a vote must not replace.
     pub(super) fn counts_among_others(
         &self,
         rules: &[Arc<str>],
@@ -347,7 +347,7 @@ impl Approval {
         };
         let alone = |rule: &Arc<str>| {
             let panel = self.requirement().panels.iter().find(|panel| panel.rule == *rule);
-            via.is_some() && panel.is_some_and(|panel| panel.quorum == 1)
+            panel.is_some_and(|panel| panel.quorum == 1)
         };
         Some(rules.iter().filter(|rule| !spent(rule) && !alone(rule)).cloned().collect())
     }

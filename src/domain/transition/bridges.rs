@@ -58,7 +58,7 @@ fn a_bridge_approves_nothing_alone() {
         ("one of two", 2, vec![approve(1), own(2)], vec![PENDING, APPROVED]),
         ("the other one of two", 2, vec![own(2), approve(1)], vec![PENDING, APPROVED]),
         ("one of three", 3, vec![approve(1), own(2), approve(3), own(4)], vec![PENDING, PENDING, ALONE, APPROVED]),
-        ("in person, where one is enough", 1, vec![brought(bridge(), Choice::Approve)], vec![APPROVED]),
+        ("in person, where one is enough", 1, vec![brought(bridge(), Choice::Approve)], vec![ALONE]),
         ("the same person twice", 2, vec![approve(1), approve(1)], vec![PENDING, Err(Refusal::AlreadyVoted)]),
         ("who voted in person", 3, vec![own(1), approve(1)], vec![PENDING, Err(Refusal::AlreadyVoted)]),
     ] {
@@ -100,6 +100,12 @@ fn an_edit_gives_a_bridge_no_second_vote() {
     // Where the new arguments need one vote only, it edits and does not vote.
     let (approval, outcomes) = run(quorum(2), [editing(1, quorum(1))]);
     assert_eq!((outcomes, approval.votes.len(), approval.edits), (vec![PENDING], 0, 1));
+    let itself = brought(bridge(), Choice::Approve);
+    let votes = [editing(1, quorum(1)), Deciding { seen: Seen::Revision(2), ..itself.clone() }];
+    assert_eq!(run(quorum(2), votes).1, [PENDING, ALONE], "nor does it vote in person then");
+    let edited_itself = Deciding { edit: Some(edit(quorum(1))), ..itself };
+    let (approval, outcomes) = run(quorum(2), [edited_itself]);
+    assert_eq!((outcomes, approval.votes.len()), (vec![PENDING], 0), "nor with the edit");
     let (approval, _) = run(quorum(2), [own(2), editing(1, quorum(2))]);
     assert_eq!((approval.status, approval.votes.len()), (Status::Pending, 1));
 }

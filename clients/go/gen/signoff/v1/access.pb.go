@@ -93,7 +93,7 @@ const (
 	Permission_PERMISSION_ASK_FOR_OTHERS Permission = 1
 	// Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
 	// approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-	// asks, and none that it brings where a rule's quorum is 1.
+	// asks, and none where a rule's quorum is 1.
 	Permission_PERMISSION_DECIDE_FOR_OTHERS Permission = 2
 	// Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
 	// enough. The holder of such credentials can approve as anybody in their DecidesFor. Only with DECIDE_FOR_OTHERS.

@@ -66,7 +66,7 @@ class _PermissionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Permission
     PERMISSION_DECIDE_FOR_OTHERS: _Permission.ValueType  # 2
     """Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
     approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-    asks, and none that it brings where a rule's quorum is 1.
+    asks, and none where a rule's quorum is 1.
     """
     PERMISSION_DECIDE_ALONE: _Permission.ValueType  # 3
     """Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is
@@ -83,7 +83,7 @@ PERMISSION_ASK_FOR_OTHERS: Permission.ValueType  # 1
 PERMISSION_DECIDE_FOR_OTHERS: Permission.ValueType  # 2
 """Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
 approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-asks, and none that it brings where a rule's quorum is 1.
+asks, and none where a rule's quorum is 1.
 """
 PERMISSION_DECIDE_ALONE: Permission.ValueType  # 3
 """Approve alone: every vote that the owner brings counts, so that it can complete a quorum, and decide where one vote is

@@ -312,7 +312,7 @@ export enum Permission {
   /**
    * Who decides, and in which groups they are, within DecidesFor: `on_behalf_of` in Decide, for a chat bridge. It cannot
    * approve alone: of all approving votes that come from one such owner, its own among them, one counts for each rule that
-   * asks, and none that it brings where a rule's quorum is 1.
+   * asks, and none where a rule's quorum is 1.
    *
    * @generated from enum value: PERMISSION_DECIDE_FOR_OTHERS = 2;
    */
