@@ -109,12 +109,15 @@ impl State {
     /// Who is next: the longest waiting piece of the caller whose turn it is, which then is behind the others.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         while let Some(mut lane) = self.callers.pop_front() {
+            while lane.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+                lane.waiting.pop_front(); // who has left costs the caller no turn
+            }
             let next = lane.waiting.pop_front();
             if !lane.waiting.is_empty() {
                 self.callers.push_back(lane);
             }
-            if let Some(next) = next.filter(|next| !next.is_closed()) {
-                return Some(next);
+            if next.is_some() {
+                return next;
             }
         }
         None
