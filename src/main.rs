@@ -50,9 +50,22 @@ enum ConfigCommand {
     Roles,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let Cli { connection, command } = Cli::parse();
+/// Least threads of the runtime: when the only one waits for a disk, nobody looks at the network or at timers.
+const THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let threads = std::thread::available_parallelism().map_or(THREADS, |threads| threads.get().max(THREADS));
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
+        Ok(runtime) => runtime.block_on(run(cli)),
+        Err(error) => {
+            anstream::eprintln!("error: cannot start threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Cli { connection, command }: Cli) -> ExitCode {
     match command {
         Command::Serve(flags) => cli::serve(&flags).await,
         Command::Config(ConfigCommand::Check(flags)) => match config::check(&flags, config::environment()) {

@@ -117,6 +117,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// A defect.
+    #[error("the start failed: {0}")]
+    Panicked(String),
     /// The descriptors that this build carries cannot be served.
     #[error("cannot serve reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -155,8 +158,15 @@ impl Server {
         file_limit::raise(config.limits.connections);
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
-        let store = SledStore::open_within(&path, observer, config.write_timeout, sync_to_disk)?;
-        let dev_tokens = if config.dev { Some(DevTokens::in_directory(&path)?) } else { None };
+        let (store, dev_tokens) = {
+            let (path, dev, write_timeout) = (path.clone(), config.dev, config.write_timeout);
+            let open = move || -> Result<_, StartError> {
+                let store = SledStore::open_within(&path, observer, write_timeout, sync_to_disk)?;
+                Ok((store, dev.then(|| DevTokens::in_directory(&path)).transpose()?))
+            };
+            // A disk that hangs takes one thread with it, and none that hears signals or serves.
+            tokio::task::spawn_blocking(open).await.map_err(|error| StartError::Panicked(error.to_string()))??
+        };
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -290,7 +300,10 @@ impl Server {
             () = stop => Ok(()),
             reason = failure(self.store.health()) => Err(RunError::Store(reason)),
             Some(ended) = self.workers.join_next() => Err(RunError::Worker(format!("{ended:?}"))),
-            Ok(wrong) = &mut self.clock_watch => Err(RunError::Clock(wrong)),
+            ended = &mut self.clock_watch => Err(match ended {
+                Ok(wrong) => RunError::Clock(wrong),
+                Err(error) => RunError::Worker(error.to_string()),
+            }),
             ended = &mut self.serving => Err(RunError::Network(format!("{ended:?}"))),
         };
         let patience = match &outcome {

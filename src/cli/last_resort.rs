@@ -17,6 +17,9 @@ use crate::store::Health;
 /// How much longer than its parts allow the end of a server may take.
 const MARGIN: Duration = Duration::from_secs(5);
 
+/// How long the last line may take to be written.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// When a server should have ended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -37,7 +40,7 @@ pub(super) fn watch(
     patience: Patience,
 ) -> io::Result<()> {
     let wait = move || {
-        // Neither of the two needs the runtime's workers to wake up.
+        // Neither of the two needs the runtime's workers to wake up: signals are heard on a thread of their own.
         let limit = runtime.block_on(async {
             tokio::select! {
                 () = stopping.cancelled() => patience.stopping,
@@ -51,7 +54,11 @@ pub(super) fn watch(
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             std::thread::park_timeout(left);
         }
-        anstream::eprintln!("error: the server did not end by itself; a disk hangs, or a network");
+        // Standard error may be what hangs: a file on the same disk, or a pipe that nobody reads.
+        let _ = std::thread::Builder::new().spawn(|| {
+            anstream::eprintln!("error: The server did not stop in time: a disk or network call hangs. Exiting.");
+        });
+        std::thread::park_timeout(LAST_WORDS);
         end_process(1)
     };
     std::thread::Builder::new().name("signoff-last-resort".into()).spawn(wait).map(drop)

@@ -4,7 +4,7 @@ use std::{io::Write, net::SocketAddr, process::ExitCode};
 
 use tokio::{
     runtime::Handle,
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,9 +20,9 @@ use crate::{
     telemetry::{self, Metrics},
 };
 
-/// Serves until told to stop. Exits 0 after a drain or before it had started, 1 when the server cannot start or fails, 2 for a configuration
-/// that cannot be used, or by which nobody could authenticate. After a failure it ends the process itself: whatever hangs is
-/// not waited for.
+/// Serves until told to stop. Exits 0 after a drain or before it had started, 1 when the server cannot start or fails, 2 for a
+/// configuration that cannot be used, or by which nobody could authenticate. After a failure it ends the process itself: what
+/// hangs is not waited for.
 pub async fn serve(flags: &ServeFlags) -> ExitCode {
     private_files::keep_new_files_private();
     let config = match config::load(flags, config::environment()) {
@@ -50,22 +50,15 @@ pub async fn serve(flags: &ServeFlags) -> ExitCode {
 }
 
 async fn run(config: Config, traces: bool) -> ExitCode {
-    let (mut terminate, mut interrupt, mut hangup) = match signals() {
+    let (stopping, mut hangup) = match hear_stop().and_then(|stopping| Ok((stopping, signal(SignalKind::hangup())?))) {
         Ok(signals) => signals,
         Err(error) => return failed(&error),
     };
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    tokio::pin!(stop);
-    // In a task of its own, so that a disk that hangs while the store is opened does not keep signals from being heard.
+    // In a task of its own, so that a disk that hangs while the store is opened does not keep this from being stopped.
     let starting = tokio::spawn(Server::start(config.clone(), Metrics::new(env!("CARGO_PKG_VERSION")), traces));
     let started = tokio::select! {
         started = starting => started,
-        () = &mut stop => {
+        () = stopping.cancelled() => {
             anstream::eprintln!("stopped before the server had started");
             return last_resort::end(0); // it had not served, and there is nothing to lose
         }
@@ -79,7 +72,6 @@ async fn run(config: Config, traces: bool) -> ExitCode {
         Ok(Err(error)) => return failed(&error),
         Err(error) => return failed(&error),
     };
-    let stopping = CancellationToken::new();
     let patience = Patience { stopping: config.drain_timeout + 2 * config.write_timeout, failed: FAILED_LINGER };
     if let Err(error) = last_resort::watch(Handle::current(), stopping.clone(), server.store_health(), patience) {
         return failed(&error);
@@ -95,12 +87,7 @@ async fn run(config: Config, traces: bool) -> ExitCode {
             reload.send_replace(());
         }
     });
-    let ended = server
-        .run(async {
-            stop.await;
-            stopping.cancel();
-        })
-        .await;
+    let ended = server.run(stopping.cancelled()).await;
     reloading.abort();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -108,8 +95,27 @@ async fn run(config: Config, traces: bool) -> ExitCode {
     }
 }
 
-fn signals() -> std::io::Result<(Signal, Signal, Signal)> {
-    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?))
+/// Cancelled on SIGTERM or SIGINT. These are heard on a thread that does nothing else: the runtime's own threads may all hang in
+/// the disk, on a machine with one processor the only one.
+fn hear_stop() -> std::io::Result<CancellationToken> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut terminate, mut interrupt) = {
+        let _entered = runtime.enter();
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+    };
+    let stopping = CancellationToken::new();
+    let told = stopping.clone();
+    let hear = move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+        told.cancel();
+    };
+    std::thread::Builder::new().name("signoff-signals".into()).spawn(hear)?;
+    Ok(stopping)
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {

@@ -28,14 +28,22 @@ pub(super) fn start(
 
 /// Looks at the machine's clock, so that jumps are noticed on a server that has nothing to do, and keeps server time for the
 /// next start. Ends when the clock says a time that certificates and HTTP have no name for: no call could be answered.
-pub(super) async fn watch(clock: Arc<ServerClock>, kept: KeptTime, metrics: Metrics) -> OutOfRange {
+pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: KeptTime, metrics: Metrics) -> OutOfRange {
     let mut broken = false;
     loop {
         match clock.ahead() {
             Ok(ahead) => metrics.clock_ahead(ahead),
             Err(error) => return error,
         }
-        let outcome = kept.keep(clock.now());
+        // The disk may hang, and with it a thread that everybody else needs.
+        let now = clock.now();
+        let outcome = match tokio::task::spawn_blocking(move || (kept.keep(now), kept)).await {
+            Ok((outcome, same)) => {
+                kept = same;
+                outcome
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
         match &outcome {
             Err(error) if !broken => tracing::warn!(%error, file = KeptTime::FILE, "cannot keep the time"),
             _ => {}
