@@ -14,7 +14,8 @@ use crate::domain::{Time, truncate};
 /// was set back meanwhile.
 ///
 /// It is written without a sync: a killed server leaves it in the kernel's cache, and after a power loss it may be half a minute
-/// old. What cannot be read counts as nothing; the store's own time remains.
+/// old. What does not fit its checksum counts as nothing, and the store's own time remains: a damaged year would time out
+/// everything, for good.
 #[derive(Debug)]
 pub struct KeptTime(File);
 
@@ -34,11 +35,12 @@ impl KeptTime {
         let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let mut text = Vec::new();
         (&file).take(Self::LONGEST).read_to_end(&mut text)?;
-        let time = std::str::from_utf8(&text).ok().and_then(|text| DateTime::parse_from_rfc3339(text.trim_end()).ok());
+        let time = parse(&text);
         if time.is_none() && !text.is_empty() {
-            tracing::warn!(file = Self::FILE, "the file has no time in it, and counts as empty");
+            tracing::warn!(file = Self::FILE, "the file is damaged, and counts as empty");
+            file.set_len(0)?; // what is kept next must not have its rest behind it
         }
-        Ok((Self(file), time.map(|time| truncate(time.to_utc()))))
+        Ok((Self(file), time))
     }
 
     /// Keeps a time in place of the one before.
@@ -47,9 +49,19 @@ impl KeptTime {
     /// What the disk says.
     pub fn keep(&self, time: Time) -> io::Result<()> {
         // As long as any other, so that one write replaces all of it.
-        let text = format!("{}\n", time.to_rfc3339_opts(SecondsFormat::Micros, true));
-        self.0.write_all_at(text.as_bytes(), 0)
+        let time = time.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let line = format!("{time} {:08x}\n", crc32fast::hash(time.as_bytes()));
+        self.0.write_all_at(line.as_bytes(), 0)
     }
+}
+
+/// The time in the file's content; `None` unless it is as it was written.
+fn parse(text: &[u8]) -> Option<Time> {
+    let (time, sum) = std::str::from_utf8(text).ok()?.strip_suffix('\n')?.split_once(' ')?;
+    if sum != format!("{:08x}", crc32fast::hash(time.as_bytes())) {
+        return None;
+    }
+    DateTime::parse_from_rfc3339(time).ok().map(|time| truncate(time.to_utc()))
 }
 
 #[cfg(test)]
@@ -66,9 +78,27 @@ mod tests {
             KeptTime::open(directory.path()).unwrap().0.keep(time).unwrap();
             assert_eq!(read(), Some(time));
         }
-        for nonsense in [&b"2027-01-"[..], b"\xff\xfe", &[0; 28], b"tomorrow\n"] {
+        for nonsense in
+            [&b"2027-01-"[..], b"\xff\xfe", &[0; 28], b"tomorrow\n", b"2027-01-01T00:00:00.000000Z\n", &[b'x'; 60]]
+        {
             std::fs::write(directory.path().join(KeptTime::FILE), nonsense).unwrap();
             assert_eq!(read(), None, "{nonsense:?}");
+            KeptTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
+            assert_eq!(read(), Some(at(5)), "after {nonsense:?}");
+        }
+    }
+
+    /// A flipped bit must not end every deadline.
+    #[test]
+    fn every_flip_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        KeptTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
+        let line = std::fs::read(directory.path().join(KeptTime::FILE)).unwrap();
+        assert_eq!(parse(&line), Some(at(5)));
+        for bit in 0..line.len() * 8 {
+            let mut flipped = line.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(parse(&flipped), None, "bit {bit}");
         }
     }
 }
