@@ -15,7 +15,10 @@ use super::{
     query::{PAGE_BYTES, weight},
 };
 use crate::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, TokenId, request, step},
+    domain::{
+        Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, TokenId, name::composed, request,
+        step,
+    },
     identity::Token,
 };
 
@@ -80,7 +83,11 @@ impl State {
 type Key = (String, String, String);
 
 fn key(Actor { issuer, subject, .. }: &Actor, request_id: &str) -> Key {
-    (issuer.clone(), subject.clone(), request_id.to_owned())
+    named(issuer, subject, request_id)
+}
+
+fn named(issuer: &str, subject: &str, request_id: &str) -> Key {
+    (composed(issuer).into_owned(), composed(subject).into_owned(), request_id.to_owned())
 }
 
 fn by<'a>(policies: &'a [Arc<PolicyVersion>], author: &Actor, request_id: &str) -> Option<&'a Arc<PolicyVersion>> {
@@ -220,7 +227,7 @@ impl Store for MemoryStore {
         }
         let mut new = 0;
         for one in forgotten {
-            let key = (one.issuer.clone(), one.subject.clone(), one.request_id.clone());
+            let key = named(&one.issuer, &one.subject, &one.request_id);
             let known = state.forgotten.get(&key).is_some_and(|known| known.at >= one.at);
             if !known && !state.by_request_id.contains_key(&key) {
                 state.forgotten.insert(key, one);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Approval, ApprovalId, Status, Time};
+use crate::domain::{Approval, ApprovalId, Status, Time, name};
 
 /// A page to list.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Filter {
         (self.statuses.is_empty() || self.statuses.contains(&approval.status))
             && wanted(&self.tool_name, &request.tool_name)
             && wanted(&self.agent_name, &request.agent.name)
-            && self.caller.as_ref().is_none_or(|caller| *caller == request.caller.to_string())
+            && self.caller.as_ref().is_none_or(|caller| name::same(caller, &request.caller.to_string()))
             && self.labels.iter().all(|(key, value)| request.labels.get(key) == Some(value))
             && self.created_from.is_none_or(|from| approval.created_at >= from)
             && self.created_before.is_none_or(|before| approval.created_at < before)

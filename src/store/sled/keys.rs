@@ -3,7 +3,7 @@
 use std::ops::{Bound, RangeInclusive};
 
 use crate::{
-    domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, to_micros},
+    domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, name::composed, to_micros},
     store::Forgotten,
 };
 use uuid::Uuid;
@@ -64,7 +64,7 @@ impl Field<'_> {
             Self::Status(status) => vec![INDEX, b's', status_code(*status)],
             Self::Tool(name) => text(b't', &[name]),
             Self::Agent(name) => text(b'a', &[name]),
-            Self::Caller(name) => text(b'c', &[name]),
+            Self::Caller(name) => text(b'c', &[&composed(name)]),
             Self::Label(name, value) => text(b'l', &[name, value]),
         }
     }
@@ -138,7 +138,7 @@ pub(super) fn request_id(caller: &Actor, request_id: &str) -> Vec<u8> {
 
 /// The same of one that was forgotten.
 pub(super) fn request_id_of(forgotten: &Forgotten) -> Vec<u8> {
-    let names = [forgotten.issuer.as_str(), &forgotten.subject, &forgotten.request_id];
+    let names = [&*composed(&forgotten.issuer), &composed(&forgotten.subject), &forgotten.request_id];
     [&[REQUEST_ID], names.join("\0").as_bytes()].concat()
 }
 
@@ -170,13 +170,14 @@ pub(super) fn names_of(request_id: &[u8]) -> Option<(&str, &str, &str)> {
 
 fn named(prefix: u8, Actor { issuer, subject, .. }: &Actor, request_id: &str) -> Vec<u8> {
     let mut key = vec![prefix];
-    key.extend_from_slice([issuer, subject, request_id].join("\0").as_bytes());
+    key.extend_from_slice([&*composed(issuer), &composed(subject), request_id].join("\0").as_bytes());
     key
 }
 
-/// What tells a caller from any other.
+/// What tells a caller from any other, in the form in which names are compared: one that was recorded before names had one
+/// form is the same caller.
 pub(super) fn caller(Actor { issuer, subject, .. }: &Actor) -> String {
-    [issuer.as_str(), subject].join("\0")
+    [composed(issuer), composed(subject)].join("\0")
 }
 
 pub(super) fn deadline(time: Time, id: ApprovalId) -> Vec<u8> {
