@@ -229,8 +229,9 @@ impl Shared {
             first
         });
         if first {
-            tracing::error!(%reason, "the store failed; nothing more is accepted");
+            // Readers first: where logs go may hang as well.
             self.durability.stop(reason);
+            tracing::error!(%reason, "the store failed; nothing more is accepted");
         }
     }
 
