@@ -86,7 +86,8 @@ impl<F: FollowedFiles> Followed<F> {
     /// # Errors
     /// When they cannot be read, or are still being written after a minute.
     pub(super) async fn settled(files: F, clock: &dyn Clock) -> Result<(Self, F::Content), String> {
-        let mut reports = Reports::default();
+        // Watched before its age is looked at: a write in between would be neither reported nor young.
+        let mut reports = watch(Reports::default(), files.paths()).await;
         let young = files.paths().iter().any(|path| is_young(path, clock.wall()));
         let mut settling = Settling::new(Err(String::new()), if young { Trust::Young } else { Trust::Reported });
         let mut waited = Duration::ZERO;

@@ -38,6 +38,9 @@ pub(super) struct Settling<T> {
     asked: bool,
     /// Looks since there is something to take.
     waited: u32,
+    /// Whether the look before came with reports. Files are read before reports are, so a change that happens in between
+    /// is reported one look before it is seen.
+    told: bool,
 }
 
 /// What keeps content from being taken.
@@ -51,7 +54,7 @@ pub(super) struct Waiting {
 impl<T: PartialEq + Clone> Settling<T> {
     /// Begins with what was taken before, and with what is known about the content that is seen first.
     pub(super) const fn new(taken: T, trust: Trust) -> Self {
-        Self { taken, seen: None, trust, writing: false, quiet: 0, asked: false, waited: 0 }
+        Self { taken, seen: None, trust, writing: false, quiet: 0, asked: false, waited: 0, told: false }
     }
 
     /// What is seen now, with what was reported up to now.
@@ -61,11 +64,11 @@ impl<T: PartialEq + Clone> Settling<T> {
             Some(trust) => trust,
             // Reported, but not by what it ended with: a writer that is still at it.
             None if signs.any => self.trust,
-            None if changed => Trust::Unreported,
+            None if changed && !self.told => Trust::Unreported,
             None => self.trust,
         };
         self.quiet = if self.seen.is_none() || changed || signs.any { 0 } else { self.quiet.saturating_add(1) };
-        self.writing = signs.writing;
+        (self.writing, self.told) = (signs.writing, signs.any);
         self.seen = Some(now);
         self.waited = if self.is_wanted() { self.waited.saturating_add(1) } else { 0 };
     }
@@ -101,5 +104,33 @@ impl<T: PartialEq + Clone> Settling<T> {
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let Self { waited: looks, writing, trust, .. } = *self;
         (looks > 0).then_some(Waiting { looks, writing, trust })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A writer closes the file between the read and the look at reports: the next look sees the change, and the report is
+    /// known already.
+    #[test]
+    fn a_change_that_is_seen_a_look_after_its_report_was_reported() {
+        let mut settling = Settling::new("old", Trust::Reported);
+        let closed = Signs { any: true, trust: Some(Trust::Reported), writing: false };
+        settling.look("old", closed);
+        let quiet = Signs { any: false, trust: None, writing: false };
+        settling.look("new", quiet);
+        for _ in 0..Trust::Reported.looks() {
+            settling.look("new", quiet);
+        }
+        assert!(settling.is_due(), "{settling:?}");
+
+        // One that nobody reported waits for longer.
+        let mut settling = Settling::new("old", Trust::Reported);
+        for now in ["old", "old", "new"].into_iter().chain(std::iter::repeat_n("new", Trust::Reported.looks() as usize))
+        {
+            settling.look(now, quiet);
+        }
+        assert!(!settling.is_due(), "{settling:?}");
     }
 }
