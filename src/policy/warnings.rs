@@ -36,8 +36,9 @@ impl Policy {
         warnings.unlisted();
         warnings.denylists();
         warnings.spellings();
-        warnings.tools(known);
+        // Before tools: an agent that calls tools by many names must not crowd them out.
         warnings.reviewers(known);
+        warnings.tools(known);
         warnings.found
     }
 }

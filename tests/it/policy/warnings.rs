@@ -46,8 +46,8 @@ async fn names_that_nearly_are_those_of_calls_and_callers() {
     access.create_token(request).await.unwrap();
     let found = warnings(&server, asking("send_email", "Finance")).await;
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found[0].starts_with("rules[0].tools[0]: the tool \"mail.Send_Email\" was called"), "{found:?}");
-    assert!(found[1].starts_with("rules[0].require_approval.reviewers[0]: the group \"finance\" differs"), "{found:?}");
+    assert!(found[0].starts_with("rules[0].require_approval.reviewers[0]: the group \"finance\" differs"), "{found:?}");
+    assert!(found[1].starts_with("rules[0].tools[0]: the tool \"mail.Send_Email\" was called"), "{found:?}");
 
     // A reviewer whom no token made here names, by a call.
     server.reviewer().list_pending(ListPendingRequest::default()).await.unwrap();
