@@ -74,7 +74,7 @@ func (g *gate) follow(ctx context.Context, pace *pace) error {
 	cut := time.AfterFunc(g.untilFirstMessage(pace), cancel)
 	defer cut.Stop()
 	err := g.read(streaming, pace, cut)
-	if err != nil && streaming.Err() != nil && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, ErrRefused) && streaming.Err() != nil && ctx.Err() == nil {
 		return status.Error(codes.Unavailable, "the server said nothing for too long")
 	}
 	return err

@@ -40,7 +40,7 @@ const COMMANDS: &[Command] = &[
     (
         "faults",
         "[TEST] [--runs N] [--seed N]",
-        "damage stores, fail calls to the disk, lose power: N times, 100 by default",
+        "damage stores and fail calls to the disk N times, 100 by default; lose power N/4 times",
         faults::run,
     ),
     ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),

@@ -9,7 +9,7 @@ use crate::{policy::Known, policy_file};
 pub struct CheckArgs {
     #[command(flatten)]
     file: PolicyFile,
-    /// File of cases, as YAML; warn about names in the policy that nearly are those of its tools
+    /// File of cases, as YAML; warn about near misses between the policy's names and the tools in the cases
     #[arg(long, value_name = "CASES")]
     cases: Option<PathBuf>,
     /// Exit 1 when there are warnings

@@ -36,8 +36,8 @@ pub struct CreateArgs {
     /// What the owner may say about others, and is believed; repeatable, or separated by commas
     #[arg(long = "permission", value_name = "PERMISSION", value_delimiter = ',')]
     permissions: Vec<PermissionName>,
-    /// Authority for whose people the owner may decide, such as the OpenID provider, or local for this server's tokens;
-    /// repeatable, or separated by commas; needed with decide-for-others
+    /// Issuer of the people the owner may decide for: an OpenID issuer, or `local`; repeatable, or separated by commas;
+    /// required with decide-for-others
     #[arg(long = "decide-for-issuer", value_name = "ISSUER", value_delimiter = ',')]
     decide_for_issuers: Vec<String>,
     /// Group that the owner may say these people are in; repeatable, or separated by commas
@@ -82,7 +82,7 @@ enum PermissionName {
     AskForOthers,
     /// Who decides, and in which groups they are: a chat bridge, whose votes count as one among those of others
     DecideForOthers,
-    /// That others have decided, without a vote by anybody else; with decide-for-others
+    /// Complete a quorum alone; requires decide-for-others
     DecideAlone,
 }
 

@@ -41,8 +41,8 @@ const (
 // Every call needs a bearer token in the `authorization` metadata (one of AccessService's, or of the server's OpenID
 // provider), or a connection with a client certificate that the server gives a role. A stream ends with UNAUTHENTICATED
 // when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
-// ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
-// deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
+// ErrorReason; only a deadline that passes before the answer, which the gRPC library
+// itself tells, carries none. Calls that change something take a `request_id`: repeating one's own
 // identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
 // be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
 type ApprovalServiceClient interface {
@@ -268,8 +268,8 @@ func (c *approvalServiceClient) ReportExecution(ctx context.Context, in *ReportE
 // Every call needs a bearer token in the `authorization` metadata (one of AccessService's, or of the server's OpenID
 // provider), or a connection with a client certificate that the server gives a role. A stream ends with UNAUTHENTICATED
 // when its token is revoked. Every error carries exactly one google.rpc.ErrorInfo whose `reason` is a value of
-// ErrorReason; only what the gRPC library itself refuses (an unknown method, a message that is malformed or over 1 MiB, a
-// deadline that passed before the answer) carries none. Calls that change something take a `request_id`: repeating one's own
+// ErrorReason; only a deadline that passes before the answer, which the gRPC library
+// itself tells, carries none. Calls that change something take a `request_id`: repeating one's own
 // identical call with the same request_id returns the first result and changes nothing (a claim's only while it may still
 // be run: see ClaimExecution); using it for something else is ALREADY_EXISTS. No reply is sent before what it says is on stable storage.
 type ApprovalServiceServer interface {

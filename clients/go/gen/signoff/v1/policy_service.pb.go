@@ -437,7 +437,7 @@ func (x *SetPolicyResponse) GetWarnings() []*PolicyWarning {
 
 // Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
 // look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
-// approvals, groups and users with those of its tokens and of the reviewers who called since it started.
+// approvals, groups and users with those of its tokens, of these approvals' callers, and of the reviewers who called since it started.
 type PolicyWarning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The field, as a path in the policy, such as `rules[3].tools[0]`.

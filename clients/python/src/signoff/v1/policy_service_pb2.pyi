@@ -238,7 +238,7 @@ Global___SetPolicyResponse: _TypeAlias = SetPolicyResponse  # noqa: Y015
 class PolicyWarning(_message.Message):
     """Something in a policy that is allowed, and probably not meant: a denylist over a default that approves; a name that differs in case,
     look, separators or prefix from one that the server has seen. The server compares tool names with those of the newest 1,000
-    approvals, groups and users with those of its tokens and of the reviewers who called since it started.
+    approvals, groups and users with those of its tokens, of these approvals' callers, and of the reviewers who called since it started.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
