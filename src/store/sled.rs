@@ -22,6 +22,7 @@ mod policies;
 mod preflight;
 mod records;
 mod salvage;
+mod schemas;
 mod tokens;
 mod verify;
 mod watchdog;

@@ -15,6 +15,7 @@ use super::{
     pages::Pages,
     policies::Policies,
     records::{self, Named, Stored},
+    schemas::{self, Schemas},
     tokens::Tokens,
 };
 use crate::{
@@ -33,6 +34,7 @@ pub(super) struct Group<'a> {
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, Named>,
     pruned: HashSet<ApprovalId>,
+    schemas: Schemas,
     /// Records of groups before this one were looked at for dropping, and the batch may hold that.
     dropped: bool,
     /// Whether `request_id`s that were forgotten, or are over, are written.
@@ -141,6 +143,7 @@ impl<'a> Group<'a> {
             events: HashMap::new(),
             request_ids: HashMap::new(),
             pruned: HashSet::new(),
+            schemas: Schemas::default(),
             dropped: false,
             forgotten: false,
             changed: Vec::new(),
@@ -160,6 +163,7 @@ impl<'a> Group<'a> {
         let mut newest = self.changed.iter().map(|approval| approval.updated_at).max();
         newest = newest.max(self.policies.write(&mut self.batch, &mut record));
         self.tokens.write(&mut self.batch, &mut record);
+        self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
         let changes = record != GroupRecord::default() || self.dropped || self.forgotten;
         let tip = if changes { Some(record.append(tip, newest, &mut self.batch)?) } else { None };
@@ -191,7 +195,7 @@ impl<'a> Group<'a> {
         if let Some(at) = over {
             self.batch.remove(keys::forgotten(at, &key));
         }
-        self.put(None, Known { approval: Arc::clone(&approval), chain }, vec![event], encoded);
+        self.put(None, Known { approval: Arc::clone(&approval), chain }, vec![event], encoded)?;
         Ok(Submitted { approval, created: true })
     }
 
@@ -206,7 +210,7 @@ impl<'a> Group<'a> {
         let approval = Arc::new(step.approval);
         if !step.events.is_empty() {
             let (encoded, chain) = records::encode(&approval, &step.events, chain)?;
-            self.put(Some(&before), Known { approval: Arc::clone(&approval), chain }, step.events, encoded);
+            self.put(Some(&before), Known { approval: Arc::clone(&approval), chain }, step.events, encoded)?;
         }
         let revision = step.outcome?;
         Ok(Transitioned { approval, revision })
@@ -247,7 +251,7 @@ impl<'a> Group<'a> {
         let encode = |(approval, events): &(Arc<Approval>, Vec<Event>)| records::encode(approval, events, Digest::ZERO);
         let encoded = new.values().map(encode).collect::<Result<Vec<_>, _>>()?;
         for ((approval, events), (encoded, chain)) in new.into_values().zip(encoded) {
-            self.put(None, Known { approval, chain }, events, encoded);
+            self.put(None, Known { approval, chain }, events, encoded)?;
         }
         Ok(count)
     }
@@ -331,6 +335,7 @@ impl<'a> Group<'a> {
         if let Some(decision) = &approval.decision {
             self.batch.remove(keys::decided(decision.at, id));
         }
+        self.schemas.leave(approval);
         self.pruned.insert(id);
         Ok(())
     }
@@ -370,9 +375,18 @@ impl<'a> Group<'a> {
     }
 
     /// Adds everything that a new state of an approval needs to the batch: head, events, index entries.
-    fn put(&mut self, before: Option<&Approval>, known: Known, events: Vec<Event>, encoded: Encoded) {
+    fn put(
+        &mut self,
+        before: Option<&Approval>,
+        known: Known,
+        events: Vec<Event>,
+        encoded: Encoded,
+    ) -> Result<(), StoreError> {
         let after = Arc::clone(&known.approval);
         let id = after.id;
+        if before.is_none() {
+            self.schemas.keep(self.pages, &after, &mut self.batch)?;
+        }
         self.events.entry(id).or_default().extend(events);
         let (caller, shown) = (keys::caller(&after.request.caller), after.request.caller.to_string());
         for (key, value) in encoded {
@@ -422,6 +436,7 @@ impl<'a> Group<'a> {
             self.reached.push(Arc::clone(&after));
         }
         self.changed.push(after);
+        Ok(())
     }
 
     fn insert_status(&mut self, approval: &Approval, caller: &str) {
@@ -450,5 +465,6 @@ pub(super) fn fields<'a>(approval: &'a Approval, caller: &'a str) -> impl Iterat
         Field::Agent(&request.agent.name),
         Field::Caller(caller),
     ];
-    fixed.into_iter().chain(request.labels.iter().map(|(key, value)| Field::Label(key, value)))
+    let labels = request.labels.iter().map(|(key, value)| Field::Label(key, value));
+    fixed.into_iter().chain(labels).chain(schemas::hash(request).map(Field::Schema))
 }

@@ -3,7 +3,7 @@
 use std::ops::{Bound, RangeInclusive};
 
 use crate::{
-    domain::{Actor, ApprovalId, Revision, Status, Time, TokenId, name::composed, to_micros},
+    domain::{Actor, ApprovalId, Digest, Revision, Status, Time, TokenId, name::composed, to_micros},
     store::Forgotten,
 };
 use uuid::Uuid;
@@ -20,6 +20,7 @@ const POLICY_DOCUMENT: u8 = b't';
 const POLICY_REQUEST_ID: u8 = b'k';
 const TOKEN: u8 = b's';
 const GROUP: u8 = b'g';
+const SCHEMA_TEXT: u8 = b'j';
 
 /// The schema version: four bytes, which every build has written and read so.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -46,6 +47,8 @@ pub(super) enum Field<'a> {
     Agent(&'a str),
     Caller(&'a str),
     Label(&'a str, &'a str),
+    /// Approvals whose requests name this schema: what keeps it stored.
+    Schema(Digest),
 }
 
 impl Field<'_> {
@@ -66,6 +69,7 @@ impl Field<'_> {
             Self::Agent(name) => text(b'a', &[name]),
             Self::Caller(name) => text(b'c', &[&composed(name)]),
             Self::Label(name, value) => text(b'l', &[name, value]),
+            Self::Schema(hash) => [&[INDEX, b'j'], &hash.as_bytes()[..]].concat(),
         }
     }
 
@@ -300,9 +304,29 @@ pub(super) fn policies_after(version: u64) -> std::ops::Range<Vec<u8>> {
     policy(version.saturating_add(1))..vec![POLICY + 1]
 }
 
+/// A JSON Schema; further pieces of a large one have longer keys.
+pub(super) fn schema(hash: &Digest) -> Vec<u8> {
+    [&[SCHEMA_TEXT], &hash.as_bytes()[..]].concat()
+}
+
+/// Length of that key.
+pub(super) const SCHEMA_LEN: usize = 1 + 32;
+
+/// Everything of every JSON Schema.
+pub(super) fn schemas() -> std::ops::Range<Vec<u8>> {
+    vec![SCHEMA_TEXT]..vec![SCHEMA_TEXT + 1]
+}
+
+/// The hash in a JSON Schema's key.
+pub(super) fn schema_of(key: &[u8]) -> Option<Digest> {
+    let hash = key.strip_prefix(&[SCHEMA_TEXT]).filter(|_| key.len() == SCHEMA_LEN)?;
+    Some(Digest::from_bytes(hash.try_into().ok()?))
+}
+
 /// Whether a key is that of a record, or of a piece of one, rather than of an index entry that can be made again.
 pub(super) fn is_record(key: &[u8]) -> bool {
-    matches!(key.first(), Some(&(HEAD | EVENT | POLICY | POLICY_DOCUMENT | TOKEN | GROUP))) || key == CHECKPOINT
+    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT];
+    key.first().is_some_and(|prefix| records.contains(prefix)) || key == CHECKPOINT
 }
 
 /// The version in the key of its head.
@@ -331,6 +355,7 @@ mod tests {
             (policy_document(4), "740000000000000004".to_owned()),
             (deadline(at(0), id), format!("64{time}{uuid}")),
             (decided(at(0), id), format!("72{time}{uuid}")),
+            (schema(&Digest::from_bytes([1; 32])), format!("6a{}", "01".repeat(32))),
         ] {
             assert_eq!(hex(&key), pinned);
         }
@@ -345,6 +370,7 @@ mod tests {
             (Field::Agent("x"), b"iax\0"),
             (Field::Caller("x"), b"icx\0"),
             (Field::Label("x", "y"), b"ilx\0y\0"),
+            (Field::Schema(Digest::from_bytes([1; 32])), &[&b"ij"[..], &[1; 32]].concat()),
         ] {
             assert_eq!(field.prefix(), pinned);
         }

@@ -1,7 +1,7 @@
 //! What is stored under the keys: MessagePack with field names, in the [`frame`](super::frame) of every value. Unknown fields
 //! are refused: what a later version adds may restrict what a record allows.
 //!
-//! An approval is its first event (what was asked), the event of its last edit, and a small [`Head`] that every change
+//! An approval is its first event (what was asked; [`schemas`](super::schemas) stand apart), the event of its last edit, and a small [`Head`] that every change
 //! rewrites. An event's payload begins with the SHA-256 of the payload of the event before it, and the head holds that of the
 //! newest one, so that a history which was read whole is the one that was written.
 
@@ -11,6 +11,7 @@ use super::{
     frame::{self, corrupt},
     keys,
     pages::Pages,
+    schemas,
 };
 use crate::{
     domain::{
@@ -68,13 +69,20 @@ pub(super) struct Link {
 
 impl Link {
     /// Reads an event's payload.
-    pub(super) fn decode(id: ApprovalId, revision: Revision, payload: &[u8]) -> Result<Self, StoreError> {
+    pub(super) fn decode(
+        id: ApprovalId,
+        revision: Revision,
+        payload: &[u8],
+        schema: impl FnOnce(Digest) -> Result<Option<Vec<u8>>, StoreError>,
+    ) -> Result<Self, StoreError> {
         let (previous, event) =
             payload.split_first_chunk().ok_or_else(|| corrupt(format!("revision {revision} of {id} is too short")))?;
-        let event: Event = decode(event).map_err(|error| corrupt(format!("revision {revision} of {id}: {error}")))?;
+        let wrong = |error| corrupt(format!("revision {revision} of {id}: {error}"));
+        let mut event: Event = decode(event).map_err(wrong)?;
         if event.revision != revision {
             return Err(corrupt(format!("revision {revision} of {id} says that it is revision {}", event.revision)));
         }
+        schemas::resolve(&mut event, schema)?;
         Ok(Self { previous: Digest::from_bytes(*previous), hash: Digest::of_bytes(payload), event })
     }
 }
@@ -155,7 +163,7 @@ pub(super) fn head(pages: &Pages, id: ApprovalId) -> Result<Option<Head>, StoreE
 
 fn link(pages: &Pages, id: ApprovalId, revision: Revision) -> Result<Link, StoreError> {
     match frame::get(pages, &keys::event(id, revision))? {
-        Some(payload) => Link::decode(id, revision, &payload),
+        Some(payload) => Link::decode(id, revision, &payload, |hash| schemas::read(pages, hash)),
         None => Err(corrupt(format!("revision {revision} of {id} is missing"))),
     }
 }
@@ -210,7 +218,7 @@ fn range(
             break;
         }
         let payload = frame::join(pages, &key, first)?.ok_or_else(|| missing(id, revision))?;
-        let link = Link::decode(id, revision, &payload)?;
+        let link = Link::decode(id, revision, &payload, |hash| schemas::read(pages, hash))?;
         if last.is_some_and(|last| last != link.previous) {
             return Err(corrupt(format!("revision {revision} of {id} does not follow the one before it")));
         }
@@ -237,7 +245,8 @@ pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) ->
     let (mut encoded, mut chain) = (Encoded::with_capacity(1 + events.len()), previous);
     for event in events {
         let mut payload = chain.as_bytes().to_vec();
-        rmp_serde::encode::write_named(&mut payload, event).map_err(|error| corrupt(error.to_string()))?;
+        rmp_serde::encode::write_named(&mut payload, &*schemas::named(event))
+            .map_err(|error| corrupt(error.to_string()))?;
         chain = Digest::of_bytes(&payload);
         frame::cut(&mut encoded, keys::event(approval.id, event.revision), &payload)?;
     }

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     domain::{Approval, ApprovalId, Digest, Event, Revision, Time, TokenId},
     identity::Token,
-    store::{Forgotten, History, OpenError, PolicyVersion},
+    store::{Forgotten, History, OpenError, PolicyVersion, StoreError},
 };
 
 /// Values that are kept of one key whose pieces stand elsewhere, the newest last.
@@ -260,6 +260,10 @@ impl Found {
         salvaged.forgotten.extend(free.filter_map(|(key, at)| forgotten::of_key(*at, key).ok()));
     }
 
+    fn link(&self, id: ApprovalId, revision: Revision, payload: &[u8]) -> Result<Link, StoreError> {
+        Link::decode(id, revision, payload, |hash| Ok(self.payload(&keys::schema(&hash))))
+    }
+
     /// An approval's events, when they are all that was acknowledged.
     fn history(&self, id: ApprovalId, recorded: &Recorded) -> Result<(History, Approval), String> {
         let (mut events, mut last): (Vec<Event>, _) = (Vec::new(), Digest::ZERO);
@@ -269,7 +273,7 @@ impl Found {
         loop {
             let revision = events.len() as u64 + 1;
             let link =
-                self.payload(&keys::event(id, revision)).and_then(|payload| Link::decode(id, revision, &payload).ok());
+                self.payload(&keys::event(id, revision)).and_then(|payload| self.link(id, revision, &payload).ok());
             match link {
                 Some(link) if link.previous == last => {
                     last = link.hash;

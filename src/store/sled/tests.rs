@@ -4,6 +4,7 @@ mod damage;
 mod groups;
 mod migration;
 mod salvaging;
+mod schemas;
 mod syncs;
 
 use std::{fs, path::Path};

@@ -13,6 +13,7 @@ use super::{
     keys::{self, Field},
     pages::Pages,
     records::{self, Named},
+    schemas,
     watermark::Mark,
 };
 use crate::{
@@ -74,8 +75,10 @@ pub(super) fn verify(pages: &Pages, mark: Option<&Mark>) -> Findings {
     check_events(pages, &heads, &mut findings);
     check_policies(pages, &recorded, &mut findings);
     check_tokens(pages, &recorded, &mut findings);
-    let forgotten = findings.take(forgotten::faults(pages)).unwrap_or_default();
-    forgotten.into_iter().for_each(|fault| findings.fault(fault));
+    for faults in [forgotten::faults(pages), schemas::faults(pages)] {
+        let faults = findings.take(faults).unwrap_or_default();
+        faults.into_iter().for_each(|fault| findings.fault(fault));
+    }
     findings
 }
 
@@ -286,6 +289,7 @@ const fn name(field: &Field<'_>) -> &'static str {
         Field::Agent(_) => "agents",
         Field::Caller(_) => "callers",
         Field::Label(..) => "labels",
+        Field::Schema(_) => "schemas",
     }
 }
 

@@ -1,0 +1,130 @@
+//! JSON Schemas, each stored once by its hash: most calls of a tool come with the same one. The first event of an approval
+//! names its schema; what was stored last goes with the last approval that names it.
+
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
+
+use sled::Batch;
+
+use super::{
+    frame::{self, Encoded, corrupt},
+    keys::{self, Field},
+    pages::Pages,
+};
+use crate::{
+    domain::{Approval, ApprovalId, Digest, Event, EventKind, Request},
+    store::StoreError,
+};
+
+/// The hash of a request's schema, if it has one.
+pub(super) fn hash(request: &Request) -> Option<Digest> {
+    request.schema.as_deref().map(|schema| Digest::of_bytes(schema.as_bytes()))
+}
+
+/// An event as it is stored: with the hash of its schema in the place of the schema.
+pub(super) fn named(event: &Event) -> Cow<'_, Event> {
+    let EventKind::Requested { request, arguments, verdict, deadline } = &event.kind else {
+        return Cow::Borrowed(event);
+    };
+    let Some(hash) = hash(request) else { return Cow::Borrowed(event) };
+    let request = Arc::new(Request { schema: Some(hash.to_string().into()), ..Request::clone(request) });
+    let (arguments, verdict, deadline) = (arguments.clone(), Arc::clone(verdict), *deadline);
+    let kind = EventKind::Requested { request, arguments, verdict, deadline };
+    Cow::Owned(Event { kind, ..event.clone() })
+}
+
+/// Puts the schema in the place of its hash.
+pub(super) fn resolve(
+    event: &mut Event,
+    find: impl FnOnce(Digest) -> Result<Option<Vec<u8>>, StoreError>,
+) -> Result<(), StoreError> {
+    let EventKind::Requested { request, .. } = &mut event.kind else { return Ok(()) };
+    let Some(name) = &request.schema else { return Ok(()) };
+    let hash: Digest = name.parse().map_err(|_| corrupt("a request that names no schema by its hash"))?;
+    let text = find(hash)?.ok_or_else(|| corrupt(format!("the schema {hash} is missing")))?;
+    Arc::make_mut(request).schema = Some(whole(hash, text)?.into());
+    Ok(())
+}
+
+/// Reads a schema from the store.
+pub(super) fn read(pages: &Pages, hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+    frame::get(pages, &keys::schema(&hash))
+}
+
+/// A schema's text, which must be the one with this hash.
+fn whole(hash: Digest, text: Vec<u8>) -> Result<String, StoreError> {
+    String::from_utf8(text)
+        .ok()
+        .filter(|text| Digest::of_bytes(text.as_bytes()) == hash)
+        .ok_or_else(|| corrupt(format!("the schema {hash} is another one")))
+}
+
+/// Schemas that a group of commits needs, and those that it may leave behind.
+#[derive(Debug, Default)]
+pub(super) struct Schemas {
+    kept: HashSet<Digest>,
+    left: HashSet<Digest>,
+}
+
+impl Schemas {
+    /// Stores the schema of a new approval, unless it is stored.
+    pub(super) fn keep(&mut self, pages: &Pages, approval: &Approval, batch: &mut Batch) -> Result<(), StoreError> {
+        let Some(text) = &approval.request.schema else { return Ok(()) };
+        let hash = Digest::of_bytes(text.as_bytes());
+        if !self.kept.insert(hash) || pages.contains(keys::schema(&hash))? {
+            return Ok(());
+        }
+        let mut encoded = Encoded::new();
+        frame::cut(&mut encoded, keys::schema(&hash), text.as_bytes())?;
+        encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
+        Ok(())
+    }
+
+    /// Notes that an approval is forgotten.
+    pub(super) fn leave(&mut self, approval: &Approval) {
+        self.left.extend(hash(&approval.request));
+    }
+
+    /// Removes the schemas that no approval names any more, but those that are `gone`.
+    pub(super) fn remove_unused(
+        &self,
+        pages: &Pages,
+        gone: &HashSet<ApprovalId>,
+        batch: &mut Batch,
+    ) -> Result<(), StoreError> {
+        for hash in self.left.difference(&self.kept) {
+            if !is_named(pages, *hash, gone)? {
+                let first = keys::schema(hash);
+                for key in pages.keys(first.clone()..=frame::piece_key(&first, u8::MAX)) {
+                    batch.remove(key?);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_named(pages: &Pages, hash: Digest, gone: &HashSet<ApprovalId>) -> Result<bool, StoreError> {
+    // The oldest approvals are forgotten first: the newest one is the one that most likely stays.
+    for entry in pages.prefix(Field::Schema(hash).prefix()).rev() {
+        if keys::id_of(&entry?.0).is_none_or(|id| !gone.contains(&id)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What is wrong with the schemas that are stored: each must be the one that its key says, and have an approval that names
+/// it. Those that are missing are missed by their approvals.
+pub(super) fn faults(pages: &Pages) -> Result<Vec<String>, StoreError> {
+    let mut faults = Vec::new();
+    for key in pages.keys(keys::schemas()) {
+        let key = key?;
+        let Some(hash) = keys::schema_of(&key) else { continue };
+        match read(pages, hash).and_then(|text| whole(hash, text.unwrap_or_default())) {
+            Ok(_) if is_named(pages, hash, &HashSet::new())? => {}
+            Ok(_) => faults.push(format!("the schema {hash} belongs to no approval")),
+            Err(error) => faults.push(error.to_string()),
+        }
+    }
+    Ok(faults)
+}
