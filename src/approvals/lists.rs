@@ -68,5 +68,6 @@ impl Approvals {
 
 /// Whether an approval belongs in a list of the caller's.
 pub(super) fn shows(principal: &Principal, method: Method, decidable: bool, approval: &Approval) -> bool {
-    principal.reaches(method, approval) && (!decidable || approval.is_decidable_by(&principal.actor, &principal.groups))
+    let decidable_now = || approval.is_decidable_by(&principal.actor, &principal.groups, principal.needs_others());
+    principal.reaches(method, approval) && (!decidable || decidable_now())
 }

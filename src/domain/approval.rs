@@ -329,7 +329,8 @@ impl Approval {
 
     /// Of these rules, those for which an approving vote counts that comes with credentials which must not reach a quorum
     /// alone, as their holder can name voters: for each rule one of all votes that come with them, and none where one
-    /// vote is enough: also when its holder votes in person, as a thief would. `None` when the voter has approved in another way, which such a vote must not replace.
+    /// vote is enough, even when the holder votes in person, as a thief would. `None` when the voter has approved in another
+    /// way, which such a vote must not replace.
     pub(super) fn counts_among_others(
         &self,
         rules: &[Arc<str>],
@@ -370,13 +371,16 @@ impl Approval {
         caller.is(actor) || on_behalf_of.as_ref().is_some_and(|person| person.is(actor))
     }
 
-    /// Whether an approving vote of somebody in these groups would count now.
+    /// Whether an approving vote of somebody in these groups, cast in person, would count now. `needs_others`: their
+    /// credentials must not reach a quorum alone.
     #[must_use]
-    pub fn is_decidable_by(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
+    pub fn is_decidable_by(&self, actor: &Actor, groups: &BTreeSet<String>, needs_others: bool) -> bool {
         if self.status.is_terminal() || self.is_asked_by(actor) {
             return false;
         }
         let rules = self.counts_for(actor, groups);
+        let rules =
+            if needs_others { self.counts_among_others(&rules, actor, None).unwrap_or_default() } else { rules };
         !rules.is_empty() && !self.has_voted(actor, &rules)
     }
 

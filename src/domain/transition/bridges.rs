@@ -137,3 +137,16 @@ fn a_history_in_which_a_bridge_decides_alone_is_impossible() {
     let forged = Approval::replay(approval.id, [&first, &first_vote, &second_vote]);
     assert_eq!(forged, Err(ReplayError::Impossible(3)));
 }
+
+/// What is listed as decidable is what a vote in person would count for.
+#[test]
+fn what_a_bridge_may_decide_is_what_its_own_vote_counts_for() {
+    let nobody = std::collections::BTreeSet::new();
+    for (quorum_of, before) in [(1, None), (2, None), (2, Some(approve(1))), (2, Some(own(1))), (3, Some(approve(1)))] {
+        let (approval, _) = run(quorum(quorum_of), before.clone());
+        let vote = step(&approval, &Command::Decide(brought(bridge(), Choice::Approve)), at(1)).outcome;
+        let context = format!("quorum {quorum_of}, after {before:?}: {vote:?}");
+        assert_eq!(approval.is_decidable_by(&bridge(), &nobody, true), vote.is_ok(), "{context}");
+        assert!(approval.is_decidable_by(&bridge(), &nobody, false), "{context}");
+    }
+}
