@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -72,7 +72,7 @@ struct Liar {
     claim: ClaimExecutionResponse,
     report: ReportExecutionResponse,
     asks: Arc<AtomicUsize>,
-    claims: Arc<AtomicUsize>,
+    claims: Arc<Mutex<Vec<pb::ClaimExecutionRequest>>>,
     /// How many reports of success, and of failure.
     reports: Arc<[AtomicUsize; 2]>,
 }
@@ -101,17 +101,22 @@ impl Liar {
         }
     }
 
-    async fn start(&self) -> Client {
+    async fn start(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let server = tonic::transport::Server::builder().add_service(ApprovalServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        client(&address, "t")
+        address
+    }
+
+    /// Starts it, and connects.
+    async fn client(&self) -> Client {
+        client(&self.start().await, "t")
     }
 
     fn calls(&self) -> (usize, usize, [usize; 2]) {
         let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-        (count(&self.asks), count(&self.claims), [count(&self.reports[0]), count(&self.reports[1])])
+        (count(&self.asks), self.claims.lock().unwrap().len(), [count(&self.reports[0]), count(&self.reports[1])])
     }
 }
 
@@ -132,8 +137,8 @@ impl ApprovalService for Liar {
         Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
     }
 
-    async fn claim_execution(&self, _: Request<pb::ClaimExecutionRequest>) -> Answer<ClaimExecutionResponse> {
-        self.claims.fetch_add(1, Ordering::SeqCst);
+    async fn claim_execution(&self, claim: Request<pb::ClaimExecutionRequest>) -> Answer<ClaimExecutionResponse> {
+        self.claims.lock().unwrap().push(claim.into_inner());
         Ok(Response::new(self.claim.clone()))
     }
 
@@ -206,14 +211,32 @@ async fn honest_answers_run_it_once() {
     for entry in &honest {
         let name = entry["name"].as_str().unwrap();
         let liar = Liar::telling(&list, entry);
-        let client = liar.start().await;
+        let client = liar.client().await;
         let tool = Tool::default();
         let outcome = soon(name, tool.clone().through(client.clone(), call(&list))).await;
         assert!(outcome.is_ok(), "{name}: {outcome:?}");
         let asks = usize::try_from(entry["asks"].as_u64().unwrap()).unwrap();
         assert_eq!((tool.calls(), liar.calls()), (1, (asks, 1, [1, 0])), "{name}");
         let again = Liar::telling(&list, entry);
-        assert!(reported(&again.start().await, &list).await.is_ok(), "{name}");
+        assert!(reported(&again.client().await, &list).await.is_ok(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn two_runners_claim_under_different_ids() {
+    let list = list();
+    let server = Liar::telling(&list, &serde_json::json!({ "changes": {} }));
+    let address = server.start().await;
+    for _ in 0..2 {
+        soon("it runs", Tool::default().through(client(&address, "t"), call(&list))).await.unwrap();
+    }
+    assert_eq!(server.calls(), (2, 2, [2, 0]));
+    let claims = server.claims.lock().unwrap();
+    let [one, other] = &claims[..] else { panic!("{claims:?}") };
+    assert_eq!(one.approval_id, other.approval_id);
+    assert_ne!(one.request_id, other.request_id);
+    for claim in [one, other] {
+        assert_eq!(uuid::Uuid::parse_str(&claim.request_id).unwrap().get_version_num(), 4);
     }
 }
 
@@ -225,7 +248,7 @@ async fn lies_run_nothing_and_are_not_asked_again() {
     for lie in lies.iter().filter(|lie| !lie["refusal"].is_null()) {
         let name = lie["name"].as_str().unwrap();
         let liar = Liar::telling(&list, lie);
-        let client = liar.start().await;
+        let client = liar.client().await;
         let tool = Tool::default();
         let outcome = soon(name, tool.clone().through(client, call(&list))).await;
         let Err(GateError::Refused(refusal)) = outcome else { panic!("{name}: {outcome:?}") };
@@ -261,7 +284,7 @@ async fn lies_about_a_report_change_no_result() {
     for lie in lies {
         let name = lie["name"].as_str().unwrap();
         let liar = Liar::telling(&list, lie);
-        let client = liar.start().await;
+        let client = liar.client().await;
         let done = client.run(call(&list), |_| async { Ok::<_, Infallible>("done") });
         assert_eq!(soon(name, done).await.unwrap(), "done", "{name}");
         assert_eq!(liar.calls(), (1, 1, [1, 0]), "{name}");
