@@ -1,6 +1,9 @@
 package signoff
 
 import (
+	"slices"
+
+	"golang.org/x/text/unicode/norm"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
@@ -117,10 +120,12 @@ func isReported(request *signoffv1.ReportExecutionRequest, answer *signoffv1.Rep
 
 // leadTo tells whether the events go up to the approval's revision, one by one, and to its status.
 func leadTo(approval *signoffv1.Approval, events []*signoffv1.Event) bool {
+	// A request that waits has another status than the approval only if a decision follows.
+	isDecided := slices.ContainsFunc(events, func(event *signoffv1.Event) bool { return event.GetDecided() != nil })
 	for i, event := range events {
 		is := approval.GetStatus()
 		if requested := event.GetRequested(); requested != nil &&
-			requested.GetStatus() != signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING {
+			(!isDecided || requested.GetStatus() != signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING) {
 			is = requested.GetStatus()
 		}
 		if decided := event.GetDecided(); decided != nil {
@@ -137,7 +142,13 @@ func leadTo(approval *signoffv1.Approval, events []*signoffv1.Event) bool {
 
 // same tells whether two callers are the same, as the server tells callers apart.
 func same(one, other *signoffv1.Actor) bool {
-	return one != nil && other != nil && one.GetIssuer() == other.GetIssuer() && one.GetSubject() == other.GetSubject()
+	return one != nil && other != nil &&
+		sameName(one.GetIssuer(), other.GetIssuer()) && sameName(one.GetSubject(), other.GetSubject())
+}
+
+// sameName compares names by their composed form (NFC): the server keeps old ones as they were recorded.
+func sameName(one, other string) bool {
+	return norm.NFC.String(one) == norm.NFC.String(other)
 }
 
 // plain is what a Struct holds; nothing for none.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -193,6 +194,30 @@ func TestClaimsAreRepeated(t *testing.T) {
 	if len(f.claimed) != 2 || f.claimed[0].GetRequestId() != f.claimed[1].GetRequestId() ||
 		f.claimed[0].GetRequestId() == "" {
 		t.Errorf("claimed %v", f.claimed)
+	}
+}
+
+func TestTwoRunnersClaimUnderDifferentIDs(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	call := sending()
+	call.RequestID = "shared"
+	for range 2 {
+		if _, err := signoff.Do(t.Context(), f.client(t), call, tool.send); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(f.asked) != 2 || f.asked[0].GetRequestId() != "shared" || f.asked[1].GetRequestId() != "shared" {
+		t.Errorf("asked %v", f.asked)
+	}
+	if len(f.claimed) != 2 || f.claimed[0].GetApprovalId() != f.claimed[1].GetApprovalId() ||
+		f.claimed[0].GetRequestId() == f.claimed[1].GetRequestId() {
+		t.Fatalf("claimed %v", f.claimed)
+	}
+	for _, claim := range f.claimed {
+		if id, err := uuid.Parse(claim.GetRequestId()); err != nil || id.Version() != 4 {
+			t.Errorf("claimed as %q", claim.GetRequestId())
+		}
 	}
 }
 

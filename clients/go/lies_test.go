@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -28,10 +30,14 @@ type lies struct {
 	}
 	Honest map[string]any
 	Lies   []lie
+	// Honest answers too.
+	Accepted []lie
 }
 
 type lie struct {
-	Name            string
+	Name string
+	// Whether the stream breaks after its first message, and the second one answers the next request.
+	Reconnect       bool
 	Changes         map[string]any
 	Refusal         *struct{ Kind, Problem string }
 	Asks            *int
@@ -74,11 +80,11 @@ func parsed[M proto.Message](t *testing.T, answer any, into M) M {
 	return into
 }
 
-// teller is a server that answers honestly, but for these changes.
-func (l lies) teller(t *testing.T, changes map[string]any) *fake {
+// teller is a server that answers honestly, but for the changes of the lie.
+func (l lies) teller(t *testing.T, told lie) *fake {
 	t.Helper()
 	answers := maps.Clone(l.Honest)
-	for name, patch := range changes {
+	for name, patch := range told.Changes {
 		if _, there := answers[name]; !there {
 			t.Fatalf("there is no answer %s", name)
 		}
@@ -92,20 +98,31 @@ func (l lies) teller(t *testing.T, changes map[string]any) *fake {
 	}
 	claim := parsed(t, answers["claim"], &signoffv1.ClaimExecutionResponse{})
 	f := &fake{reported: parsed(t, answers["report"], &signoffv1.ReportExecutionResponse{})}
-	f.ask = append(f.ask, func(_ *signoffv1.RequestApprovalRequest, to asking) error {
-		for _, message := range stream {
-			if err := to.Send(message); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	if told.Reconnect {
+		f.ask = append(f.ask, tells(status.Error(codes.Unavailable, "the stream breaks"), stream[0]))
+		stream = stream[1:]
+	}
+	f.ask = append(f.ask, tells(nil, stream...))
 	f.claim = claims{
 		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
 			return claim, nil
 		},
 	}
 	return f
+}
+
+// tells answers a request with these messages, and then with an error or the end of the stream.
+func tells(
+	err error, messages ...*signoffv1.RequestApprovalResponse,
+) func(*signoffv1.RequestApprovalRequest, asking) error {
+	return func(_ *signoffv1.RequestApprovalRequest, stream asking) error {
+		for _, message := range messages {
+			if err := stream.Send(message); err != nil {
+				return err
+			}
+		}
+		return err
+	}
 }
 
 func (l lies) call() signoff.Call {
@@ -128,16 +145,17 @@ func (f *fake) results() []signoffv1.ExecutionResult {
 func TestScenario17Lies(t *testing.T) {
 	t.Parallel()
 	list := vectors[lies](t, "lies.json")
-	if len(list.Lies) < 60 {
-		t.Fatalf("only %d lies", len(list.Lies))
+	if len(list.Lies) < 80 || len(list.Accepted) < 5 {
+		t.Fatalf("only %d lies and %d that are none", len(list.Lies), len(list.Accepted))
 	}
 	one := 1
-	list.Lies = append(list.Lies, lie{Name: "the truth", Asks: &one, Claims: 1, Reports: 1})
-	for _, lie := range list.Lies {
+	list.Accepted = append(list.Accepted, lie{Name: "the truth", Asks: &one, Claims: 1, Reports: 1})
+	honest := len(list.Lies)
+	for i, lie := range append(list.Lies, list.Accepted...) {
 		t.Run(lie.Name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			f, runs := list.teller(t, lie.Changes), 0
+			f, runs := list.teller(t, lie), 0
 			client := f.client(t, func(o *signoff.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 			done, err := signoff.Do(t.Context(), client, list.call(), func(context.Context, *signoff.Run) (string, error) {
 				runs++
@@ -147,7 +165,7 @@ func TestScenario17Lies(t *testing.T) {
 				if done != "done" || err != nil || runs != 1 {
 					t.Errorf("%q, %v, ran %d times", done, err, runs)
 				}
-				if unreported := strings.Contains(log.String(), "another claim or outcome"); unreported != (lie.Changes != nil) {
+				if unreported := strings.Contains(log.String(), "another claim or outcome"); unreported != (i < honest) {
 					t.Errorf("logged %q", log.String())
 				}
 			} else {

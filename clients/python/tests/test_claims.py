@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import grpc
 import pytest
 
@@ -49,6 +51,18 @@ def test_claims_have_one_more_try(kind: type[Blocking] | type[Asyncio], fake: Fa
     fake.on_claim = [fake.hang, fake.grant]
     assert kind(fake.address, deadline=0.5).run(call(patience=0.4), function) == "done"
     assert len(fake.claims) == 2
+
+
+def test_two_runners_claim_under_different_ids(
+    kind: type[Blocking] | type[Asyncio], fake: Fake, function: Recorder
+) -> None:
+    for _ in range(2):
+        assert kind(fake.address).run(call(request_id="shared"), function) == "done"
+    assert [ask.request_id for ask in fake.asks] == ["shared"] * 2
+    assert {claim.approval_id for claim in fake.claims} == {"approval-1"}
+    ids = {uuid.UUID(claim.request_id) for claim in fake.claims}
+    assert len(ids) == 2
+    assert all(each.version == 4 for each in ids)
 
 
 def test_claims_are_repeated_as_they_are(agent: AnyAgent, fake: Fake, function: Recorder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -204,6 +204,18 @@ def test_ids_are_of_one_task(fake: Fake) -> None:
     assert len({ask.request_id for ask in fake.asks}) == 2
 
 
+def edits(server: Server, tool: str, edited: dict[str, object]) -> Callable[[object], None]:
+    """Approves with these arguments when it is first told of progress: more of it may be on its way by then."""
+    told: list[object] = []
+
+    def on_progress(progress: object) -> None:
+        told.append(progress)
+        if len(told) == 1:
+            decide(server, pending(server, tool), approve=True, edited=edited)
+
+    return on_progress
+
+
 @pytest.mark.parametrize(
     ("edited", "path", "problem"),
     [
@@ -216,12 +228,9 @@ def test_edits_that_the_function_cannot_take(
 ) -> None:
     with signoff.Client(server.address, token=server.agent) as client:
 
-        @signoff.requires_approval(client, tool, on_progress=lambda _: edit())
+        @signoff.requires_approval(client, tool, on_progress=edits(server, tool, edited))
         def send(to: str, copies: int = 1) -> None:
             function(signoff.Run("", {"to": to, "copies": copies}, edited=False))
-
-        def edit() -> None:
-            decide(server, pending(server, tool), approve=True, edited=edited)
 
         with pytest.raises(signoff.InvalidArguments) as refused:
             send("alice")
@@ -235,12 +244,9 @@ def test_edits_that_the_function_cannot_take(
 def test_edits_that_it_can(server: Server, tool: str) -> None:
     with signoff.Client(server.address, token=server.agent) as client:
 
-        @signoff.requires_approval(client, tool, on_progress=lambda _: edit())
+        @signoff.requires_approval(client, tool, on_progress=edits(server, tool, {"to": "bob", "copies": 3}))
         def send(to: str, /, copies: int = 1) -> tuple[str, int]:
             return to, copies
-
-        def edit() -> None:
-            decide(server, pending(server, tool), approve=True, edited={"to": "bob", "copies": 3})
 
         assert send("alice") == ("bob", 3)
     assert to_struct({"to": "bob", "copies": 3}) == all_of(server, tool)[0].arguments

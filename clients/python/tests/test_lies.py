@@ -15,10 +15,13 @@ from conftest import Recorder
 from fakes import Fake
 from signoff.v1.approval_pb2 import ExecutionResult
 from signoff.v1.approval_service_pb2 import ClaimExecutionResponse, ReportExecutionResponse, RequestApprovalResponse
+from streams import breaks
 
 LIST = vectors("lies")
 LIES = [lie for lie in LIST["lies"] if lie["refusal"]]
 LIES_ABOUT_REPORTS = [lie for lie in LIST["lies"] if not lie["refusal"]]
+TRUTH: dict[str, Any] = {"name": "the truth", "changes": {}, "asks": 1}
+HONEST: list[dict[str, Any]] = [TRUTH, *LIST["accepted"]]
 AnyAgent = Blocking | Asyncio
 
 
@@ -40,14 +43,18 @@ def merged(target: Any, patch: Any) -> Any:
     return result
 
 
-def tell(fake: Fake, changes: dict[str, Any]) -> None:
-    """Makes the server answer honestly, but for these changes."""
+def tell(fake: Fake, entry: dict[str, Any]) -> None:
+    """Makes the server answer honestly, but for the changes of one entry of the list."""
+    changes = entry["changes"]
     assert changes.keys() <= LIST["honest"].keys()
     answers = copy.deepcopy(LIST["honest"])
     for name, patch in changes.items():
         answers[name] = merged(answers[name], patch)
-    sent = [answers[name] for name in ("first", "second") if answers[name] is not None]
-    fake.on_ask = [lambda _, __: [ParseDict(answer, RequestApprovalResponse()) for answer in sent]]
+    sent = [ParseDict(answers[name], RequestApprovalResponse()) for name in ("first", "second") if answers[name]]
+    if entry.get("reconnect"):
+        fake.on_ask = [breaks(lambda _: sent[0]), lambda _, __: sent[1:]]
+    else:
+        fake.on_ask = [lambda _, __: sent]
     fake.on_claim = [lambda _, __: ParseDict(answers["claim"] or {}, ClaimExecutionResponse())]
     fake.on_report = [lambda _, __: ParseDict(answers["report"] or {}, ReportExecutionResponse())]
 
@@ -60,18 +67,20 @@ def results(fake: Fake) -> list[str]:
     return [ExecutionResult.Name(report.result).removeprefix("EXECUTION_RESULT_") for report in fake.reports]
 
 
+@pytest.mark.parametrize("honest", HONEST, ids=lambda honest: honest["name"])
 def test_honest_answers_run_it(
-    agent: AnyAgent, fake: Fake, function: Recorder, caplog: pytest.LogCaptureFixture
+    agent: AnyAgent, fake: Fake, function: Recorder, honest: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    tell(fake, {})
+    tell(fake, honest)
     assert agent.run(call(), function) == "done"
-    assert (len(function.runs), len(fake.asks), len(fake.claims), results(fake)) == (1, 1, 1, ["SUCCEEDED"])
+    assert (len(function.runs), len(fake.asks), len(fake.claims)) == (1, honest["asks"], 1)
+    assert results(fake) == ["SUCCEEDED"]
     assert not caplog.messages
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie["name"])
 def test_17_lies(agent: AnyAgent, fake: Fake, function: Recorder, lie: dict[str, Any]) -> None:
-    tell(fake, lie["changes"])
+    tell(fake, lie)
     with pytest.raises(signoff.Refusal) as refused:
         agent.run(call(), function)
     assert refused.value.kind == lie["refusal"]["kind"]
@@ -86,12 +95,13 @@ def test_17_lies(agent: AnyAgent, fake: Fake, function: Recorder, lie: dict[str,
 def test_lies_about_a_report(
     agent: AnyAgent, fake: Fake, function: Recorder, lie: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    tell(fake, lie["changes"])
+    tell(fake, lie)
     assert agent.run(call(), function) == "done"
     assert results(fake) == ["SUCCEEDED"]
     assert "was not reported: the answer is about another claim or outcome" in caplog.text
 
 
 def test_the_list_is_whole() -> None:
-    assert len(LIES) > 60
+    assert len(LIES) > 80
+    assert len(LIST["accepted"]) > 5
     assert len(LIES_ABOUT_REPORTS) > 3

@@ -4,6 +4,7 @@
 //! request, with the answers before it, and with itself.
 
 use tonic::Status;
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
     digest::digest,
@@ -154,9 +155,11 @@ fn first_of(problems: &[(bool, &str)]) -> Result<(), Kind> {
 /// Whether the events go up to the approval's revision, one by one, and to its status.
 fn lead_to(approval: &Approval, events: &[Event]) -> bool {
     let pending = i32::from(ApprovalStatus::Pending);
+    // A request that waits has another status than the approval only if a decision follows.
+    let decided = events.iter().any(|event| matches!(event.kind, Some(event::Kind::Decided(_))));
     events.iter().rev().zip(0..).all(|(event, back)| {
         let status = match &event.kind {
-            Some(event::Kind::Requested(requested)) if requested.status != pending => requested.status,
+            Some(event::Kind::Requested(requested)) if !decided || requested.status != pending => requested.status,
             Some(event::Kind::Decided(decision)) => decision.status,
             _ => approval.status,
         };
@@ -170,7 +173,14 @@ fn is_named(actor: &Actor) -> bool {
 
 /// The same caller, as the server tells callers apart.
 fn is_same(one: Option<&Actor>, other: Option<&Actor>) -> bool {
-    one.zip(other).is_some_and(|(one, other)| one.issuer == other.issuer && one.subject == other.subject)
+    one.zip(other).is_some_and(|(one, other)| {
+        is_same_name(&one.issuer, &other.issuer) && is_same_name(&one.subject, &other.subject)
+    })
+}
+
+/// Names are the same when their composed forms (NFC) are: the server keeps old ones as they were recorded.
+fn is_same_name(one: &str, other: &str) -> bool {
+    one.nfc().eq(other.nfc())
 }
 
 fn is_known(status: i32) -> bool {

@@ -149,20 +149,27 @@ export function isReported(
 /** Whether the events go up to the approval's revision, one by one, and to its status. */
 function leadTo(approval: Approval, events: readonly Event[]): boolean {
   const first = approval.revision - BigInt(events.length) + 1n;
-  return events.every(
-    (event, index) =>
-      event.revision === first + BigInt(index) && statusAfter(event, approval.status) === approval.status,
-  );
+  // A request that waits has another status than the approval only if a decision follows.
+  const isDecided = events.some(({ kind }) => kind.case === "decided");
+  return events.every(({ revision, kind }, index) => {
+    const status = statusAfter(kind);
+    const isLeft = kind.case === "requested" && status === ApprovalStatus.PENDING && isDecided;
+    return revision === first + BigInt(index) && (status === undefined || status === approval.status || isLeft);
+  });
 }
 
-/** The terminal status that the event brings; the approval's, if it brings none. */
-function statusAfter({ kind }: Event, status: ApprovalStatus): ApprovalStatus {
-  if (kind.case === "decided") return kind.value.status;
-  if (kind.case === "requested" && kind.value.status !== ApprovalStatus.PENDING) return kind.value.status;
-  return status;
+/** The status that the event brings, if it brings one. */
+function statusAfter(kind: Event["kind"]): ApprovalStatus | undefined {
+  return kind.case === "decided" || kind.case === "requested" ? kind.value.status : undefined;
 }
 
 /** The same caller, as the server tells callers apart. */
 function isSame(one: Actor | undefined, other: Actor | undefined): boolean {
-  return one !== undefined && one.issuer === other?.issuer && one.subject === other.subject;
+  if (one === undefined || other === undefined) return false;
+  return isSameName(one.issuer, other.issuer) && isSameName(one.subject, other.subject);
+}
+
+/** Compares names by their composed form (NFC): the server keeps old ones as they were recorded. */
+function isSameName(one: string, other: string): boolean {
+  return one.normalize() === other.normalize();
 }

@@ -87,6 +87,30 @@ test("a claim that breaks is repeated with the same request_id, which no other r
   assert.notEqual(claims[1]?.requestId, claims[2]?.requestId);
 });
 
+test("two runners of one approval claim under different ids", async () => {
+  const claims: ClaimExecutionRequest[] = [];
+  await using fake = await Fake.start({
+    requestApproval: approved,
+    claimExecution: (claim) => {
+      claims.push(claim);
+      return granted();
+    },
+  });
+  const shared = { ...call, requestId: "shared" };
+  for (let run = 0; run < 2; run += 1) assert.equal(await fake.client().run(shared, () => "done"), "done");
+  assert.deepEqual(
+    fake.asked.map(({ requestId }) => requestId),
+    ["shared", "shared"],
+  );
+  assert.deepEqual(
+    claims.map(({ approvalId }) => approvalId),
+    ["a1", "a1"],
+  );
+  const ids = claims.map(({ requestId }) => requestId);
+  assert.notEqual(ids[0], ids[1]);
+  for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+});
+
 const ends: [ConnectError, string, number?][] = [
   [own(Code.FailedPrecondition, "ALREADY_CLAIMED"), "AlreadyClaimed"],
   [own(Code.FailedPrecondition, "CLAIM_WINDOW_CLOSED"), "ClaimWindowClosed"],

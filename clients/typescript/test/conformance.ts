@@ -22,8 +22,17 @@ interface Files {
   "lies.json": {
     call: { tool_name: string; arguments: Record<string, JsonValue>; request_id: string };
     honest: Record<string, JsonValue>;
+    accepted: {
+      name: string;
+      reconnect?: boolean;
+      changes: Record<string, JsonValue>;
+      asks: number;
+      claims: number;
+      reports: number;
+    }[];
     lies: {
       name: string;
+      reconnect?: boolean;
       changes: Record<string, JsonValue>;
       refusal: { kind: string; problem?: string } | null;
       asks?: number;

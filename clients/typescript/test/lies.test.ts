@@ -9,15 +9,21 @@ import {
   RequestApprovalResponseSchema,
 } from "../src/v1.js";
 import { conformance } from "./conformance.js";
-import { Fake } from "./fake.js";
+import { broken, Fake } from "./fake.js";
 
-const { call: listed, honest, lies } = conformance("lies.json");
+const { call: listed, honest, lies, accepted } = conformance("lies.json");
 const call = {
   toolName: listed.tool_name,
   arguments: listed.arguments,
   requestId: listed.request_id,
   patienceMs: 5_000,
 };
+
+/** What is changed of the honest answers, and whether the stream breaks between its two messages. */
+interface Entry {
+  changes: Record<string, JsonValue>;
+  reconnect?: boolean;
+}
 
 /** RFC 7396. */
 function merged(target: JsonValue | undefined, patch: JsonValue): JsonValue {
@@ -34,19 +40,23 @@ function isObject(value: JsonValue | undefined): value is Record<string, JsonVal
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A server that answers honestly, but for these changes; and how often it was asked to grant a claim. */
-async function teller(changes: Record<string, JsonValue>) {
+/** A server that answers honestly, but for the changes of an entry; and how often it was asked to grant a claim. */
+async function teller({ changes, reconnect = false }: Entry) {
   const answers = { ...honest };
   for (const [name, patch] of Object.entries(changes)) {
     assert(name in answers, name);
     answers[name] = merged(answers[name], patch);
   }
   const counted = { claims: 0 };
+  const sent = [answers.first, answers.second].filter((answer) => isObject(answer));
+  // Every stream but the last breaks.
+  const streams = reconnect ? sent.map((answer) => [answer]) : [sent];
   const fake = await Fake.start({
     async *requestApproval() {
-      for (const answer of [answers.first, answers.second]) {
-        if (answer) yield fromJson(RequestApprovalResponseSchema, answer);
-      }
+      const breaks = streams.length > 1;
+      const [stream = []] = breaks ? streams.splice(0, 1) : streams;
+      for (const answer of stream) yield fromJson(RequestApprovalResponseSchema, answer);
+      if (breaks) throw broken();
     },
     claimExecution: () => {
       counted.claims += 1;
@@ -57,19 +67,32 @@ async function teller(changes: Record<string, JsonValue>) {
   return { fake, counted };
 }
 
-test("the list is whole, and its honest answers run the call", async () => {
-  assert(lies.filter(({ refusal }) => refusal).length > 60);
+test("the list is whole", () => {
+  assert(lies.filter(({ refusal }) => refusal).length > 80);
   assert(lies.filter(({ refusal }) => !refusal).length > 3);
-  const { fake, counted } = await teller({});
-  await using _ = fake;
-  assert.equal(await fake.client().run(call, () => "done"), "done");
-  assert.deepEqual([fake.asked.length, counted.claims, fake.reports.length], [1, 1, 1]);
-  assert.deepEqual(fake.logged, []);
+  assert(accepted.length > 5);
 });
 
-for (const { name, changes, refusal, asks, claims, reports } of lies) {
+for (const entry of [{ name: "the truth", changes: {}, asks: 1, claims: 1, reports: 1 }, ...accepted]) {
+  test(`honest answers run the call: ${entry.name}`, async () => {
+    const { fake, counted } = await teller(entry);
+    await using _ = fake;
+    let runs = 0;
+    const running = fake.client().run(call, () => {
+      runs += 1;
+      return "done";
+    });
+    assert.equal(await running, "done");
+    const calls = [fake.asked.length, counted.claims, fake.reports.length];
+    assert.deepEqual([runs, ...calls], [1, entry.asks, entry.claims, entry.reports]);
+    assert.deepEqual(fake.logged, []);
+  });
+}
+
+for (const lie of lies) {
+  const { name, refusal, asks, claims, reports } = lie;
   test(`17: ${name}`, async () => {
-    const { fake, counted } = await teller(changes);
+    const { fake, counted } = await teller(lie);
     await using _ = fake;
     let runs = 0;
     const running = fake.client().run(call, () => {

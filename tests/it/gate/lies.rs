@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -67,19 +67,21 @@ fn message<M: prost::Message + Default>(json: &Value) -> M {
 /// A server that always gives the same answers, and counts the calls.
 #[derive(Clone, Default)]
 struct Liar {
-    stream: Vec<RequestApprovalResponse>,
+    /// What each request for the approval is answered; every stream but the last breaks after it.
+    streams: Vec<Vec<RequestApprovalResponse>>,
     claim: ClaimExecutionResponse,
     report: ReportExecutionResponse,
     asks: Arc<AtomicUsize>,
-    claims: Arc<AtomicUsize>,
+    claims: Arc<Mutex<Vec<pb::ClaimExecutionRequest>>>,
     /// How many reports of success, and of failure.
     reports: Arc<[AtomicUsize; 2]>,
 }
 
 impl Liar {
-    fn telling(honest: &Value, changes: &Value) -> Self {
-        let mut answers = honest.clone();
-        for (name, patch) in changes.as_object().unwrap() {
+    /// Tells the truth, but for the changes of one entry of the list.
+    fn telling(list: &Value, entry: &Value) -> Self {
+        let mut answers = list["honest"].clone();
+        for (name, patch) in entry["changes"].as_object().unwrap() {
             assert!(answers.get(name).is_some(), "there is no answer {name}");
             if patch.is_null() {
                 answers[name] = Value::Null;
@@ -88,25 +90,33 @@ impl Liar {
             }
         }
         let sent = ["first", "second"].map(|name| &answers[name]).into_iter().filter(|answer| !answer.is_null());
+        let sent: Vec<_> = sent.map(message).collect();
+        let reconnects = entry["reconnect"].as_bool().unwrap_or(false);
+        let in_each_stream = if reconnects { 1 } else { sent.len() };
         Self {
-            stream: sent.map(message).collect(),
+            streams: sent.chunks(in_each_stream).map(<[_]>::to_vec).collect(),
             claim: message(&answers["claim"]),
             report: message(&answers["report"]),
             ..Self::default()
         }
     }
 
-    async fn start(&self) -> Client {
+    async fn start(&self) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let server = tonic::transport::Server::builder().add_service(ApprovalServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        client(&address, "t")
+        address
+    }
+
+    /// Starts it, and connects.
+    async fn client(&self) -> Client {
+        client(&self.start().await, "t")
     }
 
     fn calls(&self) -> (usize, usize, [usize; 2]) {
         let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-        (count(&self.asks), count(&self.claims), [count(&self.reports[0]), count(&self.reports[1])])
+        (count(&self.asks), self.claims.lock().unwrap().len(), [count(&self.reports[0]), count(&self.reports[1])])
     }
 }
 
@@ -120,12 +130,15 @@ impl ApprovalService for Liar {
     type WatchPendingStream = Answers<pb::WatchPendingResponse>;
 
     async fn request_approval(&self, _: Request<pb::RequestApprovalRequest>) -> Answer<Self::RequestApprovalStream> {
-        self.asks.fetch_add(1, Ordering::SeqCst);
-        Ok(Response::new(Box::pin(tokio_stream::iter(self.stream.clone().into_iter().map(Ok)))))
+        let last = self.streams.len() - 1;
+        let asked = self.asks.fetch_add(1, Ordering::SeqCst).min(last);
+        let mut messages: Vec<_> = self.streams[asked].iter().cloned().map(Ok).collect();
+        messages.extend((asked < last).then(|| Err(Status::unavailable("the stream breaks"))));
+        Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
     }
 
-    async fn claim_execution(&self, _: Request<pb::ClaimExecutionRequest>) -> Answer<ClaimExecutionResponse> {
-        self.claims.fetch_add(1, Ordering::SeqCst);
+    async fn claim_execution(&self, claim: Request<pb::ClaimExecutionRequest>) -> Answer<ClaimExecutionResponse> {
+        self.claims.lock().unwrap().push(claim.into_inner());
         Ok(Response::new(self.claim.clone()))
     }
 
@@ -190,25 +203,52 @@ fn kind_of(refusal: &Refusal) -> (&'static str, Option<&str>) {
 }
 
 #[tokio::test]
-async fn the_honest_answers_run_it_once() {
+async fn honest_answers_run_it_once() {
     let list = list();
-    let liar = Liar::telling(&list["honest"], &serde_json::json!({}));
-    let client = liar.start().await;
-    let tool = Tool::default();
-    soon("it runs", tool.clone().through(client.clone(), call(&list))).await.unwrap();
-    assert_eq!((tool.calls(), liar.calls()), (1, (1, 1, [1, 0])));
-    assert!(reported(&client, &list).await.is_ok());
+    let mut honest = list["accepted"].as_array().unwrap().clone();
+    assert!(honest.len() > 5);
+    honest.push(serde_json::json!({ "name": "the truth", "changes": {}, "asks": 1 }));
+    for entry in &honest {
+        let name = entry["name"].as_str().unwrap();
+        let liar = Liar::telling(&list, entry);
+        let client = liar.client().await;
+        let tool = Tool::default();
+        let outcome = soon(name, tool.clone().through(client.clone(), call(&list))).await;
+        assert!(outcome.is_ok(), "{name}: {outcome:?}");
+        let asks = usize::try_from(entry["asks"].as_u64().unwrap()).unwrap();
+        assert_eq!((tool.calls(), liar.calls()), (1, (asks, 1, [1, 0])), "{name}");
+        let again = Liar::telling(&list, entry);
+        assert!(reported(&again.client().await, &list).await.is_ok(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn two_runners_claim_under_different_ids() {
+    let list = list();
+    let server = Liar::telling(&list, &serde_json::json!({ "changes": {} }));
+    let address = server.start().await;
+    for _ in 0..2 {
+        soon("it runs", Tool::default().through(client(&address, "t"), call(&list))).await.unwrap();
+    }
+    assert_eq!(server.calls(), (2, 2, [2, 0]));
+    let claims = server.claims.lock().unwrap();
+    let [one, other] = &claims[..] else { panic!("{claims:?}") };
+    assert_eq!(one.approval_id, other.approval_id);
+    assert_ne!(one.request_id, other.request_id);
+    for claim in [one, other] {
+        assert_eq!(uuid::Uuid::parse_str(&claim.request_id).unwrap().get_version_num(), 4);
+    }
 }
 
 #[tokio::test]
 async fn lies_run_nothing_and_are_not_asked_again() {
     let list = list();
     let lies = list["lies"].as_array().unwrap();
-    assert!(lies.len() > 60);
+    assert!(lies.len() > 80);
     for lie in lies.iter().filter(|lie| !lie["refusal"].is_null()) {
         let name = lie["name"].as_str().unwrap();
-        let liar = Liar::telling(&list["honest"], &lie["changes"]);
-        let client = liar.start().await;
+        let liar = Liar::telling(&list, lie);
+        let client = liar.client().await;
         let tool = Tool::default();
         let outcome = soon(name, tool.clone().through(client, call(&list))).await;
         let Err(GateError::Refused(refusal)) = outcome else { panic!("{name}: {outcome:?}") };
@@ -243,8 +283,8 @@ async fn lies_about_a_report_change_no_result() {
     assert!(lies.len() > 3);
     for lie in lies {
         let name = lie["name"].as_str().unwrap();
-        let liar = Liar::telling(&list["honest"], &lie["changes"]);
-        let client = liar.start().await;
+        let liar = Liar::telling(&list, lie);
+        let client = liar.client().await;
         let done = client.run(call(&list), |_| async { Ok::<_, Infallible>("done") });
         assert_eq!(soon(name, done).await.unwrap(), "done", "{name}");
         assert_eq!(liar.calls(), (1, 1, [1, 0]), "{name}");

@@ -7,6 +7,7 @@ request, with the answers before it, and with itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from unicodedata import normalize
 
 from ._digest import digest
 from ._request import Request
@@ -136,20 +137,28 @@ def _lead_to(approval: Approval, events: Sequence[Event]) -> bool:
     """Whether the events go up to the approval's revision, one by one, and to its status."""
     revisions = [event.revision for event in events]
     last = approval.revision
+    # A request that waits has another status than the approval only if a decision follows.
+    is_decided = any(event.HasField("decided") for event in events)
     return revisions == list(range(last - len(events) + 1, last + 1)) and all(
-        _status_after(event, approval) == approval.status for event in events
+        _status_after(event, approval, is_decided=is_decided) == approval.status for event in events
     )
 
 
-def _status_after(event: Event, approval: Approval) -> int:
-    """The terminal status that the event brings; the approval's, if it brings none."""
+def _status_after(event: Event, approval: Approval, *, is_decided: bool) -> int:
+    """The status that the event brings and the approval keeps; the approval's, if it brings none."""
     if event.HasField("decided"):
         return event.decided.status
-    if event.HasField("requested") and event.requested.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
+    waits = event.requested.status == ApprovalStatus.APPROVAL_STATUS_PENDING
+    if event.HasField("requested") and not (waits and is_decided):
         return event.requested.status
     return approval.status
 
 
 def _is_same(one: Actor, other: Actor) -> bool:
     """The same caller, as the server tells callers apart."""
-    return (one.issuer, one.subject) == (other.issuer, other.subject)
+    return _is_same_name(one.issuer, other.issuer) and _is_same_name(one.subject, other.subject)
+
+
+def _is_same_name(one: str, other: str) -> bool:
+    """Compares names by their composed form (NFC): the server keeps old ones as they were recorded."""
+    return normalize("NFC", one) == normalize("NFC", other)

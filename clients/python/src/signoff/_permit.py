@@ -44,7 +44,7 @@ class Permit:
         self.claim = ClaimExecutionRequest(
             approval_id=approval.id,
             # Random for each runner, so that of two runners of one approval the server lets only one run.
-            request_id=f"claim:{uuid.uuid4()}",
+            request_id=str(uuid.uuid4()),
             digest=approval.digest,
         )
 

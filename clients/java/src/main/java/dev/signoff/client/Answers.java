@@ -10,6 +10,8 @@ import dev.signoff.v1.Event;
 import dev.signoff.v1.ReportExecutionRequest;
 import dev.signoff.v1.ReportExecutionResponse;
 import dev.signoff.v1.RequestApprovalRequest;
+import java.text.Normalizer;
+import java.text.Normalizer.Form;
 import java.util.List;
 
 /**
@@ -146,31 +148,40 @@ final class Answers {
 
   /** Whether the events go up to the approval's revision, one by one, and to its status. */
   private static boolean leadTo(Approval approval, List<Event> events) {
+    // A request that waits has another status than the approval only if a decision follows.
+    boolean decided = events.stream().anyMatch(Event::hasDecided);
     long revision = approval.getRevision() - events.size();
     for (Event event : events) {
       revision++;
       if (event.getRevision() != revision
-          || statusAfter(event, approval) != approval.getStatusValue()) {
+          || statusAfter(event, approval, decided) != approval.getStatusValue()) {
         return false;
       }
     }
     return true;
   }
 
-  /** The terminal status that the event brings; the approval's, if it brings none. */
-  private static int statusAfter(Event event, Approval approval) {
+  /** The status that the event brings and the approval keeps; its own, if it brings none. */
+  private static int statusAfter(Event event, Approval approval, boolean decided) {
     if (event.hasDecided()) {
       return event.getDecided().getStatusValue();
     }
-    boolean decides =
-        event.hasRequested()
-            && event.getRequested().getStatus() != ApprovalStatus.APPROVAL_STATUS_PENDING;
-    return decides ? event.getRequested().getStatusValue() : approval.getStatusValue();
+    boolean waits = event.getRequested().getStatus() == ApprovalStatus.APPROVAL_STATUS_PENDING;
+    boolean keeps = event.hasRequested() && !(waits && decided);
+    return keeps ? event.getRequested().getStatusValue() : approval.getStatusValue();
   }
 
   /** The same caller, as the server tells callers apart. */
   private static boolean isSame(Actor one, Actor other) {
-    return one.getIssuer().equals(other.getIssuer()) && one.getSubject().equals(other.getSubject());
+    return isSameName(one.getIssuer(), other.getIssuer())
+        && isSameName(one.getSubject(), other.getSubject());
+  }
+
+  /**
+   * Compares names by their composed form (NFC): the server keeps old ones as they were recorded.
+   */
+  private static boolean isSameName(String one, String other) {
+    return Normalizer.normalize(one, Form.NFC).equals(Normalizer.normalize(other, Form.NFC));
   }
 
   private Refusal.DigestMismatch mismatch() {

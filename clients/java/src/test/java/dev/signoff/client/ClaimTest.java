@@ -1,18 +1,23 @@
 package dev.signoff.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.rpc.ErrorInfo;
 import dev.signoff.v1.ApprovalStatus;
+import dev.signoff.v1.ClaimExecutionRequest;
 import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.ReportExecutionRequest;
+import dev.signoff.v1.RequestApprovalRequest;
 import io.grpc.Context;
 import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -152,14 +157,25 @@ class ClaimTest {
   }
 
   @Test
-  @DisplayName("two gated calls claim under different ids")
+  @DisplayName("two runners of one approval claim under different ids")
   void ownClaims() throws Exception {
     server.onAsk.then(server::approve);
     server.onClaim.then(server::grant);
     server.onReport.then(FakeServer::accept);
-    run(gate().requestId("r")).result();
-    run(gate().requestId("r")).result();
-    assertEquals(2, server.claimed.stream().map(claim -> claim.getRequestId()).distinct().count());
+    run(gate().requestId("shared")).result();
+    try (SignoffClient other = server.client()) {
+      run(other.gate("send_email").requestId("shared")).result();
+    }
+    assertEquals(
+        List.of("shared", "shared"),
+        server.asked.stream().map(RequestApprovalRequest::getRequestId).toList());
+    assertEquals(
+        List.of(FakeServer.ID, FakeServer.ID),
+        server.claimed.stream().map(ClaimExecutionRequest::getApprovalId).toList());
+    List<UUID> ids =
+        server.claimed.stream().map(claim -> UUID.fromString(claim.getRequestId())).toList();
+    assertNotEquals(ids.get(0), ids.get(1));
+    assertEquals(List.of(4, 4), ids.stream().map(UUID::version).toList());
   }
 
   @Test

@@ -14,6 +14,8 @@ import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.ReportExecutionRequest;
 import dev.signoff.v1.ReportExecutionResponse;
 import dev.signoff.v1.RequestApprovalResponse;
+import io.grpc.Status;
+import io.grpc.stub.StreamObserver;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -107,24 +109,32 @@ class LiesTest {
     }
   }
 
-  /** Has the server answer honestly, but for these changes. */
-  private void tell(JsonObject changes) {
+  /** Has the server answer honestly, but for the changes of one entry of the list. */
+  private void tell(JsonObject entry) {
     JsonObject answers = LIST.getAsJsonObject("honest").deepCopy();
+    JsonObject changes = entry.getAsJsonObject("changes");
     for (Map.Entry<String, JsonElement> change : changes.entrySet()) {
       assertTrue(answers.has(change.getKey()), change.getKey());
       answers.add(change.getKey(), merged(answers.get(change.getKey()), change.getValue()));
     }
+    boolean breaks = entry.has("reconnect");
     server.onAsk.then(
         (request, stream) -> {
-          for (String name : List.of("first", "second")) {
-            if (!answers.get(name).isJsonNull()) {
-              RequestApprovalResponse message =
-                  parsed(answers.get(name), RequestApprovalResponse.newBuilder());
-              stream.onNext(message);
-            }
+          send(stream, answers.get("first"));
+          if (breaks) {
+            stream.onError(Status.UNAVAILABLE.asException());
+          } else {
+            send(stream, answers.get("second"));
+            stream.onCompleted();
           }
-          stream.onCompleted();
         });
+    if (breaks) {
+      server.onAsk.then(
+          (request, stream) -> {
+            send(stream, answers.get("second"));
+            stream.onCompleted();
+          });
+    }
     server.onClaim.then(
         (request, answer) -> {
           ClaimExecutionResponse granted =
@@ -141,6 +151,13 @@ class LiesTest {
         });
   }
 
+  private static void send(StreamObserver<RequestApprovalResponse> stream, JsonElement answer) {
+    if (!answer.isJsonNull()) {
+      RequestApprovalResponse message = parsed(answer, RequestApprovalResponse.newBuilder());
+      stream.onNext(message);
+    }
+  }
+
   private Runner run() {
     JsonObject call = LIST.getAsJsonObject("call");
     Gate gate =
@@ -154,24 +171,34 @@ class LiesTest {
     return Runner.of(gate, named, runs);
   }
 
-  @Test
-  void honestAnswersRunIt() throws Exception {
-    tell(new JsonObject());
+  static Stream<JsonObject> honest() {
+    JsonObject truth = new JsonObject();
+    truth.add("changes", new JsonObject());
+    truth.addProperty("asks", 1);
+    return Stream.concat(Stream.of(truth), Conformance.read("lies.json", "accepted"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("honest")
+  void honestAnswersRunIt(JsonObject entry) throws Exception {
+    tell(entry);
     run().result();
     assertEquals(1, runs.get());
-    expectCalls(1, 1, List.of(ExecutionResult.EXECUTION_RESULT_SUCCEEDED));
+    expectCalls(
+        entry.get("asks").getAsInt(), 1, List.of(ExecutionResult.EXECUTION_RESULT_SUCCEEDED));
     assertTrue(log.lines.isEmpty(), () -> log.lines.toString());
   }
 
   @Test
   void theListIsWhole() {
-    assertTrue(lies().count() > 60);
+    assertTrue(lies().count() > 80);
+    assertTrue(honest().count() > 5);
   }
 
   @ParameterizedTest
   @MethodSource("lies")
   void lie(JsonObject lie) throws Exception {
-    tell(lie.getAsJsonObject("changes"));
+    tell(lie);
     ExecutionResult result;
     if (lie.get("refusal").isJsonNull()) {
       run().result();
