@@ -14,7 +14,7 @@ use tower::Service;
 use super::{
     Admitted,
     error::Failure,
-    flight::{Carried, Charge, Flights, Incoming},
+    flight::{Carried, Charge, Flights, Incoming, whole},
     streams::ConnectionInfo,
 };
 use crate::{approvals::permit, config::Limits, identity::Method};
@@ -113,6 +113,9 @@ where
         let answering = self.inner.call(request);
         Box::pin(async move {
             let mut response = answering.await?;
+            if !method.streams() {
+                response = whole(response, &charge).await.unwrap_or_else(Status::into_http);
+            }
             response.extensions_mut().insert(Carried { charge, streams: method.streams() });
             Ok(response)
         })

@@ -2,8 +2,8 @@
 //!
 //! A client that does not read leaves its replies in the server: in the HTTP/2 library's queues, where nothing else bounds
 //! them. So every call counts here, from its head until the transport has taken its last byte, for its connection, its caller
-//! and the server. A unary call reserves what its reply may take before anything is built, and is refused when there is
-//! no room; it does not wait, as a waiting call would itself be held, and clients repeat by its RetryInfo. A streaming call
+//! and the server. A unary call is refused when there is no room for it: at its head, and again when the size of its reply is
+//! known. It does not wait, as a waiting call would itself be held, and clients repeat by its RetryInfo. A streaming call
 //! waits instead: it is asked for its next message only when there is room, so it loses nothing, since streams read from
 //! the store.
 //!
@@ -13,6 +13,7 @@
 mod incoming;
 mod outgoing;
 mod scope;
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub(super) use incoming::Incoming;
 pub(super) use outgoing::Carried;
 pub use outgoing::{Outgoing, metered};
 pub use scope::Scope;
+pub(super) use whole::whole;
 
 /// What a unary call counts for at least, in bytes, until its reply is taken.
 const CALL: usize = 16 << 10;
@@ -117,6 +119,10 @@ impl Flights {
             taken: AtomicWaker::new(),
         });
         let charge = Arc::new(Charge { flight, bytes: AtomicUsize::new(0) });
+        if changes(method) {
+            // The size of the reply is known only after the change is recorded. Refuse the call while nothing was done.
+            charge.flight.check(PAGE)?;
+        }
         charge.grow(reservation(method))?;
         Ok(charge)
     }
@@ -146,6 +152,20 @@ const fn reservation(method: Method) -> usize {
         | Method::RevokeToken
         | Method::GetCaller => CALL,
     }
+}
+
+/// Whether a call records something before its reply is made.
+const fn changes(method: Method) -> bool {
+    matches!(
+        method,
+        Method::Decide
+            | Method::CancelApproval
+            | Method::ClaimExecution
+            | Method::ReportExecution
+            | Method::SetPolicy
+            | Method::CreateToken
+            | Method::RevokeToken
+    )
 }
 
 /// One call, and where its bytes are counted.
@@ -184,6 +204,15 @@ impl Flight {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is room for bytes now, of which none are counted.
+    fn check(&self, bytes: usize) -> Result<(), Failure> {
+        if self.caller.scope.used() < FLOOR {
+            return Ok(());
+        }
+        let full = self.scopes().into_iter().find(|(scope, _, limit)| scope.used() + bytes > *limit);
+        full.map_or(Ok(()), |(_, scope, limit)| Err(Failure::TooManyCalls { scope, limit }))
     }
 
     fn add(&self, bytes: usize) {
@@ -281,6 +310,21 @@ impl Charge {
         self.flight.reserve(bytes)?;
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Counts a unary call's whole reply, in the place of what the call has counted for until now.
+    ///
+    /// # Errors
+    /// [`Failure::TooManyCalls`] when there is no room for it.
+    pub(super) fn reply(&self, bytes: usize) -> Result<(), Failure> {
+        let (before, bytes) = (self.bytes.load(Ordering::Relaxed), bytes.max(CALL));
+        match bytes.checked_sub(before) {
+            Some(more) => self.grow(more),
+            None => {
+                self.settle(bytes);
+                Ok(())
+            }
+        }
     }
 
     /// Counts as many bytes as there turned out to be.

@@ -141,6 +141,40 @@ fn connections_and_the_server_refuse_a_caller_that_has_something() {
 }
 
 #[test]
+fn a_reply_that_is_made_takes_the_place_of_what_was_reserved() {
+    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let open = |method| flights.open(None, &actor("ann"), method);
+    let charge = open(Method::WaitApproval).unwrap();
+    charge.reply(270_000).unwrap();
+    assert_eq!(flights.server.used(), 270_000);
+    charge.reply(3).unwrap();
+    assert_eq!(flights.server.used(), CALL, "a small reply counts as a call");
+    let hog = open(Method::GetApproval).unwrap();
+    hog.reply(7 * MIB).unwrap();
+    let before = flights.server.used();
+    assert!(matches!(charge.reply(2 * MIB), Err(Failure::TooManyCalls { scope: Where::Caller, .. })));
+    assert_eq!(flights.server.used(), before, "what is refused is not counted");
+}
+
+/// Its reply might not have room when all is recorded.
+#[test]
+fn a_call_that_changes_something_is_refused_before_it_does() {
+    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let open = |method| flights.open(None, &actor("ann"), method);
+    let hog = open(Method::GetApproval).unwrap();
+    hog.reply(8 * MIB - 2 * CALL).unwrap();
+    for change in [Method::Decide, Method::CancelApproval, Method::ClaimExecution, Method::ReportExecution] {
+        assert_eq!(refused(open(change)), Some((Where::Caller, 8 * MIB)), "{change:?}");
+        assert!(flights.open(None, &actor("bob"), change).is_ok(), "others have room of their own");
+    }
+    assert!(open(Method::GetApproval).is_ok(), "what changes nothing is tried");
+    hog.reply(7 * MIB - CALL).unwrap();
+    let decide = open(Method::Decide).unwrap();
+    assert_eq!(flights.server.used(), 7 * MIB, "no more is counted than is known");
+    drop(decide);
+}
+
+#[test]
 fn a_message_counts_while_it_comes_in() {
     let flights = flights(MIB, MIB, MIB);
     let charge = flights.open(None, &actor("ann"), Method::Decide).unwrap();
