@@ -42,6 +42,28 @@ async fn a_stranger_makes_room_for_a_newcomer_and_a_caller_never() {
     call(&mut caller).await;
 }
 
+/// An answer streams that says nothing, and part of the next request is there: HTTP/1 has nothing to read, nor to write.
+#[tokio::test]
+async fn a_watcher_over_http1_makes_room_too() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_per_address=1"]).await;
+    let mut watcher = connect(&server, 2).await;
+    let head = "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: signoff\r\nx-grpc-web: 1\r\n\
+                content-type: application/grpc-web+proto\r\ncontent-length: 5\r\n\r\n";
+    watcher.write_all(&[head.as_bytes(), &[0; 5], b"GET /metrics HTTP/1.1\r\n"].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    let status = [0, 0, 0, 0, 2, 8, 1]; // the message: SERVING
+    let told = async {
+        while !answer.windows(status.len()).any(|part| part == status) {
+            assert!(watcher.read_buf(&mut answer).await.unwrap() > 0, "{}", String::from_utf8_lossy(&answer));
+        }
+    };
+    soon("the first status", told).await;
+    let _newcomer = connect(&server, 2).await;
+    closed(watcher).await;
+    assert_eq!(ended(&server, "evicted").await, 1);
+}
+
 #[tokio::test]
 async fn a_server_full_of_callers_takes_nobody() {
     let data = tempfile::tempdir().unwrap();
