@@ -19,7 +19,7 @@ mod whole;
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -58,11 +58,18 @@ const AHEAD: usize = 64 << 10;
 pub(super) struct Flights {
     server: Scope,
     /// Everybody who has a call in flight: whoever has none takes no memory.
-    callers: Mutex<HashMap<Arc<str>, Arc<CallerScope>>>,
+    callers: Mutex<HashMap<Arc<str>, Known>>,
     tickets: AtomicU64,
     limit: usize,
     limit_per_connection: usize,
     limit_per_caller: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    scope: Arc<CallerScope>,
+    /// Calls that are in flight.
+    flights: usize,
 }
 
 #[derive(Debug)]
@@ -95,22 +102,7 @@ impl Flights {
         actor: &Actor,
         method: Method,
     ) -> Result<Arc<Charge>, Failure> {
-        let name = caller(actor);
-        let mut callers = self.callers();
-        let caller = match callers.get(name.as_str()) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let name: Arc<str> = name.into();
-                let new = Arc::new(CallerScope {
-                    name: Arc::clone(&name),
-                    scope: Scope::default(),
-                    replies: Scope::default(),
-                });
-                callers.insert(name, Arc::clone(&new));
-                new
-            }
-        };
-        drop(callers);
+        let caller = self.take_off(caller(actor));
         let flight = Arc::new(Flight {
             connection: connection.map(|connection| Arc::clone(&connection.in_flight)).unwrap_or_default(),
             caller,
@@ -127,7 +119,21 @@ impl Flights {
         Ok(charge)
     }
 
-    fn callers(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<CallerScope>>> {
+    /// Counts one more call of a caller.
+    fn take_off(&self, name: String) -> Arc<CallerScope> {
+        let mut callers = self.callers();
+        if let Some(known) = callers.get_mut(name.as_str()) {
+            known.flights += 1;
+            return Arc::clone(&known.scope);
+        }
+        let name: Arc<str> = name.into();
+        let (scope, replies) = (Scope::default(), Scope::default());
+        let scope = Arc::new(CallerScope { name: Arc::clone(&name), scope, replies });
+        callers.insert(name, Known { scope: Arc::clone(&scope), flights: 1 });
+        scope
+    }
+
+    fn callers(&self) -> MutexGuard<'_, HashMap<Arc<str>, Known>> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -287,9 +293,11 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         let mut callers = self.flights.callers();
-        // One is in the map, and one is ours: whoever wants another one asks for it under this lock.
-        if Arc::strong_count(&self.caller) == 2 {
-            callers.remove(&self.caller.name);
+        if let Entry::Occupied(mut known) = callers.entry(Arc::clone(&self.caller.name)) {
+            known.get_mut().flights -= 1;
+            if known.get().flights == 0 {
+                known.remove();
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::atomic::AtomicBool,
+    sync::{Barrier, atomic::AtomicBool},
     task::{Wake, Waker},
 };
 
@@ -109,6 +109,25 @@ fn a_unary_call_counts_from_its_head_until_its_reply_is_taken() {
     assert_eq!(flights.server.used(), CALL, "a small reply counts as a call");
     drop(sent);
     assert_eq!(flights.server.used(), 0);
+}
+
+/// Each is the last one, as far as it can see.
+#[test]
+fn nobody_is_remembered_whose_calls_end_together() {
+    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let together = Barrier::new(2);
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for n in 0..3_000 {
+                    let charge = flights.open(None, &actor(&n.to_string()), Method::Decide).unwrap();
+                    together.wait();
+                    drop(charge);
+                }
+            });
+        }
+    });
+    assert!(flights.callers().is_empty(), "{} names are left", flights.callers().len());
 }
 
 #[test]
