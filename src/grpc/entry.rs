@@ -109,7 +109,8 @@ where
             Err(failure) => return Box::pin(std::future::ready(Ok(refusal(failure)))),
         };
         let limit = self.entry.message_bytes;
-        let request = request.map(|body| Body::new(Incoming::new(body, Arc::clone(&charge), limit)));
+        let mut request = request.map(|body| Body::new(Incoming::new(body, Arc::clone(&charge), limit)));
+        request.extensions_mut().insert(Arc::clone(&charge));
         let answering = self.inner.call(request);
         Box::pin(async move {
             let mut response = answering.await?;

@@ -138,17 +138,20 @@ impl Flights {
     }
 }
 
-/// What a call reserves before its message is there.
+/// What a call reserves before its message is there; those that are limited as streams are none until then.
 const fn reservation(method: Method) -> usize {
     match method {
-        Method::RequestApproval | Method::WatchApproval | Method::WatchPending | Method::WaitApproval => STREAM,
         Method::ListPending
         | Method::ListApprovals
         | Method::GetPolicy
         | Method::ListPolicyVersions
         | Method::TestPolicy
         | Method::ListTokens => PAGE,
-        Method::GetApproval
+        Method::RequestApproval
+        | Method::WatchApproval
+        | Method::WatchPending
+        | Method::WaitApproval
+        | Method::GetApproval
         | Method::Decide
         | Method::CancelApproval
         | Method::ClaimExecution
@@ -318,6 +321,12 @@ impl Charge {
         self.flight.reserve(bytes)?;
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The call's message is there, and the call is limited as a stream from now on.
+    pub(super) fn waits(&self) {
+        self.bytes.fetch_sub(CALL - STREAM, Ordering::Relaxed);
+        self.flight.give_back(CALL - STREAM);
     }
 
     /// Counts a unary call's whole reply, in the place of what the call has counted for until now.

@@ -164,6 +164,9 @@ fn a_reply_that_is_made_takes_the_place_of_what_was_reserved() {
     let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
     let open = |method| flights.open(None, &actor("ann"), method);
     let charge = open(Method::WaitApproval).unwrap();
+    assert_eq!(flights.server.used(), CALL, "it is no stream until its message is there");
+    charge.waits();
+    assert_eq!(flights.server.used(), STREAM);
     charge.reply(270_000).unwrap();
     assert_eq!(flights.server.used(), 270_000);
     charge.reply(3).unwrap();

@@ -279,26 +279,30 @@ async fn repeated_claims_are_limited() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_whose_message_never_comes_are_limited() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
-    let token = server.tokens().agent.clone();
-    let mut deaf = Deaf::connect(&server, 65_535).await;
-    let (mut held, mut answers) = (Vec::new(), Vec::new());
-    for _ in 0..600 {
-        let request = http::Request::post("http://signoff/signoff.v1.ApprovalService/GetApproval")
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .header("authorization", format!("Bearer {token}"))
-            .body(())
-            .unwrap();
-        let mut requests = deaf.requests.clone().ready().await.unwrap();
-        let (answer, body) = requests.send_request(request, false).unwrap();
-        held.push(body);
-        answers.push(answer);
+    // The second would be limited as a stream once its message is there.
+    for call in ["GetApproval", "WaitApproval"] {
+        let data = tempfile::tempdir().unwrap();
+        let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
+        let token = server.tokens().agent.clone();
+        let mut deaf = Deaf::connect(&server, 65_535).await;
+        let (mut held, mut answers) = (Vec::new(), Vec::new());
+        for _ in 0..600 {
+            let request = http::Request::post(format!("http://signoff/signoff.v1.ApprovalService/{call}"))
+                .header("content-type", "application/grpc")
+                .header("te", "trailers")
+                .header("authorization", format!("Bearer {token}"))
+                .body(())
+                .unwrap();
+            let mut requests = deaf.requests.clone().ready().await.unwrap();
+            let (answer, body) = requests.send_request(request, false).unwrap();
+            held.push(body);
+            answers.push(answer);
+        }
+        deaf.requests = deaf.requests.clone().ready().await.unwrap();
+        // 8 MiB are 512 calls of 16 KiB; those beyond are refused, and the others wait for their message.
+        let (answer, _, _) = soon("one is refused", futures_util::future::select_all(answers)).await;
+        let status = Status::from_header_map(answer.unwrap().headers()).unwrap();
+        refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS");
+        drop(held);
     }
-    deaf.requests = deaf.requests.clone().ready().await.unwrap();
-    // 8 MiB are 512 calls of 16 KiB; those beyond are refused, and the others wait for their message.
-    let (answer, _, _) = soon("one is refused", futures_util::future::select_all(answers)).await;
-    let status = Status::from_header_map(answer.unwrap().headers()).unwrap();
-    refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS");
 }
