@@ -50,6 +50,18 @@ pub(super) async fn closed(mut stream: TcpStream) {
     soon("the server closes the connection", ended).await;
 }
 
+/// Reads until so many answers have their headers.
+pub(super) async fn heads(stream: &mut TcpStream, mut left: usize) {
+    while left > 0 {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.expect("a frame");
+        let [high, middle, low, kind, ..] = head;
+        let length = u32::from_be_bytes([0, high, middle, low]);
+        stream.read_exact(&mut vec![0; length as usize]).await.expect("its payload");
+        left -= usize::from(kind == HEADERS);
+    }
+}
+
 /// One frame.
 pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let [_, length @ ..] = u32::try_from(payload.len()).unwrap().to_be_bytes();
