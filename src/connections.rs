@@ -1,9 +1,9 @@
 //! Who is connected, and what those may hold who have not said who they are.
 //!
 //! A connection is a *stranger's* until a call on it is authenticated. Strangers are counted, by address and in all; when
-//! there is no room for a new connection, the stranger that has been of no use for the longest goes, and never a
-//! connection on which somebody was authenticated. A stranger is of use when a health check or another call that needs no
-//! token was answered: probes and scrapers keep their connections.
+//! there is no room for a new connection, one of the address that has most strangers goes, the one that has been of no use
+//! for the longest, and never a connection on which somebody was authenticated. A stranger is of use when a health check or
+//! another call that needs no token was answered: probes and scrapers keep their connections.
 //!
 //! What a stranger sends is paid from token buckets (`bucket.rs`): the connection's, its address's and the server's. An
 //! empty one stops the server from reading, so that pings, settings, resets and whatever else HTTP/2 has cost the sender
@@ -12,18 +12,23 @@
 mod address;
 mod bucket;
 mod link;
+mod side_calls;
 #[cfg(test)]
 mod tests;
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-pub use self::link::{Allowance, CALL_COST, ClosedByServer, Link, Stage, Ticket};
-use self::{address::Address, bucket::Bucket, link::Deadlines};
+use self::{address::Address, bucket::Bucket, link::Deadlines, side_calls::Held};
+pub use self::{
+    link::{Allowance, CALL_COST, ClosedByServer, Link, Stage, Ticket},
+    side_calls::{NoPlace, Place, SideCall},
+};
 use crate::{
     config::Limits,
     telemetry::{ConnectionEnd, Metrics},
@@ -71,12 +76,25 @@ struct State {
     /// Strangers by rank: the first was of no use for the longest.
     strangers: BTreeMap<u64, Arc<Link>>,
     sources: HashMap<Address, Source>,
+    /// Addresses that have strangers, by [`Source::crowd`]: the last one has most.
+    crowds: BTreeSet<Crowd>,
+    /// What all strangers hold.
+    strangers_hold: Held,
+    /// What callers hold: in all, and each that holds anything.
+    callers_hold: Held,
+    callers: HashMap<Arc<str>, Held>,
 }
+
+/// How many strangers an address has, the rank of the one that was of no use for the longest, and the address. Of two
+/// addresses that have as many, the one with the lower rank comes last.
+type Crowd = (usize, Reverse<u64>, Address);
 
 /// What is known of an address that has strangers, or had until its buckets are full again.
 #[derive(Debug)]
 struct Source {
     strangers: BTreeSet<u64>,
+    /// What they hold.
+    held: Held,
     bytes: Arc<Bucket>,
     newcomers: Bucket,
 }
@@ -119,20 +137,18 @@ impl Connections {
                 evicted.extend(state.remove(rank));
             }
             if state.strangers.len() >= strangers as usize || state.open >= all {
-                evicted.extend(state.remove_oldest());
+                evicted.extend(state.remove_crowding());
             }
             if state.open >= all {
                 self.0.metrics.connection_closed(ConnectionEnd::Refused);
                 return Err(Full { limit: all });
             }
-            state.open += 1;
             let rank = state.rank();
             let source = state.sources.entry(address).or_insert_with(|| Source::new(now));
-            source.strangers.insert(rank);
             let free = source.newcomers.take(1, now);
             let bytes = Arc::clone(&source.bytes);
             let link = Arc::new(Link::new(self.clone(), (address, bytes), rank, free, stage, now));
-            state.strangers.insert(rank, Arc::clone(&link));
+            state.insert(rank, Arc::clone(&link));
             self.0.count(&state);
             link
         };
@@ -140,21 +156,12 @@ impl Connections {
         Ok(Ticket::new(link))
     }
 
-    /// Ends the stranger that has been of no use for the longest. Returns whether there was one.
+    /// Ends a stranger of the address that has most, the one that has been of no use for the longest. Returns whether there
+    /// was one.
     pub fn evict(&self) -> bool {
-        self.evict_first(|_| true)
-    }
-
-    /// Ends the stranger that has been of no use for the longest among those, other than `but`, that hold open calls.
-    pub(crate) fn evict_holder(&self, but: &Link) -> bool {
-        self.evict_first(|link| link.holds_calls() && !std::ptr::eq(link, but))
-    }
-
-    fn evict_first(&self, chosen: impl Fn(&Link) -> bool) -> bool {
         let evicted = {
             let mut state = self.0.lock();
-            let rank = state.strangers.iter().find(|(_, link)| chosen(link)).map(|(rank, _)| *rank);
-            let evicted = rank.and_then(|rank| state.remove(rank));
+            let evicted = state.remove_crowding();
             self.0.count(&state);
             evicted
         };
@@ -191,11 +198,12 @@ impl Connections {
     }
 
     /// Somebody was authenticated: the connection is no stranger's any more.
-    fn authenticated(&self, link: &Link) {
+    fn authenticated(&self, link: &Link, caller: &str) {
         let mut state = self.0.lock();
         if state.remove(link.rank()).is_some() {
             state.open += 1; // it stays open
-            link.set_rank(Link::SOMEBODYS);
+            link.give_to(caller);
+            state.count_for_caller(link);
         }
         self.0.count(&state);
     }
@@ -206,11 +214,7 @@ impl Connections {
         let Some(known) = state.remove(link.rank()) else { return };
         let rank = state.rank();
         known.set_rank(rank);
-        state.open += 1;
-        if let Some(source) = state.sources.get_mut(&known.address()) {
-            source.strangers.insert(rank);
-        }
-        state.strangers.insert(rank, known);
+        state.insert(rank, known);
     }
 
     /// The connection has ended.
@@ -242,25 +246,55 @@ impl State {
         self.newest
     }
 
+    /// Puts a stranger in, whose address is known.
+    fn insert(&mut self, rank: u64, link: Arc<Link>) {
+        let held = link.held();
+        self.open += 1;
+        self.strangers_hold.add(held);
+        self.change_source(link.address(), |source| {
+            source.strangers.insert(rank);
+            source.held.add(held);
+        });
+        self.strangers.insert(rank, link);
+    }
+
     /// Takes a stranger out: it is open no more, or somebody's.
     fn remove(&mut self, rank: u64) -> Option<Arc<Link>> {
         let link = self.strangers.remove(&rank)?;
+        let held = link.held();
         self.open = self.open.saturating_sub(1);
-        if let Some(source) = self.sources.get_mut(&link.address()) {
+        self.strangers_hold.subtract(held);
+        self.change_source(link.address(), |source| {
             source.strangers.remove(&rank);
-        }
+            source.held.subtract(held);
+        });
         Some(link)
     }
 
-    fn remove_oldest(&mut self) -> Option<Arc<Link>> {
-        let rank = *self.strangers.first_key_value()?.0;
+    /// Takes out the oldest stranger of the address that has most: whoever comes with many makes room, and not those that
+    /// are alone.
+    fn remove_crowding(&mut self) -> Option<Arc<Link>> {
+        let (_, Reverse(rank), _) = *self.crowds.last()?;
         self.remove(rank)
+    }
+
+    fn change_source(&mut self, address: Address, change: impl FnOnce(&mut Source)) {
+        let Some(source) = self.sources.get_mut(&address) else { return };
+        if let Some(crowd) = source.crowd(address) {
+            self.crowds.remove(&crowd);
+        }
+        change(source);
+        self.crowds.extend(source.crowd(address));
     }
 }
 
 impl Source {
     fn new(now: Instant) -> Self {
         let bytes = Arc::new(Bucket::full(ADDRESS_BYTES, now));
-        Self { strangers: BTreeSet::new(), bytes, newcomers: Bucket::full(NEWCOMERS, now) }
+        Self { strangers: BTreeSet::new(), held: Held::default(), bytes, newcomers: Bucket::full(NEWCOMERS, now) }
+    }
+
+    fn crowd(&self, address: Address) -> Option<Crowd> {
+        self.strangers.first().map(|oldest| (self.strangers.len(), Reverse(*oldest), address))
     }
 }

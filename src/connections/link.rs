@@ -1,7 +1,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::Context,
@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::{Address, Bucket, Connections};
+use super::{Address, Bucket, Connections, Held, SideCall};
 use crate::telemetry::ConnectionEnd;
 
 /// What one stranger's connection may send: 128 KiB a second, after a rest 256 KiB at once. With [`CALL_COST`] that is some
@@ -85,12 +85,10 @@ pub struct Link {
     reader: AtomicWaker,
     writer: AtomicWaker,
     progress: Mutex<(Stage, Instant)>,
-    /// Calls without a token that are open on it.
-    pub(crate) calls: Arc<AtomicU32>,
-    /// Health watches that are open on it.
-    pub(crate) watches: Arc<AtomicU32>,
-    /// Reflection streams that are open on it.
-    pub(crate) reflections: Arc<AtomicU32>,
+    /// Calls without a token that are open on it; changed only under the registry's lock.
+    held: Mutex<Held>,
+    /// Who was first authenticated on it; set only under the registry's lock.
+    caller: OnceLock<Arc<str>>,
 }
 
 impl Link {
@@ -117,9 +115,8 @@ impl Link {
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             progress: Mutex::new((stage, now)),
-            calls: Arc::default(),
-            watches: Arc::default(),
-            reflections: Arc::default(),
+            held: Mutex::default(),
+            caller: OnceLock::new(),
         }
     }
 
@@ -129,10 +126,10 @@ impl Link {
         self.authenticated.load(Ordering::Relaxed)
     }
 
-    /// A call on it was authenticated.
-    pub fn authenticated(&self) {
+    /// A call on it was authenticated, whose caller has this name.
+    pub fn authenticated(&self, caller: &str) {
         if !self.is_authenticated() && !self.authenticated.swap(true, Ordering::AcqRel) {
-            self.connections.authenticated(self);
+            self.connections.authenticated(self, caller);
             self.reader.wake(); // it may have been made to wait
         }
     }
@@ -211,8 +208,22 @@ impl Link {
         &self.connections
     }
 
-    pub(super) fn holds_calls(&self) -> bool {
-        self.calls.load(Ordering::Relaxed) > 0
+    pub(super) fn held(&self) -> Held {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn change_held(&self, change: impl FnOnce(&mut Held)) {
+        change(&mut self.held.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(super) fn caller(&self) -> Option<&Arc<str>> {
+        self.caller.get()
+    }
+
+    /// It is this caller's from now on, and no stranger's.
+    pub(super) fn give_to(&self, caller: &str) {
+        self.caller.get_or_init(|| caller.into());
+        self.set_rank(Self::SOMEBODYS);
     }
 
     pub(super) fn close(&self) {
@@ -224,12 +235,14 @@ impl Link {
     /// Why a stranger's time is up, if it is.
     pub(super) fn overdue(&self, deadlines: Deadlines, now: Instant) -> Option<ConnectionEnd> {
         let (stage, since) = *self.progress();
+        let held = self.held();
         let (allowed, end) = match stage {
             Stage::Handshake => return None,
             Stage::Silent => (deadlines.opening, ConnectionEnd::Silent),
             Stage::Head => (deadlines.opening, ConnectionEnd::SlowHead),
-            // Watches of health are bounded by number, and quiet for as long as all is well.
-            Stage::Open if self.watches.load(Ordering::Relaxed) > 0 => return None,
+            // Watches of health are bounded by number, and quiet for as long as all is well. Reflection ends by itself where
+            // it is read.
+            Stage::Open if held.of(SideCall::Watch) > 0 && held.of(SideCall::Reflection) == 0 => return None,
             Stage::Open => (deadlines.idle, ConnectionEnd::Idle),
         };
         (now.saturating_duration_since(since) >= allowed).then_some(end)

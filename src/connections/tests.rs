@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use super::*;
+use super::{side_calls::Room, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -54,7 +54,7 @@ fn open(tickets: &[&Ticket]) -> Vec<bool> {
 fn the_oldest_stranger_makes_room() {
     let registry = Registry::new(&limits(3, 100, 100));
     let [first, second, third] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|address| registry.admit(address));
-    first.link().authenticated();
+    first.link().authenticated("ann");
     let fourth = registry.admit("192.0.2.4");
     assert_eq!(open(&[&first, &second, &third, &fourth]), [true, false, true, true]);
     assert!(registry.shows(r#"signoff_connections_closed_total{reason="evicted"} 1"#));
@@ -71,9 +71,9 @@ fn the_oldest_stranger_makes_room() {
 fn nobody_is_closed_for_a_stranger() {
     let registry = Registry::new(&limits(2, 100, 100));
     let [first, second] = ["192.0.2.1", "192.0.2.1"].map(|address| registry.admit(address));
-    first.link().authenticated();
-    second.link().authenticated();
-    second.link().authenticated(); // with every call again
+    first.link().authenticated("ann");
+    second.link().authenticated("ann");
+    second.link().authenticated("ann"); // with every call again
     let refused = registry.connections.admit("192.0.2.2".parse().unwrap(), Stage::Silent, registry.start);
     assert_eq!(refused.unwrap_err(), Full { limit: 2 });
     assert!(!registry.connections.evict());
@@ -94,7 +94,7 @@ fn strangers_are_limited_for_an_address_and_in_all() {
     assert_eq!(open(&[&two, &three, &other]), [true, true, true]);
     let last = registry.admit("192.0.2.2");
     assert_eq!(open(&[&two, &three, &other, &last]), [false, true, true, true], "there are three in all");
-    three.link().authenticated();
+    three.link().authenticated("ann");
     let _again = registry.admit("2001:db8::4");
     assert_eq!(open(&[&three, &other, &last]), [true, true, true], "somebody's connection is not counted");
 }
@@ -115,7 +115,7 @@ fn a_stranger_that_was_told_to_close_is_nobodys_place() {
     let registry = Registry::new(&limits(1, 100, 100));
     let first = registry.admit("192.0.2.1");
     let second = registry.admit("192.0.2.1");
-    first.link().authenticated(); // its call was on the way
+    first.link().authenticated("ann"); // its call was on the way
     assert_eq!(open(&[&first, &second]), [false, true]);
     drop(first);
     assert_eq!(registry.open(), 1);
@@ -123,16 +123,132 @@ fn a_stranger_that_was_told_to_close_is_nobodys_place() {
     assert_eq!(registry.open(), 0);
 }
 
+/// Of two addresses, and from each at most as many as it may: everybody else is one of a few.
 #[test]
-fn holders_of_calls_make_room_for_calls() {
-    let registry = Registry::new(&Limits::default());
-    let [idle, holder, newcomer] = ["192.0.2.1"; 3].map(|address| registry.admit(address));
-    for link in [&holder, &newcomer].map(Ticket::link) {
-        link.calls.fetch_add(1, Ordering::Relaxed);
+fn the_address_with_most_strangers_makes_room() {
+    let registry = Registry::new(&limits(100, 10, 100));
+    let honest = registry.admit("192.0.2.9");
+    let crowd: Vec<_> = (0..40).map(|n| registry.admit(["192.0.2.1", "192.0.2.2"][n % 2])).collect();
+    let newcomer = registry.admit("192.0.2.8");
+    let more: Vec<_> = (0..40).map(|n| registry.admit(["192.0.2.1", "192.0.2.2"][n % 2])).collect();
+    assert_eq!(open(&[&honest, &newcomer]), [true, true]);
+    assert_eq!((registry.open(), more.iter().filter(|ticket| is_open(ticket)).count()), (10, 8));
+    assert!(registry.connections.evict());
+    assert_eq!(open(&[&honest, &newcomer]), [true, true], "file descriptors are given up alike");
+    drop((crowd, more));
+    assert_eq!((registry.open(), registry.connections.0.lock().crowds.len()), (2, 2));
+}
+
+/// Takes places, as many as there may be.
+fn places(registry: &Registry, ticket: &Ticket, kind: SideCall, count: usize) -> Vec<Place> {
+    (0..count).map(|_| registry.connections.place(ticket.link(), kind).unwrap()).collect()
+}
+
+/// Fills the places of strangers from connections that have as many as they may.
+fn fill(registry: &Registry, kind: SideCall, address: impl Fn(u32) -> String) -> (Vec<Ticket>, Vec<Place>) {
+    let Room { connection, strangers, .. } = kind.room();
+    let (mut tickets, mut held) = (Vec::new(), Vec::new());
+    for n in 0..strangers / connection {
+        let ticket = registry.admit(&address(n));
+        let left = strangers - registry.connections.0.lock().strangers_hold.of(kind);
+        held.extend(places(registry, &ticket, kind, left.min(connection) as usize));
+        tickets.push(ticket);
     }
-    assert!(registry.connections.evict_holder(newcomer.link()));
-    assert_eq!(open(&[&idle, &holder, &newcomer]), [true, false, true]);
-    assert!(!registry.connections.evict_holder(newcomer.link()));
+    assert_eq!(registry.connections.0.lock().strangers_hold.of(kind), strangers);
+    assert!(tickets.iter().all(is_open));
+    (tickets, held)
+}
+
+const KINDS: [SideCall; 4] = [SideCall::Check, SideCall::Metrics, SideCall::Watch, SideCall::Reflection];
+
+#[test]
+fn those_that_hold_most_make_room_for_a_call() {
+    for kind in KINDS {
+        let registry = Registry::new(&Limits::default());
+        let (idle, honest) = (registry.admit("192.0.2.1"), registry.admit("192.0.2.1"));
+        let _one = places(&registry, &honest, kind, 1);
+        let (crowd, held) = fill(&registry, kind, |n| format!("198.51.100.{n}"));
+        let newcomer = registry.admit("192.0.2.2");
+        let mut few = places(&registry, &newcomer, kind, 1);
+        assert_eq!(open(&[&idle, &honest, &newcomer]), [true; 3], "{kind:?}");
+        assert!(crowd.iter().any(|ticket| !is_open(ticket)), "{kind:?}");
+        let connection = kind.room().connection;
+        few.extend(places(&registry, &newcomer, kind, connection as usize - 1));
+        let refused = registry.connections.place(newcomer.link(), kind).unwrap_err();
+        assert_eq!(refused, NoPlace::OnConnection(connection), "{kind:?}");
+        drop((few, held));
+        let state = registry.connections.0.lock();
+        assert_eq!(state.strangers_hold.of(kind), 1, "{kind:?}: what was closed is not given back twice");
+    }
+}
+
+/// On its connections a crowd holds as few as anybody does.
+#[test]
+fn the_address_that_holds_most_makes_room_for_a_call() {
+    let registry = Registry::new(&limits(100_000, 50_000, 5_000));
+    let honest = registry.admit("192.0.2.1");
+    let _one = places(&registry, &honest, SideCall::Watch, 2);
+    let crowd: Vec<_> = (0..1_024).map(|_| registry.admit("192.0.2.2")).collect();
+    let held: Vec<_> = crowd.iter().flat_map(|ticket| places(&registry, ticket, SideCall::Watch, 1)).collect();
+    assert_eq!(crowd.iter().filter(|ticket| !is_open(ticket)).count(), 2, "the crowd makes room for itself");
+    let newcomer = registry.admit("192.0.2.3");
+    let _another = places(&registry, &newcomer, SideCall::Watch, 1);
+    assert_eq!(open(&[&honest, &newcomer]), [true, true]);
+    assert!(!is_open(&crowd[2]), "the oldest of the crowd");
+    drop(held);
+}
+
+#[test]
+fn what_a_connection_holds_moves_to_its_caller() {
+    for kind in KINDS {
+        let registry = Registry::new(&Limits::default());
+        let (crowd, held) = fill(&registry, kind, |n| format!("198.51.100.{n}"));
+        for ticket in &crowd {
+            ticket.link().authenticated("ann");
+        }
+        let probe = registry.admit("192.0.2.1");
+        let _place = places(&registry, &probe, kind, 1);
+        assert!(crowd.iter().all(is_open), "{kind:?}: a caller is not closed, and holds no stranger's place");
+        let Room { strangers, caller, .. } = kind.room();
+        let count = || registry.connections.0.lock().callers.get("ann").map_or(0, |held| held.of(kind));
+        assert_eq!(count(), strangers, "{kind:?}");
+        let ticket = registry.admit("192.0.2.2");
+        ticket.link().authenticated("ann");
+        assert_eq!(
+            registry.connections.place(ticket.link(), kind).unwrap_err(),
+            NoPlace::ForCaller(caller),
+            "{kind:?}"
+        );
+        let other = registry.admit("192.0.2.2");
+        other.link().authenticated("bob");
+        drop(places(&registry, &other, kind, 1));
+        drop(held);
+        assert_eq!(count(), 0);
+        let state = registry.connections.0.lock();
+        assert!(state.callers.is_empty() && state.callers_hold == Held::default(), "{kind:?}: {:?}", state.callers);
+    }
+}
+
+#[test]
+fn a_connection_that_was_closed_holds_nothing() {
+    let registry = Registry::new(&limits(1, 100, 100));
+    let first = registry.admit("192.0.2.1");
+    let held = places(&registry, &first, SideCall::Watch, 3);
+    let second = registry.admit("192.0.2.1");
+    let hold = |count| {
+        let state = registry.connections.0.lock();
+        assert_eq!(state.strangers_hold.of(SideCall::Watch), count);
+        assert!(state.sources.values().all(|source| source.held.of(SideCall::Watch) == count));
+    };
+    hold(0);
+    assert!(registry.connections.place(first.link(), SideCall::Watch).is_err(), "nor does it get a place");
+    let renewed = places(&registry, &second, SideCall::Watch, 2);
+    second.link().answered(registry.start);
+    hold(2);
+    drop(held);
+    hold(2);
+    drop(renewed);
+    hold(0);
 }
 
 #[test]
@@ -147,7 +263,7 @@ fn each_stage_has_its_time() {
     for (stages, allowed, reason) in cases {
         let registry = Registry::new(&limits);
         let (ticket, known) = (registry.admit("192.0.2.1"), registry.admit("192.0.2.1"));
-        known.link().authenticated();
+        known.link().authenticated("ann");
         for stage in stages {
             ticket.link().reached(*stage, registry.start + SECOND);
         }
@@ -167,14 +283,29 @@ fn answers_and_watches_keep_a_connection() {
     let [probe, watcher] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
     probe.link().answered(registry.start);
     watcher.link().reached(Stage::Open, registry.start);
-    watcher.link().watches.fetch_add(1, Ordering::Relaxed);
+    let watch = places(&registry, &watcher, SideCall::Watch, 1);
     let later = registry.start + limits.unauthenticated_idle - SECOND;
     probe.link().answered(later);
     registry.connections.sweep(later + SECOND);
     assert_eq!(open(&[&probe, &watcher]), [true, true]);
-    watcher.link().watches.fetch_sub(1, Ordering::Relaxed);
+    drop(watch);
     registry.connections.sweep(later + SECOND);
     assert_eq!(open(&[&probe, &watcher]), [true, false]);
+}
+
+/// Its answers are not read: a stream that is read ends in time, and is then an answer.
+#[test]
+fn a_watch_does_not_keep_reflection_open() {
+    let limits = Limits::default();
+    let registry = Registry::new(&limits);
+    let [watcher, both] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
+    for ticket in [&watcher, &both] {
+        ticket.link().reached(Stage::Open, registry.start);
+    }
+    let _watches = [&watcher, &both].map(|ticket| places(&registry, ticket, SideCall::Watch, 1));
+    let _reflection = places(&registry, &both, SideCall::Reflection, 1);
+    registry.connections.sweep(registry.start + limits.unauthenticated_idle);
+    assert_eq!(open(&[&watcher, &both]), [true, false]);
 }
 
 /// How long the next bytes must wait.
@@ -210,7 +341,7 @@ fn strangers_pay_and_others_do_not() {
     }
     assert_eq!(wait(&first, now + 60 * SECOND), Duration::ZERO, "time pays");
     assert_eq!(wait(&second, now), Duration::ZERO, "another connection has its own");
-    link.authenticated();
+    link.authenticated("ann");
     link.charge(u32::MAX, now);
     assert_eq!(link.allowance(now), Allowance::Unpaid(usize::MAX));
     assert_eq!(wait(&second, now), Duration::ZERO);
@@ -272,6 +403,6 @@ fn whoever_waits_is_woken() {
     assert_eq!(count.0.load(Ordering::SeqCst), 2, "closing wakes its reader and its writer");
     assert!(first.link().poll_writer(&cx).is_err());
     second.link().poll_reader(&cx).unwrap();
-    second.link().authenticated();
+    second.link().authenticated("ann");
     assert_eq!(count.0.load(Ordering::SeqCst), 3, "somebody's connection is read on at once");
 }

@@ -112,13 +112,14 @@ impl Admission {
         let connection = extensions.get::<ConnectionInfo>();
         let certificate = connection.and_then(|connection| connection.certificate.as_deref());
         let principal = self.authenticate(Credentials { bearer: bearer(headers)?, certificate }).await?;
+        let name = caller(&principal.actor);
         if let Some(link) = connection.and_then(|connection| connection.link.as_ref()) {
-            link.authenticated();
+            link.authenticated(&name);
         }
         if self.admitted.fetch_add(1, Ordering::Relaxed).is_multiple_of(TIDY) {
             self.rates.retain_recent();
         }
-        self.rates.check_key(&caller(&principal.actor)).map_err(|early| Failure::RateLimited {
+        self.rates.check_key(&name).map_err(|early| Failure::RateLimited {
             limit: self.calls_per_second,
             retry: early.wait_time_from(MonotonicClock.now()),
         })?;

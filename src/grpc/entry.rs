@@ -14,7 +14,7 @@ use tower::Service;
 use super::{
     Admitted,
     error::Failure,
-    flight::{Carried, Charge, Flights, Incoming},
+    flight::{Carried, Charge, Flights, Incoming, whole},
     streams::ConnectionInfo,
 };
 use crate::{approvals::permit, config::Limits, identity::Method};
@@ -109,10 +109,14 @@ where
             Err(failure) => return Box::pin(std::future::ready(Ok(refusal(failure)))),
         };
         let limit = self.entry.message_bytes;
-        let request = request.map(|body| Body::new(Incoming::new(body, Arc::clone(&charge), limit)));
+        let mut request = request.map(|body| Body::new(Incoming::new(body, Arc::clone(&charge), limit)));
+        request.extensions_mut().insert(Arc::clone(&charge));
         let answering = self.inner.call(request);
         Box::pin(async move {
             let mut response = answering.await?;
+            if !method.streams() {
+                response = whole(response, &charge).await.unwrap_or_else(Status::into_http);
+            }
             response.extensions_mut().insert(Carried { charge, streams: method.streams() });
             Ok(response)
         })

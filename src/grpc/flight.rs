@@ -2,8 +2,8 @@
 //!
 //! A client that does not read leaves its replies in the server: in the HTTP/2 library's queues, where nothing else bounds
 //! them. So every call counts here, from its head until the transport has taken its last byte, for its connection, its caller
-//! and the server. A unary call reserves what its reply may take before anything is built, and is refused when there is
-//! no room; it does not wait, as a waiting call would itself be held, and clients repeat by its RetryInfo. A streaming call
+//! and the server. A unary call is refused when there is no room for it: at its head, and again when the size of its reply is
+//! known. It does not wait, as a waiting call would itself be held, and clients repeat by its RetryInfo. A streaming call
 //! waits instead: it is asked for its next message only when there is room, so it loses nothing, since streams read from
 //! the store.
 //!
@@ -13,12 +13,13 @@
 mod incoming;
 mod outgoing;
 mod scope;
+mod whole;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -39,6 +40,7 @@ pub(super) use incoming::Incoming;
 pub(super) use outgoing::Carried;
 pub use outgoing::{Outgoing, metered};
 pub use scope::Scope;
+pub(super) use whole::whole;
 
 /// What a unary call counts for at least, in bytes, until its reply is taken.
 const CALL: usize = 16 << 10;
@@ -56,11 +58,18 @@ const AHEAD: usize = 64 << 10;
 pub(super) struct Flights {
     server: Scope,
     /// Everybody who has a call in flight: whoever has none takes no memory.
-    callers: Mutex<HashMap<Arc<str>, Arc<CallerScope>>>,
+    callers: Mutex<HashMap<Arc<str>, Known>>,
     tickets: AtomicU64,
     limit: usize,
     limit_per_connection: usize,
     limit_per_caller: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    scope: Arc<CallerScope>,
+    /// Calls that are in flight.
+    flights: usize,
 }
 
 #[derive(Debug)]
@@ -93,22 +102,7 @@ impl Flights {
         actor: &Actor,
         method: Method,
     ) -> Result<Arc<Charge>, Failure> {
-        let name = caller(actor);
-        let mut callers = self.callers();
-        let caller = match callers.get(name.as_str()) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let name: Arc<str> = name.into();
-                let new = Arc::new(CallerScope {
-                    name: Arc::clone(&name),
-                    scope: Scope::default(),
-                    replies: Scope::default(),
-                });
-                callers.insert(name, Arc::clone(&new));
-                new
-            }
-        };
-        drop(callers);
+        let caller = self.take_off(caller(actor));
         let flight = Arc::new(Flight {
             connection: connection.map(|connection| Arc::clone(&connection.in_flight)).unwrap_or_default(),
             caller,
@@ -117,26 +111,47 @@ impl Flights {
             taken: AtomicWaker::new(),
         });
         let charge = Arc::new(Charge { flight, bytes: AtomicUsize::new(0) });
+        if changes(method) {
+            // The size of the reply is known only after the change is recorded. Refuse the call while nothing was done.
+            charge.flight.check(PAGE)?;
+        }
         charge.grow(reservation(method))?;
         Ok(charge)
     }
 
-    fn callers(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<CallerScope>>> {
+    /// Counts one more call of a caller.
+    fn take_off(&self, name: String) -> Arc<CallerScope> {
+        let mut callers = self.callers();
+        if let Some(known) = callers.get_mut(name.as_str()) {
+            known.flights += 1;
+            return Arc::clone(&known.scope);
+        }
+        let name: Arc<str> = name.into();
+        let (scope, replies) = (Scope::default(), Scope::default());
+        let scope = Arc::new(CallerScope { name: Arc::clone(&name), scope, replies });
+        callers.insert(name, Known { scope: Arc::clone(&scope), flights: 1 });
+        scope
+    }
+
+    fn callers(&self) -> MutexGuard<'_, HashMap<Arc<str>, Known>> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a call reserves before its message is there.
+/// What a call reserves before its message is there; those that are limited as streams are none until then.
 const fn reservation(method: Method) -> usize {
     match method {
-        Method::RequestApproval | Method::WatchApproval | Method::WatchPending | Method::WaitApproval => STREAM,
         Method::ListPending
         | Method::ListApprovals
         | Method::GetPolicy
         | Method::ListPolicyVersions
         | Method::TestPolicy
         | Method::ListTokens => PAGE,
-        Method::GetApproval
+        Method::RequestApproval
+        | Method::WatchApproval
+        | Method::WatchPending
+        | Method::WaitApproval
+        | Method::GetApproval
         | Method::Decide
         | Method::CancelApproval
         | Method::ClaimExecution
@@ -146,6 +161,20 @@ const fn reservation(method: Method) -> usize {
         | Method::RevokeToken
         | Method::GetCaller => CALL,
     }
+}
+
+/// Whether a call records something before its reply is made.
+const fn changes(method: Method) -> bool {
+    matches!(
+        method,
+        Method::Decide
+            | Method::CancelApproval
+            | Method::ClaimExecution
+            | Method::ReportExecution
+            | Method::SetPolicy
+            | Method::CreateToken
+            | Method::RevokeToken
+    )
 }
 
 /// One call, and where its bytes are counted.
@@ -184,6 +213,15 @@ impl Flight {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is room for bytes now, of which none are counted.
+    fn check(&self, bytes: usize) -> Result<(), Failure> {
+        if self.caller.scope.used() < FLOOR {
+            return Ok(());
+        }
+        let full = self.scopes().into_iter().find(|(scope, _, limit)| scope.used() + bytes > *limit);
+        full.map_or(Ok(()), |(_, scope, limit)| Err(Failure::TooManyCalls { scope, limit }))
     }
 
     fn add(&self, bytes: usize) {
@@ -258,9 +296,11 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         let mut callers = self.flights.callers();
-        // One is in the map, and one is ours: whoever wants another one asks for it under this lock.
-        if Arc::strong_count(&self.caller) == 2 {
-            callers.remove(&self.caller.name);
+        if let Entry::Occupied(mut known) = callers.entry(Arc::clone(&self.caller.name)) {
+            known.get_mut().flights -= 1;
+            if known.get().flights == 0 {
+                known.remove();
+            }
         }
     }
 }
@@ -281,6 +321,27 @@ impl Charge {
         self.flight.reserve(bytes)?;
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The call's message is there, and the call is limited as a stream from now on.
+    pub(super) fn waits(&self) {
+        self.bytes.fetch_sub(CALL - STREAM, Ordering::Relaxed);
+        self.flight.give_back(CALL - STREAM);
+    }
+
+    /// Counts a unary call's whole reply, in the place of what the call has counted for until now.
+    ///
+    /// # Errors
+    /// [`Failure::TooManyCalls`] when there is no room for it.
+    pub(super) fn reply(&self, bytes: usize) -> Result<(), Failure> {
+        let (before, bytes) = (self.bytes.load(Ordering::Relaxed), bytes.max(CALL));
+        match bytes.checked_sub(before) {
+            Some(more) => self.grow(more),
+            None => {
+                self.settle(bytes);
+                Ok(())
+            }
+        }
     }
 
     /// Counts as many bytes as there turned out to be.

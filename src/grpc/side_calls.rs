@@ -1,16 +1,10 @@
-//! Calls that need no token: health, `/metrics`, and reflection where it is open. What they hold is counted, because
-//! anybody can make them.
-//!
-//! Connections on which somebody was authenticated are counted apart from those of strangers, so that strangers cannot take
-//! the place of a caller's health watch.
+//! Calls that need no token: health, `/metrics`, and reflection where it is open. Anybody can make them, so each needs a
+//! place: see [`SideCall`].
 
 use std::{
     convert::Infallible,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -25,102 +19,47 @@ use tower::Service;
 use super::{
     error::{Failure, Scope},
     request_body::{aging, punctual, rationed},
-    streams::{ConnectionInfo, StreamPermit},
+    streams::ConnectionInfo,
 };
+pub use crate::connections::SideCall;
 use crate::{
     clock::Clock,
-    connections::{CALL_COST, Link},
+    connections::{CALL_COST, NoPlace, Place},
 };
-
-/// A kind of call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SideCall {
-    /// It is answered at once: a health check, or metrics.
-    Brief,
-    /// A stream that stays open: a health watch.
-    Watch,
-    /// A stream of questions with large answers.
-    Reflection,
-}
-
-/// How many calls of a kind may be open on a connection, and on all connections of one standing.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    connection: u32,
-    all: u32,
-}
-
-/// A brief call holds some 10 KiB until its answer is sent, and honest clients have one at a time. When all places are
-/// taken, a stranger's connection that holds some makes room.
-const BRIEF: Room = Room { connection: 64, all: 1_024 };
-/// A watch holds some 10 KiB for as long as it lasts. A client library has one for each service that it watches.
-const WATCHES: Room = Room { connection: 16, all: 1_024 };
-/// A reflection stream holds up to three answers of some 60 KiB. A tool has one.
-const REFLECTIONS: Room = Room { connection: 8, all: 64 };
 
 /// Questions that one reflection stream may ask; a tool asks some dozens, and may open another.
 const QUESTIONS: u32 = 1_000;
 /// How long a reflection stream may last: one that is forgotten must not keep its place.
 const REFLECTION_AGE: Duration = Duration::from_secs(60);
 
-/// Counts the calls that need no token.
+/// Bounds the calls that need no token.
 pub struct SideCalls {
     clock: Arc<dyn Clock>,
     message_timeout: Duration,
-    strangers: Open,
-    others: Open,
-}
-
-/// Open calls of each kind, on connections of one standing.
-#[derive(Debug, Default)]
-struct Open {
-    brief: Arc<AtomicU32>,
-    watches: Arc<AtomicU32>,
-    reflections: Arc<AtomicU32>,
 }
 
 impl SideCalls {
-    /// None are open. A call's message must be there within `message_timeout`.
+    /// A call's message must be there within `message_timeout`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, message_timeout: Duration) -> Arc<Self> {
-        Arc::new(Self { clock, message_timeout, strangers: Open::default(), others: Open::default() })
+        Arc::new(Self { clock, message_timeout })
     }
 
     /// Admits one more call of a kind, until the permit is dropped.
     ///
     /// # Errors
-    /// When there is no room.
-    pub fn enter(&self, kind: SideCall, extensions: &Extensions) -> Result<SidePermit, Failure> {
-        let link = extensions.get::<ConnectionInfo>().and_then(|connection| connection.link.clone());
-        let stranger = link.as_ref().is_none_or(|link| !link.is_authenticated());
-        let open = if stranger { &self.strangers } else { &self.others };
-        let (room, all) = match kind {
-            SideCall::Brief => (BRIEF, &open.brief),
-            SideCall::Watch => (WATCHES, &open.watches),
-            SideCall::Reflection => (REFLECTIONS, &open.reflections),
-        };
-        let mut room_taken = StreamPermit::default();
-        if let Some(link) = &link {
-            let here = match kind {
-                SideCall::Brief => &link.calls,
-                SideCall::Watch => &link.watches,
-                SideCall::Reflection => &link.reflections,
+    /// When there is no place for it.
+    pub fn enter(kind: SideCall, extensions: &Extensions) -> Result<SidePermit, Failure> {
+        let link = extensions.get::<ConnectionInfo>().and_then(|connection| connection.link.as_ref());
+        let place = link.map(|link| link.registry().place(link, kind)).transpose().map_err(|full| {
+            let (scope, limit) = match full {
+                NoPlace::OnConnection(limit) => (Scope::Connection, limit),
+                NoPlace::ForCaller(limit) => (Scope::Caller, limit),
+                NoPlace::OnServer(limit) => (Scope::Server, limit),
             };
-            room_taken.take(here, Scope::Connection, room.connection)?;
-        }
-        // Somebody who sends no message, or reads no answer, could keep the probes of an orchestrator out: the connection
-        // that holds places for the longest gives them up. The newcomer need not wait for that, so that there may be
-        // twice as many for a moment.
-        let limit = if kind == SideCall::Brief && stranger {
-            if let Some(link) = link.as_ref().filter(|_| all.load(Ordering::Relaxed) >= room.all) {
-                link.registry().evict_holder(link);
-            }
-            2 * room.all
-        } else {
-            room.all
-        };
-        room_taken.take(all, Scope::Server, limit)?;
-        Ok(SidePermit { kind, link, _room: room_taken })
+            Failure::TooManyStreams { scope, limit }
+        })?;
+        Ok(SidePermit { kind, place })
     }
 
     /// A service whose calls are counted.
@@ -130,7 +69,7 @@ impl SideCalls {
 
     fn bound_request(&self, kind: SideCall, body: Body) -> Body {
         match kind {
-            SideCall::Brief | SideCall::Watch => punctual(body, &self.clock, self.message_timeout),
+            SideCall::Check | SideCall::Metrics | SideCall::Watch => punctual(body, &self.clock, self.message_timeout),
             SideCall::Reflection => aging(rationed(body, QUESTIONS), &self.clock, REFLECTION_AGE),
         }
     }
@@ -139,7 +78,7 @@ impl SideCalls {
 /// The kind of a call of `grpc.health.v1.Health`, by its path.
 #[must_use]
 pub fn health_call(path: &str) -> SideCall {
-    if path.ends_with("/Watch") { SideCall::Watch } else { SideCall::Brief }
+    if path.ends_with("/Watch") { SideCall::Watch } else { SideCall::Check }
 }
 
 /// The kind of every call of reflection.
@@ -152,25 +91,25 @@ pub fn reflection_call(_path: &str) -> SideCall {
 #[derive(Debug)]
 pub struct SidePermit {
     kind: SideCall,
-    link: Option<Arc<Link>>,
-    _room: StreamPermit,
+    /// `None` in tests only.
+    place: Option<Place>,
 }
 
 impl SidePermit {
     /// The whole answer is on its way: the connection is of use.
     fn answered(&self) {
-        if let Some(link) = &self.link {
-            link.answered(Instant::now());
+        if let Some(place) = &self.place {
+            place.link().answered(Instant::now());
         }
     }
 
     /// Strangers pay for an answer by the work that it makes. Metrics are written anew each time; what reflection answers
     /// is only copied, so that a tool which looks at the whole API does not have to wait.
     fn charge(&self, bytes: usize) {
-        if let Some(link) = &self.link {
+        if let Some(place) = &self.place {
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
             let work = if self.kind == SideCall::Reflection { CALL_COST + bytes / 64 } else { bytes };
-            link.charge(work, Instant::now());
+            place.link().charge(work, Instant::now());
         }
     }
 }
@@ -202,7 +141,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let kind = (self.kind)(request.uri().path());
-        let permit = match self.calls.enter(kind, request.extensions()) {
+        let permit = match SideCalls::enter(kind, request.extensions()) {
             Ok(permit) => permit,
             Err(failure) => return Box::pin(std::future::ready(Ok(Status::from(failure).into_http()))),
         };

@@ -11,6 +11,7 @@ use tonic::Request;
 use super::{
     auth::caller,
     error::{Failure, Scope},
+    flight::Charge,
 };
 use crate::{
     config::Limits,
@@ -67,6 +68,9 @@ impl Streams {
         }
         permit.caller = Some(self.callers.take(&caller.actor, self.limit_per_caller)?);
         permit.take(&self.open, Scope::Server, self.limit)?;
+        if let Some(charge) = request.extensions().get::<Arc<Charge>>() {
+            charge.waits();
+        }
         Ok(permit)
     }
 }

@@ -138,7 +138,14 @@ impl AsyncWrite for Metered {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().socket).poll_flush(cx)
+        let this = self.get_mut();
+        // HTTP/1 may neither read nor write for as long as an answer streams that says nothing: it only flushes.
+        if this.ticket.link().is_authenticated() {
+            this.ticket.link().check()?;
+        } else {
+            this.ticket.link().poll_writer(cx)?;
+        }
+        Pin::new(&mut this.socket).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

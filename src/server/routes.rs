@@ -106,7 +106,7 @@ pub(super) async fn routes(
     };
     let layered = metrics.clone();
     let exposition = move |extensions: Extensions| {
-        let answer = side_calls.enter(SideCall::Brief, &extensions).map(|permit| {
+        let answer = SideCalls::enter(SideCall::Metrics, &extensions).map(|permit| {
             let body = Body::new(Held::new(Full::new(Bytes::from(metrics.render())), permit));
             ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], body)
         });

@@ -111,6 +111,29 @@ fn a_unary_call_counts_from_its_head_until_its_reply_is_taken() {
     assert_eq!(flights.server.used(), 0);
 }
 
+/// Each is the last one, as far as it can see.
+#[test]
+fn nobody_is_remembered_whose_calls_end_together() {
+    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let arrived = AtomicUsize::new(0);
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for n in 0..20_000 {
+                    let charge = flights.open(None, &actor(&n.to_string()), Method::Decide).unwrap();
+                    arrived.fetch_add(1, Ordering::SeqCst);
+                    // Spinning brings them closer together than waking would.
+                    while arrived.load(Ordering::SeqCst) < 2 * (n + 1) {
+                        std::thread::yield_now();
+                    }
+                    drop(charge);
+                }
+            });
+        }
+    });
+    assert!(flights.callers().is_empty(), "{} names are left", flights.callers().len());
+}
+
 #[test]
 fn each_scope_refuses_what_is_too_much_and_then_counts_nothing() {
     let flights = flights(3 * MIB, 2 * MIB, MIB);
@@ -138,6 +161,43 @@ fn connections_and_the_server_refuse_a_caller_that_has_something() {
     assert_eq!(refused(open(2)), Some((Where::Server, 3 * MIB)));
     drop(held);
     assert!(connections.iter().all(|connection| connection.in_flight.used() == 0));
+}
+
+#[test]
+fn a_reply_that_is_made_takes_the_place_of_what_was_reserved() {
+    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let open = |method| flights.open(None, &actor("ann"), method);
+    let charge = open(Method::WaitApproval).unwrap();
+    assert_eq!(flights.server.used(), CALL, "it is no stream until its message is there");
+    charge.waits();
+    assert_eq!(flights.server.used(), STREAM);
+    charge.reply(270_000).unwrap();
+    assert_eq!(flights.server.used(), 270_000);
+    charge.reply(3).unwrap();
+    assert_eq!(flights.server.used(), CALL, "a small reply counts as a call");
+    let hog = open(Method::GetApproval).unwrap();
+    hog.reply(7 * MIB).unwrap();
+    let before = flights.server.used();
+    assert!(matches!(charge.reply(2 * MIB), Err(Failure::TooManyCalls { scope: Where::Caller, .. })));
+    assert_eq!(flights.server.used(), before, "what is refused is not counted");
+}
+
+/// Its reply might not have room when all is recorded.
+#[test]
+fn a_call_that_changes_something_is_refused_before_it_does() {
+    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let open = |method| flights.open(None, &actor("ann"), method);
+    let hog = open(Method::GetApproval).unwrap();
+    hog.reply(8 * MIB - 2 * CALL).unwrap();
+    for change in [Method::Decide, Method::CancelApproval, Method::ClaimExecution, Method::ReportExecution] {
+        assert_eq!(refused(open(change)), Some((Where::Caller, 8 * MIB)), "{change:?}");
+        assert!(flights.open(None, &actor("bob"), change).is_ok(), "others have room of their own");
+    }
+    assert!(open(Method::GetApproval).is_ok(), "what changes nothing is tried");
+    hog.reply(7 * MIB - CALL).unwrap();
+    let decide = open(Method::Decide).unwrap();
+    assert_eq!(flights.server.used(), 7 * MIB, "no more is counted than is known");
+    drop(decide);
 }
 
 #[test]

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
+use prost::Message as _;
+use prost_types::{ListValue, Struct, Value, value::Kind};
 use signoff::proto::v1::{
-    ListPendingRequest, RequestApprovalRequest, WatchPendingRequest, watch_pending_response::Change,
+    Approval, ApprovalStatus, ClaimExecutionRequest, GetApprovalRequest, ListPendingRequest, RequestApprovalRequest,
+    VoteChoice, WaitApprovalRequest, WatchPendingRequest, watch_pending_response::Change,
 };
 use tokio::{net::TcpStream, sync::watch};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    calls::{arguments, ask, open},
+    calls::{arguments, ask, decide, open},
     checks::refused,
     server::{Server, soon},
 };
@@ -194,28 +197,112 @@ async fn replies_that_are_not_read_are_limited() {
     soon("there is room when the connection is gone", again).await;
 }
 
+/// An approval whose arguments take 48 KiB as JSON, and over five times as much on the wire.
+async fn bulky(server: &Server) -> Approval {
+    let one = Value { kind: Some(Kind::NumberValue(1.0)) };
+    let list = Value { kind: Some(Kind::ListValue(ListValue { values: vec![one; 24_000] })) };
+    let arguments = Some(Struct { fields: [("numbers".to_owned(), list)].into() });
+    let request = RequestApprovalRequest { arguments, ..ask("bulky") };
+    let (_stream, approval) = open(&mut server.agent(), request).await.unwrap();
+    assert!(approval.encoded_len() > 250_000, "{}", approval.encoded_len());
+    approval
+}
+
+/// Has 300 calls answered on a connection that takes no reply: 8 MiB are 31 of them. Then all of it is given back.
+async fn bounded(server: &Server, approval: &Approval, deaf: Deaf, heads: Vec<ResponseFuture>) {
+    let (mut made, mut refusals) = (Vec::new(), Vec::new());
+    for head in heads {
+        let head = soon("a head", head).await.unwrap();
+        match Status::from_header_map(head.headers()) {
+            Some(status) => refusals.push(status),
+            None => made.push(head),
+        }
+    }
+    assert!((25..=31).contains(&made.len()), "{} replies are in memory", made.len());
+    for status in &refusals {
+        let metadata = refused(status, Code::ResourceExhausted, "TOO_MANY_CALLS");
+        assert_eq!(metadata.get("scope").map(String::as_str), Some("caller"));
+        assert!(status.get_details_retry_info().is_some(), "{status:?}");
+    }
+    drop((made, deaf));
+    let get = || async {
+        let request = GetApprovalRequest { approval_id: approval.id.clone(), include_events: true };
+        server.agent().get_approval(request).await
+    };
+    let again = async { while get().await.is_err() {} };
+    soon("there is room when the connection is gone", again).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn calls_whose_message_never_comes_are_limited() {
+async fn waits_that_return_together_are_limited() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
+    let approval = bulky(&server).await;
     let token = server.tokens().agent.clone();
-    let mut deaf = Deaf::connect(&server, 65_535).await;
-    let (mut held, mut answers) = (Vec::new(), Vec::new());
-    for _ in 0..600 {
-        let request = http::Request::post("http://signoff/signoff.v1.ApprovalService/GetApproval")
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .header("authorization", format!("Bearer {token}"))
-            .body(())
-            .unwrap();
-        let mut requests = deaf.requests.clone().ready().await.unwrap();
-        let (answer, body) = requests.send_request(request, false).unwrap();
-        held.push(body);
-        answers.push(answer);
+    let mut deaf = Deaf::connect(&server, 0).await;
+    let timeout = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+    let wait = WaitApprovalRequest { approval_id: approval.id.clone(), after_revision: approval.revision, timeout };
+    let mut heads = Vec::new();
+    for _ in 0..300 {
+        heads.push(deaf.call(&token, "/signoff.v1.ApprovalService/WaitApproval", &wait).await);
     }
-    deaf.requests = deaf.requests.clone().ready().await.unwrap();
-    // 8 MiB are 512 calls of 16 KiB; those beyond are refused, and the others wait for their message.
-    let (answer, _, _) = soon("one is refused", futures_util::future::select_all(answers)).await;
-    let status = Status::from_header_map(answer.unwrap().headers()).unwrap();
-    refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS");
+    let reject = decide(&approval, "reject", VoteChoice::Reject);
+    server.reviewer().decide(reject).await.unwrap();
+    bounded(&server, &approval, deaf, heads).await;
+    let again = server.agent().wait_approval(wait).await.expect("the caller repeats it").into_inner();
+    assert_eq!(again.approval.unwrap().status(), ApprovalStatus::Rejected);
+}
+
+/// The claim is recorded once; each of the calls that repeat it has the whole approval in its reply.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeated_claims_are_limited() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
+    let approval = bulky(&server).await;
+    let approved = decide(&approval, "approve", VoteChoice::Approve);
+    let approval = server.reviewer().decide(approved).await.unwrap().into_inner().approval.unwrap();
+    let token = server.tokens().agent.clone();
+    let mut deaf = Deaf::connect(&server, 0).await;
+    let claim = ClaimExecutionRequest {
+        approval_id: approval.id.clone(),
+        request_id: "claim-7d0b".into(),
+        digest: approval.digest.clone(),
+    };
+    let mut heads = Vec::new();
+    for _ in 0..300 {
+        heads.push(deaf.call(&token, "/signoff.v1.ApprovalService/ClaimExecution", &claim).await);
+    }
+    bounded(&server, &approval, deaf, heads).await;
+    let again = server.agent().claim_execution(claim).await.expect("the caller repeats it").into_inner();
+    assert!(!again.claim_id.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_whose_message_never_comes_are_limited() {
+    // The second would be limited as a stream once its message is there.
+    for call in ["GetApproval", "WaitApproval"] {
+        let data = tempfile::tempdir().unwrap();
+        let server = Server::start(data.path(), &["limits.in_flight_bytes_per_caller=8388608"]).await;
+        let token = server.tokens().agent.clone();
+        let mut deaf = Deaf::connect(&server, 65_535).await;
+        let (mut held, mut answers) = (Vec::new(), Vec::new());
+        for _ in 0..600 {
+            let request = http::Request::post(format!("http://signoff/signoff.v1.ApprovalService/{call}"))
+                .header("content-type", "application/grpc")
+                .header("te", "trailers")
+                .header("authorization", format!("Bearer {token}"))
+                .body(())
+                .unwrap();
+            let mut requests = deaf.requests.clone().ready().await.unwrap();
+            let (answer, body) = requests.send_request(request, false).unwrap();
+            held.push(body);
+            answers.push(answer);
+        }
+        deaf.requests = deaf.requests.clone().ready().await.unwrap();
+        // 8 MiB are 512 calls of 16 KiB; those beyond are refused, and the others wait for their message.
+        let (answer, _, _) = soon("one is refused", futures_util::future::select_all(answers)).await;
+        let status = Status::from_header_map(answer.unwrap().headers()).unwrap();
+        refused(&status, Code::ResourceExhausted, "TOO_MANY_CALLS");
+        drop(held);
+    }
 }

@@ -1,5 +1,10 @@
 //! Places of connections: who gets one, and who has to give it up.
 
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
+
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -9,20 +14,20 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use super::{
     call, raise_file_limit,
     raw::{self, closed, connect},
-    resident, served_during, size,
+    served_during, size,
 };
 use crate::{
     serve::metrics,
     server::{Server, soon},
 };
 
-async fn count(server: &Server, line: &str) -> u64 {
+pub(super) async fn count(server: &Server, line: &str) -> u64 {
     let metrics = metrics(server).await;
     let found = metrics.lines().find_map(|found| found.strip_prefix(line));
     found.unwrap_or_else(|| panic!("{line} is missing:\n{metrics}")).trim().parse().expect("a number")
 }
 
-async fn ended(server: &Server, reason: &str) -> u64 {
+pub(super) async fn ended(server: &Server, reason: &str) -> u64 {
     count(server, &format!("signoff_connections_closed_total{{reason=\"{reason}\"}}")).await
 }
 
@@ -42,6 +47,28 @@ async fn a_stranger_makes_room_for_a_newcomer_and_a_caller_never() {
     call(&mut caller).await;
 }
 
+/// An answer streams that says nothing, and part of the next request is there: HTTP/1 has nothing to read, nor to write.
+#[tokio::test]
+async fn a_watcher_over_http1_makes_room_too() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_per_address=1"]).await;
+    let mut watcher = connect(&server, 2).await;
+    let head = "POST /grpc.health.v1.Health/Watch HTTP/1.1\r\nhost: signoff\r\nx-grpc-web: 1\r\n\
+                content-type: application/grpc-web+proto\r\ncontent-length: 5\r\n\r\n";
+    watcher.write_all(&[head.as_bytes(), &[0; 5], b"GET /metrics HTTP/1.1\r\n"].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    let status = [0, 0, 0, 0, 2, 8, 1]; // the message: SERVING
+    let told = async {
+        while !answer.windows(status.len()).any(|part| part == status) {
+            assert!(watcher.read_buf(&mut answer).await.unwrap() > 0, "{}", String::from_utf8_lossy(&answer));
+        }
+    };
+    soon("the first status", told).await;
+    let _newcomer = connect(&server, 2).await;
+    closed(watcher).await;
+    assert_eq!(ended(&server, "evicted").await, 1);
+}
+
 #[tokio::test]
 async fn a_server_full_of_callers_takes_nobody() {
     let data = tempfile::tempdir().unwrap();
@@ -59,6 +86,13 @@ async fn a_server_full_of_callers_takes_nobody() {
     soon("there is room again", served).await;
 }
 
+/// The server has not closed it.
+async fn open(stream: TcpStream) {
+    let mut byte = [0];
+    let peeked = tokio::time::timeout(Duration::ZERO, stream.peek(&mut byte)).await;
+    assert!(peeked.is_err(), "it is closed: {peeked:?}");
+}
+
 #[tokio::test]
 async fn an_address_has_places_of_its_own() {
     let data = tempfile::tempdir().unwrap();
@@ -67,11 +101,6 @@ async fn an_address_has_places_of_its_own() {
     let oldest = connect(&server, 2).await;
     let (second, third) = (connect(&server, 2).await, connect(&server, 2).await);
     closed(oldest).await;
-    let open = async |stream: TcpStream| {
-        let mut byte = [0];
-        let peeked = tokio::time::timeout(std::time::Duration::ZERO, stream.peek(&mut byte)).await;
-        assert!(peeked.is_err(), "it is closed: {peeked:?}");
-    };
     for stream in [elsewhere, second, third] {
         open(stream).await;
     }
@@ -101,7 +130,7 @@ async fn a_head_in_small_pieces_is_given_up() {
     let server = Server::start(data.path(), &["limits.handshake_timeout=1s"]).await;
     let mut stream = connect(&server, 1).await;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nx: ").await.unwrap();
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
     let dripping = async {
         loop {
             tick.tick().await;
@@ -126,50 +155,96 @@ async fn an_idle_stranger_is_closed_and_a_watcher_stays() {
     closed(idle).await;
     assert_eq!(ended(&server, "idle").await, 1);
     health.check(HealthCheckRequest::default()).await.expect("its connection is open");
-    let waiting = tokio::time::timeout(std::time::Duration::ZERO, watch.message()).await;
+    let waiting = tokio::time::timeout(Duration::ZERO, watch.message()).await;
     assert!(waiting.is_err(), "the watch has ended: {waiting:?}");
+}
+
+/// Scrapes until an idle connection is closed. Returns whether that could be: where the test itself stood still for the idle
+/// time, the server closes both with good reason.
+async fn probed(server: &Server, idle_time: Duration) -> bool {
+    let mut scrapes = connect(server, 1).await;
+    let mut idle = connect(server, 1).await;
+    idle.write_all(&raw::opening(None)).await.unwrap();
+    let mut last = Instant::now();
+    let scraping = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        let mut answer = vec![0; 1 << 20];
+        loop {
+            tick.tick().await;
+            let before = std::mem::replace(&mut last, Instant::now());
+            let asked = scrapes.write_all(b"GET /metrics HTTP/1.1\r\nhost: signoff\r\n\r\n").await;
+            if asked.is_err() || scrapes.read(&mut answer).await.unwrap_or(0) == 0 {
+                return before;
+            }
+        }
+    };
+    tokio::select! {
+        () = closed(idle) => true,
+        before = scraping => {
+            assert!(before.elapsed() >= idle_time, "the server closed a connection that is in use");
+            false
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_probe_keeps_its_connection() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.unauthenticated_idle=2s"]).await;
-    let mut scrapes = connect(&server, 1).await;
-    let mut idle = connect(&server, 1).await;
-    idle.write_all(&raw::opening(None)).await.unwrap();
-    let scraping = async {
-        let mut tick = tokio::time::interval(std::time::Duration::from_millis(100));
-        let mut answer = vec![0; 1 << 20];
-        loop {
-            tick.tick().await;
-            scrapes.write_all(b"GET /metrics HTTP/1.1\r\nhost: signoff\r\n\r\n").await.unwrap();
-            assert!(scrapes.read(&mut answer).await.unwrap() > 0, "the server closed it");
-        }
-    };
-    tokio::select! {
-        () = closed(idle) => {}
-        () = scraping => {}
-    }
+    while !probed(&server, Duration::from_secs(2)).await {}
 }
 
-/// Sockets of eight addresses: more than all strangers together may have.
-#[tokio::test]
-async fn thousands_of_silent_sockets_lock_nobody_out() {
+/// Opens silent sockets and keeps them while a caller is served: more than strangers may have.
+async fn silent_sockets(server: &Server, from: fn(usize) -> Ipv4Addr) {
     raise_file_limit();
-    let data = tempfile::tempdir().unwrap();
-    let settings = ["limits.unauthenticated_connections=600"];
-    let server = Server::start(data.path(), &settings).await;
     let address = server.address();
     let sockets = size(2_000, 10_000);
-    served_during(&server, move |over| async move {
+    served_during(server, move |over| async move {
         let mut silent = Vec::new();
         for n in 0..sockets {
-            let from = 2 + u8::try_from(n % 8).unwrap();
-            silent.push(raw::try_connect(address, from).await.expect("it connects"));
+            silent.push(raw::connect_from(address, from(n)).await.expect("it connects"));
         }
         over.cancelled().await;
     })
     .await;
-    assert!(ended(&server, "evicted").await >= u64::try_from(sockets).unwrap() - 700);
-    assert!(resident(&server) > 0);
+    assert!(ended(server, "evicted").await >= u64::try_from(sockets).unwrap() - 700);
+}
+
+/// More than all strangers together may have.
+#[tokio::test]
+async fn thousands_of_silent_sockets_lock_nobody_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_connections=600"]).await;
+    silent_sockets(&server, |n| Ipv4Addr::new(127, 0, 0, 2 + (n % 8) as u8)).await;
+}
+
+/// As behind a balancer: more than an address may have.
+#[tokio::test]
+async fn silent_sockets_of_its_own_address_lock_nobody_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_per_address=600"]).await;
+    silent_sockets(&server, |_| Ipv4Addr::LOCALHOST).await;
+}
+
+/// None has more than one.
+#[tokio::test]
+async fn silent_sockets_of_many_addresses_lock_nobody_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_connections=600"]).await;
+    silent_sockets(&server, |n| Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + n as u32)).await;
+}
+
+/// Each of them has fewer than an address may.
+#[tokio::test]
+async fn two_addresses_do_not_close_a_newcomers_connection() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.unauthenticated_connections=20"]).await;
+    let newcomer = connect(&server, 9).await;
+    let mut crowd = Vec::new();
+    for n in 0..100 {
+        crowd.push(connect(&server, 2 + n % 2).await);
+    }
+    let evicted = async { while ended(&server, "evicted").await < 80 {} };
+    soon("the crowd makes room for itself", evicted).await;
+    open(newcomer).await;
 }

@@ -1,5 +1,7 @@
 //! Frames that cost their sender next to nothing.
 
+use std::{net::SocketAddr, time::Instant};
+
 use tokio_util::sync::CancellationToken;
 
 use super::{raw, served_during, size};
@@ -40,7 +42,25 @@ fn bomb(id: u32) -> Vec<u8> {
     raw::frame(raw::HEADERS, raw::END_HEADERS | raw::END_STREAM, id, &block)
 }
 
-const FLOODS: [(&str, Flood); 10] = [
+/// What a stranger's connection may send: at once, and in a second.
+const BURST: u64 = 256 << 10;
+const RATE: f64 = (128 << 10) as f64;
+
+/// What the system may keep of a connection before the server reads it.
+const BUFFERS: u64 = 4 << 20;
+
+/// Floods a connection. However fast the flood is, the server reads no more of it than a stranger may send.
+async fn flood_one(address: SocketAddr, from: u8, parts: impl Iterator<Item = Vec<u8>>, over: &CancellationToken) {
+    let start = Instant::now();
+    let Ok(mut stream) = raw::try_connect(address, from).await else { return };
+    let taken = raw::write_on(&mut stream, parts, over).await;
+    let allowed = BURST + (start.elapsed().as_secs_f64() * RATE) as u64 + BUFFERS;
+    assert!(taken <= allowed, "the server has read {taken} bytes of one connection; {allowed} were allowed");
+}
+
+const FLOODS: [(&str, Flood); 11] = [
+    // Which cost least for their size: what bounds them is only that the server stops reading.
+    ("unknown frames", || Box::new(std::iter::repeat(raw::frame(0xee, 0, 0, &[0; 16 << 10])))),
     ("pings", || repeated(raw::frame(raw::PING, 0, 0, &[0; 8]))),
     ("settings", || repeated(raw::frame(raw::SETTINGS, 0, 0, &[0, 4, 0, 0, 255, 255]))),
     ("window updates", || repeated(raw::frame(raw::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]))),
@@ -71,8 +91,7 @@ async fn flood(server: &Server, flood: Flood) {
             tokio::spawn(async move {
                 // The server may end a connection: then there is another.
                 while !over.is_cancelled() {
-                    let Ok(mut stream) = raw::try_connect(address, 2 + n % 8).await else { continue };
-                    raw::write_on(&mut stream, std::iter::once(raw::opening(None)).chain(flood()), &over).await;
+                    flood_one(address, 2 + n % 8, std::iter::once(raw::opening(None)).chain(flood()), &over).await;
                 }
             })
         });
@@ -106,9 +125,8 @@ async fn pipelined_requests_cost_little() {
             let over = over.clone();
             tokio::spawn(async move {
                 while !over.is_cancelled() {
-                    let Ok(mut stream) = raw::try_connect(address, 2 + n % 8).await else { continue };
                     let requests = std::iter::repeat(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(BATCH));
-                    raw::write_on(&mut stream, requests, &over).await;
+                    flood_one(address, 2 + n % 8, requests, &over).await;
                 }
             })
         });

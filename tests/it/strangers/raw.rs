@@ -31,8 +31,14 @@ pub(super) async fn connect(server: &Server, from: u8) -> TcpStream {
 
 /// The same when the server may have had enough.
 pub(super) async fn try_connect(server: SocketAddr, from: u8) -> std::io::Result<TcpStream> {
+    connect_from(server, Ipv4Addr::new(127, 0, 0, from)).await
+}
+
+/// The same from any address of loopback. The system keeps little of what the server has not read.
+pub(super) async fn connect_from(server: SocketAddr, from: Ipv4Addr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from((Ipv4Addr::new(127, 0, 0, from), 0)))?;
+    socket.set_send_buffer_size(64 << 10)?;
+    socket.bind(SocketAddr::from((from, 0)))?;
     let stream = socket.connect(server).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -42,6 +48,18 @@ pub(super) async fn try_connect(server: SocketAddr, from: u8) -> std::io::Result
 pub(super) async fn closed(mut stream: TcpStream) {
     let ended = async { while stream.read(&mut [0; 4096]).await.is_ok_and(|read| read > 0) {} };
     soon("the server closes the connection", ended).await;
+}
+
+/// Reads until so many answers have their headers.
+pub(super) async fn heads(stream: &mut TcpStream, mut left: usize) {
+    while left > 0 {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.expect("a frame");
+        let [high, middle, low, kind, ..] = head;
+        let length = u32::from_be_bytes([0, high, middle, low]);
+        stream.read_exact(&mut vec![0; length as usize]).await.expect("its payload");
+        left -= usize::from(kind == HEADERS);
+    }
 }
 
 /// One frame.
@@ -84,9 +102,14 @@ pub(super) fn head(path: &str, token: Option<&str>) -> Vec<u8> {
 
 /// A whole call with one message: its headers, and a frame that ends it.
 pub(super) fn request(path: &str, stream: u32, message: &[u8]) -> Vec<u8> {
+    request_with(None, path, stream, message)
+}
+
+/// The same with a token, or without.
+pub(super) fn request_with(token: Option<&str>, path: &str, stream: u32, message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();
     let message = [&[0][..], &length, message].concat();
-    [frame(HEADERS, END_HEADERS, stream, &head(path, None)), frame(DATA, END_STREAM, stream, &message)].concat()
+    [frame(HEADERS, END_HEADERS, stream, &head(path, token)), frame(DATA, END_STREAM, stream, &message)].concat()
 }
 
 /// The numbers of a client's streams.
@@ -94,18 +117,23 @@ pub(super) fn streams() -> impl Iterator<Item = u32> {
     (1..0x7fff_ffff).step_by(2)
 }
 
-/// Writes until it is told to stop, or the server has had enough; reads nothing.
+/// Writes until it is told to stop, or the server has had enough; reads nothing. Returns how many bytes were taken.
 pub(super) async fn write_on(
     stream: &mut TcpStream,
     mut parts: impl Iterator<Item = Vec<u8>>,
     over: &CancellationToken,
-) {
+) -> u64 {
+    let mut taken = 0;
     let writing = async {
         for part in &mut parts {
-            if stream.write_all(&part).await.is_err() {
-                return;
+            let mut left = &part[..];
+            while !left.is_empty() {
+                let Ok(written) = stream.write(left).await else { return };
+                left = &left[written..];
+                taken += written as u64;
             }
         }
     };
     over.run_until_cancelled(writing).await;
+    taken
 }

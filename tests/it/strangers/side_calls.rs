@@ -10,6 +10,8 @@ use tonic_reflection::pb::v1::{
 };
 
 use super::{
+    call,
+    connections::{count, ended},
     raw::{self, connect},
     served_during, size,
 };
@@ -133,6 +135,62 @@ async fn checks_that_are_never_read_keep_no_probe_out() {
             raw::streams().take(64).flat_map(|id| raw::request("/grpc.health.v1.Health/Check", id, &[])).collect();
         stream.write_all(&[raw::opening(Some(0)), checks].concat()).await.unwrap();
         stuck.push(stream);
+    }
+    let full = async { while ended(&server, "evicted").await == 0 {} };
+    soon("all places are taken", full).await;
+    let mut health = HealthClient::new(server.channel());
+    for _ in 0..100 {
+        soon("a check", health.check(HealthCheckRequest::default())).await.expect("a probe is answered");
+    }
+}
+
+/// As many as a connection may have, and left alone: client libraries watch before their first call, and so without a token.
+#[tokio::test]
+async fn watches_that_are_left_open_keep_no_watch_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let honest = server.channel();
+    let mut first = HealthClient::new(honest.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert!(soon("the first status", first.message()).await.unwrap().is_some());
+    let mut crowd = Vec::new();
+    for n in 0..70 {
+        let mut stream = connect(&server, 2 + n % 8).await;
+        let watches: Vec<u8> =
+            raw::streams().take(16).flat_map(|id| raw::request("/grpc.health.v1.Health/Watch", id, &[])).collect();
+        stream.write_all(&[raw::opening(None), watches].concat()).await.unwrap();
+        crowd.push(stream);
+    }
+    let full = async { while ended(&server, "evicted").await == 0 {} };
+    soon("all places are taken", full).await;
+    let mut second = HealthClient::new(server.channel());
+    let mut second = second.watch(HealthCheckRequest::default()).await.expect("there is a place").into_inner();
+    assert!(soon("the first status", second.message()).await.unwrap().is_some());
+    let waiting = tokio::time::timeout(std::time::Duration::ZERO, first.message()).await;
+    assert!(waiting.is_err(), "the oldest watch has ended: {waiting:?}");
+    call(&mut server.operator()).await;
+}
+
+/// The checks are on connections that become an agent's, which are not closed for others.
+#[tokio::test]
+async fn checks_of_a_caller_keep_no_probe_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    let token = server.tokens().agent.clone();
+    let mut stuck = Vec::new();
+    for n in 0..40 {
+        let mut stream = connect(&server, 2 + n % 8).await;
+        let mut ids = raw::streams();
+        let mut checks = raw::opening(Some(0));
+        checks.extend(ids.by_ref().take(60).flat_map(|id| raw::request("/grpc.health.v1.Health/Check", id, &[])));
+        stream.write_all(&checks).await.unwrap();
+        // A stranger's, until they are all answered as far as there is a window for it.
+        soon("the heads of the answers", raw::heads(&mut stream, 60)).await;
+        let call = raw::request_with(Some(&token), "/signoff.v1.AccessService/GetCaller", ids.next().unwrap(), &[]);
+        stream.write_all(&call).await.unwrap();
+        stuck.push(stream);
+        let known = r#"signoff_connections{state="authenticated"}"#;
+        let authenticated = async { while count(&server, known).await < u64::from(n) + 1 {} };
+        soon("the connection is the agent's", authenticated).await;
     }
     let mut health = HealthClient::new(server.channel());
     for _ in 0..100 {
