@@ -67,7 +67,7 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
     }
     drop(directory);
     if !findings.faults.is_empty()
-        && let Ok(salvaged) = salvage(path)
+        && let Ok(salvaged) = salvage(path, chrono::DateTime::UNIX_EPOCH)
     {
         findings.notes.push(format!(
             "`signoff store salvage` would save {} approvals, {} versions of the policy and {} tokens, and leave out {}",

@@ -134,6 +134,11 @@ impl Link {
 }
 
 impl GroupRecord {
+    /// The newest time on record, when it is one.
+    pub(super) fn newest(&self) -> Option<Time> {
+        self.newest_us.and_then(chrono::DateTime::from_timestamp_micros)
+    }
+
     /// Numbers the record, and adds it to what is written. Returns the tip that it will be.
     pub(super) fn append(mut self, tip: &Tip, newest: Option<Time>, batch: &mut Batch) -> Result<Tip, StoreError> {
         let newest = tip.newest.max(newest);

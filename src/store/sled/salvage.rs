@@ -22,7 +22,7 @@ use super::{
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Event, Revision, Time, TokenId},
+    domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time, TokenId},
     identity::Token,
     store::{Forgotten, History, OpenError, PolicyVersion, StoreError},
 };
@@ -45,16 +45,17 @@ pub struct Salvaged {
     pub left_out: Vec<Fault>,
 }
 
-/// Reads the files in a data directory.
+/// Reads the files in a data directory. `request_id`s of approvals that are left out are forgotten at `now`, or at the newest
+/// time on record if that is later: a repetition of such a request must not be taken for a new one.
 ///
 /// # Errors
 /// When there is no store of this schema version, another process has it, or the disk refuses.
-pub fn salvage(path: &Path) -> Result<Salvaged, OpenError> {
+pub fn salvage(path: &Path, now: Time) -> Result<Salvaged, OpenError> {
     let directory = Directory::inspect(path)?;
     // A damaged mark proves nothing, and neither does a missing one.
     let mark = read_mark(&directory).ok().flatten();
     let found = Found::read(&directory)?;
-    Ok(found.sort(mark.as_ref()))
+    Ok(found.sort(mark.as_ref(), now))
 }
 
 /// Values by their keys, as far as they may be whole.
@@ -64,7 +65,9 @@ struct Found {
     values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     /// The newest revision of each approval that any head tells of, and the hash of its event.
     heads: HashMap<ApprovalId, (Revision, Digest)>,
-    /// `request_id`s of approvals that were forgotten, and when.
+    /// Approvals that `request_id`s stand for, or once stood for.
+    names: BTreeMap<Vec<u8>, BTreeSet<ApprovalId>>,
+    /// `request_id`s of approvals that were forgotten, and when: the latest time that any entry tells.
     forgotten: BTreeMap<Vec<u8>, Time>,
     /// Whether all of the log could be read.
     sound: bool,
@@ -97,8 +100,12 @@ impl Found {
     fn add(&mut self, key: Vec<u8>, value: &[u8]) {
         if key.first() == Some(&keys::REQUEST_ID) {
             match records::decode_request_id(&key, value) {
-                Ok(Named::Forgotten(at)) => drop(self.forgotten.insert(key, at)),
-                Ok(Named::Approval(_)) => drop(self.forgotten.remove(&key)),
+                // Nothing tells which of two entries is the newer one when a segment has lost its header.
+                Ok(Named::Forgotten(at)) => {
+                    let known = self.forgotten.entry(key).or_insert(at);
+                    *known = at.max(*known);
+                }
+                Ok(Named::Approval(id)) => drop(self.names.entry(key).or_default().insert(id)),
                 Err(_) => {}
             }
             return;
@@ -145,7 +152,7 @@ impl Found {
         })
     }
 
-    fn sort(self, mark: Option<&Mark>) -> Salvaged {
+    fn sort(self, mark: Option<&Mark>, now: Time) -> Salvaged {
         let mut salvaged = Salvaged::default();
         let recorded = self.groups(mark);
         if !recorded.complete {
@@ -155,7 +162,9 @@ impl Found {
         }
         self.policies(&recorded, &mut salvaged);
         self.tokens(&recorded, &mut salvaged);
-        self.approvals(&recorded, &mut salvaged);
+        let kept = self.approvals(&recorded, &mut salvaged);
+        let now = recorded.newest.map_or(now, |newest| newest.max(now));
+        salvaged.forgotten = self.forgotten(&recorded, &kept, now);
         salvaged
     }
 
@@ -179,6 +188,7 @@ impl Found {
             unbroken &= counter == last.0 + 1 && link.previous == last.1;
             last = (counter, hash);
             marked |= mark.is_some_and(|mark| (mark.counter, mark.hash) == last) && unbroken;
+            recorded.newest = recorded.newest.max(link.record.newest());
             recorded.approvals.extend(link.record.changed.iter().copied());
             recorded.pruned.extend(&link.record.pruned);
             for (id, _) in &link.record.changed {
@@ -234,12 +244,12 @@ impl Found {
         }
     }
 
-    fn approvals(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
-        let events = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
-            ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
-        let mut ids: BTreeSet<_> =
-            self.values.range(events).filter_map(|(key, _)| Some(keys::event_of(key)?.0)).collect();
+    /// Sorts approvals. Returns the `request_id`s of those that are saved.
+    fn approvals(&self, recorded: &Recorded, salvaged: &mut Salvaged) -> BTreeMap<Vec<u8>, ApprovalId> {
+        let mut ids = self.with_events();
         ids.extend(recorded.approvals.keys().chain(self.heads.keys()));
+        let named: BTreeSet<_> = self.names.values().flatten().copied().collect();
+        ids.extend(&named);
         let mut request_ids = BTreeMap::new();
         for id in ids.into_iter().filter(|id| !recorded.pruned.contains(id)) {
             match self.history(id, recorded) {
@@ -252,12 +262,48 @@ impl Found {
                     }
                     salvaged.histories.push(history);
                 }
-                Err(reason) => salvaged.without(id, reason),
+                Err(reason) if named.contains(&id) || self.request_id(id).is_some() => salvaged.without(id, reason),
+                Err(reason) => salvaged.without(
+                    id,
+                    format!("{reason}. Its request_id is unknown as well: a repetition of the request is taken for a new one"),
+                ),
             }
         }
-        // What is read here may be older than its approval: an import would pass that over.
-        let free = self.forgotten.iter().filter(|(key, _)| !request_ids.contains_key(*key));
-        salvaged.forgotten.extend(free.filter_map(|(key, at)| forgotten::of_key(*at, key).ok()));
+        request_ids
+    }
+
+    /// `request_id`s that must not be used again, without those of approvals that are saved. That of an approval which is left
+    /// out counts as forgotten only now: its tool may have run.
+    fn forgotten(&self, recorded: &Recorded, kept: &BTreeMap<Vec<u8>, ApprovalId>, now: Time) -> Vec<Forgotten> {
+        let names = self.names.iter().flat_map(|(key, ids)| ids.iter().map(|id| (key.clone(), *id)));
+        let asked = self.with_events().into_iter().filter_map(|id| Some((self.request_id(id)?, id)));
+        // By key: whether something that was not forgotten stood behind it.
+        let mut used: BTreeMap<Vec<u8>, bool> = self.forgotten.keys().map(|key| (key.clone(), false)).collect();
+        for (key, id) in names.chain(asked) {
+            *used.entry(key).or_default() |= !recorded.pruned.contains(&id);
+        }
+        used.retain(|key, _| !kept.contains_key(key));
+        let at = |key: &[u8], lost: bool| self.forgotten.get(key).filter(|_| !lost).copied().unwrap_or(now);
+        let mut forgotten: Vec<_> =
+            used.into_iter().filter_map(|(key, lost)| forgotten::of_key(at(&key, lost), &key).ok()).collect();
+        forgotten.sort();
+        forgotten
+    }
+
+    /// Approvals of which there is any event.
+    fn with_events(&self) -> BTreeSet<ApprovalId> {
+        let events = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
+            ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
+        self.values.range(events).filter_map(|(key, _)| Some(keys::event_of(key)?.0)).collect()
+    }
+
+    /// The key of an approval's `request_id`, as its first event tells it.
+    fn request_id(&self, id: ApprovalId) -> Option<Vec<u8>> {
+        let link = Link::decode(id, 1, &self.payload(&keys::event(id, 1))?).ok()?;
+        match link.event.kind {
+            EventKind::Requested { request, .. } => Some(keys::request_id(&request.caller, &request.request_id)),
+            _ => None,
+        }
     }
 
     fn link(&self, id: ApprovalId, revision: Revision, payload: &[u8]) -> Result<Link, StoreError> {
@@ -305,6 +351,8 @@ struct Recorded {
     pruned: BTreeSet<ApprovalId>,
     policies: u64,
     tokens: HashMap<TokenId, bool>,
+    /// The newest time that they tell.
+    newest: Option<Time>,
     /// Whether they lead without a gap from where they begin to the watermark.
     complete: bool,
 }
