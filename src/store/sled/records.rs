@@ -418,11 +418,12 @@ pub(super) fn tokens(pages: &Pages) -> Result<Vec<Token>, StoreError> {
     Ok(found)
 }
 
-/// Keys and values of a token.
-pub(super) fn encode_token(token: &Token) -> Result<Encoded, StoreError> {
+/// Keys and values of a token, and the hash of its payload.
+pub(super) fn encode_token(token: &Token) -> Result<(Encoded, Digest), StoreError> {
+    let payload = rmp_serde::to_vec_named(token).map_err(|error| corrupt(error.to_string()))?;
     let mut encoded = Encoded::new();
-    cut(&mut encoded, keys::token(token.id), token)?;
-    Ok(encoded)
+    frame::cut(&mut encoded, keys::token(token.id), &payload)?;
+    Ok((encoded, Digest::of_bytes(&payload)))
 }
 
 fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
@@ -476,7 +477,7 @@ mod tests {
         let pins = [
             (encoded, "de76e66bea9b01b17982ffe59435694504e6a08ce176f0805261a62e7bead458"),
             (encode_policy(&version).unwrap(), "becfb5dba9b6861ddebc4e006517d3596e944113aadf93fd50ad6be815fb5101"),
-            (encode_token(&token(1)).unwrap(), "2b912adc118804b85c16b83c129bbc3b7e6a0383620746c6219f8dba58088ab0"),
+            (encode_token(&token(1)).unwrap().0, "2b912adc118804b85c16b83c129bbc3b7e6a0383620746c6219f8dba58088ab0"),
             (
                 vec![(key.clone(), encode_request_id(&key, Named::Approval(id(0, 1))))],
                 "93a14c8e57bceda7aaa9f514b4f0b7720b2c08bf946e94b85a5c7b7d8a7cd549",

@@ -13,16 +13,18 @@ use std::{
 use super::{
     directory::Directory,
     forgotten, frame,
-    groups::{Checkpoint, Link as GroupLink},
+    groups::{Checkpoint, Link as GroupLink, Standing},
     keys,
     log::{Entries, Log, Segment},
+    migrate::FROM,
     open::{io_error, read_mark, unreadable},
+    preflight,
     records::{self, Head, Link, Named, PolicyRecord},
     verify::Fault,
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time, TokenId},
+    domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time},
     identity::Token,
     store::{Forgotten, History, OpenError, PolicyVersion, StoreError},
 };
@@ -53,7 +55,12 @@ pub struct Salvaged {
 pub fn salvage(path: &Path, now: Time) -> Result<Salvaged, OpenError> {
     let directory = Directory::inspect(path)?;
     // A damaged mark proves nothing, and neither does a missing one.
-    let mark = read_mark(&directory).ok().flatten();
+    let mark = match read_mark(&directory) {
+        Ok(None) if preflight::schema(&directory.sled()) == Some(FROM) => {
+            return Err(OpenError::Unmigrated { path: path.to_owned(), found: FROM });
+        }
+        read => read.ok().flatten(),
+    };
     let found = Found::read(&directory)?;
     Ok(found.sort(mark.as_ref(), now))
 }
@@ -159,6 +166,9 @@ impl Found {
             salvaged.leave(
                 "Records of groups of commits are missing, so that some of what was acknowledged may be unknown.",
             );
+            salvaged.leave(
+                "A newer version of the policy may have been unreadable: compare the saved one with what you expect before the server starts.",
+            );
         }
         self.policies(&recorded, &mut salvaged);
         self.tokens(&recorded, &mut salvaged);
@@ -173,7 +183,8 @@ impl Found {
         let mut recorded = Recorded::default();
         let checkpoint =
             self.payload(keys::CHECKPOINT).and_then(|payload| rmp_serde::from_slice::<Checkpoint>(&payload).ok());
-        let begin = checkpoint.map_or((0, Digest::ZERO), |checkpoint| (checkpoint.counter, checkpoint.hash));
+        let begin = checkpoint.as_ref().map_or((0, Digest::ZERO), |checkpoint| (checkpoint.counter, checkpoint.hash));
+        recorded.standing = checkpoint.map(|checkpoint| checkpoint.standing).unwrap_or_default();
         let (mut last, mut unbroken) = (begin, true);
         let mut marked = mark.is_some_and(|mark| (mark.counter, mark.hash) == begin);
         for key in self.values.range(keys::groups()).map(|(key, _)| key) {
@@ -197,9 +208,7 @@ impl Found {
             for id in &link.record.pruned {
                 recorded.approvals.remove(id);
             }
-            recorded.policies = link.record.policies.iter().copied().fold(recorded.policies, u64::max);
-            recorded.tokens.extend(link.record.forgotten.iter().map(|id| (*id, false)));
-            recorded.tokens.extend(link.record.tokens.iter().map(|id| (*id, true)));
+            recorded.standing.add(&link.record);
         }
         recorded.complete = marked && unbroken;
         recorded
@@ -207,7 +216,7 @@ impl Found {
 
     fn policies(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
         let numbers = self.values.range(keys::policies_before(None)).filter_map(|(key, _)| keys::policy_of(key));
-        let last = numbers.fold(recorded.policies, u64::max);
+        let last = numbers.fold(recorded.standing.policies, u64::max);
         for version in 1..=last {
             let newest = salvaged.policies.last().map(|newest| &newest.head);
             let policy = self.policy(version).filter(|policy| policy.check(newest).is_ok());
@@ -229,17 +238,17 @@ impl Found {
 
     fn tokens(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
         if !self.sound || !recorded.complete {
-            if recorded.tokens.values().any(|kept| *kept) {
+            if !recorded.standing.tokens.is_empty() || self.values.range(keys::tokens()).next().is_some() {
                 salvaged.leave("All tokens: one that was revoked could come back. Make new ones.");
             }
             return;
         }
-        for key in self.values.range(keys::tokens()).map(|(key, _)| key) {
-            let Some(id) = keys::token_of(key).filter(|id| recorded.tokens.get(id) != Some(&false)) else { continue };
-            let token = self.payload(key).and_then(|payload| records::decode::<Token>(&payload).ok());
-            match token.filter(|token| token.id == id && token.fault().is_none()) {
+        for (id, hash) in &recorded.standing.tokens {
+            let payload = self.payload(&keys::token(*id)).filter(|payload| Digest::of_bytes(payload) == *hash);
+            let token = payload.and_then(|payload| records::decode::<Token>(&payload).ok());
+            match token.filter(|token| token.id == *id && token.fault().is_none()) {
                 Some(token) => salvaged.tokens.push(token),
-                None => salvaged.leave(format!("Token {id}: it cannot be read.")),
+                None => salvaged.leave(format!("Token {id}: it cannot be read, or is not as it was acknowledged.")),
             }
         }
     }
@@ -251,7 +260,7 @@ impl Found {
         let named: BTreeSet<_> = self.names.values().flatten().copied().collect();
         ids.extend(&named);
         let mut request_ids = BTreeMap::new();
-        for id in ids.into_iter().filter(|id| !recorded.pruned.contains(id)) {
+        for id in ids.into_iter().filter(|id| !recorded.forgot(*id)) {
             match self.history(id, recorded) {
                 Ok((history, approval)) => {
                     let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
@@ -280,7 +289,11 @@ impl Found {
         // By key: whether something that was not forgotten stood behind it.
         let mut used: BTreeMap<Vec<u8>, bool> = self.forgotten.keys().map(|key| (key.clone(), false)).collect();
         for (key, id) in names.chain(asked) {
-            *used.entry(key).or_default() |= !recorded.pruned.contains(&id);
+            let lost = !recorded.forgot(id);
+            // In a whole store, one without a trace of being forgotten was so for long enough.
+            if lost || !(recorded.complete && self.sound) || self.forgotten.contains_key(&key) {
+                *used.entry(key).or_default() |= lost;
+            }
         }
         used.retain(|key, _| !kept.contains_key(key));
         let at = |key: &[u8], lost: bool| self.forgotten.get(key).filter(|_| !lost).copied().unwrap_or(now);
@@ -299,8 +312,9 @@ impl Found {
 
     /// The key of an approval's `request_id`, as its first event tells it.
     fn request_id(&self, id: ApprovalId) -> Option<Vec<u8>> {
-        let link = Link::decode(id, 1, &self.payload(&keys::event(id, 1))?).ok()?;
-        match link.event.kind {
+        let payload = self.payload(&keys::event(id, 1))?;
+        let (_previous, event) = payload.split_first_chunk::<32>()?; // its schema does not matter
+        match records::decode::<Event>(event).ok()?.kind {
             EventKind::Requested { request, .. } => Some(keys::request_id(&request.caller, &request.request_id)),
             _ => None,
         }
@@ -349,12 +363,18 @@ impl Found {
 struct Recorded {
     approvals: HashMap<ApprovalId, Revision>,
     pruned: BTreeSet<ApprovalId>,
-    policies: u64,
-    tokens: HashMap<TokenId, bool>,
+    standing: Standing,
     /// The newest time that they tell.
     newest: Option<Time>,
     /// Whether they lead without a gap from where they begin to the watermark.
     complete: bool,
+}
+
+impl Recorded {
+    /// Whether an approval was forgotten: no record of a group is dropped while it tells of one that is kept.
+    fn forgot(&self, id: ApprovalId) -> bool {
+        self.pruned.contains(&id) || (self.complete && !self.approvals.contains_key(&id))
+    }
 }
 
 impl Salvaged {

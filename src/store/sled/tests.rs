@@ -1,6 +1,7 @@
 //! What only sled can get wrong: files, locks, syncs, groups.
 
 mod damage;
+mod dropping;
 mod groups;
 mod migration;
 mod salvaging;
