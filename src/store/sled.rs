@@ -186,7 +186,7 @@ impl SledStore {
         let (jobs, mut receiver) = mpsc::channel(QUEUE);
         let state = Arc::clone(&shared);
         let unsynced = move |error: io::Error| state.fail(&format!("the watermark cannot be synced: {error}").into());
-        mark.keep_synced(unsynced).map_err(failed)?;
+        mark.keep_synced(write_timeout, unsynced).map_err(failed)?;
         let writer = Writer {
             db,
             pages: pages.again(),
@@ -466,14 +466,23 @@ fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
             _ => break,
         };
         // Index and record are read one after the other: the record is the truth.
-        let found = match records::load(pages, id)? {
-            Some(stored) => Some(stored.approval),
-            None if ids.seek(id, query.order, &mut 1_000)? == Sought::Found(id)
-                && records::head(pages, id)?.is_none() =>
+        let found = match records::load(pages, id) {
+            Ok(None)
+                if ids.seek(id, query.order, &mut 1_000)? == Sought::Found(id)
+                    && records::head(pages, id)?.is_none() =>
             {
-                return Err(records::dangling(id, "an index")); // else it was forgotten between the looks
+                Err(records::dangling(id, "an index")) // else it was forgotten between the looks
             }
-            None => None,
+            found => found.map(|stored| stored.map(|stored| stored.approval)),
+        };
+        let found = match found {
+            // One that cannot be read must not hide all others.
+            Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
+                tracing::error!(%id, %error, "cannot list an approval whose record is unreadable");
+                page.unreadable.push(id);
+                None
+            }
+            found => found?,
         };
         if let Some(approval) = found.filter(|approval| query.filter.matches(approval)) {
             if page.approvals.len() == query.limit || bytes >= PAGE_BYTES {
@@ -483,7 +492,7 @@ fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
             bytes += weight(&approval);
             page.approvals.push(Arc::new(approval));
         }
-        if budget == 0 {
+        if budget == 0 || page.unreadable.len() >= query.limit.max(1) {
             page.next = Some(id);
             break;
         }
@@ -492,5 +501,6 @@ fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
             None => break,
         }
     }
+    page.keep_before_next(query.order);
     Ok(page)
 }

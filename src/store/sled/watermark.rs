@@ -3,8 +3,9 @@
 //! sled takes the first bad checksum for the end of its log, and a missing file for a new store. This file says what must be
 //! there: the store's id, and the number and hash of the newest group of commits that was answered. It is written after the
 //! group is durable and before it is answered, without a sync: what was written survives the process, so that after a kill
-//! nothing acknowledged is beyond it. A thread makes it durable at most every 100 ms. After a power loss, damage to what
-//! was committed in the last 100 ms before it could therefore go unnoticed; the power loss itself loses nothing of that.
+//! nothing acknowledged is beyond it. A thread syncs it, then rests for 100 ms. After a power loss, damage to what was
+//! committed in the last 100 ms and the time of a sync before it could therefore go unnoticed; the power loss itself loses
+//! nothing of that. When a sync takes longer than a write may, nothing more is acknowledged.
 //!
 //! It holds a header, which never changes, and two slots that are written in turn, each with a checksum and on a sector of
 //! its own: a torn write leaves the other.
@@ -14,8 +15,8 @@ use std::{
     io,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use uuid::Uuid;
@@ -32,7 +33,7 @@ const VERSION: u32 = 1;
 /// A header or a slot: one sector, which a disk writes whole.
 const SECTOR: usize = 512;
 
-/// Longest time for which the mark is not durable after it moved.
+/// Rest after a sync of the mark.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 
 /// What the process was doing with the store when it last wrote the mark.
@@ -247,9 +248,15 @@ impl Watermark {
         }
     }
 
-    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails.
-    pub(super) fn keep_synced(&self, failed: impl FnOnce(io::Error) + Send + 'static) -> io::Result<()> {
+    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails. Moves fail
+    /// once one has waited for longer than `limit` and the rest after a sync.
+    pub(super) fn keep_synced(
+        &self,
+        limit: Duration,
+        failed: impl FnOnce(io::Error) + Send + 'static,
+    ) -> io::Result<()> {
         let syncer = Arc::clone(&self.syncer);
+        syncer.moves().limit = Some(limit + SYNC_EVERY);
         let run = move || {
             if let Err(error) = syncer.run() {
                 failed(error);
@@ -304,7 +311,12 @@ struct Syncer {
 
 #[derive(Debug, Default)]
 struct Moves {
-    dirty: bool,
+    /// Since when there is one that no sync has begun for.
+    waiting: Option<Instant>,
+    /// Since when there was one that is being synced.
+    syncing: Option<Instant>,
+    /// Longest time for either.
+    limit: Option<Duration>,
     stopped: bool,
     failed: bool,
 }
@@ -315,33 +327,46 @@ impl Syncer {
     }
 
     fn moved(&self) -> io::Result<()> {
-        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moves = self.moves();
         if moves.failed {
             return Err(io::Error::other("the watermark cannot be synced"));
         }
-        if !std::mem::replace(&mut moves.dirty, true) {
+        let since = moves.syncing.or(moves.waiting);
+        if let Some((since, limit)) = since.zip(moves.limit)
+            && since.elapsed() >= limit
+        {
+            let reason = format!("the watermark was not synced within {} s", limit.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+        }
+        if moves.waiting.is_none() {
+            moves.waiting = Some(Instant::now());
             self.woken.notify_all();
         }
         Ok(())
     }
 
+    fn moves(&self) -> MutexGuard<'_, Moves> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stop(&self) {
-        self.moves.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+        self.moves().stopped = true;
         self.woken.notify_all();
     }
 
     fn run(&self) -> io::Result<()> {
-        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moves = self.moves();
         loop {
-            let idle = |moves: &mut Moves| !moves.dirty && !moves.stopped;
+            let idle = |moves: &mut Moves| moves.waiting.is_none() && !moves.stopped;
             moves = self.woken.wait_while(moves, idle).unwrap_or_else(PoisonError::into_inner);
             if moves.stopped {
                 return Ok(()); // whoever stopped it has settled the mark, or has failed
             }
-            moves.dirty = false;
+            moves.syncing = moves.waiting.take();
             drop(moves);
             let synced = self.file.sync_data();
-            moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+            moves = self.moves();
+            moves.syncing = None;
             if let Err(error) = synced {
                 moves.failed = true;
                 return Err(error);
@@ -466,12 +491,29 @@ mod tests {
     }
 
     #[test]
+    fn a_sync_that_hangs_fails_what_comes_after() {
+        let directory = tempfile::tempdir().unwrap();
+        for (hangs, begun) in [(false, false), (true, false), (true, true)] {
+            let (_, mut watermark) = made(&directory);
+            let limit = if hangs { Duration::ZERO } else { Duration::from_secs(3_600) };
+            watermark.syncer.moves().limit = Some(limit); // as with a thread that does nothing
+            watermark.advance(&tip(1)).unwrap();
+            if begun {
+                let mut moves = watermark.syncer.moves();
+                moves.syncing = moves.waiting.take();
+            }
+            let next = watermark.advance(&tip(2)).map_err(|error| error.kind());
+            assert_eq!(next, if hangs { Err(io::ErrorKind::TimedOut) } else { Ok(()) });
+        }
+    }
+
+    #[test]
     fn moves_are_synced_by_the_thread_that_keeps_them() {
         let directory = tempfile::tempdir().unwrap();
         let (_, mut watermark) = made(&directory);
-        watermark.keep_synced(|error| panic!("{error}")).unwrap();
+        watermark.keep_synced(Duration::from_secs(30), |error| panic!("{error}")).unwrap();
         watermark.advance(&tip(1)).unwrap();
-        let synced = |moves: &mut Moves| moves.dirty;
+        let synced = |moves: &mut Moves| moves.waiting.is_some() || moves.syncing.is_some();
         let syncer = Arc::clone(&watermark.syncer);
         while synced(&mut syncer.moves.lock().unwrap()) {
             std::thread::yield_now();
