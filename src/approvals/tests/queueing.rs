@@ -56,8 +56,8 @@ async fn unreadable_approvals_hide_no_others() {
     assert_eq!(reader.pending, [(first, 1), (third, 1)].into());
     assert_eq!(reader.snapshots, [2]);
     // Damage that comes later, found by a change.
-    world.store.damage(third);
     world.vote(1, third, Choice::Approve).await;
+    world.store.damage(third);
     let fourth = world.ask(json!({})).await;
     reader.read(&mut queue);
     assert_eq!(reader.pending, [(first, 1), (fourth, 1)].into());

@@ -406,7 +406,7 @@ async fn damaged_records_are_not_answered() {
     let page = store.list(pending.clone()).await.unwrap();
     let listed = |page: &Page| page.approvals.iter().map(|approval| approval.id).collect::<Vec<_>>();
     let others: Vec<_> = whole.pending().into_iter().filter(|id| *id != one).collect();
-    assert!(others.len() > 2);
+    assert!(!others.is_empty());
     assert_eq!((listed(&page), &page.unreadable), (others.clone(), &vec![one]));
     // Page by page each is named once.
     let (mut found, mut unreadable, mut after) = (Vec::new(), Vec::new(), None);
