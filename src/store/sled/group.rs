@@ -13,6 +13,7 @@ use super::{
     groups::{self, Dropping, GroupRecord, Tip},
     keys::{self, Field},
     pages::Pages,
+    pending::PendingCounts,
     policies::Policies,
     records::{self, Named, Stored},
     schemas::{self, Schemas},
@@ -49,38 +50,6 @@ pub(super) struct Group<'a> {
 struct Known {
     approval: Arc<Approval>,
     chain: Digest,
-}
-
-/// How many approvals are pending, by caller.
-#[derive(Debug, Default)]
-pub(super) struct PendingCounts {
-    by_caller: HashMap<String, u32>,
-    total: u64,
-}
-
-impl PendingCounts {
-    pub(super) fn add(&mut self, caller: String) {
-        *self.by_caller.entry(caller).or_default() += 1;
-        self.total += 1;
-    }
-
-    fn remove(&mut self, caller: &str) {
-        self.total = self.total.saturating_sub(1);
-        if let Some(count) = self.by_caller.get_mut(caller) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_caller.remove(caller);
-            }
-        }
-    }
-
-    fn of(&self, caller: &str) -> u32 {
-        self.by_caller.get(caller).copied().unwrap_or(0)
-    }
-
-    pub(super) const fn total(&self) -> u64 {
-        self.total
-    }
 }
 
 /// A submission with everything done that the writer need not do: it serves all callers, one after the other.

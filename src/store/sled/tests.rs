@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    domain::{Choice, Deciding, Seen, samples::*},
+    domain::{Choice, Deciding, Seen, Status, samples::*},
     store::{
         DOCUMENT_MAX,
         conformance::{approve, everything, fill, largest, policy, submission},
