@@ -237,6 +237,20 @@ pub struct Page {
     pub approvals: Vec<Arc<Approval>>,
     /// Where the next page starts: after this id. `None` on the last page.
     pub next: Option<ApprovalId>,
+    /// Approvals that may belong here, and cannot be read: their records are damaged, or a later version wrote them.
+    pub unreadable: Vec<ApprovalId>,
+}
+
+impl Page {
+    /// Leaves out what the next page tells again.
+    pub(crate) fn keep_before_next(&mut self, order: Order) {
+        if let Some(next) = self.next {
+            self.unreadable.retain(|id| match order {
+                Order::OldestFirst => *id <= next,
+                Order::NewestFirst => *id >= next,
+            });
+        }
+    }
 }
 
 /// What is overdue.
@@ -414,6 +428,14 @@ pub enum OpenError {
         found: u32,
         /// What is understood.
         known: u32,
+    },
+    /// An older version wrote it, and only a server takes it over.
+    #[error("the store in {} has schema version {found}: start the server once to migrate it", path.display())]
+    Unmigrated {
+        /// The data directory.
+        path: PathBuf,
+        /// What it has.
+        found: u32,
     },
     /// Others could read it.
     #[error(transparent)]

@@ -146,7 +146,7 @@ impl ApprovalService for Bare {
 
     async fn list_pending(&self, _: Request<pb::ListPendingRequest>) -> Reply<pb::ListPendingResponse> {
         let approvals = (0..PAGE).map(|n| approval(n.to_string(), pb::ApprovalStatus::Pending)).collect();
-        Ok(Response::new(pb::ListPendingResponse { approvals, next_page_token: String::new() }))
+        Ok(Response::new(pb::ListPendingResponse { approvals, ..Default::default() }))
     }
 
     async fn watch_approval(&self, _: Request<pb::WatchApprovalRequest>) -> Reply<Self::WatchApprovalStream> {

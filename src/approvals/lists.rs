@@ -51,6 +51,7 @@ impl Approvals {
             let nothing = page.approvals.is_empty(); // the store itself has looked for long enough
             let shown = |approval: &Arc<Approval>| shows(principal, method, decidable, approval);
             found.approvals.extend(page.approvals.into_iter().filter(shown));
+            found.unreadable.extend(page.unreadable);
             found.next = page.next;
             if found.approvals.len() > wanted {
                 found.approvals.truncate(wanted);
@@ -62,6 +63,7 @@ impl Approvals {
                 break;
             }
         }
+        found.keep_before_next(query.order);
         Ok(found)
     }
 }

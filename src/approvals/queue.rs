@@ -163,7 +163,7 @@ impl Queue {
                 Ok(approval) if self.wants(&approval) => continue,
                 Ok(approval) => Some(approval.status),
                 Err(StoreError::NotFound) => None,
-                Err(error) => return Err(error.into()),
+                Err(error) => unreadable(id, error)?,
             };
             self.remove(id, status);
         }
@@ -182,7 +182,10 @@ impl Queue {
                 // Voted on, or asked of others since an edit.
                 Ok(approval) if !approval.status.is_terminal() => self.remove(approval.id, Some(approval.status)),
                 Ok(_) | Err(StoreError::NotFound) => {} // decided by now: that change follows
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    let status = unreadable(change.id, error)?;
+                    self.remove(change.id, status);
+                }
             }
         }
         Ok(())
@@ -204,5 +207,16 @@ impl Queue {
         if self.known.remove(&id).is_some() {
             self.ready.push_back(QueueChange::Removed(id, status));
         }
+    }
+}
+
+/// What is told of an approval that nobody can decide, as it cannot be read: the others stay in view. Its status is unknown.
+fn unreadable(id: ApprovalId, error: StoreError) -> Result<Option<Status>, Error> {
+    match error {
+        StoreError::Corrupt(_) | StoreError::Newer(_) => {
+            tracing::error!(%id, %error, "cannot watch an approval whose record is unreadable");
+            Ok(None)
+        }
+        error => Err(error.into()),
     }
 }

@@ -61,6 +61,7 @@ pub(super) async fn run(args: HistoryArgs, connection: &ConnectionArgs, console:
     while let Some(size) = rows.next_page() {
         request.page_size = size;
         let page = client.list_approvals(unary(request.clone())).await?.into_inner();
+        rows.warn(&page.unreadable_approval_ids, console)?;
         rows.take(page.approvals, &page.next_page_token, console)?;
         request.page_token = page.next_page_token;
     }

@@ -63,6 +63,7 @@ pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console:
     while let Some(size) = rows.next_page() {
         request.page_size = size;
         let page = client.list_pending(unary(request.clone())).await?.into_inner();
+        rows.warn(&page.unreadable_approval_ids, console)?;
         rows.take(page.approvals, &page.next_page_token, console)?;
         request.page_token = page.next_page_token;
     }
@@ -98,6 +99,18 @@ impl Rows {
             self.printed = true;
         }
         self.more = !token.is_empty();
+        Ok(())
+    }
+
+    /// Names approvals that the server cannot read.
+    pub(super) fn warn(&mut self, unreadable: &[String], console: &mut Console) -> Result<(), Failure> {
+        if !unreadable.is_empty() {
+            let ids = unreadable.iter().map(|id| escape(id)).collect::<Vec<_>>().join(", ");
+            self.printed = true;
+            console.note(&format!(
+                "warning: the server cannot read {ids}: their records are damaged or too new; run `signoff store check`"
+            ))?;
+        }
         Ok(())
     }
 

@@ -131,6 +131,7 @@ impl ApprovalService for ApprovalApi {
         Ok(Response::new(pb::ListPendingResponse {
             approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
             next_page_token: page.next.map(token).unwrap_or_default(),
+            unreadable_approval_ids: page.unreadable.iter().map(ToString::to_string).collect(),
         }))
     }
 
@@ -156,6 +157,7 @@ impl ApprovalService for ApprovalApi {
         Ok(Response::new(pb::ListApprovalsResponse {
             approvals: page.approvals.iter().map(|approval| encode::approval(approval)).collect(),
             next_page_token: page.next.map(token).unwrap_or_default(),
+            unreadable_approval_ids: page.unreadable.iter().map(ToString::to_string).collect(),
         }))
     }
 

@@ -176,7 +176,7 @@ impl Store for MemoryStore {
         let more = matching.len() > room;
         matching.truncate(room);
         let next = if more { matching.last().map(|last| last.id) } else { None };
-        Ok(Page { approvals: matching, next })
+        Ok(Page { approvals: matching, next, unreadable: Vec::new() })
     }
 
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {

@@ -14,10 +14,12 @@ mod groups;
 mod guard;
 mod held;
 mod keys;
+mod list;
 mod log;
 mod migrate;
 mod open;
 mod pages;
+mod pending;
 mod policies;
 mod preflight;
 mod records;
@@ -52,26 +54,24 @@ use async_trait::async_trait;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::{
-    cursor::{Cursor, Sought},
     directory::Directory,
     durable::Durability,
     frame::corrupt,
-    group::{Opening, PendingCounts},
+    group::Opening,
     keys::Field,
     open::Opened,
     pages::Pages,
+    pending::PendingCounts,
     records::Named,
     watchdog::Watchdog,
     writer::{CLOSED, Job, Reply, SyncFile, Writer},
 };
 use super::{
     Change, Due, Forgotten, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query,
-    Store, StoreError, Submission, Submitted, Subscription, Transitioned,
-    feed::Feed,
-    query::{PAGE_BYTES, weight},
+    Store, StoreError, Submission, Submitted, Subscription, Transitioned, feed::Feed,
 };
 use crate::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Status, Time, TokenId},
+    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, TokenId},
     identity::Token,
 };
 
@@ -80,9 +80,6 @@ const SCHEMA: u32 = 3;
 
 /// Commands that may wait for the writer before senders wait themselves.
 const QUEUE: usize = 4_096;
-
-/// Looks into an index that one page may take; a page that needs more ends early.
-const WALK: usize = 20_000;
 
 /// Longest time for a group of commands to be durable, and for closing, unless another is given.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -167,7 +164,7 @@ impl SledStore {
         held.hold(&directory.watermark(), mark.file()).map_err(failed)?;
         held.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
 
-        let pending = count_pending(&pages).map_err(unreadable)?;
+        let pending = PendingCounts::read(&pages).map_err(unreadable)?;
         observer.pending(pending.total());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
@@ -186,7 +183,7 @@ impl SledStore {
         let (jobs, mut receiver) = mpsc::channel(QUEUE);
         let state = Arc::clone(&shared);
         let unsynced = move |error: io::Error| state.fail(&format!("the watermark cannot be synced: {error}").into());
-        mark.keep_synced(unsynced).map_err(failed)?;
+        mark.keep_synced(write_timeout, unsynced).map_err(failed)?;
         let writer = Writer {
             db,
             pages: pages.again(),
@@ -256,15 +253,6 @@ impl SledStore {
     }
 }
 
-fn count_pending(pages: &Pages) -> Result<PendingCounts, StoreError> {
-    let mut pending = PendingCounts::default();
-    for entry in pages.prefix(Field::Status(Status::Pending).prefix()) {
-        let (key, caller) = entry?;
-        pending.add(String::from_utf8_lossy(frame::open(&key, &caller)?).into_owned());
-    }
-    Ok(pending)
-}
-
 #[async_trait]
 impl Store for SledStore {
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
@@ -309,7 +297,7 @@ impl Store for SledStore {
     }
 
     async fn list(&self, query: Query) -> Result<Page, StoreError> {
-        self.scan(move |pages| list(pages, &query)).await
+        self.scan(move |pages| list::list(pages, &query)).await
     }
 
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
@@ -438,59 +426,4 @@ impl Drop for SledStore {
     fn drop(&mut self) {
         self.shared.leave_open_if_failed(&self.pages);
     }
-}
-
-fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
-    let mut page = Page::default();
-    let (low, high) = cursor::bounds(&query.filter);
-    let first = match query.order {
-        super::Order::OldestFirst => low,
-        super::Order::NewestFirst => high,
-    };
-    let mut from = match query.after {
-        Some(after) => match cursor::beyond(after, query.order) {
-            Some(next) => next.clamp(low, high.max(low)),
-            None => return Ok(page),
-        },
-        None => first,
-    };
-    let ids = Cursor::of(pages, &query.filter);
-    let (mut bytes, mut budget) = (0, WALK);
-    loop {
-        let id = match ids.seek(from, query.order, &mut budget)? {
-            Sought::Found(id) if (low..=high).contains(&id) => id,
-            Sought::Paused(id) if (low..=high).contains(&id) => {
-                page.next = cursor::before(id, query.order);
-                break;
-            }
-            _ => break,
-        };
-        // Index and record are read one after the other: the record is the truth.
-        let found = match records::load(pages, id)? {
-            Some(stored) => Some(stored.approval),
-            None if ids.seek(id, query.order, &mut 1_000)? == Sought::Found(id)
-                && records::head(pages, id)?.is_none() =>
-            {
-                return Err(records::dangling(id, "an index")); // else it was forgotten between the looks
-            }
-            None => None,
-        };
-        if let Some(approval) = found.filter(|approval| query.filter.matches(approval)) {
-            if page.approvals.len() == query.limit || bytes >= PAGE_BYTES {
-                page.next = page.approvals.last().map(|last| last.id);
-                break;
-            }
-            bytes += weight(&approval);
-            page.approvals.push(Arc::new(approval));
-        }
-        if budget == 0 {
-            page.next = Some(id);
-            break;
-        }
-        match cursor::beyond(id, query.order) {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
-    Ok(page)
 }

@@ -1,18 +1,28 @@
 use std::sync::Arc;
 
 use super::REST;
-use crate::{approvals::Approvals, domain::after};
+use crate::{
+    approvals::{Approvals, Error},
+    domain::after,
+    store::StoreError,
+};
 
 /// Most approvals that one pass looks at.
 const PASS: usize = 1_000;
 
-/// Times out approvals whose deadline has passed, and escalates those that have waited for long enough; for ever.
+/// Times out approvals whose deadline has passed, and escalates those that have waited for long enough. Ends only when the
+/// index of deadlines is damaged: no deadline would fire any more, so the server must not look well.
 pub async fn expire(approvals: Arc<Approvals>) {
     // Listened to from before the first look: what comes to be in between is not slept through, whoever made it.
     let mut changes = approvals.changes();
     loop {
         let next = match approvals.do_due(PASS).await {
             Ok(next) => next,
+            // One damaged approval is no error: this is the index itself.
+            Err(Error::Store(error @ StoreError::Corrupt(_))) => {
+                tracing::error!(%error, "the index of deadlines is damaged; no deadline would fire");
+                return;
+            }
             Err(error) => {
                 tracing::error!(%error, "cannot do what is due");
                 Some(after(approvals.now(), REST))

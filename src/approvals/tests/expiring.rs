@@ -24,6 +24,14 @@ async fn the_deadline_fires_at_its_moment() {
     expirer.abort();
 }
 
+/// Without its index no deadline fires any more: the server ends when a worker does.
+#[tokio::test]
+async fn a_damaged_index_of_deadlines_ends_the_expirer() {
+    let world = World::new();
+    world.store.deadlines_damaged.store(true, std::sync::atomic::Ordering::Relaxed);
+    workers::expire(Arc::clone(&world.approvals)).await;
+}
+
 #[tokio::test]
 async fn an_earlier_deadline_that_comes_later_wakes_the_expirer() {
     let world = World::new();

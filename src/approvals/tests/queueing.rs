@@ -46,6 +46,32 @@ async fn pending(world: &World, filter: Filter) -> BTreeMap<ApprovalId, Revision
 }
 
 #[tokio::test]
+async fn unreadable_approvals_hide_no_others() {
+    let world = World::new();
+    let (first, second) = (world.ask(json!({})).await, world.ask(json!({})).await);
+    let third = world.ask(json!({"quorum": 2})).await;
+    world.store.damage(second);
+    let (mut queue, mut reader) = (open(&world, Filter::default()), Reader::default());
+    reader.read(&mut queue);
+    assert_eq!(reader.pending, [(first, 1), (third, 1)].into());
+    assert_eq!(reader.snapshots, [2]);
+    // Damage that comes later, found by a change.
+    world.vote(1, third, Choice::Approve).await;
+    world.store.damage(third);
+    let fourth = world.ask(json!({})).await;
+    reader.read(&mut queue);
+    assert_eq!(reader.pending, [(first, 1), (fourth, 1)].into());
+    assert_eq!(reader.removed, [(third, None)].into());
+    // Lists name them, also the ones that look for what the caller can decide.
+    for decidable in [false, true] {
+        let query = Query { filter: Filter::pending(), order: Order::OldestFirst, after: None, limit: 10 };
+        let page = world.approvals.list(&reviewer(2), Method::ListPending, query, decidable).await.unwrap();
+        let listed: Vec<_> = page.approvals.iter().map(|approval| approval.id).collect();
+        assert_eq!((listed, page.unreadable), (vec![first, fourth], vec![second, third]));
+    }
+}
+
+#[tokio::test]
 async fn a_snapshot_then_additions_changes_and_removals() {
     let world = World::new();
     let old = world.ask(json!({"quorum": 2})).await;

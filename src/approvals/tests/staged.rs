@@ -69,6 +69,10 @@ pub(super) struct Staged {
     pub(super) recorded: watch::Sender<usize>,
     /// Runs at the next `subscribe`, just before it.
     ambush: std::sync::Mutex<Option<Ambush>>,
+    /// Approvals whose records are damaged.
+    damaged: std::sync::Mutex<std::collections::BTreeSet<ApprovalId>>,
+    /// The index of deadlines is.
+    pub(super) deadlines_damaged: std::sync::atomic::AtomicBool,
 }
 
 impl Default for Staged {
@@ -79,6 +83,8 @@ impl Default for Staged {
             acknowledge: Semaphore::new(Semaphore::MAX_PERMITS),
             recorded: watch::Sender::new(0),
             ambush: std::sync::Mutex::default(),
+            damaged: std::sync::Mutex::default(),
+            deadlines_damaged: std::sync::atomic::AtomicBool::new(false),
         }
     }
 }
@@ -96,6 +102,15 @@ impl Staged {
 
     pub(super) fn before_subscribing(&self, ambush: impl FnOnce() + Send + 'static) {
         *self.ambush.lock().unwrap() = Some(Box::new(ambush));
+    }
+
+    /// From now on an approval cannot be read.
+    pub(super) fn damage(&self, id: ApprovalId) {
+        self.damaged.lock().unwrap().insert(id);
+    }
+
+    fn is_damaged(&self, id: ApprovalId) -> bool {
+        self.damaged.lock().unwrap().contains(&id)
     }
 
     async fn acknowledged<T>(&self, outcome: T) -> T {
@@ -122,6 +137,9 @@ impl Store for Staged {
     }
 
     async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
+        if self.is_damaged(id) {
+            return Err(StoreError::Corrupt("damaged".into()));
+        }
         self.inner.get(id).await
     }
 
@@ -130,12 +148,17 @@ impl Store for Staged {
     }
 
     async fn list(&self, query: Query) -> Result<Page, StoreError> {
-        let page = self.inner.list(query).await?;
+        let mut page = self.inner.list(query).await?;
+        let damaged = page.approvals.extract_if(.., |approval| self.is_damaged(approval.id));
+        page.unreadable = damaged.map(|approval| approval.id).collect();
         self.read.fetch_add(page.approvals.len(), std::sync::atomic::Ordering::Relaxed);
         Ok(page)
     }
 
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
+        if self.deadlines_damaged.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(StoreError::Corrupt("damaged".into()));
+        }
         self.inner.due(now, limit).await
     }
 

@@ -12,6 +12,7 @@ use crate::{
         text::escape,
         transfer::{ForgottenLine, Header, PolicyLine, TokenLine, Trailer, line},
     },
+    clock::{SystemWall, WallClock as _},
     private_files,
     store::{Salvaged, salvage},
 };
@@ -21,7 +22,8 @@ Save what is provably whole of a damaged store, as a file for `signoff import`
 
 Reads the files without changing them, also where the server cannot open them. An approval is saved only with every \
 event that was acknowledged: what may have been decided or claimed since is left out, and named. Tokens are left out when \
-anything is unreadable, as a revoked one could come back. The server must not be running.
+anything is unreadable, as a revoked one could come back. The request_id of an approval that is left out counts as \
+forgotten: its tool may have run, and for 8 days a repetition of the request is refused. The server must not be running.
 
 Exits 0 when nothing was left out, 1 when something was, or the store cannot be read.";
 
@@ -37,7 +39,7 @@ pub struct SalvageArgs {
 }
 
 pub(super) fn run(args: &SalvageArgs, json: bool) -> ExitCode {
-    let salvaged = match salvage(&args.data_dir) {
+    let salvaged = match salvage(&args.data_dir, SystemWall.wall()) {
         Ok(salvaged) => salvaged,
         Err(error) => return failed(&error),
     };
@@ -69,22 +71,61 @@ pub(super) fn run(args: &SalvageArgs, json: bool) -> ExitCode {
 
 /// Writes a new file that only its owner can read, as arguments can be secrets; and makes it durable.
 fn write(salvaged: &Salvaged, path: &Path) -> io::Result<Trailer> {
+    whole_or_none(path, |file| {
+        let mut output = BufWriter::new(file);
+        let written = write_to(salvaged, &mut output)?;
+        output.flush()?;
+        Ok(written)
+    })
+}
+
+/// Makes a file. What fails half-way is removed: it would stand in the way of the next try.
+fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    let written = write(&file).and_then(|written| {
+        file.sync_all()?;
+        private_files::sync_name(path)?;
+        Ok(written)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
+fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trailer> {
     let Salvaged { policies, tokens, forgotten, histories, left_out: _ } = salvaged;
-    let mut output = BufWriter::new(File::options().write(true).create_new(true).mode(0o600).open(path)?);
-    line(&mut output, &Header::current())?;
-    policies.iter().try_for_each(|policy| line(&mut output, &PolicyLine { policy }))?;
-    tokens.iter().try_for_each(|token| line(&mut output, &TokenLine { token }))?;
-    forgotten.iter().try_for_each(|forgotten| line(&mut output, &ForgottenLine { forgotten }))?;
-    histories.iter().try_for_each(|history| line(&mut output, history))?;
+    line(output, &Header::current())?;
+    policies.iter().try_for_each(|policy| line(output, &PolicyLine { policy }))?;
+    tokens.iter().try_for_each(|token| line(output, &TokenLine { token }))?;
+    forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten }))?;
+    histories.iter().try_for_each(|history| line(output, history))?;
     let written = Trailer {
         approvals: histories.len(),
         policies: policies.len(),
         tokens: tokens.len(),
         forgotten: forgotten.len(),
     };
-    line(&mut output, &written)?;
-    output.flush()?;
-    output.get_ref().sync_all()?;
-    private_files::sync_name(path)?;
+    line(output, &written)?;
     Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_file_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("saved.jsonl");
+        let half = |mut file: &File| file.write_all(b"half").and_then(|()| Err::<(), _>(io::Error::other("full")));
+        assert_eq!(whole_or_none(&path, half).unwrap_err().to_string(), "full");
+        assert!(!path.exists());
+        write(&Salvaged::default(), &path).unwrap();
+        let written = std::fs::read(&path).unwrap();
+        assert!(!written.is_empty());
+        // Another one's file stays.
+        assert_eq!(write(&Salvaged::default(), &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), written);
+    }
 }

@@ -18,7 +18,11 @@ async fn pages_are_followed_up_to_the_limit() {
     let server = Server::start().await;
     for (ids, token) in [(vec!["p1", "p2"], "t1"), (vec!["p3"], "t2"), (vec!["p4", "p5"], "t3")] {
         let approvals = ids.into_iter().map(named).collect();
-        server.fake.list_pending.answers(Ok(ListPendingResponse { approvals, next_page_token: token.to_owned() }));
+        server.fake.list_pending.answers(Ok(ListPendingResponse {
+            approvals,
+            next_page_token: token.to_owned(),
+            ..Default::default()
+        }));
     }
     let line = ["pending", "--limit", "4", "--tool", "send_email", "--agent", "bot", "--label", "env=prod"];
     let ran = signoff(&server.address, &line).await;
@@ -46,10 +50,26 @@ async fn an_empty_queue_is_said_to_people_and_silent_for_programs() {
 }
 
 #[tokio::test]
+async fn unreadable_approvals_are_named() {
+    let server = Server::start().await;
+    let ids = || vec!["x1".to_owned(), "x\u{1b}2".to_owned()];
+    for (line, approvals) in [(&["pending"][..], vec![]), (&["pending", "--json"][..], vec![named("p1")])] {
+        let page = ListPendingResponse { approvals, unreadable_approval_ids: ids(), ..Default::default() };
+        server.fake.list_pending.answers(Ok(page));
+        let ran = signoff(&server.address, line).await;
+        let warning = r"warning: the server cannot read x1, x\u{1b}2: their records are damaged or too new";
+        assert!(ran.code == 0 && ran.err.starts_with(warning) && !ran.err.contains("nothing"), "{ran:?}");
+    }
+    let page = ListApprovalsResponse { unreadable_approval_ids: ids(), ..Default::default() };
+    server.fake.list_approvals.answers(Ok(page));
+    assert!(signoff(&server.address, &["history"]).await.err.contains("cannot read x1"));
+}
+
+#[tokio::test]
 async fn history_asks_for_what_the_flags_say() {
     let server = Server::start().await;
     let approvals = vec![approval(2, ApprovalStatus::Rejected)];
-    server.fake.list_approvals.answers(Ok(ListApprovalsResponse { approvals, next_page_token: String::new() }));
+    server.fake.list_approvals.answers(Ok(ListApprovalsResponse { approvals, ..Default::default() }));
     let line =
         ["history", "--status", "rejected,timed-out", "--caller", "dev/agent", "--since", "2026-01-01T00:00:00Z"];
     let ran = signoff(&server.address, &[&line[..], &["--until", "1h"]].concat()).await;

@@ -10,7 +10,7 @@ use sled::Tree;
 
 use super::{
     directory::Directory,
-    migrate::remove,
+    migrate::{FROM, remove},
     open::{io_error, open_sled, patience, read_mark, within},
     pages::Pages,
     preflight,
@@ -30,6 +30,9 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
     let mut findings = Findings::default();
     let mark = match read_mark(&directory) {
         Ok(Some(mark)) => Some(mark),
+        Ok(None) if preflight::schema(&directory.sled()) == Some(FROM) => {
+            return Err(OpenError::Unmigrated { path: path.to_owned(), found: FROM });
+        }
         Ok(None) => {
             findings.fault("WATERMARK is missing");
             None
@@ -67,7 +70,7 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
     }
     drop(directory);
     if !findings.faults.is_empty()
-        && let Ok(salvaged) = salvage(path)
+        && let Ok(salvaged) = salvage(path, chrono::DateTime::UNIX_EPOCH)
     {
         findings.notes.push(format!(
             "`signoff store salvage` would save {} approvals, {} versions of the policy and {} tokens, and leave out {}",

@@ -68,19 +68,21 @@ impl Directory {
         self.path.join("sled")
     }
 
+    // These directories are removed without a question: nobody else chooses such names.
+
     /// Where a store is made that will take the place of one with an older schema.
     pub(super) fn made(&self) -> PathBuf {
-        self.path.join("sled.new")
+        self.path.join("sled.being-migrated")
     }
 
     /// Where a store stays whose place another one takes.
     pub(super) fn replaced(&self) -> PathBuf {
-        self.path.join("sled.old")
+        self.path.join("sled.before-migration")
     }
 
     /// Where a copy is compared.
     pub(super) fn copied(&self) -> PathBuf {
-        self.path.join("sled.check")
+        self.path.join("sled.being-compared")
     }
 
     /// Whether sled has written anything: its log, or a snapshot of it.
@@ -94,6 +96,16 @@ impl Directory {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if name.starts_with("snap.") || (name == "db" && entry.metadata()?.len() > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether sled has written a snapshot: it does so when it opens, or closes, a log with content.
+    pub(super) fn has_snapshot(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(self.sled())? {
+            if entry?.file_name().to_string_lossy().starts_with("snap.") {
                 return Ok(true);
             }
         }

@@ -10,9 +10,10 @@ use sled::Batch;
 use super::{
     forgotten,
     frame::{self, Encoded},
-    groups::{self, GroupRecord, Tip},
+    groups::{self, Dropping, GroupRecord, Tip},
     keys::{self, Field},
     pages::Pages,
+    pending::PendingCounts,
     policies::Policies,
     records::{self, Named, Stored},
     schemas::{self, Schemas},
@@ -49,38 +50,6 @@ pub(super) struct Group<'a> {
 struct Known {
     approval: Arc<Approval>,
     chain: Digest,
-}
-
-/// How many approvals are pending, by caller.
-#[derive(Debug, Default)]
-pub(super) struct PendingCounts {
-    by_caller: HashMap<String, u32>,
-    total: u64,
-}
-
-impl PendingCounts {
-    pub(super) fn add(&mut self, caller: String) {
-        *self.by_caller.entry(caller).or_default() += 1;
-        self.total += 1;
-    }
-
-    fn remove(&mut self, caller: &str) {
-        self.total = self.total.saturating_sub(1);
-        if let Some(count) = self.by_caller.get_mut(caller) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_caller.remove(caller);
-            }
-        }
-    }
-
-    fn of(&self, caller: &str) -> u32 {
-        self.by_caller.get(caller).copied().unwrap_or(0)
-    }
-
-    pub(super) const fn total(&self) -> u64 {
-        self.total
-    }
 }
 
 /// A submission with everything done that the writer need not do: it serves all callers, one after the other.
@@ -304,8 +273,17 @@ impl<'a> Group<'a> {
             if self.approvals.contains_key(&id) || self.pruned.contains(&id) {
                 continue; // changed in this very group: next time
             }
-            let stored = records::load(self.pages, id)?;
-            let approval = stored.ok_or_else(|| records::dangling(id, "the index of decisions"))?.approval;
+            let stored = records::load(self.pages, id)
+                .and_then(|stored| stored.ok_or_else(|| records::dangling(id, "the index of decisions")));
+            let approval = match stored {
+                Ok(Stored { approval, .. }) => approval,
+                // It stays, and keeps no other one from being forgotten.
+                Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
+                    tracing::warn!(%id, %error, "cannot forget an approval whose record is unreadable");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if approval.updated_at >= decided_before {
                 continue; // claimed or reported since: kept for as long again
             }
@@ -314,9 +292,22 @@ impl<'a> Group<'a> {
         }
         // Approvals change in a few groups each; what is left over goes the next time.
         if !std::mem::replace(&mut self.dropped, true) {
-            self.dropped = groups::drop_old(self.pages, decided_before, 4 * limit, &mut self.batch)?;
+            self.dropped = self.drop_groups(decided_before, 4 * limit)?;
         }
         Ok(gone)
+    }
+
+    /// Drops records of groups. What is damaged keeps its record, and nothing else waits for that.
+    fn drop_groups(&mut self, before: Time, limit: usize) -> Result<bool, StoreError> {
+        let what = Dropping { before, limit, kept: groups::KEPT };
+        let kept = |id| Ok(!self.pruned.contains(&id) && self.pages.contains(keys::head(id))?);
+        match groups::drop_old(self.pages, what, kept, &mut self.batch) {
+            Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
+                tracing::warn!(%error, "cannot drop old records of groups of commits");
+                Ok(false)
+            }
+            outcome => outcome,
+        }
     }
 
     fn forget(&mut self, approval: &Approval, now: Time) -> Result<(), StoreError> {

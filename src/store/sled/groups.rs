@@ -2,7 +2,10 @@
 //!
 //! A record's payload is the SHA-256 of the payload before it, then MessagePack. Each one therefore vouches for all that were
 //! before it; [`Watermark`](super::watermark::Watermark) vouches for the newest one from outside sled. Records older than
-//! every approval that is kept are dropped, and [`Checkpoint`] holds where the chain then begins.
+//! every approval that is kept are dropped, and [`Checkpoint`] holds where the chain then begins, and what else the dropped
+//! ones proved.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sled::Batch;
@@ -17,8 +20,8 @@ use crate::{
     store::StoreError,
 };
 
-/// Records that are never dropped, however old: the watermark on disk may be some groups behind.
-const KEPT: u64 = 10_000;
+/// Newest records that are never dropped, however old: the watermark on disk may be some groups behind.
+pub(super) const KEPT: u64 = 10_000;
 
 /// What a group of commits did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +41,10 @@ pub(super) struct GroupRecord {
     /// New versions of the policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) policies: Vec<u64>,
-    /// Tokens that were made or changed.
+    /// Tokens that were made or changed, with the hashes of their payloads: an older state of a token, such as one from
+    /// before its revocation, is whole as well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) tokens: Vec<TokenId>,
+    pub(super) tokens: Vec<(TokenId, Digest)>,
     /// Tokens that were forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forgotten: Vec<TokenId>,
@@ -58,13 +62,35 @@ pub(super) struct Tip {
 }
 
 /// Where the chain begins: after the newest record that was dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Checkpoint {
     /// Its number; 0 when none was dropped.
     pub(super) counter: u64,
     /// The hash of its record.
     pub(super) hash: Digest,
+    /// What all records up to it say together.
+    #[serde(default)]
+    pub(super) standing: Standing,
+}
+
+/// What there is beside approvals, as records of groups tell it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Standing {
+    /// The newest version of the policy; 0 for none.
+    pub(super) policies: u64,
+    /// Every token that was not forgotten, with the hash of its payload.
+    pub(super) tokens: BTreeMap<TokenId, Digest>,
+}
+
+impl Standing {
+    /// Takes what the next group did.
+    pub(super) fn add(&mut self, record: &GroupRecord) {
+        self.policies = record.policies.iter().copied().fold(self.policies, u64::max);
+        self.tokens.retain(|id, _| !record.forgotten.contains(id));
+        self.tokens.extend(record.tokens.iter().copied());
+    }
 }
 
 impl Tip {
@@ -80,8 +106,7 @@ impl Tip {
                 return Ok(Self::after(counter, &payload)?.1);
             }
         }
-        let Checkpoint { counter, hash } = Checkpoint::read(pages)?;
-        Ok(Self { counter, hash, newest: None })
+        Ok(Checkpoint::read(pages)?.tip())
     }
 
     /// The group in a payload, and the tip that it makes.
@@ -100,15 +125,30 @@ impl Tip {
 }
 
 impl Checkpoint {
-    const BEGIN: Self = Self { counter: 0, hash: Digest::ZERO };
-
     pub(super) fn read(pages: &Pages) -> Result<Self, StoreError> {
         match frame::get(pages, keys::CHECKPOINT)? {
             Some(payload) => {
                 rmp_serde::from_slice(&payload).map_err(|error| corrupt(format!("the checkpoint: {error}")))
             }
-            None => Ok(Self::BEGIN),
+            None => Ok(Self { counter: 0, hash: Digest::ZERO, standing: Standing::default() }),
         }
+    }
+
+    /// What the first record that is kept follows.
+    pub(super) const fn tip(&self) -> Tip {
+        Tip { counter: self.counter, hash: self.hash, newest: None }
+    }
+
+    /// Puts this one in the place of the one before, which may have had more pieces.
+    fn write(&self, pages: &Pages, batch: &mut Batch) -> Result<(), StoreError> {
+        let payload = rmp_serde::to_vec_named(self).map_err(|error| corrupt(error.to_string()))?;
+        let mut encoded = Encoded::new();
+        frame::cut(&mut encoded, keys::CHECKPOINT.to_vec(), &payload)?;
+        for key in pages.keys(keys::CHECKPOINT.to_vec()..=frame::piece_key(keys::CHECKPOINT, u8::MAX)) {
+            batch.remove(key?);
+        }
+        encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
+        Ok(())
     }
 }
 
@@ -134,6 +174,11 @@ impl Link {
 }
 
 impl GroupRecord {
+    /// The newest time on record, when it is one.
+    pub(super) fn newest(&self) -> Option<Time> {
+        self.newest_us.and_then(chrono::DateTime::from_timestamp_micros)
+    }
+
     /// Numbers the record, and adds it to what is written. Returns the tip that it will be.
     pub(super) fn append(mut self, tip: &Tip, newest: Option<Time>, batch: &mut Batch) -> Result<Tip, StoreError> {
         let newest = tip.newest.max(newest);
@@ -183,12 +228,28 @@ pub(super) fn walk(
     Ok(tip)
 }
 
-/// Drops records of groups which are older than a moment, at most `limit`: with them goes nothing that is kept. True when
-/// there were any.
-pub(super) fn drop_old(pages: &Pages, before: Time, limit: usize, batch: &mut Batch) -> Result<bool, StoreError> {
+/// Which records of groups may go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dropping {
+    /// Only those that are older than this.
+    pub(super) before: Time,
+    /// At most so many values.
+    pub(super) limit: usize,
+    /// None of the newest ones, as many as this.
+    pub(super) kept: u64,
+}
+
+/// Drops the oldest records of groups. It stops at the first one that tells of an approval which is `kept`: that record says
+/// which of its revisions was acknowledged. True when there were any.
+pub(super) fn drop_old(
+    pages: &Pages,
+    what: Dropping,
+    kept: impl Fn(ApprovalId) -> Result<bool, StoreError>,
+    batch: &mut Batch,
+) -> Result<bool, StoreError> {
     let tip = Tip::read(pages)?;
     let (mut checkpoint, mut gone) = (Checkpoint::read(pages)?, Vec::new());
-    let first = checkpoint;
+    let first = checkpoint.counter;
     let mut dropping = None;
     for entry in pages.range(keys::groups_after(checkpoint.counter)) {
         let (key, value) = entry?;
@@ -198,24 +259,29 @@ pub(super) fn drop_old(pages: &Pages, before: Time, limit: usize, batch: &mut Ba
             }
             continue;
         };
-        if gone.len() >= limit || counter + KEPT > tip.counter {
+        if gone.len() >= what.limit || counter + what.kept > tip.counter {
             break;
         }
         let payload = frame::join(pages, &key, value)?.ok_or_else(|| self::gone(counter))?;
-        let (_, at) = Tip::after(counter, &payload)?;
-        if at.newest.is_none_or(|newest| newest >= before) {
+        let (link, at) = Tip::after(counter, &payload)?;
+        if at.newest.is_none_or(|newest| newest >= what.before) {
             break;
         }
-        checkpoint = Checkpoint { counter, hash: at.hash };
+        let mut told = link.record.changed.iter().map(|(id, _)| kept(*id));
+        if told.try_fold(false, |any, kept| kept.map(|kept| any || kept))? {
+            break;
+        }
+        checkpoint.standing.add(&link.record);
+        (checkpoint.counter, checkpoint.hash) = (counter, at.hash);
         dropping = Some(counter);
         gone.push(key);
     }
-    if checkpoint != first {
-        gone.into_iter().for_each(|key| batch.remove(key));
-        let payload = rmp_serde::to_vec_named(&checkpoint).map_err(|error| corrupt(error.to_string()))?;
-        batch.insert(keys::CHECKPOINT, frame::seal(keys::CHECKPOINT, &payload));
+    if checkpoint.counter == first {
+        return Ok(false);
     }
-    Ok(checkpoint != first)
+    checkpoint.write(pages, batch)?;
+    gone.into_iter().for_each(|key| batch.remove(key));
+    Ok(true)
 }
 
 fn gone(counter: u64) -> StoreError {
@@ -234,7 +300,7 @@ mod tests {
             changed: vec![(id(0, 1), 2)],
             pruned: vec![id(0, 2)],
             policies: vec![3],
-            tokens: vec![token],
+            tokens: vec![(token, Digest::of_bytes(b"token"))],
             forgotten: vec![token],
             ..GroupRecord::default()
         };
@@ -242,7 +308,7 @@ mod tests {
         let tip = Tip { counter: 4, hash: Digest::of_bytes(b"x"), newest: Some(at(9)) };
         let next = record.append(&tip, Some(at(5)), &mut batch).unwrap();
         assert_eq!((next.counter, next.newest), (5, Some(at(9))), "time does not run backwards");
-        let pinned = "sha256:8929217fe21ffa1f01ad936bb60aaeb5479558b1293183fe3e8f81f88e0c9ea6";
+        let pinned = "sha256:ffc7dbca62020d0e091996bbd6b76d3f5e3de1a80f05bb8ae016ade207b10271";
         assert_eq!(next.hash.to_string(), pinned);
     }
 }

@@ -13,7 +13,7 @@ thread_local! {
     static GUARDED: RefCell<bool> = const { RefCell::new(false) };
 }
 
-/// Makes a call, and returns the message of the panic that ended it. Calls do not nest.
+/// Makes a call, and returns the message of the panic that ended it. Calls may nest.
 pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -30,9 +30,9 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
             CAUGHT.set(Some(text));
         }));
     });
-    GUARDED.set(true);
+    let before = GUARDED.replace(true);
     let outcome = panic::catch_unwind(AssertUnwindSafe(call));
-    GUARDED.set(false);
+    GUARDED.set(before);
     outcome.map_err(|_| CAUGHT.take().filter(|text| !text.is_empty()).unwrap_or_else(|| "no message".into()))
 }
 
@@ -52,5 +52,10 @@ mod tests {
         assert_eq!(guarded(|| -> () { panic!("left\nright") }), Err("left".into()));
         assert_eq!(guarded(|| -> () { panic::panic_any(7) }), Err("no message".into()));
         assert_eq!(guarded(|| 2), Ok(2));
+        let nested = || -> () {
+            assert_eq!(guarded(|| -> () { panic!("inner") }), Err("inner".into()));
+            panic!("outer")
+        };
+        assert_eq!(guarded(nested), Err("outer".into()));
     }
 }

@@ -326,7 +326,13 @@ pub(super) fn schema_of(key: &[u8]) -> Option<Digest> {
 /// Whether a key is that of a record, or of a piece of one, rather than of an index entry that can be made again.
 pub(super) fn is_record(key: &[u8]) -> bool {
     let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT];
-    key.first().is_some_and(|prefix| records.contains(prefix)) || key == CHECKPOINT
+    key.first().is_some_and(|prefix| records.contains(prefix)) || key.starts_with(CHECKPOINT)
+}
+
+/// Whether a key is that of a record, to the last byte.
+pub(super) fn is_whole_record(key: &[u8]) -> bool {
+    let approval = head_of(key).is_some() || event_of(key).is_some() || schema_of(key).is_some();
+    approval || policy_of(key).is_some() || token_of(key).is_some() || group_of(key).is_some()
 }
 
 /// The version in the key of its head.

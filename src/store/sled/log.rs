@@ -35,6 +35,8 @@ pub(super) struct Log {
     pub(super) headless: Vec<u64>,
     /// Segments that claim a place which another one has: where in the file they are.
     pub(super) others: Vec<u64>,
+    /// Segments in which nothing is written, or which have been erased.
+    blank: usize,
     /// Two segments that claim the same place.
     pub(super) doubled: Option<Lsn>,
     /// Up to where the newest snapshot holds the page table; 0 without one.
@@ -101,6 +103,7 @@ impl Log {
             segments: BTreeMap::new(),
             headless: Vec::new(),
             others: Vec::new(),
+            blank: 0,
             doubled: None,
             snapshot: 0,
         };
@@ -114,7 +117,7 @@ impl Log {
                         log.doubled = Some(lsn);
                     }
                 }
-                None if log.is_blank(at).map_err(failed)? => {}
+                None if log.is_blank(at).map_err(failed)? => log.blank += 1,
                 None => log.headless.push(at),
             }
         }
@@ -125,6 +128,16 @@ impl Log {
     pub(super) fn tail(&self) -> impl Iterator<Item = (Lsn, u64)> {
         let from = self.snapshot / SEGMENT as Lsn * SEGMENT as Lsn;
         self.segments.range(from..).map(|(lsn, at)| (*lsn, *at))
+    }
+
+    /// The first place in the tail that no segment has, when an erased one may have had it. Places are also missing where a
+    /// segment was used again, but then there is nothing erased.
+    pub(super) fn erased(&self) -> Option<Lsn> {
+        let from = self.snapshot / SEGMENT as Lsn * SEGMENT as Lsn;
+        // The snapshot ends in a segment that was written.
+        let last = self.segments.last_key_value().map_or(0, |(last, _)| *last).max(self.snapshot);
+        let mut places = (from..last).step_by(SEGMENT);
+        places.find(|place| self.blank > 0 && !self.segments.contains_key(place))
     }
 
     pub(super) fn read(&self, base: Lsn, at: u64, into: &mut Segment) -> io::Result<()> {

@@ -13,11 +13,12 @@ use super::{
     SCHEMA,
     directory::Directory,
     frame::{self, corrupt},
-    group::{Group, PendingCounts},
+    group::Group,
     groups::Tip,
     keys,
     open::{io_error, open_sled, store_id, unreadable},
     pages::Pages,
+    pending::PendingCounts,
     records,
     watermark::{Mark, State, Watermark},
 };

@@ -53,8 +53,20 @@ pub(super) fn read_mark(directory: &Directory) -> Result<Option<Mark>, OpenError
 
 /// No watermark: there was no store here, or one of an older build.
 fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenError> {
-    if !directory.has_content().map_err(|source| io_error(directory, source))? {
+    let failed = |source| io_error(directory, source);
+    let damaged = |reason| unreadable(directory, reason);
+    if !directory.has_content().map_err(failed)? {
         return create(directory, sync);
+    }
+    let snapshot = directory.has_snapshot().map_err(failed)?;
+    if !snapshot && !preflight::holds(&directory.sled(), |_, _| true).map_err(damaged)? {
+        return create(directory, sync); // an older build was stopped while it made the store
+    }
+    // Without a mark nothing settles a doubt. sled would overwrite what raises it, or come up empty.
+    let nothing = Mark::new(Uuid::nil(), migrate::FROM, State::Open);
+    let doubts = preflight::doubts(&directory.sled(), &nothing).map_err(damaged)?;
+    if !doubts.is_empty() {
+        return Err(unreadable(directory, format!("WATERMARK is missing, and {}", doubts.join("; "))));
     }
     let db = open_sled(directory, &directory.sled())?;
     let pages = Pages::new(Tree::clone(&db));
@@ -66,10 +78,6 @@ fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenEr
         }
         Some(SCHEMA) => Err(unreadable(directory, "WATERMARK is missing".into())),
         Some(found) => Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA }),
-        None if db.is_empty() => {
-            drop((pages, db)); // an older build was stopped while it made the store
-            create(directory, sync)
-        }
         None => Err(unreadable(directory, "it has content, but no schema version".into())),
     }
 }
@@ -110,7 +118,15 @@ fn marked(directory: &Directory, mark: Mark, sync: &mut SyncFile) -> Result<Open
         return Err(OpenError::Schema { path: directory.path().to_owned(), found: mark.schema, known: SCHEMA });
     }
     match mark.state {
-        State::Creating => return create(directory, sync),
+        State::Creating => {
+            let any = directory.has_content().map_err(failed)?
+                && preflight::holds(&directory.sled(), |key, _| keys::is_whole_record(key))
+                    .map_err(|reason| unreadable(directory, reason))?;
+            if any {
+                return Err(unreadable(directory, "WATERMARK says that it is new, but it has records".into()));
+            }
+            return create(directory, sync);
+        }
         State::Swapping => migrate::swap(directory).map_err(failed)?,
         State::Failed => directory.rewrite().map_err(failed)?,
         State::Open | State::Closed => {}
@@ -210,8 +226,13 @@ pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenEr
     match within(patience(path), move || config.open()) {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(error)) => {
-            if matches!(error, sled::Error::Io(_)) {
-                watermark::note_failure(&directory.watermark()); // sled writes and syncs while it opens
+            // sled writes and syncs while it opens.
+            match error {
+                sled::Error::Io(source) if path != directory.sled() => {
+                    return Err(OpenError::Io { path: path.to_owned(), source });
+                }
+                sled::Error::Io(_) => watermark::note_failure(&directory.watermark()),
+                _ => {}
             }
             Err(unreadable(directory, format!("sled cannot open its files: {error}")))
         }
@@ -267,5 +288,21 @@ mod tests {
         drop(end);
         assert_eq!(within(PATIENCE, || 7), Ok(7));
         assert_eq!(within(PATIENCE, || -> u8 { panic!("odd") }), Err("odd".into()));
+    }
+
+    /// A full disk for temporary files says nothing about the store.
+    #[test]
+    fn a_copy_that_cannot_be_opened_is_no_damage() {
+        let path = tempfile::tempdir().unwrap();
+        let directory = Directory::open(path.path()).unwrap();
+        let mark = Mark::new(Uuid::from_u128(1), SCHEMA, State::Closed);
+        drop(Watermark::create(&directory.watermark(), mark).unwrap());
+        let state = || Mark::read(&directory.watermark()).unwrap().unwrap().state;
+        for (path, failed) in [(directory.copied(), false), (directory.sled(), true)] {
+            std::fs::create_dir_all(path.join("db")).unwrap(); // where the log should be
+            let error = open_sled(&directory, &path).unwrap_err();
+            assert_eq!(matches!(error, OpenError::Io { path: named, .. } if named == path), !failed);
+            assert_eq!(state() == State::Failed, failed);
+        }
     }
 }

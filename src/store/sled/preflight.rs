@@ -26,6 +26,9 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
         doubts.push(format!("two segments claim the place {lsn}"));
     }
     doubts.extend(log.headless.iter().map(|at| format!("the segment at byte {at} has content, but no header")));
+    if let Some(lsn) = log.erased() {
+        doubts.push(format!("no segment has the place {lsn}, and one is blank"));
+    }
     let tail: Vec<_> = log.tail().collect();
     let failed = |error: std::io::Error| format!("sled/db cannot be read: {error}");
     let mut segment = Segment::default();
@@ -50,6 +53,38 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
         }
     }
     Ok(doubts)
+}
+
+/// Whether a log has a key that is sought, with its value, wherever it stands there; or something that could be one.
+///
+/// # Errors
+/// Why that cannot be told.
+pub(super) fn holds(sled: &Path, mut sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<bool, String> {
+    let log = Log::open_unproven(sled).map_err(|error| error.to_string())?;
+    let (mut segment, mut entries, mut found) = (Segment::default(), Entries::default(), false);
+    let whole = log.segments.iter().map(|(lsn, at)| (Some(*lsn), *at));
+    for (lsn, at) in whole.chain(log.headless.iter().chain(&log.others).map(|at| (None, *at))) {
+        log.read(lsn.unwrap_or(0), at, &mut segment).map_err(|error| format!("sled/db cannot be read: {error}"))?;
+        segment.every_message(lsn.is_some(), |message| {
+            entries.of(&message, |prefix, rest, value| {
+                found |= sought(&[prefix.unwrap_or_default(), rest].concat(), value);
+            });
+        });
+    }
+    Ok(found || !log.headless.is_empty())
+}
+
+/// The newest schema version that the log tells.
+pub(super) fn schema(sled: &Path) -> Option<u32> {
+    let mut schema = None;
+    let read = |key: &[u8], value: &[u8]| {
+        if key == keys::SCHEMA {
+            schema = value.try_into().map(u32::from_be_bytes).ok();
+        }
+        false
+    };
+    holds(sled, read).ok()?;
+    schema
 }
 
 /// The record of the group that was acknowledged last, among what was written since sled was last opened.

@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+mod policies;
+
 use super::{
     frame::{self, corrupt},
     keys,
@@ -19,10 +21,11 @@ use crate::{
         Vote,
     },
     identity::Token,
-    store::{PolicyHead, PolicyVersion, StoreError},
+    store::StoreError,
 };
 
 pub(super) use frame::Encoded;
+pub(super) use policies::{PolicyRecord, encode_policy, policies, policies_after, policy, policy_request_id};
 
 /// The part of an approval that changes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,17 +50,6 @@ pub(super) struct Head {
     claim: Option<Claim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     receipts: Vec<Recorded>,
-}
-
-/// A version of the policy without its document, which stands beside it so that lists need not read it.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PolicyRecord {
-    pub(super) head: PolicyHead,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) request_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) expected: Option<u64>,
 }
 
 /// An event as it is stored: its payload's hash is what the next one names.
@@ -311,94 +303,6 @@ pub(super) fn decode_request_id(key: &[u8], value: &[u8]) -> Result<Named, Store
     }
 }
 
-/// Reads a version of the policy.
-pub(super) fn policy(pages: &Pages, version: u64) -> Result<Option<PolicyVersion>, StoreError> {
-    let document = get(pages, &keys::policy_document(version))?;
-    let (record, document) = match (get(pages, &keys::policy(version))?, document) {
-        (None, None) => return Ok(None),
-        (Some(record), Some(document)) => (record, document),
-        // They are written together, the document looked for first.
-        (Some(record), None) => match get(pages, &keys::policy_document(version))? {
-            Some(document) => (record, document),
-            None => return Err(corrupt(format!("version {version} of the policy has no document"))),
-        },
-        (None, Some(_)) => return Err(corrupt(format!("version {version} of the policy has only a document"))),
-    };
-    let PolicyRecord { head, request_id, expected } = record;
-    numbered(version, &head)?;
-    Ok(Some(PolicyVersion { head, request_id, expected, document }))
-}
-
-fn numbered(version: u64, head: &PolicyHead) -> Result<(), StoreError> {
-    if head.version == version {
-        return Ok(());
-    }
-    Err(corrupt(format!("version {version} of the policy says that it is version {}", head.version)))
-}
-
-/// Reads heads of versions of the policy before one, or of all: the newest first.
-pub(super) fn policies(pages: &Pages, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
-    let mut found: Vec<PolicyHead> = Vec::new();
-    for entry in pages.range(keys::policies_before(before)).rev() {
-        if found.len() == limit {
-            break;
-        }
-        let (key, first) = entry?;
-        let Some(version) = keys::policy_of(&key) else { continue };
-        let payload = frame::join(pages, &key, first)?
-            .ok_or_else(|| corrupt(format!("version {version} of the policy is gone")))?;
-        let head = decode::<PolicyRecord>(&payload)?.head;
-        numbered(version, &head)?;
-        if found.last().is_some_and(|newer| newer.version != version + 1) {
-            return Err(corrupt(format!("version {} of the policy is missing", version + 1)));
-        }
-        found.push(head);
-    }
-    Ok(found)
-}
-
-/// Reads versions of the policy after one, in order.
-pub(super) fn policies_after(pages: &Pages, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-    let mut found: Vec<PolicyVersion> = Vec::new();
-    for key in pages.keys(keys::policies_after(after)) {
-        if found.len() == limit {
-            break;
-        }
-        let Some(version) = keys::policy_of(&key?) else { continue };
-        let expected = after + 1 + found.len() as u64;
-        if version != expected {
-            return Err(corrupt(format!("version {expected} of the policy is missing")));
-        }
-        found.extend(policy(pages, version)?);
-    }
-    Ok(found)
-}
-
-/// Keys and values of a version of the policy: its head, its document and its author's idempotency key.
-pub(super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded, StoreError> {
-    let PolicyVersion { head, request_id, expected, document } = version;
-    let record = PolicyRecord { head: head.clone(), request_id: request_id.clone(), expected: *expected };
-    let mut encoded = Encoded::new();
-    cut(&mut encoded, keys::policy(head.version), &record)?;
-    cut(&mut encoded, keys::policy_document(head.version), document)?;
-    if let Some(request_id) = request_id {
-        let key = keys::policy_request_id(&head.author, request_id);
-        let value = frame::seal(&key, &head.version.to_be_bytes());
-        encoded.push((key, value));
-    }
-    Ok(encoded)
-}
-
-/// The version of the policy under its author's idempotency key.
-pub(super) fn policy_request_id(pages: &Pages, key: &[u8]) -> Result<Option<u64>, StoreError> {
-    pages.get(key)?.map(|value| decode_policy_request_id(key, &value)).transpose()
-}
-
-pub(super) fn decode_policy_request_id(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
-    let number = frame::open(key, value)?.try_into().map_err(|_| corrupt("a request_id without a version"))?;
-    Ok(u64::from_be_bytes(number))
-}
-
 /// Reads a token.
 pub(super) fn token(pages: &Pages, id: TokenId) -> Result<Option<Token>, StoreError> {
     match get::<Token>(pages, &keys::token(id))? {
@@ -418,11 +322,12 @@ pub(super) fn tokens(pages: &Pages) -> Result<Vec<Token>, StoreError> {
     Ok(found)
 }
 
-/// Keys and values of a token.
-pub(super) fn encode_token(token: &Token) -> Result<Encoded, StoreError> {
+/// Keys and values of a token, and the hash of its payload.
+pub(super) fn encode_token(token: &Token) -> Result<(Encoded, Digest), StoreError> {
+    let payload = rmp_serde::to_vec_named(token).map_err(|error| corrupt(error.to_string()))?;
     let mut encoded = Encoded::new();
-    cut(&mut encoded, keys::token(token.id), token)?;
-    Ok(encoded)
+    frame::cut(&mut encoded, keys::token(token.id), &payload)?;
+    Ok((encoded, Digest::of_bytes(&payload)))
 }
 
 fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
@@ -458,6 +363,7 @@ mod tests {
     use crate::{
         domain::samples::{at, id, opened, quorum, reviewer},
         identity::token_samples::token,
+        store::{PolicyHead, PolicyVersion},
     };
 
     fn joined(encoded: &Encoded) -> Vec<u8> {
@@ -476,7 +382,7 @@ mod tests {
         let pins = [
             (encoded, "de76e66bea9b01b17982ffe59435694504e6a08ce176f0805261a62e7bead458"),
             (encode_policy(&version).unwrap(), "becfb5dba9b6861ddebc4e006517d3596e944113aadf93fd50ad6be815fb5101"),
-            (encode_token(&token(1)).unwrap(), "2b912adc118804b85c16b83c129bbc3b7e6a0383620746c6219f8dba58088ab0"),
+            (encode_token(&token(1)).unwrap().0, "2b912adc118804b85c16b83c129bbc3b7e6a0383620746c6219f8dba58088ab0"),
             (
                 vec![(key.clone(), encode_request_id(&key, Named::Approval(id(0, 1))))],
                 "93a14c8e57bceda7aaa9f514b4f0b7720b2c08bf946e94b85a5c7b7d8a7cd549",

@@ -13,16 +13,18 @@ use std::{
 use super::{
     directory::Directory,
     forgotten, frame,
-    groups::{Checkpoint, Link as GroupLink},
+    groups::{Checkpoint, Link as GroupLink, Standing},
     keys,
     log::{Entries, Log, Segment},
+    migrate::FROM,
     open::{io_error, read_mark, unreadable},
+    preflight,
     records::{self, Head, Link, Named, PolicyRecord},
     verify::Fault,
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Event, Revision, Time, TokenId},
+    domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time},
     identity::Token,
     store::{Forgotten, History, OpenError, PolicyVersion, StoreError},
 };
@@ -45,16 +47,22 @@ pub struct Salvaged {
     pub left_out: Vec<Fault>,
 }
 
-/// Reads the files in a data directory.
+/// Reads the files in a data directory. `request_id`s of approvals that are left out are forgotten at `now`, or at the newest
+/// time on record if that is later: a repetition of such a request must not be taken for a new one.
 ///
 /// # Errors
 /// When there is no store of this schema version, another process has it, or the disk refuses.
-pub fn salvage(path: &Path) -> Result<Salvaged, OpenError> {
+pub fn salvage(path: &Path, now: Time) -> Result<Salvaged, OpenError> {
     let directory = Directory::inspect(path)?;
     // A damaged mark proves nothing, and neither does a missing one.
-    let mark = read_mark(&directory).ok().flatten();
+    let mark = match read_mark(&directory) {
+        Ok(None) if preflight::schema(&directory.sled()) == Some(FROM) => {
+            return Err(OpenError::Unmigrated { path: path.to_owned(), found: FROM });
+        }
+        read => read.ok().flatten(),
+    };
     let found = Found::read(&directory)?;
-    Ok(found.sort(mark.as_ref()))
+    Ok(found.sort(mark.as_ref(), now))
 }
 
 /// Values by their keys, as far as they may be whole.
@@ -64,7 +72,9 @@ struct Found {
     values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
     /// The newest revision of each approval that any head tells of, and the hash of its event.
     heads: HashMap<ApprovalId, (Revision, Digest)>,
-    /// `request_id`s of approvals that were forgotten, and when.
+    /// Approvals that `request_id`s stand for, or once stood for.
+    names: BTreeMap<Vec<u8>, BTreeSet<ApprovalId>>,
+    /// `request_id`s of approvals that were forgotten, and when: the latest time that any entry tells.
     forgotten: BTreeMap<Vec<u8>, Time>,
     /// Whether all of the log could be read.
     sound: bool,
@@ -97,8 +107,12 @@ impl Found {
     fn add(&mut self, key: Vec<u8>, value: &[u8]) {
         if key.first() == Some(&keys::REQUEST_ID) {
             match records::decode_request_id(&key, value) {
-                Ok(Named::Forgotten(at)) => drop(self.forgotten.insert(key, at)),
-                Ok(Named::Approval(_)) => drop(self.forgotten.remove(&key)),
+                // Nothing tells which of two entries is the newer one when a segment has lost its header.
+                Ok(Named::Forgotten(at)) => {
+                    let known = self.forgotten.entry(key).or_insert(at);
+                    *known = at.max(*known);
+                }
+                Ok(Named::Approval(id)) => drop(self.names.entry(key).or_default().insert(id)),
                 Err(_) => {}
             }
             return;
@@ -145,17 +159,22 @@ impl Found {
         })
     }
 
-    fn sort(self, mark: Option<&Mark>) -> Salvaged {
+    fn sort(self, mark: Option<&Mark>, now: Time) -> Salvaged {
         let mut salvaged = Salvaged::default();
         let recorded = self.groups(mark);
         if !recorded.complete {
             salvaged.leave(
                 "Records of groups of commits are missing, so that some of what was acknowledged may be unknown.",
             );
+            salvaged.leave(
+                "A newer version of the policy may have been unreadable: compare the saved one with what you expect before the server starts.",
+            );
         }
         self.policies(&recorded, &mut salvaged);
         self.tokens(&recorded, &mut salvaged);
-        self.approvals(&recorded, &mut salvaged);
+        let kept = self.approvals(&recorded, &mut salvaged);
+        let now = recorded.newest.map_or(now, |newest| newest.max(now));
+        salvaged.forgotten = self.forgotten(&recorded, &kept, now);
         salvaged
     }
 
@@ -164,7 +183,8 @@ impl Found {
         let mut recorded = Recorded::default();
         let checkpoint =
             self.payload(keys::CHECKPOINT).and_then(|payload| rmp_serde::from_slice::<Checkpoint>(&payload).ok());
-        let begin = checkpoint.map_or((0, Digest::ZERO), |checkpoint| (checkpoint.counter, checkpoint.hash));
+        let begin = checkpoint.as_ref().map_or((0, Digest::ZERO), |checkpoint| (checkpoint.counter, checkpoint.hash));
+        recorded.standing = checkpoint.map(|checkpoint| checkpoint.standing).unwrap_or_default();
         let (mut last, mut unbroken) = (begin, true);
         let mut marked = mark.is_some_and(|mark| (mark.counter, mark.hash) == begin);
         for key in self.values.range(keys::groups()).map(|(key, _)| key) {
@@ -179,6 +199,7 @@ impl Found {
             unbroken &= counter == last.0 + 1 && link.previous == last.1;
             last = (counter, hash);
             marked |= mark.is_some_and(|mark| (mark.counter, mark.hash) == last) && unbroken;
+            recorded.newest = recorded.newest.max(link.record.newest());
             recorded.approvals.extend(link.record.changed.iter().copied());
             recorded.pruned.extend(&link.record.pruned);
             for (id, _) in &link.record.changed {
@@ -187,9 +208,7 @@ impl Found {
             for id in &link.record.pruned {
                 recorded.approvals.remove(id);
             }
-            recorded.policies = link.record.policies.iter().copied().fold(recorded.policies, u64::max);
-            recorded.tokens.extend(link.record.forgotten.iter().map(|id| (*id, false)));
-            recorded.tokens.extend(link.record.tokens.iter().map(|id| (*id, true)));
+            recorded.standing.add(&link.record);
         }
         recorded.complete = marked && unbroken;
         recorded
@@ -197,7 +216,7 @@ impl Found {
 
     fn policies(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
         let numbers = self.values.range(keys::policies_before(None)).filter_map(|(key, _)| keys::policy_of(key));
-        let last = numbers.fold(recorded.policies, u64::max);
+        let last = numbers.fold(recorded.standing.policies, u64::max);
         for version in 1..=last {
             let newest = salvaged.policies.last().map(|newest| &newest.head);
             let policy = self.policy(version).filter(|policy| policy.check(newest).is_ok());
@@ -219,29 +238,29 @@ impl Found {
 
     fn tokens(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
         if !self.sound || !recorded.complete {
-            if recorded.tokens.values().any(|kept| *kept) {
+            if !recorded.standing.tokens.is_empty() || self.values.range(keys::tokens()).next().is_some() {
                 salvaged.leave("All tokens: one that was revoked could come back. Make new ones.");
             }
             return;
         }
-        for key in self.values.range(keys::tokens()).map(|(key, _)| key) {
-            let Some(id) = keys::token_of(key).filter(|id| recorded.tokens.get(id) != Some(&false)) else { continue };
-            let token = self.payload(key).and_then(|payload| records::decode::<Token>(&payload).ok());
-            match token.filter(|token| token.id == id && token.fault().is_none()) {
+        for (id, hash) in &recorded.standing.tokens {
+            let payload = self.payload(&keys::token(*id)).filter(|payload| Digest::of_bytes(payload) == *hash);
+            let token = payload.and_then(|payload| records::decode::<Token>(&payload).ok());
+            match token.filter(|token| token.id == *id && token.fault().is_none()) {
                 Some(token) => salvaged.tokens.push(token),
-                None => salvaged.leave(format!("Token {id}: it cannot be read.")),
+                None => salvaged.leave(format!("Token {id}: it cannot be read, or is not as it was acknowledged.")),
             }
         }
     }
 
-    fn approvals(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
-        let events = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
-            ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
-        let mut ids: BTreeSet<_> =
-            self.values.range(events).filter_map(|(key, _)| Some(keys::event_of(key)?.0)).collect();
+    /// Sorts approvals. Returns the `request_id`s of those that are saved.
+    fn approvals(&self, recorded: &Recorded, salvaged: &mut Salvaged) -> BTreeMap<Vec<u8>, ApprovalId> {
+        let mut ids = self.with_events();
         ids.extend(recorded.approvals.keys().chain(self.heads.keys()));
+        let named: BTreeSet<_> = self.names.values().flatten().copied().collect();
+        ids.extend(&named);
         let mut request_ids = BTreeMap::new();
-        for id in ids.into_iter().filter(|id| !recorded.pruned.contains(id)) {
+        for id in ids.into_iter().filter(|id| !recorded.forgot(*id)) {
             match self.history(id, recorded) {
                 Ok((history, approval)) => {
                     let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
@@ -252,12 +271,53 @@ impl Found {
                     }
                     salvaged.histories.push(history);
                 }
-                Err(reason) => salvaged.without(id, reason),
+                Err(reason) if named.contains(&id) || self.request_id(id).is_some() => salvaged.without(id, reason),
+                Err(reason) => salvaged.without(
+                    id,
+                    format!("{reason}. Its request_id is unknown as well: a repetition of the request is taken for a new one"),
+                ),
             }
         }
-        // What is read here may be older than its approval: an import would pass that over.
-        let free = self.forgotten.iter().filter(|(key, _)| !request_ids.contains_key(*key));
-        salvaged.forgotten.extend(free.filter_map(|(key, at)| forgotten::of_key(*at, key).ok()));
+        request_ids
+    }
+
+    /// `request_id`s that must not be used again, without those of approvals that are saved. That of an approval which is left
+    /// out counts as forgotten only now: its tool may have run.
+    fn forgotten(&self, recorded: &Recorded, kept: &BTreeMap<Vec<u8>, ApprovalId>, now: Time) -> Vec<Forgotten> {
+        let names = self.names.iter().flat_map(|(key, ids)| ids.iter().map(|id| (key.clone(), *id)));
+        let asked = self.with_events().into_iter().filter_map(|id| Some((self.request_id(id)?, id)));
+        // By key: whether something that was not forgotten stood behind it.
+        let mut used: BTreeMap<Vec<u8>, bool> = self.forgotten.keys().map(|key| (key.clone(), false)).collect();
+        for (key, id) in names.chain(asked) {
+            let lost = !recorded.forgot(id);
+            // In a whole store, one without a trace of being forgotten was so for long enough.
+            if lost || !(recorded.complete && self.sound) || self.forgotten.contains_key(&key) {
+                *used.entry(key).or_default() |= lost;
+            }
+        }
+        used.retain(|key, _| !kept.contains_key(key));
+        let at = |key: &[u8], lost: bool| self.forgotten.get(key).filter(|_| !lost).copied().unwrap_or(now);
+        let mut forgotten: Vec<_> =
+            used.into_iter().filter_map(|(key, lost)| forgotten::of_key(at(&key, lost), &key).ok()).collect();
+        forgotten.sort();
+        forgotten
+    }
+
+    /// Approvals of which there is any event.
+    fn with_events(&self) -> BTreeSet<ApprovalId> {
+        let events = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
+            ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
+        self.values.range(events).filter_map(|(key, _)| Some(keys::event_of(key)?.0)).collect()
+    }
+
+    /// The key of an approval's `request_id`, as its first event tells it.
+    fn request_id(&self, id: ApprovalId) -> Option<Vec<u8>> {
+        let payload = self.payload(&keys::event(id, 1))?;
+        let (_previous, event) = payload.split_first_chunk::<32>()?; // its schema does not matter
+        match records::decode::<Event>(event).ok()?.kind {
+            EventKind::Requested { request, .. } => Some(keys::request_id(&request.caller, &request.request_id)),
+            _ => None,
+        }
     }
 
     fn link(&self, id: ApprovalId, revision: Revision, payload: &[u8]) -> Result<Link, StoreError> {
@@ -303,10 +363,18 @@ impl Found {
 struct Recorded {
     approvals: HashMap<ApprovalId, Revision>,
     pruned: BTreeSet<ApprovalId>,
-    policies: u64,
-    tokens: HashMap<TokenId, bool>,
+    standing: Standing,
+    /// The newest time that they tell.
+    newest: Option<Time>,
     /// Whether they lead without a gap from where they begin to the watermark.
     complete: bool,
+}
+
+impl Recorded {
+    /// Whether an approval was forgotten: no record of a group is dropped while it tells of one that is kept.
+    fn forgot(&self, id: ApprovalId) -> bool {
+        self.pruned.contains(&id) || (self.complete && !self.approvals.contains_key(&id))
+    }
 }
 
 impl Salvaged {
@@ -316,5 +384,41 @@ impl Salvaged {
 
     fn without(&mut self, id: ApprovalId, why: impl Into<String>) {
         self.left_out.push(Fault { what: why.into(), approval_id: Some(id) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::{at, id, opened, quorum};
+
+    /// Nothing tells which of two entries is the newer one once a segment has lost its header.
+    #[test]
+    fn the_latest_tombstone_stays_in_any_order() {
+        let key = b"qtest\0agent\0r1".to_vec();
+        let named = [Named::Forgotten(at(5)), Named::Forgotten(at(3)), Named::Approval(id(0, 1))];
+        for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [2, 0, 1]] {
+            let mut found = Found::default();
+            order.iter().for_each(|n| found.add(key.clone(), &records::encode_request_id(&key, named[*n])));
+            assert_eq!(found.forgotten, [(key.clone(), at(5))].into(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_first_event_tells_a_request_id_without_an_entry() {
+        let mut approval = opened(quorum(1));
+        for schema in [None, Some("{}".into())] {
+            std::sync::Arc::make_mut(&mut approval.request).schema = schema; // which is lost as well
+            let first = approval.first_event().unwrap();
+            let mut found = Found::default();
+            let (encoded, _) = records::encode(&approval, &[first], Digest::ZERO).unwrap();
+            encoded.into_iter().for_each(|(key, value)| found.add(key, &value));
+            let salvaged = found.sort(None, at(9));
+            let request_id = approval.request.request_id.clone();
+            assert!(salvaged.histories.is_empty(), "it may have been decided since");
+            assert!(salvaged.left_out.iter().all(|fault| !fault.what.contains("request_id")));
+            let told: Vec<_> = salvaged.forgotten.iter().map(|one| (one.at, &one.request_id)).collect();
+            assert_eq!(told, [(at(9), &request_id)]);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What only sled can get wrong: files, locks, syncs, groups.
 
 mod damage;
+mod dropping;
 mod groups;
 mod migration;
 mod salvaging;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    domain::{Choice, Deciding, Seen, samples::*},
+    domain::{Choice, Deciding, Seen, Status, samples::*},
     store::{
         DOCUMENT_MAX,
         conformance::{approve, everything, fill, largest, policy, submission},

@@ -10,12 +10,16 @@ use super::{
     pages::Pages,
     records::{self, Encoded},
 };
-use crate::{domain::TokenId, identity::Token, store::StoreError};
+use crate::{
+    domain::{Digest, TokenId},
+    identity::Token,
+    store::StoreError,
+};
 
 /// Tokens changed, but not yet committed; `None`: forgotten.
 pub(super) struct Tokens<'a> {
     pages: &'a Pages,
-    changed: BTreeMap<TokenId, Option<(Token, Encoded)>>,
+    changed: BTreeMap<TokenId, Option<(Token, Encoded, Digest)>>,
     /// Keys that forgotten tokens have in the tree.
     gone: Vec<sled::IVec>,
 }
@@ -28,24 +32,27 @@ impl<'a> Tokens<'a> {
     /// Adds everything to a batch, and its ids to the group's record.
     pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) {
         for (id, change) in &self.changed {
-            if change.is_some() { record.tokens.push(*id) } else { record.forgotten.push(*id) }
+            match change {
+                Some((_, _, hash)) => record.tokens.push((*id, *hash)),
+                None => record.forgotten.push(*id),
+            }
         }
         self.gone.into_iter().for_each(|key| batch.remove(key));
         // After what is gone: a token may have come back.
-        for (key, value) in self.changed.into_values().flatten().flat_map(|(_, encoded)| encoded) {
+        for (key, value) in self.changed.into_values().flatten().flat_map(|(_, encoded, _)| encoded) {
             batch.insert(key, value);
         }
     }
 
     pub(super) fn save(&mut self, tokens: Vec<Token>) -> Result<usize, StoreError> {
-        let (mut changes, mut new) = (BTreeMap::new(), 0);
+        let (mut changes, mut new): (BTreeMap<TokenId, (Token, Encoded, Digest)>, _) = (BTreeMap::new(), 0);
         for token in tokens {
             if let Some(fault) = token.fault() {
                 return Err(StoreError::BadToken(token.id, fault));
             }
             let id = token.id;
             let known = match changes.remove(&id) {
-                Some((token, _)) => Some(token),
+                Some((token, _, _)) => Some(token),
                 None => self.get(id)?,
             };
             new += usize::from(known.is_none());
@@ -53,8 +60,8 @@ impl<'a> Tokens<'a> {
             if !kept.absorb(&token) {
                 return Err(StoreError::TokenConflict(id));
             }
-            let encoded = records::encode_token(&kept)?;
-            changes.insert(id, (kept, encoded));
+            let (encoded, hash) = records::encode_token(&kept)?;
+            changes.insert(id, (kept, encoded, hash));
         }
         self.changed.extend(changes.into_iter().map(|(id, change)| (id, Some(change))));
         Ok(new)
@@ -72,7 +79,7 @@ impl<'a> Tokens<'a> {
 
     fn get(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
         match self.changed.get(&id) {
-            Some(change) => Ok(change.as_ref().map(|(token, _)| token.clone())),
+            Some(change) => Ok(change.as_ref().map(|(token, ..)| token.clone())),
             None => records::token(self.pages, id),
         }
     }

@@ -9,7 +9,7 @@ use super::{
     SCHEMA, forgotten,
     frame::{self, corrupt},
     group::fields,
-    groups::{self, Checkpoint, GroupRecord, Tip},
+    groups::{self, Checkpoint, GroupRecord, Standing},
     keys::{self, Field},
     pages::Pages,
     records::{self, Named},
@@ -17,7 +17,7 @@ use super::{
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Revision, Status, TokenId},
+    domain::{Approval, ApprovalId, Digest, Revision, Status},
     store::{PolicyHead, StoreError},
 };
 
@@ -86,10 +86,7 @@ pub(super) fn verify(pages: &Pages, mark: Option<&Mark>) -> Findings {
 #[derive(Default)]
 struct Recorded {
     approvals: HashMap<ApprovalId, Revision>,
-    policies: u64,
-    tokens: HashMap<TokenId, bool>,
-    /// Whether they tell of everything that there ever was.
-    complete: bool,
+    standing: Standing,
     /// Whether they could all be read.
     whole: bool,
 }
@@ -100,9 +97,7 @@ impl Recorded {
         for id in &record.pruned {
             self.approvals.remove(id);
         }
-        self.policies = record.policies.iter().copied().fold(self.policies, u64::max);
-        self.tokens.extend(record.forgotten.iter().map(|id| (*id, false)));
-        self.tokens.extend(record.tokens.iter().map(|id| (*id, true)));
+        self.standing.add(record);
     }
 }
 
@@ -133,9 +128,10 @@ fn check_groups(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) -> 
             None => {}
         }
     }
-    let Some(Checkpoint { counter, hash }) = findings.take(Checkpoint::read(pages)) else { return recorded };
-    recorded.complete = counter == 0;
-    let from = Tip { counter, hash, newest: None };
+    let Some(checkpoint) = findings.take(Checkpoint::read(pages)) else { return recorded };
+    let from = checkpoint.tip();
+    let Checkpoint { standing, .. } = checkpoint;
+    recorded.standing = standing;
     let walked = groups::walk(pages, from, |record| {
         recorded.add(record);
         findings.groups += 1;
@@ -168,7 +164,8 @@ fn check_approvals(pages: &Pages, recorded: &Recorded, findings: &mut Findings) 
                 findings.of(id, format!("it has {stored} events, but {revision} were acknowledged"));
                 continue;
             }
-            None if recorded.whole && recorded.complete => findings.of(id, "no group of commits tells of it"),
+            // No record is dropped while its approvals are kept.
+            None if recorded.whole => findings.of(id, "no group of commits tells of it"),
             _ => {}
         }
         findings.approvals += 1;
@@ -312,7 +309,7 @@ fn check_events(pages: &Pages, heads: &BTreeMap<ApprovalId, Revision>, findings:
 fn check_policies(pages: &Pages, recorded: &Recorded, findings: &mut Findings) {
     let mut newest: Option<PolicyHead> = None;
     let last = findings.take(records::policies(pages, None, 1)).and_then(|mut heads| heads.pop());
-    let last = last.map_or(0, |head| head.version).max(recorded.policies);
+    let last = last.map_or(0, |head| head.version).max(recorded.standing.policies);
     for version in 1..=last {
         match records::policy(pages, version) {
             Ok(Some(policy)) => {
@@ -350,13 +347,21 @@ fn check_tokens(pages: &Pages, recorded: &Recorded, findings: &mut Findings) {
                 Some(fault) => findings.fault(format!("token {id}: {fault}")),
             },
             Ok(None) => findings.fault(format!("token {id} is missing")),
-            Err(error) => findings.fault(format!("token {id}: {error}")),
+            Err(error) => {
+                findings.fault(format!("token {id}: {error}"));
+                continue;
+            }
+        }
+        let Some(payload) = findings.take(frame::get(pages, &key)) else { continue };
+        let hash = payload.map(|payload| Digest::of_bytes(&payload));
+        match recorded.standing.tokens.get(&id) {
+            _ if !recorded.whole => {}
+            None => findings.fault(format!("token {id} was forgotten, but is there")),
+            Some(recorded) if Some(*recorded) == hash => {}
+            Some(_) => findings.fault(format!("token {id} is not as it was acknowledged: a revocation may be lost")),
         }
     }
-    for (id, there) in recorded.tokens.iter().filter(|_| recorded.whole) {
-        if kept.contains(id) != *there {
-            let what = if *there { "was acknowledged, but is missing" } else { "was forgotten, but is there" };
-            findings.fault(format!("token {id} {what}"));
-        }
+    for id in recorded.standing.tokens.keys().filter(|id| recorded.whole && !kept.contains(*id)) {
+        findings.fault(format!("token {id} was acknowledged, but is missing"));
     }
 }

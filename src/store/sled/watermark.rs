@@ -3,8 +3,9 @@
 //! sled takes the first bad checksum for the end of its log, and a missing file for a new store. This file says what must be
 //! there: the store's id, and the number and hash of the newest group of commits that was answered. It is written after the
 //! group is durable and before it is answered, without a sync: what was written survives the process, so that after a kill
-//! nothing acknowledged is beyond it. A thread makes it durable at most every 100 ms. After a power loss, damage to what
-//! was committed in the last 100 ms before it could therefore go unnoticed; the power loss itself loses nothing of that.
+//! nothing acknowledged is beyond it. A thread syncs it, then rests for 100 ms. After a power loss, damage to what was
+//! committed in the last 100 ms and the time of a sync before it could therefore go unnoticed; the power loss itself loses
+//! nothing of that. When a sync takes longer than a write may, nothing more is acknowledged.
 //!
 //! It holds a header, which never changes, and two slots that are written in turn, each with a checksum and on a sector of
 //! its own: a torn write leaves the other.
@@ -14,8 +15,8 @@ use std::{
     io,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use uuid::Uuid;
@@ -32,7 +33,7 @@ const VERSION: u32 = 1;
 /// A header or a slot: one sector, which a disk writes whole.
 const SECTOR: usize = 512;
 
-/// Longest time for which the mark is not durable after it moved.
+/// Rest after a sync of the mark.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 
 /// What the process was doing with the store when it last wrote the mark.
@@ -247,9 +248,15 @@ impl Watermark {
         }
     }
 
-    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails.
-    pub(super) fn keep_synced(&self, failed: impl FnOnce(io::Error) + Send + 'static) -> io::Result<()> {
+    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails. Moves fail
+    /// once one has waited for longer than `limit` and the rest after a sync.
+    pub(super) fn keep_synced(
+        &self,
+        limit: Duration,
+        failed: impl FnOnce(io::Error) + Send + 'static,
+    ) -> io::Result<()> {
         let syncer = Arc::clone(&self.syncer);
+        syncer.moves().limit = Some(limit + SYNC_EVERY);
         let run = move || {
             if let Err(error) = syncer.run() {
                 failed(error);
@@ -304,7 +311,12 @@ struct Syncer {
 
 #[derive(Debug, Default)]
 struct Moves {
-    dirty: bool,
+    /// Since when there is one that no sync has begun for.
+    waiting: Option<Instant>,
+    /// Since when there was one that is being synced.
+    syncing: Option<Instant>,
+    /// Longest time for either.
+    limit: Option<Duration>,
     stopped: bool,
     failed: bool,
 }
@@ -315,33 +327,46 @@ impl Syncer {
     }
 
     fn moved(&self) -> io::Result<()> {
-        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moves = self.moves();
         if moves.failed {
             return Err(io::Error::other("the watermark cannot be synced"));
         }
-        if !std::mem::replace(&mut moves.dirty, true) {
+        let since = moves.syncing.or(moves.waiting);
+        if let Some((since, limit)) = since.zip(moves.limit)
+            && since.elapsed() >= limit
+        {
+            let reason = format!("the watermark was not synced within {} s", limit.as_secs());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+        }
+        if moves.waiting.is_none() {
+            moves.waiting = Some(Instant::now());
             self.woken.notify_all();
         }
         Ok(())
     }
 
+    fn moves(&self) -> MutexGuard<'_, Moves> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn stop(&self) {
-        self.moves.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+        self.moves().stopped = true;
         self.woken.notify_all();
     }
 
     fn run(&self) -> io::Result<()> {
-        let mut moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moves = self.moves();
         loop {
-            let idle = |moves: &mut Moves| !moves.dirty && !moves.stopped;
+            let idle = |moves: &mut Moves| moves.waiting.is_none() && !moves.stopped;
             moves = self.woken.wait_while(moves, idle).unwrap_or_else(PoisonError::into_inner);
             if moves.stopped {
                 return Ok(()); // whoever stopped it has settled the mark, or has failed
             }
-            moves.dirty = false;
+            moves.syncing = moves.waiting.take();
             drop(moves);
             let synced = self.file.sync_data();
-            moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
+            moves = self.moves();
+            moves.syncing = None;
             if let Err(error) = synced {
                 moves.failed = true;
                 return Err(error);
@@ -354,131 +379,4 @@ impl Syncer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tip(counter: u64) -> Tip {
-        Tip { counter, hash: Digest::of_bytes(&counter.to_le_bytes()), newest: None }
-    }
-
-    fn made(directory: &tempfile::TempDir) -> (std::path::PathBuf, Watermark) {
-        let path = directory.path().join("WATERMARK");
-        let mark = Mark::new(Uuid::from_u128(7), 3, State::Creating);
-        let watermark = Watermark::create(&path, mark).unwrap();
-        (path, watermark)
-    }
-
-    #[test]
-    fn a_failure_is_noted_without_the_one_that_has_the_file() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("WATERMARK");
-        note_failure(&path);
-        assert!(!path.exists(), "a store without a mark is none");
-        let mut mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Creating)).unwrap();
-        note_failure(&path);
-        assert_eq!(Mark::read(&path).unwrap().unwrap().state, State::Creating);
-        mark.settle(State::Open).unwrap();
-        mark.advance(&tip(4)).unwrap();
-        let before = std::fs::read(&path).unwrap();
-        note_failure(&path);
-        let noted = Mark::read(&path).unwrap().unwrap();
-        assert_eq!((noted.state, noted.counter), (State::Failed, 4));
-        // A note that fails half-way must not take the newest mark with it.
-        let newest = usize::try_from(mark.mark().slot_offset()).unwrap();
-        let after = std::fs::read(&path).unwrap();
-        assert_eq!(before[newest..newest + SECTOR], after[newest..newest + SECTOR]);
-        // A write that hung, came back, and is told that it was too late.
-        mark.advance(&tip(5)).unwrap();
-        mark.failed();
-        let noted = Mark::read(&path).unwrap().unwrap();
-        assert_eq!((noted.state, noted.counter), (State::Failed, 5));
-    }
-
-    #[test]
-    fn after_a_write_that_failed_the_other_slot_is_left_alone() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("WATERMARK");
-        let mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Open)).unwrap();
-        let file = Arc::new(File::open(&path).unwrap()); // which cannot be written
-        let mut refused = Watermark { syncer: Arc::new(Syncer::new(Arc::clone(&file))), file, mark: *mark.mark() };
-        refused.advance(&tip(4)).unwrap_err();
-        refused.failed();
-        assert_eq!(refused.mark().sequence, mark.mark().sequence);
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        let directory = tempfile::tempdir().unwrap();
-        let (path, mut watermark) = made(&directory);
-        let read = || Mark::read(&path).unwrap().unwrap();
-        assert_eq!(read(), *watermark.mark());
-        for (counter, (state, _)) in (1..).zip(STATES) {
-            watermark.advance(&tip(counter)).unwrap();
-            assert_eq!(read(), *watermark.mark());
-            watermark.settle(state).unwrap();
-            assert_eq!((read().counter, read().state, read().store), (counter, state, Uuid::from_u128(7)));
-        }
-        assert!(Mark::read(&directory.path().join("none")).unwrap().is_none());
-    }
-
-    #[test]
-    fn the_codes_are_pinned() {
-        let codes = STATES.map(|(state, code)| (format!("{state:?}"), code));
-        let pinned = [("Creating", 1), ("Swapping", 2), ("Open", 3), ("Closed", 4), ("Failed", 5)];
-        assert_eq!(codes, pinned.map(|(state, code)| (state.to_owned(), code)));
-        let mark = Mark { sequence: 5, ..Mark::new(Uuid::from_u128(1), 3, State::Open).at(&tip(2)) };
-        let (header, slot) = (mark.header(), mark.sector());
-        assert_eq!(header[..24], *b"signoff-watermrk\x01\0\0\0\x03\0\0\0");
-        assert_eq!(slot[..16], [5, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(slot[48], 3);
-    }
-
-    /// A flip leaves the mark as it was, or one group behind, or is refused: it is never ahead.
-    #[test]
-    fn every_flip_is_noticed() {
-        let directory = tempfile::tempdir().unwrap();
-        let (path, mut watermark) = made(&directory);
-        watermark.settle(State::Open).unwrap();
-        watermark.advance(&tip(1)).unwrap();
-        watermark.advance(&tip(2)).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        assert_eq!(bytes.len(), 3 * SECTOR);
-        for at in 0..bytes.len() {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 0x10;
-            match Mark::decode(&flipped) {
-                Ok(mark) => assert!((1..=2).contains(&mark.counter) && at >= SECTOR, "{at}"),
-                Err(_) => assert!(at < SECTOR, "{at}"),
-            }
-        }
-        for length in 0..SECTOR * 2 {
-            assert!(Mark::decode(&bytes[..length]).is_err(), "{length}");
-        }
-        // Settled, one damage changes nothing.
-        watermark.settle(State::Closed).unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        for at in SECTOR..bytes.len() {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 0x10;
-            let mark = Mark::decode(&flipped).unwrap();
-            assert_eq!((mark.counter, mark.state), (2, State::Closed), "{at}");
-        }
-    }
-
-    #[test]
-    fn moves_are_synced_by_the_thread_that_keeps_them() {
-        let directory = tempfile::tempdir().unwrap();
-        let (_, mut watermark) = made(&directory);
-        watermark.keep_synced(|error| panic!("{error}")).unwrap();
-        watermark.advance(&tip(1)).unwrap();
-        let synced = |moves: &mut Moves| moves.dirty;
-        let syncer = Arc::clone(&watermark.syncer);
-        while synced(&mut syncer.moves.lock().unwrap()) {
-            std::thread::yield_now();
-        }
-        drop(watermark);
-        while Arc::strong_count(&syncer) > 1 {
-            std::thread::yield_now(); // the thread has ended
-        }
-    }
-}
+mod tests;

@@ -17,11 +17,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Shared,
     directory::Directory,
-    group::{Group, Opening, PendingCounts},
+    group::{Group, Opening},
     groups::Tip,
     guard::guarded,
     held::HeldFiles,
     pages::Pages,
+    pending::PendingCounts,
     watchdog::Watchdog,
     watermark::{State, Watermark},
 };

@@ -256,7 +256,7 @@ fn damage(data: &Path, place: Where, random: &mut Random) -> String {
     let at = range.start + random.below(length) as u64;
     let name = path.strip_prefix(data).expect("below it").display().to_string();
     let block = [64, 512, 4_096][random.below(3)].min(length);
-    match random.below(if place == Where::Anywhere { 8 } else { 7 }) {
+    match random.below(if place == Where::Anywhere { 9 } else { 8 }) {
         0..=2 => {
             let mut byte = [0];
             if file.read_at(&mut byte, at).expect("a byte") == 0 {
@@ -285,6 +285,12 @@ fn damage(data: &Path, place: Where, random: &mut Random) -> String {
             let (from, to) = (aligned(at, block), aligned(range.start + random.below(length) as u64, block));
             file.write_all_at(&bytes(&file, from, block), to).expect("a block");
             format!("{block} bytes of {name}:{from} also at :{to}")
+        }
+        7 => {
+            let log = File::options().read(true).write(true).open(log(data)).expect("the log");
+            let start = at / SEGMENT * SEGMENT % log.metadata().expect("its length").len().max(1);
+            log.write_all_at(&vec![0; SEGMENT as usize], start).expect("a segment");
+            format!("the segment of sled/db:{start} zeroed")
         }
         _ => {
             fs::remove_file(&path).expect("it can be deleted");

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use super::*;
 use crate::{
     domain::{Effect, Refusal, Request},
-    store::conformance::{claim, oldest_first, reject, with},
+    store::{
+        Order,
+        conformance::{claim, oldest_first, reject, with},
+    },
 };
 
 /// A directory with a store in which something is claimed, in something is not, and what it says.
@@ -44,6 +47,12 @@ impl Whole {
         let histories = store.export(None, 1_000).await.unwrap();
         close(store).await;
         Self { directory, histories }
+    }
+
+    /// What waits for a decision.
+    fn pending(&self) -> Vec<ApprovalId> {
+        let approvals = self.histories.iter().map(|history| Approval::replay(history.id, &history.events).unwrap());
+        approvals.filter(|approval| approval.status == Status::Pending).map(|approval| approval.id).collect()
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -152,9 +161,8 @@ async fn flips_beside_a_snapshot_are_noticed() {
     flips(true, 311).await;
 }
 
-/// sled goes on in the next segment after one that it cannot read to its end, and has older pages of what was in it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn flips_in_the_middle_of_a_long_log_are_noticed() {
+/// A store of several segments.
+async fn long() -> Whole {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     for n in 1..=150 {
@@ -172,7 +180,37 @@ async fn flips_in_the_middle_of_a_long_log_are_noticed() {
         store.transition(id(0, n), claim(n, digest), at(1)).await.unwrap();
         store.put_policy(policy(0, &"y".repeat(DOCUMENT_MAX / 8))).await.unwrap();
     }
-    let whole = Whole::of(directory, store).await;
+    Whole::of(directory, store).await
+}
+
+/// sled passes over a segment without anything in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn segments_of_zeros_are_noticed() {
+    let whole = long().await;
+    let length = usize::try_from(fs::metadata(whole.path("sled/db")).unwrap().len()).unwrap();
+    let mut refused = 0;
+    for at in (0..length).step_by(log::SEGMENT) {
+        let copy = whole.copy();
+        let mut bytes = fs::read(copy.path().join("sled/db")).unwrap();
+        let end = bytes.len().min(at + log::SEGMENT);
+        let lost = bytes[at..end].iter().any(|byte| *byte != 0);
+        bytes[at..end].fill(0);
+        fs::write(copy.path().join("sled/db"), bytes).unwrap();
+        if lost {
+            let mark = watermark::Mark::read(&copy.path().join("WATERMARK")).unwrap().unwrap();
+            let doubts = preflight::doubts(&copy.path().join("sled"), &mark);
+            let missing = !whole.bears(&copy, &format!("segment at {at}")).await;
+            assert!(missing || doubts.is_ok_and(|doubts| !doubts.is_empty()), "nobody looked at the segment at {at}");
+            refused += usize::from(missing);
+        }
+    }
+    assert!(refused > 2, "{refused} were refused");
+}
+
+/// sled goes on in the next segment after one that it cannot read to its end, and has older pages of what was in it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flips_in_the_middle_of_a_long_log_are_noticed() {
+    let whole = long().await;
     let (length, mut refused) = (fs::metadata(whole.path("sled/db")).unwrap().len(), 0);
     assert!(length > 4 * log::SEGMENT as u64, "{length}");
     for place in (1_000..usize::try_from(length).unwrap()).step_by(69_991) {
@@ -285,6 +323,13 @@ async fn what_was_being_made_is_made_again() {
     tamper(directory.path(), |db| {
         db.insert(b"half", b"made").unwrap();
     });
+    // But not what a store has that was made.
+    let other = Whole::new(false).await;
+    fs::copy(directory.path().join("WATERMARK"), other.path("WATERMARK")).unwrap();
+    let before = fs::read(other.path("sled/db")).unwrap();
+    let refused = open(&other.directory).unwrap_err().to_string();
+    assert!(refused.contains("WATERMARK says that it is new, but it has records"), "{refused}");
+    assert_eq!(fs::read(other.path("sled/db")).unwrap(), before);
     let store = open(&directory).unwrap();
     assert!(store.export(None, 1).await.unwrap().is_empty() && store.pages.get(b"half").unwrap().is_none());
     store.submit(submission(0, 1)).await.unwrap();
@@ -358,7 +403,14 @@ async fn damaged_records_are_not_answered() {
     damaged(store.events(one, 0, 9).await.unwrap_err());
     damaged(store.find(&agent(), "r1", at(0)).await.unwrap_err());
     damaged(store.submit(submission(1, 1)).await.unwrap_err());
-    damaged(store.list(crate::store::Query { limit: 50, ..listing(Status::Pending) }).await.unwrap_err());
+    // A list names it, and hides no other.
+    let all = Query { limit: 50, ..oldest_first(crate::store::Filter::default()) };
+    let pending = Query { limit: 50, ..listing(Status::Pending) };
+    let page = store.list(pending).await.unwrap();
+    let listed = |page: &Page| page.approvals.iter().map(|approval| approval.id).collect::<Vec<_>>();
+    let others: Vec<_> = whole.pending().into_iter().filter(|id| *id != one).collect();
+    assert!(!others.is_empty());
+    assert_eq!((listed(&page), &page.unreadable), (others, &vec![one]));
     assert_eq!(store.get(two).await.unwrap().revision, 2, "others are answered");
     assert_eq!(store.get(id(0, 99)).await.unwrap_err(), StoreError::NotFound);
 
@@ -366,8 +418,10 @@ async fn damaged_records_are_not_answered() {
     damaged(store.events(two, 0, 9).await.unwrap_err());
     damaged(store.events(two, 1, 9).await.unwrap_err());
     damaged(store.export(None, 99).await.unwrap_err());
+    assert_eq!(store.list(all.clone()).await.unwrap().unreadable, [] as [ApprovalId; 0], "what a list needs is there");
     let (store, _copy) = change(&keys::event(two, 1), None);
     damaged(store.get(two).await.unwrap_err());
+    assert_eq!(store.list(all.clone()).await.unwrap().unreadable, [two]);
     damaged(store.transition(two, reject(1), at(21)).await.unwrap_err());
     assert_eq!(*store.health().borrow(), Health::Working);
 
@@ -401,11 +455,40 @@ async fn damaged_records_are_not_answered() {
     newer[0] = 2;
     let (store, _copy) = change(&keys::head(two), Some(&newer));
     assert!(matches!(store.get(two).await.unwrap_err(), StoreError::Newer(_)));
+    assert_eq!(store.list(all).await.unwrap().unreadable, [two]);
     let refused = store.transition(two, claim(1, whole_digest(&whole)), at(21)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Newer(_)));
     let key = keys::request_id(&agent(), "r1");
     let (store, _copy) = change(&key, Some(&frame::seal(&key, &[3; 17])));
     assert!(matches!(store.submit(submission(1, 1)).await.unwrap_err(), StoreError::Newer(_)));
+}
+
+/// A list tells each approval once, page by page, also those that it cannot read.
+#[tokio::test]
+async fn unreadable_approvals_are_listed_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    for n in 1..=5 {
+        store.submit(submission(0, n)).await.unwrap();
+    }
+    close(store).await;
+    tamper(directory.path(), |db| drop(db.remove(keys::event(id(0, 3), 1)).unwrap()));
+    let store = open(&directory).unwrap();
+    for (order, limit) in [(Order::OldestFirst, 1), (Order::OldestFirst, 2), (Order::NewestFirst, 2)] {
+        let (mut listed, mut unreadable, mut after) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = store.list(Query { limit, order, after, ..listing(Status::Pending) }).await.unwrap();
+            listed.extend(page.approvals.iter().map(|approval| approval.id));
+            unreadable.extend(page.unreadable);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        listed.sort();
+        assert_eq!(listed, [1, 2, 4, 5].map(|n| id(0, n)));
+        assert_eq!(unreadable, [id(0, 3)], "{order:?} by {limit}");
+    }
 }
 
 fn whole_digest(whole: &Whole) -> crate::domain::Digest {
@@ -451,21 +534,4 @@ async fn everything_is_compared_with_everything() {
     assert!(!findings(&|db| drop(db.insert(&key[..], &[]).unwrap())).faults.is_empty());
     let key = keys::deadline(at(1), id(0, 77));
     assert!(!findings(&|db| drop(db.insert(&key[..], &[]).unwrap())).faults.is_empty());
-}
-
-#[tokio::test]
-async fn groups_older_than_what_is_kept_are_dropped() {
-    let directory = tempfile::tempdir().unwrap();
-    let store = open(&directory).unwrap();
-    for n in 0..6 {
-        store.submit(submission(n, n.unsigned_abs())).await.unwrap();
-    }
-    let mut batch = sled::Batch::default();
-    // As if the newest were far ahead of these.
-    let tip = super::super::groups::Tip::read(&store.pages).unwrap();
-    assert_eq!((tip.counter, tip.newest), (6, Some(at(5))));
-    assert!(!super::super::groups::drop_old(&store.pages, at(3), 100, &mut batch).unwrap(), "the newest ones stay");
-    assert_eq!(store.newest_time(), None);
-    close(store).await;
-    assert_eq!(open(&directory).unwrap().newest_time(), Some(at(5)));
 }

@@ -75,12 +75,15 @@ async fn same(store: &SledStore, model: &MemoryStore) {
 #[tokio::test]
 async fn a_store_of_schema_2_opens_with_everything_in_it() {
     let (directory, model) = old().await;
+    for own in ["sled.old", "sled.new", "sled.check"] {
+        fs::create_dir(directory.path().join(own)).unwrap(); // an operator's
+    }
     let store = open(&directory).unwrap();
     same(&store, &model).await;
     store.submit(submission(9, 99)).await.unwrap();
     close(store).await;
     let left: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 3, "{left:?}");
+    assert_eq!(left.len(), 6, "{left:?}");
     assert_eq!(open(&directory).unwrap().get(id(9, 99)).await.unwrap().revision, 1);
 }
 
@@ -92,6 +95,47 @@ async fn a_damaged_store_of_schema_2_is_not_taken_over() {
     assert!(refused.contains("has 1 events; its head says 2"), "{refused}");
     assert!(!directory.path().join("WATERMARK").exists());
     tamper(directory.path(), |db| assert_eq!(*db.get(keys::SCHEMA).unwrap().unwrap(), 2_u32.to_be_bytes()));
+}
+
+/// What sled would take for an empty store, or for its end, is not begun anew.
+#[tokio::test]
+async fn damaged_files_of_schema_2_are_left_as_they_are() {
+    let (directory, _) = old().await;
+    tamper(directory.path(), |_| {}); // a snapshot
+    let sled = directory.path().join("sled");
+    let names: Vec<_> = fs::read_dir(&sled).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let snapshot = names.iter().find(|path| path.to_string_lossy().contains("snap.")).expect("a snapshot");
+    let (log, snap) = (fs::read(sled.join("db")).unwrap(), fs::read(snapshot).unwrap());
+    let mut header = log.clone();
+    header[6] ^= 1;
+    for (damaged, snapshotted) in [(&log[..0], true), (&header, true), (&header, false), (&vec![0; log.len()], true)] {
+        fs::write(sled.join("db"), damaged).unwrap();
+        match snapshotted {
+            true => fs::write(snapshot, &snap).unwrap(),
+            false => fs::remove_file(snapshot).unwrap(),
+        }
+        let refused = open(&directory).unwrap_err();
+        assert!(matches!(refused, OpenError::Corrupt { .. }), "{refused}");
+        assert_eq!(fs::read(sled.join("db")).unwrap(), damaged);
+        assert!(!directory.path().join("WATERMARK").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_an_older_build_had_only_begun_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    tamper(directory.path(), |_| {});
+    open(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn schema_2_is_neither_checked_nor_salvaged() {
+    let (directory, _) = old().await;
+    let scratch = tempfile::tempdir().unwrap();
+    let check = check(directory.path(), scratch.path()).unwrap_err().to_string();
+    let salvage = salvage(directory.path(), at(0)).unwrap_err().to_string();
+    assert!(check.ends_with("schema version 2: start the server once to migrate it"), "{check}");
+    assert_eq!(check, salvage);
 }
 
 /// Stops a migration where a crash could, and starts again.
@@ -106,7 +150,7 @@ async fn a_migration_that_was_stopped_is_finished() {
         let (directory, model) = old().await;
         let path = |name: &str| directory.path().join(name);
         match step {
-            0 => fs::create_dir(path("sled.new")).unwrap(), // begun, and not far
+            0 => fs::create_dir(path("sled.being-migrated")).unwrap(), // begun, and not far
             1 => {
                 migrated(&directory); // durable, but its mark is not
                 fs::remove_file(path("WATERMARK")).unwrap();
@@ -114,21 +158,21 @@ async fn a_migration_that_was_stopped_is_finished() {
             2 => migrated(&directory),
             3 => {
                 migrated(&directory);
-                fs::rename(path("sled"), path("sled.old")).unwrap();
+                fs::rename(path("sled"), path("sled.before-migration")).unwrap();
             }
             4 => {
                 migrated(&directory);
-                fs::rename(path("sled"), path("sled.old")).unwrap();
-                fs::rename(path("sled.new"), path("sled")).unwrap();
+                fs::rename(path("sled"), path("sled.before-migration")).unwrap();
+                fs::rename(path("sled.being-migrated"), path("sled")).unwrap();
             }
             _ => {
                 close(open(&directory).unwrap()).await;
-                fs::create_dir(path("sled.old")).unwrap(); // opened, but the old files are there
+                fs::create_dir(path("sled.before-migration")).unwrap(); // opened, but the old files are there
             }
         }
         let store = open(&directory).unwrap();
         same(&store, &model).await;
         close(store).await;
-        assert!(!path("sled.old").exists() && !path("sled.new").exists(), "{step}");
+        assert!(!path("sled.before-migration").exists() && !path("sled.being-migrated").exists(), "{step}");
     }
 }

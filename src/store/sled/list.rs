@@ -1,0 +1,82 @@
+//! Pages of lists.
+
+use std::sync::Arc;
+
+use super::{
+    cursor::{self, Cursor, Sought},
+    pages::Pages,
+    records,
+};
+use crate::store::{
+    Order, Page, Query, StoreError,
+    query::{PAGE_BYTES, weight},
+};
+
+/// Looks into an index that one page may take; a page that needs more ends early.
+const WALK: usize = 20_000;
+
+/// Reads a page.
+pub(super) fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
+    let mut page = Page::default();
+    let (low, high) = cursor::bounds(&query.filter);
+    let first = match query.order {
+        Order::OldestFirst => low,
+        Order::NewestFirst => high,
+    };
+    let mut from = match query.after {
+        Some(after) => match cursor::beyond(after, query.order) {
+            Some(next) => next.clamp(low, high.max(low)),
+            None => return Ok(page),
+        },
+        None => first,
+    };
+    let ids = Cursor::of(pages, &query.filter);
+    let (mut bytes, mut budget) = (0, WALK);
+    loop {
+        let id = match ids.seek(from, query.order, &mut budget)? {
+            Sought::Found(id) if (low..=high).contains(&id) => id,
+            Sought::Paused(id) if (low..=high).contains(&id) => {
+                page.next = cursor::before(id, query.order);
+                break;
+            }
+            _ => break,
+        };
+        // Index and record are read one after the other: the record is the truth.
+        let found = match records::load(pages, id) {
+            Ok(None)
+                if ids.seek(id, query.order, &mut 1_000)? == Sought::Found(id)
+                    && records::head(pages, id)?.is_none() =>
+            {
+                Err(records::dangling(id, "an index")) // else it was forgotten between the looks
+            }
+            found => found.map(|stored| stored.map(|stored| stored.approval)),
+        };
+        let found = match found {
+            // One that cannot be read must not hide all others.
+            Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
+                tracing::error!(%id, %error, "cannot list an approval whose record is unreadable");
+                page.unreadable.push(id);
+                None
+            }
+            found => found?,
+        };
+        if let Some(approval) = found.filter(|approval| query.filter.matches(approval)) {
+            if page.approvals.len() == query.limit || bytes >= PAGE_BYTES {
+                page.next = page.approvals.last().map(|last| last.id);
+                break;
+            }
+            bytes += weight(&approval);
+            page.approvals.push(Arc::new(approval));
+        }
+        if budget == 0 || page.unreadable.len() >= query.limit.max(1) {
+            page.next = Some(id);
+            break;
+        }
+        match cursor::beyond(id, query.order) {
+            Some(next) => from = next,
+            None => break,
+        }
+    }
+    page.keep_before_next(query.order);
+    Ok(page)
+}

@@ -1,0 +1,120 @@
+//! Versions of the policy.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Encoded, cut, decode, get};
+use crate::store::{
+    PolicyHead, PolicyVersion, StoreError,
+    sled::{
+        frame::{self, corrupt},
+        keys,
+        pages::Pages,
+    },
+};
+
+/// A version of the policy without its document, which stands beside it so that lists need not read it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct PolicyRecord {
+    pub(in super::super) head: PolicyHead,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in super::super) request_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in super::super) expected: Option<u64>,
+}
+
+/// Reads a version of the policy.
+pub(in super::super) fn policy(pages: &Pages, version: u64) -> Result<Option<PolicyVersion>, StoreError> {
+    let document = get(pages, &keys::policy_document(version))?;
+    let (record, document) = match (get(pages, &keys::policy(version))?, document) {
+        (None, None) => return Ok(None),
+        (Some(record), Some(document)) => (record, document),
+        // They are written together, the document looked for first.
+        (Some(record), None) => match get(pages, &keys::policy_document(version))? {
+            Some(document) => (record, document),
+            None => return Err(corrupt(format!("version {version} of the policy has no document"))),
+        },
+        (None, Some(_)) => return Err(corrupt(format!("version {version} of the policy has only a document"))),
+    };
+    let PolicyRecord { head, request_id, expected } = record;
+    numbered(version, &head)?;
+    Ok(Some(PolicyVersion { head, request_id, expected, document }))
+}
+
+fn numbered(version: u64, head: &PolicyHead) -> Result<(), StoreError> {
+    if head.version == version {
+        return Ok(());
+    }
+    Err(corrupt(format!("version {version} of the policy says that it is version {}", head.version)))
+}
+
+/// Reads heads of versions of the policy before one, or of all: the newest first.
+pub(in super::super) fn policies(
+    pages: &Pages,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<PolicyHead>, StoreError> {
+    let mut found: Vec<PolicyHead> = Vec::new();
+    for entry in pages.range(keys::policies_before(before)).rev() {
+        if found.len() == limit {
+            break;
+        }
+        let (key, first) = entry?;
+        let Some(version) = keys::policy_of(&key) else { continue };
+        let payload = frame::join(pages, &key, first)?
+            .ok_or_else(|| corrupt(format!("version {version} of the policy is gone")))?;
+        let head = decode::<PolicyRecord>(&payload)?.head;
+        numbered(version, &head)?;
+        if found.last().is_some_and(|newer| newer.version != version + 1) {
+            return Err(corrupt(format!("version {} of the policy is missing", version + 1)));
+        }
+        found.push(head);
+    }
+    Ok(found)
+}
+
+/// Reads versions of the policy after one, in order.
+pub(in super::super) fn policies_after(
+    pages: &Pages,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<PolicyVersion>, StoreError> {
+    let mut found: Vec<PolicyVersion> = Vec::new();
+    for key in pages.keys(keys::policies_after(after)) {
+        if found.len() == limit {
+            break;
+        }
+        let Some(version) = keys::policy_of(&key?) else { continue };
+        let expected = after + 1 + found.len() as u64;
+        if version != expected {
+            return Err(corrupt(format!("version {expected} of the policy is missing")));
+        }
+        found.extend(policy(pages, version)?);
+    }
+    Ok(found)
+}
+
+/// Keys and values of a version of the policy: its head, its document and its author's idempotency key.
+pub(in super::super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded, StoreError> {
+    let PolicyVersion { head, request_id, expected, document } = version;
+    let record = PolicyRecord { head: head.clone(), request_id: request_id.clone(), expected: *expected };
+    let mut encoded = Encoded::new();
+    cut(&mut encoded, keys::policy(head.version), &record)?;
+    cut(&mut encoded, keys::policy_document(head.version), document)?;
+    if let Some(request_id) = request_id {
+        let key = keys::policy_request_id(&head.author, request_id);
+        let value = frame::seal(&key, &head.version.to_be_bytes());
+        encoded.push((key, value));
+    }
+    Ok(encoded)
+}
+
+/// The version of the policy under its author's idempotency key.
+pub(in super::super) fn policy_request_id(pages: &Pages, key: &[u8]) -> Result<Option<u64>, StoreError> {
+    pages.get(key)?.map(|value| decode_policy_request_id(key, &value)).transpose()
+}
+
+fn decode_policy_request_id(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
+    let number = frame::open(key, value)?.try_into().map_err(|_| corrupt("a request_id without a version"))?;
+    Ok(u64::from_be_bytes(number))
+}

@@ -1,0 +1,145 @@
+//! The file, its slots, and the thread that syncs it.
+
+use super::*;
+
+fn tip(counter: u64) -> Tip {
+    Tip { counter, hash: Digest::of_bytes(&counter.to_le_bytes()), newest: None }
+}
+
+fn made(directory: &tempfile::TempDir) -> (std::path::PathBuf, Watermark) {
+    let path = directory.path().join("WATERMARK");
+    let mark = Mark::new(Uuid::from_u128(7), 3, State::Creating);
+    let watermark = Watermark::create(&path, mark).unwrap();
+    (path, watermark)
+}
+
+#[test]
+fn a_failure_is_noted_without_the_one_that_has_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("WATERMARK");
+    note_failure(&path);
+    assert!(!path.exists(), "a store without a mark is none");
+    let mut mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Creating)).unwrap();
+    note_failure(&path);
+    assert_eq!(Mark::read(&path).unwrap().unwrap().state, State::Creating);
+    mark.settle(State::Open).unwrap();
+    mark.advance(&tip(4)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    note_failure(&path);
+    let noted = Mark::read(&path).unwrap().unwrap();
+    assert_eq!((noted.state, noted.counter), (State::Failed, 4));
+    // A note that fails half-way must not take the newest mark with it.
+    let newest = usize::try_from(mark.mark().slot_offset()).unwrap();
+    let after = std::fs::read(&path).unwrap();
+    assert_eq!(before[newest..newest + SECTOR], after[newest..newest + SECTOR]);
+    // A write that hung, came back, and is told that it was too late.
+    mark.advance(&tip(5)).unwrap();
+    mark.failed();
+    let noted = Mark::read(&path).unwrap().unwrap();
+    assert_eq!((noted.state, noted.counter), (State::Failed, 5));
+}
+
+#[test]
+fn after_a_write_that_failed_the_other_slot_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("WATERMARK");
+    let mark = Watermark::create(&path, Mark::new(Uuid::from_u128(1), 3, State::Open)).unwrap();
+    let file = Arc::new(File::open(&path).unwrap()); // which cannot be written
+    let mut refused = Watermark { syncer: Arc::new(Syncer::new(Arc::clone(&file))), file, mark: *mark.mark() };
+    refused.advance(&tip(4)).unwrap_err();
+    refused.failed();
+    assert_eq!(refused.mark().sequence, mark.mark().sequence);
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, mut watermark) = made(&directory);
+    let read = || Mark::read(&path).unwrap().unwrap();
+    assert_eq!(read(), *watermark.mark());
+    for (counter, (state, _)) in (1..).zip(STATES) {
+        watermark.advance(&tip(counter)).unwrap();
+        assert_eq!(read(), *watermark.mark());
+        watermark.settle(state).unwrap();
+        assert_eq!((read().counter, read().state, read().store), (counter, state, Uuid::from_u128(7)));
+    }
+    assert!(Mark::read(&directory.path().join("none")).unwrap().is_none());
+}
+
+#[test]
+fn the_codes_are_pinned() {
+    let codes = STATES.map(|(state, code)| (format!("{state:?}"), code));
+    let pinned = [("Creating", 1), ("Swapping", 2), ("Open", 3), ("Closed", 4), ("Failed", 5)];
+    assert_eq!(codes, pinned.map(|(state, code)| (state.to_owned(), code)));
+    let mark = Mark { sequence: 5, ..Mark::new(Uuid::from_u128(1), 3, State::Open).at(&tip(2)) };
+    let (header, slot) = (mark.header(), mark.sector());
+    assert_eq!(header[..24], *b"signoff-watermrk\x01\0\0\0\x03\0\0\0");
+    assert_eq!(slot[..16], [5, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(slot[48], 3);
+}
+
+/// A flip leaves the mark as it was, or one group behind, or is refused: it is never ahead.
+#[test]
+fn every_flip_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, mut watermark) = made(&directory);
+    watermark.settle(State::Open).unwrap();
+    watermark.advance(&tip(1)).unwrap();
+    watermark.advance(&tip(2)).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    assert_eq!(bytes.len(), 3 * SECTOR);
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        match Mark::decode(&flipped) {
+            Ok(mark) => assert!((1..=2).contains(&mark.counter) && at >= SECTOR, "{at}"),
+            Err(_) => assert!(at < SECTOR, "{at}"),
+        }
+    }
+    for length in 0..SECTOR * 2 {
+        assert!(Mark::decode(&bytes[..length]).is_err(), "{length}");
+    }
+    // Settled, one damage changes nothing.
+    watermark.settle(State::Closed).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    for at in SECTOR..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x10;
+        let mark = Mark::decode(&flipped).unwrap();
+        assert_eq!((mark.counter, mark.state), (2, State::Closed), "{at}");
+    }
+}
+
+#[test]
+fn a_sync_that_hangs_fails_what_comes_after() {
+    let directory = tempfile::tempdir().unwrap();
+    for (hangs, begun) in [(false, false), (true, false), (true, true)] {
+        let (_, mut watermark) = made(&directory);
+        let limit = if hangs { Duration::ZERO } else { Duration::from_secs(3_600) };
+        watermark.syncer.moves().limit = Some(limit); // as with a thread that does nothing
+        watermark.advance(&tip(1)).unwrap();
+        if begun {
+            let mut moves = watermark.syncer.moves();
+            moves.syncing = moves.waiting.take();
+        }
+        let next = watermark.advance(&tip(2)).map_err(|error| error.kind());
+        assert_eq!(next, if hangs { Err(io::ErrorKind::TimedOut) } else { Ok(()) });
+    }
+}
+
+#[test]
+fn moves_are_synced_by_the_thread_that_keeps_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let (_, mut watermark) = made(&directory);
+    watermark.keep_synced(Duration::from_secs(30), |error| panic!("{error}")).unwrap();
+    watermark.advance(&tip(1)).unwrap();
+    let synced = |moves: &mut Moves| moves.waiting.is_some() || moves.syncing.is_some();
+    let syncer = Arc::clone(&watermark.syncer);
+    while synced(&mut syncer.moves.lock().unwrap()) {
+        std::thread::yield_now();
+    }
+    drop(watermark);
+    while Arc::strong_count(&syncer) > 1 {
+        std::thread::yield_now(); // the thread has ended
+    }
+}
