@@ -12,6 +12,7 @@ mod frame;
 mod group;
 mod groups;
 mod guard;
+mod handle;
 mod held;
 mod keys;
 mod list;
@@ -58,6 +59,7 @@ use self::{
     durable::Durability,
     frame::corrupt,
     group::Opening,
+    handle::Handle,
     keys::Field,
     open::Opened,
     pages::Pages,
@@ -91,12 +93,12 @@ const CACHE_BYTES: u64 = 256 << 20;
 #[derive(Debug)]
 pub struct SledStore {
     jobs: mpsc::Sender<Job>,
-    pages: Pages,
+    pages: Handle<Pages>,
     shared: Arc<Shared>,
     newest: Option<Time>,
     watchdog: Arc<Watchdog>,
     /// Dropped after the tree: another process must not touch the directory while sled has it open.
-    _directory: Arc<Directory>,
+    directory: Arc<Directory>,
 }
 
 /// What readers and the writer share.
@@ -185,8 +187,8 @@ impl SledStore {
         let unsynced = move |error: io::Error| state.fail(&format!("the watermark cannot be synced: {error}").into());
         mark.keep_synced(write_timeout, unsynced).map_err(failed)?;
         let writer = Writer {
-            db,
-            pages: pages.again(),
+            db: Handle::new(db, &directory),
+            pages: Handle::new(pages.again(), &directory),
             file,
             sync,
             pending,
@@ -205,7 +207,8 @@ impl SledStore {
             watching.stop();
         };
         std::thread::Builder::new().name("signoff-store".into()).spawn(run).map_err(failed)?;
-        Ok(Self { jobs, pages, shared, newest: tip.newest, watchdog, _directory: directory })
+        let pages = Handle::new(pages, &directory);
+        Ok(Self { jobs, pages, shared, newest: tip.newest, watchdog, directory })
     }
 
     /// Hands a job to the writer. Once it is handed over it is done, whether or not the caller still waits.
@@ -242,7 +245,7 @@ impl SledStore {
         &self,
         read: impl FnOnce(&Pages) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let pages = self.pages.clone();
+        let pages = Handle::new(self.pages.clone(), &self.directory);
         self.unless_failed(async {
             let reading = tokio::task::spawn_blocking(move || read(&pages));
             let found = reading.await.map_err(|error| corrupt(error.to_string()))??;

@@ -20,6 +20,7 @@ use super::{
     group::{Group, Opening},
     groups::Tip,
     guard::guarded,
+    handle::Handle,
     held::HeldFiles,
     pages::Pages,
     pending::PendingCounts,
@@ -78,9 +79,9 @@ pub(super) type SyncFile = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
 
 /// What the thread owns.
 pub(super) struct Writer {
-    pub(super) db: Db,
+    pub(super) db: Handle<Db>,
     /// Read by nobody else: what fails in it fails the store.
-    pub(super) pages: Pages,
+    pub(super) pages: Handle<Pages>,
     pub(super) file: File,
     pub(super) sync: SyncFile,
     pub(super) pending: PendingCounts,

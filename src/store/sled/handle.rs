@@ -1,0 +1,72 @@
+//! The last handle of sled that is dropped closes it: sled writes and syncs then, and panics when the disk refuses.
+
+use std::{ops::Deref, path::PathBuf};
+
+use super::{directory::Directory, guard::guarded, watermark};
+
+/// A handle of sled, whose drop panics for nobody.
+#[derive(Debug)]
+pub(super) struct Handle<T> {
+    /// `None` only while it is dropped.
+    value: Option<T>,
+    watermark: PathBuf,
+}
+
+impl<T> Handle<T> {
+    pub(super) fn new(value: T, directory: &Directory) -> Self {
+        Self { value: Some(value), watermark: directory.watermark() }
+    }
+}
+
+impl<T> Deref for Handle<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match &self.value {
+            Some(value) => value,
+            None => unreachable!("it is dropped"),
+        }
+    }
+}
+
+impl<T> Drop for Handle<T> {
+    fn drop(&mut self) {
+        let value = self.value.take();
+        if let Err(panic) = guarded(|| drop(value)) {
+            // What was acknowledged had been synced before. The next start does not trust pages that the kernel calls clean.
+            tracing::error!(reason = %panic, "sled could not be closed; the next start repairs what it left");
+            watermark::note_failure(&self.watermark);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sled::{
+        SCHEMA,
+        watermark::{Mark, State, Watermark},
+    };
+    use uuid::Uuid;
+
+    struct Disk(bool);
+
+    impl Drop for Disk {
+        fn drop(&mut self) {
+            assert!(self.0, "No space left on device");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_refuses_while_sled_closes_is_remembered() {
+        for works in [true, false] {
+            let path = tempfile::tempdir().unwrap();
+            let directory = Directory::open(path.path()).unwrap();
+            let mark = Mark::new(Uuid::from_u128(1), SCHEMA, State::Closed);
+            drop(Watermark::create(&directory.watermark(), mark).unwrap());
+            drop(Handle::new(Disk(works), &directory));
+            let state = Mark::read(&directory.watermark()).unwrap().unwrap().state;
+            assert_eq!(state, if works { State::Closed } else { State::Failed });
+        }
+    }
+}
