@@ -92,6 +92,9 @@ async fn a_status_of_the_future_is_no_approval() {
     let mut strange = update(1, ApprovalStatus::Pending);
     if let Some(Message::Update(update)) = &mut strange.message {
         update.approval.as_mut().unwrap().status = 99;
+        if let Some(event::Kind::Requested(requested)) = &mut update.events[0].kind {
+            requested.status = 99;
+        }
     }
     server.fake.request.answers(vec![Send(strange)]);
     assert_eq!(signoff(&server.address, REQUEST).await.code, 13);
