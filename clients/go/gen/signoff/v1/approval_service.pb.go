@@ -833,8 +833,12 @@ type ListPendingResponse struct {
 	Approvals []*Approval `protobuf:"bytes,1,rep,name=approvals,proto3" json:"approvals,omitempty"`
 	// Token for the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
+	// the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
+	// runs `signoff store check`.
+	UnreadableApprovalIds []string `protobuf:"bytes,3,rep,name=unreadable_approval_ids,json=unreadableApprovalIds,proto3" json:"unreadable_approval_ids,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *ListPendingResponse) Reset() {
@@ -879,6 +883,13 @@ func (x *ListPendingResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListPendingResponse) GetUnreadableApprovalIds() []string {
+	if x != nil {
+		return x.UnreadableApprovalIds
+	}
+	return nil
 }
 
 // Which PENDING approvals to watch.
@@ -1183,8 +1194,12 @@ type ListApprovalsResponse struct {
 	Approvals []*Approval `protobuf:"bytes,1,rep,name=approvals,proto3" json:"approvals,omitempty"`
 	// Token for the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
+	// the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
+	// runs `signoff store check`.
+	UnreadableApprovalIds []string `protobuf:"bytes,3,rep,name=unreadable_approval_ids,json=unreadableApprovalIds,proto3" json:"unreadable_approval_ids,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *ListApprovalsResponse) Reset() {
@@ -1229,6 +1244,13 @@ func (x *ListApprovalsResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListApprovalsResponse) GetUnreadableApprovalIds() []string {
+	if x != nil {
+		return x.UnreadableApprovalIds
+	}
+	return nil
 }
 
 // A reviewer's decision.
@@ -1949,10 +1971,11 @@ const file_signoff_v1_approval_service_proto_rawDesc = "" +
 	"\x0fdecidable_by_me\x18\x06 \x01(\bR\rdecidableByMe\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"q\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa9\x01\n" +
 	"\x13ListPendingResponse\x122\n" +
 	"\tapprovals\x18\x01 \x03(\v2\x14.signoff.v1.ApprovalR\tapprovals\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf9\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x126\n" +
+	"\x17unreadable_approval_ids\x18\x03 \x03(\tR\x15unreadableApprovalIds\"\xf9\x01\n" +
 	"\x13WatchPendingRequest\x12\x1b\n" +
 	"\ttool_name\x18\x01 \x01(\tR\btoolName\x12\x1d\n" +
 	"\n" +
@@ -1987,10 +2010,11 @@ const file_signoff_v1_approval_service_proto_rawDesc = "" +
 	"\x0ecreated_before\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"s\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xab\x01\n" +
 	"\x15ListApprovalsResponse\x122\n" +
 	"\tapprovals\x18\x01 \x03(\v2\x14.signoff.v1.ApprovalR\tapprovals\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd3\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x126\n" +
+	"\x17unreadable_approval_ids\x18\x03 \x03(\tR\x15unreadableApprovalIds\"\xd3\x02\n" +
 	"\rDecideRequest\x12\x1f\n" +
 	"\vapproval_id\x18\x01 \x01(\tR\n" +
 	"approvalId\x12\x1d\n" +

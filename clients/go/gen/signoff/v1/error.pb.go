@@ -137,8 +137,9 @@ const (
 	// bytes.
 	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 42
 	// RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
-	// or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
-	// when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+	// or too many of the caller's calls wait for work that takes long. A google.rpc.RetryInfo beside it says when to try again, with
+	// the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
+	// result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
 	ErrorReason_ERROR_REASON_TOO_MANY_CALLS ErrorReason = 43
 	// UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
 	// `encoding`.

@@ -466,21 +466,30 @@ class ListPendingResponse(_message.Message):
 
     APPROVALS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    UNREADABLE_APPROVAL_IDS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token for the next page; empty on the last."""
     @_builtins.property
     def approvals(self) -> _containers.RepeatedCompositeFieldContainer[_approval_pb2.Approval]:
         """The approvals."""
 
+    @_builtins.property
+    def unreadable_approval_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
+        the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
+        runs `signoff store check`.
+        """
+
     def __init__(
         self,
         *,
         approvals: _abc.Iterable[_approval_pb2.Approval] | None = ...,
         next_page_token: _builtins.str = ...,
+        unreadable_approval_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "next_page_token", b"next_page_token", "unreadable_approval_ids", b"unreadable_approval_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -716,21 +725,30 @@ class ListApprovalsResponse(_message.Message):
 
     APPROVALS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    UNREADABLE_APPROVAL_IDS_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Token for the next page; empty on the last."""
     @_builtins.property
     def approvals(self) -> _containers.RepeatedCompositeFieldContainer[_approval_pb2.Approval]:
         """The approvals."""
 
+    @_builtins.property
+    def unreadable_approval_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of approvals that may belong to this page and cannot be read: their records are damaged, or a later version of
+        the server wrote them. They are not checked against every filter, and nothing can be done with them. An operator
+        runs `signoff store check`.
+        """
+
     def __init__(
         self,
         *,
         approvals: _abc.Iterable[_approval_pb2.Approval] | None = ...,
         next_page_token: _builtins.str = ...,
+        unreadable_approval_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "next_page_token", b"next_page_token", "unreadable_approval_ids", b"unreadable_approval_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -152,8 +152,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 43
     """RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
-    or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
-    when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+    or too many of the caller's calls wait for work that takes long. A google.rpc.RetryInfo beside it says when to try again, with
+    the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
+    result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
     """
     ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 50
     """UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
@@ -299,8 +300,9 @@ bytes.
 """
 ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 43
 """RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
-or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
-when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+or too many of the caller's calls wait for work that takes long. A google.rpc.RetryInfo beside it says when to try again, with
+the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
+result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
 """
 ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 50
 """UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or

@@ -345,8 +345,9 @@ export enum ErrorReason {
 
   /**
    * RESOURCE_EXHAUSTED: calls in flight, with the replies and streams that were not read yet, take all the memory they may;
-   * or too many of the caller's calls wait for work that takes long; nothing was done. A google.rpc.RetryInfo beside it says
-   * when to try again. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+   * or too many of the caller's calls wait for work that takes long. A google.rpc.RetryInfo beside it says when to try again, with
+   * the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
+   * result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_CALLS = 43;
    */
