@@ -238,7 +238,8 @@ fn parse(bytes: &[u8], room: usize, segment: Option<Lsn>) -> Option<Parsed<'_>> 
     let kind = *rest.split_off_first()?;
     let (length, number, page) = (varint(&mut rest)?, varint(&mut rest)?, varint(&mut rest)?);
     let header = bytes.len() - rest.len();
-    let length = usize::try_from(length).ok().filter(|length| header + length <= room)?;
+    let length =
+        usize::try_from(length).ok().filter(|length| room.checked_sub(header).is_some_and(|left| *length <= left))?;
     let body = rest.get(..length)?;
     let number = Lsn::try_from(number).ok().filter(|number| segment.is_none_or(|segment| segment == *number))?;
     if kind == CORRUPTED || kind > LAST {
@@ -370,4 +371,17 @@ fn node(mut rest: &[u8]) -> Option<(&[u8], Vec<Pair<'_>>)> {
         pairs.push((key, text(&mut rest)?));
     }
     Some((prefix, pairs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that are no message may say any length.
+    #[test]
+    fn a_length_beyond_all_numbers_is_no_message() {
+        let mut bytes = [0xff; 64];
+        bytes[4] = NODE;
+        assert!(parse(&bytes, bytes.len(), None).is_none());
+    }
 }
