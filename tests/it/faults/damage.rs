@@ -151,8 +151,7 @@ impl Image {
                     Err((status, log)) => panic!("{context}: exported, but not served: {status}\n{log}"),
                 };
                 self.compare(&lines, &context, count);
-                self.claim_again(&server, random, &context).await;
-                server.kill().await;
+                self.claim_again(server, random, &context).await;
             }
             Exported::Refused(code, output) => {
                 assert_sentence(code, &output, &context);
@@ -163,8 +162,7 @@ impl Image {
                     }
                     Ok(server) => {
                         self.ask_for_each(&server, &context).await;
-                        self.claim_again(&server, random, &context).await;
-                        server.kill().await;
+                        self.claim_again(server, random, &context).await;
                         count.errors += 1;
                     }
                 }
@@ -207,8 +205,8 @@ impl Image {
         }
     }
 
-    /// What was claimed is not granted again.
-    async fn claim_again(&self, server: &Server, random: &mut Random, context: &str) {
+    /// What was claimed is not granted again. Ends the server, unless it gives up by itself over a page that it needs to write.
+    async fn claim_again(&self, mut server: Server, random: &mut Random, context: &str) {
         let claimed: Vec<_> = self.acknowledged.values().filter(|known| known.claimed).collect();
         let mut agent = server.agent();
         for n in 0..CLAIMS {
@@ -218,12 +216,18 @@ impl Image {
             let code = refused.expect_err(context).code();
             assert!(code == Code::FailedPrecondition || damaged(code), "{context}: {} gave {code:?}", known.id);
         }
+        server.terminate();
+        let code = server.ended().await.code();
+        assert!(code == Some(0) || server.log().contains("the store failed"), "{context}: {code:?}\n{}", server.log());
+        if code != Some(0) {
+            assert_sentence(code, &server.log(), context);
+        }
     }
 }
 
-/// How a server answers for what it cannot read.
+/// How a server answers for what it cannot read, and how a call ends whose connection the server closed as it gave up.
 fn damaged(code: Code) -> bool {
-    [Code::DataLoss, Code::Unavailable].contains(&code)
+    [Code::DataLoss, Code::Unavailable, Code::Cancelled].contains(&code)
 }
 
 fn log(data: &Path) -> PathBuf {
