@@ -448,6 +448,14 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// So damaged that nothing can be read from it.
+    #[error("nothing can be saved from the store in {}: {reason}. Only a backup helps", path.display())]
+    Lost {
+        /// The data directory.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The store is damaged: what was acknowledged is not all there.
     #[error("the store in {0} is damaged: {reason}. Run `signoff store check --data-dir {0}` to see what is affected; then restore a backup, or save what is whole with `signoff store salvage`", path.display())]
     Corrupt {

@@ -67,7 +67,7 @@ fn json_is_yaml_too() {
     assert!(policy.tools.is_empty());
     assert!(matches!(policy.unlisted_tools.unwrap().effect, Some(v1::unlisted_tools::Effect::AutoApprove(_))));
     assert_eq!(policy.rules[0].name, "a");
-    assert_eq!(read::<v1::Policy>("").finish().unwrap(), v1::Policy::default());
+    assert_eq!(read::<v1::Policy>("{}").finish().unwrap(), v1::Policy::default());
 }
 
 /// A rule whose restriction was left empty would be for every call.

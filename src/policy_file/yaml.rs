@@ -64,7 +64,10 @@ impl Failure {
     }
 }
 
-/// The tree of the one document; an empty mapping when there is none, or it is null.
+/// The tree of the one document.
+///
+/// Nothing is not an empty mapping: a writer that truncates a file, and fails or closes it before it writes, leaves nothing,
+/// which must not do away with all rules.
 pub(super) fn parse(text: &str) -> Result<Node, Failure> {
     if text.len() > TEXT_MAX {
         let message = format!("the file has {} bytes; at most {TEXT_MAX} are allowed", text.len());
@@ -75,12 +78,12 @@ pub(super) fn parse(text: &str) -> Result<Node, Failure> {
         let (event, span) = event.map_err(|error| syntax(position(*error.marker()), error.info()))?;
         builder.event(event, position(span.start))?;
     }
-    Ok(match builder.root {
+    match builder.root {
         Some(Node { value: Value::Scalar(Scalar { kind: Kind::Null, .. }), .. }) | None => {
-            Node { at: Position::START, value: Value::Mapping(Mapping::default()) }
+            Err(Failure::new(Position::START, "there is nothing in it; write `{}` if that is what you mean"))
         }
-        Some(root) => root,
-    })
+        Some(root) => Ok(root),
+    }
 }
 
 fn position(marker: Marker) -> Position {

@@ -61,7 +61,8 @@ fn print(findings: &Findings) {
     match faults.len() {
         0 => anstream::println!("no faults"),
         count => anstream::println!(
-            "{count} faults. Restore a backup, or save what is whole with `signoff store salvage` and import it into a new directory."
+            "{count} fault{}. Restore a backup, or save what is whole with `signoff store salvage` and import it into a new directory.",
+            if count == 1 { "" } else { "s" }
         ),
     }
 }

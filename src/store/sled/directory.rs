@@ -85,6 +85,11 @@ impl Directory {
         self.path.join("sled.being-compared")
     }
 
+    /// Whether a server has run here, with a store that is open since before: it keeps its time in the directory.
+    pub(super) fn was_served(&self) -> io::Result<bool> {
+        self.path.join("CLOCK").try_exists()
+    }
+
     /// Whether sled has written anything: its log, or a snapshot of it.
     pub(super) fn has_content(&self) -> io::Result<bool> {
         let entries = match fs::read_dir(self.sled()) {

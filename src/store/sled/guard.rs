@@ -7,6 +7,9 @@ use std::{
     sync::Once,
 };
 
+/// What sled prints in place of a backtrace.
+const NO_BACKTRACE: &str = ", bt: ()";
+
 thread_local! {
     /// Of the innermost guarded call on this thread: nothing yet, or the panic's message.
     static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
@@ -26,7 +29,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
             // An assertion's message spans lines; the first one says which.
-            let text = text.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+            let text = text.unwrap_or_default().lines().next().unwrap_or_default().replace(NO_BACKTRACE, "");
             CAUGHT.set(Some(text));
         }));
     });
@@ -34,6 +37,15 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     let outcome = panic::catch_unwind(AssertUnwindSafe(call));
     GUARDED.set(before);
     outcome.map_err(|_| CAUGHT.take().filter(|text| !text.is_empty()).unwrap_or_else(|| "no message".into()))
+}
+
+/// What an error of sled says, without the backtrace that it mentions and does not have.
+pub(super) fn sentence(error: &sled::Error) -> String {
+    match error {
+        sled::Error::Corruption { at: Some(at), .. } => format!("damaged data at byte {} of sled/db", at.lid()),
+        sled::Error::Corruption { at: None, .. } => "damaged data in sled/db".into(),
+        other => other.to_string(),
+    }
 }
 
 /// Whether a panic on this thread is somebody's answer. sled's own threads hand theirs on to the one that waits.
@@ -57,5 +69,13 @@ mod tests {
             panic!("outer")
         };
         assert_eq!(guarded(nested), Err("outer".into()));
+    }
+
+    #[test]
+    fn an_error_of_sled_says_where_and_mentions_no_backtrace() {
+        let error = sled::Error::Corruption { at: None, bt: () };
+        assert_eq!(sentence(&error), "damaged data in sled/db");
+        let panic = guarded(|| -> () { Err(error).unwrap() }).unwrap_err();
+        assert!(panic.ends_with("Corruption { at: None }"), "{panic}");
     }
 }

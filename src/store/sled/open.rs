@@ -11,7 +11,7 @@ use super::{
     directory::{Directory, forget_settings},
     frame::{self, corrupt},
     groups::{self, Tip},
-    guard::guarded,
+    guard::{guarded, sentence},
     keys, migrate,
     pages::Pages,
     preflight,
@@ -56,6 +56,11 @@ fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenEr
     let failed = |source| io_error(directory, source);
     let damaged = |reason| unreadable(directory, reason);
     if !directory.has_content().map_err(failed)? {
+        if directory.was_served().map_err(failed)? {
+            let reason = "WATERMARK and sled's files are missing, but a server has run here: CLOCK is there. Delete CLOCK, \
+                          too, if you mean to begin anew";
+            return Err(damaged(reason.into()));
+        }
         return create(directory, sync);
     }
     let snapshot = directory.has_snapshot().map_err(failed)?;
@@ -234,7 +239,7 @@ pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenEr
                 sled::Error::Io(_) => watermark::note_failure(&directory.watermark()),
                 _ => {}
             }
-            Err(unreadable(directory, format!("sled cannot open its files: {error}")))
+            Err(unreadable(directory, format!("sled cannot open its files: {}", sentence(&error))))
         }
         Err(reason) => Err(unreadable(directory, format!("sled cannot open its files: {reason}"))),
     }

@@ -7,7 +7,7 @@ use std::{
 
 use sled::{IVec, Tree};
 
-use super::guard::guarded;
+use super::guard::{guarded, sentence};
 use crate::store::StoreError;
 
 /// A tree to read from.
@@ -114,6 +114,6 @@ impl DoubleEndedIterator for Entries<'_> {
 fn broken(error: &sled::Error) -> StoreError {
     match error {
         sled::Error::Io(error) => StoreError::Unavailable(format!("the disk cannot be read: {error}").into()),
-        other => StoreError::Corrupt(format!("sled cannot read a page: {other}").into()),
+        other => StoreError::Corrupt(format!("sled cannot read a page: {}", sentence(other)).into()),
     }
 }

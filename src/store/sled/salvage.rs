@@ -15,9 +15,9 @@ use super::{
     forgotten, frame,
     groups::{Checkpoint, Link as GroupLink, Standing},
     keys,
-    log::{Entries, Log, Segment},
+    log::{Entries, Log, LogError, Segment},
     migrate::FROM,
-    open::{io_error, read_mark, unreadable},
+    open::{io_error, read_mark},
     preflight,
     records::{self, Head, Link, Named, PolicyRecord},
     verify::Fault,
@@ -83,7 +83,8 @@ struct Found {
 impl Found {
     fn read(directory: &Directory) -> Result<Self, OpenError> {
         let failed = |source| io_error(directory, source);
-        let log = Log::open_unproven(&directory.sled()).map_err(|error| unreadable(directory, error.to_string()))?;
+        let lost = |error: LogError| OpenError::Lost { path: directory.path().to_owned(), reason: error.to_string() };
+        let log = Log::open_unproven(&directory.sled()).map_err(lost)?;
         let mut found = Self { sound: log.doubled.is_none() && log.headless.is_empty(), ..Self::default() };
         let (mut segment, mut entries) = (Segment::default(), Entries::default());
         let mut segments: Vec<_> = log.segments.iter().map(|(lsn, at)| (Some(*lsn), *at)).collect();

@@ -19,7 +19,7 @@ use super::{
     directory::Directory,
     group::{Group, Opening},
     groups::Tip,
-    guard::guarded,
+    guard::{guarded, sentence},
     handle::Handle,
     held::HeldFiles,
     pages::Pages,
@@ -189,7 +189,12 @@ impl Writer {
             #[expect(clippy::disallowed_methods, reason = "the writer is the one that flushes, and syncs after it")]
             self.db.flush().map(drop)
         };
-        guarded(apply).map_err(|panic| io::Error::other(format!("sled cannot write: {panic}")))??;
+        guarded(apply).map_err(|panic| io::Error::other(format!("sled cannot write: {panic}")))?.map_err(|error| {
+            match error {
+                sled::Error::Io(error) => error,
+                other => io::Error::other(format!("sled cannot write: {}", sentence(&other))),
+            }
+        })?;
         (self.sync)(&self.file)?;
         if let Some(tip) = tip {
             self.mark.advance(&tip)?;

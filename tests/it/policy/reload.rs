@@ -33,12 +33,13 @@ fn text(name: &str) -> String {
 }
 
 /// Files that must not be used, and what is said of them.
-const BROKEN: [(&str, &str); 5] = [
+const BROKEN: [(&str, &str); 6] = [
     ("rules: [", "policy.yaml:2:1: this is not YAML"),
     ("rule: []\n", "did you mean rules?"),
     ("unlisted_tools: {auto_approve: {}}\nrules: [{name: a, tools: [x], when: nonsense, auto_approve: {}}]\n", "2:"),
     ("rules: [{name: a, tools: [x], auto_approve: {}}, {name: a, tools: [x], auto_approve: {}}]\n", "already"),
     ("\u{0}\u{1}", "policy.yaml:1:"),
+    ("", "there is nothing in it"),
 ];
 
 async fn until(client: &mut PolicyClient, what: &str, done: impl Fn(&GetPolicyResponse) -> bool) -> GetPolicyResponse {

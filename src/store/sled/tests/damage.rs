@@ -315,6 +315,23 @@ async fn an_older_state_of_the_files_is_noticed() {
     assert!(refused.contains("WATERMARK is missing") && refused.contains("signoff store check"), "{refused}");
 }
 
+/// Everything but what says when a server last ran: its approvals must not be forgotten without a word.
+#[tokio::test]
+async fn a_directory_that_a_server_has_used_never_opens_empty() {
+    let directory = tempfile::tempdir().unwrap();
+    close(open(&directory).unwrap()).await;
+    fs::write(directory.path().join("CLOCK"), "").unwrap();
+    close(open(&directory).unwrap()).await;
+    fs::remove_dir_all(directory.path().join("sled")).unwrap();
+    fs::remove_file(directory.path().join("WATERMARK")).unwrap();
+    for _ in 0..2 {
+        let refused = open(&directory).unwrap_err().to_string();
+        assert!(refused.contains("Delete CLOCK, too, if you mean to begin anew"), "{refused}");
+    }
+    fs::remove_file(directory.path().join("CLOCK")).unwrap();
+    close(open(&directory).unwrap()).await;
+}
+
 #[tokio::test]
 async fn what_was_being_made_is_made_again() {
     let directory = tempfile::tempdir().unwrap();

@@ -81,6 +81,15 @@ async fn less_proof_saves_less() {
 }
 
 #[tokio::test]
+async fn where_nothing_can_be_saved_salvage_does_not_send_people_to_itself() {
+    let directory = filled().await;
+    fs::remove_file(directory.path().join("sled/db")).unwrap();
+    let refused = salvage(directory.path(), at(40)).unwrap_err().to_string();
+    assert!(refused.contains("nothing can be saved"), "{refused}");
+    assert!(refused.ends_with("Only a backup helps"), "{refused}");
+}
+
+#[tokio::test]
 async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
     let (directory, known) = filled_and_known().await;
     let forgotten = token(2).id;
