@@ -6,6 +6,7 @@
 use std::{
     io,
     process::ExitCode,
+    sync::mpsc,
     time::{Duration, Instant},
 };
 
@@ -39,6 +40,15 @@ pub(super) fn watch(
     mut health: watch::Receiver<Health>,
     patience: Patience,
 ) -> io::Result<()> {
+    // Standard error may be what hangs: a file on the same disk, or a pipe that nobody reads. And a process in which everything
+    // hangs may have no memory or thread left to make then, so who says the last words is there from the start.
+    let (speak, spoken) = mpsc::sync_channel::<()>(1);
+    let last_words = move || {
+        if spoken.recv().is_ok() {
+            anstream::eprintln!("error: The server did not stop in time: a disk or network call hangs. Exiting.");
+        }
+    };
+    std::thread::Builder::new().name("signoff-last-words".into()).spawn(last_words)?;
     let wait = move || {
         // Neither of the two needs the runtime's workers to wake up: signals are heard on a thread of their own.
         let limit = runtime.block_on(async {
@@ -54,10 +64,7 @@ pub(super) fn watch(
         while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             std::thread::park_timeout(left);
         }
-        // Standard error may be what hangs: a file on the same disk, or a pipe that nobody reads.
-        let _ = std::thread::Builder::new().spawn(|| {
-            anstream::eprintln!("error: The server did not stop in time: a disk or network call hangs. Exiting.");
-        });
+        let _ = speak.try_send(());
         std::thread::park_timeout(LAST_WORDS);
         end_process(1)
     };
