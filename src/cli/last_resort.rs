@@ -54,9 +54,9 @@ pub(super) fn watch(
         let limit = runtime.block_on(async {
             tokio::select! {
                 () = stopping.cancelled() => patience.stopping,
-                failed = health.wait_for(|health| *health != Health::Working) => match failed {
-                    Ok(_) => patience.failed,
-                    Err(_) => patience.stopping, // the store is gone: it closed
+                failed = async { health.wait_for(|health| *health != Health::Working).await.is_ok() } => match failed {
+                    true => patience.failed,
+                    false => patience.stopping, // the store is gone: it closed
                 },
             }
         });

@@ -226,10 +226,13 @@ impl SledStore {
     /// Waits for something that a thread which hangs in sled may never give.
     async fn unless_failed<T>(&self, answered: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let mut health = self.shared.health.subscribe();
+        // What this gives back locks the state. Whoever looks at the state again while it holds that waits for writers that
+        // wait for the lock, and so does everybody else, for ever.
+        let failed = async { drop(health.wait_for(|health| *health != Health::Working).await) };
         tokio::select! {
             biased; // what was answered counts, also when the store failed just after it
             answer = answered => answer,
-            _ = health.wait_for(|health| *health != Health::Working) => Err(self.unavailable()),
+            () = failed => Err(self.unavailable()),
         }
     }
 
