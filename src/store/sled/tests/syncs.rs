@@ -352,3 +352,34 @@ async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
         }
     }
 }
+
+/// A failure is told by the writer, and by the watchdog too: who hears of it must not hold up who tells it again.
+#[test]
+fn a_failure_that_is_told_again_and_again_stops_nobody() {
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        let directory = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+        let store = Arc::new(open(&directory).unwrap());
+        let told = (0..4).map(|_| {
+            let shared = Arc::clone(&store.shared);
+            std::thread::spawn(move || (0..20_000).for_each(|_| shared.fail(&"disk full".into())))
+        });
+        let told: Vec<_> = told.collect();
+        let heard = (0..8).map(|_| {
+            let store = Arc::clone(&store);
+            runtime.spawn(async move {
+                for _ in 0..5_000 {
+                    let answered = std::future::pending::<Result<(), _>>();
+                    assert!(matches!(store.unless_failed(answered).await, Err(StoreError::Unavailable(_))));
+                }
+            })
+        });
+        for one in heard.collect::<Vec<_>>() {
+            runtime.block_on(one).unwrap();
+        }
+        told.into_iter().for_each(|one| one.join().unwrap());
+        done.send(()).unwrap();
+    });
+    assert_eq!(ended.recv_timeout(std::time::Duration::from_secs(60)), Ok(()), "somebody waits for ever");
+}
