@@ -355,6 +355,7 @@ async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
 
 /// A failure is told by the writer, and by the watchdog too: who hears of it must not hold up who tells it again.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the queue is empty, and its end is what the test waits for")]
 fn a_failure_that_is_told_again_and_again_stops_nobody() {
     let (done, ended) = mpsc::channel();
     std::thread::spawn(move || {
