@@ -40,8 +40,8 @@ pub(super) fn watch(
     mut health: watch::Receiver<Health>,
     patience: Patience,
 ) -> io::Result<()> {
-    // Standard error may be what hangs: a file on the same disk, or a pipe that nobody reads. And a process in which everything
-    // hangs may have no memory or thread left to make then, so who says the last words is there from the start.
+    // Writing to standard error can hang: it may be a file on the same disk, or a pipe that nobody reads. So another thread
+    // writes the last line. It starts now, because a process that hangs may be unable to start one.
     let (speak, spoken) = mpsc::sync_channel::<()>(1);
     let last_words = move || {
         if spoken.recv().is_ok() {
@@ -54,10 +54,10 @@ pub(super) fn watch(
         let limit = runtime.block_on(async {
             tokio::select! {
                 () = stopping.cancelled() => patience.stopping,
-                failed = async { health.wait_for(|health| *health != Health::Working).await.is_ok() } => match failed {
-                    true => patience.failed,
-                    false => patience.stopping, // the store is gone: it closed
-                },
+                failed = async { health.wait_for(|health| *health != Health::Working).await.is_ok() } => {
+                    // Otherwise the store has closed.
+                    if failed { patience.failed } else { patience.stopping }
+                }
             }
         });
         let end = Instant::now() + limit + MARGIN;

@@ -66,8 +66,8 @@ impl Failure {
 
 /// The tree of the one document.
 ///
-/// Nothing is not an empty mapping: a writer that truncates a file, and fails or closes it before it writes, leaves nothing,
-/// which must not do away with all rules.
+/// An empty file is an error, not an empty mapping. A writer that truncates a policy file and then fails leaves an empty file,
+/// which must not remove all rules.
 pub(super) fn parse(text: &str) -> Result<Node, Failure> {
     if text.len() > TEXT_MAX {
         let message = format!("the file has {} bytes; at most {TEXT_MAX} are allowed", text.len());

@@ -226,8 +226,8 @@ impl SledStore {
     /// Waits for something that a thread which hangs in sled may never give.
     async fn unless_failed<T>(&self, answered: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let mut health = self.shared.health.subscribe();
-        // What this gives back locks the state. Whoever looks at the state again while it holds that waits for writers that
-        // wait for the lock, and so does everybody else, for ever.
+        // `wait_for` returns a read guard of the channel's lock. `unavailable` takes that lock again, which deadlocks when a
+        // writer is waiting for it, so drop the guard first.
         let failed = async { drop(health.wait_for(|health| *health != Health::Working).await) };
         tokio::select! {
             biased; // what was answered counts, also when the store failed just after it

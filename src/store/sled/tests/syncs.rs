@@ -353,10 +353,10 @@ async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
     }
 }
 
-/// A failure is told by the writer, and by the watchdog too: who hears of it must not hold up who tells it again.
+/// The writer and the watchdog can both report a failure. A caller that reads the first report must not block the second.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the queue is empty, and its end is what the test waits for")]
-fn a_failure_that_is_told_again_and_again_stops_nobody() {
+#[expect(clippy::disallowed_methods, reason = "one message is sent, and the test waits for it")]
+fn repeated_failure_reports_do_not_deadlock_callers() {
     let (done, ended) = mpsc::channel();
     std::thread::spawn(move || {
         let directory = tempfile::tempdir().unwrap();
@@ -382,5 +382,5 @@ fn a_failure_that_is_told_again_and_again_stops_nobody() {
         told.into_iter().for_each(|one| one.join().unwrap());
         done.send(()).unwrap();
     });
-    assert_eq!(ended.recv_timeout(std::time::Duration::from_secs(60)), Ok(()), "somebody waits for ever");
+    assert_eq!(ended.recv_timeout(std::time::Duration::from_secs(60)), Ok(()), "the callers deadlocked");
 }
