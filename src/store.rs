@@ -448,8 +448,8 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
-    /// So damaged that nothing can be read from it.
-    #[error("nothing can be saved from the store in {}: {reason}. Only a backup helps", path.display())]
+    /// Salvage finds no log to read.
+    #[error("cannot salvage the store in {}: {reason}. Restore a backup", path.display())]
     Lost {
         /// The data directory.
         path: PathBuf,

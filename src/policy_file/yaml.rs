@@ -80,7 +80,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Failure> {
     }
     match builder.root {
         Some(Node { value: Value::Scalar(Scalar { kind: Kind::Null, .. }), .. }) | None => {
-            Err(Failure::new(Position::START, "there is nothing in it; write `{}` if that is what you mean"))
+            Err(Failure::new(Position::START, "is empty; write `{}` if that is intended"))
         }
         Some(root) => Ok(root),
     }

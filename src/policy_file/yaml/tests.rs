@@ -46,10 +46,10 @@ fn nodes_know_where_they_stand() {
 }
 
 #[test]
-fn nothing_is_not_an_empty_mapping() {
+fn an_empty_file_is_not_an_empty_mapping() {
     for text in ["", "\n", "# only a comment\n", "---\n", "~\n", "null", "...\n", "\u{feff}", "---\n...\n"] {
-        let failure = parse(text).expect_err("a policy that was lost while it was written");
-        assert_eq!(failure.message, "there is nothing in it; write `{}` if that is what you mean", "{text:?}");
+        let failure = parse(text).expect_err("the text has no document");
+        assert_eq!(failure.message, "is empty; write `{}` if that is intended", "{text:?}");
     }
     assert_eq!(tree("{}"), "1:1 {}");
 }

@@ -85,7 +85,7 @@ impl Directory {
         self.path.join("sled.being-compared")
     }
 
-    /// Whether a server has run here, with a store that is open since before: it keeps its time in the directory.
+    /// Whether a server has used this directory. It creates `CLOCK` only after it has opened a store.
     pub(super) fn was_served(&self) -> io::Result<bool> {
         self.path.join("CLOCK").try_exists()
     }

@@ -39,7 +39,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|_| CAUGHT.take().filter(|text| !text.is_empty()).unwrap_or_else(|| "no message".into()))
 }
 
-/// What an error of sled says, without the backtrace that it mentions and does not have.
+/// The text of an error of sled, without sled's empty backtrace.
 pub(super) fn sentence(error: &sled::Error) -> String {
     match error {
         sled::Error::Corruption { at: Some(at), .. } => format!("damaged data at byte {} of sled/db", at.lid()),

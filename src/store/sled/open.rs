@@ -57,8 +57,8 @@ fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenEr
     let damaged = |reason| unreadable(directory, reason);
     if !directory.has_content().map_err(failed)? {
         if directory.was_served().map_err(failed)? {
-            let reason = "WATERMARK and sled's files are missing, but a server has run here: CLOCK is there. Delete CLOCK, \
-                          too, if you mean to begin anew";
+            let reason = "the store and WATERMARK are missing, but CLOCK shows that a server has used this directory. To start \
+                          with an empty store, delete CLOCK";
             return Err(damaged(reason.into()));
         }
         return create(directory, sync);

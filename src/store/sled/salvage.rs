@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    io,
     path::Path,
 };
 
@@ -83,8 +84,11 @@ struct Found {
 impl Found {
     fn read(directory: &Directory) -> Result<Self, OpenError> {
         let failed = |source| io_error(directory, source);
-        let lost = |error: LogError| OpenError::Lost { path: directory.path().to_owned(), reason: error.to_string() };
-        let log = Log::open_unproven(&directory.sled()).map_err(lost)?;
+        let log = Log::open_unproven(&directory.sled()).map_err(|error| match error {
+            // The log is there: the next attempt may be able to read it.
+            LogError::Io(_, source) if source.kind() != io::ErrorKind::NotFound => failed(source),
+            error => OpenError::Lost { path: directory.path().to_owned(), reason: format!("sled/{error}") },
+        })?;
         let mut found = Self { sound: log.doubled.is_none() && log.headless.is_empty(), ..Self::default() };
         let (mut segment, mut entries) = (Segment::default(), Entries::default());
         let mut segments: Vec<_> = log.segments.iter().map(|(lsn, at)| (Some(*lsn), *at)).collect();

@@ -39,7 +39,7 @@ const BROKEN: [(&str, &str); 6] = [
     ("unlisted_tools: {auto_approve: {}}\nrules: [{name: a, tools: [x], when: nonsense, auto_approve: {}}]\n", "2:"),
     ("rules: [{name: a, tools: [x], auto_approve: {}}, {name: a, tools: [x], auto_approve: {}}]\n", "already"),
     ("\u{0}\u{1}", "policy.yaml:1:"),
-    ("", "there is nothing in it"),
+    ("", "is empty"),
 ];
 
 async fn until(client: &mut PolicyClient, what: &str, done: impl Fn(&GetPolicyResponse) -> bool) -> GetPolicyResponse {

@@ -315,7 +315,7 @@ async fn an_older_state_of_the_files_is_noticed() {
     assert!(refused.contains("WATERMARK is missing") && refused.contains("signoff store check"), "{refused}");
 }
 
-/// Everything but what says when a server last ran: its approvals must not be forgotten without a word.
+/// The store and its watermark are lost, and only the file with the server's time remains.
 #[tokio::test]
 async fn a_directory_that_a_server_has_used_never_opens_empty() {
     let directory = tempfile::tempdir().unwrap();
@@ -326,7 +326,7 @@ async fn a_directory_that_a_server_has_used_never_opens_empty() {
     fs::remove_file(directory.path().join("WATERMARK")).unwrap();
     for _ in 0..2 {
         let refused = open(&directory).unwrap_err().to_string();
-        assert!(refused.contains("Delete CLOCK, too, if you mean to begin anew"), "{refused}");
+        assert!(refused.contains("To start with an empty store, delete CLOCK"), "{refused}");
     }
     fs::remove_file(directory.path().join("CLOCK")).unwrap();
     close(open(&directory).unwrap()).await;

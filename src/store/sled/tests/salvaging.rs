@@ -81,12 +81,16 @@ async fn less_proof_saves_less() {
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_saved_salvage_does_not_send_people_to_itself() {
+async fn salvage_without_a_log_asks_for_a_backup() {
     let directory = filled().await;
     fs::remove_file(directory.path().join("sled/db")).unwrap();
     let refused = salvage(directory.path(), at(40)).unwrap_err().to_string();
-    assert!(refused.contains("nothing can be saved"), "{refused}");
-    assert!(refused.ends_with("Only a backup helps"), "{refused}");
+    assert!(refused.contains("cannot salvage the store"), "{refused}");
+    assert!(refused.contains("sled/db: ") && refused.ends_with("Restore a backup"), "{refused}");
+    // A log that cannot be read now is not lost.
+    fs::create_dir(directory.path().join("sled/db")).unwrap();
+    let refused = salvage(directory.path(), at(40)).unwrap_err();
+    assert!(matches!(refused, OpenError::Io { .. }), "{refused}");
 }
 
 #[tokio::test]
