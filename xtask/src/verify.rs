@@ -12,8 +12,8 @@ type Check = (&'static str, &'static [(&'static str, &'static str)], &'static st
 
 const CHECKS: &[Check] = &[
     ("format", &[], "cargo fmt --all --check"),
-    // The workspace's own is checked by each command that says `--locked`.
-    ("lock file", &[], "cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
+    // `cargo xtask` itself updates the workspace's lock file, so `.ci/run` checks that one first.
+    ("fuzz lock file", &[], "cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
     ("protos", &[], "buf lint"),
     // No `advisories`: their database is not part of any registry, and a check must not need the network.
     ("dependencies", &[], "cargo deny --locked check --hide-inclusion-graph bans licenses sources"),
