@@ -161,7 +161,7 @@ impl SledStore {
         let unreadable = |error: StoreError| OpenError::Corrupt { path: path.to_owned(), reason: error.to_string() };
         let directory = Arc::new(Directory::open(path)?);
         let mut sync: SyncFile = Box::new(sync);
-        let Opened { db, pages, file, tip, mark } = open::open(&directory, &mut sync)?;
+        let Opened { db, pages, file, tip, mark } = open::open(&directory, write_timeout, &mut sync)?;
         let mut held = directory.held(&file).map_err(failed)?;
         held.hold(&directory.watermark(), mark.file()).map_err(failed)?;
         held.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;

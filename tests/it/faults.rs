@@ -11,6 +11,7 @@ mod names;
 mod power;
 mod preload;
 mod record;
+mod starting;
 mod work;
 
 use std::{fs, path::Path, time::Duration};

@@ -16,7 +16,7 @@ use super::{
     group::Group,
     groups::Tip,
     keys,
-    open::{io_error, open_sled, store_id, unreadable},
+    open::{io_error, open_sled, patience, store_id, unreadable, write_out},
     pages::Pages,
     pending::PendingCounts,
     records,
@@ -55,8 +55,7 @@ pub(super) fn migrate(directory: &Directory, old: &Pages) -> Result<Mark, OpenEr
         .map_err(|error| corrupt(error.to_string()))
         .and_then(|()| new.take(old))
         .map_err(|error| unreadable(directory, format!("it cannot be migrated: {error}")))?;
-    #[expect(clippy::disallowed_methods, reason = "this store has no writer yet; the sync follows")]
-    db.flush().map_err(|error| unreadable(directory, error.to_string()))?;
+    write_out(directory, &db, Batch::default(), patience(&directory.sled()))?;
     let tip = new.tip;
     drop((new, db));
     Directory::settle(&made).map_err(failed)?;

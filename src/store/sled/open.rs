@@ -39,10 +39,11 @@ pub(super) struct Opened {
     pub(super) mark: Watermark,
 }
 
-pub(super) fn open(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+/// Opens what is there, or makes a new store: no single write of that takes longer than `write_timeout`.
+pub(super) fn open(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -> Result<Opened, OpenError> {
     match read_mark(directory)? {
-        None => unmarked(directory, sync),
-        Some(mark) => marked(directory, mark, sync),
+        None => unmarked(directory, write_timeout, sync),
+        Some(mark) => marked(directory, mark, write_timeout, sync),
     }
 }
 
@@ -52,7 +53,7 @@ pub(super) fn read_mark(directory: &Directory) -> Result<Option<Mark>, OpenError
 }
 
 /// No watermark: there was no store here, or one of an older build.
-fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -> Result<Opened, OpenError> {
     let failed = |source| io_error(directory, source);
     let damaged = |reason| unreadable(directory, reason);
     if !directory.has_content().map_err(failed)? {
@@ -61,11 +62,11 @@ fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenEr
                           with an empty store, delete CLOCK";
             return Err(damaged(reason.into()));
         }
-        return create(directory, sync);
+        return create(directory, write_timeout, sync);
     }
     let snapshot = directory.has_snapshot().map_err(failed)?;
     if !snapshot && !preflight::holds(&directory.sled(), |_, _| true).map_err(damaged)? {
-        return create(directory, sync); // an older build was stopped while it made the store
+        return create(directory, write_timeout, sync); // an older build was stopped while it made the store
     }
     // Without a mark nothing settles a doubt. sled would overwrite what raises it, or come up empty.
     let nothing = Mark::new(Uuid::nil(), migrate::FROM, State::Open);
@@ -79,7 +80,7 @@ fn unmarked(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenEr
         Some(migrate::FROM) => {
             let mark = migrate::migrate(directory, &pages)?;
             drop((pages, db));
-            marked(directory, mark, sync)
+            marked(directory, mark, write_timeout, sync)
         }
         Some(SCHEMA) => Err(unreadable(directory, "WATERMARK is missing".into())),
         Some(found) => Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA }),
@@ -94,7 +95,7 @@ fn schema_of(pages: &Pages) -> Result<Option<u32>, StoreError> {
 }
 
 /// Makes a new store. The mark comes first: what a crash leaves is then known to be nothing yet.
-fn create(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+fn create(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -> Result<Opened, OpenError> {
     let failed = |source| io_error(directory, source);
     let store = store_id().map_err(failed)?;
     let mark = Mark::new(store, SCHEMA, State::Creating);
@@ -105,9 +106,7 @@ fn create(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenErro
     let mut batch = Batch::default();
     batch.insert(keys::SCHEMA, &SCHEMA.to_be_bytes());
     batch.insert(keys::STORE, frame::seal(keys::STORE, store.as_bytes()));
-    db.apply_batch(batch).map_err(|error| unreadable(directory, error.to_string()))?;
-    #[expect(clippy::disallowed_methods, reason = "before there is a writer; the sync follows")]
-    db.flush().map_err(|error| unreadable(directory, error.to_string()))?;
+    write_out(directory, &db, batch, write_timeout)?;
     let file = directory.log().map_err(failed)?;
     sync(&file).map_err(failed)?;
     directory.sync().map_err(failed)?;
@@ -117,7 +116,12 @@ fn create(directory: &Directory, sync: &mut SyncFile) -> Result<Opened, OpenErro
 }
 
 /// Opens a store that is as far as its watermark, or further.
-fn marked(directory: &Directory, mark: Mark, sync: &mut SyncFile) -> Result<Opened, OpenError> {
+fn marked(
+    directory: &Directory,
+    mark: Mark,
+    write_timeout: Duration,
+    sync: &mut SyncFile,
+) -> Result<Opened, OpenError> {
     let failed = |source| io_error(directory, source);
     if mark.schema != SCHEMA {
         return Err(OpenError::Schema { path: directory.path().to_owned(), found: mark.schema, known: SCHEMA });
@@ -125,12 +129,12 @@ fn marked(directory: &Directory, mark: Mark, sync: &mut SyncFile) -> Result<Open
     match mark.state {
         State::Creating => {
             let any = directory.has_content().map_err(failed)?
-                && preflight::holds(&directory.sled(), |key, _| keys::is_whole_record(key))
+                && preflight::shows(&directory.sled(), |key, _| keys::is_whole_record(key))
                     .map_err(|reason| unreadable(directory, reason))?;
             if any {
                 return Err(unreadable(directory, "WATERMARK says that it is new, but it has records".into()));
             }
-            return create(directory, sync);
+            return create(directory, write_timeout, sync);
         }
         State::Swapping => migrate::swap(directory).map_err(failed)?,
         State::Failed => directory.rewrite().map_err(failed)?,
@@ -243,6 +247,25 @@ pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenEr
         }
         Err(reason) => Err(unreadable(directory, format!("sled cannot open its files: {reason}"))),
     }
+}
+
+/// Gives a store that has no writer yet a batch, and has the kernel take it; syncing is the caller's. After a write that failed
+/// sled can wait without limit: then it is left as it is, as it would write once more when it is dropped.
+pub(super) fn write_out(directory: &Directory, db: &Db, batch: Batch, limit: Duration) -> Result<(), OpenError> {
+    let writing = db.clone();
+    let write = move || {
+        writing.apply_batch(batch)?;
+        #[expect(clippy::disallowed_methods, reason = "before there is a writer; the sync follows")]
+        writing.flush()
+    };
+    let source = match within(limit, write) {
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(sled::Error::Io(source))) => source,
+        Ok(Err(error)) => io::Error::other(sentence(&error)),
+        Err(reason) => io::Error::other(format!("writing did not succeed: {reason}")),
+    };
+    std::mem::forget(db.clone());
+    Err(io_error(directory, source))
 }
 
 /// How long reading everything in a directory may take: far longer than it does wherever it ends.

@@ -59,7 +59,20 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
 ///
 /// # Errors
 /// Why that cannot be told.
-pub(super) fn holds(sled: &Path, mut sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<bool, String> {
+pub(super) fn holds(sled: &Path, sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<bool, String> {
+    search(sled, sought).map(|(found, log)| found || !log.headless.is_empty())
+}
+
+/// Whether a log has a key that is sought, as [`holds`], but only counts what can be read. sled writes a segment's beginning and
+/// what follows it apart, so that the end of the first write of a new store can be there without its beginning.
+///
+/// # Errors
+/// Why that cannot be told.
+pub(super) fn shows(sled: &Path, sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<bool, String> {
+    search(sled, sought).map(|(found, _)| found)
+}
+
+fn search(sled: &Path, mut sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<(bool, Log), String> {
     let log = Log::open_unproven(sled).map_err(|error| error.to_string())?;
     let (mut segment, mut entries, mut found) = (Segment::default(), Entries::default(), false);
     let whole = log.segments.iter().map(|(lsn, at)| (Some(*lsn), *at));
@@ -71,7 +84,7 @@ pub(super) fn holds(sled: &Path, mut sought: impl FnMut(&[u8], &[u8]) -> bool) -
             });
         });
     }
-    Ok(found || !log.headless.is_empty())
+    Ok((found, log))
 }
 
 /// The newest schema version that the log tells.

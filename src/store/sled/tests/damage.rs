@@ -340,6 +340,9 @@ async fn what_was_being_made_is_made_again() {
     tamper(directory.path(), |db| {
         db.insert(b"half", b"made").unwrap();
     });
+    // The first of sled's writes failed, and a later one did not.
+    let mut log = fs::File::options().write(true).open(directory.path().join("sled/db")).unwrap();
+    std::io::Write::write_all(&mut log, &[0; 20]).unwrap();
     // But not what a store has that was made.
     let other = Whole::new(false).await;
     fs::copy(directory.path().join("WATERMARK"), other.path("WATERMARK")).unwrap();
