@@ -29,10 +29,10 @@ use self::{attachments::Attachments, ids::Ids};
 use crate::{
     clock::Clock,
     domain::{
-        Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time,
-        Verdict, after, before,
+        Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Permission, Refusal, Reporting, Request,
+        Revision, Time, Verdict, after, before,
     },
-    identity::{Method, Permission, Principal, Unrecognised},
+    identity::{Method, Principal, Unrecognised},
     policy::{Call, Effort, Judge, OwnedCall},
     store::{Change, Store, StoreError, Submission, Submitted},
 };

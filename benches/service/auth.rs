@@ -19,10 +19,9 @@ use std::{
 use signoff::{
     approvals::{NewToken, Tokens},
     clock::ServerClock,
-    domain::ActorKind,
+    domain::{ActorKind, Grant, Role as CallerRole},
     identity::{
-        Authenticator, CertificateRoles, Credentials, DevTokens, Gate, Grant, Principal, Role as CallerRole,
-        RoleGroups, TokenRegistry, oidc::Oidc,
+        Authenticator, CertificateRoles, Credentials, DevTokens, Gate, Principal, RoleGroups, TokenRegistry, oidc::Oidc,
     },
     proto::v1 as pb,
     store::{SledStore, Store},

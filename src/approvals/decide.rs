@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Approvals, Error, NewDecision, Schemas, allowed, permit, unknown};
 use crate::{
-    domain::{Actor, Approval, Arguments, Command, Deciding, Edit},
-    identity::{Method, Permission, Principal},
+    domain::{Actor, Approval, Arguments, Command, Deciding, Edit, Permission},
+    identity::{Method, Principal},
     policy::Call,
 };
 

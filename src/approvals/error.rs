@@ -1,6 +1,5 @@
 use crate::{
-    domain::{ApprovalId, Revision, TokenId},
-    identity::{OutsideScope, Permission},
+    domain::{ApprovalId, OutsideScope, Permission, Revision, TokenId},
     store::StoreError,
 };
 

@@ -286,7 +286,7 @@ impl Policies {
     async fn known(&self) -> Result<Known, Error> {
         let mut known = self.seen.known();
         for token in self.store.tokens().await? {
-            let principal = token.principal();
+            let principal = Principal::from_token(&token);
             known.users.insert(principal.actor.to_string());
             known.groups.extend(principal.groups);
         }

@@ -6,7 +6,8 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    identity::{Authenticator, Credentials, Principal, Role, Unrecognised},
+    domain::Role,
+    identity::{Authenticator, Credentials, Principal, Unrecognised},
     policy::Known,
 };
 

@@ -23,10 +23,10 @@ use super::*;
 use crate::{
     clock::ManualClock,
     domain::{
-        Actor, ActorKind, Choice, Seen, Status,
+        Actor, ActorKind, Choice, Role, Seen, Status,
         samples::{arguments, at},
     },
-    identity::{AuthenticationMethod, Role},
+    identity::AuthenticationMethod,
     store::{Filter, Order, Page, Query},
 };
 

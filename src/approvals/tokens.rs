@@ -7,8 +7,8 @@ use tokio::sync::{Mutex, Semaphore};
 use super::{Error, ids::Ids, permit, still_good};
 use crate::{
     clock::Clock,
-    domain::{Actor, Time, TokenId, after, truncate},
-    identity::{Grant, Method, Permission, Principal, Revoked, Secret, Token, TokenRegistry, TokenState},
+    domain::{Actor, Grant, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
+    identity::{Method, Principal, Secret, TokenRegistry},
     store::{Store, StoreError},
 };
 

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     approvals::Error,
-    domain::{ApprovalId, Outcome, Refusal, Time},
-    identity::{OutsideScope, Permission, Unrecognised},
+    domain::{ApprovalId, Outcome, OutsideScope, Permission, Refusal, Time},
+    identity::Unrecognised,
     proto::v1::ErrorReason,
     store::StoreError,
 };

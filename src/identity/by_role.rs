@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use super::{NameGlob, Role};
+use super::NameGlob;
+use crate::domain::Role;
 
 /// For each role, what gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]

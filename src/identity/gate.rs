@@ -3,13 +3,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, Role, RoleGroups, Secret,
+    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, RoleGroups, Secret,
     TokenRegistry, Unrecognised,
     oidc::{Oidc, Rejection, Verified, looks_like_jwt},
 };
 use crate::{
     clock::WallClock,
-    domain::{Actor, ActorKind},
+    domain::{Actor, ActorKind, Role},
 };
 
 /// Everything that callers can be recognised by.

@@ -1,7 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
-use super::{AuthenticationMethod, CertificateName, CertificateRoles, PeerCertificate, Principal, Role, Unrecognised};
-use crate::domain::{Actor, ActorKind, Time};
+use super::{AuthenticationMethod, CertificateName, CertificateRoles, PeerCertificate, Principal, Unrecognised};
+use crate::domain::{Actor, ActorKind, Role, Time};
 
 /// Issuer of those who are known by their certificates, whichever authority made them.
 const ISSUER: &str = "certificate";

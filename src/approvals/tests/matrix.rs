@@ -1,10 +1,7 @@
 //! The whole of who may do what: role by call by whose approval it is.
 
 use super::*;
-use crate::{
-    domain::{ClaimId, Digest, ExecutionResult},
-    identity::Role,
-};
+use crate::domain::{ClaimId, Digest, ExecutionResult, Role};
 
 /// What an approval is to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

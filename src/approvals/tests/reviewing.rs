@@ -1,10 +1,7 @@
 //! Whom the policy asks, how many, and what happens when they take too long.
 
 use super::*;
-use crate::{
-    domain::{ActorKind, Event, EventKind, Priority},
-    identity::{DecidesFor, OutsideScope, Permission, Role},
-};
+use crate::domain::{ActorKind, DecidesFor, Event, EventKind, OutsideScope, Permission, Priority, Role};
 
 fn finance(n: usize) -> Arc<Principal> {
     member(n, &["finance"])

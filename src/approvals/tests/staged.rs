@@ -5,8 +5,7 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::*;
 use crate::{
-    domain::{Actor, Effect, Escalation, Panel, Priority, Requirement, Reviewer, TokenId, Verdict, samples},
-    identity::Token,
+    domain::{Actor, Effect, Escalation, Panel, Priority, Requirement, Reviewer, Token, TokenId, Verdict, samples},
     store::{
         Change, Due, Forgotten, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission,
         Subscription, Transitioned,

@@ -3,10 +3,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     approvals::{NewToken, Policies, PolicyChange, Tokens},
-    identity::{
-        Authenticator as _, CertificateRoles, Credentials, DecidesFor, Gate, Grant, RoleGroups, Secret, Token,
-        TokenState, Unrecognised,
-    },
+    domain::{DecidesFor, Grant, Token, TokenState},
+    identity::{Authenticator as _, CertificateRoles, Credentials, Gate, RoleGroups, Secret, Unrecognised},
     store::MemoryStore,
 };
 

@@ -6,10 +6,9 @@ use super::{Checker, Violations, people::PERSON_MAX};
 use crate::{
     approvals::NewToken,
     config::Limits,
-    domain::{ActorKind, TokenId},
+    domain::{ActorKind, DecidesFor, Grant, Permission, Role, TokenId},
     field_path,
     grpc::page_token,
-    identity::{DecidesFor, Grant, Permission, Role},
     proto::v1,
 };
 

@@ -6,8 +6,11 @@ use crate::domain::{
     Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
     samples::{a_request, actor, agent, at, claim_id, id},
 };
-use crate::identity::{OutsideScope, Permission, oidc::Rejection};
 use crate::store::PolicyFault;
+use crate::{
+    domain::{OutsideScope, Permission},
+    identity::oidc::Rejection,
+};
 
 const REFUSALS: usize = 21;
 const STORE_ERRORS: usize = 14;

@@ -28,8 +28,7 @@ use super::{
     watermark::{State, Watermark},
 };
 use crate::{
-    domain::{ApprovalId, Command, Time, TokenId},
-    identity::Token,
+    domain::{ApprovalId, Command, Time, Token, TokenId},
     store::{Forgotten, Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
 };
 
