@@ -1,15 +1,15 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
 mod access;
-mod by_role;
 mod certificate;
 mod certificate_name;
+mod credential_verifier;
 mod dev_tokens;
-mod gate;
 pub mod oidc;
+mod presented_certificate;
 mod revocation;
+mod role_grants;
 mod secret;
-mod shown_certificate;
 mod token_registry;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -20,14 +20,14 @@ use self::oidc::Rejection;
 use crate::domain::{Actor, Approval, DecidesFor, Grant, Permission, Role, Time, Token, name};
 
 pub use access::{Method, Reach, reference_markdown};
-pub use by_role::{ByRole, CertificateRoles, RoleGroups};
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
+pub use credential_verifier::CredentialVerifier;
 pub use dev_tokens::{DevTokens, DevTokensError};
-pub use gate::Gate;
+pub use presented_certificate::PresentedCertificate;
 pub use revocation::Revocation;
+pub use role_grants::{CertificateRoles, RoleGrants, RoleGroups};
 pub use secret::Secret;
-pub use shown_certificate::ShownCertificate;
 pub use token_registry::TokenRegistry;
 
 /// Issuer of those whom this server alone knows: by its own tokens, or by what a caller says of them.
@@ -210,7 +210,7 @@ pub struct Credentials<'a> {
     /// The bearer token of the call.
     pub bearer: Option<&'a str>,
     /// The verified certificate of the connection.
-    pub certificate: Option<&'a ShownCertificate>,
+    pub certificate: Option<&'a PresentedCertificate>,
 }
 
 /// Tokens never show in logs.

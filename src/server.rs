@@ -32,7 +32,7 @@ use crate::{
     connections::Connections,
     grpc::{AccessApi, ApprovalApi, PolicyApi},
     identity::{
-        Authenticator, DevTokens, DevTokensError, Gate,
+        Authenticator, CredentialVerifier, DevTokens, DevTokensError,
         oidc::{Oidc, OidcConfigError},
     },
     policy::Judge,
@@ -205,7 +205,7 @@ impl Server {
 
         let apis = (approval_api, policy_api, access_api);
         let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
-        let gate = Gate {
+        let verifier = CredentialVerifier {
             tokens: tokens.registry(),
             dev: dev_tokens.clone(),
             oidc,
@@ -214,7 +214,7 @@ impl Server {
             clock: Arc::<dyn Clock>::clone(&clock),
         };
         let authenticator: Arc<dyn Authenticator> =
-            Arc::new(Remembering { authenticator: gate, seen: policies.seen_reviewers() });
+            Arc::new(Remembering { authenticator: verifier, seen: policies.seen_reviewers() });
         let recognising = (authenticator, Arc::<dyn Clock>::clone(&clock));
         let telemetry = (metrics.clone(), traces);
         let (health, routes) = routes::routes(apis, recognising, &config.limits, config.reflection, telemetry).await?;

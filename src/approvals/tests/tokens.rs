@@ -4,7 +4,9 @@ use super::*;
 use crate::{
     approvals::{NewToken, Policies, PolicyChange, Tokens},
     domain::{DecidesFor, Grant, Token, TokenState},
-    identity::{Authenticator as _, CertificateRoles, Credentials, Gate, RoleGroups, Secret, Unrecognised},
+    identity::{
+        Authenticator as _, CertificateRoles, CredentialVerifier, Credentials, RoleGroups, Secret, Unrecognised,
+    },
     store::MemoryStore,
 };
 
@@ -38,7 +40,7 @@ impl Office {
 
     async fn recognise(&self, secret: &Secret) -> Result<Arc<Principal>, Unrecognised> {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let gate = Gate {
+        let verifier = CredentialVerifier {
             tokens: self.tokens.registry(),
             dev: None,
             oidc: None,
@@ -46,7 +48,7 @@ impl Office {
             certificates: CertificateRoles::default(),
             clock,
         };
-        gate.authenticate(Credentials { bearer: Some(secret.reveal()), certificate: None }).await
+        verifier.authenticate(Credentials { bearer: Some(secret.reveal()), certificate: None }).await
     }
 
     async fn kept(&self) -> Vec<Token> {

@@ -3,33 +3,33 @@ use std::collections::BTreeSet;
 use super::NameGlob;
 use crate::domain::Role;
 
-/// For each role, what gives it.
+/// Selectors that grant each role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ByRole<T> {
-    /// What makes an agent.
+pub struct RoleGrants<T> {
+    /// Grant `agent`.
     pub agent: Vec<T>,
-    /// What makes a reviewer.
+    /// Grant `reviewer`.
     pub reviewer: Vec<T>,
-    /// What makes an auditor.
+    /// Grant `auditor`.
     pub auditor: Vec<T>,
-    /// What makes an operator.
+    /// Grant `operator`.
     pub operator: Vec<T>,
 }
 
-/// Groups whose members have a role.
-pub type RoleGroups = ByRole<String>;
+/// Groups that grant roles to their members.
+pub type RoleGroups = RoleGrants<String>;
 
-/// Names of certificates whose holders have a role.
-pub type CertificateRoles = ByRole<NameGlob>;
+/// Patterns that grant roles to certificates by their names.
+pub type CertificateRoles = RoleGrants<NameGlob>;
 
-impl<T> Default for ByRole<T> {
+impl<T> Default for RoleGrants<T> {
     fn default() -> Self {
         Self { agent: Vec::new(), reviewer: Vec::new(), auditor: Vec::new(), operator: Vec::new() }
     }
 }
 
-impl<T> ByRole<T> {
-    /// What gives a role.
+impl<T> RoleGrants<T> {
+    /// The selectors that grant a role.
     #[must_use]
     pub fn of(&self, role: Role) -> &[T] {
         match role {
@@ -40,15 +40,15 @@ impl<T> ByRole<T> {
         }
     }
 
-    /// Whether nobody has a role.
+    /// Whether no role is granted at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         Role::ALL.into_iter().all(|role| self.of(role).is_empty())
     }
 
-    /// The roles of whoever has any of what gives them.
+    /// The roles that are granted by any selector that `matches`.
     #[must_use]
-    pub fn roles(&self, has: impl Fn(&T) -> bool) -> BTreeSet<Role> {
-        Role::ALL.into_iter().filter(|role| self.of(*role).iter().any(&has)).collect()
+    pub fn roles(&self, matches: impl Fn(&T) -> bool) -> BTreeSet<Role> {
+        Role::ALL.into_iter().filter(|role| self.of(*role).iter().any(&matches)).collect()
     }
 }
