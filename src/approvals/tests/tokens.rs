@@ -13,13 +13,13 @@ use crate::{
 const LIMIT: usize = 4;
 const HOUR: Duration = Duration::from_secs(3_600);
 
-struct Office {
+struct TokenFixture {
     store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
     tokens: Arc<Tokens>,
 }
 
-impl Office {
+impl TokenFixture {
     async fn new() -> Self {
         Self::with_limit(LIMIT).await
     }
@@ -76,49 +76,49 @@ fn new(subject: &str) -> NewToken {
 
 #[tokio::test]
 async fn a_token_speaks_for_its_owner_until_it_is_revoked() {
-    let office = Office::new().await;
-    let (token, secret) = office.create(new("a")).await.unwrap();
-    assert_eq!(office.kept().await, std::slice::from_ref(&token));
-    let caller = office.recognise(&secret).await.unwrap();
+    let fixture = TokenFixture::new().await;
+    let (token, secret) = fixture.create(new("a")).await.unwrap();
+    assert_eq!(fixture.kept().await, std::slice::from_ref(&token));
+    let caller = fixture.recognise(&secret).await.unwrap();
     assert_eq!((caller.actor.to_string().as_str(), caller.method), ("local/a", AuthenticationMethod::Token));
-    assert!(!serde_json::to_string(&office.kept().await).unwrap().contains(&secret.reveal()[8..]));
+    assert!(!serde_json::to_string(&fixture.kept().await).unwrap().contains(&secret.reveal()[8..]));
 
-    office.clock.advance(HOUR);
-    let revoked = office.tokens.revoke(&operator(), token.id).await.unwrap();
+    fixture.clock.advance(HOUR);
+    let revoked = fixture.tokens.revoke(&operator(), token.id).await.unwrap();
     assert_eq!(revoked.revoked.as_ref().unwrap().at, at(3_600));
     assert!(caller.revocation.is_revoked());
-    assert_eq!(office.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
-    office.clock.advance(HOUR);
-    assert_eq!(office.tokens.revoke(&operator(), token.id).await, Ok(revoked)); // once
+    assert_eq!(fixture.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
+    fixture.clock.advance(HOUR);
+    assert_eq!(fixture.tokens.revoke(&operator(), token.id).await, Ok(revoked)); // once
     let unknown = crate::domain::TokenId::new(uuid::Uuid::nil());
-    assert_eq!(office.tokens.revoke(&operator(), unknown).await, Err(Error::TokenNotFound(unknown)));
+    assert_eq!(fixture.tokens.revoke(&operator(), unknown).await, Err(Error::TokenNotFound(unknown)));
     // A restart knows it too.
-    let again = Office { tokens: Office::load(LIMIT, &office.store, &office.clock).await, ..office };
+    let again = TokenFixture { tokens: TokenFixture::load(LIMIT, &fixture.store, &fixture.clock).await, ..fixture };
     assert_eq!(again.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
 }
 
 #[tokio::test]
 async fn a_token_ends_at_its_time() {
-    let office = Office::new().await;
-    let (token, secret) = office.create(NewToken { ttl: Some(HOUR), ..new("a") }).await.unwrap();
-    assert!(office.tokens.any_active());
-    office.clock.advance(HOUR - Duration::from_micros(1));
-    assert_eq!(office.recognise(&secret).await.unwrap().expires_at, token.expires_at);
-    office.clock.advance(Duration::from_micros(1));
-    assert_eq!(office.recognise(&secret).await.unwrap_err(), Unrecognised::TokenExpired);
-    assert!(!office.tokens.any_active());
+    let fixture = TokenFixture::new().await;
+    let (token, secret) = fixture.create(NewToken { ttl: Some(HOUR), ..new("a") }).await.unwrap();
+    assert!(fixture.tokens.any_active());
+    fixture.clock.advance(HOUR - Duration::from_micros(1));
+    assert_eq!(fixture.recognise(&secret).await.unwrap().expires_at, token.expires_at);
+    fixture.clock.advance(Duration::from_micros(1));
+    assert_eq!(fixture.recognise(&secret).await.unwrap_err(), Unrecognised::TokenExpired);
+    assert!(!fixture.tokens.any_active());
 }
 
 #[tokio::test]
 async fn one_token_comes_of_one_request_id() {
-    let office = Office::new().await;
+    let fixture = TokenFixture::new().await;
     let asked = NewToken { request_id: Some("r".into()), ttl: Some(HOUR), ..new("a") };
-    let tries = (0..8).map(|_| office.create(asked.clone()));
+    let tries = (0..8).map(|_| fixture.create(asked.clone()));
     let results = futures_util::future::join_all(tries).await;
     let (token, _) = results.iter().find_map(|result| result.as_ref().ok()).unwrap();
     let again = Error::TokenAlreadyCreated { request_id: "r".into(), id: token.id };
     assert_eq!(results.iter().filter(|result| result.as_ref().err() == Some(&again)).count(), 7);
-    assert_eq!(office.kept().await, std::slice::from_ref(token));
+    assert_eq!(fixture.kept().await, std::slice::from_ref(token));
 
     let reused = Error::TokenRequestIdReused { request_id: "r".into(), id: token.id };
     let others = [
@@ -127,49 +127,49 @@ async fn one_token_comes_of_one_request_id() {
         NewToken { grant: Grant { roles: [Role::Auditor].into(), ..asked.grant.clone() }, ..asked.clone() },
     ];
     for other in others {
-        assert_eq!(office.create(other).await.unwrap_err(), reused);
+        assert_eq!(fixture.create(other).await.unwrap_err(), reused);
     }
     // Another operator's is another request.
     let other = principal(&[Role::Operator], ActorKind::Person, "other");
-    office.tokens.create(&other, asked).await.unwrap();
+    fixture.tokens.create(&other, asked).await.unwrap();
 }
 
 #[tokio::test]
 async fn room_is_made_by_what_expired_longest_ago() {
-    let office = Office::new().await;
-    let (one, secret) = office.create(new("1")).await.unwrap();
-    let (two, _) = office.create(NewToken { ttl: Some(HOUR * 3), ..new("2") }).await.unwrap();
-    office.create(NewToken { ttl: Some(HOUR * 2), ..new("3") }).await.unwrap(); // the first to go
-    let (four, _) = office.create(new("4")).await.unwrap();
+    let fixture = TokenFixture::new().await;
+    let (one, secret) = fixture.create(new("1")).await.unwrap();
+    let (two, _) = fixture.create(NewToken { ttl: Some(HOUR * 3), ..new("2") }).await.unwrap();
+    fixture.create(NewToken { ttl: Some(HOUR * 2), ..new("3") }).await.unwrap(); // the first to go
+    let (four, _) = fixture.create(new("4")).await.unwrap();
     let full = Error::TooManyTokens { limit: LIMIT };
-    assert_eq!(office.create(new("5")).await.unwrap_err(), full);
-    office.clock.advance(HOUR);
-    office.tokens.revoke(&operator(), one.id).await.unwrap();
+    assert_eq!(fixture.create(new("5")).await.unwrap_err(), full);
+    fixture.clock.advance(HOUR);
+    fixture.tokens.revoke(&operator(), one.id).await.unwrap();
     // What was only revoked stays: a copy of it from before would be good again.
-    assert_eq!(office.create(new("5")).await.unwrap_err(), full);
-    office.clock.advance(HOUR * 9);
-    let (five, _) = office.create(new("5")).await.unwrap();
+    assert_eq!(fixture.create(new("5")).await.unwrap_err(), full);
+    fixture.clock.advance(HOUR * 9);
+    let (five, _) = fixture.create(new("5")).await.unwrap();
     let ids = |tokens: Vec<Token>| tokens.iter().map(|token| token.id).collect::<Vec<_>>();
-    assert_eq!(ids(office.kept().await), [one.id, two.id, four.id, five.id]);
-    let (six, _) = office.create(new("6")).await.unwrap();
-    assert_eq!(ids(office.kept().await), [one.id, four.id, five.id, six.id]);
-    assert_eq!(office.create(new("7")).await.unwrap_err(), full);
-    assert_eq!(office.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
-    let (listed, more) = office.tokens.list(&operator(), None, 9, true).unwrap();
+    assert_eq!(ids(fixture.kept().await), [one.id, two.id, four.id, five.id]);
+    let (six, _) = fixture.create(new("6")).await.unwrap();
+    assert_eq!(ids(fixture.kept().await), [one.id, four.id, five.id, six.id]);
+    assert_eq!(fixture.create(new("7")).await.unwrap_err(), full);
+    assert_eq!(fixture.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
+    let (listed, more) = fixture.tokens.list(&operator(), None, 9, true).unwrap();
     assert_eq!((ids(listed), more), (vec![six.id, five.id, four.id], false));
 }
 
 /// Whoever is revoked does nothing more, even by what was on its way.
 #[tokio::test]
 async fn nothing_is_done_for_whom_was_revoked() {
-    let (office, world) = (Office::new().await, World::new());
+    let (fixture, world) = (TokenFixture::new().await, World::new());
     let (agent, reviewer, mallory) = (agent(), reviewer(1), operator());
-    let (token, _) = office.create(new("a")).await.unwrap();
+    let (token, _) = fixture.create(new("a")).await.unwrap();
     let id = world.ask(json!({})).await;
     [&agent, &reviewer, &mallory].iter().for_each(|caller| caller.revocation.revoke());
-    assert_eq!(office.tokens.create(&mallory, new("backdoor")).await.unwrap_err(), Error::Revoked);
-    assert_eq!(office.tokens.revoke(&mallory, token.id).await.unwrap_err(), Error::Revoked);
-    assert_eq!(office.kept().await, [token]);
+    assert_eq!(fixture.tokens.create(&mallory, new("backdoor")).await.unwrap_err(), Error::Revoked);
+    assert_eq!(fixture.tokens.revoke(&mallory, token.id).await.unwrap_err(), Error::Revoked);
+    assert_eq!(fixture.kept().await, [token]);
     let asked = Arc::clone(&world.approvals).request(agent, asking(json!({})), 0).await;
     assert_eq!(asked.err(), Some(Error::Revoked));
     let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
@@ -200,14 +200,14 @@ async fn nobody_waits_beyond_their_credentials() {
 #[tokio::test]
 async fn lists_come_in_pages_that_clients_can_read() {
     const TOKENS: usize = 40;
-    let office = Office::with_limit(TOKENS).await;
+    let fixture = TokenFixture::with_limit(TOKENS).await;
     for n in 0..TOKENS {
         let groups = (0..64).map(|group| format!("{n}-{group:é>500}")).collect();
-        office.create(NewToken { grant: Grant { groups, ..new("a").grant }, ..new("a") }).await.unwrap();
+        fixture.create(NewToken { grant: Grant { groups, ..new("a").grant }, ..new("a") }).await.unwrap();
     }
     let (mut before, mut pages, mut seen) = (None, 0, 0);
     loop {
-        let (tokens, more) = office.tokens.list(&operator(), before, 1_000, false).unwrap();
+        let (tokens, more) = fixture.tokens.list(&operator(), before, 1_000, false).unwrap();
         seen += tokens.len();
         pages += 1;
         before = tokens.last().map(|token| token.id);
@@ -220,19 +220,19 @@ async fn lists_come_in_pages_that_clients_can_read() {
 
 #[tokio::test]
 async fn the_last_use_is_kept() {
-    let office = Office::new().await;
-    let (token, secret) = office.create(new("a")).await.unwrap();
-    office.create(new("unused")).await.unwrap();
-    office.clock.advance(HOUR);
-    office.recognise(&secret).await.unwrap();
+    let fixture = TokenFixture::new().await;
+    let (token, secret) = fixture.create(new("a")).await.unwrap();
+    fixture.create(new("unused")).await.unwrap();
+    fixture.clock.advance(HOUR);
+    fixture.recognise(&secret).await.unwrap();
     let used = Token { last_used_at: Some(at(3_600)), ..token.clone() };
-    assert_eq!(office.tokens.registry().get(token.id), Some(used.clone()));
-    assert_eq!(office.kept().await[0], token); // not on the way of the call
-    office.tokens.keep_uses().await.unwrap();
-    assert_eq!(office.kept().await[0], used);
-    assert_eq!(office.kept().await[1].last_used_at, None);
+    assert_eq!(fixture.tokens.registry().get(token.id), Some(used.clone()));
+    assert_eq!(fixture.kept().await[0], token); // not on the way of the call
+    fixture.tokens.keep_uses().await.unwrap();
+    assert_eq!(fixture.kept().await[0], used);
+    assert_eq!(fixture.kept().await[1].last_used_at, None);
     // What is kept of its use is kept when it is taken back.
-    let revoked = office.tokens.revoke(&operator(), token.id).await.unwrap();
+    let revoked = fixture.tokens.revoke(&operator(), token.id).await.unwrap();
     assert_eq!((revoked.last_used_at, revoked.state(at(3_601))), (Some(at(3_600)), TokenState::Revoked));
 }
 

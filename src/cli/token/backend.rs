@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// Where tokens are made and taken back: the same service here as there.
-pub(super) enum Office {
+pub(super) enum TokenBackend {
     /// At a server.
     Server(AccessClient),
     /// In a data directory, whose holder is an operator: this is how the first token comes about.
     Directory { api: AccessApi, store: Arc<SledStore>, holder: Admitted },
 }
 
-impl Office {
+impl TokenBackend {
     /// Opens the data directory, if there is one; else connects. A directory without a store is refused unless one is to
     /// be made: it may be mistyped.
     pub(super) async fn open(
