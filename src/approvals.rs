@@ -32,7 +32,7 @@ use crate::{
         Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Permission, Refusal, Reporting, Request,
         Revision, Time, Verdict, after, before,
     },
-    identity::{Method, Principal, Unrecognised},
+    identity::{AccessDenied, Method, Principal, Unrecognised},
     policy::{Call, Effort, Judge, OwnedCall},
     store::{Change, Store, StoreError, Submission, Submitted},
 };
@@ -143,7 +143,7 @@ impl Approvals {
         };
         let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
         let verdict = self.verdict(&principal.actor, call).await?;
-        still_good(principal)?;
+        principal.ensure_not_revoked()?;
         let request = Request {
             request_id: new.request_id.unwrap_or_else(|| id.to_string()),
             caller: principal.actor.clone(),
@@ -187,7 +187,7 @@ impl Approvals {
     /// Waits until an approval is terminal, or has a revision beyond `after` when that is not 0, or `timeout` is over.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], [`Error::Revoked`], or a failure of the
+    /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], [`Error::Access`], or a failure of the
     /// store.
     pub async fn wait(
         &self,
@@ -209,7 +209,7 @@ impl Approvals {
             tokio::select! {
                 biased;
                 () = self.draining.cancelled() => return Err(Error::Draining),
-                () = principal.revocation.revoked() => return Err(Error::Revoked),
+                () = principal.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
                 () = subscription.beyond(approval.revision) => {}
                 () = tokio::time::sleep_until(over) => {
                     self.readable_by(principal)?;
@@ -222,7 +222,7 @@ impl Approvals {
     /// Whether somebody who has been reading for a while may read on.
     fn readable_by(&self, principal: &Principal) -> Result<(), Error> {
         principal.check(self.clock.wall()).map_err(|ended| match ended {
-            Unrecognised::TokenRevoked => Error::Revoked,
+            Unrecognised::TokenRevoked => AccessDenied::Revoked.into(),
             _ => Error::StreamAged, // with other credentials the caller may go on
         })
     }
@@ -242,7 +242,7 @@ impl Approvals {
     /// # Errors
     /// Refusals of the domain, or a failure of the store.
     pub async fn cancel(&self, principal: &Principal, new: Cancellation) -> Result<Approval, Error> {
-        permit(principal, Method::CancelApproval)?;
+        principal.require_role(Method::CancelApproval)?;
         let (actor, request_id, reason) = (principal.actor.clone(), new.request_id, new.reason);
         self.command(principal, new.id, Command::Cancel { actor, request_id, reason }).await
     }
@@ -252,7 +252,7 @@ impl Approvals {
     /// # Errors
     /// Refusals of the domain, or a failure of the store.
     pub async fn claim(&self, principal: &Principal, new: NewClaim) -> Result<Approval, Error> {
-        permit(principal, Method::ClaimExecution)?;
+        principal.require_role(Method::ClaimExecution)?;
         let claim = Claiming {
             actor: principal.actor.clone(),
             request_id: new.request_id,
@@ -267,7 +267,7 @@ impl Approvals {
     /// # Errors
     /// Refusals of the domain, or a failure of the store.
     pub async fn report(&self, principal: &Principal, new: NewReport) -> Result<Approval, Error> {
-        permit(principal, Method::ReportExecution)?;
+        principal.require_role(Method::ReportExecution)?;
         let report = Reporting {
             actor: principal.actor.clone(),
             request_id: new.request_id,
@@ -280,7 +280,7 @@ impl Approvals {
 
     /// Runs a command, and returns the approval as the command first left it.
     async fn command(&self, principal: &Principal, id: ApprovalId, command: Command) -> Result<Approval, Error> {
-        still_good(principal)?;
+        principal.ensure_not_revoked()?;
         let done = match self.store.transition(id, command, self.clock.now()).await {
             Ok(done) => done,
             // What somebody did not ask for, and does not see otherwise, does not exist for them.
@@ -361,29 +361,10 @@ impl Approvals {
 
     /// An approval that the caller may see.
     async fn visible(&self, principal: &Principal, method: Method, id: ApprovalId) -> Result<Arc<Approval>, Error> {
-        permit(principal, method)?;
+        principal.require_role(method)?;
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
         if principal.reaches(method, &approval) { Ok(approval) } else { Err(Error::NotFound(id)) }
     }
-}
-
-/// Whether one of a caller's roles may make a call at all. The wire asks before it looks at a message, and every use-case
-/// asks again, whoever calls it.
-pub(crate) fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
-    if principal.may(method) {
-        Ok(())
-    } else {
-        Err(Error::RoleNotAllowed { role: principal.role_names(), method: method.name() })
-    }
-}
-
-/// To be asked again after what may have taken long, before anything is recorded.
-fn still_good(principal: &Principal) -> Result<(), Error> {
-    if principal.revocation.is_revoked() { Err(Error::Revoked) } else { Ok(()) }
-}
-
-fn allowed(principal: &Principal, permission: Permission) -> Result<(), Error> {
-    if principal.permissions.contains(&permission) { Ok(()) } else { Err(Error::PermissionRequired(permission)) }
 }
 
 /// For whom a caller asks: whom its credentials name, or whom it may say.
@@ -393,7 +374,7 @@ fn on_behalf_of(principal: &Principal, asserted: Option<Actor>) -> Result<Option
         None => Ok(bound.cloned()),
         Some(person) => {
             if bound.is_none_or(|bound| !bound.is(&person)) {
-                allowed(principal, Permission::AskForOthers)?;
+                principal.require_permission(Permission::AskForOthers)?;
             }
             Ok(Some(person))
         }

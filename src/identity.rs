@@ -1,6 +1,7 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
 mod access;
+mod authorization;
 mod certificate;
 mod certificate_name;
 mod credential_verifier;
@@ -20,6 +21,7 @@ use self::oidc::Rejection;
 use crate::domain::{Actor, Approval, DecidesFor, Grant, Permission, Role, Time, Token, name};
 
 pub use access::{Method, Reach, reference_markdown};
+pub use authorization::AccessDenied;
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
 pub use credential_verifier::CredentialVerifier;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, NewDecision, Schemas, allowed, permit, unknown};
+use super::{Approvals, Error, NewDecision, Schemas, unknown};
 use crate::{
-    domain::{Actor, Approval, Arguments, Command, Deciding, Edit, Permission},
+    domain::{Actor, Approval, Arguments, Command, Deciding, Edit},
     identity::{Method, Principal},
     policy::Call,
 };
@@ -15,12 +15,11 @@ impl Approvals {
     /// # Errors
     /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
     pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
-        permit(principal, Method::Decide)?;
+        principal.require_role(Method::Decide)?;
         let (actor, groups, via) = match new.on_behalf_of {
             None => (principal.actor.clone(), principal.groups.clone(), None),
             Some((person, groups)) => {
-                allowed(principal, Permission::DecideForOthers)?;
-                principal.decides_for.check(&person, &groups)?;
+                principal.require_decides_for(&person, &groups)?;
                 (person, groups, Some(principal.actor.clone()))
             }
         };

@@ -1,5 +1,6 @@
 use crate::{
-    domain::{ApprovalId, OutsideScope, Permission, Revision, TokenId},
+    domain::{ApprovalId, Revision, TokenId},
+    identity::AccessDenied,
     store::StoreError,
 };
 
@@ -9,20 +10,9 @@ pub enum Error {
     /// There is no such approval, or none that the caller may see.
     #[error("there is no approval {0}")]
     NotFound(ApprovalId),
-    /// None of the caller's roles may do this.
-    #[error("role {role} may not call {method}")]
-    RoleNotAllowed {
-        /// The caller's roles.
-        role: String,
-        /// What it called.
-        method: &'static str,
-    },
-    /// The caller asserts something about others that its credentials do not allow.
-    #[error("this needs the permission {}, which the caller's credentials do not give", .0.name())]
-    PermissionRequired(Permission),
-    /// The caller may decide for others, but not for this one.
+    /// The caller may not do this.
     #[error(transparent)]
-    OutsideScope(#[from] OutsideScope),
+    Access(#[from] AccessDenied),
     /// The resume point is beyond the approval's newest revision.
     #[error("after_revision {after} is beyond the newest revision, {revision}")]
     RevisionOutOfRange {
@@ -82,9 +72,6 @@ pub enum Error {
     /// The stream reached its greatest age.
     #[error("the stream reached its greatest age; reattach")]
     StreamAged,
-    /// The caller's credentials were taken back.
-    #[error("the credentials of this call were revoked")]
-    Revoked,
     /// A defect.
     #[error("internal error: {0}")]
     Internal(String),

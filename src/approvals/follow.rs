@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Approvals, Error, NewRequest, attachments::Key, in_range, permit};
+use super::{Approvals, Error, NewRequest, attachments::Key, in_range};
 use crate::{
     domain::{Approval, ApprovalId, Command, Event, Revision, Time},
-    identity::{Method, Principal, Revocation},
+    identity::{AccessDenied, Method, Principal, Revocation},
     store::Subscription,
 };
 
@@ -93,7 +93,7 @@ impl Approvals {
         after: Revision,
         attached: Option<Attached>,
     ) -> Result<Follower, Error> {
-        permit(&principal, Method::RequestApproval)?;
+        principal.require_role(Method::RequestApproval)?;
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
@@ -149,7 +149,7 @@ impl Approvals {
         id: ApprovalId,
         after: Revision,
     ) -> Result<Follower, Error> {
-        permit(&principal, Method::WatchApproval)?;
+        principal.require_role(Method::WatchApproval)?;
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
@@ -247,7 +247,7 @@ impl Follower {
                 return Ok(None);
             }
             () = self.approvals.draining.cancelled() => return Err(Error::Draining),
-            () = self.by.0.revocation.revoked() => return Err(Error::Revoked),
+            () = self.by.0.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
             () = self.timer.as_mut() => {}
         }
         if Instant::now() >= self.ends {

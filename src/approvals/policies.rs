@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Error, Heavy, SeenReviewers, permit, still_good};
+use super::{Error, Heavy, SeenReviewers};
 use crate::{
     clock::Clock,
     domain::{Actor, Time, Verdict},
@@ -195,9 +195,9 @@ impl Policies {
     /// A version of the policy, or the live one.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::PolicyNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::PolicyNotFound`], or a failure of the store.
     pub async fn get(&self, principal: &Principal, version: Option<u64>) -> Result<PolicyView, Error> {
-        permit(principal, Method::GetPolicy)?;
+        principal.require_role(Method::GetPolicy)?;
         let live = self.live();
         match version {
             Some(0) => Ok(PolicyView { version: 0, head: None, document: Document::default() }),
@@ -215,14 +215,14 @@ impl Policies {
     /// Versions older than `before`, the newest first, and whether there are more.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], or a failure of the store.
+    /// [`Error::Access`], or a failure of the store.
     pub async fn list(
         &self,
         principal: &Principal,
         before: Option<u64>,
         limit: usize,
     ) -> Result<(Vec<PolicyHead>, bool), Error> {
-        permit(principal, Method::ListPolicyVersions)?;
+        principal.require_role(Method::ListPolicyVersions)?;
         let mut heads = self.store.policies(before, limit.saturating_add(1)).await?;
         let more = heads.len() > limit;
         heads.truncate(limit);
@@ -232,10 +232,10 @@ impl Policies {
     /// Sets the policy. When this returns it is live, unless a newer one is.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::PolicyFromFile`], [`StoreError::PolicyChanged`],
+    /// [`Error::Access`], [`Error::PolicyFromFile`], [`StoreError::PolicyChanged`],
     /// [`StoreError::PolicyRequestIdReused`], or a failure of the store.
     pub async fn set(self: &Arc<Self>, principal: &Principal, change: PolicyChange) -> Result<PolicyHead, Error> {
-        permit(principal, Method::SetPolicy)?;
+        principal.require_role(Method::SetPolicy)?;
         if let Some(path) = &self.file {
             return Err(Error::PolicyFromFile(path.display().to_string()));
         }
@@ -249,7 +249,7 @@ impl Policies {
             };
         }
         let document = text(policy.document())?;
-        still_good(principal)?; // compiling may have taken long
+        principal.ensure_not_revoked()?; // compiling may have taken long
         let this = Arc::clone(self);
         // In a task of its own: a caller that leaves must not keep a version that is recorded from becoming live.
         let setting = tokio::spawn(async move {
@@ -311,14 +311,14 @@ impl Policies {
     /// What a policy says of calls, and that policy. Nothing is recorded.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::PolicyNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::PolicyNotFound`], or a failure of the store.
     pub async fn test(
         &self,
         principal: &Principal,
         tried: Tried,
         calls: Vec<OwnedCall>,
     ) -> Result<(Arc<Policy>, Vec<Verdict>), Error> {
-        permit(principal, Method::TestPolicy)?;
+        principal.require_role(Method::TestPolicy)?;
         let live = self.live();
         let (label, policy) = match tried {
             Tried::Given(policy) => (String::new(), policy),

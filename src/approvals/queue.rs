@@ -10,10 +10,10 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Approvals, Error, lists::shows, permit};
+use super::{Approvals, Error, lists::shows};
 use crate::{
     domain::{Approval, ApprovalId, Revision, Status},
-    identity::{Method, Principal},
+    identity::{AccessDenied, Method, Principal},
     store::{Change, Filter, Order, Query, StoreError, weight},
 };
 
@@ -72,9 +72,9 @@ impl Approvals {
     /// Follows the queue of pending approvals that match a filter, of those that the caller may see.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`] or [`Error::Draining`].
+    /// [`Error::Access`] or [`Error::Draining`].
     pub fn queue(self: Arc<Self>, principal: Arc<Principal>, filter: Filter, decidable: bool) -> Result<Queue, Error> {
-        permit(&principal, Method::WatchPending)?;
+        principal.require_role(Method::WatchPending)?;
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
@@ -98,7 +98,7 @@ impl Queue {
     /// The next change. An error is the last thing to come.
     ///
     /// # Errors
-    /// [`Error::Draining`], [`Error::StreamAged`], [`Error::Revoked`], or a failure of the store.
+    /// [`Error::Draining`], [`Error::StreamAged`], [`Error::Access`], or a failure of the store.
     pub async fn next(&mut self) -> Result<QueueChange, Error> {
         loop {
             // Looked at before anything that may be ready: however busy the queue is, it ends.
@@ -106,7 +106,7 @@ impl Queue {
                 return Err(Error::Draining);
             }
             if self.principal.revocation.is_revoked() {
-                return Err(Error::Revoked);
+                return Err(AccessDenied::Revoked.into());
             }
             if Instant::now() >= self.ends {
                 return Err(Error::StreamAged);
@@ -121,7 +121,7 @@ impl Queue {
             let change = tokio::select! {
                 biased;
                 () = self.approvals.draining.cancelled() => return Err(Error::Draining),
-                () = self.principal.revocation.revoked() => return Err(Error::Revoked),
+                () = self.principal.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
                 change = self.changes.recv() => change,
                 () = tokio::time::sleep_until(self.ends) => return Err(Error::StreamAged),
             };

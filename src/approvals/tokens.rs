@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use super::{Error, ids::Ids, permit, still_good};
+use super::{Error, ids::Ids};
 use crate::{
     clock::Clock,
     domain::{Actor, Grant, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
@@ -105,10 +105,10 @@ impl Tokens {
     /// Makes a token. Its secret is only in this answer.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::TokenAlreadyCreated`], [`Error::TokenRequestIdReused`],
+    /// [`Error::Access`], [`Error::TokenAlreadyCreated`], [`Error::TokenRequestIdReused`],
     /// [`Error::TooManyTokens`], or a failure of the store.
     pub async fn create(self: &Arc<Self>, by: &Principal, new: NewToken) -> Result<(Token, Secret), Error> {
-        permit(by, Method::CreateToken)?;
+        by.require_role(Method::CreateToken)?;
         let making = Arc::clone(&self.making).acquire_owned().await;
         let making = making.map_err(|error| Error::Internal(error.to_string()))?;
         let (this, principal) = (Arc::clone(self), by.clone());
@@ -117,7 +117,7 @@ impl Tokens {
             let _making = making; // as long as the work, not as long as somebody waits for it
             let NewToken { request_id, grant, ttl } = new;
             let _changing = this.changing.lock().await;
-            still_good(&principal)?; // it may be the one that was taken back meanwhile
+            principal.ensure_not_revoked()?; // it may be the one that was taken back meanwhile
             let by = principal.actor;
             let now = truncate(this.clock.wall());
             if let Some(request_id) = request_id.clone()
@@ -154,7 +154,7 @@ impl Tokens {
     /// Tokens made before one, or all: the newest first, at most `limit`; and whether there are more.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`].
+    /// [`Error::Access`].
     pub fn list(
         &self,
         by: &Principal,
@@ -162,7 +162,7 @@ impl Tokens {
         limit: usize,
         active_only: bool,
     ) -> Result<(Vec<Token>, bool), Error> {
-        permit(by, Method::ListTokens)?;
+        by.require_role(Method::ListTokens)?;
         let now = self.clock.wall();
         let wanted = |token: &Token| !active_only || token.state(now) == TokenState::Active;
         let mut tokens = self.registry.before(before, limit.saturating_add(1), wanted);
@@ -182,13 +182,13 @@ impl Tokens {
     /// back before is returned as it is.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::TokenNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::TokenNotFound`], or a failure of the store.
     pub async fn revoke(self: &Arc<Self>, by: &Principal, id: TokenId) -> Result<Token, Error> {
-        permit(by, Method::RevokeToken)?;
+        by.require_role(Method::RevokeToken)?;
         let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
             let _changing = this.changing.lock().await;
-            still_good(&principal)?;
+            principal.ensure_not_revoked()?;
             let by = principal.actor;
             let token = this.registry.get(id).ok_or(Error::TokenNotFound(id))?;
             if token.revoked.is_some() {

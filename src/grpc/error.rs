@@ -16,7 +16,7 @@ use super::{
 use crate::{
     approvals::Error,
     domain::{ApprovalId, Outcome, OutsideScope, Permission, Refusal, Time},
-    identity::Unrecognised,
+    identity::{AccessDenied, Unrecognised},
     proto::v1::ErrorReason,
     store::StoreError,
 };
@@ -59,6 +59,8 @@ pub enum Failure {
     NoSuchEncoding(String),
     /// No credentials, or none that are accepted.
     Unrecognised(Unrecognised),
+    /// The caller may not do this.
+    Access(AccessDenied),
     /// The caller calls too fast.
     RateLimited {
         /// Calls a second that are allowed.
@@ -135,6 +137,12 @@ impl From<Unrecognised> for Failure {
     }
 }
 
+impl From<AccessDenied> for Failure {
+    fn from(denied: AccessDenied) -> Self {
+        Self::Access(denied)
+    }
+}
+
 /// For calls that name no approval.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -208,6 +216,7 @@ impl Answer {
             Failure::Unrecognised(cause) => {
                 Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, cause.to_string())
             }
+            Failure::Access(denied) => Self::denied(denied),
             Failure::RateLimited { limit, retry } => {
                 let message = format!("at most {limit} calls a second are allowed per caller");
                 Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit).retry(retry)
@@ -284,25 +293,7 @@ impl Answer {
                 .with("scope", Scope::Caller.name())
                 .with("limit", limit)
                 .retry(ROOM),
-            Error::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
-            Error::RoleNotAllowed { role, method } => {
-                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
-                    .with("role", role)
-                    .with("method", method)
-            }
-            Error::PermissionRequired(permission) => {
-                Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message)
-                    .with("permission", permission.name())
-            }
-            Error::OutsideScope(outside) => {
-                let answer = Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message)
-                    .with("permission", Permission::DecideForOthers.name());
-                match outside {
-                    OutsideScope::Anybody => answer,
-                    OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
-                    OutsideScope::Group(group) => answer.with("group", group),
-                }
-            }
+            Error::Access(denied) => Self::denied(denied),
             Error::RevisionOutOfRange { id, after: _, revision } => {
                 Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
                     .on(Some(id))
@@ -329,6 +320,31 @@ impl Answer {
             Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, id),
+        }
+    }
+
+    fn denied(denied: AccessDenied) -> Self {
+        let message = denied.to_string();
+        let permission = |permission: Permission| {
+            Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message.clone())
+                .with("permission", permission.name())
+        };
+        match denied {
+            AccessDenied::RoleNotAllowed { role, method } => {
+                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+                    .with("role", role)
+                    .with("method", method)
+            }
+            AccessDenied::PermissionRequired(required) => permission(required),
+            AccessDenied::OutsideScope(outside) => {
+                let answer = permission(Permission::DecideForOthers);
+                match outside {
+                    OutsideScope::Anybody => answer,
+                    OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
+                    OutsideScope::Group(group) => answer.with("group", group),
+                }
+            }
+            AccessDenied::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
         }
     }
 

@@ -162,9 +162,9 @@ async fn only_operators_set_and_try() {
     let policies = opened(&World::new()).await;
     for principal in [agent(), reviewer(1)] {
         let set = policies.set(&principal, change(approving())).await;
-        assert!(matches!(set, Err(Error::RoleNotAllowed { .. })));
+        assert!(matches!(set, Err(Error::Access(AccessDenied::RoleNotAllowed { .. }))));
         let tried = policies.test(&principal, Tried::Live, Vec::new()).await;
-        assert!(matches!(tried, Err(Error::RoleNotAllowed { .. })));
+        assert!(matches!(tried, Err(Error::Access(AccessDenied::RoleNotAllowed { .. }))));
     }
     assert!(policies.get(&agent(), None).await.is_err() && policies.list(&agent(), None, 1).await.is_err());
     assert!(policies.get(&reviewer(1), None).await.is_ok() && policies.list(&reviewer(1), None, 1).await.is_ok());

@@ -167,18 +167,18 @@ async fn nothing_is_done_for_whom_was_revoked() {
     let (token, _) = fixture.create(new("a")).await.unwrap();
     let id = world.ask(json!({})).await;
     [&agent, &reviewer, &mallory].iter().for_each(|caller| caller.revocation.revoke());
-    assert_eq!(fixture.tokens.create(&mallory, new("backdoor")).await.unwrap_err(), Error::Revoked);
-    assert_eq!(fixture.tokens.revoke(&mallory, token.id).await.unwrap_err(), Error::Revoked);
+    assert_eq!(fixture.tokens.create(&mallory, new("backdoor")).await.unwrap_err(), AccessDenied::Revoked.into());
+    assert_eq!(fixture.tokens.revoke(&mallory, token.id).await.unwrap_err(), AccessDenied::Revoked.into());
     assert_eq!(fixture.kept().await, [token]);
     let asked = Arc::clone(&world.approvals).request(agent, asking(json!({})), 0).await;
-    assert_eq!(asked.err(), Some(Error::Revoked));
+    assert_eq!(asked.err(), Some(AccessDenied::Revoked.into()));
     let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
     let policies = Policies::from_store(store, clock, HOUR).await.unwrap();
     let (policy, comment) = (Arc::default(), String::new());
     let change = PolicyChange { request_id: None, policy, expected: None, comment, validate_only: false };
-    assert_eq!(policies.set(&mallory, change).await.unwrap_err(), Error::Revoked);
+    assert_eq!(policies.set(&mallory, change).await.unwrap_err(), AccessDenied::Revoked.into());
     let decided = world.approvals.decide(&reviewer, world.vote_on(id, Choice::Approve).await).await;
-    assert_eq!(decided.err(), Some(Error::Revoked));
+    assert_eq!(decided.err(), Some(AccessDenied::Revoked.into()));
     assert_eq!((world.status(id).await, world.store.pending()), (Status::Pending, 1));
 }
 
@@ -251,14 +251,14 @@ async fn a_revocation_ends_what_is_open() {
     assert!(waiting.as_mut().now_or_never().is_none() && follower.next().now_or_never().is_none());
 
     agent.revocation.revoke();
-    assert_eq!(follower.next().await.unwrap().err(), Some(Error::Revoked));
+    assert_eq!(follower.next().await.unwrap().err(), Some(AccessDenied::Revoked.into()));
     assert!(follower.next().await.is_none());
     assert!(waiting.as_mut().now_or_never().is_none(), "others go on");
     reviewer.revocation.revoke();
-    assert_eq!(waiting.await.err(), Some(Error::Revoked));
-    while queue.next().await != Err(Error::Revoked) {}
+    assert_eq!(waiting.await.err(), Some(AccessDenied::Revoked.into()));
+    while queue.next().await != Err(AccessDenied::Revoked.into()) {}
     // Even what was ready to be sent is not.
     let mut late = Arc::clone(&world.approvals).watch(Arc::clone(&agent), id, 0).await.unwrap();
-    assert_eq!(late.next().await.unwrap().err(), Some(Error::Revoked));
+    assert_eq!(late.next().await.unwrap().err(), Some(AccessDenied::Revoked.into()));
     assert_eq!(world.status(id).await, Status::Pending);
 }

@@ -14,7 +14,8 @@ use crate::{
 
 const REFUSALS: usize = 21;
 const STORE_ERRORS: usize = 14;
-const ERRORS: usize = 19;
+const ERRORS: usize = 16;
+const DENIALS: usize = 4;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -65,7 +66,7 @@ fn nth_store_error(error: &StoreError) -> usize {
 fn nth_error(error: &Error) -> usize {
     match error {
         Error::NotFound(_) => 0,
-        Error::RoleNotAllowed { .. } => 1,
+        Error::Access(_) => 1,
         Error::RevisionOutOfRange { .. } => 2,
         Error::EditViolatesSchema(_) => 3,
         Error::Draining => 4,
@@ -74,15 +75,21 @@ fn nth_error(error: &Error) -> usize {
         Error::NothingToResume => 7,
         Error::PolicyNotFound(_) => 8,
         Error::PolicyFromFile(_) => 9,
-        Error::PermissionRequired(_) => 10,
-        Error::Revoked => 11,
-        Error::TokenNotFound(_) => 12,
-        Error::TooManyTokens { .. } => 13,
-        Error::TokenAlreadyCreated { .. } => 14,
-        Error::TokenRequestIdReused { .. } => 15,
-        Error::TooMuchWork { .. } => 16,
-        Error::OutsideScope(_) => 17,
+        Error::TokenNotFound(_) => 10,
+        Error::TooManyTokens { .. } => 11,
+        Error::TokenAlreadyCreated { .. } => 12,
+        Error::TokenRequestIdReused { .. } => 13,
+        Error::TooMuchWork { .. } => 14,
         Error::Store(_) => ERRORS - 1,
+    }
+}
+
+fn nth_denial(denied: &AccessDenied) -> usize {
+    match denied {
+        AccessDenied::RoleNotAllowed { .. } => 0,
+        AccessDenied::PermissionRequired(_) => 1,
+        AccessDenied::OutsideScope(_) => 2,
+        AccessDenied::Revoked => DENIALS - 1,
     }
 }
 
@@ -198,19 +205,44 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
     all
 }
 
+fn denials() -> Vec<(AccessDenied, Code, ErrorReason, &'static [&'static str])> {
+    use ErrorReason as Reason;
+    let role = AccessDenied::RoleNotAllowed { role: "agent".into(), method: "Decide" };
+    let outside = AccessDenied::OutsideScope;
+    vec![
+        (role, Code::PermissionDenied, Reason::RoleNotAllowed, &["role", "method"] as &[&str]),
+        (AccessDenied::Revoked, Code::Unauthenticated, Reason::Unauthenticated, &[]),
+        (outside(OutsideScope::Anybody), Code::PermissionDenied, Reason::PermissionRequired, &["permission"]),
+        (
+            outside(OutsideScope::Issuer("https://idp".into())),
+            Code::PermissionDenied,
+            Reason::PermissionRequired,
+            &["permission", "issuer"],
+        ),
+        (
+            outside(OutsideScope::Group("root".into())),
+            Code::PermissionDenied,
+            Reason::PermissionRequired,
+            &["permission", "group"],
+        ),
+        (
+            AccessDenied::PermissionRequired(Permission::AskForOthers),
+            Code::PermissionDenied,
+            Reason::PermissionRequired,
+            &["permission"],
+        ),
+    ]
+}
+
 fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
     use ErrorReason as Reason;
-    let role = Error::RoleNotAllowed { role: "agent".into(), method: "Decide" };
-    let outside = Error::OutsideScope;
     let range = Error::RevisionOutOfRange { id: id(0, 7), after: 9, revision: 2 };
     let mut all = vec![
         (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
-        (role, Code::PermissionDenied, Reason::RoleNotAllowed, &["role", "method"]),
         (range, Code::OutOfRange, Reason::RevisionOutOfRange, &["approval_id", "revision"]),
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
-        (Error::Revoked, Code::Unauthenticated, Reason::Unauthenticated, &[]),
         (Error::TokenNotFound(token_id()), Code::NotFound, Reason::TokenNotFound, &["token_id"]),
         (Error::TooManyTokens { limit: 9 }, Code::ResourceExhausted, Reason::TooManyTokens, &["limit"]),
         (
@@ -226,30 +258,12 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
             &["request_id", "token_id"],
         ),
         (Error::TooMuchWork { limit: 3 }, Code::ResourceExhausted, Reason::TooManyCalls, &["scope", "limit"]),
-        (outside(OutsideScope::Anybody), Code::PermissionDenied, Reason::PermissionRequired, &["permission"]),
-        (
-            outside(OutsideScope::Issuer("https://idp".into())),
-            Code::PermissionDenied,
-            Reason::PermissionRequired,
-            &["permission", "issuer"],
-        ),
-        (
-            outside(OutsideScope::Group("root".into())),
-            Code::PermissionDenied,
-            Reason::PermissionRequired,
-            &["permission", "group"],
-        ),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
-        (
-            Error::PermissionRequired(Permission::AskForOthers),
-            Code::PermissionDenied,
-            Reason::PermissionRequired,
-            &["permission"],
-        ),
         (Error::PolicyFromFile("/p.yaml".into()), Code::FailedPrecondition, Reason::PolicyFromFile, &["path"]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
     ];
+    all.extend(denials().into_iter().map(|(denied, code, reason, keys)| (denied.into(), code, reason, keys)));
     all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
     all
 }
@@ -297,6 +311,7 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
             &["limit"],
         ),
     ];
+    all.extend(denials().into_iter().map(|(denied, code, reason, keys)| (denied.into(), code, reason, keys)));
     all.extend(
         errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
     );
@@ -329,6 +344,7 @@ fn every_variant_is_among_the_samples() {
     let count = |found: BTreeSet<usize>, all: usize| assert_eq!(found, (0..all).collect());
     count(refusals().iter().map(|sample| nth_refusal(&sample.0)).collect(), REFUSALS);
     count(store_errors().iter().map(|sample| nth_store_error(&sample.0)).collect(), STORE_ERRORS);
+    count(denials().iter().map(|sample| nth_denial(&sample.0)).collect(), DENIALS);
     count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
 }
 
