@@ -4,8 +4,6 @@ mod attachments;
 mod decide;
 mod error;
 mod follow;
-mod heavy;
-mod ids;
 mod lists;
 mod policies;
 mod queue;
@@ -25,21 +23,22 @@ use tokio::sync::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{attachments::Attachments, ids::Ids};
+use self::attachments::Attachments;
 use crate::{
+    blocking_pool::BlockingPool,
     clock::Clock,
     domain::{
         Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Permission, Refusal, Reporting, Request,
         Revision, Time, Verdict, after, before,
     },
     identity::{AccessDenied, Method, Principal, Unrecognised},
+    ids::IdGenerator,
     policy::{Call, Effort, Judge, OwnedCall},
     store::{Change, Store, StoreError, Submission, Submitted},
 };
 
 pub use error::Error;
 pub use follow::{Follower, Message};
-pub use heavy::Heavy;
 pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
@@ -70,9 +69,9 @@ pub struct Approvals {
     judge: Arc<dyn Judge>,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    ids: Ids,
+    ids: IdGenerator,
     attachments: Arc<Attachments>,
-    heavy: Heavy,
+    blocking_pool: BlockingPool,
     schemas: Arc<Schemas>,
     /// Pages of snapshots that are read at once.
     snapshots: Semaphore,
@@ -88,9 +87,9 @@ impl Approvals {
             judge,
             clock,
             settings,
-            ids: Ids::default(),
+            ids: IdGenerator::default(),
             attachments: Arc::default(),
-            heavy: Heavy::default(),
+            blocking_pool: BlockingPool::default(),
             schemas: Arc::default(),
             snapshots: Semaphore::new(SNAPSHOTS),
             draining: CancellationToken::new(),
@@ -104,8 +103,8 @@ impl Approvals {
 
     /// Where work that takes long is done.
     #[must_use]
-    pub const fn heavy(&self) -> &Heavy {
-        &self.heavy
+    pub const fn blocking_pool(&self) -> &BlockingPool {
+        &self.blocking_pool
     }
 
     /// Compiled schemas of arguments.
@@ -233,7 +232,7 @@ impl Approvals {
             return Ok(verdict);
         }
         let (judge, call) = (Arc::clone(&self.judge), OwnedCall::from(call));
-        let verdict = self.heavy.run(by, move || judge.judge(&call.borrow(), Effort::Full)).await?;
+        let verdict = self.blocking_pool.run(by, move || judge.judge(&call.borrow(), Effort::Full)).await?;
         verdict.ok_or_else(|| Error::Internal("the policy has no verdict".into()))
     }
 

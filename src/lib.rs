@@ -11,11 +11,13 @@
 //! - [`workers`] do what is due: time-outs, forgetting what is old, and taking what files hold.
 //! - [`connections`] counts who is connected, and bounds what strangers can hold.
 //! - [`config`] and [`telemetry`] are for operators, and so is [`cli`], the `signoff` command.
+//! - [`blocking_pool`] does work that takes long, where callers take turns.
 //! - [`proto`] is the generated code of the API, whose documentation is `proto/signoff/v1/`.
 //!
 //! ARCHITECTURE.md follows a request, a decision and a timeout through them.
 
 pub mod approvals;
+pub mod blocking_pool;
 mod bounded_file;
 pub mod cli;
 pub mod clock;
@@ -26,6 +28,7 @@ mod double;
 mod field_path;
 pub mod grpc;
 pub mod identity;
+mod ids;
 pub mod policy;
 pub mod policy_file;
 mod private_files;

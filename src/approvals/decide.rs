@@ -56,7 +56,7 @@ impl Approvals {
         let request = &approval.request;
         if let Some(schema) = &request.schema {
             let (schemas, schema, arguments) = (Arc::clone(&self.schemas), Arc::clone(schema), arguments.clone());
-            self.heavy.run(by, move || follow_schema(&schemas, &schema, &arguments)).await??;
+            self.blocking_pool.run(by, move || follow_schema(&schemas, &schema, &arguments)).await??;
         }
         let call = Call {
             tool_name: &request.tool_name,

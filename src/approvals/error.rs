@@ -1,4 +1,5 @@
 use crate::{
+    blocking_pool::PoolError,
     domain::{ApprovalId, Revision, TokenId},
     identity::AccessDenied,
     store::StoreError,
@@ -60,12 +61,9 @@ pub enum Error {
         /// The token that it was used for.
         id: TokenId,
     },
-    /// Too much of the caller's work, such as checks of schemas, waits for its turn.
-    #[error("{limit} calls of this caller wait for work that takes long, and no more are allowed; make fewer at once")]
-    TooMuchWork {
-        /// How many may wait.
-        limit: usize,
-    },
+    /// Work that takes long was not done.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Draining,

@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Error, Heavy, SeenReviewers};
+use super::{Error, SeenReviewers};
 use crate::{
+    blocking_pool::BlockingPool,
     clock::Clock,
     domain::{Actor, Time, Verdict},
     identity::{Method, Principal},
@@ -106,7 +107,7 @@ fn list(problems: &[Problem]) -> String {
 pub struct Policies {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    heavy: Heavy,
+    blocking_pool: BlockingPool,
     /// How long an approved call can be claimed where the policy does not say.
     claim_window: Duration,
     /// The file that the policy is taken from.
@@ -159,7 +160,7 @@ impl Policies {
         live: Live,
     ) -> Self {
         let status = watch::Sender::new(PolicyStatus { live: Arc::new(live), fault: None });
-        Self { store, clock, heavy: Heavy::new(1), claim_window, file, status, seen: Arc::default() }
+        Self { store, clock, blocking_pool: BlockingPool::new(1), claim_window, file, status, seen: Arc::default() }
     }
 
     /// How things stand, and every change from now on.
@@ -188,8 +189,8 @@ impl Policies {
 
     /// Where policies are compiled and tried: one at a time, apart from what callers of approvals wait for.
     #[must_use]
-    pub const fn heavy(&self) -> &Heavy {
-        &self.heavy
+    pub const fn blocking_pool(&self) -> &BlockingPool {
+        &self.blocking_pool
     }
 
     /// A version of the policy, or the live one.
@@ -268,7 +269,7 @@ impl Policies {
         let warnings = async {
             let mut known = self.known().await?;
             known.tools.extend(tools);
-            self.heavy.run(by, move || policy.warnings(&known)).await
+            Ok(self.blocking_pool.run(by, move || policy.warnings(&known)).await?)
         };
         warnings.await.unwrap_or_else(|error: Error| {
             tracing::warn!(%error, "cannot tell what is probably not meant in the policy");
@@ -325,7 +326,7 @@ impl Policies {
             Tried::Version(0) => ("0".to_owned(), Arc::default()),
             Tried::Version(version) if version != live.version => {
                 let stored = self.stored(version).await?;
-                let compiled = self.heavy.run(&principal.actor, move || compile(&stored)).await?;
+                let compiled = self.blocking_pool.run(&principal.actor, move || compile(&stored)).await?;
                 let policy = compiled.map_err(|problems| Error::Internal(list(&problems)))?;
                 (version.to_string(), Arc::new(policy))
             }
@@ -334,7 +335,7 @@ impl Policies {
         let (claim_window, judged_by) = (self.claim_window, Arc::clone(&policy));
         let judge =
             move |call: &OwnedCall| policy.judge(&call.borrow(), Effort::Full).verdict(label.clone(), claim_window);
-        let verdicts = self.heavy.run(&principal.actor, move || calls.iter().map(judge).collect()).await?;
+        let verdicts = self.blocking_pool.run(&principal.actor, move || calls.iter().map(judge).collect()).await?;
         Ok((judged_by, verdicts))
     }
 

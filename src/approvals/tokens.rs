@@ -4,11 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use super::{Error, ids::Ids};
+use super::Error;
 use crate::{
     clock::Clock,
     domain::{Actor, Grant, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
     identity::{Method, Principal, Secret, TokenRegistry},
+    ids::IdGenerator,
     store::{Store, StoreError},
 };
 
@@ -39,7 +40,7 @@ pub struct NewToken {
 pub struct Tokens {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    ids: Ids,
+    ids: IdGenerator,
     registry: Arc<TokenRegistry>,
     limit: usize,
     /// Held while tokens are made or taken back: one looks at all of them, and then adds to them.
@@ -75,7 +76,7 @@ impl Tokens {
         Ok(Arc::new(Self {
             store,
             clock,
-            ids: Ids::default(),
+            ids: IdGenerator::default(),
             registry,
             limit,
             changing: Mutex::default(),

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     approvals::Error,
+    blocking_pool::PoolError,
     domain::{ApprovalId, Outcome, OutsideScope, Permission, Refusal, Time},
     identity::{AccessDenied, Unrecognised},
     proto::v1::ErrorReason,
@@ -61,6 +62,8 @@ pub enum Failure {
     Unrecognised(Unrecognised),
     /// The caller may not do this.
     Access(AccessDenied),
+    /// Work that takes long was not done.
+    Pool(PoolError),
     /// The caller calls too fast.
     RateLimited {
         /// Calls a second that are allowed.
@@ -143,6 +146,12 @@ impl From<AccessDenied> for Failure {
     }
 }
 
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(error)
+    }
+}
+
 /// For calls that name no approval.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
@@ -217,6 +226,7 @@ impl Answer {
                 Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, cause.to_string())
             }
             Failure::Access(denied) => Self::denied(denied),
+            Failure::Pool(error) => Self::pool(error),
             Failure::RateLimited { limit, retry } => {
                 let message = format!("at most {limit} calls a second are allowed per caller");
                 Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit).retry(retry)
@@ -289,10 +299,7 @@ impl Answer {
                     .with("request_id", request_id)
                     .with("token_id", id)
             }
-            Error::TooMuchWork { limit } => Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, message)
-                .with("scope", Scope::Caller.name())
-                .with("limit", limit)
-                .retry(ROOM),
+            Error::Pool(error) => Self::pool(error),
             Error::Access(denied) => Self::denied(denied),
             Error::RevisionOutOfRange { id, after: _, revision } => {
                 Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
@@ -345,6 +352,18 @@ impl Answer {
                 }
             }
             AccessDenied::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
+        }
+    }
+
+    fn pool(error: PoolError) -> Self {
+        match error {
+            PoolError::TooMuchWork { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, error.to_string())
+                    .with("scope", Scope::Caller.name())
+                    .with("limit", limit)
+                    .retry(ROOM)
+            }
+            PoolError::Panicked(cause) => Self::internal(&cause),
         }
     }
 

@@ -55,7 +55,7 @@ impl PolicyService for PolicyApi {
         let (request, limits) = (request.into_inner(), self.limits.clone());
         // Compiling thousands of conditions takes its time.
         let decoded =
-            self.policies.heavy().run(&principal.actor, move || decode::policy_change(request, &limits)).await;
+            self.policies.blocking_pool().run(&principal.actor, move || decode::policy_change(request, &limits)).await;
         let change = decoded.map_err(Failure::from)??;
         let policy = Arc::clone(&change.policy);
         let head = self.policies.set(&principal, change).await.map_err(Failure::from)?;
@@ -66,7 +66,8 @@ impl PolicyService for PolicyApi {
     async fn test_policy(&self, request: Request<pb::TestPolicyRequest>) -> Reply<pb::TestPolicyResponse> {
         let principal = principal(&request)?;
         let (request, limits) = (request.into_inner(), self.limits.clone());
-        let decoded = self.policies.heavy().run(&principal.actor, move || decode::policy_test(request, &limits)).await;
+        let decoded =
+            self.policies.blocking_pool().run(&principal.actor, move || decode::policy_test(request, &limits)).await;
         let decode::PolicyTest { tried, cases } = decoded.map_err(Failure::from)??;
         let now = self.policies.clock().now();
         let calls: Vec<OwnedCall> = cases.iter().map(|case| case.call(now)).collect();

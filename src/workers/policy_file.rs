@@ -65,13 +65,14 @@ pub async fn follow_policy_file(
 async fn take(policies: &Policies, content: Result<Vec<u8>, String>) -> bool {
     let Some((path, _)) = policies.file() else { return true };
     let path = path.clone();
-    let content = match policies.heavy().run(&Actor::policy_file(), move || policy_file::load(&path, &content?)).await {
-        Ok(content) => content,
-        Err(error) => {
-            tracing::error!(%error, "the policy file cannot be compiled; the policy stays as it is");
-            return false;
-        }
-    };
+    let content =
+        match policies.blocking_pool().run(&Actor::policy_file(), move || policy_file::load(&path, &content?)).await {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::error!(%error, "the policy file cannot be compiled; the policy stays as it is");
+                return false;
+            }
+        };
     if let Err(error) = &content {
         let error = error.replace('\n', "; ");
         tracing::error!(error, "the policy file cannot be used; the policy stays as it is");

@@ -79,7 +79,7 @@ fn nth_error(error: &Error) -> usize {
         Error::TooManyTokens { .. } => 11,
         Error::TokenAlreadyCreated { .. } => 12,
         Error::TokenRequestIdReused { .. } => 13,
-        Error::TooMuchWork { .. } => 14,
+        Error::Pool(_) => 14,
         Error::Store(_) => ERRORS - 1,
     }
 }
@@ -257,11 +257,17 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
             Reason::RequestIdReused,
             &["request_id", "token_id"],
         ),
-        (Error::TooMuchWork { limit: 3 }, Code::ResourceExhausted, Reason::TooManyCalls, &["scope", "limit"]),
+        (
+            PoolError::TooMuchWork { limit: 3 }.into(),
+            Code::ResourceExhausted,
+            Reason::TooManyCalls,
+            &["scope", "limit"],
+        ),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
         (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
         (Error::PolicyFromFile("/p.yaml".into()), Code::FailedPrecondition, Reason::PolicyFromFile, &["path"]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
+        (PoolError::Panicked("SECRET".into()).into(), Code::Internal, Reason::Internal, &[]),
     ];
     all.extend(denials().into_iter().map(|(denied, code, reason, keys)| (denied.into(), code, reason, keys)));
     all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
