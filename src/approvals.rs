@@ -7,8 +7,6 @@ mod follow;
 mod lists;
 mod policies;
 mod queue;
-mod requests;
-mod schemas;
 mod seen;
 mod tokens;
 
@@ -28,8 +26,8 @@ use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
     domain::{
-        Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Permission, Refusal, Reporting, Request,
-        Revision, Time, Verdict, after, before,
+        Actor, Approval, ApprovalId, Cancellation, Claiming, Command, Digest, Event, NewClaim, NewReport, NewRequest,
+        Permission, Refusal, Reporting, Request, Revision, Schemas, Time, Verdict, after, before,
     },
     identity::{AccessDenied, Method, Principal, Unrecognised},
     ids::IdGenerator,
@@ -39,12 +37,10 @@ use crate::{
 
 pub use error::Error;
 pub use follow::{Follower, Message};
-pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
+pub use policies::{FileFault, Live, Policies, PolicyError, PolicyStatus, PolicyView};
 pub use queue::{Queue, QueueChange};
-pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
-pub use schemas::Schemas;
 pub use seen::{Remembering, SeenReviewers};
-pub use tokens::{NewToken, Tokens};
+pub use tokens::Tokens;
 
 /// Pages of snapshots that are read at once.
 const SNAPSHOTS: usize = 16;

@@ -17,9 +17,9 @@ use std::{
 };
 
 use signoff::{
-    approvals::{NewToken, Tokens},
+    approvals::Tokens,
     clock::ServerClock,
-    domain::{ActorKind, Grant, Role as CallerRole},
+    domain::{ActorKind, Grant, NewToken, Role as CallerRole},
     identity::{
         Authenticator, CertificateRoles, CredentialVerifier, Credentials, DevTokens, Principal, RoleGroups,
         TokenRegistry, oidc::Oidc,

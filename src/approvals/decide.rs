@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, NewDecision, Schemas, unknown};
+use super::{Approvals, Error, unknown};
 use crate::{
-    domain::{Actor, Approval, Arguments, Command, Deciding, Edit},
+    domain::{Actor, Approval, Arguments, Command, Deciding, Edit, NewDecision, Schemas},
     identity::{Method, Principal},
     policy::Call,
 };

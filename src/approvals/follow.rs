@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Approvals, Error, NewRequest, attachments::Key, in_range};
+use super::{Approvals, Error, attachments::Key, in_range};
 use crate::{
-    domain::{Approval, ApprovalId, Command, Event, Revision, Time},
+    domain::{Approval, ApprovalId, Command, Event, NewRequest, Revision, Time},
     identity::{AccessDenied, Method, Principal, Revocation},
     store::Subscription,
 };

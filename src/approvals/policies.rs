@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     domain::{Actor, Time, Verdict},
     identity::{Method, Principal},
-    policy::{Call, Document, Effort, Judge, Known, OwnedCall, Policy, Problem},
+    policy::{Call, Document, Effort, Judge, Known, OwnedCall, Policy, PolicyChange, Problem, Tried},
     store::{Filter, NewPolicy, Order, PolicyHead, PolicyVersion, Query, Store, StoreError},
 };
 
@@ -52,32 +52,6 @@ pub struct PolicyView {
     pub head: Option<PolicyHead>,
     /// The policy.
     pub document: Document,
-}
-
-/// A policy to set.
-#[derive(Clone, Debug)]
-pub struct PolicyChange {
-    /// The caller's idempotency key.
-    pub request_id: Option<String>,
-    /// The policy.
-    pub policy: Arc<Policy>,
-    /// The version that must be live.
-    pub expected: Option<u64>,
-    /// The author's comment.
-    pub comment: String,
-    /// Only check.
-    pub validate_only: bool,
-}
-
-/// Which policy to try.
-#[derive(Clone, Debug)]
-pub enum Tried {
-    /// The live one.
-    Live,
-    /// A version.
-    Version(u64),
-    /// One that is not set.
-    Given(Arc<Policy>),
 }
 
 /// Why there is no policy to start with.

@@ -7,7 +7,7 @@ use tokio::sync::{Mutex, Semaphore};
 use super::Error;
 use crate::{
     clock::Clock,
-    domain::{Actor, Grant, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
+    domain::{Actor, Grant, NewToken, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
     identity::{Method, Principal, Secret, TokenRegistry},
     ids::IdGenerator,
     store::{Store, StoreError},
@@ -24,17 +24,6 @@ const USES: usize = 200;
 
 /// Bytes of tokens at which a page ends early: clients read messages of 4 MiB at most by default.
 const PAGE_BYTES: usize = 1 << 20;
-
-/// A token to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewToken {
-    /// The caller's idempotency key.
-    pub request_id: Option<String>,
-    /// Whose it will be, and what it gives them.
-    pub grant: Grant,
-    /// How long it is good; `None`: until it is revoked.
-    pub ttl: Option<Duration>,
-}
 
 /// Everything that can be done with the server's own tokens.
 pub struct Tokens {

@@ -76,6 +76,17 @@ pub struct Token {
     pub revoked: Option<Revoked>,
 }
 
+/// A token to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    /// The caller's idempotency key.
+    pub request_id: Option<String>,
+    /// Whose it will be, and what it gives them.
+    pub grant: Grant,
+    /// How long it is good; `None`: until it is revoked.
+    pub ttl: Option<Duration>,
+}
+
 /// Whose a token is, and what it gives them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

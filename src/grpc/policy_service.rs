@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::{auth::principal, decode, encode, error::Failure, page_token};
 use crate::{
-    approvals::Policies,
+    approvals::{FileFault, Policies},
     config::Limits,
     policy::OwnedCall,
     proto::v1::{self as pb, policy_service_server::PolicyService},
@@ -31,8 +31,9 @@ impl PolicyService for PolicyApi {
     async fn get_policy(&self, request: Request<pb::GetPolicyRequest>) -> Reply<pb::GetPolicyResponse> {
         let principal = principal(&request)?;
         let view = self.policies.get(&principal, request.into_inner().version).await.map_err(Failure::from)?;
-        let version = Some(encode::policy_version(&view));
-        let file = self.policies.file().map(|(path, fault)| encode::policy_file(path, fault));
+        let version = Some(encode::policy_version(view.version, view.head.as_ref(), &view.document));
+        let fault = |fault: Option<FileFault>| fault.map(|fault| (fault.error, fault.at));
+        let file = self.policies.file().map(|(path, found)| encode::policy_file(path, fault(found)));
         Ok(Response::new(pb::GetPolicyResponse { version, file }))
     }
 

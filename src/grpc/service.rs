@@ -12,9 +12,9 @@ use super::{
     streams::{StreamPermit, Streams},
 };
 use crate::{
-    approvals::{Approvals, Error, Follower, Message, NewRequest, Queue, QueueChange},
+    approvals::{Approvals, Error, Follower, Message, Queue, QueueChange},
     config::Limits,
-    domain::{Actor, Approval},
+    domain::{Actor, Approval, NewRequest},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
 };

@@ -2,9 +2,9 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    approvals::{Policies, PolicyChange, PolicyError, Tried},
+    approvals::{Policies, PolicyError},
     domain::Effect,
-    policy::{Call, Document, Effort, Judge, OwnedCall, Policy},
+    policy::{Call, Document, Effort, Judge, OwnedCall, Policy, PolicyChange, Tried},
     store::NewPolicy,
 };
 

@@ -2,11 +2,12 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    approvals::{NewToken, Policies, PolicyChange, Tokens},
-    domain::{DecidesFor, Grant, Token, TokenState},
+    approvals::{Policies, Tokens},
+    domain::{DecidesFor, Grant, NewToken, Token, TokenState},
     identity::{
         Authenticator as _, CertificateRoles, CredentialVerifier, Credentials, RoleGroups, Secret, Unrecognised,
     },
+    policy::PolicyChange,
     store::MemoryStore,
 };
 

@@ -4,9 +4,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{Checker, Violations, people::PERSON_MAX};
 use crate::{
-    approvals::NewToken,
     config::Limits,
-    domain::{ActorKind, DecidesFor, Grant, Permission, Role, TokenId},
+    domain::{ActorKind, DecidesFor, Grant, NewToken, Permission, Role, TokenId},
     field_path,
     grpc::page_token,
     proto::v1,
