@@ -5,10 +5,7 @@ mod decide;
 mod error;
 mod follow;
 mod lists;
-mod policies;
 mod queue;
-mod seen;
-mod tokens;
 
 #[cfg(test)]
 mod tests;
@@ -37,10 +34,7 @@ use crate::{
 
 pub use error::Error;
 pub use follow::{Follower, Message};
-pub use policies::{FileFault, Live, Policies, PolicyError, PolicyStatus, PolicyView};
 pub use queue::{Queue, QueueChange};
-pub use seen::{Remembering, SeenReviewers};
-pub use tokens::Tokens;
 
 /// Pages of snapshots that are read at once.
 const SNAPSHOTS: usize = 16;

@@ -29,6 +29,7 @@ mod field_path;
 pub mod grpc;
 pub mod identity;
 mod ids;
+pub mod policies;
 pub mod policy;
 pub mod policy_file;
 mod private_files;
@@ -37,5 +38,8 @@ pub mod server;
 mod spelling;
 pub mod store;
 pub mod telemetry;
+#[cfg(test)]
+mod test_support;
 pub mod tls;
+pub mod tokens;
 pub mod workers;

@@ -26,7 +26,7 @@ use self::{
     observer::Observed,
 };
 use crate::{
-    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Remembering, Settings, Tokens},
+    approvals::{Approvals, Settings},
     clock::{Clock, OutOfRange, ServerClock, SystemWall},
     config::Config,
     connections::Connections,
@@ -35,10 +35,12 @@ use crate::{
         Authenticator, CredentialVerifier, DevTokens, DevTokensError,
         oidc::{Oidc, OidcConfigError},
     },
+    policies::{Policies, PolicyError, PolicyStatus, Remembering},
     policy::Judge,
     store::{Health, OpenError, SledStore, Store, StoreError, sync_to_disk},
     telemetry::Metrics,
     tls::{TlsError, TlsFiles},
+    tokens::Tokens,
     workers,
 };
 

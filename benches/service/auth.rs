@@ -17,7 +17,6 @@ use std::{
 };
 
 use signoff::{
-    approvals::Tokens,
     clock::ServerClock,
     domain::{ActorKind, Grant, NewToken, Role as CallerRole},
     identity::{
@@ -26,6 +25,7 @@ use signoff::{
     },
     proto::v1 as pb,
     store::{SledStore, Store},
+    tokens::Tokens,
 };
 
 use crate::{

@@ -4,13 +4,13 @@ mod deciding;
 mod disconnecting;
 mod expiring;
 mod following;
+mod judging;
 mod matrix;
-mod policies;
 mod queueing;
 mod reviewing;
+mod revoking;
+mod scripted;
 mod seeing;
-mod staged;
-mod tokens;
 mod waiting;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -18,7 +18,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
-use self::staged::{Scripted, Staged};
+use self::scripted::Scripted;
 use super::*;
 use crate::{
     clock::ManualClock,
@@ -26,8 +26,8 @@ use crate::{
         Actor, ActorKind, Choice, Role, Seen, Status,
         samples::{arguments, at},
     },
-    identity::AuthenticationMethod,
     store::{Filter, Order, Page, Query},
+    test_support::{Staged, agent, member, operator, poll, principal, reviewer, settle},
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -100,30 +100,6 @@ impl World {
     }
 }
 
-fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
-    let actor = Actor { kind, issuer: "test".into(), subject: subject.into() };
-    let roles = roles.iter().copied().collect();
-    Arc::new(Principal { roles, ..Principal::new(actor, AuthenticationMethod::Token, Time::UNIX_EPOCH) })
-}
-
-/// Somebody in these groups.
-fn member(n: usize, groups: &[&str]) -> Arc<Principal> {
-    let groups = groups.iter().map(ToString::to_string).collect();
-    Arc::new(Principal { groups, ..Principal::clone(&reviewer(n)) })
-}
-
-fn agent() -> Arc<Principal> {
-    principal(&[Role::Agent], ActorKind::Agent, "agent")
-}
-
-fn reviewer(n: usize) -> Arc<Principal> {
-    principal(&[Role::Reviewer], ActorKind::Person, &format!("reviewer-{n}"))
-}
-
-fn operator() -> Arc<Principal> {
-    principal(&[Role::Auditor, Role::Operator], ActorKind::Person, "operator")
-}
-
 /// A request for `send_email` without a `request_id`, waiting 300 s.
 fn asking(asked: Value) -> NewRequest {
     NewRequest {
@@ -155,16 +131,4 @@ async fn update(follower: &mut Follower) -> (Arc<Approval>, Vec<Revision>) {
 /// Nothing is there to be sent.
 fn quiet(follower: &mut Follower) -> bool {
     poll(follower.next()).is_none()
-}
-
-/// What is ready now, however much the task has done already.
-fn poll<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::task::unconstrained(future).now_or_never()
-}
-
-/// Lets spawned tasks do what is to be done now: in a runtime of one thread, until nothing is left to do.
-async fn settle() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
 }

@@ -4,9 +4,9 @@ use tonic::{Request, Response, Status};
 
 use super::{auth::principal, decode, encode, error::Failure, page_token};
 use crate::{
-    approvals::Tokens,
     config::Limits,
     proto::v1::{self as pb, access_service_server::AccessService},
+    tokens::Tokens,
 };
 
 type Reply<T> = Result<Response<T>, Status>;

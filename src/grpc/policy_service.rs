@@ -4,8 +4,8 @@ use tonic::{Request, Response, Status};
 
 use super::{auth::principal, decode, encode, error::Failure, page_token};
 use crate::{
-    approvals::{FileFault, Policies},
     config::Limits,
+    policies::{FileFault, Policies},
     policy::OwnedCall,
     proto::v1::{self as pb, policy_service_server::PolicyService},
 };

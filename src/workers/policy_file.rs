@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use super::followed::{Followed, FollowedFiles};
 use crate::{
-    approvals::Policies,
     bounded_file,
     clock::Clock,
     domain::Actor,
+    policies::Policies,
     policy_file::{self, TEXT_MAX},
 };
 

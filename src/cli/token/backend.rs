@@ -4,7 +4,6 @@ use tonic::Request;
 
 use super::Failure;
 use crate::{
-    approvals::Tokens,
     cli::connection::{AccessClient, ConnectionArgs, unary},
     clock::{Clock, ServerClock, SystemWall},
     config::Limits,
@@ -16,6 +15,7 @@ use crate::{
         RevokeTokenResponse, access_service_server::AccessService as _,
     },
     store::{SledStore, Store},
+    tokens::Tokens,
 };
 
 /// Where tokens are made and taken back: the same service here as there.

@@ -1,11 +1,16 @@
 //! The policy: which one is live, its versions, and who may change it.
 
+mod seen_reviewers;
+
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Error, SeenReviewers};
 use crate::{
+    approvals::Error,
     blocking_pool::BlockingPool,
     clock::Clock,
     domain::{Actor, Time, Verdict},
@@ -13,6 +18,8 @@ use crate::{
     policy::{Call, Document, Effort, Judge, Known, OwnedCall, Policy, PolicyChange, Problem, Tried},
     store::{Filter, NewPolicy, Order, PolicyHead, PolicyVersion, Query, Store, StoreError},
 };
+
+pub use seen_reviewers::{Remembering, SeenReviewers};
 
 /// The live policy.
 #[derive(Clone, Debug)]

@@ -1,11 +1,14 @@
 //! The server's own tokens. Kept in the store; recognised from memory, which follows the store.
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use super::Error;
 use crate::{
+    approvals::Error,
     clock::Clock,
     domain::{Actor, Grant, NewToken, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
     identity::{Method, Principal, Secret, TokenRegistry},
@@ -47,11 +50,7 @@ impl Tokens {
         Self::load_up_to(TOKENS_MAX, store, clock).await
     }
 
-    pub(super) async fn load_up_to(
-        limit: usize,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Arc<Self>, StoreError> {
+    async fn load_up_to(limit: usize, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(TokenRegistry::default());
         for token in store.tokens().await? {
             let Grant { subject, permissions, decides_for, .. } = &token.grant;

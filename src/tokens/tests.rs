@@ -1,14 +1,17 @@
-use serde_json::json;
+//! Tokens on the in-memory store, with a clock that the tests hold in their hands.
+
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    approvals::{Policies, Tokens},
-    domain::{DecidesFor, Grant, NewToken, Token, TokenState},
+    clock::ManualClock,
+    domain::{ActorKind, DecidesFor, Role, TokenState, samples::at},
     identity::{
-        Authenticator as _, CertificateRoles, CredentialVerifier, Credentials, RoleGroups, Secret, Unrecognised,
+        AccessDenied, AuthenticationMethod, Authenticator as _, CertificateRoles, CredentialVerifier, Credentials,
+        RoleGroups, Unrecognised,
     },
-    policy::PolicyChange,
     store::MemoryStore,
+    test_support::{operator, principal},
 };
 
 const LIMIT: usize = 4;
@@ -57,10 +60,6 @@ impl TokenFixture {
     }
 }
 
-fn operator() -> Arc<Principal> {
-    principal(&[Role::Operator], ActorKind::Person, "operator")
-}
-
 fn new(subject: &str) -> NewToken {
     let grant = Grant {
         kind: ActorKind::Agent,
@@ -91,7 +90,7 @@ async fn a_token_speaks_for_its_owner_until_it_is_revoked() {
     assert_eq!(fixture.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
     fixture.clock.advance(HOUR);
     assert_eq!(fixture.tokens.revoke(&operator(), token.id).await, Ok(revoked)); // once
-    let unknown = crate::domain::TokenId::new(uuid::Uuid::nil());
+    let unknown = TokenId::new(uuid::Uuid::nil());
     assert_eq!(fixture.tokens.revoke(&operator(), unknown).await, Err(Error::TokenNotFound(unknown)));
     // A restart knows it too.
     let again = TokenFixture { tokens: TokenFixture::load(LIMIT, &fixture.store, &fixture.clock).await, ..fixture };
@@ -160,44 +159,6 @@ async fn room_is_made_by_what_expired_longest_ago() {
     assert_eq!((ids(listed), more), (vec![six.id, five.id, four.id], false));
 }
 
-/// Whoever is revoked does nothing more, even by what was on its way.
-#[tokio::test]
-async fn nothing_is_done_for_whom_was_revoked() {
-    let (fixture, world) = (TokenFixture::new().await, World::new());
-    let (agent, reviewer, mallory) = (agent(), reviewer(1), operator());
-    let (token, _) = fixture.create(new("a")).await.unwrap();
-    let id = world.ask(json!({})).await;
-    [&agent, &reviewer, &mallory].iter().for_each(|caller| caller.revocation.revoke());
-    assert_eq!(fixture.tokens.create(&mallory, new("backdoor")).await.unwrap_err(), AccessDenied::Revoked.into());
-    assert_eq!(fixture.tokens.revoke(&mallory, token.id).await.unwrap_err(), AccessDenied::Revoked.into());
-    assert_eq!(fixture.kept().await, [token]);
-    let asked = Arc::clone(&world.approvals).request(agent, asking(json!({})), 0).await;
-    assert_eq!(asked.err(), Some(AccessDenied::Revoked.into()));
-    let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, Arc::clone(&world.clock) as Arc<dyn Clock>);
-    let policies = Policies::from_store(store, clock, HOUR).await.unwrap();
-    let (policy, comment) = (Arc::default(), String::new());
-    let change = PolicyChange { request_id: None, policy, expected: None, comment, validate_only: false };
-    assert_eq!(policies.set(&mallory, change).await.unwrap_err(), AccessDenied::Revoked.into());
-    let decided = world.approvals.decide(&reviewer, world.vote_on(id, Choice::Approve).await).await;
-    assert_eq!(decided.err(), Some(AccessDenied::Revoked.into()));
-    assert_eq!((world.status(id).await, world.store.pending()), (Status::Pending, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn nobody_waits_beyond_their_credentials() {
-    let world = World::new();
-    let id = world.ask(json!({})).await;
-    let brief = Principal { expires_at: Some(at(2)), ..Principal::clone(&reviewer(1)) };
-    let began = tokio::time::Instant::now();
-    let waited = world.approvals.wait(&brief, id, 0, HOUR).await.unwrap();
-    assert_eq!((waited.status, began.elapsed().as_secs()), (Status::Pending, 2));
-    let mut follower = Arc::clone(&world.approvals).watch(Arc::new(brief.clone()), id, 0).await.unwrap();
-    world.clock.advance(Duration::from_secs(2));
-    world.vote(2, id, Choice::Approve).await;
-    assert_eq!(world.approvals.wait(&brief, id, 0, HOUR).await.err(), Some(Error::StreamAged));
-    assert_eq!(follower.next().await.unwrap().err(), Some(Error::StreamAged));
-}
-
 #[tokio::test]
 async fn lists_come_in_pages_that_clients_can_read() {
     const TOKENS: usize = 40;
@@ -237,29 +198,13 @@ async fn the_last_use_is_kept() {
     assert_eq!((revoked.last_used_at, revoked.state(at(3_601))), (Some(at(3_600)), TokenState::Revoked));
 }
 
-/// The one attack that a list of revoked tokens, looked at when a call begins, does not stop.
+/// Whoever is revoked does nothing more, even by what was on its way.
 #[tokio::test]
-async fn a_revocation_ends_what_is_open() {
-    let world = World::new();
-    let reviewer = reviewer(1);
-    let agent = agent();
-    let mut follower = Arc::clone(&world.approvals).request(Arc::clone(&agent), asking(json!({})), 0).await.unwrap();
-    let id = update(&mut follower).await.0.id;
-    let mut queue = Arc::clone(&world.approvals).queue(Arc::clone(&reviewer), Filter::default(), false).unwrap();
-    queue.next().await.unwrap();
-    let waiting = world.approvals.wait(&reviewer, id, 0, HOUR);
-    tokio::pin!(waiting);
-    assert!(waiting.as_mut().now_or_never().is_none() && follower.next().now_or_never().is_none());
-
-    agent.revocation.revoke();
-    assert_eq!(follower.next().await.unwrap().err(), Some(AccessDenied::Revoked.into()));
-    assert!(follower.next().await.is_none());
-    assert!(waiting.as_mut().now_or_never().is_none(), "others go on");
-    reviewer.revocation.revoke();
-    assert_eq!(waiting.await.err(), Some(AccessDenied::Revoked.into()));
-    while queue.next().await != Err(AccessDenied::Revoked.into()) {}
-    // Even what was ready to be sent is not.
-    let mut late = Arc::clone(&world.approvals).watch(Arc::clone(&agent), id, 0).await.unwrap();
-    assert_eq!(late.next().await.unwrap().err(), Some(AccessDenied::Revoked.into()));
-    assert_eq!(world.status(id).await, Status::Pending);
+async fn nothing_is_done_for_whom_was_revoked() {
+    let (fixture, mallory) = (TokenFixture::new().await, operator());
+    let (token, _) = fixture.create(new("a")).await.unwrap();
+    mallory.revocation.revoke();
+    assert_eq!(fixture.tokens.create(&mallory, new("backdoor")).await.unwrap_err(), AccessDenied::Revoked.into());
+    assert_eq!(fixture.tokens.revoke(&mallory, token.id).await.unwrap_err(), AccessDenied::Revoked.into());
+    assert_eq!(fixture.kept().await, [token]);
 }
