@@ -1,5 +1,6 @@
 //! The policy: which one is live, its versions, and who may change it.
 
+mod error;
 mod seen_reviewers;
 
 #[cfg(test)]
@@ -10,7 +11,6 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use crate::{
-    approvals::Error,
     blocking_pool::BlockingPool,
     clock::Clock,
     domain::{Actor, Time, Verdict},
@@ -19,6 +19,7 @@ use crate::{
     store::{Filter, NewPolicy, Order, PolicyHead, PolicyVersion, Query, Store, StoreError},
 };
 
+pub use error::{Error, PolicyError};
 pub use seen_reviewers::{Remembering, SeenReviewers};
 
 /// The live policy.
@@ -61,28 +62,8 @@ pub struct PolicyView {
     pub document: Document,
 }
 
-/// Why there is no policy to start with.
-#[derive(Debug, thiserror::Error)]
-pub enum PolicyError {
-    /// The stored policy is not one that this build can use.
-    #[error("version {version} of the policy, which is live in the store, cannot be used: {}; start with --policy FILE to replace it", list(.problems))]
-    Unusable {
-        /// Its version.
-        version: u64,
-        /// What is wrong.
-        problems: Vec<Problem>,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 /// Approvals whose tools and callers warnings are about: the newest.
 const RECENT: usize = 1_000;
-
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
 
 /// Everything that can be done with the policy.
 pub struct Policies {
@@ -177,7 +158,7 @@ impl Policies {
     /// A version of the policy, or the live one.
     ///
     /// # Errors
-    /// [`Error::Access`], [`Error::PolicyNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::VersionNotFound`], or a failure of the store.
     pub async fn get(&self, principal: &Principal, version: Option<u64>) -> Result<PolicyView, Error> {
         principal.require_role(Method::GetPolicy)?;
         let live = self.live();
@@ -214,12 +195,12 @@ impl Policies {
     /// Sets the policy. When this returns it is live, unless a newer one is.
     ///
     /// # Errors
-    /// [`Error::Access`], [`Error::PolicyFromFile`], [`StoreError::PolicyChanged`],
+    /// [`Error::Access`], [`Error::FromFile`], [`StoreError::PolicyChanged`],
     /// [`StoreError::PolicyRequestIdReused`], or a failure of the store.
     pub async fn set(self: &Arc<Self>, principal: &Principal, change: PolicyChange) -> Result<PolicyHead, Error> {
         principal.require_role(Method::SetPolicy)?;
         if let Some(path) = &self.file {
-            return Err(Error::PolicyFromFile(path.display().to_string()));
+            return Err(Error::FromFile(path.display().to_string()));
         }
         let PolicyChange { request_id, policy, expected, comment, validate_only } = change;
         let (author, now) = (principal.actor.clone(), self.clock.now());
@@ -293,7 +274,7 @@ impl Policies {
     /// What a policy says of calls, and that policy. Nothing is recorded.
     ///
     /// # Errors
-    /// [`Error::Access`], [`Error::PolicyNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::VersionNotFound`], or a failure of the store.
     pub async fn test(
         &self,
         principal: &Principal,
@@ -308,7 +289,7 @@ impl Policies {
             Tried::Version(version) if version != live.version => {
                 let stored = self.stored(version).await?;
                 let compiled = self.blocking_pool.run(&principal.actor, move || compile(&stored)).await?;
-                let policy = compiled.map_err(|problems| Error::Internal(list(&problems)))?;
+                let policy = compiled.map_err(|problems| Error::Internal(error::list(&problems)))?;
                 (version.to_string(), Arc::new(policy))
             }
             Tried::Live | Tried::Version(_) => (live.version.to_string(), Arc::clone(&live.policy)),
@@ -360,7 +341,7 @@ impl Policies {
     }
 
     async fn stored(&self, version: u64) -> Result<Arc<PolicyVersion>, Error> {
-        self.store.policy(Some(version)).await?.ok_or(Error::PolicyNotFound(version))
+        self.store.policy(Some(version)).await?.ok_or(Error::VersionNotFound(version))
     }
 }
 

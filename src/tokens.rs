@@ -1,5 +1,7 @@
 //! The server's own tokens. Kept in the store; recognised from memory, which follows the store.
 
+mod error;
+
 #[cfg(test)]
 mod tests;
 
@@ -8,13 +10,14 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::{
-    approvals::Error,
     clock::Clock,
     domain::{Actor, Grant, NewToken, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
     identity::{Method, Principal, Secret, TokenRegistry},
     ids::IdGenerator,
     store::{Store, StoreError},
 };
+
+pub use error::Error;
 
 /// Most tokens that are kept, ended ones included.
 const TOKENS_MAX: usize = 10_000;
@@ -94,8 +97,8 @@ impl Tokens {
     /// Makes a token. Its secret is only in this answer.
     ///
     /// # Errors
-    /// [`Error::Access`], [`Error::TokenAlreadyCreated`], [`Error::TokenRequestIdReused`],
-    /// [`Error::TooManyTokens`], or a failure of the store.
+    /// [`Error::Access`], [`Error::AlreadyCreated`], [`Error::RequestIdReused`],
+    /// [`Error::TooMany`], or a failure of the store.
     pub async fn create(self: &Arc<Self>, by: &Principal, new: NewToken) -> Result<(Token, Secret), Error> {
         by.require_role(Method::CreateToken)?;
         let making = Arc::clone(&self.making).acquire_owned().await;
@@ -114,9 +117,9 @@ impl Tokens {
             {
                 let id = first.id;
                 return Err(if first.grant == grant && first.ttl() == ttl {
-                    Error::TokenAlreadyCreated { request_id, id }
+                    Error::AlreadyCreated { request_id, id }
                 } else {
-                    Error::TokenRequestIdReused { request_id, id }
+                    Error::RequestIdReused { request_id, id }
                 });
             }
             this.make_room(now).await?;
@@ -171,7 +174,7 @@ impl Tokens {
     /// back before is returned as it is.
     ///
     /// # Errors
-    /// [`Error::Access`], [`Error::TokenNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::NotFound`], or a failure of the store.
     pub async fn revoke(self: &Arc<Self>, by: &Principal, id: TokenId) -> Result<Token, Error> {
         by.require_role(Method::RevokeToken)?;
         let (this, principal) = (Arc::clone(self), by.clone());
@@ -179,7 +182,7 @@ impl Tokens {
             let _changing = this.changing.lock().await;
             principal.ensure_not_revoked()?;
             let by = principal.actor;
-            let token = this.registry.get(id).ok_or(Error::TokenNotFound(id))?;
+            let token = this.registry.get(id).ok_or(Error::NotFound(id))?;
             if token.revoked.is_some() {
                 return Ok(token);
             }
@@ -221,7 +224,7 @@ impl Tokens {
         if self.registry.count() < self.limit {
             return Ok(());
         }
-        let id = self.registry.first_expired(now).ok_or(Error::TooManyTokens { limit: self.limit })?;
+        let id = self.registry.first_expired(now).ok_or(Error::TooMany { limit: self.limit })?;
         self.store.forget_tokens(vec![id]).await?;
         self.registry.remove(id);
         Ok(())

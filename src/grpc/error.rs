@@ -14,12 +14,14 @@ use super::{
     encode,
 };
 use crate::{
-    approvals::Error,
+    approvals,
     blocking_pool::PoolError,
     domain::{ApprovalId, Outcome, OutsideScope, Permission, Refusal, Time},
     identity::{AccessDenied, Unrecognised},
+    policies,
     proto::v1::ErrorReason,
     store::StoreError,
+    tokens,
 };
 
 /// `domain` of every ErrorInfo.
@@ -90,10 +92,14 @@ pub enum Failure {
         /// How long it may take.
         limit: Duration,
     },
-    /// A use-case failed.
-    Failed {
+    /// A use-case of the policy failed.
+    Policy(policies::Error),
+    /// A use-case of tokens failed.
+    Token(tokens::Error),
+    /// A use-case of approvals failed.
+    Approval {
         /// Why.
-        error: Error,
+        error: approvals::Error,
         /// The approval that the call is about, if it names one.
         id: Option<ApprovalId>,
     },
@@ -123,8 +129,8 @@ impl Scope {
 impl Failure {
     /// A use-case's failure on an approval.
     #[must_use]
-    pub const fn on(id: ApprovalId, error: Error) -> Self {
-        Self::Failed { error, id: Some(id) }
+    pub const fn on(id: ApprovalId, error: approvals::Error) -> Self {
+        Self::Approval { error, id: Some(id) }
     }
 }
 
@@ -152,10 +158,22 @@ impl From<PoolError> for Failure {
     }
 }
 
+impl From<policies::Error> for Failure {
+    fn from(error: policies::Error) -> Self {
+        Self::Policy(error)
+    }
+}
+
+impl From<tokens::Error> for Failure {
+    fn from(error: tokens::Error) -> Self {
+        Self::Token(error)
+    }
+}
+
 /// For calls that name no approval.
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Failed { error, id: None }
+impl From<approvals::Error> for Failure {
+    fn from(error: approvals::Error) -> Self {
+        Self::Approval { error, id: None }
     }
 }
 
@@ -275,31 +293,17 @@ impl Answer {
                     format!("the request's message did not arrive within {limit} of its headers; send it again");
                 Self::new(Code::Unavailable, ErrorReason::MessageLate, message).with("limit", limit).retry(ROOM)
             }
-            Failure::Failed { error, id } => Self::failed(error, id),
+            Failure::Policy(error) => Self::policy(error),
+            Failure::Token(error) => Self::token(error),
+            Failure::Approval { error, id } => Self::approval(error, id),
         }
     }
 
-    fn failed(error: Error, id: Option<ApprovalId>) -> Self {
+    fn approval(error: approvals::Error, id: Option<ApprovalId>) -> Self {
+        use approvals::Error;
         let message = error.to_string();
         match error {
             Error::NotFound(id) => Self::not_found(Some(id)),
-            Error::TokenNotFound(id) => {
-                Self::new(Code::NotFound, ErrorReason::TokenNotFound, message).with("token_id", id)
-            }
-            Error::TooManyTokens { limit } => {
-                Self::new(Code::ResourceExhausted, ErrorReason::TooManyTokens, message).with("limit", limit)
-            }
-            Error::TokenAlreadyCreated { request_id, id } => {
-                Self::new(Code::AlreadyExists, ErrorReason::TokenAlreadyCreated, message)
-                    .with("request_id", request_id)
-                    .with("token_id", id)
-            }
-            Error::TokenRequestIdReused { request_id, id } => {
-                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
-                    .with("request_id", request_id)
-                    .with("token_id", id)
-            }
-            Error::Pool(error) => Self::pool(error),
             Error::Access(denied) => Self::denied(denied),
             Error::RevisionOutOfRange { id, after: _, revision } => {
                 Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
@@ -317,16 +321,52 @@ impl Answer {
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }
-            Error::PolicyNotFound(version) => {
-                Self::new(Code::NotFound, ErrorReason::PolicyNotFound, message).with("version", version)
-            }
-            Error::PolicyFromFile(path) => {
-                Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
-            }
+            Error::Pool(error) => Self::pool(error),
             Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
             Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, id),
+        }
+    }
+
+    fn policy(error: policies::Error) -> Self {
+        use policies::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::VersionNotFound(version) => {
+                Self::new(Code::NotFound, ErrorReason::PolicyNotFound, message).with("version", version)
+            }
+            Error::FromFile(path) => {
+                Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
+            }
+            Error::Pool(error) => Self::pool(error),
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
+    fn token(error: tokens::Error) -> Self {
+        use tokens::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::NotFound(id) => Self::new(Code::NotFound, ErrorReason::TokenNotFound, message).with("token_id", id),
+            Error::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyTokens, message).with("limit", limit)
+            }
+            Error::AlreadyCreated { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::TokenAlreadyCreated, message)
+                    .with("request_id", request_id)
+                    .with("token_id", id)
+            }
+            Error::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("token_id", id)
+            }
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
         }
     }
 

@@ -203,7 +203,7 @@ async fn what_is_tried_says_by_which_policy() {
         assert_eq!(verdicts[0].claim_window, CLAIM_WINDOW);
     }
     let unknown = policies.test(&operator(), Tried::Version(7), Vec::new()).await;
-    assert!(matches!(unknown, Err(Error::PolicyNotFound(7))));
+    assert!(matches!(unknown, Err(Error::VersionNotFound(7))));
 }
 
 /// Whoever is revoked does nothing more, even by what was on its way.

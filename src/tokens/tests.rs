@@ -91,7 +91,7 @@ async fn a_token_speaks_for_its_owner_until_it_is_revoked() {
     fixture.clock.advance(HOUR);
     assert_eq!(fixture.tokens.revoke(&operator(), token.id).await, Ok(revoked)); // once
     let unknown = TokenId::new(uuid::Uuid::nil());
-    assert_eq!(fixture.tokens.revoke(&operator(), unknown).await, Err(Error::TokenNotFound(unknown)));
+    assert_eq!(fixture.tokens.revoke(&operator(), unknown).await, Err(Error::NotFound(unknown)));
     // A restart knows it too.
     let again = TokenFixture { tokens: TokenFixture::load(LIMIT, &fixture.store, &fixture.clock).await, ..fixture };
     assert_eq!(again.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
@@ -116,11 +116,11 @@ async fn one_token_comes_of_one_request_id() {
     let tries = (0..8).map(|_| fixture.create(asked.clone()));
     let results = futures_util::future::join_all(tries).await;
     let (token, _) = results.iter().find_map(|result| result.as_ref().ok()).unwrap();
-    let again = Error::TokenAlreadyCreated { request_id: "r".into(), id: token.id };
+    let again = Error::AlreadyCreated { request_id: "r".into(), id: token.id };
     assert_eq!(results.iter().filter(|result| result.as_ref().err() == Some(&again)).count(), 7);
     assert_eq!(fixture.kept().await, std::slice::from_ref(token));
 
-    let reused = Error::TokenRequestIdReused { request_id: "r".into(), id: token.id };
+    let reused = Error::RequestIdReused { request_id: "r".into(), id: token.id };
     let others = [
         NewToken { ttl: None, ..asked.clone() },
         NewToken { ttl: Some(HOUR * 2), ..asked.clone() },
@@ -141,7 +141,7 @@ async fn room_is_made_by_what_expired_longest_ago() {
     let (two, _) = fixture.create(NewToken { ttl: Some(HOUR * 3), ..new("2") }).await.unwrap();
     fixture.create(NewToken { ttl: Some(HOUR * 2), ..new("3") }).await.unwrap(); // the first to go
     let (four, _) = fixture.create(new("4")).await.unwrap();
-    let full = Error::TooManyTokens { limit: LIMIT };
+    let full = Error::TooMany { limit: LIMIT };
     assert_eq!(fixture.create(new("5")).await.unwrap_err(), full);
     fixture.clock.advance(HOUR);
     fixture.tokens.revoke(&operator(), one.id).await.unwrap();

@@ -14,7 +14,9 @@ use crate::{
 
 const REFUSALS: usize = 21;
 const STORE_ERRORS: usize = 14;
-const ERRORS: usize = 16;
+const ERRORS: usize = 10;
+const POLICY_ERRORS: usize = 6;
+const TOKEN_ERRORS: usize = 7;
 const DENIALS: usize = 4;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
@@ -63,7 +65,8 @@ fn nth_store_error(error: &StoreError) -> usize {
     }
 }
 
-fn nth_error(error: &Error) -> usize {
+fn nth_error(error: &approvals::Error) -> usize {
+    use approvals::Error;
     match error {
         Error::NotFound(_) => 0,
         Error::Access(_) => 1,
@@ -73,14 +76,33 @@ fn nth_error(error: &Error) -> usize {
         Error::StreamAged => 5,
         Error::Internal(_) => 6,
         Error::NothingToResume => 7,
-        Error::PolicyNotFound(_) => 8,
-        Error::PolicyFromFile(_) => 9,
-        Error::TokenNotFound(_) => 10,
-        Error::TooManyTokens { .. } => 11,
-        Error::TokenAlreadyCreated { .. } => 12,
-        Error::TokenRequestIdReused { .. } => 13,
-        Error::Pool(_) => 14,
+        Error::Pool(_) => 8,
         Error::Store(_) => ERRORS - 1,
+    }
+}
+
+fn nth_policy_error(error: &policies::Error) -> usize {
+    use policies::Error;
+    match error {
+        Error::VersionNotFound(_) => 0,
+        Error::FromFile(_) => 1,
+        Error::Access(_) => 2,
+        Error::Pool(_) => 3,
+        Error::Internal(_) => 4,
+        Error::Store(_) => POLICY_ERRORS - 1,
+    }
+}
+
+fn nth_token_error(error: &tokens::Error) -> usize {
+    use tokens::Error;
+    match error {
+        Error::NotFound(_) => 0,
+        Error::TooMany { .. } => 1,
+        Error::AlreadyCreated { .. } => 2,
+        Error::RequestIdReused { .. } => 3,
+        Error::Access(_) => 4,
+        Error::Internal(_) => 5,
+        Error::Store(_) => TOKEN_ERRORS - 1,
     }
 }
 
@@ -114,8 +136,16 @@ fn decided(comment: &str) -> Refusal {
     }))
 }
 
+/// An error with its code, its reason, and the keys of its metadata.
+type Sample<E> = (E, Code, ErrorReason, &'static [&'static str]);
+
+/// The same errors inside of another one.
+fn within<E, F: From<E>>(samples: Vec<Sample<E>>) -> impl Iterator<Item = Sample<F>> {
+    samples.into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys))
+}
+
 /// Every refusal with its code, reason and metadata beyond `approval_id`.
-fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
+fn refusals() -> Vec<Sample<Refusal>> {
     use Code::{Aborted, AlreadyExists, FailedPrecondition, PermissionDenied, ResourceExhausted};
     use ErrorReason as Reason;
     let outcome = Outcome { result: ExecutionResult::Failed, message: "m".into(), at: at(9) };
@@ -178,7 +208,7 @@ fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
     ]
 }
 
-fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str])> {
+fn store_errors() -> Vec<Sample<StoreError>> {
     use ErrorReason as Reason;
     let internal = |error| (error, Code::Internal, Reason::Internal, &[] as &[&str]);
     let mut all = vec![
@@ -201,11 +231,11 @@ fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str]
         (StoreError::Corrupt(Arc::from("SECRET")), Code::DataLoss, Reason::DataDamaged, &["approval_id"]),
         (StoreError::Newer(Arc::from("SECRET")), Code::Unavailable, Reason::RecordTooNew, &["approval_id"]),
     ];
-    all.extend(refusals().into_iter().map(|(refusal, code, reason, keys)| (refusal.into(), code, reason, keys)));
+    all.extend(within(refusals()));
     all
 }
 
-fn denials() -> Vec<(AccessDenied, Code, ErrorReason, &'static [&'static str])> {
+fn denials() -> Vec<Sample<AccessDenied>> {
     use ErrorReason as Reason;
     let role = AccessDenied::RoleNotAllowed { role: "agent".into(), method: "Decide" };
     let outside = AccessDenied::OutsideScope;
@@ -234,8 +264,22 @@ fn denials() -> Vec<(AccessDenied, Code, ErrorReason, &'static [&'static str])> 
     ]
 }
 
-fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
+fn pool_errors() -> Vec<Sample<PoolError>> {
     use ErrorReason as Reason;
+    vec![
+        (
+            PoolError::TooMuchWork { limit: 3 },
+            Code::ResourceExhausted,
+            Reason::TooManyCalls,
+            &["scope", "limit"] as &[&str],
+        ),
+        (PoolError::Panicked("SECRET".into()), Code::Internal, Reason::Internal, &[]),
+    ]
+}
+
+fn errors() -> Vec<Sample<approvals::Error>> {
+    use ErrorReason as Reason;
+    use approvals::Error;
     let range = Error::RevisionOutOfRange { id: id(0, 7), after: 9, revision: 2 };
     let mut all = vec![
         (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
@@ -243,38 +287,57 @@ fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
-        (Error::TokenNotFound(token_id()), Code::NotFound, Reason::TokenNotFound, &["token_id"]),
-        (Error::TooManyTokens { limit: 9 }, Code::ResourceExhausted, Reason::TooManyTokens, &["limit"]),
+        (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
+        (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
+    ];
+    all.extend(within(denials()));
+    all.extend(within(pool_errors()));
+    all.extend(within(store_errors()));
+    all
+}
+
+/// What is about no approval names none: nor do the errors of the store, then.
+fn policy_errors() -> Vec<Sample<policies::Error>> {
+    use ErrorReason as Reason;
+    use policies::Error;
+    let mut all = vec![
+        (Error::VersionNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"] as &[&str]),
+        (Error::FromFile("/p.yaml".into()), Code::FailedPrecondition, Reason::PolicyFromFile, &["path"]),
+        (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
+        (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
+    ];
+    all.extend(within(denials()));
+    all.extend(within(pool_errors()));
+    all
+}
+
+fn token_errors() -> Vec<Sample<tokens::Error>> {
+    use ErrorReason as Reason;
+    use tokens::Error;
+    let (created, reused) = ("r1".to_owned(), "r1".to_owned());
+    let mut all = vec![
+        (Error::NotFound(token_id()), Code::NotFound, Reason::TokenNotFound, &["token_id"] as &[&str]),
+        (Error::TooMany { limit: 9 }, Code::ResourceExhausted, Reason::TooManyTokens, &["limit"]),
         (
-            Error::TokenAlreadyCreated { request_id: "r1".into(), id: token_id() },
+            Error::AlreadyCreated { request_id: created, id: token_id() },
             Code::AlreadyExists,
             Reason::TokenAlreadyCreated,
             &["request_id", "token_id"],
         ),
         (
-            Error::TokenRequestIdReused { request_id: "r1".into(), id: token_id() },
+            Error::RequestIdReused { request_id: reused, id: token_id() },
             Code::AlreadyExists,
             Reason::RequestIdReused,
             &["request_id", "token_id"],
         ),
-        (
-            PoolError::TooMuchWork { limit: 3 }.into(),
-            Code::ResourceExhausted,
-            Reason::TooManyCalls,
-            &["scope", "limit"],
-        ),
-        (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
-        (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
-        (Error::PolicyFromFile("/p.yaml".into()), Code::FailedPrecondition, Reason::PolicyFromFile, &["path"]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
-        (PoolError::Panicked("SECRET".into()).into(), Code::Internal, Reason::Internal, &[]),
+        (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
     ];
-    all.extend(denials().into_iter().map(|(denied, code, reason, keys)| (denied.into(), code, reason, keys)));
-    all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
+    all.extend(within(denials()));
     all
 }
 
-fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
+fn failures() -> Vec<Sample<Failure>> {
     use ErrorReason as Reason;
     let violation = Violation { field: "tool_name".into(), description: "must not be empty".into() };
     let streams = |scope| Failure::TooManyStreams { scope, limit: 10 };
@@ -317,7 +380,10 @@ fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
             &["limit"],
         ),
     ];
-    all.extend(denials().into_iter().map(|(denied, code, reason, keys)| (denied.into(), code, reason, keys)));
+    all.extend(within(denials()));
+    all.extend(within(pool_errors()));
+    all.extend(within(policy_errors()));
+    all.extend(within(token_errors()));
     all.extend(
         errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
     );
@@ -351,6 +417,8 @@ fn every_variant_is_among_the_samples() {
     count(refusals().iter().map(|sample| nth_refusal(&sample.0)).collect(), REFUSALS);
     count(store_errors().iter().map(|sample| nth_store_error(&sample.0)).collect(), STORE_ERRORS);
     count(denials().iter().map(|sample| nth_denial(&sample.0)).collect(), DENIALS);
+    count(policy_errors().iter().map(|sample| nth_policy_error(&sample.0)).collect(), POLICY_ERRORS);
+    count(token_errors().iter().map(|sample| nth_token_error(&sample.0)).collect(), TOKEN_ERRORS);
     count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
 }
 
@@ -392,7 +460,8 @@ fn what_became_of_a_claimed_call_is_told() {
 
 #[test]
 fn an_edit_that_breaks_the_schema_names_its_field() {
-    let status = Status::from(Failure::from(Error::EditViolatesSchema(vec!["/a: no".into(), "/b: no".into()])));
+    let status =
+        Status::from(Failure::from(approvals::Error::EditViolatesSchema(vec!["/a: no".into(), "/b: no".into()])));
     let details = status.get_error_details();
     let violations = &details.bad_request().unwrap().field_violations;
     assert_eq!(violations.len(), 2);
@@ -415,7 +484,7 @@ fn statuses_fit_into_headers() {
         decision.actor.subject.clone_from(&long);
     }
     for refusal in [rule, decision] {
-        let status = Status::from(Failure::from(Error::from(StoreError::from(refusal))));
+        let status = Status::from(Failure::from(approvals::Error::from(StoreError::from(refusal))));
         let details = status.get_error_details();
         assert!(details.error_info().unwrap().metadata.values().all(|value| value.chars().count() <= 256));
         let size = header_bytes(status);
