@@ -3,24 +3,22 @@
 //! Every status carries exactly one google.rpc.ErrorInfo, and stays small enough for response headers (8 KiB), however
 //! long the texts are that it quotes. Causes that are none of a caller's business are logged here and not sent.
 
+mod store;
+mod use_cases;
+
 use std::{collections::HashMap, time::Duration};
 
-use chrono::SecondsFormat;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use super::{
-    decode::{Violation, Violations},
-    encode,
-};
+use super::decode::{Violation, Violations};
 use crate::{
     approvals,
     blocking_pool::PoolError,
-    domain::{ApprovalId, Outcome, OutsideScope, Permission, Refusal, Time},
+    domain::ApprovalId,
     identity::{AccessDenied, Unrecognised},
     policies,
     proto::v1::ErrorReason,
-    store::StoreError,
     tokens,
 };
 
@@ -299,114 +297,6 @@ impl Answer {
         }
     }
 
-    fn approval(error: approvals::Error, id: Option<ApprovalId>) -> Self {
-        use approvals::Error;
-        let message = error.to_string();
-        match error {
-            Error::NotFound(id) => Self::not_found(Some(id)),
-            Error::Access(denied) => Self::denied(denied),
-            Error::RevisionOutOfRange { id, after: _, revision } => {
-                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
-                    .on(Some(id))
-                    .with("revision", revision)
-            }
-            Error::NothingToResume => {
-                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message).with("revision", 0)
-            }
-            Error::EditViolatesSchema(violations) => {
-                let field = "edited_arguments".to_owned();
-                let violation = |text| Violation {
-                    field: field.clone(),
-                    description: format!("do not satisfy the request's arguments_schema: {text}"),
-                };
-                Self::invalid(violations.into_iter().map(violation).collect())
-            }
-            Error::Pool(error) => Self::pool(error),
-            Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
-            Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),
-            Error::Internal(cause) => Self::internal(&cause),
-            Error::Store(error) => Self::store(error, id),
-        }
-    }
-
-    fn policy(error: policies::Error) -> Self {
-        use policies::Error;
-        let message = error.to_string();
-        match error {
-            Error::Access(denied) => Self::denied(denied),
-            Error::VersionNotFound(version) => {
-                Self::new(Code::NotFound, ErrorReason::PolicyNotFound, message).with("version", version)
-            }
-            Error::FromFile(path) => {
-                Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
-            }
-            Error::Pool(error) => Self::pool(error),
-            Error::Internal(cause) => Self::internal(&cause),
-            Error::Store(error) => Self::store(error, None),
-        }
-    }
-
-    fn token(error: tokens::Error) -> Self {
-        use tokens::Error;
-        let message = error.to_string();
-        match error {
-            Error::Access(denied) => Self::denied(denied),
-            Error::NotFound(id) => Self::new(Code::NotFound, ErrorReason::TokenNotFound, message).with("token_id", id),
-            Error::TooMany { limit } => {
-                Self::new(Code::ResourceExhausted, ErrorReason::TooManyTokens, message).with("limit", limit)
-            }
-            Error::AlreadyCreated { request_id, id } => {
-                Self::new(Code::AlreadyExists, ErrorReason::TokenAlreadyCreated, message)
-                    .with("request_id", request_id)
-                    .with("token_id", id)
-            }
-            Error::RequestIdReused { request_id, id } => {
-                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
-                    .with("request_id", request_id)
-                    .with("token_id", id)
-            }
-            Error::Internal(cause) => Self::internal(&cause),
-            Error::Store(error) => Self::store(error, None),
-        }
-    }
-
-    fn denied(denied: AccessDenied) -> Self {
-        let message = denied.to_string();
-        let permission = |permission: Permission| {
-            Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message.clone())
-                .with("permission", permission.name())
-        };
-        match denied {
-            AccessDenied::RoleNotAllowed { role, method } => {
-                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
-                    .with("role", role)
-                    .with("method", method)
-            }
-            AccessDenied::PermissionRequired(required) => permission(required),
-            AccessDenied::OutsideScope(outside) => {
-                let answer = permission(Permission::DecideForOthers);
-                match outside {
-                    OutsideScope::Anybody => answer,
-                    OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
-                    OutsideScope::Group(group) => answer.with("group", group),
-                }
-            }
-            AccessDenied::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
-        }
-    }
-
-    fn pool(error: PoolError) -> Self {
-        match error {
-            PoolError::TooMuchWork { limit } => {
-                Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, error.to_string())
-                    .with("scope", Scope::Caller.name())
-                    .with("limit", limit)
-                    .retry(ROOM)
-            }
-            PoolError::Panicked(cause) => Self::internal(&cause),
-        }
-    }
-
     fn not_found(id: Option<ApprovalId>) -> Self {
         let message = id.map_or("there is no such approval".to_owned(), |id| format!("there is no approval {id}"));
         Self::new(Code::NotFound, ErrorReason::ApprovalNotFound, message).on(id)
@@ -415,116 +305,6 @@ impl Answer {
     fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
         Self::new(Code::Internal, ErrorReason::Internal, "internal error; the server's log has the cause")
-    }
-
-    fn store(error: StoreError, id: Option<ApprovalId>) -> Self {
-        match error {
-            StoreError::NotFound => Self::not_found(id),
-            StoreError::Refused(refusal) => Self::refused(refusal, id),
-            StoreError::Unavailable(cause) => {
-                tracing::debug!(%cause, "the store is unavailable"); // it has told of its failure itself
-                let message = "the store is unavailable; a call that changes something may or may not have been \
-                               recorded: repeat it with the same request_id";
-                Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message).retry(REATTACH)
-            }
-            StoreError::PolicyChanged { version } => {
-                Self::new(Code::Aborted, ErrorReason::PolicyChanged, error.to_string()).with("version", version)
-            }
-            StoreError::PolicyRequestIdReused { ref request_id, version } => {
-                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, error.to_string())
-                    .with("request_id", request_id)
-                    .with("policy_version", version)
-            }
-            StoreError::Conflict(_)
-            | StoreError::BadHistory(..)
-            | StoreError::PolicyConflict(_)
-            | StoreError::BadPolicy(..)
-            | StoreError::TokenConflict(_)
-            | StoreError::BadToken(..)
-            | StoreError::BadForgotten(..) => Self::internal(&error),
-            StoreError::Corrupt(cause) => {
-                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
-                let message = "stored data is damaged, so that nothing was done; \
-                               the server's operator must run `signoff store check`";
-                Self::new(Code::DataLoss, ErrorReason::DataDamaged, message).on(id)
-            }
-            StoreError::Newer(cause) => {
-                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is too new");
-                let message = "stored data was written by a later version of the server, so that nothing was done; \
-                               the server's operator must start that version again";
-                Self::new(Code::Unavailable, ErrorReason::RecordTooNew, message).on(id).retry(UPGRADE)
-            }
-        }
-    }
-
-    fn refused(refusal: Refusal, id: Option<ApprovalId>) -> Self {
-        use Code::{Aborted, AlreadyExists, FailedPrecondition, PermissionDenied, ResourceExhausted};
-        use ErrorReason as Reason;
-
-        let message = refusal.to_string();
-        let answer = |code, reason| Self::new(code, reason, message);
-        match refusal {
-            Refusal::AlreadyDecided(decision) => answer(FailedPrecondition, Reason::AlreadyDecided)
-                .on(id)
-                .with("status", decision.status.name())
-                .with("decided_by", &decision.actor)
-                .with("decide_time", rfc3339(decision.at))
-                .with("revision", decision.revision)
-                .with("comment", &decision.comment),
-            Refusal::SelfDecision => answer(PermissionDenied, Reason::SelfDecision),
-            Refusal::NotRequester => answer(PermissionDenied, Reason::NotRequester).on(id),
-            Refusal::Stale { revision, digest } => {
-                answer(Aborted, Reason::StaleView).on(id).with("revision", revision).with("digest", digest)
-            }
-            Refusal::AlreadyVoted => answer(FailedPrecondition, Reason::AlreadyVoted).on(id),
-            Refusal::NotEligible => answer(PermissionDenied, Reason::NotEligible).on(id),
-            Refusal::NeedsOthers => answer(PermissionDenied, Reason::PermissionRequired)
-                .on(id)
-                .with("permission", Permission::DecideAlone.name()),
-            Refusal::CommentRequired => answer(FailedPrecondition, Reason::CommentRequired).on(id),
-            Refusal::EditsNotAllowed => answer(FailedPrecondition, Reason::EditsNotAllowed).on(id),
-            Refusal::EditForbidden { rule, message } => {
-                answer(FailedPrecondition, Reason::EditForbidden).with("rule", rule).with("message", message)
-            }
-            Refusal::TooManyEdits { limit } => answer(FailedPrecondition, Reason::TooManyEdits).with("limit", limit),
-            Refusal::TooManyVotes { limit } => answer(FailedPrecondition, Reason::TooManyVotes).with("limit", limit),
-            Refusal::NotApproved(status) => {
-                answer(FailedPrecondition, Reason::NotApproved).on(id).with("status", status.name())
-            }
-            Refusal::DigestMismatch { approved } => {
-                answer(FailedPrecondition, Reason::DigestMismatch).on(id).with("digest", approved)
-            }
-            Refusal::ClaimWindowClosed { closed_at } => {
-                answer(FailedPrecondition, Reason::ClaimWindowClosed).on(id).with("closed_at", rfc3339(closed_at))
-            }
-            Refusal::AlreadyClaimed(claim) => {
-                let claimed = answer(FailedPrecondition, Reason::AlreadyClaimed)
-                    .on(id)
-                    .with("claim_id", claim.id)
-                    .with("claimed_by", &claim.actor)
-                    .with("claim_time", rfc3339(claim.at));
-                match &claim.outcome {
-                    Some(outcome) => claimed
-                        .with("result", result_name(outcome))
-                        .with("report_time", rfc3339(outcome.at))
-                        .with("message", &outcome.message),
-                    None => claimed,
-                }
-            }
-            Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
-            Refusal::AlreadyReported(outcome) => answer(FailedPrecondition, Reason::AlreadyReported)
-                .on(id)
-                .with("result", result_name(&outcome))
-                .with("report_time", rfc3339(outcome.at))
-                .with("message", &outcome.message),
-            Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
-                .with("request_id", request_id)
-                .with("approval_id", approval),
-            Refusal::RequestForgotten { request_id, until } => answer(FailedPrecondition, Reason::RequestForgotten)
-                .with("request_id", request_id)
-                .with("until", rfc3339(until)),
-            Refusal::TooManyPending { limit } => answer(ResourceExhausted, Reason::TooManyPending).with("limit", limit),
-        }
     }
 
     fn status(self) -> Status {
@@ -557,16 +337,6 @@ fn fitting(violations: Vec<Violation>) -> Vec<FieldViolation> {
         sent.push(FieldViolation::new(field, description));
     }
     sent
-}
-
-/// The name on the wire, without its prefix.
-fn result_name(outcome: &Outcome) -> &'static str {
-    let name = encode::result(outcome.result).as_str_name();
-    name.strip_prefix("EXECUTION_RESULT_").unwrap_or(name)
-}
-
-fn rfc3339(time: Time) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 fn characters(text: &str, most: usize) -> String {
