@@ -23,10 +23,12 @@ use super::*;
 use crate::{
     clock::ManualClock,
     domain::{
-        Actor, ActorKind, Choice, Role, Seen, Status,
+        Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, Refusal, Role, Seen,
+        Status,
         samples::{arguments, at},
     },
-    store::{Filter, Order, Page, Query},
+    identity::AccessDenied,
+    store::{Filter, Order, Query},
     test_support::{Staged, agent, member, operator, poll, principal, reviewer, settle},
 };
 

@@ -1,7 +1,12 @@
 //! Deadlines and retention, with the workers that see to them.
 
 use super::*;
-use crate::{clock::WallClock as _, domain::after, store::REMEMBERED, workers};
+use crate::{
+    clock::WallClock as _,
+    domain::{after, before},
+    store::REMEMBERED,
+    workers,
+};
 
 fn timing_out_after(seconds: u64) -> NewRequest {
     NewRequest { timeout: Duration::from_secs(seconds), ..asking(json!({})) }
