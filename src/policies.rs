@@ -143,12 +143,6 @@ impl Policies {
         Arc::clone(&self.seen)
     }
 
-    /// The clock that dates what is done.
-    #[must_use]
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
-    }
-
     /// Where policies are compiled and tried: one at a time, apart from what callers of approvals wait for.
     #[must_use]
     pub const fn blocking_pool(&self) -> &BlockingPool {
@@ -271,7 +265,7 @@ impl Policies {
         Ok(known)
     }
 
-    /// What a policy says of calls, and that policy. Nothing is recorded.
+    /// What a policy says of calls, which are given the time, and that policy. Nothing is recorded.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::VersionNotFound`], or a failure of the store.
@@ -279,9 +273,10 @@ impl Policies {
         &self,
         principal: &Principal,
         tried: Tried,
-        calls: Vec<OwnedCall>,
+        calls: impl FnOnce(Time) -> Vec<OwnedCall>,
     ) -> Result<(Arc<Policy>, Vec<Verdict>), Error> {
         principal.require_role(Method::TestPolicy)?;
+        let calls = calls(self.clock.now());
         let live = self.live();
         let (label, policy) = match tried {
             Tried::Given(policy) => (String::new(), policy),

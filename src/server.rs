@@ -237,7 +237,7 @@ impl Server {
         let policy = policies.status();
         workers.spawn(policy::report(policy.clone(), metrics.clone(), health.clone()));
         if let Some(file) = policy_file {
-            workers.spawn(workers::follow_policy_file(policies, file, reload.subscribe()));
+            workers.spawn(workers::follow_policy_file(policies, file, Arc::clone(&clock), reload.subscribe()));
         }
         if let Some((tls, files)) = tls {
             workers.spawn(tls::report(tls.status(), metrics));

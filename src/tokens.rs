@@ -31,6 +31,17 @@ const USES: usize = 200;
 /// Bytes of tokens at which a page ends early: clients read messages of 4 MiB at most by default.
 const PAGE_BYTES: usize = 1 << 20;
 
+/// Some of the tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenPage {
+    /// The tokens, the newest first.
+    pub tokens: Vec<Token>,
+    /// Whether there are more.
+    pub more: bool,
+    /// Wall time when they were looked at, by which they are active or have expired.
+    pub at: Time,
+}
+
 /// Everything that can be done with the server's own tokens.
 pub struct Tokens {
     store: Arc<dyn Store>,
@@ -88,12 +99,6 @@ impl Tokens {
         !self.registry.before(None, 1, |token| token.state(now) == TokenState::Active).is_empty()
     }
 
-    /// Wall time, by which tokens end.
-    #[must_use]
-    pub fn wall(&self) -> Time {
-        self.clock.wall()
-    }
-
     /// Makes a token. Its secret is only in this answer.
     ///
     /// # Errors
@@ -143,7 +148,7 @@ impl Tokens {
         .await
     }
 
-    /// Tokens made before one, or all: the newest first, at most `limit`; and whether there are more.
+    /// Tokens made before one, or all: the newest first, at most `limit`.
     ///
     /// # Errors
     /// [`Error::Access`].
@@ -153,7 +158,7 @@ impl Tokens {
         before: Option<TokenId>,
         limit: usize,
         active_only: bool,
-    ) -> Result<(Vec<Token>, bool), Error> {
+    ) -> Result<TokenPage, Error> {
         by.require_role(Method::ListTokens)?;
         let now = self.clock.wall();
         let wanted = |token: &Token| !active_only || token.state(now) == TokenState::Active;
@@ -167,7 +172,7 @@ impl Tokens {
         let fitting = fitting.count();
         let more = tokens.len() > fitting;
         tokens.truncate(fitting);
-        Ok((tokens, more))
+        Ok(TokenPage { tokens, more, at: now })
     }
 
     /// Takes a token back: no call with it is accepted from the answer on, and open streams end. A token that was taken

@@ -17,7 +17,7 @@ use std::{
 };
 
 use signoff::{
-    clock::ServerClock,
+    clock::{Clock, ServerClock},
     domain::{ActorKind, Grant, NewToken, Role as CallerRole},
     identity::{
         Authenticator, CertificateRoles, CredentialVerifier, Credentials, DevTokens, Principal, RoleGroups,
@@ -79,8 +79,8 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
 /// A token of the server's own, made in its data directory before it starts, and what knows it in this process.
 async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
     let store = Arc::new(SledStore::open(scratch.path(), Arc::new(()))?);
-    let tokens =
-        Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::new(ServerClock::start(None, |_| ())?)).await?;
+    let clock: Arc<dyn Clock> = Arc::new(ServerClock::start(None, |_| ())?);
+    let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock)).await?;
     let grant = Grant {
         kind: ActorKind::Agent,
         subject: "bench".to_owned(),
@@ -91,7 +91,7 @@ async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
         decides_for: Default::default(),
         comment: String::new(),
     };
-    let holder = Principal::of_data_directory(tokens.wall());
+    let holder = Principal::of_data_directory(clock.wall());
     let (_, secret) = tokens.create(&holder, NewToken { request_id: None, grant, ttl: None }).await?;
     let registry = tokens.registry();
     store.close().await;

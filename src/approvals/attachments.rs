@@ -68,15 +68,16 @@ impl Drop for Attached {
         }
         let (approvals, (actor, request_id), id) = (Arc::clone(&self.approvals), self.key.clone(), self.id);
         tokio::spawn(async move {
+            let now = approvals.clock.now();
             // A call that was cut before it was handed to the store may have been to repeat an earlier one.
             let id = match id {
                 Some(id) => Ok(Some(id)),
-                None => approvals.store.find(&actor, &request_id, approvals.clock.now()).await,
+                None => approvals.store.find(&actor, &request_id, now).await,
             };
             let Ok(Some(id)) = id else { return };
             let reason = "The caller disconnected.".to_owned();
             let command = Command::Cancel { actor, request_id: None, reason };
-            match approvals.store.transition(id, command, approvals.clock.now()).await {
+            match approvals.store.transition(id, command, now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {} // decided in the meantime
                 Err(error) => tracing::warn!(approval = %id, %error, "cannot withdraw for a caller that left"),
             }

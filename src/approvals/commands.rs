@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Approvals, Error, unknown};
 use crate::{
-    domain::{Approval, ApprovalId, Cancellation, Claiming, Command, NewClaim, NewReport, Refusal, Reporting},
+    domain::{Approval, ApprovalId, Cancellation, Claiming, Command, NewClaim, NewReport, Refusal, Reporting, Time},
     identity::{Method, Principal},
     store::StoreError,
 };
@@ -17,7 +17,7 @@ impl Approvals {
     pub async fn cancel(&self, principal: &Principal, new: Cancellation) -> Result<Approval, Error> {
         principal.require_role(Method::CancelApproval)?;
         let (actor, request_id, reason) = (principal.actor.clone(), new.request_id, new.reason);
-        self.command(principal, new.id, Command::Cancel { actor, request_id, reason }).await
+        self.command(principal, new.id, Command::Cancel { actor, request_id, reason }, self.clock.now()).await
     }
 
     /// Takes the one permission to run an approved call.
@@ -26,13 +26,14 @@ impl Approvals {
     /// Refusals of the domain, or a failure of the store.
     pub async fn claim(&self, principal: &Principal, new: NewClaim) -> Result<Approval, Error> {
         principal.require_role(Method::ClaimExecution)?;
+        let now = self.clock.now();
         let claim = Claiming {
             actor: principal.actor.clone(),
             request_id: new.request_id,
-            claim_id: self.ids.claim(self.clock.now()),
+            claim_id: self.ids.claim(now),
             digest: new.digest,
         };
-        self.command(principal, new.id, Command::Claim(claim)).await
+        self.command(principal, new.id, Command::Claim(claim), now).await
     }
 
     /// Records what became of a claimed call.
@@ -48,18 +49,19 @@ impl Approvals {
             result: new.result,
             message: new.message,
         };
-        self.command(principal, new.id, Command::Report(report)).await
+        self.command(principal, new.id, Command::Report(report), self.clock.now()).await
     }
 
-    /// Runs a command, and returns the approval as the command first left it.
+    /// Runs a command as of `now`, when its call was made, and returns the approval as the command first left it.
     pub(super) async fn command(
         &self,
         principal: &Principal,
         id: ApprovalId,
         command: Command,
+        now: Time,
     ) -> Result<Approval, Error> {
         principal.ensure_not_revoked()?;
-        let done = match self.store.transition(id, command, self.clock.now()).await {
+        let done = match self.store.transition(id, command, now).await {
             Ok(done) => done,
             // What somebody did not ask for, and does not see otherwise, does not exist for them.
             Err(error @ StoreError::Refused(Refusal::NotRequester)) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Approvals, Error, unknown};
 use crate::{
-    domain::{Actor, Approval, Arguments, Command, Deciding, Edit, NewDecision, Schemas},
+    domain::{Actor, Approval, Arguments, Command, Deciding, Edit, NewDecision, Schemas, Time},
     identity::{Method, Principal},
     policy::Call,
 };
@@ -16,6 +16,8 @@ impl Approvals {
     /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
     pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
         principal.require_role(Method::Decide)?;
+        // A decision is made when its call comes, however long its edit takes to judge.
+        let now = self.clock.now();
         let (actor, groups, via) = match new.on_behalf_of {
             None => (principal.actor.clone(), principal.groups.clone(), None),
             Some((person, groups)) => {
@@ -35,7 +37,7 @@ impl Approvals {
             return Err(Error::NotFound(new.id));
         }
         let edit = match new.edit {
-            Some(arguments) => Some(self.judge_edit(&principal.actor, &approval, arguments).await?),
+            Some(arguments) => Some(self.judge_edit(&principal.actor, &approval, arguments, now).await?),
             None => None,
         };
         let command = Command::Decide(Deciding {
@@ -49,10 +51,16 @@ impl Approvals {
             comment: new.comment,
             edit,
         });
-        self.command(principal, new.id, command).await
+        self.command(principal, new.id, command, now).await
     }
 
-    async fn judge_edit(&self, by: &Actor, approval: &Approval, arguments: Arguments) -> Result<Edit, Error> {
+    async fn judge_edit(
+        &self,
+        by: &Actor,
+        approval: &Approval,
+        arguments: Arguments,
+        now: Time,
+    ) -> Result<Edit, Error> {
         let request = &approval.request;
         if let Some(schema) = &request.schema {
             let (schemas, schema, arguments) = (Arc::clone(&self.schemas), Arc::clone(schema), arguments.clone());
@@ -64,7 +72,7 @@ impl Approvals {
             agent: &request.agent,
             labels: &request.labels,
             caller: &request.caller,
-            now: self.clock.now(),
+            now,
         };
         let verdict = Arc::new(self.verdict(by, call).await?);
         Ok(Edit { arguments, verdict })

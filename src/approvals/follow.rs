@@ -2,12 +2,14 @@
 //!
 //! A follower is woken by memory and reads from the store, so that a slow one costs nobody anything and misses nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::time::{Instant, Sleep, sleep_until};
-
-use super::{Approvals, Error, attachments::Attached, in_range};
+use super::{Approvals, Error, attachments::Attached, in_range, wait::may_read_on};
 use crate::{
+    clock::Timer,
     domain::{Approval, ApprovalId, Event, Revision, Time},
     identity::{AccessDenied, Method, Principal},
     store::Subscription,
@@ -45,7 +47,8 @@ pub struct Follower {
     subscription: Subscription,
     heartbeat: Instant,
     ends: Instant,
-    timer: std::pin::Pin<Box<Sleep>>,
+    /// Ends at the next heartbeat, or with the stream.
+    timer: Timer,
     state: State,
     /// Withdraws the approval when dropped early.
     attached: Option<Attached>,
@@ -100,10 +103,10 @@ impl Follower {
         } else {
             (approvals.store.subscribe(id), None)
         };
-        let now = Instant::now();
-        let heartbeat = now + approvals.settings.heartbeat;
-        let ends = now + approvals.stream_age(&by.0, id);
-        let timer = Box::pin(sleep_until(heartbeat.min(ends)));
+        let opened = approvals.clock.instant();
+        let heartbeat = opened + approvals.settings.heartbeat;
+        let ends = opened + approvals.stream_age(&by.0, id);
+        let timer = approvals.clock.timer(heartbeat.min(ends));
         let (seen, state) = (after, State::Starting);
         Ok(Self { approvals, by, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
     }
@@ -153,7 +156,7 @@ impl Follower {
             None => approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?,
         };
         let (principal, method) = &self.by;
-        approvals.readable_by(principal)?;
+        may_read_on(principal, approvals.clock.wall())?;
         if !principal.reaches(*method, &approval) {
             return Err(Error::NotFound(self.id));
         }
@@ -178,16 +181,18 @@ impl Follower {
             }
             () = self.approvals.draining.cancelled() => return Err(Error::Draining),
             () = self.by.0.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
-            () = self.timer.as_mut() => {}
+            () = &mut self.timer => {}
         }
-        if Instant::now() >= self.ends {
+        // Time has passed: all that was read before is old.
+        let woken = self.approvals.clock.instant();
+        if woken >= self.ends {
             return Err(Error::StreamAged);
         }
         let approvals = &self.approvals;
         // The stream was to end with the credentials, by a clock that may have been set forward since.
-        approvals.readable_by(&self.by.0)?;
-        self.heartbeat = Instant::now() + approvals.settings.heartbeat;
-        self.timer.as_mut().reset(self.heartbeat.min(self.ends));
+        may_read_on(&self.by.0, approvals.clock.wall())?;
+        self.heartbeat = woken + approvals.settings.heartbeat;
+        self.timer = approvals.clock.timer(self.heartbeat.min(self.ends));
         let approval = approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?;
         if approval.revision > self.seen {
             self.state = State::Woken;

@@ -3,15 +3,14 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
-};
-
-use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
     time::Instant,
 };
 
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
 use super::{Approvals, Error, lists::shows};
 use crate::{
+    clock::Timer,
     domain::{Approval, ApprovalId, Revision, Status},
     identity::{AccessDenied, Method, Principal},
     store::{Change, Filter, Order, Query, StoreError, weight},
@@ -52,6 +51,8 @@ pub struct Queue {
     scan: Option<Scan>,
     snapshot: bool,
     ends: Instant,
+    /// Ends then, too.
+    timer: Timer,
 }
 
 /// A walk through everything pending; what is known but not met is pending no more.
@@ -79,6 +80,7 @@ impl Approvals {
             return Err(Error::Draining);
         }
         let age = self.stream_age(&principal, self.ids.approval(self.clock.now()));
+        let ends = self.clock.instant() + age;
         Ok(Queue {
             changes: self.store.changes(), // before the first read: nothing in between is missed
             filter: Filter { statuses: vec![Status::Pending], ..filter },
@@ -88,7 +90,8 @@ impl Approvals {
             ready: VecDeque::new(),
             scan: Some(Scan::new(HashMap::new())),
             snapshot: true,
-            ends: Instant::now() + age,
+            ends,
+            timer: self.clock.timer(ends),
             approvals: self,
         })
     }
@@ -108,7 +111,7 @@ impl Queue {
             if self.principal.revocation.is_revoked() {
                 return Err(AccessDenied::Revoked.into());
             }
-            if Instant::now() >= self.ends {
+            if self.approvals.clock.instant() >= self.ends {
                 return Err(Error::StreamAged);
             }
             if let Some(change) = self.ready.pop_front() {
@@ -123,7 +126,7 @@ impl Queue {
                 () = self.approvals.draining.cancelled() => return Err(Error::Draining),
                 () = self.principal.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
                 change = self.changes.recv() => change,
-                () = tokio::time::sleep_until(self.ends) => return Err(Error::StreamAged),
+                () = &mut self.timer => return Err(Error::StreamAged),
             };
             match change {
                 Ok(change) => self.take(&change).await?,

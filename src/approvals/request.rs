@@ -45,7 +45,7 @@ impl Approvals {
             return Err(Error::Draining);
         }
         if after > 0 {
-            self.resumable(&principal, new.request_id.as_deref()).await?;
+            self.resumable(&principal, new.request_id.as_deref(), now).await?;
         }
         // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
         let subscription = self.store.subscribe(id);
@@ -78,9 +78,9 @@ impl Approvals {
     }
 
     /// A caller that has seen revisions wants to go on, not to ask anew.
-    async fn resumable(&self, principal: &Principal, request_id: Option<&str>) -> Result<(), Error> {
+    async fn resumable(&self, principal: &Principal, request_id: Option<&str>, now: Time) -> Result<(), Error> {
         let known = match request_id {
-            Some(request_id) => self.store.find(&principal.actor, request_id, self.clock.now()).await?,
+            Some(request_id) => self.store.find(&principal.actor, request_id, now).await?,
             None => None,
         };
         known.map(|_| ()).ok_or(Error::NothingToResume)

@@ -47,6 +47,11 @@ impl World {
         Self::with(Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 })
     }
 
+    /// With streams that only tell what happens, however much time passes.
+    fn without_heartbeats() -> Self {
+        Self::with(Settings { heartbeat: STREAM_AGE, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 })
+    }
+
     fn with(settings: Settings) -> Self {
         let (clock, store) = (Arc::new(ManualClock::new(at(0))), Arc::new(Staged::default()));
         let approvals = Approvals::new(

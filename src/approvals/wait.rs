@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Approvals, Error, in_range};
 use crate::{
-    domain::{Approval, ApprovalId, Revision},
+    domain::{Approval, ApprovalId, Revision, Time},
     identity::{AccessDenied, Method, Principal, Unrecognised},
 };
 
@@ -21,12 +21,13 @@ impl Approvals {
         after: Revision,
         timeout: Duration,
     ) -> Result<Arc<Approval>, Error> {
-        let left = principal.expires_at.map(|end| (end - self.clock.wall()).to_std().unwrap_or_default());
-        let over = tokio::time::Instant::now() + left.map_or(timeout, |left| left.min(timeout));
+        let mut wall = self.clock.wall();
+        let left = principal.expires_at.map(|end| (end - wall).to_std().unwrap_or_default());
+        let mut over = self.clock.timer(self.clock.instant() + left.map_or(timeout, |left| left.min(timeout)));
         let mut subscription = self.store.subscribe(id);
         loop {
             let approval = self.visible(principal, Method::WaitApproval, id).await?;
-            self.readable_by(principal)?;
+            may_read_on(principal, wall)?;
             in_range(&approval, after)?;
             if approval.status.is_terminal() || (after > 0 && approval.revision > after) {
                 return Ok(approval);
@@ -36,19 +37,20 @@ impl Approvals {
                 () = self.draining.cancelled() => return Err(Error::Draining),
                 () = principal.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
                 () = subscription.beyond(approval.revision) => {}
-                () = tokio::time::sleep_until(over) => {
-                    self.readable_by(principal)?;
+                () = &mut over => {
+                    may_read_on(principal, self.clock.wall())?;
                     return Ok(approval);
                 }
             }
+            wall = self.clock.wall(); // it has slept: credentials may have ended
         }
     }
+}
 
-    /// Whether somebody who has been reading for a while may read on.
-    pub(super) fn readable_by(&self, principal: &Principal) -> Result<(), Error> {
-        principal.check(self.clock.wall()).map_err(|ended| match ended {
-            Unrecognised::TokenRevoked => AccessDenied::Revoked.into(),
-            _ => Error::StreamAged, // with other credentials the caller may go on
-        })
-    }
+/// Whether somebody who has been reading for a while may read on.
+pub(super) fn may_read_on(principal: &Principal, wall: Time) -> Result<(), Error> {
+    principal.check(wall).map_err(|ended| match ended {
+        Unrecognised::TokenRevoked => AccessDenied::Revoked.into(),
+        _ => Error::StreamAged, // with other credentials the caller may go on
+    })
 }

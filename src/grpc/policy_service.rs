@@ -6,7 +6,6 @@ use super::{auth::principal, decode, encode, error::Failure, page_token};
 use crate::{
     config::Limits,
     policies::{FileFault, Policies},
-    policy::OwnedCall,
     proto::v1::{self as pb, policy_service_server::PolicyService},
 };
 
@@ -70,8 +69,7 @@ impl PolicyService for PolicyApi {
         let decoded =
             self.policies.blocking_pool().run(&principal.actor, move || decode::policy_test(request, &limits)).await;
         let decode::PolicyTest { tried, cases } = decoded.map_err(Failure::from)??;
-        let now = self.policies.clock().now();
-        let calls: Vec<OwnedCall> = cases.iter().map(|case| case.call(now)).collect();
+        let calls = |now| cases.iter().map(|case| case.call(now)).collect();
         let (policy, verdicts) = self.policies.test(&principal, tried, calls).await.map_err(Failure::from)?;
         let judged = || cases.iter().zip(&verdicts);
         let tools = judged().filter(|(case, verdict)| case.is_surprised_by(verdict));

@@ -179,7 +179,7 @@ async fn only_operators_set_and_try() {
     for principal in [agent(), reviewer(1)] {
         let set = policies.set(&principal, change(approving())).await;
         assert!(matches!(set, Err(Error::Access(AccessDenied::RoleNotAllowed { .. }))));
-        let tried = policies.test(&principal, Tried::Live, Vec::new()).await;
+        let tried = policies.test(&principal, Tried::Live, |_| Vec::new()).await;
         assert!(matches!(tried, Err(Error::Access(AccessDenied::RoleNotAllowed { .. }))));
     }
     assert!(policies.get(&agent(), None).await.is_err() && policies.list(&agent(), None, 1).await.is_err());
@@ -198,11 +198,11 @@ async fn what_is_tried_says_by_which_policy() {
         (Tried::Version(1), Effect::AutoApprove, "1"),
         (Tried::Given(approving()), Effect::AutoApprove, ""),
     ] {
-        let (_, verdicts) = policies.test(&operator(), tried, vec![a_call(&json!({}))]).await.unwrap();
+        let (_, verdicts) = policies.test(&operator(), tried, |_| vec![a_call(&json!({}))]).await.unwrap();
         assert_eq!((&verdicts[0].effect, verdicts[0].policy_version.as_str()), (&effect, version));
         assert_eq!(verdicts[0].claim_window, CLAIM_WINDOW);
     }
-    let unknown = policies.test(&operator(), Tried::Version(7), Vec::new()).await;
+    let unknown = policies.test(&operator(), Tried::Version(7), |_| Vec::new()).await;
     assert!(matches!(unknown, Err(Error::VersionNotFound(7))));
 }
 

@@ -155,7 +155,7 @@ async fn room_is_made_by_what_expired_longest_ago() {
     assert_eq!(ids(fixture.kept().await), [one.id, four.id, five.id, six.id]);
     assert_eq!(fixture.create(new("7")).await.unwrap_err(), full);
     assert_eq!(fixture.recognise(&secret).await.unwrap_err(), Unrecognised::TokenRevoked);
-    let (listed, more) = fixture.tokens.list(&operator(), None, 9, true).unwrap();
+    let TokenPage { tokens: listed, more, .. } = fixture.tokens.list(&operator(), None, 9, true).unwrap();
     assert_eq!((ids(listed), more), (vec![six.id, five.id, four.id], false));
 }
 
@@ -169,7 +169,7 @@ async fn lists_come_in_pages_that_clients_can_read() {
     }
     let (mut before, mut pages, mut seen) = (None, 0, 0);
     loop {
-        let (tokens, more) = fixture.tokens.list(&operator(), before, 1_000, false).unwrap();
+        let TokenPage { tokens, more, .. } = fixture.tokens.list(&operator(), before, 1_000, false).unwrap();
         seen += tokens.len();
         pages += 1;
         before = tokens.last().map(|token| token.id);

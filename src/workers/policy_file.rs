@@ -44,13 +44,14 @@ pub async fn settled_policy_file(path: &Path, clock: &dyn Clock) -> Result<(Foll
 pub async fn follow_policy_file(
     policies: Arc<Policies>,
     mut file: Followed<PolicyFile>,
+    clock: Arc<dyn Clock>,
     mut reload: watch::Receiver<()>,
 ) {
     let version = || policies.status().borrow().live.version;
     policies.log_warnings().await;
     let mut warned_of = version();
     loop {
-        let content = file.due(policies.clock(), &mut reload).await;
+        let content = file.due(&*clock, &mut reload).await;
         if take(&policies, content).await {
             file.taken();
         }

@@ -14,7 +14,7 @@ fn timing_out_after(seconds: u64) -> NewRequest {
 
 #[tokio::test]
 async fn the_deadline_fires_at_its_moment() {
-    let world = World::new();
+    let world = World::without_heartbeats();
     let expirer = tokio::spawn(workers::expire(Arc::clone(&world.approvals)));
     let mut follower = world.request(timing_out_after(60), 0).await.unwrap();
     let id = update(&mut follower).await.0.id;
@@ -39,7 +39,7 @@ async fn a_damaged_index_of_deadlines_ends_the_expirer() {
 
 #[tokio::test]
 async fn an_earlier_deadline_that_comes_later_wakes_the_expirer() {
-    let world = World::new();
+    let world = World::without_heartbeats();
     let expirer = tokio::spawn(workers::expire(Arc::clone(&world.approvals)));
     let mut followers = Vec::new();
     for seconds in [300, 100, 200, 50] {

@@ -47,7 +47,7 @@ impl TokenBackend {
         let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock))
             .await
             .map_err(|error| failed(&error))?;
-        let holder = Admitted::new(Arc::new(Principal::of_data_directory(tokens.wall())), clock);
+        let holder = Admitted::new(Arc::new(Principal::of_data_directory(clock.wall())), clock);
         Ok(Self::Directory { api: AccessApi::new(tokens, Limits::default()), store, holder })
     }
 
