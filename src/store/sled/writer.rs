@@ -151,6 +151,7 @@ impl Writer {
             Ok(())
         } else {
             self.shared.durability.begin(commit.ids.iter().copied());
+            #[expect(clippy::disallowed_methods, reason = "how long a commit took is only counted")]
             let started = Instant::now();
             let written = self.write(std::mem::take(&mut commit.batch), commit.tip);
             if written.is_ok() {
