@@ -4,7 +4,8 @@
 //! Read [`domain`] first: what may happen to an approval, pure and whole. Then, from the wire inwards:
 //!
 //! - [`server`] puts everything together and serves it on one port; [`grpc`] translates, and decides nothing.
-//! - [`approvals`] has the use-cases: the only place where [`domain`], [`policy`], [`store`] and [`clock`] meet.
+//! - [`approvals`], [`policies`] and [`tokens`] have the use-cases, side by side: the only places where [`domain`],
+//!   [`policy`], [`store`], [`identity`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as people keep them: YAML, with every mistake at its place.
 //! - [`tls`] holds what new connections get of certificates that are replaced while it runs.

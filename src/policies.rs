@@ -2,25 +2,28 @@
 
 mod error;
 mod seen_reviewers;
+mod stored;
+mod warnings;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
+use self::stored::{compile, document, record, text};
 use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
-    domain::{Actor, Time, Verdict},
+    domain::{Time, Verdict},
     identity::{Method, Principal},
-    policy::{Call, Document, Effort, Judge, Known, OwnedCall, Policy, PolicyChange, Problem, Tried},
-    store::{Filter, NewPolicy, Order, PolicyHead, PolicyVersion, Query, Store, StoreError},
+    policy::{Call, Document, Effort, Judge, OwnedCall, Policy, PolicyChange, Tried},
+    store::{NewPolicy, PolicyHead, PolicyVersion, Store, StoreError},
 };
 
 pub use error::{Error, PolicyError};
-pub use seen_reviewers::{Remembering, SeenReviewers};
+pub use seen_reviewers::{RecordingAuthenticator, SeenReviewers};
 
 /// The live policy.
 #[derive(Clone, Debug)]
@@ -61,9 +64,6 @@ pub struct PolicyView {
     /// The policy.
     pub document: Document,
 }
-
-/// Approvals whose tools and callers warnings are about: the newest.
-const RECENT: usize = 1_000;
 
 /// Everything that can be done with the policy.
 pub struct Policies {
@@ -219,52 +219,6 @@ impl Policies {
         setting.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
     }
 
-    /// What is probably not meant in a policy: names that nearly are those of the newest approvals, of `tools`, of
-    /// tokens and of the reviewers who called; rules that are walked around. Empty if it cannot be told.
-    pub async fn warnings(&self, by: &Actor, policy: Arc<Policy>, tools: BTreeSet<String>) -> Vec<Problem> {
-        let warnings = async {
-            let mut known = self.known().await?;
-            known.tools.extend(tools);
-            Ok(self.blocking_pool.run(by, move || policy.warnings(&known)).await?)
-        };
-        warnings.await.unwrap_or_else(|error: Error| {
-            tracing::warn!(%error, "cannot tell what is probably not meant in the policy");
-            Vec::new()
-        })
-    }
-
-    /// Logs what is probably not meant in the live policy.
-    pub async fn log_warnings(&self) {
-        for warning in self.warnings(&Actor::policy_file(), Arc::clone(&self.live().policy), BTreeSet::new()).await {
-            tracing::warn!(field = warning.path, "the policy may not say what is meant: {}", warning.message);
-        }
-    }
-
-    async fn known(&self) -> Result<Known, Error> {
-        let mut known = self.seen.known();
-        for token in self.store.tokens().await? {
-            let principal = Principal::from_token(&token);
-            known.users.insert(principal.actor.to_string());
-            known.groups.extend(principal.groups);
-        }
-        let (mut after, mut left) = (None, RECENT);
-        while left > 0 {
-            let query = Query { filter: Filter::default(), order: Order::NewestFirst, after, limit: left };
-            let page = self.store.list(query).await?;
-            left -= page.approvals.len().min(left);
-            for approval in &page.approvals {
-                let request = &approval.request;
-                known.tools.insert(request.tool_name.clone());
-                known.users.insert(request.caller.to_string());
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(known)
-    }
-
     /// What a policy says of calls, which are given the time, and that policy. Nothing is recorded.
     ///
     /// # Errors
@@ -347,37 +301,4 @@ impl Judge for Policies {
         let sure = effort == Effort::Full || !judgement.exhausted;
         sure.then(|| judgement.verdict(live.version.to_string(), self.claim_window))
     }
-}
-
-/// Records a file's policy as a version, unless the newest is the same.
-async fn record(store: &dyn Store, path: &std::path::Path, policy: Policy, now: Time) -> Result<Live, StoreError> {
-    let document = text(policy.document()).map_err(|error| StoreError::Corrupt(error.to_string().into()))?;
-    let stored = match store.policy(None).await? {
-        Some(newest) if newest.document == document => newest,
-        _ => {
-            let (author, comment) = (Actor::policy_file(), format!("from {}", path.display()));
-            store.put_policy(NewPolicy { document, author, comment, request_id: None, expected: None, now }).await?
-        }
-    };
-    Ok(Live { version: stored.head.version, head: Some(stored.head.clone()), policy: Arc::new(policy) })
-}
-
-fn text(document: &Document) -> Result<Arc<str>, Error> {
-    serde_json::to_string(document).map(Arc::from).map_err(|error| Error::Internal(error.to_string()))
-}
-
-fn document(stored: &PolicyVersion) -> Result<Document, Error> {
-    let wrong = |what: &dyn std::fmt::Display| Error::Internal(format!("a stored policy: {what}"));
-    let document = serde_json::from_str(&stored.document).map_err(|error| wrong(&error))?;
-    // A rule that lost a restriction which only another version knows would be for more calls.
-    if text(&document)? != stored.document {
-        return Err(wrong(&"it says what this version does not understand"));
-    }
-    Ok(document)
-}
-
-fn compile(stored: &PolicyVersion) -> Result<Policy, Vec<Problem>> {
-    let document =
-        document(stored).map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
-    Policy::compile_stored(document)
 }

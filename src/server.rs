@@ -40,7 +40,7 @@ use crate::{
         Authenticator, CredentialVerifier, DevTokens, DevTokensError,
         oidc::{Oidc, OidcConfigError},
     },
-    policies::{Policies, PolicyError, PolicyStatus, Remembering},
+    policies::{Policies, PolicyError, PolicyStatus, RecordingAuthenticator},
     policy::Judge,
     store::{Health, OpenError, SledStore, Store, StoreError, sync_to_disk},
     telemetry::Metrics,
@@ -221,7 +221,7 @@ impl Server {
             clock: Arc::<dyn Clock>::clone(&clock),
         };
         let authenticator: Arc<dyn Authenticator> =
-            Arc::new(Remembering { authenticator: verifier, seen: policies.seen_reviewers() });
+            Arc::new(RecordingAuthenticator { authenticator: verifier, seen: policies.seen_reviewers() });
         let recognising = (authenticator, Arc::<dyn Clock>::clone(&clock));
         let telemetry = (metrics.clone(), traces);
         let (health, routes) = routes::routes(apis, recognising, &config.limits, config.reflection, telemetry).await?;
