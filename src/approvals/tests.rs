@@ -7,6 +7,7 @@ mod following;
 mod judging;
 mod matrix;
 mod queueing;
+mod reading_once;
 mod reviewing;
 mod revoking;
 mod scripted;
