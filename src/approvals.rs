@@ -1,57 +1,41 @@
-//! The use-cases: the only place where domain, policy, store and clock meet.
+//! The use-cases of approvals: what can be asked, read, decided, claimed and reported, and by whom.
 
 mod attachments;
+mod commands;
 mod decide;
+mod due;
 mod error;
 mod follow;
-mod heavy;
-mod ids;
 mod lists;
-mod policies;
 mod queue;
-mod requests;
-mod schemas;
-mod seen;
-mod tokens;
+mod request;
+mod wait;
 
 #[cfg(test)]
 mod tests;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{
-    Semaphore,
-    broadcast::{Receiver, error::RecvError},
-};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use self::{attachments::Attachments, ids::Ids};
+use self::attachments::Attachments;
 use crate::{
+    blocking_pool::BlockingPool,
     clock::Clock,
-    domain::{
-        Actor, Approval, ApprovalId, Claiming, Command, Digest, Event, Refusal, Reporting, Request, Revision, Time,
-        Verdict, after, before,
-    },
-    identity::{Method, Permission, Principal, Unrecognised},
+    domain::{Actor, Approval, ApprovalId, Event, Revision, Schemas, Time, Verdict},
+    identity::{Method, Principal},
+    ids::IdGenerator,
     policy::{Call, Effort, Judge, OwnedCall},
-    store::{Change, Store, StoreError, Submission, Submitted},
+    store::{Store, StoreError},
 };
 
 pub use error::Error;
 pub use follow::{Follower, Message};
-pub use heavy::Heavy;
-pub use policies::{FileFault, Live, Policies, PolicyChange, PolicyError, PolicyStatus, PolicyView, Tried};
 pub use queue::{Queue, QueueChange};
-pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
-pub use schemas::Schemas;
-pub use seen::{Remembering, SeenReviewers};
-pub use tokens::{NewToken, Tokens};
 
 /// Pages of snapshots that are read at once.
 const SNAPSHOTS: usize = 16;
-
-/// How long to wait before looking again at what is due, where a record was unreadable.
-const UNREADABLE: Duration = Duration::from_secs(1);
 
 /// What an operator can set about waiting.
 #[derive(Clone, Copy, Debug)]
@@ -70,9 +54,9 @@ pub struct Approvals {
     judge: Arc<dyn Judge>,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    ids: Ids,
+    ids: IdGenerator,
     attachments: Arc<Attachments>,
-    heavy: Heavy,
+    blocking_pool: BlockingPool,
     schemas: Arc<Schemas>,
     /// Pages of snapshots that are read at once.
     snapshots: Semaphore,
@@ -88,9 +72,9 @@ impl Approvals {
             judge,
             clock,
             settings,
-            ids: Ids::default(),
+            ids: IdGenerator::default(),
             attachments: Arc::default(),
-            heavy: Heavy::default(),
+            blocking_pool: BlockingPool::default(),
             schemas: Arc::default(),
             snapshots: Semaphore::new(SNAPSHOTS),
             draining: CancellationToken::new(),
@@ -104,8 +88,8 @@ impl Approvals {
 
     /// Where work that takes long is done.
     #[must_use]
-    pub const fn heavy(&self) -> &Heavy {
-        &self.heavy
+    pub const fn blocking_pool(&self) -> &BlockingPool {
+        &self.blocking_pool
     }
 
     /// Compiled schemas of arguments.
@@ -125,49 +109,6 @@ impl Approvals {
         self.clock.sleep(span).await;
     }
 
-    /// Records a request, or finds the one made before under the same `request_id`.
-    async fn submit(
-        &self,
-        principal: &Principal,
-        id: ApprovalId,
-        now: Time,
-        new: NewRequest,
-    ) -> Result<Submitted, Error> {
-        let call = Call {
-            tool_name: &new.tool_name,
-            arguments: &new.arguments,
-            agent: &new.agent,
-            labels: &new.labels,
-            caller: &principal.actor,
-            now,
-        };
-        let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
-        let verdict = self.verdict(&principal.actor, call).await?;
-        still_good(principal)?;
-        let request = Request {
-            request_id: new.request_id.unwrap_or_else(|| id.to_string()),
-            caller: principal.actor.clone(),
-            on_behalf_of,
-            digest: Digest::of(&new.tool_name, &new.arguments),
-            tool_name: new.tool_name,
-            agent: new.agent,
-            reason: new.reason,
-            labels: new.labels,
-            timeout: new.timeout,
-            cancel_on_disconnect: new.cancel_on_disconnect,
-            schema: new.schema,
-        };
-        let submission = Submission {
-            id,
-            request: Arc::new(request),
-            arguments: new.arguments,
-            verdict: Arc::new(verdict),
-            now,
-            pending_limit: self.settings.pending_per_caller,
-        };
-        Ok(self.store.submit(submission).await?)
-    }
-
     /// The approval as it is now.
     ///
     /// # Errors
@@ -184,219 +125,21 @@ impl Approvals {
         Ok(self.store.events(approval.id, 0, approval.revision).await?)
     }
 
-    /// Waits until an approval is terminal, or has a revision beyond `after` when that is not 0, or `timeout` is over.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], [`Error::Revoked`], or a failure of the
-    /// store.
-    pub async fn wait(
-        &self,
-        principal: &Principal,
-        id: ApprovalId,
-        after: Revision,
-        timeout: Duration,
-    ) -> Result<Arc<Approval>, Error> {
-        let left = principal.expires_at.map(|end| (end - self.clock.wall()).to_std().unwrap_or_default());
-        let over = tokio::time::Instant::now() + left.map_or(timeout, |left| left.min(timeout));
-        let mut subscription = self.store.subscribe(id);
-        loop {
-            let approval = self.visible(principal, Method::WaitApproval, id).await?;
-            self.readable_by(principal)?;
-            in_range(&approval, after)?;
-            if approval.status.is_terminal() || (after > 0 && approval.revision > after) {
-                return Ok(approval);
-            }
-            tokio::select! {
-                biased;
-                () = self.draining.cancelled() => return Err(Error::Draining),
-                () = principal.revocation.revoked() => return Err(Error::Revoked),
-                () = subscription.beyond(approval.revision) => {}
-                () = tokio::time::sleep_until(over) => {
-                    self.readable_by(principal)?;
-                    return Ok(approval);
-                }
-            }
-        }
-    }
-
-    /// Whether somebody who has been reading for a while may read on.
-    fn readable_by(&self, principal: &Principal) -> Result<(), Error> {
-        principal.check(self.clock.wall()).map_err(|ended| match ended {
-            Unrecognised::TokenRevoked => Error::Revoked,
-            _ => Error::StreamAged, // with other credentials the caller may go on
-        })
-    }
-
     /// What the policy says of a call. The rare one that takes long is judged where it keeps nobody waiting.
     async fn verdict(&self, by: &Actor, call: Call<'_>) -> Result<Verdict, Error> {
         if let Some(verdict) = self.judge.judge(&call, Effort::Quick) {
             return Ok(verdict);
         }
         let (judge, call) = (Arc::clone(&self.judge), OwnedCall::from(call));
-        let verdict = self.heavy.run(by, move || judge.judge(&call.borrow(), Effort::Full)).await?;
+        let verdict = self.blocking_pool.run(by, move || judge.judge(&call.borrow(), Effort::Full)).await?;
         verdict.ok_or_else(|| Error::Internal("the policy has no verdict".into()))
-    }
-
-    /// Withdraws a request of the caller's.
-    ///
-    /// # Errors
-    /// Refusals of the domain, or a failure of the store.
-    pub async fn cancel(&self, principal: &Principal, new: Cancellation) -> Result<Approval, Error> {
-        permit(principal, Method::CancelApproval)?;
-        let (actor, request_id, reason) = (principal.actor.clone(), new.request_id, new.reason);
-        self.command(principal, new.id, Command::Cancel { actor, request_id, reason }).await
-    }
-
-    /// Takes the one permission to run an approved call.
-    ///
-    /// # Errors
-    /// Refusals of the domain, or a failure of the store.
-    pub async fn claim(&self, principal: &Principal, new: NewClaim) -> Result<Approval, Error> {
-        permit(principal, Method::ClaimExecution)?;
-        let claim = Claiming {
-            actor: principal.actor.clone(),
-            request_id: new.request_id,
-            claim_id: self.ids.claim(self.clock.now()),
-            digest: new.digest,
-        };
-        self.command(principal, new.id, Command::Claim(claim)).await
-    }
-
-    /// Records what became of a claimed call.
-    ///
-    /// # Errors
-    /// Refusals of the domain, or a failure of the store.
-    pub async fn report(&self, principal: &Principal, new: NewReport) -> Result<Approval, Error> {
-        permit(principal, Method::ReportExecution)?;
-        let report = Reporting {
-            actor: principal.actor.clone(),
-            request_id: new.request_id,
-            claim_id: new.claim_id,
-            result: new.result,
-            message: new.message,
-        };
-        self.command(principal, new.id, Command::Report(report)).await
-    }
-
-    /// Runs a command, and returns the approval as the command first left it.
-    async fn command(&self, principal: &Principal, id: ApprovalId, command: Command) -> Result<Approval, Error> {
-        still_good(principal)?;
-        let done = match self.store.transition(id, command, self.clock.now()).await {
-            Ok(done) => done,
-            // What somebody did not ask for, and does not see otherwise, does not exist for them.
-            Err(error @ StoreError::Refused(Refusal::NotRequester)) => {
-                self.visible(principal, Method::GetApproval, id).await?;
-                return Err(error.into());
-            }
-            Err(error) => return Err(unknown(id, error)),
-        };
-        if done.revision == done.approval.revision {
-            return Ok(Arc::unwrap_or_clone(done.approval));
-        }
-        let events = self.store.events(id, 0, done.revision).await?;
-        if events.is_empty() {
-            return Err(Error::NotFound(id)); // pruned a moment ago
-        }
-        Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))
-    }
-
-    /// Times out what is overdue and escalates what has waited for long enough, at most `limit`. Returns when to look again; `None`: when something new comes.
-    ///
-    /// # Errors
-    /// A failure of the store.
-    pub async fn do_due(&self, limit: usize) -> Result<Option<Time>, Error> {
-        let now = self.clock.now();
-        let due = self.store.due(now, limit).await?;
-        let (more, mut soon) = (due.ids.len() == limit, now);
-        let tick = |id| self.store.transition(id, Command::Tick, now);
-        for outcome in futures_util::future::join_all(due.ids.into_iter().map(tick)).await {
-            match outcome {
-                Ok(_) | Err(StoreError::NotFound) => {}
-                // It stays undecided, and nobody can decide it. The others go on.
-                Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
-                    tracing::error!(%error, "cannot time out an approval whose record is unreadable");
-                    soon = after(now, UNREADABLE);
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(if more { Some(soon) } else { due.next })
-    }
-
-    /// Every change from now on, for [`until_due`](Self::until_due).
-    #[must_use]
-    pub fn changes(&self) -> Receiver<Change> {
-        self.store.changes()
-    }
-
-    /// Waits until something is due, or until one of `changes` brought an earlier one.
-    pub async fn until_due(&self, next: Option<Time>, changes: &mut Receiver<Change>) {
-        let later = |change: &Change| change.status.is_terminal() || next.is_some_and(|next| next <= change.due);
-        let earlier = async {
-            loop {
-                match changes.recv().await {
-                    Ok(change) if later(&change) => {}
-                    Ok(_) | Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => std::future::pending().await,
-                }
-            }
-        };
-        match next {
-            Some(next) => tokio::select! {
-                () = self.clock.sleep_until(next) => {}
-                () = earlier => {}
-            },
-            None => earlier.await,
-        }
-    }
-
-    /// Forgets what was decided longer than `retain` ago, at most `limit`. Returns how many it forgot.
-    ///
-    /// # Errors
-    /// A failure of the store.
-    pub async fn forget_decided(&self, retain: Duration, limit: usize) -> Result<usize, Error> {
-        let now = self.clock.now();
-        Ok(self.store.prune(before(now, retain), now, limit).await?)
     }
 
     /// An approval that the caller may see.
     async fn visible(&self, principal: &Principal, method: Method, id: ApprovalId) -> Result<Arc<Approval>, Error> {
-        permit(principal, method)?;
+        principal.require_role(method)?;
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
         if principal.reaches(method, &approval) { Ok(approval) } else { Err(Error::NotFound(id)) }
-    }
-}
-
-/// Whether one of a caller's roles may make a call at all. The wire asks before it looks at a message, and every use-case
-/// asks again, whoever calls it.
-pub(crate) fn permit(principal: &Principal, method: Method) -> Result<(), Error> {
-    if principal.may(method) {
-        Ok(())
-    } else {
-        Err(Error::RoleNotAllowed { role: principal.role_names(), method: method.name() })
-    }
-}
-
-/// To be asked again after what may have taken long, before anything is recorded.
-fn still_good(principal: &Principal) -> Result<(), Error> {
-    if principal.revocation.is_revoked() { Err(Error::Revoked) } else { Ok(()) }
-}
-
-fn allowed(principal: &Principal, permission: Permission) -> Result<(), Error> {
-    if principal.permissions.contains(&permission) { Ok(()) } else { Err(Error::PermissionRequired(permission)) }
-}
-
-/// For whom a caller asks: whom its credentials name, or whom it may say.
-fn on_behalf_of(principal: &Principal, asserted: Option<Actor>) -> Result<Option<Actor>, Error> {
-    let bound = principal.on_behalf_of.as_ref();
-    match asserted {
-        None => Ok(bound.cloned()),
-        Some(person) => {
-            if bound.is_none_or(|bound| !bound.is(&person)) {
-                allowed(principal, Permission::AskForOthers)?;
-            }
-            Ok(Some(person))
-        }
     }
 }
 

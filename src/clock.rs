@@ -1,10 +1,12 @@
-//! Time, injected. There are two kinds, and nothing reads the machine's clock beside them:
+//! Time, injected. There are three kinds, and nothing reads the machine's clocks beside them:
 //!
 //! - **server time** ([`Clock::now`]) dates what is recorded and decides about deadlines and claim windows. It never runs
 //!   backwards, neither while a server runs nor over restarts, and goes on by the time that really passes when the
 //!   machine's clock is set back: see [`ServerClock`].
 //! - **wall time** ([`WallClock::wall`]) is what the machine's clock says. Credentials end by it, since others have dated
 //!   them. What judges credentials is given a [`WallClock`], and so cannot ask for server time.
+//! - **monotonic time** ([`Clock::instant`]) measures how long something takes or may take, such as a stream's age. Nobody
+//!   can set it, and it means nothing to another process.
 
 mod kept;
 #[cfg(test)]
@@ -13,9 +15,10 @@ mod server;
 mod system;
 mod timeline;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 
 use crate::domain::Time;
 
@@ -32,6 +35,9 @@ pub trait WallClock: Send + Sync + 'static {
     fn wall(&self) -> Time;
 }
 
+/// Ends at the moment that it was made for.
+pub type Timer = BoxFuture<'static, ()>;
+
 /// Tells server time.
 #[async_trait]
 pub trait Clock: WallClock {
@@ -43,4 +49,26 @@ pub trait Clock: WallClock {
 
     /// Waits for a while, as long when somebody sets the machine's clock meanwhile.
     async fn sleep(&self, span: Duration);
+
+    /// Monotonic time.
+    fn instant(&self) -> Instant;
+
+    /// A timer that ends at a moment of monotonic time. It can be kept, unlike a sleep, while other things are waited for.
+    fn timer(&self, at: Instant) -> Timer;
 }
+
+/// Waits for a future, but not beyond a span of monotonic time.
+///
+/// # Errors
+/// When the time was over first.
+pub async fn timeout<F: Future>(clock: &dyn Clock, span: Duration, future: F) -> Result<F::Output, Elapsed> {
+    tokio::select! {
+        biased; // what is there counts, however late it is looked at
+        output = future => Ok(output),
+        () = clock.sleep(span) => Err(Elapsed),
+    }
+}
+
+/// The time for something was over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;

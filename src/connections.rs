@@ -117,6 +117,7 @@ impl Connections {
             strangers: limits.unauthenticated_connections,
             strangers_per_address: limits.unauthenticated_per_address,
         };
+        #[expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
         let bytes = Bucket::full(SERVER_BYTES, Instant::now());
         Self(Arc::new(Inner { limits, deadlines, metrics, bytes, state: Mutex::default() }))
     }

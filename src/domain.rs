@@ -10,10 +10,15 @@ mod command;
 mod event;
 mod ids;
 pub mod name;
+mod permission;
 mod refusal;
+mod requests;
 mod requirement;
+mod role;
 mod schema;
+mod schemas;
 mod time;
+mod token;
 mod transition;
 mod verdict;
 
@@ -28,10 +33,17 @@ pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_js
 pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult, ReplayError};
 pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
+pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use refusal::Refusal;
+pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
+pub use role::Role;
 pub use schema::{Schema, SchemaError};
+pub use schemas::Schemas;
 pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
+#[cfg(test)]
+pub(crate) use token::samples as token_samples;
+pub use token::{Grant, NewToken, Revoked, SecretHash, Token, TokenState};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
 pub use verdict::{Effect, RuleOutcome, RuleTrace, Verdict};

@@ -1,38 +1,35 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
 mod access;
-mod by_role;
+mod authorization;
 mod certificate;
 mod certificate_name;
-mod decides_for;
+mod credential_verifier;
 mod dev_tokens;
-mod gate;
 pub mod oidc;
+mod presented_certificate;
 mod revocation;
-mod shown_certificate;
-mod token;
+mod role_grants;
+mod secret;
 mod token_registry;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
 use self::oidc::Rejection;
-use crate::domain::{Actor, Approval, Time};
+use crate::domain::{Actor, Approval, DecidesFor, Grant, Permission, Role, Time, Token, name};
 
-pub use access::{Method, Reach, Role, reference_markdown};
-pub use by_role::{ByRole, CertificateRoles, RoleGroups};
+pub use access::{Method, Reach, reference_markdown};
+pub use authorization::AccessDenied;
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
-pub use decides_for::{DecidesFor, OutsideScope};
+pub use credential_verifier::CredentialVerifier;
 pub use dev_tokens::{DevTokens, DevTokensError};
-pub use gate::Gate;
+pub use presented_certificate::PresentedCertificate;
 pub use revocation::Revocation;
-pub use shown_certificate::ShownCertificate;
-#[cfg(test)]
-pub(crate) use token::samples as token_samples;
-pub use token::{Grant, Revoked, Secret, SecretHash, Token, TokenState};
+pub use role_grants::{CertificateRoles, RoleGrants, RoleGroups};
+pub use secret::Secret;
 pub use token_registry::TokenRegistry;
 
 /// Issuer of those whom this server alone knows: by its own tokens, or by what a caller says of them.
@@ -78,31 +75,6 @@ pub enum AuthenticationMethod {
     DataDirectory,
 }
 
-/// Something about other people that a caller may assert, and is believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Permission {
-    /// On whose behalf it asks.
-    AskForOthers,
-    /// Who decides, and in which groups they are, within [`DecidesFor`]: a chat bridge. What it brings counts as one vote
-    /// among others, unless it may decide alone too.
-    DecideForOthers,
-    /// That several people have decided, without a vote by anybody else: it can complete a quorum.
-    DecideAlone,
-}
-
-impl Permission {
-    /// The permission's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AskForOthers => "ask_for_others",
-            Self::DecideForOthers => "decide_for_others",
-            Self::DecideAlone => "decide_alone",
-        }
-    }
-}
-
 impl Principal {
     /// Somebody who is in no group and may do nothing, by credentials that do not end.
     #[must_use]
@@ -126,6 +98,19 @@ impl Principal {
     pub fn of_data_directory(now: Time) -> Self {
         let holder = Self::new(Actor::data_directory(), AuthenticationMethod::DataDirectory, now);
         Self { roles: [Role::Auditor, Role::Operator].into(), ..holder }
+    }
+
+    /// Whoever shows a token that this server has made.
+    #[must_use]
+    pub fn from_token(token: &Token) -> Self {
+        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment: _ } =
+            token.grant.clone();
+        // The subject stays as it is on record, and so what was asked with the token stays its own; it is the same by
+        // whatever it is compared with. Groups are compared with those that policies name.
+        let groups = groups.iter().map(|group| name::composed(group).into_owned()).collect();
+        let actor = Actor { kind, issuer: LOCAL_ISSUER.into(), subject };
+        let owner = Self::new(actor, AuthenticationMethod::Token, token.created_at);
+        Self { roles, groups, on_behalf_of, permissions, decides_for, expires_at: token.expires_at, ..owner }
     }
 
     /// Whether its credentials are still good: they may end between the head of a call and its message.
@@ -227,7 +212,7 @@ pub struct Credentials<'a> {
     /// The bearer token of the call.
     pub bearer: Option<&'a str>,
     /// The verified certificate of the connection.
-    pub certificate: Option<&'a ShownCertificate>,
+    pub certificate: Option<&'a PresentedCertificate>,
 }
 
 /// Tokens never show in logs.
@@ -245,4 +230,19 @@ pub trait Authenticator: Send + Sync + 'static {
     /// # Errors
     /// When they are nobody's, or that cannot be told.
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::token_samples::token;
+
+    #[test]
+    fn a_token_of_before_names_had_one_form_is_still_good() {
+        let grant = Grant { subject: "Jose\u{301} ".into(), groups: ["cafe\u{301}".into()].into(), ..token(1).grant };
+        let old = Token { grant, ..token(1) };
+        assert_eq!(old.fault(), None);
+        let owner = Principal::from_token(&old);
+        assert_eq!((owner.actor.subject.as_str(), owner.groups), ("Jose\u{301} ", ["caf\u{e9}".to_owned()].into()));
+    }
 }

@@ -3,6 +3,7 @@
 //! A [`Document`] is a policy as its authors write it. [`Policy::compile`] finds everything that is wrong with it, or
 //! makes a [`Policy`] of it, which judges [`Call`]s: the strictest of the rules that apply wins, whatever their order.
 
+mod change;
 mod condition;
 mod demand;
 mod document;
@@ -21,6 +22,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
 
+pub use change::{PolicyChange, Tried};
 pub use document::{Asks, Document, Escalate, Rule, RuleEffect};
 pub use judge::TRACE_MAX;
 pub use problems::{Problem, RULES_MAX, TEXT_MAX};

@@ -1,5 +1,10 @@
 //! The composition root: parse everything, build, then serve.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "sockets and the drain are timed by the runtime, as their reads and writes are"
+)]
+
 mod accept;
 mod arrival;
 mod clock;
@@ -26,19 +31,21 @@ use self::{
     observer::Observed,
 };
 use crate::{
-    approvals::{Approvals, Policies, PolicyError, PolicyStatus, Remembering, Settings, Tokens},
+    approvals::{Approvals, Settings},
     clock::{Clock, OutOfRange, ServerClock, SystemWall},
     config::Config,
     connections::Connections,
     grpc::{AccessApi, ApprovalApi, PolicyApi},
     identity::{
-        Authenticator, DevTokens, DevTokensError, Gate,
+        Authenticator, CredentialVerifier, DevTokens, DevTokensError,
         oidc::{Oidc, OidcConfigError},
     },
+    policies::{Policies, PolicyError, PolicyStatus, RecordingAuthenticator},
     policy::Judge,
     store::{Health, OpenError, SledStore, Store, StoreError, sync_to_disk},
     telemetry::Metrics,
     tls::{TlsError, TlsFiles},
+    tokens::Tokens,
     workers,
 };
 
@@ -205,7 +212,7 @@ impl Server {
 
         let apis = (approval_api, policy_api, access_api);
         let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
-        let gate = Gate {
+        let verifier = CredentialVerifier {
             tokens: tokens.registry(),
             dev: dev_tokens.clone(),
             oidc,
@@ -214,7 +221,7 @@ impl Server {
             clock: Arc::<dyn Clock>::clone(&clock),
         };
         let authenticator: Arc<dyn Authenticator> =
-            Arc::new(Remembering { authenticator: gate, seen: policies.seen_reviewers() });
+            Arc::new(RecordingAuthenticator { authenticator: verifier, seen: policies.seen_reviewers() });
         let recognising = (authenticator, Arc::<dyn Clock>::clone(&clock));
         let telemetry = (metrics.clone(), traces);
         let (health, routes) = routes::routes(apis, recognising, &config.limits, config.reflection, telemetry).await?;
@@ -235,7 +242,7 @@ impl Server {
         let policy = policies.status();
         workers.spawn(policy::report(policy.clone(), metrics.clone(), health.clone()));
         if let Some(file) = policy_file {
-            workers.spawn(workers::follow_policy_file(policies, file, reload.subscribe()));
+            workers.spawn(workers::follow_policy_file(policies, file, Arc::clone(&clock), reload.subscribe()));
         }
         if let Some((tls, files)) = tls {
             workers.spawn(tls::report(tls.status(), metrics));

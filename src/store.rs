@@ -21,12 +21,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, watch};
 
-use crate::{
-    domain::{
-        Actor, Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time,
-        TokenId, Verdict, after,
-    },
-    identity::Token,
+use crate::domain::{
+    Actor, Approval, ApprovalId, Arguments, Command, Event, Refusal, ReplayError, Request, Revision, Status, Time,
+    Token, TokenId, Verdict, after,
 };
 
 pub use crate::private_files::PrivacyError;

@@ -5,6 +5,8 @@
 //! nothing else: no search for them, no trace, no limits. Calls of both alternate, so that both see the same machine,
 //! and the figures are medians of single calls. Both begin with the arguments as the server has them, as JSON.
 
+#![expect(clippy::disallowed_methods, reason = "benchmarks measure the time that passes")]
+
 mod bare;
 mod hazards;
 mod rules;

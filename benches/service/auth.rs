@@ -17,15 +17,15 @@ use std::{
 };
 
 use signoff::{
-    approvals::{NewToken, Tokens},
-    clock::ServerClock,
-    domain::ActorKind,
+    clock::{Clock, ServerClock},
+    domain::{ActorKind, Grant, NewToken, Role as CallerRole},
     identity::{
-        Authenticator, CertificateRoles, Credentials, DevTokens, Gate, Grant, Principal, Role as CallerRole,
-        RoleGroups, TokenRegistry, oidc::Oidc,
+        Authenticator, CertificateRoles, CredentialVerifier, Credentials, DevTokens, Principal, RoleGroups,
+        TokenRegistry, oidc::Oidc,
     },
     proto::v1 as pb,
     store::{SledStore, Store},
+    tokens::Tokens,
 };
 
 use crate::{
@@ -64,7 +64,7 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
     for call in [Call::GetApproval, Call::AutoApproved] {
         cpu.push(throughput(&server, call, &kinds, sizes, table).await?);
     }
-    let times = alone(&gate(registry, &scratch, &provider)?, &kinds).await?;
+    let times = alone(&verifier(registry, &scratch, &provider)?, &kinds).await?;
     for (n, (kind, took)) in kinds.iter().zip(times).enumerate().filter(|(_, (kind, _))| !kind.padded) {
         table.add(
             Row::new(format!("authenticating by {}, alone", kind.name), Figure::Time(took))
@@ -79,8 +79,8 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
 /// A token of the server's own, made in its data directory before it starts, and what knows it in this process.
 async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
     let store = Arc::new(SledStore::open(scratch.path(), Arc::new(()))?);
-    let tokens =
-        Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::new(ServerClock::start(None, |_| ())?)).await?;
+    let clock: Arc<dyn Clock> = Arc::new(ServerClock::start(None, |_| ())?);
+    let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock)).await?;
     let grant = Grant {
         kind: ActorKind::Agent,
         subject: "bench".to_owned(),
@@ -91,7 +91,7 @@ async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
         decides_for: Default::default(),
         comment: String::new(),
     };
-    let holder = Principal::of_data_directory(tokens.wall());
+    let holder = Principal::of_data_directory(clock.wall());
     let (_, secret) = tokens.create(&holder, NewToken { request_id: None, grant, ttl: None }).await?;
     let registry = tokens.registry();
     store.close().await;
@@ -99,12 +99,12 @@ async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
 }
 
 /// What the server recognises callers by, in this process.
-fn gate(tokens: Arc<TokenRegistry>, scratch: &Scratch, provider: &Provider) -> Outcome<Gate> {
+fn verifier(tokens: Arc<TokenRegistry>, scratch: &Scratch, provider: &Provider) -> Outcome<CredentialVerifier> {
     let clock = Arc::new(ServerClock::start(None, |_| ())?);
     let dev = Some(DevTokens::in_directory(scratch.path())?);
     let oidc = Some(Oidc::new(provider.config(), Arc::clone(&clock) as _)?);
     let roles = RoleGroups { agent: vec![AGENTS.to_owned()], ..RoleGroups::default() };
-    Ok(Gate { tokens, dev, oidc, roles, certificates: CertificateRoles::default(), clock })
+    Ok(CredentialVerifier { tokens, dev, oidc, roles, certificates: CertificateRoles::default(), clock })
 }
 
 /// A kind of credentials, and an agent who has them.
@@ -224,15 +224,15 @@ fn cpu_per_call(rounds: &[(Load, Duration)]) -> Duration {
 }
 
 /// Median time of authenticating alone, by every kind of credentials.
-async fn alone(gate: &Gate, kinds: &[Kind]) -> Outcome<Vec<Duration>> {
+async fn alone(verifier: &CredentialVerifier, kinds: &[Kind]) -> Outcome<Vec<Duration>> {
     let mut rounds: Vec<_> = kinds.iter().map(|_| Vec::with_capacity(ROUNDS)).collect();
     for _ in 0..ROUNDS {
         for (kind, rounds) in kinds.iter().zip(&mut rounds) {
             let credentials = Credentials { bearer: Some(&kind.token), ..Credentials::default() };
-            gate.authenticate(credentials).await?; // what is cached is there from here on
+            verifier.authenticate(credentials).await?; // what is cached is there from here on
             let start = Instant::now();
             for _ in 0..TIMES {
-                black_box(gate.authenticate(black_box(credentials)).await?);
+                black_box(verifier.authenticate(black_box(credentials)).await?);
             }
             rounds.push(start.elapsed() / TIMES);
         }

@@ -7,6 +7,8 @@
 //! and the bare service are processes of their own; load comes from this one, over one connection per
 //! [`load::CALLERS_PER_CONNECTION`] callers.
 
+#![expect(clippy::disallowed_methods, reason = "benchmarks measure the time that passes")]
+
 mod auth;
 mod auto;
 mod bare;

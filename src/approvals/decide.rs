@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, NewDecision, Schemas, allowed, permit, unknown};
+use super::{Approvals, Error, unknown};
 use crate::{
-    domain::{Actor, Approval, Arguments, Command, Deciding, Edit},
-    identity::{Method, Permission, Principal},
+    domain::{Actor, Approval, Arguments, Command, Deciding, Edit, NewDecision, Schemas, Time},
+    identity::{Method, Principal},
     policy::Call,
 };
 
@@ -15,12 +15,13 @@ impl Approvals {
     /// # Errors
     /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
     pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
-        permit(principal, Method::Decide)?;
+        principal.require_role(Method::Decide)?;
+        // A decision is made when its call comes, however long its edit takes to judge.
+        let now = self.clock.now();
         let (actor, groups, via) = match new.on_behalf_of {
             None => (principal.actor.clone(), principal.groups.clone(), None),
             Some((person, groups)) => {
-                allowed(principal, Permission::DecideForOthers)?;
-                principal.decides_for.check(&person, &groups)?;
+                principal.require_decides_for(&person, &groups)?;
                 (person, groups, Some(principal.actor.clone()))
             }
         };
@@ -36,7 +37,7 @@ impl Approvals {
             return Err(Error::NotFound(new.id));
         }
         let edit = match new.edit {
-            Some(arguments) => Some(self.judge_edit(&principal.actor, &approval, arguments).await?),
+            Some(arguments) => Some(self.judge_edit(&principal.actor, &approval, arguments, now).await?),
             None => None,
         };
         let command = Command::Decide(Deciding {
@@ -50,14 +51,20 @@ impl Approvals {
             comment: new.comment,
             edit,
         });
-        self.command(principal, new.id, command).await
+        self.command(principal, new.id, command, now).await
     }
 
-    async fn judge_edit(&self, by: &Actor, approval: &Approval, arguments: Arguments) -> Result<Edit, Error> {
+    async fn judge_edit(
+        &self,
+        by: &Actor,
+        approval: &Approval,
+        arguments: Arguments,
+        now: Time,
+    ) -> Result<Edit, Error> {
         let request = &approval.request;
         if let Some(schema) = &request.schema {
             let (schemas, schema, arguments) = (Arc::clone(&self.schemas), Arc::clone(schema), arguments.clone());
-            self.heavy.run(by, move || follow_schema(&schemas, &schema, &arguments)).await??;
+            self.blocking_pool.run(by, move || follow_schema(&schemas, &schema, &arguments)).await??;
         }
         let call = Call {
             tool_name: &request.tool_name,
@@ -65,7 +72,7 @@ impl Approvals {
             agent: &request.agent,
             labels: &request.labels,
             caller: &request.caller,
-            now: self.clock.now(),
+            now,
         };
         let verdict = Arc::new(self.verdict(by, call).await?);
         Ok(Edit { arguments, verdict })

@@ -2,14 +2,16 @@
 //!
 //! A follower is woken by memory and reads from the store, so that a slow one costs nobody anything and misses nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use tokio::time::{Instant, Sleep, sleep_until};
-
-use super::{Approvals, Error, NewRequest, attachments::Key, in_range, permit};
+use super::{Approvals, Error, attachments::Attached, in_range, wait::may_read_on};
 use crate::{
-    domain::{Approval, ApprovalId, Command, Event, Revision, Time},
-    identity::{Method, Principal, Revocation},
+    clock::Timer,
+    domain::{Approval, ApprovalId, Event, Revision, Time},
+    identity::{AccessDenied, Method, Principal},
     store::Subscription,
 };
 
@@ -45,7 +47,8 @@ pub struct Follower {
     subscription: Subscription,
     heartbeat: Instant,
     ends: Instant,
-    timer: std::pin::Pin<Box<Sleep>>,
+    /// Ends at the next heartbeat, or with the stream.
+    timer: Timer,
     state: State,
     /// Withdraws the approval when dropped early.
     attached: Option<Attached>,
@@ -64,81 +67,6 @@ enum State {
 }
 
 impl Approvals {
-    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that wants
-    /// to be watched for disconnecting is so from this call on, whenever the future is first polled.
-    ///
-    /// # Errors
-    /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
-    pub fn request(
-        self: Arc<Self>,
-        principal: Arc<Principal>,
-        new: NewRequest,
-        after: Revision,
-    ) -> impl Future<Output = Result<Follower, Error>> + Send {
-        // One reading for both: lists by time look for an approval among the ids of the time of its creation.
-        let now = self.clock.now();
-        let id = self.ids.approval(now);
-        let attached = (new.cancel_on_disconnect && principal.may(Method::RequestApproval)).then(|| {
-            let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
-            Attached::new(&self, &principal, request_id)
-        });
-        self.open(principal, (id, now), new, after, attached)
-    }
-
-    async fn open(
-        self: Arc<Self>,
-        principal: Arc<Principal>,
-        (id, now): (ApprovalId, Time),
-        new: NewRequest,
-        after: Revision,
-        attached: Option<Attached>,
-    ) -> Result<Follower, Error> {
-        permit(&principal, Method::RequestApproval)?;
-        if self.draining.is_cancelled() {
-            return Err(Error::Draining);
-        }
-        if after > 0 {
-            self.resumable(&principal, new.request_id.as_deref()).await?;
-        }
-        // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
-        let subscription = self.store.subscribe(id);
-        let Some(mut attached) = attached else {
-            let submitted = self.submit(&principal, id, now, new).await?;
-            return Follower::new(self, (principal, Method::RequestApproval), submitted.approval, after, subscription);
-        };
-        // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
-        let (approvals, by) = (Arc::clone(&self), (Arc::clone(&principal), Method::RequestApproval));
-        let submitting = tokio::spawn(async move {
-            match approvals.submit(&principal, id, now, new).await {
-                Ok(submitted) => {
-                    attached.id = Some(submitted.approval.id);
-                    Ok((submitted, attached))
-                }
-                Err(error) => {
-                    attached.keep(); // refused: what is known under this request_id is another request
-                    Err(error)
-                }
-            }
-        });
-        let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
-        match Follower::new(self, by, submitted.approval, after, subscription) {
-            Ok(follower) => Ok(Follower { attached: Some(attached), ..follower }),
-            Err(error) => {
-                attached.keep(); // the server refuses the stream; the caller has not left
-                Err(error)
-            }
-        }
-    }
-
-    /// A caller that has seen revisions wants to go on, not to ask anew.
-    async fn resumable(&self, principal: &Principal, request_id: Option<&str>) -> Result<(), Error> {
-        let known = match request_id {
-            Some(request_id) => self.store.find(&principal.actor, request_id, self.clock.now()).await?,
-            None => None,
-        };
-        known.map(|_| ()).ok_or(Error::NothingToResume)
-    }
-
     /// Follows an approval that is there already.
     ///
     /// # Errors
@@ -149,7 +77,7 @@ impl Approvals {
         id: ApprovalId,
         after: Revision,
     ) -> Result<Follower, Error> {
-        permit(&principal, Method::WatchApproval)?;
+        principal.require_role(Method::WatchApproval)?;
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
@@ -160,7 +88,7 @@ impl Approvals {
 }
 
 impl Follower {
-    fn new(
+    pub(super) fn new(
         approvals: Arc<Approvals>,
         by: (Arc<Principal>, Method),
         approval: Arc<Approval>,
@@ -175,12 +103,17 @@ impl Follower {
         } else {
             (approvals.store.subscribe(id), None)
         };
-        let now = Instant::now();
-        let heartbeat = now + approvals.settings.heartbeat;
-        let ends = now + approvals.stream_age(&by.0, id);
-        let timer = Box::pin(sleep_until(heartbeat.min(ends)));
+        let opened = approvals.clock.instant();
+        let heartbeat = opened + approvals.settings.heartbeat;
+        let ends = opened + approvals.stream_age(&by.0, id);
+        let timer = approvals.clock.timer(heartbeat.min(ends));
         let (seen, state) = (after, State::Starting);
         Ok(Self { approvals, by, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
+    }
+
+    /// Has the approval withdrawn when this is dropped early.
+    pub(super) fn attach(self, attached: Attached) -> Self {
+        Self { attached: Some(attached), ..self }
     }
 
     /// The next message; `None` after the terminal one. An error is the last thing to come.
@@ -223,7 +156,7 @@ impl Follower {
             None => approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?,
         };
         let (principal, method) = &self.by;
-        approvals.readable_by(principal)?;
+        may_read_on(principal, approvals.clock.wall())?;
         if !principal.reaches(*method, &approval) {
             return Err(Error::NotFound(self.id));
         }
@@ -247,17 +180,19 @@ impl Follower {
                 return Ok(None);
             }
             () = self.approvals.draining.cancelled() => return Err(Error::Draining),
-            () = self.by.0.revocation.revoked() => return Err(Error::Revoked),
-            () = self.timer.as_mut() => {}
+            () = self.by.0.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
+            () = &mut self.timer => {}
         }
-        if Instant::now() >= self.ends {
+        // Time has passed: all that was read before is old.
+        let woken = self.approvals.clock.instant();
+        if woken >= self.ends {
             return Err(Error::StreamAged);
         }
         let approvals = &self.approvals;
         // The stream was to end with the credentials, by a clock that may have been set forward since.
-        approvals.readable_by(&self.by.0)?;
-        self.heartbeat = Instant::now() + approvals.settings.heartbeat;
-        self.timer.as_mut().reset(self.heartbeat.min(self.ends));
+        may_read_on(&self.by.0, approvals.clock.wall())?;
+        self.heartbeat = woken + approvals.settings.heartbeat;
+        self.timer = approvals.clock.timer(self.heartbeat.min(self.ends));
         let approval = approvals.store.get(self.id).await.map_err(|error| super::unknown(self.id, error))?;
         if approval.revision > self.seen {
             self.state = State::Woken;
@@ -280,51 +215,4 @@ impl Approvals {
 fn shortened(age: Duration, id: ApprovalId) -> Duration {
     let random = u32::from(id.uuid().as_bytes()[15]);
     age - age / 10 * random / 256
-}
-
-/// A request that its caller wants withdrawn when it goes away.
-struct Attached {
-    approvals: Arc<Approvals>,
-    key: Key,
-    /// The approval, once it is on record.
-    id: Option<ApprovalId>,
-    keep: bool,
-    /// Nothing is done in the name of whose credentials were taken back.
-    revocation: Revocation,
-}
-
-impl Attached {
-    fn new(approvals: &Arc<Approvals>, principal: &Principal, request_id: String) -> Self {
-        let key = (principal.actor.clone(), request_id);
-        approvals.attachments.attach(key.clone());
-        Self { approvals: Arc::clone(approvals), key, id: None, keep: false, revocation: principal.revocation.clone() }
-    }
-
-    fn keep(mut self) {
-        self.keep = true;
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        let last = self.approvals.attachments.detach(&self.key);
-        if !last || self.keep || self.revocation.is_revoked() || self.approvals.draining.is_cancelled() {
-            return;
-        }
-        let (approvals, (actor, request_id), id) = (Arc::clone(&self.approvals), self.key.clone(), self.id);
-        tokio::spawn(async move {
-            // A call that was cut before it was handed to the store may have been to repeat an earlier one.
-            let id = match id {
-                Some(id) => Ok(Some(id)),
-                None => approvals.store.find(&actor, &request_id, approvals.clock.now()).await,
-            };
-            let Ok(Some(id)) = id else { return };
-            let reason = "The caller disconnected.".to_owned();
-            let command = Command::Cancel { actor, request_id: None, reason };
-            match approvals.store.transition(id, command, approvals.clock.now()).await {
-                Ok(_) | Err(crate::store::StoreError::Refused(_)) => {} // decided in the meantime
-                Err(error) => tracing::warn!(approval = %id, %error, "cannot withdraw for a caller that left"),
-            }
-        });
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, permit};
+use super::{Approvals, Error};
 use crate::{
     domain::Approval,
     identity::{Method, Principal},
@@ -22,7 +22,7 @@ impl Approvals {
     /// One page of the approvals that the caller may see, and, if that is wanted, can decide now.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], or a failure of the store.
+    /// [`Error::Access`], or a failure of the store.
     pub async fn list(
         &self,
         principal: &Principal,
@@ -30,7 +30,7 @@ impl Approvals {
         mut query: Query,
         decidable: bool,
     ) -> Result<Page, Error> {
-        permit(principal, method)?;
+        principal.require_role(method)?;
         if principal.reaches_own_only(method) {
             let own = principal.actor.to_string();
             if query.filter.caller.replace(own.clone()).is_some_and(|wanted| wanted != own) {

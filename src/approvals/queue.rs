@@ -3,17 +3,16 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
-};
-
-use tokio::{
-    sync::broadcast::{Receiver, error::RecvError},
     time::Instant,
 };
 
-use super::{Approvals, Error, lists::shows, permit};
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::{Approvals, Error, lists::shows};
 use crate::{
+    clock::Timer,
     domain::{Approval, ApprovalId, Revision, Status},
-    identity::{Method, Principal},
+    identity::{AccessDenied, Method, Principal},
     store::{Change, Filter, Order, Query, StoreError, weight},
 };
 
@@ -52,6 +51,8 @@ pub struct Queue {
     scan: Option<Scan>,
     snapshot: bool,
     ends: Instant,
+    /// Ends then, too.
+    timer: Timer,
 }
 
 /// A walk through everything pending; what is known but not met is pending no more.
@@ -72,13 +73,14 @@ impl Approvals {
     /// Follows the queue of pending approvals that match a filter, of those that the caller may see.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`] or [`Error::Draining`].
+    /// [`Error::Access`] or [`Error::Draining`].
     pub fn queue(self: Arc<Self>, principal: Arc<Principal>, filter: Filter, decidable: bool) -> Result<Queue, Error> {
-        permit(&principal, Method::WatchPending)?;
+        principal.require_role(Method::WatchPending)?;
         if self.draining.is_cancelled() {
             return Err(Error::Draining);
         }
         let age = self.stream_age(&principal, self.ids.approval(self.clock.now()));
+        let ends = self.clock.instant() + age;
         Ok(Queue {
             changes: self.store.changes(), // before the first read: nothing in between is missed
             filter: Filter { statuses: vec![Status::Pending], ..filter },
@@ -88,7 +90,8 @@ impl Approvals {
             ready: VecDeque::new(),
             scan: Some(Scan::new(HashMap::new())),
             snapshot: true,
-            ends: Instant::now() + age,
+            ends,
+            timer: self.clock.timer(ends),
             approvals: self,
         })
     }
@@ -98,7 +101,7 @@ impl Queue {
     /// The next change. An error is the last thing to come.
     ///
     /// # Errors
-    /// [`Error::Draining`], [`Error::StreamAged`], [`Error::Revoked`], or a failure of the store.
+    /// [`Error::Draining`], [`Error::StreamAged`], [`Error::Access`], or a failure of the store.
     pub async fn next(&mut self) -> Result<QueueChange, Error> {
         loop {
             // Looked at before anything that may be ready: however busy the queue is, it ends.
@@ -106,9 +109,9 @@ impl Queue {
                 return Err(Error::Draining);
             }
             if self.principal.revocation.is_revoked() {
-                return Err(Error::Revoked);
+                return Err(AccessDenied::Revoked.into());
             }
-            if Instant::now() >= self.ends {
+            if self.approvals.clock.instant() >= self.ends {
                 return Err(Error::StreamAged);
             }
             if let Some(change) = self.ready.pop_front() {
@@ -121,9 +124,9 @@ impl Queue {
             let change = tokio::select! {
                 biased;
                 () = self.approvals.draining.cancelled() => return Err(Error::Draining),
-                () = self.principal.revocation.revoked() => return Err(Error::Revoked),
+                () = self.principal.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
                 change = self.changes.recv() => change,
-                () = tokio::time::sleep_until(self.ends) => return Err(Error::StreamAged),
+                () = &mut self.timer => return Err(Error::StreamAged),
             };
             match change {
                 Ok(change) => self.take(&change).await?,

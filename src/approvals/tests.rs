@@ -4,13 +4,14 @@ mod deciding;
 mod disconnecting;
 mod expiring;
 mod following;
+mod judging;
 mod matrix;
-mod policies;
 mod queueing;
+mod reading_once;
 mod reviewing;
+mod revoking;
+mod scripted;
 mod seeing;
-mod staged;
-mod tokens;
 mod waiting;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -18,16 +19,18 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};
 
-use self::staged::{Scripted, Staged};
+use self::scripted::Scripted;
 use super::*;
 use crate::{
     clock::ManualClock,
     domain::{
-        Actor, ActorKind, Choice, Seen, Status,
+        Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, Refusal, Role, Seen,
+        Status,
         samples::{arguments, at},
     },
-    identity::{AuthenticationMethod, Role},
-    store::{Filter, Order, Page, Query},
+    identity::AccessDenied,
+    store::{Filter, Order, Query},
+    test_support::{Staged, agent, member, operator, poll, principal, reviewer, settle},
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -43,6 +46,11 @@ struct World {
 impl World {
     fn new() -> Self {
         Self::with(Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 })
+    }
+
+    /// With streams that only tell what happens, however much time passes.
+    fn without_heartbeats() -> Self {
+        Self::with(Settings { heartbeat: STREAM_AGE, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 })
     }
 
     fn with(settings: Settings) -> Self {
@@ -100,30 +108,6 @@ impl World {
     }
 }
 
-fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
-    let actor = Actor { kind, issuer: "test".into(), subject: subject.into() };
-    let roles = roles.iter().copied().collect();
-    Arc::new(Principal { roles, ..Principal::new(actor, AuthenticationMethod::Token, Time::UNIX_EPOCH) })
-}
-
-/// Somebody in these groups.
-fn member(n: usize, groups: &[&str]) -> Arc<Principal> {
-    let groups = groups.iter().map(ToString::to_string).collect();
-    Arc::new(Principal { groups, ..Principal::clone(&reviewer(n)) })
-}
-
-fn agent() -> Arc<Principal> {
-    principal(&[Role::Agent], ActorKind::Agent, "agent")
-}
-
-fn reviewer(n: usize) -> Arc<Principal> {
-    principal(&[Role::Reviewer], ActorKind::Person, &format!("reviewer-{n}"))
-}
-
-fn operator() -> Arc<Principal> {
-    principal(&[Role::Auditor, Role::Operator], ActorKind::Person, "operator")
-}
-
 /// A request for `send_email` without a `request_id`, waiting 300 s.
 fn asking(asked: Value) -> NewRequest {
     NewRequest {
@@ -155,16 +139,4 @@ async fn update(follower: &mut Follower) -> (Arc<Approval>, Vec<Revision>) {
 /// Nothing is there to be sent.
 fn quiet(follower: &mut Follower) -> bool {
     poll(follower.next()).is_none()
-}
-
-/// What is ready now, however much the task has done already.
-fn poll<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::task::unconstrained(future).now_or_never()
-}
-
-/// Lets spawned tasks do what is to be done now: in a runtime of one thread, until nothing is left to do.
-async fn settle() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
 }

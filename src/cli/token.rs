@@ -1,8 +1,8 @@
 //! `signoff token`: the server's own tokens, through a running server or in the data directory of a stopped one.
 
+mod backend;
 mod create;
 mod list;
-mod office;
 mod revoke;
 
 use comfy_table::{Cell, Table};

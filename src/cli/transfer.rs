@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::{OutOfRange, SystemWall},
-    identity::Token,
+    domain::Token,
     private_files,
     store::{Forgotten, History, OpenError, PolicyVersion, SledStore, Store, StoreError},
 };

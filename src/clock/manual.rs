@@ -1,18 +1,20 @@
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::{Clock, WallClock};
+use super::{Clock, Timer, WallClock};
 use crate::domain::{Time, truncate};
 
 /// A clock that stands still until it is moved. Wall time is server time until it is set.
 #[derive(Debug)]
 pub(crate) struct ManualClock {
     times: watch::Sender<Times>,
+    /// Where monotonic time begins.
+    start: Instant,
     sleeps: AtomicUsize,
 }
 
@@ -20,14 +22,18 @@ pub(crate) struct ManualClock {
 struct Times {
     server: Time,
     wall: Time,
+    /// What has passed since the start, whatever was set.
+    passed: Duration,
 }
 
 impl ManualClock {
     /// Starts at a moment.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other origin")]
     pub(crate) fn new(start: Time) -> Self {
-        let start = truncate(start);
-        Self { times: watch::Sender::new(Times { server: start, wall: start }), sleeps: AtomicUsize::new(0) }
+        let time = truncate(start);
+        let times = watch::Sender::new(Times { server: time, wall: time, passed: Duration::ZERO });
+        Self { times, start: Instant::now(), sleeps: AtomicUsize::new(0) }
     }
 
     /// Moves on.
@@ -35,12 +41,13 @@ impl ManualClock {
         self.times.send_modify(|times| {
             times.server += by;
             times.wall += by;
+            times.passed += by;
         });
     }
 
     /// Sets the machine's clock, which moves server time only forward.
     pub(crate) fn set_wall(&self, wall: Time) {
-        self.times.send_modify(|times| *times = Times { server: times.server.max(wall), wall });
+        self.times.send_modify(|times| *times = Times { server: times.server.max(wall), wall, ..*times });
     }
 
     /// How often somebody has gone to sleep.
@@ -68,6 +75,19 @@ impl Clock for ManualClock {
     }
 
     async fn sleep(&self, span: Duration) {
-        self.sleep_until(self.now() + span).await;
+        let timer = self.timer(self.instant() + span);
+        self.sleeps.fetch_add(1, Ordering::SeqCst); // only now: who has seen it may move the clock
+        timer.await;
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + self.times.borrow().passed
+    }
+
+    fn timer(&self, at: Instant) -> Timer {
+        let (start, mut moving) = (self.start, self.times.subscribe());
+        Box::pin(async move {
+            let _ = moving.wait_for(|times| start + times.passed >= at).await;
+        })
     }
 }

@@ -1,12 +1,12 @@
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 
 use super::{
-    Clock, OutOfRange, WallClock, system,
+    Clock, OutOfRange, Timer, WallClock, system,
     timeline::{Direction, Jump, Timeline},
 };
 use crate::domain::Time;
@@ -114,6 +114,16 @@ impl Clock for ServerClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that sleeps for a while")]
     async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    fn instant(&self) -> Instant {
+        tokio::time::Instant::now().into_std() // the runtime's, which its timers go by
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes timers")]
+    fn timer(&self, at: Instant) -> Timer {
+        Box::pin(tokio::time::sleep_until(at.into()))
     }
 }
 

@@ -8,7 +8,7 @@ use super::given::Entry;
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
 use super::table::{Setting, TABLE};
 use super::{Config, ReflectionAccess, file};
-use crate::identity::Role;
+use crate::domain::Role;
 
 /// Names whose tokens are accepted.
 const ISSUER: &str = "oidc.issuer";

@@ -4,9 +4,9 @@ use tonic::{Request, Response, Status};
 
 use super::{auth::principal, decode, encode, error::Failure, page_token};
 use crate::{
-    approvals::Tokens,
     config::Limits,
     proto::v1::{self as pb, access_service_server::AccessService},
+    tokens::Tokens,
 };
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -31,17 +31,16 @@ impl AccessService for AccessApi {
         let principal = principal(&request)?;
         let new = decode::new_token(request.into_inner(), &self.limits)?;
         let (token, secret) = self.tokens.create(&principal, new).await.map_err(Failure::from)?;
-        let token = Some(encode::token(&token, self.tokens.wall()));
+        let token = Some(encode::token(&token, token.created_at));
         Ok(Response::new(pb::CreateTokenResponse { token, secret: secret.reveal().to_owned() }))
     }
 
     async fn list_tokens(&self, request: Request<pb::ListTokensRequest>) -> Reply<pb::ListTokensResponse> {
         let principal = principal(&request)?;
         let decode::TokensPage { before, limit, active_only } = decode::tokens(&request.into_inner(), &self.limits)?;
-        let (tokens, more) = self.tokens.list(&principal, before, limit, active_only).map_err(Failure::from)?;
-        let last = tokens.last().filter(|_| more).map(|last| page_token::encode_token(last.id, active_only));
-        let now = self.tokens.wall();
-        let tokens = tokens.iter().map(|token| encode::token(token, now)).collect();
+        let page = self.tokens.list(&principal, before, limit, active_only).map_err(Failure::from)?;
+        let last = page.tokens.last().filter(|_| page.more).map(|last| page_token::encode_token(last.id, active_only));
+        let tokens = page.tokens.iter().map(|token| encode::token(token, page.at)).collect();
         Ok(Response::new(pb::ListTokensResponse { tokens, next_page_token: last.unwrap_or_default() }))
     }
 
@@ -49,7 +48,8 @@ impl AccessService for AccessApi {
         let principal = principal(&request)?;
         let id = decode::token_id(&request.into_inner().token_id)?;
         let token = self.tokens.revoke(&principal, id).await.map_err(Failure::from)?;
-        Ok(Response::new(pb::RevokeTokenResponse { token: Some(encode::token(&token, self.tokens.wall())) }))
+        let at = token.revoked.as_ref().map_or(token.created_at, |revoked| revoked.at); // whatever the time, it is revoked
+        Ok(Response::new(pb::RevokeTokenResponse { token: Some(encode::token(&token, at)) }))
     }
 
     // Not a matter of roles: who has none needs it most.

@@ -133,8 +133,7 @@ impl Admission {
             tracing::debug!(%cause, "a call without credentials that are accepted");
             self.metrics.authentication_failed();
             if let Ok(_pause) = self.pauses.try_acquire() {
-                #[expect(clippy::disallowed_methods, reason = "a pause, not a moment to wait for")]
-                tokio::time::sleep(FAILURE_PAUSE).await;
+                self.timer.sleep(FAILURE_PAUSE).await;
             }
         }
         failure.into()

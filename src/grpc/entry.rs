@@ -17,7 +17,7 @@ use super::{
     flight::{Carried, Charge, Flights, Incoming, whole},
     streams::ConnectionInfo,
 };
-use crate::{approvals::permit, config::Limits, identity::Method};
+use crate::{config::Limits, identity::Method};
 
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -49,7 +49,7 @@ impl Entry {
         let admitted = request.extensions().get::<Admitted>().ok_or(crate::identity::Unrecognised::Unknown)?;
         let caller = admitted.caller();
         // Before anything is said about the message: what it should have been is for those who may send it.
-        permit(caller, method)?;
+        caller.require_role(method)?;
         readable(request.headers())?;
         let charge = self.flights.open(request.extensions().get::<ConnectionInfo>(), &caller.actor, method)?;
         Ok((method, charge))

@@ -3,22 +3,23 @@
 //! Every status carries exactly one google.rpc.ErrorInfo, and stays small enough for response headers (8 KiB), however
 //! long the texts are that it quotes. Causes that are none of a caller's business are logged here and not sent.
 
+mod store;
+mod use_cases;
+
 use std::{collections::HashMap, time::Duration};
 
-use chrono::SecondsFormat;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use super::{
-    decode::{Violation, Violations},
-    encode,
-};
+use super::decode::{Violation, Violations};
 use crate::{
-    approvals::Error,
-    domain::{ApprovalId, Outcome, Refusal, Time},
-    identity::{OutsideScope, Permission, Unrecognised},
+    approvals,
+    blocking_pool::PoolError,
+    domain::ApprovalId,
+    identity::{AccessDenied, Unrecognised},
+    policies,
     proto::v1::ErrorReason,
-    store::StoreError,
+    tokens,
 };
 
 /// `domain` of every ErrorInfo.
@@ -59,6 +60,10 @@ pub enum Failure {
     NoSuchEncoding(String),
     /// No credentials, or none that are accepted.
     Unrecognised(Unrecognised),
+    /// The caller may not do this.
+    Access(AccessDenied),
+    /// Work that takes long was not done.
+    Pool(PoolError),
     /// The caller calls too fast.
     RateLimited {
         /// Calls a second that are allowed.
@@ -85,10 +90,14 @@ pub enum Failure {
         /// How long it may take.
         limit: Duration,
     },
-    /// A use-case failed.
-    Failed {
+    /// A use-case of the policy failed.
+    Policy(policies::Error),
+    /// A use-case of tokens failed.
+    Token(tokens::Error),
+    /// A use-case of approvals failed.
+    Approval {
         /// Why.
-        error: Error,
+        error: approvals::Error,
         /// The approval that the call is about, if it names one.
         id: Option<ApprovalId>,
     },
@@ -118,8 +127,8 @@ impl Scope {
 impl Failure {
     /// A use-case's failure on an approval.
     #[must_use]
-    pub const fn on(id: ApprovalId, error: Error) -> Self {
-        Self::Failed { error, id: Some(id) }
+    pub const fn on(id: ApprovalId, error: approvals::Error) -> Self {
+        Self::Approval { error, id: Some(id) }
     }
 }
 
@@ -135,10 +144,34 @@ impl From<Unrecognised> for Failure {
     }
 }
 
+impl From<AccessDenied> for Failure {
+    fn from(denied: AccessDenied) -> Self {
+        Self::Access(denied)
+    }
+}
+
+impl From<PoolError> for Failure {
+    fn from(error: PoolError) -> Self {
+        Self::Pool(error)
+    }
+}
+
+impl From<policies::Error> for Failure {
+    fn from(error: policies::Error) -> Self {
+        Self::Policy(error)
+    }
+}
+
+impl From<tokens::Error> for Failure {
+    fn from(error: tokens::Error) -> Self {
+        Self::Token(error)
+    }
+}
+
 /// For calls that name no approval.
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Failed { error, id: None }
+impl From<approvals::Error> for Failure {
+    fn from(error: approvals::Error) -> Self {
+        Self::Approval { error, id: None }
     }
 }
 
@@ -208,6 +241,8 @@ impl Answer {
             Failure::Unrecognised(cause) => {
                 Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, cause.to_string())
             }
+            Failure::Access(denied) => Self::denied(denied),
+            Failure::Pool(error) => Self::pool(error),
             Failure::RateLimited { limit, retry } => {
                 let message = format!("at most {limit} calls a second are allowed per caller");
                 Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit).retry(retry)
@@ -256,79 +291,9 @@ impl Answer {
                     format!("the request's message did not arrive within {limit} of its headers; send it again");
                 Self::new(Code::Unavailable, ErrorReason::MessageLate, message).with("limit", limit).retry(ROOM)
             }
-            Failure::Failed { error, id } => Self::failed(error, id),
-        }
-    }
-
-    fn failed(error: Error, id: Option<ApprovalId>) -> Self {
-        let message = error.to_string();
-        match error {
-            Error::NotFound(id) => Self::not_found(Some(id)),
-            Error::TokenNotFound(id) => {
-                Self::new(Code::NotFound, ErrorReason::TokenNotFound, message).with("token_id", id)
-            }
-            Error::TooManyTokens { limit } => {
-                Self::new(Code::ResourceExhausted, ErrorReason::TooManyTokens, message).with("limit", limit)
-            }
-            Error::TokenAlreadyCreated { request_id, id } => {
-                Self::new(Code::AlreadyExists, ErrorReason::TokenAlreadyCreated, message)
-                    .with("request_id", request_id)
-                    .with("token_id", id)
-            }
-            Error::TokenRequestIdReused { request_id, id } => {
-                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
-                    .with("request_id", request_id)
-                    .with("token_id", id)
-            }
-            Error::TooMuchWork { limit } => Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, message)
-                .with("scope", Scope::Caller.name())
-                .with("limit", limit)
-                .retry(ROOM),
-            Error::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
-            Error::RoleNotAllowed { role, method } => {
-                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
-                    .with("role", role)
-                    .with("method", method)
-            }
-            Error::PermissionRequired(permission) => {
-                Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message)
-                    .with("permission", permission.name())
-            }
-            Error::OutsideScope(outside) => {
-                let answer = Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message)
-                    .with("permission", Permission::DecideForOthers.name());
-                match outside {
-                    OutsideScope::Anybody => answer,
-                    OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
-                    OutsideScope::Group(group) => answer.with("group", group),
-                }
-            }
-            Error::RevisionOutOfRange { id, after: _, revision } => {
-                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
-                    .on(Some(id))
-                    .with("revision", revision)
-            }
-            Error::NothingToResume => {
-                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message).with("revision", 0)
-            }
-            Error::EditViolatesSchema(violations) => {
-                let field = "edited_arguments".to_owned();
-                let violation = |text| Violation {
-                    field: field.clone(),
-                    description: format!("do not satisfy the request's arguments_schema: {text}"),
-                };
-                Self::invalid(violations.into_iter().map(violation).collect())
-            }
-            Error::PolicyNotFound(version) => {
-                Self::new(Code::NotFound, ErrorReason::PolicyNotFound, message).with("version", version)
-            }
-            Error::PolicyFromFile(path) => {
-                Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
-            }
-            Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
-            Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),
-            Error::Internal(cause) => Self::internal(&cause),
-            Error::Store(error) => Self::store(error, id),
+            Failure::Policy(error) => Self::policy(error),
+            Failure::Token(error) => Self::token(error),
+            Failure::Approval { error, id } => Self::approval(error, id),
         }
     }
 
@@ -340,116 +305,6 @@ impl Answer {
     fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(%cause, "internal error");
         Self::new(Code::Internal, ErrorReason::Internal, "internal error; the server's log has the cause")
-    }
-
-    fn store(error: StoreError, id: Option<ApprovalId>) -> Self {
-        match error {
-            StoreError::NotFound => Self::not_found(id),
-            StoreError::Refused(refusal) => Self::refused(refusal, id),
-            StoreError::Unavailable(cause) => {
-                tracing::debug!(%cause, "the store is unavailable"); // it has told of its failure itself
-                let message = "the store is unavailable; a call that changes something may or may not have been \
-                               recorded: repeat it with the same request_id";
-                Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message).retry(REATTACH)
-            }
-            StoreError::PolicyChanged { version } => {
-                Self::new(Code::Aborted, ErrorReason::PolicyChanged, error.to_string()).with("version", version)
-            }
-            StoreError::PolicyRequestIdReused { ref request_id, version } => {
-                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, error.to_string())
-                    .with("request_id", request_id)
-                    .with("policy_version", version)
-            }
-            StoreError::Conflict(_)
-            | StoreError::BadHistory(..)
-            | StoreError::PolicyConflict(_)
-            | StoreError::BadPolicy(..)
-            | StoreError::TokenConflict(_)
-            | StoreError::BadToken(..)
-            | StoreError::BadForgotten(..) => Self::internal(&error),
-            StoreError::Corrupt(cause) => {
-                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
-                let message = "stored data is damaged, so that nothing was done; \
-                               the server's operator must run `signoff store check`";
-                Self::new(Code::DataLoss, ErrorReason::DataDamaged, message).on(id)
-            }
-            StoreError::Newer(cause) => {
-                tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is too new");
-                let message = "stored data was written by a later version of the server, so that nothing was done; \
-                               the server's operator must start that version again";
-                Self::new(Code::Unavailable, ErrorReason::RecordTooNew, message).on(id).retry(UPGRADE)
-            }
-        }
-    }
-
-    fn refused(refusal: Refusal, id: Option<ApprovalId>) -> Self {
-        use Code::{Aborted, AlreadyExists, FailedPrecondition, PermissionDenied, ResourceExhausted};
-        use ErrorReason as Reason;
-
-        let message = refusal.to_string();
-        let answer = |code, reason| Self::new(code, reason, message);
-        match refusal {
-            Refusal::AlreadyDecided(decision) => answer(FailedPrecondition, Reason::AlreadyDecided)
-                .on(id)
-                .with("status", decision.status.name())
-                .with("decided_by", &decision.actor)
-                .with("decide_time", rfc3339(decision.at))
-                .with("revision", decision.revision)
-                .with("comment", &decision.comment),
-            Refusal::SelfDecision => answer(PermissionDenied, Reason::SelfDecision),
-            Refusal::NotRequester => answer(PermissionDenied, Reason::NotRequester).on(id),
-            Refusal::Stale { revision, digest } => {
-                answer(Aborted, Reason::StaleView).on(id).with("revision", revision).with("digest", digest)
-            }
-            Refusal::AlreadyVoted => answer(FailedPrecondition, Reason::AlreadyVoted).on(id),
-            Refusal::NotEligible => answer(PermissionDenied, Reason::NotEligible).on(id),
-            Refusal::NeedsOthers => answer(PermissionDenied, Reason::PermissionRequired)
-                .on(id)
-                .with("permission", Permission::DecideAlone.name()),
-            Refusal::CommentRequired => answer(FailedPrecondition, Reason::CommentRequired).on(id),
-            Refusal::EditsNotAllowed => answer(FailedPrecondition, Reason::EditsNotAllowed).on(id),
-            Refusal::EditForbidden { rule, message } => {
-                answer(FailedPrecondition, Reason::EditForbidden).with("rule", rule).with("message", message)
-            }
-            Refusal::TooManyEdits { limit } => answer(FailedPrecondition, Reason::TooManyEdits).with("limit", limit),
-            Refusal::TooManyVotes { limit } => answer(FailedPrecondition, Reason::TooManyVotes).with("limit", limit),
-            Refusal::NotApproved(status) => {
-                answer(FailedPrecondition, Reason::NotApproved).on(id).with("status", status.name())
-            }
-            Refusal::DigestMismatch { approved } => {
-                answer(FailedPrecondition, Reason::DigestMismatch).on(id).with("digest", approved)
-            }
-            Refusal::ClaimWindowClosed { closed_at } => {
-                answer(FailedPrecondition, Reason::ClaimWindowClosed).on(id).with("closed_at", rfc3339(closed_at))
-            }
-            Refusal::AlreadyClaimed(claim) => {
-                let claimed = answer(FailedPrecondition, Reason::AlreadyClaimed)
-                    .on(id)
-                    .with("claim_id", claim.id)
-                    .with("claimed_by", &claim.actor)
-                    .with("claim_time", rfc3339(claim.at));
-                match &claim.outcome {
-                    Some(outcome) => claimed
-                        .with("result", result_name(outcome))
-                        .with("report_time", rfc3339(outcome.at))
-                        .with("message", &outcome.message),
-                    None => claimed,
-                }
-            }
-            Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
-            Refusal::AlreadyReported(outcome) => answer(FailedPrecondition, Reason::AlreadyReported)
-                .on(id)
-                .with("result", result_name(&outcome))
-                .with("report_time", rfc3339(outcome.at))
-                .with("message", &outcome.message),
-            Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
-                .with("request_id", request_id)
-                .with("approval_id", approval),
-            Refusal::RequestForgotten { request_id, until } => answer(FailedPrecondition, Reason::RequestForgotten)
-                .with("request_id", request_id)
-                .with("until", rfc3339(until)),
-            Refusal::TooManyPending { limit } => answer(ResourceExhausted, Reason::TooManyPending).with("limit", limit),
-        }
     }
 
     fn status(self) -> Status {
@@ -482,16 +337,6 @@ fn fitting(violations: Vec<Violation>) -> Vec<FieldViolation> {
         sent.push(FieldViolation::new(field, description));
     }
     sent
-}
-
-/// The name on the wire, without its prefix.
-fn result_name(outcome: &Outcome) -> &'static str {
-    let name = encode::result(outcome.result).as_str_name();
-    name.strip_prefix("EXECUTION_RESULT_").unwrap_or(name)
-}
-
-fn rfc3339(time: Time) -> String {
-    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 fn characters(text: &str, most: usize) -> String {

@@ -4,9 +4,8 @@ use tonic::{Request, Response, Status};
 
 use super::{auth::principal, decode, encode, error::Failure, page_token};
 use crate::{
-    approvals::Policies,
     config::Limits,
-    policy::OwnedCall,
+    policies::{FileFault, Policies},
     proto::v1::{self as pb, policy_service_server::PolicyService},
 };
 
@@ -31,8 +30,9 @@ impl PolicyService for PolicyApi {
     async fn get_policy(&self, request: Request<pb::GetPolicyRequest>) -> Reply<pb::GetPolicyResponse> {
         let principal = principal(&request)?;
         let view = self.policies.get(&principal, request.into_inner().version).await.map_err(Failure::from)?;
-        let version = Some(encode::policy_version(&view));
-        let file = self.policies.file().map(|(path, fault)| encode::policy_file(path, fault));
+        let version = Some(encode::policy_version(view.version, view.head.as_ref(), &view.document));
+        let fault = |fault: Option<FileFault>| fault.map(|fault| (fault.error, fault.at));
+        let file = self.policies.file().map(|(path, found)| encode::policy_file(path, fault(found)));
         Ok(Response::new(pb::GetPolicyResponse { version, file }))
     }
 
@@ -55,7 +55,7 @@ impl PolicyService for PolicyApi {
         let (request, limits) = (request.into_inner(), self.limits.clone());
         // Compiling thousands of conditions takes its time.
         let decoded =
-            self.policies.heavy().run(&principal.actor, move || decode::policy_change(request, &limits)).await;
+            self.policies.blocking_pool().run(&principal.actor, move || decode::policy_change(request, &limits)).await;
         let change = decoded.map_err(Failure::from)??;
         let policy = Arc::clone(&change.policy);
         let head = self.policies.set(&principal, change).await.map_err(Failure::from)?;
@@ -66,10 +66,10 @@ impl PolicyService for PolicyApi {
     async fn test_policy(&self, request: Request<pb::TestPolicyRequest>) -> Reply<pb::TestPolicyResponse> {
         let principal = principal(&request)?;
         let (request, limits) = (request.into_inner(), self.limits.clone());
-        let decoded = self.policies.heavy().run(&principal.actor, move || decode::policy_test(request, &limits)).await;
+        let decoded =
+            self.policies.blocking_pool().run(&principal.actor, move || decode::policy_test(request, &limits)).await;
         let decode::PolicyTest { tried, cases } = decoded.map_err(Failure::from)??;
-        let now = self.policies.clock().now();
-        let calls: Vec<OwnedCall> = cases.iter().map(|case| case.call(now)).collect();
+        let calls = |now| cases.iter().map(|case| case.call(now)).collect();
         let (policy, verdicts) = self.policies.test(&principal, tried, calls).await.map_err(Failure::from)?;
         let judged = || cases.iter().zip(&verdicts);
         let tools = judged().filter(|(case, verdict)| case.is_surprised_by(verdict));

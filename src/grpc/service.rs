@@ -12,9 +12,9 @@ use super::{
     streams::{StreamPermit, Streams},
 };
 use crate::{
-    approvals::{Approvals, Error, Follower, Message, NewRequest, Queue, QueueChange},
+    approvals::{Approvals, Error, Follower, Message, Queue, QueueChange},
     config::Limits,
-    domain::{Actor, Approval},
+    domain::{Actor, Approval, NewRequest},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
 };
@@ -45,7 +45,7 @@ impl ApprovalApi {
             return Ok(decode::request(request, &self.limits, self.approvals.schemas())?);
         }
         let (limits, schemas) = (self.limits.clone(), Arc::clone(self.approvals.schemas()));
-        let decoded = self.approvals.heavy().run(by, move || decode::request(request, &limits, &schemas)).await;
+        let decoded = self.approvals.blocking_pool().run(by, move || decode::request(request, &limits, &schemas)).await;
         Ok(decoded.map_err(Failure::from)??)
     }
 }

@@ -1,6 +1,8 @@
 //! Calls that need no token: health, `/metrics`, and reflection where it is open. Anybody can make them, so each needs a
 //! place: see [`SideCall`].
 
+#![expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
+
 use std::{
     convert::Infallible,
     pin::Pin,

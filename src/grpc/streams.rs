@@ -17,7 +17,7 @@ use crate::{
     config::Limits,
     connections::Link,
     domain::Actor,
-    identity::{Principal, ShownCertificate},
+    identity::{PresentedCertificate, Principal},
 };
 
 /// Somebody who calls: see [`caller`].
@@ -31,7 +31,7 @@ pub struct ConnectionInfo {
     /// Bytes of its calls that are in memory.
     pub in_flight: Arc<super::flight::Scope>,
     /// The client's certificate, verified; `None` when it has shown none.
-    pub certificate: Option<Arc<ShownCertificate>>,
+    pub certificate: Option<Arc<PresentedCertificate>>,
     /// Its place in the registry of connections; `None` in tests only.
     pub link: Option<Arc<Link>>,
 }

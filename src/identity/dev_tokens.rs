@@ -7,9 +7,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::{AuthenticationMethod, Principal, Role};
+use super::{AuthenticationMethod, Principal};
 use crate::{
-    domain::{Actor, ActorKind, Time},
+    domain::{Actor, ActorKind, Role, Time},
     private_files::{self, PrivacyError},
 };
 

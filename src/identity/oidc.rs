@@ -105,7 +105,7 @@ impl Oidc {
     /// When the configuration makes no sense, or the system has no certificates to know a provider by.
     pub fn new(config: OidcConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, OidcConfigError> {
         config.check()?;
-        let keys = Keys::new(Source::new(&config)?, Arc::clone(&clock));
+        let keys = Keys::new(Source::new(&config, &clock)?, Arc::clone(&clock));
         Ok(Arc::new(Self { config, clock, keys, cache: Cache::default() }))
     }
 
@@ -157,8 +157,9 @@ impl Oidc {
             Lookup::Unknown => return Err(Rejection::UnknownKey),
         };
         let claims = token.verify(key)?;
-        let known = Arc::new(Known::from(claims::judge(&claims, &self.config, self.clock.wall())?));
-        self.cache.put(digest, set.generation(), Arc::clone(&known), self.clock.wall());
+        let now = self.clock.wall(); // read again, as it may have waited for the provider
+        let known = Arc::new(Known::from(claims::judge(&claims, &self.config, now)?));
+        self.cache.put(digest, set.generation(), Arc::clone(&known), now);
         Ok(known)
     }
 }

@@ -8,8 +8,8 @@ use std::{
 
 use chrono::DateTime;
 
-use super::{Principal, SecretHash, Token, TokenState, Unrecognised};
-use crate::domain::{Time, TokenId, to_micros};
+use super::{Principal, Unrecognised};
+use crate::domain::{SecretHash, Time, Token, TokenId, TokenState, to_micros};
 
 /// The tokens that this server has made, in memory: recognising one touches no disk.
 #[derive(Debug, Default)]
@@ -66,7 +66,8 @@ impl TokenRegistry {
     pub(crate) fn insert(&self, token: Token) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let before = known.by_id.get(&token.id);
-        let principal = before.map_or_else(|| Arc::new(token.principal()), |before| Arc::clone(&before.principal));
+        let principal =
+            before.map_or_else(|| Arc::new(Principal::from_token(&token)), |before| Arc::clone(&before.principal));
         let uses = before.map_or_else(Arc::default, |before| Arc::clone(&before.uses));
         uses.kept.fetch_max(token.last_used_at.map_or(0, to_micros), Ordering::Relaxed);
         if token.revoked.is_some() {
@@ -145,12 +146,10 @@ impl TokenRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::{
-            ActorKind,
-            samples::{actor, at},
-        },
-        identity::{Revoked, token::samples::token},
+    use crate::domain::{
+        ActorKind, Revoked,
+        samples::{actor, at},
+        token_samples::token,
     };
 
     fn taken_back(token: Token) -> Token {

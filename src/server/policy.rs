@@ -7,8 +7,8 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{StartError, routes};
 use crate::{
-    approvals::PolicyStatus,
     clock::Clock,
+    policies::PolicyStatus,
     policy::Policy,
     policy_file,
     telemetry::Metrics,

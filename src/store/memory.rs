@@ -14,12 +14,9 @@ use super::{
     feed::Feed,
     query::{PAGE_BYTES, weight},
 };
-use crate::{
-    domain::{
-        Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, TokenId, name::composed, request,
-        step,
-    },
-    identity::Token,
+use crate::domain::{
+    Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, Token, TokenId, name::composed,
+    request, step,
 };
 
 /// Keeps approvals in memory, and loses them with the process.

@@ -72,10 +72,7 @@ use super::{
     Change, Due, Forgotten, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query,
     Store, StoreError, Submission, Submitted, Subscription, Transitioned, feed::Feed,
 };
-use crate::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, TokenId},
-    identity::Token,
-};
+use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, Token, TokenId};
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
 const SCHEMA: u32 = 3;

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use super::followed::{Followed, FollowedFiles};
 use crate::{
-    approvals::Policies,
     bounded_file,
     clock::Clock,
     domain::Actor,
+    policies::Policies,
     policy_file::{self, TEXT_MAX},
 };
 
@@ -44,13 +44,14 @@ pub async fn settled_policy_file(path: &Path, clock: &dyn Clock) -> Result<(Foll
 pub async fn follow_policy_file(
     policies: Arc<Policies>,
     mut file: Followed<PolicyFile>,
+    clock: Arc<dyn Clock>,
     mut reload: watch::Receiver<()>,
 ) {
     let version = || policies.status().borrow().live.version;
     policies.log_warnings().await;
     let mut warned_of = version();
     loop {
-        let content = file.due(policies.clock(), &mut reload).await;
+        let content = file.due(&*clock, &mut reload).await;
         if take(&policies, content).await {
             file.taken();
         }
@@ -65,13 +66,14 @@ pub async fn follow_policy_file(
 async fn take(policies: &Policies, content: Result<Vec<u8>, String>) -> bool {
     let Some((path, _)) = policies.file() else { return true };
     let path = path.clone();
-    let content = match policies.heavy().run(&Actor::policy_file(), move || policy_file::load(&path, &content?)).await {
-        Ok(content) => content,
-        Err(error) => {
-            tracing::error!(%error, "the policy file cannot be compiled; the policy stays as it is");
-            return false;
-        }
-    };
+    let content =
+        match policies.blocking_pool().run(&Actor::policy_file(), move || policy_file::load(&path, &content?)).await {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::error!(%error, "the policy file cannot be compiled; the policy stays as it is");
+                return false;
+            }
+        };
     if let Err(error) = &content {
         let error = error.replace('\n', "; ");
         tracing::error!(error, "the policy file cannot be used; the policy stays as it is");

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use crate::approvals::Tokens;
+use crate::tokens::Tokens;
 
 /// How often to look: what a crash may lose of when tokens were last used.
 const EVERY: Duration = Duration::from_secs(60);

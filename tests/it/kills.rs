@@ -1,5 +1,7 @@
 //! `kill -9`: what was acknowledged is there afterwards, and the server always starts again.
 
+#![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

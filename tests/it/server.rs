@@ -1,5 +1,7 @@
 //! The harness: a server process, and clients for it.
 
+#![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},

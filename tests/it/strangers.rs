@@ -2,6 +2,8 @@
 //!
 //! Sizes are for a test suite. `SIGNOFF_STRANGERS=full` makes them those of docs/security.md.
 
+#![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
+
 mod bodies;
 mod connections;
 mod floods;

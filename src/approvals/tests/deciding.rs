@@ -115,7 +115,7 @@ async fn a_repeated_call_gives_the_first_result() {
 
 #[tokio::test]
 async fn a_caller_that_left_does_not_keep_an_edit_from_shortening_the_deadline() {
-    let world = World::new();
+    let world = World::without_heartbeats();
     let id = world.ask(json!({})).await;
     let expirer = tokio::spawn(crate::workers::expire(Arc::clone(&world.approvals)));
     settle().await; // it sleeps for the deadline as asked

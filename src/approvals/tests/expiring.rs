@@ -1,7 +1,12 @@
 //! Deadlines and retention, with the workers that see to them.
 
 use super::*;
-use crate::{clock::WallClock as _, domain::after, store::REMEMBERED, workers};
+use crate::{
+    clock::WallClock as _,
+    domain::{after, before},
+    store::REMEMBERED,
+    workers,
+};
 
 fn timing_out_after(seconds: u64) -> NewRequest {
     NewRequest { timeout: Duration::from_secs(seconds), ..asking(json!({})) }
@@ -9,7 +14,7 @@ fn timing_out_after(seconds: u64) -> NewRequest {
 
 #[tokio::test]
 async fn the_deadline_fires_at_its_moment() {
-    let world = World::new();
+    let world = World::without_heartbeats();
     let expirer = tokio::spawn(workers::expire(Arc::clone(&world.approvals)));
     let mut follower = world.request(timing_out_after(60), 0).await.unwrap();
     let id = update(&mut follower).await.0.id;
@@ -34,7 +39,7 @@ async fn a_damaged_index_of_deadlines_ends_the_expirer() {
 
 #[tokio::test]
 async fn an_earlier_deadline_that_comes_later_wakes_the_expirer() {
-    let world = World::new();
+    let world = World::without_heartbeats();
     let expirer = tokio::spawn(workers::expire(Arc::clone(&world.approvals)));
     let mut followers = Vec::new();
     for seconds in [300, 100, 200, 50] {

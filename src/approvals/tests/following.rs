@@ -1,7 +1,5 @@
 //! The stream contract.
 
-use tokio::time::{advance, pause};
-
 use super::*;
 
 #[tokio::test]
@@ -78,7 +76,6 @@ async fn a_resume_without_an_earlier_request_records_nothing() {
 
 #[tokio::test]
 async fn a_change_while_a_repeated_request_attaches_is_not_slept_through() {
-    pause();
     let world = World::new();
     let new = asking_as("r", json!({}));
     let id = world.ask_for(new.clone()).await;
@@ -92,23 +89,22 @@ async fn a_change_while_a_repeated_request_attaches_is_not_slept_through() {
         });
     });
     let mut follower = world.request(new, 0).await.unwrap();
-    let (started, mut status) = (tokio::time::Instant::now(), Status::Pending);
+    let mut status = Status::Pending;
     while status == Status::Pending {
-        status = update(&mut follower).await.0.status;
+        status = poll(update(&mut follower)).expect("it does not wait for a heartbeat").0.status;
     }
-    assert_eq!((status, started.elapsed()), (Status::Approved, Duration::ZERO)); // without waiting for a heartbeat
+    assert_eq!(status, Status::Approved);
 }
 
 #[tokio::test]
 async fn heartbeats_tell_that_it_is_still_pending() {
-    pause();
     let world = World::new();
     let mut follower = world.request(asking(json!({})), 0).await.unwrap();
     let id = update(&mut follower).await.0.id;
     for beats in 1..=3_u32 {
-        advance(HEARTBEAT - Duration::from_millis(1)).await;
+        world.clock.advance(HEARTBEAT - Duration::from_micros(1));
         assert!(quiet(&mut follower));
-        world.clock.advance(HEARTBEAT);
+        world.clock.advance(Duration::from_micros(1));
         match follower.next().await.unwrap().unwrap() {
             Message::Progress { approval, now } => {
                 assert_eq!((approval.id, now), (id, at(0) + HEARTBEAT * beats));
@@ -117,27 +113,27 @@ async fn heartbeats_tell_that_it_is_still_pending() {
         }
     }
     world.vote(1, id, Choice::Reject).await;
-    advance(HEARTBEAT).await;
+    world.clock.advance(HEARTBEAT);
     assert_eq!(update(&mut follower).await.0.status, Status::Rejected); // news first
     assert!(follower.next().await.is_none());
 }
 
 #[tokio::test]
 async fn a_stream_ends_at_its_greatest_age_and_can_be_taken_up_again() {
-    pause();
     let world = World::new();
-    let new = asking_as("r", json!({}));
+    let new = NewRequest { timeout: STREAM_AGE * 2, ..asking_as("r", json!({})) };
     let mut follower = world.request(new.clone(), 0).await.unwrap();
     let (approval, _) = update(&mut follower).await;
-    let started = tokio::time::Instant::now();
+    let started = world.clock.instant();
     let error = loop {
+        world.clock.advance(HEARTBEAT);
         match follower.next().await.unwrap() {
             Ok(message) => assert!(matches!(message, Message::Progress { .. })),
             Err(error) => break error,
         }
     };
     assert_eq!(error, Error::StreamAged);
-    let age = started.elapsed();
+    let age = world.clock.instant() - started;
     assert!(age > STREAM_AGE * 9 / 10 - HEARTBEAT && age <= STREAM_AGE + HEARTBEAT, "{age:?}");
     assert!(follower.next().await.is_none());
 

@@ -1,10 +1,7 @@
 //! The whole of who may do what: role by call by whose approval it is.
 
 use super::*;
-use crate::{
-    domain::{ClaimId, Digest, ExecutionResult},
-    identity::Role,
-};
+use crate::domain::{ClaimId, Digest, ExecutionResult, Role};
 
 /// What an approval is to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +62,9 @@ enum Told {
 fn told<T>(id: ApprovalId, method: Method, outcome: Result<T, Error>) -> Told {
     match outcome {
         Err(Error::NotFound(hidden)) if hidden == id => Told::Hidden,
-        Err(Error::RoleNotAllowed { method: refused, .. }) if refused == method.name() => Told::Forbidden,
+        Err(Error::Access(AccessDenied::RoleNotAllowed { method: refused, .. })) if refused == method.name() => {
+            Told::Forbidden
+        }
         _ => Told::Reached,
     }
 }
@@ -125,7 +124,7 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         | Method::CreateToken
         | Method::ListTokens
         | Method::RevokeToken
-        | Method::GetCaller => told(id, method, permit(caller, method)),
+        | Method::GetCaller => told(id, method, caller.require_role(method).map_err(Error::from)),
     }
 }
 

@@ -194,12 +194,11 @@ async fn a_filtered_queue_shows_nothing_else() {
 
 #[tokio::test]
 async fn a_busy_queue_ends_at_its_greatest_age_too() {
-    tokio::time::pause();
     let world = World::new();
     let (mut queue, mut reader) = (open(&world, Filter::default()), Reader::default());
     reader.read(&mut queue);
     assert!(poll(queue.next()).is_none());
-    tokio::time::advance(STREAM_AGE).await;
+    world.clock.advance(STREAM_AGE);
     world.ask(json!({})).await;
     assert_eq!(queue.next().await, Err(Error::StreamAged));
 }

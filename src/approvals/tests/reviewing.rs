@@ -1,10 +1,7 @@
 //! Whom the policy asks, how many, and what happens when they take too long.
 
 use super::*;
-use crate::{
-    domain::{ActorKind, Event, EventKind, Priority},
-    identity::{DecidesFor, OutsideScope, Permission, Role},
-};
+use crate::domain::{ActorKind, DecidesFor, Event, EventKind, OutsideScope, Permission, Priority, Role};
 
 fn finance(n: usize) -> Arc<Principal> {
     member(n, &["finance"])
@@ -138,7 +135,7 @@ async fn neither_the_asker_nor_whom_it_asks_for_decides() {
     let alice = reviewer(1).actor.clone();
     let new = || NewRequest { on_behalf_of: Some(alice.clone()), ..asking(json!({"quorum": 2})) };
     let without = Arc::clone(&world.approvals).request(agent(), new(), 0).await.err();
-    assert_eq!(without, Some(Error::PermissionRequired(Permission::AskForOthers)));
+    assert_eq!(without, Some(AccessDenied::PermissionRequired(Permission::AskForOthers).into()));
     let trusted = Principal { permissions: [Permission::AskForOthers].into(), ..Principal::clone(&agent()) };
     let mut follower = Arc::clone(&world.approvals).request(Arc::new(trusted), new(), 0).await.unwrap();
     let id = update(&mut follower).await.0.id;
@@ -162,19 +159,19 @@ async fn a_bridge_brings_decisions_of_others_only_with_permission() {
     let alice = reviewer(1).actor.clone();
     let decision = world.vote_on(id, Choice::Approve).await;
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
-    assert_eq!(refused, Some(Error::PermissionRequired(Permission::DecideForOthers)));
+    assert_eq!(refused, Some(AccessDenied::PermissionRequired(Permission::DecideForOthers).into()));
     // The permission alone, as tokens have it that were made before it had a scope, is for nobody.
     let bridge = Principal { permissions: [Permission::DecideForOthers].into(), ..Principal::clone(&bridge) };
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
-    assert_eq!(refused, Some(Error::OutsideScope(OutsideScope::Anybody)));
+    assert_eq!(refused, Some(AccessDenied::OutsideScope(OutsideScope::Anybody).into()));
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect();
     let decides_for = DecidesFor { issuers: names(&["test"]), groups: names(&["finance", "legal"]) };
     let bridge = Principal { decides_for, ..bridge };
     let stranger = Actor { issuer: "https://idp".into(), ..alice.clone() };
     let refused = world.approvals.decide(&bridge, brought(&stranger, &["finance"], decision.clone())).await.err();
-    assert_eq!(refused, Some(Error::OutsideScope(OutsideScope::Issuer("https://idp".into()))));
+    assert_eq!(refused, Some(AccessDenied::OutsideScope(OutsideScope::Issuer("https://idp".into())).into()));
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance", "root"], decision.clone())).await.err();
-    assert_eq!(refused, Some(Error::OutsideScope(OutsideScope::Group("root".into()))));
+    assert_eq!(refused, Some(AccessDenied::OutsideScope(OutsideScope::Group("root".into())).into()));
     // One vote is enough here, so that it would decide alone.
     let refused = world.approvals.decide(&bridge, brought(&alice, &["finance"], decision.clone())).await.err();
     assert_eq!(refused, Some(Error::Store(Refusal::NeedsOthers.into())));

@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::ValueEnum;
 use uuid::Uuid;
 
-use super::{Console, Failure, grants, office::Office};
+use super::{Console, Failure, backend::TokenBackend, grants};
 use crate::{
     cli::{
         connection::ConnectionArgs,
@@ -120,7 +120,7 @@ pub(super) async fn run(args: CreateArgs, connection: &ConnectionArgs, console: 
         decides_for,
         on_behalf_of: args.on_behalf_of.map(|subject| Person { issuer: args.issuer, subject, groups: Vec::new() }),
     };
-    let made = Office::open(args.data_dir.as_deref(), true, connection).await?.create(request).await?;
+    let made = TokenBackend::open(args.data_dir.as_deref(), true, connection).await?.create(request).await?;
     if console.json {
         return Ok(console.message(&made)?);
     }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::{Console, Failure, office::Office, table};
+use super::{Console, Failure, backend::TokenBackend, table};
 use crate::{
     cli::{connection::ConnectionArgs, pending::PAGE},
     proto::v1::ListTokensRequest,
@@ -20,11 +20,11 @@ pub struct ListArgs {
 }
 
 pub(super) async fn run(args: ListArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
-    let mut office = Office::open(args.data_dir.as_deref(), false, connection).await?;
+    let mut backend = TokenBackend::open(args.data_dir.as_deref(), false, connection).await?;
     let (mut tokens, mut page_token, mut left) = (Vec::new(), String::new(), args.limit);
     loop {
         let page_size = i32::try_from(left.min(PAGE)).unwrap_or(i32::MAX);
-        let page = office.list(ListTokensRequest { page_size, page_token, active_only: args.active }).await?;
+        let page = backend.list(ListTokensRequest { page_size, page_token, active_only: args.active }).await?;
         left = left.saturating_sub(u32::try_from(page.tokens.len()).unwrap_or(u32::MAX));
         tokens.extend(page.tokens);
         page_token = page.next_page_token;

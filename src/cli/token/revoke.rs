@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::{Console, Failure, office::Office};
+use super::{Console, Failure, backend::TokenBackend};
 use crate::{
     cli::{
         connection::ConnectionArgs,
@@ -22,7 +22,7 @@ pub struct RevokeArgs {
 
 pub(super) async fn run(args: RevokeArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
     let request = RevokeTokenRequest { token_id: args.token_id };
-    let revoked = Office::open(args.data_dir.as_deref(), false, connection).await?.revoke(request).await?;
+    let revoked = TokenBackend::open(args.data_dir.as_deref(), false, connection).await?.revoke(request).await?;
     if console.json {
         return Ok(console.message(&revoked)?);
     }

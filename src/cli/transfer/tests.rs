@@ -1,7 +1,6 @@
 use super::*;
 use crate::{
-    domain::{Choice, Command, Seen, samples},
-    identity::token_samples::token,
+    domain::{Choice, Command, Seen, samples, token_samples::token},
     store::{MemoryStore, NewPolicy, Submission},
 };
 

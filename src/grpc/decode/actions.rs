@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use super::{Checker, Violations};
 use crate::{
-    approvals::{Cancellation, NewClaim, NewDecision, NewReport},
     config::Limits,
-    domain::{ApprovalId, Choice, ExecutionResult, Revision, Seen},
+    domain::{ApprovalId, Cancellation, Choice, ExecutionResult, NewClaim, NewDecision, NewReport, Revision, Seen},
     proto::v1,
 };
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::{Checker, TestCase, Violation, Violations, policy, test_cases};
 use crate::{
-    approvals::{PolicyChange, Tried},
     config::Limits,
     grpc::page_token,
-    policy::Policy,
+    policy::{Policy, PolicyChange, Tried},
     proto::v1,
 };
 

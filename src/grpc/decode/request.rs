@@ -6,12 +6,11 @@ use prost_types::Struct;
 
 use super::{Checker, Violations};
 use crate::{
-    approvals::{NewRequest, Schemas},
     config::{
         Limits,
         limits::{AGENT_NAME_MAX, RUN_ID_MAX},
     },
-    domain::{Agent, Arguments, canonical_json},
+    domain::{Agent, Arguments, NewRequest, Schemas, canonical_json},
     field_path,
     grpc::structs,
     proto::v1,

@@ -4,12 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::{Checker, Violations, people::PERSON_MAX};
 use crate::{
-    approvals::NewToken,
     config::Limits,
-    domain::{ActorKind, TokenId},
+    domain::{ActorKind, DecidesFor, Grant, NewToken, Permission, Role, TokenId},
     field_path,
     grpc::page_token,
-    identity::{DecidesFor, Grant, Permission, Role},
     proto::v1,
 };
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{actor, moment};
 use crate::{
-    domain::{Actor, Time},
-    identity::{AuthenticationMethod, DecidesFor, Grant, LOCAL_ISSUER, Permission, Principal, Role, Token, TokenState},
+    domain::{Actor, DecidesFor, Grant, Permission, Role, Time, Token, TokenState},
+    identity::{AuthenticationMethod, LOCAL_ISSUER, Principal},
     proto::v1,
 };
 

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use super::{actor, moment, policy, priority, span, status};
 use crate::{
-    approvals::{FileFault, PolicyView},
-    domain::Verdict,
+    domain::{Time, Verdict},
     grpc::decode::TestCase,
     policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect},
     proto::v1,
@@ -14,9 +13,9 @@ use crate::{
 
 /// A version with its policy.
 #[must_use]
-pub fn policy_version(view: &PolicyView) -> v1::PolicyVersion {
-    let head = view.head.as_ref().map(policy_head).unwrap_or_default();
-    v1::PolicyVersion { version: view.version, policy: Some(document(&view.document)), ..head }
+pub fn policy_version(version: u64, head: Option<&PolicyHead>, policy: &Document) -> v1::PolicyVersion {
+    let head = head.map(policy_head).unwrap_or_default();
+    v1::PolicyVersion { version, policy: Some(document(policy)), ..head }
 }
 
 /// A version without its policy.
@@ -31,10 +30,10 @@ pub fn policy_head(head: &PolicyHead) -> v1::PolicyVersion {
     }
 }
 
-/// The file that the policy is taken from.
+/// The file that the policy is taken from; what is wrong with it, and since when.
 #[must_use]
-pub fn policy_file(path: &Path, fault: Option<FileFault>) -> v1::PolicyFile {
-    let (error, error_time) = fault.map_or_else(Default::default, |fault| (fault.error, Some(moment(fault.at))));
+pub fn policy_file(path: &Path, fault: Option<(String, Time)>) -> v1::PolicyFile {
+    let (error, error_time) = fault.map_or_else(Default::default, |(error, at)| (error, Some(moment(at))));
     v1::PolicyFile { path: path.display().to_string(), error, error_time }
 }
 

@@ -1,17 +1,23 @@
-use std::{collections::BTreeSet, sync::Arc};
+mod samples;
 
+use std::collections::BTreeSet;
+
+use self::samples::{decided, denials, errors, failures, policy_errors, refusals, store_errors, token_errors};
 use super::*;
-use crate::domain::{ActorKind, TokenId};
-use crate::domain::{
-    Claim, Decision, Digest, ExecutionResult, Outcome, ReplayError, Status as Reached,
-    samples::{a_request, actor, agent, at, claim_id, id},
+use crate::{
+    domain::{
+        Claim, ExecutionResult, Outcome, Refusal,
+        samples::{agent, at, claim_id, id},
+    },
+    store::StoreError,
 };
-use crate::identity::{OutsideScope, Permission, oidc::Rejection};
-use crate::store::PolicyFault;
 
 const REFUSALS: usize = 21;
 const STORE_ERRORS: usize = 14;
-const ERRORS: usize = 19;
+const ERRORS: usize = 10;
+const POLICY_ERRORS: usize = 6;
+const TOKEN_ERRORS: usize = 7;
+const DENIALS: usize = 4;
 
 /// Which of all refusals it is: a new variant must be added here, and to the samples.
 fn nth_refusal(refusal: &Refusal) -> usize {
@@ -59,245 +65,54 @@ fn nth_store_error(error: &StoreError) -> usize {
     }
 }
 
-fn nth_error(error: &Error) -> usize {
+fn nth_error(error: &approvals::Error) -> usize {
+    use approvals::Error;
     match error {
         Error::NotFound(_) => 0,
-        Error::RoleNotAllowed { .. } => 1,
+        Error::Access(_) => 1,
         Error::RevisionOutOfRange { .. } => 2,
         Error::EditViolatesSchema(_) => 3,
         Error::Draining => 4,
         Error::StreamAged => 5,
         Error::Internal(_) => 6,
         Error::NothingToResume => 7,
-        Error::PolicyNotFound(_) => 8,
-        Error::PolicyFromFile(_) => 9,
-        Error::PermissionRequired(_) => 10,
-        Error::Revoked => 11,
-        Error::TokenNotFound(_) => 12,
-        Error::TooManyTokens { .. } => 13,
-        Error::TokenAlreadyCreated { .. } => 14,
-        Error::TokenRequestIdReused { .. } => 15,
-        Error::TooMuchWork { .. } => 16,
-        Error::OutsideScope(_) => 17,
+        Error::Pool(_) => 8,
         Error::Store(_) => ERRORS - 1,
     }
 }
 
-fn digest() -> Digest {
-    a_request("r").0.digest
+fn nth_policy_error(error: &policies::Error) -> usize {
+    use policies::Error;
+    match error {
+        Error::VersionNotFound(_) => 0,
+        Error::FromFile(_) => 1,
+        Error::Access(_) => 2,
+        Error::Pool(_) => 3,
+        Error::Internal(_) => 4,
+        Error::Store(_) => POLICY_ERRORS - 1,
+    }
 }
 
-fn token_id() -> TokenId {
-    TokenId::new(id(0, 9).uuid())
+fn nth_token_error(error: &tokens::Error) -> usize {
+    use tokens::Error;
+    match error {
+        Error::NotFound(_) => 0,
+        Error::TooMany { .. } => 1,
+        Error::AlreadyCreated { .. } => 2,
+        Error::RequestIdReused { .. } => 3,
+        Error::Access(_) => 4,
+        Error::Internal(_) => 5,
+        Error::Store(_) => TOKEN_ERRORS - 1,
+    }
 }
 
-fn decided(comment: &str) -> Refusal {
-    Refusal::AlreadyDecided(Box::new(Decision {
-        status: Reached::Rejected,
-        actor: actor(ActorKind::Person, "bob"),
-        via: None,
-        comment: comment.into(),
-        at: at(5),
-        seen: 1,
-        digest: digest(),
-        revision: 2,
-    }))
-}
-
-/// Every refusal with its code, reason and metadata beyond `approval_id`.
-fn refusals() -> Vec<(Refusal, Code, ErrorReason, &'static [&'static str])> {
-    use Code::{Aborted, AlreadyExists, FailedPrecondition, PermissionDenied, ResourceExhausted};
-    use ErrorReason as Reason;
-    let outcome = Outcome { result: ExecutionResult::Failed, message: "m".into(), at: at(9) };
-    let claim =
-        |outcome| Refusal::AlreadyClaimed(Box::new(Claim { id: claim_id(1), actor: agent(), at: at(6), outcome }));
-    let claimed: &[&str] = &["approval_id", "claim_id", "claimed_by", "claim_time"];
-    let run: &[&str] = &["approval_id", "claim_id", "claimed_by", "claim_time", "result", "report_time", "message"];
-    let winner: &[&str] = &["approval_id", "status", "decided_by", "decide_time", "revision", "comment"];
-    let only_id: &[&str] = &["approval_id"];
-    let forbidden = Refusal::EditForbidden { rule: "r".into(), message: "m".into() };
-    let reused = Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 7) };
-    vec![
-        (decided("no"), FailedPrecondition, Reason::AlreadyDecided, winner),
-        (Refusal::SelfDecision, PermissionDenied, Reason::SelfDecision, &[]),
-        (Refusal::NotRequester, PermissionDenied, Reason::NotRequester, only_id),
-        (
-            Refusal::Stale { revision: 3, digest: digest() },
-            Aborted,
-            Reason::StaleView,
-            &["approval_id", "revision", "digest"],
-        ),
-        (Refusal::AlreadyVoted, FailedPrecondition, Reason::AlreadyVoted, only_id),
-        (Refusal::NotEligible, PermissionDenied, Reason::NotEligible, only_id),
-        (Refusal::NeedsOthers, PermissionDenied, Reason::PermissionRequired, &["approval_id", "permission"]),
-        (Refusal::CommentRequired, FailedPrecondition, Reason::CommentRequired, only_id),
-        (Refusal::EditsNotAllowed, FailedPrecondition, Reason::EditsNotAllowed, only_id),
-        (forbidden, FailedPrecondition, Reason::EditForbidden, &["rule", "message"]),
-        (Refusal::TooManyEdits { limit: 8 }, FailedPrecondition, Reason::TooManyEdits, &["limit"]),
-        (Refusal::TooManyVotes { limit: 32 }, FailedPrecondition, Reason::TooManyVotes, &["limit"]),
-        (Refusal::NotApproved(Reached::TimedOut), FailedPrecondition, Reason::NotApproved, &["approval_id", "status"]),
-        (
-            Refusal::DigestMismatch { approved: digest() },
-            FailedPrecondition,
-            Reason::DigestMismatch,
-            &["approval_id", "digest"],
-        ),
-        (
-            Refusal::ClaimWindowClosed { closed_at: at(1) },
-            FailedPrecondition,
-            Reason::ClaimWindowClosed,
-            &["approval_id", "closed_at"],
-        ),
-        (claim(None), FailedPrecondition, Reason::AlreadyClaimed, claimed),
-        (claim(Some(outcome.clone())), FailedPrecondition, Reason::AlreadyClaimed, run),
-        (Refusal::NotClaimed, FailedPrecondition, Reason::NotClaimed, only_id),
-        (
-            Refusal::AlreadyReported(Box::new(outcome)),
-            FailedPrecondition,
-            Reason::AlreadyReported,
-            &["approval_id", "result", "report_time", "message"],
-        ),
-        (reused, AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
-        (
-            Refusal::RequestForgotten { request_id: "r1".into(), until: at(9) },
-            FailedPrecondition,
-            Reason::RequestForgotten,
-            &["request_id", "until"],
-        ),
-        (Refusal::TooManyPending { limit: 10 }, ResourceExhausted, Reason::TooManyPending, &["limit"]),
-    ]
-}
-
-fn store_errors() -> Vec<(StoreError, Code, ErrorReason, &'static [&'static str])> {
-    use ErrorReason as Reason;
-    let internal = |error| (error, Code::Internal, Reason::Internal, &[] as &[&str]);
-    let mut all = vec![
-        (StoreError::NotFound, Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
-        internal(StoreError::Conflict(id(0, 1))),
-        internal(StoreError::BadHistory(id(0, 1), ReplayError::NotARequest)),
-        (StoreError::PolicyChanged { version: 3 }, Code::Aborted, Reason::PolicyChanged, &["version"]),
-        (
-            StoreError::PolicyRequestIdReused { request_id: "r1".into(), version: 3 },
-            Code::AlreadyExists,
-            Reason::RequestIdReused,
-            &["request_id", "policy_version"],
-        ),
-        internal(StoreError::TokenConflict(token_id())),
-        internal(StoreError::BadToken(token_id(), "SECRET")),
-        internal(StoreError::BadForgotten("SECRET".into(), "SECRET")),
-        internal(StoreError::PolicyConflict(3)),
-        internal(StoreError::BadPolicy(3, PolicyFault::DocumentTooLong)),
-        (StoreError::Unavailable("SECRET".into()), Code::Unavailable, Reason::StoreUnavailable, &[]),
-        (StoreError::Corrupt(Arc::from("SECRET")), Code::DataLoss, Reason::DataDamaged, &["approval_id"]),
-        (StoreError::Newer(Arc::from("SECRET")), Code::Unavailable, Reason::RecordTooNew, &["approval_id"]),
-    ];
-    all.extend(refusals().into_iter().map(|(refusal, code, reason, keys)| (refusal.into(), code, reason, keys)));
-    all
-}
-
-fn errors() -> Vec<(Error, Code, ErrorReason, &'static [&'static str])> {
-    use ErrorReason as Reason;
-    let role = Error::RoleNotAllowed { role: "agent".into(), method: "Decide" };
-    let outside = Error::OutsideScope;
-    let range = Error::RevisionOutOfRange { id: id(0, 7), after: 9, revision: 2 };
-    let mut all = vec![
-        (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
-        (role, Code::PermissionDenied, Reason::RoleNotAllowed, &["role", "method"]),
-        (range, Code::OutOfRange, Reason::RevisionOutOfRange, &["approval_id", "revision"]),
-        (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
-        (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
-        (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
-        (Error::Revoked, Code::Unauthenticated, Reason::Unauthenticated, &[]),
-        (Error::TokenNotFound(token_id()), Code::NotFound, Reason::TokenNotFound, &["token_id"]),
-        (Error::TooManyTokens { limit: 9 }, Code::ResourceExhausted, Reason::TooManyTokens, &["limit"]),
-        (
-            Error::TokenAlreadyCreated { request_id: "r1".into(), id: token_id() },
-            Code::AlreadyExists,
-            Reason::TokenAlreadyCreated,
-            &["request_id", "token_id"],
-        ),
-        (
-            Error::TokenRequestIdReused { request_id: "r1".into(), id: token_id() },
-            Code::AlreadyExists,
-            Reason::RequestIdReused,
-            &["request_id", "token_id"],
-        ),
-        (Error::TooMuchWork { limit: 3 }, Code::ResourceExhausted, Reason::TooManyCalls, &["scope", "limit"]),
-        (outside(OutsideScope::Anybody), Code::PermissionDenied, Reason::PermissionRequired, &["permission"]),
-        (
-            outside(OutsideScope::Issuer("https://idp".into())),
-            Code::PermissionDenied,
-            Reason::PermissionRequired,
-            &["permission", "issuer"],
-        ),
-        (
-            outside(OutsideScope::Group("root".into())),
-            Code::PermissionDenied,
-            Reason::PermissionRequired,
-            &["permission", "group"],
-        ),
-        (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),
-        (Error::PolicyNotFound(9), Code::NotFound, Reason::PolicyNotFound, &["version"]),
-        (
-            Error::PermissionRequired(Permission::AskForOthers),
-            Code::PermissionDenied,
-            Reason::PermissionRequired,
-            &["permission"],
-        ),
-        (Error::PolicyFromFile("/p.yaml".into()), Code::FailedPrecondition, Reason::PolicyFromFile, &["path"]),
-        (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
-    ];
-    all.extend(store_errors().into_iter().map(|(error, code, reason, keys)| (error.into(), code, reason, keys)));
-    all
-}
-
-fn failures() -> Vec<(Failure, Code, ErrorReason, &'static [&'static str])> {
-    use ErrorReason as Reason;
-    let violation = Violation { field: "tool_name".into(), description: "must not be empty".into() };
-    let streams = |scope| Failure::TooManyStreams { scope, limit: 10 };
-    let calls = |scope| Failure::TooManyCalls { scope, limit: 10 };
-    let keys: &[&str] = &["scope", "limit"];
-    let mut all = vec![
-        (Violations(vec![violation]).into(), Code::InvalidArgument, Reason::InvalidRequest, &[] as &[&str]),
-        (Unrecognised::Unknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
-        (Unrecognised::Rejected(Rejection::Expired).into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
-        (Unrecognised::SeveralCredentials.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
-        (Unrecognised::NoBearer.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
-        (Unrecognised::CertificateUnknown.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
-        (Unrecognised::CertificateExpired.into(), Code::Unauthenticated, Reason::Unauthenticated, &[]),
-        (Unrecognised::Unavailable.into(), Code::Unavailable, Reason::IdentityProviderUnavailable, &[]),
-        (
-            Failure::RateLimited { limit: 9, retry: std::time::Duration::from_millis(20) },
-            Code::ResourceExhausted,
-            Reason::RateLimited,
-            &["limit"],
-        ),
-        (Failure::Malformed("it ends early".into()), Code::InvalidArgument, Reason::InvalidRequest, &[]),
-        (
-            Failure::MessageTooLarge { found: 11, limit: 10 },
-            Code::ResourceExhausted,
-            Reason::MessageTooLarge,
-            &["limit"],
-        ),
-        (Failure::NoSuchMethod("/x/Y".into()), Code::Unimplemented, Reason::NotImplemented, &["method"]),
-        (Failure::NoSuchEncoding("br".into()), Code::Unimplemented, Reason::NotImplemented, &["encoding"]),
-        (calls(Scope::Connection), Code::ResourceExhausted, Reason::TooManyCalls, keys),
-        (calls(Scope::Caller), Code::ResourceExhausted, Reason::TooManyCalls, keys),
-        (calls(Scope::Server), Code::ResourceExhausted, Reason::TooManyCalls, keys),
-        (streams(Scope::Connection), Code::ResourceExhausted, Reason::TooManyStreams, keys),
-        (streams(Scope::Caller), Code::ResourceExhausted, Reason::TooManyStreams, keys),
-        (streams(Scope::Server), Code::ResourceExhausted, Reason::TooManyStreams, keys),
-        (
-            Failure::MessageLate { limit: std::time::Duration::from_secs(15) },
-            Code::Unavailable,
-            Reason::MessageLate,
-            &["limit"],
-        ),
-    ];
-    all.extend(
-        errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
-    );
-    all
+fn nth_denial(denied: &AccessDenied) -> usize {
+    match denied {
+        AccessDenied::RoleNotAllowed { .. } => 0,
+        AccessDenied::PermissionRequired(_) => 1,
+        AccessDenied::OutsideScope(_) => 2,
+        AccessDenied::Revoked => DENIALS - 1,
+    }
 }
 
 #[test]
@@ -326,6 +141,9 @@ fn every_variant_is_among_the_samples() {
     let count = |found: BTreeSet<usize>, all: usize| assert_eq!(found, (0..all).collect());
     count(refusals().iter().map(|sample| nth_refusal(&sample.0)).collect(), REFUSALS);
     count(store_errors().iter().map(|sample| nth_store_error(&sample.0)).collect(), STORE_ERRORS);
+    count(denials().iter().map(|sample| nth_denial(&sample.0)).collect(), DENIALS);
+    count(policy_errors().iter().map(|sample| nth_policy_error(&sample.0)).collect(), POLICY_ERRORS);
+    count(token_errors().iter().map(|sample| nth_token_error(&sample.0)).collect(), TOKEN_ERRORS);
     count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
 }
 
@@ -367,7 +185,8 @@ fn what_became_of_a_claimed_call_is_told() {
 
 #[test]
 fn an_edit_that_breaks_the_schema_names_its_field() {
-    let status = Status::from(Failure::from(Error::EditViolatesSchema(vec!["/a: no".into(), "/b: no".into()])));
+    let status =
+        Status::from(Failure::from(approvals::Error::EditViolatesSchema(vec!["/a: no".into(), "/b: no".into()])));
     let details = status.get_error_details();
     let violations = &details.bad_request().unwrap().field_violations;
     assert_eq!(violations.len(), 2);
@@ -390,7 +209,7 @@ fn statuses_fit_into_headers() {
         decision.actor.subject.clone_from(&long);
     }
     for refusal in [rule, decision] {
-        let status = Status::from(Failure::from(Error::from(StoreError::from(refusal))));
+        let status = Status::from(Failure::from(approvals::Error::from(StoreError::from(refusal))));
         let details = status.get_error_details();
         assert!(details.error_info().unwrap().metadata.values().all(|value| value.chars().count() <= 256));
         let size = header_bytes(status);

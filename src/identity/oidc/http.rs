@@ -1,4 +1,4 @@
-use std::{error::Error, io, net::IpAddr, time::Duration};
+use std::{error::Error, io, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header::ACCEPT};
@@ -9,6 +9,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
+use crate::clock::{Clock, timeout};
+
 /// How long a fetch may take, from resolving the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -16,7 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 
 /// Fetches documents. Follows no redirects: what a provider publishes is where it says.
-pub(super) struct Client(legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>);
+pub(super) struct Client {
+    http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    clock: Arc<dyn Clock>,
+}
 
 /// Why a document could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -56,28 +61,28 @@ pub(super) fn allowed(url: &str) -> Option<Uri> {
 
 impl Client {
     /// Makes a client that trusts whom the system trusts.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> io::Result<Self> {
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
             .https_or_http()
             .enable_http1()
             .build();
         // Ten minutes pass between two fetches: no connection lives that long.
-        let client = legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self(client))
+        let http = legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
+        Ok(Self { http, clock })
     }
 
     /// What is at a URL.
     pub(super) async fn get(&self, url: &str) -> Result<Bytes, HttpError> {
         let uri = allowed(url).ok_or(HttpError::Url)?;
-        tokio::time::timeout(PATIENCE, self.get_allowed(uri)).await.unwrap_or(Err(HttpError::Late))
+        timeout(&*self.clock, PATIENCE, self.get_allowed(uri)).await.unwrap_or(Err(HttpError::Late))
     }
 
     async fn get_allowed(&self, uri: Uri) -> Result<Bytes, HttpError> {
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = uri;
         request.headers_mut().insert(ACCEPT, http::HeaderValue::from_static("application/json"));
-        let response = self.0.request(request).await?;
+        let response = self.http.request(request).await?;
         if response.status() != StatusCode::OK {
             return Err(HttpError::Status(response.status()));
         }

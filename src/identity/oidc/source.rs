@@ -1,7 +1,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -11,6 +11,7 @@ use super::{
     KeySource, OidcConfig, OidcConfigError,
     http::{self, Client, HttpError},
 };
+use crate::clock::Clock;
 
 /// Where key sets come from.
 pub(super) enum Source {
@@ -53,8 +54,8 @@ struct Configuration {
 }
 
 impl Source {
-    pub(super) fn new(config: &OidcConfig) -> Result<Self, OidcConfigError> {
-        let client = || Client::new().map_err(OidcConfigError::Certificates);
+    pub(super) fn new(config: &OidcConfig, clock: &Arc<dyn Clock>) -> Result<Self, OidcConfigError> {
+        let client = || Client::new(Arc::clone(clock)).map_err(OidcConfigError::Certificates);
         Ok(match &config.keys {
             KeySource::Discovery => Self::Discovery { client: client()?, issuer: config.issuer.clone() },
             KeySource::Url(url) => Self::Url { client: client()?, url: url.clone() },

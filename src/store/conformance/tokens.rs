@@ -1,10 +1,7 @@
 //! Tokens of callers.
 
 use super::*;
-use crate::{
-    domain::TokenId,
-    identity::{Grant, Revoked, Token, token_samples::token},
-};
+use crate::domain::{Grant, Revoked, Token, TokenId, token_samples::token};
 
 /// A token that one record cannot hold.
 fn large(n: u32) -> Token {

@@ -254,6 +254,7 @@ fn holder(path: &Path) -> Option<u32> {
 /// Whether nobody has sled's file locked. After a store was dropped in this process, threads of sled may still write, and
 /// keep the lock for a moment. Whoever keeps it longer has the store open, though the directory could be locked: no second
 /// one may have it.
+#[expect(clippy::disallowed_methods, reason = "another process's lock is waited for before there is a clock")]
 fn sled_lets_go(sled: &Path) -> io::Result<bool> {
     let file = match File::open(sled.join("db")) {
         Ok(file) => file,

@@ -23,8 +23,7 @@ use super::{
     watermark::{Mark, State, Watermark},
 };
 use crate::{
-    domain::{ApprovalId, Event, Revision},
-    identity::Token,
+    domain::{ApprovalId, Event, Revision, Token},
     store::{History, OpenError, PolicyVersion, StoreError},
 };
 

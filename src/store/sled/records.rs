@@ -17,10 +17,9 @@ use super::{
 };
 use crate::{
     domain::{
-        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, TokenId,
-        Vote,
+        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Token,
+        TokenId, Vote,
     },
-    identity::Token,
     store::StoreError,
 };
 
@@ -361,8 +360,10 @@ pub(super) fn dangling(id: ApprovalId, by: &str) -> StoreError {
 mod tests {
     use super::*;
     use crate::{
-        domain::samples::{at, id, opened, quorum, reviewer},
-        identity::token_samples::token,
+        domain::{
+            samples::{at, id, opened, quorum, reviewer},
+            token_samples::token,
+        },
         store::{PolicyHead, PolicyVersion},
     };
 

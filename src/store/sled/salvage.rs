@@ -25,8 +25,7 @@ use super::{
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time},
-    identity::Token,
+    domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time, Token},
     store::{Forgotten, History, OpenError, PolicyVersion, StoreError},
 };
 

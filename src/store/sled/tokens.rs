@@ -11,8 +11,7 @@ use super::{
     records::{self, Encoded},
 };
 use crate::{
-    domain::{Digest, TokenId},
-    identity::Token,
+    domain::{Digest, Token, TokenId},
     store::StoreError,
 };
 

@@ -67,6 +67,7 @@ impl Watchdog {
     }
 
     /// The writer begins something that must end within the limit.
+    #[expect(clippy::disallowed_methods, reason = "the disk is timed on a thread of its own")]
     pub(super) fn begin(&self) {
         let mut watched = self.lock();
         if watched.state == State::Idle {
@@ -85,6 +86,7 @@ impl Watchdog {
     }
 
     /// The store is to close: everything that is left must end within the limit.
+    #[expect(clippy::disallowed_methods, reason = "the disk is timed on a thread of its own")]
     pub(super) fn closing(&self) {
         self.lock().closing.get_or_insert_with(Instant::now);
     }

@@ -28,8 +28,7 @@ use super::{
     watermark::{State, Watermark},
 };
 use crate::{
-    domain::{ApprovalId, Command, Time, TokenId},
-    identity::Token,
+    domain::{ApprovalId, Command, Time, Token, TokenId},
     store::{Forgotten, Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
 };
 
@@ -152,6 +151,7 @@ impl Writer {
             Ok(())
         } else {
             self.shared.durability.begin(commit.ids.iter().copied());
+            #[expect(clippy::disallowed_methods, reason = "how long a commit took is only counted")]
             let started = Instant::now();
             let written = self.write(std::mem::take(&mut commit.batch), commit.tip);
             if written.is_ok() {

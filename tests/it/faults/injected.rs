@@ -1,5 +1,7 @@
 //! Calls of the server to its disk that fail.
 
+#![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
+
 use std::time::{Duration, Instant};
 
 use super::{SETTINGS, preload::preloaded, random, runs, seed};

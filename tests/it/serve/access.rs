@@ -1,7 +1,8 @@
 //! Who may do what; health, reflection and request ids.
 
 use signoff::{
-    identity::{Method, Role},
+    domain::Role,
+    identity::Method,
     proto::v1::{
         self as pb, CancelApprovalRequest, ClaimExecutionRequest, CreateTokenRequest, GetApprovalRequest,
         GetCallerRequest, GetPolicyRequest, ListApprovalsRequest, ListPendingRequest, ListPolicyVersionsRequest,

@@ -1,5 +1,7 @@
 //! Waits that are cut at random moments and taken up again: every revision comes once, in order.
 
+#![expect(clippy::disallowed_methods, reason = "a server in another process is waited for by the machine's clock")]
+
 use std::{
     collections::HashMap,
     path::Path,

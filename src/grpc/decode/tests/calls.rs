@@ -4,9 +4,8 @@ use serde_json::json;
 
 use super::{ID, one, refused, span};
 use crate::{
-    approvals::NewDecision,
     config::Limits,
-    domain::{Choice, ExecutionResult, Seen, Status, samples},
+    domain::{Choice, ExecutionResult, NewDecision, Seen, Status, samples},
     grpc::{
         decode::{self, Violations, approval_id},
         page_token, structs,

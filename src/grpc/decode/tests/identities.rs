@@ -2,8 +2,8 @@
 
 use super::{ID, refused};
 use crate::{
-    approvals::Schemas,
     config::Limits,
+    domain::Schemas,
     grpc::decode,
     proto::v1::{self, decide_request::Seen},
 };

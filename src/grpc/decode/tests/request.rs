@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::{one, refused, span};
 use crate::{
-    approvals::{NewRequest, Schemas},
     config::Limits,
+    domain::{NewRequest, Schemas},
     grpc::{
         decode::{self, Violations},
         structs,

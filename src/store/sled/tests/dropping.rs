@@ -7,7 +7,7 @@ use super::{
     *,
 };
 use crate::{
-    identity::{Revoked, token_samples::token},
+    domain::{Revoked, token_samples::token},
     store::{MemoryStore, conformance::reject},
 };
 

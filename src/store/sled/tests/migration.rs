@@ -1,7 +1,7 @@
 //! Stores of schema version 2, as commit debbbb3 wrote them.
 
 use super::*;
-use crate::{identity::token_samples::token, store::MemoryStore};
+use crate::{domain::token_samples::token, store::MemoryStore};
 
 /// Writes everything in a store as schema version 2 has it.
 fn write(directory: &Path, histories: &[History], policies: &[PolicyVersion], tokens: &[Token]) {

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::Refusal,
-    identity::token_samples::token,
+    domain::{Refusal, token_samples::token},
     store::{
         MemoryStore,
         conformance::{claim, reject, with},

@@ -1,16 +1,23 @@
 //! The server's own tokens. Kept in the store; recognised from memory, which follows the store.
 
+mod error;
+
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, Semaphore};
 
-use super::{Error, ids::Ids, permit, still_good};
 use crate::{
     clock::Clock,
-    domain::{Actor, Time, TokenId, after, truncate},
-    identity::{Grant, Method, Permission, Principal, Revoked, Secret, Token, TokenRegistry, TokenState},
+    domain::{Actor, Grant, NewToken, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
+    identity::{Method, Principal, Secret, TokenRegistry},
+    ids::IdGenerator,
     store::{Store, StoreError},
 };
+
+pub use error::Error;
 
 /// Most tokens that are kept, ended ones included.
 const TOKENS_MAX: usize = 10_000;
@@ -24,22 +31,22 @@ const USES: usize = 200;
 /// Bytes of tokens at which a page ends early: clients read messages of 4 MiB at most by default.
 const PAGE_BYTES: usize = 1 << 20;
 
-/// A token to make.
+/// Some of the tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewToken {
-    /// The caller's idempotency key.
-    pub request_id: Option<String>,
-    /// Whose it will be, and what it gives them.
-    pub grant: Grant,
-    /// How long it is good; `None`: until it is revoked.
-    pub ttl: Option<Duration>,
+pub struct TokenPage {
+    /// The tokens, the newest first.
+    pub tokens: Vec<Token>,
+    /// Whether there are more.
+    pub more: bool,
+    /// Wall time when they were looked at, by which they are active or have expired.
+    pub at: Time,
 }
 
 /// Everything that can be done with the server's own tokens.
 pub struct Tokens {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    ids: Ids,
+    ids: IdGenerator,
     registry: Arc<TokenRegistry>,
     limit: usize,
     /// Held while tokens are made or taken back: one looks at all of them, and then adds to them.
@@ -57,11 +64,7 @@ impl Tokens {
         Self::load_up_to(TOKENS_MAX, store, clock).await
     }
 
-    pub(super) async fn load_up_to(
-        limit: usize,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Arc<Self>, StoreError> {
+    async fn load_up_to(limit: usize, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(TokenRegistry::default());
         for token in store.tokens().await? {
             let Grant { subject, permissions, decides_for, .. } = &token.grant;
@@ -75,7 +78,7 @@ impl Tokens {
         Ok(Arc::new(Self {
             store,
             clock,
-            ids: Ids::default(),
+            ids: IdGenerator::default(),
             registry,
             limit,
             changing: Mutex::default(),
@@ -96,19 +99,13 @@ impl Tokens {
         !self.registry.before(None, 1, |token| token.state(now) == TokenState::Active).is_empty()
     }
 
-    /// Wall time, by which tokens end.
-    #[must_use]
-    pub fn wall(&self) -> Time {
-        self.clock.wall()
-    }
-
     /// Makes a token. Its secret is only in this answer.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::TokenAlreadyCreated`], [`Error::TokenRequestIdReused`],
-    /// [`Error::TooManyTokens`], or a failure of the store.
+    /// [`Error::Access`], [`Error::AlreadyCreated`], [`Error::RequestIdReused`],
+    /// [`Error::TooMany`], or a failure of the store.
     pub async fn create(self: &Arc<Self>, by: &Principal, new: NewToken) -> Result<(Token, Secret), Error> {
-        permit(by, Method::CreateToken)?;
+        by.require_role(Method::CreateToken)?;
         let making = Arc::clone(&self.making).acquire_owned().await;
         let making = making.map_err(|error| Error::Internal(error.to_string()))?;
         let (this, principal) = (Arc::clone(self), by.clone());
@@ -117,7 +114,7 @@ impl Tokens {
             let _making = making; // as long as the work, not as long as somebody waits for it
             let NewToken { request_id, grant, ttl } = new;
             let _changing = this.changing.lock().await;
-            still_good(&principal)?; // it may be the one that was taken back meanwhile
+            principal.ensure_not_revoked()?; // it may be the one that was taken back meanwhile
             let by = principal.actor;
             let now = truncate(this.clock.wall());
             if let Some(request_id) = request_id.clone()
@@ -125,9 +122,9 @@ impl Tokens {
             {
                 let id = first.id;
                 return Err(if first.grant == grant && first.ttl() == ttl {
-                    Error::TokenAlreadyCreated { request_id, id }
+                    Error::AlreadyCreated { request_id, id }
                 } else {
-                    Error::TokenRequestIdReused { request_id, id }
+                    Error::RequestIdReused { request_id, id }
                 });
             }
             this.make_room(now).await?;
@@ -151,18 +148,18 @@ impl Tokens {
         .await
     }
 
-    /// Tokens made before one, or all: the newest first, at most `limit`; and whether there are more.
+    /// Tokens made before one, or all: the newest first, at most `limit`.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`].
+    /// [`Error::Access`].
     pub fn list(
         &self,
         by: &Principal,
         before: Option<TokenId>,
         limit: usize,
         active_only: bool,
-    ) -> Result<(Vec<Token>, bool), Error> {
-        permit(by, Method::ListTokens)?;
+    ) -> Result<TokenPage, Error> {
+        by.require_role(Method::ListTokens)?;
         let now = self.clock.wall();
         let wanted = |token: &Token| !active_only || token.state(now) == TokenState::Active;
         let mut tokens = self.registry.before(before, limit.saturating_add(1), wanted);
@@ -175,22 +172,22 @@ impl Tokens {
         let fitting = fitting.count();
         let more = tokens.len() > fitting;
         tokens.truncate(fitting);
-        Ok((tokens, more))
+        Ok(TokenPage { tokens, more, at: now })
     }
 
     /// Takes a token back: no call with it is accepted from the answer on, and open streams end. A token that was taken
     /// back before is returned as it is.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::TokenNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::NotFound`], or a failure of the store.
     pub async fn revoke(self: &Arc<Self>, by: &Principal, id: TokenId) -> Result<Token, Error> {
-        permit(by, Method::RevokeToken)?;
+        by.require_role(Method::RevokeToken)?;
         let (this, principal) = (Arc::clone(self), by.clone());
         detached(async move {
             let _changing = this.changing.lock().await;
-            still_good(&principal)?;
+            principal.ensure_not_revoked()?;
             let by = principal.actor;
-            let token = this.registry.get(id).ok_or(Error::TokenNotFound(id))?;
+            let token = this.registry.get(id).ok_or(Error::NotFound(id))?;
             if token.revoked.is_some() {
                 return Ok(token);
             }
@@ -232,7 +229,7 @@ impl Tokens {
         if self.registry.count() < self.limit {
             return Ok(());
         }
-        let id = self.registry.first_expired(now).ok_or(Error::TooManyTokens { limit: self.limit })?;
+        let id = self.registry.first_expired(now).ok_or(Error::TooMany { limit: self.limit })?;
         self.store.forget_tokens(vec![id]).await?;
         self.registry.remove(id);
         Ok(())

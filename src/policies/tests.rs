@@ -1,11 +1,16 @@
-use serde_json::json;
+//! The policy on the in-memory store, with a clock that the tests hold in their hands.
+
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    approvals::{Policies, PolicyChange, PolicyError, Tried},
-    domain::Effect,
-    policy::{Call, Document, Effort, Judge, OwnedCall, Policy},
-    store::NewPolicy,
+    clock::ManualClock,
+    domain::{
+        Effect,
+        samples::{arguments, at},
+    },
+    identity::AccessDenied,
+    test_support::{Staged, agent, operator, poll, reviewer, settle},
 };
 
 const CLAIM_WINDOW: Duration = Duration::from_secs(300);
@@ -22,13 +27,24 @@ fn change(policy: Arc<Policy>) -> PolicyChange {
     PolicyChange { request_id: None, policy, expected: None, comment: String::new(), validate_only: false }
 }
 
-/// A policy that approves, rejects, or takes long.
 fn approving() -> Arc<Policy> {
     compiled(json!([{"name": "yes", "tools": ["*"], "auto_approve": {}}]))
 }
 
 fn rejecting() -> Arc<Policy> {
     compiled(json!([{"name": "no", "tools": ["*"], "auto_reject": {}}]))
+}
+
+/// What the policy is kept in and dated by.
+struct World {
+    clock: Arc<ManualClock>,
+    store: Arc<Staged>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { clock: Arc::new(ManualClock::new(at(0))), store: Arc::default() }
+    }
 }
 
 async fn opened(world: &World) -> Arc<Policies> {
@@ -162,9 +178,9 @@ async fn only_operators_set_and_try() {
     let policies = opened(&World::new()).await;
     for principal in [agent(), reviewer(1)] {
         let set = policies.set(&principal, change(approving())).await;
-        assert!(matches!(set, Err(Error::RoleNotAllowed { .. })));
-        let tried = policies.test(&principal, Tried::Live, Vec::new()).await;
-        assert!(matches!(tried, Err(Error::RoleNotAllowed { .. })));
+        assert!(matches!(set, Err(Error::Access(AccessDenied::RoleNotAllowed { .. }))));
+        let tried = policies.test(&principal, Tried::Live, |_| Vec::new()).await;
+        assert!(matches!(tried, Err(Error::Access(AccessDenied::RoleNotAllowed { .. }))));
     }
     assert!(policies.get(&agent(), None).await.is_err() && policies.list(&agent(), None, 1).await.is_err());
     assert!(policies.get(&reviewer(1), None).await.is_ok() && policies.list(&reviewer(1), None, 1).await.is_ok());
@@ -182,44 +198,19 @@ async fn what_is_tried_says_by_which_policy() {
         (Tried::Version(1), Effect::AutoApprove, "1"),
         (Tried::Given(approving()), Effect::AutoApprove, ""),
     ] {
-        let (_, verdicts) = policies.test(&operator(), tried, vec![a_call(&json!({}))]).await.unwrap();
+        let (_, verdicts) = policies.test(&operator(), tried, |_| vec![a_call(&json!({}))]).await.unwrap();
         assert_eq!((&verdicts[0].effect, verdicts[0].policy_version.as_str()), (&effect, version));
         assert_eq!(verdicts[0].claim_window, CLAIM_WINDOW);
     }
-    let unknown = policies.test(&operator(), Tried::Version(7), Vec::new()).await;
-    assert!(matches!(unknown, Err(Error::PolicyNotFound(7))));
+    let unknown = policies.test(&operator(), Tried::Version(7), |_| Vec::new()).await;
+    assert!(matches!(unknown, Err(Error::VersionNotFound(7))));
 }
 
-/// A policy that takes more work than a thread that serves others should do.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn what_takes_long_is_judged_all_the_same() {
-    struct Watched(Arc<Policies>, std::sync::Mutex<Vec<Effort>>);
-    impl Judge for Watched {
-        fn judge(&self, call: &Call<'_>, effort: Effort) -> Option<crate::domain::Verdict> {
-            self.1.lock().unwrap().push(effort);
-            self.0.judge(call, effort)
-        }
-    }
-    let world = World::new();
-    let policies = opened(&world).await;
-    let slow = json!([{"name": "slow", "tools": ["*"], "when": "args.l.all(x, args.l.all(y, x + y >= 0))", "auto_approve": {}}]);
-    policies.set(&operator(), change(compiled(slow))).await.unwrap();
-    let judge = Arc::new(Watched(policies, std::sync::Mutex::default()));
-    let settings = Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 };
-    let approvals = Approvals::new(
-        Arc::clone(&world.store) as Arc<dyn Store>,
-        Arc::clone(&judge) as Arc<dyn Judge>,
-        Arc::clone(&world.clock) as Arc<dyn Clock>,
-        settings,
-    );
-    for (count, status, efforts) in [
-        (3, Status::AutoApproved, &[Effort::Quick][..]),
-        (300, Status::AutoApproved, &[Effort::Quick, Effort::Full]),
-        (3_000, Status::Pending, &[Effort::Quick, Effort::Full]),
-    ] {
-        let asked = asking(json!({ "l": vec![1; count] }));
-        let mut follower = Arc::clone(&approvals).request(agent(), asked, 0).await.unwrap();
-        assert_eq!(update(&mut follower).await.0.status, status, "{count}");
-        assert_eq!(std::mem::take(&mut *judge.1.lock().unwrap()), efforts, "{count}");
-    }
+/// Whoever is revoked does nothing more, even by what was on its way.
+#[tokio::test]
+async fn nothing_is_set_for_whom_was_revoked() {
+    let (policies, mallory) = (opened(&World::new()).await, operator());
+    mallory.revocation.revoke();
+    assert_eq!(policies.set(&mallory, change(approving())).await.unwrap_err(), AccessDenied::Revoked.into());
+    assert_eq!(live(&policies), 0);
 }

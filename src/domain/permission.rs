@@ -2,9 +2,34 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Actor;
+use super::Actor;
 
-/// For whom the holder of [`DecideForOthers`](super::Permission::DecideForOthers) may decide. Empty: for nobody.
+/// Something about other people that a caller may assert, and is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// On whose behalf it asks.
+    AskForOthers,
+    /// Who decides, and in which groups they are, within [`DecidesFor`]: a chat bridge. What it brings counts as one vote
+    /// among others, unless it may decide alone too.
+    DecideForOthers,
+    /// That several people have decided, without a vote by anybody else: it can complete a quorum.
+    DecideAlone,
+}
+
+impl Permission {
+    /// The permission's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AskForOthers => "ask_for_others",
+            Self::DecideForOthers => "decide_for_others",
+            Self::DecideAlone => "decide_alone",
+        }
+    }
+}
+
+/// For whom the holder of [`DecideForOthers`](Permission::DecideForOthers) may decide. Empty: for nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecidesFor {

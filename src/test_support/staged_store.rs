@@ -1,78 +1,35 @@
-//! A store whose timing the tests control, and a policy that does what the arguments say.
+//! A store whose timing the tests control.
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::{Semaphore, broadcast, watch};
 
-use super::*;
 use crate::{
-    domain::{Actor, Effect, Escalation, Panel, Priority, Requirement, Reviewer, TokenId, Verdict, samples},
-    identity::Token,
+    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, Token, TokenId},
     store::{
-        Change, Due, Forgotten, Health, History, MemoryStore, NewPolicy, PolicyHead, PolicyVersion, Submission,
-        Subscription, Transitioned,
+        Change, Due, Forgotten, Health, History, MemoryStore, NewPolicy, Page, PolicyHead, PolicyVersion, Query, Store,
+        StoreError, Submission, Submitted, Subscription, Transitioned,
     },
 };
-
-/// Demands what the arguments ask for: `{"effect": "approve" | "reject", "reviewers": "group:a", "quorum": 2, "limit": 60}`,
-/// and more, as below.
-pub(super) struct Scripted;
-
-impl Judge for Scripted {
-    fn judge(&self, call: &Call<'_>, _: Effort) -> Option<Verdict> {
-        let asked = call.arguments.to_object();
-        let number = |key: &str| asked.get(key).and_then(Value::as_u64);
-        let effect = match asked.get("effect").and_then(Value::as_str) {
-            Some("approve") => Effect::AutoApprove,
-            Some("reject") => Effect::AutoReject,
-            _ => {
-                let quorum = number("quorum").map_or(1, |quorum| u32::try_from(quorum).unwrap());
-                let text = |key: &str| asked.get(key).and_then(Value::as_str);
-                let reviewers = |key| text(key).map(|one| one.parse::<Reviewer>().unwrap());
-                let rule: Arc<str> = "rule".into();
-                let escalation = |seconds| Escalation {
-                    rule: Arc::clone(&rule),
-                    after: Duration::from_secs(seconds),
-                    reviewers: reviewers("escalate_to").into_iter().collect(),
-                    priority: Priority::High,
-                };
-                let panel =
-                    Panel { rule: Arc::clone(&rule), reviewers: reviewers("reviewers").into_iter().collect(), quorum };
-                let beside = number("beside").map(|quorum| Panel {
-                    rule: "beside".into(),
-                    reviewers: Vec::new(),
-                    quorum: u32::try_from(quorum).unwrap(),
-                });
-                Effect::RequireApproval(Requirement {
-                    panels: std::iter::once(panel).chain(beside).collect(),
-                    reject_threshold: number("rejects").map_or(1, |rejects| u32::try_from(rejects).unwrap()),
-                    comment_required: asked.get("comment") == Some(&Value::Bool(true)),
-                    allow_edits: asked.get("edits") != Some(&Value::Bool(false)),
-                    escalations: number("escalate_after").map(escalation).into_iter().collect(),
-                    timeout: number("limit").map(Duration::from_secs),
-                })
-            }
-        };
-        Some(Verdict { message: "as scripted".into(), ..Arc::unwrap_or_clone(samples::verdict(effect)) })
-    }
-}
 
 type Ambush = Box<dyn FnOnce() + Send>;
 
 /// The in-memory store; its commits can be kept from being acknowledged.
-pub(super) struct Staged {
-    pub(super) inner: MemoryStore,
+pub(crate) struct Staged {
+    pub(crate) inner: MemoryStore,
     /// Approvals that lists have read.
-    pub(super) read: std::sync::atomic::AtomicUsize,
+    pub(crate) read: std::sync::atomic::AtomicUsize,
     /// Every submit and transition takes a permit after it is recorded.
     acknowledge: Semaphore,
     /// Commits that wait for one, or have had one.
-    pub(super) recorded: watch::Sender<usize>,
+    pub(crate) recorded: watch::Sender<usize>,
     /// Runs at the next `subscribe`, just before it.
     ambush: std::sync::Mutex<Option<Ambush>>,
     /// Approvals whose records are damaged.
     damaged: std::sync::Mutex<std::collections::BTreeSet<ApprovalId>>,
     /// The index of deadlines is.
-    pub(super) deadlines_damaged: std::sync::atomic::AtomicBool,
+    pub(crate) deadlines_damaged: std::sync::atomic::AtomicBool,
 }
 
 impl Default for Staged {
@@ -91,21 +48,21 @@ impl Default for Staged {
 
 impl Staged {
     /// From now on commits are recorded, but not acknowledged.
-    pub(super) fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.acknowledge.forget_permits(Semaphore::MAX_PERMITS);
     }
 
     /// Acknowledges all that was held, and all to come.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.acknowledge.add_permits(Semaphore::MAX_PERMITS);
     }
 
-    pub(super) fn before_subscribing(&self, ambush: impl FnOnce() + Send + 'static) {
+    pub(crate) fn before_subscribing(&self, ambush: impl FnOnce() + Send + 'static) {
         *self.ambush.lock().unwrap() = Some(Box::new(ambush));
     }
 
     /// From now on an approval cannot be read.
-    pub(super) fn damage(&self, id: ApprovalId) {
+    pub(crate) fn damage(&self, id: ApprovalId) {
         self.damaged.lock().unwrap().insert(id);
     }
 

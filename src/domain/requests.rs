@@ -1,12 +1,14 @@
+//! What callers ask for, checked. Who asks is not part of it: that comes from the connection.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
 
-use crate::domain::{Actor, Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Seen};
+use super::{Actor, Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, ExecutionResult, Seen};
 
-/// A checked request for approval. Who asks is not part of it: that comes from the connection.
+/// A request for approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRequest {
     /// Idempotency key; one is made when absent.
@@ -31,7 +33,7 @@ pub struct NewRequest {
     pub on_behalf_of: Option<Actor>,
 }
 
-/// A checked decision.
+/// A reviewer's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDecision {
     /// Of what.
@@ -50,7 +52,7 @@ pub struct NewDecision {
     pub on_behalf_of: Option<(Actor, BTreeSet<String>)>,
 }
 
-/// A checked withdrawal.
+/// A withdrawal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancellation {
     /// Of what.
@@ -61,7 +63,7 @@ pub struct Cancellation {
     pub reason: String,
 }
 
-/// A checked claim.
+/// A claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewClaim {
     /// Of what.
@@ -72,7 +74,7 @@ pub struct NewClaim {
     pub digest: Digest,
 }
 
-/// A checked report.
+/// A report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewReport {
     /// Of what.

@@ -3,17 +3,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, Role, RoleGroups, Secret,
+    AuthenticationMethod, Authenticator, CertificateRoles, Credentials, DevTokens, Principal, RoleGroups, Secret,
     TokenRegistry, Unrecognised,
     oidc::{Oidc, Rejection, Verified, looks_like_jwt},
 };
 use crate::{
     clock::WallClock,
-    domain::{Actor, ActorKind},
+    domain::{Actor, ActorKind, Role},
 };
 
-/// Everything that callers can be recognised by.
-pub struct Gate {
+/// Verifies the credentials of callers by every method that is configured.
+pub struct CredentialVerifier {
     /// The server's own tokens.
     pub tokens: Arc<TokenRegistry>,
     /// The tokens of development mode.
@@ -29,11 +29,11 @@ pub struct Gate {
 }
 
 #[async_trait]
-impl Authenticator for Gate {
+impl Authenticator for CredentialVerifier {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let Some(token) = credentials.bearer else {
-            let shown = credentials.certificate.ok_or(Unrecognised::Unknown)?;
-            return shown.recognise(&self.certificates, self.clock.wall());
+            let presented = credentials.certificate.ok_or(Unrecognised::Unknown)?;
+            return presented.recognise(&self.certificates, self.clock.wall());
         };
         if token.starts_with(Secret::PREFIX) {
             return self.tokens.recognise(token, self.clock.wall()).unwrap_or(Err(Unrecognised::Unknown));
@@ -73,37 +73,47 @@ mod tests {
     use crate::{
         clock::ManualClock,
         domain::{Time, after},
-        identity::{PeerCertificate, ShownCertificate},
+        identity::{PeerCertificate, PresentedCertificate},
     };
 
     const VALID: Duration = Duration::from_secs(3600);
 
-    /// A gate that knows tokens of development mode, and a certificate that it knows.
-    fn gate(directory: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (Gate, ShownCertificate) {
+    /// A verifier with tokens of development mode, and a certificate that it accepts.
+    fn verifier(directory: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (CredentialVerifier, PresentedCertificate) {
         let certificates =
             CertificateRoles { reviewer: vec!["DNS:desk".parse().unwrap()], ..CertificateRoles::default() };
         let dev = Some(DevTokens::in_directory(directory.path()).unwrap());
         let clock = Arc::clone(clock) as Arc<dyn WallClock>;
         let not_after = after(clock.wall(), VALID);
         let (uris, dns_names, emails) = (Vec::new(), vec!["desk".into()], Vec::new());
-        let shown = PeerCertificate { uris, dns_names, emails, not_after, issuer: String::new() }.into();
-        (Gate { tokens: Arc::default(), dev, oidc: None, roles: RoleGroups::default(), certificates, clock }, shown)
+        let presented = PeerCertificate { uris, dns_names, emails, not_after, issuer: String::new() }.into();
+        (
+            CredentialVerifier {
+                tokens: Arc::default(),
+                dev,
+                oidc: None,
+                roles: RoleGroups::default(),
+                certificates,
+                clock,
+            },
+            presented,
+        )
     }
 
     #[tokio::test]
     async fn a_token_alone_speaks_for_the_call() {
         let directory = tempfile::tempdir().unwrap();
-        let (gate, shown) = gate(&directory, &Arc::new(ManualClock::new(Time::UNIX_EPOCH)));
+        let (verifier, presented) = verifier(&directory, &Arc::new(ManualClock::new(Time::UNIX_EPOCH)));
         let who = async |bearer, certificate| {
-            let principal = gate.authenticate(Credentials { bearer, certificate }).await?;
+            let principal = verifier.authenticate(Credentials { bearer, certificate }).await?;
             Ok::<_, Unrecognised>(principal.actor.to_string())
         };
-        let agent = gate.dev.as_ref().unwrap().agent.as_str();
-        assert_eq!(who(Some(agent), Some(&shown)).await.unwrap(), "dev/agent");
-        assert_eq!(who(None, Some(&shown)).await.unwrap(), "certificate/DNS:desk");
+        let agent = verifier.dev.as_ref().unwrap().agent.as_str();
+        assert_eq!(who(Some(agent), Some(&presented)).await.unwrap(), "dev/agent");
+        assert_eq!(who(None, Some(&presented)).await.unwrap(), "certificate/DNS:desk");
         // A token that nobody knows is not made good by a certificate.
         for token in ["", "x", "a.b.c"] {
-            assert_eq!(who(Some(token), Some(&shown)).await.unwrap_err(), Unrecognised::Unknown, "{token}");
+            assert_eq!(who(Some(token), Some(&presented)).await.unwrap_err(), Unrecognised::Unknown, "{token}");
         }
         assert_eq!(who(None, None).await.unwrap_err(), Unrecognised::Unknown);
     }
@@ -111,8 +121,8 @@ mod tests {
     #[tokio::test]
     async fn a_certificate_ends_on_an_open_connection() {
         let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(ManualClock::new(Time::UNIX_EPOCH)));
-        let (gate, shown) = gate(&directory, &clock);
-        let call = async || gate.authenticate(Credentials { bearer: None, certificate: Some(&shown) }).await;
+        let (verifier, presented) = verifier(&directory, &clock);
+        let call = async || verifier.authenticate(Credentials { bearer: None, certificate: Some(&presented) }).await;
         let moment = Duration::from_micros(1);
         let first = call().await.unwrap();
         clock.advance(VALID - moment);
@@ -128,7 +138,7 @@ mod tests {
             (Unrecognised::CertificateExpired, "the certificate of this connection has expired")
         );
         // A token does not mind.
-        let token = gate.dev.as_ref().map(|dev| dev.agent.as_str());
-        assert!(gate.authenticate(Credentials { bearer: token, certificate: Some(&shown) }).await.is_ok());
+        let token = verifier.dev.as_ref().map(|dev| dev.agent.as_str());
+        assert!(verifier.authenticate(Credentials { bearer: token, certificate: Some(&presented) }).await.is_ok());
     }
 }

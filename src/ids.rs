@@ -1,3 +1,5 @@
+//! Ids whose time is that of the injected clock.
+
 use std::sync::{Mutex, PoisonError};
 
 use chrono::TimeDelta;
@@ -10,7 +12,7 @@ const AHEAD: TimeDelta = TimeDelta::milliseconds(500);
 
 /// Makes UUIDv7s whose time is that of the injected clock; those of one millisecond still count up.
 #[derive(Debug)]
-pub(super) struct Ids(Mutex<Counter>);
+pub(crate) struct IdGenerator(Mutex<Counter>);
 
 #[derive(Debug)]
 struct Counter {
@@ -18,22 +20,22 @@ struct Counter {
     context: Mutex<ContextV7>,
 }
 
-impl Default for Ids {
+impl Default for IdGenerator {
     fn default() -> Self {
         Self(Mutex::new(Counter { newest: Time::MIN_UTC, context: Mutex::new(ContextV7::new()) }))
     }
 }
 
-impl Ids {
-    pub(super) fn approval(&self, now: Time) -> ApprovalId {
+impl IdGenerator {
+    pub(crate) fn approval(&self, now: Time) -> ApprovalId {
         ApprovalId::new(self.next(now))
     }
 
-    pub(super) fn claim(&self, now: Time) -> ClaimId {
+    pub(crate) fn claim(&self, now: Time) -> ClaimId {
         ClaimId::new(self.next(now))
     }
 
-    pub(super) fn token(&self, now: Time) -> TokenId {
+    pub(crate) fn token(&self, now: Time) -> TokenId {
         TokenId::new(self.next(now))
     }
 
@@ -61,14 +63,14 @@ mod tests {
 
     #[test]
     fn ids_count_up_within_a_moment() {
-        let ids = Ids::default();
+        let ids = IdGenerator::default();
         let made: Vec<_> = (0..1_000).map(|_| ids.approval(at(0))).collect();
         assert!(made.is_sorted() && made[0] < made[999]);
     }
 
     #[test]
     fn ids_follow_a_clock_that_is_set_back() {
-        let ids = Ids::default();
+        let ids = IdGenerator::default();
         let later = ids.approval(at(600));
         assert_eq!(seconds(later), u64::try_from(at(600).timestamp()).unwrap());
         assert_eq!(seconds(ids.approval(at(0))), u64::try_from(at(0).timestamp()).unwrap());

@@ -1,3 +1,5 @@
+//! Work that blocks a thread, apart from the threads that serve calls.
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -5,92 +7,105 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::Error;
 use crate::domain::Actor;
 
 /// Pieces of work of one caller that may wait; one more is refused.
 const WAITING: usize = 1_024;
 
-/// Work that may take a good part of a second, such as checking arguments against a large schema: on threads of its own,
+/// Runs work that may take a good part of a second, such as checking arguments against a large schema: on threads of its own,
 /// so that lists and timeouts never queue behind it. Callers take turns: one that has much to do delays nobody else by more
 /// than the pieces that are being worked on.
 #[derive(Clone, Debug)]
-pub struct Heavy(Arc<Pool>);
+pub struct BlockingPool(Arc<Shared>);
 
 #[derive(Debug)]
-struct Pool(Mutex<State>);
+struct Shared(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     /// Pieces that may still be begun.
     free: usize,
     /// Callers with work that waits, the one whose turn it is first.
-    callers: VecDeque<Lane>,
+    callers: VecDeque<Queue>,
 }
 
 /// What one caller waits for.
 #[derive(Debug)]
-struct Lane {
+struct Queue {
     caller: Actor,
     waiting: VecDeque<oneshot::Sender<Turn>>,
 }
 
 /// Permission to work; the next one has it when it is dropped.
 #[derive(Debug)]
-struct Turn(Option<Arc<Pool>>);
+struct Turn(Option<Arc<Shared>>);
+
+/// Why a piece of work was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PoolError {
+    /// Too much of the caller's work, such as checks of schemas, waits for its turn.
+    #[error("{limit} calls of this caller wait for work that takes long, and no more are allowed; make fewer at once")]
+    TooMuchWork {
+        /// How many may wait.
+        limit: usize,
+    },
+    /// A defect: the work panicked.
+    #[error("internal error: {0}")]
+    Panicked(String),
+}
 
 /// As many pieces at once as there are processors.
-impl Default for Heavy {
+impl Default for BlockingPool {
     fn default() -> Self {
         Self::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
 }
 
-impl Heavy {
+impl BlockingPool {
     /// At most so many pieces of work at once.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Self(Arc::new(Pool(Mutex::new(State { free: threads, callers: VecDeque::new() }))))
+        Self(Arc::new(Shared(Mutex::new(State { free: threads, callers: VecDeque::new() }))))
     }
 
     /// Runs a piece of a caller's work. Nothing is started, or kept, for a caller that leaves while it waits for its turn.
     ///
     /// # Errors
-    /// [`Error::TooMuchWork`] when too many pieces of the caller's wait already; [`Error::Internal`] when the work panics.
+    /// [`PoolError::TooMuchWork`] when too many pieces of the caller's wait already; [`PoolError::Panicked`] when the work panics.
     pub async fn run<T: Send + 'static>(
         &self,
         caller: &Actor,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
-        let turn = match self.queue(caller)? {
+    ) -> Result<T, PoolError> {
+        let panicked = |error: &dyn std::fmt::Display| PoolError::Panicked(error.to_string());
+        let turn = match self.turn(caller)? {
             Ok(turn) => turn,
-            Err(waiting) => waiting.await.map_err(|error| internal(&error))?,
+            Err(waiting) => waiting.await.map_err(|error| panicked(&error))?,
         };
         let running = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(turn); // held until the end, whoever still waits
             done
         });
-        running.await.map_err(|error| internal(&error))
+        running.await.map_err(|error| panicked(&error))
     }
 
     /// A turn, or a place in the queue. Turns are only free while nobody waits.
-    fn queue(&self, caller: &Actor) -> Result<Result<Turn, oneshot::Receiver<Turn>>, Error> {
+    fn turn(&self, caller: &Actor) -> Result<Result<Turn, oneshot::Receiver<Turn>>, PoolError> {
         let mut state = self.0.lock();
         if state.free > 0 {
             state.free -= 1;
             return Ok(Ok(Turn(Some(Arc::clone(&self.0)))));
         }
-        let at = state.callers.iter().position(|lane| lane.caller.is(caller)).unwrap_or_else(|| {
-            state.callers.push_back(Lane { caller: caller.clone(), waiting: VecDeque::new() });
+        let at = state.callers.iter().position(|queue| queue.caller.is(caller)).unwrap_or_else(|| {
+            state.callers.push_back(Queue { caller: caller.clone(), waiting: VecDeque::new() });
             state.callers.len() - 1
         });
         let waiting = &mut state.callers[at].waiting;
         if waiting.len() >= WAITING {
             waiting.retain(|place| !place.is_closed()); // who has left takes no place
             if waiting.len() >= WAITING {
-                return Err(Error::TooMuchWork { limit: WAITING });
+                return Err(PoolError::TooMuchWork { limit: WAITING });
             }
         }
         let (turn, place) = oneshot::channel();
@@ -99,7 +114,7 @@ impl Heavy {
     }
 }
 
-impl Pool {
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,13 +123,13 @@ impl Pool {
 impl State {
     /// Who is next: the longest waiting piece of the caller whose turn it is, which then is behind the others.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
-        while let Some(mut lane) = self.callers.pop_front() {
-            while lane.waiting.front().is_some_and(oneshot::Sender::is_closed) {
-                lane.waiting.pop_front(); // who has left costs the caller no turn
+        while let Some(mut queue) = self.callers.pop_front() {
+            while queue.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+                queue.waiting.pop_front(); // who has left costs the caller no turn
             }
-            let next = lane.waiting.pop_front();
-            if !lane.waiting.is_empty() {
-                self.callers.push_back(lane);
+            let next = queue.waiting.pop_front();
+            if !queue.waiting.is_empty() {
+                self.callers.push_back(queue);
             }
             if next.is_some() {
                 return next;
@@ -159,14 +174,14 @@ mod tests {
 
     /// A pool of one thread, whose order of work is written down.
     struct Bench {
-        heavy: Heavy,
+        pool: BlockingPool,
         order: Arc<Mutex<Vec<String>>>,
-        running: Vec<BoxFuture<'static, Result<(), Error>>>,
+        running: Vec<BoxFuture<'static, Result<(), PoolError>>>,
     }
 
     impl Bench {
         fn new() -> Self {
-            Self { heavy: Heavy::new(1), order: Arc::default(), running: Vec::new() }
+            Self { pool: BlockingPool::new(1), order: Arc::default(), running: Vec::new() }
         }
 
         /// Takes the thread, until the sender is dropped.
@@ -179,15 +194,14 @@ mod tests {
         }
 
         fn ask(&mut self, who: &str, work: impl FnOnce() + Send + 'static) {
-            let (heavy, name, order) = (self.heavy.clone(), who.to_owned(), Arc::clone(&self.order));
+            let (pool, name, order) = (self.pool.clone(), who.to_owned(), Arc::clone(&self.order));
             let subject = caller(who.split('-').next().unwrap());
             let run = async move {
-                heavy
-                    .run(&subject, move || {
-                        order.lock().unwrap().push(name);
-                        work();
-                    })
-                    .await
+                pool.run(&subject, move || {
+                    order.lock().unwrap().push(name);
+                    work();
+                })
+                .await
             };
             let mut run = run.boxed();
             assert!((&mut run).now_or_never().is_none(), "it is queued or running");
@@ -239,8 +253,8 @@ mod tests {
         for _ in 0..WAITING {
             bench.ask("busy", || {});
         }
-        let (heavy, busy) = (bench.heavy.clone(), caller("busy"));
-        assert_eq!(heavy.run(&busy, || {}).await, Err(Error::TooMuchWork { limit: WAITING }));
+        let (pool, busy) = (bench.pool.clone(), caller("busy"));
+        assert_eq!(pool.run(&busy, || {}).await, Err(PoolError::TooMuchWork { limit: WAITING }));
         bench.ask("other", || {});
         drop(bench.running.remove(1));
         bench.ask("busy", || {}); // a place is free where one has left
@@ -251,9 +265,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_gives_the_turn_back() {
-        let heavy = Heavy::new(1);
-        let ended = heavy.run(&caller("ann"), || panic!("as the test wants")).await;
-        assert!(matches!(ended, Err::<(), _>(Error::Internal(_))), "{ended:?}");
-        assert_eq!(heavy.run(&caller("ann"), || 7).await, Ok(7));
+        let pool = BlockingPool::new(1);
+        let ended = pool.run(&caller("ann"), || panic!("as the test wants")).await;
+        assert!(matches!(ended, Err::<(), _>(PoolError::Panicked(_))), "{ended:?}");
+        assert_eq!(pool.run(&caller("ann"), || 7).await, Ok(7));
     }
 }

@@ -4,7 +4,6 @@ use tonic::Request;
 
 use super::Failure;
 use crate::{
-    approvals::Tokens,
     cli::connection::{AccessClient, ConnectionArgs, unary},
     clock::{Clock, ServerClock, SystemWall},
     config::Limits,
@@ -16,17 +15,18 @@ use crate::{
         RevokeTokenResponse, access_service_server::AccessService as _,
     },
     store::{SledStore, Store},
+    tokens::Tokens,
 };
 
 /// Where tokens are made and taken back: the same service here as there.
-pub(super) enum Office {
+pub(super) enum TokenBackend {
     /// At a server.
     Server(AccessClient),
     /// In a data directory, whose holder is an operator: this is how the first token comes about.
     Directory { api: AccessApi, store: Arc<SledStore>, holder: Admitted },
 }
 
-impl Office {
+impl TokenBackend {
     /// Opens the data directory, if there is one; else connects. A directory without a store is refused unless one is to
     /// be made: it may be mistyped.
     pub(super) async fn open(
@@ -47,7 +47,7 @@ impl Office {
         let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock))
             .await
             .map_err(|error| failed(&error))?;
-        let holder = Admitted::new(Arc::new(Principal::of_data_directory(tokens.wall())), clock);
+        let holder = Admitted::new(Arc::new(Principal::of_data_directory(clock.wall())), clock);
         Ok(Self::Directory { api: AccessApi::new(tokens, Limits::default()), store, holder })
     }
 

@@ -1,25 +1,25 @@
 use std::sync::{Arc, OnceLock};
 
-use super::{AuthenticationMethod, CertificateName, CertificateRoles, PeerCertificate, Principal, Role, Unrecognised};
-use crate::domain::{Actor, ActorKind, Time};
+use super::{AuthenticationMethod, CertificateName, CertificateRoles, PeerCertificate, Principal, Unrecognised};
+use crate::domain::{Actor, ActorKind, Role, Time};
 
 /// Issuer of those who are known by their certificates, whichever authority made them.
 const ISSUER: &str = "certificate";
 
 /// The verified certificate of a connection, and whose it turned out to be.
 #[derive(Debug)]
-pub struct ShownCertificate {
+pub struct PresentedCertificate {
     certificate: PeerCertificate,
     principal: OnceLock<Option<Arc<Principal>>>,
 }
 
-impl From<PeerCertificate> for ShownCertificate {
+impl From<PeerCertificate> for PresentedCertificate {
     fn from(certificate: PeerCertificate) -> Self {
         Self { certificate, principal: OnceLock::new() }
     }
 }
 
-impl ShownCertificate {
+impl PresentedCertificate {
     /// Whose it is, by the roles that its name has. It is the same principal for as long as the connection lasts, made when
     /// this is first asked.
     ///
@@ -75,7 +75,7 @@ mod tests {
         }
     }
 
-    fn shown(change: impl FnOnce(&mut PeerCertificate)) -> ShownCertificate {
+    fn presented(change: impl FnOnce(&mut PeerCertificate)) -> PresentedCertificate {
         let (uris, dns_names, emails) = (Vec::new(), Vec::new(), Vec::new());
         let mut certificate =
             PeerCertificate { uris, dns_names, emails, not_after: after(START, VALID), issuer: "CN=a".into() };
@@ -86,15 +86,15 @@ mod tests {
     #[test]
     fn a_name_gives_its_roles_and_nothing_else() {
         let agent =
-            shown(|it| it.uris = vec!["spiffe://example.org/agents/a".into(), "spiffe://example.org/desk".into()]);
-        let both = shown(|it| it.dns_names = vec!["Both.example.org".into()]);
-        let ops = shown(|it| it.emails = vec!["ann@ops.example.org".into()]);
-        for (shown, name, kind, roles) in [
+            presented(|it| it.uris = vec!["spiffe://example.org/agents/a".into(), "spiffe://example.org/desk".into()]);
+        let both = presented(|it| it.dns_names = vec!["Both.example.org".into()]);
+        let ops = presented(|it| it.emails = vec!["ann@ops.example.org".into()]);
+        for (presented, name, kind, roles) in [
             (agent, "certificate/URI:spiffe://example.org/agents/a", ActorKind::Agent, "agent"),
             (both, "certificate/DNS:both.example.org", ActorKind::Service, "agent, reviewer, operator"),
             (ops, "certificate/email:ann@ops.example.org", ActorKind::Service, "operator"),
         ] {
-            let it = shown.recognise(&some_roles(), START).unwrap();
+            let it = presented.recognise(&some_roles(), START).unwrap();
             assert_eq!((it.actor.to_string().as_str(), it.role_names().as_str()), (name, roles));
             assert_eq!((it.actor.issuer.as_str(), it.actor.kind), (ISSUER, kind));
             assert!(it.groups.is_empty() && it.permissions.is_empty() && !it.revocation.is_revoked());
@@ -106,19 +106,19 @@ mod tests {
     #[test]
     fn a_certificate_without_a_role_is_nobodys() {
         // Only its first name counts; what looks like a URI elsewhere is none.
-        let second = shown(|it| it.uris = vec!["spiffe://a".into(), "spiffe://example.org/desk".into()]);
-        let dns = shown(|it| it.dns_names = vec!["spiffe://example.org/desk".into()]);
-        for shown in [shown(|_| {}), second, dns] {
-            assert_eq!(shown.recognise(&some_roles(), START).unwrap_err(), Unrecognised::CertificateUnknown);
+        let second = presented(|it| it.uris = vec!["spiffe://a".into(), "spiffe://example.org/desk".into()]);
+        let dns = presented(|it| it.dns_names = vec!["spiffe://example.org/desk".into()]);
+        for presented in [presented(|_| {}), second, dns] {
+            assert_eq!(presented.recognise(&some_roles(), START).unwrap_err(), Unrecognised::CertificateUnknown);
         }
         let nobody = CertificateRoles::default();
-        let agent = shown(|it| it.uris = vec!["spiffe://example.org/agents/a".into()]);
+        let agent = presented(|it| it.uris = vec!["spiffe://example.org/agents/a".into()]);
         assert_eq!(agent.recognise(&nobody, START).unwrap_err(), Unrecognised::Unknown);
     }
 
     #[test]
     fn a_connection_keeps_its_principal() {
-        let agent = shown(|it| it.uris = vec!["spiffe://example.org/agents/a".into()]);
+        let agent = presented(|it| it.uris = vec!["spiffe://example.org/agents/a".into()]);
         let first = agent.recognise(&some_roles(), START).unwrap();
         let second = agent.recognise(&some_roles(), after(START, Duration::from_secs(60))).unwrap();
         assert!(Arc::ptr_eq(&first, &second), "{second:?}");

@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::domain::{Digest, Schema, SchemaError};
+use super::{Digest, Schema, SchemaError};
 
 /// Most schemas that are kept.
 const COUNT: usize = 256;

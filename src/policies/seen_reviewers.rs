@@ -1,3 +1,5 @@
+//! Reviewers who have called.
+
 use std::{
     collections::BTreeSet,
     sync::{Arc, PoisonError, RwLock},
@@ -6,7 +8,8 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    identity::{Authenticator, Credentials, Principal, Role, Unrecognised},
+    domain::Role,
+    identity::{Authenticator, Credentials, Principal, Unrecognised},
     policy::Known,
 };
 
@@ -20,7 +23,7 @@ pub struct SeenReviewers(RwLock<Known>);
 
 impl SeenReviewers {
     /// Remembers a caller, if it is a reviewer. Agents, whose calls are many, cost nothing.
-    pub fn note(&self, principal: &Principal) {
+    pub fn record(&self, principal: &Principal) {
         if !principal.roles.contains(&Role::Reviewer) {
             return;
         }
@@ -51,19 +54,19 @@ fn remember(names: &mut BTreeSet<String>, new: impl IntoIterator<Item = String>)
     }
 }
 
-/// An [`Authenticator`] that has reviewers remembered.
-pub struct Remembering<A> {
+/// An [`Authenticator`] that records the reviewers whom another one recognises.
+pub struct RecordingAuthenticator<A> {
     /// Who recognises callers.
     pub authenticator: A,
-    /// Who remembers them.
+    /// Where they are recorded.
     pub seen: Arc<SeenReviewers>,
 }
 
 #[async_trait]
-impl<A: Authenticator> Authenticator for Remembering<A> {
+impl<A: Authenticator> Authenticator for RecordingAuthenticator<A> {
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised> {
         let principal = self.authenticator.authenticate(credentials).await?;
-        self.seen.note(&principal);
+        self.seen.record(&principal);
         Ok(principal)
     }
 }
@@ -87,10 +90,10 @@ mod tests {
     #[test]
     fn reviewers_are_remembered_up_to_a_limit() {
         let seen = SeenReviewers::default();
-        seen.note(&principal("bot", &[Role::Agent], &["bots".into()]));
+        seen.record(&principal("bot", &[Role::Agent], &["bots".into()]));
         assert_eq!(seen.known(), Known::default());
         for n in 0..NAMES_MAX + 10 {
-            seen.note(&principal(&format!("ann{n}"), &[Role::Reviewer], &[format!("group{n}")]));
+            seen.record(&principal(&format!("ann{n}"), &[Role::Reviewer], &[format!("group{n}")]));
         }
         let known = seen.known();
         assert!(known.groups.contains("group0") && known.users.iter().any(|user| user.ends_with("/ann0")));

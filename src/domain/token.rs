@@ -1,57 +1,17 @@
+//! The record of a token: what is kept of credentials that this server has made.
+
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{AuthenticationMethod, DecidesFor, LOCAL_ISSUER, Permission, Principal, Role};
-use crate::domain::{Actor, ActorKind, Time, TokenId, moment, name, optional_moment};
+use super::{Actor, ActorKind, DecidesFor, Permission, Role, Time, TokenId, moment, optional_moment};
 
 /// Longest name, most groups and longest comment that a token could have, in bytes: no less than what can be asked for.
 const NAME_MAX: usize = 1_024;
 const GROUPS_MAX: usize = 64;
 const COMMENT_MAX: usize = 4_096;
-
-/// Random bytes of a secret.
-const RANDOM: usize = 32;
-
-/// What a caller shows: `signoff_` and 256 random bits in base64url. Kept nowhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// What every secret begins with, so that scanners find those that were published by mistake.
-    pub const PREFIX: &str = "signoff_";
-
-    /// A new one.
-    ///
-    /// # Errors
-    /// When the system has no random numbers.
-    pub fn generate() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; RANDOM];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes))))
-    }
-
-    /// The text, to be shown once.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// What is kept of it.
-    #[must_use]
-    pub fn hash(&self) -> SecretHash {
-        SecretHash::of(&self.0)
-    }
-}
-
-/// Secrets never show in logs.
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
 
 /// SHA-256 of a secret. A fast hash is enough: nobody can try 2^256 secrets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,6 +74,17 @@ pub struct Token {
     /// Who took it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revoked>,
+}
+
+/// A token to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewToken {
+    /// The caller's idempotency key.
+    pub request_id: Option<String>,
+    /// Whose it will be, and what it gives them.
+    pub grant: Grant,
+    /// How long it is good; `None`: until it is revoked.
+    pub ttl: Option<Duration>,
 }
 
 /// Whose a token is, and what it gives them.
@@ -213,19 +184,6 @@ impl Token {
         self.expires_at.and_then(|end| (end - self.created_at).to_std().ok())
     }
 
-    /// Who shows it.
-    #[must_use]
-    pub fn principal(&self) -> Principal {
-        let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment: _ } =
-            self.grant.clone();
-        // The subject stays as it is on record, and so what was asked with the token stays its own; it is the same by
-        // whatever it is compared with. Groups are compared with those that policies name.
-        let groups = groups.iter().map(|group| name::composed(group).into_owned()).collect();
-        let actor = Actor { kind, issuer: LOCAL_ISSUER.into(), subject };
-        let owner = Principal::new(actor, AuthenticationMethod::Token, self.created_at);
-        Principal { roles, groups, on_behalf_of, permissions, decides_for, expires_at: self.expires_at, ..owner }
-    }
-
     /// Takes over what happened to a copy of this token: the first revocation, and the last use. False when it is no
     /// copy of this token, which is then left as it is.
     #[must_use]
@@ -278,16 +236,6 @@ mod tests {
     use crate::domain::samples::{actor, at};
 
     #[test]
-    fn secrets_are_random_and_never_shown_by_accident() {
-        let (one, other) = (Secret::generate().unwrap(), Secret::generate().unwrap());
-        assert!(one.reveal().starts_with("signoff_") && one.reveal().len() == 51, "{}", one.reveal());
-        assert!(one != other && one.hash() != other.hash() && one.hash() == SecretHash::of(one.reveal()));
-        let shown = format!("{one:?} {:?} {:?}", one.hash(), token(1));
-        let hash = serde_json::to_string(&one.hash()).unwrap();
-        assert!(!shown.contains(&one.reveal()[8..]) && !shown.contains(hash.trim_matches('"')), "{shown}");
-    }
-
-    #[test]
     fn a_token_that_was_taken_back_stays_so() {
         let mut token = Token { expires_at: Some(at(50)), ..token(1) };
         assert_eq!(token.state(at(49)), TokenState::Active);
@@ -295,15 +243,6 @@ mod tests {
         assert_eq!(token.ttl(), Some(Duration::from_secs(49)));
         token.revoked = Some(Revoked { actor: actor(ActorKind::Person, "o"), at: at(20) });
         assert_eq!([at(30), at(60)].map(|now| token.state(now)), [TokenState::Revoked; 2]);
-    }
-
-    #[test]
-    fn a_token_of_before_names_had_one_form_is_still_good() {
-        let grant = Grant { subject: "Jose\u{301} ".into(), groups: ["cafe\u{301}".into()].into(), ..token(1).grant };
-        let old = Token { grant, ..token(1) };
-        assert_eq!(old.fault(), None);
-        let owner = old.principal();
-        assert_eq!((owner.actor.subject.as_str(), owner.groups), ("Jose\u{301} ", ["caf\u{e9}".to_owned()].into()));
     }
 
     #[test]
@@ -363,8 +302,8 @@ mod tests {
         let json = serde_json::to_value(&unscoped).unwrap();
         assert!(json["grant"].get("decides_for").is_none(), "{json}");
         assert_eq!((unscoped.fault(), &serde_json::from_value::<Token>(json).unwrap()), (None, &unscoped));
-        let anybody = unscoped.principal().decides_for.check(&actor(ActorKind::Person, "alice"), &BTreeSet::new());
-        assert_eq!(anybody, Err(crate::identity::OutsideScope::Anybody));
+        let anybody = unscoped.grant.decides_for.check(&actor(ActorKind::Person, "alice"), &BTreeSet::new());
+        assert_eq!(anybody, Err(crate::domain::OutsideScope::Anybody));
         // What a later version adds is not passed over.
         let mut json = serde_json::to_value(token(1)).unwrap();
         json["grant"]["tools_only"] = "x".into();

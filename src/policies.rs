@@ -1,17 +1,29 @@
 //! The policy: which one is live, its versions, and who may change it.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+mod error;
+mod seen_reviewers;
+mod stored;
+mod warnings;
+
+#[cfg(test)]
+mod tests;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Error, Heavy, SeenReviewers, permit, still_good};
+use self::stored::{compile, document, record, text};
 use crate::{
+    blocking_pool::BlockingPool,
     clock::Clock,
-    domain::{Actor, Time, Verdict},
+    domain::{Time, Verdict},
     identity::{Method, Principal},
-    policy::{Call, Document, Effort, Judge, Known, OwnedCall, Policy, Problem},
-    store::{Filter, NewPolicy, Order, PolicyHead, PolicyVersion, Query, Store, StoreError},
+    policy::{Call, Document, Effort, Judge, OwnedCall, Policy, PolicyChange, Tried},
+    store::{NewPolicy, PolicyHead, PolicyVersion, Store, StoreError},
 };
+
+pub use error::{Error, PolicyError};
+pub use seen_reviewers::{RecordingAuthenticator, SeenReviewers};
 
 /// The live policy.
 #[derive(Clone, Debug)]
@@ -53,60 +65,11 @@ pub struct PolicyView {
     pub document: Document,
 }
 
-/// A policy to set.
-#[derive(Clone, Debug)]
-pub struct PolicyChange {
-    /// The caller's idempotency key.
-    pub request_id: Option<String>,
-    /// The policy.
-    pub policy: Arc<Policy>,
-    /// The version that must be live.
-    pub expected: Option<u64>,
-    /// The author's comment.
-    pub comment: String,
-    /// Only check.
-    pub validate_only: bool,
-}
-
-/// Which policy to try.
-#[derive(Clone, Debug)]
-pub enum Tried {
-    /// The live one.
-    Live,
-    /// A version.
-    Version(u64),
-    /// One that is not set.
-    Given(Arc<Policy>),
-}
-
-/// Why there is no policy to start with.
-#[derive(Debug, thiserror::Error)]
-pub enum PolicyError {
-    /// The stored policy is not one that this build can use.
-    #[error("version {version} of the policy, which is live in the store, cannot be used: {}; start with --policy FILE to replace it", list(.problems))]
-    Unusable {
-        /// Its version.
-        version: u64,
-        /// What is wrong.
-        problems: Vec<Problem>,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Approvals whose tools and callers warnings are about: the newest.
-const RECENT: usize = 1_000;
-
-fn list(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
 /// Everything that can be done with the policy.
 pub struct Policies {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    heavy: Heavy,
+    blocking_pool: BlockingPool,
     /// How long an approved call can be claimed where the policy does not say.
     claim_window: Duration,
     /// The file that the policy is taken from.
@@ -159,7 +122,7 @@ impl Policies {
         live: Live,
     ) -> Self {
         let status = watch::Sender::new(PolicyStatus { live: Arc::new(live), fault: None });
-        Self { store, clock, heavy: Heavy::new(1), claim_window, file, status, seen: Arc::default() }
+        Self { store, clock, blocking_pool: BlockingPool::new(1), claim_window, file, status, seen: Arc::default() }
     }
 
     /// How things stand, and every change from now on.
@@ -180,24 +143,18 @@ impl Policies {
         Arc::clone(&self.seen)
     }
 
-    /// The clock that dates what is done.
-    #[must_use]
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
-    }
-
     /// Where policies are compiled and tried: one at a time, apart from what callers of approvals wait for.
     #[must_use]
-    pub const fn heavy(&self) -> &Heavy {
-        &self.heavy
+    pub const fn blocking_pool(&self) -> &BlockingPool {
+        &self.blocking_pool
     }
 
     /// A version of the policy, or the live one.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::PolicyNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::VersionNotFound`], or a failure of the store.
     pub async fn get(&self, principal: &Principal, version: Option<u64>) -> Result<PolicyView, Error> {
-        permit(principal, Method::GetPolicy)?;
+        principal.require_role(Method::GetPolicy)?;
         let live = self.live();
         match version {
             Some(0) => Ok(PolicyView { version: 0, head: None, document: Document::default() }),
@@ -215,14 +172,14 @@ impl Policies {
     /// Versions older than `before`, the newest first, and whether there are more.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], or a failure of the store.
+    /// [`Error::Access`], or a failure of the store.
     pub async fn list(
         &self,
         principal: &Principal,
         before: Option<u64>,
         limit: usize,
     ) -> Result<(Vec<PolicyHead>, bool), Error> {
-        permit(principal, Method::ListPolicyVersions)?;
+        principal.require_role(Method::ListPolicyVersions)?;
         let mut heads = self.store.policies(before, limit.saturating_add(1)).await?;
         let more = heads.len() > limit;
         heads.truncate(limit);
@@ -232,12 +189,12 @@ impl Policies {
     /// Sets the policy. When this returns it is live, unless a newer one is.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::PolicyFromFile`], [`StoreError::PolicyChanged`],
+    /// [`Error::Access`], [`Error::FromFile`], [`StoreError::PolicyChanged`],
     /// [`StoreError::PolicyRequestIdReused`], or a failure of the store.
     pub async fn set(self: &Arc<Self>, principal: &Principal, change: PolicyChange) -> Result<PolicyHead, Error> {
-        permit(principal, Method::SetPolicy)?;
+        principal.require_role(Method::SetPolicy)?;
         if let Some(path) = &self.file {
-            return Err(Error::PolicyFromFile(path.display().to_string()));
+            return Err(Error::FromFile(path.display().to_string()));
         }
         let PolicyChange { request_id, policy, expected, comment, validate_only } = change;
         let (author, now) = (principal.actor.clone(), self.clock.now());
@@ -249,7 +206,7 @@ impl Policies {
             };
         }
         let document = text(policy.document())?;
-        still_good(principal)?; // compiling may have taken long
+        principal.ensure_not_revoked()?; // compiling may have taken long
         let this = Arc::clone(self);
         // In a task of its own: a caller that leaves must not keep a version that is recorded from becoming live.
         let setting = tokio::spawn(async move {
@@ -262,71 +219,26 @@ impl Policies {
         setting.await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
     }
 
-    /// What is probably not meant in a policy: names that nearly are those of the newest approvals, of `tools`, of
-    /// tokens and of the reviewers who called; rules that are walked around. Empty if it cannot be told.
-    pub async fn warnings(&self, by: &Actor, policy: Arc<Policy>, tools: BTreeSet<String>) -> Vec<Problem> {
-        let warnings = async {
-            let mut known = self.known().await?;
-            known.tools.extend(tools);
-            self.heavy.run(by, move || policy.warnings(&known)).await
-        };
-        warnings.await.unwrap_or_else(|error: Error| {
-            tracing::warn!(%error, "cannot tell what is probably not meant in the policy");
-            Vec::new()
-        })
-    }
-
-    /// Logs what is probably not meant in the live policy.
-    pub async fn log_warnings(&self) {
-        for warning in self.warnings(&Actor::policy_file(), Arc::clone(&self.live().policy), BTreeSet::new()).await {
-            tracing::warn!(field = warning.path, "the policy may not say what is meant: {}", warning.message);
-        }
-    }
-
-    async fn known(&self) -> Result<Known, Error> {
-        let mut known = self.seen.known();
-        for token in self.store.tokens().await? {
-            let principal = token.principal();
-            known.users.insert(principal.actor.to_string());
-            known.groups.extend(principal.groups);
-        }
-        let (mut after, mut left) = (None, RECENT);
-        while left > 0 {
-            let query = Query { filter: Filter::default(), order: Order::NewestFirst, after, limit: left };
-            let page = self.store.list(query).await?;
-            left -= page.approvals.len().min(left);
-            for approval in &page.approvals {
-                let request = &approval.request;
-                known.tools.insert(request.tool_name.clone());
-                known.users.insert(request.caller.to_string());
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(known)
-    }
-
-    /// What a policy says of calls, and that policy. Nothing is recorded.
+    /// What a policy says of calls, which are given the time, and that policy. Nothing is recorded.
     ///
     /// # Errors
-    /// [`Error::RoleNotAllowed`], [`Error::PolicyNotFound`], or a failure of the store.
+    /// [`Error::Access`], [`Error::VersionNotFound`], or a failure of the store.
     pub async fn test(
         &self,
         principal: &Principal,
         tried: Tried,
-        calls: Vec<OwnedCall>,
+        calls: impl FnOnce(Time) -> Vec<OwnedCall>,
     ) -> Result<(Arc<Policy>, Vec<Verdict>), Error> {
-        permit(principal, Method::TestPolicy)?;
+        principal.require_role(Method::TestPolicy)?;
+        let calls = calls(self.clock.now());
         let live = self.live();
         let (label, policy) = match tried {
             Tried::Given(policy) => (String::new(), policy),
             Tried::Version(0) => ("0".to_owned(), Arc::default()),
             Tried::Version(version) if version != live.version => {
                 let stored = self.stored(version).await?;
-                let compiled = self.heavy.run(&principal.actor, move || compile(&stored)).await?;
-                let policy = compiled.map_err(|problems| Error::Internal(list(&problems)))?;
+                let compiled = self.blocking_pool.run(&principal.actor, move || compile(&stored)).await?;
+                let policy = compiled.map_err(|problems| Error::Internal(error::list(&problems)))?;
                 (version.to_string(), Arc::new(policy))
             }
             Tried::Live | Tried::Version(_) => (live.version.to_string(), Arc::clone(&live.policy)),
@@ -334,7 +246,7 @@ impl Policies {
         let (claim_window, judged_by) = (self.claim_window, Arc::clone(&policy));
         let judge =
             move |call: &OwnedCall| policy.judge(&call.borrow(), Effort::Full).verdict(label.clone(), claim_window);
-        let verdicts = self.heavy.run(&principal.actor, move || calls.iter().map(judge).collect()).await?;
+        let verdicts = self.blocking_pool.run(&principal.actor, move || calls.iter().map(judge).collect()).await?;
         Ok((judged_by, verdicts))
     }
 
@@ -378,7 +290,7 @@ impl Policies {
     }
 
     async fn stored(&self, version: u64) -> Result<Arc<PolicyVersion>, Error> {
-        self.store.policy(Some(version)).await?.ok_or(Error::PolicyNotFound(version))
+        self.store.policy(Some(version)).await?.ok_or(Error::VersionNotFound(version))
     }
 }
 
@@ -389,37 +301,4 @@ impl Judge for Policies {
         let sure = effort == Effort::Full || !judgement.exhausted;
         sure.then(|| judgement.verdict(live.version.to_string(), self.claim_window))
     }
-}
-
-/// Records a file's policy as a version, unless the newest is the same.
-async fn record(store: &dyn Store, path: &std::path::Path, policy: Policy, now: Time) -> Result<Live, StoreError> {
-    let document = text(policy.document()).map_err(|error| StoreError::Corrupt(error.to_string().into()))?;
-    let stored = match store.policy(None).await? {
-        Some(newest) if newest.document == document => newest,
-        _ => {
-            let (author, comment) = (Actor::policy_file(), format!("from {}", path.display()));
-            store.put_policy(NewPolicy { document, author, comment, request_id: None, expected: None, now }).await?
-        }
-    };
-    Ok(Live { version: stored.head.version, head: Some(stored.head.clone()), policy: Arc::new(policy) })
-}
-
-fn text(document: &Document) -> Result<Arc<str>, Error> {
-    serde_json::to_string(document).map(Arc::from).map_err(|error| Error::Internal(error.to_string()))
-}
-
-fn document(stored: &PolicyVersion) -> Result<Document, Error> {
-    let wrong = |what: &dyn std::fmt::Display| Error::Internal(format!("a stored policy: {what}"));
-    let document = serde_json::from_str(&stored.document).map_err(|error| wrong(&error))?;
-    // A rule that lost a restriction which only another version knows would be for more calls.
-    if text(&document)? != stored.document {
-        return Err(wrong(&"it says what this version does not understand"));
-    }
-    Ok(document)
-}
-
-fn compile(stored: &PolicyVersion) -> Result<Policy, Vec<Problem>> {
-    let document =
-        document(stored).map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
-    Policy::compile_stored(document)
 }

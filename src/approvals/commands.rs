@@ -1,0 +1,82 @@
+//! What requesters do with an approval: withdraw it, claim it, and report what became of it.
+
+use std::sync::Arc;
+
+use super::{Approvals, Error, unknown};
+use crate::{
+    domain::{Approval, ApprovalId, Cancellation, Claiming, Command, NewClaim, NewReport, Refusal, Reporting, Time},
+    identity::{Method, Principal},
+    store::StoreError,
+};
+
+impl Approvals {
+    /// Withdraws a request of the caller's.
+    ///
+    /// # Errors
+    /// Refusals of the domain, or a failure of the store.
+    pub async fn cancel(&self, principal: &Principal, new: Cancellation) -> Result<Approval, Error> {
+        principal.require_role(Method::CancelApproval)?;
+        let (actor, request_id, reason) = (principal.actor.clone(), new.request_id, new.reason);
+        self.command(principal, new.id, Command::Cancel { actor, request_id, reason }, self.clock.now()).await
+    }
+
+    /// Takes the one permission to run an approved call.
+    ///
+    /// # Errors
+    /// Refusals of the domain, or a failure of the store.
+    pub async fn claim(&self, principal: &Principal, new: NewClaim) -> Result<Approval, Error> {
+        principal.require_role(Method::ClaimExecution)?;
+        let now = self.clock.now();
+        let claim = Claiming {
+            actor: principal.actor.clone(),
+            request_id: new.request_id,
+            claim_id: self.ids.claim(now),
+            digest: new.digest,
+        };
+        self.command(principal, new.id, Command::Claim(claim), now).await
+    }
+
+    /// Records what became of a claimed call.
+    ///
+    /// # Errors
+    /// Refusals of the domain, or a failure of the store.
+    pub async fn report(&self, principal: &Principal, new: NewReport) -> Result<Approval, Error> {
+        principal.require_role(Method::ReportExecution)?;
+        let report = Reporting {
+            actor: principal.actor.clone(),
+            request_id: new.request_id,
+            claim_id: new.claim_id,
+            result: new.result,
+            message: new.message,
+        };
+        self.command(principal, new.id, Command::Report(report), self.clock.now()).await
+    }
+
+    /// Runs a command as of `now`, when its call was made, and returns the approval as the command first left it.
+    pub(super) async fn command(
+        &self,
+        principal: &Principal,
+        id: ApprovalId,
+        command: Command,
+        now: Time,
+    ) -> Result<Approval, Error> {
+        principal.ensure_not_revoked()?;
+        let done = match self.store.transition(id, command, now).await {
+            Ok(done) => done,
+            // What somebody did not ask for, and does not see otherwise, does not exist for them.
+            Err(error @ StoreError::Refused(Refusal::NotRequester)) => {
+                self.visible(principal, Method::GetApproval, id).await?;
+                return Err(error.into());
+            }
+            Err(error) => return Err(unknown(id, error)),
+        };
+        if done.revision == done.approval.revision {
+            return Ok(Arc::unwrap_or_clone(done.approval));
+        }
+        let events = self.store.events(id, 0, done.revision).await?;
+        if events.is_empty() {
+            return Err(Error::NotFound(id)); // pruned a moment ago
+        }
+        Approval::replay(id, &events).map_err(|error| Error::Internal(error.to_string()))
+    }
+}

@@ -1,0 +1,145 @@
+//! Asking for approval.
+
+use std::sync::Arc;
+
+use super::{Approvals, Error, Follower, attachments::Attached};
+use crate::{
+    domain::{Actor, ApprovalId, Digest, NewRequest, Permission, Request, Revision, Time},
+    identity::{Method, Principal},
+    policy::Call,
+    store::{Submission, Submitted},
+};
+
+impl Approvals {
+    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that wants
+    /// to be watched for disconnecting is so from this call on, whenever the future is first polled.
+    ///
+    /// # Errors
+    /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
+    pub fn request(
+        self: Arc<Self>,
+        principal: Arc<Principal>,
+        new: NewRequest,
+        after: Revision,
+    ) -> impl Future<Output = Result<Follower, Error>> + Send {
+        // One reading for both: lists by time look for an approval among the ids of the time of its creation.
+        let now = self.clock.now();
+        let id = self.ids.approval(now);
+        let attached = (new.cancel_on_disconnect && principal.may(Method::RequestApproval)).then(|| {
+            let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
+            Attached::new(&self, &principal, request_id)
+        });
+        self.open(principal, (id, now), new, after, attached)
+    }
+
+    async fn open(
+        self: Arc<Self>,
+        principal: Arc<Principal>,
+        (id, now): (ApprovalId, Time),
+        new: NewRequest,
+        after: Revision,
+        attached: Option<Attached>,
+    ) -> Result<Follower, Error> {
+        principal.require_role(Method::RequestApproval)?;
+        if self.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        if after > 0 {
+            self.resumable(&principal, new.request_id.as_deref(), now).await?;
+        }
+        // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
+        let subscription = self.store.subscribe(id);
+        let Some(mut attached) = attached else {
+            let submitted = self.submit(&principal, id, now, new).await?;
+            return Follower::new(self, (principal, Method::RequestApproval), submitted.approval, after, subscription);
+        };
+        // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
+        let (approvals, by) = (Arc::clone(&self), (Arc::clone(&principal), Method::RequestApproval));
+        let submitting = tokio::spawn(async move {
+            match approvals.submit(&principal, id, now, new).await {
+                Ok(submitted) => {
+                    attached.id = Some(submitted.approval.id);
+                    Ok((submitted, attached))
+                }
+                Err(error) => {
+                    attached.keep(); // refused: what is known under this request_id is another request
+                    Err(error)
+                }
+            }
+        });
+        let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
+        match Follower::new(self, by, submitted.approval, after, subscription) {
+            Ok(follower) => Ok(follower.attach(attached)),
+            Err(error) => {
+                attached.keep(); // the server refuses the stream; the caller has not left
+                Err(error)
+            }
+        }
+    }
+
+    /// A caller that has seen revisions wants to go on, not to ask anew.
+    async fn resumable(&self, principal: &Principal, request_id: Option<&str>, now: Time) -> Result<(), Error> {
+        let known = match request_id {
+            Some(request_id) => self.store.find(&principal.actor, request_id, now).await?,
+            None => None,
+        };
+        known.map(|_| ()).ok_or(Error::NothingToResume)
+    }
+
+    /// Records a request, or finds the one made before under the same `request_id`.
+    async fn submit(
+        &self,
+        principal: &Principal,
+        id: ApprovalId,
+        now: Time,
+        new: NewRequest,
+    ) -> Result<Submitted, Error> {
+        let call = Call {
+            tool_name: &new.tool_name,
+            arguments: &new.arguments,
+            agent: &new.agent,
+            labels: &new.labels,
+            caller: &principal.actor,
+            now,
+        };
+        let on_behalf_of = self::on_behalf_of(principal, new.on_behalf_of)?;
+        let verdict = self.verdict(&principal.actor, call).await?;
+        principal.ensure_not_revoked()?;
+        let request = Request {
+            request_id: new.request_id.unwrap_or_else(|| id.to_string()),
+            caller: principal.actor.clone(),
+            on_behalf_of,
+            digest: Digest::of(&new.tool_name, &new.arguments),
+            tool_name: new.tool_name,
+            agent: new.agent,
+            reason: new.reason,
+            labels: new.labels,
+            timeout: new.timeout,
+            cancel_on_disconnect: new.cancel_on_disconnect,
+            schema: new.schema,
+        };
+        let submission = Submission {
+            id,
+            request: Arc::new(request),
+            arguments: new.arguments,
+            verdict: Arc::new(verdict),
+            now,
+            pending_limit: self.settings.pending_per_caller,
+        };
+        Ok(self.store.submit(submission).await?)
+    }
+}
+
+/// For whom a caller asks: whom its credentials name, or whom it may say.
+fn on_behalf_of(principal: &Principal, asserted: Option<Actor>) -> Result<Option<Actor>, Error> {
+    let bound = principal.on_behalf_of.as_ref();
+    match asserted {
+        None => Ok(bound.cloned()),
+        Some(person) => {
+            if bound.is_none_or(|bound| !bound.is(&person)) {
+                principal.require_permission(Permission::AskForOthers)?;
+            }
+            Ok(Some(person))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The use-cases' errors, for the wire.
+
+use tonic::Code;
+
+use super::{Answer, REATTACH, ROOM, Scope};
+use crate::{
+    approvals,
+    blocking_pool::PoolError,
+    domain::{ApprovalId, OutsideScope, Permission},
+    grpc::decode::Violation,
+    identity::AccessDenied,
+    policies,
+    proto::v1::ErrorReason,
+    tokens,
+};
+
+impl Answer {
+    pub(super) fn approval(error: approvals::Error, id: Option<ApprovalId>) -> Self {
+        use approvals::Error;
+        let message = error.to_string();
+        match error {
+            Error::NotFound(id) => Self::not_found(Some(id)),
+            Error::Access(denied) => Self::denied(denied),
+            Error::RevisionOutOfRange { id, after: _, revision } => {
+                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message)
+                    .on(Some(id))
+                    .with("revision", revision)
+            }
+            Error::NothingToResume => {
+                Self::new(Code::OutOfRange, ErrorReason::RevisionOutOfRange, message).with("revision", 0)
+            }
+            Error::EditViolatesSchema(violations) => {
+                let field = "edited_arguments".to_owned();
+                let violation = |text| Violation {
+                    field: field.clone(),
+                    description: format!("do not satisfy the request's arguments_schema: {text}"),
+                };
+                Self::invalid(violations.into_iter().map(violation).collect())
+            }
+            Error::Pool(error) => Self::pool(error),
+            Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
+            Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, id),
+        }
+    }
+
+    pub(super) fn policy(error: policies::Error) -> Self {
+        use policies::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::VersionNotFound(version) => {
+                Self::new(Code::NotFound, ErrorReason::PolicyNotFound, message).with("version", version)
+            }
+            Error::FromFile(path) => {
+                Self::new(Code::FailedPrecondition, ErrorReason::PolicyFromFile, message).with("path", path)
+            }
+            Error::Pool(error) => Self::pool(error),
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
+    pub(super) fn token(error: tokens::Error) -> Self {
+        use tokens::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::NotFound(id) => Self::new(Code::NotFound, ErrorReason::TokenNotFound, message).with("token_id", id),
+            Error::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyTokens, message).with("limit", limit)
+            }
+            Error::AlreadyCreated { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::TokenAlreadyCreated, message)
+                    .with("request_id", request_id)
+                    .with("token_id", id)
+            }
+            Error::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("token_id", id)
+            }
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
+    pub(super) fn denied(denied: AccessDenied) -> Self {
+        let message = denied.to_string();
+        let permission = |permission: Permission| {
+            Self::new(Code::PermissionDenied, ErrorReason::PermissionRequired, message.clone())
+                .with("permission", permission.name())
+        };
+        match denied {
+            AccessDenied::RoleNotAllowed { role, method } => {
+                Self::new(Code::PermissionDenied, ErrorReason::RoleNotAllowed, message)
+                    .with("role", role)
+                    .with("method", method)
+            }
+            AccessDenied::PermissionRequired(required) => permission(required),
+            AccessDenied::OutsideScope(outside) => {
+                let answer = permission(Permission::DecideForOthers);
+                match outside {
+                    OutsideScope::Anybody => answer,
+                    OutsideScope::Issuer(issuer) => answer.with("issuer", issuer),
+                    OutsideScope::Group(group) => answer.with("group", group),
+                }
+            }
+            AccessDenied::Revoked => Self::new(Code::Unauthenticated, ErrorReason::Unauthenticated, message),
+        }
+    }
+
+    pub(super) fn pool(error: PoolError) -> Self {
+        match error {
+            PoolError::TooMuchWork { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, error.to_string())
+                    .with("scope", Scope::Caller.name())
+                    .with("limit", limit)
+                    .retry(ROOM)
+            }
+            PoolError::Panicked(cause) => Self::internal(&cause),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::domain::SecretHash;
+
+/// Random bytes of a secret.
+const RANDOM: usize = 32;
+
+/// What a caller shows: `signoff_` and 256 random bits in base64url. Kept nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// What every secret begins with, so that scanners find those that were published by mistake.
+    pub const PREFIX: &str = "signoff_";
+
+    /// A new one.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; RANDOM];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes))))
+    }
+
+    /// The text, to be shown once.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn hash(&self) -> SecretHash {
+        SecretHash::of(&self.0)
+    }
+}
+
+/// Secrets never show in logs.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::token_samples::token;
+
+    #[test]
+    fn secrets_are_random_and_never_shown_by_accident() {
+        let (one, other) = (Secret::generate().unwrap(), Secret::generate().unwrap());
+        assert!(one.reveal().starts_with("signoff_") && one.reveal().len() == 51, "{}", one.reveal());
+        assert!(one != other && one.hash() != other.hash() && one.hash() == SecretHash::of(one.reveal()));
+        let shown = format!("{one:?} {:?} {:?}", one.hash(), token(1));
+        let hash = serde_json::to_string(&one.hash()).unwrap();
+        assert!(!shown.contains(&one.reveal()[8..]) && !shown.contains(hash.trim_matches('"')), "{shown}");
+    }
+}
