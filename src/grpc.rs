@@ -5,18 +5,14 @@ mod auth;
 mod bearer;
 pub mod codec;
 pub mod deadline;
-pub mod decode;
-pub mod encode;
 mod entry;
 pub mod error;
 mod flight;
-pub mod page_token;
 mod policy_service;
 mod request_body;
 mod service;
 mod side_calls;
 mod streams;
-pub mod structs;
 
 pub use access_service::AccessApi;
 pub use auth::{Admission, Admitted, Guarded};

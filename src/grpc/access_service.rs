@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::{auth::principal, decode, encode, error::Failure, page_token};
+use super::{auth::principal, error::Failure};
 use crate::{
     approvals::Tokens,
     config::Limits,
     proto::v1::{self as pb, access_service_server::AccessService},
+    wire::{decode, encode, page_token},
 };
 
 type Reply<T> = Result<Response<T>, Status>;

@@ -9,16 +9,16 @@ use chrono::SecondsFormat;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use super::{
-    decode::{Violation, Violations},
-    encode,
-};
 use crate::{
     approvals::Error,
     domain::{ApprovalId, Outcome, Refusal, Time},
     identity::{OutsideScope, Permission, Unrecognised},
     proto::v1::ErrorReason,
     store::StoreError,
+    wire::{
+        decode::{Violation, Violations},
+        encode,
+    },
 };
 
 /// `domain` of every ErrorInfo.

@@ -2,12 +2,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tonic::{Request, Response, Status};
 
-use super::{auth::principal, decode, encode, error::Failure, page_token};
+use super::{auth::principal, error::Failure};
 use crate::{
     approvals::Policies,
     config::Limits,
     policy::OwnedCall,
     proto::v1::{self as pb, policy_service_server::PolicyService},
+    wire::{decode, encode, page_token},
 };
 
 type Reply<T> = Result<Response<T>, Status>;

@@ -6,9 +6,8 @@ use tonic::{Request, Response, Status};
 
 use super::{
     auth::principal,
-    deadline, decode, encode,
+    deadline,
     error::Failure,
-    page_token,
     streams::{StreamPermit, Streams},
 };
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
     domain::{Actor, Approval},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
+    wire::{decode, encode, page_token},
 };
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

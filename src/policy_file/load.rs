@@ -3,10 +3,12 @@ use std::path::Path;
 use super::{TEXT_MAX, read};
 use crate::{
     config::Limits,
-    field_path,
-    grpc::decode::{self, TestCase},
     policy::{Policy, Problem},
     proto::v1,
+    wire::{
+        decode::{self, TestCase},
+        field_path,
+    },
 };
 
 /// Compiles what a policy file holds.

@@ -8,10 +8,10 @@ use crate::{
     clock::{SystemWall, WallClock as _},
     config::Config,
     domain::Verdict,
-    grpc::{decode::TestCase, encode},
     policy::{Effort, Known, Policy},
     policy_file,
     proto::v1::PolicyTestResult,
+    wire::{decode::TestCase, encode},
 };
 
 #[derive(Debug, clap::Args)]

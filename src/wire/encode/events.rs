@@ -1,8 +1,8 @@
 use super::{actor, choice, moment, policy, priority, result, status};
 use crate::{
     domain::{Escalation, Event, EventKind},
-    grpc::structs,
     proto::v1::{self, event::Kind},
+    wire::structs,
 };
 
 /// An event.

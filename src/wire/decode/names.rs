@@ -6,7 +6,7 @@ use super::Checker;
 use crate::{
     config::limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
     domain::name::{self, NameError},
-    field_path,
+    wire::field_path,
 };
 
 /// Longest `caller` filter, issuer or subject, in characters: more than any of them needs.

@@ -7,11 +7,11 @@ use super::{one, refused, span};
 use crate::{
     approvals::{NewRequest, Schemas},
     config::Limits,
-    grpc::{
+    proto::v1,
+    wire::{
         decode::{self, Violations},
         structs,
     },
-    proto::v1,
 };
 
 fn object(value: &serde_json::Value) -> Struct {

@@ -12,9 +12,8 @@ use crate::{
         limits::{AGENT_NAME_MAX, RUN_ID_MAX},
     },
     domain::{Agent, Arguments, canonical_json},
-    field_path,
-    grpc::structs,
     proto::v1,
+    wire::{field_path, structs},
 };
 
 /// Levels of a schema that are read; more than the wire format's own limit lets through.

@@ -4,10 +4,9 @@ use super::{Checker, Violations, scalars};
 use crate::{
     config::Limits,
     domain::Status,
-    field_path,
-    grpc::page_token,
     proto::v1,
     store::{Filter, Order, Query},
+    wire::{field_path, page_token},
 };
 
 /// Approvals on a page when the caller does not say; fewer when the server's maximum is below.

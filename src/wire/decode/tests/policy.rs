@@ -7,12 +7,12 @@ use super::{one, refused, span};
 use crate::{
     config::Limits,
     domain::{Actor, ActorKind, Priority, Status},
-    grpc::{
+    policy::{Asks, Document, Escalate, Rule, RuleEffect},
+    proto::v1,
+    wire::{
         decode::{TestCase, Violation, Violations, policy, test_cases},
         encode, structs,
     },
-    policy::{Asks, Document, Escalate, Rule, RuleEffect},
-    proto::v1,
 };
 
 fn asking(timeout: Option<prost_types::Duration>, claim_window: Option<prost_types::Duration>) -> v1::PolicyRule {

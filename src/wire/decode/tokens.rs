@@ -7,10 +7,9 @@ use crate::{
     approvals::NewToken,
     config::Limits,
     domain::{ActorKind, TokenId},
-    field_path,
-    grpc::page_token,
     identity::{DecidesFor, Grant, Permission, Role},
     proto::v1,
+    wire::{field_path, page_token},
 };
 
 /// Shortest and longest life of a token; a year has 365.25 days, as in the message of the error.

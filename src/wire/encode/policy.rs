@@ -6,10 +6,10 @@ use super::{actor, moment, policy, priority, span, status};
 use crate::{
     approvals::{FileFault, PolicyView},
     domain::Verdict,
-    grpc::decode::TestCase,
     policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect},
     proto::v1,
     store::PolicyHead,
+    wire::decode::TestCase,
 };
 
 /// A version with its policy.

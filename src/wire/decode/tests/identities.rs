@@ -4,8 +4,8 @@ use super::{ID, refused};
 use crate::{
     approvals::Schemas,
     config::Limits,
-    grpc::decode,
     proto::v1::{self, decide_request::Seen},
+    wire::decode,
 };
 
 /// José with two letters for the last, and with one.

@@ -7,12 +7,12 @@ use crate::{
     approvals::NewDecision,
     config::Limits,
     domain::{Choice, ExecutionResult, Seen, Status, samples},
-    grpc::{
+    proto::v1::{self, decide_request::Seen as WireSeen},
+    store::{Filter, Order, Query},
+    wire::{
         decode::{self, Violations, approval_id},
         page_token, structs,
     },
-    proto::v1::{self, decide_request::Seen as WireSeen},
-    store::{Filter, Order, Query},
 };
 
 fn digest() -> String {

@@ -184,7 +184,9 @@ fn outcome(outcome: &Outcome) -> v1::ExecutionOutcome {
     }
 }
 
-pub(super) const fn result(result: ExecutionResult) -> v1::ExecutionResult {
+/// What became of the execution.
+#[must_use]
+pub const fn result(result: ExecutionResult) -> v1::ExecutionResult {
     match result {
         ExecutionResult::Succeeded => v1::ExecutionResult::Succeeded,
         ExecutionResult::Failed => v1::ExecutionResult::Failed,

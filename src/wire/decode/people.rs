@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::Checker;
 use crate::{
     domain::{Actor, ActorKind},
-    field_path,
     identity::LOCAL_ISSUER,
     proto::v1,
+    wire::field_path,
 };
 
 /// Issuer of what the server does by itself.

@@ -6,9 +6,9 @@ use super::{Checker, Violation, Violations, names::CALLER_MAX, scalars};
 use crate::{
     config::Limits,
     domain::{Actor, ActorKind, Agent, Arguments, Priority, Status, Time, Verdict},
-    field_path,
     policy::{Asks, Document, Escalate, OwnedCall, Rule, RuleEffect},
     proto::v1,
+    wire::field_path,
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -6,9 +6,9 @@ use super::{Checker, TestCase, Violation, Violations, policy, test_cases};
 use crate::{
     approvals::{PolicyChange, Tried},
     config::Limits,
-    grpc::page_token,
     policy::Policy,
     proto::v1,
+    wire::page_token,
 };
 
 /// A page of versions.
