@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::{auth::principal, error::Failure};
 use crate::{
     approvals::Policies,
-    config::Limits,
+    domain::limits::RequestLimits,
     policy::OwnedCall,
     proto::v1::{self as pb, policy_service_server::PolicyService},
     wire::{decode, encode, page_token},
@@ -16,13 +16,13 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.PolicyService`.
 pub struct PolicyApi {
     policies: Arc<Policies>,
-    limits: Limits,
+    limits: RequestLimits,
 }
 
 impl PolicyApi {
     /// Serves the use-cases to callers that were authenticated.
     #[must_use]
-    pub const fn new(policies: Arc<Policies>, limits: Limits) -> Self {
+    pub const fn new(policies: Arc<Policies>, limits: RequestLimits) -> Self {
         Self { policies, limits }
     }
 }

@@ -8,12 +8,12 @@ use super::{
     auth::principal,
     deadline,
     error::Failure,
+    limits::CallLimits,
     streams::{StreamPermit, Streams},
 };
 use crate::{
     approvals::{Approvals, Error, Follower, Message, NewRequest, Queue, QueueChange},
-    config::Limits,
-    domain::{Actor, Approval},
+    domain::{Actor, Approval, limits::RequestLimits},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
     wire::{decode, encode, page_token},
@@ -25,15 +25,15 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.ApprovalService`.
 pub struct ApprovalApi {
     approvals: Arc<Approvals>,
-    limits: Limits,
+    limits: RequestLimits,
     streams: Streams,
 }
 
 impl ApprovalApi {
     /// Serves the use-cases to callers that were authenticated.
     #[must_use]
-    pub fn new(approvals: Arc<Approvals>, limits: Limits) -> Self {
-        let streams = Streams::new(&limits);
+    pub fn new(approvals: Arc<Approvals>, limits: RequestLimits, calls: &CallLimits) -> Self {
+        let streams = Streams::new(calls);
         Self { approvals, limits, streams }
     }
 }

@@ -4,9 +4,9 @@ use super::{
     Asks, Document, Rule, RuleEffect,
     globs::{GLOB_MAX, check_glob, is_costly},
 };
-use crate::{
-    config::limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX},
-    domain::{MAX_VOTES, Priority, Reviewer, ReviewerError},
+use crate::domain::{
+    MAX_VOTES, Priority, Reviewer, ReviewerError,
+    limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX, LABELS_MAX},
 };
 
 /// Most rules of a policy.
@@ -15,8 +15,6 @@ pub const RULES_MAX: usize = 10_000;
 const TOOLS_MAX: usize = 10_000;
 /// Most globs of a rule.
 const GLOBS_MAX: usize = 64;
-/// Most labels of a rule.
-const LABELS_MAX: usize = 32;
 /// Most globs that are matched character by character, whatever name a caller thinks of.
 const COSTLY_MAX: usize = 256;
 /// Most reviewers of a rule, and of an escalation.
@@ -107,7 +105,7 @@ impl Problems {
         }
         self.globs(&path("tools"), &rule.tools, GLOBS_MAX);
         self.globs(&path("agents"), &rule.agents, GLOBS_MAX);
-        if rule.labels.len() > LABELS_MAX {
+        if rule.labels.len() > LABELS_MAX as usize {
             let message = format!("has {} labels; at most {LABELS_MAX} are allowed", rule.labels.len());
             self.add(path("labels"), message);
         }

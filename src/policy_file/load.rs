@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::{TEXT_MAX, read};
 use crate::{
-    config::Limits,
+    domain::limits::RequestLimits,
     policy::{Policy, Problem},
     proto::v1,
     wire::{
@@ -49,7 +49,7 @@ pub fn place_warnings(path: &Path, bytes: &[u8], warnings: &[Problem]) -> Vec<St
 /// As [`load`].
 pub fn load_cases(path: &Path, bytes: &[u8]) -> Result<Vec<TestCase>, String> {
     let mut file = read::<v1::PolicyTestCases>(text(path, bytes)?);
-    let cases = decode::test_cases(file.message.cases.clone(), &Limits::default());
+    let cases = decode::test_cases(file.message.cases.clone(), &RequestLimits::default());
     for violation in cases.as_ref().err().into_iter().flat_map(|violations| &violations.0) {
         file.refuse(&violation.field, violation.description.clone());
     }

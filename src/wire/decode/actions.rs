@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::{Checker, Violations};
 use crate::{
     approvals::{Cancellation, NewClaim, NewDecision, NewReport},
-    config::Limits,
-    domain::{ApprovalId, Choice, ExecutionResult, Revision, Seen},
+    domain::{ApprovalId, Choice, ExecutionResult, Revision, Seen, limits::RequestLimits},
     proto::v1,
 };
 
@@ -42,7 +41,7 @@ pub fn wait(message: &v1::WaitApprovalRequest) -> Result<Wait, Violations> {
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn decision(message: v1::DecideRequest, limits: &Limits) -> Result<NewDecision, Violations> {
+pub fn decision(message: v1::DecideRequest, limits: &RequestLimits) -> Result<NewDecision, Violations> {
     let mut check = Checker::default();
     let v1::DecideRequest { approval_id, request_id, choice, seen, comment, edited_arguments, on_behalf_of } = message;
     let id = check.id("approval_id", &approval_id);
@@ -67,7 +66,7 @@ pub fn decision(message: v1::DecideRequest, limits: &Limits) -> Result<NewDecisi
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn cancellation(message: v1::CancelApprovalRequest, limits: &Limits) -> Result<Cancellation, Violations> {
+pub fn cancellation(message: v1::CancelApprovalRequest, limits: &RequestLimits) -> Result<Cancellation, Violations> {
     let mut check = Checker::default();
     let id = check.id("approval_id", &message.approval_id);
     let request_id = check.request_id(message.request_id);
@@ -91,7 +90,7 @@ pub fn claim(message: v1::ClaimExecutionRequest) -> Result<NewClaim, Violations>
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn report(message: v1::ReportExecutionRequest, limits: &Limits) -> Result<NewReport, Violations> {
+pub fn report(message: v1::ReportExecutionRequest, limits: &RequestLimits) -> Result<NewReport, Violations> {
     let mut check = Checker::default();
     let v1::ReportExecutionRequest { approval_id, request_id, claim_id, result, message } = message;
     let id = check.id("approval_id", &approval_id);

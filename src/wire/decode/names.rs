@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use crate::{
-    config::limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
-    domain::name::{self, NameError},
+    domain::{
+        limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
+        name::{self, NameError},
+    },
     wire::field_path,
 };
 

@@ -4,16 +4,16 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{Checker, Violation, Violations, names::CALLER_MAX, scalars};
 use crate::{
-    config::Limits,
-    domain::{Actor, ActorKind, Agent, Arguments, Priority, Status, Time, Verdict},
+    domain::{
+        Actor, ActorKind, Agent, Arguments, Priority, Status, Time, Verdict,
+        limits::{CLAIM_WINDOW_MAX, RequestLimits, TIMEOUT_MAX},
+    },
     policy::{Asks, Document, Escalate, OwnedCall, Rule, RuleEffect},
     proto::v1,
     wire::field_path,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Most cases of a test.
 const CASES_MAX: usize = 1_000;
@@ -61,7 +61,7 @@ pub struct TestCase {
 ///
 /// # Errors
 /// Every rule that they break.
-pub fn test_cases(cases: Vec<v1::PolicyTestCase>, limits: &Limits) -> Result<Vec<TestCase>, Violations> {
+pub fn test_cases(cases: Vec<v1::PolicyTestCase>, limits: &RequestLimits) -> Result<Vec<TestCase>, Violations> {
     let mut check = Checker::default();
     if cases.is_empty() || cases.len() > CASES_MAX {
         check.refuse("cases", format!("has {} cases; 1 to {CASES_MAX} are allowed", cases.len()));
@@ -153,8 +153,8 @@ impl Checker {
                 reject_threshold: (reject_threshold != 0).then_some(reject_threshold),
                 comment_required,
                 allow_edits,
-                timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, WEEK)),
-                claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, HOUR)),
+                timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, TIMEOUT_MAX)),
+                claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, CLAIM_WINDOW_MAX)),
                 message,
             })
         })
@@ -162,7 +162,7 @@ impl Checker {
 
     fn escalation(&mut self, from: v1::Escalation) -> Escalate {
         let v1::Escalation { after, reviewers, priority } = from;
-        let after = after.and_then(|span| self.span("after", &span, SECOND, WEEK));
+        let after = after.and_then(|span| self.span("after", &span, SECOND, TIMEOUT_MAX));
         let allowed = "PRIORITY_NORMAL, PRIORITY_HIGH or PRIORITY_URGENT";
         let priority = (priority != 0).then(|| {
             self.choice("priority", priority, allowed, |wire| match wire {
@@ -175,7 +175,7 @@ impl Checker {
         Escalate { after, reviewers, priority: priority.flatten() }
     }
 
-    fn test_case(&mut self, from: v1::PolicyTestCase, limits: &Limits) -> Option<TestCase> {
+    fn test_case(&mut self, from: v1::PolicyTestCase, limits: &RequestLimits) -> Option<TestCase> {
         let v1::PolicyTestCase { name, tool_name, arguments, agent, labels, caller, time, expect, expect_rule } = from;
         self.text("name", &name, limits.text_bytes);
         self.tool_name("tool_name", &tool_name);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Checker, TestCase, Violation, Violations, policy, test_cases};
 use crate::{
     approvals::{PolicyChange, Tried},
-    config::Limits,
+    domain::limits::RequestLimits,
     policy::Policy,
     proto::v1,
     wire::page_token,
@@ -24,7 +24,10 @@ pub struct VersionsPage {
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn policy_versions(message: &v1::ListPolicyVersionsRequest, limits: &Limits) -> Result<VersionsPage, Violations> {
+pub fn policy_versions(
+    message: &v1::ListPolicyVersionsRequest,
+    limits: &RequestLimits,
+) -> Result<VersionsPage, Violations> {
     let mut check = Checker::default();
     let limit = check.page_size(message.page_size, limits);
     let before = match message.page_token.as_str() {
@@ -38,7 +41,7 @@ pub fn policy_versions(message: &v1::ListPolicyVersionsRequest, limits: &Limits)
 ///
 /// # Errors
 /// Every rule that it breaks, those of the policy included.
-pub fn policy_change(message: v1::SetPolicyRequest, limits: &Limits) -> Result<PolicyChange, Violations> {
+pub fn policy_change(message: v1::SetPolicyRequest, limits: &RequestLimits) -> Result<PolicyChange, Violations> {
     let v1::SetPolicyRequest { request_id, policy, expected_version, comment, validate_only } = message;
     let mut check = Checker::default();
     let request_id = check.request_id(request_id);
@@ -67,7 +70,7 @@ pub struct PolicyTest {
 ///
 /// # Errors
 /// Every rule that they break, those of the policy included.
-pub fn policy_test(message: v1::TestPolicyRequest, limits: &Limits) -> Result<PolicyTest, Violations> {
+pub fn policy_test(message: v1::TestPolicyRequest, limits: &RequestLimits) -> Result<PolicyTest, Violations> {
     let v1::TestPolicyRequest { policy, version, cases } = message;
     let mut check = Checker::default();
     let tried = match (policy, version) {

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Checker, Violations, people::PERSON_MAX};
+use super::{Checker, Violations};
 use crate::{
     approvals::NewToken,
-    config::Limits,
-    domain::{ActorKind, TokenId},
+    domain::{
+        ActorKind, TokenId,
+        limits::{PERSON_MAX, RequestLimits},
+    },
     identity::{DecidesFor, Grant, Permission, Role},
     proto::v1,
     wire::{field_path, page_token},
@@ -33,7 +35,7 @@ pub struct TokensPage {
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<NewToken, Violations> {
+pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Result<NewToken, Violations> {
     let v1::CreateTokenRequest { request_id, subject, kind, roles, groups, permissions, ttl, comment, .. } = message;
     let mut check = Checker::default();
     let request_id = check.request_id(request_id);
@@ -89,7 +91,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn tokens(message: &v1::ListTokensRequest, limits: &Limits) -> Result<TokensPage, Violations> {
+pub fn tokens(message: &v1::ListTokensRequest, limits: &RequestLimits) -> Result<TokensPage, Violations> {
     let mut check = Checker::default();
     let active_only = message.active_only;
     let limit = check.page_size(message.page_size, limits);

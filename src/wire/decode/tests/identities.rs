@@ -3,7 +3,7 @@
 use super::{ID, refused};
 use crate::{
     approvals::Schemas,
-    config::Limits,
+    domain::limits::RequestLimits,
     proto::v1::{self, decide_request::Seen},
     wire::decode,
 };
@@ -54,7 +54,7 @@ fn list(name: &str) -> v1::ListApprovalsRequest {
 
 #[test]
 fn a_name_is_composed() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let made = decode::new_token(token(DECOMPOSED), &limits).unwrap().grant;
     assert_eq!((made.subject.as_str(), made.groups), (COMPOSED, [COMPOSED.to_owned()].into()));
     let bound = made.on_behalf_of.unwrap();
@@ -74,7 +74,7 @@ fn a_name_is_composed() {
 
 #[test]
 fn what_has_no_form_is_refused_wherever_it_stands() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     for (name, wrong) in [
         ("rita\u{200b}", "contains U+200B; control, invisible and unassigned characters are not allowed"),
         ("rita\u{202e}", "contains U+202E; control, invisible and unassigned characters are not allowed"),

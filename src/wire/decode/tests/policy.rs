@@ -5,8 +5,7 @@ use serde_json::json;
 
 use super::{one, refused, span};
 use crate::{
-    config::Limits,
-    domain::{Actor, ActorKind, Priority, Status},
+    domain::{Actor, ActorKind, Priority, Status, limits::RequestLimits},
     policy::{Asks, Document, Escalate, Rule, RuleEffect},
     proto::v1,
     wire::{
@@ -163,7 +162,7 @@ proptest! {
 fn case(change: impl FnOnce(&mut v1::PolicyTestCase)) -> Result<TestCase, Violations> {
     let mut case = v1::PolicyTestCase { tool_name: "send_email".into(), ..Default::default() };
     change(&mut case);
-    test_cases(vec![case], &Limits::default()).map(|mut cases| cases.remove(0))
+    test_cases(vec![case], &RequestLimits::default()).map(|mut cases| cases.remove(0))
 }
 
 #[test]
@@ -208,7 +207,7 @@ fn every_case_is_checked_like_a_request() {
         expect_rule: "x".repeat(65),
         name: "\u{7}".into(),
     };
-    let limits = Limits { arguments_bytes: 2, ..Limits::default() };
+    let limits = RequestLimits { arguments_bytes: 2, ..RequestLimits::default() };
     let lines = refused(test_cases(vec![wrong.clone(), wrong], &limits));
     let fields: Vec<_> = lines.iter().map(|line| line.split(": ").next().unwrap()).collect();
     let each = [
@@ -231,7 +230,10 @@ fn every_case_is_checked_like_a_request() {
 #[test]
 fn a_test_has_a_case_and_at_most_a_thousand() {
     let cases = |count| {
-        test_cases(vec![v1::PolicyTestCase { tool_name: "t".into(), ..Default::default() }; count], &Limits::default())
+        test_cases(
+            vec![v1::PolicyTestCase { tool_name: "t".into(), ..Default::default() }; count],
+            &RequestLimits::default(),
+        )
     };
     assert_eq!(one(cases(0)), "cases: has 0 cases; 1 to 1000 are allowed");
     assert_eq!(one(cases(1_001)), "cases: has 1001 cases; 1 to 1000 are allowed");
