@@ -3,7 +3,8 @@
 //!
 //! Read [`domain`] first: what may happen to an approval, pure and whole. Then, from the wire inwards:
 //!
-//! - [`server`] puts everything together and serves it on one port; [`grpc`] translates, and decides nothing.
+//! - [`server`] puts everything together and serves it on one port; [`grpc`] answers calls, and decides nothing.
+//! - [`wire`] translates between the API's messages and the domain, for calls, files and commands alike.
 //! - [`approvals`] has the use-cases: the only place where [`domain`], [`policy`], [`store`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as people keep them: YAML, with every mistake at its place.

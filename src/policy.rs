@@ -12,6 +12,7 @@ mod near;
 mod problems;
 mod reach;
 mod rules;
+mod test_case;
 mod warnings;
 
 #[cfg(test)]
@@ -23,8 +24,9 @@ use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
 
 pub use document::{Asks, Document, Escalate, Rule, RuleEffect};
 pub use judge::TRACE_MAX;
-pub use problems::{Problem, RULES_MAX, TEXT_MAX};
+pub use problems::{Problem, RULE_NAME_MAX, RULES_MAX, TEXT_MAX};
 pub use rules::Policy;
+pub use test_case::TestCase;
 pub use warnings::Known;
 
 /// A call to judge.

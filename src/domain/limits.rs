@@ -16,14 +16,23 @@ pub const LABEL_KEY_MAX: usize = 63;
 pub const LABEL_VALUE_MAX: usize = 256;
 /// Longest issuer, and longest name at one, in characters.
 pub const PERSON_MAX: usize = 256;
+/// Longest `caller` of a filter, issuer or subject of a tested call, in characters: more than any of them needs.
+pub const CALLER_MAX: usize = 1_024;
 /// Longest name of a group, in characters.
 pub const GROUP_MAX: usize = 128;
 /// Most groups of a person.
 pub const GROUPS_MAX: usize = 64;
+/// Most issuers for whose people somebody may decide.
+pub const ISSUERS_MAX: usize = 16;
 /// Longest claim window: of a rule, and as a setting.
 pub const CLAIM_WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
 /// Longest timeout: of a request, of a rule, and as a setting.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Longest wait of WaitApproval; also its default.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Rows on a page when the caller does not say; fewer when [`RequestLimits::page_size_max`] is below.
+pub const PAGE_SIZE_DEFAULT: u32 = 50;
 
 /// Largest arguments as canonical JSON, in bytes. The store's record size caps it.
 pub const ARGUMENTS_BYTES_MAX: usize = 48 * 1024;

@@ -16,8 +16,8 @@ use crate::{
     proto::v1::ErrorReason,
     store::StoreError,
     wire::{
+        codes::Code as _,
         decode::{Violation, Violations},
-        encode,
     },
 };
 
@@ -486,7 +486,7 @@ fn fitting(violations: Vec<Violation>) -> Vec<FieldViolation> {
 
 /// The name on the wire, without its prefix.
 fn result_name(outcome: &Outcome) -> &'static str {
-    let name = encode::result(outcome.result).as_str_name();
+    let name = outcome.result.to_wire().as_str_name();
     name.strip_prefix("EXECUTION_RESULT_").unwrap_or(name)
 }
 

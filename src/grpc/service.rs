@@ -16,7 +16,7 @@ use crate::{
     domain::{Actor, Approval, limits::RequestLimits},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
-    wire::{decode, encode, page_token},
+    wire::{codes::Code, decode, encode, page_token},
 };
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -242,7 +242,7 @@ fn watch(queue: Queue, permit: StreamPermit) -> Messages<pb::WatchPendingRespons
         let change = match queue.next().await {
             Ok(QueueChange::Pending(approval)) => Change::Pending(encode::approval(&approval)),
             Ok(QueueChange::Removed(id, status)) => {
-                let status = status.map_or(pb::ApprovalStatus::Unspecified, encode::status) as i32;
+                let status = status.map_or(pb::ApprovalStatus::Unspecified, Code::to_wire) as i32;
                 Change::Removed(Removal { approval_id: id.to_string(), status })
             }
             Ok(QueueChange::SnapshotComplete(count)) => Change::SnapshotComplete(SnapshotComplete { count }),

@@ -21,8 +21,8 @@ const COSTLY_MAX: usize = 256;
 const REVIEWERS_MAX: usize = 64;
 /// Most escalations of a rule.
 const ESCALATIONS_MAX: usize = 4;
-/// Longest name of a rule, in bytes.
-const NAME_MAX: usize = 64;
+/// Longest name of a rule, in bytes; they are ASCII.
+pub const RULE_NAME_MAX: usize = 64;
 /// Longest description or message, in bytes.
 const PROSE_MAX: usize = 1_024;
 /// Most bytes of a policy as JSON.
@@ -133,10 +133,10 @@ impl Problems {
         let other = |byte: u8| first(byte) || b"_.-".contains(&byte);
         if name.is_empty() {
             self.add(path, "is required");
-        } else if name.len() > NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
+        } else if name.len() > RULE_NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
             let rule = "of a-z 0-9 _ . -, beginning with a letter or digit";
-            let name: String = name.chars().take(NAME_MAX).collect();
-            self.add(path, format!("{name:?} is no name: a rule has 1 to {NAME_MAX} characters {rule}"));
+            let name: String = name.chars().take(RULE_NAME_MAX).collect();
+            self.add(path, format!("{name:?} is no name: a rule has 1 to {RULE_NAME_MAX} characters {rule}"));
         } else if [TOOLS, UNLISTED_TOOLS].contains(&name) {
             self.add(path, format!("{name:?} stands for a default in traces; choose another name"));
         }

@@ -8,10 +8,10 @@ use crate::{
     clock::{SystemWall, WallClock as _},
     config::Config,
     domain::Verdict,
-    policy::{Effort, Known, Policy},
+    policy::{Effort, Known, Policy, TestCase},
     policy_file,
     proto::v1::PolicyTestResult,
-    wire::{decode::TestCase, encode},
+    wire::encode,
 };
 
 #[derive(Debug, clap::Args)]

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::{Checker, Violations};
 use crate::{
     approvals::{Cancellation, NewClaim, NewDecision, NewReport},
-    domain::{ApprovalId, Choice, ExecutionResult, Revision, Seen, limits::RequestLimits},
+    domain::{
+        ApprovalId, Choice, ExecutionResult, Revision, Seen,
+        limits::{RequestLimits, WAIT_MAX},
+    },
     proto::v1,
+    wire::codes::Code as _,
 };
-
-/// Longest wait of WaitApproval; also the default.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A checked WaitApproval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +47,7 @@ pub fn decision(message: v1::DecideRequest, limits: &RequestLimits) -> Result<Ne
     let v1::DecideRequest { approval_id, request_id, choice, seen, comment, edited_arguments, on_behalf_of } = message;
     let id = check.id("approval_id", &approval_id);
     let request_id = check.request_id(request_id);
-    let choice = check.choice("choice", choice, "VOTE_CHOICE_APPROVE or VOTE_CHOICE_REJECT", |choice| match choice {
-        v1::VoteChoice::Unspecified => None,
-        v1::VoteChoice::Approve => Some(Choice::Approve),
-        v1::VoteChoice::Reject => Some(Choice::Reject),
-    });
+    let choice = check.choice("choice", choice, "VOTE_CHOICE_APPROVE or VOTE_CHOICE_REJECT", Choice::from_wire);
     let seen = check.seen(seen);
     check.text("comment", &comment, limits.text_bytes);
     if edited_arguments.is_some() && choice == Some(Choice::Reject) {
@@ -97,11 +94,7 @@ pub fn report(message: v1::ReportExecutionRequest, limits: &RequestLimits) -> Re
     let request_id = check.request_id(request_id);
     let claim_id = check.id("claim_id", &claim_id);
     let allowed = "EXECUTION_RESULT_SUCCEEDED or EXECUTION_RESULT_FAILED";
-    let result = check.choice("result", result, allowed, |result| match result {
-        v1::ExecutionResult::Unspecified => None,
-        v1::ExecutionResult::Succeeded => Some(ExecutionResult::Succeeded),
-        v1::ExecutionResult::Failed => Some(ExecutionResult::Failed),
-    });
+    let result = check.choice("result", result, allowed, ExecutionResult::from_wire);
     check.text("message", &message, limits.text_bytes);
     check.finish(|| Some(NewReport { id: id?, request_id, claim_id: claim_id?, result: result?, message }))
 }

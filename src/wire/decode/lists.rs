@@ -1,15 +1,15 @@
 //! Lists and the queue.
 
-use super::{Checker, Violations, scalars};
+use super::{Checker, Violations};
 use crate::{
-    domain::{Status, limits::RequestLimits},
+    domain::{
+        Status,
+        limits::{PAGE_SIZE_DEFAULT, RequestLimits},
+    },
     proto::v1,
     store::{Filter, Order, Query},
-    wire::{field_path, page_token},
+    wire::{codes::Code as _, field_path, page_token},
 };
-
-/// Approvals on a page when the caller does not say; fewer when the server's maximum is below.
-const PAGE_SIZE_DEFAULT: u32 = 50;
 
 /// A page of pending approvals, the oldest first.
 ///
@@ -89,7 +89,7 @@ impl Checker {
         let mut statuses = Vec::new();
         for (index, number) in numbers.iter().enumerate() {
             let allowed = "an ApprovalStatus other than APPROVAL_STATUS_UNSPECIFIED";
-            let status = self.choice(&field_path::at("statuses", index), *number, allowed, scalars::status);
+            let status = self.choice(&field_path::at("statuses", index), *number, allowed, Status::from_wire);
             statuses.extend(status.filter(|status| !statuses.contains(status)));
         }
         statuses.sort_unstable();

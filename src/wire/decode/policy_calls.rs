@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Checker, TestCase, Violation, Violations, policy, test_cases};
+use super::{Checker, Violation, Violations, policy, test_cases};
 use crate::{
     approvals::{PolicyChange, Tried},
     domain::limits::RequestLimits,
-    policy::Policy,
+    policy::{Policy, TestCase},
     proto::v1,
     wire::page_token,
 };
@@ -89,17 +89,11 @@ pub fn policy_test(message: v1::TestPolicyRequest, limits: &RequestLimits) -> Re
 impl Checker {
     /// The field `policy`.
     fn compiled(&mut self, message: v1::Policy) -> Option<Arc<Policy>> {
-        let (document, violations) = policy(message);
-        let compiled = Policy::compile(document);
-        let problems = compiled.as_ref().err().into_iter().flatten();
-        let problems =
-            problems.map(|problem| Violation { field: problem.path.clone(), description: problem.message.clone() });
-        let violations = violations.into_iter().chain(problems).map(|Violation { field, description }| {
+        let around = |Violation { field, description }| {
             let field = if field.is_empty() { "policy".to_owned() } else { format!("policy.{field}") };
             Violation { field, description }
-        });
-        self.add(violations);
-        compiled.map(Arc::new).ok()
+        };
+        policy(message).map(Arc::new).map_err(|violations| self.add(violations.into_iter().map(around))).ok()
     }
 
     /// Adds what was found elsewhere.

@@ -2,23 +2,20 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Checker, Violations};
+use super::{Checker, Violations, scalars};
 use crate::{
     approvals::NewToken,
     domain::{
-        ActorKind, TokenId,
-        limits::{PERSON_MAX, RequestLimits},
+        TokenId,
+        limits::{ISSUERS_MAX, PERSON_MAX, RequestLimits},
     },
     identity::{DecidesFor, Grant, Permission, Role},
     proto::v1,
-    wire::{field_path, page_token},
+    wire::{codes::Code as _, field_path, page_token},
 };
 
 /// Shortest and longest life of a token; a year has 365.25 days, as in the message of the error.
 const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 31_557_600));
-
-/// Most authorities for whose people somebody may decide.
-const ISSUERS_MAX: usize = 16;
 
 /// A page of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +40,11 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Res
         check.refuse("subject", "is required");
     }
     let subject = check.identity("subject", &subject, PERSON_MAX);
-    let kind = check.choice("kind", kind, "AGENT, PERSON or SERVICE", |kind| match kind {
-        v1::ActorKind::Agent => Some(ActorKind::Agent),
-        v1::ActorKind::Person => Some(ActorKind::Person),
-        v1::ActorKind::Service => Some(ActorKind::Service),
-        v1::ActorKind::Unspecified | v1::ActorKind::Policy | v1::ActorKind::Server => None,
-    });
+    let kind = check.choice("kind", kind, "AGENT, PERSON or SERVICE", scalars::caller_kind);
     if roles.is_empty() {
         check.refuse("roles", "is required: at least one of AGENT, REVIEWER, AUDITOR or OPERATOR");
     }
-    let roles = check.each("roles", &roles, "AGENT, REVIEWER, AUDITOR or OPERATOR", |role| match role {
-        v1::Role::Unspecified => None,
-        v1::Role::Agent => Some(Role::Agent),
-        v1::Role::Reviewer => Some(Role::Reviewer),
-        v1::Role::Auditor => Some(Role::Auditor),
-        v1::Role::Operator => Some(Role::Operator),
-    });
+    let roles = check.each("roles", &roles, "AGENT, REVIEWER, AUDITOR or OPERATOR", Role::from_wire);
     let groups = check.groups("groups", &groups);
     let person = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
@@ -67,12 +53,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Res
         check.person("on_behalf_of", person).0
     });
     let allowed = "ASK_FOR_OTHERS, DECIDE_FOR_OTHERS or DECIDE_ALONE";
-    let permissions = check.each("permissions", &permissions, allowed, |permission| match permission {
-        v1::Permission::Unspecified => None,
-        v1::Permission::AskForOthers => Some(Permission::AskForOthers),
-        v1::Permission::DecideForOthers => Some(Permission::DecideForOthers),
-        v1::Permission::DecideAlone => Some(Permission::DecideAlone),
-    });
+    let permissions = check.each("permissions", &permissions, allowed, Permission::from_wire);
     let decides_for = check.decides_for(message.decides_for, &permissions);
     // Whoever decides with such a token would be the person's hand.
     if person.is_some() && (!permissions.is_empty() || roles.contains(&Role::Reviewer)) {

@@ -6,10 +6,10 @@ use serde_json::json;
 use super::{one, refused, span};
 use crate::{
     domain::{Actor, ActorKind, Priority, Status, limits::RequestLimits},
-    policy::{Asks, Document, Escalate, Rule, RuleEffect},
+    policy::{Asks, Document, Escalate, Rule, RuleEffect, TestCase},
     proto::v1,
     wire::{
-        decode::{TestCase, Violation, Violations, policy, test_cases},
+        decode::{self, Violation, Violations, test_cases},
         encode, structs,
     },
 };
@@ -34,7 +34,7 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
         asking(span(-1, 0), span(1, -1)),
     ];
     let message = v1::Policy { tools: vec!["[".into()], unlisted_tools: Some(v1::UnlistedTools { effect }), rules };
-    let (document, violations) = policy(message);
+    let (document, violations) = decode::document(message);
     let expected = [
         "unlisted_tools.require_approval.timeout: is 0 s; it must be from 1s to 7days",
         "rules[1].require_approval.timeout: is 604800.000000001 s; it must be from 1s to 7days",
@@ -57,10 +57,10 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
 #[test]
 fn a_default_without_an_effect_is_refused() {
     let message = v1::Policy { unlisted_tools: Some(v1::UnlistedTools { effect: None }), ..Default::default() };
-    let (document, violations) = policy(message);
+    let (document, violations) = decode::document(message);
     assert_eq!(lines(&violations), ["unlisted_tools: needs auto_approve, require_approval or auto_reject"]);
     assert_eq!(document, Document::default());
-    assert_eq!(policy(v1::Policy::default()), (Document::default(), Vec::new()));
+    assert_eq!(decode::document(v1::Policy::default()), (Document::default(), Vec::new()));
 }
 
 #[test]
@@ -78,7 +78,7 @@ rules:
     auto_aprove: {}
 ";
     let mut read = crate::policy_file::read::<v1::Policy>(text);
-    let (document, violations) = policy(read.message.clone());
+    let (document, violations) = decode::document(read.message.clone());
     for Violation { field, description } in violations {
         read.refuse(&field, description);
     }
@@ -155,7 +155,7 @@ fn any_document() -> impl Strategy<Value = Document> {
 proptest! {
     #[test]
     fn a_document_comes_back_from_the_wire(document in any_document()) {
-        prop_assert_eq!(policy(encode::document(&document)), (document, Vec::new()));
+        prop_assert_eq!(decode::document(encode::document(&document)), (document, Vec::new()));
     }
 }
 
