@@ -1,4 +1,4 @@
-//! The wire: turns bytes into commands and results into bytes, and decides nothing.
+//! The services: admits calls, has [`wire`](crate::wire) translate, asks the use-cases, and decides nothing.
 
 mod access_service;
 mod auth;

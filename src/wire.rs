@@ -2,6 +2,7 @@
 //!
 //! Used by whatever reads or writes the API's messages: the gRPC services, policy files, the commands.
 
+pub mod codes;
 pub mod decode;
 pub(crate) mod double;
 pub mod encode;
