@@ -10,17 +10,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::identity::{CertificateRoles, RoleGroups};
+use crate::tls::TlsConfig;
 
 mod error;
 mod file;
 mod given;
 mod kind;
-pub mod limits;
+mod limits;
 mod oidc;
 mod resolve;
 mod sources;
 mod table;
-mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -31,7 +31,6 @@ pub use oidc::OidcSettings;
 pub use resolve::{check, load};
 pub use sources::{ServeFlags, environment};
 pub use table::reference_markdown;
-pub use tls::TlsConfig;
 
 /// The settings of a server. [`Config::default`] holds the defaults; as it has neither `dev` nor an authentication
 /// method, [`load`] refuses to return it unchanged.

@@ -11,6 +11,7 @@
 
 mod address;
 mod bucket;
+mod limits;
 mod link;
 mod side_calls;
 #[cfg(test)]
@@ -26,13 +27,11 @@ use std::{
 
 use self::{address::Address, bucket::Bucket, link::Deadlines, side_calls::Held};
 pub use self::{
+    limits::ConnectionLimits,
     link::{Allowance, CALL_COST, ClosedByServer, Link, Stage, Ticket},
     side_calls::{NoPlace, Place, SideCall},
 };
-use crate::{
-    config::Limits,
-    telemetry::{ConnectionEnd, Metrics},
-};
+use crate::telemetry::{ConnectionEnd, Metrics};
 
 /// What all strangers together may send: 4 MiB a second, and as much at once after a rest. With [`CALL_COST`] that is some
 /// 6,000 calls, or 250,000 pings: less than one core. What comes at once is also what waits for a thread at once, some
@@ -110,10 +109,10 @@ pub struct Full {
 impl Connections {
     /// An empty registry.
     #[must_use]
-    pub fn new(limits: &Limits, metrics: Metrics) -> Self {
+    pub fn new(limits: &ConnectionLimits, metrics: Metrics) -> Self {
         let deadlines = Deadlines { opening: limits.handshake_timeout, idle: limits.unauthenticated_idle };
         let limits = Counts {
-            all: limits.connections,
+            all: limits.open,
             strangers: limits.unauthenticated_connections,
             strangers_per_address: limits.unauthenticated_per_address,
         };

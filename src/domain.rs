@@ -9,6 +9,7 @@ mod arguments;
 mod command;
 mod event;
 mod ids;
+pub mod limits;
 pub mod name;
 mod permission;
 mod refusal;

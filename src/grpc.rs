@@ -1,27 +1,25 @@
-//! The wire: turns bytes into commands and results into bytes, and decides nothing.
+//! The services: admits calls, has [`wire`](crate::wire) translate, asks the use-cases, and decides nothing.
 
 mod access_service;
 mod auth;
 mod bearer;
 pub mod codec;
 pub mod deadline;
-pub mod decode;
-pub mod encode;
 mod entry;
 pub mod error;
 mod flight;
-pub mod page_token;
+mod limits;
 mod policy_service;
 mod request_body;
 mod service;
 mod side_calls;
 mod streams;
-pub mod structs;
 
 pub use access_service::AccessApi;
 pub use auth::{Admission, Admitted, Guarded};
 pub use entry::{Entered, Entry, no_such_service};
 pub use flight::{Outgoing, Scope, metered};
+pub use limits::CallLimits;
 pub use policy_service::PolicyApi;
 pub use service::ApprovalApi;
 pub use side_calls::{Bounded, Held, SideCall, SideCalls, SidePermit, health_call, reflection_call};

@@ -3,7 +3,8 @@
 //!
 //! Read [`domain`] first: what may happen to an approval, pure and whole. Then, from the wire inwards:
 //!
-//! - [`server`] puts everything together and serves it on one port; [`grpc`] translates, and decides nothing.
+//! - [`server`] puts everything together and serves it on one port; [`grpc`] answers calls, and decides nothing.
+//! - [`wire`] translates between the API's messages and the domain, for calls, files and commands alike.
 //! - [`approvals`], [`policies`] and [`tokens`] have the use-cases, side by side: the only places where [`domain`],
 //!   [`policy`], [`store`], [`identity`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
@@ -25,8 +26,6 @@ pub mod clock;
 pub mod config;
 pub mod connections;
 pub mod domain;
-mod double;
-mod field_path;
 pub mod grpc;
 pub mod identity;
 mod ids;
@@ -43,4 +42,5 @@ pub mod telemetry;
 mod test_support;
 pub mod tls;
 pub mod tokens;
+pub mod wire;
 pub mod workers;

@@ -13,6 +13,7 @@ mod near;
 mod problems;
 mod reach;
 mod rules;
+mod test_case;
 mod warnings;
 
 #[cfg(test)]
@@ -25,8 +26,9 @@ use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
 pub use change::{PolicyChange, Tried};
 pub use document::{Asks, Document, Escalate, Rule, RuleEffect};
 pub use judge::TRACE_MAX;
-pub use problems::{Problem, RULES_MAX, TEXT_MAX};
+pub use problems::{Problem, RULE_NAME_MAX, RULES_MAX, TEXT_MAX};
 pub use rules::Policy;
+pub use test_case::TestCase;
 pub use warnings::Known;
 
 /// A call to judge.

@@ -162,7 +162,7 @@ impl Server {
             tls::read(TlsFiles::of(&config.tls), &waiting),
             policy::read(config.policy.as_deref(), &waiting)
         )?;
-        file_limit::raise(config.limits.connections);
+        file_limit::raise(config.limits.connections.open);
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
         let (store, dev_tokens) = {
@@ -198,17 +198,17 @@ impl Server {
                 (policies.await?, Some(file))
             }
         };
+        let limits = &config.limits;
         let settings = Settings {
             heartbeat: config.heartbeat,
             max_stream_age: config.max_stream_age,
-            pending_per_caller: config.limits.pending_per_caller,
+            pending_per_caller: limits.pending_per_caller,
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
         let approvals = Approvals::new(Arc::clone(&store), judge, Arc::clone(&clock), settings);
-        let approval_api = ApprovalApi::new(Arc::clone(&approvals), config.limits.clone());
-        let policy_api = PolicyApi::new(Arc::clone(&policies), config.limits.clone());
-
-        let access_api = AccessApi::new(Arc::clone(&tokens), config.limits.clone());
+        let approval_api = ApprovalApi::new(Arc::clone(&approvals), limits.request.clone(), &limits.calls);
+        let policy_api = PolicyApi::new(Arc::clone(&policies), limits.request.clone());
+        let access_api = AccessApi::new(Arc::clone(&tokens), limits.request.clone());
 
         let apis = (approval_api, policy_api, access_api);
         let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(&clock))).transpose()?;
@@ -224,13 +224,13 @@ impl Server {
             Arc::new(RecordingAuthenticator { authenticator: verifier, seen: policies.seen_reviewers() });
         let recognising = (authenticator, Arc::<dyn Clock>::clone(&clock));
         let telemetry = (metrics.clone(), traces);
-        let (health, routes) = routes::routes(apis, recognising, &config.limits, config.reflection, telemetry).await?;
-        let connections = Connections::new(&config.limits, metrics.clone());
+        let (health, routes) = routes::routes(apis, recognising, &limits.calls, config.reflection, telemetry).await?;
+        let connections = Connections::new(&limits.connections, metrics.clone());
         let live_tls = tls.as_ref().map(|(live, _)| Arc::clone(live));
-        let handshakes = Handshakes { tls: live_tls, timeout: config.limits.handshake_timeout };
+        let handshakes = Handshakes { tls: live_tls, timeout: limits.connections.handshake_timeout };
         let accept = Accept::new(listener, connections.clone(), handshakes, metrics.clone(), Arc::clone(&clock));
         let stop_accepting = CancellationToken::new();
-        let serving = tokio::spawn(routes::serve(routes, accept, &config.limits, stop_accepting.clone()));
+        let serving = tokio::spawn(routes::serve(routes, accept, &limits.calls, stop_accepting.clone()));
         let mut workers = JoinSet::new();
         workers.spawn(workers::expire(Arc::clone(&approvals)));
         if let Some(retain) = config.retain {

@@ -3,6 +3,7 @@
 //! A connection keeps what it began with. [`LiveTls`] holds what the next one gets: the newest files that fit together.
 
 mod build;
+mod config;
 mod files;
 
 use std::{path::PathBuf, sync::Arc};
@@ -10,6 +11,7 @@ use std::{path::PathBuf, sync::Arc};
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
+pub use config::TlsConfig;
 pub use files::{TlsContents, TlsFiles};
 
 use crate::{domain::Time, identity::CertificateError};

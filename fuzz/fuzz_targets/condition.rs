@@ -11,8 +11,7 @@ use std::{sync::LazyLock, time::Duration};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
 use signoff::{
-    config::Limits,
-    domain::Arguments,
+    domain::{Arguments, limits::ARGUMENTS_BYTES_MAX},
     policy::{Document, Policy, Rule, RuleEffect},
 };
 
@@ -34,7 +33,7 @@ static LARGE: LazyLock<Arguments> = LazyLock::new(|| {
 
 fn arguments(text: &str) -> Option<Arguments> {
     let object: Map<String, Value> = serde_json::from_str(text).ok()?;
-    Arguments::new(object).ok().filter(|made| made.as_json().len() <= Limits::default().arguments_bytes)
+    Arguments::new(object).ok().filter(|made| made.as_json().len() <= ARGUMENTS_BYTES_MAX)
 }
 
 fuzz_target!(|text: &str| {

@@ -9,7 +9,7 @@ use serde::{
 };
 
 use super::failure::Failure;
-use crate::double::survives;
+use crate::wire::double::survives;
 
 /// Builds the arguments: the object of `json` (`JSON`, `@file` or `-`), with each `key=value` of `pairs` set in it.
 pub(super) fn build(json: Option<&str>, pairs: &[String]) -> Result<Option<Struct>, Failure> {

@@ -192,8 +192,8 @@ impl Resolved {
         const MIN: &str = "limits.timeout_min";
         const MAX: &str = "limits.timeout_max";
         const DEFAULT: &str = "limits.timeout_default";
-        let (min, max) = (self.config.limits.timeout_min, self.config.limits.timeout_max);
-        let default = self.config.limits.timeout_default;
+        let (min, max) = (self.config.limits.request.timeout_min, self.config.limits.request.timeout_max);
+        let default = self.config.limits.request.timeout_default;
         if !self.sound(&[MIN, MAX, DEFAULT]) {
             return;
         }

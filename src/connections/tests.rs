@@ -10,12 +10,12 @@ use super::{side_calls::Room, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn limits(connections: u32, strangers: u32, per_address: u32) -> Limits {
-    Limits {
-        connections,
+fn limits(connections: u32, strangers: u32, per_address: u32) -> ConnectionLimits {
+    ConnectionLimits {
+        open: connections,
         unauthenticated_connections: strangers,
         unauthenticated_per_address: per_address,
-        ..Limits::default()
+        ..ConnectionLimits::default()
     }
 }
 
@@ -26,7 +26,7 @@ struct Registry {
 }
 
 impl Registry {
-    fn new(limits: &Limits) -> Self {
+    fn new(limits: &ConnectionLimits) -> Self {
         let metrics = Metrics::new("1");
         Self { connections: Connections::new(limits, metrics.clone()), metrics, start: Instant::now() }
     }
@@ -166,7 +166,7 @@ const KINDS: [SideCall; 4] = [SideCall::Check, SideCall::Metrics, SideCall::Watc
 #[test]
 fn those_that_hold_most_make_room_for_a_call() {
     for kind in KINDS {
-        let registry = Registry::new(&Limits::default());
+        let registry = Registry::new(&ConnectionLimits::default());
         let (idle, honest) = (registry.admit("192.0.2.1"), registry.admit("192.0.2.1"));
         let _one = places(&registry, &honest, kind, 1);
         let (crowd, held) = fill(&registry, kind, |n| format!("198.51.100.{n}"));
@@ -203,7 +203,7 @@ fn the_address_that_holds_most_makes_room_for_a_call() {
 #[test]
 fn what_a_connection_holds_moves_to_its_caller() {
     for kind in KINDS {
-        let registry = Registry::new(&Limits::default());
+        let registry = Registry::new(&ConnectionLimits::default());
         let (crowd, held) = fill(&registry, kind, |n| format!("198.51.100.{n}"));
         for ticket in &crowd {
             ticket.link().authenticated("ann");
@@ -255,7 +255,7 @@ fn a_connection_that_was_closed_holds_nothing() {
 
 #[test]
 fn each_stage_has_its_time() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let (opening, idle) = (limits.handshake_timeout, limits.unauthenticated_idle);
     let cases: [(&[Stage], Duration, &str); 3] = [
         (&[], opening, "silent"),
@@ -280,7 +280,7 @@ fn each_stage_has_its_time() {
 
 #[test]
 fn answers_and_watches_keep_a_connection() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let registry = Registry::new(&limits);
     let [probe, watcher] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
     probe.link().answered(registry.start);
@@ -298,7 +298,7 @@ fn answers_and_watches_keep_a_connection() {
 /// Its answers are not read: a stream that is read ends in time, and is then an answer.
 #[test]
 fn a_watch_does_not_keep_reflection_open() {
-    let limits = Limits::default();
+    let limits = ConnectionLimits::default();
     let registry = Registry::new(&limits);
     let [watcher, both] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
     for ticket in [&watcher, &both] {
@@ -320,7 +320,7 @@ fn wait(ticket: &Ticket, now: Instant) -> Duration {
 
 #[test]
 fn strangers_pay_and_others_do_not() {
-    let registry = Registry::new(&Limits::default());
+    let registry = Registry::new(&ConnectionLimits::default());
     let now = registry.start;
     let [first, second] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
     let link = first.link();
@@ -372,7 +372,7 @@ fn an_address_pays_for_all_its_connections() {
 
 #[test]
 fn addresses_that_owe_nothing_are_forgotten() {
-    let registry = Registry::new(&Limits::default());
+    let registry = Registry::new(&ConnectionLimits::default());
     let known = || registry.connections.0.lock().sources.len();
     let ticket = registry.admit("192.0.2.1");
     ticket.link().charge(1 << 20, registry.start);

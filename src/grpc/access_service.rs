@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::{auth::principal, decode, encode, error::Failure, page_token};
+use super::{auth::principal, error::Failure};
 use crate::{
-    config::Limits,
+    domain::limits::RequestLimits,
     proto::v1::{self as pb, access_service_server::AccessService},
     tokens::Tokens,
+    wire::{decode, encode, page_token},
 };
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -14,13 +15,13 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.AccessService`.
 pub struct AccessApi {
     tokens: Arc<Tokens>,
-    limits: Limits,
+    limits: RequestLimits,
 }
 
 impl AccessApi {
     /// Serves the use-cases to callers that were authenticated.
     #[must_use]
-    pub const fn new(tokens: Arc<Tokens>, limits: Limits) -> Self {
+    pub const fn new(tokens: Arc<Tokens>, limits: RequestLimits) -> Self {
         Self { tokens, limits }
     }
 }

@@ -24,10 +24,9 @@ use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
-use super::{bearer::bearer, error::Failure, request_body::punctual, streams::ConnectionInfo};
+use super::{bearer::bearer, error::Failure, limits::CallLimits, request_body::punctual, streams::ConnectionInfo};
 use crate::{
     clock::{Clock, WallClock},
-    config::Limits,
     domain::Actor,
     identity::{Authenticator, Credentials, Principal, Unrecognised},
     telemetry::{Metrics, is_grpc},
@@ -69,7 +68,7 @@ impl Admission {
     pub fn new(
         authenticator: Arc<dyn Authenticator>,
         (clock, timer): (Arc<dyn WallClock>, Arc<dyn Clock>),
-        limits: &Limits,
+        limits: &CallLimits,
         metrics: Metrics,
     ) -> Arc<Self> {
         let calls_per_second = limits.calls_per_second;

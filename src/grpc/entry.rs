@@ -15,9 +15,10 @@ use super::{
     Admitted,
     error::Failure,
     flight::{Carried, Charge, Flights, Incoming, whole},
+    limits::CallLimits,
     streams::ConnectionInfo,
 };
-use crate::{config::Limits, identity::Method};
+use crate::identity::Method;
 
 const ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -33,7 +34,7 @@ pub struct Entry {
 impl Entry {
     /// Counts what is in flight against the limits.
     #[must_use]
-    pub fn new(limits: &Limits) -> Arc<Self> {
+    pub fn new(limits: &CallLimits) -> Arc<Self> {
         Arc::new(Self { flights: Flights::new(limits), message_bytes: limits.message_bytes })
     }
 

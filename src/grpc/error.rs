@@ -11,7 +11,6 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
-use super::decode::{Violation, Violations};
 use crate::{
     approvals,
     blocking_pool::PoolError,
@@ -20,6 +19,7 @@ use crate::{
     policies,
     proto::v1::ErrorReason,
     tokens,
+    wire::decode::{Violation, Violations},
 };
 
 /// `domain` of every ErrorInfo.

@@ -32,9 +32,10 @@ use futures_util::task::AtomicWaker;
 use super::{
     auth::caller,
     error::{Failure, Scope as Where},
+    limits::CallLimits,
     streams::ConnectionInfo,
 };
-use crate::{config::Limits, domain::Actor, identity::Method};
+use crate::{domain::Actor, identity::Method};
 
 pub(super) use incoming::Incoming;
 pub(super) use outgoing::Carried;
@@ -81,7 +82,7 @@ struct CallerScope {
 }
 
 impl Flights {
-    pub(super) fn new(limits: &Limits) -> Arc<Self> {
+    pub(super) fn new(limits: &CallLimits) -> Arc<Self> {
         Arc::new(Self {
             server: Scope::default(),
             callers: Mutex::default(),

@@ -2,11 +2,12 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use tonic::{Request, Response, Status};
 
-use super::{auth::principal, decode, encode, error::Failure, page_token};
+use super::{auth::principal, error::Failure};
 use crate::{
-    config::Limits,
+    domain::limits::RequestLimits,
     policies::{FileFault, Policies},
     proto::v1::{self as pb, policy_service_server::PolicyService},
+    wire::{decode, encode, page_token},
 };
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -14,13 +15,13 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.PolicyService`.
 pub struct PolicyApi {
     policies: Arc<Policies>,
-    limits: Limits,
+    limits: RequestLimits,
 }
 
 impl PolicyApi {
     /// Serves the use-cases to callers that were authenticated.
     #[must_use]
-    pub const fn new(policies: Arc<Policies>, limits: Limits) -> Self {
+    pub const fn new(policies: Arc<Policies>, limits: RequestLimits) -> Self {
         Self { policies, limits }
     }
 }

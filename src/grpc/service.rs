@@ -6,17 +6,17 @@ use tonic::{Request, Response, Status};
 
 use super::{
     auth::principal,
-    deadline, decode, encode,
+    deadline,
     error::Failure,
-    page_token,
+    limits::CallLimits,
     streams::{StreamPermit, Streams},
 };
 use crate::{
     approvals::{Approvals, Error, Follower, Message, Queue, QueueChange},
-    config::Limits,
-    domain::{Actor, Approval, NewRequest},
+    domain::{Actor, Approval, NewRequest, limits::RequestLimits},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
+    wire::{codes::Code, decode, encode, page_token},
 };
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -25,15 +25,15 @@ type Reply<T> = Result<Response<T>, Status>;
 /// `signoff.v1.ApprovalService`.
 pub struct ApprovalApi {
     approvals: Arc<Approvals>,
-    limits: Limits,
+    limits: RequestLimits,
     streams: Streams,
 }
 
 impl ApprovalApi {
     /// Serves the use-cases to callers that were authenticated.
     #[must_use]
-    pub fn new(approvals: Arc<Approvals>, limits: Limits) -> Self {
-        let streams = Streams::new(&limits);
+    pub fn new(approvals: Arc<Approvals>, limits: RequestLimits, calls: &CallLimits) -> Self {
+        let streams = Streams::new(calls);
         Self { approvals, limits, streams }
     }
 }
@@ -242,7 +242,7 @@ fn watch(queue: Queue, permit: StreamPermit) -> Messages<pb::WatchPendingRespons
         let change = match queue.next().await {
             Ok(QueueChange::Pending(approval)) => Change::Pending(encode::approval(&approval)),
             Ok(QueueChange::Removed(id, status)) => {
-                let status = status.map_or(pb::ApprovalStatus::Unspecified, encode::status) as i32;
+                let status = status.map_or(pb::ApprovalStatus::Unspecified, Code::to_wire) as i32;
                 Change::Removed(Removal { approval_id: id.to_string(), status })
             }
             Ok(QueueChange::SnapshotComplete(count)) => Change::SnapshotComplete(SnapshotComplete { count }),

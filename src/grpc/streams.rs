@@ -12,9 +12,9 @@ use super::{
     auth::caller,
     error::{Failure, Scope},
     flight::Charge,
+    limits::CallLimits,
 };
 use crate::{
-    config::Limits,
     connections::Link,
     domain::Actor,
     identity::{PresentedCertificate, Principal},
@@ -47,7 +47,7 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &CallLimits) -> Self {
         Self {
             open: Arc::default(),
             callers: Callers::default(),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn streams(streams: u32, streams_per_connection: u32, streams_per_caller: u32) -> Streams {
-        Streams::new(&Limits { streams, streams_per_connection, streams_per_caller, ..Limits::default() })
+        Streams::new(&CallLimits { streams, streams_per_connection, streams_per_caller, ..CallLimits::default() })
     }
 
     /// A call on a connection of its own.

@@ -4,9 +4,9 @@ use super::{
     Asks, Document, Rule, RuleEffect,
     globs::{GLOB_MAX, check_glob, is_costly},
 };
-use crate::{
-    config::limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX},
-    domain::{MAX_VOTES, Priority, Reviewer, ReviewerError},
+use crate::domain::{
+    MAX_VOTES, Priority, Reviewer, ReviewerError,
+    limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX, LABELS_MAX},
 };
 
 /// Most rules of a policy.
@@ -15,16 +15,14 @@ pub const RULES_MAX: usize = 10_000;
 const TOOLS_MAX: usize = 10_000;
 /// Most globs of a rule.
 const GLOBS_MAX: usize = 64;
-/// Most labels of a rule.
-const LABELS_MAX: usize = 32;
 /// Most globs that are matched character by character, whatever name a caller thinks of.
 const COSTLY_MAX: usize = 256;
 /// Most reviewers of a rule, and of an escalation.
 const REVIEWERS_MAX: usize = 64;
 /// Most escalations of a rule.
 const ESCALATIONS_MAX: usize = 4;
-/// Longest name of a rule, in bytes.
-const NAME_MAX: usize = 64;
+/// Longest name of a rule, in bytes; they are ASCII.
+pub const RULE_NAME_MAX: usize = 64;
 /// Longest description or message, in bytes.
 const PROSE_MAX: usize = 1_024;
 /// Most bytes of a policy as JSON.
@@ -107,7 +105,7 @@ impl Problems {
         }
         self.globs(&path("tools"), &rule.tools, GLOBS_MAX);
         self.globs(&path("agents"), &rule.agents, GLOBS_MAX);
-        if rule.labels.len() > LABELS_MAX {
+        if rule.labels.len() > LABELS_MAX as usize {
             let message = format!("has {} labels; at most {LABELS_MAX} are allowed", rule.labels.len());
             self.add(path("labels"), message);
         }
@@ -135,10 +133,10 @@ impl Problems {
         let other = |byte: u8| first(byte) || b"_.-".contains(&byte);
         if name.is_empty() {
             self.add(path, "is required");
-        } else if name.len() > NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
+        } else if name.len() > RULE_NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
             let rule = "of a-z 0-9 _ . -, beginning with a letter or digit";
-            let name: String = name.chars().take(NAME_MAX).collect();
-            self.add(path, format!("{name:?} is no name: a rule has 1 to {NAME_MAX} characters {rule}"));
+            let name: String = name.chars().take(RULE_NAME_MAX).collect();
+            self.add(path, format!("{name:?} is no name: a rule has 1 to {RULE_NAME_MAX} characters {rule}"));
         } else if [TOOLS, UNLISTED_TOOLS].contains(&name) {
             self.add(path, format!("{name:?} stands for a default in traces; choose another name"));
         }

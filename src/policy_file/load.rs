@@ -1,12 +1,14 @@
 use std::path::Path;
 
-use super::{TEXT_MAX, read};
+use super::{Read, TEXT_MAX, read};
 use crate::{
-    config::Limits,
-    field_path,
-    grpc::decode::{self, TestCase},
-    policy::{Policy, Problem},
+    domain::limits::RequestLimits,
+    policy::{Policy, Problem, TestCase},
     proto::v1,
+    wire::{
+        decode::{self, Violation, Violations},
+        field_path,
+    },
 };
 
 /// Compiles what a policy file holds.
@@ -14,22 +16,9 @@ use crate::{
 /// # Errors
 /// Everything that is wrong, a line each, led by the file's name, line and column.
 pub fn load(path: &Path, bytes: &[u8]) -> Result<Policy, String> {
-    let mut file = read::<v1::Policy>(text(path, bytes)?);
-    let (document, violations) = decode::policy(file.message.clone());
-    for violation in violations {
-        file.refuse(&violation.field, violation.description);
-    }
-    let compiled = Policy::compile(document);
-    for problem in compiled.as_ref().err().into_iter().flatten() {
-        file.refuse(&problem.path, problem.message.clone());
-    }
-    match (file.finish(), compiled) {
-        (Ok(_), Ok(policy)) => Ok(policy),
-        (Err(problems), _) => Err(problems.in_file(&path.display().to_string()).to_string()),
-        (Ok(_), Err(problems)) => {
-            Err(problems.iter().map(|problem| format!("{}: {problem}\n", path.display())).collect())
-        }
-    }
+    let file = read::<v1::Policy>(text(path, bytes)?);
+    let compiled = decode::policy(file.message.clone());
+    finish(path, file, compiled)
 }
 
 /// Where a policy file says what a warning is about: a line each, as those of [`load`].
@@ -47,19 +36,25 @@ pub fn place_warnings(path: &Path, bytes: &[u8], warnings: &[Problem]) -> Vec<St
 /// As [`load`].
 pub fn load_cases(path: &Path, bytes: &[u8]) -> Result<Vec<TestCase>, String> {
     let mut file = read::<v1::PolicyTestCases>(text(path, bytes)?);
-    let cases = decode::test_cases(file.message.cases.clone(), &Limits::default());
-    for violation in cases.as_ref().err().into_iter().flat_map(|violations| &violations.0) {
-        file.refuse(&violation.field, violation.description.clone());
-    }
+    let cases = decode::test_cases(file.message.cases.clone(), &RequestLimits::default());
     for (index, case) in cases.iter().flatten().enumerate() {
         if case.expect.is_none() && case.expect_rule.is_none() {
             file.refuse(&field_path::at("cases", index), "expects nothing; give `expect`, `expect_rule` or both");
         }
     }
-    match (file.finish(), cases) {
-        (Ok(_), Ok(cases)) => Ok(cases),
+    finish(path, file, cases.map_err(|violations| violations.0))
+}
+
+/// What was made of a file, if nothing is wrong with either.
+fn finish<M, T>(path: &Path, mut file: Read<M>, made: Result<T, Vec<Violation>>) -> Result<T, String> {
+    for Violation { field, description } in made.as_ref().err().into_iter().flatten() {
+        file.refuse(field, description.as_str());
+    }
+    match (file.finish(), made) {
+        (Ok(_), Ok(made)) => Ok(made),
         (Err(problems), _) => Err(problems.in_file(&path.display().to_string()).to_string()),
-        (Ok(_), Err(violations)) => Err(format!("{}: {violations}", path.display())),
+        // Not reached: a violation is left out only where reading found something wrong.
+        (Ok(_), Err(violations)) => Err(format!("{}: {}", path.display(), Violations(violations))),
     }
 }
 

@@ -10,7 +10,10 @@ use super::{
     scalar::{self, Scalar, shown},
     yaml::{Entry, Mapping, Node, Twice, Value},
 };
-use crate::{double, field_path, spelling};
+use crate::{
+    spelling,
+    wire::{double, field_path},
+};
 
 /// Reads `root` as the message of `descriptor`. What is wrong is told to `problems` and left out; a wrong item of a list
 /// is replaced by an empty one, so that paths of later items stay true.

@@ -4,7 +4,7 @@ use super::{
     problem::Position,
     yaml::{Entry, Mapping, Node, Value},
 };
-use crate::field_path;
+use crate::wire::field_path;
 
 /// The place of the field `path`, or of the nearest field around it that the file has.
 pub(super) fn locate(root: &Node, path: &str) -> Position {

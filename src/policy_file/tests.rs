@@ -287,7 +287,7 @@ cases:
 "#;
     let [first, second] = &cases(text)[..] else { panic!() };
     let expected = r#"{"to":"a@company.com","n":5,"x":31,"big":1e23,"f":[1.5,null,true,"5",{"deep":[]}],"yes":"no"}"#;
-    assert_eq!(first.arguments, Some(crate::grpc::structs::from_json(expected)));
+    assert_eq!(first.arguments, Some(crate::wire::structs::from_json(expected)));
     let caller = v1::Actor { kind: v1::ActorKind::Person.into(), issuer: "test".into(), subject: "ann".into() };
     assert_eq!(first.caller, Some(caller));
     assert_eq!(first.time, Some(prost_types::Timestamp { seconds: 1_769_857_200, nanos: 500_000_000 }));

@@ -10,7 +10,7 @@ use super::{
     scalar::{self, Scalar, shown},
     yaml::{Entry, Mapping, Node, Value},
 };
-use crate::field_path;
+use crate::wire::field_path;
 
 /// Levels of an object that are read: more than a call's arguments can have, and no more than the wire holds.
 const OBJECT_DEPTH: u32 = 32;

@@ -20,10 +20,10 @@ use tower::util::{MapRequestLayer, MapResponseLayer};
 use super::{accept::Accept, arrival::ArrivalLayer};
 use crate::{
     clock::{Clock, WallClock},
-    config::{Limits, ReflectionAccess},
+    config::ReflectionAccess,
     grpc::{
-        AccessApi, Admission, ApprovalApi, Entry, Held, PolicyApi, SideCall, SideCalls, health_call, metered,
-        no_such_service, reflection_call,
+        AccessApi, Admission, ApprovalApi, CallLimits, Entry, Held, PolicyApi, SideCall, SideCalls, health_call,
+        metered, no_such_service, reflection_call,
     },
     identity::Authenticator,
     proto::{
@@ -68,7 +68,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn routes(
     (approvals, policies, access): (ApprovalApi, PolicyApi, AccessApi),
     (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn Clock>),
-    limits: &Limits,
+    limits: &CallLimits,
     reflection_access: ReflectionAccess,
     (metrics, traces): (Metrics, bool),
 ) -> Result<(HealthReporter, Router), tonic_reflection::server::Error> {
@@ -137,7 +137,7 @@ fn without_doubtful_type(mut request: Request) -> Request {
 pub(super) fn serve(
     router: Router,
     accept: Accept,
-    limits: &Limits,
+    limits: &CallLimits,
     stop: CancellationToken,
 ) -> impl Future<Output = Result<(), tonic::transport::Error>> + use<> {
     let streams = limits.streams_per_connection.saturating_add(UNARY_HEADROOM);

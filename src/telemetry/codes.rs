@@ -3,35 +3,19 @@
 use http::{HeaderMap, StatusCode};
 use tonic::Code;
 
-/// Canonical names, by number.
-pub(super) const NAMES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
+pub(super) use signoff_client::code_name as name;
 
-/// Index into [`NAMES`].
-pub(super) fn index(code: Code) -> usize {
-    code as usize
+/// How many codes there are; their numbers begin at 0.
+pub(super) const COUNT: usize = 17;
+
+/// Canonical names, such as `NOT_FOUND`, by number.
+pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    (0..).take(COUNT).map(|number| name(Code::from_i32(number)))
 }
 
-/// Canonical name, such as `NOT_FOUND`.
-pub(super) fn name(code: Code) -> &'static str {
-    NAMES[index(code)]
+/// A code's number.
+pub(super) fn index(code: Code) -> usize {
+    code as usize
 }
 
 /// Whether the code says that the server failed, rather than that it refused.
@@ -65,14 +49,13 @@ mod tests {
 
     #[test]
     fn names_stand_at_their_numbers() {
-        for (number, name_at) in NAMES.iter().enumerate() {
+        for (number, name) in names().enumerate() {
             let code = Code::from_i32(i32::try_from(number).unwrap());
-            assert_eq!(code as usize, number);
-            assert_eq!(name(code), *name_at);
+            assert_eq!(index(code), number);
             // `Code`'s own name is the canonical one in camel case, but for the spelling of OK.
-            let squeezed = name_at.replace('_', "").to_lowercase();
+            let squeezed = name.replace('_', "").to_lowercase();
             assert_eq!(format!("{code:?}").to_lowercase(), squeezed);
         }
-        assert_eq!(Code::from_i32(NAMES.len() as i32), Code::Unknown, "a code is missing from the table");
+        assert_eq!(Code::from_i32(COUNT as i32), Code::Unknown, "a code is not counted");
     }
 }

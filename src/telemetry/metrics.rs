@@ -85,7 +85,7 @@ struct MethodHandles {
 impl Metrics {
     /// Everything at zero. `version` is the label of `signoff_build_info`.
     pub fn new(version: &'static str) -> Self {
-        let codes = codes::NAMES.iter().copied();
+        let codes = codes::names();
         let requests = Table::new(
             METHODS.iter().flat_map(|method| codes.clone().map(|code| [("method", method.name), ("code", code)])),
             Counter::default,
@@ -298,7 +298,7 @@ impl Metrics {
 
     /// Counts a call of the method at index `method` that ended with `code` after `time`.
     pub(super) fn call_ended(&self, method: usize, code: Code, time: Duration) {
-        self.0.requests.row(method * codes::NAMES.len() + codes::index(code)).inc();
+        self.0.requests.row(method * codes::COUNT + codes::index(code)).inc();
         if let Some(seconds) = &self.0.methods[method].seconds {
             seconds.observe(time.as_secs_f64());
         }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
-use crate::{bounded_file, config::TlsConfig};
+use super::TlsConfig;
+use crate::bounded_file;
 
 /// Largest file: room for hundreds of authorities.
 const FILE_MAX: usize = 1 << 20;

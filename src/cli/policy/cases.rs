@@ -8,10 +8,10 @@ use crate::{
     clock::{SystemWall, WallClock as _},
     config::Config,
     domain::Verdict,
-    grpc::{decode::TestCase, encode},
-    policy::{Effort, Known, Policy},
+    policy::{Effort, Known, Policy, TestCase},
     policy_file,
     proto::v1::PolicyTestResult,
+    wire::encode,
 };
 
 #[derive(Debug, clap::Args)]

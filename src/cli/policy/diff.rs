@@ -1,7 +1,7 @@
 use similar::TextDiff;
 
 use super::{Console, Failure, PolicyFile, contents, show, wrong};
-use crate::{cli::connection::ConnectionArgs, grpc::encode, policy_file};
+use crate::{cli::connection::ConnectionArgs, policy_file, wire::encode};
 
 #[derive(Debug, clap::Args)]
 pub struct DiffArgs {

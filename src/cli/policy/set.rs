@@ -6,9 +6,9 @@ use crate::{
         connection::{ConnectionArgs, unary},
         text::escape,
     },
-    grpc::encode,
     policy_file,
     proto::v1::SetPolicyRequest,
+    wire::encode,
 };
 
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use super::Failure;
 use crate::{
     cli::connection::{AccessClient, ConnectionArgs, unary},
     clock::{Clock, ServerClock, SystemWall},
-    config::Limits,
+    domain::limits::RequestLimits,
     grpc::{AccessApi, Admitted},
     identity::Principal,
     private_files,
@@ -48,7 +48,7 @@ impl TokenBackend {
             .await
             .map_err(|error| failed(&error))?;
         let holder = Admitted::new(Arc::new(Principal::of_data_directory(clock.wall())), clock);
-        Ok(Self::Directory { api: AccessApi::new(tokens, Limits::default()), store, holder })
+        Ok(Self::Directory { api: AccessApi::new(tokens, RequestLimits::default()), store, holder })
     }
 
     pub(super) async fn create(self, message: CreateTokenRequest) -> Result<CreateTokenResponse, Failure> {

@@ -6,9 +6,9 @@ use tonic::Code;
 use super::{Answer, REATTACH, UPGRADE};
 use crate::{
     domain::{ApprovalId, Outcome, Permission, Refusal, Time},
-    grpc::encode,
     proto::v1::ErrorReason,
     store::StoreError,
+    wire::codes::Code as _,
 };
 
 impl Answer {
@@ -125,7 +125,7 @@ impl Answer {
 
 /// The name on the wire, without its prefix.
 fn result_name(outcome: &Outcome) -> &'static str {
-    let name = encode::result(outcome.result).as_str_name();
+    let name = outcome.result.to_wire().as_str_name();
     name.strip_prefix("EXECUTION_RESULT_").unwrap_or(name)
 }
 

@@ -7,11 +7,11 @@ use crate::{
     approvals,
     blocking_pool::PoolError,
     domain::{ApprovalId, OutsideScope, Permission},
-    grpc::decode::Violation,
     identity::AccessDenied,
     policies,
     proto::v1::ErrorReason,
     tokens,
+    wire::decode::Violation,
 };
 
 impl Answer {

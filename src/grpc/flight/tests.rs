@@ -20,11 +20,11 @@ fn actor(subject: &str) -> Actor {
 }
 
 fn flights(server: usize, per_connection: usize, per_caller: usize) -> Arc<Flights> {
-    Flights::new(&Limits {
+    Flights::new(&CallLimits {
         in_flight_bytes: server,
         in_flight_bytes_per_connection: per_connection,
         in_flight_bytes_per_caller: per_caller,
-        ..Limits::default()
+        ..CallLimits::default()
     })
 }
 

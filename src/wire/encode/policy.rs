@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use super::{actor, moment, policy, priority, span, status};
+use super::{actor, moment, policy, span};
 use crate::{
     domain::{Time, Verdict},
-    grpc::decode::TestCase,
-    policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect},
+    policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect, TestCase},
     proto::v1,
     store::PolicyHead,
+    wire::codes::Code,
 };
 
 /// A version with its policy.
@@ -49,7 +49,7 @@ pub fn policy_warnings(warnings: Vec<Problem>) -> Vec<v1::PolicyWarning> {
 pub fn test_result(case: &TestCase, verdict: &Verdict) -> v1::PolicyTestResult {
     v1::PolicyTestResult {
         name: case.name.clone(),
-        status: status(verdict.effect.status()).into(),
+        status: verdict.effect.status().to_wire().into(),
         evaluation: Some(policy(verdict)),
         timeout: verdict.effect.requirement().timeout.map(span),
         claim_window: Some(span(verdict.claim_window)),
@@ -93,7 +93,7 @@ fn require_approval(asks: Asks) -> v1::RequireApproval {
     let escalation = |one: Escalate| v1::Escalation {
         after: one.after.map(span),
         reviewers: one.reviewers,
-        priority: one.priority.map_or(v1::Priority::Unspecified, priority).into(),
+        priority: one.priority.map_or(v1::Priority::Unspecified, Code::to_wire).into(),
     };
     v1::RequireApproval {
         timeout: asks.timeout.map(span),

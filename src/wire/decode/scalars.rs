@@ -6,23 +6,14 @@ use chrono::DateTime;
 
 use super::Checker;
 use crate::{
-    domain::{Digest, Status, Time},
+    domain::{ActorKind, Digest, Time},
     proto::v1,
+    wire::codes::Code as _,
 };
 
-/// The wire's statuses.
-pub(super) fn status(wire: v1::ApprovalStatus) -> Option<Status> {
-    use v1::ApprovalStatus as Wire;
-    Some(match wire {
-        Wire::Unspecified => return None,
-        Wire::Pending => Status::Pending,
-        Wire::Approved => Status::Approved,
-        Wire::Rejected => Status::Rejected,
-        Wire::TimedOut => Status::TimedOut,
-        Wire::Cancelled => Status::Cancelled,
-        Wire::AutoApproved => Status::AutoApproved,
-        Wire::AutoRejected => Status::AutoRejected,
-    })
+/// The kind of somebody who makes calls: a policy and the server make none.
+pub(super) fn caller_kind(wire: v1::ActorKind) -> Option<ActorKind> {
+    ActorKind::from_wire(wire).filter(|kind| !matches!(kind, ActorKind::Policy | ActorKind::Server))
 }
 
 impl Checker {

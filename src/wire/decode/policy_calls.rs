@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Checker, TestCase, Violation, Violations, policy, test_cases};
+use super::{Checker, Violation, Violations, policy, test_cases};
 use crate::{
-    config::Limits,
-    grpc::page_token,
-    policy::{Policy, PolicyChange, Tried},
+    domain::limits::RequestLimits,
+    policy::{Policy, PolicyChange, TestCase, Tried},
     proto::v1,
+    wire::page_token,
 };
 
 /// A page of versions.
@@ -23,7 +23,10 @@ pub struct VersionsPage {
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn policy_versions(message: &v1::ListPolicyVersionsRequest, limits: &Limits) -> Result<VersionsPage, Violations> {
+pub fn policy_versions(
+    message: &v1::ListPolicyVersionsRequest,
+    limits: &RequestLimits,
+) -> Result<VersionsPage, Violations> {
     let mut check = Checker::default();
     let limit = check.page_size(message.page_size, limits);
     let before = match message.page_token.as_str() {
@@ -37,7 +40,7 @@ pub fn policy_versions(message: &v1::ListPolicyVersionsRequest, limits: &Limits)
 ///
 /// # Errors
 /// Every rule that it breaks, those of the policy included.
-pub fn policy_change(message: v1::SetPolicyRequest, limits: &Limits) -> Result<PolicyChange, Violations> {
+pub fn policy_change(message: v1::SetPolicyRequest, limits: &RequestLimits) -> Result<PolicyChange, Violations> {
     let v1::SetPolicyRequest { request_id, policy, expected_version, comment, validate_only } = message;
     let mut check = Checker::default();
     let request_id = check.request_id(request_id);
@@ -66,7 +69,7 @@ pub struct PolicyTest {
 ///
 /// # Errors
 /// Every rule that they break, those of the policy included.
-pub fn policy_test(message: v1::TestPolicyRequest, limits: &Limits) -> Result<PolicyTest, Violations> {
+pub fn policy_test(message: v1::TestPolicyRequest, limits: &RequestLimits) -> Result<PolicyTest, Violations> {
     let v1::TestPolicyRequest { policy, version, cases } = message;
     let mut check = Checker::default();
     let tried = match (policy, version) {
@@ -85,17 +88,11 @@ pub fn policy_test(message: v1::TestPolicyRequest, limits: &Limits) -> Result<Po
 impl Checker {
     /// The field `policy`.
     fn compiled(&mut self, message: v1::Policy) -> Option<Arc<Policy>> {
-        let (document, violations) = policy(message);
-        let compiled = Policy::compile(document);
-        let problems = compiled.as_ref().err().into_iter().flatten();
-        let problems =
-            problems.map(|problem| Violation { field: problem.path.clone(), description: problem.message.clone() });
-        let violations = violations.into_iter().chain(problems).map(|Violation { field, description }| {
+        let around = |Violation { field, description }| {
             let field = if field.is_empty() { "policy".to_owned() } else { format!("policy.{field}") };
             Violation { field, description }
-        });
-        self.add(violations);
-        compiled.map(Arc::new).ok()
+        };
+        policy(message).map(Arc::new).map_err(|violations| self.add(violations.into_iter().map(around))).ok()
     }
 
     /// Adds what was found elsewhere.

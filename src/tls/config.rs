@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-/// Certificates of the server, and those that it asks of clients. [`load`](super::load) refuses a certificate without
-/// its key, and settings about clients without a certificate.
+/// Certificates of the server, and those that it asks of clients. In a checked configuration a certificate has its key,
+/// and settings about clients come with a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
     /// PEM file with the server's certificate and its chain; `None` serves without TLS.

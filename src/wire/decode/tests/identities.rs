@@ -2,10 +2,9 @@
 
 use super::{ID, refused};
 use crate::{
-    config::Limits,
-    domain::Schemas,
-    grpc::decode,
+    domain::{Schemas, limits::RequestLimits},
     proto::v1::{self, decide_request::Seen},
+    wire::decode,
 };
 
 /// José with two letters for the last, and with one.
@@ -54,7 +53,7 @@ fn list(name: &str) -> v1::ListApprovalsRequest {
 
 #[test]
 fn a_name_is_composed() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let made = decode::new_token(token(DECOMPOSED), &limits).unwrap().grant;
     assert_eq!((made.subject.as_str(), made.groups), (COMPOSED, [COMPOSED.to_owned()].into()));
     let bound = made.on_behalf_of.unwrap();
@@ -74,7 +73,7 @@ fn a_name_is_composed() {
 
 #[test]
 fn what_has_no_form_is_refused_wherever_it_stands() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     for (name, wrong) in [
         ("rita\u{200b}", "contains U+200B; control, invisible and unassigned characters are not allowed"),
         ("rita\u{202e}", "contains U+202E; control, invisible and unassigned characters are not allowed"),

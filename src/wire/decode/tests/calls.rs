@@ -4,14 +4,13 @@ use serde_json::json;
 
 use super::{ID, one, refused, span};
 use crate::{
-    config::Limits,
-    domain::{Choice, ExecutionResult, NewDecision, Seen, Status, samples},
-    grpc::{
+    domain::{Choice, ExecutionResult, NewDecision, Seen, Status, limits::RequestLimits, samples},
+    proto::v1::{self, decide_request::Seen as WireSeen},
+    store::{Filter, Order, Query},
+    wire::{
         decode::{self, Violations, approval_id},
         page_token, structs,
     },
-    proto::v1::{self, decide_request::Seen as WireSeen},
-    store::{Filter, Order, Query},
 };
 
 fn digest() -> String {
@@ -26,13 +25,13 @@ fn decide(change: impl FnOnce(&mut v1::DecideRequest)) -> Result<NewDecision, Vi
         ..Default::default()
     };
     change(&mut message);
-    decode::decision(message, &Limits::default())
+    decode::decision(message, &RequestLimits::default())
 }
 
 fn list(change: impl FnOnce(&mut v1::ListApprovalsRequest)) -> Result<Query, Violations> {
     let mut message = v1::ListApprovalsRequest::default();
     change(&mut message);
-    decode::list_approvals(message, &Limits::default())
+    decode::list_approvals(message, &RequestLimits::default())
 }
 
 fn time(seconds: i64, nanos: i32) -> Option<prost_types::Timestamp> {
@@ -89,14 +88,14 @@ fn decisions_are_checked() {
         message.edited_arguments = Some(structs::from_object(long.as_object().unwrap().clone()));
     }));
     assert!(text.starts_with("edited_arguments: has 49160 bytes"), "{text}");
-    let lines = refused(decode::decision(v1::DecideRequest::default(), &Limits::default()));
+    let lines = refused(decode::decision(v1::DecideRequest::default(), &RequestLimits::default()));
     let fields: Vec<_> = lines.iter().map(|line| line.split(": ").next().unwrap()).collect();
     assert_eq!(fields, ["approval_id", "choice", "seen"]);
 }
 
 #[test]
 fn cancellations_claims_and_reports_are_checked() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let cancel = |approval_id: &str, request_id: &str, reason: &str| {
         let (approval_id, request_id, reason) = (approval_id.into(), request_id.into(), reason.into());
         decode::cancellation(v1::CancelApprovalRequest { approval_id, request_id, reason }, &limits)
@@ -146,7 +145,7 @@ fn page_sizes_are_from_1_to_the_maximum() {
     let text = "it must be from 1 to 1000, or 0 for the default";
     assert_eq!(one(size(1_001)), format!("page_size: is 1001; {text}"));
     assert_eq!(one(size(-1)), format!("page_size: is -1; {text}"));
-    let limits = Limits { page_size_max: 10, ..Limits::default() };
+    let limits = RequestLimits { page_size_max: 10, ..RequestLimits::default() };
     assert_eq!(decode::list_pending(v1::ListPendingRequest::default(), &limits).unwrap().limit, 10);
 }
 
@@ -174,10 +173,10 @@ fn filters_arrive_whole() {
     };
     assert_eq!((query.filter, query.order, query.after), (expected, Order::NewestFirst, None));
 
-    let query = decode::list_pending(v1::ListPendingRequest::default(), &Limits::default()).unwrap();
+    let query = decode::list_pending(v1::ListPendingRequest::default(), &RequestLimits::default()).unwrap();
     assert_eq!((query.filter, query.order), (Filter::pending(), Order::OldestFirst));
     let message = v1::WatchPendingRequest { tool_name: "t".into(), ..Default::default() };
-    let filter = decode::watch_pending(message, &Limits::default()).unwrap();
+    let filter = decode::watch_pending(message, &RequestLimits::default()).unwrap();
     assert_eq!(filter, Filter { tool_name: Some("t".into()), ..Filter::pending() });
 }
 
@@ -202,7 +201,7 @@ fn filters_are_checked() {
         assert!(one(list(|message| message.caller = caller.into())).contains("must be `issuer/subject`"));
     }
     let message = v1::WatchPendingRequest { tool_name: "a b".into(), agent_name: "\0".into(), ..Default::default() };
-    assert_eq!(refused(decode::watch_pending(message, &Limits::default())).len(), 2);
+    assert_eq!(refused(decode::watch_pending(message, &RequestLimits::default())).len(), 2);
 }
 
 #[test]
@@ -220,7 +219,7 @@ fn a_time_range_is_not_empty_and_in_range() {
 
 #[test]
 fn page_tokens_continue_their_own_list_only() {
-    let limits = Limits::default();
+    let limits = RequestLimits::default();
     let filter = Filter { tool_name: Some("t".into()), ..Filter::pending() };
     let token = page_token::encode(&filter, Order::OldestFirst, samples::id(3, 4));
     let next = |tool_name: &str, page_token: &str| {

@@ -1,30 +1,28 @@
 //! Policies, and calls to try them on.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use super::{Checker, Violation, Violations, names::CALLER_MAX, scalars};
+use super::{Checker, Violation, Violations, scalars};
 use crate::{
-    config::Limits,
-    domain::{Actor, ActorKind, Agent, Arguments, Priority, Status, Time, Verdict},
-    field_path,
-    policy::{Asks, Document, Escalate, OwnedCall, Rule, RuleEffect},
+    domain::{
+        Actor, ActorKind, Priority, Status,
+        limits::{CALLER_MAX, CLAIM_WINDOW_MAX, RequestLimits, TIMEOUT_MAX},
+    },
+    policy::{Asks, Document, Escalate, Policy, Problem, RULE_NAME_MAX, Rule, RuleEffect, TestCase},
     proto::v1,
+    wire::{codes::Code as _, field_path},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Most cases of a test.
 const CASES_MAX: usize = 1_000;
-/// Longest name of a rule that can be expected, in characters.
-const RULE_NAME_MAX: usize = 64;
 
 /// The document that a message says, and what of the message a document cannot hold: spans out of range, and a default
 /// without an effect, both left out. Paths are those in the message `signoff.v1.Policy`. All else is checked when the
 /// document is compiled.
 #[must_use]
-pub fn policy(message: v1::Policy) -> (Document, Vec<Violation>) {
+pub fn document(message: v1::Policy) -> (Document, Vec<Violation>) {
     let mut check = Checker::default();
     let v1::Policy { tools, unlisted_tools, rules } = message;
     let unlisted_tools = unlisted_tools.and_then(|unlisted| check.unlisted_tools(unlisted));
@@ -34,34 +32,33 @@ pub fn policy(message: v1::Policy) -> (Document, Vec<Violation>) {
     (document, check.into_violations())
 }
 
-/// A call to judge, and what is expected.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TestCase {
-    /// What it shows, for people.
-    pub name: String,
-    /// The tool.
-    pub tool_name: String,
-    /// Arguments of the call.
-    pub arguments: Arguments,
-    /// The agent that makes the call.
-    pub agent: Agent,
-    /// The call's labels.
-    pub labels: BTreeMap<String, String>,
-    /// Who asks: an agent, a person or a service.
-    pub caller: Actor,
-    /// When; `None`: now.
-    pub time: Option<Time>,
-    /// The status expected at once, one of PENDING, AUTO_APPROVED and AUTO_REJECTED; `None`: any.
-    pub expect: Option<Status>,
-    /// The deciding rule expected; `None`: any.
-    pub expect_rule: Option<String>,
+/// The policy that a message says, compiled.
+///
+/// # Errors
+/// Every rule that it breaks; paths are those in the message `signoff.v1.Policy`.
+pub fn policy(message: v1::Policy) -> Result<Policy, Vec<Violation>> {
+    let (document, mut violations) = document(message);
+    match Policy::compile(document) {
+        Ok(policy) if violations.is_empty() => Ok(policy),
+        Ok(_) => Err(violations),
+        Err(problems) => {
+            violations.extend(problems.into_iter().map(Violation::from));
+            Err(violations)
+        }
+    }
+}
+
+impl From<Problem> for Violation {
+    fn from(Problem { path, message }: Problem) -> Self {
+        Self { field: path, description: message }
+    }
 }
 
 /// The field `cases` of a request or a file. The limits of calls are those of RequestApproval.
 ///
 /// # Errors
 /// Every rule that they break.
-pub fn test_cases(cases: Vec<v1::PolicyTestCase>, limits: &Limits) -> Result<Vec<TestCase>, Violations> {
+pub fn test_cases(cases: Vec<v1::PolicyTestCase>, limits: &RequestLimits) -> Result<Vec<TestCase>, Violations> {
     let mut check = Checker::default();
     if cases.is_empty() || cases.len() > CASES_MAX {
         check.refuse("cases", format!("has {} cases; 1 to {CASES_MAX} are allowed", cases.len()));
@@ -72,35 +69,6 @@ pub fn test_cases(cases: Vec<v1::PolicyTestCase>, limits: &Limits) -> Result<Vec
         .map(|(index, case)| check.within(&field_path::at("cases", index), |check| check.test_case(case, limits)))
         .collect();
     check.finish(|| cases.into_iter().collect())
-}
-
-impl TestCase {
-    /// The call, at a moment where the case names none.
-    #[must_use]
-    pub fn call(&self, now: Time) -> OwnedCall {
-        OwnedCall {
-            tool_name: self.tool_name.clone(),
-            arguments: self.arguments.clone(),
-            agent: self.agent.clone(),
-            labels: self.labels.clone(),
-            caller: self.caller.clone(),
-            now: self.time.unwrap_or(now),
-        }
-    }
-
-    /// Whether a verdict is what the case expects.
-    #[must_use]
-    pub fn passes(&self, verdict: &Verdict) -> bool {
-        self.expect.is_none_or(|expected| expected == verdict.effect.status())
-            && self.expect_rule.as_ref().is_none_or(|expected| *expected == verdict.rule)
-    }
-
-    /// Whether a verdict deserves a second look: it is not what the case expects, or that expects nothing, or the call is
-    /// approved. Then a tool's name that nearly is another one may be why.
-    #[must_use]
-    pub fn is_surprised_by(&self, verdict: &Verdict) -> bool {
-        self.expect.is_none() || !self.passes(verdict) || verdict.effect.status() == Status::AutoApproved
-    }
 }
 
 impl Checker {
@@ -153,8 +121,8 @@ impl Checker {
                 reject_threshold: (reject_threshold != 0).then_some(reject_threshold),
                 comment_required,
                 allow_edits,
-                timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, WEEK)),
-                claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, HOUR)),
+                timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, TIMEOUT_MAX)),
+                claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, CLAIM_WINDOW_MAX)),
                 message,
             })
         })
@@ -162,20 +130,13 @@ impl Checker {
 
     fn escalation(&mut self, from: v1::Escalation) -> Escalate {
         let v1::Escalation { after, reviewers, priority } = from;
-        let after = after.and_then(|span| self.span("after", &span, SECOND, WEEK));
+        let after = after.and_then(|span| self.span("after", &span, SECOND, TIMEOUT_MAX));
         let allowed = "PRIORITY_NORMAL, PRIORITY_HIGH or PRIORITY_URGENT";
-        let priority = (priority != 0).then(|| {
-            self.choice("priority", priority, allowed, |wire| match wire {
-                v1::Priority::Unspecified => None,
-                v1::Priority::Normal => Some(Priority::Normal),
-                v1::Priority::High => Some(Priority::High),
-                v1::Priority::Urgent => Some(Priority::Urgent),
-            })
-        });
+        let priority = (priority != 0).then(|| self.choice("priority", priority, allowed, Priority::from_wire));
         Escalate { after, reviewers, priority: priority.flatten() }
     }
 
-    fn test_case(&mut self, from: v1::PolicyTestCase, limits: &Limits) -> Option<TestCase> {
+    fn test_case(&mut self, from: v1::PolicyTestCase, limits: &RequestLimits) -> Option<TestCase> {
         let v1::PolicyTestCase { name, tool_name, arguments, agent, labels, caller, time, expect, expect_rule } = from;
         self.text("name", &name, limits.text_bytes);
         self.tool_name("tool_name", &tool_name);
@@ -190,7 +151,7 @@ impl Checker {
         let allowed = "APPROVAL_STATUS_PENDING, APPROVAL_STATUS_AUTO_APPROVED or APPROVAL_STATUS_AUTO_REJECTED";
         let expect = (expect != 0).then(|| {
             let at_once = |status| matches!(status, Status::Pending | Status::AutoApproved | Status::AutoRejected);
-            self.choice("expect", expect, allowed, |wire| scalars::status(wire).filter(|status| at_once(*status)))
+            self.choice("expect", expect, allowed, |wire| Status::from_wire(wire).filter(|status| at_once(*status)))
         });
         self.name("expect_rule", &expect_rule, RULE_NAME_MAX);
         Some(TestCase {
@@ -209,12 +170,7 @@ impl Checker {
     fn caller(&mut self, from: v1::Actor) -> Option<Actor> {
         let v1::Actor { kind, issuer, subject } = from;
         let allowed = "ACTOR_KIND_AGENT, ACTOR_KIND_PERSON or ACTOR_KIND_SERVICE";
-        let kind = self.choice("caller.kind", kind, allowed, |kind| match kind {
-            v1::ActorKind::Agent => Some(ActorKind::Agent),
-            v1::ActorKind::Person => Some(ActorKind::Person),
-            v1::ActorKind::Service => Some(ActorKind::Service),
-            v1::ActorKind::Unspecified | v1::ActorKind::Policy | v1::ActorKind::Server => None,
-        });
+        let kind = self.choice("caller.kind", kind, allowed, scalars::caller_kind);
         let issuer = self.identity("caller.issuer", &issuer, CALLER_MAX);
         let subject = self.identity("caller.subject", &subject, CALLER_MAX);
         Some(Actor { kind: kind?, issuer, subject })

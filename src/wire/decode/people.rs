@@ -4,20 +4,17 @@ use std::collections::BTreeSet;
 
 use super::Checker;
 use crate::{
-    domain::{Actor, ActorKind},
-    field_path,
+    domain::{
+        Actor, ActorKind,
+        limits::{GROUP_MAX, GROUPS_MAX, PERSON_MAX},
+    },
     identity::LOCAL_ISSUER,
     proto::v1,
+    wire::field_path,
 };
 
 /// Issuer of what the server does by itself.
 const OWN_ISSUER: &str = "signoff";
-/// Longest issuer, and longest name at one, in characters.
-pub(super) const PERSON_MAX: usize = 256;
-/// Longest name of a group, in characters.
-const GROUP_MAX: usize = 128;
-/// Most groups of a person.
-const GROUPS_MAX: usize = 64;
 
 impl Checker {
     /// A person, and the groups that the caller says they are in.

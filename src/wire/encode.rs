@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::structs;
+use super::{codes::Code as _, structs};
 use crate::{
     domain::{
-        Actor, ActorKind, Agent, Approval, Choice, Claim, Decision, Effect, ExecutionResult, Outcome, Panel, Priority,
-        Requirement, RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
+        Actor, Agent, Approval, Claim, Decision, Effect, Outcome, Panel, Requirement, RuleOutcome, RuleTrace, Time,
+        Verdict, Vote,
     },
     proto::v1,
 };
@@ -30,7 +30,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
     v1::Approval {
         id: approval.id.to_string(),
         revision: approval.revision,
-        status: status(approval.status).into(),
+        status: approval.status.to_wire().into(),
         request_id: request.request_id.clone(),
         caller: Some(actor(&request.caller)),
         tool_name: request.tool_name.clone(),
@@ -56,7 +56,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         reject_threshold: asked.map_or(0, |asked| asked.reject_threshold),
         comment_required: asked.is_some_and(|asked| asked.comment_required),
         edits_allowed: asked.is_some_and(|asked| asked.allow_edits),
-        priority: priority(approval.priority()).into(),
+        priority: approval.priority().to_wire().into(),
     }
 }
 
@@ -70,37 +70,8 @@ fn panels(approval: &Approval, asked: &Requirement) -> Vec<v1::Panel> {
     asked.panels.iter().map(panel).collect()
 }
 
-pub(super) const fn priority(priority: Priority) -> v1::Priority {
-    match priority {
-        Priority::Normal => v1::Priority::Normal,
-        Priority::High => v1::Priority::High,
-        Priority::Urgent => v1::Priority::Urgent,
-    }
-}
-
-/// A status.
-#[must_use]
-pub const fn status(status: Status) -> v1::ApprovalStatus {
-    match status {
-        Status::Pending => v1::ApprovalStatus::Pending,
-        Status::Approved => v1::ApprovalStatus::Approved,
-        Status::Rejected => v1::ApprovalStatus::Rejected,
-        Status::TimedOut => v1::ApprovalStatus::TimedOut,
-        Status::Cancelled => v1::ApprovalStatus::Cancelled,
-        Status::AutoApproved => v1::ApprovalStatus::AutoApproved,
-        Status::AutoRejected => v1::ApprovalStatus::AutoRejected,
-    }
-}
-
 fn actor(actor: &Actor) -> v1::Actor {
-    let kind = match actor.kind {
-        ActorKind::Agent => v1::ActorKind::Agent,
-        ActorKind::Person => v1::ActorKind::Person,
-        ActorKind::Service => v1::ActorKind::Service,
-        ActorKind::Policy => v1::ActorKind::Policy,
-        ActorKind::Server => v1::ActorKind::Server,
-    };
-    v1::Actor { kind: kind.into(), issuer: actor.issuer.clone(), subject: actor.subject.clone() }
+    v1::Actor { kind: actor.kind.to_wire().into(), issuer: actor.issuer.clone(), subject: actor.subject.clone() }
 }
 
 /// Unset when the caller said nothing about it.
@@ -137,7 +108,7 @@ fn rule_trace(trace: &RuleTrace) -> v1::RuleTrace {
 fn vote(vote: &Vote) -> v1::Vote {
     v1::Vote {
         decided_by: Some(actor(&vote.actor)),
-        choice: choice(vote.choice).into(),
+        choice: vote.choice.to_wire().into(),
         comment: vote.comment.clone(),
         vote_time: Some(moment(vote.at)),
         revision_seen: vote.seen,
@@ -147,16 +118,9 @@ fn vote(vote: &Vote) -> v1::Vote {
     }
 }
 
-const fn choice(choice: Choice) -> v1::VoteChoice {
-    match choice {
-        Choice::Approve => v1::VoteChoice::Approve,
-        Choice::Reject => v1::VoteChoice::Reject,
-    }
-}
-
 fn decision(decision: &Decision) -> v1::Decision {
     v1::Decision {
-        status: status(decision.status).into(),
+        status: decision.status.to_wire().into(),
         decided_by: Some(actor(&decision.actor)),
         comment: decision.comment.clone(),
         decide_time: Some(moment(decision.at)),
@@ -178,16 +142,9 @@ fn claim(claim: &Claim) -> v1::Claim {
 
 fn outcome(outcome: &Outcome) -> v1::ExecutionOutcome {
     v1::ExecutionOutcome {
-        result: result(outcome.result).into(),
+        result: outcome.result.to_wire().into(),
         message: outcome.message.clone(),
         report_time: Some(moment(outcome.at)),
-    }
-}
-
-pub(super) const fn result(result: ExecutionResult) -> v1::ExecutionResult {
-    match result {
-        ExecutionResult::Succeeded => v1::ExecutionResult::Succeeded,
-        ExecutionResult::Failed => v1::ExecutionResult::Failed,
     }
 }
 

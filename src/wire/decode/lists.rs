@@ -1,23 +1,21 @@
 //! Lists and the queue.
 
-use super::{Checker, Violations, scalars};
+use super::{Checker, Violations};
 use crate::{
-    config::Limits,
-    domain::Status,
-    field_path,
-    grpc::page_token,
+    domain::{
+        Status,
+        limits::{PAGE_SIZE_DEFAULT, RequestLimits},
+    },
     proto::v1,
     store::{Filter, Order, Query},
+    wire::{codes::Code as _, field_path, page_token},
 };
-
-/// Approvals on a page when the caller does not say; fewer when the server's maximum is below.
-const PAGE_SIZE_DEFAULT: u32 = 50;
 
 /// A page of pending approvals, the oldest first.
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn list_pending(message: v1::ListPendingRequest, limits: &Limits) -> Result<Query, Violations> {
+pub fn list_pending(message: v1::ListPendingRequest, limits: &RequestLimits) -> Result<Query, Violations> {
     let mut check = Checker::default();
     let v1::ListPendingRequest { page_size, page_token, tool_name, agent_name, labels, .. } = message;
     let filter = check.queue(tool_name, agent_name, labels, limits);
@@ -28,7 +26,7 @@ pub fn list_pending(message: v1::ListPendingRequest, limits: &Limits) -> Result<
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn watch_pending(message: v1::WatchPendingRequest, limits: &Limits) -> Result<Filter, Violations> {
+pub fn watch_pending(message: v1::WatchPendingRequest, limits: &RequestLimits) -> Result<Filter, Violations> {
     let mut check = Checker::default();
     let filter = check.queue(message.tool_name, message.agent_name, message.labels, limits);
     check.finish(|| Some(filter))
@@ -38,7 +36,7 @@ pub fn watch_pending(message: v1::WatchPendingRequest, limits: &Limits) -> Resul
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn list_approvals(message: v1::ListApprovalsRequest, limits: &Limits) -> Result<Query, Violations> {
+pub fn list_approvals(message: v1::ListApprovalsRequest, limits: &RequestLimits) -> Result<Query, Violations> {
     let mut check = Checker::default();
     let filter = Filter {
         statuses: check.statuses(&message.statuses),
@@ -63,7 +61,7 @@ impl Checker {
         tool_name: String,
         agent_name: String,
         labels: std::collections::HashMap<String, String>,
-        limits: &Limits,
+        limits: &RequestLimits,
     ) -> Filter {
         Filter {
             tool_name: self.tool_filter(tool_name),
@@ -74,7 +72,7 @@ impl Checker {
     }
 
     /// How many a page may hold.
-    pub(super) fn page_size(&mut self, page_size: i32, limits: &Limits) -> Option<usize> {
+    pub(super) fn page_size(&mut self, page_size: i32, limits: &RequestLimits) -> Option<usize> {
         let max = limits.page_size_max;
         match u32::try_from(page_size) {
             Ok(0) => usize::try_from(PAGE_SIZE_DEFAULT.min(max)).ok(),
@@ -91,7 +89,7 @@ impl Checker {
         let mut statuses = Vec::new();
         for (index, number) in numbers.iter().enumerate() {
             let allowed = "an ApprovalStatus other than APPROVAL_STATUS_UNSPECIFIED";
-            let status = self.choice(&field_path::at("statuses", index), *number, allowed, scalars::status);
+            let status = self.choice(&field_path::at("statuses", index), *number, allowed, Status::from_wire);
             statuses.extend(status.filter(|status| !statuses.contains(status)));
         }
         statuses.sort_unstable();
@@ -104,7 +102,7 @@ impl Checker {
         order: Order,
         page_size: i32,
         token: &str,
-        limits: &Limits,
+        limits: &RequestLimits,
     ) -> Result<Query, Violations> {
         let limit = self.page_size(page_size, limits);
         let after = (!token.is_empty()).then(|| page_token::decode(token, &filter, order));

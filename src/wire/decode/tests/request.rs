@@ -5,13 +5,12 @@ use serde_json::json;
 
 use super::{one, refused, span};
 use crate::{
-    config::Limits,
-    domain::{NewRequest, Schemas},
-    grpc::{
+    domain::{NewRequest, Schemas, limits::RequestLimits},
+    proto::v1,
+    wire::{
         decode::{self, Violations},
         structs,
     },
-    proto::v1,
 };
 
 fn object(value: &serde_json::Value) -> Struct {
@@ -21,7 +20,7 @@ fn object(value: &serde_json::Value) -> Struct {
 fn decode(change: impl FnOnce(&mut v1::RequestApprovalRequest)) -> Result<NewRequest, Violations> {
     let mut message = v1::RequestApprovalRequest { tool_name: "send_email".into(), ..Default::default() };
     change(&mut message);
-    decode::request(message, &Limits::default(), &Schemas::default())
+    decode::request(message, &RequestLimits::default(), &Schemas::default())
 }
 
 fn agent(change: impl FnOnce(&mut v1::Agent)) -> Result<NewRequest, Violations> {
@@ -246,14 +245,14 @@ fn everything_wrong_is_told_at_once() {
 
 #[test]
 fn an_operator_s_limits_hold() {
-    let limits = Limits {
+    let limits = RequestLimits {
         arguments_bytes: 2,
         arguments_depth: 1,
         schema_bytes: 0,
         text_bytes: 0,
         labels: 0,
         chain: 0,
-        ..Limits::default()
+        ..RequestLimits::default()
     };
     let lines = refused(decode::request(
         v1::RequestApprovalRequest {

@@ -5,14 +5,13 @@ use serde_json::json;
 
 use super::{one, refused, span};
 use crate::{
-    config::Limits,
-    domain::{Actor, ActorKind, Priority, Status},
-    grpc::{
-        decode::{TestCase, Violation, Violations, policy, test_cases},
+    domain::{Actor, ActorKind, Priority, Status, limits::RequestLimits},
+    policy::{Asks, Document, Escalate, Rule, RuleEffect, TestCase},
+    proto::v1,
+    wire::{
+        decode::{self, Violation, Violations, test_cases},
         encode, structs,
     },
-    policy::{Asks, Document, Escalate, Rule, RuleEffect},
-    proto::v1,
 };
 
 fn asking(timeout: Option<prost_types::Duration>, claim_window: Option<prost_types::Duration>) -> v1::PolicyRule {
@@ -35,7 +34,7 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
         asking(span(-1, 0), span(1, -1)),
     ];
     let message = v1::Policy { tools: vec!["[".into()], unlisted_tools: Some(v1::UnlistedTools { effect }), rules };
-    let (document, violations) = policy(message);
+    let (document, violations) = decode::document(message);
     let expected = [
         "unlisted_tools.require_approval.timeout: is 0 s; it must be from 1s to 7days",
         "rules[1].require_approval.timeout: is 604800.000000001 s; it must be from 1s to 7days",
@@ -58,10 +57,10 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
 #[test]
 fn a_default_without_an_effect_is_refused() {
     let message = v1::Policy { unlisted_tools: Some(v1::UnlistedTools { effect: None }), ..Default::default() };
-    let (document, violations) = policy(message);
+    let (document, violations) = decode::document(message);
     assert_eq!(lines(&violations), ["unlisted_tools: needs auto_approve, require_approval or auto_reject"]);
     assert_eq!(document, Document::default());
-    assert_eq!(policy(v1::Policy::default()), (Document::default(), Vec::new()));
+    assert_eq!(decode::document(v1::Policy::default()), (Document::default(), Vec::new()));
 }
 
 #[test]
@@ -79,7 +78,7 @@ rules:
     auto_aprove: {}
 ";
     let mut read = crate::policy_file::read::<v1::Policy>(text);
-    let (document, violations) = policy(read.message.clone());
+    let (document, violations) = decode::document(read.message.clone());
     for Violation { field, description } in violations {
         read.refuse(&field, description);
     }
@@ -156,14 +155,14 @@ fn any_document() -> impl Strategy<Value = Document> {
 proptest! {
     #[test]
     fn a_document_comes_back_from_the_wire(document in any_document()) {
-        prop_assert_eq!(policy(encode::document(&document)), (document, Vec::new()));
+        prop_assert_eq!(decode::document(encode::document(&document)), (document, Vec::new()));
     }
 }
 
 fn case(change: impl FnOnce(&mut v1::PolicyTestCase)) -> Result<TestCase, Violations> {
     let mut case = v1::PolicyTestCase { tool_name: "send_email".into(), ..Default::default() };
     change(&mut case);
-    test_cases(vec![case], &Limits::default()).map(|mut cases| cases.remove(0))
+    test_cases(vec![case], &RequestLimits::default()).map(|mut cases| cases.remove(0))
 }
 
 #[test]
@@ -208,7 +207,7 @@ fn every_case_is_checked_like_a_request() {
         expect_rule: "x".repeat(65),
         name: "\u{7}".into(),
     };
-    let limits = Limits { arguments_bytes: 2, ..Limits::default() };
+    let limits = RequestLimits { arguments_bytes: 2, ..RequestLimits::default() };
     let lines = refused(test_cases(vec![wrong.clone(), wrong], &limits));
     let fields: Vec<_> = lines.iter().map(|line| line.split(": ").next().unwrap()).collect();
     let each = [
@@ -231,7 +230,10 @@ fn every_case_is_checked_like_a_request() {
 #[test]
 fn a_test_has_a_case_and_at_most_a_thousand() {
     let cases = |count| {
-        test_cases(vec![v1::PolicyTestCase { tool_name: "t".into(), ..Default::default() }; count], &Limits::default())
+        test_cases(
+            vec![v1::PolicyTestCase { tool_name: "t".into(), ..Default::default() }; count],
+            &RequestLimits::default(),
+        )
     };
     assert_eq!(one(cases(0)), "cases: has 0 cases; 1 to 1000 are allowed");
     assert_eq!(one(cases(1_001)), "cases: has 1001 cases; 1 to 1000 are allowed");

@@ -1,8 +1,8 @@
-use super::{actor, choice, moment, policy, priority, result, status};
+use super::{actor, moment, policy};
 use crate::{
     domain::{Escalation, Event, EventKind},
-    grpc::structs,
     proto::v1::{self, event::Kind},
+    wire::{codes::Code as _, structs},
 };
 
 /// An event.
@@ -12,11 +12,11 @@ pub fn event(event: &Event) -> v1::Event {
     let kind = match &event.kind {
         EventKind::Requested { request, verdict, .. } => Kind::Requested(v1::event::Requested {
             digest: request.digest.to_string(),
-            status: status(verdict.effect.status()).into(),
+            status: verdict.effect.status().to_wire().into(),
         }),
         EventKind::Voted { choice: way, comment, seen, digest, counted_for } => Kind::Voted(v1::Vote {
             decided_by: Some(actor(&event.actor)),
-            choice: choice(*way).into(),
+            choice: way.to_wire().into(),
             comment: comment.clone(),
             vote_time: Some(time),
             revision_seen: *seen,
@@ -31,7 +31,7 @@ pub fn event(event: &Event) -> v1::Event {
             revision_seen: *seen,
         }),
         EventKind::Decided { status: reached, comment, seen, digest, .. } => Kind::Decided(v1::Decision {
-            status: status(*reached).into(),
+            status: reached.to_wire().into(),
             decided_by: Some(actor(&event.actor)),
             comment: comment.clone(),
             decide_time: Some(time),
@@ -44,14 +44,14 @@ pub fn event(event: &Event) -> v1::Event {
             Kind::Escalated(v1::event::Escalated {
                 rule: rule.to_string(),
                 reviewers: reviewers.iter().map(ToString::to_string).collect(),
-                priority: priority(*raised).into(),
+                priority: raised.to_wire().into(),
             })
         }
         EventKind::Claimed { claim_id, digest } => {
             Kind::Claimed(v1::event::Claimed { claim_id: claim_id.to_string(), digest: digest.to_string() })
         }
         EventKind::Reported { result: what, message } => Kind::Reported(v1::ExecutionOutcome {
-            result: result(*what).into(),
+            result: what.to_wire().into(),
             message: message.clone(),
             report_time: Some(time),
         }),

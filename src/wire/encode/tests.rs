@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     domain::{
-        Claiming, Command, Deciding, Edit, Event, EventKind, Reporting, Request, Seen, request,
+        Choice, Claiming, Command, Deciding, Edit, Event, EventKind, ExecutionResult, Reporting, Request, Seen, Status,
+        request,
         samples::{a_request, agent as an_agent, arguments, at, claim_id, decide, id, quorum, reviewer, verdict},
         step,
     },
@@ -151,7 +152,7 @@ fn events_name_the_arguments_of_their_time() {
 #[test]
 fn statuses_keep_their_names() {
     for one in Status::ALL {
-        assert_eq!(status(one).as_str_name().strip_prefix("APPROVAL_STATUS_"), Some(one.name()));
+        assert_eq!(one.to_wire().as_str_name().strip_prefix("APPROVAL_STATUS_"), Some(one.name()));
     }
 }
 

@@ -6,14 +6,12 @@ use prost_types::Struct;
 
 use super::{Checker, Violations};
 use crate::{
-    config::{
-        Limits,
-        limits::{AGENT_NAME_MAX, RUN_ID_MAX},
+    domain::{
+        Agent, Arguments, NewRequest, Schemas, canonical_json,
+        limits::{AGENT_NAME_MAX, RUN_ID_MAX, RequestLimits},
     },
-    domain::{Agent, Arguments, NewRequest, Schemas, canonical_json},
-    field_path,
-    grpc::structs,
     proto::v1,
+    wire::{field_path, structs},
 };
 
 /// Levels of a schema that are read; more than the wire format's own limit lets through.
@@ -25,7 +23,7 @@ const SCHEMA_DEPTH: u32 = 64;
 /// Every rule that it breaks.
 pub fn request(
     message: v1::RequestApprovalRequest,
-    limits: &Limits,
+    limits: &RequestLimits,
     schemas: &Schemas,
 ) -> Result<NewRequest, Violations> {
     let mut check = Checker::default();
@@ -65,7 +63,7 @@ pub fn request(
 
 impl Checker {
     /// Arguments of a call.
-    pub(super) fn arguments(&mut self, field: &str, from: Struct, limits: &Limits) -> Option<Arguments> {
+    pub(super) fn arguments(&mut self, field: &str, from: Struct, limits: &RequestLimits) -> Option<Arguments> {
         let object = structs::to_object(self, field, from, limits.arguments_depth)?;
         match Arguments::new(object) {
             Ok(arguments) if arguments.as_json().len() <= limits.arguments_bytes => Some(arguments),
@@ -85,7 +83,7 @@ impl Checker {
     }
 
     /// The field `agent`.
-    pub(super) fn agent(&mut self, agent: v1::Agent, limits: &Limits) -> Agent {
+    pub(super) fn agent(&mut self, agent: v1::Agent, limits: &RequestLimits) -> Agent {
         let v1::Agent { name, run_id, chain } = agent;
         self.name("agent.name", &name, AGENT_NAME_MAX);
         self.name("agent.run_id", &run_id, RUN_ID_MAX);
@@ -108,7 +106,7 @@ impl Checker {
         &mut self,
         from: Struct,
         arguments: Option<&Arguments>,
-        limits: &Limits,
+        limits: &RequestLimits,
         schemas: &Schemas,
     ) -> Option<Arc<str>> {
         const FIELD: &str = "arguments_schema";

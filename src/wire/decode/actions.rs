@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::{Checker, Violations};
 use crate::{
-    config::Limits,
-    domain::{ApprovalId, Cancellation, Choice, ExecutionResult, NewClaim, NewDecision, NewReport, Revision, Seen},
+    domain::{
+        ApprovalId, Cancellation, Choice, ExecutionResult, NewClaim, NewDecision, NewReport, Revision, Seen,
+        limits::{RequestLimits, WAIT_MAX},
+    },
     proto::v1,
+    wire::codes::Code as _,
 };
-
-/// Longest wait of WaitApproval; also the default.
-const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A checked WaitApproval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,16 +41,12 @@ pub fn wait(message: &v1::WaitApprovalRequest) -> Result<Wait, Violations> {
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn decision(message: v1::DecideRequest, limits: &Limits) -> Result<NewDecision, Violations> {
+pub fn decision(message: v1::DecideRequest, limits: &RequestLimits) -> Result<NewDecision, Violations> {
     let mut check = Checker::default();
     let v1::DecideRequest { approval_id, request_id, choice, seen, comment, edited_arguments, on_behalf_of } = message;
     let id = check.id("approval_id", &approval_id);
     let request_id = check.request_id(request_id);
-    let choice = check.choice("choice", choice, "VOTE_CHOICE_APPROVE or VOTE_CHOICE_REJECT", |choice| match choice {
-        v1::VoteChoice::Unspecified => None,
-        v1::VoteChoice::Approve => Some(Choice::Approve),
-        v1::VoteChoice::Reject => Some(Choice::Reject),
-    });
+    let choice = check.choice("choice", choice, "VOTE_CHOICE_APPROVE or VOTE_CHOICE_REJECT", Choice::from_wire);
     let seen = check.seen(seen);
     check.text("comment", &comment, limits.text_bytes);
     if edited_arguments.is_some() && choice == Some(Choice::Reject) {
@@ -66,7 +62,7 @@ pub fn decision(message: v1::DecideRequest, limits: &Limits) -> Result<NewDecisi
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn cancellation(message: v1::CancelApprovalRequest, limits: &Limits) -> Result<Cancellation, Violations> {
+pub fn cancellation(message: v1::CancelApprovalRequest, limits: &RequestLimits) -> Result<Cancellation, Violations> {
     let mut check = Checker::default();
     let id = check.id("approval_id", &message.approval_id);
     let request_id = check.request_id(message.request_id);
@@ -90,18 +86,14 @@ pub fn claim(message: v1::ClaimExecutionRequest) -> Result<NewClaim, Violations>
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn report(message: v1::ReportExecutionRequest, limits: &Limits) -> Result<NewReport, Violations> {
+pub fn report(message: v1::ReportExecutionRequest, limits: &RequestLimits) -> Result<NewReport, Violations> {
     let mut check = Checker::default();
     let v1::ReportExecutionRequest { approval_id, request_id, claim_id, result, message } = message;
     let id = check.id("approval_id", &approval_id);
     let request_id = check.request_id(request_id);
     let claim_id = check.id("claim_id", &claim_id);
     let allowed = "EXECUTION_RESULT_SUCCEEDED or EXECUTION_RESULT_FAILED";
-    let result = check.choice("result", result, allowed, |result| match result {
-        v1::ExecutionResult::Unspecified => None,
-        v1::ExecutionResult::Succeeded => Some(ExecutionResult::Succeeded),
-        v1::ExecutionResult::Failed => Some(ExecutionResult::Failed),
-    });
+    let result = check.choice("result", result, allowed, ExecutionResult::from_wire);
     check.text("message", &message, limits.text_bytes);
     check.finish(|| Some(NewReport { id: id?, request_id, claim_id: claim_id?, result: result?, message }))
 }

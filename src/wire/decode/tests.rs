@@ -102,7 +102,7 @@ fn invisible_characters_are_refused_in_names_and_allowed_in_texts() {
 fn paths_are_short_and_visible() {
     let of = |key: &str| {
         let mut path = "arguments".to_owned();
-        crate::field_path::push_key(&mut path, key);
+        crate::wire::field_path::push_key(&mut path, key);
         path
     };
     assert_eq!(of("items_2"), "arguments.items_2");

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use super::Checker;
 use crate::{
-    config::limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
-    domain::name::{self, NameError},
-    field_path,
+    domain::{
+        limits::{AGENT_NAME_MAX, CALLER_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
+        name::{self, NameError},
+    },
+    wire::field_path,
 };
-
-/// Longest `caller` filter, issuer or subject, in characters: more than any of them needs.
-pub(super) const CALLER_MAX: usize = 1_024;
 
 impl Checker {
     /// A name: at most `max` characters, none of them invisible. May be empty.

@@ -3,8 +3,7 @@
 use prost_types::{ListValue, Struct, Value as ProtoValue, value::Kind};
 use serde_json::{Map, Number, Value};
 
-use super::decode::Checker;
-use crate::field_path;
+use super::{decode::Checker, field_path};
 
 /// An object from a Struct that is nested at most `depth` levels deep, the Struct itself being the first.
 ///
@@ -119,7 +118,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{domain::Arguments, grpc::decode::Violation};
+    use crate::{domain::Arguments, wire::decode::Violation};
 
     fn proto(kind: Option<Kind>) -> ProtoValue {
         ProtoValue { kind }

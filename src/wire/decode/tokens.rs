@@ -2,20 +2,18 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Checker, Violations, people::PERSON_MAX};
+use super::{Checker, Violations, scalars};
 use crate::{
-    config::Limits,
-    domain::{ActorKind, DecidesFor, Grant, NewToken, Permission, Role, TokenId},
-    field_path,
-    grpc::page_token,
+    domain::{
+        DecidesFor, Grant, NewToken, Permission, Role, TokenId,
+        limits::{ISSUERS_MAX, PERSON_MAX, RequestLimits},
+    },
     proto::v1,
+    wire::{codes::Code as _, field_path, page_token},
 };
 
 /// Shortest and longest life of a token; a year has 365.25 days, as in the message of the error.
 const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 31_557_600));
-
-/// Most authorities for whose people somebody may decide.
-const ISSUERS_MAX: usize = 16;
 
 /// A page of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +30,7 @@ pub struct TokensPage {
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<NewToken, Violations> {
+pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Result<NewToken, Violations> {
     let v1::CreateTokenRequest { request_id, subject, kind, roles, groups, permissions, ttl, comment, .. } = message;
     let mut check = Checker::default();
     let request_id = check.request_id(request_id);
@@ -40,22 +38,11 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
         check.refuse("subject", "is required");
     }
     let subject = check.identity("subject", &subject, PERSON_MAX);
-    let kind = check.choice("kind", kind, "AGENT, PERSON or SERVICE", |kind| match kind {
-        v1::ActorKind::Agent => Some(ActorKind::Agent),
-        v1::ActorKind::Person => Some(ActorKind::Person),
-        v1::ActorKind::Service => Some(ActorKind::Service),
-        v1::ActorKind::Unspecified | v1::ActorKind::Policy | v1::ActorKind::Server => None,
-    });
+    let kind = check.choice("kind", kind, "AGENT, PERSON or SERVICE", scalars::caller_kind);
     if roles.is_empty() {
         check.refuse("roles", "is required: at least one of AGENT, REVIEWER, AUDITOR or OPERATOR");
     }
-    let roles = check.each("roles", &roles, "AGENT, REVIEWER, AUDITOR or OPERATOR", |role| match role {
-        v1::Role::Unspecified => None,
-        v1::Role::Agent => Some(Role::Agent),
-        v1::Role::Reviewer => Some(Role::Reviewer),
-        v1::Role::Auditor => Some(Role::Auditor),
-        v1::Role::Operator => Some(Role::Operator),
-    });
+    let roles = check.each("roles", &roles, "AGENT, REVIEWER, AUDITOR or OPERATOR", Role::from_wire);
     let groups = check.groups("groups", &groups);
     let person = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
@@ -64,12 +51,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
         check.person("on_behalf_of", person).0
     });
     let allowed = "ASK_FOR_OTHERS, DECIDE_FOR_OTHERS or DECIDE_ALONE";
-    let permissions = check.each("permissions", &permissions, allowed, |permission| match permission {
-        v1::Permission::Unspecified => None,
-        v1::Permission::AskForOthers => Some(Permission::AskForOthers),
-        v1::Permission::DecideForOthers => Some(Permission::DecideForOthers),
-        v1::Permission::DecideAlone => Some(Permission::DecideAlone),
-    });
+    let permissions = check.each("permissions", &permissions, allowed, Permission::from_wire);
     let decides_for = check.decides_for(message.decides_for, &permissions);
     // Whoever decides with such a token would be the person's hand.
     if person.is_some() && (!permissions.is_empty() || roles.contains(&Role::Reviewer)) {
@@ -88,7 +70,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &Limits) -> Result<New
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn tokens(message: &v1::ListTokensRequest, limits: &Limits) -> Result<TokensPage, Violations> {
+pub fn tokens(message: &v1::ListTokensRequest, limits: &RequestLimits) -> Result<TokensPage, Violations> {
     let mut check = Checker::default();
     let active_only = message.active_only;
     let limit = check.page_size(message.page_size, limits);

@@ -7,6 +7,7 @@ use crate::{
     domain::{Actor, DecidesFor, Grant, Permission, Role, Time, Token, TokenState},
     identity::{AuthenticationMethod, LOCAL_ISSUER, Principal},
     proto::v1,
+    wire::codes::Code as _,
 };
 
 /// A token as it is at a moment, without its secret.
@@ -62,13 +63,7 @@ pub fn caller(principal: &Principal) -> v1::Caller {
 }
 
 fn roles(roles: &BTreeSet<Role>) -> Vec<i32> {
-    let wire = roles.iter().map(|role| match role {
-        Role::Agent => v1::Role::Agent,
-        Role::Reviewer => v1::Role::Reviewer,
-        Role::Auditor => v1::Role::Auditor,
-        Role::Operator => v1::Role::Operator,
-    });
-    wire.map(Into::into).collect()
+    roles.iter().map(|role| role.to_wire().into()).collect()
 }
 
 fn decides_for(scope: &DecidesFor) -> Option<v1::DecidesFor> {
@@ -78,10 +73,5 @@ fn decides_for(scope: &DecidesFor) -> Option<v1::DecidesFor> {
 }
 
 fn permissions(permissions: &BTreeSet<Permission>) -> Vec<i32> {
-    let wire = permissions.iter().map(|permission| match permission {
-        Permission::AskForOthers => v1::Permission::AskForOthers,
-        Permission::DecideForOthers => v1::Permission::DecideForOthers,
-        Permission::DecideAlone => v1::Permission::DecideAlone,
-    });
-    wire.map(Into::into).collect()
+    permissions.iter().map(|permission| permission.to_wire().into()).collect()
 }

@@ -1,0 +1,92 @@
+//! What a request may hold: fixed limits, and those that an operator can lower.
+
+use std::time::Duration;
+
+/// Longest tool name, in characters.
+pub const TOOL_NAME_MAX: usize = 128;
+/// Longest request_id, in characters.
+pub const REQUEST_ID_MAX: usize = 128;
+/// Longest name of an agent, in characters; also for each agent of a hand-off chain.
+pub const AGENT_NAME_MAX: usize = 128;
+/// Longest run_id of an agent, in characters.
+pub const RUN_ID_MAX: usize = 128;
+/// Longest key of a label, in characters.
+pub const LABEL_KEY_MAX: usize = 63;
+/// Longest value of a label, in characters.
+pub const LABEL_VALUE_MAX: usize = 256;
+/// Longest issuer, and longest name at one, in characters.
+pub const PERSON_MAX: usize = 256;
+/// Longest `caller` of a filter, issuer or subject of a tested call, in characters: more than any of them needs.
+pub const CALLER_MAX: usize = 1_024;
+/// Longest name of a group, in characters.
+pub const GROUP_MAX: usize = 128;
+/// Most groups of a person.
+pub const GROUPS_MAX: usize = 64;
+/// Most issuers for whose people somebody may decide.
+pub const ISSUERS_MAX: usize = 16;
+/// Longest claim window: of a rule, and as a setting.
+pub const CLAIM_WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
+/// Longest timeout: of a request, of a rule, and as a setting.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Longest wait of WaitApproval; also its default.
+pub const WAIT_MAX: Duration = Duration::from_secs(60);
+/// Rows on a page when the caller does not say; fewer when [`RequestLimits::page_size_max`] is below.
+pub const PAGE_SIZE_DEFAULT: u32 = 50;
+
+/// Largest arguments as canonical JSON, in bytes. The store's record size caps it.
+pub const ARGUMENTS_BYTES_MAX: usize = 48 * 1024;
+/// Deepest nesting of arguments, in levels.
+pub const ARGUMENTS_DEPTH_MAX: u32 = 32;
+/// Largest JSON Schema of arguments as canonical JSON, in bytes.
+pub const SCHEMA_BYTES_MAX: usize = 16 * 1024;
+/// Longest reason, comment or report message, in bytes.
+pub const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Most labels of an approval, and of a rule.
+pub const LABELS_MAX: u32 = 32;
+/// Most agents in a hand-off chain.
+pub const CHAIN_MAX: u32 = 16;
+/// Largest page of a list.
+pub const PAGE_SIZE_MAX: u32 = 1_000;
+
+/// The limits that an operator can change, each within the range given here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestLimits {
+    /// Arguments as canonical JSON, in bytes: 2 to [`ARGUMENTS_BYTES_MAX`].
+    pub arguments_bytes: usize,
+    /// Nesting of the arguments, in levels: 1 to [`ARGUMENTS_DEPTH_MAX`].
+    pub arguments_depth: u32,
+    /// Arguments' JSON Schema as canonical JSON, in bytes: 0 to [`SCHEMA_BYTES_MAX`].
+    pub schema_bytes: usize,
+    /// A reason, comment or report message, in bytes: 0 to [`TEXT_BYTES_MAX`].
+    pub text_bytes: usize,
+    /// Labels of an approval: 0 to [`LABELS_MAX`].
+    pub labels: u32,
+    /// Agents in a hand-off chain: 0 to [`CHAIN_MAX`].
+    pub chain: u32,
+    /// Shortest timeout that a request may ask for: 10 ms to [`TIMEOUT_MAX`], and at most `timeout_max`.
+    pub timeout_min: Duration,
+    /// Longest timeout that a request may ask for: 10 ms to [`TIMEOUT_MAX`].
+    pub timeout_max: Duration,
+    /// Timeout of a request that names none; between `timeout_min` and `timeout_max`.
+    pub timeout_default: Duration,
+    /// Largest page of a list: 1 to [`PAGE_SIZE_MAX`]. May be below the default page size of the API.
+    pub page_size_max: u32,
+}
+
+impl Default for RequestLimits {
+    fn default() -> Self {
+        Self {
+            arguments_bytes: ARGUMENTS_BYTES_MAX,
+            arguments_depth: ARGUMENTS_DEPTH_MAX,
+            schema_bytes: SCHEMA_BYTES_MAX,
+            text_bytes: TEXT_BYTES_MAX,
+            labels: LABELS_MAX,
+            chain: CHAIN_MAX,
+            timeout_min: Duration::from_secs(1),
+            timeout_max: TIMEOUT_MAX,
+            timeout_default: Duration::from_secs(300),
+            page_size_max: PAGE_SIZE_MAX,
+        }
+    }
+}
