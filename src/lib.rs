@@ -35,4 +35,5 @@ mod spelling;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+mod unicode;
 pub mod workers;

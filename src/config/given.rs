@@ -2,6 +2,7 @@
 
 use super::error::Place;
 use super::table::Setting;
+use crate::unicode;
 
 /// A setting's value in one source.
 #[derive(Debug)]
@@ -70,9 +71,11 @@ impl Given {
 /// Longest part of a value that an error repeats, in characters.
 const SHOWN_MAX: usize = 80;
 
-/// Fits text into one line of an error: without control characters, and shortened.
+/// Fits text into one line of an error: shortened, with a space for each control character, and an escape for what else is
+/// invisible.
 pub(super) fn shown(text: &str) -> String {
-    let mut line: String = text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = unicode::escape(&line).into_owned();
     if text.chars().nth(SHOWN_MAX).is_some() {
         line.push('…');
     }

@@ -1,7 +1,8 @@
 //! How names look: which ones people, and agents, take for each other.
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_security::{MixedScript as _, confusable_detection::skeleton};
+
+use crate::unicode::skeleton;
 
 /// What separates the words of a name.
 const SEPARATORS: [char; 5] = ['_', '-', '.', ':', '/'];
@@ -40,8 +41,7 @@ pub(super) fn folded(name: &str) -> String {
 /// As the name looks when case does not count: the same for those that may be taken for each other. As it stands too, for a
 /// capital I looks like a small l, and a small i does not.
 pub(super) fn looks(name: &str) -> [String; 2] {
-    let compatible: String = name.nfkc().collect();
-    [skeleton(&compatible).collect(), skeleton(&folded(name)).collect()]
+    [skeleton(name), skeleton(&folded(name))]
 }
 
 /// The name's words, folded, with nothing between them.
@@ -89,11 +89,6 @@ pub(super) fn difference(a: &str, b: &str) -> Option<Difference> {
     })
 }
 
-/// Whether a name is written in several scripts that do not go together, such as Latin and Cyrillic.
-pub(super) fn mixes_scripts(name: &str) -> bool {
-    !name.is_single_script()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,15 +115,6 @@ mod tests {
         ] {
             assert_eq!(difference(a, b), expected, "{a} {b}");
             assert_eq!(difference(b, a), expected, "{b} {a}");
-        }
-    }
-
-    #[test]
-    fn scripts_that_do_not_go_together() {
-        for (name, expected) in
-            [("finance", false), ("fin\u{430}nce", true), ("финансы", false), ("財務チーム", false), ("a-1", false)]
-        {
-            assert_eq!(mixes_scripts(name), expected, "{name}");
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
     reach::Cover,
     rules::Policy,
 };
-use crate::domain::Reviewer;
+use crate::{domain::Reviewer, unicode};
 
 /// Most warnings of a policy: more are not read.
 const WARNINGS_MAX: usize = 100;
@@ -176,7 +176,7 @@ impl<'a> Warnings<'a> {
                 Ok(Reviewer::User(name)) => ("user", name.clone(), users.look_alikes(&name)),
                 Err(_) => continue,
             };
-            if near::mixes_scripts(&name) {
+            if unicode::mixes_scripts(&name) {
                 self.add(&path, format!("{name:?} mixes letters of several scripts, some of which look the same"));
             }
             let is_known = if kind == "group" { known.groups.contains(&name) } else { known.users.contains(&name) };

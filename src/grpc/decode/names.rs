@@ -7,6 +7,7 @@ use crate::{
     config::limits::{AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
     domain::name::{self, NameError},
     field_path,
+    unicode::is_invisible,
 };
 
 /// Longest `caller` filter, issuer or subject, in characters: more than any of them needs.
@@ -16,7 +17,7 @@ impl Checker {
     /// A name: at most `max` characters, none of them invisible. May be empty.
     pub(super) fn name(&mut self, field: &str, text: &str, max: usize) {
         self.length(field, text, max);
-        if let Some(c) = text.chars().find(|c| name::is_invisible(*c)) {
+        if let Some(c) = text.chars().find(|c| is_invisible(*c)) {
             self.refuse(field, NameError::Invisible(c).to_string());
         }
     }
