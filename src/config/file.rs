@@ -1,17 +1,22 @@
 //! The TOML file.
 
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 use super::given::{Entry, Given, Value, shown};
 use super::table::{Setting, TABLE};
-use crate::spelling::closest;
+use crate::{bounded_file, spelling::closest};
+
+/// Largest file, in bytes: far more than all settings take.
+const BYTES_MAX: usize = 1 << 20;
 
 /// Reads the file that `place` names. Adds what it sets and what is wrong with it.
 pub(super) fn read(path: &str, place: Place, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
-    let text = match std::fs::read_to_string(path) {
+    // Pipes too: a shell's `<(…)` decrypts a file without another one on the disk.
+    let content = bounded_file::read_input(Path::new(path), BYTES_MAX);
+    let text = match content.and_then(bounded_file::text) {
         Ok(text) => text,
         Err(source) => return problems.push(ConfigError::Unreadable { place, path: path.to_owned(), source }),
     };

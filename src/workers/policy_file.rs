@@ -28,7 +28,7 @@ impl FollowedFiles for PolicyFile {
     }
 
     async fn read(&self) -> Result<Vec<u8>, String> {
-        bounded_file::read(&self.0, TEXT_MAX).await
+        bounded_file::read_named(&self.0, TEXT_MAX).await
     }
 }
 
@@ -81,6 +81,21 @@ async fn take(policies: &Policies, content: Result<Vec<u8>, String>) -> bool {
         Err(error) => {
             tracing::error!(%error, "cannot record the policy file's content; the policy stays as it is");
             false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounded_file::samples::endless;
+
+    #[tokio::test]
+    async fn what_has_no_end_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        for path in endless(directory.path()) {
+            let told = PolicyFile(path.clone()).read().await.unwrap_err();
+            assert_eq!(told, format!("{}: is no file", path.display()));
         }
     }
 }

@@ -117,6 +117,7 @@ fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trai
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounded_file;
 
     #[test]
     fn half_a_file_is_removed() {
@@ -126,10 +127,10 @@ mod tests {
         assert_eq!(whole_or_none(&path, half).unwrap_err().to_string(), "full");
         assert!(!path.exists());
         write(&Salvaged::default(), &path).unwrap();
-        let written = std::fs::read(&path).unwrap();
+        let written = bounded_file::whole(&path);
         assert!(!written.is_empty());
         // Another one's file stays.
         assert_eq!(write(&Salvaged::default(), &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(std::fs::read(&path).unwrap(), written);
+        assert_eq!(bounded_file::whole(&path), written);
     }
 }
