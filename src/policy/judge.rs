@@ -53,7 +53,7 @@ impl Policy {
         let (scope, meter) = (Scope::new(*call), Meter::new(effort.steps()));
         let (mut tally, mut trace) = (Tally::default(), Vec::new());
         for rule in self.rules_for(call.tool_name) {
-            let (outcome, detail) = rule.look(call, &scope, &meter);
+            let (outcome, detail) = rule.evaluate(call, &scope, &meter);
             tally.count(rule, outcome);
             trace.push(RuleTrace { rule: Arc::clone(&rule.name), outcome, detail });
         }

@@ -186,7 +186,7 @@ impl Matcher {
     }
 
     /// Whether the rule applies to a call of one of its tools, and why not.
-    pub(super) fn look(
+    pub(super) fn evaluate(
         &self,
         call: &Call<'_>,
         scope: &Scope<'_>,
