@@ -10,8 +10,8 @@ mod globs;
 mod judge;
 mod near;
 mod problems;
-mod reach;
 mod rules;
+mod shadowing;
 mod warnings;
 
 #[cfg(test)]

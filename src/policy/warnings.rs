@@ -7,8 +7,8 @@ use super::{
     globs::{GlobIndex, is_literal},
     near::{self, Difference},
     problems::Problem,
-    reach::Cover,
     rules::Policy,
+    shadowing::Cover,
 };
 use crate::{domain::Reviewer, unicode};
 
