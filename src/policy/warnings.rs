@@ -86,7 +86,7 @@ impl<'a> Warnings<'a> {
     /// Rules that are stricter for texts that their author thought of, where all others are approved.
     fn denylists(&mut self) {
         let policy = self.policy;
-        let walls = Cover::of_rules(policy, |_| true);
+        let shadows = Cover::of_rules(policy, |_| true);
         let listed = Cover::new(self.document().tools.iter().map(|tool| (tool.as_str(), 0)).collect());
         let mut found: Vec<_> = policy
             .matchers()
@@ -100,7 +100,7 @@ impl<'a> Warnings<'a> {
         for matcher in found {
             let open = self.document().rules[matcher.place].tools.iter().find(|tool| {
                 let effects: Vec<_> =
-                    walls.covering(tool).iter().map(|wall| &policy.matchers()[*wall as usize].effect).collect();
+                    shadows.covering(tool).iter().map(|shadow| &policy.matchers()[*shadow as usize].effect).collect();
                 match effects.as_slice() {
                     [] => self.approves_unlisted() && listed.covering(tool).is_empty(),
                     effects => effects.iter().all(|effect| matches!(effect, RuleEffect::AutoApprove {})),
