@@ -8,10 +8,10 @@ mod demand;
 mod document;
 mod globs;
 mod judge;
-mod near;
 mod problems;
 mod rules;
 mod shadowing;
+mod similar_names;
 mod warnings;
 
 #[cfg(test)]

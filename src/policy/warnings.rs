@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     Document, RuleEffect,
     globs::{GlobIndex, is_literal},
-    near::{self, Difference},
     problems::Problem,
     rules::Policy,
     shadowing::Cover,
+    similar_names::{self, Difference},
 };
 use crate::{domain::Reviewer, unicode};
 
@@ -236,7 +236,7 @@ impl<'a> Names<'a> {
             for form in forms(name) {
                 by_form.entry(form).or_default().push(name);
             }
-            by_parts.entry(near::parted(name)).or_default().push(name);
+            by_parts.entry(similar_names::parted(name)).or_default().push(name);
         }
         Self { by_form, by_parts }
     }
@@ -244,13 +244,13 @@ impl<'a> Names<'a> {
     /// Those that a name may be taken for, in order.
     fn near(&self, name: &str) -> BTreeMap<&'a str, Difference> {
         let candidates = forms(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
-        candidates.filter_map(|other| Some((*other, near::difference(name, other)?))).collect()
+        candidates.filter_map(|other| Some((*other, similar_names::difference(name, other)?))).collect()
     }
 
     /// Those that a name looks like.
     fn look_alikes(&self, name: &str) -> BTreeMap<&'a str, Difference> {
-        let candidates = near::looks(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
-        candidates.filter_map(|other| Some((*other, near::look_difference(name, other)?))).collect()
+        let candidates = similar_names::looks(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
+        candidates.filter_map(|other| Some((*other, similar_names::look_difference(name, other)?))).collect()
     }
 
     /// Those that would fit a glob which ends with its only `*`, if case and the kind of separators did not count.
@@ -258,7 +258,7 @@ impl<'a> Names<'a> {
         let Some(literal) = glob.strip_suffix('*').filter(|literal| is_literal(literal) && !literal.is_empty()) else {
             return BTreeMap::new();
         };
-        let start = near::parted(literal);
+        let start = similar_names::parted(literal);
         let fitting = self.by_parts.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
         let difference = |name: &'a str| {
             let case = name.to_lowercase().starts_with(&literal.to_lowercase());
@@ -270,8 +270,8 @@ impl<'a> Names<'a> {
 
 /// What a name is found by.
 fn forms(name: &str) -> BTreeSet<String> {
-    let looks = near::looks(name);
-    let parts = [Some(name), near::last_part(name)].into_iter().flatten().map(near::words);
+    let looks = similar_names::looks(name);
+    let parts = [Some(name), similar_names::last_part(name)].into_iter().flatten().map(similar_names::words);
     looks.into_iter().chain(parts).collect()
 }
 
