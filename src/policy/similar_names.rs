@@ -13,7 +13,7 @@ pub(super) enum Difference {
     /// `SEND_EMAIL`, `send_email`.
     Case,
     /// `send_emai1`, `send_email`.
-    Look,
+    LookAlike,
     /// `send-email`, `send_email`.
     Separators,
     /// `default.send_email`, `send_email`.
@@ -25,7 +25,7 @@ impl Difference {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Case => "only in upper and lower case",
-            Self::Look => "in characters that look the same",
+            Self::LookAlike => "in characters that look the same",
             Self::Separators => "only in what separates its words",
             Self::Prefix => "only in a prefix",
         }
@@ -40,7 +40,7 @@ pub(super) fn folded(name: &str) -> String {
 
 /// As the name looks when case does not count: the same for those that may be taken for each other. As it stands too, for a
 /// capital I looks like a small l, and a small i does not.
-pub(super) fn looks(name: &str) -> [String; 2] {
+pub(super) fn skeletons(name: &str) -> [String; 2] {
     [skeleton(name), skeleton(&folded(name))]
 }
 
@@ -50,7 +50,7 @@ pub(super) fn words(name: &str) -> String {
 }
 
 /// The name folded, with one kind of separator.
-pub(super) fn parted(name: &str) -> String {
+pub(super) fn with_one_separator(name: &str) -> String {
     folded(name).replace(SEPARATORS, "_")
 }
 
@@ -70,8 +70,8 @@ pub(super) fn look_difference(a: &str, b: &str) -> Option<Difference> {
     if a.to_lowercase() == b.to_lowercase() {
         return Some(Difference::Case);
     }
-    let (a, b) = (looks(a), looks(b));
-    (a[0] == b[0] || a[1] == b[1]).then_some(Difference::Look)
+    let (a, b) = (skeletons(a), skeletons(b));
+    (a[0] == b[0] || a[1] == b[1]).then_some(Difference::LookAlike)
 }
 
 /// In what two names of tools or groups differ that may be taken for each other.
@@ -97,16 +97,16 @@ mod tests {
     fn names_that_are_taken_for_each_other() {
         for (a, b, expected) in [
             ("send_email", "SEND_EMAIL", Some(Difference::Case)),
-            ("Straße", "STRASSE", Some(Difference::Look)),
+            ("Straße", "STRASSE", Some(Difference::LookAlike)),
             ("send_email", "send-email", Some(Difference::Separators)),
             ("send_email", "sendEmail", Some(Difference::Separators)),
             ("send_email", "SEND.EMAIL", Some(Difference::Separators)),
             ("send_email", "default.send_email", Some(Difference::Prefix)),
             ("send_email", "mcp__mail__send_email", Some(Difference::Prefix)),
             ("mail/send_email", "Send-Email", Some(Difference::Prefix)),
-            ("send_email", "send_emai1", Some(Difference::Look)),
-            ("finance", "fin\u{430}nce", Some(Difference::Look)), // a Cyrillic a
-            ("finance", "\u{ff46}inance", Some(Difference::Look)), // a full-width f
+            ("send_email", "send_emai1", Some(Difference::LookAlike)),
+            ("finance", "fin\u{430}nce", Some(Difference::LookAlike)), // a Cyrillic a
+            ("finance", "\u{ff46}inance", Some(Difference::LookAlike)), // a full-width f
             ("finance", "/finance", Some(Difference::Separators)),
             ("finance", "finance", None),
             ("finance", "finances", None),

@@ -236,7 +236,7 @@ impl<'a> Names<'a> {
             for form in forms(name) {
                 by_form.entry(form).or_default().push(name);
             }
-            by_parts.entry(similar_names::parted(name)).or_default().push(name);
+            by_parts.entry(similar_names::with_one_separator(name)).or_default().push(name);
         }
         Self { by_form, by_parts }
     }
@@ -249,7 +249,8 @@ impl<'a> Names<'a> {
 
     /// Those that a name looks like.
     fn look_alikes(&self, name: &str) -> BTreeMap<&'a str, Difference> {
-        let candidates = similar_names::looks(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
+        let candidates =
+            similar_names::skeletons(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
         candidates.filter_map(|other| Some((*other, similar_names::look_difference(name, other)?))).collect()
     }
 
@@ -258,7 +259,7 @@ impl<'a> Names<'a> {
         let Some(literal) = glob.strip_suffix('*').filter(|literal| is_literal(literal) && !literal.is_empty()) else {
             return BTreeMap::new();
         };
-        let start = similar_names::parted(literal);
+        let start = similar_names::with_one_separator(literal);
         let fitting = self.by_parts.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
         let difference = |name: &'a str| {
             let case = name.to_lowercase().starts_with(&literal.to_lowercase());
@@ -270,9 +271,9 @@ impl<'a> Names<'a> {
 
 /// What a name is found by.
 fn forms(name: &str) -> BTreeSet<String> {
-    let looks = similar_names::looks(name);
+    let skeletons = similar_names::skeletons(name);
     let parts = [Some(name), similar_names::last_part(name)].into_iter().flatten().map(similar_names::words);
-    looks.into_iter().chain(parts).collect()
+    skeletons.into_iter().chain(parts).collect()
 }
 
 #[cfg(test)]
