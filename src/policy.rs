@@ -3,8 +3,8 @@
 //! A [`Document`] is a policy as its authors write it. [`Policy::compile`] finds everything that is wrong with it, or
 //! makes a [`Policy`] of it, which judges [`Call`]s: the strictest of the rules that apply wins, whatever their order.
 
+mod combined_requirement;
 mod condition;
-mod demand;
 mod document;
 mod globs;
 mod judge;
