@@ -13,10 +13,10 @@ use crate::identity::{CertificateRoles, RoleGroups};
 
 mod error;
 mod file;
-mod given;
 mod kind;
 pub mod limits;
 mod oidc;
+mod raw_value;
 mod resolve;
 mod sources;
 mod table;

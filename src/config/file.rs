@@ -5,7 +5,7 @@ use std::{ops::Range, path::Path};
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
-use super::given::{Entry, Given, Value, shown};
+use super::raw_value::{Entry, Given, Value, shown};
 use super::table::{Setting, TABLE};
 use crate::{bounded_file, spelling::closest};
 

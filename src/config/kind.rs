@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::given::Given;
+use super::raw_value::Given;
 use super::{Config, LogFormat, ReflectionAccess};
 use crate::domain::name;
 use crate::identity::{NameGlob, oidc::Algorithm};

@@ -1,7 +1,7 @@
 //! Flags and environment variables.
 
 use super::error::{ConfigError, Place};
-use super::given::{Entry, Given, shown};
+use super::raw_value::{Entry, Given, shown};
 use super::table::{Setting, TABLE, help};
 use crate::spelling::closest;
 
