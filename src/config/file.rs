@@ -5,7 +5,7 @@ use std::{ops::Range, path::Path};
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
-use super::raw_value::{Entry, Given, Value, shown};
+use super::raw_value::{Entry, RawValue, Value, shown};
 use super::table::{Setting, TABLE};
 use crate::{bounded_file, spelling::closest};
 
@@ -70,14 +70,16 @@ impl File<'_> {
         }
     }
 
-    fn given(&self, value: &DeValue<'_>, span: Range<usize>) -> Given {
+    fn given(&self, value: &DeValue<'_>, span: Range<usize>) -> RawValue {
         let source = self.text.get(span).unwrap_or_default();
         match value {
-            DeValue::String(text) => Given::new(Value::Text(text.to_string()), source),
-            DeValue::Integer(n) => Given::new(Value::Integer(u64::from_str_radix(n.as_str(), n.radix()).ok()), source),
-            DeValue::Boolean(value) => Given::new(Value::Bool(*value), source),
-            DeValue::Table(_) => Given::new(Value::Other, "a table"),
-            DeValue::Array(_) | DeValue::Float(_) | DeValue::Datetime(_) => Given::new(Value::Other, source),
+            DeValue::String(text) => RawValue::new(Value::Text(text.to_string()), source),
+            DeValue::Integer(n) => {
+                RawValue::new(Value::Integer(u64::from_str_radix(n.as_str(), n.radix()).ok()), source)
+            }
+            DeValue::Boolean(value) => RawValue::new(Value::Bool(*value), source),
+            DeValue::Table(_) => RawValue::new(Value::Other, "a table"),
+            DeValue::Array(_) | DeValue::Float(_) | DeValue::Datetime(_) => RawValue::new(Value::Other, source),
         }
     }
 

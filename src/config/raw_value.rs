@@ -1,4 +1,4 @@
-//! A value as it was given, before its setting has had a say.
+//! A value as it stands in a source, before its setting reads it.
 
 use super::error::Place;
 use super::table::Setting;
@@ -8,13 +8,13 @@ use crate::unicode;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) setting: &'static Setting,
-    pub(super) given: Given,
+    pub(super) given: RawValue,
     pub(super) place: Place,
 }
 
 /// A value, and how an error shows it.
 #[derive(Debug)]
-pub(super) struct Given {
+pub(super) struct RawValue {
     value: Value,
     pub(super) shown: String,
 }
@@ -33,7 +33,7 @@ pub(super) enum Value {
     Other,
 }
 
-impl Given {
+impl RawValue {
     /// A value from the environment or a flag.
     pub(super) fn word(text: &str) -> Self {
         Self::new(Value::Word(text.to_owned()), &format!("{text:?}"))
