@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::followed::{Followed, FollowedFiles};
+use super::settled_files::{Followed, FollowedFiles};
 use crate::{
     approvals::Policies,
     bounded_file,

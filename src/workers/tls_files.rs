@@ -3,7 +3,7 @@ use std::{path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::followed::{Followed, FollowedFiles};
+use super::settled_files::{Followed, FollowedFiles};
 use crate::{
     clock::Clock,
     tls::{LiveTls, TlsContents, TlsFiles},
