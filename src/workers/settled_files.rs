@@ -10,10 +10,10 @@
 //! Nothing here waits for a report: the files are read twice a second anyway, and reports only say what to make of what was
 //! read. A lost report costs time, never safety.
 
+mod debounce;
 #[cfg(target_os = "linux")]
 mod inotify;
 mod links;
-mod settling;
 #[cfg(test)]
 mod tests;
 #[cfg(not(target_os = "linux"))]
@@ -27,9 +27,9 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use self::debounce::{Settling, Trust, Waiting};
 #[cfg(target_os = "linux")]
 use self::inotify::Reports;
-use self::settling::{Settling, Trust, Waiting};
 #[cfg(not(target_os = "linux"))]
 use self::unreported::Reports;
 use crate::{
