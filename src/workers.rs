@@ -11,7 +11,7 @@ mod token_uses;
 pub use expirer::expire;
 pub use policy_file::{PolicyFile, follow_policy_file, settled_policy_file};
 pub use pruner::prune;
-pub use settled_files::{Followed, FollowedFiles};
+pub use settled_files::{SettledFiles, WatchedFiles};
 pub use tls_files::{follow_tls_files, settled_tls_files};
 pub use token_uses::keep_token_uses;
 

@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::settled_files::{Followed, FollowedFiles};
+use super::settled_files::{SettledFiles, WatchedFiles};
 use crate::{
     approvals::Policies,
     bounded_file,
@@ -20,7 +20,7 @@ use crate::{
 pub struct PolicyFile(PathBuf);
 
 #[async_trait]
-impl FollowedFiles for PolicyFile {
+impl WatchedFiles for PolicyFile {
     type Content = Vec<u8>;
 
     fn paths(&self) -> Vec<PathBuf> {
@@ -36,14 +36,17 @@ impl FollowedFiles for PolicyFile {
 ///
 /// # Errors
 /// When it cannot be read, is no file, is larger than any policy, or is still being written after a minute.
-pub async fn settled_policy_file(path: &Path, clock: &dyn Clock) -> Result<(Followed<PolicyFile>, Vec<u8>), String> {
-    Followed::settled(PolicyFile(path.to_owned()), clock).await
+pub async fn settled_policy_file(
+    path: &Path,
+    clock: &dyn Clock,
+) -> Result<(SettledFiles<PolicyFile>, Vec<u8>), String> {
+    SettledFiles::settled(PolicyFile(path.to_owned()), clock).await
 }
 
 /// Takes the policy from its file whenever that has changed and nobody writes to it, for ever; also when told to.
 pub async fn follow_policy_file(
     policies: Arc<Policies>,
-    mut file: Followed<PolicyFile>,
+    mut file: SettledFiles<PolicyFile>,
     mut reload: watch::Receiver<()>,
 ) {
     let version = || policies.status().borrow().live.version;

@@ -48,7 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Files whose content belongs together.
 #[async_trait]
-pub trait FollowedFiles: Send + Sync + 'static {
+pub trait WatchedFiles: Send + Sync + 'static {
     /// What they hold together.
     type Content: PartialEq + Clone + Send + Sync + 'static;
 
@@ -71,13 +71,13 @@ struct Signs {
 }
 
 /// Files, with what is known about them.
-pub struct Followed<F: FollowedFiles> {
+pub struct SettledFiles<F: WatchedFiles> {
     files: F,
     reports: Reports,
     settling: Settling<Result<F::Content, String>>,
 }
 
-impl<F: FollowedFiles> Followed<F> {
+impl<F: WatchedFiles> SettledFiles<F> {
     /// Waits until nobody writes to the files, and reads them.
     ///
     /// Who opened a file before the server started cannot be known. So a file that was written to within the last seconds

@@ -14,7 +14,7 @@ use crate::{bounded_file, clock::ManualClock};
 struct One(PathBuf);
 
 #[async_trait]
-impl FollowedFiles for One {
+impl WatchedFiles for One {
     type Content = String;
 
     fn paths(&self) -> Vec<PathBuf> {
@@ -45,7 +45,7 @@ impl Following {
             let (path, clock, taken, mut reload) =
                 (path.to_owned(), Arc::clone(&clock), Arc::clone(&taken), told.subscribe());
             async move {
-                let (mut followed, _) = Followed::settled(One(path), &*clock).await.unwrap();
+                let (mut followed, _) = SettledFiles::settled(One(path), &*clock).await.unwrap();
                 if !reported {
                     followed.reports = Reports::mute();
                 }
@@ -281,7 +281,7 @@ async fn a_start_waits_for_a_writer() {
     let (_directory, path) = file("half");
     let clock = Arc::new(ManualClock::new(Time::UNIX_EPOCH)); // before every real time
     let start = |path: PathBuf, clock: Arc<ManualClock>| {
-        tokio::spawn(async move { Followed::settled(One(path), &*clock).await.map(|(_, content)| content) })
+        tokio::spawn(async move { SettledFiles::settled(One(path), &*clock).await.map(|(_, content)| content) })
     };
     let starting = start(path.clone(), Arc::clone(&clock));
     let looks = async |count: u32, task: &JoinHandle<_>| {
