@@ -27,7 +27,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use self::debounce::{Settling, Trust, Waiting};
+use self::debounce::{Debounce, Trust, Waiting};
 #[cfg(target_os = "linux")]
 use self::inotify::Reports;
 #[cfg(not(target_os = "linux"))]
@@ -74,7 +74,7 @@ struct Signs {
 pub struct SettledFiles<F: WatchedFiles> {
     files: F,
     reports: Reports,
-    settling: Settling<Result<F::Content, String>>,
+    debounce: Debounce<Result<F::Content, String>>,
 }
 
 impl<F: WatchedFiles> SettledFiles<F> {
@@ -89,15 +89,15 @@ impl<F: WatchedFiles> SettledFiles<F> {
         // Watched before its age is looked at: a write in between would be neither reported nor young.
         let mut reports = watch(Reports::default(), files.paths()).await;
         let young = files.paths().iter().any(|path| is_young(path, clock.wall()));
-        let mut settling = Settling::new(Err(String::new()), if young { Trust::Young } else { Trust::Reported });
+        let mut debounce = Debounce::new(Err(String::new()), if young { Trust::Young } else { Trust::Reported });
         let mut waited = Duration::ZERO;
         loop {
             reports = watch(reports, files.paths()).await;
             let content = files.read().await?;
-            settling.look(Ok(content.clone()), reports.signs());
-            if settling.is_settled() {
-                settling.take();
-                return Ok((Self { files, reports, settling }, content));
+            debounce.look(Ok(content.clone()), reports.signs());
+            if debounce.is_settled() {
+                debounce.take();
+                return Ok((Self { files, reports, debounce }, content));
             }
             if waited == LOOK {
                 tracing::info!(
@@ -131,11 +131,11 @@ impl<F: WatchedFiles> SettledFiles<F> {
             let told = reload.has_changed().unwrap_or(false);
             if told {
                 reload.mark_unchanged();
-                self.settling.ask();
+                self.debounce.ask();
             }
             // After reading: a write that was seen in part has been reported by now.
-            self.settling.look(content.clone(), self.reports.signs());
-            if self.settling.is_due() {
+            self.debounce.look(content.clone(), self.reports.signs());
+            if self.debounce.is_due() {
                 return content;
             }
             self.log(told);
@@ -144,11 +144,11 @@ impl<F: WatchedFiles> SettledFiles<F> {
 
     /// The content that was due has been taken.
     pub(super) fn taken(&mut self) {
-        self.settling.take();
+        self.debounce.take();
     }
 
     fn log(&self, told: bool) {
-        let Some(Waiting { looks, writing, trust }) = self.settling.waiting() else { return };
+        let Some(Waiting { looks, writing, trust }) = self.debounce.waiting() else { return };
         let files = list(&self.files.paths());
         if writing && LOOK * looks == PATIENCE {
             let seconds = PATIENCE.as_secs();

@@ -27,7 +27,7 @@ impl Trust {
 
 /// Decides when content may be taken. Counts looks, not time: nobody can set that forward.
 #[derive(Debug)]
-pub(super) struct Settling<T> {
+pub(super) struct Debounce<T> {
     taken: T,
     seen: Option<T>,
     trust: Trust,
@@ -51,7 +51,7 @@ pub(super) struct Waiting {
     pub(super) trust: Trust,
 }
 
-impl<T: PartialEq + Clone> Settling<T> {
+impl<T: PartialEq + Clone> Debounce<T> {
     /// Begins with what was taken before, and with what is known about the content that is seen first.
     pub(super) const fn new(taken: T, trust: Trust) -> Self {
         Self { taken, seen: None, trust, writing: false, quiet: 0, asked: false, waited: 0, told: false }
@@ -115,22 +115,22 @@ mod tests {
     /// known already.
     #[test]
     fn a_change_that_is_seen_a_look_after_its_report_was_reported() {
-        let mut settling = Settling::new("old", Trust::Reported);
+        let mut debounce = Debounce::new("old", Trust::Reported);
         let closed = Signs { any: true, trust: Some(Trust::Reported), writing: false };
-        settling.look("old", closed);
+        debounce.look("old", closed);
         let quiet = Signs { any: false, trust: None, writing: false };
-        settling.look("new", quiet);
+        debounce.look("new", quiet);
         for _ in 0..Trust::Reported.looks() {
-            settling.look("new", quiet);
+            debounce.look("new", quiet);
         }
-        assert!(settling.is_due(), "{settling:?}");
+        assert!(debounce.is_due(), "{debounce:?}");
 
         // One that nobody reported waits for longer.
-        let mut settling = Settling::new("old", Trust::Reported);
+        let mut debounce = Debounce::new("old", Trust::Reported);
         for now in ["old", "old", "new"].into_iter().chain(std::iter::repeat_n("new", Trust::Reported.looks() as usize))
         {
-            settling.look(now, quiet);
+            debounce.look(now, quiet);
         }
-        assert!(!settling.is_due(), "{settling:?}");
+        assert!(!debounce.is_due(), "{debounce:?}");
     }
 }
