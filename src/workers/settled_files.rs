@@ -61,7 +61,7 @@ pub trait WatchedFiles: Send + Sync + 'static {
 
 /// What was reported about the files since the last look.
 #[derive(Clone, Copy, Debug, Default)]
-struct Signs {
+struct Changes {
     /// Something was.
     any: bool,
     /// What that says about their content.
@@ -94,7 +94,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
         loop {
             reports = watch(reports, files.paths()).await;
             let content = files.read().await?;
-            debounce.look(Ok(content.clone()), reports.signs());
+            debounce.look(Ok(content.clone()), reports.take_changes());
             if debounce.is_settled() {
                 debounce.take();
                 return Ok((Self { files, reports, debounce }, content));
@@ -134,7 +134,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
                 self.debounce.ask();
             }
             // After reading: a write that was seen in part has been reported by now.
-            self.debounce.look(content.clone(), self.reports.signs());
+            self.debounce.look(content.clone(), self.reports.take_changes());
             if self.debounce.is_due() {
                 return content;
             }

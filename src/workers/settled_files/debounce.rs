@@ -1,4 +1,4 @@
-use super::Signs;
+use super::Changes;
 
 /// What is known about how content came to be: for how many looks it must stay the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +58,17 @@ impl<T: PartialEq + Clone> Debounce<T> {
     }
 
     /// What is seen now, with what was reported up to now.
-    pub(super) fn look(&mut self, now: T, signs: Signs) {
+    pub(super) fn look(&mut self, now: T, changes: Changes) {
         let changed = self.seen.as_ref().is_some_and(|seen| *seen != now);
-        self.trust = match signs.trust {
+        self.trust = match changes.trust {
             Some(trust) => trust,
             // Reported, but not by what it ended with: a writer that is still at it.
-            None if signs.any => self.trust,
+            None if changes.any => self.trust,
             None if changed && !self.told => Trust::Unreported,
             None => self.trust,
         };
-        self.quiet = if self.seen.is_none() || changed || signs.any { 0 } else { self.quiet.saturating_add(1) };
-        (self.writing, self.told) = (signs.writing, signs.any);
+        self.quiet = if self.seen.is_none() || changed || changes.any { 0 } else { self.quiet.saturating_add(1) };
+        (self.writing, self.told) = (changes.writing, changes.any);
         self.seen = Some(now);
         self.waited = if self.is_wanted() { self.waited.saturating_add(1) } else { 0 };
     }
@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn a_change_that_is_seen_a_look_after_its_report_was_reported() {
         let mut debounce = Debounce::new("old", Trust::Reported);
-        let closed = Signs { any: true, trust: Some(Trust::Reported), writing: false };
+        let closed = Changes { any: true, trust: Some(Trust::Reported), writing: false };
         debounce.look("old", closed);
-        let quiet = Signs { any: false, trust: None, writing: false };
+        let quiet = Changes { any: false, trust: None, writing: false };
         debounce.look("new", quiet);
         for _ in 0..Trust::Reported.looks() {
             debounce.look("new", quiet);

@@ -15,7 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Signs, Trust, links};
+use super::{Changes, Trust, links};
 
 /// What is asked of a directory. Without reports on files that lost their name: a writer may keep a replaced one open.
 const OF_DIRECTORY: WatchFlags = WatchFlags::MODIFY
@@ -62,7 +62,7 @@ pub(super) struct Reports {
     /// Files on their way from one name to another, by the kernel's number: whether they are being written.
     moving: HashMap<u32, bool>,
     /// Reported since the last look.
-    signs: Signs,
+    changes: Changes,
     /// Whether it was logged that there are no reports.
     complained: bool,
     #[cfg(test)]
@@ -137,10 +137,10 @@ impl Reports {
     }
 
     /// What was reported since the last call.
-    pub(super) fn signs(&mut self) -> Signs {
+    pub(super) fn take_changes(&mut self) -> Changes {
         self.read();
         let writing = self.names.iter().any(|name| self.writing.contains(name));
-        Signs { writing, ..std::mem::take(&mut self.signs) }
+        Changes { writing, ..std::mem::take(&mut self.changes) }
     }
 
     fn read(&mut self) {
@@ -165,7 +165,7 @@ impl Reports {
     fn lost(&mut self) {
         self.writing.clear();
         self.moving.clear();
-        self.sign(Some(Trust::Unreported));
+        self.record(Some(Trust::Unreported));
     }
 
     fn note(&mut self, event: &Event<'_>) {
@@ -209,15 +209,15 @@ impl Reports {
         }
         if flags.intersects(ReadFlags::ATTRIB | ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF) {
             // Says nothing about how the content came to be, unless nothing else has.
-            trust = self.signs.trust.or(Some(Trust::Young));
+            trust = self.changes.trust.or(Some(Trust::Young));
         }
         if matters {
-            self.sign(trust);
+            self.record(trust);
         }
     }
 
-    fn sign(&mut self, trust: Option<Trust>) {
-        self.signs.any = true;
-        self.signs.trust = trust.or(self.signs.trust);
+    fn record(&mut self, trust: Option<Trust>) {
+        self.changes.any = true;
+        self.changes.trust = trust.or(self.changes.trust);
     }
 }
