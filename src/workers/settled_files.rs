@@ -29,9 +29,9 @@ use tokio::sync::watch;
 
 use self::debounce::{Debounce, Trust, Waiting};
 #[cfg(target_os = "linux")]
-use self::inotify::Reports;
+use self::inotify::Watcher;
 #[cfg(not(target_os = "linux"))]
-use self::unreported::Reports;
+use self::unreported::Watcher;
 use crate::{
     clock::Clock,
     domain::{Time, after},
@@ -73,7 +73,7 @@ struct Changes {
 /// Files, with what is known about them.
 pub struct SettledFiles<F: WatchedFiles> {
     files: F,
-    reports: Reports,
+    watcher: Watcher,
     debounce: Debounce<Result<F::Content, String>>,
 }
 
@@ -87,17 +87,17 @@ impl<F: WatchedFiles> SettledFiles<F> {
     /// When they cannot be read, or are still being written after a minute.
     pub(super) async fn settled(files: F, clock: &dyn Clock) -> Result<(Self, F::Content), String> {
         // Watched before its age is looked at: a write in between would be neither reported nor young.
-        let mut reports = watch(Reports::default(), files.paths()).await;
+        let mut watcher = watch(Watcher::default(), files.paths()).await;
         let young = files.paths().iter().any(|path| is_young(path, clock.wall()));
         let mut debounce = Debounce::new(Err(String::new()), if young { Trust::Young } else { Trust::Reported });
         let mut waited = Duration::ZERO;
         loop {
-            reports = watch(reports, files.paths()).await;
+            watcher = watch(watcher, files.paths()).await;
             let content = files.read().await?;
-            debounce.look(Ok(content.clone()), reports.take_changes());
+            debounce.look(Ok(content.clone()), watcher.take_changes());
             if debounce.is_settled() {
                 debounce.take();
-                return Ok((Self { files, reports, debounce }, content));
+                return Ok((Self { files, watcher, debounce }, content));
             }
             if waited == LOOK {
                 tracing::info!(
@@ -126,7 +126,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
     ) -> Result<F::Content, String> {
         loop {
             clock.sleep(LOOK).await;
-            self.reports = watch(std::mem::take(&mut self.reports), self.files.paths()).await;
+            self.watcher = watch(std::mem::take(&mut self.watcher), self.files.paths()).await;
             let content = self.files.read().await;
             let told = reload.has_changed().unwrap_or(false);
             if told {
@@ -134,7 +134,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
                 self.debounce.ask();
             }
             // After reading: a write that was seen in part has been reported by now.
-            self.debounce.look(content.clone(), self.reports.take_changes());
+            self.debounce.look(content.clone(), self.watcher.take_changes());
             if self.debounce.is_due() {
                 return content;
             }
@@ -166,10 +166,10 @@ impl<F: WatchedFiles> SettledFiles<F> {
 }
 
 /// Follows the files' present places. Asks the file system, which may take long, on a thread that may wait.
-async fn watch(mut reports: Reports, paths: Vec<PathBuf>) -> Reports {
+async fn watch(mut watcher: Watcher, paths: Vec<PathBuf>) -> Watcher {
     tokio::task::spawn_blocking(move || {
-        reports.watch(&paths);
-        reports
+        watcher.watch(&paths);
+        watcher
     })
     .await
     .unwrap_or_default() // a defect there; the looks go on

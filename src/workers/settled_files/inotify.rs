@@ -49,9 +49,9 @@ const OTHERS_MAX: usize = 1_024;
 /// A name in a watched directory; the empty one for what is watched itself.
 type Name = (i32, OsString);
 
-/// Reports on files.
+/// Watches files, and collects what is reported about them.
 #[derive(Debug, Default)]
-pub(super) struct Reports {
+pub(super) struct Watcher {
     inotify: Option<OwnedFd>,
     /// Watches by path, directories and files.
     watches: HashMap<i32, PathBuf>,
@@ -69,7 +69,7 @@ pub(super) struct Reports {
     muted: bool,
 }
 
-impl Reports {
+impl Watcher {
     /// As on a network file system: nothing is ever reported.
     #[cfg(test)]
     pub(super) fn mute() -> Self {

@@ -47,7 +47,7 @@ impl Following {
             async move {
                 let (mut followed, _) = SettledFiles::settled(One(path), &*clock).await.unwrap();
                 if !reported {
-                    followed.reports = Reports::mute();
+                    followed.watcher = Watcher::mute();
                 }
                 loop {
                     let content = followed.due(&*clock, &mut reload).await;

@@ -4,9 +4,9 @@ use super::Changes;
 
 /// On a system without inotify no change is reported, and each one counts as unreported.
 #[derive(Debug, Default)]
-pub(super) struct Reports(());
+pub(super) struct Watcher(());
 
-impl Reports {
+impl Watcher {
     #[cfg(test)]
     pub(super) const fn mute() -> Self {
         Self(())
