@@ -18,4 +18,4 @@ pub use token_uses::keep_token_uses;
 use std::time::Duration;
 
 /// How long a worker rests after an error that may pass.
-const REST: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);

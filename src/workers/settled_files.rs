@@ -37,14 +37,14 @@ use crate::{
     domain::{Time, after},
 };
 
-/// Time between two looks at the files.
-const LOOK: Duration = Duration::from_millis(500);
+/// Time between two polls of the files.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long a start waits for a file that is being written.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// After how long an operator hears of a writer that does not end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WARN_AFTER: Duration = Duration::from_secs(60);
 
 /// Files whose content belongs together.
 #[async_trait]
@@ -59,7 +59,7 @@ pub trait WatchedFiles: Send + Sync + 'static {
     async fn read(&self) -> Result<Self::Content, String>;
 }
 
-/// What was reported about the files since the last look.
+/// What was reported about the files since the last poll.
 #[derive(Clone, Copy, Debug, Default)]
 struct Changes {
     /// Something was.
@@ -94,25 +94,25 @@ impl<F: WatchedFiles> SettledFiles<F> {
         loop {
             watcher = watch(watcher, files.paths()).await;
             let content = files.read().await?;
-            debounce.look(Ok(content.clone()), watcher.take_changes());
+            debounce.observe(Ok(content.clone()), watcher.take_changes());
             if debounce.is_settled() {
                 debounce.take();
                 return Ok((Self { files, watcher, debounce }, content));
             }
-            if waited == LOOK {
+            if waited == POLL_INTERVAL {
                 tracing::info!(
                     files = list(&files.paths()),
                     "written to a moment ago; waiting until nobody writes any more"
                 );
             }
-            if waited >= START_MAX {
-                let (files, seconds) = (list(&files.paths()), START_MAX.as_secs());
+            if waited >= START_TIMEOUT {
+                let (files, seconds) = (list(&files.paths()), START_TIMEOUT.as_secs());
                 return Err(format!(
                     "{files}: somebody is still writing after {seconds} s; close the file, and start again"
                 ));
             }
-            clock.sleep(LOOK).await;
-            waited += LOOK;
+            clock.sleep(POLL_INTERVAL).await;
+            waited += POLL_INTERVAL;
         }
     }
 
@@ -125,7 +125,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
         reload: &mut watch::Receiver<()>,
     ) -> Result<F::Content, String> {
         loop {
-            clock.sleep(LOOK).await;
+            clock.sleep(POLL_INTERVAL).await;
             self.watcher = watch(std::mem::take(&mut self.watcher), self.files.paths()).await;
             let content = self.files.read().await;
             let told = reload.has_changed().unwrap_or(false);
@@ -134,7 +134,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
                 self.debounce.ask();
             }
             // After reading: a write that was seen in part has been reported by now.
-            self.debounce.look(content.clone(), self.watcher.take_changes());
+            self.debounce.observe(content.clone(), self.watcher.take_changes());
             if self.debounce.is_due() {
                 return content;
             }
@@ -148,18 +148,18 @@ impl<F: WatchedFiles> SettledFiles<F> {
     }
 
     fn log(&self, told: bool) {
-        let Some(Waiting { looks, writing, trust }) = self.debounce.waiting() else { return };
+        let Some(Waiting { polls, writing, trust }) = self.debounce.waiting() else { return };
         let files = list(&self.files.paths());
-        if writing && LOOK * looks == PATIENCE {
-            let seconds = PATIENCE.as_secs();
+        if writing && POLL_INTERVAL * polls == WARN_AFTER {
+            let seconds = WARN_AFTER.as_secs();
             tracing::warn!(
                 files,
                 "open for writing for {seconds} s; what was read before stays until the writer closes it"
             );
         } else if writing && told {
             tracing::info!(files, "SIGHUP: being written; read once the writer closes it");
-        } else if trust == Trust::Unreported && !writing && (told || looks == 1) {
-            let seconds = (LOOK * Trust::Unreported.looks()).as_secs();
+        } else if trust == Trust::Unreported && !writing && (told || polls == 1) {
+            let seconds = (POLL_INTERVAL * Trust::Unreported.quiet_polls()).as_secs();
             tracing::info!(files, "changed without a report of the system; read after {seconds} s without a change");
         }
     }
@@ -172,14 +172,14 @@ async fn watch(mut watcher: Watcher, paths: Vec<PathBuf>) -> Watcher {
         watcher
     })
     .await
-    .unwrap_or_default() // a defect there; the looks go on
+    .unwrap_or_default() // a defect there; polling goes on
 }
 
 /// Whether a file was written to so lately that its writer may not have finished.
 fn is_young(path: &Path, now: Time) -> bool {
     let written = std::fs::metadata(path).and_then(|found| found.modified());
     let Ok(written) = written.map(Time::from) else { return true };
-    written > now || after(written, LOOK * Trust::Young.looks()) > now
+    written > now || after(written, POLL_INTERVAL * Trust::Young.quiet_polls()) > now
 }
 
 fn list(paths: &[PathBuf]) -> String {

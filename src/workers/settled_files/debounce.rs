@@ -1,6 +1,6 @@
 use super::Changes;
 
-/// What is known about how content came to be: for how many looks it must stay the same.
+/// What is known about how content came to be: for how many polls it must stay the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// Its writer closed the file, or renamed it into place. Half a second passes in case more follows: a script that appends
@@ -15,8 +15,8 @@ pub(super) enum Trust {
 }
 
 impl Trust {
-    /// Looks without a change after which content is settled.
-    pub(super) const fn looks(self) -> u32 {
+    /// Polls without a change after which content is settled.
+    pub(super) const fn quiet_polls(self) -> u32 {
         match self {
             Self::Reported => 1,
             Self::Young => 6,
@@ -25,28 +25,28 @@ impl Trust {
     }
 }
 
-/// Decides when content may be taken. Counts looks, not time: nobody can set that forward.
+/// Decides when content may be taken. Counts polls, not time: nobody can set that forward.
 #[derive(Debug)]
 pub(super) struct Debounce<T> {
     taken: T,
     seen: Option<T>,
     trust: Trust,
     writing: bool,
-    /// Looks since the last sign of a change.
+    /// Polls since the last sign of a change.
     quiet: u32,
     /// Whether the content is wanted even if it is the same.
     asked: bool,
-    /// Looks since there is something to take.
+    /// Polls since there is something to take.
     waited: u32,
-    /// Whether the look before came with reports. Files are read before reports are, so a change that happens in between
-    /// is reported one look before it is seen.
+    /// Whether the poll before came with reports. Files are read before reports are, so a change that happens in between
+    /// is reported one poll before it is seen.
     told: bool,
 }
 
 /// What keeps content from being taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
-    pub(super) looks: u32,
+    pub(super) polls: u32,
     pub(super) writing: bool,
     pub(super) trust: Trust,
 }
@@ -58,7 +58,7 @@ impl<T: PartialEq + Clone> Debounce<T> {
     }
 
     /// What is seen now, with what was reported up to now.
-    pub(super) fn look(&mut self, now: T, changes: Changes) {
+    pub(super) fn observe(&mut self, now: T, changes: Changes) {
         let changed = self.seen.as_ref().is_some_and(|seen| *seen != now);
         self.trust = match changes.trust {
             Some(trust) => trust,
@@ -80,7 +80,7 @@ impl<T: PartialEq + Clone> Debounce<T> {
 
     /// Whether nobody is writing, as far as can be known.
     pub(super) const fn is_settled(&self) -> bool {
-        !self.writing && self.quiet >= self.trust.looks()
+        !self.writing && self.quiet >= self.trust.quiet_polls()
     }
 
     fn is_wanted(&self) -> bool {
@@ -102,8 +102,8 @@ impl<T: PartialEq + Clone> Debounce<T> {
 
     /// What is waited for, if anything is.
     pub(super) fn waiting(&self) -> Option<Waiting> {
-        let Self { waited: looks, writing, trust, .. } = *self;
-        (looks > 0).then_some(Waiting { looks, writing, trust })
+        let Self { waited: polls, writing, trust, .. } = *self;
+        (polls > 0).then_some(Waiting { polls, writing, trust })
     }
 }
 
@@ -111,25 +111,26 @@ impl<T: PartialEq + Clone> Debounce<T> {
 mod tests {
     use super::*;
 
-    /// A writer closes the file between the read and the look at reports: the next look sees the change, and the report is
+    /// A writer closes the file between the read and the look at reports: the next poll sees the change, and the report is
     /// known already.
     #[test]
     fn a_change_that_is_seen_a_look_after_its_report_was_reported() {
         let mut debounce = Debounce::new("old", Trust::Reported);
         let closed = Changes { any: true, trust: Some(Trust::Reported), writing: false };
-        debounce.look("old", closed);
+        debounce.observe("old", closed);
         let quiet = Changes { any: false, trust: None, writing: false };
-        debounce.look("new", quiet);
-        for _ in 0..Trust::Reported.looks() {
-            debounce.look("new", quiet);
+        debounce.observe("new", quiet);
+        for _ in 0..Trust::Reported.quiet_polls() {
+            debounce.observe("new", quiet);
         }
         assert!(debounce.is_due(), "{debounce:?}");
 
         // One that nobody reported waits for longer.
         let mut debounce = Debounce::new("old", Trust::Reported);
-        for now in ["old", "old", "new"].into_iter().chain(std::iter::repeat_n("new", Trust::Reported.looks() as usize))
+        for now in
+            ["old", "old", "new"].into_iter().chain(std::iter::repeat_n("new", Trust::Reported.quiet_polls() as usize))
         {
-            debounce.look(now, quiet);
+            debounce.observe(now, quiet);
         }
         assert!(!debounce.is_due(), "{debounce:?}");
     }

@@ -40,7 +40,7 @@ const OF_FILE: WatchFlags = WatchFlags::MODIFY
 /// Room for events of one read; each has at most 272 bytes.
 const BUFFER: usize = 16 << 10;
 
-/// Most events of a look. A queue holds 16,384 by default, and whoever fills it faster than it is read is not waited for.
+/// Most events of a poll. A queue holds 16,384 by default, and whoever fills it faster than it is read is not waited for.
 const EVENTS_MAX: usize = 65_536;
 
 /// Most files of other names that are remembered as being written, in case one is renamed over a followed one.
@@ -61,10 +61,10 @@ pub(super) struct Watcher {
     writing: HashSet<Name>,
     /// Files on their way from one name to another, by the kernel's number: whether they are being written.
     moving: HashMap<u32, bool>,
-    /// Reported since the last look.
+    /// Reported since the last poll.
     changes: Changes,
     /// Whether it was logged that there are no reports.
-    complained: bool,
+    warned: bool,
     #[cfg(test)]
     muted: bool,
 }
@@ -86,7 +86,7 @@ impl Watcher {
         if self.inotify.is_none() {
             match inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
                 Ok(inotify) => self.inotify = Some(inotify),
-                Err(error) => return self.complain(Path::new("files"), error),
+                Err(error) => return self.warn_once(Path::new("files"), error),
             }
         }
         let mut old = std::mem::take(&mut self.watches);
@@ -123,14 +123,14 @@ impl Watcher {
             // What is not there, or no directory, is for whoever reads it.
             Err(Errno::NOENT | Errno::NOTDIR) => None,
             Err(error) => {
-                self.complain(path, error);
+                self.warn_once(path, error);
                 None
             }
         }
     }
 
-    fn complain(&mut self, path: &Path, error: Errno) {
-        if !std::mem::replace(&mut self.complained, true) {
+    fn warn_once(&mut self, path: &Path, error: Errno) {
+        if !std::mem::replace(&mut self.warned, true) {
             let path = path.display();
             tracing::warn!(%path, %error, "the system does not report changes here; they are taken after 30 s without one");
         }
@@ -153,7 +153,7 @@ impl Watcher {
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => break,
                 Err(_) => {
-                    self.lost();
+                    self.overflowed();
                     break;
                 }
             }
@@ -162,7 +162,7 @@ impl Watcher {
     }
 
     /// Reports are missing: nothing is known any more.
-    fn lost(&mut self) {
+    fn overflowed(&mut self) {
         self.writing.clear();
         self.moving.clear();
         self.record(Some(Trust::Unreported));
@@ -171,7 +171,7 @@ impl Watcher {
     fn note(&mut self, event: &Event<'_>) {
         let flags = event.events();
         if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
-            return self.lost();
+            return self.overflowed();
         }
         if !self.watches.contains_key(&event.wd()) {
             return; // of what was watched before
