@@ -110,7 +110,7 @@ fn up_to(from: impl Read, max: usize) -> io::Result<Vec<u8>> {
 
 fn within(content: Vec<u8>, max: usize) -> io::Result<Vec<u8>> {
     if content.len() > max {
-        let message = format!("has more than {max} bytes, which are allowed");
+        let message = format!("is larger than the limit of {max} bytes");
         return Err(io::Error::new(ErrorKind::FileTooLarge, message));
     }
     Ok(content)

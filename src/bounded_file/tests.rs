@@ -45,7 +45,7 @@ fn what_has_no_end_is_an_error() {
     for path in [&zero, &pipe, &inner] {
         assert_eq!(message(read(path, 1 << 20)), "is no file");
     }
-    let more = "has more than 1048576 bytes, which are allowed";
+    let more = "is larger than the limit of 1048576 bytes";
     assert_eq!(message(read_input(&zero, 1 << 20)), more);
     assert_eq!(message(read_stream(File::open(&zero).unwrap(), 1 << 20)), more);
     assert_eq!(message(read_input(&pipe, 1 << 20)), "is a pipe that nobody writes to");

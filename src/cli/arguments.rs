@@ -203,7 +203,7 @@ mod tests {
             (Some("{"), vec![], "not JSON"),
             (Some(r#"{"a":[{"b":12345678901234567890}]}"#), vec![], "12345678901234567890 does not fit"),
             (Some("@/no/such/file"), vec![], "/no/such/file"),
-            (Some("@/dev/zero"), vec![], "/dev/zero: has more than 16777216 bytes"),
+            (Some("@/dev/zero"), vec![], "/dev/zero: is larger than the limit of 16777216 bytes"),
             (Some("@/"), vec![], "@/: Is a directory"),
         ] {
             let error = built(json, &pairs).unwrap_err();

@@ -96,7 +96,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let [zero, pipe, inner] = bounded_file::samples::endless(directory.path());
         for (path, expected) in [
-            (zero, "zero:1:1: has more than 1048576 bytes, which are allowed"),
+            (zero, "zero:1:1: is larger than the limit of 1048576 bytes"),
             (pipe, "pipe: is a pipe that nobody writes to"),
             (inner, "directory: Is a directory"),
         ] {

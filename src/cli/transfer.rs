@@ -373,7 +373,7 @@ impl<R: BufRead> Lines<R> {
         let read =
             (&mut self.input).take(LINE_MAX + 1).read_line(&mut text).map_err(|error| wrong(error.to_string()))?;
         if text.len() as u64 > LINE_MAX {
-            return Err(wrong(format!("has more than {LINE_MAX} bytes, which are allowed")));
+            return Err(wrong(format!("is larger than the limit of {LINE_MAX} bytes")));
         }
         if read == 0 {
             self.number -= 1;

@@ -131,5 +131,5 @@ fn a_line_without_an_end_is_refused() {
     let input = bounded_file::open_input(Path::new("/dev/zero")).unwrap();
     let mut lines = Lines { input: BufReader::new(input), number: 0 };
     let error = lines.next::<Header>().unwrap_err().to_string();
-    assert_eq!(error, "line 1: has more than 16777216 bytes, which are allowed");
+    assert_eq!(error, "line 1: is larger than the limit of 16777216 bytes");
 }

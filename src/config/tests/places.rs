@@ -206,7 +206,7 @@ fn the_file_can_be_named_by_flag_or_environment() {
     let directory = tempfile::tempdir().unwrap();
     let endless = bounded_file::samples::endless(directory.path());
     for (path, expected) in endless.iter().zip([
-        "zero\": has more than 1048576 bytes, which are allowed; allowed: the path of a TOML file",
+        "zero\": is larger than the limit of 1048576 bytes; allowed: the path of a TOML file",
         "pipe\": is a pipe that nobody writes to; allowed: the path of a TOML file",
         "directory\": Is a directory",
     ]) {

@@ -39,7 +39,7 @@ fn bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     File::open(path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut content)?;
     if content.len() > FILE_MAX {
-        let message = format!("has more than {FILE_MAX} bytes, which are allowed");
+        let message = format!("is larger than the limit of {FILE_MAX} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(content)
@@ -52,6 +52,6 @@ mod tests {
     #[test]
     fn a_file_without_an_end_is_an_error() {
         let ConnectError::File { error, .. } = read(Path::new("/dev/zero")).unwrap_err() else { panic!() };
-        assert_eq!(error.to_string(), "has more than 1048576 bytes, which are allowed");
+        assert_eq!(error.to_string(), "is larger than the limit of 1048576 bytes");
     }
 }
