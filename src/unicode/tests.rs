@@ -28,8 +28,7 @@ fn whole_properties_are_invisible() {
         r"\p{Format}",
         r"\p{Private_Use}",
         r"\p{Unassigned}",
-        r"\p{Line_Separator}",
-        r"\p{Paragraph_Separator}",
+        r"[\p{Line_Separator}\p{Paragraph_Separator}]",
         r"\p{Noncharacter_Code_Point}",
         r"[\p{White_Space}--\x20]",
     ] {
