@@ -3,8 +3,6 @@
 //! People get tables and sentences; with `--json` programs get the protocol's own messages, one JSON object per line.
 //! Everything that came from somebody else is data: invisible characters are shown as escapes, never interpreted.
 
-#![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
-
 mod arguments;
 mod call;
 mod connection;

@@ -14,10 +14,10 @@ use crate::tls::TlsConfig;
 
 mod error;
 mod file;
-mod given;
 mod kind;
 mod limits;
 mod oidc;
+mod raw_value;
 mod resolve;
 mod sources;
 mod table;

@@ -42,5 +42,6 @@ pub mod telemetry;
 mod test_support;
 pub mod tls;
 pub mod tokens;
+mod unicode;
 pub mod wire;
 pub mod workers;

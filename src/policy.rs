@@ -4,15 +4,15 @@
 //! makes a [`Policy`] of it, which judges [`Call`]s: the strictest of the rules that apply wins, whatever their order.
 
 mod change;
+mod combined_requirement;
 mod condition;
-mod demand;
 mod document;
 mod globs;
 mod judge;
-mod near;
 mod problems;
-mod reach;
 mod rules;
+mod shadowing;
+mod similar_names;
 mod test_case;
 mod warnings;
 

@@ -192,6 +192,7 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::bounded_file;
     use crate::telemetry::{Format, test_logs::capture};
 
     fn mode(path: &Path) -> u32 {
@@ -279,7 +280,7 @@ mod tests {
             // What a crash left, open to all.
             fs::write(directory.path().join("a.json.new"), b"half").unwrap();
             replace(&path, content).unwrap();
-            assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (content, 0o600));
+            assert_eq!((bounded_file::whole(&path).as_slice(), mode(&path)), (content, 0o600));
             assert_eq!(entries(directory.path()).unwrap(), std::slice::from_ref(&path));
         }
     }

@@ -12,9 +12,9 @@ mod connection;
 mod file_limit;
 mod metered;
 mod observer;
-mod policy;
+mod policy_status;
 mod routes;
-mod tls;
+mod tls_status;
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -159,8 +159,8 @@ impl Server {
         // First of all: this may wait for whoever is writing them, and holds nothing meanwhile.
         let waiting = ServerClock::start(None, |_| {})?;
         let (tls, policy_file) = tokio::try_join!(
-            tls::read(TlsFiles::of(&config.tls), &waiting),
-            policy::read(config.policy.as_deref(), &waiting)
+            tls_status::read(TlsFiles::of(&config.tls), &waiting),
+            policy_status::read(config.policy.as_deref(), &waiting)
         )?;
         file_limit::raise(config.limits.connections.open);
         let path = config.data_dir.clone();
@@ -240,12 +240,12 @@ impl Server {
         workers.spawn(accept::sweep(connections, Arc::clone(&clock)));
         let reload = watch::Sender::new(());
         let policy = policies.status();
-        workers.spawn(policy::report(policy.clone(), metrics.clone(), health.clone()));
+        workers.spawn(policy_status::report(policy.clone(), metrics.clone(), health.clone()));
         if let Some(file) = policy_file {
             workers.spawn(workers::follow_policy_file(policies, file, Arc::clone(&clock), reload.subscribe()));
         }
         if let Some((tls, files)) = tls {
-            workers.spawn(tls::report(tls.status(), metrics));
+            workers.spawn(tls_status::report(tls.status(), metrics));
             workers.spawn(workers::follow_tls_files(tls, files, clock, reload.subscribe()));
         }
         let (drain_timeout, write_timeout) = (config.drain_timeout, config.write_timeout);

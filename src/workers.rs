@@ -2,20 +2,20 @@
 //! a restart is simply the first pass.
 
 mod expirer;
-mod followed;
 mod policy_file;
 mod pruner;
+mod settled_files;
 mod tls_files;
 mod token_uses;
 
 pub use expirer::expire;
-pub use followed::{Followed, FollowedFiles};
 pub use policy_file::{PolicyFile, follow_policy_file, settled_policy_file};
 pub use pruner::prune;
+pub use settled_files::{SettledFiles, WatchedFiles};
 pub use tls_files::{follow_tls_files, settled_tls_files};
 pub use token_uses::keep_token_uses;
 
 use std::time::Duration;
 
 /// How long a worker rests after an error that may pass.
-const REST: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);

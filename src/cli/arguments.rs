@@ -1,6 +1,6 @@
 //! A tool's arguments, from the command line to a `google.protobuf.Struct` and back, with nothing changed on the way.
 
-use std::{collections::BTreeMap, fmt, fs, io::Read as _};
+use std::{collections::BTreeMap, fmt, io, path::Path};
 
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde::{
@@ -9,7 +9,10 @@ use serde::{
 };
 
 use super::failure::Failure;
-use crate::wire::double::survives;
+use crate::{bounded_file, wire::double::survives};
+
+/// Longest JSON that is read, in bytes: more than a server takes, so that it is the server that says what it allows.
+const JSON_MAX: usize = 16 << 20;
 
 /// Builds the arguments: the object of `json` (`JSON`, `@file` or `-`), with each `key=value` of `pairs` set in it.
 pub(super) fn build(json: Option<&str>, pairs: &[String]) -> Result<Option<Struct>, Failure> {
@@ -37,13 +40,13 @@ pub(super) fn build(json: Option<&str>, pairs: &[String]) -> Result<Option<Struc
 
 /// Reads a JSON object: given as it is, in a file (`@path`), or on standard input (`-`). `flag` is named in errors.
 pub(super) fn object(flag: &str, source: &str) -> Result<Struct, Failure> {
-    let unreadable = |error: std::io::Error| Failure::Usage(format!("{flag} {source}: {error}"));
+    let unreadable = |error: io::Error| Failure::Usage(format!("{flag} {source}: {error}"));
     let text = match source.strip_prefix('@') {
-        Some(path) => fs::read_to_string(path).map_err(unreadable)?,
+        Some(path) => {
+            bounded_file::read_input(Path::new(path), JSON_MAX).and_then(bounded_file::text).map_err(unreadable)?
+        }
         None if source == "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(unreadable)?;
-            text
+            bounded_file::read_stream(io::stdin(), JSON_MAX).and_then(bounded_file::text).map_err(unreadable)?
         }
         None => source.to_owned(),
     };
@@ -200,6 +203,8 @@ mod tests {
             (Some("{"), vec![], "not JSON"),
             (Some(r#"{"a":[{"b":12345678901234567890}]}"#), vec![], "12345678901234567890 does not fit"),
             (Some("@/no/such/file"), vec![], "/no/such/file"),
+            (Some("@/dev/zero"), vec![], "/dev/zero: is larger than the limit of 16777216 bytes"),
+            (Some("@/"), vec![], "@/: Is a directory"),
         ] {
             let error = built(json, &pairs).unwrap_err();
             assert!(error.contains(expected), "{error}");

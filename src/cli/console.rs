@@ -1,6 +1,6 @@
 //! Where output goes: results to stdout, everything else to stderr.
 
-use std::io::{self, BufRead, IsTerminal as _, Write};
+use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};
 
 use comfy_table::{ContentArrangement, Table};
 
@@ -8,6 +8,9 @@ use super::{failure::Failure, json, text};
 
 /// The live line stays within a narrow terminal, or clearing it would leave a rest behind.
 const LIVE_WIDTH: usize = 78;
+
+/// Longest answer to a question, in bytes; what is longer is no yes.
+const ANSWER_MAX: u64 = 1 << 10;
 
 /// The terminal, or what stands in for it.
 pub(super) struct Console {
@@ -113,7 +116,7 @@ impl Console {
         write!(self.err, "{question} [y/N] ")?;
         self.err.flush()?;
         let mut answer = String::new();
-        self.input.read_line(&mut answer)?;
+        self.input.as_mut().take(ANSWER_MAX).read_line(&mut answer)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
 

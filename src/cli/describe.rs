@@ -255,6 +255,11 @@ mod tests {
 
     #[test]
     fn pretty_arguments_keep_their_lines_and_show_what_hides() {
+        for c in crate::unicode::samples::INVISIBLE {
+            let object = arguments::build(None, &[format!("{c}={c}")]).unwrap();
+            let shown = pretty(object.as_ref()).concat() + &escape(&compact(object.as_ref()));
+            assert!(!shown.contains(crate::unicode::is_invisible), "{shown:?}");
+        }
         let object = arguments::build(Some(r#"{"a":"x\ny\u202e","n":[5]}"#), &[]).unwrap();
         let expected = ["{", "  \"a\": \"x\\ny\\u{202e}\",", "  \"n\": [", "    5", "  ]", "}"];
         assert_eq!(pretty(object.as_ref()), expected);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::text::escape;
+use super::{json, text::escape};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +174,7 @@ impl Report {
 
     /// One line of JSON.
     pub(super) fn to_json(&self) -> String {
-        serde_json::json!({ "error": self }).to_string()
+        json::text(&serde_json::json!({ "error": self })).expect("a report is strings and maps")
     }
 }
 

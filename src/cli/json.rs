@@ -1,12 +1,18 @@
 //! `--json`: the protocol's messages in proto3 JSON, field names as in the proto files, one object per line.
+//!
+//! What nobody sees is escaped in strings, so that a terminal may show the lines: JSON itself escapes the C0 controls only.
 
 use std::{io, sync::LazyLock};
 
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::arguments::whole;
-use crate::proto::{self, v1};
+use crate::{
+    proto::{self, v1},
+    unicode::is_invisible,
+};
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
     let mut pool = proto::DESCRIPTORS.clone();
@@ -55,27 +61,50 @@ pub(super) fn line<M: Printed>(message: &M) -> io::Result<Vec<u8>> {
     let mut dynamic = DynamicMessage::new(descriptor);
     dynamic.transcode_from(message).map_err(io::Error::other)?;
     let mut line = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut line, WholeNumbers);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut line, Visible);
     let options = SerializeOptions::new().use_proto_field_name(true);
     dynamic.serialize_with_options(&mut serializer, &options).map_err(io::Error::from)?;
     Ok(line)
 }
 
-/// Writes `5` for the double 5.0, as protobuf's own JSON does.
-struct WholeNumbers;
+/// Something of our own as JSON on one line.
+pub(super) fn text(value: &impl Serialize) -> serde_json::Result<String> {
+    let mut text = Vec::new();
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, Visible))?;
+    Ok(String::from_utf8(text).expect("JSON is UTF-8"))
+}
 
-impl Formatter for WholeNumbers {
+/// Writes JSON as a person can read it, equal in value to any other: `5` for the double 5.0, as protobuf's own JSON does, and
+/// an escape for each character that is invisible.
+struct Visible;
+
+impl Formatter for Visible {
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         match whole(value) {
             Some(whole) => self.write_i64(writer, whole),
             None => serde_json::ser::CompactFormatter.write_f64(writer, value),
         }
     }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(is_invisible) {
+            let (seen, hidden) = rest.split_at(at);
+            writer.write_all(seen.as_bytes())?;
+            let mut after = hidden.chars();
+            for unit in after.next().map(|c| c.encode_utf16(&mut [0; 2]).to_vec()).unwrap_or_default() {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = after.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::arguments, *};
+    use crate::unicode::samples::{INVISIBLE, VISIBLE};
 
     #[test]
     fn every_printed_message_exists() {
@@ -98,7 +127,7 @@ mod tests {
         };
         let text = String::from_utf8(line(&approval).unwrap()).unwrap();
         let expected = "{\"id\":\"a1\",\"revision\":\"3\",\"status\":\"APPROVAL_STATUS_TIMED_OUT\",\
-            \"tool_name\":\"send_email\",\"arguments\":{\"n\":5,\"t\":\"\\u001b\u{202e}\",\"x\":0.5},\
+            \"tool_name\":\"send_email\",\"arguments\":{\"n\":5,\"t\":\"\\u001b\\u202e\",\"x\":0.5},\
             \"timeout\":\"300s\",\"create_time\":\"2026-01-01T00:00:00Z\"}";
         assert_eq!(text, expected);
     }
@@ -107,5 +136,21 @@ mod tests {
     fn an_unknown_status_stays_a_number() {
         let approval = v1::Approval { status: 77, ..Default::default() };
         assert_eq!(line(&approval).unwrap(), br#"{"status":77}"#);
+    }
+
+    #[test]
+    fn what_nobody_sees_is_an_escape_of_the_same_value() {
+        for c in INVISIBLE.iter().copied().chain(['\n', '\t']) {
+            let approval = v1::Approval { tool_name: format!("a{c}b{c}"), ..Default::default() };
+            let line = String::from_utf8(line(&approval).unwrap()).unwrap();
+            assert!(!line.contains(is_invisible), "{line:?}");
+            let back: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(back["tool_name"], approval.tool_name);
+            assert_eq!(text(&approval.tool_name).unwrap(), line[r#"{"tool_name":"#.len()..line.len() - 1]);
+        }
+        for seen in VISIBLE {
+            assert_eq!(text(seen).unwrap(), format!("\"{seen}\""));
+        }
+        assert_eq!(text(&"\u{9b}\u{e0041}").unwrap(), r#""\u009b\udb40\udc41""#);
     }
 }

@@ -114,6 +114,7 @@ impl Rows {
         Ok(())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
     pub(super) fn print(
         self,
         console: &mut Console,

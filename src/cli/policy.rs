@@ -9,11 +9,12 @@ mod set;
 mod show;
 
 use std::{
-    io::Read as _,
+    io,
     path::{Path, PathBuf},
 };
 
 use super::{connection::ConnectionArgs, console::Console, failure::Failure, text::escape};
+use crate::{bounded_file, policy_file::TEXT_MAX};
 
 /// What to do with policies.
 #[derive(Debug, clap::Subcommand)]
@@ -54,12 +55,15 @@ pub(super) async fn run(
 /// What a file holds; `-` is standard input.
 fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
     let read = if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+        bounded_file::read_stream(io::stdin(), TEXT_MAX)
     } else {
-        std::fs::read(path)
+        bounded_file::read_input(path, TEXT_MAX)
     };
-    read.map_err(|error| Failure::Files(vec![format!("{}: {error}", path.display())]))
+    read.map_err(|error| {
+        // The place, as in every problem with what a file holds.
+        let place = if error.kind() == io::ErrorKind::FileTooLarge { ":1:1" } else { "" };
+        Failure::Files(vec![format!("{}{place}: {error}", path.display())])
+    })
 }
 
 /// What reading files found wrong, a line each.
@@ -81,4 +85,23 @@ struct PolicyFile {
     /// Policy file, as YAML; - for standard input
     #[arg(value_name = "FILE")]
     path: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let [zero, pipe, inner] = bounded_file::samples::endless(directory.path());
+        for (path, expected) in [
+            (zero, "zero:1:1: is larger than the limit of 1048576 bytes"),
+            (pipe, "pipe: is a pipe that nobody writes to"),
+            (inner, "directory: Is a directory"),
+        ] {
+            let Err(Failure::Files(problems)) = contents(&path) else { panic!("{} is read", path.display()) };
+            assert!(problems[0].contains(expected), "{problems:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use tonic::Status;
 const CALLS: usize = 3;
 
 /// Makes a call that is idempotent by its request_id, again if it fails for a passing reason.
+#[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 pub(super) async fn repeat<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
     let mut backoff = Backoff::new();
     for _ in 1..CALLS {

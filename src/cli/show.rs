@@ -77,6 +77,7 @@ fn agent(approval: &Approval) -> String {
     text
 }
 
+#[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 fn lines(approval: &Approval, events: &[Event]) -> Vec<String> {
     let mut status = describe::painted(approval.status);
     let mut deadline = moment(approval.deadline.as_ref());

@@ -1,54 +1,14 @@
 //! Text from others, made safe to look at; times and spans in few characters.
 
-use std::{fmt::Write as _, ops::RangeInclusive, time::Duration};
+use std::{fmt::Write as _, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Characters that show nothing, reorder what is around them, or mean something private; controls come on top.
-/// Unicode's Default_Ignorable_Code_Point, the separators and odd spaces, private use.
-const INVISIBLE: &[RangeInclusive<char>] = &[
-    '\u{a0}'..='\u{a0}',
-    '\u{ad}'..='\u{ad}',
-    '\u{34f}'..='\u{34f}',
-    '\u{61c}'..='\u{61c}',
-    '\u{115f}'..='\u{1160}',
-    '\u{17b4}'..='\u{17b5}',
-    '\u{180b}'..='\u{180f}',
-    '\u{2000}'..='\u{200f}',
-    '\u{2028}'..='\u{202f}',
-    '\u{205f}'..='\u{206f}',
-    '\u{2800}'..='\u{2800}',
-    '\u{3164}'..='\u{3164}',
-    '\u{e000}'..='\u{f8ff}',
-    '\u{fdd0}'..='\u{fdef}',
-    '\u{fe00}'..='\u{fe0f}',
-    '\u{feff}'..='\u{feff}',
-    '\u{ffa0}'..='\u{ffa0}',
-    '\u{fff0}'..='\u{fffb}',
-    '\u{fffe}'..='\u{ffff}',
-    '\u{1bca0}'..='\u{1bca3}',
-    '\u{1d173}'..='\u{1d17a}',
-    '\u{e0000}'..='\u{e0fff}',
-    '\u{f0000}'..='\u{10ffff}',
-];
+use crate::unicode;
 
-fn is_invisible(c: char) -> bool {
-    c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c))
-}
-
-/// `text` with everything invisible shown as an escape; the result is one line and moves no cursor.
+/// [`unicode::escape`]: a text from others as one line that moves no cursor.
 pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' => escaped.push_str("\\n"),
-            '\r' => escaped.push_str("\\r"),
-            '\t' => escaped.push_str("\\t"),
-            c if is_invisible(c) => _ = write!(escaped, "\\u{{{:x}}}", u32::from(c)),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    unicode::escape(text).into_owned()
 }
 
 /// [`escape`]d, at most `limit` characters; an ellipsis marks what was cut.
@@ -93,24 +53,17 @@ pub(super) fn between(earlier: Option<DateTime<Utc>>, later: Option<DateTime<Utc
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unicode::samples::{INVISIBLE, VISIBLE};
 
     #[test]
     fn what_cannot_be_seen_is_shown() {
-        let cases = [
-            ("plain äöü 日本 🙂 \\d", "plain äöü 日本 🙂 \\d"),
-            ("a\u{202e}b", "a\\u{202e}b"),
-            ("\u{1b}[2J", "\\u{1b}[2J"),
-            ("line\nnext\r\t", "line\\nnext\\r\\t"),
-            ("\u{9b}31m", "\\u{9b}31m"),
-            ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
-            ("\u{2066}x\u{2069}", "\\u{2066}x\\u{2069}"),
-            ("tag\u{e0041}", "tag\\u{e0041}"),
-            ("\u{7f}", "\\u{7f}"),
-            ("\u{3164}\u{2800}\u{ad}", "\\u{3164}\\u{2800}\\u{ad}"),
-        ];
-        for (given, expected) in cases {
-            assert_eq!(escape(given), expected);
+        for c in INVISIBLE.iter().copied().filter(|c| *c != '\r') {
+            assert_eq!(escape(&format!("a{c}b")), format!("a\\u{{{:x}}}b", u32::from(c)));
         }
+        for text in VISIBLE.iter().copied().chain(["plain äöü 日本 🙂 \\d"]) {
+            assert_eq!(escape(text), text);
+        }
+        assert_eq!(escape("line\nnext\r\t"), "line\\nnext\\r\\t");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    bounded_file,
     clock::{OutOfRange, SystemWall},
     domain::Token,
     private_files,
@@ -246,7 +247,9 @@ pub(super) fn line(output: &mut impl Write, value: &impl Serialize) -> io::Resul
 async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
     let name = args.input.as_ref().map_or_else(|| "standard input".to_owned(), |path| path.display().to_string());
     let input: Box<dyn io::Read + Send> = match &args.input {
-        Some(path) => Box::new(File::open(path).map_err(|error| TransferError::File(name.clone(), error))?),
+        Some(path) => {
+            Box::new(bounded_file::open_input(path).map_err(|error| TransferError::File(name.clone(), error))?)
+        }
         None => Box::new(io::stdin()),
     };
     private_files::keep_new_files_private();
@@ -367,7 +370,11 @@ impl<R: BufRead> Lines<R> {
         self.number += 1;
         let wrong = |what: String| TransferError::Line(self.number, what);
         let mut text = String::new();
-        let read = (&mut self.input).take(LINE_MAX).read_line(&mut text).map_err(|error| wrong(error.to_string()))?;
+        let read =
+            (&mut self.input).take(LINE_MAX + 1).read_line(&mut text).map_err(|error| wrong(error.to_string()))?;
+        if text.len() as u64 > LINE_MAX {
+            return Err(wrong(format!("is larger than the limit of {LINE_MAX} bytes")));
+        }
         if read == 0 {
             self.number -= 1;
             return Ok(None);

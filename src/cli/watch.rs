@@ -24,6 +24,7 @@ use crate::proto::v1::{
 const REASON_WIDTH: usize = 60;
 
 /// Runs until the server refuses for good, or the process is ended.
+#[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 pub(super) async fn run(
     request: WatchPendingRequest,
     connection: &ConnectionArgs,
@@ -128,6 +129,7 @@ impl News {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 fn line(approval: &Approval) -> String {
     let mut line = format!(
         "{} {} by {}, agent {}, {} left, {}",

@@ -7,7 +7,10 @@ use std::{
 
 use chrono::{DateTime, SecondsFormat};
 
-use crate::domain::{Time, truncate};
+use crate::{
+    bounded_file,
+    domain::{Time, truncate},
+};
 
 /// A file in the data directory with the newest server time that was told. The store knows only when something was recorded:
 /// a claim that was refused because its window had closed is not, and must not be granted after a restart with a clock that
@@ -33,6 +36,7 @@ impl KeptTime {
     pub fn open(directory: &Path) -> io::Result<(Self, Option<Time>)> {
         let path = directory.join(Self::FILE);
         let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        bounded_file::ensure_regular(&file)?;
         let mut text = Vec::new();
         (&file).take(Self::LONGEST).read_to_end(&mut text)?;
         let time = parse(&text);
@@ -88,12 +92,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_has_no_end_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(KeptTime::FILE);
+        let [zero, pipe, inner] = bounded_file::samples::endless(directory.path());
+        for endless in [zero, pipe, inner] {
+            std::fs::rename(&endless, &path).unwrap();
+            assert!(KeptTime::open(directory.path()).is_err(), "{}", endless.display());
+            std::fs::rename(&path, &endless).unwrap();
+        }
+    }
+
     /// A flipped bit must not end every deadline.
     #[test]
     fn every_flip_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
         KeptTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
-        let line = std::fs::read(directory.path().join(KeptTime::FILE)).unwrap();
+        let line = bounded_file::whole(directory.path().join(KeptTime::FILE));
         assert_eq!(parse(&line), Some(at(5)));
         for bit in 0..line.len() * 8 {
             let mut flipped = line.clone();

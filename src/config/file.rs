@@ -1,17 +1,22 @@
 //! The TOML file.
 
-use std::ops::Range;
+use std::{ops::Range, path::Path};
 
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
-use super::given::{Entry, Given, Value, shown};
+use super::raw_value::{Entry, RawValue, Value, shown};
 use super::table::{Setting, TABLE};
-use crate::spelling::closest;
+use crate::{bounded_file, spelling::closest};
+
+/// Largest file, in bytes: far more than all settings take.
+const BYTES_MAX: usize = 1 << 20;
 
 /// Reads the file that `place` names. Adds what it sets and what is wrong with it.
 pub(super) fn read(path: &str, place: Place, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
-    let text = match std::fs::read_to_string(path) {
+    // Pipes too: a shell's `<(…)` decrypts a file without another one on the disk.
+    let content = bounded_file::read_input(Path::new(path), BYTES_MAX);
+    let text = match content.and_then(bounded_file::text) {
         Ok(text) => text,
         Err(source) => return problems.push(ConfigError::Unreadable { place, path: path.to_owned(), source }),
     };
@@ -65,14 +70,16 @@ impl File<'_> {
         }
     }
 
-    fn given(&self, value: &DeValue<'_>, span: Range<usize>) -> Given {
+    fn given(&self, value: &DeValue<'_>, span: Range<usize>) -> RawValue {
         let source = self.text.get(span).unwrap_or_default();
         match value {
-            DeValue::String(text) => Given::new(Value::Text(text.to_string()), source),
-            DeValue::Integer(n) => Given::new(Value::Integer(u64::from_str_radix(n.as_str(), n.radix()).ok()), source),
-            DeValue::Boolean(value) => Given::new(Value::Bool(*value), source),
-            DeValue::Table(_) => Given::new(Value::Other, "a table"),
-            DeValue::Array(_) | DeValue::Float(_) | DeValue::Datetime(_) => Given::new(Value::Other, source),
+            DeValue::String(text) => RawValue::new(Value::Text(text.to_string()), source),
+            DeValue::Integer(n) => {
+                RawValue::new(Value::Integer(u64::from_str_radix(n.as_str(), n.radix()).ok()), source)
+            }
+            DeValue::Boolean(value) => RawValue::new(Value::Bool(*value), source),
+            DeValue::Table(_) => RawValue::new(Value::Other, "a table"),
+            DeValue::Array(_) | DeValue::Float(_) | DeValue::Datetime(_) => RawValue::new(Value::Other, source),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::given::Given;
+use super::raw_value::RawValue;
 use super::{Config, LogFormat, ReflectionAccess};
 use crate::domain::name;
 use crate::identity::{NameGlob, oidc::Algorithm};
@@ -44,7 +44,7 @@ const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json",
 
 impl Kind {
     /// Puts a value into its slot, or returns how to show it when it is not allowed.
-    pub(super) fn fill(&self, config: &mut Config, given: Given) -> Result<(), String> {
+    pub(super) fn fill(&self, config: &mut Config, given: RawValue) -> Result<(), String> {
         let shown = given.shown.clone();
         let filled = match *self {
             Self::Bool(slot) => put(slot(config), given.as_bool()),

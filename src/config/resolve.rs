@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, ConfigErrors, Place};
-use super::given::Entry;
+use super::raw_value::Entry;
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
 use super::table::{Setting, TABLE};
 use super::{Config, ReflectionAccess, file};

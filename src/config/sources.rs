@@ -1,7 +1,7 @@
 //! Flags and environment variables.
 
 use super::error::{ConfigError, Place};
-use super::given::{Entry, Given, shown};
+use super::raw_value::{Entry, RawValue, shown};
 use super::table::{Setting, TABLE, help};
 use crate::spelling::closest;
 
@@ -65,7 +65,7 @@ pub(super) fn read_environment(env: &[(String, String)], entries: &mut Vec<Entry
     for (name, value) in env.iter().filter(|(name, _)| name.starts_with("SIGNOFF_")) {
         let place = Place::Environment(name.clone());
         if let Some(setting) = TABLE.iter().find(|setting| setting.variable() == *name) {
-            entries.push(Entry { setting, given: Given::word(value), place });
+            entries.push(Entry { setting, given: RawValue::word(value), place });
         } else if !others().any(|other| other == name) {
             let known = TABLE.iter().map(Setting::variable).chain(others().map(str::to_owned));
             problems.push(ConfigError::Unknown {
@@ -84,7 +84,7 @@ pub(super) fn read_flags(flags: &ServeFlags, entries: &mut Vec<Entry>, problems:
     for (key, value) in own {
         if let (Some(setting), Some(value)) = (Setting::named(key), value) {
             let place = Place::Flag(setting.flag().unwrap_or_default());
-            entries.push(Entry { setting, given: Given::word(value), place });
+            entries.push(Entry { setting, given: RawValue::word(value), place });
         }
     }
     for set in &flags.set {
@@ -94,7 +94,7 @@ pub(super) fn read_flags(flags: &ServeFlags, entries: &mut Vec<Entry>, problems:
         };
         let place = Place::Flag(format!("--set {}", shown(key)));
         match Setting::named(key) {
-            Some(setting) => entries.push(Entry { setting, given: Given::word(value), place }),
+            Some(setting) => entries.push(Entry { setting, given: RawValue::word(value), place }),
             None => {
                 let suggestion = closest(key, TABLE.iter().map(|setting| setting.key.to_owned()));
                 problems.push(ConfigError::Unknown { place, what: "key".to_owned(), suggestion });

@@ -1,5 +1,5 @@
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{AuthenticationMethod, Principal};
 use crate::{
+    bounded_file,
     domain::{Actor, ActorKind, Role, Time},
     private_files::{self, PrivacyError},
 };
@@ -66,7 +67,7 @@ impl DevTokens {
         if let Some(mode) = private_files::secure(&path)? {
             tracing::warn!("others could read the tokens in {} (mode {mode:04o}); made it private", path.display());
         }
-        match fs::read(&path) {
+        match bounded_file::read(&path, BYTES_MAX) {
             Ok(content) => Self::parse(&content).map_err(|reason| DevTokensError::Damaged { path, reason }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Self::make(&path).map_err(|source| DevTokensError::Io { path, source })
@@ -95,6 +96,9 @@ impl DevTokens {
         }
     }
 }
+
+/// Largest file, in bytes: many times what is written.
+const BYTES_MAX: usize = 64 << 10;
 
 /// Characters of a token behind its prefix: 192 random bits in base64url.
 const SECRET: usize = 32;
@@ -134,8 +138,9 @@ impl std::fmt::Debug for DevTokens {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn tokens_survive_a_restart_and_stay_private() {
@@ -162,7 +167,7 @@ mod tests {
     fn a_damaged_file_is_told_and_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(DevTokens::FILE);
-        let whole = fs::read(DevTokens::in_directory(directory.path()).map(|_| &path).unwrap()).unwrap();
+        let whole = bounded_file::whole(DevTokens::in_directory(directory.path()).map(|_| &path).unwrap());
         let text = String::from_utf8(whole.clone()).unwrap();
         let swapped = text.replace("dev_agent_", "dev_reviewer_");
         let empty = br#"{"agent":"","reviewer":"","operator":""}"#;
@@ -171,8 +176,25 @@ mod tests {
             let told = DevTokens::in_directory(directory.path()).unwrap_err().to_string();
             assert!(told.contains("does not hold the tokens of development mode"), "{told}");
             assert!(told.ends_with("Remove it to have new ones made"), "{told}");
-            assert_eq!(fs::read(&path).unwrap(), damaged);
+            assert_eq!(bounded_file::whole(&path), damaged);
         }
+    }
+
+    #[test]
+    fn what_has_no_end_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DevTokens::FILE);
+        // Not /dev/zero: what others can read would be made private.
+        let [_, pipe, inner] = bounded_file::samples::endless(directory.path());
+        for endless in [pipe, inner] {
+            fs::rename(&endless, &path).unwrap();
+            let told = DevTokens::in_directory(directory.path()).unwrap_err().to_string();
+            assert!(told.ends_with("dev-tokens.json: is no file"), "{told}");
+            fs::rename(&path, &endless).unwrap();
+        }
+        fs::write(&path, vec![b' '; BYTES_MAX + 1]).unwrap();
+        let told = DevTokens::in_directory(directory.path()).unwrap_err().to_string();
+        assert!(told.ends_with("has 65537 bytes; at most 65536 are allowed"), "{told}");
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) struct Condition {
 
 /// Why a condition could not be evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unevaluable {
+pub(super) enum EvaluationError {
     /// The call's evaluations together took too many steps.
     #[error("the evaluation takes more steps than are allowed")]
     TooLong,
@@ -64,14 +64,16 @@ impl Condition {
     ///
     /// # Errors
     /// When it cannot be told.
-    pub(super) fn holds(&self, scope: &Scope<'_>, meter: &Meter) -> Result<bool, Unevaluable> {
+    pub(super) fn holds(&self, scope: &Scope<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
         let held = match evaluate::evaluate(&self.root, scope, meter) {
             Ok(Value::Bool(held)) => Ok(held),
-            Ok(other) => Err(Unevaluable::Invalid(format!("the condition is a {}, not true or false", other.kind()))),
+            Ok(other) => {
+                Err(EvaluationError::Invalid(format!("the condition is a {}, not true or false", other.kind())))
+            }
             Err(error) => Err(error),
         };
         // Whatever `||` or `exists` made of it.
-        if meter.is_empty() { Err(Unevaluable::TooLong) } else { held }
+        if meter.is_empty() { Err(EvaluationError::TooLong) } else { held }
     }
 
     /// What it says of every call, if it asks nothing about the call.

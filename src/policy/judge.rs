@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Asks, Call, Effort, Judgement, RuleEffect,
+    combined_requirement::CombinedRequirement,
     condition::{Meter, Scope},
-    demand::Demand,
     problems::{TOOLS, UNLISTED_TOOLS},
     rules::{Matcher, Policy},
 };
@@ -21,7 +21,7 @@ struct Tally<'a> {
     asks: Option<&'a Matcher>,
     approves: Option<&'a Matcher>,
     fails: Option<&'a Matcher>,
-    demand: Demand,
+    requirement: CombinedRequirement,
 }
 
 impl<'a> Tally<'a> {
@@ -34,7 +34,7 @@ impl<'a> Tally<'a> {
             // Arguments that make a condition fail must not be a way around what the rule demands of people.
             (_, RuleEffect::RequireApproval(asks)) => {
                 first(&mut self.asks);
-                self.demand.add(&rule.name, asks);
+                self.requirement.add(&rule.name, asks);
             }
             (RuleOutcome::Matched, RuleEffect::AutoReject { .. }) => first(&mut self.rejects),
             (RuleOutcome::Matched, RuleEffect::AutoApprove {}) => first(&mut self.approves),
@@ -53,14 +53,14 @@ impl Policy {
         let (scope, meter) = (Scope::new(*call), Meter::new(effort.steps()));
         let (mut tally, mut trace) = (Tally::default(), Vec::new());
         for rule in self.rules_for(call.tool_name) {
-            let (outcome, detail) = rule.look(call, &scope, &meter);
+            let (outcome, detail) = rule.evaluate(call, &scope, &meter);
             tally.count(rule, outcome);
             trace.push(RuleTrace { rule: Arc::clone(&rule.name), outcome, detail });
         }
         let (effect, rule, message, claim_window) = match tally {
             Tally { rejects: Some(rule), .. } => (Effect::AutoReject, &rule.name, Arc::clone(&rule.message), None),
-            Tally { asks: Some(rule), demand, .. } => {
-                let (requirement, claim_window) = demand.into_requirement();
+            Tally { asks: Some(rule), requirement, .. } => {
+                let (requirement, claim_window) = requirement.into_requirement();
                 (Effect::RequireApproval(requirement), &rule.name, Arc::clone(&rule.message), claim_window)
             }
             Tally { approves: Some(rule), fails: None, .. } => (Effect::AutoApprove, &rule.name, Arc::default(), None),
@@ -92,7 +92,7 @@ impl Policy {
             RuleEffect::AutoApprove {} => (Effect::AutoApprove, "", None),
             RuleEffect::AutoReject { message } => (Effect::AutoReject, message.as_str(), None),
             RuleEffect::RequireApproval(asks) => {
-                let (requirement, claim_window) = Demand::of(&name.into(), asks).into_requirement();
+                let (requirement, claim_window) = CombinedRequirement::of(&name.into(), asks).into_requirement();
                 (Effect::RequireApproval(requirement), asks.message.as_str(), claim_window)
             }
         };
@@ -103,7 +103,7 @@ impl Policy {
                 (effect, Arc::clone(&rule.name), Arc::default())
             }
             Some(rule) => {
-                let (requirement, _) = Demand::of(&name.into(), &Asks::default()).into_requirement();
+                let (requirement, _) = CombinedRequirement::of(&name.into(), &Asks::default()).into_requirement();
                 (Effect::RequireApproval(requirement), Arc::clone(&rule.name), Arc::default())
             }
             None => {

@@ -5,7 +5,7 @@ use super::{
     condition::{Condition, Meter, Scope},
     globs::GlobIndex,
     problems::{Origin, Problem, Problems},
-    reach,
+    shadowing,
 };
 use crate::domain::RuleOutcome;
 
@@ -144,7 +144,7 @@ fn compile(origin: Origin, document: Document) -> Result<Policy, Vec<Problem>> {
     match (GlobIndex::new(listed), GlobIndex::new(by_tool)) {
         (Ok(listed), Ok(by_tool)) => {
             let policy = Policy { listed, by_tool, matchers, document };
-            reach::check(&policy, &mut problems);
+            shadowing::check(&policy, &mut problems);
             if problems.0.is_empty() { Ok(policy) } else { Err(problems.0) }
         }
         (listed, by_tool) => {
@@ -186,7 +186,7 @@ impl Matcher {
     }
 
     /// Whether the rule applies to a call of one of its tools, and why not.
-    pub(super) fn look(
+    pub(super) fn evaluate(
         &self,
         call: &Call<'_>,
         scope: &Scope<'_>,

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     Document, RuleEffect,
     globs::{GlobIndex, is_literal},
-    near::{self, Difference},
     problems::Problem,
-    reach::Cover,
     rules::Policy,
+    shadowing::Cover,
+    similar_names::{self, Difference},
 };
-use crate::domain::Reviewer;
+use crate::{domain::Reviewer, unicode};
 
 /// Most warnings of a policy: more are not read.
 const WARNINGS_MAX: usize = 100;
@@ -86,7 +86,7 @@ impl<'a> Warnings<'a> {
     /// Rules that are stricter for texts that their author thought of, where all others are approved.
     fn denylists(&mut self) {
         let policy = self.policy;
-        let walls = Cover::of_rules(policy, |_| true);
+        let shadows = Cover::of_rules(policy, |_| true);
         let listed = Cover::new(self.document().tools.iter().map(|tool| (tool.as_str(), 0)).collect());
         let mut found: Vec<_> = policy
             .matchers()
@@ -100,7 +100,7 @@ impl<'a> Warnings<'a> {
         for matcher in found {
             let open = self.document().rules[matcher.place].tools.iter().find(|tool| {
                 let effects: Vec<_> =
-                    walls.covering(tool).iter().map(|wall| &policy.matchers()[*wall as usize].effect).collect();
+                    shadows.covering(tool).iter().map(|shadow| &policy.matchers()[*shadow as usize].effect).collect();
                 match effects.as_slice() {
                     [] => self.approves_unlisted() && listed.covering(tool).is_empty(),
                     effects => effects.iter().all(|effect| matches!(effect, RuleEffect::AutoApprove {})),
@@ -176,7 +176,7 @@ impl<'a> Warnings<'a> {
                 Ok(Reviewer::User(name)) => ("user", name.clone(), users.look_alikes(&name)),
                 Err(_) => continue,
             };
-            if near::mixes_scripts(&name) {
+            if unicode::mixes_scripts(&name) {
                 self.add(&path, format!("{name:?} mixes letters of several scripts, some of which look the same"));
             }
             let is_known = if kind == "group" { known.groups.contains(&name) } else { known.users.contains(&name) };
@@ -236,7 +236,7 @@ impl<'a> Names<'a> {
             for form in forms(name) {
                 by_form.entry(form).or_default().push(name);
             }
-            by_parts.entry(near::parted(name)).or_default().push(name);
+            by_parts.entry(similar_names::with_one_separator(name)).or_default().push(name);
         }
         Self { by_form, by_parts }
     }
@@ -244,13 +244,14 @@ impl<'a> Names<'a> {
     /// Those that a name may be taken for, in order.
     fn near(&self, name: &str) -> BTreeMap<&'a str, Difference> {
         let candidates = forms(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
-        candidates.filter_map(|other| Some((*other, near::difference(name, other)?))).collect()
+        candidates.filter_map(|other| Some((*other, similar_names::difference(name, other)?))).collect()
     }
 
     /// Those that a name looks like.
     fn look_alikes(&self, name: &str) -> BTreeMap<&'a str, Difference> {
-        let candidates = near::looks(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
-        candidates.filter_map(|other| Some((*other, near::look_difference(name, other)?))).collect()
+        let candidates =
+            similar_names::skeletons(name).into_iter().filter_map(|form| self.by_form.get(&form)).flatten();
+        candidates.filter_map(|other| Some((*other, similar_names::look_difference(name, other)?))).collect()
     }
 
     /// Those that would fit a glob which ends with its only `*`, if case and the kind of separators did not count.
@@ -258,7 +259,7 @@ impl<'a> Names<'a> {
         let Some(literal) = glob.strip_suffix('*').filter(|literal| is_literal(literal) && !literal.is_empty()) else {
             return BTreeMap::new();
         };
-        let start = near::parted(literal);
+        let start = similar_names::with_one_separator(literal);
         let fitting = self.by_parts.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
         let difference = |name: &'a str| {
             let case = name.to_lowercase().starts_with(&literal.to_lowercase());
@@ -270,9 +271,9 @@ impl<'a> Names<'a> {
 
 /// What a name is found by.
 fn forms(name: &str) -> BTreeSet<String> {
-    let looks = near::looks(name);
-    let parts = [Some(name), near::last_part(name)].into_iter().flatten().map(near::words);
-    looks.into_iter().chain(parts).collect()
+    let skeletons = similar_names::skeletons(name);
+    let parts = [Some(name), similar_names::last_part(name)].into_iter().flatten().map(similar_names::words);
+    skeletons.into_iter().chain(parts).collect()
 }
 
 #[cfg(test)]

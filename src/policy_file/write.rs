@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, Value as Is};
 use prost_types::{Duration, Struct, Timestamp, Value as Any, value::Kind as AnyKind};
-use unicode_general_category::{GeneralCategory, get_general_category};
 
 use super::{enums, scalar};
+use crate::unicode::is_invisible;
 
 /// Words that are booleans to readers of YAML 1.1.
 const OLD_BOOLEANS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
@@ -185,13 +185,13 @@ fn string(text: &str) -> Shape {
         && !text.starts_with([' ', '\n'])
         && !text.ends_with("\n\n")
         && text.lines().all(|line| !line.ends_with(' '))
-        && !text.chars().any(|c| c != '\n' && is_hidden(c));
+        && !text.chars().any(|c| c != '\n' && is_invisible(c));
     if as_lines { Shape::Lines(text.to_owned()) } else { Shape::Inline(inline(text)) }
 }
 
 /// Plain if it can be, else quoted.
 fn inline(text: &str) -> String {
-    if text.chars().any(is_hidden) {
+    if text.chars().any(is_invisible) {
         return escaped(text);
     }
     let plain = scalar::Kind::of_plain(text) == scalar::Kind::Text
@@ -217,29 +217,13 @@ fn escaped(text: &str) -> String {
             '\\' => escaped.write_str("\\\\"),
             '\n' => escaped.write_str("\\n"),
             '\t' => escaped.write_str("\\t"),
-            c if !is_hidden(c) => escaped.write_char(c),
+            c if !is_invisible(c) => escaped.write_char(c),
             _ if code <= 0xff => write!(escaped, "\\x{code:02x}"),
             _ if code <= 0xffff => write!(escaped, "\\u{code:04x}"),
             _ => write!(escaped, "\\U{code:08x}"),
         };
     }
     escaped + "\""
-}
-
-/// Whether a reader could not see a character, or not its true place.
-fn is_hidden(c: char) -> bool {
-    use GeneralCategory as Is;
-    match get_general_category(c) {
-        Is::Control
-        | Is::Format
-        | Is::Surrogate
-        | Is::PrivateUse
-        | Is::Unassigned
-        | Is::LineSeparator
-        | Is::ParagraphSeparator => true,
-        Is::SpaceSeparator => c != ' ',
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -39,11 +39,11 @@ impl TlsFiles {
     /// What they hold now, or why one of them cannot be read.
     pub(crate) async fn contents(&self) -> Result<TlsContents, String> {
         let client_ca = match &self.client_ca {
-            Some(path) => Some(bounded_file::read(path, FILE_MAX).await?),
+            Some(path) => Some(bounded_file::read_named(path, FILE_MAX).await?),
             None => None,
         };
-        let certificate = bounded_file::read(&self.certificate, FILE_MAX).await?;
-        let key = bounded_file::read(&self.key, FILE_MAX).await?;
+        let certificate = bounded_file::read_named(&self.certificate, FILE_MAX).await?;
+        let key = bounded_file::read_named(&self.key, FILE_MAX).await?;
         Ok(TlsContents { certificate, key, client_ca })
     }
 }

@@ -3,6 +3,7 @@ use std::path::Path;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use super::*;
+use crate::bounded_file;
 
 /// A certificate that ends in a year, and its key, in PEM.
 fn pair(year: i32) -> (String, String) {
@@ -48,6 +49,12 @@ async fn what_cannot_be_used_is_refused_with_its_file() {
     std::fs::remove_file(directory.path().join("tls.key")).unwrap();
     let missing = start().await.err().unwrap().to_string();
     assert!(missing.contains("tls.key: No such file"), "{missing}");
+    for endless in bounded_file::samples::endless(directory.path()) {
+        std::fs::rename(&endless, directory.path().join("tls.key")).unwrap();
+        let told = start().await.err().unwrap().to_string();
+        assert!(told.ends_with("tls.key: is no file"), "{told}");
+        std::fs::rename(directory.path().join("tls.key"), endless).unwrap();
+    }
 }
 
 #[tokio::test]

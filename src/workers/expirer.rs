@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::REST;
+use super::RETRY_DELAY;
 use crate::{
     approvals::{Approvals, Error},
     domain::after,
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Most approvals that one pass looks at.
-const PASS: usize = 1_000;
+const BATCH_MAX: usize = 1_000;
 
 /// Times out approvals whose deadline has passed, and escalates those that have waited for long enough. Ends only when the
 /// index of deadlines is damaged: no deadline would fire any more, so the server must not look well.
@@ -16,7 +16,7 @@ pub async fn expire(approvals: Arc<Approvals>) {
     // Listened to from before the first look: what comes to be in between is not slept through, whoever made it.
     let mut changes = approvals.changes();
     loop {
-        let next = match approvals.do_due(PASS).await {
+        let next = match approvals.do_due(BATCH_MAX).await {
             Ok(next) => next,
             // One damaged approval is no error: this is the index itself.
             Err(Error::Store(error @ StoreError::Corrupt(_))) => {
@@ -25,7 +25,7 @@ pub async fn expire(approvals: Arc<Approvals>) {
             }
             Err(error) => {
                 tracing::error!(%error, "cannot do what is due");
-                Some(after(approvals.now(), REST))
+                Some(after(approvals.now(), RETRY_DELAY))
             }
         };
         approvals.until_due(next, &mut changes).await;

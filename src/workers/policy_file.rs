@@ -6,7 +6,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::followed::{Followed, FollowedFiles};
+use super::settled_files::{SettledFiles, WatchedFiles};
 use crate::{
     bounded_file,
     clock::Clock,
@@ -20,7 +20,7 @@ use crate::{
 pub struct PolicyFile(PathBuf);
 
 #[async_trait]
-impl FollowedFiles for PolicyFile {
+impl WatchedFiles for PolicyFile {
     type Content = Vec<u8>;
 
     fn paths(&self) -> Vec<PathBuf> {
@@ -28,7 +28,7 @@ impl FollowedFiles for PolicyFile {
     }
 
     async fn read(&self) -> Result<Vec<u8>, String> {
-        bounded_file::read(&self.0, TEXT_MAX).await
+        bounded_file::read_named(&self.0, TEXT_MAX).await
     }
 }
 
@@ -36,14 +36,17 @@ impl FollowedFiles for PolicyFile {
 ///
 /// # Errors
 /// When it cannot be read, is no file, is larger than any policy, or is still being written after a minute.
-pub async fn settled_policy_file(path: &Path, clock: &dyn Clock) -> Result<(Followed<PolicyFile>, Vec<u8>), String> {
-    Followed::settled(PolicyFile(path.to_owned()), clock).await
+pub async fn settled_policy_file(
+    path: &Path,
+    clock: &dyn Clock,
+) -> Result<(SettledFiles<PolicyFile>, Vec<u8>), String> {
+    SettledFiles::settled(PolicyFile(path.to_owned()), clock).await
 }
 
 /// Takes the policy from its file whenever that has changed and nobody writes to it, for ever; also when told to.
 pub async fn follow_policy_file(
     policies: Arc<Policies>,
-    mut file: Followed<PolicyFile>,
+    mut file: SettledFiles<PolicyFile>,
     clock: Arc<dyn Clock>,
     mut reload: watch::Receiver<()>,
 ) {
@@ -83,6 +86,21 @@ async fn take(policies: &Policies, content: Result<Vec<u8>, String>) -> bool {
         Err(error) => {
             tracing::error!(%error, "cannot record the policy file's content; the policy stays as it is");
             false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bounded_file::samples::endless;
+
+    #[tokio::test]
+    async fn what_has_no_end_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        for path in endless(directory.path()) {
+            let told = PolicyFile(path.clone()).read().await.unwrap_err();
+            assert_eq!(told, format!("{}: is no file", path.display()));
         }
     }
 }

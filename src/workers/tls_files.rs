@@ -3,14 +3,14 @@ use std::{path::PathBuf, sync::Arc};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::followed::{Followed, FollowedFiles};
+use super::settled_files::{SettledFiles, WatchedFiles};
 use crate::{
     clock::Clock,
     tls::{LiveTls, TlsContents, TlsFiles},
 };
 
 #[async_trait]
-impl FollowedFiles for TlsFiles {
+impl WatchedFiles for TlsFiles {
     type Content = TlsContents;
 
     fn paths(&self) -> Vec<PathBuf> {
@@ -29,15 +29,15 @@ impl FollowedFiles for TlsFiles {
 pub async fn settled_tls_files(
     files: &TlsFiles,
     clock: &dyn Clock,
-) -> Result<(Followed<TlsFiles>, TlsContents), String> {
-    Followed::settled(files.clone(), clock).await
+) -> Result<(SettledFiles<TlsFiles>, TlsContents), String> {
+    SettledFiles::settled(files.clone(), clock).await
 }
 
 /// Takes certificates and keys from their files whenever those have changed and nobody writes to them, for ever; also
 /// when told to.
 pub async fn follow_tls_files(
     tls: Arc<LiveTls>,
-    mut files: Followed<TlsFiles>,
+    mut files: SettledFiles<TlsFiles>,
     clock: Arc<dyn Clock>,
     mut reload: watch::Receiver<()>,
 ) {

@@ -158,7 +158,7 @@ async fn a_window_that_closed_while_nothing_happened_stays_closed() {
     let server = machine.start(SHORT).await;
     let granted = approved(&server, "granted").await;
     let kept = machine.data.path().join("data/CLOCK");
-    let time = || std::fs::read_to_string(&kept).unwrap();
+    let time = || crate::files::text(&kept).unwrap();
     let first = time();
     soon("three seconds pass", async {
         let mut seen = std::collections::BTreeSet::from([first]);

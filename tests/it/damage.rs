@@ -26,7 +26,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// Flips a bit near the end of what is written in a file.
 fn flip_near_the_end(path: &Path) {
-    let mut bytes = fs::read(path).unwrap();
+    let mut bytes = crate::files::read(path).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     bytes[end - 150] ^= 1;
     fs::write(path, bytes).unwrap();
@@ -53,14 +53,14 @@ async fn a_claimed_call_stays_claimed_when_the_store_is_damaged() {
 
     let database = data.join("sled/db");
     flip_near_the_end(&database);
-    let damaged = fs::read(&database).unwrap();
+    let damaged = crate::files::read(&database).unwrap();
     let (status, log) = Process::spawn(&data, serve(&data, &[])).listening().await.unwrap_err();
     assert_eq!(status.code(), Some(1));
     assert!(
         log.contains("is damaged") && log.contains("signoff store check") && !log.contains("stack backtrace"),
         "{log}"
     );
-    assert_eq!(fs::read(&database).unwrap(), damaged, "refusing changes nothing");
+    assert_eq!(crate::files::read(&database).unwrap(), damaged, "refusing changes nothing");
 
     let path = data.to_str().unwrap();
     let check = run(&["store", "check", "--data-dir", path]).await;
@@ -69,7 +69,7 @@ async fn a_claimed_call_stays_claimed_when_the_store_is_damaged() {
     let check = run(&["store", "check", "--data-dir", path, "--json"]).await;
     let findings: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
     assert!(!findings["faults"].as_array().unwrap().is_empty());
-    assert_eq!(fs::read(&database).unwrap(), damaged, "checking changes nothing");
+    assert_eq!(crate::files::read(&database).unwrap(), damaged, "checking changes nothing");
 
     let saved = directory.path().join("saved.jsonl");
     let salvage = run(&["store", "salvage", "--data-dir", path, "--out", saved.to_str().unwrap()]).await;

@@ -8,6 +8,7 @@ mod drain;
 mod exec;
 mod failure;
 mod faults;
+mod files;
 mod gate;
 mod kills;
 mod ledger;

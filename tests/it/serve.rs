@@ -138,5 +138,5 @@ async fn an_export_is_imported_into_an_equal_store() {
 
     let again = run(&["export", "--data-dir", to]).await;
     assert!(again.status.success(), "{again:?}");
-    assert_eq!(again.stdout, std::fs::read(&file).unwrap(), "a second export differs from the first");
+    assert_eq!(again.stdout, crate::files::read(&file).unwrap(), "a second export differs from the first");
 }

@@ -322,7 +322,7 @@ pub(crate) struct Tokens {
 impl Tokens {
     pub(crate) fn of(data: &Path) -> Self {
         // Only development mode makes any.
-        let Ok(file) = std::fs::read(data.join("dev-tokens.json")) else { return Self::default() };
+        let Ok(file) = crate::files::read(data.join("dev-tokens.json")) else { return Self::default() };
         let tokens: serde_json::Value = serde_json::from_slice(&file).expect("tokens are JSON");
         let token = |role: &str| tokens[role].as_str().expect("a token").to_owned();
         Self { agent: token("agent"), reviewer: token("reviewer"), operator: token("operator") }

@@ -25,7 +25,7 @@ fn size(bounded: usize, full: usize) -> usize {
 
 /// Memory that the server's process has in RAM, in KiB.
 fn resident(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("it runs");
+    let status = crate::files::text(format!("/proc/{}/status", server.pid())).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
     line.trim().trim_end_matches("kB").trim().parse().expect("a number")
 }

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Console, Failure, PolicyFile, cases, contents, warnings, wrong};
-use crate::{policy::Known, policy_file};
+use crate::{cli::json, policy::Known, policy_file};
 
 #[derive(Debug, clap::Args)]
 pub struct CheckArgs {
@@ -32,7 +32,9 @@ pub(super) fn run(args: &CheckArgs, console: &mut Console) -> Result<u8, Failure
     let found = policy_file::place_warnings(path, &text, &policy.warnings(&known));
     let (rules, tools) = (policy.document().rules.len(), policy.document().tools.len());
     if console.json {
-        console.line(&json!({"rules": rules, "tools": tools, "warnings": found}).to_string())?;
+        console.line(
+            &json::text(&json!({"rules": rules, "tools": tools, "warnings": found})).expect("strings and numbers"),
+        )?;
     } else {
         warnings(console, &found)?;
         let plural = |count: usize| if count == 1 { "" } else { "s" };

@@ -2,7 +2,7 @@ use std::{env, path::PathBuf, process::ExitCode};
 
 use super::failed;
 use crate::{
-    cli::text::escape,
+    cli::{json, text::escape},
     store::{Findings, check},
 };
 
@@ -26,14 +26,14 @@ pub struct CheckArgs {
     scratch: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &CheckArgs, json: bool) -> ExitCode {
+pub(super) fn run(args: &CheckArgs, as_json: bool) -> ExitCode {
     let scratch = args.scratch.clone().unwrap_or_else(env::temp_dir);
     let findings = match check(&args.data_dir, &scratch) {
         Ok(findings) => findings,
         Err(error) => return failed(&error),
     };
-    if json {
-        match serde_json::to_string(&findings) {
+    if as_json {
+        match json::text(&findings) {
             Ok(line) => anstream::println!("{line}"),
             Err(error) => return failed(&error),
         }

@@ -9,6 +9,7 @@ use std::{
 use super::failed;
 use crate::{
     cli::{
+        json,
         text::escape,
         transfer::{ForgottenLine, Header, PolicyLine, TokenLine, Trailer, line},
     },
@@ -38,7 +39,7 @@ pub struct SalvageArgs {
     out: PathBuf,
 }
 
-pub(super) fn run(args: &SalvageArgs, json: bool) -> ExitCode {
+pub(super) fn run(args: &SalvageArgs, as_json: bool) -> ExitCode {
     let salvaged = match salvage(&args.data_dir, SystemWall.wall()) {
         Ok(salvaged) => salvaged,
         Err(error) => return failed(&error),
@@ -47,7 +48,7 @@ pub(super) fn run(args: &SalvageArgs, json: bool) -> ExitCode {
         Ok(written) => written,
         Err(error) => return failed(&format!("{}: {error}", args.out.display())),
     };
-    if json {
+    if as_json {
         let report = serde_json::json!({
             "approvals": written.approvals,
             "policies": written.policies,
@@ -55,7 +56,10 @@ pub(super) fn run(args: &SalvageArgs, json: bool) -> ExitCode {
             "forgotten": written.forgotten,
             "left_out": salvaged.left_out,
         });
-        anstream::println!("{report}");
+        match json::text(&report) {
+            Ok(line) => anstream::println!("{line}"),
+            Err(error) => return failed(&error),
+        }
     } else {
         for fault in &salvaged.left_out {
             let why = escape(&fault.what);
@@ -113,6 +117,7 @@ fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trai
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounded_file;
 
     #[test]
     fn half_a_file_is_removed() {
@@ -122,10 +127,10 @@ mod tests {
         assert_eq!(whole_or_none(&path, half).unwrap_err().to_string(), "full");
         assert!(!path.exists());
         write(&Salvaged::default(), &path).unwrap();
-        let written = std::fs::read(&path).unwrap();
+        let written = bounded_file::whole(&path);
         assert!(!written.is_empty());
         // Another one's file stays.
         assert_eq!(write(&Salvaged::default(), &path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(std::fs::read(&path).unwrap(), written);
+        assert_eq!(bounded_file::whole(&path), written);
     }
 }

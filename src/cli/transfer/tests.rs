@@ -124,3 +124,11 @@ async fn a_bad_line_is_named() {
     let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
     assert!(error.to_string().starts_with("line 4: "), "{error}");
 }
+
+#[test]
+fn a_line_without_an_end_is_refused() {
+    let input = bounded_file::open_input(Path::new("/dev/zero")).unwrap();
+    let mut lines = Lines { input: BufReader::new(input), number: 0 };
+    let error = lines.next::<Header>().unwrap_err().to_string();
+    assert_eq!(error, "line 1: is larger than the limit of 16777216 bytes");
+}

@@ -5,6 +5,7 @@ use clap::Args as _;
 use super::super::table::{Setting, TABLE};
 use super::super::{ConfigError, Place};
 use super::*;
+use crate::bounded_file;
 
 #[test]
 fn flags_win_over_environment_over_file_over_defaults() {
@@ -202,6 +203,17 @@ fn the_file_can_be_named_by_flag_or_environment() {
     };
     assert_eq!(place(&errors), (Place::Flag("--config".to_owned()), missing.to_owned()));
     assert!(errors.to_string().starts_with("flag --config: cannot read \"/nonexistent/signoff.toml\": "), "{errors}");
+    let directory = tempfile::tempdir().unwrap();
+    let endless = bounded_file::samples::endless(directory.path());
+    for (path, expected) in endless.iter().zip([
+        "zero\": is larger than the limit of 1048576 bytes; allowed: the path of a TOML file",
+        "pipe\": is a pipe that nobody writes to; allowed: the path of a TOML file",
+        "directory\": Is a directory",
+    ]) {
+        let flags = ServeFlags { config: Some(path.display().to_string()), ..dev(&[]) };
+        let errors = load(&flags, env(&[])).unwrap_err().to_string();
+        assert!(errors.contains(expected), "{errors}");
+    }
     // Without `dev`, as the file may set it.
     let errors = load(&ServeFlags::default(), env(&[("SIGNOFF_CONFIG", missing)])).unwrap_err();
     assert_eq!(place(&errors), (Place::Environment("SIGNOFF_CONFIG".to_owned()), missing.to_owned()));

@@ -11,7 +11,7 @@ use super::{
     KeySource, OidcConfig, OidcConfigError,
     http::{self, Client, HttpError},
 };
-use crate::clock::Clock;
+use crate::{bounded_file, clock::Clock};
 
 /// Where key sets come from.
 pub(super) enum Source {
@@ -106,7 +106,7 @@ impl Source {
                 if *read.lock().unwrap_or_else(PoisonError::into_inner) == Some(stamp) {
                     return Ok(None);
                 }
-                let taken = take(&tokio::fs::read(path).await?)?;
+                let taken = take(&content(path).await?)?;
                 *read.lock().unwrap_or_else(PoisonError::into_inner) = Some(stamp);
                 Ok(taken)
             }
@@ -114,10 +114,36 @@ impl Source {
     }
 }
 
+async fn content(path: &Path) -> Result<Vec<u8>, SourceError> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || bounded_file::read(&path, http::BYTES_MAX));
+    read.await.map_err(io::Error::from).flatten().map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => SourceError::TooLarge,
+        _ => SourceError::File(error),
+    })
+}
+
 async fn stamp(path: &Path) -> Result<Stamp, SourceError> {
     let found = tokio::fs::metadata(path).await?;
-    if found.len() > http::BYTES_MAX as u64 {
-        return Err(SourceError::TooLarge);
-    }
     Ok(Stamp { modified: found.modified()?, bytes: found.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_set_without_an_end_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        for path in bounded_file::samples::endless(directory.path()) {
+            let source = Source::File { path, read: Mutex::default() };
+            let error = source.load(|_| Ok(())).await.unwrap_err().to_string();
+            assert_eq!(error, "cannot read the file of the key set: is no file");
+        }
+        let path = directory.path().join("keys.json");
+        std::fs::write(&path, vec![b' '; http::BYTES_MAX + 1]).unwrap();
+        let source = Source::File { path, read: Mutex::default() };
+        let error = source.load(|_| Ok(())).await.unwrap_err().to_string();
+        assert_eq!(error, "the file of the key set has more than 1048576 bytes");
+    }
 }

@@ -1,5 +1,5 @@
 use super::{
-    Unevaluable,
+    EvaluationError,
     expr::{Each, Expr, Literal, Quantifier},
     meter::Meter,
     operators::text,
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What an expression is worth for a call.
-pub(super) fn evaluate<'a>(expr: &'a Expr, scope: &'a Scope<'_>, meter: &Meter) -> Result<Value<'a>, Unevaluable> {
+pub(super) fn evaluate<'a>(expr: &'a Expr, scope: &'a Scope<'_>, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
     Evaluation { scope, meter, bound: Vec::new() }.value(expr)
 }
 
@@ -20,14 +20,14 @@ struct Evaluation<'a, 'm> {
 }
 
 impl<'a> Evaluation<'a, '_> {
-    fn value(&mut self, expr: &'a Expr) -> Result<Value<'a>, Unevaluable> {
+    fn value(&mut self, expr: &'a Expr) -> Result<Value<'a>, EvaluationError> {
         self.meter.take(1)?;
         match expr {
             Expr::Literal(literal) => Ok(literal.value()),
             Expr::Variable(variable) => Ok(self.scope.variable(*variable)),
             Expr::Bound(slot) => Ok(self.bound[*slot].clone()),
             Expr::Field { operand, field, path } => {
-                self.map(operand)?.get(field).ok_or_else(|| Unevaluable::Missing(path.to_string()))
+                self.map(operand)?.get(field).ok_or_else(|| EvaluationError::Missing(path.to_string()))
             }
             Expr::Has { operand, field } => Ok(Value::Bool(self.map(operand)?.get(field).is_some())),
             Expr::Index(both) => self.index(&both[0], &both[1]),
@@ -44,7 +44,7 @@ impl<'a> Evaluation<'a, '_> {
             Expr::Negate(operand) => match self.value(operand)? {
                 Value::Number(number) => Ok(Value::Number(-number)),
                 Value::Span(span) => Ok(Value::Span(-span)),
-                other => Err(Unevaluable::Invalid(format!("`-` wants a number, not a {}", other.kind()))),
+                other => Err(EvaluationError::Invalid(format!("`-` wants a number, not a {}", other.kind()))),
             },
             Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
@@ -57,7 +57,7 @@ impl<'a> Evaluation<'a, '_> {
             Expr::Call(function, arguments) => match arguments.as_slice() {
                 [only] => function.call(&[self.value(only)?], self.meter),
                 [first, second] => function.call(&[self.value(first)?, self.value(second)?], self.meter),
-                _ => Err(Unevaluable::Invalid("a function is called with too many arguments".to_owned())),
+                _ => Err(EvaluationError::Invalid("a function is called with too many arguments".to_owned())),
             },
             Expr::Matches(operand, pattern) => {
                 let operand = self.value(operand)?;
@@ -70,7 +70,7 @@ impl<'a> Evaluation<'a, '_> {
                 let text = text("containsIP", &operand)?;
                 let address: std::net::IpAddr = text.parse().map_err(|_| {
                     let shown: String = text.chars().take(40).collect();
-                    Unevaluable::Invalid(format!("{shown:?} is not an IP address"))
+                    EvaluationError::Invalid(format!("{shown:?} is not an IP address"))
                 })?;
                 Ok(Value::Bool(network.contains(&address.to_canonical())))
             }
@@ -78,36 +78,36 @@ impl<'a> Evaluation<'a, '_> {
         }
     }
 
-    fn truth(&mut self, expr: &'a Expr) -> Result<bool, Unevaluable> {
+    fn truth(&mut self, expr: &'a Expr) -> Result<bool, EvaluationError> {
         truth(&self.value(expr)?)
     }
 
-    fn map(&mut self, expr: &'a Expr) -> Result<Map<'a>, Unevaluable> {
+    fn map(&mut self, expr: &'a Expr) -> Result<Map<'a>, EvaluationError> {
         match self.value(expr)? {
             Value::Map(map) => Ok(map),
-            other => Err(Unevaluable::Invalid(format!("a {} has no fields", other.kind()))),
+            other => Err(EvaluationError::Invalid(format!("a {} has no fields", other.kind()))),
         }
     }
 
-    fn index(&mut self, operand: &'a Expr, index: &'a Expr) -> Result<Value<'a>, Unevaluable> {
+    fn index(&mut self, operand: &'a Expr, index: &'a Expr) -> Result<Value<'a>, EvaluationError> {
         match (self.value(operand)?, self.value(index)?) {
             (Value::List(list), Value::Number(number)) => {
                 let place = position(number).and_then(|place| list.get(place));
-                place.ok_or_else(|| Unevaluable::Missing(format!("item {number} in a list of {}", list.len())))
+                place.ok_or_else(|| EvaluationError::Missing(format!("item {number} in a list of {}", list.len())))
             }
             (Value::Map(map), Value::Text(key)) => {
                 self.meter.key(&key)?;
                 let shown = || key.chars().take(40).collect::<String>();
-                map.get(&key).ok_or_else(|| Unevaluable::Missing(format!("key {:?}", shown())))
+                map.get(&key).ok_or_else(|| EvaluationError::Missing(format!("key {:?}", shown())))
             }
             (operand, index) => {
-                Err(Unevaluable::Invalid(format!("a {} has no item at a {}", operand.kind(), index.kind())))
+                Err(EvaluationError::Invalid(format!("a {} has no item at a {}", operand.kind(), index.kind())))
             }
         }
     }
 
     /// `&&` or `||`: the first term that is `decisive` decides, also after one that failed.
-    fn joined(&mut self, terms: &'a [Expr], decisive: bool) -> Result<Value<'a>, Unevaluable> {
+    fn joined(&mut self, terms: &'a [Expr], decisive: bool) -> Result<Value<'a>, EvaluationError> {
         let mut failed = None;
         for term in terms {
             match self.truth(term) {
@@ -122,14 +122,14 @@ impl<'a> Evaluation<'a, '_> {
         failed.map_or(Ok(Value::Bool(!decisive)), Err)
     }
 
-    fn each(&mut self, each: &'a Each) -> Result<Value<'a>, Unevaluable> {
+    fn each(&mut self, each: &'a Each) -> Result<Value<'a>, EvaluationError> {
         let items = match self.value(&each.range)? {
             Value::List(list) => list,
             Value::Map(map) => {
                 self.meter.take(map.len())?;
                 List::Made(map.keys().into_iter().map(Value::Text).collect())
             }
-            other => return Err(Unevaluable::Invalid(format!("a {} cannot be gone through", other.kind()))),
+            other => return Err(EvaluationError::Invalid(format!("a {} cannot be gone through", other.kind()))),
         };
         match each.quantifier {
             Quantifier::All => self.decided(each, &items, false),
@@ -166,13 +166,13 @@ impl<'a> Evaluation<'a, '_> {
     }
 
     /// `all` or `exists`, as [`joined`](Self::joined).
-    fn decided(&mut self, each: &'a Each, items: &List<'a>, decisive: bool) -> Result<Value<'a>, Unevaluable> {
+    fn decided(&mut self, each: &'a Each, items: &List<'a>, decisive: bool) -> Result<Value<'a>, EvaluationError> {
         let mut failed = None;
         for item in items.iter() {
             match self.with(item, &each.body).and_then(|value| truth(&value)) {
                 Ok(held) if held == decisive => return Ok(Value::Bool(decisive)),
                 Ok(_) => {}
-                Err(Unevaluable::TooLong) => return Err(Unevaluable::TooLong),
+                Err(EvaluationError::TooLong) => return Err(EvaluationError::TooLong),
                 Err(error) => {
                     self.meter.absorbed()?;
                     failed = failed.or(Some(error));
@@ -182,7 +182,7 @@ impl<'a> Evaluation<'a, '_> {
         failed.map_or(Ok(Value::Bool(!decisive)), Err)
     }
 
-    fn with(&mut self, item: Value<'a>, body: &'a Expr) -> Result<Value<'a>, Unevaluable> {
+    fn with(&mut self, item: Value<'a>, body: &'a Expr) -> Result<Value<'a>, EvaluationError> {
         self.bound.push(item);
         let value = self.value(body);
         self.bound.pop();
@@ -190,10 +190,10 @@ impl<'a> Evaluation<'a, '_> {
     }
 }
 
-fn truth(value: &Value<'_>) -> Result<bool, Unevaluable> {
+fn truth(value: &Value<'_>) -> Result<bool, EvaluationError> {
     match value {
         Value::Bool(held) => Ok(*held),
-        other => Err(Unevaluable::Invalid(format!("a {} is neither true nor false", other.kind()))),
+        other => Err(EvaluationError::Invalid(format!("a {} is neither true nor false", other.kind()))),
     }
 }
 

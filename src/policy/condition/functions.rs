@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _};
 use chrono_tz::Tz;
 
 use super::{
-    Unevaluable,
+    EvaluationError,
     meter::Meter,
     operators::text,
     value::{Kind, Value, number_text},
@@ -141,19 +141,19 @@ pub(super) fn names() -> BTreeSet<&'static str> {
 
 impl Function {
     /// Calls it; the compiler has seen to the number of arguments.
-    pub(super) fn call<'a>(self, arguments: &[Value<'a>], meter: &Meter) -> Result<Value<'a>, Unevaluable> {
+    pub(super) fn call<'a>(self, arguments: &[Value<'a>], meter: &Meter) -> Result<Value<'a>, EvaluationError> {
         match arguments {
             [only] => self.of_one(only, meter),
             [first, second] => self.of_two(text("the function", first)?, text("the function", second)?, meter),
-            _ => Err(Unevaluable::Invalid("a function is called with too many arguments".to_owned())),
+            _ => Err(EvaluationError::Invalid("a function is called with too many arguments".to_owned())),
         }
     }
 
-    fn of_one<'a>(self, value: &Value<'a>, meter: &Meter) -> Result<Value<'a>, Unevaluable> {
+    fn of_one<'a>(self, value: &Value<'a>, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
         if let Value::Text(text) = value {
             meter.bytes(text.len())?;
         }
-        let wrong = |wanted: &str| Unevaluable::Invalid(format!("a {} is not {wanted}", value.kind()));
+        let wrong = |wanted: &str| EvaluationError::Invalid(format!("a {} is not {wanted}", value.kind()));
         Ok(match (self, value) {
             (Self::Type, value) => {
                 let name = TYPES.iter().find(|(_, kind)| *kind == value.kind()).map(|(name, _)| (*name).to_owned());
@@ -191,7 +191,7 @@ impl Function {
         })
     }
 
-    fn of_two<'a>(self, text: &str, other: &str, meter: &Meter) -> Result<Value<'a>, Unevaluable> {
+    fn of_two<'a>(self, text: &str, other: &str, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
         meter.bytes(text.len() + other.len())?;
         Ok(match self {
             Self::Contains => Value::Bool(text.contains(other)),
@@ -208,7 +208,7 @@ impl Function {
                 };
                 Value::list(parts)
             }
-            _ => return Err(Unevaluable::Invalid("a function is called with too many arguments".to_owned())),
+            _ => return Err(EvaluationError::Invalid("a function is called with too many arguments".to_owned())),
         })
     }
 }
@@ -248,32 +248,32 @@ fn whole(count: usize) -> f64 {
     count as f64
 }
 
-fn unreadable(text: &str, wanted: &str) -> Unevaluable {
+fn unreadable(text: &str, wanted: &str) -> EvaluationError {
     let shown: String = text.chars().take(40).collect();
-    Unevaluable::Invalid(format!("{shown:?} is not {wanted}"))
+    EvaluationError::Invalid(format!("{shown:?} is not {wanted}"))
 }
 
-fn parsed<T: std::str::FromStr>(text: &str, wanted: &str) -> Result<T, Unevaluable> {
+fn parsed<T: std::str::FromStr>(text: &str, wanted: &str) -> Result<T, EvaluationError> {
     text.parse().map_err(|_| unreadable(text, wanted))
 }
 
-fn finite(number: f64) -> Result<f64, Unevaluable> {
-    if number.is_finite() { Ok(number) } else { Err(Unevaluable::Invalid(format!("{number} is not a number"))) }
+fn finite(number: f64) -> Result<f64, EvaluationError> {
+    if number.is_finite() { Ok(number) } else { Err(EvaluationError::Invalid(format!("{number} is not a number"))) }
 }
 
 /// Whole numbers up to 2^53 are doubles.
-pub(super) fn exact(number: i64) -> Result<f64, Unevaluable> {
+pub(super) fn exact(number: i64) -> Result<f64, EvaluationError> {
     const EXACT: u64 = 1 << 53;
     #[expect(clippy::cast_precision_loss, reason = "checked")]
     if number.unsigned_abs() <= EXACT {
         Ok(number as f64)
     } else {
-        Err(Unevaluable::Invalid(format!("{number} is beyond 2^53, where a double is not exact")))
+        Err(EvaluationError::Invalid(format!("{number} is beyond 2^53, where a double is not exact")))
     }
 }
 
 /// A duration such as `90s`, `1h30m` or `-5m`.
-fn span(text: &str) -> Result<TimeDelta, Unevaluable> {
+fn span(text: &str) -> Result<TimeDelta, EvaluationError> {
     let (negative, positive) = text.strip_prefix('-').map_or((false, text), |positive| (true, positive));
     let span = humantime::parse_duration(positive).ok().and_then(|span| TimeDelta::from_std(span).ok());
     let span = span.ok_or_else(|| unreadable(text, "a duration such as 90s or 1h30m"))?;

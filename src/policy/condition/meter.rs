@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use super::Unevaluable;
+use super::EvaluationError;
 
 /// Steps that the conditions of one call may take together; a step is about 10 ns on a slow machine.
 ///
@@ -25,24 +25,24 @@ impl Meter {
     }
 
     /// Takes steps.
-    pub(super) fn take(&self, steps: usize) -> Result<(), Unevaluable> {
+    pub(super) fn take(&self, steps: usize) -> Result<(), EvaluationError> {
         let left = u32::try_from(steps).ok().and_then(|steps| self.0.get().checked_sub(steps)).unwrap_or(0);
         self.0.set(left);
-        if left == 0 { Err(Unevaluable::TooLong) } else { Ok(()) }
+        if left == 0 { Err(EvaluationError::TooLong) } else { Ok(()) }
     }
 
     /// Takes the steps of looking a key up in a map: it is compared with some of the map's.
-    pub(super) fn key(&self, key: &str) -> Result<(), Unevaluable> {
+    pub(super) fn key(&self, key: &str) -> Result<(), EvaluationError> {
         self.bytes(8 * key.len())
     }
 
     /// Takes the steps of an error that decides nothing: telling it costs far more than what failed.
-    pub(super) fn absorbed(&self) -> Result<(), Unevaluable> {
+    pub(super) fn absorbed(&self) -> Result<(), EvaluationError> {
         self.take(64)
     }
 
     /// Takes the steps of looking at so many bytes.
-    pub(super) fn bytes(&self, bytes: usize) -> Result<(), Unevaluable> {
+    pub(super) fn bytes(&self, bytes: usize) -> Result<(), EvaluationError> {
         self.take(bytes / BYTES)
     }
 }
@@ -57,9 +57,9 @@ mod tests {
         assert_eq!(meter.take(9), Ok(()));
         assert!(!meter.is_empty());
         for steps in [1, 0, 5] {
-            assert_eq!(meter.take(steps), Err(Unevaluable::TooLong));
+            assert_eq!(meter.take(steps), Err(EvaluationError::TooLong));
             assert!(meter.is_empty());
         }
-        assert_eq!(Meter::new(10).take(usize::MAX), Err(Unevaluable::TooLong));
+        assert_eq!(Meter::new(10).take(usize::MAX), Err(EvaluationError::TooLong));
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{
-    Unevaluable,
+    EvaluationError,
     meter::Meter,
     value::{Kind, List, Map, Text, Value},
 };
@@ -118,7 +118,7 @@ impl Operator {
         left: &Value<'a>,
         right: &Value<'a>,
         meter: &Meter,
-    ) -> Result<Value<'a>, Unevaluable> {
+    ) -> Result<Value<'a>, EvaluationError> {
         let compared =
             |holds: fn(Ordering) -> bool| self.compare(left, right, meter).map(|ordering| Value::Bool(holds(ordering)));
         match self {
@@ -135,11 +135,11 @@ impl Operator {
         }
     }
 
-    fn calculate<'a>(self, left: &Value<'a>, right: &Value<'a>, meter: &Meter) -> Result<Value<'a>, Unevaluable> {
-        let in_range = || Unevaluable::Invalid(format!("the result of `{}` is out of range", self.symbol()));
+    fn calculate<'a>(self, left: &Value<'a>, right: &Value<'a>, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
+        let in_range = || EvaluationError::Invalid(format!("the result of `{}` is out of range", self.symbol()));
         match (self, left, right) {
             (Self::Divide | Self::Remainder, Value::Number(_), Value::Number(0.0)) => {
-                Err(Unevaluable::Invalid(format!("`{}` by zero", self.symbol())))
+                Err(EvaluationError::Invalid(format!("`{}` by zero", self.symbol())))
             }
             (_, Value::Number(left), Value::Number(right)) => {
                 let result = match self {
@@ -176,7 +176,7 @@ impl Operator {
         }
     }
 
-    fn compare(self, left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<Ordering, Unevaluable> {
+    fn compare(self, left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<Ordering, EvaluationError> {
         match (left, right) {
             (Value::Number(left), Value::Number(right)) => {
                 Ok(left.partial_cmp(right).unwrap_or(Ordering::Equal)) // both are finite
@@ -192,14 +192,14 @@ impl Operator {
         }
     }
 
-    fn mismatch(self, left: &Value<'_>, right: &Value<'_>) -> Unevaluable {
+    fn mismatch(self, left: &Value<'_>, right: &Value<'_>) -> EvaluationError {
         let (left, right) = (left.kind(), right.kind());
-        Unevaluable::Invalid(format!("`{}` cannot {} a {left} and a {right}", self.symbol(), self.verb()))
+        EvaluationError::Invalid(format!("`{}` cannot {} a {left} and a {right}", self.symbol(), self.verb()))
     }
 }
 
 /// Values of different types are not equal.
-fn equal(left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<bool, Unevaluable> {
+fn equal(left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
     meter.take(1)?;
     Ok(match (left, right) {
         (Value::Null, Value::Null) => true,
@@ -218,7 +218,7 @@ fn equal(left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<bool, Une
     })
 }
 
-fn lists_equal(left: &List<'_>, right: &List<'_>, meter: &Meter) -> Result<bool, Unevaluable> {
+fn lists_equal(left: &List<'_>, right: &List<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
     if left.len() != right.len() {
         return Ok(false);
     }
@@ -230,7 +230,7 @@ fn lists_equal(left: &List<'_>, right: &List<'_>, meter: &Meter) -> Result<bool,
     Ok(true)
 }
 
-fn maps_equal(left: &Map<'_>, right: &Map<'_>, meter: &Meter) -> Result<bool, Unevaluable> {
+fn maps_equal(left: &Map<'_>, right: &Map<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
     if left.len() != right.len() {
         return Ok(false);
     }
@@ -245,7 +245,7 @@ fn maps_equal(left: &Map<'_>, right: &Map<'_>, meter: &Meter) -> Result<bool, Un
     Ok(true)
 }
 
-fn contains(item: &Value<'_>, container: &Value<'_>, meter: &Meter) -> Result<bool, Unevaluable> {
+fn contains(item: &Value<'_>, container: &Value<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
     match container {
         Value::List(list) => {
             for other in list.iter() {
@@ -262,14 +262,14 @@ fn contains(item: &Value<'_>, container: &Value<'_>, meter: &Meter) -> Result<bo
             }
             _ => Ok(false),
         },
-        other => Err(Unevaluable::Invalid(format!("`in` wants a list or map, not a {}", other.kind()))),
+        other => Err(EvaluationError::Invalid(format!("`in` wants a list or map, not a {}", other.kind()))),
     }
 }
 
 /// The text in a value.
-pub(super) fn text<'v, 'a>(function: &str, value: &'v Value<'a>) -> Result<&'v Text<'a>, Unevaluable> {
+pub(super) fn text<'v, 'a>(function: &str, value: &'v Value<'a>) -> Result<&'v Text<'a>, EvaluationError> {
     match value {
         Value::Text(text) => Ok(text),
-        other => Err(Unevaluable::Invalid(format!("{function} wants a string, not a {}", other.kind()))),
+        other => Err(EvaluationError::Invalid(format!("{function} wants a string, not a {}", other.kind()))),
     }
 }

@@ -9,7 +9,7 @@ use regex_automata::{
     util::syntax,
 };
 
-use super::Unevaluable;
+use super::EvaluationError;
 
 /// Most memory of one pattern, in bytes.
 const SIZE_MAX: usize = 1 << 20;
@@ -52,9 +52,11 @@ impl Pattern {
     }
 
     /// Whether the pattern is found anywhere in a text.
-    pub(super) fn is_match(&self, text: &str) -> Result<bool, Unevaluable> {
+    pub(super) fn is_match(&self, text: &str) -> Result<bool, EvaluationError> {
         let found = self.0.try_search_fwd(&Input::new(text).earliest(true));
-        found.map(|found| found.is_some()).map_err(|error| Unevaluable::Invalid(format!("the pattern fails: {error}")))
+        found
+            .map(|found| found.is_some())
+            .map_err(|error| EvaluationError::Invalid(format!("the pattern fails: {error}")))
     }
 
     /// What it takes of the room for all patterns of a policy: memory, and for the time to compile it a least amount.

@@ -19,7 +19,7 @@ fn holds(source: &str, args: &Json) -> Result<bool, String> {
     told(&condition, &arguments(args), &Meter::new(STEPS)).map_err(|error| error.to_string())
 }
 
-fn told(condition: &Condition, arguments: &Arguments, meter: &Meter) -> Result<bool, Unevaluable> {
+fn told(condition: &Condition, arguments: &Arguments, meter: &Meter) -> Result<bool, EvaluationError> {
     let (request, _) = a_request("r");
     let now = "2026-01-31T23:30:00Z".parse().unwrap();
     let scope = Scope::new(Call {
@@ -307,7 +307,7 @@ mod hazards {
         ] {
             let condition = compiled(source).unwrap();
             let told = told(&condition, &arguments(&args), &Meter::new(STEPS));
-            assert_eq!(told, Err(Unevaluable::TooLong), "{source}");
+            assert_eq!(told, Err(EvaluationError::TooLong), "{source}");
         }
     }
 
@@ -321,7 +321,7 @@ mod hazards {
             let (little, much) = (Meter::new(500), Meter::new(100_000_000));
             let told_little = told(&condition, &args, &little);
             let quick = source.starts_with("args.yes");
-            assert_eq!(told_little, if quick { Ok(true) } else { Err(Unevaluable::TooLong) }, "{source}");
+            assert_eq!(told_little, if quick { Ok(true) } else { Err(EvaluationError::TooLong) }, "{source}");
             assert_eq!(told(&condition, &args, &much), Ok(true), "{source}");
         }
     }
@@ -332,6 +332,6 @@ mod hazards {
         let (args, meter) = (arguments(&json!({"l": vec![1; 100]})), Meter::new(1_000));
         let told: Vec<_> = (0..5).map(|_| told(&condition, &args, &meter)).collect();
         assert_eq!(told[0], Ok(true));
-        assert_eq!(told[4], Err(Unevaluable::TooLong));
+        assert_eq!(told[4], Err(EvaluationError::TooLong));
     }
 }

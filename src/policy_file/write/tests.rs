@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     policy_file::{FileForm, descriptor, read, write},
     proto::v1,
+    unicode::samples::{INVISIBLE, VISIBLE},
 };
 
 fn rule(effect: v1::policy_rule::Effect) -> v1::PolicyRule {
@@ -114,7 +115,7 @@ const NASTY: &[&str] = &[
     "a: b", "a #b", "#a", "a:", "a ", " a", "[a]", "{a}", "a, b", "*", "&a", "!a", "|", ">", "'", "\"", "a'b\"c\\",
     "%a", "@a", "`a", "<<", "=", "\u{feff}", "\u{85}", "\u{2028}", "a\n", "\n", "\na", "a\n\n", "a\n b\n", " a\nb",
     "a \nb", "a\tb\nc", "\t", "\r\n", "a\rb", "\0", "\u{1b}[2J", "\u{7f}", "é🙂", "\u{202e}", "\u{e000}", "300s",
-    "a\n#b", "a\n---\nb", "a\n...\nb", "|-\n  a", "a:\n  b", "\u{a0}", "\u{10ffff}", "\u{d7ff}", "\u{fffe}",
+    "\u{3164}", "a\u{fe0f}\nb", "\u{3000}", "\u{e0101}", "a\n#b", "a\n---\nb", "a\n...\nb", "|-\n  a", "a:\n  b", "\u{a0}", "\u{10ffff}", "\u{d7ff}", "\u{fffe}",
 ];
 
 fn text() -> impl Strategy<Value = String> {
@@ -240,7 +241,7 @@ proptest! {
     #[test]
     fn nothing_hidden_is_written(text in text()) {
         let policy = v1::Policy { tools: vec![text], ..Default::default() };
-        prop_assert!(!write(&policy).chars().any(|c| c != '\n' && is_hidden(c)));
+        prop_assert!(!write(&policy).chars().any(|c| c != '\n' && is_invisible(c)));
     }
 }
 
@@ -251,5 +252,24 @@ fn long_keys_and_texts_read_back() {
         let rule = v1::PolicyRule { labels, ..Default::default() };
         let policy = v1::Policy { rules: vec![rule], ..Default::default() };
         assert_eq!(read::<v1::Policy>(&write(&policy)).finish(), Ok(policy));
+    }
+}
+
+#[test]
+fn what_nobody_sees_is_written_as_an_escape() {
+    for c in INVISIBLE {
+        let code = u32::from(*c);
+        let escape = match code {
+            0..=0xff => format!("\\x{code:02x}"),
+            0x100..=0xffff => format!("\\u{code:04x}"),
+            _ => format!("\\U{code:08x}"),
+        };
+        let policy = v1::Policy { tools: vec![format!("a{c}b")], ..Default::default() };
+        assert_eq!(write(&policy), format!("tools:\n  - \"a{escape}b\"\n"));
+        assert_eq!(read::<v1::Policy>(&write(&policy)).finish(), Ok(policy));
+    }
+    for text in VISIBLE {
+        let policy = v1::Policy { tools: vec![(*text).to_owned()], ..Default::default() };
+        assert!(write(&policy).contains(text), "{text:?}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::held::HeldFiles;
-use crate::{private_files, store::OpenError};
+use crate::{bounded_file, private_files, store::OpenError};
 
 /// How long threads of a store that this process has dropped may still hold sled's file.
 const SLED_LETS_GO: Duration = Duration::from_secs(2);
@@ -248,7 +248,8 @@ fn copy_bytes(from: &Path, to: &Path) -> io::Result<()> {
 
 /// The process that has the directory, for messages only.
 fn holder(path: &Path) -> Option<u32> {
-    fs::read_to_string(path.join("LOCK")).ok()?.trim().parse().ok()
+    let content = bounded_file::read(&path.join("LOCK"), 64).ok()?;
+    std::str::from_utf8(&content).ok()?.trim().parse().ok()
 }
 
 /// Whether nobody has sled's file locked. After a store was dropped in this process, threads of sled may still write, and
@@ -322,7 +323,7 @@ mod tests {
         let path = parent.path().join("sled");
         let open = || sled::Config::new().path(&path).flush_every_ms(None).open();
         drop(open().unwrap());
-        let conf = fs::read(path.join("conf")).unwrap();
+        let conf = bounded_file::whole(path.join("conf"));
         fs::write(path.join("conf"), &conf[..conf.len() - 4]).unwrap();
         assert!(open().is_err(), "sled reads its settings now: forget_settings is not needed any more");
         forget_settings(&path).unwrap();
@@ -340,7 +341,7 @@ mod tests {
         let before = fs::metadata(&log).unwrap().ino();
         directory.rewrite().unwrap();
         assert_ne!(fs::metadata(&log).unwrap().ino(), before);
-        assert!(fs::read(&log).unwrap() == content && !leftover.exists());
+        assert!(bounded_file::whole(&log) == content && !leftover.exists());
     }
 
     /// Locks of one file exclude each other between its descriptors, whichever process has them.
@@ -362,7 +363,7 @@ mod tests {
         log.lock().unwrap();
         let refused = Directory::open(parent.path()).unwrap_err();
         assert!(matches!(&refused, OpenError::Locked { .. }), "{refused}");
-        assert!(!parent.path().join("LOCK").exists() || fs::read(parent.path().join("LOCK")).unwrap().is_empty());
+        assert!(!parent.path().join("LOCK").exists() || bounded_file::whole(parent.path().join("LOCK")).is_empty());
         drop(log);
         Directory::open(parent.path()).unwrap();
     }

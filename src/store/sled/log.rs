@@ -13,6 +13,8 @@ use std::{
     path::Path,
 };
 
+use crate::bounded_file;
+
 /// Bytes of a segment.
 pub(super) const SEGMENT: usize = 512 << 10;
 
@@ -96,7 +98,7 @@ impl Log {
     /// The same without a look at the snapshot: all of the log is its tail.
     pub(super) fn open_unproven(sled: &Path) -> Result<Self, LogError> {
         let failed = |error| LogError::Io("db", error);
-        let file = File::open(sled.join("db")).map_err(failed)?;
+        let file = bounded_file::open(&sled.join("db")).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
         let mut log = Self {
             file,
@@ -271,14 +273,33 @@ fn snapshot(sled: &Path) -> Result<Lsn, LogError> {
         }
     }
     let Some(newest) = names.into_iter().max() else { return Ok(0) };
-    let bytes = fs::read(sled.join(&newest)).map_err(failed)?;
-    let whole = bytes.split_last_chunk::<12>().and_then(|(content, end)| {
-        let (_, sum) = end.split_last_chunk::<4>()?;
-        let lsn = i64::from_le_bytes(*content.first_chunk()?);
-        // sled writes `None` as 0, and everything else one higher.
-        (crc32fast::hash(content) == u32::from_le_bytes(*sum)).then_some((lsn - 1).max(0))
-    });
-    whole.ok_or(LogError::Snapshot(newest))
+    let file = bounded_file::open(&sled.join(&newest)).map_err(failed)?;
+    snapshot_lsn(&file).map_err(failed)?.ok_or(LogError::Snapshot(newest))
+}
+
+/// How far a snapshot goes; `None` when it does not fit its checksum. It has the size of the page table, so it is read in
+/// pieces: all but the last 12 bytes is its content, and the last 4 are the checksum of that.
+fn snapshot_lsn(file: &File) -> io::Result<Option<Lsn>> {
+    let Some(end) = file.metadata()?.len().checked_sub(12) else { return Ok(None) };
+    let (mut hasher, mut lsn) = (crc32fast::Hasher::new(), None);
+    let mut piece = vec![0; 1 << 16];
+    let mut at = 0;
+    while at < end {
+        let length = piece.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let read = read_up_to(file, &mut piece[..length], at)?;
+        if read < length {
+            return Ok(None); // it became shorter
+        }
+        if at == 0 {
+            lsn = piece[..read].first_chunk().map(|first| i64::from_le_bytes(*first));
+        }
+        hasher.update(&piece[..read]);
+        at += read as u64;
+    }
+    let mut sum = [0; 4];
+    let whole = read_up_to(file, &mut sum, end + 8)? == sum.len() && hasher.finalize() == u32::from_le_bytes(sum);
+    // sled writes `None` as 0, and everything else one higher.
+    Ok(lsn.filter(|_| whole).map(|lsn: i64| (lsn - 1).max(0)))
 }
 
 fn read_up_to(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {

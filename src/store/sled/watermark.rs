@@ -22,7 +22,7 @@ use std::{
 use uuid::Uuid;
 
 use super::groups::Tip;
-use crate::domain::Digest;
+use crate::{bounded_file, domain::Digest};
 
 /// Begins the file.
 const MAGIC: &[u8; 16] = b"signoff-watermrk";
@@ -32,6 +32,9 @@ const VERSION: u32 = 1;
 
 /// A header or a slot: one sector, which a disk writes whole.
 const SECTOR: usize = 512;
+
+/// Largest file that is read, in bytes: many times what is written.
+const BYTES_MAX: usize = 64 << 10;
 
 /// Rest after a sync of the mark.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
@@ -105,7 +108,7 @@ impl Mark {
 
     /// Reads a file; `None` when there is none.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, MarkError> {
-        match std::fs::read(path) {
+        match bounded_file::read(path, BYTES_MAX) {
             Ok(bytes) => Self::decode(&bytes).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),

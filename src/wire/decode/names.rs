@@ -8,6 +8,7 @@ use crate::{
         limits::{AGENT_NAME_MAX, CALLER_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, REQUEST_ID_MAX, TOOL_NAME_MAX},
         name::{self, NameError},
     },
+    unicode::is_invisible,
     wire::field_path,
 };
 
@@ -15,7 +16,7 @@ impl Checker {
     /// A name: at most `max` characters, none of them invisible. May be empty.
     pub(super) fn name(&mut self, field: &str, text: &str, max: usize) {
         self.length(field, text, max);
-        if let Some(c) = text.chars().find(|c| name::is_invisible(*c)) {
+        if let Some(c) = text.chars().find(|c| is_invisible(*c)) {
             self.refuse(field, NameError::Invisible(c).to_string());
         }
     }

@@ -334,7 +334,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 /// Segments of sled's log that are in use, by their order in the log: where each begins, and where its content ends.
 fn segments(log: &Path) -> Vec<(u64, u64)> {
-    let content = fs::read(log).expect("the log");
+    let content = crate::files::read(log).expect("the log");
     let mut segments: Vec<(i64, u64, u64)> = Vec::new();
     for (index, segment) in content.chunks(SEGMENT as usize).enumerate() {
         let place = segment.get(4..12).map(|bytes| i64::from_le_bytes(bytes.try_into().expect("8 bytes")) ^ i64::MAX);

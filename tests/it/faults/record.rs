@@ -70,7 +70,7 @@ const FATES: [Fate; 4] = [Fate::Lost, Fate::Kept, Fate::Some, Fate::Torn];
 impl Record {
     /// Reads what was recorded of the files below `root`.
     pub(super) fn read(file: &Path, root: &Path) -> Self {
-        let bytes = fs::read(file).expect("the record");
+        let bytes = crate::files::read(file).expect("the record");
         let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("8 bytes"));
         let (mut operations, mut at) = (Vec::new(), 0);
         // A kill may have cut the last one.
@@ -245,11 +245,11 @@ mod tests {
         for seed in 0..200 {
             let target = tempfile::tempdir().unwrap();
             record.lose_power(8, &mut Random::seeded(seed), target.path());
-            contents.insert(fs::read(target.path().join("synced")).unwrap());
+            contents.insert(crate::files::read(target.path().join("synced")).unwrap());
             named.insert(target.path().join("unnamed").exists());
             let early = tempfile::tempdir().unwrap();
             record.lose_power(4, &mut Random::seeded(seed), early.path());
-            assert_eq!(fs::read(early.path().join("synced")).unwrap(), b"first");
+            assert_eq!(crate::files::read(early.path().join("synced")).unwrap(), b"first");
         }
         assert_eq!(contents, [b"first".to_vec(), b"again".to_vec()].into());
         assert_eq!(named, [false, true].into());

@@ -8,7 +8,7 @@ const PAGES: [&str; 5] = ["README.md", "docs/policy.md", "docs/operations.md", "
 
 /// Policies in a page: its blocks of YAML.
 fn policies(page: &str) -> Vec<String> {
-    let text = fs::read_to_string(format!("{}/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let text = crate::files::text(format!("{}/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let blocks = text.split("```yaml\n").skip(1);
     blocks.map(|block| block.split_once("```").expect("it ends").0.to_owned()).collect()
 }

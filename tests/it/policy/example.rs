@@ -21,7 +21,7 @@ fn example(name: &str) -> PathBuf {
 }
 
 fn cases() -> PolicyTestCases {
-    let text = std::fs::read_to_string(example("policy-tests.yaml")).unwrap();
+    let text = crate::files::text(example("policy-tests.yaml")).unwrap();
     policy_file::read(&text).finish().unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 

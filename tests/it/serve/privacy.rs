@@ -103,7 +103,7 @@ async fn damaged_tokens_of_development_are_told() {
 async fn the_limit_of_open_files_is_raised_and_told_when_it_is_low() {
     let data = tempfile::tempdir().unwrap();
     let server = start_after("ulimit -Sn 200 && ulimit -Hn 700", data.path()).await;
-    let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
+    let limits = crate::files::text(format!("/proc/{}/limits", server.pid())).unwrap();
     let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     assert_eq!(files.split_whitespace().nth(3), Some("700"), "the soft limit: {files}");
     let log = server.log();

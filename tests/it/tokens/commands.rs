@@ -86,7 +86,7 @@ async fn tokens_move_with_an_export() {
     let [from, to, file] = ["a", "b", "file"].map(|name| data.path().join(name).to_str().unwrap().to_owned());
     let (code, _, told) = run(&["export", "--data-dir", &from, "--output", &file]).await;
     assert!(code == Some(0) && told.contains("2 tokens"), "{told}");
-    assert!(!std::fs::read_to_string(&file).unwrap().contains(&one.secret[8..]));
+    assert!(!crate::files::text(&file).unwrap().contains(&one.secret[8..]));
     let (code, _, told) = run(&["import", "--data-dir", &to, &file]).await;
     assert!(code == Some(0) && told.contains("2 tokens"), "{told}");
     let server = Process::spawn(Path::new(&to), plain_server(Path::new(&to))).listening().await.expect("it starts");

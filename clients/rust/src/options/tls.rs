@@ -1,4 +1,8 @@
-use std::{fs, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
 
 use http::Uri;
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
@@ -23,6 +27,31 @@ pub(super) fn config(options: &Options, address: &Uri) -> Result<Option<ClientTl
     Ok(Some(tls))
 }
 
+/// Largest file, in bytes: room for hundreds of authorities, and as much as the server takes.
+const FILE_MAX: usize = 1 << 20;
+
 fn read(path: &Path) -> Result<Vec<u8>, ConnectError> {
-    fs::read(path).map_err(|error| ConnectError::File { path: path.to_owned(), error })
+    bounded(path).map_err(|error| ConnectError::File { path: path.to_owned(), error })
+}
+
+/// Reads no more than is allowed, whatever length the file system gives.
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut content)?;
+    if content.len() > FILE_MAX {
+        let message = format!("is larger than the limit of {FILE_MAX} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_an_end_is_an_error() {
+        let ConnectError::File { error, .. } = read(Path::new("/dev/zero")).unwrap_err() else { panic!() };
+        assert_eq!(error.to_string(), "is larger than the limit of 1048576 bytes");
+    }
 }

@@ -49,7 +49,7 @@ fn a_token_must_be_ours_and_complete() {
         (json!({"sub": "ada\u{200b}"}), Rejection::Name("sub", NameError::Invisible('\u{200b}'))),
         (json!({"sub": "\u{202e}ada"}), Rejection::Name("sub", NameError::Invisible('\u{202e}'))),
         (json!({"sub": " ada"}), Rejection::Name("sub", NameError::OuterBlank)),
-        (json!({"sub": "ada\u{3000}"}), Rejection::Name("sub", NameError::OuterBlank)),
+        (json!({"sub": "ada\u{3000}"}), Rejection::Name("sub", NameError::Invisible('\u{3000}'))),
         (json!({"sub": "é".repeat(257)}), Rejection::Claims("sub")),
     ] {
         assert_eq!(judge(&config(), change.clone()), Err(rejection), "{change}");

@@ -4,7 +4,7 @@ use cel::common::ast::IdedExpr;
 
 use super::{Compiler, Typed};
 use crate::policy::condition::{
-    Unevaluable,
+    EvaluationError,
     expr::{Expr, Literal},
     meter::Meter,
     value::{Kind, Value},
@@ -17,7 +17,7 @@ impl Compiler {
     /// Works an expression out when all of its operands are constants; one that always fails is refused.
     pub(super) fn constant(&mut self, tree: &IdedExpr, expr: Expr, kind: Option<Kind>) -> Typed {
         let meter = Meter::new(CONSTANT_STEPS);
-        let worth: Option<Result<Literal, Unevaluable>> = match &expr {
+        let worth: Option<Result<Literal, EvaluationError>> = match &expr {
             Expr::Binary(operator, both) => match &**both {
                 [Expr::Literal(left), Expr::Literal(right)] => {
                     literal(operator.apply(&left.value(), &right.value(), &meter))
@@ -56,7 +56,7 @@ impl Compiler {
     }
 }
 
-fn literal(value: Result<Value<'_>, Unevaluable>) -> Option<Result<Literal, Unevaluable>> {
+fn literal(value: Result<Value<'_>, EvaluationError>) -> Option<Result<Literal, EvaluationError>> {
     match value {
         Ok(value) => Literal::of(&value).map(Ok),
         Err(error) => Some(Err(error)),
@@ -64,7 +64,7 @@ fn literal(value: Result<Value<'_>, Unevaluable>) -> Option<Result<Literal, Unev
 }
 
 /// What `&&` or `||` is worth whatever the terms are that are not constants.
-fn decided(terms: &[Expr], decisive: bool) -> Option<Result<Literal, Unevaluable>> {
+fn decided(terms: &[Expr], decisive: bool) -> Option<Result<Literal, EvaluationError>> {
     let constant = |term: &Expr| match term {
         Expr::Literal(Literal::Bool(value)) => Some(*value),
         _ => None,

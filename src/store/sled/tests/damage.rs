@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::{
+    bounded_file,
     domain::{Effect, Refusal, Request},
     store::{
         Order,
@@ -122,14 +123,14 @@ impl Whole {
 }
 
 fn flip(path: &Path, at: usize, bit: u8) {
-    let mut bytes = fs::read(path).unwrap();
+    let mut bytes = bounded_file::whole(path);
     bytes[at] ^= 1 << bit;
     fs::write(path, bytes).unwrap();
 }
 
 /// Places in a file where something is written, some bytes apart; each byte of the last ones.
 fn places(path: &Path, apart: usize) -> Vec<usize> {
-    let bytes = fs::read(path).unwrap();
+    let bytes = bounded_file::whole(path);
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let last = end.saturating_sub(80);
     (0..last).step_by(apart).chain(last..end).collect()
@@ -191,7 +192,7 @@ async fn segments_of_zeros_are_noticed() {
     let mut refused = 0;
     for at in (0..length).step_by(log::SEGMENT) {
         let copy = whole.copy();
-        let mut bytes = fs::read(copy.path().join("sled/db")).unwrap();
+        let mut bytes = bounded_file::whole(copy.path().join("sled/db"));
         let end = bytes.len().min(at + log::SEGMENT);
         let lost = bytes[at..end].iter().any(|byte| *byte != 0);
         bytes[at..end].fill(0);
@@ -240,7 +241,7 @@ async fn an_initialised_store_never_opens_empty() {
     let copy = whole.copy();
     fs::remove_dir_all(copy.path().join("sled")).unwrap();
     assert!(!whole.bears(&copy, "no directory").await);
-    let log = fs::read(whole.path("sled/db")).unwrap();
+    let log = bounded_file::whole(whole.path("sled/db"));
     let end = log.iter().rposition(|byte| *byte != 0).unwrap();
     for length in [1, 20, 100, end / 2, end - 200, end] {
         let copy = whole.copy();
@@ -254,7 +255,7 @@ async fn an_initialised_store_never_opens_empty() {
 #[tokio::test]
 async fn swapped_blocks_are_noticed() {
     let whole = Whole::new(true).await;
-    let log = fs::read(whole.path("sled/db")).unwrap();
+    let log = bounded_file::whole(whole.path("sled/db"));
     let end = log.iter().rposition(|byte| *byte != 0).unwrap();
     for block in [512, 4_096] {
         for at in (0..end.saturating_sub(2 * block)).step_by(block) {
@@ -346,10 +347,10 @@ async fn what_was_being_made_is_made_again() {
     // But not what a store has that was made.
     let other = Whole::new(false).await;
     fs::copy(directory.path().join("WATERMARK"), other.path("WATERMARK")).unwrap();
-    let before = fs::read(other.path("sled/db")).unwrap();
+    let before = bounded_file::whole(other.path("sled/db"));
     let refused = open(&other.directory).unwrap_err().to_string();
     assert!(refused.contains("WATERMARK says that it is new, but it has records"), "{refused}");
-    assert_eq!(fs::read(other.path("sled/db")).unwrap(), before);
+    assert_eq!(bounded_file::whole(other.path("sled/db")), before);
     let store = open(&directory).unwrap();
     assert!(store.export(None, 1).await.unwrap().is_empty() && store.pages.get(b"half").unwrap().is_none());
     store.submit(submission(0, 1)).await.unwrap();

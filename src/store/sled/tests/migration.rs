@@ -1,7 +1,7 @@
 //! Stores of schema version 2, as commit debbbb3 wrote them.
 
 use super::*;
-use crate::{domain::token_samples::token, store::MemoryStore};
+use crate::{bounded_file, domain::token_samples::token, store::MemoryStore};
 
 /// Writes everything in a store as schema version 2 has it.
 fn write(directory: &Path, histories: &[History], policies: &[PolicyVersion], tokens: &[Token]) {
@@ -105,7 +105,7 @@ async fn damaged_files_of_schema_2_are_left_as_they_are() {
     let sled = directory.path().join("sled");
     let names: Vec<_> = fs::read_dir(&sled).unwrap().map(|entry| entry.unwrap().path()).collect();
     let snapshot = names.iter().find(|path| path.to_string_lossy().contains("snap.")).expect("a snapshot");
-    let (log, snap) = (fs::read(sled.join("db")).unwrap(), fs::read(snapshot).unwrap());
+    let (log, snap) = (bounded_file::whole(sled.join("db")), bounded_file::whole(snapshot));
     let mut header = log.clone();
     header[6] ^= 1;
     for (damaged, snapshotted) in [(&log[..0], true), (&header, true), (&header, false), (&vec![0; log.len()], true)] {
@@ -116,7 +116,7 @@ async fn damaged_files_of_schema_2_are_left_as_they_are() {
         }
         let refused = open(&directory).unwrap_err();
         assert!(matches!(refused, OpenError::Corrupt { .. }), "{refused}");
-        assert_eq!(fs::read(sled.join("db")).unwrap(), damaged);
+        assert_eq!(bounded_file::whole(sled.join("db")), damaged);
         assert!(!directory.path().join("WATERMARK").exists());
     }
 }

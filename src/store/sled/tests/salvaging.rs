@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    bounded_file,
     domain::{Refusal, token_samples::token},
     store::{
         MemoryStore,
@@ -38,7 +39,7 @@ async fn filled_and_known() -> (TempDir, Vec<History>) {
 }
 
 fn flip(path: &Path, at: usize) {
-    let mut bytes = fs::read(path).unwrap();
+    let mut bytes = bounded_file::whole(path);
     bytes[at] ^= 4;
     fs::write(path, bytes).unwrap();
 }
@@ -46,10 +47,10 @@ fn flip(path: &Path, at: usize) {
 #[tokio::test]
 async fn everything_is_saved_of_a_whole_store() {
     let directory = filled().await;
-    let before = fs::read(directory.path().join("sled/db")).unwrap();
+    let before = bounded_file::whole(directory.path().join("sled/db"));
     let salvaged = salvage(directory.path(), at(40)).unwrap();
     assert_eq!(salvaged.left_out, []);
-    assert_eq!(fs::read(directory.path().join("sled/db")).unwrap(), before);
+    assert_eq!(bounded_file::whole(directory.path().join("sled/db")), before);
     let store = open(&directory).unwrap();
     assert_eq!(salvaged.histories, store.export(None, 99).await.unwrap());
     assert_eq!(salvaged.policies, store.export_policies(0, 99).await.unwrap());
@@ -96,7 +97,7 @@ async fn salvage_without_a_log_asks_for_a_backup() {
 async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
     let (directory, known) = filled_and_known().await;
     let forgotten = token(2).id;
-    let log = fs::read(directory.path().join("sled/db")).unwrap();
+    let log = bounded_file::whole(directory.path().join("sled/db"));
     let end = log.iter().rposition(|byte| *byte != 0).unwrap();
     let (mut saved, mut left_out) = (0, 0);
     for at in (0..end).step_by(4_001) {
@@ -149,7 +150,7 @@ async fn a_lost_header_frees_no_request_id() {
     let forgotten = store.export_forgotten(None, 99).await.unwrap();
     assert!(forgotten.len() > 3);
     close(store).await;
-    let log = fs::read(directory.path().join("sled/db")).unwrap();
+    let log = bounded_file::whole(directory.path().join("sled/db"));
     assert!(log.len() > 4 * log::SEGMENT);
     for at in (0..log.len()).step_by(log::SEGMENT) {
         flip(&directory.path().join("sled/db"), at + 6);
@@ -172,7 +173,7 @@ fn at_later() -> Time {
 async fn a_check_changes_nothing_and_finds_what_is_damaged() {
     let directory = filled().await;
     let scratch = tempfile::tempdir().unwrap();
-    let bytes = || fs::read(directory.path().join("sled/db")).unwrap();
+    let bytes = || bounded_file::whole(directory.path().join("sled/db"));
     let before = bytes();
     let findings = check(directory.path(), scratch.path()).unwrap();
     assert_eq!((findings.faults, findings.notes), (vec![], vec![]));

@@ -24,13 +24,13 @@ fn a_failure_is_noted_without_the_one_that_has_the_file() {
     assert_eq!(Mark::read(&path).unwrap().unwrap().state, State::Creating);
     mark.settle(State::Open).unwrap();
     mark.advance(&tip(4)).unwrap();
-    let before = std::fs::read(&path).unwrap();
+    let before = bounded_file::whole(&path);
     note_failure(&path);
     let noted = Mark::read(&path).unwrap().unwrap();
     assert_eq!((noted.state, noted.counter), (State::Failed, 4));
     // A note that fails half-way must not take the newest mark with it.
     let newest = usize::try_from(mark.mark().slot_offset()).unwrap();
-    let after = std::fs::read(&path).unwrap();
+    let after = bounded_file::whole(&path);
     assert_eq!(before[newest..newest + SECTOR], after[newest..newest + SECTOR]);
     // A write that hung, came back, and is told that it was too late.
     mark.advance(&tip(5)).unwrap();
@@ -86,7 +86,7 @@ fn every_flip_is_noticed() {
     watermark.settle(State::Open).unwrap();
     watermark.advance(&tip(1)).unwrap();
     watermark.advance(&tip(2)).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
+    let bytes = bounded_file::whole(&path);
     assert_eq!(bytes.len(), 3 * SECTOR);
     for at in 0..bytes.len() {
         let mut flipped = bytes.clone();
@@ -101,13 +101,23 @@ fn every_flip_is_noticed() {
     }
     // Settled, one damage changes nothing.
     watermark.settle(State::Closed).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
+    let bytes = bounded_file::whole(&path);
     for at in SECTOR..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x10;
         let mark = Mark::decode(&flipped).unwrap();
         assert_eq!((mark.counter, mark.state), (2, State::Closed), "{at}");
     }
+}
+
+#[test]
+fn what_has_no_end_is_no_watermark() {
+    let directory = tempfile::tempdir().unwrap();
+    for endless in bounded_file::samples::endless(directory.path()) {
+        let error = Mark::read(&endless).unwrap_err().to_string();
+        assert_eq!(error, "cannot read it: is no file", "{}", endless.display());
+    }
+    assert!(Mark::read(&directory.path().join("none")).unwrap().is_none());
 }
 
 #[test]

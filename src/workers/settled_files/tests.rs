@@ -8,13 +8,13 @@ use std::{
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::clock::ManualClock;
+use crate::{bounded_file, clock::ManualClock};
 
 /// A file whose content is its bytes.
 struct One(PathBuf);
 
 #[async_trait]
-impl FollowedFiles for One {
+impl WatchedFiles for One {
     type Content = String;
 
     fn paths(&self) -> Vec<PathBuf> {
@@ -22,11 +22,11 @@ impl FollowedFiles for One {
     }
 
     async fn read(&self) -> Result<String, String> {
-        fs::read_to_string(&self.0).map_err(|error| error.kind().to_string())
+        bounded_file::read(&self.0, 1 << 10).and_then(bounded_file::text).map_err(|error| error.kind().to_string())
     }
 }
 
-/// A file that is followed by a clock that stands still between looks.
+/// A file that is followed by a clock that stands still between polls.
 struct Following {
     clock: Arc<ManualClock>,
     taken: Arc<Mutex<Vec<String>>>,
@@ -45,9 +45,9 @@ impl Following {
             let (path, clock, taken, mut reload) =
                 (path.to_owned(), Arc::clone(&clock), Arc::clone(&taken), told.subscribe());
             async move {
-                let (mut followed, _) = Followed::settled(One(path), &*clock).await.unwrap();
+                let (mut followed, _) = SettledFiles::settled(One(path), &*clock).await.unwrap();
                 if !reported {
-                    followed.reports = Reports::mute();
+                    followed.watcher = Watcher::mute();
                 }
                 loop {
                     let content = followed.due(&*clock, &mut reload).await;
@@ -58,7 +58,7 @@ impl Following {
         });
         let following = Self { clock, taken, told, task };
         following.until_asleep(0).await;
-        following.looks(2).await; // the start's second one, and the first that is followed
+        following.polls(2).await; // the start's second one, and the first that is followed
         following
     }
 
@@ -69,11 +69,11 @@ impl Following {
         }
     }
 
-    /// So many looks.
-    async fn looks(&self, count: u32) {
+    /// So many polls.
+    async fn polls(&self, count: u32) {
         for _ in 0..count {
             let before = self.clock.sleeps();
-            self.clock.advance(LOOK);
+            self.clock.advance(POLL_INTERVAL);
             self.until_asleep(before).await;
         }
     }
@@ -83,9 +83,9 @@ impl Following {
         std::mem::take(&mut self.taken.lock().unwrap())
     }
 
-    /// What is taken within the next looks.
-    async fn takes(&self, looks: u32) -> Vec<String> {
-        self.looks(looks).await;
+    /// What is taken within the next polls.
+    async fn takes(&self, polls: u32) -> Vec<String> {
+        self.polls(polls).await;
         self.taken()
     }
 }
@@ -155,7 +155,7 @@ async fn whole_files_are_taken_however_they_come() {
     fs::write(&new, "linked").unwrap();
     fs::remove_file(&path).unwrap();
     fs::hard_link(&new, &path).unwrap();
-    assert_eq!(following.takes(Trust::Young.looks()).await, [""; 0], "who made it may be writing");
+    assert_eq!(following.takes(Trust::Young.quiet_polls()).await, [""; 0], "who made it may be writing");
     assert_eq!(following.takes(1).await, ["linked"]);
     // In the directory of another name, which is followed from now on.
     let other = directory.path().join("other");
@@ -220,7 +220,7 @@ async fn a_file_that_is_renamed_while_it_is_written_is_not_taken() {
 async fn what_was_not_reported_must_stay_the_same_for_long() {
     let (_directory, path) = file("old");
     let following = Following::start(&path, false).await;
-    let settle = Trust::Unreported.looks();
+    let settle = Trust::Unreported.quiet_polls();
     fs::write(&path, "half").unwrap();
     assert_eq!(following.takes(settle).await, [""; 0]);
     fs::write(&path, "half and half").unwrap();
@@ -252,12 +252,12 @@ async fn new_permissions_are_noticed() {
     let (_directory, path) = file("old");
     let following = Following::start(&path, true).await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
-    if fs::read(&path).is_ok() {
+    if File::open(&path).is_ok() {
         return; // the superuser reads anything
     }
     assert_eq!(following.takes(LONG).await, ["error: permission denied"]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(following.takes(Trust::Young.looks() + 1).await, ["old"]);
+    assert_eq!(following.takes(Trust::Young.quiet_polls() + 1).await, ["old"]);
 }
 
 #[tokio::test]
@@ -281,13 +281,13 @@ async fn a_start_waits_for_a_writer() {
     let (_directory, path) = file("half");
     let clock = Arc::new(ManualClock::new(Time::UNIX_EPOCH)); // before every real time
     let start = |path: PathBuf, clock: Arc<ManualClock>| {
-        tokio::spawn(async move { Followed::settled(One(path), &*clock).await.map(|(_, content)| content) })
+        tokio::spawn(async move { SettledFiles::settled(One(path), &*clock).await.map(|(_, content)| content) })
     };
     let starting = start(path.clone(), Arc::clone(&clock));
-    let looks = async |count: u32, task: &JoinHandle<_>| {
+    let polls = async |count: u32, task: &JoinHandle<_>| {
         for _ in 0..count {
             let before = clock.sleeps();
-            clock.advance(LOOK);
+            clock.advance(POLL_INTERVAL);
             while clock.sleeps() == before && !task.is_finished() {
                 tokio::task::yield_now().await;
             }
@@ -297,14 +297,14 @@ async fn a_start_waits_for_a_writer() {
         tokio::task::yield_now().await;
     }
     // It was written a moment ago: whoever did may have paused.
-    looks(Trust::Young.looks() - 1, &starting).await;
+    polls(Trust::Young.quiet_polls() - 1, &starting).await;
     assert!(!starting.is_finished());
     let mut writer = open(&path);
     writer.write_all(b"more than half").unwrap();
-    looks(Trust::Unreported.looks(), &starting).await;
+    polls(Trust::Unreported.quiet_polls(), &starting).await;
     assert!(!starting.is_finished());
     drop(writer);
-    looks(2, &starting).await;
+    polls(2, &starting).await;
     assert_eq!(starting.await.unwrap().unwrap(), "more than half");
 
     let starting = start(path.clone(), Arc::clone(&clock));
@@ -314,7 +314,7 @@ async fn a_start_waits_for_a_writer() {
     }
     let mut writer = open(&path);
     writer.write_all(b"never closed").unwrap();
-    looks(START_MAX.as_secs() as u32 * 2 + 1, &starting).await;
+    polls(START_TIMEOUT.as_secs() as u32 * 2 + 1, &starting).await;
     let error = starting.await.unwrap().unwrap_err();
     assert!(error.contains("policy.yaml: somebody is still writing after 60 s"), "{error}");
 }

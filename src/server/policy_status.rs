@@ -12,11 +12,11 @@ use crate::{
     policy::Policy,
     policy_file,
     telemetry::Metrics,
-    workers::{self, Followed, PolicyFile},
+    workers::{self, PolicyFile, SettledFiles},
 };
 
 /// The policy that a server starts with, where it is from, and the file to be followed.
-pub(super) type Started = (PathBuf, Policy, Followed<PolicyFile>);
+pub(super) type Started = (PathBuf, Policy, SettledFiles<PolicyFile>);
 
 /// Reads the policy file that a server starts with, once nobody writes to it.
 pub(super) async fn read(path: Option<&Path>, clock: &dyn Clock) -> Result<Option<Started>, StartError> {

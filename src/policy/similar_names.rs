@@ -1,7 +1,8 @@
 //! How names look: which ones people, and agents, take for each other.
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_security::{MixedScript as _, confusable_detection::skeleton};
+
+use crate::unicode::skeleton;
 
 /// What separates the words of a name.
 const SEPARATORS: [char; 5] = ['_', '-', '.', ':', '/'];
@@ -12,7 +13,7 @@ pub(super) enum Difference {
     /// `SEND_EMAIL`, `send_email`.
     Case,
     /// `send_emai1`, `send_email`.
-    Look,
+    LookAlike,
     /// `send-email`, `send_email`.
     Separators,
     /// `default.send_email`, `send_email`.
@@ -24,7 +25,7 @@ impl Difference {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Case => "only in upper and lower case",
-            Self::Look => "in characters that look the same",
+            Self::LookAlike => "in characters that look the same",
             Self::Separators => "only in what separates its words",
             Self::Prefix => "only in a prefix",
         }
@@ -39,9 +40,8 @@ pub(super) fn folded(name: &str) -> String {
 
 /// As the name looks when case does not count: the same for those that may be taken for each other. As it stands too, for a
 /// capital I looks like a small l, and a small i does not.
-pub(super) fn looks(name: &str) -> [String; 2] {
-    let compatible: String = name.nfkc().collect();
-    [skeleton(&compatible).collect(), skeleton(&folded(name)).collect()]
+pub(super) fn skeletons(name: &str) -> [String; 2] {
+    [skeleton(name), skeleton(&folded(name))]
 }
 
 /// The name's words, folded, with nothing between them.
@@ -50,7 +50,7 @@ pub(super) fn words(name: &str) -> String {
 }
 
 /// The name folded, with one kind of separator.
-pub(super) fn parted(name: &str) -> String {
+pub(super) fn with_one_separator(name: &str) -> String {
     folded(name).replace(SEPARATORS, "_")
 }
 
@@ -70,8 +70,8 @@ pub(super) fn look_difference(a: &str, b: &str) -> Option<Difference> {
     if a.to_lowercase() == b.to_lowercase() {
         return Some(Difference::Case);
     }
-    let (a, b) = (looks(a), looks(b));
-    (a[0] == b[0] || a[1] == b[1]).then_some(Difference::Look)
+    let (a, b) = (skeletons(a), skeletons(b));
+    (a[0] == b[0] || a[1] == b[1]).then_some(Difference::LookAlike)
 }
 
 /// In what two names of tools or groups differ that may be taken for each other.
@@ -89,11 +89,6 @@ pub(super) fn difference(a: &str, b: &str) -> Option<Difference> {
     })
 }
 
-/// Whether a name is written in several scripts that do not go together, such as Latin and Cyrillic.
-pub(super) fn mixes_scripts(name: &str) -> bool {
-    !name.is_single_script()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,16 +97,16 @@ mod tests {
     fn names_that_are_taken_for_each_other() {
         for (a, b, expected) in [
             ("send_email", "SEND_EMAIL", Some(Difference::Case)),
-            ("Straße", "STRASSE", Some(Difference::Look)),
+            ("Straße", "STRASSE", Some(Difference::LookAlike)),
             ("send_email", "send-email", Some(Difference::Separators)),
             ("send_email", "sendEmail", Some(Difference::Separators)),
             ("send_email", "SEND.EMAIL", Some(Difference::Separators)),
             ("send_email", "default.send_email", Some(Difference::Prefix)),
             ("send_email", "mcp__mail__send_email", Some(Difference::Prefix)),
             ("mail/send_email", "Send-Email", Some(Difference::Prefix)),
-            ("send_email", "send_emai1", Some(Difference::Look)),
-            ("finance", "fin\u{430}nce", Some(Difference::Look)), // a Cyrillic a
-            ("finance", "\u{ff46}inance", Some(Difference::Look)), // a full-width f
+            ("send_email", "send_emai1", Some(Difference::LookAlike)),
+            ("finance", "fin\u{430}nce", Some(Difference::LookAlike)), // a Cyrillic a
+            ("finance", "\u{ff46}inance", Some(Difference::LookAlike)), // a full-width f
             ("finance", "/finance", Some(Difference::Separators)),
             ("finance", "finance", None),
             ("finance", "finances", None),
@@ -120,15 +115,6 @@ mod tests {
         ] {
             assert_eq!(difference(a, b), expected, "{a} {b}");
             assert_eq!(difference(b, a), expected, "{b} {a}");
-        }
-    }
-
-    #[test]
-    fn scripts_that_do_not_go_together() {
-        for (name, expected) in
-            [("finance", false), ("fin\u{430}nce", true), ("финансы", false), ("財務チーム", false), ("a-1", false)]
-        {
-            assert_eq!(mixes_scripts(name), expected, "{name}");
         }
     }
 }

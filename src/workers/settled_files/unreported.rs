@@ -1,12 +1,12 @@
 use std::path::PathBuf;
 
-use super::Signs;
+use super::Changes;
 
 /// On a system without inotify no change is reported, and each one counts as unreported.
 #[derive(Debug, Default)]
-pub(super) struct Reports(());
+pub(super) struct Watcher(());
 
-impl Reports {
+impl Watcher {
     #[cfg(test)]
     pub(super) const fn mute() -> Self {
         Self(())
@@ -16,7 +16,7 @@ impl Reports {
     pub(super) const fn watch(&mut self, _: &[PathBuf]) {}
 
     #[expect(clippy::needless_pass_by_ref_mut, reason = "as on Linux")]
-    pub(super) fn signs(&mut self) -> Signs {
-        Signs::default()
+    pub(super) fn take_changes(&mut self) -> Changes {
+        Changes::default()
     }
 }

@@ -1,19 +1,20 @@
-//! A value as it was given, before its setting has had a say.
+//! A value as it stands in a source, before its setting reads it.
 
 use super::error::Place;
 use super::table::Setting;
+use crate::unicode;
 
 /// A setting's value in one source.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) setting: &'static Setting,
-    pub(super) given: Given,
+    pub(super) given: RawValue,
     pub(super) place: Place,
 }
 
 /// A value, and how an error shows it.
 #[derive(Debug)]
-pub(super) struct Given {
+pub(super) struct RawValue {
     value: Value,
     pub(super) shown: String,
 }
@@ -32,7 +33,7 @@ pub(super) enum Value {
     Other,
 }
 
-impl Given {
+impl RawValue {
     /// A value from the environment or a flag.
     pub(super) fn word(text: &str) -> Self {
         Self::new(Value::Word(text.to_owned()), &format!("{text:?}"))
@@ -70,9 +71,11 @@ impl Given {
 /// Longest part of a value that an error repeats, in characters.
 const SHOWN_MAX: usize = 80;
 
-/// Fits text into one line of an error: without control characters, and shortened.
+/// Fits text into one line of an error: shortened, with a space for each control character, and an escape for what else is
+/// invisible.
 pub(super) fn shown(text: &str) -> String {
-    let mut line: String = text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: String = text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = unicode::escape(&line).into_owned();
     if text.chars().nth(SHOWN_MAX).is_some() {
         line.push('…');
     }

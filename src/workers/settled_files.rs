@@ -10,10 +10,10 @@
 //! Nothing here waits for a report: the files are read twice a second anyway, and reports only say what to make of what was
 //! read. A lost report costs time, never safety.
 
+mod debounce;
 #[cfg(target_os = "linux")]
 mod inotify;
 mod links;
-mod settling;
 #[cfg(test)]
 mod tests;
 #[cfg(not(target_os = "linux"))]
@@ -27,28 +27,28 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use self::debounce::{Debounce, Trust, Waiting};
 #[cfg(target_os = "linux")]
-use self::inotify::Reports;
-use self::settling::{Settling, Trust, Waiting};
+use self::inotify::Watcher;
 #[cfg(not(target_os = "linux"))]
-use self::unreported::Reports;
+use self::unreported::Watcher;
 use crate::{
     clock::Clock,
     domain::{Time, after},
 };
 
-/// Time between two looks at the files.
-const LOOK: Duration = Duration::from_millis(500);
+/// Time between two polls of the files.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long a start waits for a file that is being written.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// After how long an operator hears of a writer that does not end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const WARN_AFTER: Duration = Duration::from_secs(60);
 
 /// Files whose content belongs together.
 #[async_trait]
-pub trait FollowedFiles: Send + Sync + 'static {
+pub trait WatchedFiles: Send + Sync + 'static {
     /// What they hold together.
     type Content: PartialEq + Clone + Send + Sync + 'static;
 
@@ -59,9 +59,9 @@ pub trait FollowedFiles: Send + Sync + 'static {
     async fn read(&self) -> Result<Self::Content, String>;
 }
 
-/// What was reported about the files since the last look.
+/// What was reported about the files since the last poll.
 #[derive(Clone, Copy, Debug, Default)]
-struct Signs {
+struct Changes {
     /// Something was.
     any: bool,
     /// What that says about their content.
@@ -71,13 +71,13 @@ struct Signs {
 }
 
 /// Files, with what is known about them.
-pub struct Followed<F: FollowedFiles> {
+pub struct SettledFiles<F: WatchedFiles> {
     files: F,
-    reports: Reports,
-    settling: Settling<Result<F::Content, String>>,
+    watcher: Watcher,
+    debounce: Debounce<Result<F::Content, String>>,
 }
 
-impl<F: FollowedFiles> Followed<F> {
+impl<F: WatchedFiles> SettledFiles<F> {
     /// Waits until nobody writes to the files, and reads them.
     ///
     /// Who opened a file before the server started cannot be known. So a file that was written to within the last seconds
@@ -87,32 +87,32 @@ impl<F: FollowedFiles> Followed<F> {
     /// When they cannot be read, or are still being written after a minute.
     pub(super) async fn settled(files: F, clock: &dyn Clock) -> Result<(Self, F::Content), String> {
         // Watched before its age is looked at: a write in between would be neither reported nor young.
-        let mut reports = watch(Reports::default(), files.paths()).await;
+        let mut watcher = watch(Watcher::default(), files.paths()).await;
         let young = files.paths().iter().any(|path| is_young(path, clock.wall()));
-        let mut settling = Settling::new(Err(String::new()), if young { Trust::Young } else { Trust::Reported });
+        let mut debounce = Debounce::new(Err(String::new()), if young { Trust::Young } else { Trust::Reported });
         let mut waited = Duration::ZERO;
         loop {
-            reports = watch(reports, files.paths()).await;
+            watcher = watch(watcher, files.paths()).await;
             let content = files.read().await?;
-            settling.look(Ok(content.clone()), reports.signs());
-            if settling.is_settled() {
-                settling.take();
-                return Ok((Self { files, reports, settling }, content));
+            debounce.observe(Ok(content.clone()), watcher.take_changes());
+            if debounce.is_settled() {
+                debounce.take();
+                return Ok((Self { files, watcher, debounce }, content));
             }
-            if waited == LOOK {
+            if waited == POLL_INTERVAL {
                 tracing::info!(
                     files = list(&files.paths()),
                     "written to a moment ago; waiting until nobody writes any more"
                 );
             }
-            if waited >= START_MAX {
-                let (files, seconds) = (list(&files.paths()), START_MAX.as_secs());
+            if waited >= START_TIMEOUT {
+                let (files, seconds) = (list(&files.paths()), START_TIMEOUT.as_secs());
                 return Err(format!(
                     "{files}: somebody is still writing after {seconds} s; close the file, and start again"
                 ));
             }
-            clock.sleep(LOOK).await;
-            waited += LOOK;
+            clock.sleep(POLL_INTERVAL).await;
+            waited += POLL_INTERVAL;
         }
     }
 
@@ -125,17 +125,17 @@ impl<F: FollowedFiles> Followed<F> {
         reload: &mut watch::Receiver<()>,
     ) -> Result<F::Content, String> {
         loop {
-            clock.sleep(LOOK).await;
-            self.reports = watch(std::mem::take(&mut self.reports), self.files.paths()).await;
+            clock.sleep(POLL_INTERVAL).await;
+            self.watcher = watch(std::mem::take(&mut self.watcher), self.files.paths()).await;
             let content = self.files.read().await;
             let told = reload.has_changed().unwrap_or(false);
             if told {
                 reload.mark_unchanged();
-                self.settling.ask();
+                self.debounce.ask();
             }
             // After reading: a write that was seen in part has been reported by now.
-            self.settling.look(content.clone(), self.reports.signs());
-            if self.settling.is_due() {
+            self.debounce.observe(content.clone(), self.watcher.take_changes());
+            if self.debounce.is_due() {
                 return content;
             }
             self.log(told);
@@ -144,42 +144,42 @@ impl<F: FollowedFiles> Followed<F> {
 
     /// The content that was due has been taken.
     pub(super) fn taken(&mut self) {
-        self.settling.take();
+        self.debounce.take();
     }
 
     fn log(&self, told: bool) {
-        let Some(Waiting { looks, writing, trust }) = self.settling.waiting() else { return };
+        let Some(Waiting { polls, writing, trust }) = self.debounce.waiting() else { return };
         let files = list(&self.files.paths());
-        if writing && LOOK * looks == PATIENCE {
-            let seconds = PATIENCE.as_secs();
+        if writing && POLL_INTERVAL * polls == WARN_AFTER {
+            let seconds = WARN_AFTER.as_secs();
             tracing::warn!(
                 files,
                 "open for writing for {seconds} s; what was read before stays until the writer closes it"
             );
         } else if writing && told {
             tracing::info!(files, "SIGHUP: being written; read once the writer closes it");
-        } else if trust == Trust::Unreported && !writing && (told || looks == 1) {
-            let seconds = (LOOK * Trust::Unreported.looks()).as_secs();
+        } else if trust == Trust::Unreported && !writing && (told || polls == 1) {
+            let seconds = (POLL_INTERVAL * Trust::Unreported.quiet_polls()).as_secs();
             tracing::info!(files, "changed without a report of the system; read after {seconds} s without a change");
         }
     }
 }
 
 /// Follows the files' present places. Asks the file system, which may take long, on a thread that may wait.
-async fn watch(mut reports: Reports, paths: Vec<PathBuf>) -> Reports {
+async fn watch(mut watcher: Watcher, paths: Vec<PathBuf>) -> Watcher {
     tokio::task::spawn_blocking(move || {
-        reports.watch(&paths);
-        reports
+        watcher.watch(&paths);
+        watcher
     })
     .await
-    .unwrap_or_default() // a defect there; the looks go on
+    .unwrap_or_default() // a defect there; polling goes on
 }
 
 /// Whether a file was written to so lately that its writer may not have finished.
 fn is_young(path: &Path, now: Time) -> bool {
     let written = std::fs::metadata(path).and_then(|found| found.modified());
     let Ok(written) = written.map(Time::from) else { return true };
-    written > now || after(written, LOOK * Trust::Young.looks()) > now
+    written > now || after(written, POLL_INTERVAL * Trust::Young.quiet_polls()) > now
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -7,16 +7,16 @@ use crate::domain::{Escalation, Panel, Requirement, Reviewer};
 
 /// The strictest of what was added.
 #[derive(Debug, Default)]
-pub(super) struct Demand {
+pub(super) struct CombinedRequirement {
     requirement: Option<Requirement>,
     claim_window: Option<Duration>,
 }
 
-impl Demand {
+impl CombinedRequirement {
     pub(super) fn of(rule: &Arc<str>, asks: &Asks) -> Self {
-        let mut demand = Self::default();
-        demand.add(rule, asks);
-        demand
+        let mut combined = Self::default();
+        combined.add(rule, asks);
+        combined
     }
 
     /// A rule asks, too: its panel must reach its own quorum beside all others.

@@ -1,4 +1,5 @@
-//! Finds rules that can never decide anything: a slip, or a rule that somebody relies on in vain.
+//! Finds shadowed rules: those that can never decide anything, as a stricter one always applies. Each is a slip, or a rule that
+//! somebody relies on in vain.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +12,7 @@ use super::{
 
 /// Adds a problem for each rule that nothing reaches.
 pub(super) fn check(policy: &Policy, problems: &mut Problems) {
-    let walls = Cover::of_rules(policy, |effect| !matches!(effect, RuleEffect::AutoApprove {}));
+    let shadows = Cover::of_rules(policy, |effect| !matches!(effect, RuleEffect::AutoApprove {}));
     let mut in_order: Vec<_> = policy.matchers().iter().collect();
     in_order.sort_by_key(|matcher| matcher.place);
     for matcher in in_order {
@@ -20,13 +21,14 @@ pub(super) fn check(policy: &Policy, problems: &mut Problems) {
             problems.add(format!("rules[{index}].when"), "never holds: the rule can never apply");
             continue;
         }
-        let stricter = |wall: &u32| policy.matchers()[*wall as usize].effect.strictness() > matcher.effect.strictness();
-        if let Some(wall) = walls.around(&rule.tools).into_iter().find(stricter) {
-            let (wall, effect) = (&policy.matchers()[wall as usize], matcher.effect.name());
+        let stricter =
+            |shadow: &u32| policy.matchers()[*shadow as usize].effect.strictness() > matcher.effect.strictness();
+        if let Some(shadow) = shadows.covering_all(&rule.tools).into_iter().find(stricter) {
+            let (shadow, effect) = (&policy.matchers()[shadow as usize], matcher.effect.name());
             let message = format!(
                 "can never decide: for these tools {:?} always applies, and {} is stricter than {effect}",
-                wall.name,
-                wall.effect.name(),
+                shadow.name,
+                shadow.effect.name(),
             );
             problems.add(format!("rules[{index}]"), message);
         }
@@ -46,9 +48,9 @@ pub(super) struct Cover<'a> {
 impl<'a> Cover<'a> {
     /// What rules cover that apply to every call of their tools: places in the policy's `matchers`.
     pub(super) fn of_rules(policy: &'a Policy, keep: impl Fn(&RuleEffect) -> bool) -> Self {
-        let walls = (0..).zip(policy.matchers()).filter(|(_, matcher)| matcher.always() && keep(&matcher.effect));
+        let shadows = (0..).zip(policy.matchers()).filter(|(_, matcher)| matcher.always() && keep(&matcher.effect));
         let tools = |matcher: &Matcher| policy.document().rules[matcher.place].tools.iter();
-        Self::new(walls.flat_map(|(at, matcher)| tools(matcher).map(move |tool| (tool.as_str(), at))).collect())
+        Self::new(shadows.flat_map(|(at, matcher)| tools(matcher).map(move |tool| (tool.as_str(), at))).collect())
     }
 
     /// Globs with what they stand for.
@@ -66,7 +68,7 @@ impl<'a> Cover<'a> {
     }
 
     /// What covers all of these tools.
-    fn around(&self, tools: &[String]) -> BTreeSet<u32> {
+    fn covering_all(&self, tools: &[String]) -> BTreeSet<u32> {
         let mut tools = tools.iter().map(|tool| self.covering(tool));
         let first = tools.next().unwrap_or_default();
         tools.fold(first, |all, these| all.intersection(&these).copied().collect())
@@ -104,7 +106,7 @@ mod tests {
 
     fn covered(outer: &str, inner: &str) -> bool {
         let rules = json!({"rules": [
-            {"name": "wall", "tools": [outer], "auto_reject": {}},
+            {"name": "shadow", "tools": [outer], "auto_reject": {}},
             {"name": "rule", "tools": [inner], "auto_approve": {}},
         ]});
         match Policy::compile(serde_json::from_value(rules).unwrap()) {
@@ -137,7 +139,7 @@ mod tests {
 
     /// Pairs of all globs would be 10^9; a minute of looking for each.
     #[test]
-    fn many_walls_and_rules_are_looked_at_once_each() {
+    fn many_shadows_and_rules_are_looked_at_once_each() {
         let globs = |of: &str, rule: usize| (0..10).map(|glob| format!("{of}{rule}.{glob}*")).collect::<Vec<_>>();
         let rules: Vec<_> = (0..2_000)
             .map(|n| match n % 2 {

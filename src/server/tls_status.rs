@@ -9,11 +9,11 @@ use crate::{
     clock::Clock,
     telemetry::Metrics,
     tls::{LiveTls, TlsError, TlsFiles, TlsStatus},
-    workers::{self, Followed},
+    workers::{self, SettledFiles},
 };
 
 /// What a server with TLS starts with, and its files to be followed.
-pub(super) type Started = (Arc<LiveTls>, Followed<TlsFiles>);
+pub(super) type Started = (Arc<LiveTls>, SettledFiles<TlsFiles>);
 
 /// Reads the files that a server starts with, once nobody writes to them.
 pub(super) async fn read(files: Option<TlsFiles>, clock: &dyn Clock) -> Result<Option<Started>, StartError> {

@@ -1,6 +1,6 @@
-use super::Signs;
+use super::Changes;
 
-/// What is known about how content came to be: for how many looks it must stay the same.
+/// What is known about how content came to be: for how many polls it must stay the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// Its writer closed the file, or renamed it into place. Half a second passes in case more follows: a script that appends
@@ -15,8 +15,8 @@ pub(super) enum Trust {
 }
 
 impl Trust {
-    /// Looks without a change after which content is settled.
-    pub(super) const fn looks(self) -> u32 {
+    /// Polls without a change after which content is settled.
+    pub(super) const fn quiet_polls(self) -> u32 {
         match self {
             Self::Reported => 1,
             Self::Young => 6,
@@ -25,50 +25,50 @@ impl Trust {
     }
 }
 
-/// Decides when content may be taken. Counts looks, not time: nobody can set that forward.
+/// Decides when content may be taken. Counts polls, not time: nobody can set that forward.
 #[derive(Debug)]
-pub(super) struct Settling<T> {
+pub(super) struct Debounce<T> {
     taken: T,
     seen: Option<T>,
     trust: Trust,
     writing: bool,
-    /// Looks since the last sign of a change.
+    /// Polls since the last sign of a change.
     quiet: u32,
     /// Whether the content is wanted even if it is the same.
     asked: bool,
-    /// Looks since there is something to take.
+    /// Polls since there is something to take.
     waited: u32,
-    /// Whether the look before came with reports. Files are read before reports are, so a change that happens in between
-    /// is reported one look before it is seen.
+    /// Whether the poll before came with reports. Files are read before reports are, so a change that happens in between
+    /// is reported one poll before it is seen.
     told: bool,
 }
 
 /// What keeps content from being taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
-    pub(super) looks: u32,
+    pub(super) polls: u32,
     pub(super) writing: bool,
     pub(super) trust: Trust,
 }
 
-impl<T: PartialEq + Clone> Settling<T> {
+impl<T: PartialEq + Clone> Debounce<T> {
     /// Begins with what was taken before, and with what is known about the content that is seen first.
     pub(super) const fn new(taken: T, trust: Trust) -> Self {
         Self { taken, seen: None, trust, writing: false, quiet: 0, asked: false, waited: 0, told: false }
     }
 
     /// What is seen now, with what was reported up to now.
-    pub(super) fn look(&mut self, now: T, signs: Signs) {
+    pub(super) fn observe(&mut self, now: T, changes: Changes) {
         let changed = self.seen.as_ref().is_some_and(|seen| *seen != now);
-        self.trust = match signs.trust {
+        self.trust = match changes.trust {
             Some(trust) => trust,
             // Reported, but not by what it ended with: a writer that is still at it.
-            None if signs.any => self.trust,
+            None if changes.any => self.trust,
             None if changed && !self.told => Trust::Unreported,
             None => self.trust,
         };
-        self.quiet = if self.seen.is_none() || changed || signs.any { 0 } else { self.quiet.saturating_add(1) };
-        (self.writing, self.told) = (signs.writing, signs.any);
+        self.quiet = if self.seen.is_none() || changed || changes.any { 0 } else { self.quiet.saturating_add(1) };
+        (self.writing, self.told) = (changes.writing, changes.any);
         self.seen = Some(now);
         self.waited = if self.is_wanted() { self.waited.saturating_add(1) } else { 0 };
     }
@@ -80,7 +80,7 @@ impl<T: PartialEq + Clone> Settling<T> {
 
     /// Whether nobody is writing, as far as can be known.
     pub(super) const fn is_settled(&self) -> bool {
-        !self.writing && self.quiet >= self.trust.looks()
+        !self.writing && self.quiet >= self.trust.quiet_polls()
     }
 
     fn is_wanted(&self) -> bool {
@@ -102,8 +102,8 @@ impl<T: PartialEq + Clone> Settling<T> {
 
     /// What is waited for, if anything is.
     pub(super) fn waiting(&self) -> Option<Waiting> {
-        let Self { waited: looks, writing, trust, .. } = *self;
-        (looks > 0).then_some(Waiting { looks, writing, trust })
+        let Self { waited: polls, writing, trust, .. } = *self;
+        (polls > 0).then_some(Waiting { polls, writing, trust })
     }
 }
 
@@ -111,26 +111,27 @@ impl<T: PartialEq + Clone> Settling<T> {
 mod tests {
     use super::*;
 
-    /// A writer closes the file between the read and the look at reports: the next look sees the change, and the report is
+    /// A writer closes the file between the read and the look at reports: the next poll sees the change, and the report is
     /// known already.
     #[test]
     fn a_change_that_is_seen_a_look_after_its_report_was_reported() {
-        let mut settling = Settling::new("old", Trust::Reported);
-        let closed = Signs { any: true, trust: Some(Trust::Reported), writing: false };
-        settling.look("old", closed);
-        let quiet = Signs { any: false, trust: None, writing: false };
-        settling.look("new", quiet);
-        for _ in 0..Trust::Reported.looks() {
-            settling.look("new", quiet);
+        let mut debounce = Debounce::new("old", Trust::Reported);
+        let closed = Changes { any: true, trust: Some(Trust::Reported), writing: false };
+        debounce.observe("old", closed);
+        let quiet = Changes { any: false, trust: None, writing: false };
+        debounce.observe("new", quiet);
+        for _ in 0..Trust::Reported.quiet_polls() {
+            debounce.observe("new", quiet);
         }
-        assert!(settling.is_due(), "{settling:?}");
+        assert!(debounce.is_due(), "{debounce:?}");
 
         // One that nobody reported waits for longer.
-        let mut settling = Settling::new("old", Trust::Reported);
-        for now in ["old", "old", "new"].into_iter().chain(std::iter::repeat_n("new", Trust::Reported.looks() as usize))
+        let mut debounce = Debounce::new("old", Trust::Reported);
+        for now in
+            ["old", "old", "new"].into_iter().chain(std::iter::repeat_n("new", Trust::Reported.quiet_polls() as usize))
         {
-            settling.look(now, quiet);
+            debounce.observe(now, quiet);
         }
-        assert!(!settling.is_due(), "{settling:?}");
+        assert!(!debounce.is_due(), "{debounce:?}");
     }
 }

@@ -15,7 +15,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{Signs, Trust, links};
+use super::{Changes, Trust, links};
 
 /// What is asked of a directory. Without reports on files that lost their name: a writer may keep a replaced one open.
 const OF_DIRECTORY: WatchFlags = WatchFlags::MODIFY
@@ -40,7 +40,7 @@ const OF_FILE: WatchFlags = WatchFlags::MODIFY
 /// Room for events of one read; each has at most 272 bytes.
 const BUFFER: usize = 16 << 10;
 
-/// Most events of a look. A queue holds 16,384 by default, and whoever fills it faster than it is read is not waited for.
+/// Most events of a poll. A queue holds 16,384 by default, and whoever fills it faster than it is read is not waited for.
 const EVENTS_MAX: usize = 65_536;
 
 /// Most files of other names that are remembered as being written, in case one is renamed over a followed one.
@@ -49,9 +49,9 @@ const OTHERS_MAX: usize = 1_024;
 /// A name in a watched directory; the empty one for what is watched itself.
 type Name = (i32, OsString);
 
-/// Reports on files.
+/// Watches files, and collects what is reported about them.
 #[derive(Debug, Default)]
-pub(super) struct Reports {
+pub(super) struct Watcher {
     inotify: Option<OwnedFd>,
     /// Watches by path, directories and files.
     watches: HashMap<i32, PathBuf>,
@@ -61,15 +61,15 @@ pub(super) struct Reports {
     writing: HashSet<Name>,
     /// Files on their way from one name to another, by the kernel's number: whether they are being written.
     moving: HashMap<u32, bool>,
-    /// Reported since the last look.
-    signs: Signs,
+    /// Reported since the last poll.
+    changes: Changes,
     /// Whether it was logged that there are no reports.
-    complained: bool,
+    warned: bool,
     #[cfg(test)]
     muted: bool,
 }
 
-impl Reports {
+impl Watcher {
     /// As on a network file system: nothing is ever reported.
     #[cfg(test)]
     pub(super) fn mute() -> Self {
@@ -86,7 +86,7 @@ impl Reports {
         if self.inotify.is_none() {
             match inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK) {
                 Ok(inotify) => self.inotify = Some(inotify),
-                Err(error) => return self.complain(Path::new("files"), error),
+                Err(error) => return self.warn_once(Path::new("files"), error),
             }
         }
         let mut old = std::mem::take(&mut self.watches);
@@ -123,24 +123,24 @@ impl Reports {
             // What is not there, or no directory, is for whoever reads it.
             Err(Errno::NOENT | Errno::NOTDIR) => None,
             Err(error) => {
-                self.complain(path, error);
+                self.warn_once(path, error);
                 None
             }
         }
     }
 
-    fn complain(&mut self, path: &Path, error: Errno) {
-        if !std::mem::replace(&mut self.complained, true) {
+    fn warn_once(&mut self, path: &Path, error: Errno) {
+        if !std::mem::replace(&mut self.warned, true) {
             let path = path.display();
             tracing::warn!(%path, %error, "the system does not report changes here; they are taken after 30 s without one");
         }
     }
 
     /// What was reported since the last call.
-    pub(super) fn signs(&mut self) -> Signs {
+    pub(super) fn take_changes(&mut self) -> Changes {
         self.read();
         let writing = self.names.iter().any(|name| self.writing.contains(name));
-        Signs { writing, ..std::mem::take(&mut self.signs) }
+        Changes { writing, ..std::mem::take(&mut self.changes) }
     }
 
     fn read(&mut self) {
@@ -153,7 +153,7 @@ impl Reports {
                 Err(Errno::INTR) => {}
                 Err(Errno::WOULDBLOCK) => break,
                 Err(_) => {
-                    self.lost();
+                    self.overflowed();
                     break;
                 }
             }
@@ -162,16 +162,16 @@ impl Reports {
     }
 
     /// Reports are missing: nothing is known any more.
-    fn lost(&mut self) {
+    fn overflowed(&mut self) {
         self.writing.clear();
         self.moving.clear();
-        self.sign(Some(Trust::Unreported));
+        self.record(Some(Trust::Unreported));
     }
 
     fn note(&mut self, event: &Event<'_>) {
         let flags = event.events();
         if flags.contains(ReadFlags::QUEUE_OVERFLOW) {
-            return self.lost();
+            return self.overflowed();
         }
         if !self.watches.contains_key(&event.wd()) {
             return; // of what was watched before
@@ -209,15 +209,15 @@ impl Reports {
         }
         if flags.intersects(ReadFlags::ATTRIB | ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF) {
             // Says nothing about how the content came to be, unless nothing else has.
-            trust = self.signs.trust.or(Some(Trust::Young));
+            trust = self.changes.trust.or(Some(Trust::Young));
         }
         if matters {
-            self.sign(trust);
+            self.record(trust);
         }
     }
 
-    fn sign(&mut self, trust: Option<Trust>) {
-        self.signs.any = true;
-        self.signs.trust = trust.or(self.signs.trust);
+    fn record(&mut self, trust: Option<Trust>) {
+        self.changes.any = true;
+        self.changes.trust = trust.or(self.changes.trust);
     }
 }

@@ -1,0 +1,74 @@
+use std::{fs, io::Write as _, thread};
+
+use super::{samples::endless, *};
+
+fn message<T: std::fmt::Debug>(result: io::Result<T>) -> String {
+    result.unwrap_err().to_string()
+}
+
+#[test]
+fn a_file_may_have_as_much_as_is_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("file");
+    for (length, allowed) in [(0, true), (9, true), (10, true), (11, false), (1_000, false)] {
+        fs::write(&path, vec![b'x'; length]).unwrap();
+        for read in [read, read_input] {
+            match read(&path, 10) {
+                Ok(content) => assert!(allowed && content.len() == length),
+                Err(error) => {
+                    assert!(!allowed);
+                    assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+                    assert_eq!(error.to_string(), format!("has {length} bytes; at most 10 are allowed"));
+                }
+            }
+        }
+        assert_eq!(read_stream(File::open(&path).unwrap(), 10).is_ok(), allowed);
+    }
+    assert_eq!(read(&directory.path().join("no"), 10).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(read_input(&directory.path().join("no"), 10).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A file whose length is given as 0.
+#[test]
+fn the_length_that_a_file_system_gives_does_not_count() {
+    let path = Path::new("/proc/self/cmdline");
+    if path.exists() {
+        assert!(!read(path, 1 << 20).unwrap().is_empty());
+        assert_eq!(message(read(path, 1)), "has 2 bytes; at most 1 are allowed");
+    }
+}
+
+#[test]
+fn what_has_no_end_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let [zero, pipe, inner] = endless(directory.path());
+    for path in [&zero, &pipe, &inner] {
+        assert_eq!(message(read(path, 1 << 20)), "is no file");
+    }
+    let more = "is larger than the limit of 1048576 bytes";
+    assert_eq!(message(read_input(&zero, 1 << 20)), more);
+    assert_eq!(message(read_stream(File::open(&zero).unwrap(), 1 << 20)), more);
+    assert_eq!(message(read_input(&pipe, 1 << 20)), "is a pipe that nobody writes to");
+    assert_eq!(read_input(&inner, 1 << 20).unwrap_err().kind(), ErrorKind::IsADirectory);
+}
+
+#[test]
+fn a_writer_to_a_pipe_is_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let [_, pipe, _] = endless(directory.path());
+    // Open in both ways, which does not wait for anybody.
+    let mut writer = File::options().read(true).write(true).open(&pipe).unwrap();
+    let mut input = open_input(&pipe).unwrap();
+    let reading = thread::spawn(move || {
+        let mut seen = [0; 3];
+        input.read_exact(&mut seen).map(|()| seen)
+    });
+    writer.write_all(b"abc").unwrap();
+    assert_eq!(&reading.join().unwrap().unwrap(), b"abc");
+}
+
+#[tokio::test]
+async fn errors_name_the_file() {
+    let error = read_named(Path::new("/dev/zero"), 10).await.unwrap_err();
+    assert_eq!(error, "/dev/zero: is no file");
+}
