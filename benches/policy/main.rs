@@ -1,5 +1,5 @@
-//! What judging a call costs: `cargo bench --bench policy`, with `-- --quick` for a smoke test. Prints one table; nothing
-//! here passes or fails by time.
+//! What judging a call costs: `cargo bench --bench policy`, with `-- --quick` for a smoke test. Prints one table;
+//! nothing here passes or fails by time.
 //!
 //! The baseline is the bare `cel` crate, which executes exactly the conditions of the rules that are for the tool, and
 //! nothing else: no search for them, no trace, no limits. Calls of both alternate, so that both see the same machine,

@@ -1,8 +1,8 @@
 //! What it costs to know who calls. Two ways to see it, both on one server that accepts every kind of credentials:
 //!
 //! - What callers see: throughput by each kind against that with the token of development mode, which is compared with
-//!   three texts and so costs next to nothing. Kinds take turns in short rounds, so that all see the same machine. A JWT
-//!   is also against a development token beside as many bytes that nobody reads: HTTP/2 libraries send, and read, a
+//!   three texts and so costs next to nothing. Kinds take turns in short rounds, so that all see the same machine. A
+//!   JWT is also against a development token beside as many bytes that nobody reads: HTTP/2 libraries send, and read, a
 //!   token anew with every call, which is no part of authentication, and on both sides.
 //! - What the server spends: the time that authenticating alone takes, in this process, against all processor time that
 //!   the server spends on such a call. The former is by the clock, so let nothing else run.

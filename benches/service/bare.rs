@@ -7,7 +7,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_core::Stream;
 use futures_util::stream::{self, StreamExt as _};
 use prost_types::Timestamp;
 use signoff::proto::v1::{
@@ -15,7 +14,7 @@ use signoff::proto::v1::{
     approval_service_server::{ApprovalService, ApprovalServiceServer},
 };
 use tokio::{net::TcpListener, sync::oneshot};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{Stream, wrappers::TcpListenerStream};
 use tonic::{Request, Response, Status};
 
 use crate::{Outcome, payload};

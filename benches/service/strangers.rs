@@ -1,5 +1,5 @@
-//! What a caller with a token notices while strangers attack: latencies of ListPending, which stores nothing, beside those in
-//! peace, and how much memory the attack takes.
+//! What a caller with a token notices while strangers attack: latencies of ListPending, which stores nothing, beside
+//! those in peace, and how much memory the attack takes.
 
 use std::iter::repeat_n;
 

@@ -13,8 +13,8 @@ var ErrRefused = errors.New("signoff: refused")
 
 // Refusal is why a function was not run. It is one of [RejectedError], [AutoRejectedError], [TimedOutError],
 // [CancelledError], [AlreadyClaimedError], [ClaimWindowClosedError], [DigestMismatchError], [UnknownStatusError],
-// [InvalidAnswerError], [UnavailableError], [RequestFailedError] and [InvalidArgumentsError], to be found with [errors.As]. Its Error is a
-// text that can be handed to a model.
+// [InvalidAnswerError], [UnavailableError], [RequestFailedError] and [InvalidArgumentsError], to be found with
+// [errors.As]. Its Error is a text that can be handed to a model.
 type Refusal interface {
 	error
 	// Tool is the name of the tool that was to be called.

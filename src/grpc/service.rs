@@ -1,7 +1,7 @@
 use std::{pin::Pin, sync::Arc};
 
-use futures_core::Stream;
 use futures_util::stream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -209,45 +209,46 @@ fn update(approval: &Approval, events: &[crate::domain::Event]) -> pb::ApprovalU
 enum Stage<F> {
     Opening(F),
     Open(Box<Follower>),
-    Over,
 }
 
-/// Opens a follower inside the stream, and sends what it says.
+/// Opens a follower inside the stream, and sends what it says. An error is the last thing to come.
 fn follow<T: Send + 'static>(
     open: impl Future<Output = Result<Follower, Error>> + Send + 'static,
     permit: StreamPermit,
     encode: fn(Message) -> T,
 ) -> Messages<T> {
     let stage = Stage::Opening(Box::pin(open));
-    Box::pin(stream::unfold((stage, permit), move |(stage, permit)| async move {
+    let messages = stream::try_unfold((stage, permit), |(stage, permit)| async move {
         let mut follower = match stage {
-            Stage::Opening(open) => match open.await {
-                Ok(follower) => Box::new(follower),
-                Err(error) => return Some((Err(Failure::from(error).into()), (Stage::Over, permit))),
-            },
+            Stage::Opening(open) => Box::new(open.await?),
             Stage::Open(follower) => follower,
-            Stage::Over => return None,
         };
-        match follower.next().await? {
-            Ok(message) => Some((Ok(encode(message)), (Stage::Open(follower), permit))),
-            Err(error) => Some((Err(Failure::from(error).into()), (Stage::Over, permit))),
-        }
-    }))
+        let message = follower.next().await.transpose()?;
+        Ok::<_, Error>(message.map(|message| (message, (Stage::Open(follower), permit))))
+    });
+    Box::pin(messages.map(move |message| message.map(encode).map_err(failed)))
 }
 
 fn watch(queue: Queue, permit: StreamPermit) -> Messages<pb::WatchPendingResponse> {
     use pb::watch_pending_response::{Change, Removal, SnapshotComplete};
-    Box::pin(stream::unfold((Some(queue), permit), |(queue, permit)| async move {
-        let mut queue = queue?;
-        let change = match queue.next().await {
-            Ok(QueueChange::Pending(approval)) => Change::Pending(encode::approval(&approval)),
-            Ok(QueueChange::Removed(id, status)) => {
+    let encode = |change| {
+        let change = match change {
+            QueueChange::Pending(approval) => Change::Pending(encode::approval(&approval)),
+            QueueChange::Removed(id, status) => {
                 let status = status.map_or(pb::ApprovalStatus::Unspecified, Code::to_wire) as i32;
                 Change::Removed(Removal { approval_id: id.to_string(), status })
             }
-            Ok(QueueChange::SnapshotComplete(count)) => Change::SnapshotComplete(SnapshotComplete { count }),
-            Err(error) => return Some((Err(Failure::from(error).into()), (None, permit))),
+            QueueChange::SnapshotComplete(count) => Change::SnapshotComplete(SnapshotComplete { count }),
         };
-        Some((Ok(pb::WatchPendingResponse { change: Some(change) }), (Some(queue), permit)))
-    }))
+        pb::WatchPendingResponse { change: Some(change) }
+    };
+    let changes = stream::try_unfold((queue, permit), |(mut queue, permit)| async move {
+        let change = queue.next().await?;
+        Ok::<_, Error>(Some((change, (queue, permit))))
+    });
+    Box::pin(changes.map(move |change| change.map(encode).map_err(failed)))
+}
+
+fn failed(error: Error) -> Status {
+    Failure::from(error).into()
 }

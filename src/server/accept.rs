@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use rustix::io::Errno;
 use rustls::ServerConfig;
 use tokio::{
@@ -17,6 +17,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_stream::Stream;
 
 use super::{connection::Connection, metered::Metered};
 use crate::{

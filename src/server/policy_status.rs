@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
+use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{StartError, routes};
@@ -28,17 +29,12 @@ pub(super) async fn read(path: Option<&Path>, clock: &dyn Clock) -> Result<Optio
 
 /// Tells metrics and health how things stand with the policy, for ever. While the policy file cannot be used
 /// `signoff.v1.PolicyService` does not count as serving; approvals go on.
-pub(super) async fn report(mut status: watch::Receiver<PolicyStatus>, metrics: Metrics, health: HealthReporter) {
-    loop {
-        let (version, broken) = {
-            let status = status.borrow_and_update();
-            (status.live.version, status.fault.is_some())
-        };
-        metrics.policy(version, broken);
-        let serving = if broken { ServingStatus::NotServing } else { ServingStatus::Serving };
+pub(super) async fn report(status: watch::Receiver<PolicyStatus>, metrics: Metrics, health: HealthReporter) {
+    let mut statuses = WatchStream::new(status);
+    while let Some(PolicyStatus { live, fault }) = statuses.next().await {
+        metrics.policy(live.version, fault.is_some());
+        let serving = if fault.is_some() { ServingStatus::NotServing } else { ServingStatus::Serving };
         health.set_service_status(routes::POLICY_SERVICE, serving).await;
-        if status.changed().await.is_err() {
-            std::future::pending::<()>().await; // the server ends
-        }
     }
+    std::future::pending::<()>().await; // the server ends
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio_stream::{StreamExt as _, wrappers::WatchStream};
 
 use super::StartError;
 use crate::{
@@ -23,14 +24,10 @@ pub(super) async fn read(files: Option<TlsFiles>, clock: &dyn Clock) -> Result<O
 }
 
 /// Tells metrics how things stand with the certificate, for ever.
-pub(super) async fn report(mut status: watch::Receiver<TlsStatus>, metrics: Metrics) {
-    loop {
-        {
-            let status = status.borrow_and_update();
-            metrics.tls_certificate(status.not_after, status.fault.is_some());
-        }
-        if status.changed().await.is_err() {
-            std::future::pending::<()>().await; // the server ends
-        }
+pub(super) async fn report(status: watch::Receiver<TlsStatus>, metrics: Metrics) {
+    let mut statuses = WatchStream::new(status);
+    while let Some(status) = statuses.next().await {
+        metrics.tls_certificate(status.not_after, status.fault.is_some());
     }
+    std::future::pending::<()>().await; // the server ends
 }

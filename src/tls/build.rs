@@ -2,7 +2,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rustls::{
     RootCertStore, ServerConfig,
-    crypto::ring,
+    crypto::aws_lc_rs,
     pki_types::{
         CertificateDer, PrivateKeyDer, UnixTime,
         pem::{self, PemObject as _},
@@ -42,10 +42,10 @@ pub(super) fn build(files: &TlsFiles, contents: &TlsContents) -> Result<(Arc<Ser
         pem::Error::NoItemsFound => unusable(&files.key, "holds no private key in PEM"),
         error => unusable(&files.key, error),
     })?;
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_details(Arc::clone(&provider), Arc::new(Wall))
         .with_protocol_versions(&[&TLS13, &TLS12])
-        .expect("ring speaks both");
+        .expect("aws-lc speaks both");
     let builder = match (&files.client_ca, &contents.client_ca) {
         (Some(path), Some(content)) => {
             let mut roots = RootCertStore::empty();

@@ -1,7 +1,7 @@
 //! What an answer must say before anything is believed of it: docs/clients.md has the list.
 //!
-//! A server that lies, or a proxy that mixes answers up, must not bring a tool to run. So an answer is compared with the
-//! request, with the answers before it, and with itself.
+//! A server that lies, or a proxy that mixes answers up, must not bring a tool to run. So an answer is compared with
+//! the request, with the answers before it, and with itself.
 
 use tonic::Status;
 use unicode_normalization::UnicodeNormalization as _;

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn vectors() -> serde_json::Value {
-        serde_json::from_str(include_str!("../conformance/arguments.json")).unwrap()
+        serde_json::from_str(include_str!("../../../tests/conformance/arguments.json")).unwrap()
     }
 
     fn cases(name: &str) -> Vec<serde_json::Value> {

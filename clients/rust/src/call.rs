@@ -143,8 +143,8 @@ impl Call {
         self
     }
 
-    /// Is called with each Progress while the approval is waited for, on the waiting task: it should return soon. A panic
-    /// of it is logged, and otherwise ignored.
+    /// Is called with each Progress while the approval is waited for, on the waiting task: it should return soon. A
+    /// panic of it is logged, and otherwise ignored.
     pub fn on_progress(mut self, listener: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(listener));
         self
@@ -152,15 +152,16 @@ impl Call {
 
     /// Withdraw the approval when the caller gives up waiting, that is, drops the future. It stays open otherwise.
     ///
-    /// The withdrawal is a task of the runtime that the wait ran on, and is lost when that shuts down within 5 s. Who must
-    /// know uses [`Client::ask`](crate::Client::ask) and [`Wait::withdraw`](crate::Wait::withdraw).
+    /// The withdrawal is a task of the runtime that the wait ran on, and is lost when that shuts down within 5 s. Who
+    /// must know uses [`Client::ask`](crate::Client::ask) and [`Wait::withdraw`](crate::Wait::withdraw).
     pub fn cancel_on_abandon(mut self, cancel: bool) -> Self {
         self.cancel_on_abandon = cancel;
         self
     }
 
     /// Have the server withdraw the approval whenever the stream that waits for it breaks. A restart of the server, or
-    /// of something between, then ends the wait: for callers that cannot do better, such as a process that may be killed.
+    /// of something between, then ends the wait: for callers that cannot do better, such as a process that may be
+    /// killed.
     pub fn cancel_on_disconnect(mut self, cancel: bool) -> Self {
         self.cancel_on_disconnect = cancel;
         self

@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn digests_of_the_conformance_list() {
-        let list: Value = serde_json::from_str(include_str!("../conformance/digests.json")).unwrap();
+        let list: Value = serde_json::from_str(include_str!("../../../tests/conformance/digests.json")).unwrap();
         let cases = list["digests"].as_array().unwrap();
         assert!(cases.len() > 5);
         for case in cases {

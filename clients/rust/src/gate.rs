@@ -82,8 +82,8 @@ impl Client {
     /// reported to the server.
     ///
     /// Dropping the future gives up: nothing is run that has not begun, and the approval stays open unless
-    /// [`Call::cancel_on_abandon`] says otherwise. What is still told to the server then (a withdrawal, a claim that is not
-    /// used) is told by tasks of the runtime, for up to 5 s.
+    /// [`Call::cancel_on_abandon`] says otherwise. What is still told to the server then (a withdrawal, a claim that is
+    /// not used) is told by tasks of the runtime, for up to 5 s.
     ///
     /// # Errors
     ///
@@ -299,8 +299,8 @@ impl Permit {
         self.claim.start();
     }
 
-    /// Reports what became of it: nothing, or the text of its error, of which the first 4,096 bytes are kept. Is tried for
-    /// the call's patience, and goes on when the future is dropped.
+    /// Reports what became of it: nothing, or the text of its error, of which the first 4,096 bytes are kept. Is tried
+    /// for the call's patience, and goes on when the future is dropped.
     ///
     /// # Errors
     ///

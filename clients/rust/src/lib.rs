@@ -5,8 +5,8 @@
 //! - [`Options`] and [`Client`]: the connection, and plain access to every call of the API in [`v1`].
 //! - [`Call`], [`Client::run`] and [`Client::requires_approval`]: the gate around a function; [`Refusal`] is its no.
 //! - [`Client::ask`], [`Wait`], [`Client::claim`] and [`Permit`]: the gate's steps one by one.
-//! - [`is_passing`] and [`Backoff`]: whether a failed call may be made again, and when; [`reason`] and [`code_name`]: why
-//!   it failed.
+//! - [`is_passing`] and [`Backoff`]: whether a failed call may be made again, and when; [`reason`] and [`code_name`]:
+//!   why it failed.
 
 #![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn failures_of_the_conformance_list() {
-        let list: serde_json::Value = serde_json::from_str(include_str!("../conformance/failures.json")).unwrap();
+        let list: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/conformance/failures.json")).unwrap();
         let cases = list["failures"].as_array().unwrap();
         assert!(cases.len() > 20);
         for case in cases {

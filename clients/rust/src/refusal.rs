@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn texts_of_the_conformance_list() {
-        let list: serde_json::Value = serde_json::from_str(include_str!("../conformance/refusals.json")).unwrap();
+        let list: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/conformance/refusals.json")).unwrap();
         let cases = list["refusals"].as_array().unwrap();
         assert!(cases.len() > 12);
         for case in cases {

@@ -71,8 +71,8 @@ pub struct Wait {
 
 type Messages = Streaming<RequestApprovalResponse>;
 
-/// The stream of one try. Kept between steps, so that one which is dropped and begun anew neither asks twice nor gets more
-/// time.
+/// The stream of one try. Kept between steps, so that one which is dropped and begun anew neither asks twice nor gets
+/// more time.
 enum Stream {
     None,
     Opening(Pin<Box<dyn Future<Output = Result<Messages, Status>> + Send>>),

@@ -1,7 +1,7 @@
 /**
- * What the gate costs over the calls that it makes: a gated call that the policy approves at once (ask, wait, claim, run,
- * report), against the same three calls by the bare stubs. Both take turns in one run, so that whatever else the machine
- * does weighs on both.
+ * What the gate costs over the calls that it makes: a gated call that the policy approves at once (ask, wait, claim,
+ * run, report), against the same three calls by the bare stubs. Both take turns in one run, so that whatever else the
+ * machine does weighs on both.
  */
 import { digestOf } from "../src/digest.js";
 import type { Client } from "../src/index.js";

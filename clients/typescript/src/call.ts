@@ -37,13 +37,15 @@ export interface CallOptions {
   /** The person on whose behalf the call is made; needs a token that may assert it. */
   readonly onBehalfOf?: OnBehalfOf | undefined;
   /**
-   * Names the request: asking again with the same one finds the same approval. Made of `runId` and `callId` unless given,
-   * else random. 1 to 128 characters.
+   * Names the request: asking again with the same one finds the same approval. Made of `runId` and `callId` unless
+   * given, else random. 1 to 128 characters.
    */
   readonly requestId?: string | undefined;
   /** The call's id within its run, such as that of the model's tool call. Needs `runId`. */
   readonly callId?: string | undefined;
-  /** How long an unreachable server is tried, in milliseconds; 30 s unless set. One more try follows, of 5 s at most. */
+  /**
+   * How long an unreachable server is tried, in milliseconds; 30 s unless set. One more try follows, of 5 s at most.
+   */
   readonly patienceMs?: number | undefined;
   /** Gets each progress while the call waits. What it throws is ignored. */
   readonly onProgress?: ((progress: Progress) => unknown) | undefined;

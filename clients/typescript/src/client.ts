@@ -15,7 +15,9 @@ const GREATEST_MS = 99_999_999;
 export interface ClientOptions {
   /** How the server is reached, credentials included. */
   readonly transport: Transport;
-  /** Deadline of unary calls that have no `timeoutMs` of their own, in milliseconds; 30 s unless set, and 27 h at most. */
+  /**
+   * Deadline of unary calls that have no `timeoutMs` of their own, in milliseconds; 30 s unless set, and 27 h at most.
+   */
   readonly deadlineMs?: number | undefined;
   /** Where warnings go; `console` unless set. */
   readonly logger?: Logger | undefined;
@@ -23,7 +25,9 @@ export interface ClientOptions {
   readonly close?: (() => void) | undefined;
 }
 
-/** A connection to an approvals server: the gate, and the stubs of its services. Errors of the stubs are ConnectErrors. */
+/**
+ * A connection to an approvals server: the gate, and the stubs of its services. Errors of the stubs are ConnectErrors.
+ */
 export class Client {
   /** Ask, wait, decide, claim, report. */
   readonly approvals: Stubs<typeof ApprovalService>;
@@ -49,11 +53,11 @@ export class Client {
   /**
    * Wraps a function so that it runs only with an approval of its arguments, and with exactly these.
    *
-   * @param fn - takes one object, the arguments of the call. It gets a copy of what its caller gave, or what a reviewer made
-   *   of it. What else its caller passes is not approved, and so is not passed on.
+   * @param fn - takes one object, the arguments of the call. It gets a copy of what its caller gave, or what a reviewer
+   *   made of it. What else its caller passes is not approved, and so is not passed on.
    * @param options - of each call; or a function that makes them of the call's arguments, such as for a `callId`.
-   * @returns a function of the same argument, with a promise of what `fn` returns. It rejects with a Refusal when `fn` was
-   *   not run.
+   * @returns a function of the same argument, with a promise of what `fn` returns. It rejects with a Refusal when `fn`
+   *   was not run.
    * @throws TypeError for what is not a function.
    */
   requiresApproval<A extends object, R>(
@@ -77,8 +81,8 @@ export class Client {
    *
    * @param fn - must use the arguments of the run that it gets, which a reviewer may have edited.
    * @returns what `fn` returns.
-   * @throws Refusal when `fn` was not run; what `fn` throws; the reason of `call.signal`, when the caller gives up; TypeError
-   *   for options that make no sense.
+   * @throws Refusal when `fn` was not run; what `fn` throws; the reason of `call.signal`, when the caller gives up;
+   *   TypeError for options that make no sense.
    */
   async run<R>(call: Call, fn: (run: Run) => R): Promise<Awaited<R>> {
     requireFunction(fn, "what is to be run");

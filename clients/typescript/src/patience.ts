@@ -86,7 +86,10 @@ export function now(): number {
   return performance.now();
 }
 
-/** As setTimeout, but never early by {@link now}, and what is too long for it is shortened to the longest that it can wait. */
+/**
+ * As setTimeout, but never early by {@link now}, and what is too long for it is shortened to the longest that it can
+ * wait.
+ */
 export function startTimer(callback: () => void, ms: number): ReturnType<typeof setTimeout> {
   return setTimeout(callback, Math.min(Math.max(Math.ceil(ms) + 1, 0), TIMER_MS));
 }

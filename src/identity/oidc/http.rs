@@ -63,7 +63,7 @@ impl Client {
     /// Makes a client that trusts whom the system trusts.
     pub(super) fn new(clock: Arc<dyn Clock>) -> io::Result<Self> {
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+            .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
             .https_or_http()
             .enable_http1()
             .build();

@@ -33,7 +33,7 @@ pub(super) fn outputs(root: &Path) -> Result<Vec<Output>, Failure> {
 }
 
 /// Adds every file in `from`, as one of `to`.
-fn collect(from: &Path, to: &Path, outputs: &mut Vec<Output>) -> Result<(), Failure> {
+pub(super) fn collect(from: &Path, to: &Path, outputs: &mut Vec<Output>) -> Result<(), Failure> {
     let failed = |error| Failure::File(from.to_owned(), error);
     for entry in fs::read_dir(from).map_err(failed)? {
         let entry = entry.map_err(failed)?;

@@ -20,8 +20,8 @@ export interface ConnectOptions {
   /** PEM file with that certificate's private key. `SIGNOFF_KEY` */
   readonly key?: string | undefined;
   /**
-   * Send the token without TLS to a host that is not this machine; refused otherwise. `SIGNOFF_INSECURE`: `true` or `1`,
-   * `false` or `0`
+   * Send the token without TLS to a host that is not this machine; refused otherwise. `SIGNOFF_INSECURE`: `true` or
+   * `1`, `false` or `0`
    */
   readonly insecure?: boolean | undefined;
   /** Deadline of unary calls, in milliseconds; 30 s unless set, and 27 h at most. */

@@ -8,8 +8,9 @@ import type { Target } from "./options.js";
 const MESSAGE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Without streams there are no pings: a connection that was idle for an interval is pinged before it is used again. With
- * pingIdleConnection the manager would also ping connections that broke, and that throws where nobody can catch it.
+ * Without streams there are no pings: a connection that was idle for an interval is pinged before it is used again.
+ * With pingIdleConnection the manager would also ping connections that broke, and that throws where nobody can catch
+ * it.
  */
 const KEEPALIVE = { pingIntervalMs: 30_000, pingTimeoutMs: 10_000, pingIdleConnection: false };
 const CONNECT_MS = 10_000;
@@ -52,8 +53,8 @@ class Sessions extends Http2SessionManager {
 }
 
 /**
- * Opens a connection, within {@link CONNECT_MS}: every call waits for the one that is being opened, and the system may try
- * for minutes.
+ * Opens a connection, within {@link CONNECT_MS}: every call waits for the one that is being opened, and the system may
+ * try for minutes.
  */
 function dial({ address, tls: secureContext }: Target): net.Socket {
   const secure = secureContext !== undefined;
