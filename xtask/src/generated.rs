@@ -1,6 +1,7 @@
 //! `cargo xtask gen`: the committed files, or parts of files, that are made from something else.
 
 mod block;
+mod layers_map;
 mod policy_schemas;
 mod stubs;
 mod tables;
@@ -16,6 +17,7 @@ type Generator = fn(&Path) -> Result<Vec<Output>, Failure>;
 
 /// Everything that is generated and committed: what it is, and what makes it.
 const GENERATORS: &[(&str, Generator)] = &[
+    ("map of the layers", layers_map::outputs),
     ("tables of the documentation", tables::outputs),
     ("schemas of policy files", policy_schemas::outputs),
     ("stubs of the clients", stubs::outputs),

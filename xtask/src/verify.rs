@@ -12,6 +12,7 @@ type Check = (&'static str, &'static [(&'static str, &'static str)], &'static st
 
 const CHECKS: &[Check] = &[
     ("format", &[], "cargo fmt --all --check"),
+    ("layers", &[], "cargo xtask layers"),
     // `cargo xtask` itself updates the workspace's lock file, so `.ci/run` checks that one first.
     ("fuzz lock file", &[], "cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
     ("protos", &[], "buf lint"),
