@@ -5,11 +5,13 @@
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
 //! - [`faults`]: disks that fail, hang, lie and forget, under the real server, for as many runs as one likes.
 //! - [`layers`]: which module of `src/` may use which, and no circles of modules.
+//! - [`tracked`]: no large file in git; [`breaking`]: the protos break no released client.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
 //!
 //! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`] says
 //! why a command stopped.
 
+mod breaking;
 mod clients;
 mod failure;
 mod faults;
@@ -20,6 +22,7 @@ mod node_modules;
 mod step;
 mod test;
 mod tools;
+mod tracked;
 mod verify;
 
 use std::process::ExitCode;
@@ -50,6 +53,8 @@ const COMMANDS: &[Command] = &[
         "damage stores and fail calls to the disk N times, 100 by default; lose power N/4 times",
         faults::run,
     ),
+    ("breaking", "", "compare the protos with the last release", breaking::run),
+    ("tracked", "", "check that no large file is tracked by git", tracked::run),
     ("layers", "[--uses]", "check which module of src/ uses which; with --uses print it", layers::run),
     ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),
 ];
@@ -100,7 +105,9 @@ mod tests {
 
     #[test]
     fn commands_without_arguments_refuse_them() {
-        for (command, argument) in [("verify", "--fast"), ("gen", "--chekc"), ("layers", "--usse")] {
+        for (command, argument) in
+            [("verify", "--fast"), ("gen", "--chekc"), ("layers", "--usse"), ("tracked", "x"), ("breaking", "x")]
+        {
             let failure = dispatch(&[command.to_owned(), argument.to_owned()]).expect_err("must be refused");
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");
             assert!(failure.to_string().contains(argument), "{failure}");
