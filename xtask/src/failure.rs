@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     ToolsMissing(Vec<(&'static str, &'static str)>),
     /// A step of `verify` failed; says which, and what was not run.
     Stopped(String),
+    /// A check found these; says what does not hold.
+    Problems(&'static str, Vec<String>),
     /// Tests ended well, but there were none.
     NoTestRan(String),
     /// So many tests failed.
@@ -60,6 +62,10 @@ impl fmt::Display for Failure {
             Self::ToolsMissing(tools) => {
                 f.write_str("tools are missing; `bash .ci/run` installs them, or do it yourself:")?;
                 tools.iter().try_for_each(|(name, install)| write!(f, "\n  {name}: {install}"))
+            }
+            Self::Problems(what, problems) => {
+                write!(f, "{what}:")?;
+                problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
             }
             Self::NoTestRan(command) => write!(f, "`{command}` ran no test"),
             Self::TestsFailed(count) => write!(f, "{count} tests failed"),

@@ -2,6 +2,7 @@
 
 mod block;
 mod copies;
+mod layers_map;
 mod policy_schemas;
 mod stubs;
 mod tables;
@@ -18,6 +19,7 @@ type Generator = fn(&Path) -> Result<Vec<Output>, Failure>;
 /// Everything that is generated and committed: what it is, and what makes it.
 const GENERATORS: &[(&str, Generator)] = &[
     ("copies for packages", copies::outputs),
+    ("map of the layers", layers_map::outputs),
     ("tables of the documentation", tables::outputs),
     ("schemas of policy files", policy_schemas::outputs),
     ("stubs of the clients", stubs::outputs),

@@ -4,6 +4,8 @@
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
 //! - [`faults`]: disks that fail, hang, lie and forget, under the real server, for as many runs as one likes.
+//! - [`layers`]: which module of `src/` may use which, and no circles of modules.
+//! - [`tracked`]: no large file in git; [`breaking`]: the protos break no released client.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
 //!
 //! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`] says
@@ -11,15 +13,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "what is read is the repository's own")]
 
+mod breaking;
 mod clients;
 mod failure;
 mod faults;
 mod fuzz;
 mod generated;
+mod layers;
 mod node_modules;
 mod step;
 mod test;
 mod tools;
+mod tracked;
 mod verify;
 
 use std::process::ExitCode;
@@ -37,7 +42,12 @@ const COMMANDS: &[Command] = &[
         "run the tests of the clients in other languages, or of those named",
         test::run_named_clients,
     ),
-    ("verify", "", "check format, lints, docs, protos, dependencies, generated files; then run all tests", verify::run),
+    (
+        "verify",
+        "",
+        "check format, layers, protos, dependencies, lints, docs, generated files; then run all tests",
+        verify::run,
+    ),
     ("fuzz", "[TARGETS...] [--runs N] [--seed N]", "run the fuzz targets, all unless some are named", fuzz::run),
     (
         "faults",
@@ -45,6 +55,9 @@ const COMMANDS: &[Command] = &[
         "damage stores and fail calls to the disk N times, 100 by default; lose power N/4 times",
         faults::run,
     ),
+    ("breaking", "", "compare the protos with the last release", breaking::run),
+    ("tracked", "", "check that no large file is tracked by git", tracked::run),
+    ("layers", "[--uses]", "check which module of src/ uses which; with --uses print it", layers::run),
     ("gen", "[--check]", "write generated files; with --check only say which are out of date", generated::run),
 ];
 
@@ -94,7 +107,9 @@ mod tests {
 
     #[test]
     fn commands_without_arguments_refuse_them() {
-        for (command, argument) in [("verify", "--fast"), ("gen", "--chekc")] {
+        for (command, argument) in
+            [("verify", "--fast"), ("gen", "--chekc"), ("layers", "--usse"), ("tracked", "x"), ("breaking", "x")]
+        {
             let failure = dispatch(&[command.to_owned(), argument.to_owned()]).expect_err("must be refused");
             assert!(matches!(failure, Failure::Usage(_)), "{failure}");
             assert!(failure.to_string().contains(argument), "{failure}");

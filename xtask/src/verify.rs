@@ -12,9 +12,12 @@ type Check = (&'static str, &'static [(&'static str, &'static str)], &'static st
 
 const CHECKS: &[Check] = &[
     ("format", &[], "cargo fmt --all --check"),
+    ("tracked files", &[], "cargo xtask tracked"),
+    ("layers", &[], "cargo xtask layers"),
     // `cargo xtask` itself updates the workspace's lock file, so `.ci/run` checks that one first.
     ("fuzz lock file", &[], "cargo fetch --locked --manifest-path fuzz/Cargo.toml"),
     ("protos", &[], "buf lint"),
+    ("released protos", &[], "cargo xtask breaking"),
     // No `advisories`: their database is not part of any registry, and a check must not need the network.
     ("dependencies", &[], "cargo deny --locked check --hide-inclusion-graph bans licenses sources"),
     ("lints", &[], "cargo clippy --workspace --all-targets --locked -- -D warnings"),
@@ -27,6 +30,7 @@ const CHECKS: &[Check] = &[
 ];
 
 const TOOLS: &[Tool] = &[
+    ("git", "git --version", "apt-get install git"),
     ("rustfmt", "cargo fmt --version", "rustup component add rustfmt"),
     ("clippy", "cargo clippy --version", "rustup component add clippy"),
     ("buf", "buf --version", "pip install buf-bin, or see https://buf.build/docs/cli/installation"),

@@ -1,0 +1,49 @@
+//! `cargo xtask layers`: which module of `src/` uses which, held to one [`table`].
+//!
+//! [`tree`] reads the modules from the source files, [`collect`] and [`tokens`] find the paths in them, [`resolve`]
+//! follows a path to what it names, and [`check`] compares that with the table.
+//!
+//! Circles inside a top-level module are looked for too: sibling modules that use each other. What counts is the file that
+//! defines a name, not those that re-export it. Uses that have no path, such as the call of a method, do not count.
+
+mod check;
+mod collect;
+mod graph;
+mod resolve;
+pub(crate) mod table;
+mod test_only;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod tree;
+
+use crate::failure::Failure;
+use crate::step::root;
+use tree::Tree;
+
+/// Checks `src/` against the table; with `--uses`, prints what each module uses instead.
+pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    let print = match args {
+        [] => false,
+        [flag] if flag == "--uses" => true,
+        other => return Err(Failure::Usage(format!("`layers` takes only `--uses`, not `{}`", other.join(" ")))),
+    };
+    let tree = Tree::read(&tree::sources(root())?);
+    let report = check::check(table::LAYERS, table::CIRCLES, &tree);
+    if print {
+        for (module, [plain, tests]) in &report.uses {
+            let joined =
+                |names: &std::collections::BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+            println!("{module}: {}\n  tests only: {}", joined(plain), joined(tests));
+        }
+        return Ok(());
+    }
+    if !report.problems.is_empty() {
+        return Err(Failure::Problems("the layers of src/ do not hold", report.problems));
+    }
+    println!("layers: {} paths in {} modules, all allowed", tree.references.len(), tree.modules.len());
+    for circle in table::CIRCLES {
+        println!("layers: accepted circle of {}: {}", circle.modules.join(", "), circle.reason);
+    }
+    Ok(())
+}
