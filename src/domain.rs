@@ -4,10 +4,12 @@
 //! first, then at the [`Command`], and returns the events to record together with what the commander is to be told.
 
 mod actor;
+mod apply;
 mod approval;
 mod arguments;
 mod command;
 mod event;
+mod history;
 mod ids;
 pub mod name;
 mod refusal;
@@ -26,7 +28,8 @@ pub use actor::{Actor, ActorKind};
 pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Status, Vote};
 pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
 pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
-pub use event::{Choice, Event, EventKind, ExecutionResult, ReplayError};
+pub use event::{Choice, Event, EventKind, ExecutionResult};
+pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
 pub use refusal::Refusal;
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
