@@ -15,9 +15,11 @@ pub mod name;
 mod refusal;
 mod requirement;
 mod schema;
+mod status;
 mod time;
 mod transition;
 mod verdict;
+mod voting;
 
 #[cfg(test)]
 mod properties;
@@ -25,7 +27,7 @@ mod properties;
 pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};
-pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Status, Vote};
+pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Vote};
 pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
 pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult};
@@ -34,6 +36,7 @@ pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
 pub use refusal::Refusal;
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use schema::{Schema, SchemaError};
+pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
