@@ -11,7 +11,7 @@ mod tick;
 mod vote;
 
 #[cfg(test)]
-mod bridges;
+mod sample_commands;
 #[cfg(test)]
 mod tests;
 

@@ -54,3 +54,77 @@ pub(super) fn approve(
     let vote = vote::cast(&after_edit, deciding, counted_for, seen);
     Ok(vec![edited, vote])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::domain::{samples::*, transition::sample_commands::*, *};
+
+    #[test]
+    fn refusals() {
+        let many_edits = (1..=u64::from(MAX_EDITS))
+            .map(|n| (edit(1, n * 2 - 1, &n.to_string(), quorum(9)), 1))
+            .fold(opened(quorum(9)), |approval, command| run(approval, [command]));
+        let last = many_edits.revision;
+        let forbidden = {
+            let verdict = Verdict { message: "never".into(), ..Verdict::clone(&verdict(Effect::AutoReject)) };
+            edit(1, 1, "eve", Arc::new(verdict))
+        };
+        check_refusals([
+            ("edit after approve", approved(), edit(2, 1, "bob", quorum(1)), decided_by_reviewer()),
+            (
+                "forbidden arguments",
+                pending(),
+                forbidden,
+                Refusal::EditForbidden { rule: "rule".into(), message: "never".into() },
+            ),
+            (
+                "too many edits",
+                many_edits,
+                edit(2, last, "more", quorum(9)),
+                Refusal::TooManyEdits { limit: MAX_EDITS },
+            ),
+        ]);
+    }
+
+    #[test]
+    fn an_edit_starts_the_vote_anew() {
+        let twice = run(opened(quorum(3)), [(approve(1), 1), (approve(2), 2)]);
+        assert_eq!(twice.approvals(), 2);
+        let step = step(&twice, &edit(2, 3, "bob", quorum(2)), at(3));
+        assert_eq!(step.outcome, Ok(5));
+        let edited_to = edited("bob");
+        let now = &step.approval;
+        assert_eq!((now.status, now.digest, now.arguments_revision, now.edits), (Status::Pending, edited_to, 4, 1));
+        let voters: Vec<_> = now.votes.iter().map(|vote| (&vote.actor, vote.digest)).collect();
+        assert_eq!(voters, [(&reviewer(2), edited_to)]);
+        assert_eq!(now.request.digest, asked(), "what was asked stays on record");
+        let decided = run(step.approval, [(voted(1, Choice::Approve, Seen::Digest(edited_to)), 4)]);
+        let decision = decided.decision.unwrap();
+        assert_eq!((decision.status, decision.digest, decision.seen), (Status::Approved, edited_to, 4));
+
+        let same = run(opened(quorum(2)), [(approve(1), 1), (edit(2, 1, "alice@company.com", quorum(9)), 2)]);
+        assert_eq!(
+            (same.status, same.edits, same.revision),
+            (Status::Approved, 0, 3),
+            "the same arguments are no edit"
+        );
+    }
+
+    #[test]
+    fn an_edit_only_brings_the_deadline_forward() {
+        for (verdict, now, deadline) in
+            [(within(50, 2), 10, 60), (within(290, 2), 10, 300), (within(291, 2), 10, 300), (quorum(2), 10, 300)]
+        {
+            let edited = run(opened(quorum(2)), [(edit(1, 1, "bob", verdict), now)]);
+            assert_eq!(edited.deadline, at(deadline));
+            assert_eq!(edited.status, Status::Pending);
+            let late = step(&edited, &voted(2, Choice::Approve, Seen::Revision(2)), at(deadline));
+            assert_eq!(late.approval.status, Status::TimedOut);
+        }
+        let shortened = run(opened(within(100, 2)), [(edit(1, 1, "bob", within(20, 2)), 10)]);
+        let again = run(shortened, [(edit(2, 3, "eve", within(90, 2)), 20)]);
+        assert_eq!(again.deadline, at(30), "a later edit does not give back what an earlier one took");
+    }
+}

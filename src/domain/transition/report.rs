@@ -15,3 +15,19 @@ pub(super) fn report(approval: &Approval, reporting: &Reporting) -> Result<Vec<E
     }
     Ok(vec![EventKind::Reported { result: reporting.result, message: reporting.message.clone() }])
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{samples::*, transition::sample_commands::*, *};
+
+    #[test]
+    fn refusals() {
+        let outcome = Outcome { result: ExecutionResult::Failed, message: "no".into(), at: at(30) };
+        check_refusals([
+            ("reports without a claim", approved(), report(agent(), 1), Refusal::NotClaimed),
+            ("reports another claim", claimed(), report(agent(), 2), Refusal::NotClaimed),
+            ("another reports", claimed(), report(reviewer(1), 1), Refusal::NotRequester),
+            ("reports twice", reported(), report(agent(), 1), Refusal::AlreadyReported(Box::new(outcome))),
+        ]);
+    }
+}

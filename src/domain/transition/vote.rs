@@ -49,3 +49,44 @@ pub(super) fn cast(approval: &Approval, deciding: &Deciding, counted_for: Vec<Ar
         None => EventKind::Voted { choice, comment, seen, digest, counted_for },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{samples::*, transition::sample_commands::*, *};
+
+    #[test]
+    fn a_quorum_counts_people() {
+        let mut approval = opened(quorum(MAX_VOTES));
+        for n in 1..=MAX_VOTES as usize {
+            assert_eq!(approval.status, Status::Pending);
+            assert_eq!(approval.approvals() as usize, n - 1);
+            approval = run(approval, [(approve(n), 1)]);
+        }
+        assert_eq!((approval.status, approval.approvals()), (Status::Approved, MAX_VOTES));
+        // One rejection is enough, also of somebody who approved before.
+        let rejected = run(opened(quorum(3)), [(approve(1), 1), (approve(2), 1), (reject(1), 2)]);
+        assert_eq!((rejected.status, rejected.votes.len()), (Status::Rejected, 2), "one vote for each");
+        assert_eq!(rejected.decision.unwrap().actor, reviewer(1));
+    }
+
+    #[test]
+    fn votes_that_a_rule_lacks_always_have_room() {
+        let panel = |name: &str| Panel {
+            rule: name.into(),
+            reviewers: vec![format!("group:{name}").parse().unwrap()],
+            quorum: MAX_VOTES,
+        };
+        let panels = vec![panel("finance"), panel("legal")];
+        let mut approval = opened(verdict(Effect::RequireApproval(Requirement { panels, ..Requirement::any(1) })));
+        let vote = |n: usize, group: &str| {
+            let groups = [group.to_owned()].into();
+            Command::Decide(Deciding { groups, ..decide(reviewer(n), Choice::Approve, Seen::Revision(1)) })
+        };
+        let most = MAX_VOTES as usize;
+        approval = run(approval, (0..most).map(|n| (vote(n, "finance"), 1)));
+        let one_more = step(&approval, &vote(most, "finance"), at(1)).outcome;
+        assert_eq!(one_more, Err(Refusal::TooManyVotes { limit: MAX_VOTES }));
+        approval = run(approval, (0..most).map(|n| (vote(100 + n, "legal"), 1)));
+        assert_eq!((approval.status, approval.votes.len()), (Status::Approved, 2 * most));
+    }
+}
