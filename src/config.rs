@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use crate::identity::{CertificateRoles, RoleGroups};
 
+mod duration;
+mod entry;
 mod error;
 mod file;
 mod given;

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::entry::Entry;
 use super::error::{ConfigError, Place};
-use super::given::{Entry, Given, Value, shown};
+use super::given::{Given, Value, shown};
 use super::table::{Setting, TABLE};
 use crate::spelling::closest;
 

@@ -1,16 +1,5 @@
 //! A value as it was given, before its setting has had a say.
 
-use super::error::Place;
-use super::table::Setting;
-
-/// A setting's value in one source.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) setting: &'static Setting,
-    pub(super) given: Given,
-    pub(super) place: Place,
-}
-
 /// A value, and how an error shows it.
 #[derive(Debug)]
 pub(super) struct Given {

@@ -1,7 +1,8 @@
 //! Flags and environment variables.
 
+use super::entry::Entry;
 use super::error::{ConfigError, Place};
-use super::given::{Entry, Given, shown};
+use super::given::{Given, shown};
 use super::table::{Setting, TABLE, help};
 use crate::spelling::closest;
 
