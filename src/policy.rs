@@ -3,6 +3,7 @@
 //! A [`Document`] is a policy as its authors write it. [`Policy::compile`] finds everything that is wrong with it, or
 //! makes a [`Policy`] of it, which judges [`Call`]s: the strictest of the rules that apply wins, whatever their order.
 
+mod compile;
 mod condition;
 mod demand;
 mod document;
