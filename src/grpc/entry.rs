@@ -13,9 +13,9 @@ use tower::Service;
 
 use super::{
     Admitted,
+    connection_info::ConnectionInfo,
     error::Failure,
     flight::{Carried, Charge, Flights, Incoming, whole},
-    streams::ConnectionInfo,
 };
 use crate::{approvals::permit, config::Limits, identity::Method};
 
@@ -51,7 +51,8 @@ impl Entry {
         // Before anything is said about the message: what it should have been is for those who may send it.
         permit(caller, method)?;
         readable(request.headers())?;
-        let charge = self.flights.open(request.extensions().get::<ConnectionInfo>(), &caller.actor, method)?;
+        let connection = request.extensions().get::<ConnectionInfo>().map(|connection| &connection.in_flight);
+        let charge = self.flights.open(connection, &caller.actor, method)?;
         Ok((method, charge))
     }
 }

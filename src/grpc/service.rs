@@ -9,7 +9,7 @@ use super::{
     deadline, decode, encode,
     error::Failure,
     page_token,
-    streams::{StreamPermit, Streams},
+    stream_limits::{StreamPermit, Streams},
 };
 use crate::{
     approvals::{Approvals, Error, Follower, Message, NewRequest, Queue, QueueChange},
