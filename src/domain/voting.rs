@@ -58,20 +58,20 @@ impl Approval {
         actor: &Actor,
         via: Option<&Actor>,
     ) -> Option<Vec<Arc<str>>> {
-        let hand = via.unwrap_or(actor);
+        let bringer = via.unwrap_or(actor);
         let approving = || self.votes.iter().filter(|vote| vote.choice == Choice::Approve);
-        if approving().any(|vote| vote.actor.is(actor) && !vote.hand().is(hand)) {
+        if approving().any(|vote| vote.actor.is(actor) && !vote.brought_by().is(bringer)) {
             return None;
         }
-        let spent = |rule: &Arc<str>| {
-            let by_others = approving().filter(|vote| !vote.actor.is(actor) && vote.hand().is(hand));
+        let used = |rule: &Arc<str>| {
+            let by_others = approving().filter(|vote| !vote.actor.is(actor) && vote.brought_by().is(bringer));
             by_others.into_iter().any(|vote| vote.counted_for.contains(rule))
         };
         let alone = |rule: &Arc<str>| {
             let panel = self.requirement().panels.iter().find(|panel| panel.rule == *rule);
             panel.is_some_and(|panel| panel.quorum == 1)
         };
-        Some(rules.iter().filter(|rule| !spent(rule) && !alone(rule)).cloned().collect())
+        Some(rules.iter().filter(|rule| !used(rule) && !alone(rule)).cloned().collect())
     }
 
     /// Whether an approving vote of somebody, which counts for these rules, completes every quorum. An earlier one of
@@ -119,7 +119,7 @@ impl Approval {
 
 impl Vote {
     /// Whose credentials it came with.
-    const fn hand(&self) -> &Actor {
+    const fn brought_by(&self) -> &Actor {
         match &self.via {
             Some(via) => via,
             None => &self.actor,
