@@ -20,6 +20,7 @@ mod pending;
 mod policy;
 mod request;
 mod retry;
+mod rows;
 mod serve;
 mod show;
 mod store;

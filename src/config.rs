@@ -12,6 +12,8 @@ use std::time::Duration;
 use crate::identity::{CertificateRoles, RoleGroups};
 use crate::tls::TlsConfig;
 
+mod duration;
+mod entry;
 mod error;
 mod file;
 mod kind;

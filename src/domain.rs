@@ -4,10 +4,12 @@
 //! first, then at the [`Command`], and returns the events to record together with what the commander is to be told.
 
 mod actor;
+mod apply;
 mod approval;
 mod arguments;
 mod command;
 mod event;
+mod history;
 mod ids;
 pub mod limits;
 pub mod name;
@@ -18,10 +20,12 @@ mod requirement;
 mod role;
 mod schema;
 mod schemas;
+mod status;
 mod time;
 mod token;
 mod transition;
 mod verdict;
+mod voting;
 
 #[cfg(test)]
 mod properties;
@@ -29,10 +33,11 @@ mod properties;
 pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};
-pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Status, Vote};
+pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Vote};
 pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
 pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
-pub use event::{Choice, Event, EventKind, ExecutionResult, ReplayError};
+pub use event::{Choice, Event, EventKind, ExecutionResult};
+pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use refusal::Refusal;
@@ -41,6 +46,7 @@ pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Re
 pub use role::Role;
 pub use schema::{Schema, SchemaError};
 pub use schemas::Schemas;
+pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod change;
 mod combined_requirement;
+mod compile;
 mod condition;
 mod document;
 mod globs;

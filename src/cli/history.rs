@@ -10,7 +10,7 @@ use super::{
     describe,
     failure::Failure,
     filters::{self, StatusFilter, parse_time, timestamp},
-    pending::{Rows, arguments, id_cell, keep_ids_whole},
+    rows::{Rows, arguments, id_cell, keep_ids_whole},
     text::{escape, moment, shorten},
 };
 use crate::proto::v1::{Approval, ApprovalStatus, ListApprovalsRequest};

@@ -9,7 +9,7 @@ use super::{
     console::Console,
     describe,
     failure::Failure,
-    pending::left,
+    rows::left,
     text::{escape, moment, span},
 };
 use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, PolicyEvaluation, Priority, Vote};

@@ -58,7 +58,7 @@ fn table(tokens: &[Token]) -> Table {
             Cell::new(shorten(&token.comment, COMMENT_WIDTH)),
         ]);
     }
-    super::pending::keep_ids_whole(&mut table);
+    super::rows::keep_ids_whole(&mut table);
     table
 }
 

@@ -13,7 +13,7 @@ use super::{
     console::Console,
     describe,
     failure::Failure,
-    pending::{arguments, left},
+    rows::{arguments, left},
     text::{escape, shorten},
 };
 use crate::proto::v1::{

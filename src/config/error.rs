@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::kind::duration_text;
+use super::duration::duration_text;
 
 /// Where a value was given. Ordered by source, then as in the file or by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,8 +4,9 @@ use std::{ops::Range, path::Path};
 
 use toml::de::{DeTable, DeValue};
 
+use super::entry::Entry;
 use super::error::{ConfigError, Place};
-use super::raw_value::{Entry, RawValue, Value, shown};
+use super::raw_value::{RawValue, Value, shown};
 use super::table::{Setting, TABLE};
 use crate::{bounded_file, spelling::closest};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use super::duration::duration_text;
 use super::raw_value::RawValue;
 use super::{Config, LogFormat, ReflectionAccess};
 use crate::domain::name;
@@ -189,22 +190,6 @@ fn group(text: &str) -> Option<String> {
 
 fn duration(text: &str, min: Duration, max: Duration) -> Option<Duration> {
     humantime::parse_duration(text).ok().filter(|duration| (min..=max).contains(duration))
-}
-
-/// A duration in the largest unit that holds it exactly, for example `90s`, `7d`. Reads back as the same duration.
-pub(super) fn duration_text(duration: Duration) -> String {
-    const UNITS: [(u128, &str); 7] = [
-        (86_400_000_000_000, "d"),
-        (3_600_000_000_000, "h"),
-        (60_000_000_000, "m"),
-        (1_000_000_000, "s"),
-        (1_000_000, "ms"),
-        (1_000, "us"),
-        (1, "ns"),
-    ];
-    let nanos = duration.as_nanos();
-    let unit = UNITS.iter().find(|(unit, _)| nanos > 0 && nanos.is_multiple_of(*unit));
-    unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
 }
 
 fn log_filter(text: &str) -> Option<String> {

@@ -1,16 +1,6 @@
 //! A value as it stands in a source, before its setting reads it.
 
-use super::error::Place;
-use super::table::Setting;
 use crate::unicode;
-
-/// A setting's value in one source.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) setting: &'static Setting,
-    pub(super) given: RawValue,
-    pub(super) place: Place,
-}
 
 /// A value, and how an error shows it.
 #[derive(Debug)]

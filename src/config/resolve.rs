@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::entry::Entry;
 use super::error::{ConfigError, ConfigErrors, Place};
-use super::raw_value::Entry;
 use super::sources::{ServeFlags, config_file, read_environment, read_flags};
 use super::table::{Setting, TABLE};
 use super::{Config, ReflectionAccess, file};

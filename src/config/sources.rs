@@ -1,7 +1,8 @@
 //! Flags and environment variables.
 
+use super::entry::Entry;
 use super::error::{ConfigError, Place};
-use super::raw_value::{Entry, RawValue, shown};
+use super::raw_value::{RawValue, shown};
 use super::table::{Setting, TABLE, help};
 use crate::spelling::closest;
 

@@ -94,3 +94,15 @@ pub(crate) fn decide(actor: Actor, choice: Choice, seen: Seen) -> Deciding {
         edit: None,
     }
 }
+
+/// The same call with an idempotency key.
+pub(crate) fn keyed(mut command: Command, key: &str) -> Command {
+    match &mut command {
+        Command::Decide(Deciding { request_id, .. })
+        | Command::Cancel { request_id, .. }
+        | Command::Claim(Claiming { request_id, .. })
+        | Command::Report(Reporting { request_id, .. }) => *request_id = Some(key.into()),
+        Command::Tick => {}
+    }
+    command
+}

@@ -24,10 +24,16 @@ use tokio::sync::Semaphore;
 use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
-use super::{bearer::bearer, error::Failure, limits::CallLimits, request_body::punctual, streams::ConnectionInfo};
+use super::{
+    bearer::bearer,
+    caller_key::{CallerKey, caller_key},
+    connection_info::ConnectionInfo,
+    error::Failure,
+    limits::CallLimits,
+    request_body::punctual,
+};
 use crate::{
     clock::{Clock, WallClock},
-    domain::Actor,
     identity::{Authenticator, Credentials, Principal, Unrecognised},
     telemetry::{Metrics, is_grpc},
 };
@@ -42,9 +48,7 @@ const JUDGED: usize = 4_096;
 /// Calls after which callers who have been quiet are forgotten.
 const TIDY: u32 = 65_536;
 
-/// Somebody who calls: see [`caller`].
-type Caller = String;
-type Rates = RateLimiter<Caller, HashMapStateStore<Caller>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+type Rates = RateLimiter<CallerKey, HashMapStateStore<CallerKey>, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
 /// Admits calls of authenticated callers, as fast as they may come.
 pub struct Admission {
@@ -111,7 +115,7 @@ impl Admission {
         let connection = extensions.get::<ConnectionInfo>();
         let certificate = connection.and_then(|connection| connection.certificate.as_deref());
         let principal = self.authenticate(Credentials { bearer: bearer(headers)?, certificate }).await?;
-        let name = caller(&principal.actor);
+        let name = caller_key(&principal.actor);
         if let Some(link) = connection.and_then(|connection| connection.link.as_ref()) {
             link.authenticated(&name);
         }
@@ -196,11 +200,6 @@ where
     }
 }
 
-/// A name that is the same for two callers when [`Actor::is`] says that they are: issuer and subject, which hold no NUL.
-pub(super) fn caller(actor: &Actor) -> String {
-    [actor.issuer.as_str(), &actor.subject].join("\0")
-}
-
 /// A caller that was admitted by the head of a call, whose message may come much later.
 #[derive(Clone)]
 pub struct Admitted {
@@ -233,7 +232,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::ManualClock,
-        domain::{ActorKind, Time, after},
+        domain::{Actor, ActorKind, Time, after},
         identity::AuthenticationMethod,
     };
 

@@ -13,10 +13,10 @@ use tower::Service;
 
 use super::{
     Admitted,
+    connection_info::ConnectionInfo,
     error::Failure,
     flight::{Carried, Charge, Flights, Incoming, whole},
     limits::CallLimits,
-    streams::ConnectionInfo,
 };
 use crate::identity::Method;
 
@@ -52,7 +52,8 @@ impl Entry {
         // Before anything is said about the message: what it should have been is for those who may send it.
         caller.require_role(method)?;
         readable(request.headers())?;
-        let charge = self.flights.open(request.extensions().get::<ConnectionInfo>(), &caller.actor, method)?;
+        let connection = request.extensions().get::<ConnectionInfo>().map(|connection| &connection.in_flight);
+        let charge = self.flights.open(connection, &caller.actor, method)?;
         Ok((method, charge))
     }
 }

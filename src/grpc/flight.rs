@@ -30,10 +30,9 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 use super::{
-    auth::caller,
+    caller_key::{CallerKey, caller_key},
     error::{Failure, Scope as Where},
     limits::CallLimits,
-    streams::ConnectionInfo,
 };
 use crate::{domain::Actor, identity::Method};
 
@@ -59,7 +58,7 @@ const AHEAD: usize = 64 << 10;
 pub(super) struct Flights {
     server: Scope,
     /// Everybody who has a call in flight: whoever has none takes no memory.
-    callers: Mutex<HashMap<Arc<str>, Known>>,
+    callers: Mutex<HashMap<CallerKey, Known>>,
     tickets: AtomicU64,
     limit: usize,
     limit_per_connection: usize,
@@ -75,7 +74,7 @@ struct Known {
 
 #[derive(Debug)]
 struct CallerScope {
-    name: Arc<str>,
+    name: CallerKey,
     scope: Scope,
     /// Of these, what the transport has and has not sent.
     replies: Scope,
@@ -93,19 +92,20 @@ impl Flights {
         })
     }
 
-    /// Admits a call, which reserves what is known of it from its head.
+    /// Admits a call, which reserves what is known of it from its head. `connection` counts the bytes of the connection that it
+    /// came on; `None` counts them for this call alone.
     ///
     /// # Errors
     /// [`Failure::TooManyCalls`] when there is no room.
     pub(super) fn open(
         self: &Arc<Self>,
-        connection: Option<&ConnectionInfo>,
+        connection: Option<&Arc<Scope>>,
         actor: &Actor,
         method: Method,
     ) -> Result<Arc<Charge>, Failure> {
-        let caller = self.take_off(caller(actor));
+        let caller = self.take_off(caller_key(actor));
         let flight = Arc::new(Flight {
-            connection: connection.map(|connection| Arc::clone(&connection.in_flight)).unwrap_or_default(),
+            connection: connection.map(Arc::clone).unwrap_or_default(),
             caller,
             flights: Arc::clone(self),
             ahead: AtomicUsize::new(0),
@@ -121,20 +121,19 @@ impl Flights {
     }
 
     /// Counts one more call of a caller.
-    fn take_off(&self, name: String) -> Arc<CallerScope> {
+    fn take_off(&self, name: CallerKey) -> Arc<CallerScope> {
         let mut callers = self.callers();
-        if let Some(known) = callers.get_mut(name.as_str()) {
+        if let Some(known) = callers.get_mut(&name) {
             known.flights += 1;
             return Arc::clone(&known.scope);
         }
-        let name: Arc<str> = name.into();
         let (scope, replies) = (Scope::default(), Scope::default());
         let scope = Arc::new(CallerScope { name: Arc::clone(&name), scope, replies });
         callers.insert(name, Known { scope: Arc::clone(&scope), flights: 1 });
         scope
     }
 
-    fn callers(&self) -> MutexGuard<'_, HashMap<Arc<str>, Known>> {
+    fn callers(&self) -> MutexGuard<'_, HashMap<CallerKey, Known>> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

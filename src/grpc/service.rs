@@ -9,7 +9,7 @@ use super::{
     deadline,
     error::Failure,
     limits::CallLimits,
-    streams::{StreamPermit, Streams},
+    stream_limits::{StreamPermit, Streams},
 };
 use crate::{
     approvals::{Approvals, Error, Follower, Message, Queue, QueueChange},

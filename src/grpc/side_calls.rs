@@ -19,9 +19,9 @@ use tonic::{Status, body::Body, server::NamedService};
 use tower::Service;
 
 use super::{
+    connection_info::ConnectionInfo,
     error::{Failure, Scope},
     request_body::{aging, punctual, rationed},
-    streams::ConnectionInfo,
 };
 pub use crate::connections::SideCall;
 use crate::{

@@ -148,10 +148,10 @@ impl Oidc {
         if let Some(known) = self.cache.get(&digest, set.generation(), self.clock.wall()) {
             return Ok(known);
         }
-        if matches!(set.find(&token), Lookup::Unknown) {
+        if matches!(set.find(token.kid.as_deref(), token.algorithm), Lookup::Unknown) {
             set = self.keys.newer(set).await?;
         }
-        let key = match set.find(&token) {
+        let key = match set.find(token.kid.as_deref(), token.algorithm) {
             Lookup::Key(key) => key,
             Lookup::Unfit => return Err(Rejection::Algorithm),
             Lookup::Unknown => return Err(Rejection::UnknownKey),

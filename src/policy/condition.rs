@@ -13,6 +13,7 @@ mod functions;
 mod meter;
 mod operators;
 mod pattern;
+mod pattern_cache;
 mod scope;
 mod value;
 
@@ -22,6 +23,7 @@ mod tests;
 use self::{expr::Expr, value::Value};
 
 pub(super) use meter::Meter;
+pub(super) use pattern_cache::PATTERNS_MAX;
 pub(super) use scope::Scope;
 
 /// Longest source, in bytes.

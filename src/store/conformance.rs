@@ -173,18 +173,6 @@ pub(super) fn report(n: u64) -> Command {
     Command::Report(Reporting { actor: agent(), request_id: None, claim_id: claim_id(n), result, message: "ok".into() })
 }
 
-/// The same call with an idempotency key.
-pub(super) fn keyed(mut command: Command, key: &str) -> Command {
-    match &mut command {
-        Command::Decide(Deciding { request_id, .. })
-        | Command::Cancel { request_id, .. }
-        | Command::Claim(Claiming { request_id, .. })
-        | Command::Report(Reporting { request_id, .. }) => *request_id = Some(key.into()),
-        Command::Tick => {}
-    }
-    command
-}
-
 pub(super) fn oldest_first(filter: Filter) -> Query {
     Query { filter, order: Order::OldestFirst, after: None, limit: 1_000 }
 }

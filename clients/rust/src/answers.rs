@@ -7,8 +7,7 @@ use tonic::Status;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
-    digest::digest,
-    execution::Approved,
+    approved::{Approved, is_decided_for},
     refusal::Kind,
     v1::{
         Actor, Approval, ApprovalStatus, ClaimExecutionResponse, Event, ExecutionResult, ReportExecutionResponse, event,
@@ -119,13 +118,6 @@ impl Answers {
 }
 
 pub(crate) const NO_APPROVAL: &str = "the answer has no approval";
-
-/// Whether the decision is about the approval's digest, and that is the one of its arguments, calculated here.
-pub(crate) fn is_decided_for(approval: &Approval, tool_name: &str) -> bool {
-    let arguments = approval.arguments.clone().unwrap_or_default();
-    digest(tool_name, &arguments) == approval.digest
-        && approval.decision.as_ref().is_some_and(|decision| decision.digest == approval.digest)
-}
 
 /// Checks that an outcome was recorded for the claim that it was reported for.
 pub(crate) fn check_report(

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use prost_types::Struct;
 use tokio::{
     runtime::Handle,
     sync::oneshot,
@@ -17,12 +16,12 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::{
-    answers::{self, Answers, is_decided_for},
+    answers::{self, Answers},
+    approved::Approved,
     client::Client,
-    digest::digest,
     passing::{Backoff, is_passing, reason},
     refusal::Kind,
-    v1::{Approval, ApprovalStatus, ClaimExecutionRequest, ExecutionResult, ReportExecutionRequest},
+    v1::{ClaimExecutionRequest, ExecutionResult, ReportExecutionRequest},
     wait::GIVEN_UP,
 };
 
@@ -40,28 +39,6 @@ struct Granted {
     patience: Duration,
     runtime: Handle,
     started: bool,
-}
-
-/// What is approved: whether a reviewer edited it, and its digest, which is that of the approval.
-pub(crate) struct Approved {
-    approval_id: String,
-    pub(crate) arguments: Struct,
-    pub(crate) edited: bool,
-    pub(crate) digest: String,
-}
-
-impl Approved {
-    /// Compares what was asked for with what was approved. Digests are calculated here, not believed.
-    pub(crate) fn new(tool_name: &str, asked: Struct, approval: Approval) -> Result<Self, Kind> {
-        let edited = digest(tool_name, &asked) != approval.digest;
-        // The policy approves what was asked for; only people edit.
-        let by_policy = approval.status() == ApprovalStatus::AutoApproved;
-        if !is_decided_for(&approval, tool_name) || (edited && by_policy) {
-            return Err(Kind::DigestMismatch);
-        }
-        let arguments = if edited { approval.arguments.unwrap_or_default() } else { asked };
-        Ok(Self { approval_id: approval.id, arguments, edited, digest: approval.digest })
-    }
 }
 
 impl Claim {

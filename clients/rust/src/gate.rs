@@ -15,11 +15,12 @@ use tonic::Status;
 
 use crate::{
     answers::Answers,
+    approved::Approved,
     arguments::{self, Problem},
     call::Call,
     client::Client,
     digest::digest,
-    execution::{Approved, Claim},
+    execution::Claim,
     refusal::{Kind, Refusal},
     v1::{Approval, ApprovalStatus, ExecutionResult},
     wait::{Step, Wait},

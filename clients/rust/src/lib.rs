@@ -11,6 +11,7 @@
 #![expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 
 mod answers;
+mod approved;
 mod arguments;
 mod bearer;
 mod call;

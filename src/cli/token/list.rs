@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::{Console, Failure, backend::TokenBackend, table};
 use crate::{
-    cli::{connection::ConnectionArgs, pending::PAGE},
+    cli::{connection::ConnectionArgs, rows::PAGE},
     proto::v1::ListTokensRequest,
 };
 

@@ -88,8 +88,8 @@ fn refused(outcome: Result<Arc<Charge>, Failure>) -> Option<(Where, usize)> {
 #[test]
 fn a_unary_call_counts_from_its_head_until_its_reply_is_taken() {
     let flights = flights(MIB, MIB, MIB);
-    let (ann, connection) = (actor("ann"), ConnectionInfo::default());
-    let used = || (flights.server.used(), connection.in_flight.used());
+    let (ann, connection) = (actor("ann"), Arc::<Scope>::default());
+    let used = || (flights.server.used(), connection.used());
     let charge = flights.open(Some(&connection), &ann, Method::ListPending).unwrap();
     assert_eq!(used(), (PAGE, PAGE));
     let mut reply = Reply::new(charge, false, &[50_000]);
@@ -137,7 +137,7 @@ fn nobody_is_remembered_whose_calls_end_together() {
 #[test]
 fn each_scope_refuses_what_is_too_much_and_then_counts_nothing() {
     let flights = flights(3 * MIB, 2 * MIB, MIB);
-    let (one, other) = (ConnectionInfo::default(), ConnectionInfo::default());
+    let (one, other) = (Arc::<Scope>::default(), Arc::<Scope>::default());
     let open = |connection, who: &str| flights.open(Some(connection), &actor(who), Method::ListPending);
     let _first = open(&one, "ann").unwrap();
     assert_eq!(refused(open(&other, "ann")), Some((Where::Caller, MIB)), "the caller's, whichever connection");
@@ -146,21 +146,21 @@ fn each_scope_refuses_what_is_too_much_and_then_counts_nothing() {
     drop(bob);
     // Who has nothing in flight may have something, however much others have.
     let crowd: Vec<_> = ["bob", "cid", "dan"].map(|who| open(&one, who).unwrap()).into();
-    assert_eq!((one.in_flight.used(), flights.server.used()), (4 * MIB, 4 * MIB));
+    assert_eq!((one.used(), flights.server.used()), (4 * MIB, 4 * MIB));
     drop(crowd);
-    assert_eq!((one.in_flight.used(), other.in_flight.used(), flights.server.used()), (MIB, 0, MIB));
+    assert_eq!((one.used(), other.used(), flights.server.used()), (MIB, 0, MIB));
 }
 
 #[test]
 fn connections_and_the_server_refuse_a_caller_that_has_something() {
     let flights = flights(3 * MIB, 2 * MIB, 8 * MIB);
-    let connections = [(); 3].map(|()| ConnectionInfo::default());
+    let connections = [(); 3].map(|()| Arc::<Scope>::default());
     let open = |at: usize| flights.open(Some(&connections[at]), &actor("ann"), Method::ListPending);
     let held: Vec<_> = [0, 0, 1].map(|at| open(at).unwrap()).into();
     assert_eq!(refused(open(0)), Some((Where::Connection, 2 * MIB)));
     assert_eq!(refused(open(2)), Some((Where::Server, 3 * MIB)));
     drop(held);
-    assert!(connections.iter().all(|connection| connection.in_flight.used() == 0));
+    assert!(connections.iter().all(|connection| connection.used() == 0));
 }
 
 #[test]

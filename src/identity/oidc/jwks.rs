@@ -6,7 +6,7 @@ use jsonwebtoken::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Algorithm, token::Token};
+use super::Algorithm;
 
 /// Shorter RSA keys can be broken, or soon could be.
 const RSA_BITS_MIN: usize = 2048;
@@ -60,14 +60,15 @@ impl KeySet {
         self.keys.iter().map(|key| &key.jwk).eq(other.keys.iter().map(|key| &key.jwk))
     }
 
-    pub(super) fn find(&self, token: &Token<'_>) -> Lookup<'_> {
-        let named = match (&token.kid, self.keys.as_slice()) {
+    /// The key with this id, for this algorithm. Without an id it is the only key of the set.
+    pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup<'_> {
+        let named = match (kid, self.keys.as_slice()) {
             (None, [only]) => Some(only),
             (None, _) => None,
-            (kid, keys) => keys.iter().find(|key| key.jwk.common.key_id == *kid),
+            (kid, keys) => keys.iter().find(|key| key.jwk.common.key_id.as_deref() == kid),
         };
         match named {
-            Some(key) if key.algorithms.contains(&token.algorithm) => Lookup::Key(key),
+            Some(key) if key.algorithms.contains(&algorithm) => Lookup::Key(key),
             Some(_) => Lookup::Unfit,
             None => Lookup::Unknown,
         }

@@ -1,7 +1,3 @@
-mod cache;
-
-use std::sync::Arc;
-
 use regex_automata::{
     Input,
     dfa::{Automaton as _, StartKind, dense},
@@ -23,15 +19,11 @@ const SIZE_MIN: usize = 4 << 10;
 pub(super) struct Pattern(dense::DFA<Vec<u32>>);
 
 impl Pattern {
-    /// The compiled pattern, shared with whoever has the same one.
+    /// Compiles a pattern, which may take long: `pattern_cache` shares what it makes.
     ///
     /// # Errors
     /// That it is invalid, or too complex.
-    pub(super) fn shared(pattern: &str) -> Result<Arc<Self>, String> {
-        cache::compiled(pattern)
-    }
-
-    fn compile(pattern: &str) -> Result<Self, String> {
+    pub(super) fn compile(pattern: &str) -> Result<Self, String> {
         let syntax = syntax::Config::new();
         syntax::parse_with(pattern, &syntax).map_err(|error| {
             let text = error.to_string();

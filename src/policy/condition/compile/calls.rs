@@ -9,7 +9,7 @@ use crate::{
         expr::{Each, Expr, Quantifier},
         functions::{self, FUNCTIONS, Function, Signature, Style},
         operators::OPERATORS,
-        pattern::Pattern,
+        pattern_cache,
         scope::VARIABLES,
         value::Kind,
     },
@@ -127,7 +127,7 @@ impl Compiler {
         if self.pattern_refused {
             return None; // one that is refused may have taken long
         }
-        let compiled = Pattern::shared(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok();
+        let compiled = pattern_cache::compiled(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok();
         self.pattern_refused = compiled.is_none();
         let pattern = compiled?;
         self.pattern_bytes += pattern.bytes();

@@ -1,3 +1,5 @@
+//! How many streams may be open: on a connection, of a caller, and in all.
+
 use std::{
     collections::{HashMap, hash_map::Entry},
     sync::{
@@ -9,32 +11,13 @@ use std::{
 use tonic::Request;
 
 use super::{
-    auth::caller,
+    caller_key::{CallerKey, caller_key},
+    connection_info::ConnectionInfo,
     error::{Failure, Scope},
     flight::Charge,
     limits::CallLimits,
 };
-use crate::{
-    connections::Link,
-    domain::Actor,
-    identity::{PresentedCertificate, Principal},
-};
-
-/// Somebody who calls: see [`caller`].
-type Caller = Arc<str>;
-
-/// What is known of the connection that a call came on.
-#[derive(Clone, Debug, Default)]
-pub struct ConnectionInfo {
-    /// Streaming calls that are open on it.
-    pub open_streams: Arc<AtomicU32>,
-    /// Bytes of its calls that are in memory.
-    pub in_flight: Arc<super::flight::Scope>,
-    /// The client's certificate, verified; `None` when it has shown none.
-    pub certificate: Option<Arc<PresentedCertificate>>,
-    /// Its place in the registry of connections; `None` in tests only.
-    pub link: Option<Arc<Link>>,
-}
+use crate::{domain::Actor, identity::Principal};
 
 /// Counts open streams: per connection, per caller, and in all.
 #[derive(Debug)]
@@ -107,11 +90,11 @@ impl Drop for StreamPermit {
 
 /// Open streams of everybody who has any: whoever has none takes no memory.
 #[derive(Clone, Debug, Default)]
-struct Callers(Arc<Mutex<HashMap<Caller, u32>>>);
+struct Callers(Arc<Mutex<HashMap<CallerKey, u32>>>);
 
 impl Callers {
     fn take(&self, actor: &Actor, limit: u32) -> Result<CallerPermit, Failure> {
-        let caller: Caller = caller(actor).into();
+        let caller = caller_key(actor);
         let mut open = self.lock();
         let count = open.entry(Arc::clone(&caller)).or_default(); // stays only when it is counted: limits are 1 or more
         if *count >= limit {
@@ -122,7 +105,7 @@ impl Callers {
         Ok(CallerPermit { callers: self.clone(), caller })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Caller, u32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CallerKey, u32>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -131,7 +114,7 @@ impl Callers {
 #[derive(Debug)]
 struct CallerPermit {
     callers: Callers,
-    caller: Caller,
+    caller: CallerKey,
 }
 
 impl Drop for CallerPermit {
@@ -148,7 +131,6 @@ impl Drop for CallerPermit {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::{
         domain::{ActorKind, Time},
