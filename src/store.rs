@@ -5,9 +5,9 @@
 //! shows, acknowledges or publishes a state that a crash could take back. One conformance suite (`conformance.rs`)
 //! holds for every implementation.
 
-mod feed;
 #[cfg(test)]
 mod memory;
+mod notifier;
 mod policies;
 mod query;
 mod sled;
@@ -30,9 +30,9 @@ use crate::{
 };
 
 pub use crate::private_files::PrivacyError;
-pub use feed::Subscription;
 #[cfg(test)]
 pub(crate) use memory::MemoryStore;
+pub use notifier::Subscription;
 pub use policies::{DOCUMENT_MAX, NewPolicy, PolicyFault, PolicyHead, PolicyVersion};
 pub(crate) use query::weight;
 pub use query::{Filter, Order, Query};

@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, watch};
 use super::{
     Change, Due, Forgotten, Health, History, NewPolicy, Order, Page, PolicyHead, PolicyVersion, Query, Store,
     StoreError, Submission, Submitted, Subscription, Transitioned,
-    feed::Feed,
+    notifier::Notifier,
     query::{PAGE_BYTES, weight},
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct MemoryStore {
     state: Mutex<State>,
-    feed: Arc<Feed>,
+    notifier: Arc<Notifier>,
     health: watch::Sender<Health>,
 }
 
@@ -43,7 +43,7 @@ struct State {
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { state: Mutex::default(), feed: Feed::new(), health: watch::Sender::new(Health::Working) }
+        Self { state: Mutex::default(), notifier: Notifier::new(), health: watch::Sender::new(Health::Working) }
     }
 }
 
@@ -55,7 +55,7 @@ impl MemoryStore {
 
     fn publish(&self, approval: &Approval) {
         let Approval { id, revision, status, .. } = *approval;
-        self.feed.publish(Change { id, revision, status, due: approval.due() });
+        self.notifier.publish(Change { id, revision, status, due: approval.due() });
     }
 }
 
@@ -361,11 +361,11 @@ impl Store for MemoryStore {
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {
-        self.feed.subscribe(id)
+        self.notifier.subscribe(id)
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
-        self.feed.changes()
+        self.notifier.changes()
     }
 
     fn pending(&self) -> u64 {

@@ -4,7 +4,6 @@
 //! atomic within one tree only, and it is visible before it is durable.
 
 mod check;
-mod cursor;
 mod directory;
 mod durable;
 mod forgotten;
@@ -13,12 +12,13 @@ mod group;
 mod groups;
 mod guard;
 mod handle;
-mod held;
+mod id_set;
 mod keys;
 mod list;
 mod log;
 mod migrate;
 mod open;
+mod open_files;
 mod pages;
 mod pending;
 mod policies;
@@ -70,7 +70,7 @@ use self::{
 };
 use super::{
     Change, Due, Forgotten, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query,
-    Store, StoreError, Submission, Submitted, Subscription, Transitioned, feed::Feed,
+    Store, StoreError, Submission, Submitted, Subscription, Transitioned, notifier::Notifier,
 };
 use crate::{
     domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, TokenId},
@@ -104,7 +104,7 @@ pub struct SledStore {
 /// What readers and the writer share.
 struct Shared {
     durability: Durability,
-    feed: Arc<Feed>,
+    notifier: Arc<Notifier>,
     pending: AtomicU64,
     health: watch::Sender<Health>,
     observer: Arc<dyn Observer>,
@@ -162,15 +162,15 @@ impl SledStore {
         let directory = Arc::new(Directory::open(path)?);
         let mut sync: SyncFile = Box::new(sync);
         let Opened { db, pages, file, tip, mark } = open::open(&directory, &mut sync)?;
-        let mut held = directory.held(&file).map_err(failed)?;
-        held.hold(&directory.watermark(), mark.file()).map_err(failed)?;
-        held.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
+        let mut open_files = directory.open_files(&file).map_err(failed)?;
+        open_files.add(&directory.watermark(), mark.file()).map_err(failed)?;
+        open_files.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
 
         let pending = PendingCounts::read(&pages).map_err(unreadable)?;
         observer.pending(pending.total());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
-            feed: Feed::new(),
+            notifier: Notifier::new(),
             pending: pending.total().into(),
             health: watch::Sender::new(Health::Working),
             observer,
@@ -195,7 +195,7 @@ impl SledStore {
             tip,
             mark,
             shared: Arc::clone(&shared),
-            held,
+            open_files,
             watchdog: Arc::clone(&watchdog),
             _directory: Arc::clone(&directory),
         };
@@ -402,11 +402,11 @@ impl Store for SledStore {
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {
-        self.shared.feed.subscribe(id)
+        self.shared.notifier.subscribe(id)
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
-        self.shared.feed.changes()
+        self.shared.notifier.changes()
     }
 
     fn pending(&self) -> u64 {

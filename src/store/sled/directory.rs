@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::held::HeldFiles;
+use super::open_files::OpenFiles;
 use crate::{private_files, store::OpenError};
 
 /// How long threads of a store that this process has dropped may still hold sled's file.
@@ -166,12 +166,12 @@ impl Directory {
     }
 
     /// The files that must keep their names while the store is open: these, and sled's.
-    pub(super) fn held(&self, log: &File) -> io::Result<HeldFiles> {
-        let mut held = HeldFiles::default();
-        held.hold(&self.path, &self.itself)?;
-        held.hold(&self.path.join("LOCK"), &self.lock)?;
-        held.hold(&self.sled().join("db"), log)?;
-        Ok(held)
+    pub(super) fn open_files(&self, log: &File) -> io::Result<OpenFiles> {
+        let mut files = OpenFiles::default();
+        files.add(&self.path, &self.itself)?;
+        files.add(&self.path.join("LOCK"), &self.lock)?;
+        files.add(&self.sled().join("db"), log)?;
+        Ok(files)
     }
 
     /// Makes the files' names durable.

@@ -15,7 +15,7 @@ const BACKLOG: usize = 4_096;
 
 /// Publishes commits, after they are durable.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(super) struct Notifier {
     waiting: Mutex<HashMap<ApprovalId, Waiters>>,
     changes: broadcast::Sender<Change>,
 }
@@ -27,7 +27,7 @@ struct Waiters {
     subscriptions: usize,
 }
 
-impl Feed {
+impl Notifier {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { waiting: Mutex::default(), changes: broadcast::Sender::new(BACKLOG) })
     }
@@ -47,7 +47,7 @@ impl Feed {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiters = waiting.entry(id).or_insert_with(|| Waiters { sender: watch::Sender::new(0), subscriptions: 0 });
         waiters.subscriptions += 1;
-        Subscription { id, receiver: waiters.sender.subscribe(), feed: Arc::clone(self) }
+        Subscription { id, receiver: waiters.sender.subscribe(), notifier: Arc::clone(self) }
     }
 }
 
@@ -56,7 +56,7 @@ impl Feed {
 pub struct Subscription {
     id: ApprovalId,
     receiver: watch::Receiver<Revision>,
-    feed: Arc<Feed>,
+    notifier: Arc<Notifier>,
 }
 
 impl Subscription {
@@ -76,7 +76,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut waiting = self.feed.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.notifier.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiters) = waiting.get_mut(&self.id) {
             waiters.subscriptions -= 1;
             if waiters.subscriptions == 0 {
@@ -95,20 +95,20 @@ mod tests {
 
     #[test]
     fn the_last_subscriber_leaves_nothing_behind() {
-        let feed = Feed::new();
-        let (first, second) = (feed.subscribe(id(0, 1)), feed.subscribe(id(0, 1)));
+        let notifier = Notifier::new();
+        let (first, second) = (notifier.subscribe(id(0, 1)), notifier.subscribe(id(0, 1)));
         drop(first);
-        assert_eq!(feed.waiting.lock().unwrap().len(), 1);
+        assert_eq!(notifier.waiting.lock().unwrap().len(), 1);
         drop(second);
-        assert!(feed.waiting.lock().unwrap().is_empty());
+        assert!(notifier.waiting.lock().unwrap().is_empty());
     }
 
     #[test]
     fn subscribers_that_leave_at_once_leave_nothing_behind() {
-        let (feed, ready) = (Feed::new(), AtomicU64::new(0));
+        let (notifier, ready) = (Notifier::new(), AtomicU64::new(0));
         let subscriber = || {
             for n in 1..=20_000 {
-                let subscription = feed.subscribe(id(0, n));
+                let subscription = notifier.subscribe(id(0, n));
                 ready.fetch_add(1, Ordering::SeqCst);
                 while ready.load(Ordering::SeqCst) < 2 * n {
                     std::thread::yield_now();
@@ -120,6 +120,6 @@ mod tests {
             scope.spawn(subscriber);
             scope.spawn(subscriber);
         });
-        assert!(feed.waiting.lock().unwrap().is_empty());
+        assert!(notifier.waiting.lock().unwrap().is_empty());
     }
 }

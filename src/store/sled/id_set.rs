@@ -15,13 +15,13 @@ use crate::{
 };
 
 /// A sorted set of ids.
-pub(super) enum Cursor<'a> {
+pub(super) enum IdSet<'a> {
     /// Entries of one field and value.
     Index { pages: &'a Pages, prefix: Vec<u8> },
     /// Ids in any of the sets.
-    Any(Vec<Cursor<'a>>),
+    Any(Vec<IdSet<'a>>),
     /// Ids in all of the sets.
-    All(Vec<Cursor<'a>>),
+    All(Vec<IdSet<'a>>),
 }
 
 /// What a seek came to.
@@ -35,21 +35,21 @@ pub(super) enum Sought {
     Paused(ApprovalId),
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> IdSet<'a> {
     /// The set of ids that an index has for a filter. Creation times bound the walk instead: see [`bounds`].
     pub(super) fn of(pages: &'a Pages, filter: &Filter) -> Self {
-        let index = |field: Field<'_>| Cursor::Index { pages, prefix: field.prefix() };
+        let index = |field: Field<'_>| IdSet::Index { pages, prefix: field.prefix() };
         let mut all = Vec::new();
         // In order, PENDING first: what leaves it while we look is then found where it went to.
         let statuses: BTreeSet<_> = filter.statuses.iter().copied().collect();
         if !statuses.is_empty() {
-            all.push(Cursor::Any(statuses.into_iter().map(|status| index(Field::Status(status))).collect()));
+            all.push(IdSet::Any(statuses.into_iter().map(|status| index(Field::Status(status))).collect()));
         }
         all.extend(filter.tool_name.as_deref().map(|name| index(Field::Tool(name))));
         all.extend(filter.agent_name.as_deref().map(|name| index(Field::Agent(name))));
         all.extend(filter.caller.as_deref().map(|name| index(Field::Caller(name))));
         all.extend(filter.labels.iter().map(|(name, value)| index(Field::Label(name, value))));
-        if all.is_empty() { index(Field::All) } else { Cursor::All(all) }
+        if all.is_empty() { index(Field::All) } else { IdSet::All(all) }
     }
 
     /// The first id at `from` or beyond it, in `order`. Each look into an index takes one from the budget: sets that

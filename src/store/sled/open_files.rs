@@ -13,10 +13,10 @@ use std::{
 
 /// Files that are open, with their names.
 #[derive(Debug, Default)]
-pub(super) struct HeldFiles(Vec<HeldFile>);
+pub(super) struct OpenFiles(Vec<OpenFile>);
 
 #[derive(Debug)]
-struct HeldFile {
+struct OpenFile {
     path: PathBuf,
     identity: Identity,
 }
@@ -56,17 +56,17 @@ pub(super) enum LostFile {
     Unreadable(PathBuf, io::Error),
 }
 
-impl HeldFiles {
+impl OpenFiles {
     /// Adds an open file, or directory, under the name that it was opened by.
-    pub(super) fn hold(&mut self, path: &Path, file: &File) -> io::Result<()> {
+    pub(super) fn add(&mut self, path: &Path, file: &File) -> io::Result<()> {
         let identity = Identity::of(&file.metadata()?);
-        self.0.push(HeldFile { path: path.to_owned(), identity });
+        self.0.push(OpenFile { path: path.to_owned(), identity });
         Ok(())
     }
 
     /// Looks up every name: about a microsecond each.
     pub(super) fn check(&self) -> Result<(), LostFile> {
-        self.0.iter().try_for_each(|HeldFile { path, identity }| match fs::metadata(path) {
+        self.0.iter().try_for_each(|OpenFile { path, identity }| match fs::metadata(path) {
             Ok(found) if Identity::of(&found) == *identity => Ok(()),
             Ok(_) => Err(LostFile::Replaced(path.clone())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LostFile::Gone(path.clone())),
@@ -83,21 +83,24 @@ mod tests {
     fn a_file_is_lost_by_deleting_renaming_and_replacing_it() {
         let directory = tempfile::tempdir().unwrap();
         let (path, aside) = (directory.path().join("db"), directory.path().join("aside"));
-        let mut held = HeldFiles::default();
-        held.hold(&path, &File::create(&path).unwrap()).unwrap();
-        held.hold(directory.path(), &File::open(directory.path()).unwrap()).unwrap();
-        held.check().unwrap();
+        let mut open_files = OpenFiles::default();
+        open_files.add(&path, &File::create(&path).unwrap()).unwrap();
+        open_files.add(directory.path(), &File::open(directory.path()).unwrap()).unwrap();
+        open_files.check().unwrap();
 
         fs::rename(&path, &aside).unwrap();
-        assert!(matches!(held.check(), Err(LostFile::Gone(gone)) if gone == path));
+        assert!(matches!(open_files.check(), Err(LostFile::Gone(gone)) if gone == path));
         fs::copy(&aside, &path).unwrap();
-        assert!(matches!(held.check(), Err(LostFile::Replaced(replaced)) if replaced == path));
+        assert!(matches!(open_files.check(), Err(LostFile::Replaced(replaced)) if replaced == path));
         fs::rename(&aside, &path).unwrap();
-        held.check().unwrap();
+        open_files.check().unwrap();
         fs::hard_link(&path, &aside).unwrap();
-        held.check().unwrap(); // another name for it: a backup, perhaps
+        open_files.check().unwrap(); // another name for it: a backup, perhaps
         fs::remove_file(&path).unwrap();
-        assert!(held.check().unwrap_err().to_string().contains("was deleted or renamed"), "another name does not help");
+        assert!(
+            open_files.check().unwrap_err().to_string().contains("was deleted or renamed"),
+            "another name does not help"
+        );
     }
 
     #[test]
@@ -105,9 +108,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
         fs::create_dir(&data).unwrap();
-        let mut held = HeldFiles::default();
-        held.hold(&data.join("db"), &File::create(data.join("db")).unwrap()).unwrap();
+        let mut open_files = OpenFiles::default();
+        open_files.add(&data.join("db"), &File::create(data.join("db")).unwrap()).unwrap();
         fs::rename(&data, parent.path().join("moved")).unwrap();
-        assert!(matches!(held.check(), Err(LostFile::Gone(_))));
+        assert!(matches!(open_files.check(), Err(LostFile::Gone(_))));
     }
 }

@@ -15,8 +15,8 @@ fn numbered(n: u128) -> ApprovalId {
 }
 
 /// What a seek finds that may take as long as it needs.
-fn sought(cursor: &Cursor<'_>, from: ApprovalId, order: Order) -> Option<ApprovalId> {
-    match cursor.seek(from, order, &mut usize::MAX.clone()).unwrap() {
+fn sought(set: &IdSet<'_>, from: ApprovalId, order: Order) -> Option<ApprovalId> {
+    match set.seek(from, order, &mut usize::MAX.clone()).unwrap() {
         Sought::Found(id) => Some(id),
         Sought::Nothing => None,
         Sought::Paused(id) => panic!("paused at {id}"),
@@ -36,10 +36,10 @@ fn sets_that_hardly_overlap_are_walked_in_stages() {
     }
     let filter = Filter { tool_name: Some("a".into()), agent_name: Some("a".into()), ..Filter::default() };
     let pages = pages(&db);
-    let cursor = Cursor::of(&pages, &filter);
+    let set = IdSet::of(&pages, &filter);
     let (mut from, mut stages) = (numbered(0), 0);
     let found = loop {
-        match cursor.seek(from, Order::OldestFirst, &mut 100).unwrap() {
+        match set.seek(from, Order::OldestFirst, &mut 100).unwrap() {
             Sought::Paused(id) => {
                 assert!(id > from, "no progress from {from}");
                 from = id;
@@ -143,18 +143,18 @@ fn seeking_is_the_intersection() {
             entry.write(&db, numbered(*number));
         }
         for filter in filters {
-            let cursor = Cursor::of(&pages, &filter);
+            let set = IdSet::of(&pages, &filter);
             let matching: Vec<_> =
                 entries.iter().filter(|(_, entry)| entry.matches(&filter)).map(|(n, _)| *n).collect();
             for start in starts.iter().copied().chain([0, u128::MAX]) {
                 let oldest = matching.iter().copied().find(|n| *n >= start).map(numbered);
                 let newest = matching.iter().rev().copied().find(|n| *n <= start).map(numbered);
-                prop_assert_eq!(sought(&cursor, numbered(start), Order::OldestFirst), oldest);
-                prop_assert_eq!(sought(&cursor, numbered(start), Order::NewestFirst), newest);
+                prop_assert_eq!(sought(&set, numbered(start), Order::OldestFirst), oldest);
+                prop_assert_eq!(sought(&set, numbered(start), Order::NewestFirst), newest);
             }
             for (order, first) in [(Order::OldestFirst, 0), (Order::NewestFirst, u128::MAX)] {
                 let (mut walked, mut from) = (Vec::new(), Some(numbered(first)));
-                while let Some(found) = from.and_then(|from| sought(&cursor, from, order)) {
+                while let Some(found) = from.and_then(|from| sought(&set, from, order)) {
                     walked.push(found.uuid().as_u128());
                     from = beyond(found, order);
                 }
@@ -173,14 +173,14 @@ fn pending_is_looked_at_before_what_follows_it() {
     let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
     let statuses = vec![Status::Approved, Status::Pending, Status::Rejected, Status::Pending];
     let pages = pages(&db);
-    let cursor = Cursor::of(&pages, &Filter { statuses, ..Filter::default() });
-    let Cursor::All(all) = cursor else { panic!("an intersection") };
-    let [Cursor::Any(any)] = &all[..] else { panic!("a union") };
+    let set = IdSet::of(&pages, &Filter { statuses, ..Filter::default() });
+    let IdSet::All(all) = set else { panic!("an intersection") };
+    let [IdSet::Any(any)] = &all[..] else { panic!("a union") };
     let prefixes: Vec<_> = any
         .iter()
         .map(|set| match set {
-            Cursor::Index { prefix, .. } => prefix.clone(),
-            Cursor::Any(_) | Cursor::All(_) => panic!("an index"),
+            IdSet::Index { prefix, .. } => prefix.clone(),
+            IdSet::Any(_) | IdSet::All(_) => panic!("an index"),
         })
         .collect();
     assert_eq!(prefixes, [Status::Pending, Status::Approved, Status::Rejected].map(|is| Field::Status(is).prefix()));
