@@ -19,7 +19,7 @@ mod verdict;
 
 #[cfg(test)]
 mod properties;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};

@@ -30,7 +30,7 @@ pub use dev_tokens::{DevTokens, DevTokensError};
 pub use gate::Gate;
 pub use revocation::Revocation;
 pub use shown_certificate::ShownCertificate;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use token::samples as token_samples;
 pub use token::{Grant, Revoked, Secret, SecretHash, Token, TokenState};
 pub use token_registry::TokenRegistry;

@@ -25,7 +25,7 @@ use signoff::{
         RoleGroups, TokenRegistry, oidc::Oidc,
     },
     proto::v1 as pb,
-    store::{SledStore, Store},
+    store::{Lifecycle as _, SledStore, Store},
 };
 
 use crate::{

@@ -27,7 +27,7 @@ use crate::{
         samples::{arguments, at},
     },
     identity::{AuthenticationMethod, Role},
-    store::{Filter, Order, Page, Query},
+    store::{ApprovalStore as _, Filter, Order, Page, PolicyStore as _, Query},
 };
 
 const HEARTBEAT: Duration = Duration::from_secs(15);

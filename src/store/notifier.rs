@@ -13,9 +13,9 @@ use crate::domain::{ApprovalId, Revision};
 /// Changes that a receiver may be behind before it has to read the store again.
 const BACKLOG: usize = 4_096;
 
-/// Publishes commits, after they are durable.
+/// What a store publishes its commits with: it wakes those who wait for an approval, and tells everybody who listens.
 #[derive(Debug)]
-pub(super) struct Notifier {
+pub struct Notifier {
     waiting: Mutex<HashMap<ApprovalId, Waiters>>,
     changes: broadcast::Sender<Change>,
 }
@@ -28,22 +28,29 @@ struct Waiters {
 }
 
 impl Notifier {
-    pub(super) fn new() -> Arc<Self> {
+    /// One that nobody listens to.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
         Arc::new(Self { waiting: Mutex::default(), changes: broadcast::Sender::new(BACKLOG) })
     }
 
-    pub(super) fn publish(&self, change: Change) {
+    /// Publishes a commit. It must be durable.
+    pub fn publish(&self, change: Change) {
         if let Some(waiters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&change.id) {
             waiters.sender.send_replace(change.revision);
         }
         let _ = self.changes.send(change); // nobody listening is fine
     }
 
-    pub(super) fn changes(&self) -> broadcast::Receiver<Change> {
+    /// Every change from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
 
-    pub(super) fn subscribe(self: &Arc<Self>, id: ApprovalId) -> Subscription {
+    /// Every new revision of one approval.
+    #[must_use]
+    pub fn subscribe(self: &Arc<Self>, id: ApprovalId) -> Subscription {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiters = waiting.entry(id).or_insert_with(|| Waiters { sender: watch::Sender::new(0), subscriptions: 0 });
         waiters.subscriptions += 1;

@@ -7,7 +7,7 @@ use crate::{
         Authenticator as _, CertificateRoles, Credentials, DecidesFor, Gate, Grant, RoleGroups, Secret, Token,
         TokenState, Unrecognised,
     },
-    store::MemoryStore,
+    store::{MemoryStore, TokenStore as _},
 };
 
 const LIMIT: usize = 4;

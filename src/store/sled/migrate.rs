@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sled::{Batch, Tree};
 
 use super::{
-    SCHEMA,
+    OpenError, SCHEMA,
     directory::Directory,
     frame::{self, corrupt},
     group::Group,
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     domain::{ApprovalId, Event, Revision},
     identity::Token,
-    store::{History, OpenError, PolicyVersion, StoreError},
+    store::{History, PolicyVersion, StoreError},
 };
 
 /// The schema version that is taken over.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use super::{
+    OpenError,
     directory::Directory,
     forgotten, frame,
     groups::{Checkpoint, Link as GroupLink, Standing},
@@ -27,7 +28,7 @@ use super::{
 use crate::{
     domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time},
     identity::Token,
-    store::{Forgotten, History, OpenError, PolicyVersion, StoreError},
+    store::{Forgotten, History, PolicyVersion, StoreError},
 };
 
 /// Values that are kept of one key whose pieces stand elsewhere, the newest last.

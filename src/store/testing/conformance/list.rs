@@ -28,7 +28,7 @@ fn tool(name: &str) -> Filter {
     Filter { tool_name: Some(name.into()), ..Filter::default() }
 }
 
-pub(super) async fn each_filter_selects(mut subject: impl Subject) {
+pub async fn each_filter_selects(mut subject: impl Subject) {
     fill(&**subject.store()).await;
     let stranger = with(submission(10, 10), |request| request.caller = actor(ActorKind::Agent, "agent-2"));
     subject.store().submit(stranger).await.unwrap();
@@ -71,7 +71,7 @@ pub(super) async fn each_filter_selects(mut subject: impl Subject) {
     }
 }
 
-pub(super) async fn filters_combine(subject: impl Subject) {
+pub async fn filters_combine(subject: impl Subject) {
     let store = &**subject.store();
     fill(store).await;
     let range =
@@ -98,7 +98,7 @@ pub(super) async fn filters_combine(subject: impl Subject) {
     }
 }
 
-pub(super) async fn pages_join_up_in_both_orders(subject: impl Subject) {
+pub async fn pages_join_up_in_both_orders(subject: impl Subject) {
     let store = subject.store();
     for n in 1..=23 {
         let new =
@@ -146,7 +146,7 @@ pub(super) async fn pages_join_up_in_both_orders(subject: impl Subject) {
     assert_eq!((none.approvals.len(), none.next), (0, None));
 }
 
-pub(super) async fn pages_hold_still_under_inserts(subject: impl Subject) {
+pub async fn pages_hold_still_under_inserts(subject: impl Subject) {
     let store = subject.store();
     for n in 1..=6 {
         store.submit(submission(10 * i64::try_from(n).unwrap(), n)).await.unwrap();
@@ -171,7 +171,7 @@ pub(super) async fn pages_hold_still_under_inserts(subject: impl Subject) {
     }
 }
 
-pub(super) async fn time_ranges_are_exact_to_the_microsecond(subject: impl Subject) {
+pub async fn time_ranges_are_exact_to_the_microsecond(subject: impl Subject) {
     let store = &**subject.store();
     let moment = |micros| at(1) + TimeDelta::microseconds(micros);
     for (n, micros) in (1..).zip([-1_001, -1_000, -1, 0, 1, 999, 1_000, 1_001]) {

@@ -9,13 +9,13 @@ async fn filled() -> (Arc<dyn Store>, Vec<History>) {
     (store, histories)
 }
 
-pub(super) async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
+pub async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
     fill(&**subject.store()).await;
     let before = everything(&**subject.store()).await;
     // As an export's file has it.
     let lines: Vec<String> = before.1.iter().map(|history| serde_json::to_string(history).unwrap()).collect();
     let read = || lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<History>>();
-    let mut copy = S::new();
+    let mut copy = S::create().await;
     assert_eq!(copy.store().import(read()).await.unwrap(), 9);
     for reopened in [false, true] {
         if reopened {
@@ -51,7 +51,7 @@ pub(super) async fn an_export_makes_an_equal_store<S: Subject>(mut subject: S) {
     assert_eq!(copy.store().prune(at(1_000), at(1_000), 100).await.unwrap(), 6);
 }
 
-pub(super) async fn exports_come_in_pages(subject: impl Subject) {
+pub async fn exports_come_in_pages(subject: impl Subject) {
     let store = subject.store();
     fill(&**store).await;
     let whole = store.export(None, 100).await.unwrap();
@@ -70,7 +70,7 @@ pub(super) async fn exports_come_in_pages(subject: impl Subject) {
     assert_eq!(store.export(None, 0).await.unwrap(), []);
 }
 
-pub(super) async fn importing_twice_changes_nothing(mut subject: impl Subject) {
+pub async fn importing_twice_changes_nothing(mut subject: impl Subject) {
     let (_, histories) = filled().await;
     let twice = [&histories[..], &histories[..3]].concat();
     assert_eq!(subject.store().import(twice).await.unwrap(), 9);
@@ -81,7 +81,7 @@ pub(super) async fn importing_twice_changes_nothing(mut subject: impl Subject) {
     assert_eq!(subject.store().import(Vec::new()).await.unwrap(), 0);
 }
 
-pub(super) async fn conflicts_import_nothing(mut subject: impl Subject) {
+pub async fn conflicts_import_nothing(mut subject: impl Subject) {
     let (other, histories) = filled().await;
     subject.store().import(histories[..3].to_vec()).await.unwrap();
     let before = everything(&**subject.store()).await;
@@ -108,7 +108,7 @@ pub(super) async fn conflicts_import_nothing(mut subject: impl Subject) {
     assert_eq!(subject.store().import(histories).await.unwrap(), 6);
 }
 
-pub(super) async fn impossible_histories_import_nothing(mut subject: impl Subject) {
+pub async fn impossible_histories_import_nothing(mut subject: impl Subject) {
     let (_, histories) = filled().await;
     let approved = &histories[1]; // requested, approved
     let edited = &histories[2].events; // requested, voted, edited, voted

@@ -21,7 +21,7 @@ async fn all_at_once(
     answers
 }
 
-pub(super) async fn one_resolution_wins(mut subject: impl Subject) {
+pub async fn one_resolution_wins(mut subject: impl Subject) {
     let mut winners = Vec::new();
     for n in 1..=40 {
         let store = subject.store();
@@ -61,7 +61,7 @@ pub(super) async fn one_resolution_wins(mut subject: impl Subject) {
     }
 }
 
-pub(super) async fn one_claim_wins(subject: impl Subject) {
+pub async fn one_claim_wins(subject: impl Subject) {
     let store = subject.store();
     for n in 1..=20 {
         let made =
@@ -79,7 +79,7 @@ pub(super) async fn one_claim_wins(subject: impl Subject) {
     }
 }
 
-pub(super) async fn one_caller_cannot_exceed_its_limit_at_once(subject: impl Subject) {
+pub async fn one_caller_cannot_exceed_its_limit_at_once(subject: impl Subject) {
     let store = subject.store();
     let tasks: Vec<_> = (1..=20)
         .map(|n| {

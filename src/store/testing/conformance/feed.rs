@@ -10,7 +10,7 @@ fn change(approval: &Approval) -> Change {
     Change { id, revision, status, due: approval.due() }
 }
 
-pub(super) async fn pending_follows_every_change(mut subject: impl Subject) {
+pub async fn pending_follows_every_change(mut subject: impl Subject) {
     assert_eq!(subject.store().pending(), 0);
     fill(&**subject.store()).await;
     assert_eq!(subject.store().pending(), 3);
@@ -33,7 +33,7 @@ fn closed<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
     assert_eq!(answer.unwrap_err(), StoreError::Unavailable("closed".into()));
 }
 
-pub(super) async fn changes_tell_of_every_commit(subject: impl Subject) {
+pub async fn changes_tell_of_every_commit(subject: impl Subject) {
     let store = subject.store();
     store.submit(submission(0, 9)).await.unwrap();
     let mut changes = store.changes();
@@ -63,7 +63,7 @@ pub(super) async fn changes_tell_of_every_commit(subject: impl Subject) {
     assert_eq!(changes.try_recv(), Err(TryRecvError::Empty));
 }
 
-pub(super) async fn subscribers_wake_on_every_commit(subject: impl Subject) {
+pub async fn subscribers_wake_on_every_commit(subject: impl Subject) {
     let store = subject.store();
     let (mut mine, mut others) = (store.subscribe(id(0, 1)), store.subscribe(id(0, 2)));
     assert_eq!(mine.beyond(0).now_or_never(), None);
@@ -93,7 +93,7 @@ pub(super) async fn subscribers_wake_on_every_commit(subject: impl Subject) {
     assert_eq!(others.beyond(0).now_or_never(), Some(()), "an import is a commit as well");
 }
 
-pub(super) async fn a_closed_store_answers_nothing(subject: impl Subject) {
+pub async fn a_closed_store_answers_nothing(subject: impl Subject) {
     let store = Arc::clone(subject.store());
     store.submit(submission(0, 1)).await.unwrap();
     let mut health = store.health();
@@ -108,6 +108,9 @@ pub(super) async fn a_closed_store_answers_nothing(subject: impl Subject) {
     closed(store.prune(at(0), at(0), 1).await);
     closed(store.export(None, 1).await);
     closed(store.import(Vec::new()).await);
+    let closed_feed = FeedError::Store(StoreError::Unavailable("closed".into()));
+    assert_eq!(store.changes_after(None, 1).await.unwrap_err(), closed_feed);
+    closed(store.newest_cursor().await);
     closed(store.put_policy(policy(0, "a")).await);
     closed(store.policy(None).await);
     closed(store.policies(None, 1).await);

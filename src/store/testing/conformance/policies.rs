@@ -25,7 +25,7 @@ pub(super) async fn policies(store: &dyn Store) -> Vec<PolicyVersion> {
     versions
 }
 
-pub(super) async fn versions_count_up(mut subject: impl Subject) {
+pub async fn versions_count_up(mut subject: impl Subject) {
     assert_eq!(policies(&**subject.store()).await, []);
     let mut expected = Vec::new();
     for (number, seconds) in (1..=300).zip([5, 7, 7, 6, -1].into_iter().cycle()) {
@@ -44,7 +44,7 @@ pub(super) async fn versions_count_up(mut subject: impl Subject) {
     assert_eq!(subject.store().put_policy(policy(0, "")).await.unwrap().head.version, 301);
 }
 
-pub(super) async fn a_version_replaces_the_one_that_its_author_expected(mut subject: impl Subject) {
+pub async fn a_version_replaces_the_one_that_its_author_expected(mut subject: impl Subject) {
     let expecting = |expected| NewPolicy { expected: Some(expected), ..policy(0, "a") };
     let changed = |version| Err(StoreError::PolicyChanged { version });
     for newest in 0..3 {
@@ -61,7 +61,7 @@ pub(super) async fn a_version_replaces_the_one_that_its_author_expected(mut subj
     assert_eq!(policies(&**subject.store()).await.len(), 3);
 }
 
-pub(super) async fn repeating_a_policy_finds_its_first_version(mut subject: impl Subject) {
+pub async fn repeating_a_policy_finds_its_first_version(mut subject: impl Subject) {
     let keyed = |expected| NewPolicy { request_id: Some("k".into()), expected, ..policy(0, "a") };
     let first = subject.store().put_policy(keyed(Some(0))).await.unwrap();
     for reopened in [false, true] {
@@ -79,7 +79,7 @@ pub(super) async fn repeating_a_policy_finds_its_first_version(mut subject: impl
     assert_eq!(policies(&**subject.store()).await[0], *first);
 }
 
-pub(super) async fn a_policys_request_id_belongs_to_one_version(mut subject: impl Subject) {
+pub async fn a_policys_request_id_belongs_to_one_version(mut subject: impl Subject) {
     let keyed = || NewPolicy { request_id: Some("k".into()), expected: Some(1), ..policy(0, "a") };
     subject.store().put_policy(policy(0, "first")).await.unwrap();
     subject.store().put_policy(keyed()).await.unwrap();
@@ -110,7 +110,7 @@ pub(super) async fn a_policys_request_id_belongs_to_one_version(mut subject: imp
     assert_eq!(subject.store().put_policy(NewPolicy { author, request_id, ..any() }).await.unwrap().head.version, 7);
 }
 
-pub(super) async fn one_of_those_who_expect_the_same_version_wins(subject: impl Subject) {
+pub async fn one_of_those_who_expect_the_same_version_wins(subject: impl Subject) {
     let store = subject.store();
     for newest in 0..20 {
         let tasks: Vec<_> = (0..8)
@@ -133,7 +133,7 @@ pub(super) async fn one_of_those_who_expect_the_same_version_wins(subject: impl 
     assert_eq!(policies(&**store).await.len(), 20);
 }
 
-pub(super) async fn versions_are_listed_in_pages(subject: impl Subject) {
+pub async fn versions_are_listed_in_pages(subject: impl Subject) {
     let store = subject.store();
     for n in 1..=7 {
         store.put_policy(policy(n, &n.to_string())).await.unwrap();
@@ -163,7 +163,7 @@ pub(super) async fn versions_are_listed_in_pages(subject: impl Subject) {
     assert_eq!(store.export_policies(0, 0).await, Ok(Vec::new()));
 }
 
-pub(super) async fn the_longest_policies_survive_a_reopen(mut subject: impl Subject) {
+pub async fn the_longest_policies_survive_a_reopen(mut subject: impl Subject) {
     let longest = |n: u32| NewPolicy {
         comment: "💥".repeat(4_096),
         request_id: Some(format!("{n:0>128}")),
@@ -190,7 +190,7 @@ pub(super) async fn the_longest_policies_survive_a_reopen(mut subject: impl Subj
     assert_eq!(subject.store().policies(None, 9).await.unwrap().len(), 3);
 }
 
-pub(super) async fn policies_and_approvals_do_not_disturb_each_other(mut subject: impl Subject) {
+pub async fn policies_and_approvals_do_not_disturb_each_other(mut subject: impl Subject) {
     fill(&**subject.store()).await;
     let approvals = everything(&**subject.store()).await;
     let due = subject.store().due(at(0), 10).await.unwrap();
@@ -227,7 +227,7 @@ async fn exported() -> Vec<PolicyVersion> {
     policies(&store).await
 }
 
-pub(super) async fn exported_policies_make_an_equal_store(mut subject: impl Subject) {
+pub async fn exported_policies_make_an_equal_store(mut subject: impl Subject) {
     let versions = exported().await;
     // As an export's file has it.
     let lines: Vec<String> = versions.iter().map(|version| serde_json::to_string(version).unwrap()).collect();
@@ -252,7 +252,7 @@ pub(super) async fn exported_policies_make_an_equal_store(mut subject: impl Subj
     assert_eq!(subject.store().put_policy(next).await.unwrap().head.at, at(3));
 }
 
-pub(super) async fn wrong_policies_import_nothing(mut subject: impl Subject) {
+pub async fn wrong_policies_import_nothing(mut subject: impl Subject) {
     let versions = exported().await;
     subject.store().import_policies(versions[..2].to_vec()).await.unwrap();
     let changed = |n: usize, change: &dyn Fn(&mut PolicyVersion)| {

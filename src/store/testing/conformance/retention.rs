@@ -16,7 +16,7 @@ async fn three(store: &dyn Store) -> [ApprovalId; 3] {
     ids
 }
 
-pub(super) async fn what_is_due_comes_longest_overdue_first(mut subject: impl Subject) {
+pub async fn what_is_due_comes_longest_overdue_first(mut subject: impl Subject) {
     let [first, second, third] = three(&**subject.store()).await;
     subject.reopen().await;
     let store = subject.store();
@@ -35,7 +35,7 @@ pub(super) async fn what_is_due_comes_longest_overdue_first(mut subject: impl Su
     assert_eq!(store.due(at(400), 10).await.unwrap(), due([], None));
 }
 
-pub(super) async fn an_edit_moves_the_deadline(mut subject: impl Subject) {
+pub async fn an_edit_moves_the_deadline(mut subject: impl Subject) {
     subject.store().submit(submission(0, 1)).await.unwrap();
     let short = Requirement::any(2).within(Some(Duration::from_secs(30)));
     let edited = arguments(&serde_json::json!({"to": "bob"}));
@@ -48,7 +48,7 @@ pub(super) async fn an_edit_moves_the_deadline(mut subject: impl Subject) {
     }
 }
 
-pub(super) async fn pruning_takes_the_oldest_decisions(mut subject: impl Subject) {
+pub async fn pruning_takes_the_oldest_decisions(mut subject: impl Subject) {
     for (n, decided) in [(1, 30), (2, 10), (3, 20), (4, 40)] {
         subject.store().submit(submission(0, n)).await.unwrap();
         subject.store().transition(id(0, n), reject(1), at(decided)).await.unwrap();
@@ -74,7 +74,7 @@ pub(super) async fn pruning_takes_the_oldest_decisions(mut subject: impl Subject
     }
 }
 
-pub(super) async fn pruning_forgets_everything(mut subject: impl Subject) {
+pub async fn pruning_forgets_everything(mut subject: impl Subject) {
     fill(&**subject.store()).await;
     assert_eq!(subject.store().prune(at(1_000), at(1_000), 100).await.unwrap(), 6);
     for reopened in [false, true] {
@@ -100,7 +100,7 @@ pub(super) async fn pruning_forgets_everything(mut subject: impl Subject) {
 /// When what is forgotten at `at(1_000)` is over.
 const OVER: i64 = 1_000 + 8 * 86_400;
 
-pub(super) async fn a_forgotten_request_id_is_remembered_for_eight_days(mut subject: impl Subject) {
+pub async fn a_forgotten_request_id_is_remembered_for_eight_days(mut subject: impl Subject) {
     fill(&**subject.store()).await;
     let first = subject.store().get(id(2, 2)).await.unwrap();
     let asked = with(submission(2, 2), |request| *request = Request::clone(&first.request));
@@ -138,7 +138,7 @@ pub(super) async fn a_forgotten_request_id_is_remembered_for_eight_days(mut subj
     assert!(!store.submit(other(OVER)).await.unwrap().created);
 }
 
-pub(super) async fn forgotten_request_ids_move_with_an_export(mut subject: impl Subject) {
+pub async fn forgotten_request_ids_move_with_an_export(mut subject: impl Subject) {
     fill(&**subject.store()).await;
     let histories = subject.store().export(None, 100).await.unwrap();
     assert_eq!(subject.store().prune(at(1_000), at(1_000), 100).await.unwrap(), 6);
@@ -186,7 +186,7 @@ pub(super) async fn forgotten_request_ids_move_with_an_export(mut subject: impl 
     assert_eq!(subject.store().export_forgotten(None, 100).await.unwrap(), expected);
 }
 
-pub(super) async fn a_full_answer_still_names_the_next_deadline(subject: impl Subject) {
+pub async fn a_full_answer_still_names_the_next_deadline(subject: impl Subject) {
     let store = subject.store();
     let [first, second, _] = three(&**store).await;
     assert_eq!(store.due(at(310), 0).await.unwrap(), due([], Some(320)));

@@ -20,7 +20,7 @@ fn revoked(token: Token, seconds: i64) -> Token {
     Token { revoked: Some(Revoked { actor: reviewer(1), at: at(seconds) }), ..token }
 }
 
-pub(super) async fn tokens_are_kept_in_order(mut subject: impl Subject) {
+pub async fn tokens_are_kept_in_order(mut subject: impl Subject) {
     assert_eq!(subject.store().tokens().await, Ok(vec![]));
     let all = [token(1), large(2), token(3), large(300)];
     for n in [2, 0, 3, 1] {
@@ -31,7 +31,7 @@ pub(super) async fn tokens_are_kept_in_order(mut subject: impl Subject) {
     assert_eq!(subject.store().tokens().await.unwrap(), all);
 }
 
-pub(super) async fn copies_of_a_token_only_add_to_it(mut subject: impl Subject) {
+pub async fn copies_of_a_token_only_add_to_it(mut subject: impl Subject) {
     let store = subject.store();
     assert_eq!(store.save_tokens(vec![token(1), token(2), token(1)]).await, Ok(2));
     let copies = vec![used(token(1), 9), revoked(token(1), 20), used(large(3), 4), used(token(1), 5)];
@@ -43,7 +43,7 @@ pub(super) async fn copies_of_a_token_only_add_to_it(mut subject: impl Subject) 
     assert_eq!(subject.store().tokens().await.unwrap(), expected);
 }
 
-pub(super) async fn another_token_of_the_same_id_keeps_nothing(subject: impl Subject) {
+pub async fn another_token_of_the_same_id_keeps_nothing(subject: impl Subject) {
     let store = subject.store();
     store.save_tokens(vec![token(1)]).await.unwrap();
     let other = Token { id: token(1).id, ..token(2) };
@@ -57,7 +57,7 @@ pub(super) async fn another_token_of_the_same_id_keeps_nothing(subject: impl Sub
     assert_eq!(store.tokens().await.unwrap(), [token(1)]);
 }
 
-pub(super) async fn forgotten_tokens_are_gone(mut subject: impl Subject) {
+pub async fn forgotten_tokens_are_gone(mut subject: impl Subject) {
     let ids = |tokens: &[Token]| tokens.iter().map(|token| token.id).collect::<Vec<TokenId>>();
     let store = Arc::clone(subject.store());
     store.save_tokens(vec![token(1), large(2), token(3)]).await.unwrap();
@@ -71,7 +71,7 @@ pub(super) async fn forgotten_tokens_are_gone(mut subject: impl Subject) {
     assert_eq!(subject.store().tokens().await.unwrap(), [token(2)]);
 }
 
-pub(super) async fn tokens_at_once_disturb_nothing_else(mut subject: impl Subject) {
+pub async fn tokens_at_once_disturb_nothing_else(mut subject: impl Subject) {
     let store = Arc::clone(subject.store());
     let tasks = (1..=40).map(|n| {
         let store = Arc::clone(&store);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub(super) async fn a_request_is_recorded(mut subject: impl Subject) {
+pub async fn a_request_is_recorded(mut subject: impl Subject) {
     let new = submission(0, 1);
     let made = subject.store().submit(new.clone()).await.unwrap();
     assert!(made.created);
@@ -15,7 +15,7 @@ pub(super) async fn a_request_is_recorded(mut subject: impl Subject) {
     assert_eq!(store.pending(), 1);
 }
 
-pub(super) async fn a_repeated_submit_finds_the_first(mut subject: impl Subject) {
+pub async fn a_repeated_submit_finds_the_first(mut subject: impl Subject) {
     let first = subject.store().submit(submission(0, 1)).await.unwrap().approval;
     let again = || Submission { id: id(5, 99), now: at(5), verdict: quorum(2), ..submission(0, 1) };
     for reopened in [false, true] {
@@ -32,7 +32,7 @@ pub(super) async fn a_repeated_submit_finds_the_first(mut subject: impl Subject)
     assert_eq!(subject.store().get(id(5, 99)).await.unwrap_err(), StoreError::NotFound);
 }
 
-pub(super) async fn a_request_is_found_by_its_request_id(subject: impl Subject) {
+pub async fn a_request_is_found_by_its_request_id(subject: impl Subject) {
     let store = subject.store();
     let first = store.submit(submission(0, 1)).await.unwrap().approval;
     let (caller, request_id) = (&first.request.caller, &first.request.request_id);
@@ -41,7 +41,7 @@ pub(super) async fn a_request_is_found_by_its_request_id(subject: impl Subject) 
     assert_eq!(store.find(&reviewer(1), request_id, at(0)).await, Ok(None));
 }
 
-pub(super) async fn a_request_id_belongs_to_one_request(mut subject: impl Subject) {
+pub async fn a_request_id_belongs_to_one_request(mut subject: impl Subject) {
     subject.store().submit(submission(0, 1)).await.unwrap();
     let changes: [fn(&mut Request); 9] = [
         |request| request.tool_name = "other".into(),
@@ -71,7 +71,7 @@ pub(super) async fn a_request_id_belongs_to_one_request(mut subject: impl Subjec
     assert!(subject.store().submit(other).await.unwrap().created);
 }
 
-pub(super) async fn the_pending_limit_is_per_caller(mut subject: impl Subject) {
+pub async fn the_pending_limit_is_per_caller(mut subject: impl Subject) {
     let limited = |n| Submission { pending_limit: 2, ..submission(0, n) };
     for n in 1..=2 {
         subject.store().submit(limited(n)).await.unwrap();
@@ -93,7 +93,7 @@ pub(super) async fn the_pending_limit_is_per_caller(mut subject: impl Subject) {
     assert!(store.submit(decided).await.unwrap().created, "what is decided at once waits for nothing");
 }
 
-pub(super) async fn a_decision_frees_the_callers_limit(mut subject: impl Subject) {
+pub async fn a_decision_frees_the_callers_limit(mut subject: impl Subject) {
     let limited = |n| Submission { pending_limit: 1, ..submission(0, n) };
     for (n, (command, now)) in
         (1..).zip([(approve(1), 1), (reject(1), 2), (cancel(), 3), (Command::Tick, 300), (approve(1), 300)])
@@ -108,7 +108,7 @@ pub(super) async fn a_decision_frees_the_callers_limit(mut subject: impl Subject
     assert!(subject.store().submit(limited(7)).await.unwrap().created);
 }
 
-pub(super) async fn the_policy_can_decide_at_once(mut subject: impl Subject) {
+pub async fn the_policy_can_decide_at_once(mut subject: impl Subject) {
     let effects = [(Effect::AutoApprove, Status::AutoApproved), (Effect::AutoReject, Status::AutoRejected)];
     for (n, (effect, status)) in (1..).zip(effects) {
         let made = subject.store().submit(Submission { verdict: verdict(effect), ..submission(0, n) }).await.unwrap();
@@ -124,7 +124,7 @@ pub(super) async fn the_policy_can_decide_at_once(mut subject: impl Subject) {
     assert_eq!(everything(&**subject.store()).await, before);
 }
 
-pub(super) async fn a_request_that_contradicts_its_digest_is_refused(subject: impl Subject) {
+pub async fn a_request_that_contradicts_its_digest_is_refused(subject: impl Subject) {
     let wrong = Submission { arguments: arguments(&serde_json::json!({"to": "eve"})), ..submission(0, 1) };
     let refused = StoreError::BadHistory(id(0, 1), ReplayError::NotARequest);
     assert_eq!(subject.store().submit(wrong).await.unwrap_err(), refused);

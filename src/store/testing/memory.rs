@@ -1,30 +1,35 @@
 //! The simplest store that keeps the rules: the model that the others are compared with, and a store for tests.
 
+mod changes;
+mod policies;
+mod tokens;
+mod transfer;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
+use uuid::Uuid;
 
-use super::{
-    Change, Due, Forgotten, Health, History, NewPolicy, Order, Page, PolicyHead, PolicyVersion, Query, Store,
-    StoreError, Submission, Submitted, Subscription, Transitioned,
-    notifier::Notifier,
-    query::{PAGE_BYTES, weight},
-};
 use crate::{
     domain::{
         Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, TokenId, name::composed, request,
         step,
     },
     identity::Token,
+    store::{
+        ApprovalStore, Change, Due, Forgotten, Health, Lifecycle, Notifier, Order, Page, PolicyVersion, Query,
+        RecordedChange, StoreError, Submission, Submitted, Subscription, Transitioned,
+        query::{PAGE_BYTES, weight},
+    },
 };
 
 /// Keeps approvals in memory, and loses them with the process.
 #[derive(Debug)]
-pub(crate) struct MemoryStore {
+pub struct MemoryStore {
     state: Mutex<State>,
     notifier: Arc<Notifier>,
     health: watch::Sender<Health>,
@@ -32,7 +37,11 @@ pub(crate) struct MemoryStore {
 
 #[derive(Debug, Default)]
 struct State {
+    /// The store's, in cursors.
+    id: Uuid,
     closed: bool,
+    /// Everything that was committed, in order.
+    changes: Vec<RecordedChange>,
     approvals: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)>,
     by_request_id: HashMap<Key, ApprovalId>,
     forgotten: HashMap<Key, Forgotten>,
@@ -43,7 +52,8 @@ struct State {
 
 impl Default for MemoryStore {
     fn default() -> Self {
-        Self { state: Mutex::default(), notifier: Notifier::new(), health: watch::Sender::new(Health::Working) }
+        let state = State { id: Uuid::new_v4(), ..State::default() };
+        Self { state: Mutex::new(state), notifier: Notifier::new(), health: watch::Sender::new(Health::Working) }
     }
 }
 
@@ -63,6 +73,10 @@ impl State {
     fn put(&mut self, approval: Approval, new: impl IntoIterator<Item = Event>) -> Arc<Approval> {
         let approval = Arc::new(approval);
         self.by_request_id.insert(key(&approval.request.caller, &approval.request.request_id), approval.id);
+        let before = self.approvals.get(&approval.id).map_or(0, |(before, _)| before.revision);
+        if approval.revision > before {
+            self.changes.push(RecordedChange { approval_id: approval.id, revision: approval.revision });
+        }
         let entry = self.approvals.entry(approval.id).or_insert_with(|| (Arc::clone(&approval), Vec::new()));
         entry.0 = Arc::clone(&approval);
         entry.1.extend(new);
@@ -90,12 +104,8 @@ fn named(issuer: &str, subject: &str, request_id: &str) -> Key {
     (composed(issuer).into_owned(), composed(subject).into_owned(), request_id.to_owned())
 }
 
-fn by<'a>(policies: &'a [Arc<PolicyVersion>], author: &Actor, request_id: &str) -> Option<&'a Arc<PolicyVersion>> {
-    policies.iter().find(|version| version.is_by(author, request_id))
-}
-
 #[async_trait]
-impl Store for MemoryStore {
+impl ApprovalStore for MemoryStore {
     async fn submit(&self, new: Submission) -> Result<Submitted, StoreError> {
         let mut state = self.state()?;
         let caller = new.request.caller.clone();
@@ -213,143 +223,18 @@ impl Store for MemoryStore {
         Ok(old.len())
     }
 
-    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
-        let mut all: Vec<_> = self.state()?.forgotten.values().cloned().collect();
-        all.sort_unstable();
-        Ok(all.into_iter().filter(|one| after.as_ref().is_none_or(|after| one > after)).take(limit).collect())
+    fn pending(&self) -> u64 {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.approvals.values().filter(|(approval, _)| !approval.status.is_terminal()).count() as u64
     }
 
-    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
-        let mut state = self.state()?;
-        let bad = |one: &Forgotten| Some(StoreError::BadForgotten(one.request_id.clone(), one.fault()?));
-        if let Some(error) = forgotten.iter().find_map(bad) {
-            return Err(error);
-        }
-        let mut new = 0;
-        for one in forgotten {
-            let key = named(&one.issuer, &one.subject, &one.request_id);
-            let known = state.forgotten.get(&key).is_some_and(|known| known.at >= one.at);
-            if !known && !state.by_request_id.contains_key(&key) {
-                state.forgotten.insert(key, one);
-                new += 1;
-            }
-        }
-        Ok(new)
+    fn subscribe(&self, id: ApprovalId) -> Subscription {
+        self.notifier.subscribe(id)
     }
+}
 
-    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
-        let state = self.state()?;
-        let beyond = state.approvals.iter().filter(|(id, _)| after.is_none_or(|after| **id > after));
-        Ok(beyond.take(limit).map(|(id, (_, events))| History { id: *id, events: events.clone() }).collect())
-    }
-
-    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
-        let mut state = self.state()?;
-        let mut new: BTreeMap<ApprovalId, (Approval, Vec<Event>)> = BTreeMap::new();
-        let mut keys: HashMap<Key, ApprovalId> = HashMap::new();
-        for History { id, events } in histories {
-            let approval = Approval::replay(id, &events).map_err(|error| StoreError::BadHistory(id, error))?;
-            let stored = state.approvals.get(&id).map(|(_, events)| events);
-            if let Some(known) = stored.or_else(|| new.get(&id).map(|(_, events)| events)) {
-                if *known == events {
-                    continue;
-                }
-                return Err(StoreError::Conflict(id));
-            }
-            let key = key(&approval.request.caller, &approval.request.request_id);
-            if state.forgotten.contains_key(&key) {
-                continue;
-            }
-            if state.by_request_id.contains_key(&key) || keys.insert(key, id).is_some() {
-                return Err(StoreError::Conflict(id));
-            }
-            new.insert(id, (approval, events));
-        }
-        let count = new.len();
-        for (approval, events) in new.into_values() {
-            self.publish(&state.put(approval, events));
-        }
-        Ok(count)
-    }
-
-    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
-        let policies = &mut self.state()?.policies;
-        if let Some(first) = new.request_id.as_ref().and_then(|key| by(policies, &new.author, key)) {
-            first.check_repetition(&new)?;
-            return Ok(Arc::clone(first));
-        }
-        let version = Arc::new(new.after(policies.last().map(|newest| &newest.head))?);
-        policies.push(Arc::clone(&version));
-        Ok(version)
-    }
-
-    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
-        let policies = &self.state()?.policies;
-        let wanted = |policy: &&Arc<PolicyVersion>| version.is_none_or(|version| policy.head.version == version);
-        Ok(policies.iter().rev().find(wanted).cloned())
-    }
-
-    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
-        let policies = &self.state()?.policies;
-        let heads = policies.iter().rev().map(|version| version.head.clone());
-        Ok(heads.filter(|head| before.is_none_or(|before| head.version < before)).take(limit).collect())
-    }
-
-    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-        let policies = &self.state()?.policies;
-        let newer = policies.iter().filter(|version| version.head.version > after);
-        Ok(newer.take(limit).map(|version| PolicyVersion::clone(version)).collect())
-    }
-
-    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
-        let policies = &mut self.state()?.policies;
-        let mut all = policies.clone();
-        for version in versions {
-            let number = version.head.version;
-            if let Some(stored) = all.iter().find(|stored| stored.head.version == number) {
-                if **stored == version {
-                    continue;
-                }
-                return Err(StoreError::PolicyConflict(number));
-            }
-            version.check(all.last().map(|newest| &newest.head))?;
-            if version.request_id.as_ref().is_some_and(|key| by(&all, &version.head.author, key).is_some()) {
-                return Err(StoreError::PolicyConflict(number));
-            }
-            all.push(Arc::new(version));
-        }
-        let new = all.len() - policies.len();
-        *policies = all;
-        Ok(new)
-    }
-
-    async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
-        let kept = &mut self.state()?.tokens;
-        let mut all = kept.clone();
-        for token in tokens {
-            if let Some(fault) = token.fault() {
-                return Err(StoreError::BadToken(token.id, fault));
-            }
-            let known = all.entry(token.id).or_insert_with(|| token.clone());
-            if !known.absorb(&token) {
-                return Err(StoreError::TokenConflict(token.id));
-            }
-        }
-        let new = all.len() - kept.len();
-        *kept = all;
-        Ok(new)
-    }
-
-    async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError> {
-        let tokens = &mut self.state()?.tokens;
-        ids.iter().for_each(|id| drop(tokens.remove(id)));
-        Ok(())
-    }
-
-    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        Ok(self.state()?.tokens.values().cloned().collect())
-    }
-
+#[async_trait]
+impl Lifecycle for MemoryStore {
     fn newest_time(&self) -> Option<Time> {
         self.state
             .lock()
@@ -358,19 +243,6 @@ impl Store for MemoryStore {
             .values()
             .map(|(one, _)| one.updated_at)
             .max()
-    }
-
-    fn subscribe(&self, id: ApprovalId) -> Subscription {
-        self.notifier.subscribe(id)
-    }
-
-    fn changes(&self) -> broadcast::Receiver<Change> {
-        self.notifier.changes()
-    }
-
-    fn pending(&self) -> u64 {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.approvals.values().filter(|(approval, _)| !approval.status.is_terminal()).count() as u64
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -24,7 +24,7 @@ fn vote(n: usize, seen: Revision) -> Command {
     keyed(Command::Decide(Deciding { comment: format!("{n:0>4096}"), ..deciding }), "k")
 }
 
-pub(super) async fn the_largest_records_survive_a_reopen(mut subject: impl Subject) {
+pub async fn the_largest_records_survive_a_reopen(mut subject: impl Subject) {
     for n in 1..=2 {
         subject.store().submit(largest(n)).await.unwrap();
         let mut seen = 1;
@@ -57,7 +57,7 @@ pub(super) async fn the_largest_records_survive_a_reopen(mut subject: impl Subje
     assert_eq!(everything(&**subject.store()).await, (Vec::new(), Vec::new(), Due::default(), 0));
 }
 
-pub(super) async fn readers_never_see_half_a_record(subject: impl Subject) {
+pub async fn readers_never_see_half_a_record(subject: impl Subject) {
     let store = subject.store();
     for round in 1..=4 {
         let new = Submission { verdict: quorum(MAX_VOTES), ..submission(0, round) };

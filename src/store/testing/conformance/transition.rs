@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub(super) async fn every_command_shows_in_the_approval(mut subject: impl Subject) {
+pub async fn every_command_shows_in_the_approval(mut subject: impl Subject) {
     let new = Submission { verdict: quorum(2), ..submission(0, 1) };
     let mut expected = Approval::clone(&subject.store().submit(new).await.unwrap().approval);
     let mut events = subject.store().events(expected.id, 0, 1).await.unwrap();
@@ -32,7 +32,7 @@ pub(super) async fn every_command_shows_in_the_approval(mut subject: impl Subjec
     assert_eq!(expected.revision, 7);
 }
 
-pub(super) async fn repetitions_give_the_first_result(mut subject: impl Subject) {
+pub async fn repetitions_give_the_first_result(mut subject: impl Subject) {
     let new = Submission { verdict: quorum(2), ..submission(0, 1) };
     subject.store().submit(new).await.unwrap();
     let first = keyed(approve(1), "k1");
@@ -61,7 +61,7 @@ pub(super) async fn repetitions_give_the_first_result(mut subject: impl Subject)
     assert_eq!(subject.store().events(id(0, 1), 5, Revision::MAX).await.unwrap(), []);
 }
 
-pub(super) async fn refusals_name_the_winner(mut subject: impl Subject) {
+pub async fn refusals_name_the_winner(mut subject: impl Subject) {
     subject.store().submit(submission(0, 1)).await.unwrap();
     let winner = subject.store().transition(id(0, 1), approve(1), at(1)).await.unwrap().approval;
     let claimed = subject.store().transition(id(0, 1), claim(1, winner.digest), at(2)).await.unwrap().approval;
@@ -82,7 +82,7 @@ pub(super) async fn refusals_name_the_winner(mut subject: impl Subject) {
     assert_eq!(subject.store().get(id(0, 1)).await.unwrap(), claimed);
 }
 
-pub(super) async fn a_late_decision_fires_the_deadline(mut subject: impl Subject) {
+pub async fn a_late_decision_fires_the_deadline(mut subject: impl Subject) {
     for (n, command) in (1..).zip([approve(1), reject(1), cancel(), claim(1, submission(0, 1).request.digest)]) {
         subject.store().submit(submission(0, n)).await.unwrap();
         let refused = subject.store().transition(id(0, n), command, at(300)).await.unwrap_err();
@@ -99,7 +99,7 @@ pub(super) async fn a_late_decision_fires_the_deadline(mut subject: impl Subject
     assert_eq!(subject.store().pending(), 0);
 }
 
-pub(super) async fn what_is_unknown_is_not_found(subject: impl Subject) {
+pub async fn what_is_unknown_is_not_found(subject: impl Subject) {
     let store = subject.store();
     store.submit(submission(0, 2)).await.unwrap();
     for unknown in [id(0, 1), id(0, 3), ApprovalId::new(uuid::Uuid::nil()), ApprovalId::new(uuid::Uuid::max())] {
@@ -109,7 +109,7 @@ pub(super) async fn what_is_unknown_is_not_found(subject: impl Subject) {
     }
 }
 
-pub(super) async fn events_come_in_ranges(subject: impl Subject) {
+pub async fn events_come_in_ranges(subject: impl Subject) {
     let store = subject.store();
     for n in 1..=3 {
         store.submit(Submission { verdict: quorum(5), ..submission(0, n) }).await.unwrap();
@@ -134,7 +134,7 @@ pub(super) async fn events_come_in_ranges(subject: impl Subject) {
     }
 }
 
-pub(super) async fn times_that_cannot_be_told_do_not_stop_the_store(subject: impl Subject) {
+pub async fn times_that_cannot_be_told_do_not_stop_the_store(subject: impl Subject) {
     let store = subject.store();
     let endless = with(submission(0, 1), |request| request.timeout = Duration::from_micros(u64::MAX));
     let window = Verdict { claim_window: Duration::from_micros(u64::MAX), ..Verdict::clone(&quorum(1)) };

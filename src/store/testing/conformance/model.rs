@@ -1,6 +1,6 @@
-//! Random commands on the model and on sled, side by side: every answer and all that can be read must be equal.
+//! Random commands on the model and on a store, side by side: every answer and all that can be read must be equal.
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
 
@@ -89,17 +89,17 @@ fn effect(n: u8) -> Arc<Verdict> {
 }
 
 /// What happened so far, and the two stores that it happened to.
-struct Pair {
+struct Pair<S> {
     model: MemoryStore,
-    sled: Sled,
+    other: S,
     clock: i64,
     asked: Vec<ApprovalId>,
     saved: (Vec<History>, Vec<PolicyVersion>),
 }
 
-impl Pair {
+impl<S: Subject> Pair<S> {
     async fn run(&mut self, op: Op) -> Result<(), TestCaseError> {
-        let (model, sled) = (&self.model, &**self.sled.store());
+        let (model, other) = (&self.model, &**self.other.store());
         match op {
             Op::Submit { key, caller, variant, effect: policy } => {
                 let n = self.asked.len() as u64;
@@ -113,7 +113,7 @@ impl Pair {
                 });
                 self.asked.push(new.id);
                 let answer = |done: Submitted| (done.approval, done.created);
-                prop_assert_eq!(sled.submit(new.clone()).await.map(answer), model.submit(new).await.map(answer));
+                prop_assert_eq!(other.submit(new.clone()).await.map(answer), model.submit(new).await.map(answer));
             }
             Op::Act { on, act, who, key } => {
                 if self.asked.is_empty() {
@@ -148,11 +148,11 @@ impl Pair {
                 }
                 let answer = |done: Transitioned| (done.approval, done.revision);
                 let expected = model.transition(id, command.clone(), now).await.map(answer);
-                prop_assert_eq!(sled.transition(id, command, now).await.map(answer), expected);
+                prop_assert_eq!(other.transition(id, command, now).await.map(answer), expected);
             }
             Op::Prune { before, limit } => {
                 let (before, now) = (at(self.clock - before), at(self.clock));
-                prop_assert_eq!(sled.prune(before, now, limit).await, model.prune(before, now, limit).await);
+                prop_assert_eq!(other.prune(before, now, limit).await, model.prune(before, now, limit).await);
             }
             Op::Put { document, author, key, off } => {
                 let newest = model.policies(None, 1).await.unwrap().pop().map_or(0, |newest| newest.version);
@@ -162,33 +162,35 @@ impl Pair {
                     expected: off.map(|off| newest.saturating_add_signed(off)),
                     ..policy(self.clock, &document.to_string().repeat(7_000))
                 };
-                prop_assert_eq!(sled.put_policy(new.clone()).await, model.put_policy(new).await);
+                prop_assert_eq!(other.put_policy(new.clone()).await, model.put_policy(new).await);
             }
             Op::Save => {
                 self.saved = (model.export(None, 5).await.unwrap(), model.export_policies(0, 5).await.unwrap());
             }
             Op::Import => {
                 let (histories, versions) = self.saved.clone();
-                prop_assert_eq!(sled.import_policies(versions.clone()).await, model.import_policies(versions).await);
-                prop_assert_eq!(sled.import(histories.clone()).await, model.import(histories).await);
+                prop_assert_eq!(other.import_policies(versions.clone()).await, model.import_policies(versions).await);
+                prop_assert_eq!(other.import(histories.clone()).await, model.import(histories).await);
             }
-            Op::Reopen => self.sled.reopen().await,
+            Op::Reopen => self.other.reopen().await,
         }
         Ok(())
     }
 
     async fn compare(&self) -> Result<(), TestCaseError> {
-        let (model, sled) = (&self.model, &**self.sled.store());
-        prop_assert_eq!(everything(sled).await, everything(model).await);
-        prop_assert_eq!(policies::policies(sled).await, policies::policies(model).await);
+        let (model, other) = (&self.model, &**self.other.store());
+        prop_assert_eq!(everything(other).await, everything(model).await);
+        prop_assert_eq!(policies::policies(other).await, policies::policies(model).await);
+        let (fed, expected) = (changes::newest(other).await, changes::newest(model).await);
+        prop_assert!(fed == expected, "the feeds end with {:?} and {:?}", fed, expected);
         let now = at(self.clock);
-        prop_assert_eq!(sled.due(now, 2).await, model.due(now, 2).await);
+        prop_assert_eq!(other.due(now, 2).await, model.due(now, 2).await);
         for filter in filters(self.clock) {
             for order in [Order::OldestFirst, Order::NewestFirst] {
                 let mut after = None;
                 loop {
                     let query = Query { filter: filter.clone(), order, after, limit: 3 };
-                    let (page, expected) = (sled.list(query.clone()).await.unwrap(), model.list(query).await.unwrap());
+                    let (page, expected) = (other.list(query.clone()).await.unwrap(), model.list(query).await.unwrap());
                     prop_assert_eq!((&page.approvals, page.next), (&expected.approvals, expected.next));
                     if page.next.is_none() {
                         break;
@@ -219,15 +221,18 @@ fn passing() -> impl Strategy<Value = i64> {
     prop_oneof![40 => -1..12i64, 1 => Just(5 * 86_400)]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, max_shrink_iters: 200, ..ProptestConfig::default() })]
-
-    #[test]
-    fn sled_does_as_the_model(ops in prop::collection::vec((op(), passing()), 1..60)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// Random commands lead to the same answers and the same content as the model's.
+///
+/// # Panics
+/// When they do not.
+pub fn it_does_as_the_model<S: Subject>() {
+    let config =
+        ProptestConfig { cases: 16, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() };
+    let outcome = TestRunner::new(config).run(&prop::collection::vec((op(), passing()), 1..60), |ops| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (model, sled) = (MemoryStore::default(), Sled::new());
-            let mut pair = Pair { model, sled, clock: 0, asked: Vec::new(), saved: Default::default() };
+            let (model, other) = (MemoryStore::default(), S::create().await);
+            let mut pair = Pair { model, other, clock: 0, asked: Vec::new(), saved: Default::default() };
             for (number, (op, seconds)) in ops.into_iter().enumerate() {
                 pair.clock += seconds;
                 pair.run(op).await?;
@@ -235,8 +240,11 @@ proptest! {
                     pair.compare().await?;
                 }
             }
-            pair.sled.reopen().await;
+            pair.other.reopen().await;
             pair.compare().await
-        })?;
+        })
+    });
+    if let Err(difference) = outcome {
+        panic!("{difference}");
     }
 }
