@@ -1,7 +1,9 @@
 //! What only sled can get wrong: files, locks, syncs, groups.
 
+mod consumers;
 mod damage;
 mod dropping;
+mod feed;
 mod groups;
 mod migration;
 mod salvaging;
