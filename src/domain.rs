@@ -29,7 +29,7 @@ mod voting;
 
 #[cfg(test)]
 mod properties;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};
@@ -49,7 +49,7 @@ pub use schemas::Schemas;
 pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use token::samples as token_samples;
 pub use token::{Grant, NewToken, Revoked, SecretHash, Token, TokenState};
 pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};

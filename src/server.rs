@@ -42,7 +42,7 @@ use crate::{
     },
     policies::{Policies, PolicyError, PolicyStatus, RecordingAuthenticator},
     policy::Judge,
-    store::{Health, OpenError, SledStore, Store, StoreError, sync_to_disk},
+    store::{self, Health, OpenError, SledConfig, Store, StoreConfig, StoreError},
     telemetry::Metrics,
     tls::{TlsError, TlsFiles},
     tokens::Tokens,
@@ -165,21 +165,20 @@ impl Server {
         file_limit::raise(config.limits.connections.open);
         let path = config.data_dir.clone();
         let observer = Arc::new(Observed::new(metrics.clone()));
-        let (store, dev_tokens) = {
-            let (path, dev, write_timeout) = (path.clone(), config.dev, config.write_timeout);
-            let open = move || -> Result<_, StartError> {
-                let store = SledStore::open_within(&path, observer, write_timeout, sync_to_disk)?;
-                Ok((store, dev.then(|| DevTokens::in_directory(&path)).transpose()?))
-            };
+        let write_timeout = config.write_timeout;
+        let stored = StoreConfig::Sled(SledConfig { write_timeout, ..SledConfig::new(&path) });
+        let store = store::open(&stored, observer).await?;
+        let dev_tokens = {
+            let (path, dev) = (path.clone(), config.dev);
+            let read = move || dev.then(|| DevTokens::in_directory(&path)).transpose();
             // A disk that hangs takes one thread with it, and none that hears signals or serves.
-            tokio::task::spawn_blocking(open).await.map_err(|error| StartError::Panicked(error.to_string()))??
+            tokio::task::spawn_blocking(read).await.map_err(|error| StartError::Panicked(error.to_string()))??
         };
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
 
-        let store: Arc<dyn Store> = Arc::new(store);
         let (server_clock, kept) = clock::start(&*store, &path, &metrics)?;
         let clock_watch = tokio::spawn(clock::watch(Arc::clone(&server_clock), kept, metrics.clone()));
         let clock: Arc<dyn Clock> = server_clock;

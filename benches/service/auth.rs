@@ -24,7 +24,7 @@ use signoff::{
         TokenRegistry, oidc::Oidc,
     },
     proto::v1 as pb,
-    store::{SledStore, Store},
+    store::{Lifecycle as _, SledStore, Store},
     tokens::Tokens,
 };
 

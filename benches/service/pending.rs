@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use signoff::{
     proto::v1 as pb,
-    store::{Filter, Order, Query, SledStore, Store as _},
+    store::{ApprovalStore as _, Filter, Lifecycle as _, Order, Query, SledStore},
 };
 
 use crate::{

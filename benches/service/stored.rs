@@ -11,7 +11,7 @@ use std::{
 
 use signoff::{
     domain::ApprovalId,
-    store::{SledStore, Store as _, sync_to_disk},
+    store::{ApprovalStore as _, Lifecycle as _, SledStore, Transfer as _, sync_to_disk},
 };
 
 use crate::{

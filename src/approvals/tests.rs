@@ -29,7 +29,7 @@ use crate::{
         samples::{arguments, at},
     },
     identity::AccessDenied,
-    store::{Filter, Order, Query},
+    store::{ApprovalStore as _, Filter, Order, Query},
     test_support::{Staged, agent, member, operator, poll, principal, reviewer, settle},
 };
 

@@ -18,7 +18,7 @@ use crate::{
     clock::{OutOfRange, SystemWall},
     domain::Token,
     private_files,
-    store::{Forgotten, History, OpenError, PolicyVersion, SledStore, Store, StoreError},
+    store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError},
 };
 
 /// Approvals read or written at once.
@@ -165,14 +165,11 @@ async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
         return Err(TransferError::Terminal);
     }
     private_files::keep_new_files_private();
-    // Looked for first: a mistyped directory must not become an empty store.
-    std::fs::metadata(args.data_dir.join("sled"))
-        .map_err(|error| TransferError::File(args.data_dir.display().to_string(), error))?;
     SystemWall::check()?;
-    let store = SledStore::open(&args.data_dir, Arc::new(()))?;
+    let store = store::open(&StoreConfig::existing_in_directory(&args.data_dir), Arc::new(())).await?;
     let written = match &args.output {
-        Some(path) => write_file(&store, path).await,
-        None => write_to(&store, &mut BufWriter::new(io::stdout())).await,
+        Some(path) => write_file(&*store, path).await,
+        None => write_to(&*store, &mut BufWriter::new(io::stdout())).await,
     };
     store.close().await;
     written.map_err(|error| match error {
@@ -182,7 +179,7 @@ async fn write_all(args: ExportArgs) -> Result<Trailer, TransferError> {
 }
 
 /// Writes a new file that only its owner can read, as arguments can be secrets; and makes it durable.
-async fn write_file(store: &impl Store, path: &Path) -> Result<Trailer, TransferError> {
+async fn write_file(store: &dyn Store, path: &Path) -> Result<Trailer, TransferError> {
     let failed = |error| TransferError::File(String::new(), error);
     let file = File::options().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     let mut output = BufWriter::new(file);
@@ -197,7 +194,7 @@ async fn write_file(store: &impl Store, path: &Path) -> Result<Trailer, Transfer
     written
 }
 
-async fn write_to(store: &impl Store, output: &mut (impl Write + Send)) -> Result<Trailer, TransferError> {
+async fn write_to(store: &dyn Store, output: &mut (impl Write + Send)) -> Result<Trailer, TransferError> {
     let failed = |error| TransferError::File(String::new(), error);
     let mut written = Trailer::default();
     line(output, &Header::current()).map_err(failed)?;
@@ -259,8 +256,8 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
         return Err(TransferError::Line(1, "not an export of a version that this build reads".into()));
     }
     SystemWall::check()?;
-    let store = SledStore::open(&args.data_dir, Arc::new(()))?;
-    let count = read_from(&store, &mut lines).await;
+    let store = store::open(&StoreConfig::in_directory(&args.data_dir), Arc::new(())).await?;
+    let count = read_from(&*store, &mut lines).await;
     store.close().await;
     count
 }
@@ -311,7 +308,7 @@ impl Batch {
     }
 
     /// Counts what was new.
-    async fn import(self, store: &impl Store, new: &mut Trailer) -> Result<(), StoreError> {
+    async fn import(self, store: &dyn Store, new: &mut Trailer) -> Result<(), StoreError> {
         match self {
             Self::Empty => {}
             Self::Policies(all) => new.policies += store.import_policies(all).await?,
@@ -324,7 +321,7 @@ impl Batch {
 }
 
 /// Returns how much was new.
-async fn read_from(store: &impl Store, lines: &mut Lines<impl BufRead + Send>) -> Result<Trailer, TransferError> {
+async fn read_from(store: &dyn Store, lines: &mut Lines<impl BufRead + Send>) -> Result<Trailer, TransferError> {
     let (mut new, mut read, mut next) = (Trailer::default(), Trailer::default(), lines.entry()?);
     loop {
         let first = lines.number;

@@ -76,6 +76,7 @@ pub(crate) fn a_request(request_id: &str) -> (Request, Arguments) {
 }
 
 /// An approval opened at `at(0)` under a verdict.
+#[cfg(test)]
 pub(crate) fn opened(verdict: Arc<Verdict>) -> Approval {
     let (asked, arguments) = a_request("r1");
     request(id(0, 1), Arc::new(asked), arguments, verdict, at(0)).unwrap().0

@@ -200,7 +200,7 @@ impl Token {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub(crate) mod samples {
     use super::*;
     use crate::domain::samples::{actor, at};

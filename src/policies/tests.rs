@@ -10,6 +10,7 @@ use crate::{
         samples::{arguments, at},
     },
     identity::AccessDenied,
+    store::PolicyStore as _,
     test_support::{Staged, agent, operator, poll, reviewer, settle},
 };
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{NAME_MAX, StoreError};
@@ -9,6 +10,29 @@ use crate::domain::{Actor, Time, moment};
 
 /// Longest document, in bytes.
 pub const DOCUMENT_MAX: usize = 1 << 20;
+
+/// Keeps versions of the policy.
+#[async_trait]
+pub trait PolicyStore: Send + Sync + 'static {
+    /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`.
+    ///
+    /// # Errors
+    /// [`StoreError::PolicyChanged`] when the newest version is not the expected one,
+    /// [`StoreError::PolicyRequestIdReused`], [`StoreError::BadPolicy`] when it is too long, or a failure.
+    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError>;
+
+    /// A version of the policy; the newest one without a number. `None` when there is none.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError>;
+
+    /// Versions of the policy older than `before`, all without it: the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError>;
+}
 
 /// A policy to record.
 #[derive(Clone, Debug)]

@@ -3,8 +3,9 @@
 //! What shapes it, each measured: sled's `flush` is not an fsync, concurrent `flush_async` callers deadlock, a batch is
 //! atomic within one tree only, and it is visible before it is durable.
 
+mod approvals;
+mod change_feed;
 mod check;
-mod cursor;
 mod directory;
 mod durable;
 mod forgotten;
@@ -13,12 +14,14 @@ mod group;
 mod groups;
 mod guard;
 mod handle;
-mod held;
+mod id_set;
 mod keys;
 mod list;
 mod log;
 mod migrate;
 mod open;
+mod open_error;
+mod open_files;
 mod pages;
 mod pending;
 mod policies;
@@ -27,6 +30,7 @@ mod records;
 mod salvage;
 mod schemas;
 mod tokens;
+mod transfer;
 mod verify;
 mod watchdog;
 mod watermark;
@@ -39,40 +43,32 @@ use std::{
     fs::File,
     io,
     panic::AssertUnwindSafe,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
 pub use check::check;
+pub use open_error::OpenError;
 pub use salvage::{Salvaged, salvage};
 pub use verify::{Fault, Findings};
 
 use async_trait::async_trait;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use self::{
     directory::Directory,
     durable::Durability,
     frame::corrupt,
-    group::Opening,
     handle::Handle,
-    keys::Field,
     open::Opened,
     pages::Pages,
     pending::PendingCounts,
-    records::Named,
     watchdog::Watchdog,
     writer::{CLOSED, Job, Reply, SyncFile, Writer},
 };
-use super::{
-    Change, Due, Forgotten, Health, History, NewPolicy, Observer, OpenError, Page, PolicyHead, PolicyVersion, Query,
-    Store, StoreError, Submission, Submitted, Subscription, Transitioned, feed::Feed,
-};
-use crate::domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, Token, TokenId};
+use super::{Health, Lifecycle, Observer, StoreError, notifier::Notifier};
+use crate::domain::Time;
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
 const SCHEMA: u32 = 3;
@@ -85,6 +81,25 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Memory for sled's pages.
 const CACHE_BYTES: u64 = 256 << 20;
+
+/// Where a store is, and how it behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SledConfig {
+    /// The data directory.
+    pub directory: PathBuf,
+    /// Longest time that a group of commands, or closing, may take. A store that takes longer has failed.
+    pub write_timeout: Duration,
+    /// Whether a store is made where there is none.
+    pub create: bool,
+}
+
+impl SledConfig {
+    /// A store in a directory, made when it is absent.
+    #[must_use]
+    pub fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), write_timeout: WRITE_TIMEOUT, create: true }
+    }
+}
 
 /// Keeps approvals in a directory of this machine.
 #[derive(Debug)]
@@ -101,7 +116,7 @@ pub struct SledStore {
 /// What readers and the writer share.
 struct Shared {
     durability: Durability,
-    feed: Arc<Feed>,
+    notifier: Arc<Notifier>,
     pending: AtomicU64,
     health: watch::Sender<Health>,
     observer: Arc<dyn Observer>,
@@ -128,6 +143,19 @@ impl SledStore {
     /// When another process has it, another version wrote it, or the disk refuses.
     pub fn open(path: &Path, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
         Self::open_with(path, observer, sync_to_disk)
+    }
+
+    /// Opens the store that a configuration names.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when there is none and none is to be made.
+    pub fn open_as(config: &SledConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
+        let SledConfig { directory, write_timeout, create } = config;
+        if !create {
+            let absent = |source| OpenError::Absent { path: directory.clone(), source };
+            std::fs::metadata(directory.join(directory::SLED)).map_err(absent)?;
+        }
+        Self::open_within(directory, observer, *write_timeout, sync_to_disk)
     }
 
     /// As [`open`](Self::open), with another way to sync: for tests of failing disks and for benchmarks. The first sync
@@ -159,15 +187,15 @@ impl SledStore {
         let directory = Arc::new(Directory::open(path)?);
         let mut sync: SyncFile = Box::new(sync);
         let Opened { db, pages, file, tip, mark } = open::open(&directory, write_timeout, &mut sync)?;
-        let mut held = directory.held(&file).map_err(failed)?;
-        held.hold(&directory.watermark(), mark.file()).map_err(failed)?;
-        held.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
+        let mut open_files = directory.open_files(&file).map_err(failed)?;
+        open_files.add(&directory.watermark(), mark.file()).map_err(failed)?;
+        open_files.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
 
         let pending = PendingCounts::read(&pages).map_err(unreadable)?;
         observer.pending(pending.total());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
-            feed: Feed::new(),
+            notifier: Notifier::new(),
             pending: pending.total().into(),
             health: watch::Sender::new(Health::Working),
             observer,
@@ -192,7 +220,7 @@ impl SledStore {
             tip,
             mark,
             shared: Arc::clone(&shared),
-            held,
+            open_files,
             watchdog: Arc::clone(&watchdog),
             _directory: Arc::clone(&directory),
         };
@@ -257,157 +285,9 @@ impl SledStore {
 }
 
 #[async_trait]
-impl Store for SledStore {
-    async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
-        let opening = Opening::new(submission)?;
-        self.write(|reply| Job::Submit(opening, reply)).await
-    }
-
-    async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
-        self.write(|reply| Job::Transition(id, command, now, reply)).await
-    }
-
-    // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
-    async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
-        let key = keys::request_id(caller, request_id);
-        match records::request_id(&self.pages, &key)? {
-            None => Ok(None),
-            Some(named @ Named::Approval(id)) => {
-                if !self.pages.contains(keys::head(id))? && records::request_id(&self.pages, &key)? == Some(named) {
-                    return Err(records::dangling(id, "a request_id")); // else it was forgotten between the looks
-                }
-                self.shared.durability.settle(id).await?;
-                Ok(Some(id))
-            }
-            Some(Named::Forgotten(at)) => {
-                self.shared.durability.settle_all().await?;
-                forgotten::of_key(at, &key)?.check(now)?;
-                Ok(None)
-            }
-        }
-    }
-
-    async fn get(&self, id: ApprovalId) -> Result<Arc<Approval>, StoreError> {
-        let found = records::load(&self.pages, id)?;
-        self.shared.durability.settle(id).await?;
-        found.map(|stored| Arc::new(stored.approval)).ok_or(StoreError::NotFound)
-    }
-
-    async fn events(&self, id: ApprovalId, after: Revision, up_to: Revision) -> Result<Vec<Event>, StoreError> {
-        let found = records::events(&self.pages, id, after, up_to)?;
-        self.shared.durability.settle(id).await?;
-        Ok(found)
-    }
-
-    async fn list(&self, query: Query) -> Result<Page, StoreError> {
-        self.scan(move |pages| list::list(pages, &query)).await
-    }
-
-    async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError> {
-        self.scan(move |pages| {
-            let mut due = Due::default();
-            for key in pages.keys(keys::deadlines_until(now)).take(limit) {
-                let key = key?;
-                due.ids.push(keys::id_of(&key).ok_or_else(|| records::odd_key(&key))?);
-            }
-            if let Some(key) = pages.keys(keys::deadlines_after(now)).next() {
-                due.next = keys::time_of(&key?);
-            }
-            Ok(due)
-        })
-        .await
-    }
-
-    async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
-        self.write(|reply| Job::Prune { decided_before, now, limit, reply }).await
-    }
-
-    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
-        self.scan(move |pages| forgotten::export(pages, after.as_ref(), limit)).await
-    }
-
-    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
-        self.write(|reply| Job::ImportForgotten(forgotten, reply)).await
-    }
-
-    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
-        self.scan(move |pages| {
-            let from = keys::head(after.unwrap_or_else(|| ApprovalId::new(uuid::Uuid::nil())));
-            let mut histories = Vec::new();
-            for key in pages.keys(from..=Field::All.key(ApprovalId::new(uuid::Uuid::max()))) {
-                let key = key?;
-                if histories.len() == limit {
-                    break;
-                }
-                if let Some(id) = keys::head_of(&key).filter(|id| Some(*id) != after) {
-                    let events = records::events(pages, id, 0, Revision::MAX)?;
-                    if !events.is_empty() {
-                        histories.push(History { id, events });
-                    }
-                }
-            }
-            Ok(histories)
-        })
-        .await
-    }
-
-    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
-        self.write(|reply| Job::Import(histories, reply)).await
-    }
-
-    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
-        self.write(|reply| Job::PutPolicy(new, reply)).await
-    }
-
-    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
-        self.scan(move |pages| {
-            let version = match version {
-                Some(version) => version,
-                None => records::policies(pages, None, 1)?.pop().map_or(0, |newest| newest.version),
-            };
-            Ok(records::policy(pages, version)?.map(Arc::new))
-        })
-        .await
-    }
-
-    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
-        self.scan(move |pages| records::policies(pages, before, limit)).await
-    }
-
-    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-        self.scan(move |pages| records::policies_after(pages, after, limit)).await
-    }
-
-    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
-        self.write(|reply| Job::ImportPolicies(versions, reply)).await
-    }
-
-    async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
-        self.write(|reply| Job::SaveTokens(tokens, reply)).await
-    }
-
-    async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError> {
-        self.write(|reply| Job::ForgetTokens(ids, reply)).await
-    }
-
-    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        self.scan(records::tokens).await
-    }
-
+impl Lifecycle for SledStore {
     fn newest_time(&self) -> Option<Time> {
         self.newest
-    }
-
-    fn subscribe(&self, id: ApprovalId) -> Subscription {
-        self.shared.feed.subscribe(id)
-    }
-
-    fn changes(&self) -> broadcast::Receiver<Change> {
-        self.shared.feed.changes()
-    }
-
-    fn pending(&self) -> u64 {
-        self.shared.pending.load(Ordering::Relaxed)
     }
 
     fn health(&self) -> watch::Receiver<Health> {

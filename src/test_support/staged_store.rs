@@ -8,8 +8,9 @@ use tokio::sync::{Semaphore, broadcast, watch};
 use crate::{
     domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, Token, TokenId},
     store::{
-        Change, Due, Forgotten, Health, History, MemoryStore, NewPolicy, Page, PolicyHead, PolicyVersion, Query, Store,
-        StoreError, Submission, Submitted, Subscription, Transitioned,
+        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, Health, History, Lifecycle,
+        MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query, StoreError, Submission, Submitted,
+        Subscription, TokenStore, Transfer, Transitioned,
     },
 };
 
@@ -78,7 +79,7 @@ impl Staged {
 }
 
 #[async_trait]
-impl Store for Staged {
+impl ApprovalStore for Staged {
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
         let outcome = self.inner.submit(submission).await;
         self.acknowledged(outcome).await
@@ -124,23 +125,21 @@ impl Store for Staged {
         self.acknowledged(outcome).await
     }
 
-    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
-        self.inner.export_forgotten(after, limit).await
+    fn pending(&self) -> u64 {
+        self.inner.pending()
     }
 
-    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
-        let outcome = self.inner.import_forgotten(forgotten).await;
-        self.acknowledged(outcome).await
+    fn subscribe(&self, id: ApprovalId) -> Subscription {
+        let ambush = self.ambush.lock().unwrap().take();
+        if let Some(ambush) = ambush {
+            ambush();
+        }
+        self.inner.subscribe(id)
     }
+}
 
-    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
-        self.inner.export(after, limit).await
-    }
-
-    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
-        self.inner.import(histories).await
-    }
-
+#[async_trait]
+impl PolicyStore for Staged {
     async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
         let outcome = self.inner.put_policy(new).await;
         self.acknowledged(outcome).await
@@ -153,15 +152,10 @@ impl Store for Staged {
     async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
         self.inner.policies(before, limit).await
     }
+}
 
-    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
-        self.inner.export_policies(after, limit).await
-    }
-
-    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
-        self.inner.import_policies(versions).await
-    }
-
+#[async_trait]
+impl TokenStore for Staged {
     async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
         let outcome = self.inner.save_tokens(tokens).await;
         self.acknowledged(outcome).await
@@ -175,25 +169,55 @@ impl Store for Staged {
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.inner.tokens().await
     }
+}
 
-    fn newest_time(&self) -> Option<Time> {
-        self.inner.newest_time()
+#[async_trait]
+impl Transfer for Staged {
+    async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError> {
+        self.inner.export(after, limit).await
     }
 
-    fn subscribe(&self, id: ApprovalId) -> Subscription {
-        let ambush = self.ambush.lock().unwrap().take();
-        if let Some(ambush) = ambush {
-            ambush();
-        }
-        self.inner.subscribe(id)
+    async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError> {
+        self.inner.import(histories).await
+    }
+
+    async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+        self.inner.export_forgotten(after, limit).await
+    }
+
+    async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
+        let outcome = self.inner.import_forgotten(forgotten).await;
+        self.acknowledged(outcome).await
+    }
+
+    async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError> {
+        self.inner.export_policies(after, limit).await
+    }
+
+    async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
+        self.inner.import_policies(versions).await
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for Staged {
+    async fn changes_after(&self, cursor: Option<Cursor>, limit: usize) -> Result<ChangePage, FeedError> {
+        self.inner.changes_after(cursor, limit).await
+    }
+
+    async fn newest_cursor(&self) -> Result<Cursor, StoreError> {
+        self.inner.newest_cursor().await
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
         self.inner.changes()
     }
+}
 
-    fn pending(&self) -> u64 {
-        self.inner.pending()
+#[async_trait]
+impl Lifecycle for Staged {
+    fn newest_time(&self) -> Option<Time> {
+        self.inner.newest_time()
     }
 
     fn health(&self) -> watch::Receiver<Health> {

@@ -10,7 +10,7 @@ use crate::{
         AccessDenied, AuthenticationMethod, Authenticator as _, CertificateRoles, CredentialVerifier, Credentials,
         RoleGroups, Unrecognised,
     },
-    store::MemoryStore,
+    store::{MemoryStore, TokenStore as _},
     test_support::{operator, principal},
 };
 

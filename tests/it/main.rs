@@ -1,6 +1,7 @@
 //! The real program, run as a process of its own and spoken to over the network.
 
 mod calls;
+mod change_feed;
 mod checks;
 mod clock;
 mod damage;

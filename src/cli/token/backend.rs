@@ -14,7 +14,7 @@ use crate::{
         CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
         RevokeTokenResponse, access_service_server::AccessService as _,
     },
-    store::{SledStore, Store},
+    store::{self, Store, StoreConfig},
     tokens::Tokens,
 };
 
@@ -23,7 +23,7 @@ pub(super) enum TokenBackend {
     /// At a server.
     Server(AccessClient),
     /// In a data directory, whose holder is an operator: this is how the first token comes about.
-    Directory { api: AccessApi, store: Arc<SledStore>, holder: Admitted },
+    Directory { api: AccessApi, store: Arc<dyn Store>, holder: Admitted },
 }
 
 impl TokenBackend {
@@ -37,16 +37,13 @@ impl TokenBackend {
         let Some(path) = data_dir else { return Ok(Self::Server(connection.access().await?)) };
         let failed = |error: &dyn std::fmt::Display| Failure::Files(vec![format!("{}: {error}", path.display())]);
         private_files::keep_new_files_private();
-        if !make {
-            std::fs::metadata(path.join("sled")).map_err(|error| failed(&error))?;
-        }
         SystemWall::check().map_err(|error| Failure::Files(vec![error.to_string()]))?;
-        let store = SledStore::open(path, Arc::new(())).map_err(|error| Failure::Files(vec![error.to_string()]))?;
+        let stored = if make { StoreConfig::in_directory(path) } else { StoreConfig::existing_in_directory(path) };
+        let opened = store::open(&stored, Arc::new(())).await;
+        let store = opened.map_err(|error| Failure::Files(vec![error.to_string()]))?;
         let clock = ServerClock::start(store.newest_time(), |_| ()).map_err(|error| failed(&error))?;
-        let (store, clock): (_, Arc<dyn Clock>) = (Arc::new(store), Arc::new(clock));
-        let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock))
-            .await
-            .map_err(|error| failed(&error))?;
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock)).await.map_err(|error| failed(&error))?;
         let holder = Admitted::new(Arc::new(Principal::of_data_directory(clock.wall())), clock);
         Ok(Self::Directory { api: AccessApi::new(tokens, RequestLimits::default()), store, holder })
     }

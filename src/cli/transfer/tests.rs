@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     domain::{Choice, Command, Seen, samples, token_samples::token},
-    store::{MemoryStore, NewPolicy, Submission},
+    store::{ApprovalStore as _, MemoryStore, NewPolicy, PolicyStore as _, Submission, TokenStore as _, Transfer as _},
 };
 
 const FILLED: Trailer = Trailer { approvals: 450, policies: 20, tokens: 300, forgotten: 250 };

@@ -8,6 +8,7 @@ use std::{
 
 use sled::Tree;
 
+use super::OpenError;
 use super::{
     directory::Directory,
     migrate::{FROM, remove},
@@ -17,7 +18,6 @@ use super::{
     salvage::salvage,
     verify::{Findings, verify},
 };
-use crate::store::OpenError;
 
 /// Compares everything in a data directory, whose server must not be running. `scratch` is where the files are copied to: sled
 /// cannot open any without writing.

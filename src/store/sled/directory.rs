@@ -8,8 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::held::HeldFiles;
-use crate::{bounded_file, private_files, store::OpenError};
+use super::{OpenError, open_files::OpenFiles};
+use crate::{bounded_file, private_files};
+
+/// sled's own directory, in the data directory.
+pub(super) const SLED: &str = "sled";
 
 /// How long threads of a store that this process has dropped may still hold sled's file.
 const SLED_LETS_GO: Duration = Duration::from_secs(2);
@@ -31,7 +34,7 @@ impl Directory {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let path = &private_files::secured(path)?;
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
-        let sled = path.join("sled");
+        let sled = path.join(SLED);
         // Arguments can be secrets: nobody else on this machine is to read them.
         let made: Vec<_> = sled.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&sled).map_err(failed)?;
@@ -65,7 +68,7 @@ impl Directory {
 
     /// Where sled keeps its files.
     pub(super) fn sled(&self) -> PathBuf {
-        self.path.join("sled")
+        self.path.join(SLED)
     }
 
     // These directories are removed without a question: nobody else chooses such names.
@@ -166,12 +169,12 @@ impl Directory {
     }
 
     /// The files that must keep their names while the store is open: these, and sled's.
-    pub(super) fn held(&self, log: &File) -> io::Result<HeldFiles> {
-        let mut held = HeldFiles::default();
-        held.hold(&self.path, &self.itself)?;
-        held.hold(&self.path.join("LOCK"), &self.lock)?;
-        held.hold(&self.sled().join("db"), log)?;
-        Ok(held)
+    pub(super) fn open_files(&self, log: &File) -> io::Result<OpenFiles> {
+        let mut files = OpenFiles::default();
+        files.add(&self.path, &self.itself)?;
+        files.add(&self.path.join("LOCK"), &self.lock)?;
+        files.add(&self.sled().join("db"), log)?;
+        Ok(files)
     }
 
     /// Makes the files' names durable.
@@ -208,7 +211,7 @@ fn lock(path: &Path) -> Result<(File, File), OpenError> {
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
     // Before the file names us: the one that has sled's file may be a server whose LOCK was deleted.
-    if !sled_lets_go(&path.join("sled")).map_err(failed)? {
+    if !sled_lets_go(&path.join(SLED)).map_err(failed)? {
         return Err(locked(None));
     }
     let write_pid = |lock: &mut File| {

@@ -1,7 +1,10 @@
 //! A group of commands that is committed at once: every command sees what the ones before it in the group did.
 
+mod import;
+mod prune;
+
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
@@ -10,7 +13,7 @@ use sled::Batch;
 use super::{
     forgotten,
     frame::{self, Encoded},
-    groups::{self, Dropping, GroupRecord, Tip},
+    groups::{GroupRecord, Tip},
     keys::{self, Field},
     pages::Pages,
     pending::PendingCounts,
@@ -20,8 +23,8 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, ReplayError, Revision, Time, request, step},
-    store::{Change, Forgotten, History, NAME_MAX, Observer, StoreError, Submission, Submitted, Transitioned},
+    domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, Revision, Time, request, step},
+    store::{Change, Observer, StoreError, Submission, Submitted, Transitioned},
 };
 
 /// Commands run, but not yet committed.
@@ -185,150 +188,11 @@ impl<'a> Group<'a> {
         Ok(Transitioned { approval, revision })
     }
 
-    pub(super) fn import(&mut self, histories: Vec<History>) -> Result<usize, StoreError> {
-        let mut new: BTreeMap<ApprovalId, (Arc<Approval>, Vec<Event>)> = BTreeMap::new();
-        let mut request_ids = HashSet::new();
-        for History { id, events } in histories {
-            let approval = Approval::replay(id, &events).map_err(|error| StoreError::BadHistory(id, error))?;
-            if names(&approval).any(|name| name.len() > NAME_MAX) {
-                return Err(StoreError::BadHistory(id, ReplayError::NameTooLong { limit: NAME_MAX }));
-            }
-            let stored = match new.get(&id) {
-                Some((_, events)) => Some(events.clone()),
-                None => match self.get(id) {
-                    Ok(_) => Some(self.history(id)?),
-                    Err(StoreError::NotFound) => None,
-                    Err(error) => return Err(error),
-                },
-            };
-            match stored {
-                Some(stored) if stored == events => continue,
-                Some(_) => return Err(StoreError::Conflict(id)),
-                None => {}
-            }
-            let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
-            let known = self.find(&key)?;
-            if matches!(known, Some(Named::Forgotten(_))) {
-                continue;
-            }
-            if known.is_some() || !request_ids.insert(key) {
-                return Err(StoreError::Conflict(id));
-            }
-            new.insert(id, (Arc::new(approval), events));
-        }
-        let count = new.len();
-        let encode = |(approval, events): &(Arc<Approval>, Vec<Event>)| records::encode(approval, events, Digest::ZERO);
-        let encoded = new.values().map(encode).collect::<Result<Vec<_>, _>>()?;
-        for ((approval, events), (encoded, chain)) in new.into_values().zip(encoded) {
-            self.put(None, Known { approval, chain }, events, encoded)?;
-        }
-        Ok(count)
-    }
-
-    pub(super) fn import_forgotten(&mut self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {
-        let bad = |one: &Forgotten| Some(StoreError::BadForgotten(one.request_id.clone(), one.fault()?));
-        if let Some(error) = forgotten.iter().find_map(bad) {
-            return Err(error);
-        }
-        let mut new = 0;
-        for one in forgotten {
-            let key = keys::request_id_of(&one);
-            match self.find(&key)? {
-                Some(Named::Approval(_)) => continue,
-                Some(Named::Forgotten(known)) if known >= one.at => continue,
-                Some(Named::Forgotten(known)) => self.batch.remove(keys::forgotten(known, &key)),
-                None => {}
-            }
-            self.remember(key, one.at);
-            new += 1;
-        }
-        Ok(new)
-    }
-
     /// Remembers a `request_id` as used, without its approval.
     fn remember(&mut self, key: Vec<u8>, at: Time) {
         forgotten::put(&mut self.batch, &key, at);
         self.request_ids.insert(key, Named::Forgotten(at));
         self.forgotten = true;
-    }
-
-    pub(super) fn prune(&mut self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError> {
-        for (at, key) in forgotten::over(self.pages, now, limit)? {
-            if self.request_ids.contains_key(&key) {
-                continue; // used again in this very group: next time
-            }
-            if records::request_id(self.pages, &key)? == Some(Named::Forgotten(at)) {
-                self.batch.remove(&key[..]);
-            }
-            self.batch.remove(keys::forgotten(at, &key));
-            self.forgotten = true;
-        }
-        let mut gone = 0;
-        for key in self.pages.keys(keys::decided_before(decided_before)) {
-            if gone == limit {
-                break;
-            }
-            let key = key?;
-            let id = keys::id_of(&key).ok_or_else(|| records::odd_key(&key))?;
-            if self.approvals.contains_key(&id) || self.pruned.contains(&id) {
-                continue; // changed in this very group: next time
-            }
-            let stored = records::load(self.pages, id)
-                .and_then(|stored| stored.ok_or_else(|| records::dangling(id, "the index of decisions")));
-            let approval = match stored {
-                Ok(Stored { approval, .. }) => approval,
-                // It stays, and keeps no other one from being forgotten.
-                Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
-                    tracing::warn!(%id, %error, "cannot forget an approval whose record is unreadable");
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            if approval.updated_at >= decided_before {
-                continue; // claimed or reported since: kept for as long again
-            }
-            self.forget(&approval, now)?;
-            gone += 1;
-        }
-        // Approvals change in a few groups each; what is left over goes the next time.
-        if !std::mem::replace(&mut self.dropped, true) {
-            self.dropped = self.drop_groups(decided_before, 4 * limit)?;
-        }
-        Ok(gone)
-    }
-
-    /// Drops records of groups. What is damaged keeps its record, and nothing else waits for that.
-    fn drop_groups(&mut self, before: Time, limit: usize) -> Result<bool, StoreError> {
-        let what = Dropping { before, limit, kept: groups::KEPT };
-        let kept = |id| Ok(!self.pruned.contains(&id) && self.pages.contains(keys::head(id))?);
-        match groups::drop_old(self.pages, what, kept, &mut self.batch) {
-            Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
-                tracing::warn!(%error, "cannot drop old records of groups of commits");
-                Ok(false)
-            }
-            outcome => outcome,
-        }
-    }
-
-    fn forget(&mut self, approval: &Approval, now: Time) -> Result<(), StoreError> {
-        let id = approval.id;
-        let caller = approval.request.caller.to_string();
-        let head = keys::head(id);
-        let mut records = Vec::new();
-        for range in [head.clone()..=frame::piece_key(&head, u8::MAX), keys::events(id)] {
-            records.extend(self.pages.keys(range).collect::<Result<Vec<_>, _>>()?);
-        }
-        records.into_iter().for_each(|key| self.batch.remove(key));
-        for field in fields(approval, &caller) {
-            self.batch.remove(field.key(id));
-        }
-        self.remember(keys::request_id(&approval.request.caller, &approval.request.request_id), now);
-        if let Some(decision) = &approval.decision {
-            self.batch.remove(keys::decided(decision.at, id));
-        }
-        self.schemas.leave(approval);
-        self.pruned.insert(id);
-        Ok(())
     }
 
     fn find(&self, request_id: &[u8]) -> Result<Option<Named>, StoreError> {
@@ -435,15 +299,6 @@ impl<'a> Group<'a> {
         let value = frame::seal(&key, caller.as_bytes());
         self.batch.insert(key, value);
     }
-}
-
-/// Everything of an approval that becomes part of a key.
-fn names(approval: &Approval) -> impl Iterator<Item = &str> {
-    let request = &approval.request;
-    let fixed =
-        [&request.tool_name, &request.agent.name, &request.caller.issuer, &request.caller.subject, &request.request_id];
-    let labels = request.labels.iter().flat_map(|(key, value)| [key, value]);
-    fixed.into_iter().chain(labels).map(String::as_str)
 }
 
 /// Every index that an approval is in.

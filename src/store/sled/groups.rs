@@ -110,7 +110,7 @@ impl Tip {
     }
 
     /// The group in a payload, and the tip that it makes.
-    fn after(counter: u64, payload: &[u8]) -> Result<(Link, Self), StoreError> {
+    pub(super) fn after(counter: u64, payload: &[u8]) -> Result<(Link, Self), StoreError> {
         let link = Link::decode(counter, payload)?;
         let newest = match link.record.newest_us {
             Some(micros) => Some(
@@ -284,7 +284,8 @@ pub(super) fn drop_old(
     Ok(true)
 }
 
-fn gone(counter: u64) -> StoreError {
+/// A record that should be there.
+pub(super) fn gone(counter: u64) -> StoreError {
     corrupt(format!("the record of group {counter} is missing"))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    cursor::{self, Cursor, Sought},
+    id_set::{self, IdSet, Sought},
     pages::Pages,
     records,
 };
@@ -18,25 +18,25 @@ const WALK: usize = 20_000;
 /// Reads a page.
 pub(super) fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
     let mut page = Page::default();
-    let (low, high) = cursor::bounds(&query.filter);
+    let (low, high) = id_set::bounds(&query.filter);
     let first = match query.order {
         Order::OldestFirst => low,
         Order::NewestFirst => high,
     };
     let mut from = match query.after {
-        Some(after) => match cursor::beyond(after, query.order) {
+        Some(after) => match id_set::beyond(after, query.order) {
             Some(next) => next.clamp(low, high.max(low)),
             None => return Ok(page),
         },
         None => first,
     };
-    let ids = Cursor::of(pages, &query.filter);
+    let ids = IdSet::of(pages, &query.filter);
     let (mut bytes, mut budget) = (0, WALK);
     loop {
         let id = match ids.seek(from, query.order, &mut budget)? {
             Sought::Found(id) if (low..=high).contains(&id) => id,
             Sought::Paused(id) if (low..=high).contains(&id) => {
-                page.next = cursor::before(id, query.order);
+                page.next = id_set::before(id, query.order);
                 break;
             }
             _ => break,
@@ -72,7 +72,7 @@ pub(super) fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
             page.next = Some(id);
             break;
         }
-        match cursor::beyond(id, query.order) {
+        match id_set::beyond(id, query.order) {
             Some(next) => from = next,
             None => break,
         }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use sled::{Batch, Tree};
 
 use super::{
-    SCHEMA,
+    OpenError, SCHEMA,
     directory::Directory,
     frame::{self, corrupt},
     group::Group,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     domain::{ApprovalId, Event, Revision, Token},
-    store::{History, OpenError, PolicyVersion, StoreError},
+    store::{History, PolicyVersion, StoreError},
 };
 
 /// The schema version that is taken over.

@@ -7,7 +7,7 @@ use sled::{Batch, Db, Tree};
 use uuid::Uuid;
 
 use super::{
-    CACHE_BYTES, SCHEMA,
+    CACHE_BYTES, OpenError, SCHEMA,
     directory::{Directory, forget_settings},
     frame::{self, corrupt},
     groups::{self, Tip},
@@ -19,7 +19,7 @@ use super::{
     watermark::{self, Mark, State, Watermark},
     writer::SyncFile,
 };
-use crate::store::{OpenError, StoreError};
+use crate::store::StoreError;
 
 /// Most faults that a refusal to open names.
 const NAMED: usize = 3;

@@ -1,20 +1,45 @@
-//! Versions of the policy that a group adds: each follows the ones before it in the group.
+//! Versions of the policy in sled. A group adds them: each follows the ones before it in the group.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use sled::Batch;
 
 use super::{
+    SledStore,
     frame::corrupt,
     groups::GroupRecord,
     keys,
     pages::Pages,
     records::{self, Encoded},
+    writer::Job,
 };
 use crate::{
     domain::{Actor, Time},
-    store::{NewPolicy, PolicyHead, PolicyVersion, StoreError},
+    store::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion, StoreError},
 };
+
+#[async_trait]
+impl PolicyStore for SledStore {
+    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
+        self.write(|reply| Job::PutPolicy(new, reply)).await
+    }
+
+    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+        self.scan(move |pages| {
+            let version = match version {
+                Some(version) => version,
+                None => records::policies(pages, None, 1)?.pop().map_or(0, |newest| newest.version),
+            };
+            Ok(records::policy(pages, version)?.map(Arc::new))
+        })
+        .await
+    }
+
+    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
+        self.scan(move |pages| records::policies(pages, before, limit)).await
+    }
+}
 
 /// Versions added, but not yet committed.
 pub(super) struct Policies<'a> {

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 mod policies;
+mod tokens;
 
 use super::{
     frame::{self, corrupt},
@@ -16,15 +17,13 @@ use super::{
     schemas,
 };
 use crate::{
-    domain::{
-        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Token,
-        TokenId, Vote,
-    },
+    domain::{Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote},
     store::StoreError,
 };
 
 pub(super) use frame::Encoded;
 pub(super) use policies::{PolicyRecord, encode_policy, policies, policies_after, policy, policy_request_id};
+pub(super) use tokens::{encode_token, token, tokens};
 
 /// The part of an approval that changes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -302,33 +301,6 @@ pub(super) fn decode_request_id(key: &[u8], value: &[u8]) -> Result<Named, Store
     }
 }
 
-/// Reads a token.
-pub(super) fn token(pages: &Pages, id: TokenId) -> Result<Option<Token>, StoreError> {
-    match get::<Token>(pages, &keys::token(id))? {
-        Some(token) if token.id != id => Err(corrupt(format!("token {id} says that it is {}", token.id))),
-        token => Ok(token),
-    }
-}
-
-/// Reads every token, in order.
-pub(super) fn tokens(pages: &Pages) -> Result<Vec<Token>, StoreError> {
-    let mut found = Vec::new();
-    for key in pages.keys(keys::tokens()) {
-        if let Some(id) = keys::token_of(&key?) {
-            found.extend(token(pages, id)?); // none when forgotten meanwhile
-        }
-    }
-    Ok(found)
-}
-
-/// Keys and values of a token, and the hash of its payload.
-pub(super) fn encode_token(token: &Token) -> Result<(Encoded, Digest), StoreError> {
-    let payload = rmp_serde::to_vec_named(token).map_err(|error| corrupt(error.to_string()))?;
-    let mut encoded = Encoded::new();
-    frame::cut(&mut encoded, keys::token(token.id), &payload)?;
-    Ok((encoded, Digest::of_bytes(&payload)))
-}
-
 fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<(), StoreError> {
     let payload = rmp_serde::to_vec_named(value).map_err(|error| corrupt(error.to_string()))?;
     frame::cut(encoded, key, &payload)
@@ -357,48 +329,4 @@ pub(super) fn dangling(id: ApprovalId, by: &str) -> StoreError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        domain::{
-            samples::{at, id, opened, quorum, reviewer},
-            token_samples::token,
-        },
-        store::{PolicyHead, PolicyVersion},
-    };
-
-    fn joined(encoded: &Encoded) -> Vec<u8> {
-        encoded.iter().flat_map(|(key, value)| [&key[..], &value[..]].concat()).collect()
-    }
-
-    /// What is on disk today must be read by every later build, byte for byte: the chain of events depends on it.
-    #[test]
-    fn the_records_are_pinned() {
-        let approval = opened(quorum(1));
-        let (encoded, _) = encode(&approval, &[approval.first_event().unwrap()], Digest::ZERO).unwrap();
-        let head = PolicyHead { version: 1, author: reviewer(1), comment: "c".into(), at: at(0) };
-        let request_id = Some("r".into());
-        let version = PolicyVersion { head, request_id, expected: Some(0), document: "d".into() };
-        let key = keys::request_id(&approval.request.caller, "r1");
-        let pins = [
-            (encoded, "de76e66bea9b01b17982ffe59435694504e6a08ce176f0805261a62e7bead458"),
-            (encode_policy(&version).unwrap(), "becfb5dba9b6861ddebc4e006517d3596e944113aadf93fd50ad6be815fb5101"),
-            (encode_token(&token(1)).unwrap().0, "2b912adc118804b85c16b83c129bbc3b7e6a0383620746c6219f8dba58088ab0"),
-            (
-                vec![(key.clone(), encode_request_id(&key, Named::Approval(id(0, 1))))],
-                "93a14c8e57bceda7aaa9f514b4f0b7720b2c08bf946e94b85a5c7b7d8a7cd549",
-            ),
-        ];
-        let shown: Vec<_> = pins.iter().map(|(encoded, _)| Digest::of_bytes(&joined(encoded)).to_string()).collect();
-        assert_eq!(shown, pins.map(|(_, pinned)| format!("sha256:{pinned}")));
-    }
-
-    #[test]
-    fn every_name_of_a_kind_is_pinned() {
-        let event = |kind: &str| serde_json::json!({"revision": 1, "kind": kind});
-        assert!(decode::<Event>(&rmp_serde::to_vec_named(&event("odd")).unwrap()).is_err());
-        let names = Status::ALL.map(|status| serde_json::to_value(status).unwrap());
-        let pinned = ["pending", "approved", "rejected", "timed_out", "cancelled", "auto_approved", "auto_rejected"];
-        assert_eq!(names, pinned.map(serde_json::Value::from));
-    }
-}
+mod tests;

@@ -1,22 +1,26 @@
 //! What only sled can get wrong: files, locks, syncs, groups.
 
+mod consumers;
 mod damage;
 mod dropping;
+mod feed;
 mod groups;
 mod migration;
+mod pinned;
 mod salvaging;
 mod schemas;
 mod syncs;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::atomic::Ordering};
 
 use tempfile::TempDir;
 
-use super::*;
+use super::{keys::Field, *};
 use crate::{
-    domain::{Choice, Deciding, Seen, Status, samples::*},
+    domain::{Approval, ApprovalId, Choice, Command, Deciding, Event, Revision, Seen, Status, Time, Token, samples::*},
     store::{
-        DOCUMENT_MAX,
+        ApprovalStore as _, ChangeFeed as _, DOCUMENT_MAX, History, Page, PolicyHead, PolicyStore as _, PolicyVersion,
+        Query, Submission, TokenStore as _, Transfer as _,
         conformance::{approve, everything, fill, largest, policy, submission},
     },
 };

@@ -1,19 +1,37 @@
-//! Tokens that a group keeps or forgets.
+//! Tokens in sled, and those that a group keeps or forgets.
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use sled::Batch;
 
 use super::{
+    SledStore,
     groups::GroupRecord,
     keys,
     pages::Pages,
     records::{self, Encoded},
+    writer::Job,
 };
 use crate::{
     domain::{Digest, Token, TokenId},
-    store::StoreError,
+    store::{StoreError, TokenStore},
 };
+
+#[async_trait]
+impl TokenStore for SledStore {
+    async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::SaveTokens(tokens, reply)).await
+    }
+
+    async fn forget_tokens(&self, ids: Vec<TokenId>) -> Result<(), StoreError> {
+        self.write(|reply| Job::ForgetTokens(ids, reply)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        self.scan(records::tokens).await
+    }
+}
 
 /// Tokens changed, but not yet committed; `None`: forgotten.
 pub(super) struct Tokens<'a> {

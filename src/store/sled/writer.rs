@@ -21,7 +21,7 @@ use super::{
     groups::Tip,
     guard::{guarded, sentence},
     handle::Handle,
-    held::HeldFiles,
+    open_files::OpenFiles,
     pages::Pages,
     pending::PendingCounts,
     watchdog::Watchdog,
@@ -87,7 +87,7 @@ pub(super) struct Writer {
     pub(super) tip: Tip,
     pub(super) mark: Watermark,
     pub(super) shared: Arc<Shared>,
-    pub(super) held: HeldFiles,
+    pub(super) open_files: OpenFiles,
     pub(super) watchdog: Arc<Watchdog>,
     /// Dropped last: the lock is held until sled is closed.
     pub(super) _directory: Arc<Directory>,
@@ -165,7 +165,7 @@ impl Writer {
                 self.shared.pending.store(self.pending.total(), Ordering::Relaxed);
                 self.shared.observer.pending(self.pending.total());
                 commit.tell(&*self.shared.observer);
-                commit.changes().for_each(|change| self.shared.feed.publish(change));
+                commit.changes().for_each(|change| self.shared.notifier.publish(change));
                 answers.into_iter().for_each(|answer: Answer| answer(None));
                 Ok(next)
             }
@@ -206,7 +206,7 @@ impl Writer {
     /// Whether what is stored is under the names by which the next start will look for it. Also for groups that write
     /// nothing: their answers repeat what is on record.
     fn acknowledgeable(&self) -> Result<(), Arc<str>> {
-        self.held.check().map_err(|lost| lost.to_string().into())
+        self.open_files.check().map_err(|lost| lost.to_string().into())
     }
 }
 

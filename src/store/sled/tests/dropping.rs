@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Drops what can go, apart from the newest records, as `retain` does with many more.
-fn dropped(directory: &TempDir, before: Time, kept: u64) -> bool {
+pub(super) fn dropped(directory: &TempDir, before: Time, kept: u64) -> bool {
     let mut any = false;
     tamper(directory.path(), |db| {
         let (pages, mut batch) = (Pages::new(sled::Tree::clone(db)), sled::Batch::default());
@@ -24,7 +24,7 @@ fn dropped(directory: &TempDir, before: Time, kept: u64) -> bool {
 }
 
 /// Numbers of the records that are there.
-fn records(directory: &TempDir) -> Vec<u64> {
+pub(super) fn records(directory: &TempDir) -> Vec<u64> {
     let mut found = Vec::new();
     tamper(directory.path(), |db| {
         found.extend(db.range(keys::groups()).filter_map(|entry| keys::group_of(&entry.unwrap().0)));

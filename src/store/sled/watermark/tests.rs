@@ -153,3 +153,14 @@ fn moves_are_synced_by_the_thread_that_keeps_them() {
         std::thread::yield_now(); // the thread has ended
     }
 }
+
+/// Watermarks of stores that exist: none of this may change without a new layout.
+#[test]
+fn the_layout_is_pinned() {
+    let codes = [(State::Creating, 1), (State::Swapping, 2), (State::Open, 3), (State::Closed, 4), (State::Failed, 5)];
+    assert_eq!(STATES, codes);
+    let mut mark = Mark::new(Uuid::from_u128(7), 3, State::Closed).at(&tip(9));
+    mark.sequence = 4;
+    let shown = [mark.header(), mark.sector()].map(|sector| Digest::of_bytes(&sector).to_string()[7..23].to_owned());
+    assert_eq!(shown, ["b0af32726096340e", "5989c9aaaa352149"]);
+}

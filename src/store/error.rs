@@ -1,0 +1,61 @@
+//! Why a store did not do what it was asked.
+
+use std::sync::Arc;
+
+use super::PolicyFault;
+use crate::domain::{ApprovalId, Refusal, ReplayError, TokenId};
+
+/// Why a store did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such approval.
+    #[error("no such approval")]
+    NotFound,
+    /// The domain forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Another approval is stored under this id.
+    #[error("another approval is stored as {0}")]
+    Conflict(ApprovalId),
+    /// Events that no approval can have.
+    #[error("the events of {0} are wrong: {1}")]
+    BadHistory(ApprovalId, ReplayError),
+    /// The newest version of the policy is not the expected one.
+    #[error("the policy has changed: its newest version is {version}")]
+    PolicyChanged {
+        /// The newest version; 0 when none was set.
+        version: u64,
+    },
+    /// The idempotency key belongs to another version of the policy by the same author.
+    #[error("this request_id was used before for something else")]
+    PolicyRequestIdReused {
+        /// The key.
+        request_id: String,
+        /// The version that it was used for.
+        version: u64,
+    },
+    /// Another version of the policy is stored under this number, or with its author and `request_id`.
+    #[error("version {0} of the policy conflicts with one that is stored")]
+    PolicyConflict(u64),
+    /// What cannot be a version of the policy.
+    #[error("version {0} of the policy is wrong: {1}")]
+    BadPolicy(u64, PolicyFault),
+    /// Another token is kept under this id.
+    #[error("another token is kept as {0}")]
+    TokenConflict(TokenId),
+    /// What cannot be a token.
+    #[error("token {0} is wrong: {1}")]
+    BadToken(TokenId, &'static str),
+    /// What cannot be a request_id that was forgotten.
+    #[error("the forgotten request_id {0:?} is wrong: {1}")]
+    BadForgotten(String, &'static str),
+    /// The store has failed or is closed. What was asked may or may not have been recorded.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(Arc<str>),
+    /// What is stored is damaged, or contradicts itself. Nothing is done with it.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(Arc<str>),
+    /// A record was written by a later version. It may restrict what it stands for, so that nothing is done with it.
+    #[error("stored data was written by a later version: {0}")]
+    Newer(Arc<str>),
+}

@@ -1,0 +1,132 @@
+//! Wakes those who wait for an approval. Carries no data worth losing: whoever is woken reads the store.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{broadcast, watch};
+
+use super::Change;
+use crate::domain::{ApprovalId, Revision};
+
+/// Changes that a receiver may be behind before it has to read the store again.
+const BACKLOG: usize = 4_096;
+
+/// What a store publishes its commits with: it wakes those who wait for an approval, and tells everybody who listens.
+#[derive(Debug)]
+pub struct Notifier {
+    waiting: Mutex<HashMap<ApprovalId, Waiters>>,
+    changes: broadcast::Sender<Change>,
+}
+
+#[derive(Debug)]
+struct Waiters {
+    sender: watch::Sender<Revision>,
+    /// Counted here, since receivers count until after their subscription has let go of the lock.
+    subscriptions: usize,
+}
+
+impl Notifier {
+    /// One that nobody listens to.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { waiting: Mutex::default(), changes: broadcast::Sender::new(BACKLOG) })
+    }
+
+    /// Publishes a commit. It must be durable.
+    pub fn publish(&self, change: Change) {
+        if let Some(waiters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&change.id) {
+            waiters.sender.send_replace(change.revision);
+        }
+        let _ = self.changes.send(change); // nobody listening is fine
+    }
+
+    /// Every change from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Every new revision of one approval.
+    #[must_use]
+    pub fn subscribe(self: &Arc<Self>, id: ApprovalId) -> Subscription {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiters = waiting.entry(id).or_insert_with(|| Waiters { sender: watch::Sender::new(0), subscriptions: 0 });
+        waiters.subscriptions += 1;
+        Subscription { id, receiver: waiters.sender.subscribe(), notifier: Arc::clone(self) }
+    }
+}
+
+/// Wakes on new revisions of one approval. Subscribe before reading: nothing in between is missed.
+#[derive(Debug)]
+pub struct Subscription {
+    id: ApprovalId,
+    receiver: watch::Receiver<Revision>,
+    notifier: Arc<Notifier>,
+}
+
+impl Subscription {
+    /// Which approval it is for.
+    #[must_use]
+    pub const fn id(&self) -> ApprovalId {
+        self.id
+    }
+
+    /// Waits for a revision beyond `seen`. Several may pass as one.
+    pub async fn beyond(&mut self, seen: Revision) {
+        if self.receiver.wait_for(|revision| *revision > seen).await.is_err() {
+            std::future::pending::<()>().await; // the sender lives as long as this subscription
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut waiting = self.notifier.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiters) = waiting.get_mut(&self.id) {
+            waiters.subscriptions -= 1;
+            if waiters.subscriptions == 0 {
+                waiting.remove(&self.id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::domain::samples::id;
+
+    #[test]
+    fn the_last_subscriber_leaves_nothing_behind() {
+        let notifier = Notifier::new();
+        let (first, second) = (notifier.subscribe(id(0, 1)), notifier.subscribe(id(0, 1)));
+        drop(first);
+        assert_eq!(notifier.waiting.lock().unwrap().len(), 1);
+        drop(second);
+        assert!(notifier.waiting.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn subscribers_that_leave_at_once_leave_nothing_behind() {
+        let (notifier, ready) = (Notifier::new(), AtomicU64::new(0));
+        let subscriber = || {
+            for n in 1..=20_000 {
+                let subscription = notifier.subscribe(id(0, n));
+                ready.fetch_add(1, Ordering::SeqCst);
+                while ready.load(Ordering::SeqCst) < 2 * n {
+                    std::thread::yield_now();
+                }
+                drop(subscription);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(subscriber);
+            scope.spawn(subscriber);
+        });
+        assert!(notifier.waiting.lock().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,51 @@
+//! Opens the store that a configuration names.
+
+use std::{path::Path, sync::Arc};
+
+use super::{Observer, SledConfig, SledOpenError, SledStore, Store};
+
+/// Which store, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// A directory of this machine.
+    Sled(SledConfig),
+}
+
+/// Why a store could not be opened. Each engine has reasons of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// sled's, which has a directory.
+    #[error(transparent)]
+    Sled(#[from] SledOpenError),
+    /// A defect.
+    #[error("the store could not be opened: {0}")]
+    Panicked(String),
+}
+
+impl StoreConfig {
+    /// A store in a directory, made when it is absent.
+    #[must_use]
+    pub fn in_directory(directory: &Path) -> Self {
+        Self::Sled(SledConfig::new(directory))
+    }
+
+    /// A store in a directory that must have one already: a mistyped name must not become an empty store.
+    #[must_use]
+    pub fn existing_in_directory(directory: &Path) -> Self {
+        Self::Sled(SledConfig { create: false, ..SledConfig::new(directory) })
+    }
+}
+
+/// Opens a store. This may take minutes, and a disk that hangs takes one thread with it, none that serves.
+///
+/// # Errors
+/// When the store cannot be used as it is.
+pub async fn open(config: &StoreConfig, observer: Arc<dyn Observer>) -> Result<Arc<dyn Store>, OpenError> {
+    match config.clone() {
+        StoreConfig::Sled(config) => {
+            let opening = tokio::task::spawn_blocking(move || SledStore::open_as(&config, observer));
+            let store = opening.await.map_err(|error| OpenError::Panicked(error.to_string()))??;
+            Ok(Arc::new(store))
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a group forgets.
+
+use super::{
+    super::{
+        forgotten, frame,
+        groups::{self, Dropping},
+        keys,
+        records::{self, Named, Stored},
+    },
+    Group, fields,
+};
+use crate::{
+    domain::{Approval, Time},
+    store::StoreError,
+};
+
+impl Group<'_> {
+    pub(in super::super) fn prune(
+        &mut self,
+        decided_before: Time,
+        now: Time,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        for (at, key) in forgotten::over(self.pages, now, limit)? {
+            if self.request_ids.contains_key(&key) {
+                continue; // used again in this very group: next time
+            }
+            if records::request_id(self.pages, &key)? == Some(Named::Forgotten(at)) {
+                self.batch.remove(&key[..]);
+            }
+            self.batch.remove(keys::forgotten(at, &key));
+            self.forgotten = true;
+        }
+        let mut gone = 0;
+        for key in self.pages.keys(keys::decided_before(decided_before)) {
+            if gone == limit {
+                break;
+            }
+            let key = key?;
+            let id = keys::id_of(&key).ok_or_else(|| records::odd_key(&key))?;
+            if self.approvals.contains_key(&id) || self.pruned.contains(&id) {
+                continue; // changed in this very group: next time
+            }
+            let stored = records::load(self.pages, id)
+                .and_then(|stored| stored.ok_or_else(|| records::dangling(id, "the index of decisions")));
+            let approval = match stored {
+                Ok(Stored { approval, .. }) => approval,
+                // It stays, and keeps no other one from being forgotten.
+                Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
+                    tracing::warn!(%id, %error, "cannot forget an approval whose record is unreadable");
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if approval.updated_at >= decided_before {
+                continue; // claimed or reported since: kept for as long again
+            }
+            self.forget(&approval, now)?;
+            gone += 1;
+        }
+        // Approvals change in a few groups each; what is left over goes the next time.
+        if !std::mem::replace(&mut self.dropped, true) {
+            self.dropped = self.drop_groups(decided_before, 4 * limit)?;
+        }
+        Ok(gone)
+    }
+
+    /// Drops records of groups. What is damaged keeps its record, and nothing else waits for that.
+    fn drop_groups(&mut self, before: Time, limit: usize) -> Result<bool, StoreError> {
+        let what = Dropping { before, limit, kept: groups::KEPT };
+        let kept = |id| Ok(!self.pruned.contains(&id) && self.pages.contains(keys::head(id))?);
+        match groups::drop_old(self.pages, what, kept, &mut self.batch) {
+            Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
+                tracing::warn!(%error, "cannot drop old records of groups of commits");
+                Ok(false)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn forget(&mut self, approval: &Approval, now: Time) -> Result<(), StoreError> {
+        let id = approval.id;
+        let caller = approval.request.caller.to_string();
+        let head = keys::head(id);
+        let mut records = Vec::new();
+        for range in [head.clone()..=frame::piece_key(&head, u8::MAX), keys::events(id)] {
+            records.extend(self.pages.keys(range).collect::<Result<Vec<_>, _>>()?);
+        }
+        records.into_iter().for_each(|key| self.batch.remove(key));
+        for field in fields(approval, &caller) {
+            self.batch.remove(field.key(id));
+        }
+        self.remember(keys::request_id(&approval.request.caller, &approval.request.request_id), now);
+        if let Some(decision) = &approval.decision {
+            self.batch.remove(keys::decided(decision.at, id));
+        }
+        self.schemas.leave(approval);
+        self.pruned.insert(id);
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! Walks index entries in order of id. A filter with several fields is an intersection that leaps from one field's
+//! entries to the other's, so that a list reads little more than it returns.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::{
+    keys::{self, Field},
+    pages::Pages,
+};
+use crate::{
+    domain::{ApprovalId, to_micros},
+    store::{Filter, Order, StoreError},
+};
+
+/// A sorted set of ids.
+pub(super) enum IdSet<'a> {
+    /// Entries of one field and value.
+    Index { pages: &'a Pages, prefix: Vec<u8> },
+    /// Ids in any of the sets.
+    Any(Vec<IdSet<'a>>),
+    /// Ids in all of the sets.
+    All(Vec<IdSet<'a>>),
+}
+
+/// What a seek came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// The first id.
+    Found(ApprovalId),
+    /// There is none.
+    Nothing,
+    /// None before this one, and the budget is used up.
+    Paused(ApprovalId),
+}
+
+impl<'a> IdSet<'a> {
+    /// The set of ids that an index has for a filter. Creation times bound the walk instead: see [`bounds`].
+    pub(super) fn of(pages: &'a Pages, filter: &Filter) -> Self {
+        let index = |field: Field<'_>| IdSet::Index { pages, prefix: field.prefix() };
+        let mut all = Vec::new();
+        // In order, PENDING first: what leaves it while we look is then found where it went to.
+        let statuses: BTreeSet<_> = filter.statuses.iter().copied().collect();
+        if !statuses.is_empty() {
+            all.push(IdSet::Any(statuses.into_iter().map(|status| index(Field::Status(status))).collect()));
+        }
+        all.extend(filter.tool_name.as_deref().map(|name| index(Field::Tool(name))));
+        all.extend(filter.agent_name.as_deref().map(|name| index(Field::Agent(name))));
+        all.extend(filter.caller.as_deref().map(|name| index(Field::Caller(name))));
+        all.extend(filter.labels.iter().map(|(name, value)| index(Field::Label(name, value))));
+        if all.is_empty() { index(Field::All) } else { IdSet::All(all) }
+    }
+
+    /// The first id at `from` or beyond it, in `order`. Each look into an index takes one from the budget: sets that
+    /// hardly overlap could otherwise keep a walk busy for long without a result.
+    pub(super) fn seek(&self, from: ApprovalId, order: Order, budget: &mut usize) -> Result<Sought, StoreError> {
+        match self {
+            Self::Index { pages, prefix } => {
+                *budget = budget.saturating_sub(1);
+                let at = [&prefix[..], from.uuid().as_bytes()].concat();
+                let id_at = |key: &[u8]| if key.len() == prefix.len() + 16 { keys::id_of(key) } else { None };
+                let mut found = None;
+                let mut take = |key: Result<sled::IVec, StoreError>| {
+                    found = id_at(&key?);
+                    Ok::<_, StoreError>(found.is_some())
+                };
+                // Keys with another length are pieces of large heads, or other values that begin with this one.
+                match order {
+                    Order::OldestFirst => {
+                        let last = [&prefix[..], Uuid::max().as_bytes()].concat();
+                        for key in pages.keys(at..=last) {
+                            if take(key)? {
+                                break;
+                            }
+                        }
+                    }
+                    Order::NewestFirst => {
+                        for key in pages.keys(prefix.clone()..=at).rev() {
+                            if take(key)? {
+                                break;
+                            }
+                        }
+                    }
+                }
+                Ok(found.map_or(Sought::Nothing, Sought::Found))
+            }
+            Self::Any(sets) => {
+                let mut nearest = Sought::Nothing;
+                for set in sets {
+                    nearest = match (nearest, set.seek(from, order, budget)?) {
+                        (_, Sought::Paused(_)) => return Ok(Sought::Paused(from)),
+                        (Sought::Found(a), Sought::Found(b)) => Sought::Found(first(a, b, order)),
+                        (Sought::Nothing, found) => found,
+                        (found, _) => found,
+                    };
+                }
+                Ok(nearest)
+            }
+            Self::All(sets) => {
+                let mut candidate = from;
+                loop {
+                    let start = candidate;
+                    for set in sets {
+                        match set.seek(candidate, order, budget)? {
+                            Sought::Found(found) => candidate = found,
+                            other => return Ok(other),
+                        }
+                    }
+                    if candidate == start {
+                        return Ok(Sought::Found(candidate));
+                    }
+                    if *budget == 0 {
+                        return Ok(Sought::Paused(candidate));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn first(a: ApprovalId, b: ApprovalId, order: Order) -> ApprovalId {
+    match order {
+        Order::OldestFirst => a.min(b),
+        Order::NewestFirst => a.max(b),
+    }
+}
+
+/// The id after `id`, in `order`; `None` at the end.
+pub(super) fn beyond(id: ApprovalId, order: Order) -> Option<ApprovalId> {
+    let number = id.uuid().as_u128();
+    let next = match order {
+        Order::OldestFirst => number.checked_add(1),
+        Order::NewestFirst => number.checked_sub(1),
+    };
+    next.map(|number| ApprovalId::new(Uuid::from_u128(number)))
+}
+
+/// The id before `id`, in `order`; `None` at the start.
+pub(super) fn before(id: ApprovalId, order: Order) -> Option<ApprovalId> {
+    match order {
+        Order::OldestFirst => beyond(id, Order::NewestFirst),
+        Order::NewestFirst => beyond(id, Order::OldestFirst),
+    }
+}
+
+/// Lowest and highest id that approvals created in the filter's time range can have: ids begin with the millisecond
+/// of creation, and a generator that runs out of numbers in one may borrow from the next ones.
+pub(super) fn bounds(filter: &Filter) -> (ApprovalId, ApprovalId) {
+    const BORROWED_MS: u64 = 1_000;
+    let at = |millis: u64, rest: u128| ApprovalId::new(Uuid::from_u128(u128::from(millis) << 80 | rest));
+    let low = filter.created_from.map_or(0, |time| to_micros(time) / 1_000);
+    let high = filter.created_before.map(|time| (to_micros(time) / 1_000).saturating_add(BORROWED_MS));
+    let rest = (1 << 80) - 1;
+    (at(low, 0), high.map_or(ApprovalId::new(Uuid::max()), |millis| at(millis, rest)))
+}
+
+#[cfg(test)]
+mod tests;

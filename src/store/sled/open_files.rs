@@ -1,0 +1,116 @@
+//! Whether the store's names still lead to the files that this process has open.
+//!
+//! A deleted or replaced file can be written and synced for as long as one likes: it is gone with the process. So the
+//! writer looks after every sync, before it answers: what is acknowledged is under its name, and two servers, of which
+//! one was given a new file by whoever deleted the old one, never both answer for one directory.
+
+use std::{
+    fs::{self, File, Metadata},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Files that are open, with their names.
+#[derive(Debug, Default)]
+pub(super) struct OpenFiles(Vec<OpenFile>);
+
+#[derive(Debug)]
+struct OpenFile {
+    path: PathBuf,
+    identity: Identity,
+}
+
+/// What tells a file from every other that exists at the same time. An open file keeps its number, deleted or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+}
+
+/// A name that does not lead to its file any more.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LostFile {
+    /// Nothing has the name.
+    #[error(
+        "{} was deleted or renamed while it was in use. Put it back, or restore the whole data directory from a backup, \
+         before you start the server again",
+        .0.display()
+    )]
+    Gone(PathBuf),
+    /// Something else has it.
+    #[error(
+        "{} was replaced by another file while it was in use. Make sure that no other server uses this data directory, \
+         and restore the whole directory from a backup if the original is lost",
+        .0.display()
+    )]
+    Replaced(PathBuf),
+    /// The name cannot be looked up.
+    #[error("cannot look up {}: {}", .0.display(), .1)]
+    Unreadable(PathBuf, io::Error),
+}
+
+impl OpenFiles {
+    /// Adds an open file, or directory, under the name that it was opened by.
+    pub(super) fn add(&mut self, path: &Path, file: &File) -> io::Result<()> {
+        let identity = Identity::of(&file.metadata()?);
+        self.0.push(OpenFile { path: path.to_owned(), identity });
+        Ok(())
+    }
+
+    /// Looks up every name: about a microsecond each.
+    pub(super) fn check(&self) -> Result<(), LostFile> {
+        self.0.iter().try_for_each(|OpenFile { path, identity }| match fs::metadata(path) {
+            Ok(found) if Identity::of(&found) == *identity => Ok(()),
+            Ok(_) => Err(LostFile::Replaced(path.clone())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(LostFile::Gone(path.clone())),
+            Err(error) => Err(LostFile::Unreadable(path.clone(), error)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_lost_by_deleting_renaming_and_replacing_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, aside) = (directory.path().join("db"), directory.path().join("aside"));
+        let mut open_files = OpenFiles::default();
+        open_files.add(&path, &File::create(&path).unwrap()).unwrap();
+        open_files.add(directory.path(), &File::open(directory.path()).unwrap()).unwrap();
+        open_files.check().unwrap();
+
+        fs::rename(&path, &aside).unwrap();
+        assert!(matches!(open_files.check(), Err(LostFile::Gone(gone)) if gone == path));
+        fs::copy(&aside, &path).unwrap();
+        assert!(matches!(open_files.check(), Err(LostFile::Replaced(replaced)) if replaced == path));
+        fs::rename(&aside, &path).unwrap();
+        open_files.check().unwrap();
+        fs::hard_link(&path, &aside).unwrap();
+        open_files.check().unwrap(); // another name for it: a backup, perhaps
+        fs::remove_file(&path).unwrap();
+        assert!(
+            open_files.check().unwrap_err().to_string().contains("was deleted or renamed"),
+            "another name does not help"
+        );
+    }
+
+    #[test]
+    fn a_renamed_directory_loses_everything_in_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let data = parent.path().join("data");
+        fs::create_dir(&data).unwrap();
+        let mut open_files = OpenFiles::default();
+        open_files.add(&data.join("db"), &File::create(data.join("db")).unwrap()).unwrap();
+        fs::rename(&data, parent.path().join("moved")).unwrap();
+        assert!(matches!(open_files.check(), Err(LostFile::Gone(_))));
+    }
+}

@@ -1,0 +1,270 @@
+//! Every name and code that is on disk. None may change without a migration, nor be used again for something else: whoever adds
+//! one adds it here.
+
+use std::{fmt, time::Duration};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        groups::{Checkpoint, GroupRecord, Standing},
+        records::{Head, encode},
+    },
+    *,
+};
+use crate::domain::{
+    ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Grant, Panel,
+    Permission, Priority, Reporting, Requirement, Reviewer, Revoked, Role, RuleOutcome, RuleTrace, Verdict, request,
+    samples::keyed, step, token_samples::token,
+};
+
+/// Whatever is stored, as JSON: bytes as text in hexadecimal.
+struct Shown(Value);
+
+impl<'de> Deserialize<'de> for Shown {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Show)
+    }
+}
+
+struct Show;
+
+impl<'de> Visitor<'de> for Show {
+    type Value = Shown;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_unit<E>(self) -> Result<Shown, E> {
+        Ok(Shown(Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Shown, E> {
+        Ok(Shown(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Shown, E> {
+        Ok(Shown(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Shown, E> {
+        Ok(Shown(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Shown, E> {
+        Ok(Shown(value.into()))
+    }
+
+    fn visit_bytes<E>(self, value: &[u8]) -> Result<Shown, E> {
+        let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Shown(format!("bytes {hex}").into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Shown, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Shown(value)) = values.next_element()? {
+            all.push(value);
+        }
+        Ok(Shown(all.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Shown, A::Error> {
+        let mut all = serde_json::Map::new();
+        while let Some((Shown(key), Shown(value))) = entries.next_entry()? {
+            all.insert(key.as_str().map_or_else(|| key.to_string(), str::to_owned), value);
+        }
+        Ok(Shown(all.into()))
+    }
+}
+
+fn name(value: impl serde::Serialize) -> Value {
+    serde_json::to_value(value).unwrap()
+}
+
+#[test]
+fn every_name_of_a_kind_is_pinned() {
+    assert_eq!(
+        Status::ALL.map(name),
+        ["pending", "approved", "rejected", "timed_out", "cancelled", "auto_approved", "auto_rejected"]
+    );
+    let kinds = [ActorKind::Agent, ActorKind::Person, ActorKind::Service, ActorKind::Policy, ActorKind::Server];
+    assert_eq!(kinds.map(name), ["agent", "person", "service", "policy", "server"]);
+    assert_eq!([Choice::Approve, Choice::Reject].map(name), ["approve", "reject"]);
+    assert_eq!([ExecutionResult::Succeeded, ExecutionResult::Failed].map(name), ["succeeded", "failed"]);
+    assert_eq!([Priority::Normal, Priority::High, Priority::Urgent].map(name), ["normal", "high", "urgent"]);
+    let outcomes = [RuleOutcome::Matched, RuleOutcome::NotMatched, RuleOutcome::Failed];
+    assert_eq!(outcomes.map(name), ["matched", "not_matched", "failed"]);
+    let effects = [Effect::AutoApprove, Effect::AutoReject].map(name);
+    assert_eq!(effects, ["auto_approve", "auto_reject"]);
+    let roles = [Role::Agent, Role::Reviewer, Role::Auditor, Role::Operator];
+    assert_eq!(roles.map(name), ["agent", "reviewer", "auditor", "operator"]);
+    let reviewers = [Reviewer::Group("g".into()), Reviewer::User("test/u".into())];
+    assert_eq!(reviewers.map(name), ["group:g", "user:test/u"]);
+}
+
+/// A verdict with everything that one can have.
+fn full_verdict() -> Arc<Verdict> {
+    let reviewers = vec![Reviewer::Group("g".into())];
+    let requirement = Requirement {
+        panels: vec![Panel { rule: "p".into(), reviewers: Vec::new(), quorum: 2 }],
+        escalations: vec![Escalation {
+            rule: "p".into(),
+            after: Duration::from_secs(10),
+            reviewers,
+            priority: Priority::High,
+        }],
+        timeout: Some(Duration::from_secs(200)),
+        ..Requirement::any(2)
+    };
+    let trace = RuleTrace { rule: "p".into(), outcome: RuleOutcome::Matched, detail: "d".into() };
+    let effect = Effect::RequireApproval(requirement);
+    Arc::new(Verdict { trace: vec![trace], trace_omitted: 1, effect, ..Verdict::clone(&quorum(2)) })
+}
+
+/// The events of an approval to which everything happens.
+fn full_history() -> (crate::domain::Approval, Vec<Event>) {
+    let (mut asked, first) = a_request("r");
+    asked.on_behalf_of = Some(reviewer(9));
+    asked.schema = Some("{}".into());
+    let (mut approval, first) = request(id(0, 1), Arc::new(asked), first, full_verdict(), at(0)).unwrap();
+    let mut events = vec![first];
+    let edited = Edit { arguments: arguments(&json!({"to": "bob"})), verdict: full_verdict() };
+    let voting = |n, seen, edit| {
+        let via = (n == 2).then(|| actor(ActorKind::Service, "bridge"));
+        let deciding = decide(reviewer(n), Choice::Approve, Seen::Revision(seen));
+        keyed(Command::Decide(Deciding { via, edit, ..deciding }), "k")
+    };
+    let mut act = |command: Command, seconds| {
+        let step = step(&approval, &command, at(seconds));
+        step.outcome.unwrap();
+        approval = step.approval;
+        events.extend(step.events);
+        (approval.revision, approval.digest)
+    };
+    act(voting(1, 1, None), 1);
+    let (seen, _) = act(voting(2, 2, Some(edited)), 2);
+    act(Command::Tick, 12);
+    let (_, digest) = act(voting(3, seen, None), 13);
+    let claim_id = ClaimId::new(uuid::Uuid::from_u128(5));
+    act(Command::Claim(Claiming { actor: agent(), request_id: None, claim_id, digest }), 14);
+    let result = ExecutionResult::Failed;
+    act(Command::Report(Reporting { actor: agent(), request_id: None, claim_id, result, message: "m".into() }), 15);
+    (approval, events)
+}
+
+#[test]
+fn every_field_of_every_record_is_pinned() {
+    let (approval, events) = full_history();
+    let (encoded, _) = encode(&approval, &events, Digest::ZERO).unwrap();
+    let read = |key: Vec<u8>| {
+        let (_, value) = encoded.iter().find(|(found, _)| *found == key).unwrap();
+        frame::open(&key, value).unwrap().to_vec()
+    };
+    let value = |payload: &[u8]| rmp_serde::from_slice::<Shown>(payload).unwrap().0;
+    let stored: Vec<_> =
+        events.iter().map(|event| value(&read(keys::event(approval.id, event.revision))[32..])).collect();
+    let head = value(&read(keys::head(approval.id)));
+    rmp_serde::from_slice::<Head>(&read(keys::head(approval.id))).unwrap();
+    let kinds: Vec<_> =
+        stored.iter().map(|event| event["kind"].as_object().unwrap().keys().next().unwrap().clone()).collect();
+    let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
+    assert_eq!(kinds, expected);
+
+    let decides_for = DecidesFor { issuers: ["i".to_owned()].into(), groups: ["g".to_owned()].into() };
+    let grant = Grant {
+        groups: ["g".to_owned()].into(),
+        on_behalf_of: Some(reviewer(1)),
+        permissions: [Permission::DecideForOthers].into(),
+        decides_for,
+        comment: "c".into(),
+        ..token(1).grant
+    };
+    let token = Token {
+        grant,
+        request_id: Some("r".into()),
+        expires_at: Some(at(9)),
+        last_used_at: Some(at(5)),
+        revoked: Some(Revoked { actor: reviewer(1), at: at(6) }),
+        ..token(1)
+    };
+    let policy = super::super::records::PolicyRecord {
+        head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
+        request_id: Some("r".into()),
+        expected: Some(1),
+    };
+    let digest = Digest::from_bytes([1; 32]);
+    let group = GroupRecord {
+        counter: 1,
+        newest_us: Some(2),
+        changed: vec![(approval.id, 3)],
+        pruned: vec![approval.id],
+        policies: vec![2],
+        tokens: vec![(token.id, digest)],
+        forgotten: vec![token.id],
+    };
+    let standing = Standing { policies: 2, tokens: [(token.id, digest)].into() };
+    let checkpoint = Checkpoint { counter: 1, hash: digest, standing };
+    let found = json!({
+        "events": stored,
+        "head": head,
+        "token": value(&rmp_serde::to_vec_named(&token).unwrap()),
+        "policy": value(&rmp_serde::to_vec_named(&policy).unwrap()),
+        "group": value(&rmp_serde::to_vec_named(&group).unwrap()),
+        "checkpoint": value(&rmp_serde::to_vec_named(&checkpoint).unwrap()),
+    });
+    let pinned: Value = serde_json::from_str(include_str!("pinned.json")).unwrap();
+    assert!(found == pinned, "{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+#[test]
+fn the_codes_of_request_ids_are_pinned() {
+    let key = keys::request_id(&agent(), "r");
+    for (named, pinned) in [
+        (records::Named::Approval(id(0, 1)), [&[1], &id(0, 1).uuid().as_bytes()[..]].concat()),
+        (records::Named::Forgotten(at(0)), [&[2], &at(0).timestamp_micros().to_be_bytes()[..]].concat()),
+    ] {
+        let value = records::encode_request_id(&key, named);
+        assert_eq!(frame::open(&key, &value), Ok(&pinned[..]));
+        assert_eq!(records::decode_request_id(&key, &value), Ok(named));
+    }
+}
+
+/// What a receipt is compared by is made of names as well.
+#[test]
+fn fingerprints_of_calls_are_pinned() {
+    let digest = Digest::from_bytes([1; 32]);
+    let claim_id = ClaimId::new(uuid::Uuid::from_u128(5));
+    let (result, message) = (ExecutionResult::Failed, "m".to_owned());
+    let calls = [
+        Command::Decide(decide(reviewer(1), Choice::Approve, Seen::Revision(1))),
+        Command::Decide(decide(reviewer(1), Choice::Reject, Seen::Digest(digest))),
+        Command::Cancel { actor: agent(), request_id: None, reason: "r".into() },
+        Command::Claim(Claiming { actor: agent(), request_id: None, claim_id, digest }),
+        Command::Report(Reporting { actor: agent(), request_id: None, claim_id, result, message }),
+    ];
+    let prints = calls.map(|call| keyed(call, "k").receipt().unwrap().fingerprint.to_string()[7..15].to_owned());
+    assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96"]);
+}
+
+/// What a later version adds may restrict what a record allows. The watermark's and the frame's codes are pinned beside them,
+/// those of keys in `keys/tests.rs`.
+#[test]
+fn unknown_kinds_and_fields_of_events_are_refused() {
+    for event in full_history().1 {
+        let stored = serde_json::to_value(&event).unwrap();
+        assert_eq!(serde_json::from_value::<Event>(stored.clone()).unwrap(), event);
+        let (mut field, mut kind) = (stored.clone(), stored.clone());
+        field["odd"] = 1.into();
+        kind["kind"] = json!({"odd": {}});
+        let mut inner = stored;
+        inner["kind"].as_object_mut().unwrap().values_mut().for_each(|fields| fields["odd"] = 1.into());
+        for changed in [field, kind, inner] {
+            serde_json::from_value::<Event>(changed).unwrap_err();
+        }
+    }
+}

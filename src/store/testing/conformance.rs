@@ -1,0 +1,217 @@
+//! What every store must do: one suite, run for each implementation.
+
+#[doc(hidden)]
+pub mod changes;
+#[doc(hidden)]
+pub mod feed;
+#[doc(hidden)]
+pub mod large;
+#[doc(hidden)]
+pub mod list;
+#[doc(hidden)]
+pub mod model;
+#[doc(hidden)]
+pub mod moving;
+#[doc(hidden)]
+pub mod policies;
+#[doc(hidden)]
+pub mod races;
+#[doc(hidden)]
+pub mod retention;
+#[doc(hidden)]
+pub mod submit;
+#[doc(hidden)]
+pub mod tokens;
+#[doc(hidden)]
+pub mod transition;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+#[cfg(test)]
+pub(in crate::store) use large::largest;
+pub(in crate::store) use policies::policy;
+
+use super::MemoryStore;
+use crate::{
+    domain::{samples::*, *},
+    store::*,
+};
+
+/// A store under test, that can be put down and picked up again.
+#[async_trait]
+pub trait Subject: Send + Sync + 'static {
+    /// A new, empty store.
+    async fn create() -> Self;
+
+    /// The store.
+    fn store(&self) -> &Arc<dyn Store>;
+
+    /// Closes the store, and opens it again where it outlives its process. Nobody else has it then.
+    async fn reopen(&mut self);
+}
+
+/// Runs a test on a new store, on a runtime of its own. [`store_conformance!`](crate::store_conformance) calls it.
+///
+/// # Panics
+/// When the test fails.
+pub fn run<S: Subject, F: Future<Output = ()>>(test: impl FnOnce(S) -> F) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async { test(S::create().await).await });
+}
+
+/// Makes a test of each part of the suite, for a type that implements
+/// [`Subject`](crate::store::testing::conformance::Subject). Use it in a module of its own.
+#[macro_export]
+macro_rules! store_conformance {
+    ($subject:ty) => {
+        $crate::store_conformance! { @tests $subject;
+            submit: a_request_is_recorded, a_repeated_submit_finds_the_first, a_request_is_found_by_its_request_id, a_request_id_belongs_to_one_request,
+                the_pending_limit_is_per_caller, a_decision_frees_the_callers_limit, the_policy_can_decide_at_once,
+                a_request_that_contradicts_its_digest_is_refused;
+            transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, refusals_name_the_winner,
+                a_late_decision_fires_the_deadline, what_is_unknown_is_not_found, events_come_in_ranges,
+                times_that_cannot_be_told_do_not_stop_the_store;
+            list: each_filter_selects, filters_combine, pages_join_up_in_both_orders, pages_hold_still_under_inserts,
+                time_ranges_are_exact_to_the_microsecond;
+            retention: what_is_due_comes_longest_overdue_first,
+                an_edit_moves_the_deadline, pruning_takes_the_oldest_decisions, pruning_forgets_everything,
+                a_forgotten_request_id_is_remembered_for_eight_days, forgotten_request_ids_move_with_an_export,
+                a_full_answer_still_names_the_next_deadline;
+            moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
+                conflicts_import_nothing,
+                impossible_histories_import_nothing;
+            policies: versions_count_up, a_version_replaces_the_one_that_its_author_expected,
+                repeating_a_policy_finds_its_first_version, a_policys_request_id_belongs_to_one_version,
+                one_of_those_who_expect_the_same_version_wins, versions_are_listed_in_pages,
+                the_longest_policies_survive_a_reopen, policies_and_approvals_do_not_disturb_each_other,
+                exported_policies_make_an_equal_store, wrong_policies_import_nothing;
+            tokens: tokens_are_kept_in_order, copies_of_a_token_only_add_to_it, another_token_of_the_same_id_keeps_nothing,
+                forgotten_tokens_are_gone, tokens_at_once_disturb_nothing_else;
+            feed: pending_follows_every_change,
+                changes_tell_of_every_commit,
+                subscribers_wake_on_every_commit,
+                a_closed_store_answers_nothing;
+            large: the_largest_records_survive_a_reopen,
+                readers_never_see_half_a_record;
+            races: one_resolution_wins, one_claim_wins, one_caller_cannot_exceed_its_limit_at_once;
+            changes: the_feed_tells_of_every_commit_in_order, pages_join_up_at_any_limit, cursors_survive_text_and_reopening,
+                a_cursor_from_now_on_leaves_out_what_was_before, cursors_of_other_stores_are_refused,
+                an_old_cursor_misses_nothing_that_is_kept, a_consumer_follows_many_writers;
+        }
+
+        #[test]
+        fn it_does_as_the_model() {
+            $crate::store::testing::conformance::model::it_does_as_the_model::<$subject>();
+        }
+    };
+    (@tests $subject:ty; $($topic:ident: $($test:ident),+;)+) => {
+        $($(
+            #[test]
+            fn $test() {
+                $crate::store::testing::conformance::run::<$subject, _>(
+                    $crate::store::testing::conformance::$topic::$test,
+                );
+            }
+        )+)+
+    };
+}
+
+#[cfg(test)]
+mod subjects;
+
+/// A request of the agent at `at(seconds)`, that one person must approve within 300 s.
+pub(in crate::store) fn submission(seconds: i64, n: u64) -> Submission {
+    let (request, arguments) = a_request(&format!("r{n}"));
+    Submission {
+        id: id(seconds, n),
+        request: Arc::new(request),
+        arguments,
+        verdict: quorum(1),
+        now: at(seconds),
+        pending_limit: 1_000,
+    }
+}
+
+/// The same with something else in its request.
+pub(in crate::store) fn with(mut submission: Submission, change: impl FnOnce(&mut Request)) -> Submission {
+    let request = Arc::make_mut(&mut submission.request);
+    change(request);
+    request.digest = Digest::of(&request.tool_name, &submission.arguments);
+    submission
+}
+
+pub(in crate::store) fn approve(n: usize) -> Command {
+    Command::Decide(decide(reviewer(n), Choice::Approve, Seen::Revision(1)))
+}
+
+pub(in crate::store) fn reject(n: usize) -> Command {
+    Command::Decide(decide(reviewer(n), Choice::Reject, Seen::Revision(1)))
+}
+
+pub(in crate::store) fn edit(n: usize, seen: Revision, arguments: Arguments, verdict: Arc<Verdict>) -> Command {
+    let deciding = decide(reviewer(n), Choice::Approve, Seen::Revision(seen));
+    Command::Decide(Deciding { edit: Some(Edit { arguments, verdict }), ..deciding })
+}
+
+pub(in crate::store) fn cancel() -> Command {
+    Command::Cancel { actor: agent(), request_id: None, reason: "changed my mind".into() }
+}
+
+pub(in crate::store) fn claim(n: u64, digest: Digest) -> Command {
+    Command::Claim(Claiming { actor: agent(), request_id: None, claim_id: claim_id(n), digest })
+}
+
+pub(in crate::store) fn report(n: u64) -> Command {
+    let result = ExecutionResult::Succeeded;
+    Command::Report(Reporting { actor: agent(), request_id: None, claim_id: claim_id(n), result, message: "ok".into() })
+}
+
+pub(in crate::store) fn oldest_first(filter: Filter) -> Query {
+    Query { filter, order: Order::OldestFirst, after: None, limit: 1_000 }
+}
+
+/// Everything that a store says of its approvals, but for its lists by filter.
+pub(in crate::store) async fn everything(store: &dyn Store) -> (Vec<Approval>, Vec<History>, Due, u64) {
+    let page = store.list(oldest_first(Filter::default())).await.unwrap();
+    assert_eq!(page.next, None);
+    let approvals = page.approvals.iter().map(|approval| Approval::clone(approval)).collect();
+    let histories = store.export(None, usize::MAX).await.unwrap();
+    (approvals, histories, store.due(at(1 << 30), usize::MAX).await.unwrap(), store.pending())
+}
+
+/// One approval of every kind, with ids from 1 on.
+pub(in crate::store) async fn fill(store: &dyn Store) {
+    for n in 1..=9 {
+        let effect = match n {
+            8 => verdict(Effect::AutoApprove),
+            9 => verdict(Effect::AutoReject),
+            3 => quorum(3),
+            _ => quorum(1),
+        };
+        let new = with(Submission { verdict: effect, ..submission(n, n.unsigned_abs()) }, |request| {
+            request.tool_name = format!("tool-{}", n % 3);
+            request.agent.name = format!("bot-{}", n % 2);
+            request.labels.insert("n".into(), n.to_string());
+            request.schema = (n == 1).then(|| Arc::from("{}"));
+        });
+        store.submit(new).await.unwrap();
+    }
+    let digest = store.get(id(8, 8)).await.unwrap().digest;
+    let edited = arguments(&serde_json::json!({"to": "bob@company.com"}));
+    for (n, command) in [
+        (2, approve(1)),
+        (3, keyed(approve(1), "k1")),
+        (3, edit(2, 2, edited, quorum(2))),
+        (4, reject(1)),
+        (5, cancel()),
+        (6, Command::Tick),
+        (8, keyed(claim(8, digest), "k2")),
+        (8, report(8)),
+    ] {
+        let now = at(if n == 6 { 306 } else { 20 });
+        store.transition(id(n, n.unsigned_abs()), command, now).await.unwrap();
+    }
+}

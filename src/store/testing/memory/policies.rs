@@ -1,0 +1,46 @@
+//! Versions of the policy in memory.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::MemoryStore;
+use crate::{
+    domain::Actor,
+    store::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion, StoreError},
+};
+
+#[async_trait]
+impl PolicyStore for MemoryStore {
+    async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
+        let policies = &mut self.state()?.policies;
+        if let Some(first) = new.request_id.as_ref().and_then(|key| by(policies, &new.author, key)) {
+            first.check_repetition(&new)?;
+            return Ok(Arc::clone(first));
+        }
+        let version = Arc::new(new.after(policies.last().map(|newest| &newest.head))?);
+        policies.push(Arc::clone(&version));
+        Ok(version)
+    }
+
+    async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+        let policies = &self.state()?.policies;
+        let wanted = |policy: &&Arc<PolicyVersion>| version.is_none_or(|version| policy.head.version == version);
+        Ok(policies.iter().rev().find(wanted).cloned())
+    }
+
+    async fn policies(&self, before: Option<u64>, limit: usize) -> Result<Vec<PolicyHead>, StoreError> {
+        let policies = &self.state()?.policies;
+        let heads = policies.iter().rev().map(|version| version.head.clone());
+        Ok(heads.filter(|head| before.is_none_or(|before| head.version < before)).take(limit).collect())
+    }
+}
+
+/// The version that an author recorded under a `request_id`.
+pub(super) fn by<'a>(
+    policies: &'a [Arc<PolicyVersion>],
+    author: &Actor,
+    request_id: &str,
+) -> Option<&'a Arc<PolicyVersion>> {
+    policies.iter().find(|version| version.is_by(author, request_id))
+}
