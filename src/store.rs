@@ -39,11 +39,11 @@ pub use crate::private_files::PrivacyError;
 pub use approvals::{ApprovalStore, Due, Page, Submission, Submitted, Transitioned};
 pub use changes::{Change, ChangeFeed, ChangePage, FeedError, RecordedChange};
 pub use cursor::{Cursor, CursorError};
-pub use error::StoreError;
+pub use error::{PolicyFault, StoreError};
 pub use lifecycle::{Health, Lifecycle, Observer};
 pub use notifier::{Notifier, Subscription};
 pub use open::{OpenError, StoreConfig, open};
-pub use policies::{DOCUMENT_MAX, NewPolicy, PolicyFault, PolicyHead, PolicyStore, PolicyVersion};
+pub use policies::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion};
 pub(crate) use query::weight;
 pub use query::{Filter, Order, Query};
 pub use sled::{
@@ -56,6 +56,9 @@ pub use transfer::{Forgotten, History, REMEMBERED, Transfer};
 
 /// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
 const NAME_MAX: usize = 1_024;
+
+/// Longest document, in bytes.
+pub const DOCUMENT_MAX: usize = 1 << 20;
 
 /// Everything that the server keeps. Implemented by whatever implements its parts.
 pub trait Store: ApprovalStore + PolicyStore + TokenStore + ChangeFeed + Transfer + Lifecycle {}

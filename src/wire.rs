@@ -9,3 +9,4 @@ pub mod encode;
 pub(crate) mod field_path;
 pub mod page_token;
 pub mod structs;
+mod violations;

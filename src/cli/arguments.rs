@@ -158,13 +158,6 @@ pub(super) fn to_json(object: &Struct) -> serde_json::Value {
     signoff_client::decode(object).into()
 }
 
-/// A double that is a whole number, written as people write one: `5`, not `5.0`.
-pub(super) fn whole(value: f64) -> Option<i64> {
-    const GREATEST: f64 = 9_007_199_254_740_992.0;
-    #[allow(clippy::cast_possible_truncation)]
-    (value.fract() == 0.0 && value.abs() <= GREATEST).then_some(value as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,10 +8,10 @@ use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
-use super::arguments::whole;
 use crate::{
     proto::{self, v1},
     unicode::is_invisible,
+    wire::double::whole,
 };
 
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {

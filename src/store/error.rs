@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::PolicyFault;
+use super::{DOCUMENT_MAX, NAME_MAX};
 use crate::domain::{ApprovalId, Refusal, ReplayError, TokenId};
 
 /// Why a store did not do what it was asked.
@@ -58,4 +58,24 @@ pub enum StoreError {
     /// A record was written by a later version. It may restrict what it stands for, so that nothing is done with it.
     #[error("stored data was written by a later version: {0}")]
     Newer(Arc<str>),
+}
+
+/// Why something cannot be a version of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// A gap, or time running backwards.
+    #[error("it does not follow version {newest}, or is earlier than it")]
+    OutOfOrder {
+        /// The newest version; 0 for none.
+        newest: u64,
+    },
+    /// Its author expected another version, so that it would have been refused.
+    #[error("it expects another version than the one before it")]
+    Unexpected,
+    /// A name that no store could index.
+    #[error("a name is longer than {NAME_MAX} bytes, or holds a NUL")]
+    BadName,
+    /// A document that no store takes.
+    #[error("its document is longer than {DOCUMENT_MAX} bytes")]
+    DocumentTooLong,
 }

@@ -5,11 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME_MAX, StoreError};
+use super::{DOCUMENT_MAX, NAME_MAX, PolicyFault, StoreError};
 use crate::domain::{Actor, Time, moment};
-
-/// Longest document, in bytes.
-pub const DOCUMENT_MAX: usize = 1 << 20;
 
 /// Keeps versions of the policy.
 #[async_trait]
@@ -80,26 +77,6 @@ pub struct PolicyVersion {
     pub expected: Option<u64>,
     /// What it says.
     pub document: Arc<str>,
-}
-
-/// Why something cannot be a version of the policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyFault {
-    /// A gap, or time running backwards.
-    #[error("it does not follow version {newest}, or is earlier than it")]
-    OutOfOrder {
-        /// The newest version; 0 for none.
-        newest: u64,
-    },
-    /// Its author expected another version, so that it would have been refused.
-    #[error("it expects another version than the one before it")]
-    Unexpected,
-    /// A name that no store could index.
-    #[error("a name is longer than {NAME_MAX} bytes, or holds a NUL")]
-    BadName,
-    /// A document that no store takes.
-    #[error("its document is longer than {DOCUMENT_MAX} bytes")]
-    DocumentTooLong,
 }
 
 impl NewPolicy {

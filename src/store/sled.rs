@@ -15,6 +15,7 @@ mod groups;
 mod guard;
 mod handle;
 mod id_set;
+mod job;
 mod keys;
 mod list;
 mod log;
@@ -22,6 +23,7 @@ mod migrate;
 mod open;
 mod open_error;
 mod open_files;
+mod opening;
 mod pages;
 mod pending;
 mod policies;
@@ -61,11 +63,12 @@ use self::{
     durable::Durability,
     frame::corrupt,
     handle::Handle,
+    job::{Job, Reply},
     open::Opened,
     pages::Pages,
     pending::PendingCounts,
     watchdog::Watchdog,
-    writer::{CLOSED, Job, Reply, SyncFile, Writer},
+    writer::{CLOSED, SyncFile, Writer},
 };
 use super::{Health, Lifecycle, Observer, StoreError, notifier::Notifier};
 use crate::domain::Time;

@@ -8,6 +8,13 @@ pub(crate) fn survives(literal: &str) -> bool {
     value.is_some() && (value == decimal(&format!("{double:e}")) || value == decimal(&format!("{double:.0}")))
 }
 
+/// A double that is a whole number, written as people write one: `5`, not `5.0`.
+pub(crate) fn whole(value: f64) -> Option<i64> {
+    const GREATEST: f64 = 9_007_199_254_740_992.0;
+    #[allow(clippy::cast_possible_truncation)]
+    (value.fract() == 0.0 && value.abs() <= GREATEST).then_some(value as i64)
+}
+
 /// Sign, significant digits and power of ten: equal for literals of the same value.
 fn decimal(literal: &str) -> Option<(bool, String, i64)> {
     let (negative, text) = literal.strip_prefix('-').map_or((false, literal), |text| (true, text));

@@ -3,7 +3,7 @@
 use prost_types::{ListValue, Struct, Value as ProtoValue, value::Kind};
 use serde_json::{Map, Number, Value};
 
-use super::{decode::Checker, field_path};
+use super::{field_path, violations::Checker};
 
 /// An object from a Struct that is nested at most `depth` levels deep, the Struct itself being the first.
 ///

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 
 use super::{
     SledStore, forgotten,
-    group::Opening,
+    job::Job,
     keys, list,
+    opening::Opening,
     records::{self, Named},
-    writer::Job,
 };
 use crate::{
     domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time},

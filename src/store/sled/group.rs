@@ -15,6 +15,7 @@ use super::{
     frame::{self, Encoded},
     groups::{GroupRecord, Tip},
     keys::{self, Field},
+    opening::Opening,
     pages::Pages,
     pending::PendingCounts,
     policies::Policies,
@@ -23,8 +24,8 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, Revision, Time, request, step},
-    store::{Change, Observer, StoreError, Submission, Submitted, Transitioned},
+    domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, Revision, Time, step},
+    store::{Change, Observer, StoreError, Submitted, Transitioned},
 };
 
 /// Commands run, but not yet committed.
@@ -53,25 +54,6 @@ pub(super) struct Group<'a> {
 struct Known {
     approval: Arc<Approval>,
     chain: Digest,
-}
-
-/// A submission with everything done that the writer need not do: it serves all callers, one after the other.
-pub(super) struct Opening {
-    approval: Arc<Approval>,
-    event: Event,
-    encoded: Encoded,
-    chain: Digest,
-    pending_limit: u32,
-}
-
-impl Opening {
-    pub(super) fn new(submission: Submission) -> Result<Self, StoreError> {
-        let Submission { id, request: asked, arguments, verdict, now, pending_limit } = submission;
-        let (approval, event) =
-            request(id, asked, arguments, verdict, now).map_err(|error| StoreError::BadHistory(id, error))?;
-        let (encoded, chain) = records::encode(&approval, std::slice::from_ref(&event), Digest::ZERO)?;
-        Ok(Self { approval: Arc::new(approval), event, encoded, chain, pending_limit })
-    }
 }
 
 /// What a group writes, and whom it concerns.

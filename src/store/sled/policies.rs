@@ -9,10 +9,10 @@ use super::{
     SledStore,
     frame::corrupt,
     groups::GroupRecord,
+    job::Job,
     keys,
     pages::Pages,
     records::{self, Encoded},
-    writer::Job,
 };
 use crate::{
     domain::{Actor, Time},

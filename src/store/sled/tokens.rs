@@ -8,10 +8,10 @@ use sled::Batch;
 use super::{
     SledStore,
     groups::GroupRecord,
+    job::Job,
     keys,
     pages::Pages,
     records::{self, Encoded},
-    writer::Job,
 };
 use crate::{
     domain::{Digest, Token, TokenId},

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 
 use super::{
     SledStore, forgotten,
+    job::Job,
     keys::{self, Field},
     records,
-    writer::Job,
 };
 use crate::{
     domain::{ApprovalId, Revision},

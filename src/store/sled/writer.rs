@@ -12,25 +12,23 @@ use std::{
 };
 
 use sled::Db;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::{
     Shared,
     directory::Directory,
-    group::{Group, Opening},
+    group::Group,
     groups::Tip,
     guard::{guarded, sentence},
     handle::Handle,
+    job::{Job, Reply},
     open_files::OpenFiles,
     pages::Pages,
     pending::PendingCounts,
     watchdog::Watchdog,
     watermark::{State, Watermark},
 };
-use crate::{
-    domain::{ApprovalId, Command, Time, Token, TokenId},
-    store::{Forgotten, Health, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
-};
+use crate::store::{Health, StoreError};
 
 /// Most commands in one group.
 const GROUP: usize = 256;
@@ -47,28 +45,6 @@ enum Next {
     More,
     Close,
 }
-
-/// Something to write.
-pub(super) enum Job {
-    Submit(Opening, Reply<Submitted>),
-    Transition(ApprovalId, Command, Time, Reply<Transitioned>),
-    Import(Vec<History>, Reply<usize>),
-    Prune {
-        decided_before: Time,
-        now: Time,
-        limit: usize,
-        reply: Reply<usize>,
-    },
-    ImportForgotten(Vec<Forgotten>, Reply<usize>),
-    PutPolicy(NewPolicy, Reply<Arc<PolicyVersion>>),
-    ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
-    SaveTokens(Vec<Token>, Reply<usize>),
-    ForgetTokens(Vec<TokenId>, Reply<()>),
-    /// The last job.
-    Close,
-}
-
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// An answer that is kept back until its group is durable.
 type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;

@@ -1,0 +1,33 @@
+//! What the writer is asked to do.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::opening::Opening;
+use crate::{
+    domain::{ApprovalId, Command, Time, Token, TokenId},
+    store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
+};
+
+/// Something to write.
+pub(super) enum Job {
+    Submit(Opening, Reply<Submitted>),
+    Transition(ApprovalId, Command, Time, Reply<Transitioned>),
+    Import(Vec<History>, Reply<usize>),
+    Prune {
+        decided_before: Time,
+        now: Time,
+        limit: usize,
+        reply: Reply<usize>,
+    },
+    ImportForgotten(Vec<Forgotten>, Reply<usize>),
+    PutPolicy(NewPolicy, Reply<Arc<PolicyVersion>>),
+    ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
+    SaveTokens(Vec<Token>, Reply<usize>),
+    ForgetTokens(Vec<TokenId>, Reply<()>),
+    /// The last job.
+    Close,
+}
+
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;

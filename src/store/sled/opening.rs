@@ -1,0 +1,28 @@
+//! What callers prepare for the writer.
+
+use std::sync::Arc;
+
+use super::{frame::Encoded, records};
+use crate::{
+    domain::{Approval, Digest, Event, request},
+    store::{StoreError, Submission},
+};
+
+/// A submission with everything done that the writer need not do: it serves all callers, one after the other.
+pub(super) struct Opening {
+    pub(super) approval: Arc<Approval>,
+    pub(super) event: Event,
+    pub(super) encoded: Encoded,
+    pub(super) chain: Digest,
+    pub(super) pending_limit: u32,
+}
+
+impl Opening {
+    pub(super) fn new(submission: Submission) -> Result<Self, StoreError> {
+        let Submission { id, request: asked, arguments, verdict, now, pending_limit } = submission;
+        let (approval, event) =
+            request(id, asked, arguments, verdict, now).map_err(|error| StoreError::BadHistory(id, error))?;
+        let (encoded, chain) = records::encode(&approval, std::slice::from_ref(&event), Digest::ZERO)?;
+        Ok(Self { approval: Arc::new(approval), event, encoded, chain, pending_limit })
+    }
+}
