@@ -1,0 +1,83 @@
+//! The use-cases of a server, over one store and one clock, and who may call them.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::StartError;
+use crate::{
+    approvals::{Approvals, Settings},
+    clock::Clock,
+    config::{Config, Limits},
+    grpc::{AccessApi, ApprovalApi, PolicyApi},
+    identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
+    policies::{Policies, RecordingAuthenticator},
+    policy::{Judge, Policy},
+    store::Store,
+    tokens::Tokens,
+};
+
+/// A policy that a file holds, and the file.
+pub(super) type PolicyFromFile = (PathBuf, Policy);
+
+/// Everything that calls can ask for.
+pub(super) struct UseCases {
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) policies: Arc<Policies>,
+    pub(super) approvals: Arc<Approvals>,
+}
+
+impl UseCases {
+    /// Loads what the store holds of tokens and of the policy; with a policy file, what that says is live.
+    pub(super) async fn load(
+        config: &Config,
+        store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
+        policy: Option<PolicyFromFile>,
+    ) -> Result<Self, StartError> {
+        let tokens = Tokens::load(Arc::clone(store), Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
+        if !config.anybody_authenticates() && !tokens.any_active() {
+            return Err(StartError::NoAuthentication { data_dir: config.data_dir.clone() });
+        }
+        let (stored, dated) = (Arc::clone(store), Arc::clone(clock));
+        let policies = match policy {
+            None => Policies::from_store(stored, dated, config.claim_window).await?,
+            Some((path, policy)) => Policies::from_file(stored, dated, config.claim_window, path, policy).await?,
+        };
+        let settings = Settings {
+            heartbeat: config.heartbeat,
+            max_stream_age: config.max_stream_age,
+            pending_per_caller: config.limits.pending_per_caller,
+        };
+        let judge = Arc::clone(&policies) as Arc<dyn Judge>;
+        let approvals = Approvals::new(Arc::clone(store), judge, Arc::clone(clock), settings);
+        Ok(Self { tokens, policies, approvals })
+    }
+
+    /// The services, within the limits of calls.
+    pub(super) fn apis(&self, limits: &Limits) -> (ApprovalApi, PolicyApi, AccessApi) {
+        let Self { tokens, policies, approvals } = self;
+        (
+            ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
+            PolicyApi::new(Arc::clone(policies), limits.request.clone()),
+            AccessApi::new(Arc::clone(tokens), limits.request.clone()),
+        )
+    }
+
+    /// Recognises callers by every kind of credentials that is configured, and records which reviewers it has seen.
+    pub(super) fn authenticator(
+        &self,
+        config: &Config,
+        dev: Option<DevTokens>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Arc<dyn Authenticator>, StartError> {
+        let oidc = config.oidc.verifier().map(|verifier| Oidc::new(verifier, Arc::clone(clock))).transpose()?;
+        let authenticator = CredentialVerifier {
+            tokens: self.tokens.registry(),
+            dev,
+            oidc,
+            roles: config.roles.clone(),
+            certificates: config.certificates.clone(),
+            clock: Arc::<dyn Clock>::clone(clock),
+        };
+        Ok(Arc::new(RecordingAuthenticator { authenticator, seen: self.policies.seen_reviewers() }))
+    }
+}
