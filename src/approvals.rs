@@ -1,8 +1,8 @@
 //! The use-cases of approvals: what can be asked, read, decided, claimed and reported, and by whom.
 
-mod attachments;
 mod commands;
 mod decide;
+mod disconnect_tracker;
 mod due;
 mod error;
 mod follow;
@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use self::attachments::Attachments;
+use self::disconnect_tracker::DisconnectTracker;
 use crate::{
     blocking_pool::BlockingPool,
     clock::Clock,
@@ -55,7 +55,7 @@ pub struct Approvals {
     clock: Arc<dyn Clock>,
     settings: Settings,
     ids: IdGenerator,
-    attachments: Arc<Attachments>,
+    attachments: Arc<DisconnectTracker>,
     blocking_pool: BlockingPool,
     schemas: Arc<Schemas>,
     /// Pages of snapshots that are read at once.

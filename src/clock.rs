@@ -8,9 +8,9 @@
 //! - **monotonic time** ([`Clock::instant`]) measures how long something takes or may take, such as a stream's age. Nobody
 //!   can set it, and it means nothing to another process.
 
-mod kept;
 #[cfg(test)]
 mod manual;
+mod persisted_time;
 mod server;
 mod system;
 mod timeline;
@@ -22,9 +22,9 @@ use futures_util::future::BoxFuture;
 
 use crate::domain::Time;
 
-pub use kept::KeptTime;
 #[cfg(test)]
 pub(crate) use manual::ManualClock;
+pub use persisted_time::PersistedTime;
 pub use server::ServerClock;
 pub use system::{OutOfRange, SystemWall};
 pub use timeline::{Direction, Jump};

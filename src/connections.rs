@@ -7,15 +7,15 @@
 //!
 //! What a stranger sends is paid from token buckets (`bucket.rs`): the connection's, its address's and the server's. An
 //! empty one stops the server from reading, so that pings, settings, resets and whatever else HTTP/2 has cost the sender
-//! time and this server little. The first bytes of a new connection wait for none of this: see [`Link::allowance`].
+//! time and this server little. The first bytes of a new connection wait for none of this: see [`ConnectionState::allowance`].
 
 mod address;
 mod bucket;
+mod connection_state;
 mod limits;
-mod link;
-mod side_calls;
 #[cfg(test)]
 mod tests;
+mod unauthenticated_calls;
 
 use std::{
     cmp::Reverse,
@@ -25,11 +25,11 @@ use std::{
     time::Instant,
 };
 
-use self::{address::Address, bucket::Bucket, link::Deadlines, side_calls::Held};
+use self::{address::Address, bucket::Bucket, connection_state::Deadlines, unauthenticated_calls::Held};
 pub use self::{
+    connection_state::{Allowance, CALL_COST, ClosedByServer, ConnectionState, Stage, Ticket},
     limits::ConnectionLimits,
-    link::{Allowance, CALL_COST, ClosedByServer, Link, Stage, Ticket},
-    side_calls::{NoPlace, Place, SideCall},
+    unauthenticated_calls::{NoPlace, Place, UnauthenticatedCall},
 };
 use crate::telemetry::{ConnectionEnd, Metrics};
 
@@ -73,7 +73,7 @@ struct State {
     /// The newest rank.
     newest: u64,
     /// Strangers by rank: the first was of no use for the longest.
-    strangers: BTreeMap<u64, Arc<Link>>,
+    strangers: BTreeMap<u64, Arc<ConnectionState>>,
     sources: HashMap<Address, Source>,
     /// Addresses that have strangers, by [`Source::crowd`]: the last one has most.
     crowds: BTreeSet<Crowd>,
@@ -147,7 +147,7 @@ impl Connections {
             let source = state.sources.entry(address).or_insert_with(|| Source::new(now));
             let free = source.newcomers.take(1, now);
             let bytes = Arc::clone(&source.bytes);
-            let link = Arc::new(Link::new(self.clone(), (address, bytes), rank, free, stage, now));
+            let link = Arc::new(ConnectionState::new(self.clone(), (address, bytes), rank, free, stage, now));
             state.insert(rank, Arc::clone(&link));
             self.0.count(&state);
             link
@@ -189,7 +189,7 @@ impl Connections {
     }
 
     /// Outside the lock: closing wakes the connection's task.
-    fn close(&self, links: impl Iterator<Item = (Arc<Link>, ConnectionEnd)>) {
+    fn close(&self, links: impl Iterator<Item = (Arc<ConnectionState>, ConnectionEnd)>) {
         for (link, end) in links {
             tracing::debug!(reason = end.name(), "closing a connection that nobody was authenticated on");
             self.0.metrics.connection_closed(end);
@@ -198,7 +198,7 @@ impl Connections {
     }
 
     /// Somebody was authenticated: the connection is no stranger's any more.
-    fn authenticated(&self, link: &Link, caller: &str) {
+    fn authenticated(&self, link: &ConnectionState, caller: &str) {
         let mut state = self.0.lock();
         if state.remove(link.rank()).is_some() {
             state.open += 1; // it stays open
@@ -209,7 +209,7 @@ impl Connections {
     }
 
     /// A stranger was of use: others go before it.
-    fn renew(&self, link: &Link) {
+    fn renew(&self, link: &ConnectionState) {
         let mut state = self.0.lock();
         let Some(known) = state.remove(link.rank()) else { return };
         let rank = state.rank();
@@ -218,9 +218,9 @@ impl Connections {
     }
 
     /// The connection has ended.
-    fn ended(&self, link: &Link) {
+    fn ended(&self, link: &ConnectionState) {
         let mut state = self.0.lock();
-        if link.rank() == Link::SOMEBODYS {
+        if link.rank() == ConnectionState::SOMEBODYS {
             state.open = state.open.saturating_sub(1);
         } else {
             state.remove(link.rank()); // unless it was told to close
@@ -247,7 +247,7 @@ impl State {
     }
 
     /// Puts a stranger in, whose address is known.
-    fn insert(&mut self, rank: u64, link: Arc<Link>) {
+    fn insert(&mut self, rank: u64, link: Arc<ConnectionState>) {
         let held = link.held();
         self.open += 1;
         self.strangers_hold.add(held);
@@ -259,7 +259,7 @@ impl State {
     }
 
     /// Takes a stranger out: it is open no more, or somebody's.
-    fn remove(&mut self, rank: u64) -> Option<Arc<Link>> {
+    fn remove(&mut self, rank: u64) -> Option<Arc<ConnectionState>> {
         let link = self.strangers.remove(&rank)?;
         let held = link.held();
         self.open = self.open.saturating_sub(1);
@@ -273,7 +273,7 @@ impl State {
 
     /// Takes out the oldest stranger of the address that has most: whoever comes with many makes room, and not those that
     /// are alone.
-    fn remove_crowding(&mut self) -> Option<Arc<Link>> {
+    fn remove_crowding(&mut self) -> Option<Arc<ConnectionState>> {
         let (_, Reverse(rank), _) = *self.crowds.last()?;
         self.remove(rank)
     }

@@ -1,6 +1,7 @@
 //! The services: admits calls, has [`wire`](crate::wire) translate, asks the use-cases, and decides nothing.
 
 mod access_service;
+mod approval_service;
 mod auth;
 mod bearer;
 mod caller_key;
@@ -9,20 +10,21 @@ mod connection_info;
 pub mod deadline;
 mod entry;
 pub mod error;
-mod flight;
+mod in_flight;
 mod limits;
 mod policy_service;
 mod request_body;
-mod service;
-mod side_calls;
 mod stream_limits;
+mod unauthenticated_calls;
 
 pub use access_service::AccessApi;
+pub use approval_service::ApprovalApi;
 pub use auth::{Admission, Admitted, Guarded};
 pub use connection_info::ConnectionInfo;
 pub use entry::{Entered, Entry, no_such_service};
-pub use flight::{Outgoing, Scope, metered};
+pub use in_flight::{Outgoing, Scope, metered};
 pub use limits::CallLimits;
 pub use policy_service::PolicyApi;
-pub use service::ApprovalApi;
-pub use side_calls::{Bounded, Held, SideCall, SideCalls, SidePermit, health_call, reflection_call};
+pub use unauthenticated_calls::{
+    Bounded, Held, UnauthenticatedCall, UnauthenticatedCalls, UnauthenticatedPermit, health_call, reflection_call,
+};

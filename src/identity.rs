@@ -1,6 +1,5 @@
 //! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
 
-mod access;
 mod authorization;
 mod certificate;
 mod certificate_name;
@@ -10,6 +9,7 @@ pub mod oidc;
 mod presented_certificate;
 mod revocation;
 mod role_grants;
+mod role_matrix;
 mod secret;
 mod token_registry;
 
@@ -20,7 +20,6 @@ use async_trait::async_trait;
 use self::oidc::Rejection;
 use crate::domain::{Actor, Approval, DecidesFor, Grant, Permission, Role, Time, Token, name};
 
-pub use access::{Method, Reach, reference_markdown};
 pub use authorization::AccessDenied;
 pub use certificate::{CertificateError, PeerCertificate, certificate_not_after};
 pub use certificate_name::{CertificateName, NameGlob, NameGlobError};
@@ -29,6 +28,7 @@ pub use dev_tokens::{DevTokens, DevTokensError};
 pub use presented_certificate::PresentedCertificate;
 pub use revocation::Revocation;
 pub use role_grants::{CertificateRoles, RoleGrants, RoleGroups};
+pub use role_matrix::{Method, Reach, reference_markdown};
 pub use secret::Secret;
 pub use token_registry::TokenRegistry;
 

@@ -6,15 +6,15 @@
 )]
 
 mod accept;
-mod arrival;
 mod clock;
 mod connection;
 mod error;
 mod file_limit;
-mod metered;
 mod observer;
 mod policy_status;
+mod preauth_rate_limit;
 mod routes;
+mod throttled_stream;
 mod tls_status;
 mod use_cases;
 

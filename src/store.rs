@@ -22,10 +22,10 @@
 
 mod approvals;
 mod changes;
+mod commit_broadcast;
 mod cursor;
 mod error;
 mod lifecycle;
-mod notifier;
 mod open;
 mod policies;
 mod query;
@@ -38,10 +38,10 @@ mod transfer;
 pub use crate::private_files::PrivacyError;
 pub use approvals::{ApprovalStore, Due, Page, Submission, Submitted, Transitioned};
 pub use changes::{Change, ChangeFeed, ChangePage, FeedError, RecordedChange};
+pub use commit_broadcast::{CommitBroadcast, Subscription};
 pub use cursor::{Cursor, CursorError};
 pub use error::{PolicyFault, StoreError};
 pub use lifecycle::{Health, Lifecycle, Observer};
-pub use notifier::{Notifier, Subscription};
 pub use open::{OpenError, StoreConfig, open};
 pub use policies::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion};
 pub(crate) use query::weight;

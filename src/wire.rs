@@ -2,10 +2,10 @@
 //!
 //! Used by whatever reads or writes the API's messages: the gRPC services, policy files, the commands.
 
-pub mod codes;
 pub mod decode;
 pub(crate) mod double;
 pub mod encode;
+pub mod enums;
 pub(crate) mod field_path;
 pub mod page_token;
 pub mod structs;

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Approvals, Error, attachments::Attached, in_range, wait::may_read_on};
+use super::{Approvals, Error, disconnect_tracker::Attached, in_range, wait::may_read_on};
 use crate::{
     clock::Timer,
     domain::{Approval, ApprovalId, Event, Revision, Time},

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, Follower, attachments::Attached};
+use super::{Approvals, Error, Follower, disconnect_tracker::Attached};
 use crate::{
     domain::{Actor, ApprovalId, Digest, NewRequest, Permission, Request, Revision, Time},
     identity::{Method, Principal},

@@ -18,7 +18,7 @@ use super::{
     connection::ConnectionArgs,
     console::Console,
     failure::Failure,
-    story::Story,
+    progress_printer::ProgressPrinter,
     text::escape,
 };
 
@@ -100,7 +100,7 @@ impl Exec {
             signal = self.signals.next() => return Ok(signals::exit_code(signal)),
         };
         let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new))?;
-        let mut story = Story::new(self.args.progress);
+        let mut story = ProgressPrinter::new(self.args.progress);
         let decided = loop {
             let step = tokio::select! {
                 step = wait.next() => step,

@@ -8,7 +8,7 @@ use super::{
     connection::ConnectionArgs,
     console::Console,
     failure::Failure,
-    story::Story,
+    progress_printer::ProgressPrinter,
 };
 use crate::proto::v1::ApprovalStatus;
 
@@ -51,7 +51,7 @@ pub(super) async fn run(
     let call = args.call.call(args.tool, args.call.arguments()?)?.cancel_on_disconnect(args.cancel_on_disconnect);
     let client = connection.client().await?;
     let mut wait = client.ask(&call).map_err(|refusal| failure(refusal, String::new))?;
-    let mut story = Story::new(args.progress);
+    let mut story = ProgressPrinter::new(args.progress);
     let done = tokio::select! {
         done = follow(&mut wait, &mut story, console) => Some(done),
         () = interrupt => None,
@@ -75,7 +75,7 @@ enum End {
     Failed(Failure),
 }
 
-async fn follow(wait: &mut Wait, story: &mut Story, console: &mut Console) -> Result<u8, End> {
+async fn follow(wait: &mut Wait, story: &mut ProgressPrinter, console: &mut Console) -> Result<u8, End> {
     loop {
         match wait.next().await.map_err(|refusal| End::Refused(Box::new(refusal)))? {
             Step::Decided(approval) => return Ok(exit_code(approval.status)),

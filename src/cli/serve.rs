@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     DEFAULT_ADDRESS,
-    last_resort::{self, Patience},
+    shutdown_watchdog::{self, Patience},
 };
 use crate::{
     config::{self, Config, LogFormat, ServeFlags},
@@ -46,7 +46,7 @@ pub async fn serve(flags: &ServeFlags) -> ExitCode {
     };
     let code = run(config, guard.exports_traces()).await;
     guard.shutdown().await;
-    if code == ExitCode::FAILURE { last_resort::end(1) } else { code }
+    if code == ExitCode::FAILURE { shutdown_watchdog::end(1) } else { code }
 }
 
 async fn run(config: Config, traces: bool) -> ExitCode {
@@ -60,7 +60,7 @@ async fn run(config: Config, traces: bool) -> ExitCode {
         started = starting => started,
         () = stopping.cancelled() => {
             anstream::eprintln!("stopped before the server had started");
-            return last_resort::end(0); // it had not served, and there is nothing to lose
+            return shutdown_watchdog::end(0); // it had not served, and there is nothing to lose
         }
     };
     let server = match started {
@@ -73,7 +73,7 @@ async fn run(config: Config, traces: bool) -> ExitCode {
         Err(error) => return failed(&error),
     };
     let patience = Patience { stopping: config.drain_timeout + 2 * config.write_timeout, failed: FAILED_LINGER };
-    if let Err(error) = last_resort::watch(Handle::current(), stopping.clone(), server.store_health(), patience) {
+    if let Err(error) = shutdown_watchdog::watch(Handle::current(), stopping.clone(), server.store_health(), patience) {
         return failed(&error);
     }
     if let Err(error) = announce(&config, &server) {

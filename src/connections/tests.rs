@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{side_calls::Room, *};
+use super::{unauthenticated_calls::Room, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -142,12 +142,12 @@ fn the_address_with_most_strangers_makes_room() {
 }
 
 /// Takes places, as many as there may be.
-fn places(registry: &Registry, ticket: &Ticket, kind: SideCall, count: usize) -> Vec<Place> {
+fn places(registry: &Registry, ticket: &Ticket, kind: UnauthenticatedCall, count: usize) -> Vec<Place> {
     (0..count).map(|_| registry.connections.place(ticket.link(), kind).unwrap()).collect()
 }
 
 /// Fills the places of strangers from connections that have as many as they may.
-fn fill(registry: &Registry, kind: SideCall, address: impl Fn(u32) -> String) -> (Vec<Ticket>, Vec<Place>) {
+fn fill(registry: &Registry, kind: UnauthenticatedCall, address: impl Fn(u32) -> String) -> (Vec<Ticket>, Vec<Place>) {
     let Room { connection, strangers, .. } = kind.room();
     let (mut tickets, mut held) = (Vec::new(), Vec::new());
     for n in 0..strangers / connection {
@@ -161,7 +161,12 @@ fn fill(registry: &Registry, kind: SideCall, address: impl Fn(u32) -> String) ->
     (tickets, held)
 }
 
-const KINDS: [SideCall; 4] = [SideCall::Check, SideCall::Metrics, SideCall::Watch, SideCall::Reflection];
+const KINDS: [UnauthenticatedCall; 4] = [
+    UnauthenticatedCall::Check,
+    UnauthenticatedCall::Metrics,
+    UnauthenticatedCall::Watch,
+    UnauthenticatedCall::Reflection,
+];
 
 #[test]
 fn those_that_hold_most_make_room_for_a_call() {
@@ -189,12 +194,13 @@ fn those_that_hold_most_make_room_for_a_call() {
 fn the_address_that_holds_most_makes_room_for_a_call() {
     let registry = Registry::new(&limits(100_000, 50_000, 5_000));
     let honest = registry.admit("192.0.2.1");
-    let _one = places(&registry, &honest, SideCall::Watch, 2);
+    let _one = places(&registry, &honest, UnauthenticatedCall::Watch, 2);
     let crowd: Vec<_> = (0..1_024).map(|_| registry.admit("192.0.2.2")).collect();
-    let held: Vec<_> = crowd.iter().flat_map(|ticket| places(&registry, ticket, SideCall::Watch, 1)).collect();
+    let held: Vec<_> =
+        crowd.iter().flat_map(|ticket| places(&registry, ticket, UnauthenticatedCall::Watch, 1)).collect();
     assert_eq!(crowd.iter().filter(|ticket| !is_open(ticket)).count(), 2, "the crowd makes room for itself");
     let newcomer = registry.admit("192.0.2.3");
-    let _another = places(&registry, &newcomer, SideCall::Watch, 1);
+    let _another = places(&registry, &newcomer, UnauthenticatedCall::Watch, 1);
     assert_eq!(open(&[&honest, &newcomer]), [true, true]);
     assert!(!is_open(&crowd[2]), "the oldest of the crowd");
     drop(held);
@@ -235,16 +241,16 @@ fn what_a_connection_holds_moves_to_its_caller() {
 fn a_connection_that_was_closed_holds_nothing() {
     let registry = Registry::new(&limits(1, 100, 100));
     let first = registry.admit("192.0.2.1");
-    let held = places(&registry, &first, SideCall::Watch, 3);
+    let held = places(&registry, &first, UnauthenticatedCall::Watch, 3);
     let second = registry.admit("192.0.2.1");
     let hold = |count| {
         let state = registry.connections.0.lock();
-        assert_eq!(state.strangers_hold.of(SideCall::Watch), count);
-        assert!(state.sources.values().all(|source| source.held.of(SideCall::Watch) == count));
+        assert_eq!(state.strangers_hold.of(UnauthenticatedCall::Watch), count);
+        assert!(state.sources.values().all(|source| source.held.of(UnauthenticatedCall::Watch) == count));
     };
     hold(0);
-    assert!(registry.connections.place(first.link(), SideCall::Watch).is_err(), "nor does it get a place");
-    let renewed = places(&registry, &second, SideCall::Watch, 2);
+    assert!(registry.connections.place(first.link(), UnauthenticatedCall::Watch).is_err(), "nor does it get a place");
+    let renewed = places(&registry, &second, UnauthenticatedCall::Watch, 2);
     second.link().answered(registry.start);
     hold(2);
     drop(held);
@@ -285,7 +291,7 @@ fn answers_and_watches_keep_a_connection() {
     let [probe, watcher] = ["192.0.2.1"; 2].map(|address| registry.admit(address));
     probe.link().answered(registry.start);
     watcher.link().reached(Stage::Open, registry.start);
-    let watch = places(&registry, &watcher, SideCall::Watch, 1);
+    let watch = places(&registry, &watcher, UnauthenticatedCall::Watch, 1);
     let later = registry.start + limits.unauthenticated_idle - SECOND;
     probe.link().answered(later);
     registry.connections.sweep(later + SECOND);
@@ -304,8 +310,8 @@ fn a_watch_does_not_keep_reflection_open() {
     for ticket in [&watcher, &both] {
         ticket.link().reached(Stage::Open, registry.start);
     }
-    let _watches = [&watcher, &both].map(|ticket| places(&registry, ticket, SideCall::Watch, 1));
-    let _reflection = places(&registry, &both, SideCall::Reflection, 1);
+    let _watches = [&watcher, &both].map(|ticket| places(&registry, ticket, UnauthenticatedCall::Watch, 1));
+    let _reflection = places(&registry, &both, UnauthenticatedCall::Reflection, 1);
     registry.connections.sweep(registry.start + limits.unauthenticated_idle);
     assert_eq!(open(&[&watcher, &both]), [true, false]);
 }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, atomic::AtomicU32};
 
-use super::flight::Scope;
-use crate::{connections::Link, identity::PresentedCertificate};
+use super::in_flight::Scope;
+use crate::{connections::ConnectionState, identity::PresentedCertificate};
 
 /// What is known of the connection that a call came on.
 #[derive(Clone, Debug, Default)]
@@ -13,5 +13,5 @@ pub struct ConnectionInfo {
     /// The client's certificate, verified; `None` when it has shown none.
     pub certificate: Option<Arc<PresentedCertificate>>,
     /// Its place in the registry of connections; `None` in tests only.
-    pub link: Option<Arc<Link>>,
+    pub link: Option<Arc<ConnectionState>>,
 }

@@ -15,7 +15,7 @@ use super::{
     Admitted,
     connection_info::ConnectionInfo,
     error::Failure,
-    flight::{Carried, Charge, Flights, Incoming, whole},
+    in_flight::{Carried, Charge, InFlightQuota, Incoming, whole},
     limits::CallLimits,
 };
 use crate::identity::Method;
@@ -27,7 +27,7 @@ const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 /// Lets calls in that their caller's role allows, as long as there is room for them.
 #[derive(Debug)]
 pub struct Entry {
-    flights: Arc<Flights>,
+    flights: Arc<InFlightQuota>,
     message_bytes: usize,
 }
 
@@ -35,7 +35,7 @@ impl Entry {
     /// Counts what is in flight against the limits.
     #[must_use]
     pub fn new(limits: &CallLimits) -> Arc<Self> {
-        Arc::new(Self { flights: Flights::new(limits), message_bytes: limits.message_bytes })
+        Arc::new(Self { flights: InFlightQuota::new(limits), message_bytes: limits.message_bytes })
     }
 
     /// A service that is called only by calls that may and can be made. It is to be asked inside

@@ -14,7 +14,7 @@ use super::{
     caller_key::{CallerKey, caller_key},
     connection_info::ConnectionInfo,
     error::{Failure, Scope},
-    flight::Charge,
+    in_flight::Charge,
     limits::CallLimits,
 };
 use crate::{domain::Actor, identity::Principal};

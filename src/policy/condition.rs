@@ -2,7 +2,7 @@
 //!
 //! The crate's interpreter has no bound on time, adds no integer to a double, compiles patterns at every use, and takes
 //! unknown names until it meets them. Here names, functions, patterns and zones are resolved when a policy is compiled;
-//! every number is a double, as in JSON; and each evaluation pays for its steps from a [`Meter`] that several share.
+//! every number is a double, as in JSON; and each evaluation pays for its steps from a [`StepBudget`] that several share.
 //! The tests hold both interpreters against each other where they must agree.
 
 mod compile;
@@ -10,11 +10,11 @@ mod denylist;
 mod evaluate;
 mod expr;
 mod functions;
-mod meter;
 mod operators;
 mod pattern;
 mod pattern_cache;
 mod scope;
+mod step_budget;
 mod value;
 
 #[cfg(test)]
@@ -22,9 +22,9 @@ mod tests;
 
 use self::{expr::Expr, value::Value};
 
-pub(super) use meter::Meter;
 pub(super) use pattern_cache::PATTERNS_MAX;
 pub(super) use scope::Scope;
+pub(super) use step_budget::StepBudget;
 
 /// Longest source, in bytes.
 pub(super) const SOURCE_MAX: usize = 1_024;
@@ -66,7 +66,7 @@ impl Condition {
     ///
     /// # Errors
     /// When it cannot be told.
-    pub(super) fn holds(&self, scope: &Scope<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
+    pub(super) fn holds(&self, scope: &Scope<'_>, meter: &StepBudget) -> Result<bool, EvaluationError> {
         let held = match evaluate::evaluate(&self.root, scope, meter) {
             Ok(Value::Bool(held)) => Ok(held),
             Ok(other) => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Asks, Call, Effort, Judgement, RuleEffect,
     combined_requirement::CombinedRequirement,
-    condition::{Meter, Scope},
+    condition::{Scope, StepBudget},
     problems::{TOOLS, UNLISTED_TOOLS},
     rules::{Matcher, Policy},
 };
@@ -50,7 +50,7 @@ impl Policy {
     /// Judges a call. With more effort than was allowed, conditions fail: see [`Judgement::exhausted`].
     #[must_use]
     pub fn judge(&self, call: &Call<'_>, effort: Effort) -> Judgement {
-        let (scope, meter) = (Scope::new(*call), Meter::new(effort.steps()));
+        let (scope, meter) = (Scope::new(*call), StepBudget::new(effort.steps()));
         let (mut tally, mut trace) = (Tally::default(), Vec::new());
         for rule in self.rules_for(call.tool_name) {
             let (outcome, detail) = rule.evaluate(call, &scope, &meter);

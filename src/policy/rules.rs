@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Asks, Call, Document, Rule, RuleEffect,
-    condition::{Condition, Meter, Scope},
+    condition::{Condition, Scope, StepBudget},
     globs::GlobIndex,
 };
 use crate::domain::RuleOutcome;
@@ -97,7 +97,7 @@ impl Matcher {
         &self,
         call: &Call<'_>,
         scope: &Scope<'_>,
-        meter: &Meter,
+        meter: &StepBudget,
     ) -> (RuleOutcome, std::borrow::Cow<'static, str>) {
         let not = |why: &'static str| (RuleOutcome::NotMatched, why.into());
         if self.agents.as_ref().is_some_and(|agents| !agents.contains(&call.agent.name)) {

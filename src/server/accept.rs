@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::Stream;
 
-use super::{connection::Connection, metered::Metered};
+use super::{connection::Connection, throttled_stream::ThrottledStream};
 use crate::{
     clock::Clock,
     connections::{Connections, Stage},
@@ -106,13 +106,13 @@ impl Accept {
     }
 
     /// A connection with its place; one that has none is closed at once.
-    async fn admit(&self, accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<Metered> {
+    async fn admit(&self, accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<ThrottledStream> {
         let accepted = accepted.and_then(|(stream, peer)| stream.set_nodelay(true).map(|()| (stream, peer)));
         match accepted {
             Ok((stream, peer)) => {
                 let stage = if self.secure.tls.is_some() { Stage::Handshake } else { Stage::Silent };
                 match self.connections.admit(peer.ip(), stage, Instant::now()) {
-                    Ok(ticket) => Some(Metered::new(stream, ticket, Arc::clone(&self.clock))),
+                    Ok(ticket) => Some(ThrottledStream::new(stream, ticket, Arc::clone(&self.clock))),
                     Err(full) => {
                         tracing::debug!(%full, "a connection is refused");
                         None
@@ -142,7 +142,12 @@ pub(super) async fn sweep(connections: Connections, clock: Arc<dyn Clock>) {
 }
 
 /// Shakes hands in time, or not at all.
-async fn secure(stream: Metered, config: Arc<ServerConfig>, time: Duration, metrics: Metrics) -> Option<Connection> {
+async fn secure(
+    stream: ThrottledStream,
+    config: Arc<ServerConfig>,
+    time: Duration,
+    metrics: Metrics,
+) -> Option<Connection> {
     match shake_hands(stream, config, time).await {
         Ok((stream, certificate)) => Some(Connection::secure(stream, certificate)),
         Err(error) => {
@@ -154,10 +159,10 @@ async fn secure(stream: Metered, config: Arc<ServerConfig>, time: Duration, metr
 }
 
 async fn shake_hands(
-    stream: Metered,
+    stream: ThrottledStream,
     config: Arc<ServerConfig>,
     time: Duration,
-) -> Result<(TlsStream<Metered>, Option<PeerCertificate>), HandshakeError> {
+) -> Result<(TlsStream<ThrottledStream>, Option<PeerCertificate>), HandshakeError> {
     let accepted = timeout(time, TlsAcceptor::from(config).accept(stream)).await;
     let stream = accepted.map_err(|_| HandshakeError::Slow(time))??;
     let (_, session) = stream.get_ref();

@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 
 use super::StartError;
 use crate::{
-    clock::{Clock as _, KeptTime, OutOfRange, ServerClock},
+    clock::{Clock as _, OutOfRange, PersistedTime, ServerClock},
     store::Store,
     telemetry::Metrics,
 };
@@ -17,9 +17,9 @@ pub(super) fn start(
     store: &dyn Store,
     data_dir: &Path,
     metrics: &Metrics,
-) -> Result<(Arc<ServerClock>, KeptTime), StartError> {
-    let failed = |source: io::Error| StartError::KeptTime { path: data_dir.join(KeptTime::FILE), source };
-    let (kept, told) = KeptTime::open(data_dir).map_err(failed)?;
+) -> Result<(Arc<ServerClock>, PersistedTime), StartError> {
+    let failed = |source: io::Error| StartError::PersistedTime { path: data_dir.join(PersistedTime::FILE), source };
+    let (kept, told) = PersistedTime::open(data_dir).map_err(failed)?;
     let metrics = metrics.clone();
     let clock = ServerClock::start(store.newest_time().max(told), move |jump| metrics.clock_jumped(jump.direction))?;
     kept.keep(clock.now()).map_err(failed)?;
@@ -28,7 +28,7 @@ pub(super) fn start(
 
 /// Looks at the machine's clock, so that jumps are noticed on a server that has nothing to do, and keeps server time for the
 /// next start. Ends when the clock says a time that certificates and HTTP have no name for: no call could be answered.
-pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: KeptTime, metrics: Metrics) -> OutOfRange {
+pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: PersistedTime, metrics: Metrics) -> OutOfRange {
     let mut broken = false;
     loop {
         match clock.ahead() {
@@ -45,7 +45,7 @@ pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: KeptTime, metrics: 
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         match &outcome {
-            Err(error) if !broken => tracing::warn!(%error, file = KeptTime::FILE, "cannot keep the time"),
+            Err(error) if !broken => tracing::warn!(%error, file = PersistedTime::FILE, "cannot keep the time"),
             _ => {}
         }
         broken = outcome.is_err();

@@ -10,9 +10,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
-use super::metered::Metered;
+use super::throttled_stream::ThrottledStream;
 use crate::{
-    connections::{Link, Stage},
+    connections::{ConnectionState, Stage},
     grpc::ConnectionInfo,
     identity::PeerCertificate,
 };
@@ -25,7 +25,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     info: ConnectionInfo,
-    link: Arc<Link>,
+    link: Arc<ConnectionState>,
     /// Bytes of [`PREFACE`] that were read; `None` once HTTP is spoken, or the bytes were others.
     opening: Option<usize>,
 }
@@ -36,19 +36,19 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Connection {
     /// A connection without TLS.
-    pub(super) fn plain(stream: Metered) -> Self {
+    pub(super) fn plain(stream: ThrottledStream) -> Self {
         let link = Arc::clone(stream.ticket().link());
         Self::new(Box::new(stream), link, None)
     }
 
     /// A connection whose handshake is done, with the client's verified certificate if it has one.
-    pub(super) fn secure(stream: TlsStream<Metered>, certificate: Option<PeerCertificate>) -> Self {
+    pub(super) fn secure(stream: TlsStream<ThrottledStream>, certificate: Option<PeerCertificate>) -> Self {
         let link = Arc::clone(stream.get_ref().0.ticket().link());
         link.reached(Stage::Silent, Instant::now());
         Self::new(Box::new(stream), link, certificate)
     }
 
-    fn new(stream: Box<dyn Stream>, link: Arc<Link>, certificate: Option<PeerCertificate>) -> Self {
+    fn new(stream: Box<dyn Stream>, link: Arc<ConnectionState>, certificate: Option<PeerCertificate>) -> Self {
         let info = ConnectionInfo {
             certificate: certificate.map(|certificate| Arc::new(certificate.into())),
             link: Some(Arc::clone(&link)),

@@ -21,7 +21,7 @@ pub enum StartError {
     Clock(#[from] OutOfRange),
     /// The newest time cannot be kept.
     #[error("cannot open {}: {source}", path.display())]
-    KeptTime {
+    PersistedTime {
         /// The file.
         path: PathBuf,
         /// Why.

@@ -17,13 +17,13 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
-use super::{accept::Accept, arrival::ArrivalLayer};
+use super::{accept::Accept, preauth_rate_limit::PreauthRateLimitLayer};
 use crate::{
     clock::{Clock, WallClock},
     config::ReflectionAccess,
     grpc::{
-        AccessApi, Admission, ApprovalApi, CallLimits, Entry, Held, PolicyApi, SideCall, SideCalls, health_call,
-        metered, no_such_service, reflection_call,
+        AccessApi, Admission, ApprovalApi, CallLimits, Entry, Held, PolicyApi, UnauthenticatedCall,
+        UnauthenticatedCalls, health_call, metered, no_such_service, reflection_call,
     },
     identity::Authenticator,
     proto::{
@@ -76,7 +76,7 @@ pub(super) async fn routes(
     for service in SERVICES {
         health.set_service_status(service, ServingStatus::Serving).await;
     }
-    let side_calls = SideCalls::new(Arc::clone(&clock), limits.message_timeout);
+    let side_calls = UnauthenticatedCalls::new(Arc::clone(&clock), limits.message_timeout);
     let health_service = health_service.max_decoding_message_size(SIDE_MESSAGE);
     let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, clock);
     let admission = Admission::new(authenticator, clocks, limits, metrics.clone());
@@ -106,7 +106,7 @@ pub(super) async fn routes(
     };
     let layered = metrics.clone();
     let exposition = move |extensions: Extensions| {
-        let answer = SideCalls::enter(SideCall::Metrics, &extensions).map(|permit| {
+        let answer = UnauthenticatedCalls::enter(UnauthenticatedCall::Metrics, &extensions).map(|permit| {
             let body = Body::new(Held::new(Full::new(Bytes::from(metrics.render())), permit));
             ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], body)
         });
@@ -149,7 +149,7 @@ pub(super) fn serve(
         .http2_max_header_list_size(HEADERS)
         .max_concurrent_streams(streams)
         .initial_connection_window_size(streams.saturating_mul(2 * SMALL_FRAME).clamp(*WINDOW.start(), *WINDOW.end()))
-        .layer(ArrivalLayer)
+        .layer(PreauthRateLimitLayer)
         .add_routes(Routes::from(router))
         .serve_with_incoming_shutdown(accept.connections(), stop.cancelled_owned())
 }

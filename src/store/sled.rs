@@ -4,15 +4,14 @@
 //! atomic within one tree only, and it is visible before it is durable.
 
 mod approvals;
+mod catch_panic;
 mod change_feed;
 mod check;
+mod commit_log;
 mod directory;
 mod durable;
-mod forgotten;
 mod frame;
-mod group;
-mod groups;
-mod guard;
+mod group_commit;
 mod handle;
 mod id_set;
 mod job;
@@ -23,16 +22,17 @@ mod migrate;
 mod open;
 mod open_error;
 mod open_files;
-mod opening;
-mod pages;
 mod pending;
 mod policies;
 mod preflight;
+mod prepared_submission;
 mod records;
 mod salvage;
 mod schemas;
 mod tokens;
+mod tombstones;
 mod transfer;
+mod tree_reader;
 mod verify;
 mod watchdog;
 mod watermark;
@@ -65,12 +65,12 @@ use self::{
     handle::Handle,
     job::{Job, Reply},
     open::Opened,
-    pages::Pages,
     pending::PendingCounts,
+    tree_reader::TreeReader,
     watchdog::Watchdog,
     writer::{CLOSED, SyncFile, Writer},
 };
-use super::{Health, Lifecycle, Observer, StoreError, notifier::Notifier};
+use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
 use crate::domain::Time;
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
@@ -108,7 +108,7 @@ impl SledConfig {
 #[derive(Debug)]
 pub struct SledStore {
     jobs: mpsc::Sender<Job>,
-    pages: Handle<Pages>,
+    pages: Handle<TreeReader>,
     shared: Arc<Shared>,
     newest: Option<Time>,
     watchdog: Arc<Watchdog>,
@@ -119,7 +119,7 @@ pub struct SledStore {
 /// What readers and the writer share.
 struct Shared {
     durability: Durability,
-    notifier: Arc<Notifier>,
+    notifier: Arc<CommitBroadcast>,
     pending: AtomicU64,
     health: watch::Sender<Health>,
     observer: Arc<dyn Observer>,
@@ -198,7 +198,7 @@ impl SledStore {
         observer.pending(pending.total());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
-            notifier: Notifier::new(),
+            notifier: CommitBroadcast::new(),
             pending: pending.total().into(),
             health: watch::Sender::new(Health::Working),
             observer,
@@ -274,7 +274,7 @@ impl SledStore {
     /// Runs a read that may touch much of the store where it blocks nobody, and waits until what it saw is durable.
     async fn scan<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Pages) -> Result<T, StoreError> + Send + 'static,
+        read: impl FnOnce(&TreeReader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let pages = Handle::new(self.pages.clone(), &self.directory);
         self.unless_failed(async {

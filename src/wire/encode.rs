@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{codes::Code as _, structs};
+use super::{enums::Code as _, structs};
 use crate::{
     domain::{
         Actor, Agent, Approval, Claim, Decision, Effect, Outcome, Panel, Requirement, RuleOutcome, RuleTrace, Time,
@@ -11,15 +11,15 @@ use crate::{
     proto::v1,
 };
 
-mod access;
 mod events;
 mod policy;
 mod progress;
+mod tokens;
 
-pub use access::{caller, token};
 pub use events::event;
 pub use policy::{document, policy_file, policy_head, policy_version, policy_warnings, test_result};
 pub use progress::progress;
+pub use tokens::{caller, token};
 
 /// An approval as it is now.
 #[must_use]

@@ -8,7 +8,7 @@ use crate::{
     domain::{ApprovalId, Outcome, Permission, Refusal, Time},
     proto::v1::ErrorReason,
     store::StoreError,
-    wire::codes::Code as _,
+    wire::enums::Code as _,
 };
 
 impl Answer {

@@ -1,20 +1,24 @@
 use super::{
     EvaluationError,
     expr::{Each, Expr, Literal, Quantifier},
-    meter::Meter,
     operators::text,
     scope::Scope,
+    step_budget::StepBudget,
     value::{List, Map, Text, Value},
 };
 
 /// What an expression is worth for a call.
-pub(super) fn evaluate<'a>(expr: &'a Expr, scope: &'a Scope<'_>, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
+pub(super) fn evaluate<'a>(
+    expr: &'a Expr,
+    scope: &'a Scope<'_>,
+    meter: &StepBudget,
+) -> Result<Value<'a>, EvaluationError> {
     Evaluation { scope, meter, bound: Vec::new() }.value(expr)
 }
 
 struct Evaluation<'a, 'm> {
     scope: &'a Scope<'a>,
-    meter: &'m Meter,
+    meter: &'m StepBudget,
     /// Items of the comprehensions that are under way, the outermost first.
     bound: Vec<Value<'a>>,
 }

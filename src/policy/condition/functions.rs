@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 
 use super::{
     EvaluationError,
-    meter::Meter,
     operators::text,
+    step_budget::StepBudget,
     value::{Kind, Value, number_text},
 };
 use crate::domain::truncate;
@@ -141,7 +141,7 @@ pub(super) fn names() -> BTreeSet<&'static str> {
 
 impl Function {
     /// Calls it; the compiler has seen to the number of arguments.
-    pub(super) fn call<'a>(self, arguments: &[Value<'a>], meter: &Meter) -> Result<Value<'a>, EvaluationError> {
+    pub(super) fn call<'a>(self, arguments: &[Value<'a>], meter: &StepBudget) -> Result<Value<'a>, EvaluationError> {
         match arguments {
             [only] => self.of_one(only, meter),
             [first, second] => self.of_two(text("the function", first)?, text("the function", second)?, meter),
@@ -149,7 +149,7 @@ impl Function {
         }
     }
 
-    fn of_one<'a>(self, value: &Value<'a>, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
+    fn of_one<'a>(self, value: &Value<'a>, meter: &StepBudget) -> Result<Value<'a>, EvaluationError> {
         if let Value::Text(text) = value {
             meter.bytes(text.len())?;
         }
@@ -191,7 +191,7 @@ impl Function {
         })
     }
 
-    fn of_two<'a>(self, text: &str, other: &str, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
+    fn of_two<'a>(self, text: &str, other: &str, meter: &StepBudget) -> Result<Value<'a>, EvaluationError> {
         meter.bytes(text.len() + other.len())?;
         Ok(match self {
             Self::Contains => Value::Bool(text.contains(other)),

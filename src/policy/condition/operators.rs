@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::{
     EvaluationError,
-    meter::Meter,
+    step_budget::StepBudget,
     value::{Kind, List, Map, Text, Value},
 };
 
@@ -117,7 +117,7 @@ impl Operator {
         self,
         left: &Value<'a>,
         right: &Value<'a>,
-        meter: &Meter,
+        meter: &StepBudget,
     ) -> Result<Value<'a>, EvaluationError> {
         let compared =
             |holds: fn(Ordering) -> bool| self.compare(left, right, meter).map(|ordering| Value::Bool(holds(ordering)));
@@ -135,7 +135,12 @@ impl Operator {
         }
     }
 
-    fn calculate<'a>(self, left: &Value<'a>, right: &Value<'a>, meter: &Meter) -> Result<Value<'a>, EvaluationError> {
+    fn calculate<'a>(
+        self,
+        left: &Value<'a>,
+        right: &Value<'a>,
+        meter: &StepBudget,
+    ) -> Result<Value<'a>, EvaluationError> {
         let in_range = || EvaluationError::Invalid(format!("the result of `{}` is out of range", self.symbol()));
         match (self, left, right) {
             (Self::Divide | Self::Remainder, Value::Number(_), Value::Number(0.0)) => {
@@ -176,7 +181,7 @@ impl Operator {
         }
     }
 
-    fn compare(self, left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<Ordering, EvaluationError> {
+    fn compare(self, left: &Value<'_>, right: &Value<'_>, meter: &StepBudget) -> Result<Ordering, EvaluationError> {
         match (left, right) {
             (Value::Number(left), Value::Number(right)) => {
                 Ok(left.partial_cmp(right).unwrap_or(Ordering::Equal)) // both are finite
@@ -199,7 +204,7 @@ impl Operator {
 }
 
 /// Values of different types are not equal.
-fn equal(left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
+fn equal(left: &Value<'_>, right: &Value<'_>, meter: &StepBudget) -> Result<bool, EvaluationError> {
     meter.take(1)?;
     Ok(match (left, right) {
         (Value::Null, Value::Null) => true,
@@ -218,7 +223,7 @@ fn equal(left: &Value<'_>, right: &Value<'_>, meter: &Meter) -> Result<bool, Eva
     })
 }
 
-fn lists_equal(left: &List<'_>, right: &List<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
+fn lists_equal(left: &List<'_>, right: &List<'_>, meter: &StepBudget) -> Result<bool, EvaluationError> {
     if left.len() != right.len() {
         return Ok(false);
     }
@@ -230,7 +235,7 @@ fn lists_equal(left: &List<'_>, right: &List<'_>, meter: &Meter) -> Result<bool,
     Ok(true)
 }
 
-fn maps_equal(left: &Map<'_>, right: &Map<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
+fn maps_equal(left: &Map<'_>, right: &Map<'_>, meter: &StepBudget) -> Result<bool, EvaluationError> {
     if left.len() != right.len() {
         return Ok(false);
     }
@@ -245,7 +250,7 @@ fn maps_equal(left: &Map<'_>, right: &Map<'_>, meter: &Meter) -> Result<bool, Ev
     Ok(true)
 }
 
-fn contains(item: &Value<'_>, container: &Value<'_>, meter: &Meter) -> Result<bool, EvaluationError> {
+fn contains(item: &Value<'_>, container: &Value<'_>, meter: &StepBudget) -> Result<bool, EvaluationError> {
     match container {
         Value::List(list) => {
             for other in list.iter() {

@@ -16,10 +16,10 @@ const STEPS: u32 = 1_000_000;
 /// Evaluates a condition for a call of `send_email` by `bot`, which `planner` handed the task to, at 2026-01-31T23:30:00Z.
 fn holds(source: &str, args: &Json) -> Result<bool, String> {
     let condition = Condition::compile(source).map_err(|wrong| wrong.join("; "))?;
-    told(&condition, &arguments(args), &Meter::new(STEPS)).map_err(|error| error.to_string())
+    told(&condition, &arguments(args), &StepBudget::new(STEPS)).map_err(|error| error.to_string())
 }
 
-fn told(condition: &Condition, arguments: &Arguments, meter: &Meter) -> Result<bool, EvaluationError> {
+fn told(condition: &Condition, arguments: &Arguments, meter: &StepBudget) -> Result<bool, EvaluationError> {
     let (request, _) = a_request("r");
     let now = "2026-01-31T23:30:00Z".parse().unwrap();
     let scope = Scope::new(Call {
@@ -258,7 +258,7 @@ mod hazards {
             // A refusal, or a condition: but always an answer. Small stacks are what the server's threads have.
             if let Ok(condition) = compiled(&source) {
                 let evaluated = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
-                    let _ = told(&condition, &arguments(&json!({})), &Meter::new(STEPS));
+                    let _ = told(&condition, &arguments(&json!({})), &StepBudget::new(STEPS));
                 });
                 evaluated.unwrap().join().unwrap();
             }
@@ -279,7 +279,7 @@ mod hazards {
         let condition = compiled(&source).unwrap();
         let small = std::thread::Builder::new()
             .stack_size(1 << 20)
-            .spawn(move || told(&condition, &arguments(&json!({"n": 1})), &Meter::new(STEPS)));
+            .spawn(move || told(&condition, &arguments(&json!({"n": 1})), &StepBudget::new(STEPS)));
         assert_eq!(small.unwrap().join().unwrap(), Ok(true));
     }
 
@@ -306,7 +306,7 @@ mod hazards {
             ("args.t.split('').all(x, args.t.split('').all(y, x == y))", json!({"t": long})),
         ] {
             let condition = compiled(source).unwrap();
-            let told = told(&condition, &arguments(&args), &Meter::new(STEPS));
+            let told = told(&condition, &arguments(&args), &StepBudget::new(STEPS));
             assert_eq!(told, Err(EvaluationError::TooLong), "{source}");
         }
     }
@@ -318,7 +318,7 @@ mod hazards {
         for source in ["args.l.all(x, args.l.all(y, x >= 0 && y >= 0)) || args.yes", "args.yes || args.l.all(x, x > 0)"]
         {
             let condition = compiled(source).unwrap();
-            let (little, much) = (Meter::new(500), Meter::new(100_000_000));
+            let (little, much) = (StepBudget::new(500), StepBudget::new(100_000_000));
             let told_little = told(&condition, &args, &little);
             let quick = source.starts_with("args.yes");
             assert_eq!(told_little, if quick { Ok(true) } else { Err(EvaluationError::TooLong) }, "{source}");
@@ -329,7 +329,7 @@ mod hazards {
     #[test]
     fn several_conditions_share_the_steps() {
         let condition = Condition::compile("args.l.all(x, x >= 0)").unwrap();
-        let (args, meter) = (arguments(&json!({"l": vec![1; 100]})), Meter::new(1_000));
+        let (args, meter) = (arguments(&json!({"l": vec![1; 100]})), StepBudget::new(1_000));
         let told: Vec<_> = (0..5).map(|_| told(&condition, &args, &meter)).collect();
         assert_eq!(told[0], Ok(true));
         assert_eq!(told[4], Err(EvaluationError::TooLong));

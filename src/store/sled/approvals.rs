@@ -5,10 +5,10 @@ use std::sync::{Arc, atomic::Ordering};
 use async_trait::async_trait;
 
 use super::{
-    SledStore, forgotten,
+    SledStore, tombstones,
     job::Job,
     keys, list,
-    opening::Opening,
+    prepared_submission::PreparedSubmission,
     records::{self, Named},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 #[async_trait]
 impl ApprovalStore for SledStore {
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError> {
-        let opening = Opening::new(submission)?;
+        let opening = PreparedSubmission::new(submission)?;
         self.write(|reply| Job::Submit(opening, reply)).await
     }
 
@@ -41,7 +41,7 @@ impl ApprovalStore for SledStore {
             }
             Some(Named::Forgotten(at)) => {
                 self.shared.durability.settle_all().await?;
-                forgotten::of_key(at, &key)?.check(now)?;
+                tombstones::of_key(at, &key)?.check(now)?;
                 Ok(None)
             }
         }

@@ -1,6 +1,6 @@
 //! The change feed in sled: the records of groups of commits, which are written with every commit anyway.
 //!
-//! A record goes only when every approval that it tells of was forgotten (see [`drop_old`](super::groups::drop_old)). So a cursor
+//! A record goes only when every approval that it tells of was forgotten (see [`drop_old`](super::commit_log::drop_old)). So a cursor
 //! that is older than the oldest record is not expired: it goes on at that record, and misses no approval that is kept.
 
 use async_trait::async_trait;
@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::{
     SledStore,
+    commit_log::{self, Checkpoint, Tip, gone},
     frame::{self, corrupt},
-    groups::{self, Checkpoint, Tip, gone},
     keys,
-    pages::Pages,
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::Digest,
@@ -64,11 +64,11 @@ impl Position {
     }
 
     /// Refuses a position that this store cannot have given.
-    fn check(&self, pages: &Pages, newest: &Tip) -> Result<(), FeedError> {
+    fn check(&self, pages: &TreeReader, newest: &Tip) -> Result<(), FeedError> {
         if self.group > newest.counter {
             return Err(CursorError::OtherHistory.into());
         }
-        let recorded = if self.group == 0 { Some(Digest::ZERO) } else { groups::hash_of(pages, self.group)? };
+        let recorded = if self.group == 0 { Some(Digest::ZERO) } else { commit_log::hash_of(pages, self.group)? };
         match recorded {
             Some(hash) if !hash.as_bytes().starts_with(&self.check) => Err(CursorError::OtherHistory.into()),
             _ => Ok(()), // without a record nothing can be compared
@@ -95,12 +95,12 @@ impl ChangeFeed for SledStore {
     }
 }
 
-fn store_id(pages: &Pages) -> Result<Uuid, StoreError> {
+fn store_id(pages: &TreeReader) -> Result<Uuid, StoreError> {
     let id = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled holds no store"))?;
     Uuid::from_slice(&id).map_err(|error| corrupt(error.to_string()))
 }
 
-fn page(pages: &Pages, cursor: Option<&Cursor>, limit: usize) -> Result<ChangePage, FeedError> {
+fn page(pages: &TreeReader, cursor: Option<&Cursor>, limit: usize) -> Result<ChangePage, FeedError> {
     let store = store_id(pages)?;
     let mut position = match cursor {
         None => Position::START,

@@ -13,9 +13,9 @@ use super::{
     directory::Directory,
     migrate::{FROM, remove},
     open::{io_error, open_sled, patience, read_mark, within},
-    pages::Pages,
     preflight,
     salvage::salvage,
+    tree_reader::TreeReader,
     verify::{Findings, verify},
 };
 
@@ -53,7 +53,7 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
         let copy = Scratch::new(scratch, &directory)?;
         match open_sled(&directory, &copy.0) {
             Ok(db) => {
-                let pages = Pages::new(Tree::clone(&db));
+                let pages = TreeReader::new(Tree::clone(&db));
                 let earlier = std::mem::take(&mut findings);
                 match within(patience(&copy.0), move || verify(&pages, mark.as_ref())) {
                     Ok(found) => findings = found,

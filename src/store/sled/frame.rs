@@ -6,7 +6,7 @@
 
 use sled::IVec;
 
-use super::pages::Pages;
+use super::tree_reader::TreeReader;
 use crate::store::StoreError;
 
 /// The format of values. A build answers [`StoreError::Newer`] for one that it does not know.
@@ -59,7 +59,7 @@ pub(super) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], StoreErr
 }
 
 /// Unwraps the value under a key, with its pieces; `None` when there is none.
-pub(super) fn get(pages: &Pages, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn get(pages: &TreeReader, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     match pages.get(key)? {
         Some(first) => join(pages, key, first),
         None => Ok(None),
@@ -68,7 +68,7 @@ pub(super) fn get(pages: &Pages, key: &[u8]) -> Result<Option<Vec<u8>>, StoreErr
 
 /// Unwraps a value whose first piece has been read; `None` when it was removed meanwhile. Pieces are read one by one while
 /// the writer may replace them, so they belong together only if the first, which differs in every version, is still the same.
-pub(super) fn join(pages: &Pages, key: &[u8], mut first: IVec) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn join(pages: &TreeReader, key: &[u8], mut first: IVec) -> Result<Option<Vec<u8>>, StoreError> {
     loop {
         let (pieces, sum, payload) = split(key, &first)?;
         let (mut payload, mut missing) = (payload.to_vec(), false);

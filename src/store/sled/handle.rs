@@ -2,7 +2,7 @@
 
 use std::{ops::Deref, path::PathBuf};
 
-use super::{directory::Directory, guard::guarded, watermark};
+use super::{catch_panic::guarded, directory::Directory, watermark};
 
 /// A handle of sled, whose drop panics for nobody.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     keys::{self, Field},
-    pages::Pages,
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{ApprovalId, to_micros},
@@ -17,7 +17,7 @@ use crate::{
 /// A sorted set of ids.
 pub(super) enum IdSet<'a> {
     /// Entries of one field and value.
-    Index { pages: &'a Pages, prefix: Vec<u8> },
+    Index { pages: &'a TreeReader, prefix: Vec<u8> },
     /// Ids in any of the sets.
     Any(Vec<IdSet<'a>>),
     /// Ids in all of the sets.
@@ -37,7 +37,7 @@ pub(super) enum Sought {
 
 impl<'a> IdSet<'a> {
     /// The set of ids that an index has for a filter. Creation times bound the walk instead: see [`bounds`].
-    pub(super) fn of(pages: &'a Pages, filter: &Filter) -> Self {
+    pub(super) fn of(pages: &'a TreeReader, filter: &Filter) -> Self {
         let index = |field: Field<'_>| IdSet::Index { pages, prefix: field.prefix() };
         let mut all = Vec::new();
         // In order, PENDING first: what leaves it while we look is then found where it went to.

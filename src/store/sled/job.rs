@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::opening::Opening;
+use super::prepared_submission::PreparedSubmission;
 use crate::{
     domain::{ApprovalId, Command, Time, Token, TokenId},
     store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
@@ -12,7 +12,7 @@ use crate::{
 
 /// Something to write.
 pub(super) enum Job {
-    Submit(Opening, Reply<Submitted>),
+    Submit(PreparedSubmission, Reply<Submitted>),
     Transition(ApprovalId, Command, Time, Reply<Transitioned>),
     Import(Vec<History>, Reply<usize>),
     Prune {

@@ -1,11 +1,11 @@
-//! Pages of lists.
+//! TreeReader of lists.
 
 use std::sync::Arc;
 
 use super::{
     id_set::{self, IdSet, Sought},
-    pages::Pages,
     records,
+    tree_reader::TreeReader,
 };
 use crate::store::{
     Order, Page, Query, StoreError,
@@ -16,7 +16,7 @@ use crate::store::{
 const WALK: usize = 20_000;
 
 /// Reads a page.
-pub(super) fn list(pages: &Pages, query: &Query) -> Result<Page, StoreError> {
+pub(super) fn list(pages: &TreeReader, query: &Query) -> Result<Page, StoreError> {
     let mut page = Page::default();
     let (low, high) = id_set::bounds(&query.filter);
     let first = match query.order {

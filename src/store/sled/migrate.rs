@@ -11,15 +11,15 @@ use sled::{Batch, Tree};
 
 use super::{
     OpenError, SCHEMA,
+    commit_log::Tip,
     directory::Directory,
     frame::{self, corrupt},
-    group::Group,
-    groups::Tip,
+    group_commit::Group,
     keys,
     open::{io_error, open_sled, patience, store_id, unreadable, write_out},
-    pages::Pages,
     pending::PendingCounts,
     records,
+    tree_reader::TreeReader,
     watermark::{Mark, State, Watermark},
 };
 use crate::{
@@ -37,7 +37,7 @@ const BATCH: usize = 200;
 const POLICIES: usize = 8;
 
 /// Makes a new store of an old one, beside it, and marks that it takes the old one's place. Returns the mark.
-pub(super) fn migrate(directory: &Directory, old: &Pages) -> Result<Mark, OpenError> {
+pub(super) fn migrate(directory: &Directory, old: &TreeReader) -> Result<Mark, OpenError> {
     let failed = |source| io_error(directory, source);
     tracing::info!(path = %directory.path().display(), from = FROM, to = SCHEMA, "migrating the store");
     let made = directory.made();
@@ -45,7 +45,7 @@ pub(super) fn migrate(directory: &Directory, old: &Pages) -> Result<Mark, OpenEr
     remove(&directory.replaced()).map_err(failed)?;
     let store = store_id().map_err(failed)?;
     let db = open_sled(directory, &made)?;
-    let mut new = New { pages: Pages::new(Tree::clone(&db)), pending: PendingCounts::default(), tip: Tip::NONE };
+    let mut new = New { pages: TreeReader::new(Tree::clone(&db)), pending: PendingCounts::default(), tip: Tip::NONE };
     let mut batch = Batch::default();
     batch.insert(keys::SCHEMA, &SCHEMA.to_be_bytes());
     batch.insert(keys::STORE, frame::seal(keys::STORE, store.as_bytes()));
@@ -100,14 +100,14 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 
 /// The store that is being made.
 struct New {
-    pages: Pages,
+    pages: TreeReader,
     pending: PendingCounts,
     tip: Tip,
 }
 
 impl New {
     /// Takes over everything. Returns how many approvals, versions of the policy and tokens there were.
-    fn take(&mut self, old: &Pages) -> Result<[usize; 3], StoreError> {
+    fn take(&mut self, old: &TreeReader) -> Result<[usize; 3], StoreError> {
         let policies = policies(old)?;
         for versions in policies.chunks(POLICIES) {
             self.commit(|group| group.policies.import(versions.to_vec()))?;
@@ -158,7 +158,7 @@ struct OldPolicy {
     expected: Option<u64>,
 }
 
-fn history(old: &Pages, id: ApprovalId) -> Result<History, StoreError> {
+fn history(old: &TreeReader, id: ApprovalId) -> Result<History, StoreError> {
     let head: OldHead = read(old, &keys::head(id))?;
     let mut events: Vec<Event> = Vec::new();
     for key in old.keys(keys::events(id)) {
@@ -173,7 +173,7 @@ fn history(old: &Pages, id: ApprovalId) -> Result<History, StoreError> {
     Err(corrupt(format!("{id} has {} events; its head says {}", events.len(), head.revision)))
 }
 
-fn policies(old: &Pages) -> Result<Vec<PolicyVersion>, StoreError> {
+fn policies(old: &TreeReader) -> Result<Vec<PolicyVersion>, StoreError> {
     let mut found = Vec::new();
     for key in old.keys(keys::policies_before(None)) {
         let key = key?;
@@ -185,7 +185,7 @@ fn policies(old: &Pages) -> Result<Vec<PolicyVersion>, StoreError> {
     Ok(found)
 }
 
-fn tokens(old: &Pages) -> Result<Vec<Token>, StoreError> {
+fn tokens(old: &TreeReader) -> Result<Vec<Token>, StoreError> {
     let mut found = Vec::new();
     for key in old.keys(keys::tokens()) {
         let key = key?;
@@ -197,7 +197,7 @@ fn tokens(old: &Pages) -> Result<Vec<Token>, StoreError> {
 }
 
 /// Reads an old record: a first byte with the number of further pieces, then MessagePack.
-fn read<T: serde::de::DeserializeOwned>(old: &Pages, key: &[u8]) -> Result<T, StoreError> {
+fn read<T: serde::de::DeserializeOwned>(old: &TreeReader, key: &[u8]) -> Result<T, StoreError> {
     let named = |what: &str| corrupt(format!("the record {}: {what}", frame::shown(key)));
     let first = old.get(key)?.ok_or_else(|| named("it is missing"))?;
     let (pieces, rest) = first.split_first().ok_or_else(|| named("it is empty"))?;

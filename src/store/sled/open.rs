@@ -8,13 +8,12 @@ use uuid::Uuid;
 
 use super::{
     CACHE_BYTES, OpenError, SCHEMA,
+    catch_panic::{guarded, sentence},
+    commit_log::{self, Tip},
     directory::{Directory, forget_settings},
     frame::{self, corrupt},
-    groups::{self, Tip},
-    guard::{guarded, sentence},
-    keys, migrate,
-    pages::Pages,
-    preflight,
+    keys, migrate, preflight,
+    tree_reader::TreeReader,
     verify::verify,
     watermark::{self, Mark, State, Watermark},
     writer::SyncFile,
@@ -33,7 +32,7 @@ const SLOWEST: u64 = 1 << 20;
 /// A store that is whole as far as opening can tell, and durable.
 pub(super) struct Opened {
     pub(super) db: Db,
-    pub(super) pages: Pages,
+    pub(super) pages: TreeReader,
     pub(super) file: File,
     pub(super) tip: Tip,
     pub(super) mark: Watermark,
@@ -75,7 +74,7 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
         return Err(unreadable(directory, format!("WATERMARK is missing, and {}", doubts.join("; "))));
     }
     let db = open_sled(directory, &directory.sled())?;
-    let pages = Pages::new(Tree::clone(&db));
+    let pages = TreeReader::new(Tree::clone(&db));
     match schema_of(&pages).map_err(|error| unreadable(directory, error.to_string()))? {
         Some(migrate::FROM) => {
             let mark = migrate::migrate(directory, &pages)?;
@@ -89,7 +88,7 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
 }
 
 /// The schema version that sled holds; 0 for one that is no number.
-fn schema_of(pages: &Pages) -> Result<Option<u32>, StoreError> {
+fn schema_of(pages: &TreeReader) -> Result<Option<u32>, StoreError> {
     let schema = pages.get(keys::SCHEMA)?;
     Ok(schema.as_deref().map(|schema| schema.try_into().map(u32::from_be_bytes).unwrap_or(0)))
 }
@@ -111,7 +110,7 @@ fn create(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -
     sync(&file).map_err(failed)?;
     directory.sync().map_err(failed)?;
     mark.settle(State::Open).map_err(failed)?;
-    let pages = Pages::new(Tree::clone(&db));
+    let pages = TreeReader::new(Tree::clone(&db));
     Ok(Opened { db, pages, file, tip: Tip::NONE, mark })
 }
 
@@ -145,7 +144,7 @@ fn marked(
         dispel(directory, &mark, &doubts)?;
     }
     let db = open_sled(directory, &directory.sled())?;
-    let pages = Pages::new(Tree::clone(&db));
+    let pages = TreeReader::new(Tree::clone(&db));
     let tip = end_of(&pages, &mark).map_err(|error| unreadable(directory, error.to_string()))?;
     match schema_of(&pages).map_err(|error| unreadable(directory, error.to_string()))? {
         Some(SCHEMA) => {}
@@ -167,14 +166,14 @@ fn marked(
 }
 
 /// Compares what sled has with the mark, and follows the groups from there on. Returns the newest one.
-fn end_of(pages: &Pages, mark: &Mark) -> Result<Tip, StoreError> {
+fn end_of(pages: &TreeReader, mark: &Mark) -> Result<Tip, StoreError> {
     let store = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled holds no store"))?;
     if store != mark.store.as_bytes() {
         return Err(corrupt("WATERMARK belongs to another store than what sled holds"));
     }
     let tip = Tip::read(pages)?;
     let acknowledged = mark.counter;
-    match groups::hash_of(pages, acknowledged)? {
+    match commit_log::hash_of(pages, acknowledged)? {
         Some(hash) if hash == mark.hash => {}
         Some(_) => {
             return Err(corrupt(format!("group {acknowledged} of commits is another one than was acknowledged")));
@@ -187,7 +186,7 @@ fn end_of(pages: &Pages, mark: &Mark) -> Result<Tip, StoreError> {
         }
     }
     let marked = Tip { counter: acknowledged, hash: mark.hash, newest: None };
-    let end = groups::walk(pages, marked, |_| Ok(()))?;
+    let end = commit_log::walk(pages, marked, |_| Ok(()))?;
     if end.counter == tip.counter { Ok(tip) } else { Err(corrupt("records of groups of commits are missing")) }
 }
 
@@ -200,7 +199,7 @@ fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), O
     let copy = directory.copied();
     let outcome = directory.copy_to(&copy).map_err(|source| io_error(directory, source)).and_then(|()| {
         let db = open_sled(directory, &copy)?;
-        let (pages, mark) = (Pages::new(Tree::clone(&db)), *mark);
+        let (pages, mark) = (TreeReader::new(Tree::clone(&db)), *mark);
         let findings = within(patience(&copy), move || verify(&pages, Some(&mark))).map_err(|reason| {
             unreadable(directory, format!("{}; sled cannot read the rest: {reason}", doubts.join("; ")))
         })?;

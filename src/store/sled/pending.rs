@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{frame, keys::Field, pages::Pages};
+use super::{frame, keys::Field, tree_reader::TreeReader};
 use crate::{domain::Status, store::StoreError};
 
 /// How many approvals are pending, by caller.
@@ -14,7 +14,7 @@ pub(super) struct PendingCounts {
 
 impl PendingCounts {
     /// Counts what a store has.
-    pub(super) fn read(pages: &Pages) -> Result<Self, StoreError> {
+    pub(super) fn read(pages: &TreeReader) -> Result<Self, StoreError> {
         let mut pending = Self::default();
         for entry in pages.prefix(Field::Status(Status::Pending).prefix()) {
             let (key, caller) = entry?;

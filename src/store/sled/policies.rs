@@ -7,12 +7,12 @@ use sled::Batch;
 
 use super::{
     SledStore,
+    commit_log::GroupRecord,
     frame::corrupt,
-    groups::GroupRecord,
     job::Job,
     keys,
-    pages::Pages,
     records::{self, Encoded},
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{Actor, Time},
@@ -43,12 +43,12 @@ impl PolicyStore for SledStore {
 
 /// Versions added, but not yet committed.
 pub(super) struct Policies<'a> {
-    pages: &'a Pages,
+    pages: &'a TreeReader,
     added: Vec<(Arc<PolicyVersion>, Encoded)>,
 }
 
 impl<'a> Policies<'a> {
-    pub(super) const fn new(pages: &'a Pages) -> Self {
+    pub(super) const fn new(pages: &'a TreeReader) -> Self {
         Self { pages, added: Vec::new() }
     }
 

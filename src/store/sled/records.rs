@@ -12,9 +12,8 @@ mod tokens;
 
 use super::{
     frame::{self, corrupt},
-    keys,
-    pages::Pages,
-    schemas,
+    keys, schemas,
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote},
@@ -84,7 +83,7 @@ pub(super) struct Stored {
 }
 
 /// Reads whole approvals. `None` when there is none; an error when only a part is left of one.
-pub(super) fn load(pages: &Pages, id: ApprovalId) -> Result<Option<Stored>, StoreError> {
+pub(super) fn load(pages: &TreeReader, id: ApprovalId) -> Result<Option<Stored>, StoreError> {
     loop {
         let Some(head) = head(pages, id)? else { return absent(pages, id).map(|()| None) };
         match with(pages, id, head) {
@@ -99,7 +98,7 @@ pub(super) fn load(pages: &Pages, id: ApprovalId) -> Result<Option<Stored>, Stor
 }
 
 /// The approval that a head belongs to.
-fn with(pages: &Pages, id: ApprovalId, head: Head) -> Result<Stored, StoreError> {
+fn with(pages: &TreeReader, id: ApprovalId, head: Head) -> Result<Stored, StoreError> {
     let first = link(pages, id, 1)?;
     check(id, &first, &head)?;
     let EventKind::Requested { request, arguments, verdict, .. } = first.event.kind else {
@@ -147,11 +146,11 @@ fn check(id: ApprovalId, link: &Link, head: &Head) -> Result<(), StoreError> {
     Err(corrupt(format!("revision {revision} of {id} is not the one that was recorded")))
 }
 
-pub(super) fn head(pages: &Pages, id: ApprovalId) -> Result<Option<Head>, StoreError> {
+pub(super) fn head(pages: &TreeReader, id: ApprovalId) -> Result<Option<Head>, StoreError> {
     get(pages, &keys::head(id))
 }
 
-fn link(pages: &Pages, id: ApprovalId, revision: Revision) -> Result<Link, StoreError> {
+fn link(pages: &TreeReader, id: ApprovalId, revision: Revision) -> Result<Link, StoreError> {
     match frame::get(pages, &keys::event(id, revision))? {
         Some(payload) => Link::decode(id, revision, &payload, |hash| schemas::read(pages, hash)),
         None => Err(corrupt(format!("revision {revision} of {id} is missing"))),
@@ -159,7 +158,7 @@ fn link(pages: &Pages, id: ApprovalId, revision: Revision) -> Result<Link, Store
 }
 
 /// Makes sure that an approval without a head has no events either.
-fn absent(pages: &Pages, id: ApprovalId) -> Result<(), StoreError> {
+fn absent(pages: &TreeReader, id: ApprovalId) -> Result<(), StoreError> {
     match pages.keys(keys::events(id)).next().transpose()? {
         // Unless it was recorded between the two looks.
         Some(_) if !pages.contains(keys::head(id))? && pages.keys(keys::events(id)).next().is_some() => {
@@ -171,7 +170,7 @@ fn absent(pages: &Pages, id: ApprovalId) -> Result<(), StoreError> {
 
 /// Reads events with revisions from `after + 1` to `up_to`: all of them, or none when they are pruned meanwhile.
 pub(super) fn events(
-    pages: &Pages,
+    pages: &TreeReader,
     id: ApprovalId,
     after: Revision,
     up_to: Revision,
@@ -190,7 +189,7 @@ pub(super) fn events(
 
 /// Reads events that are there, and follows their chain.
 fn range(
-    pages: &Pages,
+    pages: &TreeReader,
     id: ApprovalId,
     head: &Head,
     after: Revision,
@@ -282,7 +281,7 @@ pub(super) fn encode_request_id(key: &[u8], named: Named) -> Vec<u8> {
 }
 
 /// What is stored under a caller's idempotency key.
-pub(super) fn request_id(pages: &Pages, key: &[u8]) -> Result<Option<Named>, StoreError> {
+pub(super) fn request_id(pages: &TreeReader, key: &[u8]) -> Result<Option<Named>, StoreError> {
     pages.get(key)?.map(|value| decode_request_id(key, &value)).transpose()
 }
 
@@ -306,7 +305,7 @@ fn cut(encoded: &mut Encoded, key: Vec<u8>, value: &impl Serialize) -> Result<()
     frame::cut(encoded, key, &payload)
 }
 
-fn get<T: DeserializeOwned>(pages: &Pages, key: &[u8]) -> Result<Option<T>, StoreError> {
+fn get<T: DeserializeOwned>(pages: &TreeReader, key: &[u8]) -> Result<Option<T>, StoreError> {
     frame::get(pages, key)?.map(|payload| decode(&payload)).transpose()
 }
 

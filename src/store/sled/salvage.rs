@@ -13,10 +13,9 @@ use std::{
 
 use super::{
     OpenError,
+    commit_log::{Checkpoint, Link as GroupLink, Standing},
     directory::Directory,
-    forgotten, frame,
-    groups::{Checkpoint, Link as GroupLink, Standing},
-    keys,
+    tombstones, frame, keys,
     log::{Entries, Log, LogError, Segment},
     migrate::FROM,
     open::{io_error, read_mark},
@@ -303,7 +302,7 @@ impl Found {
         used.retain(|key, _| !kept.contains_key(key));
         let at = |key: &[u8], lost: bool| self.forgotten.get(key).filter(|_| !lost).copied().unwrap_or(now);
         let mut forgotten: Vec<_> =
-            used.into_iter().filter_map(|(key, lost)| forgotten::of_key(at(&key, lost), &key).ok()).collect();
+            used.into_iter().filter_map(|(key, lost)| tombstones::of_key(at(&key, lost), &key).ok()).collect();
         forgotten.sort();
         forgotten
     }

@@ -8,7 +8,7 @@ use sled::Batch;
 use super::{
     frame::{self, Encoded, corrupt},
     keys::{self, Field},
-    pages::Pages,
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{Approval, ApprovalId, Digest, Event, EventKind, Request},
@@ -46,7 +46,7 @@ pub(super) fn resolve(
 }
 
 /// Reads a schema from the store.
-pub(super) fn read(pages: &Pages, hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+pub(super) fn read(pages: &TreeReader, hash: Digest) -> Result<Option<Vec<u8>>, StoreError> {
     frame::get(pages, &keys::schema(&hash))
 }
 
@@ -67,7 +67,12 @@ pub(super) struct Schemas {
 
 impl Schemas {
     /// Stores the schema of a new approval, unless it is stored.
-    pub(super) fn keep(&mut self, pages: &Pages, approval: &Approval, batch: &mut Batch) -> Result<(), StoreError> {
+    pub(super) fn keep(
+        &mut self,
+        pages: &TreeReader,
+        approval: &Approval,
+        batch: &mut Batch,
+    ) -> Result<(), StoreError> {
         let Some(text) = &approval.request.schema else { return Ok(()) };
         let hash = Digest::of_bytes(text.as_bytes());
         if !self.kept.insert(hash) || pages.contains(keys::schema(&hash))? {
@@ -87,7 +92,7 @@ impl Schemas {
     /// Removes the schemas that no approval names any more, but those that are `gone`.
     pub(super) fn remove_unused(
         &self,
-        pages: &Pages,
+        pages: &TreeReader,
         gone: &HashSet<ApprovalId>,
         batch: &mut Batch,
     ) -> Result<(), StoreError> {
@@ -103,7 +108,7 @@ impl Schemas {
     }
 }
 
-fn is_named(pages: &Pages, hash: Digest, gone: &HashSet<ApprovalId>) -> Result<bool, StoreError> {
+fn is_named(pages: &TreeReader, hash: Digest, gone: &HashSet<ApprovalId>) -> Result<bool, StoreError> {
     // The oldest approvals are forgotten first: the newest one is the one that most likely stays.
     for entry in pages.prefix(Field::Schema(hash).prefix()).rev() {
         if keys::id_of(&entry?.0).is_none_or(|id| !gone.contains(&id)) {
@@ -115,7 +120,7 @@ fn is_named(pages: &Pages, hash: Digest, gone: &HashSet<ApprovalId>) -> Result<b
 
 /// What is wrong with the schemas that are stored: each must be the one that its key says, and have an approval that names
 /// it. Those that are missing are missed by their approvals.
-pub(super) fn faults(pages: &Pages) -> Result<Vec<String>, StoreError> {
+pub(super) fn faults(pages: &TreeReader) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     for key in pages.keys(keys::schemas()) {
         let key = key?;

@@ -7,11 +7,11 @@ use sled::Batch;
 
 use super::{
     SledStore,
-    groups::GroupRecord,
+    commit_log::GroupRecord,
     job::Job,
     keys,
-    pages::Pages,
     records::{self, Encoded},
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{Digest, Token, TokenId},
@@ -35,14 +35,14 @@ impl TokenStore for SledStore {
 
 /// Tokens changed, but not yet committed; `None`: forgotten.
 pub(super) struct Tokens<'a> {
-    pages: &'a Pages,
+    pages: &'a TreeReader,
     changed: BTreeMap<TokenId, Option<(Token, Encoded, Digest)>>,
     /// Keys that forgotten tokens have in the tree.
     gone: Vec<sled::IVec>,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) const fn new(pages: &'a Pages) -> Self {
+    pub(super) const fn new(pages: &'a TreeReader) -> Self {
         Self { pages, changed: BTreeMap::new(), gone: Vec::new() }
     }
 

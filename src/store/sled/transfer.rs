@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{
-    SledStore, forgotten,
+    SledStore, tombstones,
     job::Job,
     keys::{self, Field},
     records,
@@ -41,7 +41,7 @@ impl Transfer for SledStore {
     }
 
     async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
-        self.scan(move |pages| forgotten::export(pages, after.as_ref(), limit)).await
+        self.scan(move |pages| tombstones::export(pages, after.as_ref(), limit)).await
     }
 
     async fn import_forgotten(&self, forgotten: Vec<Forgotten>) -> Result<usize, StoreError> {

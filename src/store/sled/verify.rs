@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::{
-    SCHEMA, forgotten,
+    SCHEMA,
+    commit_log::{self, Checkpoint, GroupRecord, Standing},
+    tombstones,
     frame::{self, corrupt},
-    group::fields,
-    groups::{self, Checkpoint, GroupRecord, Standing},
+    group_commit::fields,
     keys::{self, Field},
-    pages::Pages,
     records::{self, Named},
     schemas,
+    tree_reader::TreeReader,
     watermark::Mark,
 };
 use crate::{
@@ -67,7 +68,7 @@ impl Findings {
 }
 
 /// Reads everything. Ends early only where sled does.
-pub(super) fn verify(pages: &Pages, mark: Option<&Mark>) -> Findings {
+pub(super) fn verify(pages: &TreeReader, mark: Option<&Mark>) -> Findings {
     let mut findings = Findings::default();
     check_store(pages, mark, &mut findings);
     let recorded = check_groups(pages, mark, &mut findings);
@@ -75,7 +76,7 @@ pub(super) fn verify(pages: &Pages, mark: Option<&Mark>) -> Findings {
     check_events(pages, &heads, &mut findings);
     check_policies(pages, &recorded, &mut findings);
     check_tokens(pages, &recorded, &mut findings);
-    for faults in [forgotten::faults(pages), schemas::faults(pages)] {
+    for faults in [tombstones::faults(pages), schemas::faults(pages)] {
         let faults = findings.take(faults).unwrap_or_default();
         faults.into_iter().for_each(|fault| findings.fault(fault));
     }
@@ -101,7 +102,7 @@ impl Recorded {
     }
 }
 
-fn check_store(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) {
+fn check_store(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings) {
     match findings.take(pages.get(keys::SCHEMA)) {
         Some(Some(schema)) if *schema == SCHEMA.to_be_bytes() => {}
         Some(Some(_)) => findings.fault("sled holds another schema version"),
@@ -118,10 +119,10 @@ fn check_store(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) {
     }
 }
 
-fn check_groups(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) -> Recorded {
+fn check_groups(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings) -> Recorded {
     let mut recorded = Recorded::default();
     if let Some(mark) = mark {
-        match findings.take(groups::hash_of(pages, mark.counter)) {
+        match findings.take(commit_log::hash_of(pages, mark.counter)) {
             Some(Some(hash)) if hash == mark.hash => {}
             Some(Some(_)) => findings.fault(format!("group {} is another one than was acknowledged", mark.counter)),
             Some(None) => findings.fault(format!("group {} was acknowledged, but is not there", mark.counter)),
@@ -132,7 +133,7 @@ fn check_groups(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) -> 
     let from = checkpoint.tip();
     let Checkpoint { standing, .. } = checkpoint;
     recorded.standing = standing;
-    let walked = groups::walk(pages, from, |record| {
+    let walked = commit_log::walk(pages, from, |record| {
         recorded.add(record);
         findings.groups += 1;
         Ok(())
@@ -142,7 +143,7 @@ fn check_groups(pages: &Pages, mark: Option<&Mark>, findings: &mut Findings) -> 
 }
 
 /// Replays every history, compares it with its head, and both with the indexes. Returns the heads' revisions.
-fn check_approvals(pages: &Pages, recorded: &Recorded, findings: &mut Findings) -> BTreeMap<ApprovalId, Revision> {
+fn check_approvals(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings) -> BTreeMap<ApprovalId, Revision> {
     let (mut heads, mut expected) = (BTreeMap::new(), Expected::default());
     let all = keys::head(ApprovalId::new(uuid::Uuid::nil()))..=Field::All.key(ApprovalId::new(uuid::Uuid::max()));
     for key in pages.keys(all) {
@@ -182,7 +183,7 @@ fn check_approvals(pages: &Pages, recorded: &Recorded, findings: &mut Findings) 
 }
 
 /// An approval whose events make what its head says.
-fn approval(pages: &Pages, id: ApprovalId) -> Result<(Approval, u64), StoreError> {
+fn approval(pages: &TreeReader, id: ApprovalId) -> Result<(Approval, u64), StoreError> {
     let stored = records::load(pages, id)?.ok_or_else(|| corrupt("its head is gone"))?.approval;
     let events = records::events(pages, id, 0, Revision::MAX)?;
     let made = Approval::replay(id, &events).map_err(|error| corrupt(format!("its events are impossible: {error}")))?;
@@ -200,7 +201,7 @@ struct Expected {
 }
 
 impl Expected {
-    fn check(&mut self, pages: &Pages, approval: &Approval, findings: &mut Findings) {
+    fn check(&mut self, pages: &TreeReader, approval: &Approval, findings: &mut Findings) {
         let id = approval.id;
         let caller = approval.request.caller.to_string();
         for field in fields(approval, &caller).filter(|field| !matches!(field, Field::All)) {
@@ -235,19 +236,19 @@ impl Expected {
         }
     }
 
-    fn present(&mut self, pages: &Pages, key: &[u8], id: ApprovalId, index: &str, findings: &mut Findings) {
+    fn present(&mut self, pages: &TreeReader, key: &[u8], id: ApprovalId, index: &str, findings: &mut Findings) {
         if self.entry(pages, key, findings) == Some(None) {
             findings.of(id, format!("it is missing from the index of {index}"));
         }
     }
 
-    fn entry(&mut self, pages: &Pages, key: &[u8], findings: &mut Findings) -> Option<Option<sled::IVec>> {
+    fn entry(&mut self, pages: &TreeReader, key: &[u8], findings: &mut Findings) -> Option<Option<sled::IVec>> {
         *self.counts.entry(key[0]).or_default() += 1;
         findings.take(pages.get(key))
     }
 
     /// Looks for entries of which no whole approval knows.
-    fn check_others(&self, pages: &Pages, heads: &BTreeMap<ApprovalId, Revision>, findings: &mut Findings) {
+    fn check_others(&self, pages: &TreeReader, heads: &BTreeMap<ApprovalId, Revision>, findings: &mut Findings) {
         let damaged = heads.values().any(|revision| *revision == Revision::MAX);
         for (prefix, index) in keys::INDEXES {
             let (mut found, mut strangers) = (0, Vec::new());
@@ -290,7 +291,7 @@ const fn name(field: &Field<'_>) -> &'static str {
     }
 }
 
-fn check_events(pages: &Pages, heads: &BTreeMap<ApprovalId, Revision>, findings: &mut Findings) {
+fn check_events(pages: &TreeReader, heads: &BTreeMap<ApprovalId, Revision>, findings: &mut Findings) {
     let mut headless = BTreeSet::new();
     let all = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
         ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
@@ -306,7 +307,7 @@ fn check_events(pages: &Pages, heads: &BTreeMap<ApprovalId, Revision>, findings:
     }
 }
 
-fn check_policies(pages: &Pages, recorded: &Recorded, findings: &mut Findings) {
+fn check_policies(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings) {
     let mut newest: Option<PolicyHead> = None;
     let last = findings.take(records::policies(pages, None, 1)).and_then(|mut heads| heads.pop());
     let last = last.map_or(0, |head| head.version).max(recorded.standing.policies);
@@ -335,7 +336,7 @@ fn check_policies(pages: &Pages, recorded: &Recorded, findings: &mut Findings) {
     }
 }
 
-fn check_tokens(pages: &Pages, recorded: &Recorded, findings: &mut Findings) {
+fn check_tokens(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings) {
     let mut kept = BTreeSet::new();
     for key in pages.keys(keys::tokens()) {
         let Some(key) = findings.take(key) else { break };

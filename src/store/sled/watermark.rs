@@ -21,7 +21,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::groups::Tip;
+use super::commit_log::Tip;
 use crate::{bounded_file, domain::Digest};
 
 /// Begins the file.

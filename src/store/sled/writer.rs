@@ -16,15 +16,15 @@ use tokio::sync::mpsc;
 
 use super::{
     Shared,
+    catch_panic::{guarded, sentence},
+    commit_log::Tip,
     directory::Directory,
-    group::Group,
-    groups::Tip,
-    guard::{guarded, sentence},
+    group_commit::Group,
     handle::Handle,
     job::{Job, Reply},
     open_files::OpenFiles,
-    pages::Pages,
     pending::PendingCounts,
+    tree_reader::TreeReader,
     watchdog::Watchdog,
     watermark::{State, Watermark},
 };
@@ -56,7 +56,7 @@ pub(super) type SyncFile = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
 pub(super) struct Writer {
     pub(super) db: Handle<Db>,
     /// Read by nobody else: what fails in it fails the store.
-    pub(super) pages: Handle<Pages>,
+    pub(super) pages: Handle<TreeReader>,
     pub(super) file: File,
     pub(super) sync: SyncFile,
     pub(super) pending: PendingCounts,
@@ -220,7 +220,7 @@ impl Shared {
 
     /// sled writes and syncs when its last handle is dropped. After a failure that would try the failed sync again, or wait
     /// for ever: then it stays open until the process ends.
-    pub(super) fn leave_open_if_failed(&self, pages: &Pages) {
+    pub(super) fn leave_open_if_failed(&self, pages: &TreeReader) {
         if *self.health.borrow() != Health::Working {
             std::mem::forget(pages.clone());
         }

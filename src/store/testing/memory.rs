@@ -20,7 +20,7 @@ use crate::{
         request, step,
     },
     store::{
-        ApprovalStore, Change, Due, Forgotten, Health, Lifecycle, Notifier, Order, Page, PolicyVersion, Query,
+        ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
         RecordedChange, StoreError, Submission, Submitted, Subscription, Transitioned,
         query::{PAGE_BYTES, weight},
     },
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
-    notifier: Arc<Notifier>,
+    notifier: Arc<CommitBroadcast>,
     health: watch::Sender<Health>,
 }
 
@@ -52,7 +52,7 @@ struct State {
 impl Default for MemoryStore {
     fn default() -> Self {
         let state = State { id: Uuid::new_v4(), ..State::default() };
-        Self { state: Mutex::new(state), notifier: Notifier::new(), health: watch::Sender::new(Health::Working) }
+        Self { state: Mutex::new(state), notifier: CommitBroadcast::new(), health: watch::Sender::new(Health::Working) }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         limits::{RequestLimits, WAIT_MAX},
     },
     proto::v1,
-    wire::codes::Code as _,
+    wire::enums::Code as _,
 };
 
 /// A checked WaitApproval.

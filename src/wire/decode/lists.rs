@@ -8,7 +8,7 @@ use crate::{
     },
     proto::v1,
     store::{Filter, Order, Query},
-    wire::{codes::Code as _, field_path, page_token},
+    wire::{enums::Code as _, field_path, page_token},
 };
 
 /// A page of pending approvals, the oldest first.

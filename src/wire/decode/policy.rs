@@ -10,7 +10,7 @@ use crate::{
     },
     policy::{Asks, Document, Escalate, Policy, Problem, RULE_NAME_MAX, Rule, RuleEffect, TestCase},
     proto::v1,
-    wire::{codes::Code as _, field_path},
+    wire::{enums::Code as _, field_path},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use super::Checker;
 use crate::{
     domain::{ActorKind, Digest, Time},
     proto::v1,
-    wire::codes::Code as _,
+    wire::enums::Code as _,
 };
 
 /// The kind of somebody who makes calls: a policy and the server make none.

@@ -9,7 +9,7 @@ use crate::{
         limits::{ISSUERS_MAX, PERSON_MAX, RequestLimits},
     },
     proto::v1,
-    wire::{codes::Code as _, field_path, page_token},
+    wire::{enums::Code as _, field_path, page_token},
 };
 
 /// Shortest and longest life of a token; a year has 365.25 days, as in the message of the error.

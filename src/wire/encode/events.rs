@@ -2,7 +2,7 @@ use super::{actor, moment, policy};
 use crate::{
     domain::{Escalation, Event, EventKind},
     proto::v1::{self, event::Kind},
-    wire::{codes::Code as _, structs},
+    wire::{enums::Code as _, structs},
 };
 
 /// An event.

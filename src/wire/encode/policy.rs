@@ -8,7 +8,7 @@ use crate::{
     policy::{Asks, Document, Escalate, Problem, Rule, RuleEffect, TestCase},
     proto::v1,
     store::PolicyHead,
-    wire::codes::Code,
+    wire::enums::Code,
 };
 
 /// A version with its policy.

@@ -6,7 +6,7 @@ use super::{Compiler, Typed};
 use crate::policy::condition::{
     EvaluationError,
     expr::{Expr, Literal},
-    meter::Meter,
+    step_budget::StepBudget,
     value::{Kind, Value},
 };
 
@@ -16,7 +16,7 @@ const CONSTANT_STEPS: u32 = 10_000;
 impl Compiler {
     /// Works an expression out when all of its operands are constants; one that always fails is refused.
     pub(super) fn constant(&mut self, tree: &IdedExpr, expr: Expr, kind: Option<Kind>) -> Typed {
-        let meter = Meter::new(CONSTANT_STEPS);
+        let meter = StepBudget::new(CONSTANT_STEPS);
         let worth: Option<Result<Literal, EvaluationError>> = match &expr {
             Expr::Binary(operator, both) => match &**both {
                 [Expr::Literal(left), Expr::Literal(right)] => {

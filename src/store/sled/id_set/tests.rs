@@ -6,8 +6,8 @@ use crate::domain::{Status, Time, samples::at};
 
 const NAMES: [&str; 4] = ["", "a", "ab", "b"];
 
-fn pages(db: &sled::Db) -> Pages {
-    Pages::new(sled::Tree::clone(db))
+fn pages(db: &sled::Db) -> TreeReader {
+    TreeReader::new(sled::Tree::clone(db))
 }
 
 fn numbered(n: u128) -> ApprovalId {

@@ -8,7 +8,7 @@ use crate::store::{
     sled::{
         frame::{self, corrupt},
         keys,
-        pages::Pages,
+        tree_reader::TreeReader,
     },
 };
 
@@ -24,7 +24,7 @@ pub(in super::super) struct PolicyRecord {
 }
 
 /// Reads a version of the policy.
-pub(in super::super) fn policy(pages: &Pages, version: u64) -> Result<Option<PolicyVersion>, StoreError> {
+pub(in super::super) fn policy(pages: &TreeReader, version: u64) -> Result<Option<PolicyVersion>, StoreError> {
     let document = get(pages, &keys::policy_document(version))?;
     let (record, document) = match (get(pages, &keys::policy(version))?, document) {
         (None, None) => return Ok(None),
@@ -50,7 +50,7 @@ fn numbered(version: u64, head: &PolicyHead) -> Result<(), StoreError> {
 
 /// Reads heads of versions of the policy before one, or of all: the newest first.
 pub(in super::super) fn policies(
-    pages: &Pages,
+    pages: &TreeReader,
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<PolicyHead>, StoreError> {
@@ -75,7 +75,7 @@ pub(in super::super) fn policies(
 
 /// Reads versions of the policy after one, in order.
 pub(in super::super) fn policies_after(
-    pages: &Pages,
+    pages: &TreeReader,
     after: u64,
     limit: usize,
 ) -> Result<Vec<PolicyVersion>, StoreError> {
@@ -110,7 +110,7 @@ pub(in super::super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded
 }
 
 /// The version of the policy under its author's idempotency key.
-pub(in super::super) fn policy_request_id(pages: &Pages, key: &[u8]) -> Result<Option<u64>, StoreError> {
+pub(in super::super) fn policy_request_id(pages: &TreeReader, key: &[u8]) -> Result<Option<u64>, StoreError> {
     pages.get(key)?.map(|value| decode_policy_request_id(key, &value)).transpose()
 }
 

@@ -8,13 +8,13 @@ use crate::{
         sled::{
             frame::{self, corrupt},
             keys,
-            pages::Pages,
+            tree_reader::TreeReader,
         },
     },
 };
 
 /// Reads a token.
-pub(in super::super) fn token(pages: &Pages, id: TokenId) -> Result<Option<Token>, StoreError> {
+pub(in super::super) fn token(pages: &TreeReader, id: TokenId) -> Result<Option<Token>, StoreError> {
     match get::<Token>(pages, &keys::token(id))? {
         Some(token) if token.id != id => Err(corrupt(format!("token {id} says that it is {}", token.id))),
         token => Ok(token),
@@ -22,7 +22,7 @@ pub(in super::super) fn token(pages: &Pages, id: TokenId) -> Result<Option<Token
 }
 
 /// Reads every token, in order.
-pub(in super::super) fn tokens(pages: &Pages) -> Result<Vec<Token>, StoreError> {
+pub(in super::super) fn tokens(pages: &TreeReader) -> Result<Vec<Token>, StoreError> {
     let mut found = Vec::new();
     for key in pages.keys(keys::tokens()) {
         if let Some(id) = keys::token_of(&key?) {

@@ -270,7 +270,7 @@ async fn swapped_blocks_are_noticed() {
     }
 }
 
-/// Opening a store compares everything only where there is a reason.
+/// PreparedSubmission a store compares everything only where there is a reason.
 #[tokio::test]
 async fn a_sound_store_raises_no_doubts() {
     let directory = tempfile::tempdir().unwrap();

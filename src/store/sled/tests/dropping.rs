@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    super::groups::{Dropping, Tip, drop_old},
+    super::commit_log::{Dropping, Tip, drop_old},
     *,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn dropped(directory: &TempDir, before: Time, kept: u64) -> bool {
     let mut any = false;
     tamper(directory.path(), |db| {
-        let (pages, mut batch) = (Pages::new(sled::Tree::clone(db)), sled::Batch::default());
+        let (pages, mut batch) = (TreeReader::new(sled::Tree::clone(db)), sled::Batch::default());
         let head = |id| pages.contains(keys::head(id));
         any = drop_old(&pages, Dropping { before, limit: 1_000, kept }, head, &mut batch).unwrap();
         db.apply_batch(batch).unwrap();

@@ -144,7 +144,7 @@ async fn a_migration_that_was_stopped_is_finished() {
     let migrated = |directory: &TempDir| {
         let directory = Directory::open(directory.path()).unwrap();
         let db = open::open_sled(&directory, &directory.sled()).unwrap();
-        migrate::migrate(&directory, &Pages::new(sled::Tree::clone(&db))).unwrap();
+        migrate::migrate(&directory, &TreeReader::new(sled::Tree::clone(&db))).unwrap();
     };
     for step in 0..6 {
         let (directory, model) = old().await;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        groups::{Checkpoint, GroupRecord, Standing},
+        commit_log::{Checkpoint, GroupRecord, Standing},
         records::{Head, encode},
     },
     *,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Pages that only the snapshot knows are read when somebody needs them.
+/// TreeReader that only the snapshot knows are read when somebody needs them.
 #[tokio::test]
 async fn a_damaged_page_fails_only_the_commands_that_need_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ async fn everything_is_compared_with_everything() {
         let mark = watermark::Mark::read(&copy.path().join("WATERMARK")).unwrap().unwrap();
         let directory = Directory::open(copy.path()).unwrap();
         let db = open::open_sled(&directory, &directory.sled()).unwrap();
-        verify::verify(&Pages::new(sled::Tree::clone(&db)), Some(&mark))
+        verify::verify(&TreeReader::new(sled::Tree::clone(&db)), Some(&mark))
     };
     let sound = findings(&|_| {});
     assert_eq!(sound.faults, []);

@@ -17,9 +17,9 @@ type Key = (Actor, String);
 
 /// Counts the RequestApproval streams of requests that are to be withdrawn when the last one is cut.
 #[derive(Debug, Default)]
-pub(super) struct Attachments(Mutex<HashMap<Key, usize>>);
+pub(super) struct DisconnectTracker(Mutex<HashMap<Key, usize>>);
 
-impl Attachments {
+impl DisconnectTracker {
     fn attach(&self, key: Key) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
     }

@@ -9,12 +9,12 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
-use super::{Connections, Link, State};
+use super::{ConnectionState, Connections, State};
 use crate::telemetry::ConnectionEnd;
 
 /// A kind of call that needs no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SideCall {
+pub enum UnauthenticatedCall {
     /// It is answered at once: a health check.
     Check,
     /// It is answered at once, at length: metrics.
@@ -38,7 +38,7 @@ pub(super) struct Room {
     pub(super) callers: u32,
 }
 
-impl SideCall {
+impl UnauthenticatedCall {
     const KINDS: usize = 4;
 
     const fn index(self) -> usize {
@@ -66,14 +66,14 @@ impl SideCall {
 
 /// Open calls of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Held([u32; SideCall::KINDS]);
+pub(super) struct Held([u32; UnauthenticatedCall::KINDS]);
 
 impl Held {
-    pub(super) const fn of(&self, kind: SideCall) -> u32 {
+    pub(super) const fn of(&self, kind: UnauthenticatedCall) -> u32 {
         self.0[kind.index()]
     }
 
-    pub(super) fn change(&mut self, kind: SideCall, change: impl FnOnce(u32) -> u32) {
+    pub(super) fn change(&mut self, kind: UnauthenticatedCall, change: impl FnOnce(u32) -> u32) {
         let count = &mut self.0[kind.index()];
         *count = change(*count);
     }
@@ -102,14 +102,14 @@ pub enum NoPlace {
 /// A call's place, until it is dropped.
 #[derive(Debug)]
 pub struct Place {
-    link: Arc<Link>,
-    kind: SideCall,
+    link: Arc<ConnectionState>,
+    kind: UnauthenticatedCall,
 }
 
 impl Place {
     /// The connection that the call came on.
     #[must_use]
-    pub const fn link(&self) -> &Arc<Link> {
+    pub const fn link(&self) -> &Arc<ConnectionState> {
         &self.link
     }
 }
@@ -133,7 +133,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`NoPlace`] when as many are open as may be.
-    pub fn place(&self, link: &Arc<Link>, kind: SideCall) -> Result<Place, NoPlace> {
+    pub fn place(&self, link: &Arc<ConnectionState>, kind: UnauthenticatedCall) -> Result<Place, NoPlace> {
         let taken = {
             let mut state = self.0.lock();
             let taken = state.take(link, kind);
@@ -148,7 +148,11 @@ impl Connections {
 
 impl State {
     /// Counts a call. Returns the connection that made room for it.
-    fn take(&mut self, link: &Link, kind: SideCall) -> Result<Option<Arc<Link>>, NoPlace> {
+    fn take(
+        &mut self,
+        link: &ConnectionState,
+        kind: UnauthenticatedCall,
+    ) -> Result<Option<Arc<ConnectionState>>, NoPlace> {
         let Room { connection, strangers, caller, callers } = kind.room();
         if link.held().of(kind) >= connection {
             return Err(NoPlace::OnConnection(connection));
@@ -175,12 +179,12 @@ impl State {
         Ok(evicted)
     }
 
-    fn give_back(&mut self, link: &Link, kind: SideCall) {
+    fn give_back(&mut self, link: &ConnectionState, kind: UnauthenticatedCall) {
         self.change(link, kind, |count| count.saturating_sub(1));
     }
 
     /// Changes a count wherever it is kept.
-    fn change(&mut self, link: &Link, kind: SideCall, change: impl Fn(u32) -> u32) {
+    fn change(&mut self, link: &ConnectionState, kind: UnauthenticatedCall, change: impl Fn(u32) -> u32) {
         link.change_held(|held| held.change(kind, &change));
         match self.standing(link) {
             Standing::Stranger => {
@@ -202,7 +206,7 @@ impl State {
     }
 
     /// What a connection holds counts for a caller from now on.
-    pub(super) fn count_for_caller(&mut self, link: &Link) {
+    pub(super) fn count_for_caller(&mut self, link: &ConnectionState) {
         let held = link.held();
         if let Standing::Caller(name) = self.standing(link)
             && held != Held::default()
@@ -212,16 +216,16 @@ impl State {
         }
     }
 
-    fn standing(&self, link: &Link) -> Standing {
+    fn standing(&self, link: &ConnectionState) -> Standing {
         match (link.rank(), link.caller()) {
-            (Link::SOMEBODYS, Some(name)) => Standing::Caller(Arc::clone(name)),
+            (ConnectionState::SOMEBODYS, Some(name)) => Standing::Caller(Arc::clone(name)),
             (rank, _) if self.strangers.contains_key(&rank) => Standing::Stranger,
             _ => Standing::Gone,
         }
     }
 
     /// The stranger, other than `but`, that makes room for a call.
-    fn holder(&self, kind: SideCall, but: &Link) -> Option<u64> {
+    fn holder(&self, kind: UnauthenticatedCall, but: &ConnectionState) -> Option<u64> {
         let holders = self.strangers.iter().filter(|(rank, link)| **rank != but.rank() && link.held().of(kind) > 0);
         let chosen = holders.max_by_key(|(rank, link)| {
             let of_address = self.sources.get(&link.address()).map_or(0, |source| source.held.of(kind));

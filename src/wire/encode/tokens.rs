@@ -7,7 +7,7 @@ use crate::{
     domain::{Actor, DecidesFor, Grant, Permission, Role, Time, Token, TokenState},
     identity::{AuthenticationMethod, LOCAL_ISSUER, Principal},
     proto::v1,
-    wire::codes::Code as _,
+    wire::enums::Code as _,
 };
 
 /// A token as it is at a moment, without its secret.

@@ -11,17 +11,17 @@ use std::{
 use sled::Batch;
 
 use super::{
-    forgotten,
+    commit_log::{GroupRecord, Tip},
+    tombstones,
     frame::{self, Encoded},
-    groups::{GroupRecord, Tip},
     keys::{self, Field},
-    opening::Opening,
-    pages::Pages,
     pending::PendingCounts,
     policies::Policies,
+    prepared_submission::PreparedSubmission,
     records::{self, Named, Stored},
     schemas::{self, Schemas},
     tokens::Tokens,
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, Revision, Time, step},
@@ -30,7 +30,7 @@ use crate::{
 
 /// Commands run, but not yet committed.
 pub(super) struct Group<'a> {
-    pages: &'a Pages,
+    pages: &'a TreeReader,
     pending: &'a mut PendingCounts,
     batch: Batch,
     pub(super) policies: Policies<'a>,
@@ -86,7 +86,7 @@ impl Commit {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(pages: &'a Pages, pending: &'a mut PendingCounts) -> Self {
+    pub(super) fn new(pages: &'a TreeReader, pending: &'a mut PendingCounts) -> Self {
         Self {
             pages,
             pending,
@@ -124,8 +124,8 @@ impl<'a> Group<'a> {
         Ok(Commit { batch: self.batch, ids, tip, changed: self.changed, reached: self.reached })
     }
 
-    pub(super) fn submit(&mut self, new: Opening) -> Result<Submitted, StoreError> {
-        let Opening { approval, event, encoded, chain, pending_limit } = new;
+    pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {
+        let PreparedSubmission { approval, event, encoded, chain, pending_limit } = new;
         let caller = keys::caller(&approval.request.caller);
         let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
         let over = match self.find(&key)? {
@@ -139,7 +139,7 @@ impl<'a> Group<'a> {
                 return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
             }
             Some(Named::Forgotten(at)) => {
-                forgotten::of_key(at, &key)?.check(approval.created_at)?;
+                tombstones::of_key(at, &key)?.check(approval.created_at)?;
                 Some(at)
             }
         };
@@ -172,7 +172,7 @@ impl<'a> Group<'a> {
 
     /// Remembers a `request_id` as used, without its approval.
     fn remember(&mut self, key: Vec<u8>, at: Time) {
-        forgotten::put(&mut self.batch, &key, at);
+        tombstones::put(&mut self.batch, &key, at);
         self.request_ids.insert(key, Named::Forgotten(at));
         self.forgotten = true;
     }

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::{Address, Bucket, Connections, Held, SideCall};
+use super::{Address, Bucket, Connections, Held, UnauthenticatedCall};
 use crate::telemetry::ConnectionEnd;
 
 /// What one stranger's connection may send: 128 KiB a second, after a rest 256 KiB at once. With [`CALL_COST`] that is some
@@ -31,7 +31,7 @@ pub const CALL_COST: u32 = 512;
 /// What may be read of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Allowance {
-    /// At once so many bytes, for which [`Link::charge`] is due when they were read.
+    /// At once so many bytes, for which [`ConnectionState::charge`] is due when they were read.
     Unpaid(usize),
     /// So many bytes after a wait.
     Paid {
@@ -71,7 +71,7 @@ pub struct ClosedByServer;
 
 /// A connection as the registry knows it.
 #[derive(Debug)]
-pub struct Link {
+pub struct ConnectionState {
     connections: Connections,
     address: Address,
     address_bytes: Arc<Bucket>,
@@ -91,7 +91,7 @@ pub struct Link {
     caller: OnceLock<Arc<str>>,
 }
 
-impl Link {
+impl ConnectionState {
     /// The rank of a connection that is no stranger's.
     pub(super) const SOMEBODYS: u64 = 0;
 
@@ -152,7 +152,7 @@ impl Link {
 
     /// How many bytes may be read, and when. Those who have to wait do so in turn: each pays at once, and goes on when
     /// those before it have, so that a crowd that waits costs no more than the one that is next.
-    /// [`Link::authenticated`] ends the wait.
+    /// [`ConnectionState::authenticated`] ends the wait.
     pub fn allowance(&self, now: Instant) -> Allowance {
         if self.is_authenticated() {
             return Allowance::Unpaid(usize::MAX);
@@ -189,7 +189,7 @@ impl Link {
         self.check()
     }
 
-    /// As [`Link::poll_reader`], for the task that writes it.
+    /// As [`ConnectionState::poll_reader`], for the task that writes it.
     ///
     /// # Errors
     /// When the server has closed it.
@@ -242,7 +242,9 @@ impl Link {
             Stage::Head => (deadlines.opening, ConnectionEnd::SlowHead),
             // Watches of health are bounded by number, and quiet for as long as all is well. Reflection ends by itself where
             // it is read.
-            Stage::Open if held.of(SideCall::Watch) > 0 && held.of(SideCall::Reflection) == 0 => return None,
+            Stage::Open if held.of(UnauthenticatedCall::Watch) > 0 && held.of(UnauthenticatedCall::Reflection) == 0 => {
+                return None;
+            }
             Stage::Open => (deadlines.idle, ConnectionEnd::Idle),
         };
         (now.saturating_duration_since(since) >= allowed).then_some(end)
@@ -282,16 +284,16 @@ impl Link {
 
 /// A connection's place in the registry, until it is dropped.
 #[derive(Debug)]
-pub struct Ticket(Arc<Link>);
+pub struct Ticket(Arc<ConnectionState>);
 
 impl Ticket {
-    pub(super) const fn new(link: Arc<Link>) -> Self {
+    pub(super) const fn new(link: Arc<ConnectionState>) -> Self {
         Self(link)
     }
 
     /// The connection.
     #[must_use]
-    pub const fn link(&self) -> &Arc<Link> {
+    pub const fn link(&self) -> &Arc<ConnectionState> {
         &self.0
     }
 }

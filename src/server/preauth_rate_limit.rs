@@ -15,21 +15,21 @@ use crate::{
 
 /// Tells the registry that a connection speaks HTTP, and has strangers pay for each call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ArrivalLayer;
+pub(super) struct PreauthRateLimitLayer;
 
-impl<S> Layer<S> for ArrivalLayer {
-    type Service = Arrival<S>;
+impl<S> Layer<S> for PreauthRateLimitLayer {
+    type Service = PreauthRateLimit<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Arrival(inner)
+        PreauthRateLimit(inner)
     }
 }
 
-/// The service that [`ArrivalLayer`] makes.
+/// The service that [`PreauthRateLimitLayer`] makes.
 #[derive(Clone, Debug)]
-pub(super) struct Arrival<S>(S);
+pub(super) struct PreauthRateLimit<S>(S);
 
-impl<S: Service<Request<B>>, B> Service<Request<B>> for Arrival<S> {
+impl<S: Service<Request<B>>, B> Service<Request<B>> for PreauthRateLimit<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;

@@ -7,17 +7,17 @@ use std::{
 
 use sled::{IVec, Tree};
 
-use super::guard::{guarded, sentence};
+use super::catch_panic::{guarded, sentence};
 use crate::store::StoreError;
 
 /// A tree to read from.
 #[derive(Clone, Debug)]
-pub(super) struct Pages {
+pub(super) struct TreeReader {
     tree: Tree,
     fault: Arc<OnceLock<StoreError>>,
 }
 
-impl Pages {
+impl TreeReader {
     pub(super) fn new(tree: Tree) -> Self {
         Self { tree, fault: Arc::default() }
     }
@@ -78,7 +78,7 @@ impl Pages {
 
 /// An iterator that ends after an error: sled's may give the same one for ever.
 pub(super) struct Entries<'a> {
-    pages: &'a Pages,
+    pages: &'a TreeReader,
     entries: Option<sled::Iter>,
 }
 

@@ -2,9 +2,8 @@
 
 use super::{
     super::{
-        forgotten, frame,
-        groups::{self, Dropping},
-        keys,
+        commit_log::{self, Dropping},
+        tombstones, frame, keys,
         records::{self, Named, Stored},
     },
     Group, fields,
@@ -21,7 +20,7 @@ impl Group<'_> {
         now: Time,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        for (at, key) in forgotten::over(self.pages, now, limit)? {
+        for (at, key) in tombstones::over(self.pages, now, limit)? {
             if self.request_ids.contains_key(&key) {
                 continue; // used again in this very group: next time
             }
@@ -67,9 +66,9 @@ impl Group<'_> {
 
     /// Drops records of groups. What is damaged keeps its record, and nothing else waits for that.
     fn drop_groups(&mut self, before: Time, limit: usize) -> Result<bool, StoreError> {
-        let what = Dropping { before, limit, kept: groups::KEPT };
+        let what = Dropping { before, limit, kept: commit_log::KEPT };
         let kept = |id| Ok(!self.pruned.contains(&id) && self.pages.contains(keys::head(id))?);
-        match groups::drop_old(self.pages, what, kept, &mut self.batch) {
+        match commit_log::drop_old(self.pages, what, kept, &mut self.batch) {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
                 tracing::warn!(%error, "cannot drop old records of groups of commits");
                 Ok(false)

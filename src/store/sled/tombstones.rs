@@ -6,8 +6,8 @@ use sled::Batch;
 use super::{
     frame::corrupt,
     keys,
-    pages::Pages,
     records::{self, Named},
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{Time, after, before},
@@ -29,7 +29,7 @@ pub(super) fn put(batch: &mut Batch, key: &[u8], at: Time) {
 }
 
 /// Keys of `request_id`s whose time is over, and when they were forgotten: the earliest first, at most `limit`.
-pub(super) fn over(pages: &Pages, now: Time, limit: usize) -> Result<Vec<(Time, Vec<u8>)>, StoreError> {
+pub(super) fn over(pages: &TreeReader, now: Time, limit: usize) -> Result<Vec<(Time, Vec<u8>)>, StoreError> {
     // Up to and including the moment that is exactly as long ago.
     let until = before(now, REMEMBERED) + chrono::TimeDelta::microseconds(1);
     let mut found = entries(pages, keys::forgotten_before(Some(until)), limit)?;
@@ -38,7 +38,11 @@ pub(super) fn over(pages: &Pages, now: Time, limit: usize) -> Result<Vec<(Time, 
 }
 
 /// `request_id`s beyond one, or from the first on.
-pub(super) fn export(pages: &Pages, after: Option<&Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError> {
+pub(super) fn export(
+    pages: &TreeReader,
+    after: Option<&Forgotten>,
+    limit: usize,
+) -> Result<Vec<Forgotten>, StoreError> {
     let mut range = keys::forgotten_before(None);
     if let Some(after) = after {
         // The next possible key: names hold no NUL at their end.
@@ -48,7 +52,11 @@ pub(super) fn export(pages: &Pages, after: Option<&Forgotten>, limit: usize) -> 
     entries(pages, range, limit)?.into_iter().map(|(at, key)| of_key(at, &key)).collect()
 }
 
-fn entries(pages: &Pages, range: std::ops::Range<Vec<u8>>, limit: usize) -> Result<Vec<(Time, Vec<u8>)>, StoreError> {
+fn entries(
+    pages: &TreeReader,
+    range: std::ops::Range<Vec<u8>>,
+    limit: usize,
+) -> Result<Vec<(Time, Vec<u8>)>, StoreError> {
     let entry = |key: Result<sled::IVec, StoreError>| {
         keys::forgotten_of(&key?).ok_or_else(|| corrupt("an entry of the index of forgotten request_ids is malformed"))
     };
@@ -56,7 +64,7 @@ fn entries(pages: &Pages, range: std::ops::Range<Vec<u8>>, limit: usize) -> Resu
 }
 
 /// What contradicts itself: a forgotten `request_id` that the index does not find, or the reverse.
-pub(super) fn faults(pages: &Pages) -> Result<Vec<String>, StoreError> {
+pub(super) fn faults(pages: &TreeReader) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     for entry in pages.prefix([keys::REQUEST_ID]) {
         let (key, value) = entry?;

@@ -22,7 +22,7 @@ type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 ///
 /// A stranger that does not read what it is sent is not read either: answers to its pings, settings and calls would pile
 /// up. Once a call was authenticated, this is only the socket.
-pub(super) struct Metered {
+pub(super) struct ThrottledStream {
     socket: TcpStream,
     clock: Arc<dyn Clock>,
     /// The wait for an empty bucket, and the bytes that may be read then.
@@ -34,7 +34,7 @@ pub(super) struct Metered {
     ticket: Ticket,
 }
 
-impl Metered {
+impl ThrottledStream {
     pub(super) fn new(socket: TcpStream, ticket: Ticket, clock: Arc<dyn Clock>) -> Self {
         Self { socket, clock, pause: None, paid: 0, stuck: false, ticket }
     }
@@ -83,7 +83,7 @@ impl Metered {
     }
 }
 
-impl AsyncRead for Metered {
+impl AsyncRead for ThrottledStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.ticket.link().is_authenticated() {
@@ -106,7 +106,7 @@ impl AsyncRead for Metered {
     }
 }
 
-impl AsyncWrite for Metered {
+impl AsyncWrite for ThrottledStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.ticket.link().is_authenticated() {

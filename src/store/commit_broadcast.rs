@@ -15,7 +15,7 @@ const BACKLOG: usize = 4_096;
 
 /// What a store publishes its commits with: it wakes those who wait for an approval, and tells everybody who listens.
 #[derive(Debug)]
-pub struct Notifier {
+pub struct CommitBroadcast {
     waiting: Mutex<HashMap<ApprovalId, Waiters>>,
     changes: broadcast::Sender<Change>,
 }
@@ -27,7 +27,7 @@ struct Waiters {
     subscriptions: usize,
 }
 
-impl Notifier {
+impl CommitBroadcast {
     /// One that nobody listens to.
     #[must_use]
     pub fn new() -> Arc<Self> {
@@ -63,7 +63,7 @@ impl Notifier {
 pub struct Subscription {
     id: ApprovalId,
     receiver: watch::Receiver<Revision>,
-    notifier: Arc<Notifier>,
+    notifier: Arc<CommitBroadcast>,
 }
 
 impl Subscription {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_last_subscriber_leaves_nothing_behind() {
-        let notifier = Notifier::new();
+        let notifier = CommitBroadcast::new();
         let (first, second) = (notifier.subscribe(id(0, 1)), notifier.subscribe(id(0, 1)));
         drop(first);
         assert_eq!(notifier.waiting.lock().unwrap().len(), 1);
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn subscribers_that_leave_at_once_leave_nothing_behind() {
-        let (notifier, ready) = (Notifier::new(), AtomicU64::new(0));
+        let (notifier, ready) = (CommitBroadcast::new(), AtomicU64::new(0));
         let subscriber = || {
             for n in 1..=20_000 {
                 let subscription = notifier.subscribe(id(0, n));

@@ -19,8 +19,8 @@ fn actor(subject: &str) -> Actor {
     Actor { kind: ActorKind::Person, issuer: "idp".into(), subject: subject.into() }
 }
 
-fn flights(server: usize, per_connection: usize, per_caller: usize) -> Arc<Flights> {
-    Flights::new(&CallLimits {
+fn flights(server: usize, per_connection: usize, per_caller: usize) -> Arc<InFlightQuota> {
+    InFlightQuota::new(&CallLimits {
         in_flight_bytes: server,
         in_flight_bytes_per_connection: per_connection,
         in_flight_bytes_per_caller: per_caller,
@@ -228,7 +228,7 @@ fn a_stream_that_is_not_read_has_little_ahead() {
 
 /// A server whose streams have no room: one reply that nobody reads takes three quarters of it.
 struct Full {
-    flights: Arc<Flights>,
+    flights: Arc<InFlightQuota>,
     _hog: Reply,
     unread: Option<Bytes>,
 }

@@ -16,7 +16,7 @@ use crate::{
     domain::{Actor, Approval, NewRequest, limits::RequestLimits},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
-    wire::{codes::Code, decode, encode, page_token},
+    wire::{enums::Code, decode, encode, page_token},
 };
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

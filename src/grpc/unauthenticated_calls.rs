@@ -1,5 +1,5 @@
 //! Calls that need no token: health, `/metrics`, and reflection where it is open. Anybody can make them, so each needs a
-//! place: see [`SideCall`].
+//! place: see [`UnauthenticatedCall`].
 
 #![expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
 
@@ -23,7 +23,7 @@ use super::{
     error::{Failure, Scope},
     request_body::{aging, punctual, rationed},
 };
-pub use crate::connections::SideCall;
+pub use crate::connections::UnauthenticatedCall;
 use crate::{
     clock::Clock,
     connections::{CALL_COST, NoPlace, Place},
@@ -35,12 +35,12 @@ const QUESTIONS: u32 = 1_000;
 const REFLECTION_AGE: Duration = Duration::from_secs(60);
 
 /// Bounds the calls that need no token.
-pub struct SideCalls {
+pub struct UnauthenticatedCalls {
     clock: Arc<dyn Clock>,
     message_timeout: Duration,
 }
 
-impl SideCalls {
+impl UnauthenticatedCalls {
     /// A call's message must be there within `message_timeout`.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, message_timeout: Duration) -> Arc<Self> {
@@ -51,7 +51,7 @@ impl SideCalls {
     ///
     /// # Errors
     /// When there is no place for it.
-    pub fn enter(kind: SideCall, extensions: &Extensions) -> Result<SidePermit, Failure> {
+    pub fn enter(kind: UnauthenticatedCall, extensions: &Extensions) -> Result<UnauthenticatedPermit, Failure> {
         let link = extensions.get::<ConnectionInfo>().and_then(|connection| connection.link.as_ref());
         let place = link.map(|link| link.registry().place(link, kind)).transpose().map_err(|full| {
             let (scope, limit) = match full {
@@ -61,43 +61,45 @@ impl SideCalls {
             };
             Failure::TooManyStreams { scope, limit }
         })?;
-        Ok(SidePermit { kind, place })
+        Ok(UnauthenticatedPermit { kind, place })
     }
 
     /// A service whose calls are counted.
-    pub fn bound<S>(self: &Arc<Self>, inner: S, kind: fn(&str) -> SideCall) -> Bounded<S> {
+    pub fn bound<S>(self: &Arc<Self>, inner: S, kind: fn(&str) -> UnauthenticatedCall) -> Bounded<S> {
         Bounded { inner, calls: Arc::clone(self), kind }
     }
 
-    fn bound_request(&self, kind: SideCall, body: Body) -> Body {
+    fn bound_request(&self, kind: UnauthenticatedCall, body: Body) -> Body {
         match kind {
-            SideCall::Check | SideCall::Metrics | SideCall::Watch => punctual(body, &self.clock, self.message_timeout),
-            SideCall::Reflection => aging(rationed(body, QUESTIONS), &self.clock, REFLECTION_AGE),
+            UnauthenticatedCall::Check | UnauthenticatedCall::Metrics | UnauthenticatedCall::Watch => {
+                punctual(body, &self.clock, self.message_timeout)
+            }
+            UnauthenticatedCall::Reflection => aging(rationed(body, QUESTIONS), &self.clock, REFLECTION_AGE),
         }
     }
 }
 
 /// The kind of a call of `grpc.health.v1.Health`, by its path.
 #[must_use]
-pub fn health_call(path: &str) -> SideCall {
-    if path.ends_with("/Watch") { SideCall::Watch } else { SideCall::Check }
+pub fn health_call(path: &str) -> UnauthenticatedCall {
+    if path.ends_with("/Watch") { UnauthenticatedCall::Watch } else { UnauthenticatedCall::Check }
 }
 
 /// The kind of every call of reflection.
 #[must_use]
-pub fn reflection_call(_path: &str) -> SideCall {
-    SideCall::Reflection
+pub fn reflection_call(_path: &str) -> UnauthenticatedCall {
+    UnauthenticatedCall::Reflection
 }
 
 /// Room for one call that needs no token.
 #[derive(Debug)]
-pub struct SidePermit {
-    kind: SideCall,
+pub struct UnauthenticatedPermit {
+    kind: UnauthenticatedCall,
     /// `None` in tests only.
     place: Option<Place>,
 }
 
-impl SidePermit {
+impl UnauthenticatedPermit {
     /// The whole answer is on its way: the connection is of use.
     fn answered(&self) {
         if let Some(place) = &self.place {
@@ -110,18 +112,18 @@ impl SidePermit {
     fn charge(&self, bytes: usize) {
         if let Some(place) = &self.place {
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-            let work = if self.kind == SideCall::Reflection { CALL_COST + bytes / 64 } else { bytes };
+            let work = if self.kind == UnauthenticatedCall::Reflection { CALL_COST + bytes / 64 } else { bytes };
             place.link().charge(work, Instant::now());
         }
     }
 }
 
-/// The service that [`SideCalls::bound`] makes.
+/// The service that [`UnauthenticatedCalls::bound`] makes.
 #[derive(Clone)]
 pub struct Bounded<S> {
     inner: S,
-    calls: Arc<SideCalls>,
-    kind: fn(&str) -> SideCall,
+    calls: Arc<UnauthenticatedCalls>,
+    kind: fn(&str) -> UnauthenticatedCall,
 }
 
 impl<S: NamedService> NamedService for Bounded<S> {
@@ -143,7 +145,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let kind = (self.kind)(request.uri().path());
-        let permit = match SideCalls::enter(kind, request.extensions()) {
+        let permit = match UnauthenticatedCalls::enter(kind, request.extensions()) {
             Ok(permit) => permit,
             Err(failure) => return Box::pin(std::future::ready(Ok(Status::from(failure).into_http()))),
         };
@@ -157,13 +159,13 @@ pin_project! {
     pub struct Held<B> {
         #[pin]
         body: B,
-        permit: SidePermit,
+        permit: UnauthenticatedPermit,
     }
 }
 
 impl<B> Held<B> {
     /// The answer to a call.
-    pub const fn new(body: B, permit: SidePermit) -> Self {
+    pub const fn new(body: B, permit: UnauthenticatedPermit) -> Self {
         Self { body, permit }
     }
 }

@@ -13,7 +13,7 @@ use sled::Batch;
 use super::{
     frame::{self, Encoded, corrupt},
     keys,
-    pages::Pages,
+    tree_reader::TreeReader,
 };
 use crate::{
     domain::{ApprovalId, Digest, Revision, Time, TokenId},
@@ -98,7 +98,7 @@ impl Tip {
     pub(super) const NONE: Self = Self { counter: 0, hash: Digest::ZERO, newest: None };
 
     /// Reads the newest record.
-    pub(super) fn read(pages: &Pages) -> Result<Self, StoreError> {
+    pub(super) fn read(pages: &TreeReader) -> Result<Self, StoreError> {
         for entry in pages.range(keys::groups()).rev() {
             let (key, first) = entry?;
             if let Some(counter) = keys::group_of(&key) {
@@ -125,7 +125,7 @@ impl Tip {
 }
 
 impl Checkpoint {
-    pub(super) fn read(pages: &Pages) -> Result<Self, StoreError> {
+    pub(super) fn read(pages: &TreeReader) -> Result<Self, StoreError> {
         match frame::get(pages, keys::CHECKPOINT)? {
             Some(payload) => {
                 rmp_serde::from_slice(&payload).map_err(|error| corrupt(format!("the checkpoint: {error}")))
@@ -140,7 +140,7 @@ impl Checkpoint {
     }
 
     /// Puts this one in the place of the one before, which may have had more pieces.
-    fn write(&self, pages: &Pages, batch: &mut Batch) -> Result<(), StoreError> {
+    fn write(&self, pages: &TreeReader, batch: &mut Batch) -> Result<(), StoreError> {
         let payload = rmp_serde::to_vec_named(self).map_err(|error| corrupt(error.to_string()))?;
         let mut encoded = Encoded::new();
         frame::cut(&mut encoded, keys::CHECKPOINT.to_vec(), &payload)?;
@@ -196,7 +196,7 @@ impl GroupRecord {
 }
 
 /// The hash of the record with this number; `None` when there is none.
-pub(super) fn hash_of(pages: &Pages, counter: u64) -> Result<Option<Digest>, StoreError> {
+pub(super) fn hash_of(pages: &TreeReader, counter: u64) -> Result<Option<Digest>, StoreError> {
     let checkpoint = Checkpoint::read(pages)?;
     if checkpoint.counter == counter {
         return Ok(Some(checkpoint.hash));
@@ -206,7 +206,7 @@ pub(super) fn hash_of(pages: &Pages, counter: u64) -> Result<Option<Digest>, Sto
 
 /// Follows the chain from a group on, and gives each record to `see`. Returns where it ends.
 pub(super) fn walk(
-    pages: &Pages,
+    pages: &TreeReader,
     from: Tip,
     mut see: impl FnMut(&GroupRecord) -> Result<(), StoreError>,
 ) -> Result<Tip, StoreError> {
@@ -242,7 +242,7 @@ pub(super) struct Dropping {
 /// Drops the oldest records of groups. It stops at the first one that tells of an approval which is `kept`: that record says
 /// which of its revisions was acknowledged. True when there were any.
 pub(super) fn drop_old(
-    pages: &Pages,
+    pages: &TreeReader,
     what: Dropping,
     kept: impl Fn(ApprovalId) -> Result<bool, StoreError>,
     batch: &mut Batch,

@@ -10,10 +10,10 @@
 //! Nobody is kept out by others: a caller that has little in flight may always have something more. And streams leave a quarter
 //! of each limit to unary calls, so that whoever does not read its streams can still decide, cancel and ask.
 
+mod buffered_reply;
 mod incoming;
 mod outgoing;
 mod scope;
-mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -36,11 +36,11 @@ use super::{
 };
 use crate::{domain::Actor, identity::Method};
 
+pub(super) use buffered_reply::whole;
 pub(super) use incoming::Incoming;
 pub(super) use outgoing::Carried;
 pub use outgoing::{Outgoing, metered};
 pub use scope::Scope;
-pub(super) use whole::whole;
 
 /// What a unary call counts for at least, in bytes, until its reply is taken.
 const CALL: usize = 16 << 10;
@@ -55,7 +55,7 @@ const AHEAD: usize = 64 << 10;
 
 /// Counts bytes in flight: per connection, per caller, and in all.
 #[derive(Debug)]
-pub(super) struct Flights {
+pub(super) struct InFlightQuota {
     server: Scope,
     /// Everybody who has a call in flight: whoever has none takes no memory.
     callers: Mutex<HashMap<CallerKey, Known>>,
@@ -80,7 +80,7 @@ struct CallerScope {
     replies: Scope,
 }
 
-impl Flights {
+impl InFlightQuota {
     pub(super) fn new(limits: &CallLimits) -> Arc<Self> {
         Arc::new(Self {
             server: Scope::default(),
@@ -182,7 +182,7 @@ const fn changes(method: Method) -> bool {
 struct Flight {
     connection: Arc<Scope>,
     caller: Arc<CallerScope>,
-    flights: Arc<Flights>,
+    flights: Arc<InFlightQuota>,
     /// Bytes of its reply that the transport has not taken.
     ahead: AtomicUsize,
     /// Wakes the reply when some were taken.
@@ -191,7 +191,7 @@ struct Flight {
 
 impl Flight {
     fn scopes(&self) -> [(&Scope, Where, usize); 3] {
-        let Flights { server, limit, limit_per_connection, limit_per_caller, .. } = &*self.flights;
+        let InFlightQuota { server, limit, limit_per_connection, limit_per_caller, .. } = &*self.flights;
         [
             (&self.caller.scope, Where::Caller, *limit_per_caller),
             (&self.connection, Where::Connection, *limit_per_connection),

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A submission with everything done that the writer need not do: it serves all callers, one after the other.
-pub(super) struct Opening {
+pub(super) struct PreparedSubmission {
     pub(super) approval: Arc<Approval>,
     pub(super) event: Event,
     pub(super) encoded: Encoded,
@@ -17,7 +17,7 @@ pub(super) struct Opening {
     pub(super) pending_limit: u32,
 }
 
-impl Opening {
+impl PreparedSubmission {
     pub(super) fn new(submission: Submission) -> Result<Self, StoreError> {
         let Submission { id, request: asked, arguments, verdict, now, pending_limit } = submission;
         let (approval, event) =

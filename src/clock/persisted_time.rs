@@ -20,9 +20,9 @@ use crate::{
 /// old. What does not fit its checksum counts as nothing, and the store's own time remains: a damaged year would time out
 /// everything, for good.
 #[derive(Debug)]
-pub struct KeptTime(File);
+pub struct PersistedTime(File);
 
-impl KeptTime {
+impl PersistedTime {
     /// The file's name.
     pub const FILE: &'static str = "CLOCK";
 
@@ -76,18 +76,18 @@ mod tests {
     #[test]
     fn the_newest_time_comes_back() {
         let directory = tempfile::tempdir().unwrap();
-        let read = || KeptTime::open(directory.path()).unwrap().1;
+        let read = || PersistedTime::open(directory.path()).unwrap().1;
         assert_eq!(read(), None);
         for time in [at(5), Time::UNIX_EPOCH, LAST_TIME, at(7) + chrono::TimeDelta::microseconds(1)] {
-            KeptTime::open(directory.path()).unwrap().0.keep(time).unwrap();
+            PersistedTime::open(directory.path()).unwrap().0.keep(time).unwrap();
             assert_eq!(read(), Some(time));
         }
         for nonsense in
             [&b"2027-01-"[..], b"\xff\xfe", &[0; 28], b"tomorrow\n", b"2027-01-01T00:00:00.000000Z\n", &[b'x'; 60]]
         {
-            std::fs::write(directory.path().join(KeptTime::FILE), nonsense).unwrap();
+            std::fs::write(directory.path().join(PersistedTime::FILE), nonsense).unwrap();
             assert_eq!(read(), None, "{nonsense:?}");
-            KeptTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
+            PersistedTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
             assert_eq!(read(), Some(at(5)), "after {nonsense:?}");
         }
     }
@@ -95,11 +95,11 @@ mod tests {
     #[test]
     fn what_has_no_end_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(KeptTime::FILE);
+        let path = directory.path().join(PersistedTime::FILE);
         let [zero, pipe, inner] = bounded_file::samples::endless(directory.path());
         for endless in [zero, pipe, inner] {
             std::fs::rename(&endless, &path).unwrap();
-            assert!(KeptTime::open(directory.path()).is_err(), "{}", endless.display());
+            assert!(PersistedTime::open(directory.path()).is_err(), "{}", endless.display());
             std::fs::rename(&path, &endless).unwrap();
         }
     }
@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn every_flip_is_noticed() {
         let directory = tempfile::tempdir().unwrap();
-        KeptTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
-        let line = bounded_file::whole(directory.path().join(KeptTime::FILE));
+        PersistedTime::open(directory.path()).unwrap().0.keep(at(5)).unwrap();
+        let line = bounded_file::whole(directory.path().join(PersistedTime::FILE));
         assert_eq!(parse(&line), Some(at(5)));
         for bit in 0..line.len() * 8 {
             let mut flipped = line.clone();

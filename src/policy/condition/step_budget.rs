@@ -6,12 +6,12 @@ use super::EvaluationError;
 ///
 /// Once it is empty it stays so, and everything that still wants to take a step fails.
 #[derive(Debug)]
-pub(in crate::policy) struct Meter(Cell<u32>);
+pub(in crate::policy) struct StepBudget(Cell<u32>);
 
 /// Bytes that are looked at, or copied, in one step.
 const BYTES: usize = 8;
 
-impl Meter {
+impl StepBudget {
     /// A meter with so many steps.
     #[must_use]
     pub(in crate::policy) const fn new(steps: u32) -> Self {
@@ -53,13 +53,13 @@ mod tests {
 
     #[test]
     fn an_empty_meter_stays_empty() {
-        let meter = Meter::new(10);
+        let meter = StepBudget::new(10);
         assert_eq!(meter.take(9), Ok(()));
         assert!(!meter.is_empty());
         for steps in [1, 0, 5] {
             assert_eq!(meter.take(steps), Err(EvaluationError::TooLong));
             assert!(meter.is_empty());
         }
-        assert_eq!(Meter::new(10).take(usize::MAX), Err(EvaluationError::TooLong));
+        assert_eq!(StepBudget::new(10).take(usize::MAX), Err(EvaluationError::TooLong));
     }
 }

@@ -11,13 +11,13 @@ use super::{
 use crate::proto::v1::{ApprovalUpdate, RequestApprovalResponse, request_approval_response::Message};
 
 /// Tells one step after the other: lines for people, the protocol's messages for programs.
-pub(super) struct Story {
+pub(super) struct ProgressPrinter {
     /// Tell of progress where no terminal shows it as a live line.
     progress: bool,
     begun: bool,
 }
 
-impl Story {
+impl ProgressPrinter {
     pub(super) fn new(progress: bool) -> Self {
         Self { progress, begun: false }
     }
