@@ -2,16 +2,23 @@
 //!
 //! Everything that is read whole is read through here; clippy.toml bans the functions that read without a limit. The limit
 //! holds while the content is read, not before: a file system may give another length than there is, such as 0 in `/proc`,
-//! and a file may grow meanwhile. No file is waited for when it is opened, as a pipe would be that nobody writes to.
+//! and a file may grow meanwhile. Opening a file never waits for ever, as it would for a pipe that nobody writes to.
 
 use std::{
     fs::File,
-    io::{self, ErrorKind, Read},
+    io::{self, Chain, Cursor, ErrorKind, Read},
     os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
-use rustix::fs::OFlags;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::OFlags,
+    io::retry_on_intr,
+};
+
+/// How long a pipe that somebody named is waited for when nobody writes to it yet.
+const WRITER_WAIT: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// What a file of our own holds, or one that is looked at again and again.
 ///
@@ -53,14 +60,11 @@ pub(crate) async fn read_named(path: &Path, max: usize) -> Result<Vec<u8>, Strin
 /// # Errors
 /// When it cannot be read, has more than `max` bytes, or is a pipe that nobody writes to.
 pub(crate) fn read_input(path: &Path, max: usize) -> io::Result<Vec<u8>> {
-    let file = open_input(path)?;
-    let found = file.metadata()?;
-    let content = up_to(&file, max)?;
-    if content.len() > max && found.is_file() {
-        return Err(too_large(&file, content.len(), max));
-    }
-    if content.is_empty() && found.file_type().is_fifo() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "is a pipe that nobody writes to"));
+    let mut input = open_input(path)?;
+    let content = up_to(&mut input, max)?;
+    let (_, file) = input.get_ref();
+    if content.len() > max && file.metadata()?.is_file() {
+        return Err(too_large(file, content.len(), max));
     }
     within(content, max)
 }
@@ -73,17 +77,41 @@ pub(crate) fn read_stream(stream: impl Read, max: usize) -> io::Result<Vec<u8>> 
     within(up_to(stream, max)?, max)
 }
 
-/// Opens what somebody named on a command line, to be read in parts.
+/// What somebody named on a command line: what was read of it while its writer was waited for, then the rest.
+pub(crate) type Input = Chain<Cursor<Vec<u8>>, File>;
+
+/// Opens what somebody named on a command line, to be read in parts. Waits a while for a pipe's writer.
 ///
 /// # Errors
-/// When it cannot be opened.
-pub(crate) fn open_input(path: &Path) -> io::Result<File> {
+/// When it cannot be opened, or is a pipe that nobody writes to.
+pub(crate) fn open_input(path: &Path) -> io::Result<Input> {
     let file = open_at_once(path)?;
-    if !file.metadata()?.is_file() {
+    let kind = file.metadata()?.file_type();
+    let start = if kind.is_fifo() { await_writer(&file)? } else { Vec::new() };
+    if !kind.is_file() {
         // Opened without waiting for a writer; what writers write is waited for.
         rustix::fs::fcntl_setfl(&file, rustix::fs::fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
     }
-    Ok(file)
+    Ok(Cursor::new(start).chain(file))
+}
+
+/// Waits for the writer of a pipe that was opened without waiting: until one comes, such a pipe reads as if it had ended.
+/// Returns what had to be read to find the writer.
+fn await_writer(mut pipe: &File) -> io::Result<Vec<u8>> {
+    // Linux reports a hang-up only after a writer has come and gone: that pipe is empty, and no error. Where a system
+    // reports it at once, nobody is waited for.
+    let mut polled = [PollFd::new(pipe, PollFlags::IN | PollFlags::HUP)];
+    if retry_on_intr(|| poll(&mut polled, Some(&WRITER_WAIT)))? > 0 {
+        return Ok(Vec::new());
+    }
+    // A writer that has written nothing yet, such as a command that is slow to start, shows only when the pipe is read.
+    let mut start = [0];
+    match pipe.read(&mut start) {
+        Ok(0) => Err(io::Error::new(ErrorKind::InvalidInput, "is a pipe that nobody writes to")),
+        Ok(read) => Ok(start[..read].to_vec()),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Content that is text.

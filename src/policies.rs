@@ -67,6 +67,7 @@ pub struct PolicyView {
 
 /// Everything that can be done with the policy.
 pub struct Policies {
+    /// All of it: warnings look at the newest approvals and at tokens as well.
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     blocking_pool: BlockingPool,

@@ -40,7 +40,7 @@ use crate::{
     connections::Connections,
     identity::DevTokens,
     policies::PolicyStatus,
-    store::{self, Health, SledConfig, Store, StoreConfig},
+    store::{self, Health, Store, StoreConfig},
     telemetry::Metrics,
     tls::{LiveTls, TlsFiles},
     tokens::Tokens,
@@ -242,8 +242,8 @@ impl SettledAtStart {
 }
 
 async fn open_store(config: &Config, metrics: &Metrics) -> Result<Arc<dyn Store>, StartError> {
-    let sled = SledConfig { write_timeout: config.write_timeout, ..SledConfig::new(&config.data_dir) };
-    Ok(store::open(&StoreConfig::Sled(sled), Arc::new(Observed::new(metrics.clone()))).await?)
+    let kept = StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout);
+    Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone()))).await?)
 }
 
 /// On a thread of its own: a disk that hangs takes none with it that hears signals or serves.

@@ -18,7 +18,11 @@
 //! **A new concern** (an outbox, sessions) is a trait in a file of its own, with its types and its part of the suite, and one more
 //! name in the definition of [`Store`]. What must be atomic with a transition, as the rows of an outbox must, is not a call of its
 //! own: it becomes part of [`Submission`] or of the transition, and the new trait only reads and settles it. **A new engine** is
-//! a variant of [`StoreConfig`] and of [`OpenError`], and passes the suite.
+//! a variant of [`StoreConfig`] and of [`OpenError`], and passes the suite. The rules that all stores share are public, so that an
+//! engine in another crate follows them too: [`NewPolicy::after`], the checks of [`PolicyVersion`] and of [`Forgotten`],
+//! [`Page::keep_before_next`], [`weight`] with [`PAGE_BYTES`], [`NAME_MAX`] and [`DOCUMENT_MAX`].
+//!
+//! [`SledStore`], [`SledConfig`], [`check`], [`salvage`] and [`sync_to_disk`], with their types, are only of sled.
 
 mod approvals;
 mod changes;
@@ -44,18 +48,19 @@ pub use error::{PolicyFault, StoreError};
 pub use lifecycle::{Health, Lifecycle, Observer};
 pub use open::{OpenError, StoreConfig, open};
 pub use policies::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion};
-pub(crate) use query::weight;
-pub use query::{Filter, Order, Query};
-pub use sled::{
-    Fault, Findings, OpenError as SledOpenError, Salvaged, SledConfig, SledStore, check, salvage, sync_to_disk,
-};
+pub use query::{Filter, Order, PAGE_BYTES, Query, weight};
 #[cfg(test)]
 pub(crate) use testing::{MemoryStore, conformance};
 pub use tokens::TokenStore;
 pub use transfer::{Forgotten, History, REMEMBERED, Transfer};
 
+// Only of sled, and of directories that it wrote: no other store has these.
+pub use sled::{
+    Fault, Findings, OpenError as SledOpenError, Salvaged, SledConfig, SledStore, check, salvage, sync_to_disk,
+};
+
 /// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
-const NAME_MAX: usize = 1_024;
+pub const NAME_MAX: usize = 1_024;
 
 /// Longest document, in bytes.
 pub const DOCUMENT_MAX: usize = 1 << 20;

@@ -14,7 +14,7 @@ use crate::{
     domain::{Actor, Grant, NewToken, Permission, Revoked, Time, Token, TokenId, TokenState, after, truncate},
     identity::{Method, Principal, Secret, TokenRegistry},
     ids::IdGenerator,
-    store::{Store, StoreError},
+    store::{StoreError, TokenStore},
 };
 
 pub use error::Error;
@@ -44,7 +44,7 @@ pub struct TokenPage {
 
 /// Everything that can be done with the server's own tokens.
 pub struct Tokens {
-    store: Arc<dyn Store>,
+    store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
     registry: Arc<TokenRegistry>,
@@ -60,11 +60,15 @@ impl Tokens {
     ///
     /// # Errors
     /// A failure of the store.
-    pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
+    pub async fn load(store: Arc<dyn TokenStore>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
         Self::load_up_to(TOKENS_MAX, store, clock).await
     }
 
-    async fn load_up_to(limit: usize, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Arc<Self>, StoreError> {
+    async fn load_up_to(
+        limit: usize,
+        store: Arc<dyn TokenStore>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, StoreError> {
         let registry = Arc::new(TokenRegistry::default());
         for token in store.tokens().await? {
             let Grant { subject, permissions, decides_for, .. } = &token.grant;

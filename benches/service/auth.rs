@@ -24,7 +24,7 @@ use signoff::{
         TokenRegistry, oidc::Oidc,
     },
     proto::v1 as pb,
-    store::{Lifecycle as _, SledStore, Store},
+    store::{Lifecycle as _, SledStore, TokenStore},
     tokens::Tokens,
 };
 
@@ -80,7 +80,7 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
 async fn own_token(scratch: &Scratch) -> Outcome<(Arc<TokenRegistry>, String)> {
     let store = Arc::new(SledStore::open(scratch.path(), Arc::new(()))?);
     let clock: Arc<dyn Clock> = Arc::new(ServerClock::start(None, |_| ())?);
-    let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn Store>, Arc::clone(&clock)).await?;
+    let tokens = Tokens::load(Arc::clone(&store) as Arc<dyn TokenStore>, Arc::clone(&clock)).await?;
     let grant = Grant {
         kind: ActorKind::Agent,
         subject: "bench".to_owned(),

@@ -1,17 +1,13 @@
 //! Compiles the protos without protoc.
 
-use std::path::Path;
-
-/// Where the protos may be: in a checkout of the repository its own, in a package the copies that `cargo xtask gen` makes.
-const DIRECTORIES: [&str; 2] = ["../../proto", "proto"];
+/// Copies of the repository's protos, made by `cargo xtask gen`: the same in a checkout and in a package.
+const DIRECTORY: &str = "proto";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let found = DIRECTORIES.into_iter().find(|directory| Path::new(directory).join("signoff/v1").is_dir());
-    let directory = found.ok_or("neither a checkout nor a package: the protos are missing")?;
-    println!("cargo:rerun-if-changed={directory}");
+    println!("cargo:rerun-if-changed={DIRECTORY}");
     let files = ["access_service.proto", "approval_service.proto", "policy_service.proto", "error.proto"]
         .map(|file| format!("signoff/v1/{file}"));
-    let descriptors = protox::compile(files, [directory])?;
+    let descriptors = protox::compile(files, [DIRECTORY])?;
     tonic_prost_build::configure().build_server(false).compile_fds(descriptors)?;
     Ok(())
 }

@@ -16,8 +16,6 @@ impl Approvals {
     /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
     pub async fn decide(&self, principal: &Principal, new: NewDecision) -> Result<Approval, Error> {
         principal.require_role(Method::Decide)?;
-        // A decision is made when its call comes, however long its edit takes to judge.
-        let now = self.clock.now();
         let (actor, groups, via) = match new.on_behalf_of {
             None => (principal.actor.clone(), principal.groups.clone(), None),
             Some((person, groups)) => {
@@ -37,9 +35,14 @@ impl Approvals {
             return Err(Error::NotFound(new.id));
         }
         let edit = match new.edit {
-            Some(arguments) => Some(self.judge_edit(&principal.actor, &approval, arguments, now).await?),
+            Some(arguments) => {
+                let now = self.clock.now();
+                Some(self.judge_edit(&principal.actor, &approval, arguments, now).await?)
+            }
             None => None,
         };
+        // After the edit was judged, which may have waited for its turn: past the deadline there is no approval.
+        let now = self.clock.now();
         let command = Command::Decide(Deciding {
             actor,
             groups,

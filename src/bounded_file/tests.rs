@@ -53,10 +53,36 @@ fn what_has_no_end_is_an_error() {
 }
 
 #[test]
-fn a_writer_to_a_pipe_is_waited_for() {
+fn a_pipe_may_be_opened_before_its_writer() {
+    for written in ["abc", ""] {
+        let directory = tempfile::tempdir().unwrap();
+        let [_, pipe, _] = endless(directory.path());
+        let reading = thread::spawn({
+            let pipe = pipe.clone();
+            move || read_input(&pipe, 10)
+        });
+        // Cannot be opened in this way before it has a reader.
+        let flags = OFlags::NONBLOCK.bits().cast_signed();
+        let mut writer = loop {
+            match File::options().write(true).custom_flags(flags).open(&pipe) {
+                Ok(writer) => break writer,
+                Err(_) => {
+                    assert!(!reading.is_finished(), "a writer that has not come yet is no end");
+                    thread::yield_now();
+                }
+            }
+        };
+        writer.write_all(written.as_bytes()).unwrap();
+        drop(writer);
+        assert_eq!(reading.join().unwrap().unwrap(), written.as_bytes());
+    }
+}
+
+#[test]
+fn a_pipe_whose_writer_is_slow_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();
     let [_, pipe, _] = endless(directory.path());
-    // Open in both ways, which does not wait for anybody.
+    // Open in both ways, which does not wait for anybody. Nothing is written before the wait for a writer ends.
     let mut writer = File::options().read(true).write(true).open(&pipe).unwrap();
     let mut input = open_input(&pipe).unwrap();
     let reading = thread::spawn(move || {

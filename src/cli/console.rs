@@ -9,7 +9,7 @@ use super::{failure::Failure, json, text};
 /// The live line stays within a narrow terminal, or clearing it would leave a rest behind.
 const LIVE_WIDTH: usize = 78;
 
-/// Longest answer to a question, in bytes; what is longer is no yes.
+/// Longest answer to a question, in bytes; a longer one is a no.
 const ANSWER_MAX: u64 = 1 << 10;
 
 /// The terminal, or what stands in for it.
@@ -115,9 +115,11 @@ impl Console {
         self.clear_live()?;
         write!(self.err, "{question} [y/N] ")?;
         self.err.flush()?;
-        let mut answer = String::new();
-        self.input.as_mut().take(ANSWER_MAX).read_line(&mut answer)?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        // Bytes: the limit may cut a character in two.
+        let mut answer = Vec::new();
+        self.input.as_mut().take(ANSWER_MAX + 1).read_until(b'\n', &mut answer)?;
+        let complete = answer.len() as u64 <= ANSWER_MAX;
+        Ok(complete && matches!(answer.trim_ascii().to_ascii_lowercase().as_slice(), b"y" | b"yes"))
     }
 
     /// Prints why a command failed. A reader that went away is not told that it did.
@@ -129,5 +131,38 @@ impl Console {
         let text = if self.json { report.to_json() } else { report.to_string() };
         // Nothing is left to report to when stderr is gone too.
         _ = self.note(&text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn confirms(answer: &str) -> bool {
+        let mut console = Console {
+            input: Box::new(io::Cursor::new(answer.to_owned())),
+            out: Box::new(io::sink()),
+            err: Box::new(io::sink()),
+            ..Console::standard(false)
+        };
+        console.confirm("Sure?").unwrap()
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        assert!(["y\n", " YES \n", "yes"].into_iter().all(confirms));
+        assert!(!["", "\n", "n\n", "yé\n"].into_iter().any(confirms));
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_is_a_no() {
+        let longest = ANSWER_MAX as usize;
+        let padded = |length: usize| format!("{:length$}\n", "y");
+        assert!(confirms(&padded(longest - 1)));
+        assert!(!confirms(&padded(longest)));
+        // Its first bytes alone would be a yes.
+        assert!(!confirms(&format!("{:longest$}es, but not now\n", "y")));
+        // Two bytes each: the limit cuts one.
+        assert!(!confirms(&"é".repeat(longest)));
     }
 }

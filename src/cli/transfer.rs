@@ -366,16 +366,17 @@ impl<R: BufRead> Lines<R> {
         use io::Read as _;
         self.number += 1;
         let wrong = |what: String| TransferError::Line(self.number, what);
-        let mut text = String::new();
-        let read =
-            (&mut self.input).take(LINE_MAX + 1).read_line(&mut text).map_err(|error| wrong(error.to_string()))?;
-        if text.len() as u64 > LINE_MAX {
+        // Bytes: the limit may cut a character in two.
+        let mut line = Vec::new();
+        (&mut self.input).take(LINE_MAX + 1).read_until(b'\n', &mut line).map_err(|error| wrong(error.to_string()))?;
+        if line.len() as u64 > LINE_MAX {
             return Err(wrong(format!("is larger than the limit of {LINE_MAX} bytes")));
         }
-        if read == 0 {
+        if line.is_empty() {
             self.number -= 1;
             return Ok(None);
         }
+        let text = bounded_file::text(line).map_err(|error| wrong(error.to_string()))?;
         serde_json::from_str(&text).map(Some).map_err(|error| wrong(error.to_string()))
     }
 }

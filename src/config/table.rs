@@ -7,7 +7,8 @@ use super::Config;
 use super::kind::{Kind, Slot};
 use crate::domain::limits;
 
-/// One setting. Its default is the slot's value in [`Config::default`].
+/// One setting. Its default is the slot's value in [`Config::default`]; that of a limit stands in `domain/limits.rs`,
+/// `grpc/limits.rs` or `connections/limits.rs`.
 #[derive(Debug)]
 pub(super) struct Setting {
     /// Dotted key in TOML and for `--set`.

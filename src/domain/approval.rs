@@ -7,7 +7,7 @@ use super::{
     Revision, Status, Time, Verdict, time,
 };
 
-/// One tool call that waits for, or has, a decision: the fold of its events.
+/// One tool call that waits for, or has, a decision: the fold of its events (`apply.rs`). Shown to callers by `wire/encode.rs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// Its name.
@@ -59,6 +59,8 @@ pub struct Recorded {
 }
 
 /// What a caller asked for. Two requests under one `request_id` are the same request when these are equal.
+///
+/// It is stored: a new field needs `serde(default)`, or stores of earlier versions do not open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {

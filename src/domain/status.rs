@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
 /// Where an approval stands. Everything but `Pending` is terminal.
+///
+/// A new status also goes into `approval.proto`, `wire/enums.rs`, the clients and `tests/conformance/statuses.json`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -21,7 +23,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status.
+    /// Every status, in the order of declaration: metrics count by it.
     pub const ALL: [Self; 7] = [
         Self::Pending,
         Self::Approved,

@@ -16,7 +16,7 @@ use crate::{
     domain::{Actor, Approval, NewRequest, limits::RequestLimits},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
-    wire::{enums::Code, decode, encode, page_token},
+    wire::{decode, encode, enums::Code, page_token},
 };
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

@@ -1,3 +1,5 @@
+//! Checks of what a caller may do, as errors: its roles by `role_matrix.rs`, its permissions, and whether it was revoked.
+
 use std::collections::BTreeSet;
 
 use super::{Method, Principal};

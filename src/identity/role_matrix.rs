@@ -1,3 +1,8 @@
+//! Which role may make which call, and about which approvals: one table.
+//!
+//! Who is eligible to vote says the policy (`domain/requirement.rs`); nobody decides on their own request
+//! (`domain/transition/decide.rs`); for whom a bridge decides says its token (`authorization.rs`).
+
 use crate::domain::Role;
 
 /// Which approvals a role may make a call about.
@@ -109,7 +114,7 @@ impl Method {
         matches!(self, Self::RequestApproval | Self::WatchApproval | Self::WatchPending)
     }
 
-    /// What a role may make the call about; `None`: nothing. This is the whole of who may do what.
+    /// What a role may make the call about; `None`: nothing.
     #[must_use]
     pub const fn reach(self, role: Role) -> Option<Reach> {
         use Reach::{All, Eligible, Own};

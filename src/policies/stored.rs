@@ -6,11 +6,16 @@ use super::{Error, Live};
 use crate::{
     domain::{Actor, Time},
     policy::{Document, Policy, Problem},
-    store::{NewPolicy, PolicyVersion, Store, StoreError},
+    store::{NewPolicy, PolicyStore, PolicyVersion, StoreError},
 };
 
 /// Records a file's policy as a version, unless the newest is the same.
-pub(super) async fn record(store: &dyn Store, path: &Path, policy: Policy, now: Time) -> Result<Live, StoreError> {
+pub(super) async fn record(
+    store: &dyn PolicyStore,
+    path: &Path,
+    policy: Policy,
+    now: Time,
+) -> Result<Live, StoreError> {
     let document = text(policy.document()).map_err(|error| StoreError::Corrupt(error.to_string().into()))?;
     let stored = match store.policy(None).await? {
         Some(newest) if newest.document == document => newest,

@@ -5,7 +5,7 @@ use std::{io, path::Path, sync::Arc, time::Duration};
 use super::StartError;
 use crate::{
     clock::{Clock as _, OutOfRange, PersistedTime, ServerClock},
-    store::Store,
+    store::Lifecycle,
     telemetry::Metrics,
 };
 
@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Begins with the newest time that the store or the data directory knows of.
 pub(super) fn start(
-    store: &dyn Store,
+    store: &dyn Lifecycle,
     data_dir: &Path,
     metrics: &Metrics,
 ) -> Result<(Arc<ServerClock>, PersistedTime), StartError> {

@@ -11,7 +11,7 @@ use crate::{
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
-    store::Store,
+    store::{Store, TokenStore},
     tokens::Tokens,
 };
 
@@ -33,7 +33,8 @@ impl UseCases {
         clock: &Arc<dyn Clock>,
         policy: Option<PolicyFromFile>,
     ) -> Result<Self, StartError> {
-        let tokens = Tokens::load(Arc::clone(store), Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
+        let kept = Arc::clone(store) as Arc<dyn TokenStore>;
+        let tokens = Tokens::load(kept, Arc::clone(clock)).await.map_err(StartError::StoredTokens)?;
         if !config.anybody_authenticates() && !tokens.any_active() {
             return Err(StartError::NoAuthentication { data_dir: config.data_dir.clone() });
         }

@@ -121,8 +121,8 @@ pub struct Page {
 }
 
 impl Page {
-    /// Leaves out what the next page tells again.
-    pub(crate) fn keep_before_next(&mut self, order: Order) {
+    /// For implementations of stores: leaves out unreadable approvals that the next page names again.
+    pub fn keep_before_next(&mut self, order: Order) {
         if let Some(next) = self.next {
             self.unreadable.retain(|id| match order {
                 Order::OldestFirst => *id <= next,

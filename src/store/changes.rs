@@ -16,7 +16,7 @@ use crate::domain::{ApprovalId, Revision, Status, Time};
 #[async_trait]
 pub trait ChangeFeed: Send + Sync + 'static {
     /// Changes after a cursor, or from the beginning without one: at most `limit`, in the order in which they became durable. Only
-    /// durable changes are shown.
+    /// durable changes are shown. A limit of 0 counts as 1: an empty page would be followed by itself for ever.
     ///
     /// Of one approval they come in order of its revisions. Commits that became durable together may be told as one change, with
     /// the newest revision: read the events up to it. Nothing is missed, however old the cursor: what a store drops of its feed
@@ -27,7 +27,8 @@ pub trait ChangeFeed: Send + Sync + 'static {
     /// [`FeedError::Cursor`] for a cursor of another store, or of another history of this one; else a failure.
     async fn changes_after(&self, cursor: Option<Cursor>, limit: usize) -> Result<ChangePage, FeedError>;
 
-    /// The cursor behind every change that is durable: what is recorded after this call began comes after it.
+    /// The cursor behind every change that is durable: what is recorded after this call returned comes after it. What becomes
+    /// durable before that may be left out.
     ///
     /// # Errors
     /// A failure.

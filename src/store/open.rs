@@ -1,6 +1,6 @@
 //! Opens the store that a configuration names.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Observer, SledConfig, SledOpenError, SledStore, Store};
 
@@ -33,6 +33,15 @@ impl StoreConfig {
     #[must_use]
     pub fn existing_in_directory(directory: &Path) -> Self {
         Self::Sled(SledConfig { create: false, ..SledConfig::new(directory) })
+    }
+
+    /// The same store, with another limit on the time that a group of commands, or closing, may take. A store that takes longer has
+    /// failed.
+    #[must_use]
+    pub fn with_write_timeout(self, write_timeout: Duration) -> Self {
+        match self {
+            Self::Sled(config) => Self::Sled(SledConfig { write_timeout, ..config }),
+        }
     }
 }
 

@@ -80,8 +80,12 @@ pub struct PolicyVersion {
 }
 
 impl NewPolicy {
-    /// The version that follows the newest one.
-    pub(super) fn after(self, newest: Option<&PolicyHead>) -> Result<PolicyVersion, StoreError> {
+    /// For implementations of stores: the version that follows the newest one. Look first for a version with the same author and
+    /// `request_id` ([`is_by`](PolicyVersion::is_by)): what is a repetition makes no version.
+    ///
+    /// # Errors
+    /// [`StoreError::PolicyChanged`] when the newest version is not the expected one, or what [`check`](PolicyVersion::check) says.
+    pub fn after(self, newest: Option<&PolicyHead>) -> Result<PolicyVersion, StoreError> {
         let Self { document, author, comment, request_id, expected, now } = self;
         let last = newest.map_or(0, |newest| newest.version);
         if expected.is_some_and(|expected| expected != last) {
@@ -96,13 +100,17 @@ impl NewPolicy {
 }
 
 impl PolicyVersion {
-    /// Whether an author recorded it under this `request_id`.
-    pub(super) fn is_by(&self, author: &Actor, request_id: &str) -> bool {
+    /// For implementations of stores: whether an author recorded it under this `request_id`.
+    #[must_use]
+    pub fn is_by(&self, author: &Actor, request_id: &str) -> bool {
         self.head.author.is(author) && self.request_id.as_deref() == Some(request_id)
     }
 
-    /// Refuses what has its author and `request_id`, but is no repetition.
-    pub(super) fn check_repetition(&self, again: &NewPolicy) -> Result<(), StoreError> {
+    /// For implementations of stores: rejects what has its author and `request_id`, but is not a repetition.
+    ///
+    /// # Errors
+    /// [`StoreError::PolicyRequestIdReused`].
+    pub fn check_repetition(&self, again: &NewPolicy) -> Result<(), StoreError> {
         let NewPolicy { document, comment, request_id, expected, .. } = again;
         if (&self.document, &self.head.comment, self.expected) == (document, comment, *expected) {
             return Ok(());
@@ -111,8 +119,11 @@ impl PolicyVersion {
         Err(StoreError::PolicyRequestIdReused { request_id, version: self.head.version })
     }
 
-    /// Refuses what cannot follow the newest version.
-    pub(super) fn check(&self, newest: Option<&PolicyHead>) -> Result<(), StoreError> {
+    /// For implementations of stores: rejects what cannot follow the newest version, or is too long to store.
+    ///
+    /// # Errors
+    /// [`StoreError::BadPolicy`].
+    pub fn check(&self, newest: Option<&PolicyHead>) -> Result<(), StoreError> {
         let Actor { issuer, subject, .. } = &self.head.author;
         let last = newest.map_or(0, |newest| newest.version);
         let mut names = [issuer, subject].into_iter().chain(&self.request_id);

@@ -17,12 +17,13 @@ pub struct Query {
     pub limit: usize,
 }
 
-/// Bytes of text after which a page ends, whatever its limit: what an approval says can be far larger on the wire, and
+/// For implementations of stores: bytes of text after which a page ends, whatever its limit. What an approval says can be far larger on the wire, and
 /// clients take 4 MiB of it unless told otherwise.
-pub(super) const PAGE_BYTES: usize = 384 * 1024;
+pub const PAGE_BYTES: usize = 384 * 1024;
 
-/// About how much of a page an approval takes, in bytes of text.
-pub(crate) fn weight(approval: &Approval) -> usize {
+/// About how much of a page an approval takes, in bytes of text. Pages end by it at [`PAGE_BYTES`].
+#[must_use]
+pub fn weight(approval: &Approval) -> usize {
     let request = &approval.request;
     let labels: usize = request.labels.iter().map(|(key, value)| key.len() + value.len()).sum();
     let trace: usize = approval.verdict.trace.iter().map(|rule| rule.rule.len() + rule.detail.len()).sum();

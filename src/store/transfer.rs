@@ -88,14 +88,18 @@ impl Forgotten {
         after(self.at, REMEMBERED)
     }
 
-    /// Refuses the key while it is remembered.
-    pub(super) fn check(&self, now: Time) -> Result<(), Refusal> {
+    /// For implementations of stores: rejects the key while it is remembered.
+    ///
+    /// # Errors
+    /// [`Refusal::RequestForgotten`].
+    pub fn check(&self, now: Time) -> Result<(), Refusal> {
         let until = self.until();
         if now < until { Err(Refusal::RequestForgotten { request_id: self.request_id.clone(), until }) } else { Ok(()) }
     }
 
-    /// What keeps it from being stored.
-    pub(super) fn fault(&self) -> Option<&'static str> {
+    /// For implementations of stores: why it cannot be stored; `None` when it can.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
         let names = [&self.issuer, &self.subject, &self.request_id];
         if names.iter().any(|name| name.len() > NAME_MAX) {
             return Some("a name is longer than 1024 bytes");

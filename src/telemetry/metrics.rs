@@ -43,7 +43,7 @@ const GROUP_SIZE: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0
 const SYNC_SECONDS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
 /// Everything this server counts. A clone counts into the same place; no method allocates or waits for another caller
-/// longer than an addition takes.
+/// longer than an addition takes. What commits count comes from `server/observer.rs`.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
 

@@ -10,7 +10,7 @@ use crate::{
         AccessDenied, AuthenticationMethod, Authenticator as _, CertificateRoles, CredentialVerifier, Credentials,
         RoleGroups, Unrecognised,
     },
-    store::{MemoryStore, TokenStore as _},
+    store::MemoryStore,
     test_support::{operator, principal},
 };
 
@@ -34,7 +34,7 @@ impl TokenFixture {
     }
 
     async fn load(limit: usize, store: &Arc<MemoryStore>, clock: &Arc<ManualClock>) -> Arc<Tokens> {
-        let (store, clock) = (Arc::clone(store) as Arc<dyn Store>, Arc::clone(clock) as Arc<dyn Clock>);
+        let (store, clock) = (Arc::clone(store) as Arc<dyn TokenStore>, Arc::clone(clock) as Arc<dyn Clock>);
         Tokens::load_up_to(limit, store, clock).await.unwrap()
     }
 

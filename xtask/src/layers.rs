@@ -1,7 +1,7 @@
 //! `cargo xtask layers`: which module of `src/` uses which, held to one [`table`].
 //!
 //! [`tree`] reads the modules from the source files, [`collect`] and [`tokens`] find the paths in them, [`resolve`]
-//! follows a path to what it names, and [`check`] compares that with the table.
+//! follows a path to what it names, and [`check`] compares that with the table. [`purity`] holds pure modules to that word.
 //!
 //! Circles inside a top-level module are looked for too: sibling modules that use each other. What counts is the file that
 //! defines a name, not those that re-export it. Uses that have no path, such as the call of a method, do not count.
@@ -9,6 +9,7 @@
 mod check;
 mod collect;
 mod graph;
+mod purity;
 mod resolve;
 pub(crate) mod table;
 mod test_only;
@@ -38,8 +39,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    if !report.problems.is_empty() {
-        return Err(Failure::Problems("the layers of src/ do not hold", report.problems));
+    let problems = [report.problems, purity::problems(table::PURE, &tree)].concat();
+    if !problems.is_empty() {
+        return Err(Failure::Problems("the layers of src/ do not hold", problems));
     }
     println!("layers: {} paths in {} modules, all allowed", tree.references.len(), tree.modules.len());
     for circle in table::CIRCLES {

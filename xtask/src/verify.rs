@@ -21,6 +21,8 @@ const CHECKS: &[Check] = &[
     // No `advisories`: their database is not part of any registry, and a check must not need the network.
     ("dependencies", &[], "cargo deny --locked check --hide-inclusion-graph bans licenses sources"),
     ("lints", &[], "cargo clippy --workspace --all-targets --locked -- -D warnings"),
+    // As it is shipped: in the workspace, tests turn the feature `testing` on.
+    ("lints of the server", &[], "cargo clippy --package signoff --locked -- -D warnings"),
     ("docs", &[("RUSTDOCFLAGS", "-D warnings")], "cargo doc --workspace --no-deps --locked"),
     // Builds the crate as those get it who do not have the repository around it.
     ("package", &[], "cargo package --package signoff-client --locked --allow-dirty"),

@@ -1,4 +1,4 @@
-//! Each use-case reads the clock once.
+//! Each use-case reads the clock once; a decision with an edit a second time, after the edit was judged.
 
 use async_trait::async_trait;
 
@@ -41,16 +41,37 @@ impl Clock for TickingClock {
     }
 }
 
-#[tokio::test]
-async fn what_is_recorded_has_the_time_of_its_call() {
+fn ticking() -> (Arc<Approvals>, Arc<TickingClock>) {
     let (store, clock) = (Arc::new(Staged::default()), Arc::new(TickingClock(ManualClock::new(at(0)))));
     let settings = Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 10 };
-    let approvals = Approvals::new(
-        Arc::clone(&store) as Arc<dyn Store>,
-        Arc::new(Scripted),
-        Arc::clone(&clock) as Arc<dyn Clock>,
-        settings,
-    );
+    let approvals =
+        Approvals::new(store as Arc<dyn Store>, Arc::new(Scripted), Arc::clone(&clock) as Arc<dyn Clock>, settings);
+    (approvals, clock)
+}
+
+fn approving(id: ApprovalId) -> NewDecision {
+    let edit = Some(arguments(&json!({"a": 1})));
+    let (seen, comment) = (Seen::Revision(1), String::new());
+    NewDecision { id, request_id: None, choice: Choice::Approve, seen, comment, edit, on_behalf_of: None }
+}
+
+/// The edit is judged one second after the request, and committed after another.
+#[tokio::test]
+async fn an_edit_that_is_judged_past_the_deadline_decides_nothing() {
+    for (timeout, status) in [(2, Status::TimedOut), (3, Status::Approved)] {
+        let (approvals, _) = ticking();
+        let new = NewRequest { timeout: Duration::from_secs(timeout), ..asking_as("r", json!({})) };
+        let mut follower = Arc::clone(&approvals).request(agent(), new, 0).await.unwrap();
+        let id = update(&mut follower).await.0.id;
+        let decided = approvals.decide(&reviewer(1), approving(id)).await;
+        let found = approvals.get(&agent(), id).await.unwrap();
+        assert_eq!((decided.is_ok(), found.status), (status == Status::Approved, status));
+    }
+}
+
+#[tokio::test]
+async fn what_is_recorded_has_the_time_of_its_call() {
+    let (approvals, clock) = ticking();
     let reads = || (clock.0.now() - at(0)).num_seconds();
 
     let new = asking_as("r", json!({}));
@@ -59,15 +80,11 @@ async fn what_is_recorded_has_the_time_of_its_call() {
     Arc::clone(&approvals).request(agent(), new, 1).await.unwrap(); // finds the one before
     assert_eq!(reads(), 2);
 
-    let seen = Seen::Revision(1);
-    let edit = Some(arguments(&json!({"a": 1})));
-    let comment = String::new();
-    let vote = NewDecision { id, request_id: None, choice: Choice::Approve, seen, comment, edit, on_behalf_of: None };
-    let edited = approvals.decide(&reviewer(1), vote).await.unwrap(); // judges the edit, too
-    assert_eq!((edited.status, edited.updated_at, reads()), (Status::Approved, at(2), 3));
+    let edited = approvals.decide(&reviewer(1), approving(id)).await.unwrap();
+    assert_eq!((edited.status, edited.updated_at, reads()), (Status::Approved, at(3), 4));
 
     let claim = NewClaim { id, request_id: None, digest: edited.digest };
     let claim = approvals.claim(&agent(), claim).await.unwrap().claim.unwrap();
     let (seconds, _) = claim.id.uuid().get_timestamp().unwrap().to_unix();
-    assert_eq!((claim.at, seconds, reads()), (at(3), u64::try_from(at(3).timestamp()).unwrap(), 4));
+    assert_eq!((claim.at, seconds, reads()), (at(4), u64::try_from(at(4).timestamp()).unwrap(), 5));
 }

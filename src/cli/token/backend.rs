@@ -14,7 +14,7 @@ use crate::{
         CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, RevokeTokenRequest,
         RevokeTokenResponse, access_service_server::AccessService as _,
     },
-    store::{self, Store, StoreConfig},
+    store::{self, Store, StoreConfig, TokenStore},
     tokens::Tokens,
 };
 
@@ -43,7 +43,8 @@ impl TokenBackend {
         let store = opened.map_err(|error| Failure::Files(vec![error.to_string()]))?;
         let clock = ServerClock::start(store.newest_time(), |_| ()).map_err(|error| failed(&error))?;
         let clock: Arc<dyn Clock> = Arc::new(clock);
-        let tokens = Tokens::load(Arc::clone(&store), Arc::clone(&clock)).await.map_err(|error| failed(&error))?;
+        let kept = Arc::clone(&store) as Arc<dyn TokenStore>;
+        let tokens = Tokens::load(kept, Arc::clone(&clock)).await.map_err(|error| failed(&error))?;
         let holder = Admitted::new(Arc::new(Principal::of_data_directory(clock.wall())), clock);
         Ok(Self::Directory { api: AccessApi::new(tokens, RequestLimits::default()), store, holder })
     }

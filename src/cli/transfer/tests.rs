@@ -132,3 +132,23 @@ fn a_line_without_an_end_is_refused() {
     let error = lines.next::<Header>().unwrap_err().to_string();
     assert_eq!(error, "line 1: is larger than the limit of 16777216 bytes");
 }
+
+#[test]
+fn a_long_line_is_refused_for_its_length_whatever_the_limit_cuts() {
+    // Two bytes each: the limit cuts one.
+    let text = "é".repeat(LINE_MAX as usize / 2 + 1);
+    let error = Lines { input: text.as_bytes(), number: 0 }.next::<Header>().unwrap_err().to_string();
+    assert_eq!(error, "line 1: is larger than the limit of 16777216 bytes");
+    let error = Lines { input: &b"\"\xff\"\n"[..], number: 0 }.next::<Header>().unwrap_err().to_string();
+    assert_eq!(error, "line 1: stream did not contain valid UTF-8");
+}
+
+#[tokio::test]
+async fn a_pipe_that_nobody_writes_to_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let [_, pipe, _] = bounded_file::samples::endless(directory.path());
+    let data_dir = directory.path().join("data");
+    let error = read_all(ImportArgs { data_dir: data_dir.clone(), input: Some(pipe.clone()) }).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: is a pipe that nobody writes to", pipe.display()));
+    assert!(!data_dir.exists());
+}

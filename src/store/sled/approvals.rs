@@ -5,11 +5,12 @@ use std::sync::{Arc, atomic::Ordering};
 use async_trait::async_trait;
 
 use super::{
-    SledStore, tombstones,
+    SledStore,
     job::Job,
     keys, list,
     prepared_submission::PreparedSubmission,
     records::{self, Named},
+    tombstones,
 };
 use crate::{
     domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time},

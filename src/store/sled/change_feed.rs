@@ -79,7 +79,7 @@ impl Position {
 #[async_trait]
 impl ChangeFeed for SledStore {
     async fn changes_after(&self, cursor: Option<Cursor>, limit: usize) -> Result<ChangePage, FeedError> {
-        self.scan(move |pages| Ok(page(pages, cursor.as_ref(), limit))).await?
+        self.scan(move |pages| Ok(page(pages, cursor.as_ref(), limit.max(1)))).await?
     }
 
     async fn newest_cursor(&self) -> Result<Cursor, StoreError> {

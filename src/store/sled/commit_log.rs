@@ -195,13 +195,15 @@ impl GroupRecord {
     }
 }
 
-/// The hash of the record with this number; `None` when there is none.
+/// The hash of the record with this number; `None` when there is none. The record comes first: a checkpoint holds every token,
+/// and is needed only for a record that was dropped. Both change in one batch, so that one of them is found also when the record
+/// is dropped meanwhile.
 pub(super) fn hash_of(pages: &TreeReader, counter: u64) -> Result<Option<Digest>, StoreError> {
-    let checkpoint = Checkpoint::read(pages)?;
-    if checkpoint.counter == counter {
-        return Ok(Some(checkpoint.hash));
+    if let Some(payload) = frame::get(pages, &keys::group(counter))? {
+        return Ok(Some(Digest::of_bytes(&payload)));
     }
-    Ok(frame::get(pages, &keys::group(counter))?.map(|payload| Digest::of_bytes(&payload)))
+    let checkpoint = Checkpoint::read(pages)?;
+    Ok((checkpoint.counter == counter).then_some(checkpoint.hash))
 }
 
 /// Follows the chain from a group on, and gives each record to `see`. Returns where it ends.

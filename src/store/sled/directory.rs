@@ -260,7 +260,7 @@ fn holder(path: &Path) -> Option<u32> {
 /// one may have it.
 #[expect(clippy::disallowed_methods, reason = "another process's lock is waited for before there is a clock")]
 fn sled_lets_go(sled: &Path) -> io::Result<bool> {
-    let file = match File::open(sled.join("db")) {
+    let file = match bounded_file::open(&sled.join("db")) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(error),
@@ -356,6 +356,19 @@ mod tests {
         assert!(matches!(Directory::open(parent.path()), Err(OpenError::Locked { .. })));
         drop(first);
         Directory::open(parent.path()).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_is_no_file_is_refused_at_once() {
+        let parent = tempfile::tempdir().unwrap();
+        let log = parent.path().join("sled/db");
+        fs::create_dir(parent.path().join("sled")).unwrap();
+        for endless in bounded_file::samples::endless(parent.path()) {
+            fs::rename(&endless, &log).unwrap();
+            let refused = Directory::open(parent.path()).unwrap_err();
+            assert!(refused.to_string().contains("is no file"), "{}: {refused}", endless.display());
+            fs::rename(&log, &endless).unwrap();
+        }
     }
 
     #[test]

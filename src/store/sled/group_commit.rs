@@ -12,7 +12,6 @@ use sled::Batch;
 
 use super::{
     commit_log::{GroupRecord, Tip},
-    tombstones,
     frame::{self, Encoded},
     keys::{self, Field},
     pending::PendingCounts,
@@ -21,6 +20,7 @@ use super::{
     records::{self, Named, Stored},
     schemas::{self, Schemas},
     tokens::Tokens,
+    tombstones,
     tree_reader::TreeReader,
 };
 use crate::{

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 
 use super::{
-    SledStore, tombstones,
+    SledStore,
     job::Job,
     keys::{self, Field},
-    records,
+    records, tombstones,
 };
 use crate::{
     domain::{ApprovalId, Revision},

@@ -8,12 +8,11 @@ use serde::Serialize;
 use super::{
     SCHEMA,
     commit_log::{self, Checkpoint, GroupRecord, Standing},
-    tombstones,
     frame::{self, corrupt},
     group_commit::fields,
     keys::{self, Field},
     records::{self, Named},
-    schemas,
+    schemas, tombstones,
     tree_reader::TreeReader,
     watermark::Mark,
 };

@@ -47,6 +47,8 @@ struct State {
     /// In order: version 1 first.
     policies: Vec<Arc<PolicyVersion>>,
     tokens: BTreeMap<TokenId, Token>,
+    /// The newest time of an event or a version of the policy, those of forgotten approvals included.
+    newest: Option<Time>,
 }
 
 impl Default for MemoryStore {
@@ -71,6 +73,7 @@ impl MemoryStore {
 impl State {
     fn put(&mut self, approval: Approval, new: impl IntoIterator<Item = Event>) -> Arc<Approval> {
         let approval = Arc::new(approval);
+        self.newest = self.newest.max(Some(approval.updated_at));
         self.by_request_id.insert(key(&approval.request.caller, &approval.request.request_id), approval.id);
         let before = self.approvals.get(&approval.id).map_or(0, |(before, _)| before.revision);
         if approval.revision > before {
@@ -235,13 +238,7 @@ impl ApprovalStore for MemoryStore {
 #[async_trait]
 impl Lifecycle for MemoryStore {
     fn newest_time(&self) -> Option<Time> {
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .approvals
-            .values()
-            .map(|(one, _)| one.updated_at)
-            .max()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).newest
     }
 
     fn health(&self) -> watch::Receiver<Health> {

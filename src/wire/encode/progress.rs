@@ -1,3 +1,5 @@
+//! The heartbeat of a waiting stream: the Progress message and its sentence.
+
 use std::time::Duration;
 
 use super::between;

@@ -28,6 +28,35 @@ pub(crate) struct Circle {
     pub(crate) reason: &'static str,
 }
 
+/// A module that computes only, and what it must therefore never name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pure {
+    pub(crate) module: &'static str,
+    /// Paths; what is inside of them counts as well.
+    pub(crate) never: &'static [&'static str],
+}
+
+/// I/O, clocks, runtimes, the wire and the disk.
+const IMPURE: &[&str] = &[
+    "axum",
+    "hyper",
+    "prost",
+    "prost_types",
+    "rustix",
+    "sled",
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "tokio",
+    "tonic",
+];
+
+/// The modules that are pure.
+pub(crate) const PURE: &[Pure] = &[Pure { module: "domain", never: IMPURE }, Pure { module: "policy", never: IMPURE }];
+
 /// The layers, from the top.
 pub(crate) const LAYERS: &[Layer] = &[
     Layer {

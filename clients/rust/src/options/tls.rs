@@ -1,5 +1,5 @@
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read as _},
     path::Path,
 };
@@ -34,8 +34,14 @@ fn read(path: &Path) -> Result<Vec<u8>, ConnectError> {
     bounded(path).map_err(|error| ConnectError::File { path: path.to_owned(), error })
 }
 
-/// Reads no more than is allowed, whatever length the file system gives.
+/// Reads no more than is allowed, whatever length the file system gives, and only regular files.
 fn bounded(path: &Path) -> io::Result<Vec<u8>> {
+    // Opening a pipe that nobody writes to would wait for ever. To open it without waiting takes a flag that the standard
+    // library does not name. A look before is enough: it is there for a mistaken path, and whoever can replace the file
+    // between the two calls can replace what it holds too.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a regular file"));
+    }
     let mut content = Vec::new();
     File::open(path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut content)?;
     if content.len() > FILE_MAX {
@@ -49,9 +55,24 @@ fn bounded(path: &Path) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
+    fn complaint(path: impl AsRef<Path>) -> String {
+        let ConnectError::File { error, .. } = read(path.as_ref()).unwrap_err() else { panic!() };
+        error.to_string()
+    }
+
     #[test]
-    fn a_file_without_an_end_is_an_error() {
-        let ConnectError::File { error, .. } = read(Path::new("/dev/zero")).unwrap_err() else { panic!() };
-        assert_eq!(error.to_string(), "is larger than the limit of 1048576 bytes");
+    fn a_large_file_is_an_error() {
+        // The tests themselves are larger.
+        assert_eq!(complaint(std::env::current_exe().unwrap()), "is larger than the limit of 1048576 bytes");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_has_no_end_is_an_error() {
+        use std::os::fd::AsRawFd as _;
+        let (reader, _silent) = io::pipe().unwrap();
+        for path in ["/dev/zero", "/", &format!("/dev/fd/{}", reader.as_raw_fd())] {
+            assert_eq!(complaint(path), "is not a regular file", "{path}");
+        }
     }
 }

@@ -3,8 +3,9 @@
 use super::{
     super::{
         commit_log::{self, Dropping},
-        tombstones, frame, keys,
+        frame, keys,
         records::{self, Named, Stored},
+        tombstones,
     },
     Group, fields,
 };

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, json};
 
@@ -105,6 +105,9 @@ fn every_name_of_a_kind_is_pinned() {
     assert_eq!(roles.map(name), ["agent", "reviewer", "auditor", "operator"]);
     let reviewers = [Reviewer::Group("g".into()), Reviewer::User("test/u".into())];
     assert_eq!(reviewers.map(name), ["group:g", "user:test/u"]);
+    let permissions = [Permission::AskForOthers, Permission::DecideForOthers, Permission::DecideAlone];
+    assert_eq!(permissions.map(name), ["ask_for_others", "decide_for_others", "decide_alone"]);
+    assert_eq!(permissions.map(name), permissions.map(Permission::name));
 }
 
 /// A verdict with everything that one can have.
@@ -157,6 +160,62 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     (approval, events)
 }
 
+/// A vote by credentials that let their holder name voters.
+fn vote_among_others(events: &[Event]) -> Event {
+    Event { needs_others: true, ..events[1].clone() }
+}
+
+/// Records beside those of approvals, with every field that they can have.
+struct FullRecords {
+    token: Token,
+    policy: records::PolicyRecord,
+    group: GroupRecord,
+    checkpoint: Checkpoint,
+}
+
+impl FullRecords {
+    fn new(approval: ApprovalId) -> Self {
+        let decides_for = DecidesFor { issuers: ["i".to_owned()].into(), groups: ["g".to_owned()].into() };
+        let grant = Grant {
+            groups: ["g".to_owned()].into(),
+            on_behalf_of: Some(reviewer(1)),
+            permissions: [Permission::DecideForOthers].into(),
+            decides_for,
+            comment: "c".into(),
+            ..token(1).grant
+        };
+        let token = Token {
+            grant,
+            request_id: Some("r".into()),
+            expires_at: Some(at(9)),
+            last_used_at: Some(at(5)),
+            revoked: Some(Revoked { actor: reviewer(1), at: at(6) }),
+            ..token(1)
+        };
+        let policy = records::PolicyRecord {
+            head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
+            request_id: Some("r".into()),
+            expected: Some(1),
+        };
+        let digest = Digest::from_bytes([1; 32]);
+        let group = GroupRecord {
+            counter: 1,
+            newest_us: Some(2),
+            changed: vec![(approval, 3)],
+            pruned: vec![approval],
+            policies: vec![2],
+            tokens: vec![(token.id, digest)],
+            forgotten: vec![token.id],
+        };
+        let standing = Standing { policies: 2, tokens: [(token.id, digest)].into() };
+        Self { token, policy, group, checkpoint: Checkpoint { counter: 1, hash: digest, standing } }
+    }
+}
+
+fn payload(record: &impl serde::Serialize) -> Vec<u8> {
+    rmp_serde::to_vec_named(record).unwrap()
+}
+
 #[test]
 fn every_field_of_every_record_is_pinned() {
     let (approval, events) = full_history();
@@ -175,47 +234,15 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let decides_for = DecidesFor { issuers: ["i".to_owned()].into(), groups: ["g".to_owned()].into() };
-    let grant = Grant {
-        groups: ["g".to_owned()].into(),
-        on_behalf_of: Some(reviewer(1)),
-        permissions: [Permission::DecideForOthers].into(),
-        decides_for,
-        comment: "c".into(),
-        ..token(1).grant
-    };
-    let token = Token {
-        grant,
-        request_id: Some("r".into()),
-        expires_at: Some(at(9)),
-        last_used_at: Some(at(5)),
-        revoked: Some(Revoked { actor: reviewer(1), at: at(6) }),
-        ..token(1)
-    };
-    let policy = super::super::records::PolicyRecord {
-        head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
-        request_id: Some("r".into()),
-        expected: Some(1),
-    };
-    let digest = Digest::from_bytes([1; 32]);
-    let group = GroupRecord {
-        counter: 1,
-        newest_us: Some(2),
-        changed: vec![(approval.id, 3)],
-        pruned: vec![approval.id],
-        policies: vec![2],
-        tokens: vec![(token.id, digest)],
-        forgotten: vec![token.id],
-    };
-    let standing = Standing { policies: 2, tokens: [(token.id, digest)].into() };
-    let checkpoint = Checkpoint { counter: 1, hash: digest, standing };
+    let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
     let found = json!({
         "events": stored,
+        "vote_among_others": value(&payload(&vote_among_others(&events))),
         "head": head,
-        "token": value(&rmp_serde::to_vec_named(&token).unwrap()),
-        "policy": value(&rmp_serde::to_vec_named(&policy).unwrap()),
-        "group": value(&rmp_serde::to_vec_named(&group).unwrap()),
-        "checkpoint": value(&rmp_serde::to_vec_named(&checkpoint).unwrap()),
+        "token": value(&payload(&token)),
+        "policy": value(&payload(&policy)),
+        "group": value(&payload(&group)),
+        "checkpoint": value(&payload(&checkpoint)),
     });
     let pinned: Value = serde_json::from_str(include_str!("pinned.json")).unwrap();
     assert!(found == pinned, "{}", serde_json::to_string_pretty(&found).unwrap());
@@ -266,5 +293,40 @@ fn unknown_kinds_and_fields_of_events_are_refused() {
         for changed in [field, kind, inner] {
             serde_json::from_value::<Event>(changed).unwrap_err();
         }
+    }
+}
+
+/// A record with one more field. In MessagePack, the first byte of a small map holds the number of its fields.
+fn with_odd_field(record: &[u8]) -> Vec<u8> {
+    let (&map, fields) = record.split_first().unwrap();
+    assert!((0x80..0x8f).contains(&map), "not a small map");
+    [&[map + 1][..], fields, b"\xa3odd\x01"].concat()
+}
+
+fn is_read_as<T: DeserializeOwned>(payload: &[u8]) -> bool {
+    rmp_serde::from_slice::<T>(payload).is_ok()
+}
+
+#[test]
+fn unknown_fields_of_every_record_are_refused() {
+    let (approval, events) = full_history();
+    let (encoded, _) = encode(&approval, &events, Digest::ZERO).unwrap();
+    let key = keys::head(approval.id);
+    let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
+    let head = frame::open(&key, head).unwrap().to_vec();
+    let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let kinds: [(&str, Vec<u8>, fn(&[u8]) -> bool); 8] = [
+        ("head", head, is_read_as::<Head>),
+        ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
+        ("token", payload(&token), is_read_as::<Token>),
+        ("policy", payload(&policy), is_read_as::<records::PolicyRecord>),
+        ("policy head", payload(&policy.head), is_read_as::<PolicyHead>),
+        ("group", payload(&group), is_read_as::<GroupRecord>),
+        ("checkpoint", payload(&checkpoint), is_read_as::<Checkpoint>),
+        ("standing", payload(&checkpoint.standing), is_read_as::<Standing>),
+    ];
+    for (kind, payload, is_read) in kinds {
+        assert!(is_read(&payload), "{kind}");
+        assert!(!is_read(&with_odd_field(&payload)), "{kind}");
     }
 }

@@ -194,3 +194,17 @@ pub async fn a_full_answer_still_names_the_next_deadline(subject: impl Subject) 
     assert_eq!(store.due(at(310), 2).await.unwrap(), due([second, first], Some(320)));
     assert_eq!(store.due(at(320), 2).await.unwrap(), due([second, first], None));
 }
+
+pub async fn the_newest_time_covers_what_was_forgotten(mut subject: impl Subject) {
+    fill(&**subject.store()).await;
+    // The newest event, of an approval that expired at 306, is forgotten.
+    assert_eq!(subject.store().prune(at(1_000), at(1_000), 100).await.unwrap(), 6);
+    subject.reopen().await;
+    assert!(subject.store().newest_time() >= Some(at(306)));
+    subject.store().put_policy(policies::policy(2_000, "a")).await.unwrap();
+    subject.reopen().await;
+    assert!(subject.store().newest_time() >= Some(at(2_000)));
+    subject.store().submit(submission(1_500, 50)).await.unwrap();
+    subject.reopen().await;
+    assert!(subject.store().newest_time() >= Some(at(2_000)), "it does not run backwards");
+}

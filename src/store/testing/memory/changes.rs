@@ -25,7 +25,7 @@ impl ChangeFeed for MemoryStore {
     async fn changes_after(&self, cursor: Option<Cursor>, limit: usize) -> Result<ChangePage, FeedError> {
         let state = self.state()?;
         let seen = cursor.map_or(Ok(0), |cursor| state.seen(&cursor))?;
-        let changes: Vec<_> = state.changes[seen..].iter().take(limit).copied().collect();
+        let changes: Vec<_> = state.changes[seen..].iter().take(limit.max(1)).copied().collect();
         let seen = seen + changes.len();
         Ok(ChangePage { changes, next: state.cursor(seen)?, more: seen < state.changes.len() })
     }

@@ -13,13 +13,14 @@ use crate::{
 #[async_trait]
 impl PolicyStore for MemoryStore {
     async fn put_policy(&self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
-        let policies = &mut self.state()?.policies;
-        if let Some(first) = new.request_id.as_ref().and_then(|key| by(policies, &new.author, key)) {
+        let mut state = self.state()?;
+        if let Some(first) = new.request_id.as_ref().and_then(|key| by(&state.policies, &new.author, key)) {
             first.check_repetition(&new)?;
             return Ok(Arc::clone(first));
         }
-        let version = Arc::new(new.after(policies.last().map(|newest| &newest.head))?);
-        policies.push(Arc::clone(&version));
+        let version = Arc::new(new.after(state.policies.last().map(|newest| &newest.head))?);
+        state.newest = state.newest.max(Some(version.head.at));
+        state.policies.push(Arc::clone(&version));
         Ok(version)
     }
 

@@ -81,8 +81,8 @@ impl Transfer for MemoryStore {
     }
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
-        let policies = &mut self.state()?.policies;
-        let mut all = policies.clone();
+        let mut state = self.state()?;
+        let mut all = state.policies.clone();
         for version in versions {
             let number = version.head.version;
             if let Some(stored) = all.iter().find(|stored| stored.head.version == number) {
@@ -97,8 +97,9 @@ impl Transfer for MemoryStore {
             }
             all.push(Arc::new(version));
         }
-        let new = all.len() - policies.len();
-        *policies = all;
+        let new = all.len() - state.policies.len();
+        state.newest = state.newest.max(all.last().map(|newest| newest.head.at));
+        state.policies = all;
         Ok(new)
     }
 }
