@@ -12,9 +12,9 @@ use crate::domain::Actor;
 /// Pieces of work of one caller that may wait; one more is refused.
 const WAITING: usize = 1_024;
 
-/// Runs work that may take a good part of a second, such as checking arguments against a large schema: on threads of its own,
-/// so that lists and timeouts never queue behind it. Callers take turns: one that has much to do delays nobody else by more
-/// than the pieces that are being worked on.
+/// Runs work that may take a good part of a second, such as checking arguments against a large schema: on threads of
+/// its own, so that lists and timeouts never queue behind it. Callers take turns: one that has much to do delays nobody
+/// else by more than the pieces that are being worked on.
 #[derive(Clone, Debug)]
 pub struct BlockingPool(Arc<Shared>);
 
@@ -68,10 +68,12 @@ impl BlockingPool {
         Self(Arc::new(Shared(Mutex::new(State { free: threads, callers: VecDeque::new() }))))
     }
 
-    /// Runs a piece of a caller's work. Nothing is started, or kept, for a caller that leaves while it waits for its turn.
+    /// Runs a piece of a caller's work. Nothing is started, or kept, for a caller that leaves while it waits for its
+    /// turn.
     ///
     /// # Errors
-    /// [`PoolError::TooMuchWork`] when too many pieces of the caller's wait already; [`PoolError::Panicked`] when the work panics.
+    /// [`PoolError::TooMuchWork`] when too many pieces of the caller's wait already; [`PoolError::Panicked`] when the
+    /// work panics.
     pub async fn run<T: Send + 'static>(
         &self,
         caller: &Actor,

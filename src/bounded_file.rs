@@ -1,8 +1,9 @@
 //! Reading with a limit.
 //!
-//! Everything that is read whole is read through here; clippy.toml bans the functions that read without a limit. The limit
-//! holds while the content is read, not before: a file system may give another length than there is, such as 0 in `/proc`,
-//! and a file may grow meanwhile. Opening a file never waits for ever, as it would for a pipe that nobody writes to.
+//! Everything that is read whole is read through here; clippy.toml bans the functions that read without a limit. The
+//! limit holds while the content is read, not before: a file system may give another length than there is, such as 0 in
+//! `/proc`, and a file may grow meanwhile. Opening a file never waits for ever, as it would for a pipe that nobody
+//! writes to.
 
 use std::{
     fs::File,
@@ -95,8 +96,8 @@ pub(crate) fn open_input(path: &Path) -> io::Result<Input> {
     Ok(Cursor::new(start).chain(file))
 }
 
-/// Waits for the writer of a pipe that was opened without waiting: until one comes, such a pipe reads as if it had ended.
-/// Returns what had to be read to find the writer.
+/// Waits for the writer of a pipe that was opened without waiting: until one comes, such a pipe reads as if it had
+/// ended. Returns what had to be read to find the writer.
 fn await_writer(mut pipe: &File) -> io::Result<Vec<u8>> {
     // Linux reports a hang-up only after a writer has come and gone: that pipe is empty, and no error. Where a system
     // reports it at once, nobody is waited for.

@@ -1,5 +1,5 @@
-//! The operator's commands: a gRPC client of a running server. Those that need no server (`serve`, `store`, `export`, `import`)
-//! are here too; the program, `main.rs`, lists them.
+//! The operator's commands: a gRPC client of a running server. Those that need no server (`serve`, `store`, `export`,
+//! `import`) are here too; the program, `main.rs`, lists them.
 //!
 //! People get tables and sentences; with `--json` programs get the protocol's own messages, one JSON object per line.
 //! Everything that came from somebody else is data: invisible characters are shown as escapes, never interpreted.

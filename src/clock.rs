@@ -1,12 +1,12 @@
 //! Time, injected. There are three kinds, and nothing reads the machine's clocks beside them:
 //!
-//! - **server time** ([`Clock::now`]) dates what is recorded and decides about deadlines and claim windows. It never runs
-//!   backwards, neither while a server runs nor over restarts, and goes on by the time that really passes when the
+//! - **server time** ([`Clock::now`]) dates what is recorded and decides about deadlines and claim windows. It never
+//!   runs backwards, neither while a server runs nor over restarts, and goes on by the time that really passes when the
 //!   machine's clock is set back: see [`ServerClock`].
-//! - **wall time** ([`WallClock::wall`]) is what the machine's clock says. Credentials end by it, since others have dated
-//!   them. What judges credentials is given a [`WallClock`], and so cannot ask for server time.
-//! - **monotonic time** ([`Clock::instant`]) measures how long something takes or may take, such as a stream's age. Nobody
-//!   can set it, and it means nothing to another process.
+//! - **wall time** ([`WallClock::wall`]) is what the machine's clock says. Credentials end by it, since others have
+//!   dated them. What judges credentials is given a [`WallClock`], and so cannot ask for server time.
+//! - **monotonic time** ([`Clock::instant`]) measures how long something takes or may take, such as a stream's age.
+//!   Nobody can set it, and it means nothing to another process.
 
 #[cfg(test)]
 mod manual;
@@ -44,7 +44,8 @@ pub trait Clock: WallClock {
     /// The time, in whole microseconds: never before one that was told earlier.
     fn now(&self) -> Time;
 
-    /// Waits until a moment of server time, however the machine's clock is set meanwhile, and however long it was suspended.
+    /// Waits until a moment of server time, however the machine's clock is set meanwhile, and however long it was
+    /// suspended.
     async fn sleep_until(&self, time: Time);
 
     /// Waits for a while, as long when somebody sets the machine's clock meanwhile.
@@ -53,7 +54,8 @@ pub trait Clock: WallClock {
     /// Monotonic time.
     fn instant(&self) -> Instant;
 
-    /// A timer that ends at a moment of monotonic time. It can be kept, unlike a sleep, while other things are waited for.
+    /// A timer that ends at a moment of monotonic time. It can be kept, unlike a sleep, while other things are waited
+    /// for.
     fn timer(&self, at: Instant) -> Timer;
 }
 

@@ -1,13 +1,14 @@
 //! Who is connected, and what those may hold who have not said who they are.
 //!
-//! A connection is a *stranger's* until a call on it is authenticated. Strangers are counted, by address and in all; when
-//! there is no room for a new connection, one of the address that has most strangers goes, the one that has been of no use
-//! for the longest, and never a connection on which somebody was authenticated. A stranger is of use when a health check or
-//! another call that needs no token was answered: probes and scrapers keep their connections.
+//! A connection is a *stranger's* until a call on it is authenticated. Strangers are counted, by address and in all;
+//! when there is no room for a new connection, one of the address that has most strangers goes, the one that has been
+//! of no use for the longest, and never a connection on which somebody was authenticated. A stranger is of use when a
+//! health check or another call that needs no token was answered: probes and scrapers keep their connections.
 //!
 //! What a stranger sends is paid from token buckets (`bucket.rs`): the connection's, its address's and the server's. An
-//! empty one stops the server from reading, so that pings, settings, resets and whatever else HTTP/2 has cost the sender
-//! time and this server little. The first bytes of a new connection wait for none of this: see [`ConnectionState::allowance`].
+//! empty one stops the server from reading, so that pings, settings, resets and whatever else HTTP/2 has cost the
+//! sender time and this server little. The first bytes of a new connection wait for none of this: see
+//! [`ConnectionState::allowance`].
 
 mod address;
 mod bucket;
@@ -33,16 +34,17 @@ pub use self::{
 };
 use crate::telemetry::{ConnectionEnd, Metrics};
 
-/// What all strangers together may send: 4 MiB a second, and as much at once after a rest. With [`CALL_COST`] that is some
-/// 6,000 calls, or 250,000 pings: less than one core. What comes at once is also what waits for a thread at once, some
-/// 10 KiB for each call.
+/// What all strangers together may send: 4 MiB a second, and as much at once after a rest. With [`CALL_COST`] that is
+/// some 6,000 calls, or 250,000 pings: less than one core. What comes at once is also what waits for a thread at once,
+/// some 10 KiB for each call.
 const SERVER_BYTES: (u32, u32) = (4 << 20, 4 << 20);
 
 /// What the strangers of one address may send: an eighth of that a second, and a quarter of it at once.
 const ADDRESS_BYTES: (u32, u32) = (512 << 10, 1 << 20);
 
 /// New connections of one address whose first bytes are read at once: 256 a second, after a rest 4,096. Thousands of
-/// clients behind one balancer come back together after a restart; a client that connects again and again does not profit.
+/// clients behind one balancer come back together after a restart; a client that connects again and again does not
+/// profit.
 const NEWCOMERS: (u32, u32) = (256, 4_096);
 
 /// The registry of open connections. Clones are the same registry.
@@ -156,8 +158,8 @@ impl Connections {
         Ok(Ticket::new(link))
     }
 
-    /// Ends a stranger of the address that has most, the one that has been of no use for the longest. Returns whether there
-    /// was one.
+    /// Ends a stranger of the address that has most, the one that has been of no use for the longest. Returns whether
+    /// there was one.
     pub fn evict(&self) -> bool {
         let evicted = {
             let mut state = self.0.lock();
@@ -271,8 +273,8 @@ impl State {
         Some(link)
     }
 
-    /// Takes out the oldest stranger of the address that has most: whoever comes with many makes room, and not those that
-    /// are alone.
+    /// Takes out the oldest stranger of the address that has most: whoever comes with many makes room, and not those
+    /// that are alone.
     fn remove_crowding(&mut self) -> Option<Arc<ConnectionState>> {
         let (_, Reverse(rank), _) = *self.crowds.last()?;
         self.remove(rank)

@@ -1,9 +1,9 @@
 //! Policies and test cases as files: YAML, which is the JSON mapping of their messages.
 //!
-//! [`read`] finds everything that is wrong with a file, each with its line and column, and places what later checks find,
-//! which know only a field's path. It is as strict as it can be, for what a file seems to say and what it means must be
-//! the same: unknown fields, keys that are there twice, aliases, several documents and numbers that a double would round
-//! are refused. Any text is either read or refused: depth and size are limited.
+//! [`read`] finds everything that is wrong with a file, each with its line and column, and places what later checks
+//! find, which know only a field's path. It is as strict as it can be, for what a file seems to say and what it means
+//! must be the same: unknown fields, keys that are there twice, aliases, several documents and numbers that a double
+//! would round are refused. Any text is either read or refused: depth and size are limited.
 
 mod enums;
 mod json_schema;
@@ -53,8 +53,8 @@ fn descriptor<M: FileForm>() -> MessageDescriptor {
 
 /// The text of a file that says `message`: fields by the proto's names and in its order, in block style.
 ///
-/// [`read`] gives back the same message, if the proto's JSON mapping can hold it: spans within ten thousand years, known
-/// enum values, finite numbers.
+/// [`read`] gives back the same message, if the proto's JSON mapping can hold it: spans within ten thousand years,
+/// known enum values, finite numbers.
 #[must_use]
 pub fn write<M: FileForm>(message: &M) -> String {
     let mut dynamic = DynamicMessage::new(descriptor::<M>());
@@ -64,8 +64,8 @@ pub fn write<M: FileForm>(message: &M) -> String {
 
 /// The JSON Schema (2020-12) of such files, for editors, indented.
 ///
-/// It marks what [`read`] refuses and a schema can tell, and also what only later checks refuse: a rule without an effect.
-/// It knows no lowerCamelCase and no null.
+/// It marks what [`read`] refuses and a schema can tell, and also what only later checks refuse: a rule without an
+/// effect. It knows no lowerCamelCase and no null.
 #[must_use]
 pub fn json_schema<M: FileForm>() -> String {
     format!("{:#}\n", json_schema::of(&descriptor::<M>()))

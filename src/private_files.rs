@@ -58,14 +58,14 @@ pub enum PrivacyError {
     },
 }
 
-/// Has every file that this process makes from now on be its owner's alone. sled makes files with the permissions that the
-/// process gives by default.
+/// Has every file that this process makes from now on be its owner's alone. sled makes files with the permissions that
+/// the process gives by default.
 pub(crate) fn keep_new_files_private() {
     umask(Mode::from_raw_mode(OTHERS));
 }
 
-/// A data directory as its links lead to it, which nobody but its owner can open; and so are our files in it. Does nothing to
-/// one that does not exist.
+/// A data directory as its links lead to it, which nobody but its owner can open; and so are our files in it. Does
+/// nothing to one that does not exist.
 ///
 /// # Errors
 /// When others can open it, and that cannot be changed.

@@ -166,8 +166,8 @@ impl Server {
         self.store.health()
     }
 
-    /// Serves until `stop` is done, then drains; or until the store fails. Once either has happened, this takes at most the
-    /// drain timeout and twice the write timeout.
+    /// Serves until `stop` is done, then drains; or until the store fails. Once either has happened, this takes at most
+    /// the drain timeout and twice the write timeout.
     ///
     /// # Errors
     /// When the server ended by itself, or the store failed meanwhile.

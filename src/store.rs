@@ -1,7 +1,8 @@
 //! Where approvals are kept, the versions of the policy that judged them, and the tokens of those who call.
 //!
-//! A store speaks of approvals, not of keys. Whatever it answers is durable: it never shows, acknowledges or publishes a state
-//! that a crash could take back. One conformance suite (`testing/conformance.rs`) holds for every implementation.
+//! A store speaks of approvals, not of keys. Whatever it answers is durable: it never shows, acknowledges or publishes
+//! a state that a crash could take back. One conformance suite (`testing/conformance.rs`) holds for every
+//! implementation.
 //!
 //! | trait | concern |
 //! |---|---|
@@ -12,15 +13,17 @@
 //! | [`Transfer`] | export and import |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
 //!
-//! [`Store`] is their sum. Whoever needs one concern takes that trait: an `Arc<dyn Store>` turns into an `Arc<dyn PolicyStore>`
-//! by itself. [`open`] makes a store of a [`StoreConfig`]; engines are `sled/` and the model in `testing/memory.rs`.
+//! [`Store`] is their sum. Whoever needs one concern takes that trait: an `Arc<dyn Store>` turns into an `Arc<dyn
+//! PolicyStore>` by itself. [`open`] makes a store of a [`StoreConfig`]; engines are `sled/` and the model in
+//! `testing/memory.rs`.
 //!
-//! **A new concern** (an outbox, sessions) is a trait in a file of its own, with its types and its part of the suite, and one more
-//! name in the definition of [`Store`]. What must be atomic with a transition, as the rows of an outbox must, is not a call of its
-//! own: it becomes part of [`Submission`] or of the transition, and the new trait only reads and settles it. **A new engine** is
-//! a variant of [`StoreConfig`] and of [`OpenError`], and passes the suite. The rules that all stores share are public, so that an
-//! engine in another crate follows them too: [`NewPolicy::after`], the checks of [`PolicyVersion`] and of [`Forgotten`],
-//! [`Page::keep_before_next`], [`weight`] with [`PAGE_BYTES`], [`NAME_MAX`] and [`DOCUMENT_MAX`].
+//! **A new concern** (an outbox, sessions) is a trait in a file of its own, with its types and its part of the suite,
+//! and one more name in the definition of [`Store`]. What must be atomic with a transition, as the rows of an outbox
+//! must, is not a call of its own: it becomes part of [`Submission`] or of the transition, and the new trait only reads
+//! and settles it. **A new engine** is a variant of [`StoreConfig`] and of [`OpenError`], and passes the suite. The
+//! rules that all stores share are public, so that an engine in another crate follows them too: [`NewPolicy::after`],
+//! the checks of [`PolicyVersion`] and of [`Forgotten`], [`Page::keep_before_next`], [`weight`] with [`PAGE_BYTES`],
+//! [`NAME_MAX`] and [`DOCUMENT_MAX`].
 //!
 //! [`SledStore`], [`SledConfig`], [`check`], [`salvage`] and [`sync_to_disk`], with their types, are only of sled.
 

@@ -227,8 +227,8 @@ impl Tokens {
         self.registry.before(None, 1, same).pop()
     }
 
-    /// Forgets the token that expired longest ago, if there are as many as may be. Never one that was only taken back: its
-    /// copy in an export would be good again.
+    /// Forgets the token that expired longest ago, if there are as many as may be. Never one that was only taken back:
+    /// its copy in an export would be good again.
     async fn make_room(&self, now: Time) -> Result<(), Error> {
         if self.registry.count() < self.limit {
             return Ok(());

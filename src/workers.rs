@@ -1,8 +1,8 @@
 //! Reconcilers: look at the store, do what is due, sleep until the next moment or a nudge. They take no input, so that
 //! a restart is simply the first pass.
 //!
-//! A notification channel will be one: it pages through [`ChangeFeed`](crate::store::ChangeFeed) with a durable cursor, reads each
-//! approval that changed, and sends.
+//! A notification channel will be one: it pages through [`ChangeFeed`](crate::store::ChangeFeed) with a durable cursor,
+//! reads each approval that changed, and sends.
 
 mod expirer;
 mod policy_file;

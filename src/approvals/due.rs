@@ -14,7 +14,8 @@ use crate::{
 const UNREADABLE: Duration = Duration::from_secs(1);
 
 impl Approvals {
-    /// Times out what is overdue and escalates what has waited for long enough, at most `limit`. Returns when to look again; `None`: when something new comes.
+    /// Times out what is overdue and escalates what has waited for long enough, at most `limit`. Returns when to look
+    /// again; `None`: when something new comes.
     ///
     /// # Errors
     /// A failure of the store.

@@ -40,8 +40,9 @@ impl Approvals {
         if principal.reaches_all(method) && !decidable {
             return Ok(self.store.list(query).await?);
         }
-        // What the caller may see is no matter of indexes: look at some, and leave the rest to the next call, which goes on
-        // where this one ends. Most calls find a page among the first; one that may see little costs no more for that.
+        // What the caller may see is no matter of indexes: look at some, and leave the rest to the next call, which
+        // goes on where this one ends. Most calls find a page among the first; one that may see little costs no more
+        // for that.
         let (mut found, wanted, mut looks, mut bytes) = (Page::default(), query.limit, LOOKS, 0);
         loop {
             query.limit = (wanted - found.approvals.len()).max(STEP).min(looks);

@@ -30,8 +30,8 @@ const FIRST: usize = 4;
 pub enum QueueChange {
     /// Is pending: new here, or at a newer revision than before.
     Pending(Arc<Approval>),
-    /// Is not pending any more, or, if its status says that it is, not among what is watched; without a status when it is
-    /// no longer stored.
+    /// Is not pending any more, or, if its status says that it is, not among what is watched; without a status when it
+    /// is no longer stored.
     Removed(ApprovalId, Option<Status>),
     /// All that was pending at the start has been sent: so many.
     SnapshotComplete(u64),
@@ -213,7 +213,8 @@ impl Queue {
     }
 }
 
-/// What is told of an approval that nobody can decide, as it cannot be read: the others stay in view. Its status is unknown.
+/// What is told of an approval that nobody can decide, as it cannot be read: the others stay in view. Its status is
+/// unknown.
 fn unreadable(id: ApprovalId, error: StoreError) -> Result<Option<Status>, Error> {
     match error {
         StoreError::Corrupt(_) | StoreError::Newer(_) => {

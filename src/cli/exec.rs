@@ -55,7 +55,8 @@ pub struct ExecArgs {
     tool: String,
     #[command(flatten)]
     call: CallArgs,
-    /// COMMAND reads its arguments from the environment variable SIGNOFF_ARGUMENTS, as JSON, and so follows edits of them
+    /// COMMAND reads its arguments from the environment variable SIGNOFF_ARGUMENTS, as JSON, and so follows edits of
+    /// them
     #[arg(long)]
     reads_arguments: bool,
     /// Withdraw the approval when this command is interrupted while it waits; it stays open otherwise
@@ -69,8 +70,8 @@ pub struct ExecArgs {
     command: Vec<String>,
 }
 
-/// Returns the exit code: see [`EXIT_CODES`]. Standard output belongs to COMMAND; what is told beside it is told as well as
-/// possible, as no outcome depends on whether anybody reads it.
+/// Returns the exit code: see [`EXIT_CODES`]. Standard output belongs to COMMAND; what is told beside it is told as
+/// well as possible, as no outcome depends on whether anybody reads it.
 pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     console.results_to_stderr = true;
     let asked = args.call.arguments()?;

@@ -1,6 +1,7 @@
 //! `--json`: the protocol's messages in proto3 JSON, field names as in the proto files, one object per line.
 //!
-//! What nobody sees is escaped in strings, so that a terminal may show the lines: JSON itself escapes the C0 controls only.
+//! What nobody sees is escaped in strings, so that a terminal may show the lines: JSON itself escapes the C0 controls
+//! only.
 
 use std::{io, sync::LazyLock};
 
@@ -74,8 +75,8 @@ pub(super) fn text(value: &impl Serialize) -> serde_json::Result<String> {
     Ok(String::from_utf8(text).expect("JSON is UTF-8"))
 }
 
-/// Writes JSON as a person can read it, equal in value to any other: `5` for the double 5.0, as protobuf's own JSON does, and
-/// an escape for each character that is invisible.
+/// Writes JSON as a person can read it, equal in value to any other: `5` for the double 5.0, as protobuf's own JSON
+/// does, and an escape for each character that is invisible.
 struct Visible;
 
 impl Formatter for Visible {

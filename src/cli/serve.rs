@@ -20,9 +20,9 @@ use crate::{
     telemetry::{self, Metrics},
 };
 
-/// Serves until told to stop. Exits 0 after a drain or before it had started, 1 when the server cannot start or fails, 2 for a
-/// configuration that cannot be used, or by which nobody could authenticate. After a failure it ends the process itself: what
-/// hangs is not waited for.
+/// Serves until told to stop. Exits 0 after a drain or before it had started, 1 when the server cannot start or fails,
+/// 2 for a configuration that cannot be used, or by which nobody could authenticate. After a failure it ends the
+/// process itself: what hangs is not waited for.
 pub async fn serve(flags: &ServeFlags) -> ExitCode {
     private_files::keep_new_files_private();
     let config = match config::load(flags, config::environment()) {
@@ -95,8 +95,8 @@ async fn run(config: Config, traces: bool) -> ExitCode {
     }
 }
 
-/// Cancelled on SIGTERM or SIGINT. These are heard on a thread that does nothing else: the runtime's own threads may all hang in
-/// the disk, on a machine with one processor the only one.
+/// Cancelled on SIGTERM or SIGINT. These are heard on a thread that does nothing else: the runtime's own threads may
+/// all hang in the disk, on a machine with one processor the only one.
 fn hear_stop() -> std::io::Result<CancellationToken> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let (mut terminate, mut interrupt) = {

@@ -1,7 +1,8 @@
 //! The end of a server that cannot end by itself.
 //!
 //! Threads that hang in the disk or in sled cannot be stopped. They may be the runtime's own, so that no timer of the
-//! runtime fires any more, and whoever drops the runtime waits for them. A thread that needs none of that ends the process.
+//! runtime fires any more, and whoever drops the runtime waits for them. A thread that needs none of that ends the
+//! process.
 
 use std::{
     io,
@@ -40,8 +41,8 @@ pub(super) fn watch(
     mut health: watch::Receiver<Health>,
     patience: Patience,
 ) -> io::Result<()> {
-    // Writing to standard error can hang: it may be a file on the same disk, or a pipe that nobody reads. So another thread
-    // writes the last line. It starts now, because a process that hangs may be unable to start one.
+    // Writing to standard error can hang: it may be a file on the same disk, or a pipe that nobody reads. So another
+    // thread writes the last line. It starts now, because a process that hangs may be unable to start one.
     let (speak, spoken) = mpsc::sync_channel::<()>(1);
     let last_words = move || {
         if spoken.recv().is_ok() {

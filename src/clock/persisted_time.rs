@@ -12,13 +12,13 @@ use crate::{
     domain::{Time, truncate},
 };
 
-/// A file in the data directory with the newest server time that was told. The store knows only when something was recorded:
-/// a claim that was refused because its window had closed is not, and must not be granted after a restart with a clock that
-/// was set back meanwhile.
+/// A file in the data directory with the newest server time that was told. The store knows only when something was
+/// recorded: a claim that was refused because its window had closed is not, and must not be granted after a restart
+/// with a clock that was set back meanwhile.
 ///
-/// It is written without a sync: a killed server leaves it in the kernel's cache, and after a power loss it may be half a minute
-/// old. What does not fit its checksum counts as nothing, and the store's own time remains: a damaged year would time out
-/// everything, for good.
+/// It is written without a sync: a killed server leaves it in the kernel's cache, and after a power loss it may be half
+/// a minute old. What does not fit its checksum counts as nothing, and the store's own time remains: a damaged year
+/// would time out everything, for good.
 #[derive(Debug)]
 pub struct PersistedTime(File);
 

@@ -14,11 +14,12 @@ use crate::domain::Time;
 /// Longest nap of somebody who waits for a moment: the machine may be suspended, or its clock set, meanwhile.
 const NAP: Duration = Duration::from_secs(1);
 
-/// Server time on this machine: the latest of its clock, and of the newest time on record plus what has passed since the
-/// start by `CLOCK_BOOTTIME`.
+/// Server time on this machine: the latest of its clock, and of the newest time on record plus what has passed since
+/// the start by `CLOCK_BOOTTIME`.
 ///
-/// A clock that is set back extends nothing: time goes on from where it was. A clock that is wrongly set forward takes server
-/// time with it; once it is right again server time stays ahead, and goes on by the time that passes, so that deadlines fire.
+/// A clock that is set back extends nothing: time goes on from where it was. A clock that is wrongly set forward takes
+/// server time with it; once it is right again server time stays ahead, and goes on by the time that passes, so that
+/// deadlines fire.
 pub struct ServerClock {
     timeline: Mutex<Timeline>,
     on_jump: Box<dyn Fn(Jump) + Send + Sync>,

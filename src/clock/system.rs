@@ -22,8 +22,8 @@ pub struct OutOfRange(String);
 pub struct SystemWall;
 
 impl SystemWall {
-    /// Fails when the machine's clock is before 1970 or beyond the year 9999. To be asked before anything else: sled, HTTP and
-    /// certificates panic by such a clock.
+    /// Fails when the machine's clock is before 1970 or beyond the year 9999. To be asked before anything else: sled,
+    /// HTTP and certificates panic by such a clock.
     ///
     /// # Errors
     /// What it says.
@@ -56,8 +56,8 @@ fn whole_micros(span: Duration) -> Duration {
     Duration::new(span.as_secs(), span.subsec_micros() * 1_000)
 }
 
-/// Fails when the machine's clock is before 1970 or beyond the year 9999: certificates, HTTP and UUIDs have no name for such
-/// a time, and it is surely wrong.
+/// Fails when the machine's clock is before 1970 or beyond the year 9999: certificates, HTTP and UUIDs have no name for
+/// such a time, and it is surely wrong.
 pub(super) fn in_range() -> Result<(), OutOfRange> {
     check(raw())
 }
@@ -72,7 +72,8 @@ fn check(raw: Result<Duration, Duration>) -> Result<(), OutOfRange> {
     Err(OutOfRange(time.map_or_else(|| "a time too far away to be written down".to_owned(), |time| time.to_string())))
 }
 
-/// Reads both clocks. When this thread is paused in between, they are read again: the difference would look like a jump.
+/// Reads both clocks. When this thread is paused in between, they are read again: the difference would look like a
+/// jump.
 pub(super) fn read() -> Reading {
     let mut before = elapsed();
     for _ in 1..TRIES {

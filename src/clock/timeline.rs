@@ -62,7 +62,8 @@ impl Jump {
 }
 
 impl Timeline {
-    /// Begins with the newest time on record. A machine's clock that is behind it has been set back since it was recorded.
+    /// Begins with the newest time on record. A machine's clock that is behind it has been set back since it was
+    /// recorded.
     pub(super) fn start(on_record: Option<Time>, first: Reading) -> (Self, Option<Jump>) {
         let newest = on_record.map_or(first.wall, |recorded| recorded.max(first.wall));
         (Self { newest, last: first }, Jump::of(newest, first.wall))

@@ -61,8 +61,8 @@ impl RawValue {
 /// Longest part of a value that an error repeats, in characters.
 const SHOWN_MAX: usize = 80;
 
-/// Fits text into one line of an error: shortened, with a space for each control character, and an escape for what else is
-/// invisible.
+/// Fits text into one line of an error: shortened, with a space for each control character, and an escape for what else
+/// is invisible.
 pub(super) fn shown(text: &str) -> String {
     let line: String = text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut line = unicode::escape(&line).into_owned();

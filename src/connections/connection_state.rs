@@ -13,19 +13,20 @@ use futures_util::task::AtomicWaker;
 use super::{Address, Bucket, Connections, Held, UnauthenticatedCall};
 use crate::telemetry::ConnectionEnd;
 
-/// What one stranger's connection may send: 128 KiB a second, after a rest 256 KiB at once. With [`CALL_COST`] that is some
-/// 200 health checks a second. What it sends before it is authenticated is also all that it can make the server keep.
+/// What one stranger's connection may send: 128 KiB a second, after a rest 256 KiB at once. With [`CALL_COST`] that is
+/// some 200 health checks a second. What it sends before it is authenticated is also all that it can make the server
+/// keep.
 const BYTES: (u32, u32) = (128 << 10, 256 << 10);
 
-/// Bytes of a new connection that wait for nothing: enough for an HTTP/2 preface, settings and a call with a token, or for
-/// a TLS handshake and most of that.
+/// Bytes of a new connection that wait for nothing: enough for an HTTP/2 preface, settings and a call with a token, or
+/// for a TLS handshake and most of that.
 const FREE_BYTES: u32 = 4 << 10;
 
 /// What a stranger pays for at once.
 const CHUNK: u32 = 4 << 10;
 
-/// What a stranger's call costs beside its bytes: HTTP/2 sends a whole call in 20 bytes, which the server answers in the
-/// time in which it reads half a kilobyte.
+/// What a stranger's call costs beside its bytes: HTTP/2 sends a whole call in 20 bytes, which the server answers in
+/// the time in which it reads half a kilobyte.
 pub const CALL_COST: u32 = 512;
 
 /// What may be read of a connection.
@@ -142,7 +143,8 @@ impl ConnectionState {
         }
     }
 
-    /// Its first request, or the whole preface of HTTP/2, or merely the next stage is there. Stages are not gone back to.
+    /// Its first request, or the whole preface of HTTP/2, or merely the next stage is there. Stages are not gone back
+    /// to.
     pub fn reached(&self, stage: Stage, now: Instant) {
         let mut progress = self.progress();
         if progress.0 < stage {
@@ -240,8 +242,8 @@ impl ConnectionState {
             Stage::Handshake => return None,
             Stage::Silent => (deadlines.opening, ConnectionEnd::Silent),
             Stage::Head => (deadlines.opening, ConnectionEnd::SlowHead),
-            // Watches of health are bounded by number, and quiet for as long as all is well. Reflection ends by itself where
-            // it is read.
+            // Watches of health are bounded by number, and quiet for as long as all is well. Reflection ends by itself
+            // where it is read.
             Stage::Open if held.of(UnauthenticatedCall::Watch) > 0 && held.of(UnauthenticatedCall::Reflection) == 0 => {
                 return None;
             }

@@ -9,8 +9,8 @@ pub struct ConnectionLimits {
     pub unauthenticated_connections: u32,
     /// Those of one IPv4 address or IPv6 /64 network: 1 to 1,000,000.
     pub unauthenticated_per_address: u32,
-    /// How long a connection may stay open on which no call was authenticated, and none without a token answered: 1 s to
-    /// 1 day.
+    /// How long a connection may stay open on which no call was authenticated, and none without a token answered: 1 s
+    /// to 1 day.
     pub unauthenticated_idle: Duration,
     /// How long a TLS handshake may take, and then the first byte, and then the rest of an HTTP/2 preface or an HTTP/1
     /// head: 1 s to 1 min.

@@ -1,11 +1,11 @@
 //! Places for calls that need no token, which anybody can make and leave unread.
 //!
 //! A stranger's calls are counted on its connection, for its address, and for all strangers. When all places are taken,
-//! another stranger's connection makes room: of the address that holds most, the connection that holds most, and of equals
-//! the one that was of no use for the longest. So whoever holds few keeps them, and a newcomer always gets one.
+//! another stranger's connection makes room: of the address that holds most, the connection that holds most, and of
+//! equals the one that was of no use for the longest. So whoever holds few keeps them, and a newcomer always gets one.
 //!
-//! Calls on a connection on which somebody was authenticated are counted for that caller, and apart from those of strangers:
-//! neither can take the places of the other.
+//! Calls on a connection on which somebody was authenticated are counted for that caller, and apart from those of
+//! strangers: neither can take the places of the other.
 
 use std::{cmp::Reverse, sync::Arc};
 

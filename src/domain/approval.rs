@@ -7,7 +7,8 @@ use super::{
     Revision, Status, Time, Verdict, time,
 };
 
-/// One tool call that waits for, or has, a decision: the fold of its events (`apply.rs`). Shown to callers by `wire/encode.rs`.
+/// One tool call that waits for, or has, a decision: the fold of its events (`apply.rs`). Shown to callers by
+/// `wire/encode.rs`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// Its name.

@@ -18,8 +18,8 @@ pub struct Event {
     /// Who brought it, where that was somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Actor>,
-    /// Whether it came with credentials that let their holder name voters, and must not reach a quorum alone. Never on what was
-    /// recorded before there was such a limit.
+    /// Whether it came with credentials that let their holder name voters, and must not reach a quorum alone. Never on
+    /// what was recorded before there was such a limit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub needs_others: bool,
     /// The call that did it, when it had an idempotency key and this is its last event.

@@ -1,4 +1,5 @@
-//! The histories that an approval can have: how events that come from elsewhere, as imports do, are checked before they count.
+//! The histories that an approval can have: how events that come from elsewhere, as imports do, are checked before they
+//! count.
 
 use std::sync::Arc;
 
@@ -49,8 +50,8 @@ impl Approval {
         Ok(approval)
     }
 
-    /// Whether an event may come next. [`step`](super::step) never makes one that may not. Limits are not looked at: they may
-    /// have been others when it was recorded.
+    /// Whether an event may come next. [`step`](super::step) never makes one that may not. Limits are not looked at:
+    /// they may have been others when it was recorded.
     fn can_follow(&self, event: &Event) -> bool {
         let open = !self.status.is_terminal() && event.at < self.deadline;
         let by_requester = self.request.caller.is(&event.actor);

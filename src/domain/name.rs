@@ -1,9 +1,9 @@
 //! Names by which authorities know people, programs and groups.
 //!
-//! A name has one form: composed (NFC), with no blanks around it and no character that shows nothing. Two names are the same
-//! when these forms are equal, to the letter and its case. Whatever brings a name in asks [`normal`] for it: requests,
-//! tokens, a provider's claims, settings and policies. What cannot be brought into that form is refused, not mended: a
-//! character that is dropped would make two names of an authority one.
+//! A name has one form: composed (NFC), with no blanks around it and no character that shows nothing. Two names are the
+//! same when these forms are equal, to the letter and its case. Whatever brings a name in asks [`normal`] for it:
+//! requests, tokens, a provider's claims, settings and policies. What cannot be brought into that form is refused, not
+//! mended: a character that is dropped would make two names of an authority one.
 
 use std::borrow::Cow;
 
@@ -22,8 +22,8 @@ pub enum NameError {
     Invisible(char),
 }
 
-/// A name in its one form. The form never changes once it is taken: Unicode keeps it for assigned characters, and others
-/// are refused. May be empty, and is not limited in length.
+/// A name in its one form. The form never changes once it is taken: Unicode keeps it for assigned characters, and
+/// others are refused. May be empty, and is not limited in length.
 ///
 /// # Errors
 /// When the text has no such form.

@@ -10,8 +10,8 @@ use super::Actor;
 pub enum Permission {
     /// On whose behalf it asks.
     AskForOthers,
-    /// Who decides, and in which groups they are, within [`DecidesFor`]: a chat bridge. What it brings counts as one vote
-    /// among others, unless it may decide alone too.
+    /// Who decides, and in which groups they are, within [`DecidesFor`]: a chat bridge. What it brings counts as one
+    /// vote among others, unless it may decide alone too.
     DecideForOthers,
     /// That several people have decided, without a vote by anybody else: it can complete a quorum.
     DecideAlone,

@@ -158,7 +158,8 @@ impl Reviewer {
     }
 }
 
-/// The name of a user in its one form. Where the issuer ends is not known, as it may hold a `/` itself: somewhere it must.
+/// The name of a user in its one form. Where the issuer ends is not known, as it may hold a `/` itself: somewhere it
+/// must.
 fn user(name: &str) -> Result<Cow<'_, str>, NameError> {
     let normal = name::normal(name)?;
     let parts = || normal.match_indices('/').map(|(at, _)| (&normal[..at], &normal[at + 1..]));

@@ -142,8 +142,8 @@ impl Schema {
     /// Checks arguments.
     ///
     /// # Errors
-    /// What is wrong with them: 1 to 20 sentences, each led by the JSON pointer of the value; or only that they are wrong,
-    /// or cannot be checked, when schema and arguments are large.
+    /// What is wrong with them: 1 to 20 sentences, each led by the JSON pointer of the value; or only that they are
+    /// wrong, or cannot be checked, when schema and arguments are large.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), Vec<String>> {
         let arguments = Value::Object(arguments.clone());
         let (values, text) = size(&arguments);

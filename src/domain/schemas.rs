@@ -11,8 +11,8 @@ const COUNT: usize = 256;
 /// Roughly the most bytes that they take, compiled.
 const BYTES: usize = 64 << 20;
 
-/// JSON Schemas of arguments in their compiled form, by the hash of their text: those used last. An agent sends the same
-/// few with every request, and they are to be compiled once.
+/// JSON Schemas of arguments in their compiled form, by the hash of their text: those used last. An agent sends the
+/// same few with every request, and they are to be compiled once.
 #[derive(Debug)]
 pub struct Schemas {
     kept: Mutex<Kept>,

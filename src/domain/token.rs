@@ -46,8 +46,8 @@ impl<'de> Deserialize<'de> for SecretHash {
     }
 }
 
-/// Credentials that this server has made, without their secret. What a later version adds may restrict what it gives, so
-/// that nothing unknown is passed over in reading one.
+/// Credentials that this server has made, without their secret. What a later version adds may restrict what it gives,
+/// so that nothing unknown is passed over in reading one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {

@@ -1,5 +1,5 @@
-//! The state machine. Everything that may happen to an approval is decided here: [`step`] looks at what every command has in
-//! common, and each command has a file with its rules and refusals.
+//! The state machine. Everything that may happen to an approval is decided here: [`step`] looks at what every command
+//! has in common, and each command has a file with its rules and refusals.
 
 mod cancel;
 mod claim;

@@ -48,10 +48,10 @@ impl Approval {
         self.requirement().panels.iter().filter(eligible).map(|panel| Arc::clone(&panel.rule)).collect()
     }
 
-    /// Of these rules, those for which an approving vote counts that comes with credentials which must not reach a quorum
-    /// alone, as their holder can name voters: for each rule one of all votes that come with them, and none where one
-    /// vote is enough, even when the holder votes in person, as a thief would. `None` when the voter has approved in another
-    /// way, which such a vote must not replace.
+    /// Of these rules, those for which an approving vote counts that comes with credentials which must not reach a
+    /// quorum alone, as their holder can name voters: for each rule one of all votes that come with them, and none
+    /// where one vote is enough, even when the holder votes in person, as a thief would. `None` when the voter has
+    /// approved in another way, which such a vote must not replace.
     pub(super) fn counts_among_others(
         &self,
         rules: &[Arc<str>],

@@ -66,8 +66,8 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Admits whom it recognises; each caller may make so many calls a second, and as many at once, and each call's message
-    /// must be there in time.
+    /// Admits whom it recognises; each caller may make so many calls a second, and as many at once, and each call's
+    /// message must be there in time.
     #[must_use]
     pub fn new(
         authenticator: Arc<dyn Authenticator>,

@@ -6,8 +6,9 @@ use crate::identity::Unrecognised;
 
 /// The bearer token of a call; `None` without any `authorization` header.
 ///
-/// A call names one caller. A proxy that checks credentials may read the last of two headers where this server reads the
-/// first, and some join headers with a comma: whatever is there beside one token is refused, also when it is the same.
+/// A call names one caller. A proxy that checks credentials may read the last of two headers where this server reads
+/// the first, and some join headers with a comma: whatever is there beside one token is refused, also when it is the
+/// same.
 ///
 /// # Errors
 /// [`Unrecognised::SeveralCredentials`] or [`Unrecognised::NoBearer`].

@@ -16,8 +16,8 @@ const BUFFER: usize = 512;
 /// Bytes of ready messages that are sent together.
 const TOGETHER: usize = 16 << 10;
 
-/// As tonic's own codec, but for two things: what cannot be decoded is the caller's mistake and says so, and a message that
-/// waits to be sent takes no more memory than it has bytes.
+/// As tonic's own codec, but for two things: what cannot be decoded is the caller's mistake and says so, and a message
+/// that waits to be sent takes no more memory than it has bytes.
 #[derive(Debug)]
 pub struct Protobuf<T, U>(PhantomData<(T, U)>);
 
@@ -81,8 +81,8 @@ impl<U: Message + Default> Decoder for Reader<U> {
     }
 }
 
-/// What is wrong with a message, and in which of its fields. The error lists every level on the way there, of which there
-/// may be a hundred.
+/// What is wrong with a message, and in which of its fields. The error lists every level on the way there, of which
+/// there may be a hundred.
 fn explained(error: &prost::DecodeError) -> String {
     let text = error.to_string();
     let mut rest = text.strip_prefix("failed to decode Protobuf message: ").unwrap_or(&text);

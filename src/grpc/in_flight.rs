@@ -1,14 +1,14 @@
 //! What authenticated callers hold: bytes of their requests and replies that are in memory.
 //!
-//! A client that does not read leaves its replies in the server: in the HTTP/2 library's queues, where nothing else bounds
-//! them. So every call counts here, from its head until the transport has taken its last byte, for its connection, its caller
-//! and the server. A unary call is refused when there is no room for it: at its head, and again when the size of its reply is
-//! known. It does not wait, as a waiting call would itself be held, and clients repeat by its RetryInfo. A streaming call
-//! waits instead: it is asked for its next message only when there is room, so it loses nothing, since streams read from
-//! the store.
+//! A client that does not read leaves its replies in the server: in the HTTP/2 library's queues, where nothing else
+//! bounds them. So every call counts here, from its head until the transport has taken its last byte, for its
+//! connection, its caller and the server. A unary call is refused when there is no room for it: at its head, and again
+//! when the size of its reply is known. It does not wait, as a waiting call would itself be held, and clients repeat by
+//! its RetryInfo. A streaming call waits instead: it is asked for its next message only when there is room, so it loses
+//! nothing, since streams read from the store.
 //!
-//! Nobody is kept out by others: a caller that has little in flight may always have something more. And streams leave a quarter
-//! of each limit to unary calls, so that whoever does not read its streams can still decide, cancel and ask.
+//! Nobody is kept out by others: a caller that has little in flight may always have something more. And streams leave a
+//! quarter of each limit to unary calls, so that whoever does not read its streams can still decide, cancel and ask.
 
 mod buffered_reply;
 mod incoming;
@@ -50,7 +50,8 @@ const STREAM: usize = 2 << 10;
 const PAGE: usize = 1 << 20;
 /// What a caller may have in flight whatever others have.
 const FLOOR: usize = 1 << 20;
-/// Bytes of one stream that may be in flight while there is much room, in bytes; a message begun below it is sent whole.
+/// Bytes of one stream that may be in flight while there is much room, in bytes; a message begun below it is sent
+/// whole.
 const AHEAD: usize = 64 << 10;
 
 /// Counts bytes in flight: per connection, per caller, and in all.
@@ -92,8 +93,8 @@ impl InFlightQuota {
         })
     }
 
-    /// Admits a call, which reserves what is known of it from its head. `connection` counts the bytes of the connection that it
-    /// came on; `None` counts them for this call alone.
+    /// Admits a call, which reserves what is known of it from its head. `connection` counts the bytes of the connection
+    /// that it came on; `None` counts them for this call alone.
     ///
     /// # Errors
     /// [`Failure::TooManyCalls`] when there is no room.

@@ -15,8 +15,8 @@ pub struct CallLimits {
     pub streams_per_caller: u32,
     /// Calls a second of one caller, and calls at once after a rest: 1 to 1,000,000.
     pub calls_per_second: u32,
-    /// Bytes of requests and replies in memory at once, in all: 8 MiB to 64 GiB. A call counts for what it holds from its
-    /// head until its reply is sent: at least 16 KiB, and 1 MiB while a list is made.
+    /// Bytes of requests and replies in memory at once, in all: 8 MiB to 64 GiB. A call counts for what it holds from
+    /// its head until its reply is sent: at least 16 KiB, and 1 MiB while a list is made.
     pub in_flight_bytes: usize,
     /// Bytes of requests and replies of one connection: 8 MiB to 64 GiB.
     pub in_flight_bytes_per_connection: usize,

@@ -1,5 +1,5 @@
-//! Calls that need no token: health, `/metrics`, and reflection where it is open. Anybody can make them, so each needs a
-//! place: see [`UnauthenticatedCall`].
+//! Calls that need no token: health, `/metrics`, and reflection where it is open. Anybody can make them, so each needs
+//! a place: see [`UnauthenticatedCall`].
 
 #![expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
 
@@ -107,8 +107,8 @@ impl UnauthenticatedPermit {
         }
     }
 
-    /// Strangers pay for an answer by the work that it makes. Metrics are written anew each time; what reflection answers
-    /// is only copied, so that a tool which looks at the whole API does not have to wait.
+    /// Strangers pay for an answer by the work that it makes. Metrics are written anew each time; what reflection
+    /// answers is only copied, so that a tool which looks at the whole API does not have to wait.
     fn charge(&self, bytes: usize) {
         if let Some(place) = &self.place {
             let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);

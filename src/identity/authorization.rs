@@ -1,4 +1,5 @@
-//! Checks of what a caller may do, as errors: its roles by `role_matrix.rs`, its permissions, and whether it was revoked.
+//! Checks of what a caller may do, as errors: its roles by `role_matrix.rs`, its permissions, and whether it was
+//! revoked.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +29,8 @@ pub enum AccessDenied {
 }
 
 impl Principal {
-    /// Requires that one of its roles may make a call at all. The wire asks before it reads a message, and every use-case
-    /// asks again, whoever calls it.
+    /// Requires that one of its roles may make a call at all. The wire asks before it reads a message, and every
+    /// use-case asks again, whoever calls it.
     ///
     /// # Errors
     /// [`AccessDenied::RoleNotAllowed`].
@@ -41,8 +42,8 @@ impl Principal {
         }
     }
 
-    /// Requires that its credentials were not taken back. To be asked again after what may have taken long, before anything
-    /// is recorded.
+    /// Requires that its credentials were not taken back. To be asked again after what may have taken long, before
+    /// anything is recorded.
     ///
     /// # Errors
     /// [`AccessDenied::Revoked`].

@@ -101,8 +101,8 @@ impl fmt::Display for CertificateName {
 
 /// A glob of names of one kind, such as `URI:spiffe://example.org/agents/*`.
 ///
-/// `*` and `?` stay within a part of the name: between two `/` of a URI, between two dots of a domain. `**` in the place
-/// of a part is any number of parts. It is compared with the whole name.
+/// `*` and `?` stay within a part of the name: between two `/` of a URI, between two dots of a domain. `**` in the
+/// place of a part is any number of parts. It is compared with the whole name.
 #[derive(Clone, Debug)]
 pub struct NameGlob {
     text: String,

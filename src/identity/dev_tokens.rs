@@ -14,8 +14,8 @@ use crate::{
     private_files::{self, PrivacyError},
 };
 
-/// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server. Three, as nobody
-/// can approve what they asked for themselves.
+/// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server. Three, as
+/// nobody can approve what they asked for themselves.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct DevTokens {
     /// Speaks as agent `dev/agent`.
@@ -60,8 +60,8 @@ impl DevTokens {
     /// Reads the tokens of a data directory, or makes them.
     ///
     /// # Errors
-    /// When the file can be neither read nor written, holds something else, or others can read it and that cannot be changed;
-    /// or the system has no random numbers.
+    /// When the file can be neither read nor written, holds something else, or others can read it and that cannot be
+    /// changed; or the system has no random numbers.
     pub fn in_directory(directory: &Path) -> Result<Self, DevTokensError> {
         let path = directory.join(Self::FILE);
         if let Some(mode) = private_files::secure(&path)? {

@@ -118,8 +118,8 @@ impl Oidc {
         Ok(Arc::clone(&self.known(token).await?.verified))
     }
 
-    /// The same, as a caller of this server. `principal` must make the same of the same each time: its answer is kept for
-    /// as long as the token is.
+    /// The same, as a caller of this server. `principal` must make the same of the same each time: its answer is kept
+    /// for as long as the token is.
     ///
     /// # Errors
     /// When the token is not to be accepted: see [`Rejection`].

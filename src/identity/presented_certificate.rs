@@ -20,8 +20,8 @@ impl From<PeerCertificate> for PresentedCertificate {
 }
 
 impl PresentedCertificate {
-    /// Whose it is, by the roles that its name has. It is the same principal for as long as the connection lasts, made when
-    /// this is first asked.
+    /// Whose it is, by the roles that its name has. It is the same principal for as long as the connection lasts, made
+    /// when this is first asked.
     ///
     /// # Errors
     /// When its time is over, or its name has no role.

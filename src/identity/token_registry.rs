@@ -62,7 +62,8 @@ impl TokenRegistry {
         })
     }
 
-    /// Knows a token from now on, or what has become of it. One that was taken back ends the calls that are open with it.
+    /// Knows a token from now on, or what has become of it. One that was taken back ends the calls that are open with
+    /// it.
     pub(crate) fn insert(&self, token: Token) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let before = known.by_id.get(&token.id);

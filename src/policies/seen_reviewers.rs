@@ -16,8 +16,8 @@ use crate::{
 /// Most names of each kind that are remembered: more than an organisation has reviewers, and some megabytes.
 const NAMES_MAX: usize = 10_000;
 
-/// Reviewers and their groups as they were authenticated since the server started, for warnings about policies that name
-/// others.
+/// Reviewers and their groups as they were authenticated since the server started, for warnings about policies that
+/// name others.
 #[derive(Debug, Default)]
 pub struct SeenReviewers(RwLock<Known>);
 

@@ -64,8 +64,8 @@ impl CombinedRequirement {
     }
 }
 
-/// Names were checked when the policy was compiled. Those of a stored policy may have no form, and then mean nobody: left
-/// out, they might leave a rule that asks anybody.
+/// Names were checked when the policy was compiled. Those of a stored policy may have no form, and then mean nobody:
+/// left out, they might leave a rule that asks anybody.
 fn named(reviewers: &[String]) -> Vec<Reviewer> {
     let read = |reviewer: &String| reviewer.parse().or_else(|_| Reviewer::on_record(reviewer)).ok();
     reviewers.iter().filter_map(read).collect()

@@ -9,8 +9,8 @@ use super::{
     shadowing,
 };
 
-/// Stack for compiling: the parser of conditions recurses, and takes up to 4 MiB for the worst source of 1 KiB, six times
-/// that without optimisation. What is not used costs nothing.
+/// Stack for compiling: the parser of conditions recurses, and takes up to 4 MiB for the worst source of 1 KiB, six
+/// times that without optimisation. What is not used costs nothing.
 const STACK: usize = 64 << 20;
 
 /// Problems after which conditions are not looked at any more: one that is refused may have taken long.
@@ -25,8 +25,8 @@ impl Policy {
         Self::compile_from(Origin::Author, document)
     }
 
-    /// As [`compile`](Self::compile), for a policy that was accepted before: reviewers that are not named in the one form of
-    /// names are taken as they are.
+    /// As [`compile`](Self::compile), for a policy that was accepted before: reviewers that are not named in the one
+    /// form of names are taken as they are.
     ///
     /// # Errors
     /// Everything else that is wrong with it.

@@ -2,8 +2,8 @@
 //!
 //! The crate's interpreter has no bound on time, adds no integer to a double, compiles patterns at every use, and takes
 //! unknown names until it meets them. Here names, functions, patterns and zones are resolved when a policy is compiled;
-//! every number is a double, as in JSON; and each evaluation pays for its steps from a [`StepBudget`] that several share.
-//! The tests hold both interpreters against each other where they must agree.
+//! every number is a double, as in JSON; and each evaluation pays for its steps from a [`StepBudget`] that several
+//! share. The tests hold both interpreters against each other where they must agree.
 
 mod compile;
 mod denylist;
@@ -83,8 +83,8 @@ impl Condition {
         self.constant
     }
 
-    /// Whether it holds for texts that contain, match or equal something: a rule that refuses by it refuses what its author
-    /// thought of.
+    /// Whether it holds for texts that contain, match or equal something: a rule that refuses by it refuses what its
+    /// author thought of.
     pub(super) fn lists_texts(&self) -> bool {
         denylist::lists_texts(&self.root, true)
     }

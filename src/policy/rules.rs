@@ -15,8 +15,8 @@ pub struct Policy {
     pub(super) listed: GlobIndex,
     /// Rules by tool: places in `matchers`.
     pub(super) by_tool: GlobIndex,
-    /// The strictest first, equally strict ones by name: whatever the order in the document, and what a call's effort is
-    /// spent on first.
+    /// The strictest first, equally strict ones by name: whatever the order in the document, and what a call's effort
+    /// is spent on first.
     pub(super) matchers: Vec<Matcher>,
 }
 

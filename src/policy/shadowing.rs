@@ -1,5 +1,5 @@
-//! Finds shadowed rules: those that can never decide anything, as a stricter one always applies. Each is a slip, or a rule that
-//! somebody relies on in vain.
+//! Finds shadowed rules: those that can never decide anything, as a stricter one always applies. Each is a slip, or a
+//! rule that somebody relies on in vain.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -38,8 +38,8 @@ pub(super) fn folded(name: &str) -> String {
     name.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// As the name looks when case does not count: the same for those that may be taken for each other. As it stands too, for a
-/// capital I looks like a small l, and a small i does not.
+/// As the name looks when case does not count: the same for those that may be taken for each other. As it stands too,
+/// for a capital I looks like a small l, and a small i does not.
 pub(super) fn skeletons(name: &str) -> [String; 2] {
     [skeleton(name), skeleton(&folded(name))]
 }

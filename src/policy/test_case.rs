@@ -47,8 +47,8 @@ impl TestCase {
             && self.expect_rule.as_ref().is_none_or(|expected| *expected == verdict.rule)
     }
 
-    /// Whether a verdict deserves a second look: it is not what the case expects, or that expects nothing, or the call is
-    /// approved. Then a tool's name that nearly is another one may be why.
+    /// Whether a verdict deserves a second look: it is not what the case expects, or that expects nothing, or the call
+    /// is approved. Then a tool's name that nearly is another one may be why.
     #[must_use]
     pub fn is_surprised_by(&self, verdict: &Verdict) -> bool {
         self.expect.is_none() || !self.passes(verdict) || verdict.effect.status() == Status::AutoApproved

@@ -1,7 +1,7 @@
 //! JSON Schema of files, for editors: completion, and marks where a file is wrong, before anybody runs anything.
 //!
-//! It is made from the descriptors, with the protos' comments as descriptions. It knows fields by the names that the proto
-//! gives them, and wants one member of every oneof, which is what the messages that have a file form ask for.
+//! It is made from the descriptors, with the protos' comments as descriptions. It knows fields by the names that the
+//! proto gives them, and wants one member of every oneof, which is what the messages that have a file form ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
 

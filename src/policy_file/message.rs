@@ -15,8 +15,8 @@ use crate::{
     wire::{double, field_path},
 };
 
-/// Reads `root` as the message of `descriptor`. What is wrong is told to `problems` and left out; a wrong item of a list
-/// is replaced by an empty one, so that paths of later items stay true.
+/// Reads `root` as the message of `descriptor`. What is wrong is told to `problems` and left out; a wrong item of a
+/// list is replaced by an empty one, so that paths of later items stay true.
 ///
 /// Keys that name fields otherwise than the proto does, in lowerCamelCase or misspelt, are changed to the proto's.
 ///
@@ -115,8 +115,8 @@ impl Reader<'_> {
         Some(message)
     }
 
-    /// The field that an entry's key names or, misspelt, means; the key then becomes the field's name. Only a field that
-    /// is still `free`, as no key names it, can be meant.
+    /// The field that an entry's key names or, misspelt, means; the key then becomes the field's name. Only a field
+    /// that is still `free`, as no key names it, can be meant.
     fn field_of(
         &mut self,
         entry: &mut Entry,

@@ -73,8 +73,8 @@ fn is_number(text: &str) -> bool {
         && all(exponent.strip_prefix(['-', '+']).unwrap_or(exponent), u8::is_ascii_digit)
 }
 
-/// The literal of a number in decimal, as JSON would have it but for leading zeros and bare points; `None` for infinity,
-/// for what is no number, and beyond 128 bits of hexadecimal or octal.
+/// The literal of a number in decimal, as JSON would have it but for leading zeros and bare points; `None` for
+/// infinity, for what is no number, and beyond 128 bits of hexadecimal or octal.
 pub(super) fn decimal(text: &str) -> Option<Cow<'_, str>> {
     let radix = |digits, radix| u128::from_str_radix(digits, radix).ok().map(|number| number.to_string().into());
     if let Some(digits) = text.strip_prefix("0o") {

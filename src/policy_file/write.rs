@@ -180,7 +180,8 @@ fn pad(text: &mut String, indent: usize) {
 }
 
 fn string(text: &str) -> Shape {
-    // Spaces at the ends of lines would go unseen, and at the beginning of the first would be taken for its indentation.
+    // Spaces at the ends of lines would go unseen, and at the beginning of the first would be taken for its
+    // indentation.
     let as_lines = text.contains('\n')
         && !text.starts_with([' ', '\n'])
         && !text.ends_with("\n\n")

@@ -1,7 +1,7 @@
 //! YAML to a tree whose nodes know where they stand.
 //!
-//! The tree is built from the parser's events without recursion, and never more than [`DEPTH_MAX`] deep, so whatever walks
-//! it may recurse. Aliases are not followed: a file cannot grow by being read.
+//! The tree is built from the parser's events without recursion, and never more than [`DEPTH_MAX`] deep, so whatever
+//! walks it may recurse. Aliases are not followed: a file cannot grow by being read.
 
 use std::{
     collections::{HashMap, hash_map::Entry as Seen},
@@ -66,8 +66,8 @@ impl Failure {
 
 /// The tree of the one document.
 ///
-/// An empty file is an error, not an empty mapping. A writer that truncates a policy file and then fails leaves an empty file,
-/// which must not remove all rules.
+/// An empty file is an error, not an empty mapping. A writer that truncates a policy file and then fails leaves an
+/// empty file, which must not remove all rules.
 pub(super) fn parse(text: &str) -> Result<Node, Failure> {
     if text.len() > TEXT_MAX {
         let message = format!("the file has {} bytes; at most {TEXT_MAX} are allowed", text.len());

@@ -26,8 +26,9 @@ pub(super) fn start(
     Ok((Arc::new(clock), kept))
 }
 
-/// Looks at the machine's clock, so that jumps are noticed on a server that has nothing to do, and keeps server time for the
-/// next start. Ends when the clock says a time that certificates and HTTP have no name for: no call could be answered.
+/// Looks at the machine's clock, so that jumps are noticed on a server that has nothing to do, and keeps server time
+/// for the next start. Ends when the clock says a time that certificates and HTTP have no name for: no call could be
+/// answered.
 pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: PersistedTime, metrics: Metrics) -> OutOfRange {
     let mut broken = false;
     loop {

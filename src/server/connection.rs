@@ -20,8 +20,8 @@ use crate::{
 /// What every client that speaks HTTP/2 sends first.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connection that knows who made it, how far it has come, and how many streams are open on it. It has its place in the
-/// registry until it is dropped.
+/// A connection that knows who made it, how far it has come, and how many streams are open on it. It has its place in
+/// the registry until it is dropped.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     info: ConnectionInfo,

@@ -5,8 +5,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// Files that are open beside connections: the store's, listeners, those that are being read again, the runtime's.
 const OTHERS: u64 = 64;
 
-/// Raises the soft limit of open files to the hard one, as nothing here waits with `select`, which is what the low default
-/// is for. Says when `connections` will not fit.
+/// Raises the soft limit of open files to the hard one, as nothing here waits with `select`, which is what the low
+/// default is for. Says when `connections` will not fit.
 pub(super) fn raise(connections: u32) {
     let before = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: before.maximum, maximum: before.maximum };

@@ -124,8 +124,8 @@ pub(super) async fn routes(
     Ok((health, router))
 }
 
-/// A request with several content types has none, and is refused as such: a proxy may have gone by another one than we would.
-/// To be asked before gRPC-Web, whose layer puts one type in their place.
+/// A request with several content types has none, and is refused as such: a proxy may have gone by another one than we
+/// would. To be asked before gRPC-Web, whose layer puts one type in their place.
 fn without_doubtful_type(mut request: Request) -> Request {
     if request.headers().get_all(CONTENT_TYPE).iter().nth(1).is_some() {
         request.headers_mut().remove(CONTENT_TYPE);

@@ -20,8 +20,8 @@ type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A socket whose stranger pays for what it sends, and which the registry can close.
 ///
-/// A stranger that does not read what it is sent is not read either: answers to its pings, settings and calls would pile
-/// up. Once a call was authenticated, this is only the socket.
+/// A stranger that does not read what it is sent is not read either: answers to its pings, settings and calls would
+/// pile up. Once a call was authenticated, this is only the socket.
 pub(super) struct ThrottledStream {
     socket: TcpStream,
     clock: Arc<dyn Clock>,

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use super::{Query, StoreError, Subscription, query::Order};
 use crate::domain::{Actor, Approval, ApprovalId, Arguments, Command, Event, Request, Revision, Time, Verdict};
 
-/// Keeps approvals. An implementation runs the domain's [`step`](crate::domain::step), and commits the approval, its events,
-/// its index entries and its entry in the change feed at once.
+/// Keeps approvals. An implementation runs the domain's [`step`](crate::domain::step), and commits the approval, its
+/// events, its index entries and its entry in the change feed at once.
 #[async_trait]
 pub trait ApprovalStore: Send + Sync + 'static {
     /// Records a new request, or finds the one that the same caller made with the same `request_id`.
@@ -51,8 +51,8 @@ pub trait ApprovalStore: Send + Sync + 'static {
     /// A failure.
     async fn list(&self, query: Query) -> Result<Page, StoreError>;
 
-    /// Pending approvals that are due: whose deadline has passed, or that are to be escalated. At most `limit`, the longest
-    /// overdue first.
+    /// Pending approvals that are due: whose deadline has passed, or that are to be escalated. At most `limit`, the
+    /// longest overdue first.
     ///
     /// # Errors
     /// A failure.
@@ -60,8 +60,8 @@ pub trait ApprovalStore: Send + Sync + 'static {
 
     /// Forgets approvals to which nothing has happened since before a moment, and which were decided then: at most
     /// `limit`, the oldest decision first. Their callers' `request_id`s are remembered as used for
-    /// [`REMEMBERED`](super::REMEMBERED) from `now` on; of those whose time is over some are forgotten as well. Returns how many
-    /// approvals it forgot.
+    /// [`REMEMBERED`](super::REMEMBERED) from `now` on; of those whose time is over some are forgotten as well. Returns
+    /// how many approvals it forgot.
     ///
     /// # Errors
     /// A failure.

@@ -1,7 +1,7 @@
 //! The change feed: what changed, in the order in which it became durable.
 //!
-//! A consumer keeps a [`Cursor`] where it keeps its own results, and asks for what came after it. One that was down, or was
-//! killed between handling a change and keeping its cursor, misses nothing: it gets some changes again.
+//! A consumer keeps a [`Cursor`] where it keeps its own results, and asks for what came after it. One that was down, or
+//! was killed between handling a change and keeping its cursor, misses nothing: it gets some changes again.
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
@@ -15,20 +15,21 @@ use crate::domain::{ApprovalId, Revision, Status, Time};
 /// [`more`](ChangePage::more), and read again after each wake-up, lagging included.
 #[async_trait]
 pub trait ChangeFeed: Send + Sync + 'static {
-    /// Changes after a cursor, or from the beginning without one: at most `limit`, in the order in which they became durable. Only
-    /// durable changes are shown. A limit of 0 counts as 1: an empty page would be followed by itself for ever.
+    /// Changes after a cursor, or from the beginning without one: at most `limit`, in the order in which they became
+    /// durable. Only durable changes are shown. A limit of 0 counts as 1: an empty page would be followed by itself for
+    /// ever.
     ///
-    /// Of one approval they come in order of its revisions. Commits that became durable together may be told as one change, with
-    /// the newest revision: read the events up to it. Nothing is missed, however old the cursor: what a store drops of its feed
-    /// told only of approvals that were forgotten. Changes of forgotten approvals may be shown or not; reading such an approval gives
-    /// [`StoreError::NotFound`].
+    /// Of one approval they come in order of its revisions. Commits that became durable together may be told as one
+    /// change, with the newest revision: read the events up to it. Nothing is missed, however old the cursor: what a
+    /// store drops of its feed told only of approvals that were forgotten. Changes of forgotten approvals may be shown
+    /// or not; reading such an approval gives [`StoreError::NotFound`].
     ///
     /// # Errors
     /// [`FeedError::Cursor`] for a cursor of another store, or of another history of this one; else a failure.
     async fn changes_after(&self, cursor: Option<Cursor>, limit: usize) -> Result<ChangePage, FeedError>;
 
-    /// The cursor behind every change that is durable: what is recorded after this call returned comes after it. What becomes
-    /// durable before that may be left out.
+    /// The cursor behind every change that is durable: what is recorded after this call returned comes after it. What
+    /// becomes durable before that may be left out.
     ///
     /// # Errors
     /// A failure.

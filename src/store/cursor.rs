@@ -12,8 +12,8 @@ const VERSION: u8 = 1;
 /// Longest position, in bytes.
 const POSITION_MAX: usize = 64;
 
-/// A place in the change feed of one store: everything before it was seen. Its text, of letters, digits, `-` and `_`, can be kept
-/// anywhere for as long as one likes; what is in it is the store's own business.
+/// A place in the change feed of one store: everything before it was seen. Its text, of letters, digits, `-` and `_`,
+/// can be kept anywhere for as long as one likes; what is in it is the store's own business.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     store: Uuid,

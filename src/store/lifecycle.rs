@@ -10,8 +10,8 @@ use crate::domain::{Approval, Time};
 /// Tells how a store is, and ends it.
 #[async_trait]
 pub trait Lifecycle: Send + Sync + 'static {
-    /// The newest time of an event or a version of the policy that was on record when the store was opened, of approvals that were
-    /// forgotten since as well; `None` when there was none. Server time goes on from it.
+    /// The newest time of an event or a version of the policy that was on record when the store was opened, of
+    /// approvals that were forgotten since as well; `None` when there was none. Server time goes on from it.
     fn newest_time(&self) -> Option<Time>;
 
     /// Whether the store works. Once it has failed it stays so.

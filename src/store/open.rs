@@ -35,8 +35,8 @@ impl StoreConfig {
         Self::Sled(SledConfig { create: false, ..SledConfig::new(directory) })
     }
 
-    /// The same store, with another limit on the time that a group of commands, or closing, may take. A store that takes longer has
-    /// failed.
+    /// The same store, with another limit on the time that a group of commands, or closing, may take. A store that
+    /// takes longer has failed.
     #[must_use]
     pub fn with_write_timeout(self, write_timeout: Duration) -> Self {
         match self {

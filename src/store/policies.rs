@@ -80,11 +80,12 @@ pub struct PolicyVersion {
 }
 
 impl NewPolicy {
-    /// For implementations of stores: the version that follows the newest one. Look first for a version with the same author and
-    /// `request_id` ([`is_by`](PolicyVersion::is_by)): what is a repetition makes no version.
+    /// For implementations of stores: the version that follows the newest one. Look first for a version with the same
+    /// author and `request_id` ([`is_by`](PolicyVersion::is_by)): what is a repetition makes no version.
     ///
     /// # Errors
-    /// [`StoreError::PolicyChanged`] when the newest version is not the expected one, or what [`check`](PolicyVersion::check) says.
+    /// [`StoreError::PolicyChanged`] when the newest version is not the expected one, or what
+    /// [`check`](PolicyVersion::check) says.
     pub fn after(self, newest: Option<&PolicyHead>) -> Result<PolicyVersion, StoreError> {
         let Self { document, author, comment, request_id, expected, now } = self;
         let last = newest.map_or(0, |newest| newest.version);

@@ -17,8 +17,8 @@ pub struct Query {
     pub limit: usize,
 }
 
-/// For implementations of stores: bytes of text after which a page ends, whatever its limit. What an approval says can be far larger on the wire, and
-/// clients take 4 MiB of it unless told otherwise.
+/// For implementations of stores: bytes of text after which a page ends, whatever its limit. What an approval says can
+/// be far larger on the wire, and clients take 4 MiB of it unless told otherwise.
 pub const PAGE_BYTES: usize = 384 * 1024;
 
 /// About how much of a page an approval takes, in bytes of text. Pages end by it at [`PAGE_BYTES`].

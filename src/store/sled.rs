@@ -254,8 +254,8 @@ impl SledStore {
     /// Waits for something that a thread which hangs in sled may never give.
     async fn unless_failed<T>(&self, answered: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let mut health = self.shared.health.subscribe();
-        // `wait_for` returns a read guard of the channel's lock. `unavailable` takes that lock again, which deadlocks when a
-        // writer is waiting for it, so drop the guard first.
+        // `wait_for` returns a read guard of the channel's lock. `unavailable` takes that lock again, which deadlocks
+        // when a writer is waiting for it, so drop the guard first.
         let failed = async { drop(health.wait_for(|health| *health != Health::Working).await) };
         tokio::select! {
             biased; // what was answered counts, also when the store failed just after it

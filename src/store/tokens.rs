@@ -12,8 +12,8 @@ pub trait TokenStore: Send + Sync + 'static {
     /// ([`Token::absorb`]): all of them or none. Returns how many are new.
     ///
     /// # Errors
-    /// [`StoreError::TokenConflict`] when another token is kept under the same id, [`StoreError::BadToken`] for what cannot be
-    /// a token, or a failure.
+    /// [`StoreError::TokenConflict`] when another token is kept under the same id, [`StoreError::BadToken`] for what
+    /// cannot be a token, or a failure.
     async fn save_tokens(&self, tokens: Vec<Token>) -> Result<usize, StoreError>;
 
     /// Forgets tokens. Those that are not kept do not matter.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{NAME_MAX, PolicyVersion, StoreError};
 use crate::domain::{ApprovalId, Event, Refusal, Time, after};
 
-/// Exports and imports in a form that every store has. Tokens move by [`TokenStore`](super::TokenStore), which takes copies.
+/// Exports and imports in a form that every store has. Tokens move by [`TokenStore`](super::TokenStore), which takes
+/// copies.
 #[async_trait]
 pub trait Transfer: Send + Sync + 'static {
     /// Whole histories of the approvals with ids beyond `after`, in order of id, at most `limit`.
@@ -18,8 +19,8 @@ pub trait Transfer: Send + Sync + 'static {
     async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError>;
 
     /// Takes histories from an export: all of them or none. One that is stored already, with the same events, is
-    /// skipped, and so is one whose `request_id` is remembered as that of an approval that was forgotten. Returns how many
-    /// are new.
+    /// skipped, and so is one whose `request_id` is remembered as that of an approval that was forgotten. Returns how
+    /// many are new.
     ///
     /// # Errors
     /// [`StoreError::Conflict`], [`StoreError::BadHistory`], or a failure.
@@ -31,8 +32,8 @@ pub trait Transfer: Send + Sync + 'static {
     /// A failure.
     async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError>;
 
-    /// Takes `request_id`s from an export: all of them or none. One that is known already, as used for an approval or as
-    /// forgotten later, stays as it is. Returns how many are new.
+    /// Takes `request_id`s from an export: all of them or none. One that is known already, as used for an approval or
+    /// as forgotten later, stays as it is. Returns how many are new.
     ///
     /// # Errors
     /// [`StoreError::BadForgotten`], or a failure.
@@ -62,8 +63,8 @@ pub struct History {
     pub events: Vec<Event>,
 }
 
-/// How long a `request_id` is remembered after its approval was forgotten. A request waits for 7 days at most, and its caller may
-/// repeat it for as long; a day more is for those who come late.
+/// How long a `request_id` is remembered after its approval was forgotten. A request waits for 7 days at most, and its
+/// caller may repeat it for as long; a day more is for those who come late.
 pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
 
 /// A `request_id` whose approval was forgotten. Sorted by time.

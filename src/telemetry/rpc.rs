@@ -84,9 +84,9 @@ where
     }
 }
 
-/// Whether this is a call: its one content type is `application/grpc…`. Pages of other origins can have a browser, which
-/// may have a client certificate, send requests of a few other types without asking this server first; and of two types a
-/// proxy may have read the other one.
+/// Whether this is a call: its one content type is `application/grpc…`. Pages of other origins can have a browser,
+/// which may have a client certificate, send requests of a few other types without asking this server first; and of two
+/// types a proxy may have read the other one.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
     const GRPC: &[u8] = b"application/grpc";
     let mut types = headers.get_all(CONTENT_TYPE).iter();

@@ -17,8 +17,8 @@ use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 /// How long spans may take to leave at the end; within the 5 s that a drain has.
 pub(super) const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A provider that sends spans in batches, by gRPC, to `endpoint` (`http://host:port`). It connects when it first sends.
-/// Must be called inside a tokio runtime of several threads, which does the sending.
+/// A provider that sends spans in batches, by gRPC, to `endpoint` (`http://host:port`). It connects when it first
+/// sends. Must be called inside a tokio runtime of several threads, which does the sending.
 pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
     let resource = Resource::builder()
@@ -42,8 +42,8 @@ where
         .with_filter(Targets::new().with_target("signoff", Level::INFO))
 }
 
-/// Makes the W3C `traceparent` of `headers`, if there is a valid one and no other, the parent of `span`, which has not been
-/// entered. Of two, another server on the way may have continued the other one.
+/// Makes the W3C `traceparent` of `headers`, if there is a valid one and no other, the parent of `span`, which has not
+/// been entered. Of two, another server on the way may have continued the other one.
 pub(super) fn continue_trace(span: &Span, headers: &HeaderMap) {
     if headers.get_all("traceparent").iter().count() != 1 {
         return;

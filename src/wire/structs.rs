@@ -7,8 +7,8 @@ use super::{field_path, violations::Checker};
 
 /// An object from a Struct that is nested at most `depth` levels deep, the Struct itself being the first.
 ///
-/// `None` when something was refused; `field` is the Struct's own path. Nothing beneath a refused level is looked at, so
-/// the recursion is as deep as `depth`.
+/// `None` when something was refused; `field` is the Struct's own path. Nothing beneath a refused level is looked at,
+/// so the recursion is as deep as `depth`.
 pub(super) fn to_object(check: &mut Checker, field: &str, from: Struct, depth: u32) -> Option<Map<String, Value>> {
     let mut reader = Reader { check, depth, path: field.to_owned() };
     reader.object(from, 1)

@@ -10,8 +10,8 @@ use crate::{
 /// Most approvals that one pass looks at.
 const BATCH_MAX: usize = 1_000;
 
-/// Times out approvals whose deadline has passed, and escalates those that have waited for long enough. Ends only when the
-/// index of deadlines is damaged: no deadline would fire any more, so the server must not look well.
+/// Times out approvals whose deadline has passed, and escalates those that have waited for long enough. Ends only when
+/// the index of deadlines is damaged: no deadline would fire any more, so the server must not look well.
 pub async fn expire(approvals: Arc<Approvals>) {
     // Listened to from before the first look: what comes to be in between is not slept through, whoever made it.
     let mut changes = approvals.changes();

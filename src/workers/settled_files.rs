@@ -2,13 +2,13 @@
 //!
 //! A policy file that is half written could lack its last `auto_reject`. So nothing is taken while it is being written:
 //!
-//! - Where the system reports changes (`inotify.rs`), content is taken once its writer has closed the file, or a whole file
-//!   was renamed into its place. A writer may pause for as long as it likes.
-//! - Where a change was not reported (a network file system, a system without inotify), content is taken once it has been
-//!   the same for [`Trust::Unreported`].
+//! - Where the system reports changes (`inotify.rs`), content is taken once its writer has closed the file, or a whole
+//!   file was renamed into its place. A writer may pause for as long as it likes.
+//! - Where a change was not reported (a network file system, a system without inotify), content is taken once it has
+//!   been the same for [`Trust::Unreported`].
 //!
-//! Nothing here waits for a report: the files are read twice a second anyway, and reports only say what to make of what was
-//! read. A lost report costs time, never safety.
+//! Nothing here waits for a report: the files are read twice a second anyway, and reports only say what to make of what
+//! was read. A lost report costs time, never safety.
 
 mod debounce;
 #[cfg(target_os = "linux")]
@@ -80,8 +80,8 @@ pub struct SettledFiles<F: WatchedFiles> {
 impl<F: WatchedFiles> SettledFiles<F> {
     /// Waits until nobody writes to the files, and reads them.
     ///
-    /// Who opened a file before the server started cannot be known. So a file that was written to within the last seconds
-    /// is not taken before it has been the same for [`Trust::Young`].
+    /// Who opened a file before the server started cannot be known. So a file that was written to within the last
+    /// seconds is not taken before it has been the same for [`Trust::Young`].
     ///
     /// # Errors
     /// When they cannot be read, or are still being written after a minute.

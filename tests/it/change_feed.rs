@@ -1,4 +1,5 @@
-//! The change feed over `kill -9` of the server: a consumer with a durable cursor finds everything that was acknowledged.
+//! The change feed over `kill -9` of the server: a consumer with a durable cursor finds everything that was
+//! acknowledged.
 
 use std::{
     collections::HashMap,

@@ -1,5 +1,5 @@
-//! A damaged store through the eyes of its operator: the server does not start, a check says why, and what is saved keeps
-//! claimed calls claimed.
+//! A damaged store through the eyes of its operator: the server does not start, a check says why, and what is saved
+//! keeps claimed calls claimed.
 
 use std::{
     fs,

@@ -1,7 +1,7 @@
 //! Disks that fail, hang, lie and forget: under the real server, at random, as often as one likes.
 //!
-//! A run can be repeated: it prints its seed, and `cargo xtask faults -- --seed N` takes one. Without further words each
-//! test makes few runs, so that all together take about a minute; `--runs N` asks for more.
+//! A run can be repeated: it prints its seed, and `cargo xtask faults -- --seed N` takes one. Without further words
+//! each test makes few runs, so that all together take about a minute; `--runs N` asks for more.
 
 mod damage;
 mod exported;

@@ -1,5 +1,5 @@
-//! The clients in other languages. Each sets itself up, generates its stubs and tests itself with scripts of its own, in
-//! `clients/LANGUAGE/scripts`.
+//! The clients in other languages. Each sets itself up, generates its stubs and tests itself with scripts of its own,
+//! in `clients/LANGUAGE/scripts`.
 
 use std::env;
 

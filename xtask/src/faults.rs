@@ -1,9 +1,11 @@
-//! `cargo xtask faults`: the tests of failing disks in `tests/it/faults/`, with more runs than `cargo xtask test` makes.
+//! `cargo xtask faults`: the tests of failing disks in `tests/it/faults/`, with more runs than `cargo xtask test`
+//! makes.
 
 use crate::failure::Failure;
 use crate::step::Step;
 
-/// Optimised, as a run is mostly the server reading a store; in one thread, as the tests are to share the machine with nothing.
+/// Optimised, as a run is mostly the server reading a store; in one thread, as the tests are to share the machine with
+/// nothing.
 const COMMAND: &str = "cargo test --release --locked --test it";
 
 /// Where the tests are; the name of one may follow.

@@ -1,10 +1,12 @@
 //! `cargo xtask layers`: which module of `src/` uses which, held to one [`table`].
 //!
 //! [`tree`] reads the modules from the source files, [`collect`] and [`tokens`] find the paths in them, [`resolve`]
-//! follows a path to what it names, and [`check`] compares that with the table. [`purity`] holds pure modules to that word.
+//! follows a path to what it names, and [`check`] compares that with the table. [`purity`] holds pure modules to that
+//! word.
 //!
-//! Circles inside a top-level module are looked for too: sibling modules that use each other. What counts is the file that
-//! defines a name, not those that re-export it. Uses that have no path, such as the call of a method, do not count.
+//! Circles inside a top-level module are looked for too: sibling modules that use each other. What counts is the file
+//! that defines a name, not those that re-export it. Uses that have no path, such as the call of a method, do not
+//! count.
 
 mod check;
 mod collect;

@@ -8,8 +8,8 @@
 //! - [`tracked`]: no large file in git; [`breaking`]: the protos break no released client.
 //! - [`generated`]: the committed files, or parts of them, that are made from something else.
 //!
-//! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`] says
-//! why a command stopped.
+//! [`step`] runs programs, [`tools`] finds them, [`node_modules`] are what tests in JavaScript need, and [`failure`]
+//! says why a command stopped.
 
 #![expect(clippy::disallowed_methods, reason = "what is read is the repository's own")]
 

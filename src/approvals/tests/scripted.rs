@@ -3,8 +3,8 @@
 use super::*;
 use crate::domain::{Effect, Escalation, Panel, Priority, Requirement, Reviewer, Verdict, samples};
 
-/// Demands what the arguments ask for: `{"effect": "approve" | "reject", "reviewers": "group:a", "quorum": 2, "limit": 60}`,
-/// and more, as below.
+/// Demands what the arguments ask for: `{"effect": "approve" | "reject", "reviewers": "group:a", "quorum": 2, "limit":
+/// 60}`, and more, as below.
 pub(super) struct Scripted;
 
 impl Judge for Scripted {

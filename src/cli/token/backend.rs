@@ -27,8 +27,8 @@ pub(super) enum TokenBackend {
 }
 
 impl TokenBackend {
-    /// Opens the data directory, if there is one; else connects. A directory without a store is refused unless one is to
-    /// be made: it may be mistyped.
+    /// Opens the data directory, if there is one; else connects. A directory without a store is refused unless one is
+    /// to be made: it may be mistyped.
     pub(super) async fn open(
         data_dir: Option<&Path>,
         make: bool,

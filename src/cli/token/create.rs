@@ -27,7 +27,8 @@ pub struct CreateArgs {
     /// Groups that the owner is in, by which the policy asks reviewers; repeatable, or separated by commas
     #[arg(long = "group", value_name = "GROUP", value_delimiter = ',')]
     groups: Vec<String>,
-    /// The person whose agent the owner is: whatever is asked with the token is asked for them, and they cannot decide it
+    /// The person whose agent the owner is: whatever is asked with the token is asked for them, and they cannot decide
+    /// it
     #[arg(long, value_name = "SUBJECT")]
     on_behalf_of: Option<String>,
     /// Who vouches for that person, such as the OpenID provider; without it, this server's tokens

@@ -21,8 +21,8 @@ pub(super) fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Resu
 /// Whether the repetition of the claim on record is granted again.
 ///
 /// Its result is a permission to run, and its `request_id` is no secret between the processes of one caller. So it is
-/// granted again only as long as a lost reply is the likely reason for asking: while the claim window is open, and nobody has
-/// reported what became of the call.
+/// granted again only as long as a lost reply is the likely reason for asking: while the claim window is open, and
+/// nobody has reported what became of the call.
 pub(super) fn again(approval: &Approval, now: Time) -> Result<(), Refusal> {
     let Some(claim) = &approval.claim else { return Ok(()) };
     let open = approval.claimable_until().is_some_and(|closed_at| now < closed_at);

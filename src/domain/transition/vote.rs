@@ -7,8 +7,8 @@ use crate::domain::{Approval, Choice, Deciding, EventKind, Panel, Refusal, Revis
 /// Most votes on the same arguments, beyond those that some rule still lacks. Also the largest quorum of a rule.
 pub const MAX_VOTES: u32 = 32;
 
-/// The rules for which a vote counts, less those that credentials which let their holder name voters would decide alone.
-/// Without any it is refused, rather than recorded as a vote that means nothing. A rejection lets nothing run.
+/// The rules for which a vote counts, less those that credentials which let their holder name voters would decide
+/// alone. Without any it is refused, rather than recorded as a vote that means nothing. A rejection lets nothing run.
 pub(super) fn among_others(
     approval: &Approval,
     deciding: &Deciding,

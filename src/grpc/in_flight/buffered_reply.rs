@@ -13,9 +13,9 @@ use super::Charge;
 
 /// Encodes a unary reply at once, and counts it.
 ///
-/// The transport asks for a reply only when its client has room, and a message takes far more memory than its encoding: a
-/// `Struct` of small values up to 100 times as much as their JSON. Between the handler's answer and this nothing waits, so
-/// that there are only as many such messages as threads.
+/// The transport asks for a reply only when its client has room, and a message takes far more memory than its encoding:
+/// a `Struct` of small values up to 100 times as much as their JSON. Between the handler's answer and this nothing
+/// waits, so that there are only as many such messages as threads.
 ///
 /// # Errors
 /// `TOO_MANY_CALLS` when there is no room for it, or the status with which encoding failed.

@@ -14,8 +14,8 @@ use crate::grpc::error::Failure;
 /// Bytes before a message: a flag that says whether it is compressed, and its length.
 const PREFIX: usize = 5;
 
-/// A request's body, which must be one whole message. It is measured before it is kept: the library that decodes it would
-/// allocate as much as the message says it has, and has no details for what is wrong with it.
+/// A request's body, which must be one whole message. It is measured before it is kept: the library that decodes it
+/// would allocate as much as the message says it has, and has no details for what is wrong with it.
 pub(in crate::grpc) struct Incoming<B> {
     inner: B,
     charge: Arc<Charge>,

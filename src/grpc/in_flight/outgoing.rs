@@ -18,8 +18,8 @@ pub(in crate::grpc) struct Carried {
     pub(in crate::grpc) streams: bool,
 }
 
-/// Counts a response's bytes until the transport has taken them. To be put around everything that changes them: gRPC-Web
-/// makes others of them.
+/// Counts a response's bytes until the transport has taken them. To be put around everything that changes them:
+/// gRPC-Web makes others of them.
 pub fn metered<B>(mut response: Response<B>) -> Response<Outgoing<B>> {
     let carried = response.extensions_mut().remove::<Carried>();
     response.map(|inner| match carried {

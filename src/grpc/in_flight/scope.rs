@@ -9,8 +9,9 @@ use std::{
 
 /// Bytes in flight somewhere: on a connection, of a caller, or in all.
 ///
-/// Counting takes no lock. Who counts and who waits meet by sequentially consistent operations: a waiter is in the queue
-/// before it looks at the count for the last time, and whoever gives bytes back has done so before it looks at the queue.
+/// Counting takes no lock. Who counts and who waits meet by sequentially consistent operations: a waiter is in the
+/// queue before it looks at the count for the last time, and whoever gives bytes back has done so before it looks at
+/// the queue.
 #[derive(Debug, Default)]
 pub struct Scope {
     used: AtomicUsize,

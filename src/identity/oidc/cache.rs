@@ -24,7 +24,8 @@ pub(super) struct Cache(Mutex<HashMap<Digest, Entry>>);
 /// A token that was verified.
 pub(super) struct Known {
     pub(super) verified: Arc<Verified>,
-    /// What its bearer is here, once somebody has asked: to copy it for every call would take longer the more groups it has.
+    /// What its bearer is here, once somebody has asked: to copy it for every call would take longer the more groups it
+    /// has.
     pub(super) principal: OnceLock<Arc<Principal>>,
 }
 

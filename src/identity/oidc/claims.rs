@@ -68,8 +68,8 @@ fn kind(claims: &Claims, subject: &str) -> ActorKind {
     if own || said { ActorKind::Service } else { ActorKind::Person }
 }
 
-/// The usable groups. What is not one is left out, as groups only ever add rights: to refuse the token would let whoever
-/// may name groups at the provider lock others out.
+/// The usable groups. What is not one is left out, as groups only ever add rights: to refuse the token would let
+/// whoever may name groups at the provider lock others out.
 fn groups(claims: &Claims, path: &str) -> BTreeSet<String> {
     // Names of claims may have dots in them: some providers demand that they are URLs.
     let found = claims.get(path).or_else(|| {

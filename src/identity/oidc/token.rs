@@ -37,7 +37,8 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
 #[must_use]
 pub fn looks_like_jwt(token: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_digit() | byte.is_ascii_alphabetic() | (byte == b'-') | (byte == b'_');
-    // Every call asks this. Without a way out of the loop, many bytes are looked at at once, which takes about a quarter of the time.
+    // Every call asks this. Without a way out of the loop, many bytes are looked at at once, which takes about a
+    // quarter of the time.
     let base64url = |part: &str| !part.is_empty() && part.bytes().fold(true, |all, byte| all & allowed(byte));
     token.split('.').count() == 3 && token.split('.').all(base64url)
 }

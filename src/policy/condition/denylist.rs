@@ -4,8 +4,8 @@ use super::{
     operators::Operator,
 };
 
-/// Whether an expression can be `wanted` because a text matches a pattern, contains or equals something. `!x.matches(p)` is true
-/// of whatever the pattern does not foresee, and so is no such list when true is wanted.
+/// Whether an expression can be `wanted` because a text matches a pattern, contains or equals something.
+/// `!x.matches(p)` is true of whatever the pattern does not foresee, and so is no such list when true is wanted.
 pub(super) fn lists_texts(expr: &Expr, wanted: bool) -> bool {
     let lists = |expr: &Expr| lists_texts(expr, wanted);
     match expr {

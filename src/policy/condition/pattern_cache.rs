@@ -7,14 +7,14 @@ use std::{
 
 use super::pattern::Pattern;
 
-/// Most memory of all patterns of a policy together, in bytes. It bounds the time to compile them too: a pattern takes up to
-/// 0.3 µs a byte. The cache keeps as much: the patterns of the largest policy.
+/// Most memory of all patterns of a policy together, in bytes. It bounds the time to compile them too: a pattern takes
+/// up to 0.3 µs a byte. The cache keeps as much: the patterns of the largest policy.
 pub(in crate::policy) const PATTERNS_MAX: usize = 24 << 20;
 
 static SHARED: LazyLock<Mutex<Cache>> = LazyLock::new(|| Mutex::new(Cache::new(PATTERNS_MAX)));
 
-/// A compiled pattern. A new version of a policy mostly has the patterns of the one before, and its rules often have the same
-/// one: each is compiled once, which is nearly all the time that compiling a policy takes.
+/// A compiled pattern. A new version of a policy mostly has the patterns of the one before, and its rules often have
+/// the same one: each is compiled once, which is nearly all the time that compiling a policy takes.
 ///
 /// # Errors
 /// That it is invalid, or too complex.

@@ -13,7 +13,8 @@ mod oracle;
 
 const STEPS: u32 = 1_000_000;
 
-/// Evaluates a condition for a call of `send_email` by `bot`, which `planner` handed the task to, at 2026-01-31T23:30:00Z.
+/// Evaluates a condition for a call of `send_email` by `bot`, which `planner` handed the task to, at
+/// 2026-01-31T23:30:00Z.
 fn holds(source: &str, args: &Json) -> Result<bool, String> {
     let condition = Condition::compile(source).map_err(|wrong| wrong.join("; "))?;
     told(&condition, &arguments(args), &StepBudget::new(STEPS)).map_err(|error| error.to_string())

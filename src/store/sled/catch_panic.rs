@@ -1,5 +1,5 @@
-//! sled panics on damage that it did not foresee. A panic while it is read is an answer here, not the end of a task, and
-//! leaves no backtrace on stderr.
+//! sled panics on damage that it did not foresee. A panic while it is read is an answer here, not the end of a task,
+//! and leaves no backtrace on stderr.
 
 use std::{
     cell::RefCell,

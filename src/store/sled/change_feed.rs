@@ -1,7 +1,8 @@
 //! The change feed in sled: the records of groups of commits, which are written with every commit anyway.
 //!
-//! A record goes only when every approval that it tells of was forgotten (see [`drop_old`](super::commit_log::drop_old)). So a cursor
-//! that is older than the oldest record is not expired: it goes on at that record, and misses no approval that is kept.
+//! A record goes only when every approval that it tells of was forgotten (see
+//! [`drop_old`](super::commit_log::drop_old)). So a cursor that is older than the oldest record is not expired: it goes
+//! on at that record, and misses no approval that is kept.
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
@@ -35,7 +36,8 @@ struct Position {
     group: u64,
     /// Changes of it that were seen.
     seen: u32,
-    /// The beginning of the hash of its record: groups that are numbered anew after an old backup was restored have other ones.
+    /// The beginning of the hash of its record: groups that are numbered anew after an old backup was restored have
+    /// other ones.
     check: [u8; CHECK],
 }
 

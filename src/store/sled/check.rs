@@ -1,4 +1,5 @@
-//! `signoff store check`: everything is compared with everything, in a copy of the files. The store itself is only read.
+//! `signoff store check`: everything is compared with everything, in a copy of the files. The store itself is only
+//! read.
 
 use std::{
     fs,
@@ -19,8 +20,8 @@ use super::{
     verify::{Findings, verify},
 };
 
-/// Compares everything in a data directory, whose server must not be running. `scratch` is where the files are copied to: sled
-/// cannot open any without writing.
+/// Compares everything in a data directory, whose server must not be running. `scratch` is where the files are copied
+/// to: sled cannot open any without writing.
 ///
 /// # Errors
 /// When there is no such directory, another process has it, or the disk refuses. What is wrong with the store is in the

@@ -1,9 +1,9 @@
 //! One record for each group of commits: the proof of what was acknowledged, and the order in which it came to be.
 //!
-//! A record's payload is the SHA-256 of the payload before it, then MessagePack. Each one therefore vouches for all that were
-//! before it; [`Watermark`](super::watermark::Watermark) vouches for the newest one from outside sled. Records older than
-//! every approval that is kept are dropped, and [`Checkpoint`] holds where the chain then begins, and what else the dropped
-//! ones proved.
+//! A record's payload is the SHA-256 of the payload before it, then MessagePack. Each one therefore vouches for all
+//! that were before it; [`Watermark`](super::watermark::Watermark) vouches for the newest one from outside sled.
+//! Records older than every approval that is kept are dropped, and [`Checkpoint`] holds where the chain then begins,
+//! and what else the dropped ones proved.
 
 use std::collections::BTreeMap;
 
@@ -195,9 +195,9 @@ impl GroupRecord {
     }
 }
 
-/// The hash of the record with this number; `None` when there is none. The record comes first: a checkpoint holds every token,
-/// and is needed only for a record that was dropped. Both change in one batch, so that one of them is found also when the record
-/// is dropped meanwhile.
+/// The hash of the record with this number; `None` when there is none. The record comes first: a checkpoint holds every
+/// token, and is needed only for a record that was dropped. Both change in one batch, so that one of them is found also
+/// when the record is dropped meanwhile.
 pub(super) fn hash_of(pages: &TreeReader, counter: u64) -> Result<Option<Digest>, StoreError> {
     if let Some(payload) = frame::get(pages, &keys::group(counter))? {
         return Ok(Some(Digest::of_bytes(&payload)));
@@ -241,8 +241,8 @@ pub(super) struct Dropping {
     pub(super) kept: u64,
 }
 
-/// Drops the oldest records of groups. It stops at the first one that tells of an approval which is `kept`: that record says
-/// which of its revisions was acknowledged. True when there were any.
+/// Drops the oldest records of groups. It stops at the first one that tells of an approval which is `kept`: that record
+/// says which of its revisions was acknowledged. True when there were any.
 pub(super) fn drop_old(
     pages: &TreeReader,
     what: Dropping,

@@ -135,12 +135,12 @@ impl Directory {
         copy_all(&self.sled(), copy)
     }
 
-    /// Writes sled's log to a new file that takes the old one's place. After a failed sync the kernel calls pages clean that
-    /// may not be on the disk, and a further sync of that file says nothing: what it shows now is made durable so, and only then
-    /// opened. If the kernel has dropped such pages meanwhile, after a reboot for instance, the copy is what the disk has:
-    /// groups that were answered were durable before, and what was not, the watermark does not ask for. If the failure
-    /// could not be noted in the watermark, then its disk fails as well: it keeps an older mark, which holds for the
-    /// log as the kernel shows it and for the one on the disk.
+    /// Writes sled's log to a new file that takes the old one's place. After a failed sync the kernel calls pages clean
+    /// that may not be on the disk, and a further sync of that file says nothing: what it shows now is made durable so,
+    /// and only then opened. If the kernel has dropped such pages meanwhile, after a reboot for instance, the copy is
+    /// what the disk has: groups that were answered were durable before, and what was not, the watermark does not ask
+    /// for. If the failure could not be noted in the watermark, then its disk fails as well: it keeps an older mark,
+    /// which holds for the log as the kernel shows it and for the one on the disk.
     pub(super) fn rewrite(&self) -> io::Result<()> {
         let (log, copy) = (self.sled().join("db"), self.sled().join("db.rewritten"));
         tracing::warn!("a write failed before the store was last closed; writing its log anew");
@@ -255,9 +255,9 @@ fn holder(path: &Path) -> Option<u32> {
     std::str::from_utf8(&content).ok()?.trim().parse().ok()
 }
 
-/// Whether nobody has sled's file locked. After a store was dropped in this process, threads of sled may still write, and
-/// keep the lock for a moment. Whoever keeps it longer has the store open, though the directory could be locked: no second
-/// one may have it.
+/// Whether nobody has sled's file locked. After a store was dropped in this process, threads of sled may still write,
+/// and keep the lock for a moment. Whoever keeps it longer has the store open, though the directory could be locked: no
+/// second one may have it.
 #[expect(clippy::disallowed_methods, reason = "another process's lock is waited for before there is a clock")]
 fn sled_lets_go(sled: &Path) -> io::Result<bool> {
     let file = match bounded_file::open(&sled.join("db")) {
@@ -295,9 +295,9 @@ fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// sled writes its settings into `conf` when it finds none, in two pieces and without a sync, and cannot open a store whose
-/// `conf` a failed write or a power loss left half-written. It holds nothing that this build does not know: the version of
-/// sled, which is pinned, and settings that never change.
+/// sled writes its settings into `conf` when it finds none, in two pieces and without a sync, and cannot open a store
+/// whose `conf` a failed write or a power loss left half-written. It holds nothing that this build does not know: the
+/// version of sled, which is pinned, and settings that never change.
 pub(super) fn forget_settings(sled: &Path) -> io::Result<()> {
     match fs::remove_file(sled.join("conf")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -1,8 +1,9 @@
-//! What every stored value is wrapped in: `[format][number of further pieces][CRC-32 of everything else and the key]`, then
-//! the payload. Large payloads are cut into pieces, whose keys are the first one's with a number behind.
+//! What every stored value is wrapped in: `[format][number of further pieces][CRC-32 of everything else and the key]`,
+//! then the payload. Large payloads are cut into pieces, whose keys are the first one's with a number behind.
 //!
-//! The checksum is over the key and the whole payload, so that a value which is stale, belongs elsewhere or lacks a piece is
-//! noticed however whole each of its parts is. sled has checksums of its own, of what it writes; these are of what we meant.
+//! The checksum is over the key and the whole payload, so that a value which is stale, belongs elsewhere or lacks a
+//! piece is noticed however whole each of its parts is. sled has checksums of its own, of what it writes; these are of
+//! what we meant.
 
 use sled::IVec;
 
@@ -15,8 +16,8 @@ const FORMAT: u8 = 1;
 /// Bytes before the payload: format, pieces, checksum.
 const HEADER: usize = 1 + 1 + 4;
 
-/// Most bytes in one stored value. sled splits a page only by its number of entries: it may hold 17, or 20 after a merge,
-/// and all of them with their keys must stay under 128 KiB, as sled never syncs larger ones.
+/// Most bytes in one stored value. sled splits a page only by its number of entries: it may hold 17, or 20 after a
+/// merge, and all of them with their keys must stay under 128 KiB, as sled never syncs larger ones.
 const PIECE: usize = 6_000;
 
 /// Keys and values, ready to be written.
@@ -66,8 +67,9 @@ pub(super) fn get(pages: &TreeReader, key: &[u8]) -> Result<Option<Vec<u8>>, Sto
     }
 }
 
-/// Unwraps a value whose first piece has been read; `None` when it was removed meanwhile. Pieces are read one by one while
-/// the writer may replace them, so they belong together only if the first, which differs in every version, is still the same.
+/// Unwraps a value whose first piece has been read; `None` when it was removed meanwhile. Pieces are read one by one
+/// while the writer may replace them, so they belong together only if the first, which differs in every version, is
+/// still the same.
 pub(super) fn join(pages: &TreeReader, key: &[u8], mut first: IVec) -> Result<Option<Vec<u8>>, StoreError> {
     loop {
         let (pieces, sum, payload) = split(key, &first)?;

@@ -33,7 +33,8 @@ impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         let value = self.value.take();
         if let Err(panic) = guarded(|| drop(value)) {
-            // What was acknowledged had been synced before. The next start does not trust pages that the kernel calls clean.
+            // What was acknowledged had been synced before. The next start does not trust pages that the kernel calls
+            // clean.
             tracing::error!(reason = %panic, "sled could not be closed; the next start repairs what it left");
             watermark::note_failure(&self.watermark);
         }

@@ -178,8 +178,8 @@ fn named(prefix: u8, Actor { issuer, subject, .. }: &Actor, request_id: &str) ->
     key
 }
 
-/// What tells a caller from any other, in the form in which names are compared: one that was recorded before names had one
-/// form is the same caller.
+/// What tells a caller from any other, in the form in which names are compared: one that was recorded before names had
+/// one form is the same caller.
 pub(super) fn caller(Actor { issuer, subject, .. }: &Actor) -> String {
     [composed(issuer), composed(subject)].join("\0")
 }

@@ -1,9 +1,9 @@
 //! sled's files as they are on the disk, read without sled and without changing anything.
 //!
-//! sled 0.34.7 keeps everything in `db`: segments of 512 KiB, each with a header that holds its place in the log (LSN), then
-//! messages: pieces of pages, with a checksum each. When it opens, it reads the page table from the newest `snap.*` and follows
-//! the log from there; the first message that does not fit its checksum is taken for the end of a segment, and whatever follows
-//! is overwritten. What is read here is read before that happens.
+//! sled 0.34.7 keeps everything in `db`: segments of 512 KiB, each with a header that holds its place in the log (LSN),
+//! then messages: pieces of pages, with a checksum each. When it opens, it reads the page table from the newest
+//! `snap.*` and follows the log from there; the first message that does not fit its checksum is taken for the end of a
+//! segment, and whatever follows is overwritten. What is read here is read before that happens.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -132,8 +132,8 @@ impl Log {
         self.segments.range(from..).map(|(lsn, at)| (*lsn, *at))
     }
 
-    /// The first place in the tail that no segment has, when an erased one may have had it. Places are also missing where a
-    /// segment was used again, but then there is nothing erased.
+    /// The first place in the tail that no segment has, when an erased one may have had it. Places are also missing
+    /// where a segment was used again, but then there is nothing erased.
     pub(super) fn erased(&self) -> Option<Lsn> {
         let from = self.snapshot / SEGMENT as Lsn * SEGMENT as Lsn;
         // The snapshot ends in a segment that was written.
@@ -178,8 +178,8 @@ impl Segment {
         End::Full
     }
 
-    /// Gives every message to `see`, also those after bytes that are no message, and of a segment without a header. Returns
-    /// whether there were such bytes. Their order is that of the log.
+    /// Gives every message to `see`, also those after bytes that are no message, and of a segment without a header.
+    /// Returns whether there were such bytes. Their order is that of the log.
     pub(super) fn every_message<'a>(&'a self, headed: bool, mut see: impl FnMut(Message<'a>)) -> bool {
         let mut number = headed.then_some(self.base / SEGMENT as Lsn);
         let (mut at, mut unreadable) = (HEADER, !headed);
@@ -234,7 +234,8 @@ impl<'a> Parsed<'a> {
     }
 }
 
-/// The message that bytes begin with, when it fits its checksum, its segment where that is known, and the room that it has.
+/// The message that bytes begin with, when it fits its checksum, its segment where that is known, and the room that it
+/// has.
 fn parse(bytes: &[u8], room: usize, segment: Option<Lsn>) -> Option<Parsed<'_>> {
     let (sum, mut rest) = bytes.split_first_chunk::<4>()?;
     let kind = *rest.split_off_first()?;
@@ -277,8 +278,8 @@ fn snapshot(sled: &Path) -> Result<Lsn, LogError> {
     snapshot_lsn(&file).map_err(failed)?.ok_or(LogError::Snapshot(newest))
 }
 
-/// How far a snapshot goes; `None` when it does not fit its checksum. It has the size of the page table, so it is read in
-/// pieces: all but the last 12 bytes is its content, and the last 4 are the checksum of that.
+/// How far a snapshot goes; `None` when it does not fit its checksum. It has the size of the page table, so it is read
+/// in pieces: all but the last 12 bytes is its content, and the last 4 are the checksum of that.
 fn snapshot_lsn(file: &File) -> io::Result<Option<Lsn>> {
     let Some(end) = file.metadata()?.len().checked_sub(12) else { return Ok(None) };
     let (mut hasher, mut lsn) = (crc32fast::Hasher::new(), None);
@@ -347,8 +348,8 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    /// Gives every key, and its value, of a message to `see`. `None` as a prefix: the page that the key belongs to was not
-    /// seen, and only its end is known.
+    /// Gives every key, and its value, of a message to `see`. `None` as a prefix: the page that the key belongs to was
+    /// not seen, and only its end is known.
     pub(super) fn of(&mut self, message: &Message<'_>, mut see: impl FnMut(Option<&[u8]>, &[u8], &[u8])) {
         match message.body {
             Body::Node(bytes) => {

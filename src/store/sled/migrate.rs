@@ -1,8 +1,8 @@
-//! Takes over a store of schema version 2, which commit debbbb3 wrote: events without a chain, records without checksums, no
-//! groups, no watermark.
+//! Takes over a store of schema version 2, which commit debbbb3 wrote: events without a chain, records without
+//! checksums, no groups, no watermark.
 //!
-//! The new store is made beside the old one, which is only read, and takes its place by renaming once it is durable. Whatever
-//! a crash interrupts is begun again, or finished, by the next start. The old files are removed after that.
+//! The new store is made beside the old one, which is only read, and takes its place by renaming once it is durable.
+//! Whatever a crash interrupts is begun again, or finished, by the next start. The old files are removed after that.
 
 use std::{fs, io, path::Path};
 

@@ -1,5 +1,5 @@
-//! Opens what is in a data directory, or refuses to: an initialised one never opens empty, and never older than what was
-//! acknowledged.
+//! Opens what is in a data directory, or refuses to: an initialised one never opens empty, and never older than what
+//! was acknowledged.
 
 use std::{fs::File, io, path::Path, sync::mpsc, time::Duration};
 
@@ -248,8 +248,8 @@ pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenEr
     }
 }
 
-/// Gives a store that has no writer yet a batch, and has the kernel take it; syncing is the caller's. After a write that failed
-/// sled can wait without limit: then it is left as it is, as it would write once more when it is dropped.
+/// Gives a store that has no writer yet a batch, and has the kernel take it; syncing is the caller's. After a write
+/// that failed sled can wait without limit: then it is left as it is, as it would write once more when it is dropped.
 pub(super) fn write_out(directory: &Directory, db: &Db, batch: Batch, limit: Duration) -> Result<(), OpenError> {
     let writing = db.clone();
     let write = move || {

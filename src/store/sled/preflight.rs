@@ -9,8 +9,9 @@ use super::{
 };
 use crate::domain::Digest;
 
-/// Reads everything that was written since sled was last opened, which is what sled will read. Returns what could be damage.
-/// A power loss in the middle of a write can look the same, so that a doubt is a reason to compare the whole store.
+/// Reads everything that was written since sled was last opened, which is what sled will read. Returns what could be
+/// damage. A power loss in the middle of a write can look the same, so that a doubt is a reason to compare the whole
+/// store.
 ///
 /// # Errors
 /// Why sled cannot or must not be let near its files.
@@ -63,8 +64,9 @@ pub(super) fn holds(sled: &Path, sought: impl FnMut(&[u8], &[u8]) -> bool) -> Re
     search(sled, sought).map(|(found, log)| found || !log.headless.is_empty())
 }
 
-/// Whether a log has a key that is sought, as [`holds`], but only counts what can be read. sled writes a segment's beginning and
-/// what follows it apart, so that the end of the first write of a new store can be there without its beginning.
+/// Whether a log has a key that is sought, as [`holds`], but only counts what can be read. sled writes a segment's
+/// beginning and what follows it apart, so that the end of the first write of a new store can be there without its
+/// beginning.
 ///
 /// # Errors
 /// Why that cannot be told.

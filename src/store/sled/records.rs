@@ -1,9 +1,10 @@
-//! What is stored under the keys: MessagePack with field names, in the [`frame`](super::frame) of every value. Unknown fields
-//! are refused: what a later version adds may restrict what a record allows.
+//! What is stored under the keys: MessagePack with field names, in the [`frame`](super::frame) of every value. Unknown
+//! fields are refused: what a later version adds may restrict what a record allows.
 //!
-//! An approval is its first event (what was asked; [`schemas`](super::schemas) stand apart), the event of its last edit, and a small [`Head`] that every change
-//! rewrites. An event's payload begins with the SHA-256 of the payload of the event before it, and the head holds that of the
-//! newest one, so that a history which was read whole is the one that was written.
+//! An approval is its first event (what was asked; [`schemas`](super::schemas) stand apart), the event of its last
+//! edit, and a small [`Head`] that every change rewrites. An event's payload begins with the SHA-256 of the payload of
+//! the event before it, and the head holds that of the newest one, so that a history which was read whole is the one
+//! that was written.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -228,8 +229,8 @@ fn missing(id: ApprovalId, revision: Revision) -> StoreError {
     corrupt(format!("revision {revision} of {id} is missing"))
 }
 
-/// Keys and values of an approval's head and of new events, and the hash of the newest one. Everything is encoded first, so
-/// that a failure leaves nothing half-written in a batch.
+/// Keys and values of an approval's head and of new events, and the hash of the newest one. Everything is encoded
+/// first, so that a failure leaves nothing half-written in a batch.
 pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) -> Result<(Encoded, Digest), StoreError> {
     let (mut encoded, mut chain) = (Encoded::with_capacity(1 + events.len()), previous);
     for event in events {

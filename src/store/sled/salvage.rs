@@ -1,9 +1,9 @@
 //! Reads what is provably whole out of files that sled may not be able to open, without sled and without changing them.
 //!
-//! Every value vouches for itself: its checksum is over its key as well, every event names the one before it, and the records of
-//! groups say which revision of each approval was acknowledged. So it does not matter where in the log a value is found, nor
-//! what of the log is lost around it. What may be older than what was acknowledged is left out: an approval that may have been
-//! decided or claimed since must not come back as it was.
+//! Every value vouches for itself: its checksum is over its key as well, every event names the one before it, and the
+//! records of groups say which revision of each approval was acknowledged. So it does not matter where in the log a
+//! value is found, nor what of the log is lost around it. What may be older than what was acknowledged is left out: an
+//! approval that may have been decided or claimed since must not come back as it was.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -48,8 +48,8 @@ pub struct Salvaged {
     pub left_out: Vec<Fault>,
 }
 
-/// Reads the files in a data directory. `request_id`s of approvals that are left out are forgotten at `now`, or at the newest
-/// time on record if that is later: a repetition of such a request must not be taken for a new one.
+/// Reads the files in a data directory. `request_id`s of approvals that are left out are forgotten at `now`, or at the
+/// newest time on record if that is later: a repetition of such a request must not be taken for a new one.
 ///
 /// # Errors
 /// When there is no store of this schema version, another process has it, or the disk refuses.
@@ -286,8 +286,8 @@ impl Found {
         request_ids
     }
 
-    /// `request_id`s that must not be used again, without those of approvals that are saved. That of an approval which is left
-    /// out counts as forgotten only now: its tool may have run.
+    /// `request_id`s that must not be used again, without those of approvals that are saved. That of an approval which
+    /// is left out counts as forgotten only now: its tool may have run.
     fn forgotten(&self, recorded: &Recorded, kept: &BTreeMap<Vec<u8>, ApprovalId>, now: Time) -> Vec<Forgotten> {
         let names = self.names.iter().flat_map(|(key, ids)| ids.iter().map(|id| (key.clone(), *id)));
         let asked = self.with_events().into_iter().filter_map(|id| Some((self.request_id(id)?, id)));

@@ -1,5 +1,5 @@
-//! JSON Schemas, each stored once by its hash: most calls of a tool come with the same one. The first event of an approval
-//! names its schema; what was stored last goes with the last approval that names it.
+//! JSON Schemas, each stored once by its hash: most calls of a tool come with the same one. The first event of an
+//! approval names its schema; what was stored last goes with the last approval that names it.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
@@ -118,8 +118,8 @@ fn is_named(pages: &TreeReader, hash: Digest, gone: &HashSet<ApprovalId>) -> Res
     Ok(false)
 }
 
-/// What is wrong with the schemas that are stored: each must be the one that its key says, and have an approval that names
-/// it. Those that are missing are missed by their approvals.
+/// What is wrong with the schemas that are stored: each must be the one that its key says, and have an approval that
+/// names it. Those that are missing are missed by their approvals.
 pub(super) fn faults(pages: &TreeReader) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     for key in pages.keys(keys::schemas()) {

@@ -1,5 +1,6 @@
-//! `request_id`s of approvals that were forgotten. Until their time is over they take the place of the approval under the
-//! caller's idempotency key, so that no repetition of the request is taken for a new one; an index finds them by time.
+//! `request_id`s of approvals that were forgotten. Until their time is over they take the place of the approval under
+//! the caller's idempotency key, so that no repetition of the request is taken for a new one; an index finds them by
+//! time.
 
 use sled::Batch;
 

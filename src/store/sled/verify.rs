@@ -1,5 +1,5 @@
-//! Compares everything in a store with everything else: what `signoff store check` reports, and what opening asks when sled's
-//! files raise doubts.
+//! Compares everything in a store with everything else: what `signoff store check` reports, and what opening asks when
+//! sled's files raise doubts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -36,8 +36,8 @@ pub struct Findings {
     pub groups: u64,
     /// What is wrong, in the order in which it was found.
     pub faults: Vec<Fault>,
-    /// What is unusual, or follows from the faults. After a kill or a power loss, sled's files may hold bytes that were never
-    /// acknowledged.
+    /// What is unusual, or follows from the faults. After a kill or a power loss, sled's files may hold bytes that were
+    /// never acknowledged.
     pub notes: Vec<String>,
 }
 

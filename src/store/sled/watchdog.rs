@@ -1,9 +1,9 @@
 //! Ends a store whose writer hangs.
 //!
-//! A disk can take a write and never answer, and sled waits for ever on a condition variable after some failed writes. The
-//! writer cannot notice that by itself, so a second thread looks at a monotonic clock: a writer that takes longer than the
-//! limit over one group, or over closing, has failed. The hanging thread is left behind: nobody joins it, and the process
-//! ends.
+//! A disk can take a write and never answer, and sled waits for ever on a condition variable after some failed writes.
+//! The writer cannot notice that by itself, so a second thread looks at a monotonic clock: a writer that takes longer
+//! than the limit over one group, or over closing, has failed. The hanging thread is left behind: nobody joins it, and
+//! the process ends.
 
 use std::{
     io,
@@ -45,8 +45,8 @@ enum State {
 }
 
 impl Watchdog {
-    /// Starts to watch. `expired` is called at most once, from a thread of its own, which touches no file: it must not hang
-    /// where the writer does.
+    /// Starts to watch. `expired` is called at most once, from a thread of its own, which touches no file: it must not
+    /// hang where the writer does.
     ///
     /// # Errors
     /// When there can be no further thread.

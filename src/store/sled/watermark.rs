@@ -1,14 +1,15 @@
 //! `WATERMARK`: a small file beside sled which knows how far the store had come.
 //!
-//! sled takes the first bad checksum for the end of its log, and a missing file for a new store. This file says what must be
-//! there: the store's id, and the number and hash of the newest group of commits that was answered. It is written after the
-//! group is durable and before it is answered, without a sync: what was written survives the process, so that after a kill
-//! nothing acknowledged is beyond it. A thread syncs it, then rests for 100 ms. After a power loss, damage to what was
-//! committed in the last 100 ms and the time of a sync before it could therefore go unnoticed; the power loss itself loses
-//! nothing of that. When a sync takes longer than a write may, nothing more is acknowledged.
+//! sled takes the first bad checksum for the end of its log, and a missing file for a new store. This file says what
+//! must be there: the store's id, and the number and hash of the newest group of commits that was answered. It is
+//! written after the group is durable and before it is answered, without a sync: what was written survives the process,
+//! so that after a kill nothing acknowledged is beyond it. A thread syncs it, then rests for 100 ms. After a power
+//! loss, damage to what was committed in the last 100 ms and the time of a sync before it could therefore go unnoticed;
+//! the power loss itself loses nothing of that. When a sync takes longer than a write may, nothing more is
+//! acknowledged.
 //!
-//! It holds a header, which never changes, and two slots that are written in turn, each with a checksum and on a sector of
-//! its own: a torn write leaves the other.
+//! It holds a header, which never changes, and two slots that are written in turn, each with a checksum and on a sector
+//! of its own: a torn write leaves the other.
 
 use std::{
     fs::File,
@@ -251,8 +252,8 @@ impl Watermark {
         }
     }
 
-    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails. Moves fail
-    /// once one has waited for longer than `limit` and the rest after a sync.
+    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails. Moves
+    /// fail once one has waited for longer than `limit` and the rest after a sync.
     pub(super) fn keep_synced(
         &self,
         limit: Duration,
@@ -268,8 +269,8 @@ impl Watermark {
         std::thread::Builder::new().name("signoff-mark".into()).spawn(run).map(drop)
     }
 
-    /// Counts a write once it is whole. What follows one that failed half-way then goes to the same slot, and the other one
-    /// stays as it was.
+    /// Counts a write once it is whole. What follows one that failed half-way then goes to the same slot, and the other
+    /// one stays as it was.
     fn write(&mut self) -> io::Result<()> {
         let next = Mark { sequence: self.mark.sequence + 1, ..self.mark };
         self.file.write_all_at(&next.sector(), next.slot_offset())?;
@@ -278,8 +279,9 @@ impl Watermark {
     }
 }
 
-/// As [`Watermark::failed`], for whoever does not have the file: the one that has it hangs, or nobody has it yet. Not synced,
-/// as that could hang too; a restart finds it all the same, and after a power loss the kernel's pages are gone anyway.
+/// As [`Watermark::failed`], for whoever does not have the file: the one that has it hangs, or nobody has it yet. Not
+/// synced, as that could hang too; a restart finds it all the same, and after a power loss the kernel's pages are gone
+/// anyway.
 pub(super) fn note_failure(path: &Path) {
     let note = || -> Result<(), MarkError> {
         // A store that is being made, or moved to its place, is made or moved again.
@@ -287,8 +289,8 @@ pub(super) fn note_failure(path: &Path) {
             Some(mark) if matches!(mark.state, State::Open | State::Closed) => mark,
             _ => return Ok(()),
         };
-        // In the slot that is not the newest, as this may fail half-way. The one that hangs uses it next, too; if it comes
-        // back so far, it notes its failure itself.
+        // In the slot that is not the newest, as this may fail half-way. The one that hangs uses it next, too; if it
+        // comes back so far, it notes its failure itself.
         let mark = Mark { state: State::Failed, sequence: mark.sequence + 3, ..mark };
         let file = File::options().write(true).open(path)?;
         Ok(file.write_all_at(&mark.sector(), mark.slot_offset())?)

@@ -1,8 +1,8 @@
 //! The one thread that writes: receive, drain, run, apply, flush, sync, publish, answer.
 //!
 //! One sync serves every command that came while the one before was under way. An I/O error fails the whole group and
-//! ends the thread: a failed sync may have lost pages that the kernel now calls clean, so it is never tried again. So does
-//! an error of sled while the group reads: what it knows of its pages then cannot be trusted for writing either.
+//! ends the thread: a failed sync may have lost pages that the kernel now calls clean, so it is never tried again. So
+//! does an error of sled while the group reads: what it knows of its pages then cannot be trusted for writing either.
 
 use std::{
     fs::File,
@@ -218,8 +218,8 @@ impl Shared {
         }
     }
 
-    /// sled writes and syncs when its last handle is dropped. After a failure that would try the failed sync again, or wait
-    /// for ever: then it stays open until the process ends.
+    /// sled writes and syncs when its last handle is dropped. After a failure that would try the failed sync again, or
+    /// wait for ever: then it stays open until the process ends.
     pub(super) fn leave_open_if_failed(&self, pages: &TreeReader) {
         if *self.health.borrow() != Health::Working {
             std::mem::forget(pages.clone());

@@ -3,14 +3,14 @@ use super::Changes;
 /// What is known about how content came to be: for how many polls it must stay the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Its writer closed the file, or renamed it into place. Half a second passes in case more follows: a script that appends
-    /// line by line, a certificate whose key comes next.
+    /// Its writer closed the file, or renamed it into place. Half a second passes in case more follows: a script that
+    /// appends line by line, a certificate whose key comes next.
     Reported,
     /// A new name, new permissions, or a file that was written to shortly before the server started: who writes to it
     /// is not known for sure. 3 s.
     Young,
-    /// It changed without a report. 30 s: after that time Linux, as a client of a network file system too, begins to write out
-    /// what a program has written, so that a writer which is still at work shows.
+    /// It changed without a report. 30 s: after that time Linux, as a client of a network file system too, begins to
+    /// write out what a program has written, so that a writer which is still at work shows.
     Unreported,
 }
 
@@ -38,8 +38,8 @@ pub(super) struct Debounce<T> {
     asked: bool,
     /// Polls since there is something to take.
     waited: u32,
-    /// Whether the poll before came with reports. Files are read before reports are, so a change that happens in between
-    /// is reported one poll before it is seen.
+    /// Whether the poll before came with reports. Files are read before reports are, so a change that happens in
+    /// between is reported one poll before it is seen.
     told: bool,
 }
 
@@ -111,8 +111,8 @@ impl<T: PartialEq + Clone> Debounce<T> {
 mod tests {
     use super::*;
 
-    /// A writer closes the file between the read and the look at reports: the next poll sees the change, and the report is
-    /// known already.
+    /// A writer closes the file between the read and the look at reports: the next poll sees the change, and the report
+    /// is known already.
     #[test]
     fn a_change_that_is_seen_a_look_after_its_report_was_reported() {
         let mut debounce = Debounce::new("old", Trust::Reported);

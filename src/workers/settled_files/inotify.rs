@@ -1,6 +1,6 @@
-//! What Linux reports about files. Through `rustix`, which the project has anyway, rather than `notify`: reports must be read
-//! after the file and on the same thread to know that a half-read write has been reported, and `notify` delivers them
-//! later, from a thread of its own.
+//! What Linux reports about files. Through `rustix`, which the project has anyway, rather than `notify`: reports must
+//! be read after the file and on the same thread to know that a half-read write has been reported, and `notify`
+//! delivers them later, from a thread of its own.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -40,7 +40,8 @@ const OF_FILE: WatchFlags = WatchFlags::MODIFY
 /// Room for events of one read; each has at most 272 bytes.
 const BUFFER: usize = 16 << 10;
 
-/// Most events of a poll. A queue holds 16,384 by default, and whoever fills it faster than it is read is not waited for.
+/// Most events of a poll. A queue holds 16,384 by default, and whoever fills it faster than it is read is not waited
+/// for.
 const EVENTS_MAX: usize = 65_536;
 
 /// Most files of other names that are remembered as being written, in case one is renamed over a followed one.

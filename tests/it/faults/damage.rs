@@ -1,7 +1,8 @@
-//! Bits that flip, blocks that are lost, swapped or stale, files that are cut or gone: what a disk does to a store at rest.
+//! Bits that flip, blocks that are lost, swapped or stale, files that are cut or gone: what a disk does to a store at
+//! rest.
 //!
-//! Either everything that was acknowledged is there afterwards, or the store is refused with a sentence, or an approval is
-//! answered with an error. It is never forgotten, and never claimed twice.
+//! Either everything that was acknowledged is there afterwards, or the store is refused with a sentence, or an approval
+//! is answered with an error. It is never forgotten, and never claimed twice.
 
 use std::{
     collections::HashMap,
@@ -205,7 +206,8 @@ impl Image {
         }
     }
 
-    /// What was claimed is not granted again. Ends the server, unless it gives up by itself over a page that it needs to write.
+    /// What was claimed is not granted again. Ends the server, unless it gives up by itself over a page that it needs
+    /// to write.
     async fn claim_again(&self, mut server: Server, random: &mut Random, context: &str) {
         let claimed: Vec<_> = self.acknowledged.values().filter(|known| known.claimed).collect();
         let mut agent = server.agent();

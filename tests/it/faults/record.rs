@@ -1,8 +1,8 @@
 //! What a server did to its files, in order; and what a disk could hold of it if the power went away at any moment.
 //!
-//! The model is stricter than common file systems. Of a file everything is there that its last finished sync covers; what was
-//! written later is there, lost, or there in some sectors only, each write for itself. A name is there if its directory was
-//! synced after it was made; of later changes of names a prefix is there, as a journal keeps them.
+//! The model is stricter than common file systems. Of a file everything is there that its last finished sync covers;
+//! what was written later is there, lost, or there in some sectors only, each write for itself. A name is there if its
+//! directory was synced after it was made; of later changes of names a prefix is there, as a journal keeps them.
 
 use std::{
     collections::{BTreeMap, HashMap},

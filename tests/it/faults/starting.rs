@@ -1,4 +1,5 @@
-//! Calls of a server to its disk that fail while it starts, each in turn: a start that is repeated works, and finds everything.
+//! Calls of a server to its disk that fail while it starts, each in turn: a start that is repeated works, and finds
+//! everything.
 
 use std::path::Path;
 

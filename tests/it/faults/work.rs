@@ -61,8 +61,8 @@ impl Told {
     }
 }
 
-/// Starts callers that work until the server is gone, or until each has made `lives` approvals. `clock` tells the moment
-/// of an answer.
+/// Starts callers that work until the server is gone, or until each has made `lives` approvals. `clock` tells the
+/// moment of an answer.
 pub(super) fn start(
     server: &Server,
     told: &Arc<Told>,

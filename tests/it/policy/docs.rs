@@ -1,4 +1,5 @@
-//! The policies that people copy from the documentation: they load, give no warnings, and ask where somebody walks around.
+//! The policies that people copy from the documentation: they load, give no warnings, and ask where somebody walks
+//! around.
 
 use std::fs;
 

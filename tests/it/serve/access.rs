@@ -167,7 +167,8 @@ async fn callers_without_a_known_token_get_nothing() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::Unauthenticated, "UNAUTHENTICATED"));
 }
 
-/// Whoever guesses is answered late, and disturbs nobody: neither others, nor who shares the connection, as behind a proxy.
+/// Whoever guesses is answered late, and disturbs nobody: neither others, nor who shares the connection, as behind a
+/// proxy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_bad_tokens_leaves_others_alone() {
     const FLOOD: usize = 3_000;

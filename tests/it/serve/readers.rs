@@ -1,4 +1,5 @@
-//! Clients with a token that never read what they asked for. They speak HTTP/2 by hand: no client library stops reading.
+//! Clients with a token that never read what they asked for. They speak HTTP/2 by hand: no client library stops
+//! reading.
 
 use std::time::Duration;
 
@@ -84,8 +85,8 @@ async fn fill(server: &Server, count: usize) {
     }
 }
 
-/// Opens queues that nobody reads, has others work meanwhile, and returns the most memory that was taken beyond what was
-/// before, and what is left of it when they are gone.
+/// Opens queues that nobody reads, has others work meanwhile, and returns the most memory that was taken beyond what
+/// was before, and what is left of it when they are gone.
 async fn deaf_queues(server: &Server, readers: usize) -> u64 {
     fill(server, 60).await;
     let before = resident(server);

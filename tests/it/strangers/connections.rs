@@ -47,7 +47,8 @@ async fn a_stranger_makes_room_for_a_newcomer_and_a_caller_never() {
     call(&mut caller).await;
 }
 
-/// An answer streams that says nothing, and part of the next request is there: HTTP/1 has nothing to read, nor to write.
+/// An answer streams that says nothing, and part of the next request is there: HTTP/1 has nothing to read, nor to
+/// write.
 #[tokio::test]
 async fn a_watcher_over_http1_makes_room_too() {
     let data = tempfile::tempdir().unwrap();
@@ -159,8 +160,8 @@ async fn an_idle_stranger_is_closed_and_a_watcher_stays() {
     assert!(waiting.is_err(), "the watch has ended: {waiting:?}");
 }
 
-/// Scrapes until an idle connection is closed. Returns whether that could be: where the test itself stood still for the idle
-/// time, the server closes both with good reason.
+/// Scrapes until an idle connection is closed. Returns whether that could be: where the test itself stood still for the
+/// idle time, the server closes both with good reason.
 async fn probed(server: &Server, idle_time: Duration) -> bool {
     let mut scrapes = connect(server, 1).await;
     let mut idle = connect(server, 1).await;

@@ -144,7 +144,8 @@ async fn checks_that_are_never_read_keep_no_probe_out() {
     }
 }
 
-/// As many as a connection may have, and left alone: client libraries watch before their first call, and so without a token.
+/// As many as a connection may have, and left alone: client libraries watch before their first call, and so without a
+/// token.
 #[tokio::test]
 async fn watches_that_are_left_open_keep_no_watch_out() {
     let data = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
-//! A store outside the crate `signoff`. It compiles only while the traits, the suite and the rules that stores share are public.
-//! It keeps the policy by these rules, and hands everything else to the model: that the suite passes shows that the policy can be
-//! kept in another crate, and says nothing of the rest. It holds tests and nothing else.
+//! A store outside the crate `signoff`. It compiles only while the traits, the suite and the rules that stores share
+//! are public. It keeps the policy by these rules, and hands everything else to the model: that the suite passes shows
+//! that the policy can be kept in another crate, and says nothing of the rest. It holds tests and nothing else.
 
 #[cfg(test)]
 mod delegating;

@@ -1,5 +1,5 @@
-//! Copies of files that a package must hold and that are kept elsewhere. Symbolic links would be shorter, but a checkout
-//! on Windows makes text files of them.
+//! Copies of files that a package must hold and that are kept elsewhere. Symbolic links would be shorter, but a
+//! checkout on Windows makes text files of them.
 
 use std::fs;
 use std::path::Path;

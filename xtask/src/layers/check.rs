@@ -170,8 +170,8 @@ type Files<'t> = BTreeMap<(&'t str, &'t str), BTreeSet<String>>;
 /// Which module needs which of its siblings. A file of `a::b::c` that names what a file of `a::d::e` defines is an edge
 /// from `a::b` to `a::d`.
 ///
-/// A module and those inside it need each other freely: the inner ones are its parts. Top-level modules are the table's.
-/// Test code is left out: it may use what uses the module that it tests.
+/// A module and those inside it need each other freely: the inner ones are its parts. Top-level modules are the
+/// table's. Test code is left out: it may use what uses the module that it tests.
 fn edges<'t>(tree: &'t Tree, resolver: &Resolver<'t>) -> BTreeMap<(String, String), Files<'t>> {
     let mut paths: BTreeMap<&str, &[String]> = BTreeMap::new();
     for module in &tree.modules {

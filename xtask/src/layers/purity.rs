@@ -1,4 +1,5 @@
-//! What pure modules never name: crates that do I/O or have a runtime, and the parts of `std` that read files, sockets or clocks.
+//! What pure modules never name: crates that do I/O or have a runtime, and the parts of `std` that read files, sockets
+//! or clocks.
 
 use super::table::Pure;
 use super::tree::{Problem, Tree};

@@ -54,8 +54,8 @@ impl Consumer {
         fs::rename(new, &self.cursor).unwrap();
     }
 
-    /// Follows the store, `limit` changes at a time, for so many pages with changes. In the end it has handled the last page, and
-    /// keeps its cursor or not.
+    /// Follows the store, `limit` changes at a time, for so many pages with changes. In the end it has handled the last
+    /// page, and keeps its cursor or not.
     async fn live(&self, store: &SledStore, limit: usize, pages: usize, keeps_the_last: bool) {
         let (mut nudge, mut cursor) = (store.changes(), self.cursor());
         for page in 1..=pages {

@@ -1,5 +1,5 @@
-//! Damaged files and damaged records. Whatever is damaged, everything that was acknowledged is answered as before, or the store
-//! does not open, or it answers that approval with an error.
+//! Damaged files and damaged records. Whatever is damaged, everything that was acknowledged is answered as before, or
+//! the store does not open, or it answers that approval with an error.
 
 mod records;
 

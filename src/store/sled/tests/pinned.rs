@@ -1,5 +1,5 @@
-//! Every name and code that is on disk. None may change without a migration, nor be used again for something else: whoever adds
-//! one adds it here.
+//! Every name and code that is on disk. None may change without a migration, nor be used again for something else:
+//! whoever adds one adds it here.
 
 use std::{fmt, time::Duration};
 
@@ -278,8 +278,8 @@ fn fingerprints_of_calls_are_pinned() {
     assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96"]);
 }
 
-/// What a later version adds may restrict what a record allows. The watermark's and the frame's codes are pinned beside them,
-/// those of keys in `keys/tests.rs`.
+/// What a later version adds may restrict what a record allows. The watermark's and the frame's codes are pinned beside
+/// them, those of keys in `keys/tests.rs`.
 #[test]
 fn unknown_kinds_and_fields_of_events_are_refused() {
     for event in full_history().1 {

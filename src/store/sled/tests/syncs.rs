@@ -353,7 +353,8 @@ async fn nothing_is_acknowledged_once_a_file_has_lost_its_name() {
     }
 }
 
-/// The writer and the watchdog can both report a failure. A caller that reads the first report must not block the second.
+/// The writer and the watchdog can both report a failure. A caller that reads the first report must not block the
+/// second.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "one message is sent, and the test waits for it")]
 fn repeated_failure_reports_do_not_deadlock_callers() {
