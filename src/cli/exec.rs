@@ -127,6 +127,7 @@ impl Exec {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
     async fn execute(mut self, mut permit: Permit, console: &mut Console) -> u8 {
         let ended = match self.signals.pending() {
             Some(signal) => Err(Failed::Interrupted(signal)),

@@ -61,15 +61,21 @@ pub(super) fn watch(
                 }
             }
         });
-        let end = Instant::now() + limit + MARGIN;
-        while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            std::thread::park_timeout(left);
-        }
+        park(limit + MARGIN);
         let _ = speak.try_send(());
         std::thread::park_timeout(LAST_WORDS);
         end_process(1)
     };
     std::thread::Builder::new().name("signoff-last-resort".into()).spawn(wait).map(drop)
+}
+
+/// Rests for all of a span, whatever wakes the thread meanwhile.
+#[expect(clippy::disallowed_methods, reason = "the injected clock may belong to a runtime that hangs")]
+fn park(span: Duration) {
+    let end = Instant::now() + span;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
+    }
 }
 
 /// Ends the process without waiting for threads that hang.

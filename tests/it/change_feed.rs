@@ -36,7 +36,7 @@ impl Consumer {
     /// Catches up. It is killed after so many pages, before it keeps the cursor of the last one.
     async fn live(&mut self, data: &Path, pages: usize) {
         let store = store::open(&StoreConfig::existing_in_directory(data), Arc::new(())).await.expect("it opens");
-        let mut cursor: Option<Cursor> = match fs::read_to_string(&self.cursor) {
+        let mut cursor: Option<Cursor> = match crate::files::text(&self.cursor) {
             Ok(text) => Some(text.parse().expect("a cursor")),
             Err(_) => None,
         };
@@ -62,6 +62,10 @@ impl Consumer {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "any moment is good for a kill, and a load that is slow must not stop it"
+)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_of_the_server_keep_nothing_from_a_consumer() {
     let (data, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -71,7 +75,7 @@ async fn kills_of_the_server_keep_nothing_from_a_consumer() {
         let server = Server::start(data.path(), &SETTINGS).await;
         let mut callers = load.start(&server, CALLERS);
         let enough = 100 + random.below(200);
-        let _ = tokio::time::timeout(Duration::from_secs(2), load.answered(enough)).await; // any moment is good for a kill
+        let _ = tokio::time::timeout(Duration::from_secs(2), load.answered(enough)).await;
         load.expect_end();
         server.kill().await;
         while let Some(ended) = soon("the callers notice", callers.join_next()).await {

@@ -10,6 +10,7 @@ use crate::domain::limits::{
 };
 
 /// A file's words, without marks of comments: a sentence may go over several lines.
+#[expect(clippy::disallowed_methods, reason = "the repository's own files")]
 fn words(path: &str) -> String {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path);
     let words = text.split_whitespace().filter(|word| !["//", "*", "///"].contains(word));

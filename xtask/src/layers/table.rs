@@ -46,7 +46,10 @@ const IMPURE: &[&str] = &[
     "sled",
     "std::env",
     "std::fs",
-    "std::net",
+    "std::net::TcpListener",
+    "std::net::TcpStream",
+    "std::net::ToSocketAddrs",
+    "std::net::UdpSocket",
     "std::process",
     "std::time::Instant",
     "std::time::SystemTime",
@@ -315,8 +318,8 @@ pub(crate) const CIRCLES: &[Circle] = &[
         reason: "an approval is the fold of its events, and an event holds parts of an approval",
     },
     Circle {
-        modules: &["connections::link", "connections::side_calls"],
-        reason: "a link holds the side calls that it may drop, and a side call gives its room back to the link",
+        modules: &["connections::connection_state", "connections::unauthenticated_calls"],
+        reason: "a connection holds the calls without a token that it may drop, and such a call gives its room back to it",
     },
     Circle {
         modules: &["store::sled::migrate", "store::sled::open"],

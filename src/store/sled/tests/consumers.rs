@@ -38,6 +38,7 @@ struct Consumer {
 }
 
 impl Consumer {
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     fn cursor(&self) -> Option<Cursor> {
         match fs::read_to_string(&self.cursor) {
             Ok(text) => Some(text.parse().unwrap()),

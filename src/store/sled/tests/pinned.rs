@@ -303,6 +303,9 @@ fn with_odd_field(record: &[u8]) -> Vec<u8> {
     [&[map + 1][..], fields, b"\xa3odd\x01"].concat()
 }
 
+/// Whether bytes are read as a record of some kind.
+type IsRead = fn(&[u8]) -> bool;
+
 fn is_read_as<T: DeserializeOwned>(payload: &[u8]) -> bool {
     rmp_serde::from_slice::<T>(payload).is_ok()
 }
@@ -315,7 +318,7 @@ fn unknown_fields_of_every_record_are_refused() {
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
     let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
-    let kinds: [(&str, Vec<u8>, fn(&[u8]) -> bool); 8] = [
+    let kinds: [(&str, Vec<u8>, IsRead); 8] = [
         ("head", head, is_read_as::<Head>),
         ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
         ("token", payload(&token), is_read_as::<Token>),
