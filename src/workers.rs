@@ -2,7 +2,7 @@
 //! a restart is simply the first pass.
 //!
 //! A notification channel will be one: it pages through [`ChangeFeed`](crate::store::ChangeFeed) with a durable cursor,
-//! reads each approval that changed, and sends.
+//! reads each approval that changed, and sends. `Server::start` starts the workers.
 
 mod expirer;
 mod policy_file;

@@ -7,8 +7,11 @@ use super::{
     Revision, Status, Time, Verdict, time,
 };
 
-/// One tool call that waits for, or has, a decision: the fold of its events (`apply.rs`). Shown to callers by
-/// `wire/encode.rs`.
+/// One tool call that waits for, or has, a decision: the fold of its events (`apply.rs`).
+///
+/// A new field comes from an event (`event.rs`) or from the request, is declared in `/proto/signoff/v1/approval.proto` (the
+/// file under `clients/rust` is a copy) and shown by `wire/encode.rs`. The store keeps the events, and a head that spares
+/// it the fold (`store/sled/records.rs`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
     /// Its name.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Actor, Arguments, ClaimId, Digest, Escalation, Receipt, Request, Revision, Status, Time, Verdict, time};
 
 /// Something that was recorded on an approval.
+///
+/// It is stored, as is all that it holds: a new field needs `serde(default)`, or stores of earlier versions do not open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {

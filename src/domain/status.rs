@@ -2,7 +2,9 @@ use serde::{Deserialize, Serialize};
 
 /// Where an approval stands. Everything but `Pending` is terminal.
 ///
-/// A new status also goes into `approval.proto`, `wire/enums.rs`, the clients and `tests/conformance/statuses.json`.
+/// A new status also goes into `approval.proto`, `wire/enums.rs`, the clients and `tests/conformance/statuses.json`. The
+/// compiler does not find everything: see `is_terminal` and `is_approved` here, `asks_people` (`approval.rs`), the votes in
+/// `apply.rs`, and the command under `transition/` that leads to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {

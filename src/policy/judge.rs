@@ -16,7 +16,7 @@ pub const TRACE_MAX: usize = 256;
 
 /// The rules that count for a call: of each kind the first, as the strictest come first and then those whose names do.
 ///
-/// What a failed rule counts for is decided here, in `count`, and in `by_default`.
+/// What a failed rule counts for is decided in `count`, in `judge` and in `by_default`.
 #[derive(Default)]
 struct Tally<'a> {
     rejects: Option<&'a Matcher>,

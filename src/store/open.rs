@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Observer, SledConfig, SledOpenError, SledStore, Store};
 
-/// Which store, and where.
+/// Which store, and where. A server makes it of its settings in `server.rs`; `data_dir` alone leads here today.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreConfig {
     /// A directory of this machine.
