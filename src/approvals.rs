@@ -55,7 +55,7 @@ pub struct Approvals {
     clock: Arc<dyn Clock>,
     settings: Settings,
     ids: IdGenerator,
-    attachments: Arc<DisconnectTracker>,
+    disconnects: Arc<DisconnectTracker>,
     blocking_pool: BlockingPool,
     schemas: Arc<Schemas>,
     /// Pages of snapshots that are read at once.
@@ -73,7 +73,7 @@ impl Approvals {
             clock,
             settings,
             ids: IdGenerator::default(),
-            attachments: Arc::default(),
+            disconnects: Arc::default(),
             blocking_pool: BlockingPool::default(),
             schemas: Arc::default(),
             snapshots: Semaphore::new(SNAPSHOTS),

@@ -51,7 +51,7 @@ pub(super) struct Attached {
 impl Attached {
     pub(super) fn new(approvals: &Arc<Approvals>, principal: &Principal, request_id: String) -> Self {
         let key = (principal.actor.clone(), request_id);
-        approvals.attachments.attach(key.clone());
+        approvals.disconnects.attach(key.clone());
         Self { approvals: Arc::clone(approvals), key, id: None, keep: false, revocation: principal.revocation.clone() }
     }
 
@@ -62,7 +62,7 @@ impl Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        let last = self.approvals.attachments.detach(&self.key);
+        let last = self.approvals.disconnects.detach(&self.key);
         if !last || self.keep || self.revocation.is_revoked() || self.approvals.draining.is_cancelled() {
             return;
         }

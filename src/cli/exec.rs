@@ -101,7 +101,7 @@ impl Exec {
             signal = self.signals.next() => return Ok(signals::exit_code(signal)),
         };
         let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new))?;
-        let mut story = ProgressPrinter::new(self.args.progress);
+        let mut printer = ProgressPrinter::new(self.args.progress);
         let decided = loop {
             let step = tokio::select! {
                 step = wait.next() => step,
@@ -112,7 +112,7 @@ impl Exec {
             };
             match step {
                 Ok(Step::Decided(approval)) => break approval,
-                Ok(step) => _ = story.tell(step, console),
+                Ok(step) => _ = printer.tell(step, console),
                 Err(refusal) => return refused(refusal, || aftermath(&wait, false), console),
             }
         };

@@ -51,9 +51,9 @@ pub(super) async fn run(
     let call = args.call.call(args.tool, args.call.arguments()?)?.cancel_on_disconnect(args.cancel_on_disconnect);
     let client = connection.client().await?;
     let mut wait = client.ask(&call).map_err(|refusal| failure(refusal, String::new))?;
-    let mut story = ProgressPrinter::new(args.progress);
+    let mut printer = ProgressPrinter::new(args.progress);
     let done = tokio::select! {
-        done = follow(&mut wait, &mut story, console) => Some(done),
+        done = follow(&mut wait, &mut printer, console) => Some(done),
         () = interrupt => None,
     };
     let hint = || aftermath(&wait, args.cancel_on_disconnect);
@@ -75,11 +75,11 @@ enum End {
     Failed(Failure),
 }
 
-async fn follow(wait: &mut Wait, story: &mut ProgressPrinter, console: &mut Console) -> Result<u8, End> {
+async fn follow(wait: &mut Wait, printer: &mut ProgressPrinter, console: &mut Console) -> Result<u8, End> {
     loop {
         match wait.next().await.map_err(|refusal| End::Refused(Box::new(refusal)))? {
             Step::Decided(approval) => return Ok(exit_code(approval.status)),
-            step => story.tell(step, console).map_err(End::Failed)?,
+            step => printer.tell(step, console).map_err(End::Failed)?,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `signoff pending --watch`: the live queue, as one story over any number of connections.
+//! `signoff pending --watch`: the live queue, continued over any number of connections.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -27,7 +27,7 @@ const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 /// Lets calls in that their caller's role allows, as long as there is room for them.
 #[derive(Debug)]
 pub struct Entry {
-    flights: Arc<InFlightQuota>,
+    quota: Arc<InFlightQuota>,
     message_bytes: usize,
 }
 
@@ -35,7 +35,7 @@ impl Entry {
     /// Counts what is in flight against the limits.
     #[must_use]
     pub fn new(limits: &CallLimits) -> Arc<Self> {
-        Arc::new(Self { flights: InFlightQuota::new(limits), message_bytes: limits.message_bytes })
+        Arc::new(Self { quota: InFlightQuota::new(limits), message_bytes: limits.message_bytes })
     }
 
     /// A service that is called only by calls that may and can be made. It is to be asked inside
@@ -53,7 +53,7 @@ impl Entry {
         caller.require_role(method)?;
         readable(request.headers())?;
         let connection = request.extensions().get::<ConnectionInfo>().map(|connection| &connection.in_flight);
-        let charge = self.flights.open(connection, &caller.actor, method)?;
+        let charge = self.quota.open(connection, &caller.actor, method)?;
         Ok((method, charge))
     }
 }

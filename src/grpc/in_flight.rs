@@ -70,7 +70,7 @@ pub(super) struct InFlightQuota {
 struct Known {
     scope: Arc<CallerScope>,
     /// Calls that are in flight.
-    flights: usize,
+    quota: usize,
 }
 
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl InFlightQuota {
         let flight = Arc::new(Flight {
             connection: connection.map(Arc::clone).unwrap_or_default(),
             caller,
-            flights: Arc::clone(self),
+            quota: Arc::clone(self),
             ahead: AtomicUsize::new(0),
             taken: AtomicWaker::new(),
         });
@@ -125,12 +125,12 @@ impl InFlightQuota {
     fn take_off(&self, name: CallerKey) -> Arc<CallerScope> {
         let mut callers = self.callers();
         if let Some(known) = callers.get_mut(&name) {
-            known.flights += 1;
+            known.quota += 1;
             return Arc::clone(&known.scope);
         }
         let (scope, replies) = (Scope::default(), Scope::default());
         let scope = Arc::new(CallerScope { name: Arc::clone(&name), scope, replies });
-        callers.insert(name, Known { scope: Arc::clone(&scope), flights: 1 });
+        callers.insert(name, Known { scope: Arc::clone(&scope), quota: 1 });
         scope
     }
 
@@ -183,7 +183,7 @@ const fn changes(method: Method) -> bool {
 struct Flight {
     connection: Arc<Scope>,
     caller: Arc<CallerScope>,
-    flights: Arc<InFlightQuota>,
+    quota: Arc<InFlightQuota>,
     /// Bytes of its reply that the transport has not taken.
     ahead: AtomicUsize,
     /// Wakes the reply when some were taken.
@@ -192,7 +192,7 @@ struct Flight {
 
 impl Flight {
     fn scopes(&self) -> [(&Scope, Where, usize); 3] {
-        let InFlightQuota { server, limit, limit_per_connection, limit_per_caller, .. } = &*self.flights;
+        let InFlightQuota { server, limit, limit_per_connection, limit_per_caller, .. } = &*self.quota;
         [
             (&self.caller.scope, Where::Caller, *limit_per_caller),
             (&self.connection, Where::Connection, *limit_per_connection),
@@ -237,7 +237,7 @@ impl Flight {
 
     /// Whether this reply itself has little enough ahead. The less room its caller has, the less there may be.
     fn is_taken(&self) -> bool {
-        let tight = self.caller.scope.used() > self.flights.limit_per_caller / 2;
+        let tight = self.caller.scope.used() > self.quota.limit_per_caller / 2;
         let ahead = self.ahead.load(Ordering::SeqCst);
         if tight { ahead == 0 } else { ahead < AHEAD }
     }
@@ -260,7 +260,7 @@ impl Flight {
         // Whose replies are all sent has one more, even where others leave no room.
         let idle = || self.caller.replies.used() == 0;
         if !idle() && !scopes.iter().all(Self::is_open) {
-            let place = *ticket.get_or_insert_with(|| self.flights.tickets.fetch_add(1, Ordering::Relaxed));
+            let place = *ticket.get_or_insert_with(|| self.quota.tickets.fetch_add(1, Ordering::Relaxed));
             self.caller.replies.idle().join(place, cx.waker());
             for scope in &scopes {
                 if Self::is_open(scope) {
@@ -296,10 +296,10 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        let mut callers = self.flights.callers();
+        let mut callers = self.quota.callers();
         if let Entry::Occupied(mut known) = callers.entry(Arc::clone(&self.caller.name)) {
-            known.get_mut().flights -= 1;
-            if known.get().flights == 0 {
+            known.get_mut().quota -= 1;
+            if known.get().quota == 0 {
                 known.remove();
             }
         }

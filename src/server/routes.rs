@@ -76,7 +76,7 @@ pub(super) async fn routes(
     for service in SERVICES {
         health.set_service_status(service, ServingStatus::Serving).await;
     }
-    let side_calls = UnauthenticatedCalls::new(Arc::clone(&clock), limits.message_timeout);
+    let calls_without_token = UnauthenticatedCalls::new(Arc::clone(&clock), limits.message_timeout);
     let health_service = health_service.max_decoding_message_size(SIDE_MESSAGE);
     let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, clock);
     let admission = Admission::new(authenticator, clocks, limits, metrics.clone());
@@ -92,12 +92,12 @@ pub(super) async fn routes(
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
-    let v1 = side_calls.bound(v1.max_decoding_message_size(SIDE_MESSAGE), reflection_call);
-    let v1alpha = side_calls.bound(v1alpha.max_decoding_message_size(SIDE_MESSAGE), reflection_call);
+    let v1 = calls_without_token.bound(v1.max_decoding_message_size(SIDE_MESSAGE), reflection_call);
+    let v1alpha = calls_without_token.bound(v1alpha.max_decoding_message_size(SIDE_MESSAGE), reflection_call);
     let grpc = Routes::new(admission.guard(approvals))
         .add_service(admission.guard(policies))
         .add_service(admission.guard(access))
-        .add_service(side_calls.bound(health_service, health_call));
+        .add_service(calls_without_token.bound(health_service, health_call));
     let grpc = match reflection_access {
         ReflectionAccess::Open => grpc.add_service(v1).add_service(v1alpha),
         ReflectionAccess::Token => {

@@ -54,7 +54,7 @@ impl CommitBroadcast {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiters = waiting.entry(id).or_insert_with(|| Waiters { sender: watch::Sender::new(0), subscriptions: 0 });
         waiters.subscriptions += 1;
-        Subscription { id, receiver: waiters.sender.subscribe(), notifier: Arc::clone(self) }
+        Subscription { id, receiver: waiters.sender.subscribe(), commits: Arc::clone(self) }
     }
 }
 
@@ -63,7 +63,7 @@ impl CommitBroadcast {
 pub struct Subscription {
     id: ApprovalId,
     receiver: watch::Receiver<Revision>,
-    notifier: Arc<CommitBroadcast>,
+    commits: Arc<CommitBroadcast>,
 }
 
 impl Subscription {
@@ -83,7 +83,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut waiting = self.notifier.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.commits.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waiters) = waiting.get_mut(&self.id) {
             waiters.subscriptions -= 1;
             if waiters.subscriptions == 0 {
@@ -102,20 +102,20 @@ mod tests {
 
     #[test]
     fn the_last_subscriber_leaves_nothing_behind() {
-        let notifier = CommitBroadcast::new();
-        let (first, second) = (notifier.subscribe(id(0, 1)), notifier.subscribe(id(0, 1)));
+        let commits = CommitBroadcast::new();
+        let (first, second) = (commits.subscribe(id(0, 1)), commits.subscribe(id(0, 1)));
         drop(first);
-        assert_eq!(notifier.waiting.lock().unwrap().len(), 1);
+        assert_eq!(commits.waiting.lock().unwrap().len(), 1);
         drop(second);
-        assert!(notifier.waiting.lock().unwrap().is_empty());
+        assert!(commits.waiting.lock().unwrap().is_empty());
     }
 
     #[test]
     fn subscribers_that_leave_at_once_leave_nothing_behind() {
-        let (notifier, ready) = (CommitBroadcast::new(), AtomicU64::new(0));
+        let (commits, ready) = (CommitBroadcast::new(), AtomicU64::new(0));
         let subscriber = || {
             for n in 1..=20_000 {
-                let subscription = notifier.subscribe(id(0, n));
+                let subscription = commits.subscribe(id(0, n));
                 ready.fetch_add(1, Ordering::SeqCst);
                 while ready.load(Ordering::SeqCst) < 2 * n {
                     std::thread::yield_now();
@@ -127,6 +127,6 @@ mod tests {
             scope.spawn(subscriber);
             scope.spawn(subscriber);
         });
-        assert!(notifier.waiting.lock().unwrap().is_empty());
+        assert!(commits.waiting.lock().unwrap().is_empty());
     }
 }

@@ -119,7 +119,7 @@ pub struct SledStore {
 /// What readers and the writer share.
 struct Shared {
     durability: Durability,
-    notifier: Arc<CommitBroadcast>,
+    commits: Arc<CommitBroadcast>,
     pending: AtomicU64,
     health: watch::Sender<Health>,
     observer: Arc<dyn Observer>,
@@ -198,7 +198,7 @@ impl SledStore {
         observer.pending(pending.total());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
-            notifier: CommitBroadcast::new(),
+            commits: CommitBroadcast::new(),
             pending: pending.total().into(),
             health: watch::Sender::new(Health::Working),
             observer,

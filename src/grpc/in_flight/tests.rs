@@ -19,7 +19,7 @@ fn actor(subject: &str) -> Actor {
     Actor { kind: ActorKind::Person, issuer: "idp".into(), subject: subject.into() }
 }
 
-fn flights(server: usize, per_connection: usize, per_caller: usize) -> Arc<InFlightQuota> {
+fn quota(server: usize, per_connection: usize, per_caller: usize) -> Arc<InFlightQuota> {
     InFlightQuota::new(&CallLimits {
         in_flight_bytes: server,
         in_flight_bytes_per_connection: per_connection,
@@ -87,10 +87,10 @@ fn refused(outcome: Result<Arc<Charge>, Failure>) -> Option<(Where, usize)> {
 
 #[test]
 fn a_unary_call_counts_from_its_head_until_its_reply_is_taken() {
-    let flights = flights(MIB, MIB, MIB);
+    let quota = quota(MIB, MIB, MIB);
     let (ann, connection) = (actor("ann"), Arc::<Scope>::default());
-    let used = || (flights.server.used(), connection.used());
-    let charge = flights.open(Some(&connection), &ann, Method::ListPending).unwrap();
+    let used = || (quota.server.used(), connection.used());
+    let charge = quota.open(Some(&connection), &ann, Method::ListPending).unwrap();
     assert_eq!(used(), (PAGE, PAGE));
     let mut reply = Reply::new(charge, false, &[50_000]);
     let sent = reply.next().unwrap();
@@ -101,26 +101,26 @@ fn a_unary_call_counts_from_its_head_until_its_reply_is_taken() {
     assert_eq!(used(), (50_000, 50_000), "the transport still has a part of it");
     drop(other);
     assert_eq!(used(), (0, 0));
-    assert!(flights.callers().is_empty(), "nobody is remembered who has nothing in flight");
+    assert!(quota.callers().is_empty(), "nobody is remembered who has nothing in flight");
 
-    let mut small = Reply::new(flights.open(None, &ann, Method::Decide).unwrap(), false, &[3]);
+    let mut small = Reply::new(quota.open(None, &ann, Method::Decide).unwrap(), false, &[3]);
     let sent = small.next().unwrap();
     drop(small);
-    assert_eq!(flights.server.used(), CALL, "a small reply counts as a call");
+    assert_eq!(quota.server.used(), CALL, "a small reply counts as a call");
     drop(sent);
-    assert_eq!(flights.server.used(), 0);
+    assert_eq!(quota.server.used(), 0);
 }
 
 /// Each is the last one, as far as it can see.
 #[test]
 fn nobody_is_remembered_whose_calls_end_together() {
-    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
+    let quota = quota(8 * MIB, 8 * MIB, 8 * MIB);
     let arrived = AtomicUsize::new(0);
     std::thread::scope(|threads| {
         for _ in 0..2 {
             threads.spawn(|| {
                 for n in 0..20_000 {
-                    let charge = flights.open(None, &actor(&n.to_string()), Method::Decide).unwrap();
+                    let charge = quota.open(None, &actor(&n.to_string()), Method::Decide).unwrap();
                     arrived.fetch_add(1, Ordering::SeqCst);
                     // Spinning brings them closer together than waking would.
                     while arrived.load(Ordering::SeqCst) < 2 * (n + 1) {
@@ -131,31 +131,31 @@ fn nobody_is_remembered_whose_calls_end_together() {
             });
         }
     });
-    assert!(flights.callers().is_empty(), "{} names are left", flights.callers().len());
+    assert!(quota.callers().is_empty(), "{} names are left", quota.callers().len());
 }
 
 #[test]
 fn each_scope_refuses_what_is_too_much_and_then_counts_nothing() {
-    let flights = flights(3 * MIB, 2 * MIB, MIB);
+    let quota = quota(3 * MIB, 2 * MIB, MIB);
     let (one, other) = (Arc::<Scope>::default(), Arc::<Scope>::default());
-    let open = |connection, who: &str| flights.open(Some(connection), &actor(who), Method::ListPending);
+    let open = |connection, who: &str| quota.open(Some(connection), &actor(who), Method::ListPending);
     let _first = open(&one, "ann").unwrap();
     assert_eq!(refused(open(&other, "ann")), Some((Where::Caller, MIB)), "the caller's, whichever connection");
-    let bob = flights.open(Some(&one), &actor("bob"), Method::Decide).unwrap();
+    let bob = quota.open(Some(&one), &actor("bob"), Method::Decide).unwrap();
     assert_eq!(refused(open(&one, "bob")), Some((Where::Caller, MIB)));
     drop(bob);
     // Who has nothing in flight may have something, however much others have.
     let crowd: Vec<_> = ["bob", "cid", "dan"].map(|who| open(&one, who).unwrap()).into();
-    assert_eq!((one.used(), flights.server.used()), (4 * MIB, 4 * MIB));
+    assert_eq!((one.used(), quota.server.used()), (4 * MIB, 4 * MIB));
     drop(crowd);
-    assert_eq!((one.used(), other.used(), flights.server.used()), (MIB, 0, MIB));
+    assert_eq!((one.used(), other.used(), quota.server.used()), (MIB, 0, MIB));
 }
 
 #[test]
 fn connections_and_the_server_refuse_a_caller_that_has_something() {
-    let flights = flights(3 * MIB, 2 * MIB, 8 * MIB);
+    let quota = quota(3 * MIB, 2 * MIB, 8 * MIB);
     let connections = [(); 3].map(|()| Arc::<Scope>::default());
-    let open = |at: usize| flights.open(Some(&connections[at]), &actor("ann"), Method::ListPending);
+    let open = |at: usize| quota.open(Some(&connections[at]), &actor("ann"), Method::ListPending);
     let held: Vec<_> = [0, 0, 1].map(|at| open(at).unwrap()).into();
     assert_eq!(refused(open(0)), Some((Where::Connection, 2 * MIB)));
     assert_eq!(refused(open(2)), Some((Where::Server, 3 * MIB)));
@@ -165,57 +165,57 @@ fn connections_and_the_server_refuse_a_caller_that_has_something() {
 
 #[test]
 fn a_reply_that_is_made_takes_the_place_of_what_was_reserved() {
-    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
-    let open = |method| flights.open(None, &actor("ann"), method);
+    let quota = quota(8 * MIB, 8 * MIB, 8 * MIB);
+    let open = |method| quota.open(None, &actor("ann"), method);
     let charge = open(Method::WaitApproval).unwrap();
-    assert_eq!(flights.server.used(), CALL, "it is no stream until its message is there");
+    assert_eq!(quota.server.used(), CALL, "it is no stream until its message is there");
     charge.waits();
-    assert_eq!(flights.server.used(), STREAM);
+    assert_eq!(quota.server.used(), STREAM);
     charge.reply(270_000).unwrap();
-    assert_eq!(flights.server.used(), 270_000);
+    assert_eq!(quota.server.used(), 270_000);
     charge.reply(3).unwrap();
-    assert_eq!(flights.server.used(), CALL, "a small reply counts as a call");
+    assert_eq!(quota.server.used(), CALL, "a small reply counts as a call");
     let hog = open(Method::GetApproval).unwrap();
     hog.reply(7 * MIB).unwrap();
-    let before = flights.server.used();
+    let before = quota.server.used();
     assert!(matches!(charge.reply(2 * MIB), Err(Failure::TooManyCalls { scope: Where::Caller, .. })));
-    assert_eq!(flights.server.used(), before, "what is refused is not counted");
+    assert_eq!(quota.server.used(), before, "what is refused is not counted");
 }
 
 /// Its reply might not have room when all is recorded.
 #[test]
 fn a_call_that_changes_something_is_refused_before_it_does() {
-    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
-    let open = |method| flights.open(None, &actor("ann"), method);
+    let quota = quota(8 * MIB, 8 * MIB, 8 * MIB);
+    let open = |method| quota.open(None, &actor("ann"), method);
     let hog = open(Method::GetApproval).unwrap();
     hog.reply(8 * MIB - 2 * CALL).unwrap();
     for change in [Method::Decide, Method::CancelApproval, Method::ClaimExecution, Method::ReportExecution] {
         assert_eq!(refused(open(change)), Some((Where::Caller, 8 * MIB)), "{change:?}");
-        assert!(flights.open(None, &actor("bob"), change).is_ok(), "others have room of their own");
+        assert!(quota.open(None, &actor("bob"), change).is_ok(), "others have room of their own");
     }
     assert!(open(Method::GetApproval).is_ok(), "what changes nothing is tried");
     hog.reply(7 * MIB - CALL).unwrap();
     let decide = open(Method::Decide).unwrap();
-    assert_eq!(flights.server.used(), 7 * MIB, "no more is counted than is known");
+    assert_eq!(quota.server.used(), 7 * MIB, "no more is counted than is known");
     drop(decide);
 }
 
 #[test]
 fn a_message_counts_while_it_comes_in() {
-    let flights = flights(MIB, MIB, MIB);
-    let charge = flights.open(None, &actor("ann"), Method::Decide).unwrap();
+    let quota = quota(MIB, MIB, MIB);
+    let charge = quota.open(None, &actor("ann"), Method::Decide).unwrap();
     charge.grow(500_000).unwrap();
-    assert_eq!(flights.server.used(), CALL + 500_000);
+    assert_eq!(quota.server.used(), CALL + 500_000);
     assert!(matches!(charge.grow(MIB), Err(Failure::TooManyCalls { scope: Where::Caller, limit: MIB })));
-    assert_eq!(flights.server.used(), CALL + 500_000, "what is refused is not counted");
+    assert_eq!(quota.server.used(), CALL + 500_000, "what is refused is not counted");
     drop(charge);
-    assert_eq!(flights.server.used(), 0);
+    assert_eq!(quota.server.used(), 0);
 }
 
 #[test]
 fn a_stream_that_is_not_read_has_little_ahead() {
-    let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
-    let charge = flights.open(None, &actor("ann"), Method::WatchPending).unwrap();
+    let quota = quota(8 * MIB, 8 * MIB, 8 * MIB);
+    let charge = quota.open(None, &actor("ann"), Method::WatchPending).unwrap();
     let mut stream = Reply::new(charge, true, &[AHEAD / 2; 10]);
     let sent = [stream.next().unwrap(), stream.next().unwrap()];
     assert!(stream.next().is_none(), "two halves are ahead");
@@ -228,23 +228,23 @@ fn a_stream_that_is_not_read_has_little_ahead() {
 
 /// A server whose streams have no room: one reply that nobody reads takes three quarters of it.
 struct Full {
-    flights: Arc<InFlightQuota>,
+    quota: Arc<InFlightQuota>,
     _hog: Reply,
     unread: Option<Bytes>,
 }
 
 impl Full {
     fn by(subject: &str) -> Self {
-        let flights = flights(8 * MIB, 8 * MIB, 8 * MIB);
-        let charge = flights.open(None, &actor(subject), Method::WatchPending).unwrap();
+        let quota = quota(8 * MIB, 8 * MIB, 8 * MIB);
+        let charge = quota.open(None, &actor(subject), Method::WatchPending).unwrap();
         let mut hog = Reply::new(charge, true, &[6 * MIB]);
         let unread = hog.next();
         assert!(unread.is_some());
-        Self { flights, _hog: hog, unread }
+        Self { quota, _hog: hog, unread }
     }
 
     fn stream(&self, subject: &str, chunks: &[usize]) -> Reply {
-        Reply::new(self.flights.open(None, &actor(subject), Method::WatchPending).unwrap(), true, chunks)
+        Reply::new(self.quota.open(None, &actor(subject), Method::WatchPending).unwrap(), true, chunks)
     }
 }
 
@@ -257,7 +257,7 @@ fn streams_wait_for_room_in_turn_and_lose_nothing() {
     let mut full = Full::by("ann");
     let mut streams: Vec<_> = (0..3).map(|n| full.stream("ann", &[1_000 + n, 5])).collect();
     assert!(streams.iter_mut().all(|stream| stream.next().is_none()));
-    assert!(full.flights.open(None, &actor("ann"), Method::ListPending).is_ok(), "unary calls have the rest");
+    assert!(full.quota.open(None, &actor("ann"), Method::ListPending).is_ok(), "unary calls have the rest");
     // What the list gave back is no room for streams: the one that was woken for it waits behind the others.
     assert_eq!(woken(&streams), [true, false, false]);
     assert!(streams[0].next().is_none());
@@ -267,14 +267,14 @@ fn streams_wait_for_room_in_turn_and_lose_nothing() {
     assert_eq!(sent, [1_000, 1_001, 1_002]);
     drop(streams);
     drop(full._hog);
-    assert_eq!(full.flights.server.used(), 0);
-    assert!(full.flights.callers().is_empty());
+    assert_eq!(full.quota.server.used(), 0);
+    assert!(full.quota.callers().is_empty());
 }
 
 #[test]
 fn a_turn_that_is_not_used_is_passed_on() {
     let mut full = Full::by("ann");
-    let charge = full.flights.open(None, &actor("ann"), Method::WatchPending).unwrap();
+    let charge = full.quota.open(None, &actor("ann"), Method::WatchPending).unwrap();
     let mut other = Reply::new(charge, false, &[1_000]); // keeps the caller from having nothing in flight
     let held = other.next();
     let mut streams: Vec<_> = (0..3).map(|n| full.stream("ann", &[10 + n])).collect();
@@ -298,5 +298,5 @@ fn nobody_is_kept_waiting_by_others() {
     drop(first);
     assert!(streams[1].woken());
     assert_eq!(streams[1].next().unwrap().len(), 10);
-    assert!(full.flights.open(None, &actor("ann"), Method::ListPending).is_ok());
+    assert!(full.quota.open(None, &actor("ann"), Method::ListPending).is_ok());
 }

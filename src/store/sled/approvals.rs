@@ -88,6 +88,6 @@ impl ApprovalStore for SledStore {
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {
-        self.shared.notifier.subscribe(id)
+        self.shared.commits.subscribe(id)
     }
 }

@@ -93,7 +93,7 @@ impl ChangeFeed for SledStore {
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
-        self.shared.notifier.changes()
+        self.shared.commits.changes()
     }
 }
 

@@ -141,7 +141,7 @@ impl Writer {
                 self.shared.pending.store(self.pending.total(), Ordering::Relaxed);
                 self.shared.observer.pending(self.pending.total());
                 commit.tell(&*self.shared.observer);
-                commit.changes().for_each(|change| self.shared.notifier.publish(change));
+                commit.changes().for_each(|change| self.shared.commits.publish(change));
                 answers.into_iter().for_each(|answer: Answer| answer(None));
                 Ok(next)
             }

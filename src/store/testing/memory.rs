@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug)]
 pub struct MemoryStore {
     state: Mutex<State>,
-    notifier: Arc<CommitBroadcast>,
+    commits: Arc<CommitBroadcast>,
     health: watch::Sender<Health>,
 }
 
@@ -54,7 +54,7 @@ struct State {
 impl Default for MemoryStore {
     fn default() -> Self {
         let state = State { id: Uuid::new_v4(), ..State::default() };
-        Self { state: Mutex::new(state), notifier: CommitBroadcast::new(), health: watch::Sender::new(Health::Working) }
+        Self { state: Mutex::new(state), commits: CommitBroadcast::new(), health: watch::Sender::new(Health::Working) }
     }
 }
 
@@ -66,7 +66,7 @@ impl MemoryStore {
 
     fn publish(&self, approval: &Approval) {
         let Approval { id, revision, status, .. } = *approval;
-        self.notifier.publish(Change { id, revision, status, due: approval.due() });
+        self.commits.publish(Change { id, revision, status, due: approval.due() });
     }
 }
 
@@ -231,7 +231,7 @@ impl ApprovalStore for MemoryStore {
     }
 
     fn subscribe(&self, id: ApprovalId) -> Subscription {
-        self.notifier.subscribe(id)
+        self.commits.subscribe(id)
     }
 }
 

@@ -36,6 +36,6 @@ impl ChangeFeed for MemoryStore {
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
-        self.notifier.changes()
+        self.commits.changes()
     }
 }
