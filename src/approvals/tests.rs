@@ -24,8 +24,8 @@ use super::*;
 use crate::{
     clock::ManualClock,
     domain::{
-        Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, Refusal, Role, Seen,
-        Status,
+        Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, Refusal, RepeatedField, Role,
+        Seen, Status,
         samples::{arguments, at},
     },
     identity::AccessDenied,

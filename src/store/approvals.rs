@@ -11,7 +11,8 @@ use crate::domain::{Actor, Approval, ApprovalId, Arguments, Command, Event, Requ
 /// events, its index entries and its entry in the change feed at once.
 #[async_trait]
 pub trait ApprovalStore: Send + Sync + 'static {
-    /// Records a new request, or finds the one that the same caller made with the same `request_id`.
+    /// Records a new request, or finds the one that the same caller made with the same `request_id`, which must be the
+    /// same as [`Approval::check_repetition`] says.
     ///
     /// # Errors
     /// [`Refusal::RequestIdReused`], [`Refusal::RequestForgotten`], [`Refusal::TooManyPending`], or a failure.

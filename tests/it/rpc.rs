@@ -3,4 +3,5 @@
 mod answers;
 mod lists;
 mod refusals;
+mod repetitions;
 mod violations;

@@ -132,11 +132,8 @@ impl<'a> Group<'a> {
             None => None,
             Some(Named::Approval(id)) => {
                 let found = self.named(id)?.approval;
-                if *found.request == *approval.request {
-                    return Ok(Submitted { approval: found, created: false });
-                }
-                let request_id = approval.request.request_id.clone();
-                return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
+                found.check_repetition(&approval.request)?;
+                return Ok(Submitted { approval: found, created: false });
             }
             Some(Named::Forgotten(at)) => {
                 tombstones::of_key(at, &key)?.check(approval.created_at)?;

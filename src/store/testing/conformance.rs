@@ -69,6 +69,7 @@ macro_rules! store_conformance {
     ($subject:ty) => {
         $crate::store_conformance! { @tests $subject;
             submit: a_request_is_recorded, a_repeated_submit_finds_the_first, a_request_is_found_by_its_request_id, a_request_id_belongs_to_one_request,
+                what_else_a_repetition_says_is_the_first_ones,
                 the_pending_limit_is_per_caller, a_decision_frees_the_callers_limit, the_policy_can_decide_at_once,
                 a_request_that_contradicts_its_digest_is_refused;
             transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, refusals_name_the_winner,

@@ -113,11 +113,8 @@ impl ApprovalStore for MemoryStore {
         let caller = new.request.caller.clone();
         if let Some(&id) = state.by_request_id.get(&key(&caller, &new.request.request_id)) {
             let approval = Arc::clone(&state.get(id)?.0);
-            if *approval.request == *new.request {
-                return Ok(Submitted { approval, created: false });
-            }
-            let request_id = new.request.request_id.clone();
-            return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
+            approval.check_repetition(&new.request)?;
+            return Ok(Submitted { approval, created: false });
         }
         state.check(&key(&caller, &new.request.request_id), new.now)?;
         let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
