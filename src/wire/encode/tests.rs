@@ -129,6 +129,7 @@ fn events_name_the_arguments_of_their_time() {
             Kind::Escalated(escalated) => ("escalated", escalated.rule),
             Kind::Claimed(claimed) => ("claimed", claimed.digest),
             Kind::Reported(outcome) => ("reported", outcome.message),
+            Kind::Revoked(revoked) => ("revoked", revoked.reason),
         })
         .collect();
     let expected = [
@@ -147,6 +148,10 @@ fn events_name_the_arguments_of_their_time() {
         assert_eq!(wire.actor.clone().unwrap(), actor(&event.actor));
     }
     assert!(matches!(events[2].kind, EventKind::Edited { .. }));
+    // What was asked is told whatever was edited since.
+    let Some(Kind::Requested(requested)) = &wire[0].kind else { panic!() };
+    assert_eq!(requested.arguments, Some(structs::from_json(r#"{"to":"alice@company.com"}"#)));
+    assert_eq!(approval(&domain).arguments, Some(structs::from_json(r#"{"n":[1,2.5],"to":"bob"}"#)));
 }
 
 #[test]
