@@ -138,6 +138,7 @@ impl Judgement {
             trace: self.trace,
             trace_omitted: self.trace_omitted,
             claim_window: self.claim_window.unwrap_or(claim_window),
+            remembered_rejection: None,
         }
     }
 }

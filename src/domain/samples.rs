@@ -49,6 +49,7 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
         trace: vec![RuleTrace { rule: "rule".into(), outcome: RuleOutcome::Matched, detail: "".into() }],
         trace_omitted: 0,
         claim_window: Duration::from_secs(300),
+        remembered_rejection: None,
     })
 }
 

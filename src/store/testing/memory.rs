@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, Token, TokenId, name::composed,
-        request, step,
+        Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, Token, TokenId, Verdict,
+        name::composed, request, step,
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
@@ -90,6 +90,17 @@ impl State {
         self.forgotten.get(key).map_or(Ok(()), |forgotten| forgotten.check(now))
     }
 
+    /// What the rejection of the same call that is remembered longest makes of a new one.
+    fn remembered(&self, new: &Submission) -> Option<Verdict> {
+        let answers = |approval: &Approval| {
+            let (_, until) = approval.remembered()?;
+            let verdict = approval.remembered_for(&new.request, &new.verdict, new.now)?;
+            Some((until, approval.id, verdict))
+        };
+        let all = self.approvals.values().filter_map(|(approval, _)| answers(approval));
+        all.max_by_key(|(until, id, _)| (*until, *id)).map(|(.., verdict)| verdict)
+    }
+
     fn get(&self, id: ApprovalId) -> Result<&(Arc<Approval>, Vec<Event>), StoreError> {
         self.approvals.get(&id).ok_or(StoreError::NotFound)
     }
@@ -119,7 +130,8 @@ impl ApprovalStore for MemoryStore {
         state.check(&key(&caller, &new.request.request_id), new.now)?;
         let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
-        let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
+        let verdict = state.remembered(&new).map_or(new.verdict, Arc::new);
+        let (approval, event) = request(new.id, new.request, new.arguments, verdict, new.now)
             .map_err(|error| StoreError::BadHistory(new.id, error))?;
         if approval.status == Status::Pending && pending >= new.pending_limit as usize {
             return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());

@@ -15,7 +15,7 @@ use crate::{
 /// Runs calls as one group: they queue up while another group is on its way.
 macro_rules! as_one_group {
     ($store:ident, $gate:ident, $($call:expr),+ $(,)?) => {{
-        let other = begin($store.submit(unrelated()));
+        let other = begin($store.submit(crate::store::sled::tests::groups::unrelated()));
         $gate.began().await;
         let calls = ($(begin($call),)+);
         $gate.end(Ok(()));
@@ -25,9 +25,12 @@ macro_rules! as_one_group {
     }};
 }
 
-fn unrelated() -> Submission {
+pub(super) use as_one_group;
+
+pub(super) fn unrelated() -> Submission {
     static NEXT: AtomicU64 = AtomicU64::new(1_000);
-    submission(0, NEXT.fetch_add(1, Ordering::Relaxed))
+    let new = submission(0, NEXT.fetch_add(1, Ordering::Relaxed));
+    with(new, |request| request.agent.run_id = "unrelated".into())
 }
 
 /// Lets a call pass as a group of its own.

@@ -18,7 +18,8 @@ use super::{
 };
 use crate::domain::{
     ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Grant, Panel,
-    Permission, Priority, Reporting, Requirement, Reviewer, Revoked, Role, RuleOutcome, RuleTrace, Verdict, request,
+    Permission, Priority, REMEMBERED_REJECTION_RULE, RememberedRejection, Reporting, Requirement, Reviewer, Revoked,
+    Role, RuleOutcome, RuleTrace, Verdict, request,
     samples::keyed, step, token_samples::token,
 };
 
@@ -122,6 +123,7 @@ fn full_verdict() -> Arc<Verdict> {
             priority: Priority::High,
         }],
         timeout: Some(Duration::from_secs(200)),
+        remember_rejection: Some(Duration::from_secs(60)),
         ..Requirement::any(2)
     };
     let trace = RuleTrace { rule: "p".into(), outcome: RuleOutcome::Matched, detail: "d".into() };
@@ -158,6 +160,15 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     let result = ExecutionResult::Failed;
     act(Command::Report(Reporting { actor: agent(), request_id: None, claim_id, result, message: "m".into() }), 15);
     (approval, events)
+}
+
+/// The verdict on a call that a remembered rejection answers.
+fn remembered_verdict() -> Verdict {
+    let panels = vec![Panel { rule: "p".into(), reviewers: vec![Reviewer::Group("g".into())], quorum: 2 }];
+    let remembered = RememberedRejection { approval_id: id(0, 1), decided_by: reviewer(1), panels };
+    let rule = REMEMBERED_REJECTION_RULE.to_owned();
+    let verdict = crate::domain::samples::verdict(Effect::AutoReject);
+    Verdict { rule, remembered_rejection: Some(Box::new(remembered)), ..Verdict::clone(&verdict) }
 }
 
 /// A vote by credentials that let their holder name voters.
@@ -238,6 +249,7 @@ fn every_field_of_every_record_is_pinned() {
     let found = json!({
         "events": stored,
         "vote_among_others": value(&payload(&vote_among_others(&events))),
+        "remembered_verdict": value(&payload(&remembered_verdict())),
         "head": head,
         "token": value(&payload(&token)),
         "policy": value(&payload(&policy)),
@@ -246,6 +258,13 @@ fn every_field_of_every_record_is_pinned() {
     });
     let pinned: Value = serde_json::from_str(include_str!("pinned.json")).unwrap();
     assert!(found == pinned, "{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+/// What rejections are found by is made of names as well.
+#[test]
+fn the_hash_of_a_call_in_a_run_is_pinned() {
+    let call = a_request("r").0.call_in_run().unwrap().to_string();
+    assert_eq!(&call[7..15], "0642d76c");
 }
 
 #[test]
@@ -318,7 +337,11 @@ fn unknown_fields_of_every_record_are_refused() {
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
     let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
-    let kinds: [(&str, Vec<u8>, IsRead); 8] = [
+    let remembered = remembered_verdict();
+    let rejection = remembered.remembered_rejection.as_deref().unwrap();
+    let kinds: [(&str, Vec<u8>, IsRead); 10] = [
+        ("verdict", payload(&remembered), is_read_as::<Verdict>),
+        ("remembered rejection", payload(rejection), is_read_as::<RememberedRejection>),
         ("head", head, is_read_as::<Head>),
         ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
         ("token", payload(&token), is_read_as::<Token>),
