@@ -74,7 +74,7 @@ macro_rules! store_conformance {
                 what_else_a_repetition_says_is_the_first_ones,
                 the_pending_limit_is_per_caller, a_decision_frees_the_callers_limit, the_policy_can_decide_at_once,
                 a_request_that_contradicts_its_digest_is_refused;
-            transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, refusals_name_the_winner,
+            transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, a_revoked_call_is_never_claimed, refusals_name_the_winner,
                 a_late_decision_fires_the_deadline, what_is_unknown_is_not_found, events_come_in_ranges,
                 times_that_cannot_be_told_do_not_stop_the_store;
             list: each_filter_selects, filters_combine, pages_join_up_in_both_orders, pages_hold_still_under_inserts,
@@ -99,7 +99,7 @@ macro_rules! store_conformance {
                 a_closed_store_answers_nothing;
             large: the_largest_records_survive_a_reopen,
                 readers_never_see_half_a_record;
-            races: one_resolution_wins, one_claim_wins, one_caller_cannot_exceed_its_limit_at_once;
+            races: one_resolution_wins, one_claim_wins, a_claim_or_a_revocation_wins, one_caller_cannot_exceed_its_limit_at_once;
             remembering: a_rejection_answers_the_same_call_in_the_same_run, a_policy_that_rejects_by_itself_says_so,
                 nothing_but_a_rejection_is_remembered, of_several_rejections_the_one_that_lasts_longest_answers,
                 remembered_rejections_move_with_an_export, calls_around_the_rejection_are_asked_or_answered;
@@ -168,6 +168,10 @@ pub(in crate::store) fn cancel() -> Command {
 
 pub(in crate::store) fn claim(n: u64, digest: Digest) -> Command {
     Command::Claim(Claiming { actor: agent(), request_id: None, claim_id: claim_id(n), digest })
+}
+
+pub(in crate::store) fn revoke(actor: Actor) -> Command {
+    Command::Revoke(Revoking { actor, groups: None, operator: true, request_id: None, reason: "wrong customer".into() })
 }
 
 pub(in crate::store) fn report(n: u64) -> Command {
