@@ -192,7 +192,6 @@ mod tests {
             #[serde(serialize_with = "nothing", default)]
             to: String,
         }
-        #[expect(clippy::trivially_copy_pass_by_ref, clippy::ptr_arg, reason = "serde's signature")]
         fn nothing<S: serde::Serializer>(_: &String, serializer: S) -> Result<S::Ok, S::Error> {
             serializer.serialize_str("***")
         }

@@ -38,7 +38,7 @@ pub use gate::{GateError, Permit, Run};
 pub use gated::Gated;
 pub use options::{ConnectError, DEFAULT_ADDRESS, Options};
 pub use passing::{Backoff, is_passing, reason};
-pub use refusal::{Kind, Refusal};
+pub use refusal::{EarlierClaim, Kind, Refusal};
 pub use wait::{Step, Wait};
 // Their types are in this crate's own.
 pub use {prost_types, serde_json, tonic};

@@ -61,18 +61,7 @@ pub enum Kind {
         reason: String,
     },
     /// Another runner has the claim, or an earlier run of this one: the call may have been made.
-    AlreadyClaimed {
-        /// Who claimed it, as `ISSUER/SUBJECT`; empty when the server does not say.
-        claimed_by: String,
-        /// When, such as `2027-01-15T08:00:02Z`; empty when the server does not say.
-        claim_time: String,
-        /// `SUCCEEDED` or `FAILED`; empty while no outcome was reported.
-        result: String,
-        /// When that was reported, such as `2027-01-15T08:00:09Z`.
-        report_time: String,
-        /// What the report said of it, shortened; may be empty.
-        message: String,
-    },
+    AlreadyClaimed(Box<EarlierClaim>),
     /// It was approved, but too long ago.
     ClaimWindowClosed,
     /// What was approved is not what would be run.
@@ -112,6 +101,22 @@ pub enum Kind {
     },
 }
 
+/// What the server knows of a claim that was taken before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EarlierClaim {
+    /// Who claimed it, as `ISSUER/SUBJECT`; empty when the server does not say.
+    pub claimed_by: String,
+    /// When, such as `2027-01-15T08:00:02Z`; empty when the server does not say.
+    pub claim_time: String,
+    /// `SUCCEEDED` or `FAILED`; empty while no outcome was reported.
+    pub result: String,
+    /// When that was reported, such as `2027-01-15T08:00:09Z`.
+    pub report_time: String,
+    /// What the report said of it, shortened; may be empty.
+    pub message: String,
+}
+
 impl From<Problem> for Kind {
     fn from(Problem { path, problem }: Problem) -> Self {
         Self::InvalidArguments { path, problem }
@@ -133,13 +138,13 @@ impl Kind {
     pub(crate) fn already_claimed(status: &Status) -> Self {
         let mut known = metadata(status);
         let mut known = |name: &str| known.remove(name).unwrap_or_default();
-        Self::AlreadyClaimed {
+        Self::AlreadyClaimed(Box::new(EarlierClaim {
             claimed_by: known("claimed_by"),
             claim_time: known("claim_time"),
             result: known("result"),
             report_time: known("report_time"),
             message: known("message"),
-        }
+        }))
     }
 
     /// The kind of a claim that came after a revocation.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use tonic::Status;
 
-use super::{Kind, Refusal};
+use super::{EarlierClaim, Kind, Refusal};
 use crate::{code_name, passing};
 
 /// The one reason whose message a model can act on: its own call was wrong.
@@ -39,7 +39,8 @@ impl fmt::Display for Refusal {
                 "NOT RUN. An operator has stopped the call to {tool} for now{} Do not work around it.",
                 Said(reason)
             ),
-            Kind::AlreadyClaimed { claim_time, result, report_time, message, .. } => {
+            Kind::AlreadyClaimed(claim) => {
+                let EarlierClaim { claim_time, result, report_time, message, .. } = &**claim;
                 let started = At("before", claim_time);
                 write!(f, "NOT RUN AGAIN. The call to {tool} was approved and started {started}")?;
                 let ended = match result.as_str() {
@@ -104,8 +105,8 @@ impl Refusal {
                 let approval = self.approval_id.as_deref().map_or("The approval".into(), |id| format!("Approval {id}"));
                 format!("The caller stopped waiting. {approval} of the call to {tool} is still pending.")
             }
-            Kind::AlreadyClaimed { claimed_by, .. } if !claimed_by.is_empty() => {
-                format!("{self} (Claimed by {claimed_by}.)")
+            Kind::AlreadyClaimed(claim) if !claim.claimed_by.is_empty() => {
+                format!("{self} (Claimed by {}.)", claim.claimed_by)
             }
             Kind::UnknownStatus { status } => format!(
                 "The server sent a status of the call to {tool} that this client does not know ({status}), so it counts \
@@ -199,7 +200,7 @@ mod tests {
             Kind::Cancelled => "Cancelled",
             Kind::Revoked { .. } => "Revoked",
             Kind::Frozen { .. } => "Frozen",
-            Kind::AlreadyClaimed { .. } => "AlreadyClaimed",
+            Kind::AlreadyClaimed(_) => "AlreadyClaimed",
             Kind::ClaimWindowClosed => "ClaimWindowClosed",
             Kind::DigestMismatch => "DigestMismatch",
             Kind::UnknownStatus { .. } => "UnknownStatus",
