@@ -21,6 +21,7 @@ use super::{
     progress_printer::ProgressPrinter,
     text::escape,
 };
+use crate::config::parse_duration;
 
 const EXIT_CODES: &str = "\
 COMMAND is what reviewers see, as the argument `command`, and what is run, without a shell, once it is approved. When a
@@ -59,6 +60,9 @@ pub struct ExecArgs {
     /// them
     #[arg(long)]
     reads_arguments: bool,
+    /// How long to try to reach the server before the request is taken, and for the claim and the report
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_duration)]
+    patience: Duration,
     /// Withdraw the approval when this command is interrupted while it waits; it stays open otherwise
     #[arg(long)]
     cancel_on_interrupt: bool,
@@ -74,8 +78,8 @@ pub struct ExecArgs {
 /// well as possible, as no outcome depends on whether anybody reads it.
 pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     console.results_to_stderr = true;
-    let asked = args.call.arguments()?;
-    let call = args.call.call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?;
+    let asked = args.call.arguments(console)?;
+    let call = args.call.call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?.patience(args.patience);
     match (Exec { args, asked, signals: Signals::listen()? }).gate(&call, connection, console).await {
         Err(failure) if failure.exit_code() == 1 => {
             console.failure(&failure, connection.has_token());
@@ -96,12 +100,9 @@ struct Exec {
 
 impl Exec {
     async fn gate(mut self, call: &Call, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
-        let client = tokio::select! {
-            client = connection.client() => client?,
-            signal = self.signals.next() => return Ok(signals::exit_code(signal)),
-        };
+        let client = connection.lazy_client()?;
         let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new))?;
-        let mut printer = ProgressPrinter::new(self.args.progress);
+        let mut printer = ProgressPrinter::new(self.args.progress, connection.address()?);
         let decided = loop {
             let step = tokio::select! {
                 step = wait.next() => step,

@@ -48,10 +48,11 @@ pub(super) async fn run(
     console: &mut Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<u8, Failure> {
-    let call = args.call.call(args.tool, args.call.arguments()?)?.cancel_on_disconnect(args.cancel_on_disconnect);
+    let call =
+        args.call.call(args.tool, args.call.arguments(console)?)?.cancel_on_disconnect(args.cancel_on_disconnect);
     let client = connection.client().await?;
     let mut wait = client.ask(&call).map_err(|refusal| failure(refusal, String::new))?;
-    let mut printer = ProgressPrinter::new(args.progress);
+    let mut printer = ProgressPrinter::new(args.progress, connection.address()?);
     let done = tokio::select! {
         done = follow(&mut wait, &mut printer, console) => Some(done),
         () = interrupt => None,

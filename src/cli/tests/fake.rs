@@ -16,11 +16,14 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalUpdate, CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest,
-    ClaimExecutionResponse, DecideRequest, DecideResponse, GetApprovalRequest, GetApprovalResponse,
-    ListApprovalsRequest, ListApprovalsResponse, ListPendingRequest, ListPendingResponse, ReportExecutionRequest,
-    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, WaitApprovalRequest,
-    WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse, WatchPendingRequest, WatchPendingResponse,
+    Actor, ActorKind, Approval, ApprovalUpdate, Caller, CancelApprovalRequest, CancelApprovalResponse,
+    ClaimExecutionRequest, ClaimExecutionResponse, CreateTokenRequest, CreateTokenResponse, DecideRequest,
+    DecideResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest, GetCallerResponse, ListApprovalsRequest,
+    ListApprovalsResponse, ListPendingRequest, ListPendingResponse, ListTokensRequest, ListTokensResponse,
+    ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse,
+    RevokeTokenRequest, RevokeTokenResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest,
+    WatchApprovalResponse, WatchPendingRequest, WatchPendingResponse,
+    access_service_server::{AccessService, AccessServiceServer},
     approval_service_server::{ApprovalService, ApprovalServiceServer},
     event,
     request_approval_response::Message,
@@ -229,6 +232,29 @@ impl ApprovalService for Fake {
     }
 }
 
+/// Who calls: always [`agent`].
+struct FakeAccess;
+
+#[tonic::async_trait]
+impl AccessService for FakeAccess {
+    async fn get_caller(&self, _: Request<GetCallerRequest>) -> Result<Response<GetCallerResponse>, Status> {
+        let caller = Caller { actor: Some(agent()), ..Caller::default() };
+        Ok(Response::new(GetCallerResponse { caller: Some(caller) }))
+    }
+
+    async fn create_token(&self, _: Request<CreateTokenRequest>) -> Result<Response<CreateTokenResponse>, Status> {
+        missing()
+    }
+
+    async fn list_tokens(&self, _: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
+        missing()
+    }
+
+    async fn revoke_token(&self, _: Request<RevokeTokenRequest>) -> Result<Response<RevokeTokenResponse>, Status> {
+        missing()
+    }
+}
+
 /// The fake on a port of its own, behind a proxy that can cut connections.
 pub(super) struct Server {
     pub(super) fake: Arc<Fake>,
@@ -246,6 +272,7 @@ impl Server {
         reporter.set_not_serving::<ApprovalServiceServer<Fake>>().await;
         let router = tonic::transport::Server::builder()
             .add_service(health)
+            .add_service(AccessServiceServer::new(FakeAccess))
             .add_service(ApprovalServiceServer::from_arc(Arc::clone(&fake)));
         tasks.spawn(async move { router.serve_with_incoming(TcpListenerStream::new(behind)).await.unwrap() });
         let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
