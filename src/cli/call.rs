@@ -89,12 +89,18 @@ impl CallArgs {
     }
 }
 
+/// A refusal as it is told: a person at a terminal reads the developer's text, and anybody else may be a model.
+pub(super) fn text(refusal: &Refusal, console: &Console) -> String {
+    if console.is_read_by_a_model() { refusal.to_string() } else { refusal.developer_text() }
+}
+
 /// A refusal that is a failure of the command, with what can be done after it.
-pub(super) fn failure(refusal: Refusal, hint: impl FnOnce() -> String) -> Failure {
-    let text = refusal.to_string();
+pub(super) fn failure(refusal: Refusal, hint: impl FnOnce() -> String, console: &Console) -> Failure {
+    let text = text(&refusal, console);
     match refusal.kind {
+        _ if console.is_read_by_a_model() => Failure::Stopped(text),
         Kind::RequestFailed(status) => Failure::Call(status),
-        Kind::Unavailable(cause) => Failure::Lost { cause, hint: hint() },
+        Kind::Unavailable { .. } => Failure::Lost { problem: text.trim_end_matches('.').to_owned(), hint: hint() },
         _ => Failure::Stopped(text),
     }
 }

@@ -5,7 +5,7 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
-    fmt,
+    fmt, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -261,11 +261,18 @@ impl From<ConnectError> for Failure {
 }
 
 /// The cause of all causes: those above it only repeat it.
-pub(super) fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     while let Some(source) = error.source() {
         error = source;
     }
     error
+}
+
+/// The cause of all causes in a few words: `connection refused`.
+pub(super) fn words(error: &(dyn Error + 'static)) -> String {
+    let cause = innermost(error);
+    let system = cause.downcast_ref::<io::Error>().filter(|error| error.raw_os_error().is_some());
+    system.map_or_else(|| cause.to_string(), |error| error.kind().to_string())
 }
 
 /// A call that is answered at once, or not at all.

@@ -54,6 +54,11 @@ impl Console {
         }
     }
 
+    /// Whether a model may read what goes to stderr: no person does, and no program that asked for JSON.
+    pub(super) fn is_read_by_a_model(&self) -> bool {
+        self.err_width.is_none() && !self.json
+    }
+
     /// A line of results. Its parts must be escaped already.
     pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
         self.clear_live()?;

@@ -96,8 +96,11 @@ pub(super) fn is_approved(approval: &Approval) -> bool {
     matches!(approval.status(), ApprovalStatus::Approved | ApprovalStatus::AutoApproved)
 }
 
-/// How far an approved call has come: claimed, or how it ended.
+/// How far an approved call has come: claimed, revoked, or how it ended.
 pub(super) fn progress_of_claim(approval: &Approval) -> String {
+    if approval.revocation.is_some() {
+        return "REVOKED".to_owned();
+    }
     let Some(claim) = &approval.claim else { return String::new() };
     claim.outcome.as_ref().map_or_else(|| "CLAIMED".to_owned(), |outcome| result(outcome.result))
 }
@@ -150,7 +153,7 @@ pub(super) fn pretty(object: Option<&Struct>) -> Vec<String> {
 }
 
 /// The comment behind what it is about, if there is one.
-fn commented(text: String, comment: &str) -> String {
+pub(super) fn commented(text: String, comment: &str) -> String {
     if comment.is_empty() { text } else { format!("{text}: {}", escape(comment)) }
 }
 
@@ -165,6 +168,11 @@ pub(super) fn plain_decision(decision: &Decision) -> String {
 }
 
 fn sentence(status: &str, decision: &Decision) -> String {
+    if let Some(remembered) = &decision.remembered_rejection {
+        let by = actor(remembered.decided_by.as_ref());
+        let what = format!("{status}, as {by} rejected the same call in approval {}", escape(&remembered.approval_id));
+        return commented(what, &remembered.comment);
+    }
     let via = via(decision.submitted_by.as_ref());
     commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
 }
@@ -214,6 +222,7 @@ pub(super) fn event(event: &Event) -> String {
             format!("claimed by {by}, claim {}, {}", escape(&claimed.claim_id), escape(&claimed.digest))
         }
         Some(Kind::Reported(reported)) => format!("reported by {by}: {}", outcome(reported)),
+        Some(Kind::Revoked(revoked)) => commented(format!("revoked by {by}"), &revoked.reason),
         None => format!("something that this version does not know, by {by}"),
     };
     format!("{}  #{} {what}", moment(event.event_time.as_ref()), event.revision)

@@ -1,18 +1,18 @@
 //! What is told of a wait while it goes on.
 
-use std::error::Error as _;
+use std::{error::Error as _, time::Duration};
 
 use signoff_client::Step;
 use tonic::Status;
 
 use super::{
-    connection::innermost,
+    connection::words,
     console::Console,
     describe,
     failure::Failure,
-    text::{escape, moment},
+    text::{escape, moment, span},
 };
-use crate::proto::v1::{ApprovalUpdate, RequestApprovalResponse, request_approval_response::Message};
+use crate::proto::v1::{ApprovalUpdate, RequestApprovalResponse, event::Kind, request_approval_response::Message};
 
 /// Tells one step after the other: lines for people, the protocol's messages for programs.
 pub(super) struct ProgressPrinter {
@@ -20,6 +20,8 @@ pub(super) struct ProgressPrinter {
     progress: bool,
     /// Where the server is looked for.
     address: String,
+    /// How long it is looked for until it answers once.
+    patience: Duration,
     begun: bool,
     /// The server has answered.
     answered: bool,
@@ -28,8 +30,8 @@ pub(super) struct ProgressPrinter {
 }
 
 impl ProgressPrinter {
-    pub(super) fn new(progress: bool, address: String) -> Self {
-        Self { progress, address, begun: false, answered: false, lost: false }
+    pub(super) fn new(progress: bool, address: String, patience: Duration) -> Self {
+        Self { progress, address, patience, begun: false, answered: false, lost: false }
     }
 
     /// Everything but the end, which is the command's to tell.
@@ -48,8 +50,11 @@ impl ProgressPrinter {
             // Once, however many tries it takes.
             Step::Retrying { cause, .. } if !was_lost => {
                 let (address, cause) = (escape(&self.address), escape(&reason(&cause)));
-                let what = if self.answered { "Lost the connection to" } else { "Cannot reach" };
-                console.note(&format!("{what} the approvals server at {address}: {cause}. Trying again."))?;
+                let (what, bound) = match self.answered {
+                    true => ("Lost the connection to", "until the approval's deadline".to_owned()),
+                    false => ("Cannot reach", format!("for {}", span(self.patience))),
+                };
+                console.note(&format!("{what} the approvals server at {address}: {cause}. Trying {bound}."))?;
             }
             // The end is the command's to tell.
             _ => {}
@@ -67,8 +72,17 @@ impl ProgressPrinter {
                 console.line(&format!("policy: {}", describe::policy(policy)))?;
             }
         }
+        let message =
+            update.approval.as_ref().and_then(|approval| approval.policy.as_ref()).map(|policy| &policy.message);
         for event in &update.events {
-            console.line(&describe::event(event))?;
+            let mut event = event.clone();
+            // The policy's message stands beside its rule already.
+            if let Some(Kind::Decided(decision)) = &mut event.kind
+                && Some(&decision.comment) == message
+            {
+                decision.comment.clear();
+            }
+            console.line(&describe::event(&event))?;
         }
         Ok(())
     }
@@ -76,7 +90,7 @@ impl ProgressPrinter {
 
 /// Why a call failed: what the server says, or the cause of all causes, which those above it only repeat.
 fn reason(status: &Status) -> String {
-    status.source().map_or_else(|| status.message().to_owned(), |source| innermost(source).to_string())
+    status.source().map_or_else(|| status.message().to_owned(), words)
 }
 
 fn message(message: Message) -> RequestApprovalResponse {

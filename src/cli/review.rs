@@ -102,7 +102,7 @@ fn edits(approval: &Approval, events: &[Event]) -> Vec<String> {
 /// The arguments as asked; older servers did not record them.
 fn asked(events: &[Event]) -> Option<&prost_types::Struct> {
     events.iter().find_map(|event| match &event.kind {
-        Some(Kind::Requested(_requested)) => None, // MERGE
+        Some(Kind::Requested(requested)) => requested.arguments.as_ref(),
         _ => None,
     })
 }

@@ -13,7 +13,7 @@ use super::{
     server_time::ServerTime,
     text::{between, escape, instant, moment, span},
 };
-use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, PolicyEvaluation};
+use crate::proto::v1::{Approval, ApprovalStatus, Claim, Event, GetApprovalRequest, PolicyEvaluation, Revocation};
 
 #[derive(Debug, Args)]
 pub struct ShowArgs {
@@ -80,6 +80,10 @@ fn lines(approval: &Approval, events: &[Event], with_events: bool, now: DateTime
         lines.push(field("  Seen", &seen));
         lines.push(field("  Digest", &escape(&decision.digest)));
     }
+    if let Some(Revocation { revoked_by, reason, revoke_time }) = &approval.revocation {
+        let by = format!("by {}, {}", describe::actor(revoked_by.as_ref()), ago(revoke_time.as_ref(), now));
+        lines.push(field("Revoked", &describe::commented(by, reason)));
+    }
     lines.extend(approval.claim.iter().flat_map(|it| claim(it, now)));
     if with_events {
         lines.push("Events".to_owned());
@@ -93,7 +97,9 @@ fn claim_window(approval: &Approval, now: DateTime<Utc>) -> String {
     let Some(window) = approval.claim_window.and_then(|window| window.try_into().ok()) else { return "-".to_owned() };
     let text = format!("{} after the decision", span(window));
     let decided = approval.decision.as_ref().and_then(|decision| decision.decide_time.as_ref()).and_then(instant);
-    match decided.filter(|_| describe::is_approved(approval) && approval.claim.is_none()) {
+    match decided
+        .filter(|_| describe::is_approved(approval) && approval.claim.is_none() && approval.revocation.is_none())
+    {
         Some(decided) if decided + window > now => {
             format!("{text}, {} left", span(between(Some(now), Some(decided + window))))
         }

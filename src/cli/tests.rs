@@ -1,5 +1,6 @@
 //! The commands, from their command line to their output, against a server that follows a script.
 
+mod captures;
 mod fake;
 mod gate;
 mod ids;
@@ -153,7 +154,7 @@ fn decision(status: ApprovalStatus, comment: &str) -> Decision {
 /// An update with one event: the request at revision 1, else the decision.
 fn update(revision: u64, status: ApprovalStatus) -> RequestApprovalResponse {
     let kind = if revision == 1 {
-        event::Kind::Requested(event::Requested { digest: digest(), status: status.into() })
+        event::Kind::Requested(event::Requested { digest: digest(), status: status.into(), arguments: Some(email()) })
     } else {
         event::Kind::Decided(decision(status, "because"))
     };

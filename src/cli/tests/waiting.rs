@@ -143,15 +143,43 @@ async fn progress_is_a_live_line_on_a_terminal_and_lines_elsewhere_if_wanted() {
 #[tokio::test]
 async fn refusals_end_it() {
     let server = Server::start().await;
-    let mut details = ErrorDetails::with_bad_request_violation("tool_name", "holds invisible characters");
-    details.set_error_info("INVALID_REQUEST", "signoff.v1", std::collections::HashMap::<String, String>::new());
-    let status = Status::with_error_details(Code::InvalidArgument, "1 field is wrong", details);
-    server.fake.request.answers(vec![Fail(status)]);
-    let ran = signoff(&server.address, REQUEST).await;
-    assert_eq!(ran.code, 1);
-    let expected = "error: 1 field is wrong\n  tool_name: holds invisible characters\n  reason: INVALID_REQUEST\n";
-    assert_eq!(ran.err, expected);
+    let refused = || {
+        let mut details = ErrorDetails::with_bad_request_violation("tool_name", "holds invisible characters");
+        details.set_error_info("INVALID_REQUEST", "signoff.v1", std::collections::HashMap::<String, String>::new());
+        let message = "invalid request: tool_name: holds invisible characters";
+        vec![Fail(Status::with_error_details(Code::InvalidArgument, message, details))]
+    };
+    server.fake.request.answers(refused());
+    let ran = run(&server.address, REQUEST, Some(""), |_| std::future::pending()).await;
+    let expected = "error: invalid request\n  tool_name: holds invisible characters\n  reason: INVALID_REQUEST\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, expected));
     assert_eq!(server.fake.request.asked().len(), 1);
+
+    server.fake.request.answers(refused());
+    let ran = signoff(&server.address, REQUEST).await;
+    let expected = "error: NOT RUN. The call to send_email could not be approved: invalid request: tool_name: \
+                    holds invisible characters.\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, expected));
+}
+
+/// What is not read on a terminal may be read by a model: nothing there says how the command is set up.
+#[tokio::test]
+async fn a_model_is_not_told_what_to_configure() {
+    let server = Server::start().await;
+    let denied = || vec![Fail(refusal(Code::Unauthenticated, "UNAUTHENTICATED", &[]))];
+    server.fake.request.answers(denied());
+    let ran = signoff(&server.address, REQUEST).await;
+    let expected =
+        "error: NOT RUN. The approvals server refused the request to call send_email. Do not work around it.\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, expected));
+
+    server.fake.request.answers(denied());
+    let ran = run(&server.address, REQUEST, Some(""), |_| std::future::pending()).await;
+    assert!(ran.err.contains("UNAUTHENTICATED"), "{ran:?}");
+    server.fake.request.answers(denied());
+    let ran = signoff(&server.address, &[REQUEST, &["--json"]].concat()).await;
+    let error: serde_json::Value = serde_json::from_str(&ran.err).unwrap();
+    assert_eq!(error["error"]["reason"], "UNAUTHENTICATED");
 }
 
 #[tokio::test]
