@@ -9,6 +9,7 @@ mod follow;
 mod lists;
 mod queue;
 mod request;
+mod revoke;
 mod wait;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::{
 pub use error::Error;
 pub use follow::{Follower, Message};
 pub use queue::{Queue, QueueChange};
+pub use revoke::Revoked;
 
 /// Pages of snapshots that are read at once.
 const SNAPSHOTS: usize = 16;

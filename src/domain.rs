@@ -33,15 +33,15 @@ mod properties;
 pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};
-pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Vote};
+pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Revocation, Vote};
 pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
-pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
+pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Revoking, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult};
 pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use refusal::Refusal;
-pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
+pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation};
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use role::Role;
 pub use schema::{Schema, SchemaError};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Actor, Approval, ApprovalId, Choice, Claim, Decision, Digest, Escalation, Event, EventKind, Outcome, Recorded,
-    Revision, Status, Vote, time,
+    Revision, Revocation, Status, Vote, time,
 };
 
 impl Approval {
@@ -42,6 +42,7 @@ impl Approval {
             escalated: 0,
             decision,
             claim: None,
+            revocation: None,
             receipts: Vec::new(),
         })
     }
@@ -117,6 +118,9 @@ impl Approval {
                 if let Some(claim) = &mut self.claim {
                     claim.outcome = Some(Outcome { result: *result, message: message.clone(), at: event.at });
                 }
+            }
+            EventKind::Revoked { reason } => {
+                self.revocation = Some(Revocation { actor: event.actor.clone(), at: event.at, reason: reason.clone() });
             }
         }
     }

@@ -1,4 +1,4 @@
-use super::{ApprovalId, Claim, Decision, Digest, ExecutionResult, Outcome, Revision, Status, Time};
+use super::{ApprovalId, Claim, Decision, Digest, ExecutionResult, Outcome, Revision, Revocation, Status, Time};
 
 /// Why a command was refused. Nothing was recorded for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +75,9 @@ pub enum Refusal {
     /// Claimed before: by another call, or by this one, whose claim window has closed or whose outcome is on record.
     #[error("already claimed by {} at {}{}", .0.actor, .0.at, reported(.0))]
     AlreadyClaimed(Box<Claim>),
+    /// Stopped before it was claimed.
+    #[error("the approval was revoked by {} at {}", .0.actor, .0.at)]
+    Revoked(Box<Revocation>),
     /// No such claim by this caller.
     #[error("there is no such claim on this approval")]
     NotClaimed,

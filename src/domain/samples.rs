@@ -102,7 +102,8 @@ pub(crate) fn keyed(mut command: Command, key: &str) -> Command {
         Command::Decide(Deciding { request_id, .. })
         | Command::Cancel { request_id, .. }
         | Command::Claim(Claiming { request_id, .. })
-        | Command::Report(Reporting { request_id, .. }) => *request_id = Some(key.into()),
+        | Command::Report(Reporting { request_id, .. })
+        | Command::Revoke(Revoking { request_id, .. }) => *request_id = Some(key.into()),
         Command::Tick => {}
     }
     command

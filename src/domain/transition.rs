@@ -7,6 +7,7 @@ mod decide;
 mod edit;
 mod report;
 mod request;
+mod revoke;
 mod tick;
 mod vote;
 
@@ -89,7 +90,7 @@ impl Step {
 fn repeated(approval: &Approval, command: &Command, now: Time) -> Result<(), Refusal> {
     match command {
         Command::Claim(_) => claim::again(approval, now),
-        Command::Tick | Command::Decide(_) | Command::Cancel { .. } | Command::Report(_) => Ok(()),
+        Command::Tick | Command::Decide(_) | Command::Cancel { .. } | Command::Report(_) | Command::Revoke(_) => Ok(()),
     }
 }
 
@@ -101,6 +102,7 @@ fn transition(approval: &Approval, command: &Command, now: Time) -> Result<Vec<E
         Command::Cancel { actor, reason, .. } => cancel::cancel(approval, actor, reason),
         Command::Claim(claiming) => claim::claim(approval, claiming, now),
         Command::Report(reporting) => report::report(approval, reporting),
+        Command::Revoke(revoking) => revoke::revoke(approval, revoking, now),
     }
 }
 

@@ -17,7 +17,7 @@ mod request;
 mod scalars;
 mod tokens;
 
-pub use actions::{Wait, cancellation, claim, decision, report, wait};
+pub use actions::{Wait, cancellation, claim, decision, report, revocation, wait};
 pub use lists::{list_approvals, list_pending, watch_pending};
 pub use policy::{document, policy, test_cases};
 pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, policy_versions};

@@ -106,6 +106,11 @@ impl Answer {
                     None => claimed,
                 }
             }
+            Refusal::Revoked(revocation) => answer(FailedPrecondition, Reason::ApprovalRevoked)
+                .on(id)
+                .with("revoked_by", &revocation.actor)
+                .with("revoke_time", rfc3339(revocation.at))
+                .with("reason", &revocation.reason),
             Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
             Refusal::AlreadyReported(outcome) => answer(FailedPrecondition, Reason::AlreadyReported)
                 .on(id)

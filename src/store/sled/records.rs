@@ -17,7 +17,10 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote},
+    domain::{
+        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Revocation, Status, Time,
+        Vote,
+    },
     store::StoreError,
 };
 
@@ -46,6 +49,8 @@ pub(super) struct Head {
     decision: Option<Decision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<Claim>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revocation: Option<Revocation>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     receipts: Vec<Recorded>,
 }
@@ -132,6 +137,7 @@ fn with(pages: &TreeReader, id: ApprovalId, head: Head) -> Result<Stored, StoreE
         escalated: head.escalated,
         decision: head.decision,
         claim: head.claim,
+        revocation: head.revocation,
         receipts: head.receipts,
     };
     Ok(Stored { approval, chain: head.chain })
@@ -253,6 +259,7 @@ pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) ->
         votes: approval.votes.clone(),
         decision: approval.decision.clone(),
         claim: approval.claim.clone(),
+        revocation: approval.revocation.clone(),
         receipts: approval.receipts.clone(),
     };
     cut(&mut encoded, keys::head(approval.id), &head)?;

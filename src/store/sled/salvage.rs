@@ -353,7 +353,8 @@ impl Found {
             return Err("its events are not those that were recorded".into());
         }
         let approval = Approval::replay(id, &events).map_err(|error| format!("its events are impossible: {error}"))?;
-        let settled = approval.status.is_terminal() && (!approval.status.is_approved() || approval.claim.is_some());
+        let over = !approval.status.is_approved() || approval.claim.is_some() || approval.revocation.is_some();
+        let settled = approval.status.is_terminal() && over;
         if settled || (recorded.complete && acknowledged.is_some()) {
             return Ok((History { id, events }, approval));
         }

@@ -10,7 +10,7 @@ use crate::{
     blocking_pool::PoolError,
     domain::{
         ActorKind, Claim, Decision, Digest, ExecutionResult, Outcome, OutsideScope, Permission, Refusal, ReplayError,
-        Status as Reached, TokenId,
+        Revocation, Status as Reached, TokenId,
         samples::{a_request, actor, agent, at, claim_id, id},
     },
     identity::{AccessDenied, Unrecognised, oidc::Rejection},
@@ -95,6 +95,12 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
         ),
         (claim(None), FailedPrecondition, Reason::AlreadyClaimed, claimed),
         (claim(Some(outcome.clone())), FailedPrecondition, Reason::AlreadyClaimed, run),
+        (
+            Refusal::Revoked(Box::new(Revocation { actor: agent(), at: at(8), reason: "r".into() })),
+            FailedPrecondition,
+            Reason::ApprovalRevoked,
+            &["approval_id", "revoked_by", "revoke_time", "reason"],
+        ),
         (Refusal::NotClaimed, FailedPrecondition, Reason::NotClaimed, only_id),
         (
             Refusal::AlreadyReported(Box::new(outcome)),

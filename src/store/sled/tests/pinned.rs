@@ -18,8 +18,8 @@ use super::{
 };
 use crate::domain::{
     ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Grant, Panel,
-    Permission, Priority, Reporting, Requirement, Reviewer, Revoked, Role, RuleOutcome, RuleTrace, Verdict, request,
-    samples::keyed, step, token_samples::token,
+    Permission, Priority, Reporting, Requirement, Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Verdict,
+    request, samples::keyed, step, token_samples::token,
 };
 
 /// Whatever is stored, as JSON: bytes as text in hexadecimal.
@@ -160,6 +160,23 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     (approval, events)
 }
 
+/// What stands in the place of the claim, and what follows it, when the call is revoked.
+fn revoked() -> (crate::domain::Approval, Event) {
+    let (_, mut events) = full_history();
+    events.truncate(6);
+    let approved = crate::domain::Approval::replay(id(0, 1), &events).unwrap();
+    let revoking = Revoking {
+        actor: reviewer(3),
+        groups: Some(Default::default()),
+        operator: false,
+        request_id: Some("k2".into()),
+        reason: "r".into(),
+    };
+    let mut step = step(&approved, &Command::Revoke(revoking), at(14));
+    step.outcome.unwrap();
+    (step.approval, step.events.remove(0))
+}
+
 /// A vote by credentials that let their holder name voters.
 fn vote_among_others(events: &[Event]) -> Event {
     Event { needs_others: true, ..events[1].clone() }
@@ -235,8 +252,17 @@ fn every_field_of_every_record_is_pinned() {
     assert_eq!(kinds, expected);
 
     let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let revoked_head = {
+        let (approval, event) = revoked();
+        let (encoded, _) = encode(&approval, &[event], Digest::ZERO).unwrap();
+        let key = keys::head(approval.id);
+        let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
+        value(frame::open(&key, head).unwrap())
+    };
     let found = json!({
         "events": stored,
+        "revoked": value(&payload(&revoked().1)),
+        "head_of_revoked": revoked_head,
         "vote_among_others": value(&payload(&vote_among_others(&events))),
         "head": head,
         "token": value(&payload(&token)),
@@ -273,6 +299,13 @@ fn fingerprints_of_calls_are_pinned() {
         Command::Cancel { actor: agent(), request_id: None, reason: "r".into() },
         Command::Claim(Claiming { actor: agent(), request_id: None, claim_id, digest }),
         Command::Report(Reporting { actor: agent(), request_id: None, claim_id, result, message }),
+        Command::Revoke(Revoking {
+            actor: agent(),
+            groups: None,
+            operator: false,
+            request_id: None,
+            reason: "r".into(),
+        }),
     ];
     let prints = calls.map(|call| keyed(call, "k").receipt().unwrap().fingerprint.to_string()[7..15].to_owned());
     assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96"]);
@@ -282,7 +315,7 @@ fn fingerprints_of_calls_are_pinned() {
 /// them, those of keys in `keys/tests.rs`.
 #[test]
 fn unknown_kinds_and_fields_of_events_are_refused() {
-    for event in full_history().1 {
+    for event in full_history().1.into_iter().chain([revoked().1]) {
         let stored = serde_json::to_value(&event).unwrap();
         assert_eq!(serde_json::from_value::<Event>(stored.clone()).unwrap(), event);
         let (mut field, mut kind) = (stored.clone(), stored.clone());

@@ -44,6 +44,7 @@ enum Act {
     Expire,
     Claim(u64),
     Report(u64),
+    Revoke,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -56,6 +57,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Act::Expire),
         3 => (0..3u64).prop_map(Act::Claim),
         2 => (0..3u64).prop_map(Act::Report),
+        1 => Just(Act::Revoke),
     ];
     prop_oneof![
         8 => (0..12u64, 0..3u8, 0..8u8, 0..6u8)
@@ -136,6 +138,7 @@ impl<S: Subject> Pair<S> {
                     Act::Expire => Command::Tick,
                     Act::Claim(n) => claim(n, digest),
                     Act::Report(n) => report(n),
+                    Act::Revoke => revoke(caller.clone()),
                 };
                 if let Command::Cancel { actor, .. }
                 | Command::Claim(Claiming { actor, .. })
