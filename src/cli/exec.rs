@@ -15,13 +15,14 @@ use tokio::{
 
 use self::signals::Signals;
 use super::{
-    call::{CallArgs, aftermath, failure},
+    call::{CallArgs, aftermath, failure, text},
     connection::ConnectionArgs,
     console::Console,
     failure::Failure,
     progress_printer::ProgressPrinter,
     text::escape,
 };
+use crate::config::parse_duration;
 
 const EXIT_CODES: &str = "\
 COMMAND is what reviewers see, as the argument `command`, and what is run, without a shell, once it is approved. When a
@@ -34,12 +35,15 @@ Exit codes:
   120  rejected, by a person or by the policy
   121  timed out
   122  cancelled
-  123  not run for another reason: started before, approved too long ago, edited in a way that COMMAND cannot take, ...
-  125  approval could not be asked for: refused by the server, server not reachable, ...
+  123  not run for another reason: revoked, stopped by an operator's freeze, started before, approved too long ago,
+       edited in a way that COMMAND cannot take, ...
+  125  approval could not be asked for: refused by the server, server not reachable for --patience, ...
   126  COMMAND cannot be started
   127  COMMAND is not there
 128+N  signal N (an interrupt is 2) came before COMMAND was started; later ones are passed on to it
-    2  usage: the command line makes no sense";
+    2  usage: the command line makes no sense
+
+Where standard error is not a terminal, a model may read it: it then says what a model may know. --json has the details.";
 
 /// The argument that holds the command line.
 const COMMAND: &str = "command";
@@ -60,6 +64,9 @@ pub struct ExecArgs {
     /// them
     #[arg(long)]
     reads_arguments: bool,
+    /// How long to try to reach the server before the request is taken, and for the claim and the report
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_duration)]
+    patience: Duration,
     /// Withdraw the approval when this command is interrupted while it waits; it stays open otherwise
     #[arg(long)]
     cancel_on_interrupt: bool,
@@ -75,11 +82,12 @@ pub struct ExecArgs {
 /// well as possible, as no outcome depends on whether anybody reads it.
 pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     console.results_to_stderr = true;
-    let asked = args.call.arguments()?;
+    let asked = args.call.arguments(console)?;
     let (others, reads_arguments) = (asked.clone(), args.reads_arguments);
     let call = args
         .call
         .call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?
+        .patience(args.patience)
         .check_edit(move |edited| edited_command(edited, &others, reads_arguments).map(|_| ()));
     match (Exec { args, asked, signals: Signals::listen()? }).gate(&call, connection, console).await {
         Err(failure) if failure.exit_code() == 1 => {
@@ -101,12 +109,9 @@ struct Exec {
 
 impl Exec {
     async fn gate(mut self, call: &Call, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
-        let client = tokio::select! {
-            client = connection.client() => client?,
-            signal = self.signals.next() => return Ok(signals::exit_code(signal)),
-        };
-        let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new))?;
-        let mut printer = ProgressPrinter::new(self.args.progress);
+        let client = connection.lazy_client()?;
+        let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new, console))?;
+        let mut printer = ProgressPrinter::new(self.args.progress, connection.address()?, self.args.patience);
         let decided = loop {
             let step = tokio::select! {
                 step = wait.next() => step,
@@ -205,16 +210,15 @@ fn with_command(mut arguments: Struct, command: &[String]) -> Result<Struct, Fai
 }
 
 async fn interrupted(wait: Wait, withdraw: bool, console: &mut Console) {
-    let text = format!("interrupted; {}", aftermath(&wait, false));
     if !withdraw {
-        return tell(console, &text);
+        return tell(console, &format!("interrupted; {}", aftermath(&wait, false)));
     }
     let id = wait.approval_id().map_or_else(|| "the approval".to_owned(), |id| format!("approval {id}"));
     match wait.withdraw().await {
         Ok(()) => tell(console, &format!("interrupted; {id} is withdrawn")),
         Err(refusal) => {
-            let failure = failure(refusal, String::new).to_string();
-            tell(console, &format!("interrupted; {id} could not be withdrawn: {failure}"));
+            let problem = text(&refusal, console);
+            tell(console, &format!("interrupted; {id} could not be withdrawn: {problem}"));
         }
     }
 }
@@ -233,10 +237,11 @@ fn refused(refusal: Refusal, hint: impl FnOnce() -> String, console: &mut Consol
         Kind::Rejected { .. } | Kind::AutoRejected { .. } => 120,
         Kind::TimedOut => 121,
         Kind::Cancelled => 122,
-        Kind::RequestFailed(_) | Kind::Unavailable { .. } => return Err(failure(refusal, hint)),
+        Kind::RequestFailed(_) | Kind::Unavailable { .. } => return Err(failure(refusal, hint, console)),
         _ => 123,
     };
-    tell(console, &refusal.to_string());
+    let told = text(&refusal, console);
+    tell(console, &told);
     Ok(code)
 }
 
