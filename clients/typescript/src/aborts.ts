@@ -22,3 +22,18 @@ function watch(signal: AbortSignal): Set<() => void> {
   signal.addEventListener("abort", tell, { once: true });
   return callbacks;
 }
+
+/**
+ * One signal of several, aborted with the reason of the first that is; `stop` ends the watch. Not AbortSignal.any, which
+ * takes no signals of other realms or libraries.
+ */
+export function joined(...given: (AbortSignal | undefined)[]): { signal: AbortSignal | undefined; stop: () => void } {
+  const signals = given.filter((signal) => signal !== undefined);
+  if (signals.length < 2) return { signal: signals[0], stop: () => {} };
+  const both = new AbortController();
+  const ends = signals.map((signal) => whenAborted(signal, () => both.abort(signal.reason)));
+  const stop = () => {
+    for (const end of ends) end();
+  };
+  return { signal: both.signal, stop };
+}

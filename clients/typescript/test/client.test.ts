@@ -88,11 +88,11 @@ for (const ms of [2 ** 31, Number.POSITIVE_INFINITY, 10_000.5]) {
         yield {};
       },
     });
-    await fake.client({ deadlineMs: ms }).approvals.getApproval({});
+    if (Number.isFinite(ms)) await fake.client({ deadlineMs: ms }).approvals.getApproval({});
     const { approvals } = fake.client();
     await approvals.getApproval({}, { timeoutMs: ms });
     for await (const _ of approvals.watchApproval({}, { timeoutMs: ms }));
-    assert.equal(told.length, 3);
+    assert.equal(told.length, Number.isFinite(ms) ? 3 : 2);
     for (const left of told) assert(left !== undefined && left > 9000 && left < 1e8, `${left}`);
   });
 }
@@ -189,7 +189,7 @@ test("what is not a function is an error of use, before anything is asked", asyn
     assert.throws(() => client.requiresApproval(fn, { toolName: "t" }), TypeError);
   }
   const parseEdited = {} as unknown as () => object;
-  await assert.rejects(client.requiresApproval(never, { toolName: "t", parseEdited })({}), TypeError);
+  assert.throws(() => client.requiresApproval(never, { toolName: "t", parseEdited }), TypeError);
   assert.deepEqual(fake.asked, []);
 });
 

@@ -41,6 +41,6 @@ test("the example runs what is approved", async () => {
 test("the example says why it does not run what is rejected", async () => {
   const output = run();
   await server.reviewer("send_email").reject("Use the staging list.");
-  const text = "The call to send_email was rejected by a reviewer: Use the staging list. It was not run.\n";
+  const text = "NOT RUN. A reviewer rejected the call to send_email: Use the staging list. Do not try it again.\n";
   assert.equal(await output, text);
 });

@@ -73,8 +73,14 @@ export class Fake {
   readonly asked: RequestApprovalRequest[] = [];
   /** Every report that it got. */
   readonly reports: ReportExecutionRequest[] = [];
-  /** Lines that its clients logged. */
+  /** Lines that its clients logged, without those below. */
   readonly logged: string[] = [];
+  /** Lines of its clients about failures that are tried again. */
+  readonly tried: string[] = [];
+  /** How often it was asked for a claim. */
+  claims = 0;
+  /** How often its clients gave the advice to give ids. */
+  advised = 0;
   readonly #server;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #clients: Client[] = [];
@@ -82,7 +88,16 @@ export class Fake {
   private constructor(service: Service) {
     const { asked, reports } = this;
     const routes = connectNodeAdapter({
-      routes: (router) => router.service(ApprovalService, honest(service, asked, reports)),
+      routes: (router) => {
+        const { claimExecution: claim } = service;
+        const counted = claim && {
+          claimExecution: (...call: Parameters<typeof claim>) => {
+            this.claims += 1;
+            return claim(...call);
+          },
+        };
+        router.service(ApprovalService, honest({ ...service, ...counted }, asked, reports));
+      },
     });
     this.#server = createServer(routes);
     this.#server.on("session", (session) => {
@@ -102,7 +117,12 @@ export class Fake {
   /** A client of it, without a token. */
   client(options: ConnectOptions = {}): Client {
     const { port } = this.#server.address() as AddressInfo;
-    const logger = { warn: (line: string) => void this.logged.push(line) };
+    const warn = (line: string) => {
+      if (line.includes("asks for a second approval")) this.advised += 1;
+      else if (line.includes("Cannot reach")) this.tried.push(line);
+      else this.logged.push(line);
+    };
+    const logger = { warn };
     const client = connect({ address: `127.0.0.1:${port}`, token: "", logger, ...options });
     this.#clients.push(client);
     return client;

@@ -64,7 +64,10 @@ test("2: what is rejected is not run", async () => {
     assert(error instanceof Rejected);
     assert.equal(error.comment, "Use the staging list.");
     assert.equal(error.decidedBy, "dev/reviewer");
-    assert.equal(error.message, "The call to s2 was rejected by a reviewer: Use the staging list. It was not run.");
+    assert.equal(
+      error.message,
+      "NOT RUN. A reviewer rejected the call to s2: Use the staging list. Do not try it again.",
+    );
     return true;
   });
   await server.reviewer("s2").reject("Use the staging list.");

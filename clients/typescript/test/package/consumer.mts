@@ -39,7 +39,12 @@ export function explain(error: unknown): string {
     case "InvalidAnswer":
       return error.problem;
     case "InvalidArguments":
+    case "InvalidEdit":
       return error.path + error.problem;
+    case "Revoked":
+    case "Frozen":
+      return error.reason;
+    case "StillWaiting":
     case "TimedOut":
     case "Cancelled":
     case "AlreadyClaimed":
