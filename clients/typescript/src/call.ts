@@ -35,11 +35,6 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
   /** JSON Schema that the arguments, and any edit of them, must satisfy at the server; at most 16 KiB. */
   readonly argumentsSchema?: JsonObject | undefined;
-  /**
-   * Schema of the arguments in this program, such as one of Zod: they are checked before anybody is asked, and an edit
-   * of them before it is claimed. What the schema fills in or changes is shown to reviewers.
-   */
-  readonly parameters?: StandardSchema | undefined;
   /** The person on whose behalf the call is made; needs a token that may assert it. */
   readonly onBehalfOf?: OnBehalfOf | undefined;
   /**
@@ -83,6 +78,11 @@ export interface OnBehalfOf {
 export interface Call extends CallOptions {
   /** Arguments of the call, a JSON object: at most 48 KiB and 32 levels deep. */
   readonly arguments: object;
+  /**
+   * Schema of the arguments in this program, such as one of Zod: they are checked before anybody is asked, and an edit
+   * of them before it is claimed. What the schema fills in or changes is shown to reviewers.
+   */
+  readonly parameters?: StandardSchema | undefined;
 }
 
 /** A call that may be run, this once. */
@@ -100,7 +100,10 @@ export interface Run {
 
 /** How a function is gated. */
 export interface GateOptions<A> extends CallOptions {
-  /** What the function takes: the schema makes it of the arguments. See `parameters` of any call. */
+  /**
+   * What the function takes, as a schema such as one of Zod: the arguments are checked before anybody is asked, and an
+   * edit of them before it is claimed. What the schema fills in or changes is shown to reviewers.
+   */
   readonly parameters?: StandardSchema<A> | undefined;
   /**
    * Takes arguments that a reviewer edited, such as a schema's `parse`, in place of `parameters`. What it throws refuses

@@ -51,7 +51,7 @@ type ContextShape = (context: Record<string, unknown>) => ContextFacts | undefin
 /** AI SDK: `{ toolCallId, messages, abortSignal, experimental_context }`. */
 const ofAiSdk: ContextShape = ({ toolCallId, messages, abortSignal }) => {
   if (typeof toolCallId !== "string" || !Array.isArray(messages)) return undefined;
-  return { callId: toolCallId, signal: signalOf(abortSignal) };
+  return { callId: toolCallId || undefined, signal: signalOf(abortSignal) };
 };
 
 /**
@@ -63,11 +63,15 @@ const ofMcp: ContextShape = ({ signal, sendNotification, sendRequest }) => {
   return { signal: signalOf(signal) };
 };
 
-/** LangChain: the config of a run, and of a tool's call, `{ toolCall, callbacks, tags, metadata, signal, … }`. */
-const ofLangChain: ContextShape = ({ toolCall, callbacks, tags, metadata, signal }) => {
-  if (callbacks === undefined || !Array.isArray(tags) || !isPlainObject(metadata)) return undefined;
+/** LangChain: the config of a tool's call, `{ toolCall, tags, metadata, recursionLimit, signal, … }`. */
+const ofLangChain: ContextShape = ({ toolCall, tags, metadata, recursionLimit, signal }) => {
+  if (!Array.isArray(tags) || !isPlainObject(metadata) || typeof recursionLimit !== "number") return undefined;
   return { callId: idIn(toolCall, "id"), signal: signalOf(signal) };
 };
+
+/** LangChain: what tells of a tool's run, between the input and the config of a DynamicStructuredTool. */
+const ofRunManager: ContextShape = ({ getChild, handleToolEnd }) =>
+  typeof getChild === "function" && typeof handleToolEnd === "function" ? {} : undefined;
 
 /** OpenAI Agents SDK: its RunContext. */
 const ofRunContext: ContextShape = (context) => {
@@ -87,7 +91,7 @@ const ofSignal: ContextShape = (context) =>
     ? { signal: context.signal }
     : undefined;
 
-const SHAPES: readonly ContextShape[] = [ofAiSdk, ofMcp, ofLangChain, ofRunContext, ofDetails, ofSignal];
+const SHAPES: readonly ContextShape[] = [ofAiSdk, ofMcp, ofLangChain, ofRunManager, ofRunContext, ofDetails, ofSignal];
 
 function idIn(toolCall: unknown, name: string): string | undefined {
   const id =

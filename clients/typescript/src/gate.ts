@@ -8,7 +8,7 @@ import type { Connection } from "./connection.js";
 import { digestOf } from "./digest.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { type Fitted, fitAsked } from "./parameters.js";
+import { type Fitted, fitAsked, type StandardSchema } from "./parameters.js";
 import { FirstFailure } from "./reachability.js";
 import { Cancelled, InvalidEdit, StillWaiting } from "./refusals.js";
 import { type Outcome, report } from "./report.js";
@@ -22,6 +22,7 @@ const PATIENCE_MS = 30_000;
 /** A call whose options were checked. */
 export interface Asking {
   readonly call: CallOptions;
+  readonly parameters: StandardSchema | undefined;
   /** A copy of the arguments, which nobody else has. */
   readonly given: JsonObject;
   /**
@@ -85,9 +86,9 @@ export async function* gateSteps<T, R, N>(
 }
 
 async function grant(connection: Connection, asking: Asking): Promise<Granted> {
-  const { call, given } = asking;
+  const { call, given, parameters } = asking;
   const { toolName, signal, patienceMs = PATIENCE_MS } = call;
-  const { shown: asked, taken } = await fitAsked(call.parameters, given).catch((error: unknown) => {
+  const { shown: asked, taken } = await fitAsked(parameters, given).catch((error: unknown) => {
     throw refusedBy(error, toolName);
   });
   const request = await requestOf(call, asked, connection.address);

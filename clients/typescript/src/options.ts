@@ -1,6 +1,6 @@
 import leven from "leven";
 import { isPlainObject } from "./arguments.js";
-import type { CallOptions, GateOptions, RequirableOption } from "./call.js";
+import type { Call, CallOptions, GateOptions, RequirableOption } from "./call.js";
 import { isSignal } from "./contexts.js";
 
 /** What an option must be, such as `a text`; undefined when the value is that. */
@@ -63,7 +63,6 @@ export const CALL_CHECKS: Checks<CallOptions> = {
   labels: areLabels,
   timeoutMs: isDuration,
   argumentsSchema: isObject,
-  parameters: isSchema,
   onBehalfOf: isPerson,
   requestId: isName,
   callId: isName,
@@ -75,9 +74,13 @@ export const CALL_CHECKS: Checks<CallOptions> = {
   requiredOptions: areOptionNames,
 };
 
+/** Of a call with its arguments, which are looked at for themselves. */
+export const RUN_CHECKS: Checks<Call> = { ...CALL_CHECKS, arguments: () => undefined, parameters: isSchema };
+
 /** Of a wrapped function. */
 export const GATE_CHECKS: Checks<GateOptions<unknown>> = {
   ...CALL_CHECKS,
+  parameters: isSchema,
   parseEdited: isCallable,
   passContext: isFlag,
 };
@@ -100,7 +103,7 @@ export function checkOptions<O extends object>(options: O, checks: Record<string
 }
 
 /** What is asked of a call beyond each option by itself. @throws TypeError */
-export function checkCall(call: CallOptions & { readonly parseEdited?: unknown }, required: readonly string[]): void {
+export function checkCall(call: Partial<GateOptions<unknown>>, required: readonly string[]): void {
   if (call.toolName === undefined) throw new TypeError("toolName of a call must be given");
   if (call.callId !== undefined && call.runId === undefined) {
     throw new TypeError("callId needs runId: it is not stable by itself");

@@ -30,9 +30,9 @@ type Found<T> = [path: string, value: T];
 function promisesIn(values: Found<unknown>[]): Found<Promise<unknown>>[] {
   const promises: Found<Promise<unknown>>[] = [];
   const seen = new Set<unknown>();
-  const left = [...values];
-  for (let next = left.pop(); next !== undefined; next = left.pop()) {
-    const [path, value] = next;
+  const found = [...values];
+  // It grows while it is gone through.
+  for (const [path, value] of found) {
     if (typeof value === "function") throw notBegun("a function", path);
     if (typeof value !== "object" || value === null || seen.has(value)) continue;
     seen.add(value);
@@ -44,7 +44,7 @@ function promisesIn(values: Found<unknown>[]): Found<Promise<unknown>>[] {
       stop(value);
       throw notBegun("an iterator or a stream", path);
     } else {
-      for (const child of childrenOf(value, path)) left.push(child);
+      for (const child of childrenOf(value, path)) found.push(child);
     }
   }
   return promises;

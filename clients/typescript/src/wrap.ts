@@ -6,8 +6,8 @@ import type { Connection } from "./connection.js";
 import { factsOf } from "./contexts.js";
 import { dress, kindOf } from "./functions.js";
 import { type Asking, gate, gateSteps } from "./gate.js";
-import { CALL_CHECKS, checkCall, checkOptions, GATE_CHECKS } from "./options.js";
-import { type Fitted, fitEdited, refuseMisshapen, shapeOf } from "./parameters.js";
+import { checkCall, checkOptions, GATE_CHECKS, RUN_CHECKS } from "./options.js";
+import { type Fitted, fitEdited, refuseMisshapen, type Shape, shapeOf } from "./parameters.js";
 import { textOf } from "./report.js";
 import type { Steps } from "./results.js";
 
@@ -79,13 +79,14 @@ export async function runApproved<R>(
   if (kindOf(fn, "what is to be run") === "generator") {
     throw new TypeError("what is to be run is a generator function, which runs while it is read: use requiresApproval");
   }
-  checkOptions(call, { ...CALL_CHECKS, arguments: () => undefined }, "a call");
+  checkOptions(call, RUN_CHECKS, "a call");
   // A copy, as its caller may use it for another call.
-  const { arguments: args, ...own } = call;
+  const { arguments: args, parameters, ...own } = call;
   const options = { ...connection.carried(), ...given(own) } as CallOptions;
   checkCall(options, connection.requiredOptions);
   advice.give(options);
-  const asking = { call: options, given: copied(options.toolName, args), fitEdited: fitOf(options, undefined, false) };
+  const fit = fitOf({ parameters }, undefined);
+  const asking = { call: options, given: copied(options.toolName, args), parameters, fitEdited: fit };
   return gate(connection, asking, (_, run) => fn(run));
 }
 
@@ -105,16 +106,17 @@ function prepared(
     misfit = error;
   }
   const merged = merge(connection.carried(), options, copy ? copyJson(copy) : args, contexts);
-  const { passContext = false, parseEdited, ...call } = merged;
+  const { passContext = false, parseEdited, parameters, ...call } = merged;
   const facts = factsOf(call.toolName, contexts, passContext);
   const signal = joined(call.signal, facts.signal);
   // A call's id names it only within a run.
   const callId = call.callId ?? (call.runId === undefined ? undefined : facts.callId);
   const ready = { ...call, callId, signal: signal.signal };
-  checkCall({ ...ready, parseEdited }, connection.requiredOptions);
+  checkCall({ ...ready, parseEdited, parameters }, connection.requiredOptions);
   advice.give(ready);
   if (!copy) throw refusedBy(misfit, call.toolName);
-  return { asking: { call: ready, given: copy, fitEdited: fitOf(ready, parseEdited, true) }, stop: signal.stop };
+  const fit = fitOf({ parameters, parseEdited }, (asked) => shapeOf(asked, call.argumentsSchema));
+  return { asking: { call: ready, given: copy, parameters, fitEdited: fit }, stop: signal.stop };
 }
 
 /**
@@ -151,12 +153,15 @@ function copied(toolName: string, args: unknown): JsonObject {
   }
 }
 
-/** @param isShaped - whether an edit must have the shape of what was asked for: nothing else says what fits. */
-function fitOf(call: CallOptions, parseEdited: GateOptions<unknown>["parseEdited"], isShaped: boolean) {
+/** @param shape - what an edit of these arguments must be like, where nothing else says what fits. */
+function fitOf(
+  { parameters, parseEdited }: Pick<GateOptions<unknown>, "parameters" | "parseEdited">,
+  shape: ((asked: JsonObject) => Shape) | undefined,
+) {
   return async (edited: JsonObject, asked: JsonObject): Promise<Fitted> => {
     if (parseEdited) return { shown: edited, taken: await parsed(parseEdited, edited) };
-    if (call.parameters) return fitEdited(call.parameters, edited);
-    if (isShaped) refuseMisshapen(edited, shapeOf(asked, call.argumentsSchema));
+    if (parameters) return fitEdited(parameters, edited);
+    if (shape) refuseMisshapen(edited, shape(asked));
     return { shown: edited, taken: copyJson(edited) };
   };
 }

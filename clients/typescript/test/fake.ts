@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { digestOf } from "../src/digest.js";
@@ -171,9 +171,22 @@ export function progress(remainingMs: number): Answer {
 }
 
 /** A pending approval with so many milliseconds left. */
-export async function pending(remainingMs: number): Promise<Answer> {
+export async function pending(remainingMs: number, args: JsonObject = {}): Promise<Answer> {
   const deadline = { seconds: BigInt(Math.floor(remainingMs / 1000)), nanos: (remainingMs % 1000) * 1e6 };
-  return update(ApprovalStatus.PENDING, { updateTime: { seconds: 0n }, deadline });
+  const asked = { arguments: args, digest: await digestOf("t", args) };
+  return update(ApprovalStatus.PENDING, { updateTime: { seconds: 0n }, deadline, ...asked });
+}
+
+/** A server that approves what is asked for, or this instead. */
+export function approving(edited?: JsonObject): Promise<Fake> {
+  return Fake.start({
+    async *requestApproval(request) {
+      const args = edited ?? request.arguments ?? {};
+      const digest = await digestOf(request.toolName, args);
+      yield await update(ApprovalStatus.APPROVED, { arguments: args, digest });
+    },
+    claimExecution: ({ digest }) => granted({ digest }),
+  });
 }
 
 /** A claim of the approval that was sent, as {@link update} makes it, with these changes. */

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { digestOf } from "../src/digest.js";
 import { InvalidEdit } from "../src/index.js";
-import { ApprovalStatus } from "../src/v1.js";
-import { Fake, granted, update } from "./fake.js";
+import { approving } from "./fake.js";
 
 interface Mail {
   to: string;
@@ -12,18 +10,6 @@ interface Mail {
 
 async function send(mail: Mail): Promise<string> {
   return `sent to ${mail.to}`;
-}
-
-/** A server that approves what is asked for, or this instead. */
-function approving(edited?: { [name: string]: string | number }): Promise<Fake> {
-  return Fake.start({
-    async *requestApproval(request) {
-      const args = edited ?? request.arguments ?? {};
-      const digest = await digestOf(request.toolName, args);
-      yield await update(ApprovalStatus.APPROVED, { arguments: args, digest });
-    },
-    claimExecution: ({ digest }) => granted({ digest }),
-  });
 }
 
 test("a wrapped function keeps its type, and its arguments are the call's", async () => {
