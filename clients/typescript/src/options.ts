@@ -115,7 +115,7 @@ export function checkCall(call: Partial<GateOptions<unknown>>, required: readonl
     isMissing(call[name as RequirableOption]),
   );
   if (missing !== undefined) {
-    throw new TypeError(`${missing} of a call of ${call.toolName} must be given, as requiredOptions says`);
+    throw new TypeError(`${missing} of a call to ${call.toolName} must be given, as requiredOptions says`);
   }
 }
 

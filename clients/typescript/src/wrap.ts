@@ -82,7 +82,7 @@ export async function runApproved<R>(
   checkOptions(call, RUN_CHECKS, "a call");
   // A copy, as its caller may use it for another call.
   const { arguments: args, parameters, ...own } = call;
-  const options = { ...connection.carried(), ...given(own) } as CallOptions;
+  const options: CallOptions = join(connection.carried(), own);
   checkCall(options, connection.requiredOptions);
   advice.give(options);
   const fit = fitOf({ parameters }, undefined);
@@ -121,7 +121,7 @@ function prepared(
 
 /**
  * The options of a call. What the call's surroundings carry comes before what was fixed when the function was wrapped,
- * and after what was made for this call. Labels are joined: a policy may ask on each.
+ * and after what was made for this call.
  */
 function merge(
   carried: Partial<CallOptions>,
@@ -129,20 +129,21 @@ function merge(
   args: unknown,
   contexts: unknown[],
 ): GateOptions<unknown> {
-  let [before, after] = [options, carried] as [object, object];
-  if (typeof options === "function") {
-    const made = options(args, ...contexts);
-    checkOptions(made, GATE_CHECKS, "a call");
-    [before, after] = [carried, made];
-  }
-  const labels = { ...(before as CallOptions).labels, ...(after as CallOptions).labels };
-  const merged = { ...given(before), ...given(after) } as unknown as GateOptions<unknown>;
-  return Object.keys(labels).length === 0 ? merged : { ...merged, labels };
+  if (typeof options !== "function") return join(options, carried);
+  const made = options(args, ...contexts);
+  checkOptions(made, GATE_CHECKS, "a call");
+  return join(carried, made);
 }
 
-/** Without those that are undefined, which are as if they were not given. */
-function given(options: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+/**
+ * Options, of which the later win. Labels are joined: a policy may ask on each. Those that are undefined are as if they
+ * were not given.
+ */
+function join<O extends Partial<CallOptions>>(before: Partial<O>, after: Partial<O>): O {
+  const given = (options: object) => Object.entries(options).filter(([, value]) => value !== undefined);
+  const labels = { ...before.labels, ...after.labels };
+  const isLabelled = Object.keys(labels).length > 0;
+  return { ...Object.fromEntries([...given(before), ...given(after)]), ...(isLabelled && { labels }) } as unknown as O;
 }
 
 function copied(toolName: string, args: unknown): JsonObject {

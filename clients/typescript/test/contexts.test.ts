@@ -132,7 +132,6 @@ test("parameters with defaults, rest parameters and `arguments` get nothing that
   const withDefault = client.requiresApproval((mail: Mail, copies: number = 1) => [mail, copies], options);
   assert.deepEqual(await withDefault({ to: "a" }), [{ to: "a" }, 1]);
   await assert.rejects(withDefault({ to: "a" }, 2), TypeError);
-  // biome-ignore lint/complexity/useArrowFunction: an arrow has no arguments.
   const all = client.requiresApproval(function (_: Mail, ...__: unknown[]) {
     // biome-ignore lint/complexity/noArguments: that is the point.
     return arguments.length;
