@@ -39,8 +39,12 @@ export function problemOf(failure: ConnectError): string {
     const problem = PROBLEMS.get(code);
     if (problem) return problem;
   }
-  return failure.rawMessage.replace(/\.$/, "") || "the connection failed";
+  const text = OPENSSL.exec(failure.rawMessage)?.[1] ?? failure.rawMessage;
+  return text.trim().replace(/\.$/, "") || "the connection failed";
 }
+
+/** What OpenSSL says between its numbers, files and lines. */
+const OPENSSL = /^[0-9A-F]+:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):/;
 
 /** The codes of an error and what caused it, as Node.js names them. */
 export function codesOf(error: unknown): string[] {

@@ -1,4 +1,4 @@
-import { Code, type ConnectError } from "@connectrpc/connect";
+import type { ConnectError } from "@connectrpc/connect";
 import { codesOf, hopelessFailure } from "../reachability.js";
 import type { Target } from "./options.js";
 import { speaksTls, statusOfHttp1 } from "./probe.js";
@@ -64,15 +64,16 @@ const AWAY: ReadonlySet<string> = new Set([
 /**
  * A failure as one that does not pass, with a sentence that helps, where that can be told; else as it is.
  *
- * @param isNew - whether the server has never answered here: only then the address may be wrong, and is looked at.
+ * @param isStrange - whether the server has never answered here, and its caller has not ended the call: only then the
+ *   address may be wrong, and is looked at.
  */
 export async function diagnosed(
   target: Target,
   failure: ConnectError,
   seen: Seen,
-  isNew: boolean,
+  isStrange: boolean,
 ): Promise<ConnectError> {
-  const problem = await problemOf(target, failure, seen, isNew);
+  const problem = await problemOf(target, failure, seen, isStrange);
   return problem === undefined ? failure : hopelessFailure(problem, failure);
 }
 
@@ -80,7 +81,7 @@ async function problemOf(
   target: Target,
   failure: ConnectError,
   { status, contentType = "" }: Seen,
-  isNew: boolean,
+  isStrange: boolean,
 ): Promise<string | undefined> {
   if (status !== undefined) {
     const isServer = status === 200 ? contentType.startsWith("application/grpc") : PASSING.has(status);
@@ -93,9 +94,7 @@ async function problemOf(
     return `its certificate is not trusted (${why}): set ca (SIGNOFF_CA) to the authority that signed it`;
   }
   if (has(INVALID)) return `its certificate is not valid here (${why})`;
-  // The caller's own end of the call tells nothing of the server.
-  const isOwn = failure.code === Code.Canceled || failure.code === Code.DeadlineExceeded;
-  if (!isNew || isOwn || has(AWAY)) return undefined;
+  if (!isStrange || has(AWAY)) return undefined;
   if (target.tls) {
     if (has(NO_TLS)) return "this address does not speak TLS: use http://";
     if (!has(NO_HTTP2) && !has(NO_ALPN)) return undefined;

@@ -41,8 +41,9 @@ export function statusOfHttp1(target: Target): Promise<number | undefined> {
     };
     const answer = (response: IncomingMessage) => end(response.statusCode);
     const options = { ...endpointOf(target), path: "/", agent: false as const, timeout: PROBE_MS };
+    // Whatever its types say, it hands the context on to the connection.
     const request = secureContext
-      ? requestSecure({ ...options, createConnection: () => connectTls({ ...options, secureContext }) }, answer)
+      ? requestSecure(Object.assign(options, { secureContext }), answer)
       : requestPlain(options, answer);
     request.once("timeout", () => end(undefined));
     request.once("error", () => end(undefined));

@@ -37,7 +37,8 @@ export function transportTo(target: Target): { transport: Transport; close: () =
       hasAnswered = true;
       return response;
     } catch (error) {
-      const failure = await diagnosed(target, ConnectError.from(error), seen, !hasAnswered && !closed);
+      const isStrange = !hasAnswered && !closed && !request.signal.aborted;
+      const failure = await diagnosed(target, ConnectError.from(error), seen, isStrange);
       hasAnswered ||= seen.status !== undefined;
       throw failure;
     }
