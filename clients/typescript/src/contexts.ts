@@ -32,9 +32,15 @@ export function factsOf(toolName: string, contexts: readonly unknown[], declared
   return facts;
 }
 
+/** @throws TypeError for a context where the arguments are to be: frameworks pass it first to tools without input. */
+export function refuseContext(toolName: string, args: unknown): void {
+  if (recognise(args) === undefined) return;
+  throw new TypeError(`argument 1 of ${toolName} is a context: call it with its arguments first, {} if it has none`);
+}
+
 /**
- * The facts of a context that is known by its shape; undefined for what is not. Each shape has what only the framework
- * can make, such as a signal or functions, so that no arguments look like it by accident.
+ * The facts of a context that is known by its shape; undefined for what is not. Each shape needs several names, or what
+ * is not JSON, so that nothing else looks like it by accident.
  */
 function recognise(context: unknown): ContextFacts | undefined {
   if (isSignal(context)) return { signal: context };

@@ -87,12 +87,14 @@ export async function* gateSteps<T, R, N>(
 
 async function grant(connection: Connection, asking: Asking): Promise<Granted> {
   const { call, given, parameters } = asking;
-  const { toolName, signal, patienceMs = PATIENCE_MS } = call;
+  const { toolName, signal, stopWaiting, patienceMs = PATIENCE_MS } = call;
   const { shown: asked, taken } = await fitAsked(parameters, given).catch((error: unknown) => {
     throw refusedBy(error, toolName);
   });
   const request = await requestOf(call, asked, connection.address);
   signal?.throwIfAborted();
+  // Here, and not in the wait: what was not asked for is not to be withdrawn either.
+  if (stopWaiting?.aborted) throw new StillWaiting({ toolName }, { cause: stopWaiting.reason });
 
   const answers = new Answers(connection.address, toolName, request.requestId, await digestOf(toolName, asked));
   const first = new FirstFailure(connection);

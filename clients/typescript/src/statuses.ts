@@ -59,7 +59,8 @@ function ofPolicy(call: { toolName: string; approvalId: string }, { policy, deci
   const remembered = decision?.rememberedRejection;
   if (remembered) return new Rejected(call, remembered.comment, nameOf(remembered.decidedBy));
   const { rule = "", message = "" } = policy ?? {};
-  if (rule === FREEZE) return new Frozen(call, decision?.comment || message);
+  // The operator's own words; the rule's message is the same for every freeze.
+  if (rule === FREEZE) return new Frozen(call, decision?.comment ?? "");
   return new AutoRejected(call, rule, message);
 }
 

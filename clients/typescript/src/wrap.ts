@@ -3,7 +3,7 @@ import { joined } from "./aborts.js";
 import { copyJson, Misfit, refusedBy } from "./arguments.js";
 import type { Call, CallOptions, GateOptions, Run } from "./call.js";
 import type { Connection } from "./connection.js";
-import { factsOf } from "./contexts.js";
+import { factsOf, refuseContext } from "./contexts.js";
 import { dress, kindOf } from "./functions.js";
 import { type Asking, gate, gateSteps } from "./gate.js";
 import { checkCall, checkOptions, GATE_CHECKS, RUN_CHECKS } from "./options.js";
@@ -84,9 +84,9 @@ export async function runApproved<R>(
   const { arguments: args, parameters, ...own } = call;
   const options: CallOptions = join(connection.carried(), own);
   checkCall(options, connection.requiredOptions);
-  advice.give(options);
   const fit = fitOf({ parameters }, undefined);
   const asking = { call: options, given: copied(options.toolName, args), parameters, fitEdited: fit };
+  advice.give(options);
   return gate(connection, asking, (_, run) => fn(run));
 }
 
@@ -107,14 +107,15 @@ function prepared(
   }
   const merged = merge(connection.carried(), options, copy ? copyJson(copy) : args, contexts);
   const { passContext = false, parseEdited, parameters, ...call } = merged;
+  if (!copy) refuseContext(call.toolName, args);
   const facts = factsOf(call.toolName, contexts, passContext);
   const signal = joined(call.signal, facts.signal);
   // A call's id names it only within a run.
   const callId = call.callId ?? (call.runId === undefined ? undefined : facts.callId);
   const ready = { ...call, callId, signal: signal.signal };
   checkCall({ ...ready, parseEdited, parameters }, connection.requiredOptions);
-  advice.give(ready);
   if (!copy) throw refusedBy(misfit, call.toolName);
+  advice.give(ready);
   const fit = fitOf({ parameters, parseEdited }, (asked) => shapeOf(asked, call.argumentsSchema));
   return { asking: { call: ready, given: copy, parameters, fitEdited: fit }, stop: signal.stop };
 }

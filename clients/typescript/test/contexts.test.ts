@@ -118,6 +118,21 @@ for (const [name, contexts] of hidden) {
   });
 }
 
+test("a context in place of the arguments is an error of use", async () => {
+  await using fake = await approving();
+  const restart = fake
+    .client()
+    .requiresApproval((_: object, ..._contexts: unknown[]) => "done", { toolName: "restart" });
+  for (const [, [context]] of frameworks) {
+    const first = context as object;
+    await assert.rejects(async () => restart(first), /^TypeError: argument 1 of restart is a context/);
+    assert.equal(await restart({}, first), "done");
+  }
+  assert.equal(fake.asked.length, frameworks.length);
+  // What is JSON is arguments, whatever its names are.
+  assert.equal(await restart({ toolCallId: "c1", messages: [] }), "done");
+});
+
 test("arguments that say nothing are passed on", async () => {
   await using fake = await approving();
   const fn = (_: Mail, ...rest: unknown[]) => rest;
