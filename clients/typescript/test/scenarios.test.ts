@@ -247,3 +247,20 @@ test("19: arguments that a double cannot hold are not even asked for", async () 
   assert.equal(runs.length, 0);
   assert.deepEqual(await server.approvals("auto.s19"), []);
 });
+
+function never(): never {
+  throw new assert.AssertionError({ message: "the function was called" });
+}
+
+test("22: an edit that does not fit is not claimed", async () => {
+  const pay = server.client().requiresApproval((_: { to: string; amount: number }) => never(), { toolName: "s22" });
+  const refused = assert.rejects(pay({ to: "a", amount: 5 }), {
+    kind: "InvalidEdit",
+    path: "amount",
+    problem: "is not a number",
+  });
+  await server.reviewer("s22").approve({ to: "a", amount: "five" });
+  await refused;
+  const approval = await only("s22");
+  assert.deepEqual([approval?.status, approval?.claim], [ApprovalStatus.APPROVED, undefined]);
+});

@@ -9,6 +9,9 @@ export interface Seen {
   contentType?: string | undefined;
 }
 
+/** The content-types of gRPC; gRPC-Web is not among them. */
+const GRPC = /^application\/grpc(?:[+;]|$)/;
+
 /** Statuses of proxies before a server that is away for a while; 200 is the server's own. */
 const PASSING: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
@@ -84,7 +87,7 @@ async function problemOf(
   isStrange: boolean,
 ): Promise<string | undefined> {
   if (status !== undefined) {
-    const isServer = status === 200 ? contentType.startsWith("application/grpc") : PASSING.has(status);
+    const isServer = status === 200 ? GRPC.test(contentType) : PASSING.has(status);
     return isServer ? undefined : notSignoff(status);
   }
   const codes = codesOf(failure);
