@@ -33,9 +33,13 @@ export function copyArguments(toolName: string, value: unknown): JsonObject {
 
 /** The refusal of arguments that do not fit; any other error as it is. */
 export function refusedBy(error: unknown, toolName: string): unknown {
-  return error instanceof Misfit
-    ? new InvalidArguments({ toolName }, error.path, error.problem, { cause: error.cause })
-    : error;
+  if (!(error instanceof Misfit)) return error;
+  return new InvalidArguments({ toolName }, error.path, error.problem, causeOf(error));
+}
+
+/** The cause of an error, for another; nothing when there is none, which would be shown as undefined. */
+export function causeOf({ cause }: Error): ErrorOptions | undefined {
+  return cause === undefined ? undefined : { cause };
 }
 
 /**

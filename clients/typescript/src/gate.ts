@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { GRACE_MS, withdraw } from "./abandon.js";
 import { Answers } from "./answers.js";
-import { copyJson, Misfit, refusedBy } from "./arguments.js";
+import { causeOf, copyJson, Misfit, refusedBy } from "./arguments.js";
 import type { CallOptions, Run } from "./call.js";
 import { claim } from "./claim.js";
 import type { Connection } from "./connection.js";
@@ -139,7 +139,7 @@ async function fitEdit({ call, fitEdited }: Asking, approval: Approval, asked: J
     return await fitEdited(copyJson(approval.arguments ?? {}), asked);
   } catch (error) {
     if (!(error instanceof Misfit)) throw error;
-    const { path, problem, cause } = error;
-    throw new InvalidEdit({ toolName: call.toolName, approvalId: approval.id }, path, problem, { cause });
+    const { path, problem } = error;
+    throw new InvalidEdit({ toolName: call.toolName, approvalId: approval.id }, path, problem, causeOf(error));
   }
 }

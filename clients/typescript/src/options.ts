@@ -3,15 +3,15 @@ import { isPlainObject } from "./arguments.js";
 import type { Call, CallOptions, GateOptions, RequirableOption } from "./call.js";
 import { isSignal } from "./contexts.js";
 
-/** What an option must be, such as `a text`; undefined when the value is that. */
+/** What an option must be, such as `a string`; undefined when the value is that. */
 export type Check = (value: unknown) => string | undefined;
 
 /** The checks of a set of options, by name. */
 export type Checks<O> = { readonly [Name in keyof O]-?: Check };
 
-export const isText: Check = (value) => (typeof value === "string" ? undefined : "a text");
-const isName: Check = (value) => (typeof value === "string" && value !== "" ? undefined : "a text that is not empty");
-export const isFlag: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
+export const isText: Check = (value) => (typeof value === "string" ? undefined : "a string");
+const isName: Check = (value) => (typeof value === "string" && value !== "" ? undefined : "a non-empty string");
+export const isFlag: Check = (value) => (typeof value === "boolean" ? undefined : "a boolean");
 export const isCallable: Check = (value) => (typeof value === "function" ? undefined : "a function");
 const isAbortSignal: Check = (value) => (isSignal(value) ? undefined : "an AbortSignal");
 const isObject: Check = (value) => (isPlainObject(value) ? undefined : "a JSON object");
@@ -24,15 +24,15 @@ const isPatience: Check = (value) =>
   typeof value === "number" && Number.isFinite(value) && value >= 0 ? undefined : "a number of milliseconds";
 
 const areTexts: Check = (value) =>
-  Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "a list of texts";
+  Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "an array of strings";
 
 const areLabels: Check = (value) =>
   isPlainObject(value) && Object.values(value).every((label) => typeof label === "string")
     ? undefined
-    : "an object whose values are texts";
+    : "an object whose values are strings";
 
 const isPerson: Check = (value) => {
-  const wanted = "{ subject, issuer } with texts";
+  const wanted = "{ subject, issuer } with strings";
   if (!isPlainObject(value) || typeof value.subject !== "string") return wanted;
   const { issuer, subject: _, ...others } = value;
   return (issuer === undefined || typeof issuer === "string") && Object.keys(others).length === 0 ? undefined : wanted;
@@ -49,7 +49,7 @@ const isSchema: Check = (value) => {
 
 export const areOptionNames: Check = (value) => {
   const isKnown = (name: unknown) => typeof name === "string" && name in CALL_CHECKS && !UNREQUIRABLE.has(name);
-  return Array.isArray(value) && value.every(isKnown) ? undefined : "a list of names of options of a call";
+  return Array.isArray(value) && value.every(isKnown) ? undefined : "an array of names of call options";
 };
 const UNREQUIRABLE: ReadonlySet<string> = new Set(["toolName", "requiredOptions"]);
 

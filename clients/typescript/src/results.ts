@@ -87,16 +87,21 @@ function stop(value: object): void {
   }
 }
 
+/** Whether there can be anything in it: most of a long result are texts and numbers. */
+function mayHoldWork(value: unknown): boolean {
+  return typeof value === "function" || (typeof value === "object" && value !== null);
+}
+
 function* childrenOf(value: object, path: string): Generator<Found<unknown>> {
   if (Array.isArray(value)) {
-    for (const [index, item] of value.entries()) yield [`${path}[${index}]`, item];
+    for (const [index, item] of value.entries()) if (mayHoldWork(item)) yield [`${path}[${index}]`, item];
   } else if (value instanceof Map) {
     for (const [key, item] of value) yield [pathTo(path, String(key)), item];
   } else if (value instanceof Set) {
     for (const item of value) yield [path, item];
   } else if (isPlainObject(value)) {
     for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(value))) {
-      if (property.enumerable && "value" in property) yield [pathTo(path, name), property.value];
+      if (property.enumerable && mayHoldWork(property.value)) yield [pathTo(path, name), property.value];
     }
   }
 }

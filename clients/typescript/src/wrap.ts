@@ -84,10 +84,16 @@ export async function runApproved<R>(
   const { arguments: args, parameters, ...own } = call;
   const options: CallOptions = join(connection.carried(), own);
   checkCall(options, connection.requiredOptions);
-  const fit = fitOf({ parameters }, undefined);
-  const asking = { call: options, given: copied(options.toolName, args), parameters, fitEdited: fit };
+  const asked = copied(options.toolName, args);
   advice.give(options);
-  return gate(connection, asking, (_, run) => fn(run));
+  const { signal, stop } = joined(options.signal);
+  const fit = fitOf({ parameters }, undefined);
+  try {
+    const asking = { call: { ...options, signal }, given: asked, parameters, fitEdited: fit };
+    return await gate(connection, asking, (_, run) => fn(run));
+  } finally {
+    stop();
+  }
 }
 
 function prepared(
@@ -109,15 +115,15 @@ function prepared(
   const { passContext = false, parseEdited, parameters, ...call } = merged;
   if (!copy) refuseContext(call.toolName, args);
   const facts = factsOf(call.toolName, contexts, passContext);
-  const signal = joined(call.signal, facts.signal);
   // A call's id names it only within a run.
   const callId = call.callId ?? (call.runId === undefined ? undefined : facts.callId);
-  const ready = { ...call, callId, signal: signal.signal };
-  checkCall({ ...ready, parseEdited, parameters }, connection.requiredOptions);
+  const known = { ...call, callId, signal: call.signal ?? facts.signal };
+  checkCall({ ...known, parseEdited, parameters }, connection.requiredOptions);
   if (!copy) throw refusedBy(misfit, call.toolName);
-  advice.give(ready);
+  advice.give(known);
   const fit = fitOf({ parameters, parseEdited }, (asked) => shapeOf(asked, call.argumentsSchema));
-  return { asking: { call: ready, given: copy, parameters, fitEdited: fit }, stop: signal.stop };
+  const { signal, stop } = joined(call.signal, facts.signal);
+  return { asking: { call: { ...known, signal }, given: copy, parameters, fitEdited: fit }, stop };
 }
 
 /**

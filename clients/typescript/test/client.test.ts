@@ -181,6 +181,26 @@ test("many calls may share a signal, and a client", async () => {
   assert.deepEqual(warnings, []);
 });
 
+test("a signal of another library, with fewer methods, is taken", async () => {
+  await using fake = await Fake.start({
+    async *requestApproval(_, { signal }) {
+      yield await pending(3_600_000);
+      yield progress(3_600_000);
+      await silence(signal);
+    },
+  });
+  const heard: (() => void)[] = [];
+  const foreign = { aborted: false, addEventListener: (_: string, tell: () => void) => void heard.push(tell) };
+  const onProgress = () => {
+    foreign.aborted = true;
+    for (const tell of heard) tell();
+  };
+  const call = { toolName: "t", arguments: {}, onProgress, signal: foreign as unknown as AbortSignal };
+  await assert.rejects(fake.client().run(call, never), { name: "AbortError" });
+  await assert.rejects(fake.client().run(call, never), { name: "AbortError" });
+  assert.equal(fake.asked.length, 1);
+});
+
 test("what is not a function is an error of use, before anything is asked", async () => {
   await using fake = await Fake.start({});
   const client = fake.client();

@@ -17,6 +17,14 @@ const wrapped: typeof send = client.requiresApproval(send, {
   parseEdited: () => ({ to: "a" }),
 });
 export const sent: Promise<{ id: number }> = wrapped({ to: "a" });
+async function* search(words: { text: string }, context: { signal: AbortSignal }): AsyncGenerator<string, number> {
+  yield words.text;
+  return context.signal.aborted ? 0 : 1;
+}
+export const found: AsyncGenerator<string, number> = client.requiresApproval(search, { toolName: "search" })(
+  { text: "a" },
+  { signal: new AbortController().signal },
+);
 // @ts-expect-error: the arguments are those of the function.
 wrapped({ from: "a" });
 // @ts-expect-error: a function of the arguments, not of a text.
