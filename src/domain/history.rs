@@ -64,6 +64,10 @@ impl Approval {
         let approves = |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules) && counts(rules);
         let current = |digest: &Digest| *digest == self.digest;
         let rejects = || self.rejections() + 1 >= self.requirement().reject_threshold;
+        let claimable = || {
+            let in_time = self.claimable_until().is_some_and(|closed_at| event.at < closed_at);
+            in_time && self.claim.is_none() && self.revocation.is_none()
+        };
         match &event.kind {
             EventKind::Requested { .. } => false,
             EventKind::Voted { choice, digest, counted_for, .. } => {
@@ -88,10 +92,9 @@ impl Approval {
                 Status::TimedOut => !self.status.is_terminal() && event.at >= self.deadline,
                 Status::Pending | Status::AutoApproved | Status::AutoRejected => false,
             },
-            EventKind::Claimed { digest, .. } => {
-                let in_time = || self.claimable_until().is_some_and(|closed_at| event.at < closed_at);
-                by_requester && current(digest) && self.claim.is_none() && in_time()
-            }
+            EventKind::Claimed { digest, .. } => by_requester && current(digest) && claimable(),
+            // Who may is a matter of groups and roles, which are not on record.
+            EventKind::Revoked { .. } => claimable(),
             EventKind::Reported { .. } => {
                 self.claim.as_ref().is_some_and(|claim| claim.outcome.is_none() && claim.actor.is(&event.actor))
             }

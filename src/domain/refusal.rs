@@ -1,4 +1,6 @@
-use super::{ApprovalId, Claim, Decision, Digest, ExecutionResult, Outcome, Revision, Status, Time};
+use super::{
+    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, Revision, Revocation, Status, Time,
+};
 
 /// Why a command was refused. Nothing was recorded for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +77,12 @@ pub enum Refusal {
     /// Claimed before: by another call, or by this one, whose claim window has closed or whose outcome is on record.
     #[error("already claimed by {} at {}{}", .0.actor, .0.at, reported(.0))]
     AlreadyClaimed(Box<Claim>),
+    /// Stopped before it was claimed.
+    #[error("the approval was revoked by {} at {}", .0.actor, .0.at)]
+    Revoked(Box<Revocation>),
+    /// An operator has frozen such calls.
+    #[error("{} has frozen such calls; nothing was claimed", .0.actor)]
+    Frozen(Box<Frozen>),
     /// No such claim by this caller.
     #[error("there is no such claim on this approval")]
     NotClaimed,

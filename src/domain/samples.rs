@@ -48,6 +48,7 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
         message: String::new(),
         trace: vec![RuleTrace { rule: "rule".into(), outcome: RuleOutcome::Matched, detail: "".into() }],
         trace_omitted: 0,
+        frozen: None,
         claim_window: Duration::from_secs(300),
     })
 }
@@ -102,7 +103,8 @@ pub(crate) fn keyed(mut command: Command, key: &str) -> Command {
         Command::Decide(Deciding { request_id, .. })
         | Command::Cancel { request_id, .. }
         | Command::Claim(Claiming { request_id, .. })
-        | Command::Report(Reporting { request_id, .. }) => *request_id = Some(key.into()),
+        | Command::Report(Reporting { request_id, .. })
+        | Command::Revoke(Revoking { request_id, .. }) => *request_id = Some(key.into()),
         Command::Tick => {}
     }
     command

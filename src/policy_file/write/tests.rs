@@ -157,6 +157,7 @@ fn require() -> impl Strategy<Value = v1::RequireApproval> {
             comment_required,
             allow_edits,
             escalate,
+            remember_rejection: None,
         }
     })
 }

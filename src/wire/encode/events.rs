@@ -57,6 +57,7 @@ pub fn event(event: &Event) -> v1::Event {
             message: message.clone(),
             report_time: Some(time),
         }),
+        EventKind::Revoked { reason } => Kind::Revoked(v1::event::Revoked { reason: reason.clone() }),
     };
     v1::Event { revision: event.revision, event_time: Some(time), actor: Some(actor(&event.actor)), kind: Some(kind) }
 }

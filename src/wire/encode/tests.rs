@@ -129,6 +129,7 @@ fn events_name_the_arguments_of_their_time() {
             Kind::Escalated(escalated) => ("escalated", escalated.rule),
             Kind::Claimed(claimed) => ("claimed", claimed.digest),
             Kind::Reported(outcome) => ("reported", outcome.message),
+            Kind::Revoked(revoked) => ("revoked", revoked.reason),
         })
         .collect();
     let expected = [
