@@ -248,9 +248,42 @@ test("19: arguments that a double cannot hold are not even asked for", async () 
   assert.deepEqual(await server.approvals("auto.s19"), []);
 });
 
+/** A run whose caller gave up, and whose approval a reviewer then gave. */
+async function approvedMeanwhile(call: { toolName: string; arguments: object; requestId: string }): Promise<string> {
+  const giveUp = new AbortController();
+  const { signal } = giveUp;
+  const first = assert.rejects(server.client().run({ ...call, signal }, never), { name: "AbortError" });
+  const { id } = await server.reviewer(call.toolName).pending();
+  giveUp.abort();
+  await first;
+  await server.reviewer(call.toolName).approve();
+  return id;
+}
+
 function never(): never {
   throw new assert.AssertionError({ message: "the function was called" });
 }
+
+test("20: what is revoked between the approval and the claim is not run", async () => {
+  const call = { toolName: "s20", arguments: {}, requestId: "s20" };
+  const approvalId = await approvedMeanwhile(call);
+  const { approvals } = server.client({ token: server.tokens.reviewer });
+  await approvals.revokeApproval({ approvalId, requestId: crypto.randomUUID(), reason: "Wrong customer." });
+  await assert.rejects(server.client().run(call, never), { kind: "Revoked", reason: "Wrong customer.", approvalId });
+});
+
+test("21: what is frozen before it is asked for, or claimed, is not run", async () => {
+  const { admin } = server.client({ token: server.tokens.operator });
+  const call = { toolName: "s21.claim", arguments: {}, requestId: "s21" };
+  const approvalId = await approvedMeanwhile(call);
+  const scope = { scope: { case: "tool", value: "s21.*" } } as const;
+  const { freeze } = await admin.freeze({ requestId: crypto.randomUUID(), scope, reason: "Incident 12." });
+  const frozen = { kind: "Frozen", reason: "Incident 12." };
+  await assert.rejects(server.client().run(call, never), { ...frozen, approvalId });
+  await assert.rejects(server.client().run({ toolName: "s21.ask", arguments: {} }, never), frozen);
+  await admin.thaw({ requestId: crypto.randomUUID(), freezeId: freeze?.id ?? "" });
+  assert.equal(await server.client().run(call, () => "done"), "done");
+});
 
 test("22: an edit that does not fit is not claimed", async () => {
   const pay = server.client().requiresApproval((_: { to: string; amount: number }) => never(), { toolName: "s22" });
