@@ -297,3 +297,29 @@ test("22: an edit that does not fit is not claimed", async () => {
   const approval = await only("s22");
   assert.deepEqual([approval?.status, approval?.claim], [ApprovalStatus.APPROVED, undefined]);
 });
+
+test("23: a second run finds its approval, whatever else is said of the call", async () => {
+  const call = { toolName: "s23", arguments: { to: "a" }, runId: "r", callId: "c" };
+  const giveUp = new AbortController();
+  const first = { ...call, reason: "first", labels: { try: "1" }, timeoutMs: 60_000, agentName: "one" };
+  const gone = assert.rejects(server.client().run({ ...first, signal: giveUp.signal }, never), { name: "AbortError" });
+  await server.reviewer("s23").pending();
+  giveUp.abort();
+  await gone;
+  const second = { ...call, reason: "second", labels: { try: "2" }, timeoutMs: 90_000, agentName: "two" };
+  const result = server.client().run({ ...second, argumentsSchema: { type: "object" } }, () => "sent");
+  await server.reviewer("s23").approve();
+  assert.equal(await result, "sent");
+  assert.equal((await only("s23"))?.reason, "first");
+});
+
+test("24: a rejection that the policy remembers asks nobody", async () => {
+  const call = { toolName: "once.s24", arguments: { to: "a" }, runId: "r" };
+  const rejected = { kind: "Rejected", comment: "Use the staging list.", decidedBy: "dev/reviewer" };
+  const first = assert.rejects(server.client().run({ ...call, callId: "1" }, never), rejected);
+  await server.reviewer(call.toolName).reject("Use the staging list.");
+  await first;
+  await assert.rejects(server.client().run({ ...call, callId: "2" }, never), rejected);
+  const statuses = (await server.approvals(call.toolName)).map(({ status }) => status);
+  assert.deepEqual(statuses.sort(), [ApprovalStatus.REJECTED, ApprovalStatus.AUTO_REJECTED]);
+});

@@ -14,6 +14,7 @@ unlisted_tools: { require_approval: {} }
 rules:
   - { name: harmless, tools: ["auto.*"], auto_approve: {} }
   - { name: no-drops, tools: ["forbidden.*"], auto_reject: { message: "Dropping tables is not allowed." } }
+  - { name: remembered, tools: ["once.*"], require_approval: { remember_rejection: 600s } }
 `;
 
 // A test that hangs is ended by this signal; leaving in this way takes the servers along.
