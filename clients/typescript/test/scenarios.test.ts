@@ -314,12 +314,14 @@ test("23: a second run finds its approval, whatever else is said of the call", a
 });
 
 test("24: a rejection that the policy remembers asks nobody", async () => {
-  const call = { toolName: "once.s24", arguments: { to: "a" }, runId: "r" };
+  const rule = "  - { name: once, tools: [s24], require_approval: { remember_rejection: 600s } }";
+  await using own = await Server.ruled(rule);
+  const call = { toolName: "s24", arguments: { to: "a" }, runId: "r" };
   const rejected = { kind: "Rejected", comment: "Use the staging list.", decidedBy: "dev/reviewer" };
-  const first = assert.rejects(server.client().run({ ...call, callId: "1" }, never), rejected);
-  await server.reviewer(call.toolName).reject("Use the staging list.");
+  const first = assert.rejects(own.client().run({ ...call, callId: "1" }, never), rejected);
+  await own.reviewer(call.toolName).reject("Use the staging list.");
   await first;
-  await assert.rejects(server.client().run({ ...call, callId: "2" }, never), rejected);
-  const statuses = (await server.approvals(call.toolName)).map(({ status }) => status);
+  await assert.rejects(own.client().run({ ...call, callId: "2" }, never), rejected);
+  const statuses = (await own.approvals(call.toolName)).map(({ status }) => status);
   assert.deepEqual(statuses.sort(), [ApprovalStatus.REJECTED, ApprovalStatus.AUTO_REJECTED]);
 });

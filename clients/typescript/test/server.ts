@@ -14,7 +14,6 @@ unlisted_tools: { require_approval: {} }
 rules:
   - { name: harmless, tools: ["auto.*"], auto_approve: {} }
   - { name: no-drops, tools: ["forbidden.*"], auto_reject: { message: "Dropping tables is not allowed." } }
-  - { name: remembered, tools: ["once.*"], require_approval: { remember_rejection: 600s } }
 `;
 
 // A test that hangs is ended by this signal; leaving in this way takes the servers along.
@@ -35,9 +34,14 @@ export class Server {
   }
 
   /** Starts one on a free port, with `key=value` settings. */
-  static async start(...settings: string[]): Promise<Server> {
+  static start(...settings: string[]): Promise<Server> {
+    return Server.ruled("", ...settings);
+  }
+
+  /** Starts one with more rules in its policy, each a line. */
+  static async ruled(rules: string, ...settings: string[]): Promise<Server> {
     const directory = await mkdtemp(join(tmpdir(), "signoff-client-"));
-    await writeFile(join(directory, "policy.yaml"), POLICY);
+    await writeFile(join(directory, "policy.yaml"), POLICY + rules);
     await utimes(join(directory, "policy.yaml"), 1e9, 1e9); // A start waits when it was written a moment ago.
     const server = new Server(directory, settings);
     await server.restart();
