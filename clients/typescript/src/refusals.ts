@@ -42,6 +42,12 @@ export abstract class Refusal extends Error {
     this.approvalId = call.approvalId;
     this.developerText = developerText;
   }
+
+  /** Some frameworks give a model the JSON of an error: it has what a model may read. */
+  toJSON(): object {
+    const { kind, toolName, approvalId, message } = this;
+    return { kind, toolName, approvalId, message };
+  }
 }
 
 /** The caller stopped waiting, by `stopWaiting`. The approval is still pending: asking again finds it. */

@@ -75,6 +75,13 @@ for (const { kind, fields, text, developer_text } of conformance("refusals.json"
     assert.equal(refusal.developerText, developer_text);
     assert.deepEqual([refusal.kind, refusal.name, refusal.approvalId], [kind, kind, fields.approval_id]);
     assert(refusals.isRefusal(refusal));
+    const { approval_id: approvalId, tool_name: toolName } = fields;
+    assert.deepEqual(JSON.parse(JSON.stringify(refusal)), {
+      kind,
+      toolName,
+      ...(approvalId && { approvalId }),
+      message: text,
+    });
     // What Node.js prints of an error that nobody caught.
     assert(inspect(refusal).includes(developer_text.slice(0, 40)));
   });
