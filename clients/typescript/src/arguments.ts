@@ -4,7 +4,7 @@ import { InvalidArguments } from "./refusals.js";
 /** As deep as objects and lists may be nested, the outermost object included. */
 const DEPTH = 32;
 
-/** What cannot be arguments as it is. Becomes InvalidArguments or InvalidEdit, whoever made it. */
+/** Arguments that cannot be used as they are. Becomes InvalidArguments, or InvalidEdit for a reviewer's edit. */
 export class Misfit extends Error {
   /** Which argument, such as `to[0].name`; empty for all of them together. */
   readonly path: string;

@@ -23,7 +23,7 @@ const PATIENCE_MS = 30_000;
 export interface Asking {
   readonly call: CallOptions;
   readonly parameters: StandardSchema | undefined;
-  /** A copy of the arguments, which nobody else has. */
+  /** A copy of the arguments, which no other code can reach. */
   readonly given: JsonObject;
   /**
    * Makes the function's arguments of those that a reviewer edited.

@@ -74,7 +74,7 @@ export const CALL_CHECKS: Checks<CallOptions> = {
   requiredOptions: areOptionNames,
 };
 
-/** Of a call with its arguments, which are looked at for themselves. */
+/** Of a call with its arguments, which have checks of their own. */
 export const RUN_CHECKS: Checks<Call> = { ...CALL_CHECKS, arguments: () => undefined, parameters: isSchema };
 
 /** Of a wrapped function. */

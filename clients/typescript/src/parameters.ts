@@ -34,7 +34,7 @@ export interface Fitted<A = unknown> {
  * The arguments to ask with. A schema's defaults and changes are in what is shown, so that the function gets nothing
  * that reviewers do not see; what it makes of JSON that is not JSON, such as a Date, is shown as the JSON.
  *
- * @param given - a copy, which nobody else has.
+ * @param given - a copy, which no other code can reach.
  * @throws Misfit for what the schema refuses, or drops.
  */
 export async function fitAsked(schema: StandardSchema | undefined, given: JsonObject): Promise<Fitted> {
@@ -49,7 +49,7 @@ export async function fitAsked(schema: StandardSchema | undefined, given: JsonOb
 /**
  * The arguments that a reviewer made of those asked for.
  *
- * @throws Misfit for what the schema refuses, or would change: the function would get what nobody approved.
+ * @throws Misfit for what the schema refuses, or would change: the function would get arguments that were not approved.
  */
 export async function fitEdited(schema: StandardSchema, edited: JsonObject): Promise<Fitted> {
   const taken = await validate(schema, edited);
@@ -67,9 +67,9 @@ export interface Shape {
 }
 
 /**
- * What the call and its JSON Schema say of the parameters. Without a schema they are the names and the JSON types of
- * the arguments asked for: nobody knows which others the function takes, and a function of JavaScript ignores what it
- * does not know, and takes any type for another.
+ * The parameters that the call and its JSON Schema declare. Without a schema these are the names and the JSON types of
+ * the arguments asked for. JavaScript declares no others: a function silently ignores names that it does not know, and
+ * computes with a value of the wrong type.
  */
 export function shapeOf(asked: JsonObject, schema: JsonObject | undefined): Shape {
   const types = new Map<string, readonly string[] | undefined>();

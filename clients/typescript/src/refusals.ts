@@ -23,7 +23,7 @@ export abstract class Refusal extends Error {
   readonly approvalId: string | undefined;
   /**
    * The same for people: it may name addresses, causes and what to configure, which a model has no use for. Node.js
-   * prints it below the stack of an error that nobody caught.
+   * prints it below the stack of an uncaught error.
    */
   readonly developerText: string;
 

@@ -31,7 +31,7 @@ function promisesIn(values: Found<unknown>[]): Found<Promise<unknown>>[] {
   const promises: Found<Promise<unknown>>[] = [];
   const seen = new Set<unknown>();
   const found = [...values];
-  // It grows while it is gone through.
+  // Grows during the loop.
   for (const [path, value] of found) {
     if (typeof value === "function") throw notBegun("a function", path);
     if (typeof value !== "object" || value === null || seen.has(value)) continue;
@@ -74,7 +74,7 @@ function has(value: object, name: PropertyKey): boolean {
   }
 }
 
-/** Ends what nobody is going to read. */
+/** Ends a stream or iterator that is not handed on. */
 function stop(value: object): void {
   const { return: end, cancel, destroy } = value as Record<string, unknown>;
   for (const last of [end, cancel, destroy]) {

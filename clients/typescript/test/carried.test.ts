@@ -83,7 +83,7 @@ test("a call without the required options is refused before anybody is asked", a
 test("a call that lost its options is refused, and not judged without them", async () => {
   await using fake = await approving();
   const send = fake.client({ requiredOptions: ["labels"] }).requiresApproval(done, { toolName: "t" });
-  // A queue whose callbacks run in the surroundings of whoever empties it.
+  // A queue whose callbacks run in the context of the code that empties it.
   const queue: (() => Promise<string>)[] = [];
   withCallOptions({ labels: { team: "a" } }, () => queue.push(() => send({})));
   await assert.rejects(async () => queue[0]?.(), TypeError);

@@ -68,7 +68,7 @@ const AWAY: ReadonlySet<string> = new Set([
  * A failure as one that does not pass, with a sentence that helps, where that can be told; else as it is.
  *
  * @param isStrange - whether the server has never answered here, and its caller has not ended the call: only then the
- *   address may be wrong, and is looked at.
+ *   address may be wrong, and is probed.
  */
 export async function diagnosed(
   target: Target,

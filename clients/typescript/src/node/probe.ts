@@ -41,7 +41,7 @@ export function statusOfHttp1(target: Target): Promise<number | undefined> {
     };
     const answer = (response: IncomingMessage) => end(response.statusCode);
     const options = { ...endpointOf(target), path: "/", agent: false as const, timeout: PROBE_MS };
-    // Whatever its types say, it hands the context on to the connection.
+    // It hands the context on to tls.connect, although its types do not say so.
     const request = secureContext
       ? requestSecure(Object.assign(options, { secureContext }), answer)
       : requestPlain(options, answer);
