@@ -93,7 +93,8 @@ export const GATE_CHECKS: Checks<GateOptions<unknown>> = {
  * @throws TypeError with the option's name.
  */
 export function checkOptions<O extends object>(options: O, checks: Record<string, Check>, of: string): void {
-  if (typeof options !== "object" || options === null) throw new TypeError(`the options of ${of} must be an object`);
+  // What an object inherits, such as the getters of a class, would be left out.
+  if (!isPlainObject(options)) throw new TypeError(`the options of ${of} must be a plain object`);
   for (const [name, value] of Object.entries(options)) {
     const check = Object.hasOwn(checks, name) ? checks[name] : undefined;
     if (!check) throw new TypeError(`unknown option ${name} of ${of}${hint(name, Object.keys(checks))}`);

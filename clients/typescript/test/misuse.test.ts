@@ -87,6 +87,19 @@ test("what is given in place of options is an error of use", async () => {
     assert.throws(() => client.requiresApproval(() => {}, options), TypeError);
     await assert.rejects(client.requiresApproval(() => {}, (() => options) as Any)({}), TypeError);
   }
+  class Options {
+    toolName = "t";
+    get labels() {
+      return { team: "a" };
+    }
+  }
+  for (const options of [new Options(), Object.create({ toolName: "t" })] as Any[]) {
+    assert.throws(() => client.requiresApproval(() => {}, options), /must be a plain object/);
+    await assert.rejects(
+      client.run(options, () => {}),
+      /must be a plain object/,
+    );
+  }
   // As a decorator of the language gets its second argument.
   const context = { kind: "method", name: "send", static: false, private: false } as Any;
   assert.throws(() => client.requiresApproval(() => {}, context), /unknown option kind/);
