@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncResource } from "node:async_hooks";
 import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -88,4 +89,8 @@ test("a call that lost its options is refused, and not judged without them", asy
   withCallOptions({ labels: { team: "a" } }, () => queue.push(() => send({})));
   await assert.rejects(async () => queue[0]?.(), TypeError);
   assert.equal(fake.asked.length, 0);
+  // The recipe of the README.
+  withCallOptions({ labels: { team: "a" } }, () => queue.push(AsyncResource.bind(() => send({}))));
+  await queue[1]?.();
+  assert.deepEqual(fake.asked[0]?.labels, { team: "a" });
 });
