@@ -3,7 +3,6 @@ package dev.signoff.client;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
-import java.net.ConnectException;
 import java.net.UnknownHostException;
 import java.security.cert.CertPathBuilderException;
 import java.security.cert.CertPathValidatorException;
@@ -14,6 +13,8 @@ import java.security.cert.CertificateNotYetValidException;
 import java.security.cert.PKIXReason;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
@@ -33,6 +34,10 @@ final class Problems {
   private static final Set<CertPathValidatorException.Reason> UNKNOWN_AUTHORITY =
       Set.of(PKIXReason.NO_TRUST_ANCHOR, BasicReason.INVALID_SIGNATURE, BasicReason.UNSPECIFIED);
 
+  /** What Netty says before the system's own words. */
+  private static final Pattern SYSTEM_CALL =
+      Pattern.compile("^\\w+\\(\\.\\.\\) failed(?: with error\\(-?\\d+\\))?: ");
+
   private Problems() {}
 
   /** Why a call failed. */
@@ -43,23 +48,26 @@ final class Problems {
   private static String passing(StatusRuntimeException failure) {
     List<Throwable> causes = causes(failure);
     Status status = failure.getStatus();
-    for (Throwable cause : causes) {
-      if (cause instanceof UnknownHostException) {
-        return "the host is unknown";
-      }
-      if (cause instanceof ConnectException && text(cause).startsWith("Connection refused")) {
-        return "connection refused";
-      }
-    }
     Throwable last = causes.get(causes.size() - 1);
+    if (last instanceof UnknownHostException) {
+      return "the host is unknown";
+    }
     if (last instanceof IOException && last.getMessage() != null) {
-      return last.getMessage();
+      return lowerCase(SYSTEM_CALL.matcher(last.getMessage()).replaceFirst(""));
     }
     if (status.getCode() == Status.Code.DEADLINE_EXCEEDED) {
       return "no answer in time";
     }
-    String description = status.getDescription();
-    return description == null || description.isBlank() ? status.getCode().name() : description;
+    // What follows the first line are details of grpc-java.
+    String description = Objects.requireNonNullElse(status.getDescription(), "");
+    String first = description.lines().findFirst().orElse("");
+    return first.isBlank() ? status.getCode().name() : first;
+  }
+
+  private static String lowerCase(String sentence) {
+    return sentence.isEmpty()
+        ? sentence
+        : sentence.substring(0, 1).toLowerCase(Locale.ROOT) + sentence.substring(1);
   }
 
   /** Why no further try can reach the server at this address; empty if one may. */
