@@ -124,7 +124,7 @@ public final class Gate {
    */
   public Gate timeout(Duration timeout) {
     Objects.requireNonNull(timeout, "timeout");
-    if (timeout.isNegative() || timeout.isZero() || timeout.compareTo(Deadlines.FURTHEST) > 0) {
+    if (!Deadlines.isPositiveAndFinite(timeout)) {
       throw new IllegalArgumentException("timeout must be more than zero, and finite");
     }
     return with(call -> call.timeout = timeout);

@@ -228,12 +228,13 @@ public final class Options {
      * How long a call that is answered once may take, if the stub has no deadline of its own: 30 s
      * unless set.
      *
-     * @param deadline more than zero
+     * @param deadline more than zero, and finite
      * @return this builder
      */
     public Builder deadline(Duration deadline) {
-      if (Objects.requireNonNull(deadline, "deadline").isNegative() || deadline.isZero()) {
-        throw new IllegalArgumentException("deadline must be more than zero");
+      Objects.requireNonNull(deadline, "deadline");
+      if (!Deadlines.isPositiveAndFinite(deadline)) {
+        throw new IllegalArgumentException("deadline must be more than zero, and finite");
       }
       this.deadline = Optional.of(deadline);
       return this;

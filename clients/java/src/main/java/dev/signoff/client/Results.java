@@ -44,6 +44,7 @@ final class Results {
           "java.util.function.Function",
           "java.util.function.Supplier",
           "java.util.stream.BaseStream",
+          "dev.signoff.client.GatedFunction",
           "dev.signoff.client.ToolFunction",
           "io.reactivex.rxjava3.core.CompletableSource",
           "io.reactivex.rxjava3.core.MaybeSource",
