@@ -1,5 +1,6 @@
 package dev.signoff.client;
 
+import java.lang.reflect.InaccessibleObjectException;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.RecordComponent;
 import java.lang.reflect.Type;
@@ -48,6 +49,7 @@ final class ComponentTypes {
     }
     if (raw.isRecord() && raw.getTypeParameters().length == 0) {
       for (RecordComponent component : raw.getRecordComponents()) {
+        requireAccess(component, where);
         requireJson(component.getGenericType(), where + "." + component.getName(), seen);
       }
     } else if (raw == List.class) {
@@ -61,6 +63,15 @@ final class ComponentTypes {
               + type.getTypeName()
               + ". Use a string, a boolean, a number, a List, a Map with string keys, or a record"
               + " of such");
+    }
+  }
+
+  private static void requireAccess(RecordComponent component, String where) {
+    try {
+      component.getAccessor().setAccessible(true);
+    } catch (InaccessibleObjectException e) {
+      throw new IllegalArgumentException(
+          where + " cannot be read: open its package to dev.signoff.client", e);
     }
   }
 

@@ -31,7 +31,7 @@ final class Connection implements AutoCloseable {
   private final ManagedChannel channel;
   private final Channel calls;
 
-  private final Repeats repeats = new Repeats();
+  private final Advice advice = new Advice();
 
   /** Cancelled when it is closed. */
   private final Context.CancellableContext open = Context.ROOT.withCancellation();
@@ -118,8 +118,8 @@ final class Connection implements AutoCloseable {
     return options.address().toString();
   }
 
-  Repeats repeats() {
-    return repeats;
+  Advice advice() {
+    return advice;
   }
 
   /** How long one call that is answered once may take. */

@@ -35,7 +35,7 @@ final class GatedCall {
 
   <A, R, E extends Exception> R make(Input<A> input, ToolFunction<A, R, E> function)
       throws E, Refusal, InterruptedException {
-    connection.repeats().check(settings);
+    connection.advice().consider(settings);
     Claimed<A> claimed = claimUnlessStopped(input);
     Report report =
         new Report(connection, settings, outage, claimed.approvalId(), claimed.claimId());

@@ -1,5 +1,6 @@
 package dev.signoff.client;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -234,5 +235,22 @@ class CancelHandleTest {
       assertTrue(log.lines(other).isEmpty());
     }
     assertFalse(handle.isCancelled());
+  }
+
+  @Test
+  @DisplayName("a call that blocks an event loop is warned of once")
+  void eventLoop() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(server::grant);
+    try (Log log = new Log()) {
+      for (String name : new String[] {"worker-1", "nioEventLoopGroup-2-1", "AWT-EventQueue-0"}) {
+        Thread thread = new Thread(() -> assertDoesNotThrow(() -> gate().call(Map.of(), r -> 1)));
+        thread.setName(name);
+        thread.start();
+        thread.join();
+      }
+      assertEquals(1, log.lines("event loop").size());
+      assertTrue(log.lines("event loop").get(0).contains("nioEventLoopGroup-2-1"));
+    }
   }
 }
