@@ -82,7 +82,7 @@ class ResultsTest {
 
   private void assertAwaited(Object future, CountDownLatch begin) throws Exception {
     Runner runner = run(() -> future);
-    server.claimed.take();
+    runner.untilAwaiting();
     assertTrue(server.reported.isEmpty());
     begin.countDown();
     assertSame(future, runner.result());
@@ -151,14 +151,8 @@ class ResultsTest {
   @Test
   void whoGivesUpHasTheFutureCancelled() throws Exception {
     CompletableFuture<String> never = new CompletableFuture<>();
-    CountDownLatch running = new CountDownLatch(1);
-    Runner runner =
-        run(
-            () -> {
-              running.countDown();
-              return never;
-            });
-    running.await();
+    Runner runner = run(() -> never);
+    runner.untilAwaiting();
     runner.interrupt();
     runner.failure(InterruptedException.class);
     assertTrue(never.isCancelled());
