@@ -23,7 +23,8 @@ import java.util.regex.Pattern;
 /** Why a server cannot be reached, in words that follow a colon. */
 final class Problems {
   /** What grpc-java says of answers that another web server gave. */
-  private static final Pattern HTTP = Pattern.compile("(?s).*\\bHTTP status code (\\d{3})\\b.*");
+  private static final Pattern HTTP =
+      Pattern.compile("(?s)HTTP status code (\\d{3})\ninvalid content-type.*");
 
   /** Web servers answer these while the server behind them cannot be reached, or is busy. */
   private static final Set<String> PASSING = Set.of("429", "502", "503", "504");
@@ -82,28 +83,33 @@ final class Problems {
   private static Optional<String> certificate(List<Throwable> causes) {
     // The deepest cause is the one that says what is wrong.
     String why = text(causes.get(causes.size() - 1));
-    boolean invalid = false;
-    for (Throwable cause : causes) {
-      if (cause instanceof CertificateExpiredException
-          || cause instanceof CertificateNotYetValidException) {
-        return Optional.of(notValid(why));
-      }
-      if (cause instanceof CertPathBuilderException
-          || cause instanceof CertPathValidatorException path
-              && UNKNOWN_AUTHORITY.contains(path.getReason())) {
-        return Optional.of(
-            "its certificate is not trusted ("
-                + why
-                + "): set ca (SIGNOFF_CA) to the authority that signed it");
-      }
-      invalid |=
-          cause instanceof CertificateException || cause instanceof CertPathValidatorException;
+    if (causes.stream().noneMatch(Problems::isOfCertificate)) {
+      return Optional.empty();
     }
-    return invalid ? Optional.of(notValid(why)) : Optional.empty();
+    boolean outOfTime =
+        causes.stream()
+            .anyMatch(
+                cause ->
+                    cause instanceof CertificateExpiredException
+                        || cause instanceof CertificateNotYetValidException);
+    return Optional.of(
+        !outOfTime && causes.stream().anyMatch(Problems::isOfAuthority)
+            ? "its certificate is not trusted ("
+                + why
+                + "): set ca (SIGNOFF_CA) to the authority that signed it"
+            : "its certificate is not valid here (" + why + ")");
   }
 
-  private static String notValid(String why) {
-    return "its certificate is not valid here (" + why + ")";
+  private static boolean isOfCertificate(Throwable cause) {
+    return cause instanceof CertificateException
+        || cause instanceof CertPathBuilderException
+        || cause instanceof CertPathValidatorException;
+  }
+
+  private static boolean isOfAuthority(Throwable cause) {
+    return cause instanceof CertPathBuilderException
+        || cause instanceof CertPathValidatorException path
+            && UNKNOWN_AUTHORITY.contains(path.getReason());
   }
 
   private static Optional<String> scheme(List<Throwable> causes) {

@@ -29,7 +29,7 @@ import java.util.stream.BaseStream;
  */
 final class Results {
   /** How deep futures and work are looked for in values. */
-  private static final int MAX_DEPTH = 8;
+  private static final int MAX_DEPTH = 32;
 
   /** Types whose objects do their work when they are asked to, by name where others have them. */
   private static final Set<String> NOT_BEGUN =
@@ -117,7 +117,7 @@ final class Results {
       settle(await(stage), depth + 1);
     } else if (value instanceof Future<?> future) {
       settle(await(future), depth + 1);
-    } else if (value.getClass().isHidden() || isNotBegun(value.getClass())) {
+    } else if (isLambda(value.getClass()) || isNotBegun(value.getClass())) {
       close(value);
       throw new IllegalStateException(
           "the function of " + toolName + " returned " + unbegun(value.getClass()));
@@ -215,6 +215,10 @@ final class Results {
 
   private static InterruptedException givenUp() {
     return new InterruptedException("the caller gave up while the function's future was awaited");
+  }
+
+  private static boolean isLambda(Class<?> type) {
+    return type.isHidden() && type.isSynthetic();
   }
 
   private static boolean isNotBegun(Class<?> type) {
