@@ -47,11 +47,11 @@ def test_send_email(own_server: Server) -> None:
     approved = outcome(example, own_server, "send_email", approve=True)
     assert approved.endswith("sent 'Welcome' to alice@company.com\n")
     rejected = outcome(example, own_server, "send_email", approve=False)
-    assert rejected.endswith("The call to send_email was rejected by a reviewer: Not today. It was not run.\n")
+    assert rejected.endswith("NOT RUN. A reviewer rejected the call to send_email: Not today. Do not try it again.\n")
 
 
 def test_async_run(own_server: Server) -> None:
     example = ROOT / "examples" / "async_run.py"
     approved = outcome(example, own_server, "search_records", approve=True)
     assert approved == "found nothing for 'Alice', edited: False\n"
-    assert "has been started before" in run(example, own_server)
+    assert "NOT RUN AGAIN." in run(example, own_server)

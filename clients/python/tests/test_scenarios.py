@@ -78,7 +78,9 @@ def test_05_auto_approved(agent: AnyAgent, function: Recorder) -> None:
 
 
 def test_06_auto_rejected(agent: AnyAgent, function: Recorder) -> None:
-    with pytest.raises(signoff.AutoRejected, match=r": Dropping tables is not allowed\. It was not run\.$") as refused:
+    with pytest.raises(
+        signoff.AutoRejected, match=r": Dropping tables is not allowed\. Do not try it again\.$"
+    ) as refused:
         agent.run(call("never.drop"), function)
     assert refused.value.message == "Dropping tables is not allowed."
     assert refused.value.rule == "forbidden"
