@@ -252,9 +252,10 @@ def _union(members: list[Declared]) -> Declared:
             # With None aside there is often one type, whose problem says more.
             problems = [unfit for unfit in problems if unfit.problem != "is not null"] or problems
             raise problems[0] if len(problems) == 1 else Unfit(path, "fits none of the types that are declared")
-        if len(fitting) > 1 and any(member.is_class for member, _ in fitting):
+        first = fitting[0][1]
+        if any(member.is_class for member, _ in fitting) and not all(_is_equal(first, each) for _, each in fitting):
             raise Unfit(path, "fits more than one of the types that are declared")
-        return fitting[0][1]
+        return first
 
     return Declared(write, read, any(member.is_class for member in members))
 
@@ -321,7 +322,7 @@ def _dataclass(cls: type[Any], parts: Mapping[str, Declared]) -> Declared:
     return Declared(write, read, True)
 
 
-def _typed_dict(parts: Mapping[str, Declared], required: frozenset[str]) -> Declared:
+def _typed_dict(parts: Mapping[str, Declared], required: abc.Collection[str]) -> Declared:
     def write(value: Any) -> Any:
         if not _is_a(dict, value):
             return value
@@ -345,7 +346,7 @@ def _is_typed_dict(cls: type[Any]) -> bool:
     return hasattr(cls, "keys") and hasattr(cls, "__required_keys__") and hasattr(cls, "__total__")
 
 
-def _required(cls: type[Any]) -> frozenset[str]:
+def _required(cls: type[Any]) -> list[str]:
     """The keys that must be there. Where annotations are strings, the class itself does not know of its markers."""
     required = set(cast("frozenset[str]", vars(cls)["__required_keys__"]))
     for name, hint in _hints(cls).items():
@@ -354,7 +355,7 @@ def _required(cls: type[Any]) -> frozenset[str]:
             required.discard(name)
         elif marker.endswith(".Required"):
             required.add(name)
-    return frozenset(required)
+    return sorted(required)
 
 
 def _is_marker(origin: object) -> bool:

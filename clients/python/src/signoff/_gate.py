@@ -81,6 +81,7 @@ class Gate:
         has_begun = False
         try:
             self._claim(permit)
+            self._go_on()
             has_begun = True
             result = function()
             error = _ended(result)
@@ -95,6 +96,11 @@ class Gate:
         self._report(report, self._tries(error))
         return result
 
+    def _go_on(self) -> None:
+        """Raises _GaveUp when the handle was cancelled."""
+        if self._handle.is_cancelled:
+            raise _GaveUp
+
     def _tries(self, error: BaseException | None) -> Tries:
         gave_up = self._handle.is_cancelled or not (error is None or isinstance(error, Exception))
         return HurriedTries() if gave_up else Tries(self._request.patience)
@@ -108,8 +114,8 @@ class Gate:
         try:
             while approval is None:
                 approval = self._follow()
-            if is_approved(approval.status) and self._handle.is_cancelled:
-                raise _GaveUp
+            if is_approved(approval.status):
+                self._go_on()
         except Refusal:
             raise
         except BaseException as error:
@@ -124,6 +130,7 @@ class Gate:
 
     def _follow(self) -> Approval | None:
         """Follows one stream to the approval's end; if the stream ends before, rests and returns None."""
+        self._go_on()
         stream = self._open(self._wait.begin(), None)
         cut = _Cut(stream)
         try:
@@ -144,8 +151,7 @@ class Gate:
         finally:
             cut.stop()
             stream.cancel()
-        if self._handle.is_cancelled:
-            raise _GaveUp
+        self._go_on()
         self._sleep(self._wait.rest(self._first_failure.explained(failure, self._wait)))
         return None
 
@@ -232,8 +238,8 @@ class Gate:
         Claims alone have a `keep`, and are stopped by the handle.
         """
         while True:
-            if keep and self._handle.is_cancelled:
-                raise _GaveUp
+            if keep:
+                self._go_on()
             try:
                 under_way = method.future(request, timeout=tries.timeout(self._deadline))
             except ValueError as error:
@@ -280,7 +286,6 @@ def _ended(result: object) -> BaseException | None:
             future.cancel()
             raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
         futures.append(future)
-    concurrent.futures.wait(futures)
     return error_of(futures)
 
 

@@ -7,6 +7,7 @@ import functools
 import inspect
 import types
 import typing
+from asyncio import CancelledError as AsyncCancelled
 from asyncio import Future as AsyncFuture
 from asyncio import Task
 from collections import abc
@@ -64,13 +65,19 @@ def unfinished(result: object) -> list[Future]:
 
 
 def error_of(futures: Sequence[Future]) -> BaseException | None:
-    """The first error of futures that are done."""
-    for future in futures:
-        if future.cancelled():
-            return concurrent.futures.CancelledError("the work was cancelled")
-        if error := future.exception():
-            return error
-    return None
+    """The first error of futures; those of threads are waited for."""
+    errors = [_error_of(future) for future in futures]
+    return next((error for error in errors if error), None)
+
+
+def _error_of(future: Future) -> BaseException | None:
+    # Not `concurrent.futures.wait`, which waits for ever for one that was cancelled before any executor had it.
+    try:
+        return future.exception()
+    except (AsyncCancelled, concurrent.futures.CancelledError):
+        if not future.cancelled():
+            raise
+        return concurrent.futures.CancelledError("the work was cancelled")
 
 
 def _is_generator(item: object) -> bool:
