@@ -36,7 +36,7 @@ _BROKEN = frozenset(
 
 # Such as `UNKNOWN: ipv4:127.0.0.1:1: Failed to connect to remote host: connect: Connection refused (111)`.
 _NOISE = re.compile(r"^[A-Z_]+: (?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?(?:[a-z]+: ?)?| \(\d+\)$|\.$")
-_UNRESOLVED = re.compile(r"errors resolving (\S+): \[.*:([^:\]]*)\]")
+_UNRESOLVED = re.compile(r"errors resolving (\S+): \[.*: *([^:\]]*)\]")
 
 
 @dataclass(frozen=True)
