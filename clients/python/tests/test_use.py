@@ -95,7 +95,8 @@ def test_options_follow_the_call(client: signoff.Client, fake: Fake) -> None:
             await asyncio.to_thread(send, "alice")
             await asyncio.gather(asyncio.to_thread(send, "bob"))
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(None, lambda run=contextvars.copy_context().run: run(send, "carol"))  # pyright: ignore
+            context = contextvars.copy_context()
+            await loop.run_in_executor(None, lambda: context.run(send, "carol"))
 
     asyncio.run(run())
     with ThreadPoolExecutor(1) as executor, signoff.call_options(**LABELS):
