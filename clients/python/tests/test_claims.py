@@ -11,9 +11,10 @@ import pytest
 import signoff
 from agents import KINDS, Asyncio, Blocking
 from conftest import Recorder
-from fakes import Fake, fail
+from fakes import Context, Fake, fail
 from signoff import _tries
-from signoff.v1.approval_pb2 import ExecutionResult
+from signoff.v1.approval_pb2 import ExecutionResult, Revocation
+from signoff.v1.approval_service_pb2 import ClaimExecutionRequest, ClaimExecutionResponse
 from streams import UNAVAILABLE, call
 
 AnyAgent = Blocking | Asyncio
@@ -133,6 +134,19 @@ def test_why_it_was_stopped_is_told(
     with pytest.raises(kind, match=r": Wrong customer\. Do not") as refused:
         agent.run(call(), function)
     assert refused.value.reason == "Wrong customer."
+    assert not function.runs
+
+
+def test_a_grant_of_what_was_revoked(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    def grant(request: ClaimExecutionRequest, context: Context) -> ClaimExecutionResponse:
+        answer = fake.grant(request, context)
+        answer.approval.revocation.CopyFrom(Revocation(reason="Wrong customer."))
+        return answer
+
+    fake.on_claim = [grant]
+    with pytest.raises(signoff.Revoked):
+        agent.run(call(), function)
+    assert [report.result for report in fake.reports] == [FAILED]
     assert not function.runs
 
 

@@ -159,6 +159,7 @@ def _annotations(function: Callable[..., object], signature: inspect.Signature) 
     """Each annotation by itself, as one that cannot be resolved must not hide the others."""
     innermost = inspect.unwrap(function)
     names = getattr(getattr(innermost, "__func__", innermost), "__globals__", {})
+    variables = {each.__name__: each for each in getattr(innermost, "__type_params__", ())}
     found = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     found["return"] = signature.return_annotation
     for name, annotation in found.items():
@@ -166,6 +167,6 @@ def _annotations(function: Callable[..., object], signature: inspect.Signature) 
             continue
         holder = SimpleNamespace(__annotations__={name: annotation})
         try:
-            yield name, typing.get_type_hints(holder, names, include_extras=True)[name]
+            yield name, typing.get_type_hints(holder, names, variables, include_extras=True)[name]
         except (AttributeError, NameError, SyntaxError, TypeError):
             continue

@@ -12,7 +12,7 @@ from ._call import Run
 from ._failures import Failure
 from ._request import Bind, Request
 from ._structs import from_struct
-from ._wait import refused
+from ._wait import refusal_of, refused
 from .refusals import (
     AlreadyClaimed,
     ClaimWindowClosed,
@@ -82,8 +82,14 @@ class Permit:
         self.claim_id = answer.claim_id
 
     def check(self, answer: ClaimExecutionResponse) -> None:
-        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what would be run."""
+        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what would be run.
+
+        Raises Revoked if it says so: whatever was granted, the call is not to be run.
+        """
         self._answers.claim(answer, self._approval)
+        refusal = refusal_of(answer.approval, self._request.call.tool_name)
+        if refusal:
+            raise refusal
 
     def refusal(self, failure: Failure) -> Refusal:
         """The refusal for a claim that the server did not grant; to be raised from the failure's cause."""
