@@ -131,8 +131,16 @@ def test_11_run_before(agent: AnyAgent, server: Server, tool: str, function: Rec
     agent.run(call(tool, **ids), function, approving(server, tool))
     with pytest.raises(signoff.AlreadyClaimed) as refused:
         agent.run(call(tool, **ids), function)
-    assert [approval.id for approval in all_of(server, tool)] == [refused.value.approval_id]
+    [approval] = all_of(server, tool)
+    assert refused.value.approval_id == approval.id
     assert len(function.runs) == 1
+    # What the server knows of the first run.
+    caller = approval.claim.claimed_by
+    assert refused.value.claimed_by == f"{caller.issuer}/{caller.subject}"
+    assert refused.value.claim_time
+    assert refused.value.report_time
+    assert refused.value.result == "SUCCEEDED"
+    assert f"started at {refused.value.claim_time}, and succeeded at {refused.value.report_time}." in str(refused.value)
 
 
 def test_12_given_up_before(agent: AnyAgent, server: Server, tool: str, function: Recorder) -> None:
