@@ -13,7 +13,7 @@ import trustme
 
 from agents import KINDS, Asyncio, Blocking
 from fakes import Fake, fake_server
-from servers import Server
+from servers import REMEMBERS, Server
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,14 @@ def ctrl_c() -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for whoever does not stop it."""
     server = Server(tmp_path_factory.mktemp("server") / "shared", "heartbeat=50ms")
+    yield server
+    server.drain()
+
+
+@pytest.fixture(scope="session")
+def remembering_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose policy remembers rejections."""
+    server = Server(tmp_path_factory.mktemp("server") / "remembering", policy=REMEMBERS)
     yield server
     server.drain()
 

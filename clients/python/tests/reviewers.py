@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import signoff
 from servers import Server
 from signoff._structs import to_struct
+from signoff.v1.admin_pb2 import FreezeScope
+from signoff.v1.admin_service_pb2 import FreezeRequest, ThawRequest
 from signoff.v1.approval_pb2 import Approval, VoteChoice
 from signoff.v1.approval_service_pb2 import (
     CancelApprovalRequest,
     DecideRequest,
     GetApprovalRequest,
     ListApprovalsRequest,
+    RevokeApprovalRequest,
     WatchPendingRequest,
 )
 
@@ -53,6 +58,27 @@ def cancel(server: Server, approval: Approval) -> None:
     """Withdraws with the agent's token."""
     with signoff.Client(server.address, token=server.agent) as client:
         client.approvals.CancelApproval(CancelApprovalRequest(approval_id=approval.id), **READY)
+
+
+def revoke(server: Server, approval: Approval, reason: str) -> None:
+    """Revokes as the reviewer."""
+    request = RevokeApprovalRequest(approval_id=approval.id, request_id=str(uuid.uuid4()), reason=reason)
+    with signoff.Client(server.address, token=server.reviewer) as client:
+        client.approvals.RevokeApproval(request, **READY)
+
+
+@contextmanager
+def frozen(server: Server, tool_name: str, reason: str) -> Generator[None]:
+    """Stops the tool's calls as the operator, until the end of the `with`."""
+    scope = FreezeScope(tool=tool_name)
+    with signoff.Client(server.address, token=server.operator) as client:
+        freeze = client.admin.Freeze(
+            FreezeRequest(request_id=str(uuid.uuid4()), scope=scope, reason=reason), **READY
+        ).freeze
+        try:
+            yield
+        finally:
+            client.admin.Thaw(ThawRequest(request_id=str(uuid.uuid4()), freeze_id=freeze.id), **READY)
 
 
 def stored(server: Server, approval_id: str | None) -> Approval:

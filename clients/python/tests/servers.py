@@ -23,11 +23,19 @@ rules:
       message: Dropping tables is not allowed.
 """
 
+REMEMBERS = """
+rules:
+  - name: remembered
+    tools: ["*"]
+    require_approval:
+      remember_rejection: 600s
+"""
+
 
 class Server:
     """A server that can be stopped, killed and started again at the same address."""
 
-    def __init__(self, directory: Path, *settings: str, scheme: str = "http") -> None:
+    def __init__(self, directory: Path, *settings: str, scheme: str = "http", policy: str = POLICY) -> None:
         if not BINARY:
             raise RuntimeError("SIGNOFF_BIN names the server to test against")
         self._directory = directory
@@ -37,7 +45,7 @@ class Server:
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[str] | None = None
         directory.mkdir()
-        (directory / "policy.yaml").write_text(POLICY)
+        (directory / "policy.yaml").write_text(policy)
         os.utime(directory / "policy.yaml", (1e9, 1e9))  # a start waits when it was written a moment ago
         self.start()
         tokens = json.loads((directory / "data" / "dev-tokens.json").read_text())

@@ -9,7 +9,9 @@ from typing import Any
 import grpc
 
 import signoff
-from fakes import Context, fail, update
+from fakes import APPROVED, Context, fail, update
+from signoff._digest import digest
+from signoff._structs import to_struct
 from signoff.v1.approval_service_pb2 import RequestApprovalRequest, RequestApprovalResponse
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -49,6 +51,19 @@ def says(*messages: Callable[[RequestApprovalRequest], RequestApprovalResponse])
 def is_at(status: int, **fields: Any) -> Callable[[RequestApprovalRequest], RequestApprovalResponse]:
     """A message with the approval at this status."""
     return lambda request: update(request, status, **fields)
+
+
+def edited(arguments: dict[str, Any]) -> Any:
+    """Approves with these arguments, as a reviewer has edited them."""
+
+    def approve(request: RequestApprovalRequest, _: Context) -> Answers:
+        answer = update(request, APPROVED, revision=2)
+        approval = answer.update.approval
+        approval.arguments.CopyFrom(to_struct(arguments))
+        approval.digest = approval.decision.digest = digest(request.tool_name, arguments)
+        return [answer]
+
+    return approve
 
 
 class Reached(Event):

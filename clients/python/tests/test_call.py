@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -18,7 +19,7 @@ def call(**options: Any) -> signoff.Call:
 
 
 def sent(**options: Any) -> RequestApprovalRequest:
-    return request_for(call(**options)).message
+    return request_for(call(**options), "http://127.0.0.1:7766").message
 
 
 def test_everything_is_sent() -> None:
@@ -53,7 +54,7 @@ def test_what_is_not_given_is_not_sent() -> None:
 
 
 def test_no_arguments_are_an_empty_object() -> None:
-    assert request_for(signoff.Call("list_users", {})).message.HasField("arguments")
+    assert request_for(signoff.Call("list_users", {}), "http://127.0.0.1:7766").message.HasField("arguments")
 
 
 def test_ids_of_a_call_are_stable() -> None:
@@ -69,15 +70,65 @@ def test_a_call_id_needs_a_run_id() -> None:
         call(call_id="call-1")
 
 
-def test_a_chain_is_a_list() -> None:
-    with pytest.raises(TypeError, match="chain is a list"):
-        call(chain="planner")
+WRONG: list[tuple[str, Any, type[Exception], str]] = [
+    *[
+        (name, value, ValueError, f"{name} must be positive and finite")
+        for name in ("timeout", "patience")
+        for value in (0, -1, 0.0, float("inf"), float("nan"), timedelta(0), timedelta(seconds=-1), 10**400)
+    ],
+    *[
+        (name, value, TypeError, f"{name} must be seconds or a timedelta, not ")
+        for name in ("timeout", "patience")
+        for value in ("10s", "10", True, [10], b"10")
+    ],
+    ("patience", None, TypeError, "patience must be seconds"),
+    ("labels", {"a": 1}, TypeError, "labels must map texts to texts, not 'a' to 1"),
+    ("labels", {1: "a"}, TypeError, "labels must map texts to texts"),
+    ("labels", ["a"], TypeError, "labels must map texts to texts"),
+    ("labels", None, TypeError, "labels must map texts to texts"),
+    ("chain", "planner", TypeError, "chain must be a list of texts"),
+    ("chain", [1], TypeError, "chain must be a list of texts"),
+    *[
+        (name, 7, TypeError, f"{name} must be text, not 7")
+        for name in ("agent_name", "run_id", "reason", "request_id", "call_id")
+    ],
+    ("arguments_schema", "{}", TypeError, "arguments_schema must be a JSON Schema, as a dict"),
+    ("on_behalf_of", "alice", TypeError, "on_behalf_of must be a Person"),
+    ("on_progress", "print", TypeError, "on_progress must be a function"),
+    ("cancel_on_abandon", "no", TypeError, "cancel_on_abandon must be True or False"),
+    ("cancel_handle", True, TypeError, "cancel_handle must be a CancelHandle"),
+]
 
 
-@pytest.mark.parametrize("patience", [0, -1, float("inf"), float("nan")])
-def test_patience_is_a_time(patience: float) -> None:
-    with pytest.raises(ValueError, match="patience"):
-        call(patience=patience)
+@pytest.mark.parametrize(("name", "value", "error", "text"), WRONG)
+def test_wrong_options_are_errors_of_use(name: str, value: Any, error: type[Exception], text: str) -> None:
+    """Wherever they are given, at once, and by their names."""
+    client = signoff.Client()
+    option: Any = {name: value}
+    with pytest.raises(error, match=f"^{text}"):
+        call(**option)
+    with pytest.raises(error, match=f"^{text}"):
+        signoff.requires_approval(client, **option)
+    with pytest.raises(error, match=f"^{text}"), signoff.call_options(**option):
+        pass
+
+
+def test_each_option_is_checked() -> None:
+    assert {name for name, _, _, _ in WRONG} == set(signoff.CallOptions.__annotations__)
+
+
+def test_a_tool_name_is_text() -> None:
+    tool: Any = 7
+    with pytest.raises(TypeError, match="tool_name must be text, not 7"):
+        signoff.Call(tool, {})
+    with pytest.raises(TypeError, match="tool_name must be text, not 7"):
+        signoff.requires_approval(signoff.Client(), tool)
+
+
+def test_times_may_be_timedeltas() -> None:
+    request = request_for(call(timeout=timedelta(minutes=2), patience=timedelta(seconds=7)), "http://127.0.0.1:7766")
+    assert request.message.timeout.ToTimedelta() == timedelta(minutes=2)
+    assert request.patience == 7
 
 
 @pytest.mark.parametrize(
@@ -85,8 +136,6 @@ def test_patience_is_a_time(patience: float) -> None:
     [
         {"reason": "\ud800"},
         {"run_id": "\ud800", "call_id": "1"},
-        {"labels": {"a": 1}},
-        {"timeout": float("nan")},
         {"timeout": 1e300},
         {"arguments_schema": {"maximum": 2**63}},
         {"reason": "x" * (1 << 20)},

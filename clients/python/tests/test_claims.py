@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import grpc
 import pytest
@@ -10,9 +11,10 @@ import pytest
 import signoff
 from agents import KINDS, Asyncio, Blocking
 from conftest import Recorder
-from fakes import Fake, fail
+from fakes import Context, Fake, fail
 from signoff import _tries
-from signoff.v1.approval_pb2 import ExecutionResult
+from signoff.v1.approval_pb2 import ExecutionResult, Revocation
+from signoff.v1.approval_service_pb2 import ClaimExecutionRequest, ClaimExecutionResponse
 from streams import UNAVAILABLE, call
 
 AnyAgent = Blocking | Asyncio
@@ -88,6 +90,8 @@ def test_claims_fail_for_good(agent: AnyAgent, fake: Fake, function: Recorder) -
         ("ALREADY_CLAIMED", signoff.AlreadyClaimed),
         ("CLAIM_WINDOW_CLOSED", signoff.ClaimWindowClosed),
         ("DIGEST_MISMATCH", signoff.DigestMismatch),
+        ("APPROVAL_REVOKED", signoff.Revoked),
+        ("FROZEN", signoff.Frozen),
         ("NOT_APPROVED", signoff.RequestFailed),
     ],
 )
@@ -103,12 +107,46 @@ def test_claims_are_refused(
 
 
 def test_what_is_known_of_an_earlier_claim_is_told(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
-    known = {"result": "FAILED", "report_time": "2027-01-15T08:00:09Z", "message": "No such list."}
+    known = {
+        "claimed_by": "local/mail-bot",
+        "claim_time": "2027-01-15T08:00:02Z",
+        "result": "FAILED",
+        "report_time": "2027-01-15T08:00:09Z",
+        "message": "No such list.",
+    }
     fake.on_claim = [
         lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, own="ALREADY_CLAIMED", metadata=known)
     ]
-    with pytest.raises(signoff.AlreadyClaimed, match=r"failed at 2027-01-15T08:00:09Z: No such list\. It was not run"):
+    text = r"at 2027-01-15T08:00:02Z, and failed at 2027-01-15T08:00:09Z: No such list\. Do not repeat it"
+    with pytest.raises(signoff.AlreadyClaimed, match=text) as refused:
         agent.run(call(), function)
+    assert {name: getattr(refused.value, name) for name in known} == known
+    assert not function.runs
+
+
+@pytest.mark.parametrize(("reason", "kind"), [("APPROVAL_REVOKED", signoff.Revoked), ("FROZEN", signoff.Frozen)])
+def test_why_it_was_stopped_is_told(
+    agent: AnyAgent, fake: Fake, function: Recorder, reason: str, kind: type[signoff.Revoked] | type[signoff.Frozen]
+) -> None:
+    known = {"reason": "Wrong customer."}
+    fake.on_claim = [lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, own=reason, metadata=known)]
+    refused: Any
+    with pytest.raises(kind, match=r": Wrong customer\. Do not") as refused:
+        agent.run(call(), function)
+    assert refused.value.reason == "Wrong customer."
+    assert not function.runs
+
+
+def test_a_grant_of_what_was_revoked(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
+    def grant(request: ClaimExecutionRequest, context: Context) -> ClaimExecutionResponse:
+        answer = fake.grant(request, context)
+        answer.approval.revocation.CopyFrom(Revocation(reason="Wrong customer."))
+        return answer
+
+    fake.on_claim = [grant]
+    with pytest.raises(signoff.Revoked):
+        agent.run(call(), function)
+    assert [report.result for report in fake.reports] == [FAILED]
     assert not function.runs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,6 @@ from fakes import APPROVED, Fake, update
 from reviewers import all_of, decide, pending
 from servers import Server
 from signoff._structs import from_struct, to_struct
-from signoff.v1.approval_pb2 import ExecutionResult
 from signoff.v1.approval_service_pb2 import RequestApprovalRequest
 
 
@@ -126,24 +126,29 @@ def test_what_cannot_be_decorated(client: signoff.Client) -> None:
     def generator() -> Iterator[int]:
         yield 1
 
+    def any_first(_: Any) -> None: ...
     async def asynchronous() -> None: ...
     def blocking() -> None: ...
 
     decorate: Any = signoff.requires_approval(client)
-    for function, problem in [
+    unfits: list[tuple[Any, str]] = [
         (many, r"takes \*names"),
         (any_, r"takes \*\*names"),
         (generator, "is a generator"),
         (asynchronous, "needs an AsyncClient"),
-        (staticmethod(blocking), "only functions"),
+        (staticmethod(blocking), "below @staticmethod"),
+        (classmethod(any_first), "below @classmethod"),
+        (property(any_first), "below @property"),
+        (functools.partial(blocking), "what a partial has bound"),
         (int, "only functions"),
         (None, "only functions"),
-    ]:
+    ]
+    for function, problem in unfits:
         with pytest.raises(TypeError, match=problem):
             decorate(function)
     with pytest.raises(TypeError, match=r"which .*blocking is not"):
         signoff.requires_approval(signoff.AsyncClient())(blocking)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match="no option 'reson'"):
+    with pytest.raises(TypeError, match="unknown option 'reson'"):
         signoff.requires_approval(client, reson="x")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
 
 
@@ -162,7 +167,7 @@ def test_options_of_one_call(client: signoff.Client, fake: Fake) -> None:
     assert carol.agent.run_id == ""
     assert alice.request_id != bob.request_id
     assert bob.request_id.startswith("call:")
-    with pytest.raises(TypeError, match="no option 'runid'"), signoff.call_options(runid="x"):  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match="unknown option 'runid'"), signoff.call_options(runid="x"):  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
         pass
 
 
@@ -220,10 +225,14 @@ def edits(server: Server, tool: str, edited: dict[str, object]) -> Callable[[obj
     ("edited", "path", "problem"),
     [
         ({"to": "bob"}, "copies", "is missing"),
+        ({"to": "bob", "copies": "five"}, "copies", "is not an integer"),
+        ({"to": "bob", "copies": 1.5}, "copies", "is not an integer"),
+        ({"to": "bob", "copies": True}, "copies", "is not an integer"),
+        ({"to": None, "copies": 1}, "to", "is not text"),
         ({"to": "bob", "copies": 1, "bcc": "eve"}, "bcc", "is not one that the function takes"),
     ],
 )
-def test_edits_that_the_function_cannot_take(
+def test_22_edits_that_the_function_cannot_take(
     server: Server, tool: str, function: Recorder, edited: dict[str, object], path: str, problem: str
 ) -> None:
     with signoff.Client(server.address, token=server.agent) as client:
@@ -232,12 +241,12 @@ def test_edits_that_the_function_cannot_take(
         def send(to: str, copies: int = 1) -> None:
             function(signoff.Run("", {"to": to, "copies": copies}, edited=False))
 
-        with pytest.raises(signoff.InvalidArguments) as refused:
+        with pytest.raises(signoff.InvalidEdit) as refused:
             send("alice")
     assert (refused.value.path, refused.value.problem) == (path, problem)
     [approval] = all_of(server, tool)
-    assert approval.claim.outcome.result == ExecutionResult.EXECUTION_RESULT_FAILED
-    assert approval.claim.outcome.message == str(refused.value)
+    assert refused.value.approval_id == approval.id
+    assert not approval.HasField("claim")
     assert not function.runs
 
 

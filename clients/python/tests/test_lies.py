@@ -75,7 +75,8 @@ def test_honest_answers_run_it(
     assert agent.run(call(), function) == "done"
     assert (len(function.runs), len(fake.asks), len(fake.claims)) == (1, honest["asks"], 1)
     assert results(fake) == ["SUCCEEDED"]
-    assert not caplog.messages
+    # A stream that breaks is said.
+    assert len(caplog.messages) == (1 if honest.get("reconnect") else 0)
 
 
 @pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie["name"])
@@ -84,7 +85,8 @@ def test_17_lies(agent: AnyAgent, fake: Fake, function: Recorder, lie: dict[str,
     with pytest.raises(signoff.Refusal) as refused:
         agent.run(call(), function)
     assert refused.value.kind == lie["refusal"]["kind"]
-    assert getattr(refused.value, "problem", None) == lie["refusal"].get("problem")
+    if "problem" in lie["refusal"]:
+        assert getattr(refused.value, "problem", None) == lie["refusal"]["problem"]
     assert not function.runs
     assert len(fake.asks) == lie["asks"] if "asks" in lie else len(fake.asks) > 1
     assert len(fake.claims) == lie["claims"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ def test_tokens_are_not_sent_to_others_in_the_clear(host: str, monkeypatch: pyte
         {"token": "line\nbreak"},
         {"deadline": 0},
         {"deadline": float("inf")},
+        {"deadline": timedelta(0)},
     ],
 )
 def test_of_no_use(given: dict[str, Any]) -> None:
@@ -104,6 +106,30 @@ def test_of_no_use(given: dict[str, Any]) -> None:
         options(**given)
     assert "words" not in str(error.value)
     assert "break" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"deadline": "10s"}, "deadline must be seconds or a timedelta, not '10s'"),
+        ({"deadline": None}, "deadline must be seconds or a timedelta"),
+        ({"deadline": True}, "deadline must be seconds or a timedelta"),
+        ({"address": 7766}, "address must be text"),
+        ({"token": 7}, "token must be text"),
+        ({"ca": b"-----BEGIN"}, "ca must be the path of a PEM file"),
+        ({"certificate": 1, "key": 2}, "certificate must be the path of a PEM file"),
+        ({"insecure": "no"}, "insecure must be True or False"),
+        ({"timeout": 1}, "unexpected keyword argument 'timeout'"),
+    ],
+)
+def test_of_the_wrong_type(given: dict[str, Any], text: str) -> None:
+    for kind in (signoff.Client, signoff.AsyncClient):
+        with pytest.raises(TypeError, match=text):
+            kind(**given)
+
+
+def test_deadlines_may_be_timedeltas() -> None:
+    assert options(deadline=timedelta(seconds=7)).deadline == 7
 
 
 def test_what_insecure_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,11 +47,64 @@ def test_send_email(own_server: Server) -> None:
     approved = outcome(example, own_server, "send_email", approve=True)
     assert approved.endswith("sent 'Welcome' to alice@company.com\n")
     rejected = outcome(example, own_server, "send_email", approve=False)
-    assert rejected.endswith("The call to send_email was rejected by a reviewer: Not today. It was not run.\n")
+    assert rejected.endswith("NOT RUN. A reviewer rejected the call to send_email: Not today. Do not try it again.\n")
 
 
 def test_async_run(own_server: Server) -> None:
     example = ROOT / "examples" / "async_run.py"
     approved = outcome(example, own_server, "search_records", approve=True)
     assert approved == "found nothing for 'Alice', edited: False\n"
-    assert "has been started before" in run(example, own_server)
+    assert "NOT RUN AGAIN." in run(example, own_server)
+
+
+def snippet(first_line: str) -> str:
+    """The piece of Python in README that begins with this line."""
+    [found] = [
+        each for each in re.findall(r"```python\n(.*?)```\n", readme(), re.DOTALL) if each.startswith(first_line)
+    ]
+    return str(found)
+
+
+def indented(code: str) -> str:
+    return "".join(f"    {line}\n" for line in code.splitlines())
+
+
+PREFACE = """
+import asyncio, contextvars, types
+from concurrent.futures import ThreadPoolExecutor
+import signoff
+client = signoff.Client()
+conversation, tool_call = types.SimpleNamespace(id="c"), types.SimpleNamespace(id="t")
+
+@signoff.requires_approval(client, "auto.send")
+def send_email(to: str) -> str:
+    return f"sent to {to}"
+"""
+
+
+def test_recipes(own_server: Server, tmp_path: Path) -> None:
+    """Those of options, of threads and of handles."""
+    around_a_call = snippet("with signoff.call_options(")
+    in_a_thread = snippet("executor.submit(").rstrip()
+    with_a_handle = snippet("handle = ")
+    listing = snippet("from signoff.v1")
+    program = tmp_path / "recipes.py"
+    program.write_text(
+        f"{PREFACE}\n{around_a_call}\n"
+        f"with ThreadPoolExecutor(1) as executor:\n    print({in_a_thread}.result())\n"
+        f"async def main() -> None:\n{indented(with_a_handle)}\nasyncio.run(main())\n"
+    )
+    # Both the call around which options are set and the one with the handle have the same ids.
+    program.write_text(program.read_text().replace("call_id=tool_call.id):", 'call_id="first"):', 1))
+    assert run(program, own_server).splitlines() == ["sent to alice@company.com"] * 2
+    program.write_text(f"{PREFACE}\n{listing}")
+    with ThreadPoolExecutor(1) as executor:
+        asking = executor.submit(run, ROOT / "examples" / "send_email.py", own_server)
+        waiting = pending(own_server, "send_email")
+        environment = {**os.environ, "SIGNOFF_ADDRESS": own_server.address, "SIGNOFF_TOKEN": own_server.reviewer}
+        listed = subprocess.run(
+            [sys.executable, program], env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=120
+        )
+        assert listed.stdout == f"{waiting.id} send_email\n"
+        decide(own_server, waiting, approve=True)
+        asking.result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import traceback
 from typing import Any
 
 import grpc
@@ -21,7 +22,7 @@ REST: dict[str, dict[str, Any]] = {
 
 def made_of(case: dict[str, Any]) -> signoff.Refusal:
     kind: type[signoff.Refusal] = getattr(signoff, case["kind"])
-    fields: dict[str, Any] = {"approval_id": "approval-1", **REST.get(case["kind"], {}), **case["fields"]}
+    fields: dict[str, Any] = {**REST.get(case["kind"], {}), **case["fields"]}
     return kind(**fields)
 
 
@@ -30,14 +31,38 @@ def test_text(case: dict[str, Any]) -> None:
     refusal = made_of(case)
     assert str(refusal) == case["text"]
     assert refusal.kind == case["kind"]
-    assert refusal.approval_id == "approval-1"
+    assert refusal.developer_text == case["developer_text"]
+    assert refusal.approval_id == case["fields"].get("approval_id")
+    notes: list[str] = getattr(refusal, "__notes__", [])
+    expected = [case["developer_text"]] if case["developer_text"] != case["text"] else []
+    assert notes == (expected if hasattr(BaseException, "add_note") else [])
     for name, value in case["fields"].items():
         assert getattr(refusal, name) == value
 
 
+def kinds_of(kind: type[signoff.Refusal]) -> set[str]:
+    """All classes of refusals, however deep."""
+    return {kind.__name__ for kind in kind.__subclasses__()}.union(*(kinds_of(each) for each in kind.__subclasses__()))
+
+
 def test_every_kind_has_a_text() -> None:
-    kinds = {kind.__name__ for kind in signoff.Refusal.__subclasses__()}
+    kinds = kinds_of(signoff.Refusal)
     assert {case["kind"] for case in vectors("refusals")["refusals"]} == kinds
+    assert kinds <= set(signoff.__all__)
+
+
+def test_tracebacks_show_what_is_for_people() -> None:
+    refusal = signoff.Unavailable(tool_name="t", address="http://127.0.0.1:1", problem="connection refused")
+    shown = "".join(traceback.format_exception(refusal))
+    assert ("http://127.0.0.1:1" in shown) == (hasattr(BaseException, "add_note"))
+    assert "http" not in str(refusal)
+
+
+def test_before_the_server_has_said_the_id() -> None:
+    waiting = signoff.StillWaiting(tool_name="t")
+    assert waiting.developer_text == (
+        "The caller stopped waiting. The server had not said yet which approval the call to t has."
+    )
 
 
 @pytest.mark.parametrize("case", vectors("refusals")["refusals"])

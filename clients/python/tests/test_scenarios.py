@@ -13,9 +13,9 @@ import pytest
 import signoff
 from agents import Asyncio, Blocking
 from conftest import Recorder
-from reviewers import all_of, cancel, decide, pending, stored
+from reviewers import all_of, cancel, decide, frozen, pending, revoke, stored
 from servers import Server
-from signoff.v1.approval_pb2 import ApprovalStatus, ExecutionResult
+from signoff.v1.approval_pb2 import Approval, ApprovalStatus, ExecutionResult
 
 AnyAgent = Blocking | Asyncio
 Kind = type[Blocking] | type[Asyncio]
@@ -78,7 +78,9 @@ def test_05_auto_approved(agent: AnyAgent, function: Recorder) -> None:
 
 
 def test_06_auto_rejected(agent: AnyAgent, function: Recorder) -> None:
-    with pytest.raises(signoff.AutoRejected, match=r": Dropping tables is not allowed\. It was not run\.$") as refused:
+    with pytest.raises(
+        signoff.AutoRejected, match=r": Dropping tables is not allowed\. Do not try it again\.$"
+    ) as refused:
         agent.run(call("never.drop"), function)
     assert refused.value.message == "Dropping tables is not allowed."
     assert refused.value.rule == "forbidden"
@@ -129,8 +131,16 @@ def test_11_run_before(agent: AnyAgent, server: Server, tool: str, function: Rec
     agent.run(call(tool, **ids), function, approving(server, tool))
     with pytest.raises(signoff.AlreadyClaimed) as refused:
         agent.run(call(tool, **ids), function)
-    assert [approval.id for approval in all_of(server, tool)] == [refused.value.approval_id]
+    [approval] = all_of(server, tool)
+    assert refused.value.approval_id == approval.id
     assert len(function.runs) == 1
+    # What the server knows of the first run.
+    caller = approval.claim.claimed_by
+    assert refused.value.claimed_by == f"{caller.issuer}/{caller.subject}"
+    assert refused.value.claim_time
+    assert refused.value.report_time
+    assert refused.value.result == "SUCCEEDED"
+    assert f"started at {refused.value.claim_time}, and succeeded at {refused.value.report_time}." in str(refused.value)
 
 
 def test_12_given_up_before(agent: AnyAgent, server: Server, tool: str, function: Recorder) -> None:
@@ -221,3 +231,81 @@ def test_19_not_exact(agent: AnyAgent, server: Server, tool: str, function: Reco
     assert refused.value.path == "amounts[1]"
     assert not all_of(server, tool)
     assert not function.runs
+
+
+def test_20_revoked(agent: AnyAgent, server: Server, tool: str, function: Recorder) -> None:
+    ids = {"request_id": tool}
+    approval = given_up(agent, server, tool, ids)
+    decide(server, approval, approve=True)
+    revoke(server, approval, "Wrong customer.")
+    with pytest.raises(signoff.Revoked) as refused:
+        agent.run(call(tool, **ids), function)
+    assert refused.value.reason == "Wrong customer."
+    assert refused.value.approval_id == approval.id
+    assert not function.runs
+
+
+def test_21_frozen(agent: AnyAgent, server: Server, tool: str, function: Recorder) -> None:
+    ids = {"request_id": tool}
+    approval = given_up(agent, server, tool, ids)
+    decide(server, approval, approve=True)
+    with frozen(server, tool, "Incident 12."):
+        for options in (ids, {}):
+            with pytest.raises(signoff.Frozen) as refused:
+                agent.run(call(tool, **options), function)
+            assert refused.value.reason == "Incident 12."
+    assert not function.runs
+    # What was approved before is only stopped meanwhile.
+    assert agent.run(call(tool, **ids), function) == "done"
+
+
+# 22 is in test_decorator.py and test_edits.py: it is about the parameters of functions.
+
+
+def test_23_asked_otherwise(agent: AnyAgent, server: Server, tool: str, function: Recorder) -> None:
+    ids = {"run_id": "run-1", "call_id": tool}
+    approval = given_up(agent, server, tool, ids)
+    others = {
+        "reason": "Asked again",
+        "labels": {"try": "2"},
+        "timeout": 60,
+        "arguments_schema": {"type": "object"},
+        "agent_name": "another",
+    }
+    assert agent.run(call(tool, **ids, **others), function, approving(server, tool)) == "done"
+    assert [each.id for each in all_of(server, tool)] == [approval.id]
+    assert len(function.runs) == 1
+
+
+def test_24_remembered(kind: Kind, remembering_server: Server, tool: str, function: Recorder) -> None:
+    server = remembering_server
+    agent = kind(server.address, server.agent)
+
+    def reject(_: object) -> None:
+        decide(server, pending(server, tool), approve=False, comment="Use the staging list.")
+
+    with pytest.raises(signoff.Rejected):
+        agent.run(call(tool, run_id="run-1"), function, reject)
+    with pytest.raises(signoff.Rejected) as refused:
+        agent.run(call(tool, run_id="run-1"), function)
+    assert refused.value.comment == "Use the staging list."
+    assert refused.value.decided_by == "dev/reviewer"
+    statuses = {each.status for each in all_of(server, tool)}
+    assert statuses == {
+        ApprovalStatus.APPROVAL_STATUS_REJECTED,
+        ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED,
+    }
+    assert not function.runs
+
+
+def given_up(agent: AnyAgent, server: Server, tool: str, ids: dict[str, str]) -> Approval:
+    """The approval of a call whose caller gave up."""
+    seen: list[Approval] = []
+
+    def give_up(abandon: Callable[[], None]) -> None:
+        seen.append(pending(server, tool))
+        abandon()
+
+    with pytest.raises(agent.gives_up_with):
+        agent.run(call(tool, **ids), lambda _: "done", give_up)
+    return seen[0]

@@ -3,11 +3,14 @@
 A gated function runs only with a yes, once, with exactly the arguments that were approved.
 
 `requires_approval` wraps a function; `Client.run` and `AsyncClient.run` run one for a Call. What keeps it from running
-is a Refusal. `Client.approvals`, `policies` and `access` have all calls of the API, with the messages of `signoff.v1`.
+is a Refusal. `Client.approvals`, `policies`, `access` and `admin` have all calls of the API, with the messages of
+`signoff.v1`.
 """
 
 from ._aio_client import AsyncClient
-from ._call import Call, CallOptions, Person, Progress, Run
+from ._call import Call, Run
+from ._call_options import CallOptions, Person, Progress
+from ._cancel_handle import CancelHandle
 from ._client import Client
 from ._decorator import call_options, requires_approval
 from .refusals import (
@@ -16,11 +19,15 @@ from .refusals import (
     Cancelled,
     ClaimWindowClosed,
     DigestMismatch,
+    Frozen,
     InvalidAnswer,
     InvalidArguments,
+    InvalidEdit,
     Refusal,
     Rejected,
     RequestFailed,
+    Revoked,
+    StillWaiting,
     TimedOut,
     Unavailable,
     UnknownStatus,
@@ -32,18 +39,23 @@ __all__ = [
     "AutoRejected",
     "Call",
     "CallOptions",
+    "CancelHandle",
     "Cancelled",
     "ClaimWindowClosed",
     "Client",
     "DigestMismatch",
+    "Frozen",
     "InvalidAnswer",
     "InvalidArguments",
+    "InvalidEdit",
     "Person",
     "Progress",
     "Refusal",
     "Rejected",
     "RequestFailed",
+    "Revoked",
     "Run",
+    "StillWaiting",
     "TimedOut",
     "Unavailable",
     "UnknownStatus",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import os
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -12,16 +13,19 @@ from grpc.aio import UsageError
 
 from ._aio_gate import AsyncGate
 from ._call import Call, Run
+from ._call_options import Seconds
 from ._channel import Authorized, arguments, credentials, target
-from ._failures import broken
+from ._functions import is_coroutine_function
 from ._options import DEFAULT_DEADLINE, StrPath, resolve
-from ._wait import refused
+from ._request import Bind, closed
 from .v1.access_service_pb2_grpc import AccessServiceStub
+from .v1.admin_service_pb2_grpc import AdminServiceStub
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
 from .v1.policy_service_pb2_grpc import PolicyServiceStub
 
 if TYPE_CHECKING:
     from .v1.access_service_pb2_grpc import AccessServiceAsyncStub
+    from .v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from .v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
     from .v1.policy_service_pb2_grpc import PolicyServiceAsyncStub
 
@@ -43,7 +47,7 @@ class AsyncClient:
         certificate: StrPath | None = None,
         key: StrPath | None = None,
         insecure: bool | None = None,
-        deadline: float = DEFAULT_DEADLINE,
+        deadline: Seconds = DEFAULT_DEADLINE,
     ) -> None:
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
@@ -67,19 +71,23 @@ class AsyncClient:
         """All calls of AccessService."""
         return self._connected().access
 
+    @property
+    def admin(self) -> AdminServiceAsyncStub:
+        """All calls of AdminService."""
+        return self._connected().admin
+
     async def run(self, call: Call, function: Callable[[Run], Coroutine[Any, Any, _T]]) -> _T:
         """Asks for approval, waits, and runs the coroutine function once with what was approved.
 
         Returns the function's result, and raises its own error unchanged, also the Refusal of a gated call that it
         makes itself; raises a Refusal when it is not run. A cancellation while it waits gives the call up, and is
         passed on. Raises TypeError, and asks for nothing, for what is not a coroutine function, such as a lambda around
-        one.
+        one. What the function returns is awaited, if it can be, before it is reported; futures in its result are
+        waited for, and returned as they are. A function that returns a generator is reported as failed.
         """
-        try:
-            approvals = self.approvals
-        except UsageError as error:
-            raise refused(broken(error), call.tool_name, None) from error
-        return await AsyncGate(approvals, self._options.deadline, call).run(function)
+        if not is_coroutine_function(function):
+            raise TypeError("an AsyncClient runs coroutine functions; others need a Client")
+        return await run_bound_async(self, call, lambda approved: lambda: function(approved))
 
     async def close(self) -> None:
         """Closes the connection; what waits on it is Unavailable. Any loop may do it."""
@@ -115,6 +123,11 @@ class AsyncClient:
             else:
                 channel = grpc.aio.insecure_channel(target(options), made_with)
             self._connection = _Connection(channel, cast("grpc.aio.Channel", Authorized(channel, options)))
+        if self._connection.process != os.getpid():
+            # Its channel would wait for ever for threads that only the parent has.
+            raise RuntimeError(
+                "the AsyncClient was used before the process forked: make one in each process, after the fork"
+            )
         if loop is not self._loop:
             raise RuntimeError("an AsyncClient is used in one event loop only")
         return self._connection
@@ -123,6 +136,18 @@ class AsyncClient:
 class _Connection:
     def __init__(self, channel: grpc.aio.Channel, authorized: grpc.aio.Channel) -> None:
         self.channel = channel
+        self.process = os.getpid()
         self.approvals = ApprovalServiceStub(authorized)
         self.policies = PolicyServiceStub(authorized)
         self.access = AccessServiceStub(authorized)
+        self.admin = AdminServiceStub(authorized)
+
+
+async def run_bound_async(client: AsyncClient, call: Call, bind: Bind[Awaitable[_T]]) -> _T:
+    """Runs a call once it is approved."""
+    options = client._options  # pyright: ignore[reportPrivateUsage]
+    try:
+        approvals = client.approvals
+    except UsageError as error:
+        raise closed(error, call, options) from error
+    return await AsyncGate(approvals, options, call).run(bind)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import grpc
 from grpc.aio import UsageError
 
 from ._aio_progress import Teller
 from ._answers import is_reported
-from ._call import Call, Run
-from ._failures import broken, failure_of
-from ._functions import is_coroutine_function
+from ._call import Call
+from ._failures import Failure, broken, failure_of, silence
+from ._first_failure import FirstFailure
+from ._options import Options
 from ._permit import Permit, text_of
-from ._request import request_for
+from ._request import Bind, request_for
+from ._results import error_of, unfinished
 from ._tries import Exhausted, HurriedTries, Tries
 from ._wait import Wait, is_decided, refusal_of, refused, withdrawal
 from .refusals import Refusal
@@ -44,40 +47,46 @@ class _Method(Protocol[_Request, _Answer]):
 class AsyncGate:
     """One gated call. `_gate.py` does the same, in the same order, for blocking code."""
 
-    def __init__(self, stub: ApprovalServiceAsyncStub, deadline: float, call: Call) -> None:
+    def __init__(self, stub: ApprovalServiceAsyncStub, options: Options, call: Call) -> None:
+        if call.cancel_handle:
+            raise TypeError("cancel_handle is for a Client: cancel the task to stop a call of an AsyncClient")
         self._stub = stub
-        self._deadline = deadline
+        self._deadline = options.deadline
         self._call = call
-        self._request = request_for(call)
-        self._wait = Wait(self._request, deadline)
+        self._request = request_for(call, options.address)
+        self._wait = Wait(self._request, self._deadline)
+        self._first_failure = FirstFailure(options, call.tool_name)
         self._teller = Teller(call)
 
-    async def run(self, function: Callable[[Run], Awaitable[_T]]) -> _T:
+    async def run(self, bind: Bind[Awaitable[_T]]) -> _T:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
-        if not is_coroutine_function(function):
-            raise TypeError("an AsyncClient runs coroutine functions; others need a Client")
+        self._request.check(bind)
         approval = await self._approved()
         permit = Permit(self._request, self._wait.answers, approval)
+        function = permit.bound(bind)
         cancellations = _cancellations()
         has_begun = False
         try:
             await self._claim(permit)
             has_begun = True
-            result = await function(permit.run)
+            result: _T
+            result, error = await _ended(function())
         except GeneratorExit:
             # The loop is gone: nothing can be awaited. Here and below.
             raise
-        except BaseException as error:
+        except BaseException as raised:
             if permit.claim_id:
-                gave_up = not isinstance(error, Exception) or _cancellations() > cancellations
-                await self._report(permit.failed(text_of(error, has_begun)), self._tries(gave_up))
+                gave_up = not isinstance(raised, Exception) or _cancellations() > cancellations
+                await self._report(permit.failed(text_of(raised, has_begun)), self._tries(gave_up))
             raise
+        # A future that failed is the function's result all the same.
+        report = permit.failed(text_of(error, has_begun)) if error else permit.succeeded()
         # A function can end as if it had not been cancelled. Its caller waits no longer for that.
-        await self._report(permit.succeeded(), self._tries(_cancellations() > cancellations))
+        await self._report(report, self._tries(_cancellations() > cancellations))
         return result
 
     def _tries(self, gave_up: bool) -> Tries:
-        return HurriedTries() if gave_up else Tries(self._call.patience)
+        return HurriedTries() if gave_up else Tries(self._request.patience)
 
     async def _approved(self) -> Approval:
         approval = None
@@ -108,22 +117,27 @@ class AsyncGate:
                         return approval
                 elif message.HasField("progress"):
                     self._teller.tell(self._wait.progress(message.progress))
-            rest = self._wait.rest(self._wait.ended())
+            failure = self._wait.ended()
         except _Silence:
-            rest = self._wait.rest_after_cut()
+            failure = silence()
         except grpc.RpcError as error:
-            rest = self._wait.rest(failure_of(error))
+            failure = failure_of(error)
         finally:
             stream.cancel()
-        await asyncio.sleep(rest)
+        await asyncio.sleep(self._wait.rest(await self._explained(failure)))
         return None
+
+    async def _explained(self, failure: Failure) -> Failure:
+        if self._first_failure.must_look(failure, self._wait):
+            return await asyncio.to_thread(self._first_failure.explained, failure, self._wait)
+        return self._first_failure.explained(failure, self._wait)
 
     def _open(self, request: RequestApprovalRequest, timeout: float | None) -> _Stream:
         try:
             return self._stub.RequestApproval(request, timeout=timeout)
         except UsageError as error:
             # The client was closed.
-            raise refused(broken(error), self._call.tool_name, self._wait.approval_id) from error
+            raise refused(broken(error), self._request, self._wait.approval_id) from error
 
     async def _withdraw(self) -> None:
         tries = HurriedTries()
@@ -134,7 +148,8 @@ class AsyncGate:
             if not is_decided(exhausted.failure):
                 _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, exhausted)
         except Refusal as refusal:
-            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, refusal)
+            problem = refusal.developer_text
+            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, problem)
 
     async def _find(self, tries: Tries) -> str:
         """Asks again, for the approval's id."""
@@ -147,7 +162,7 @@ class AsyncGate:
                         return self._wait.approval_id or ""
                 failure = broken(ConnectionError("the stream ended before it named the approval"))
             except _Silence:
-                failure = broken(TimeoutError("the server said nothing"))
+                failure = silence()
             except grpc.RpcError as error:
                 failure = failure_of(error)
             finally:
@@ -156,7 +171,7 @@ class AsyncGate:
 
     async def _claim(self, permit: Permit) -> None:
         """Claims; what is granted to a caller that gives up is in the permit too."""
-        tries = Tries(self._call.patience)
+        tries = Tries(self._request.patience)
         try:
             answer = await self._repeat(self._stub.ClaimExecution, permit.claim, tries, permit.keep)
         except Exhausted as exhausted:
@@ -216,7 +231,24 @@ class AsyncGate:
                 if keep:
                     keep(answer)
                 return answer
+            if keep:
+                self._first_failure.warn(failure, tries.left())
             await asyncio.sleep(tries.rest(failure))
+
+
+async def _ended(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    """The function's result, when all work that it holds has ended, and the first error of that."""
+    result: Any = await awaitable
+    # A future is a result; any other awaitable is work that has not begun.
+    while inspect.isawaitable(result) and not isinstance(result, asyncio.Future):
+        result = await result
+    futures = unfinished(result)
+    waits = [asyncio.wrap_future(future) for future in futures]
+    if waits:
+        await asyncio.wait(waits)
+        # Which asyncio would log as never looked at.
+        error_of(list(waits))
+    return result, error_of(futures)
 
 
 def _cancellations() -> int:

@@ -7,7 +7,8 @@ import inspect
 import logging
 from collections import deque
 
-from ._call import Call, Progress
+from ._call import Call
+from ._call_options import Progress
 
 _log = logging.getLogger("signoff")
 

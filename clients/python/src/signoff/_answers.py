@@ -119,8 +119,12 @@ class Answers:
                 raise self._invalid(problem)
 
     def _invalid(self, problem: str) -> InvalidAnswer:
-        tool_name = self._request.call.tool_name
-        return InvalidAnswer(tool_name=tool_name, approval_id=self._approval_id, problem=problem)
+        return InvalidAnswer(
+            tool_name=self._request.call.tool_name,
+            approval_id=self._approval_id,
+            address=self._request.address,
+            problem=problem,
+        )
 
 
 def is_reported(request: ReportExecutionRequest, answer: ReportExecutionResponse) -> bool:

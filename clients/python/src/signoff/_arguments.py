@@ -1,8 +1,13 @@
-"""Arguments of a call: what can be approved, and a copy of it that nobody else can change."""
+"""Arguments of a call: what can be approved, and a copy of it that nobody else can change.
+
+The copy is what the canonical JSON reads as, which is what a reviewer sees and a digest covers: 10.0 is 10, -0.0 is 0,
+and keys are in order.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any, cast
 
 MAX_DEPTH = 32
@@ -22,14 +27,29 @@ class Unfit(Exception):
 
 
 def checked(arguments: Any) -> dict[str, Any]:
-    """Copies arguments that are a JSON object as they are; raises Unfit for any others.
+    """Copies arguments that are a JSON object, as their canonical JSON reads; raises Unfit for any others.
 
     Only Python's own types are taken, not subclasses: a subclass can be more than its value, and only that is approved.
     """
     if type(arguments) is not dict:
         raise Unfit("", "is not a JSON object")
-    copy: dict[str, Any] = _value(arguments, "", 1)
+    copy: dict[str, Any] = checked_value(arguments)
     return copy
+
+
+def checked_value(value: Any, path: str = "") -> Any:
+    """As `checked`, for any JSON value."""
+    return _value(value, path, 1)
+
+
+def whole(number: float) -> int | float:
+    """A number as its canonical JSON reads: an int where it is whole, and a double holds each of its neighbours."""
+    return int(number) if number.is_integer() and abs(number) <= MAX_INTEGER else number
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names in the order of canonical JSON, by their UTF-16 code units."""
+    return sorted(names, key=lambda name: name.encode("utf-16-be"))
 
 
 def _value(value: Any, path: str, depth: int) -> Any:
@@ -47,16 +67,15 @@ def _value(value: Any, path: str, depth: int) -> Any:
     if kind is float:
         if not math.isfinite(value):
             raise Unfit(path, "is not a finite number")
-        return value
+        return whole(value)
     if kind is not dict and kind is not list:
         raise Unfit(path, f"is not JSON, but a {kind.__qualname__}")
     if depth > MAX_DEPTH:
         raise Unfit(path, f"is nested deeper than {MAX_DEPTH} objects and lists")
     if kind is list:
         return [_value(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(value)]
-    return {
-        _name(name, path): _value(item, f"{path}.{name}" if path else name, depth + 1) for name, item in value.items()
-    }
+    names = in_order([_name(name, path) for name in value])
+    return {name: _value(value[name], f"{path}.{name}" if path else name, depth + 1) for name in names}
 
 
 def _name(name: object, path: str) -> str:

@@ -2,62 +2,171 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from ._arguments import Unfit
+from ._declared import Declared, NoJsonForm, declared, optional
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_ADVICE = "take JSON, or name it in `hidden` to pass it on unseen"
 
 
 class Binding:
     """Names what a function is called with by its parameters, defaults included.
 
-    A method's `self` or `cls` is passed on as it is, and is no argument of the call. Raises TypeError for functions
-    with `*args` or `**kwargs`, which no names stand for.
+    All parameters are shown, but those that are declared hidden, and the object or class that a method is called on.
+    Raises TypeError for parameters that cannot be shown: `*args` and `**kwargs`, and types that JSON has no form for.
     """
 
-    def __init__(self, function: Callable[..., object]) -> None:
-        parameters = list(inspect.signature(function).parameters.values())
+    def __init__(self, function: Callable[..., object], hidden: Sequence[str]) -> None:
+        name = function.__qualname__
+        self._signature = inspect.signature(function)
+        parameters = list(self._signature.parameters.values())
+        for each in hidden:
+            if each not in self._signature.parameters:
+                raise TypeError(f"hidden: {name} has no parameter {each!r}")
         for parameter in parameters:
             if parameter.kind in _VARIADIC:
                 raise TypeError(
-                    f"{function.__qualname__} takes {parameter}: reviewers see arguments by name; "
+                    f"{name} takes {parameter}: reviewers see arguments by name; "
                     "name each parameter, or use run() with a Call"
                 )
-        has_self = _is_method(function) and bool(parameters) and parameters[0].name in ("self", "cls")
-        self._of_object = 1 if has_self else 0
-        self._parameters = parameters[self._of_object :]
-        self._signature = inspect.Signature(self._parameters)
+        self._hidden = frozenset(hidden)
+        self._first = _first_of_method(function, parameters)
+        self._declared: dict[str, Declared] = {}
+        self._problem_of_first: TypeError | None = None
+        self.annotations = dict(_annotations(function, self._signature))
+        """The types as far as they can be resolved, those of hidden parameters and the result too."""
+        for parameter in parameters:
+            if parameter.name in self._hidden:
+                continue
+            try:
+                self._declared[parameter.name] = _declared(name, parameter, self.annotations)
+            except TypeError as error:
+                # Whether it is the object of a method is known when it is called.
+                if parameter.name != self._first:
+                    raise
+                self._problem_of_first = error
 
-    def split(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The object of a method, and the arguments by name; raises TypeError if the function cannot take them."""
-        bound = self._signature.bind(*args[self._of_object :], **kwargs)
+    @property
+    def signature(self) -> inspect.Signature:
+        """The function's, with types resolved."""
+        parameters = [
+            parameter.replace(annotation=self.annotations.get(name, parameter.annotation))
+            for name, parameter in self._signature.parameters.items()
+        ]
+        returns = self.annotations.get("return", self._signature.return_annotation)
+        return self._signature.replace(parameters=parameters, return_annotation=returns)
+
+    def bind(self, gated: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bound:
+        """What the gated function is called with; raises TypeError if the function cannot take it."""
+        hidden = self._hidden
+        if self._first and args and _is_method_of(gated, args[0]):
+            hidden |= {self._first}
+        elif self._problem_of_first:
+            raise self._problem_of_first
+        bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return args[: self._of_object], dict(bound.arguments)
+        shown = {name: each for name, each in self._declared.items() if name not in hidden}
+        return Bound(bound, shown)
 
-    def join(self, arguments: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """What to call the function with; raises Unfit unless each parameter, and nothing else, is there.
+
+class Bound:
+    """The parameters of one call: those that are shown, and those that are passed on."""
+
+    def __init__(self, bound: inspect.BoundArguments, shown: dict[str, Declared]) -> None:
+        self._bound = bound
+        self._shown = shown
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those that are shown, as JSON as far as their types say how."""
+        return {name: each.write(self._bound.arguments[name]) for name, each in self._shown.items()}
+
+    def join(self, arguments: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What to call the function with; raises Unfit unless each shown parameter fits, and nothing else is there.
 
         Also those with a default: a reviewer who removed an argument has not approved its default.
         """
-        args: list[Any] = []
-        kwargs: dict[str, Any] = {}
-        for parameter in self._parameters:
-            if parameter.name not in arguments:
-                raise Unfit(parameter.name, "is missing")
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                args.append(arguments[parameter.name])
-            else:
-                kwargs[parameter.name] = arguments[parameter.name]
         for name in arguments:
-            if name not in self._signature.parameters:
+            if name not in self._shown:
                 raise Unfit(name, "is not one that the function takes")
-        return args, kwargs
+        for name, each in self._shown.items():
+            if name not in arguments:
+                raise Unfit(name, "is missing")
+            self._bound.arguments[name] = each.read(arguments[name], name)
+        return self._bound.args, self._bound.kwargs
 
 
-def _is_method(function: Callable[..., object]) -> bool:
-    """Whether it is a function defined in a class, not yet bound to an object."""
+def _first_of_method(function: Callable[..., object], parameters: list[inspect.Parameter]) -> str | None:
+    """The parameter that is the object, if it is a function defined in a class and is called as a method."""
     outer, _, _ = function.__qualname__.rpartition(".")
-    return inspect.isfunction(function) and bool(outer) and not outer.endswith("<locals>")
+    is_in_class = inspect.isfunction(function) and bool(outer) and not outer.endswith("<locals>")
+    is_positional = bool(parameters) and parameters[0].kind is not inspect.Parameter.KEYWORD_ONLY
+    return parameters[0].name if is_in_class and is_positional else None
+
+
+def _is_method_of(gated: Callable[..., object], thing: object) -> bool:
+    """Whether calling the gated function as a method passes this thing on as the object, or the class.
+
+    The name `self` or `cls` says nothing: a static method's parameter may be called so, and is an argument.
+    """
+    if any(_leads_to(each, gated) for each in _attributes(type(thing))):
+        return True
+    if not isinstance(thing, type):
+        return False
+    methods: list[Any] = [each for each in _attributes(thing) if isinstance(each, classmethod)]
+    return any(_leads_to(each.__func__, gated) for each in methods)
+
+
+def _attributes(cls: type) -> Iterator[object]:
+    for each in cls.__mro__:
+        yield from vars(each).values()
+
+
+def _leads_to(attribute: object, gated: Callable[..., object]) -> bool:
+    """Whether an attribute of a class calls the gated function with the object in front."""
+    if isinstance(attribute, property):
+        return any(_leads_to(each, gated) for each in (attribute.fget, attribute.fset, attribute.fdel))
+    if isinstance(attribute, (functools.cached_property, functools.partialmethod)):
+        return _leads_to(attribute.func, gated)
+    # Decorators above the gate pass on what they are called with.
+    while inspect.isfunction(attribute) and attribute is not gated:
+        attribute = getattr(attribute, "__wrapped__", None)
+    return attribute is gated
+
+
+def _declared(function: str, parameter: inspect.Parameter, annotations: dict[str, Any]) -> Declared:
+    name = parameter.name
+    if parameter.annotation is not parameter.empty and name not in annotations:
+        raise TypeError(
+            f"{function}: the type of {name}, {parameter.annotation!r}, cannot be resolved; "
+            f"define or import it at the top of the module, or {_ADVICE}"
+        )
+    try:
+        kind = declared(annotations.get(name, parameter.empty))
+    except NoJsonForm as problem:
+        raise TypeError(f"{function}: reviewers cannot see {name}: {problem}; {_ADVICE}") from None
+    return optional(kind) if parameter.default is None else kind
+
+
+def _annotations(function: Callable[..., object], signature: inspect.Signature) -> Iterator[tuple[str, Any]]:
+    """Each annotation by itself, as one that cannot be resolved must not hide the others."""
+    innermost = inspect.unwrap(function)
+    names = getattr(getattr(innermost, "__func__", innermost), "__globals__", {})
+    variables = {each.__name__: each for each in getattr(innermost, "__type_params__", ())}
+    found = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    found["return"] = signature.return_annotation
+    for name, annotation in found.items():
+        if annotation is inspect.Parameter.empty:
+            continue
+        holder = SimpleNamespace(__annotations__={name: annotation})
+        try:
+            yield name, typing.get_type_hints(holder, names, variables, include_extras=True)[name]
+        except (AttributeError, NameError, SyntaxError, TypeError):
+            continue

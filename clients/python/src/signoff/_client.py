@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import TypeVar, cast
@@ -9,10 +11,15 @@ from typing import TypeVar, cast
 import grpc
 
 from ._call import Call, Run
+from ._call_options import Seconds
 from ._channel import Authorized, arguments, credentials, target
+from ._functions import is_coroutine_function, refuse_generator
 from ._gate import Gate
-from ._options import DEFAULT_DEADLINE, StrPath, resolve
+from ._options import DEFAULT_DEADLINE, Options, StrPath, resolve
+from ._request import Bind, closed
+from ._warnings import Warnings
 from .v1.access_service_pb2_grpc import AccessServiceStub
+from .v1.admin_service_pb2_grpc import AdminServiceStub
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
 from .v1.policy_service_pb2_grpc import PolicyServiceStub
 
@@ -30,17 +37,13 @@ class Client:
     certificate, key: PEM files that the client shows of itself; else `SIGNOFF_CERTIFICATE` and `SIGNOFF_KEY`.
     insecure: send the token without TLS to another machine; else what `SIGNOFF_INSECURE` says:
         `true` or `1`, `false` or `0`.
-    deadline: seconds that unary calls may take.
+    deadline: seconds, or a timedelta, that unary calls may take.
 
-    Raises ValueError for options and files that cannot be used, and OSError for files that cannot be read.
+    Processes cannot share it: one that was used before a fork raises RuntimeError after it, in the child.
+
+    Raises TypeError or ValueError, with the option's name, for options and files that cannot be used, and OSError for
+    files that cannot be read.
     """
-
-    approvals: ApprovalServiceStub
-    """All calls of ApprovalService, which raise grpc.RpcError."""
-    policies: PolicyServiceStub
-    """All calls of PolicyService."""
-    access: AccessServiceStub
-    """All calls of AccessService."""
 
     def __init__(
         self,
@@ -51,35 +54,69 @@ class Client:
         certificate: StrPath | None = None,
         key: StrPath | None = None,
         insecure: bool | None = None,
-        deadline: float = DEFAULT_DEADLINE,
+        deadline: Seconds = DEFAULT_DEADLINE,
     ) -> None:
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
-        made_with = arguments(self._options)
-        if self._options.is_tls:
-            self._channel = grpc.secure_channel(target(self._options), credentials(self._options), made_with)
-        else:
-            self._channel = grpc.insecure_channel(target(self._options), made_with)
-        # It has what stubs use of a channel.
-        authorized = cast("grpc.Channel", Authorized(self._channel, self._options))
-        self.approvals = ApprovalServiceStub(authorized)
-        self.policies = PolicyServiceStub(authorized)
-        self.access = AccessServiceStub(authorized)
+        self._connection: _Connection | None = None
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._warnings = Warnings()
+
+    @property
+    def approvals(self) -> ApprovalServiceStub:
+        """All calls of ApprovalService, which raise grpc.RpcError."""
+        return self._connected().approvals
+
+    @property
+    def policies(self) -> PolicyServiceStub:
+        """All calls of PolicyService."""
+        return self._connected().policies
+
+    @property
+    def access(self) -> AccessServiceStub:
+        """All calls of AccessService."""
+        return self._connected().access
+
+    @property
+    def admin(self) -> AdminServiceStub:
+        """All calls of AdminService."""
+        return self._connected().admin
 
     def run(self, call: Call, function: Callable[[Run], _T]) -> _T:
         """Asks for approval, waits, and runs the function once with what was approved.
 
         Returns the function's result, and raises its own error unchanged, also the Refusal of a gated call that it
         makes itself; raises a Refusal when it is not run. Whatever is raised while it waits, such as KeyboardInterrupt,
-        gives the call up, and is passed on. Raises TypeError for coroutine functions, and for functions that return an
-        awaitable, which would run later; the latter are reported as failed.
+        gives the call up, and is passed on. Raises TypeError for coroutine functions and generators, whose work begins
+        later. A function that returns such work is reported as failed, with a TypeError; futures of
+        `concurrent.futures` in its result are waited for.
         """
-        return Gate(self.approvals, self._options.deadline, call).run(function)
+        if is_coroutine_function(function):
+            raise TypeError("coroutine functions need an AsyncClient")
+        refuse_generator(function)
+        return run_bound(self, call, lambda approved: lambda: function(approved), self._warnings)
 
     def close(self) -> None:
         """Closes the connection; what waits on it is Unavailable."""
-        self._channel.close()
+        with self._lock:
+            self._is_closed = True
+            if self._connection and self._connection.process == os.getpid():
+                self._connection.channel.close()
+
+    def _connected(self) -> _Connection:
+        if self._connection is None:
+            with self._lock:
+                if self._is_closed:
+                    raise ValueError("the client is closed")
+                self._connection = self._connection or _Connection(self._options)
+        if self._connection.process != os.getpid():
+            # Its channel would wait for ever for threads that only the parent has.
+            raise RuntimeError(
+                "the Client was used before the process forked: make one in each process, after the fork"
+            )
+        return self._connection
 
     def __enter__(self) -> Client:
         """Itself; the connection is closed on leaving."""
@@ -94,3 +131,31 @@ class Client:
     def __repr__(self) -> str:
         """The address; never the token."""
         return f"Client({self._options.address!r})"
+
+
+class _Connection:
+    def __init__(self, options: Options) -> None:
+        made_with = arguments(options)
+        if options.is_tls:
+            self.channel = grpc.secure_channel(target(options), credentials(options), made_with)
+        else:
+            self.channel = grpc.insecure_channel(target(options), made_with)
+        self.process = os.getpid()
+        # It has what stubs use of a channel.
+        authorized = cast("grpc.Channel", Authorized(self.channel, options))
+        self.approvals = ApprovalServiceStub(authorized)
+        self.policies = PolicyServiceStub(authorized)
+        self.access = AccessServiceStub(authorized)
+        self.admin = AdminServiceStub(authorized)
+
+
+def run_bound(client: Client, call: Call, bind: Bind[_T], warnings: Warnings) -> _T:
+    """Runs a call once it is approved; the warnings are those of the gate that makes the call."""
+    options = client._options  # pyright: ignore[reportPrivateUsage]
+    try:
+        approvals = client.approvals
+    except ValueError as error:
+        raise closed(error, call, options) from error
+    client._warnings.of_event_loop()  # pyright: ignore[reportPrivateUsage]
+    warnings.of_call(call)
+    return Gate(approvals, options, call).run(bind)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
-from ._aio_client import AsyncClient
+from ._aio_client import AsyncClient, run_bound_async
 from ._arguments import Unfit
 from ._binding import Binding
-from ._call import Call, CallOptions, Run
-from ._client import Client
+from ._call import Call, Run
+from ._call_options import NAMES, CallOptions, check_name, check_names, check_options
+from ._client import Client, run_bound
+from ._default_clients import default_async_client, default_client
+from ._functions import name_of, refuse_generator
+from ._request import Bind
+from ._results import refuse_declared
+from ._warnings import Warnings
 from .refusals import InvalidArguments
 
 if TYPE_CHECKING:
@@ -21,8 +27,8 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
 
-_NAMES = CallOptions.__annotations__.keys()
 _IDS = ("request_id", "call_id")
 _of_this_call: ContextVar[dict[str, list[Any]]] = ContextVar("signoff_call_options")
 """Each option in a list; that of an id is emptied by the call that takes it, whatever task or thread makes the call."""
@@ -36,10 +42,11 @@ def call_options(**options: Unpack[CallOptions]) -> Generator[None]:
             send_email(to="alice@example.com", subject="Hello")
 
     They come before those of the decorator, and those of an inner `with` before those of an outer one. `request_id` and
-    `call_id` name one call: they are for the first one made within, and not for those that its function makes. Raises
-    TypeError for an option that there is not.
+    `call_id` name one call: they are for the first one made within, and not for those that its function makes. They
+    follow the call into tasks and `asyncio.to_thread`, but not into threads of an executor: `contextvars.copy_context`
+    takes them there. Raises TypeError or ValueError for options that cannot be used.
     """
-    _check(options)
+    check_options(options)
     token = _of_this_call.set({**_of_this_call.get({}), **{name: [value] for name, value in options.items()}})
     try:
         yield
@@ -47,95 +54,165 @@ def call_options(**options: Unpack[CallOptions]) -> Generator[None]:
         _of_this_call.reset(token)
 
 
+class _Same(Protocol):
+    def __call__(self, function: _F, /) -> _F: ...
+
+
 @overload
 def requires_approval(
-    client: Client, tool_name: str | None = None, **options: Unpack[CallOptions]
+    client: Client,
+    tool_name: str | None = None,
+    *,
+    hidden: Sequence[str] = (),
+    required_options: Sequence[str] = (),
+    **options: Unpack[CallOptions],
 ) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]: ...
 
 
 @overload
 def requires_approval(
-    client: AsyncClient, tool_name: str | None = None, **options: Unpack[CallOptions]
+    client: AsyncClient,
+    tool_name: str | None = None,
+    *,
+    hidden: Sequence[str] = (),
+    required_options: Sequence[str] = (),
+    **options: Unpack[CallOptions],
 ) -> Callable[[Callable[_P, Coroutine[Any, Any, _T]]], Callable[_P, Coroutine[Any, Any, _T]]]: ...
 
 
+@overload
 def requires_approval(
-    client: Client | AsyncClient, tool_name: str | None = None, **options: Unpack[CallOptions]
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    client: None = None,
+    tool_name: str | None = None,
+    *,
+    hidden: Sequence[str] = (),
+    required_options: Sequence[str] = (),
+    **options: Unpack[CallOptions],
+) -> _Same: ...
+
+
+@overload
+def requires_approval(client: _F, /) -> _F: ...
+
+
+def requires_approval(
+    client: Any = None,
+    tool_name: str | None = None,
+    *,
+    hidden: Sequence[str] = (),
+    required_options: Sequence[str] = (),
+    **options: Unpack[CallOptions],
+) -> Any:
     """Makes a function run only with an approval of its arguments, by their names and with defaults filled in.
 
         @requires_approval(client, reason="Mail to customers")
         def send_email(to: str, subject: str, body: str = "") -> None: ...
 
+    client: a Client for functions, an AsyncClient for coroutine functions. Without one, and as a decorator without
+        parentheses, it is a client of the process, with its options from the environment.
     tool_name: the call's tool; the function's name if it is not given.
+    hidden: parameters that are passed on as they are, and neither shown to reviewers nor covered by the digest, such as
+        a framework's context.
+    required_options: options without which a call raises TypeError, and nothing is asked.
     options: as of Call; `call_options` sets those that differ from call to call.
 
-    With a Client it wraps functions, with an AsyncClient coroutine functions. The function gets copies of its
-    arguments, as they were when it was called; a reviewer's edit must name every parameter. It raises what
-    `Client.run` raises. Methods are taken; `self` is no argument of the call. Raises TypeError, when it decorates, for
-    functions of the other kind, generators, functions with `*args` or `**kwargs`, and an option that there is not; and
-    when it ran, reported as failed, for a function that turns out to return an awaitable to a Client.
+    The function gets its arguments rebuilt from what was approved, in the types that its parameters declare; a
+    reviewer's edit must name every parameter, and fit. It raises what `Client.run` raises. Of a method, the object or
+    class that it is called on is passed on; a static method has no such parameter, whatever it is called. Raises
+    TypeError, when it decorates, for functions of the other kind, generators, parameters that cannot be shown, and
+    options that cannot be used.
+
+    The gated function has no `__wrapped__`: nothing of it leads around the gate.
     """
-    _check(options)
+    check_options(options)
+    check_names("required_options", required_options)
+    check_names("hidden", hidden)
+    check_name("tool_name", tool_name)
+    for name in required_options:
+        if name not in NAMES:
+            raise TypeError(f"required_options: unknown option {name!r}; allowed are {', '.join(NAMES)}")
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        wrap = _Wrap(function, tool_name, options)
+        gated = _Gated(function, tool_name, options, hidden, required_options)
+        if inspect.iscoroutinefunction(function) and not isinstance(client, Client):
+            return gated.asynchronous(lambda: client or default_async_client())
         if isinstance(client, AsyncClient):
-            if not inspect.iscoroutinefunction(function):
-                raise TypeError(f"an AsyncClient runs coroutine functions, which {wrap.name} is not")
-
-            @functools.wraps(function)
-            async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-                call, run = wrap.call(args, kwargs)
-
-                async def awaited(approved: Run) -> Any:
-                    return await run(approved)
-
-                return await client.run(call, awaited)
-
-            return asynchronous
+            raise TypeError(f"an AsyncClient runs coroutine functions, which {gated.name} is not")
         if inspect.iscoroutinefunction(function):
-            raise TypeError(f"{wrap.name} is a coroutine function, which needs an AsyncClient")
+            raise TypeError(f"{gated.name} is a coroutine function, which needs an AsyncClient")
+        return gated.blocking(lambda: client or default_client())
 
-        @functools.wraps(function)
-        def blocking(*args: Any, **kwargs: Any) -> Any:
-            return client.run(*wrap.call(args, kwargs))
-
-        return blocking
-
-    return decorate
+    if client is None or isinstance(client, (Client, AsyncClient)):
+        return decorate
+    function, client = client, None
+    return decorate(function)
 
 
-class _Wrap:
-    def __init__(self, function: Callable[..., Any], tool_name: str | None, options: CallOptions) -> None:
-        if not (inspect.isfunction(function) or inspect.ismethod(function) or inspect.isbuiltin(function)):
-            raise TypeError(f"only functions can be decorated, below @classmethod and @staticmethod: {function!r}")
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"{function.__qualname__} is a generator, which runs after it was called")
-        self.name = function.__qualname__
+class _Gated:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        tool_name: str | None,
+        options: CallOptions,
+        hidden: Sequence[str],
+        required: Sequence[str],
+    ) -> None:
+        self.name = name_of(function)
+        refuse_generator(function)
         self._function = function
         self._tool_name = tool_name or function.__name__
         self._options = options
-        self._binding = Binding(function)
+        self._required = required
+        self._binding = Binding(function, hidden)
+        refuse_declared(
+            self.name, self._binding.annotations.get("return"), awaits=inspect.iscoroutinefunction(function)
+        )
+        self._warnings = Warnings()
 
-    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Callable[[Run], Any]]:
+    def blocking(self, client: Callable[[], Client]) -> Callable[..., Any]:
+        """The function behind the gate of a Client."""
+
+        def gated(*args: Any, **kwargs: Any) -> Any:
+            call, bind = self._call(gated, args, kwargs)
+            return run_bound(client(), call, bind, self._warnings)
+
+        return self._dressed(gated)
+
+    def asynchronous(self, client: Callable[[], AsyncClient]) -> Callable[..., Any]:
+        """The coroutine function behind the gate of an AsyncClient."""
+
+        async def gated(*args: Any, **kwargs: Any) -> Any:
+            call, bind = self._call(gated, args, kwargs)
+            return await run_bound_async(client(), call, bind)
+
+        return self._dressed(gated)
+
+    def _dressed(self, gated: Callable[..., Any]) -> Callable[..., Any]:
+        """Makes it look like the function. Whatever follows `__wrapped__` would call the function without the gate."""
+        functools.update_wrapper(gated, self._function)
+        vars(gated).pop("__wrapped__")
+        # What looks for types would resolve them in this module, not in the function's.
+        gated.__annotations__ = {**getattr(self._function, "__annotations__", {}), **self._binding.annotations}
+        vars(gated)["__signature__"] = self._binding.signature
+        return gated
+
+    def _call(self, gated: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Bind[Any]]:
         """The call to ask for, and what to do when it may run."""
-        of_object, arguments = self._binding.split(args, kwargs)
+        bound = self._binding.bind(gated, args, kwargs)
         options = cast("CallOptions", {**self._options, **_taken()})
+        for name in self._required:
+            if options.get(name) in (None, "", (), [], {}):
+                raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
 
-        def run(approved: Run) -> Any:
-            try:
-                args, kwargs = self._binding.join(approved.arguments)
-            except Unfit as unfit:
-                raise InvalidArguments(
-                    tool_name=self._tool_name,
-                    approval_id=approved.approval_id,
-                    path=unfit.path,
-                    problem=unfit.problem,
-                ) from None
-            return self._function(*of_object, *args, **kwargs)
+        def bind(approved: Run) -> Callable[[], Any]:
+            args, kwargs = bound.join(approved.arguments)
+            return lambda: self._function(*args, **kwargs)
 
-        return Call(self._tool_name, arguments, **options), run
+        try:
+            arguments = bound.arguments
+        except Unfit as unfit:
+            raise InvalidArguments(tool_name=self._tool_name, path=unfit.path, problem=unfit.problem) from None
+        return Call(self._tool_name, arguments, **options), bind
 
 
 def _taken() -> dict[str, Any]:
@@ -145,9 +222,3 @@ def _taken() -> dict[str, Any]:
         with suppress(IndexError):
             taken[name] = value.pop() if name in _IDS else value[0]
     return taken
-
-
-def _check(options: CallOptions) -> None:
-    for name in options:
-        if name not in _NAMES:
-            raise TypeError(f"there is no option {name!r}; there are {', '.join(_NAMES)}")

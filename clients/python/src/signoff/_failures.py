@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ _BROKEN = frozenset(
 )
 
 
+# Such as `UNKNOWN: ipv4:127.0.0.1:1: Failed to connect to remote host: connect: Connection refused (111)`.
+_NOISE = re.compile(r"^[A-Z_]+: (?:ipv[46]:\S+: )?(?:Failed to connect to remote host: )?(?:[a-z]+: ?)?| \(\d+\)$|\.$")
+_UNRESOLVED = re.compile(r"errors resolving (\S+): \[.*: *([^:\]]*)\]")
+
+
 @dataclass(frozen=True)
 class Failure:
     """A failure of one call."""
@@ -48,10 +54,19 @@ class Failure:
     """Whether Signoff itself says it, not something on the way."""
     retry_after: float | None = None
     """Seconds that its RetryInfo names; None without one."""
+    misconfiguration: str = ""
+    """Why the server cannot be at this address, which no other try mends; empty if it may be."""
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in the words of docs/clients.md or of the system."""
+        return self.misconfiguration or _cause(self.message) or self.code.name
 
     @property
     def is_passing(self) -> bool:
         """Whether the same call may succeed later."""
+        if self.misconfiguration:
+            return False
         if self.code is grpc.StatusCode.UNAVAILABLE or self.retry_after is not None:
             return True
         return not self.is_servers_own and self.code in _BROKEN
@@ -100,6 +115,19 @@ def _status(outcome: grpc.Call) -> Status:
             if key == _DETAILS and isinstance(value, bytes):
                 status.ParseFromString(value)
     return status
+
+
+def _cause(message: str) -> str:
+    """The last error of gRPC's texts, which list each step on the way to it and each address that was tried."""
+    last = _NOISE.sub("", message.rpartition("last error: ")[2])
+    last = _UNRESOLVED.sub(r"cannot resolve \1: \2", last)
+    # `Connection refused`, but not `HTTP`.
+    return last[:1].lower() + last[1:] if last[1:2].islower() else last
+
+
+def silence() -> Failure:
+    """A stream that was cut because it said nothing for too long."""
+    return broken(TimeoutError("the server said nothing"))
 
 
 def broken(cause: Exception) -> Failure:

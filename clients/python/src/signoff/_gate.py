@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
-import inspect
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 
 from ._answers import is_reported
-from ._call import Call, Run
-from ._failures import broken, failure_of
-from ._functions import end, is_coroutine_function
+from ._call import Call
+from ._cancel_handle import CancelHandle
+from ._failures import broken, failure_of, silence
+from ._first_failure import FirstFailure
+from ._options import Options
 from ._permit import Permit, text_of
-from ._request import request_for
+from ._request import Bind, request_for
+from ._results import error_of, unfinished
+from ._statuses import is_approved
 from ._tries import Exhausted, HurriedTries, Tries
 from ._wait import Wait, is_decided, refusal_of, refused, withdrawal
-from .refusals import Refusal
+from .refusals import Cancelled, Refusal, StillWaiting
 from .v1.approval_pb2 import Approval
 from .v1.approval_pb2 import Progress as ProgressMessage
 from .v1.approval_service_pb2 import ReportExecutionRequest, RequestApprovalRequest, RequestApprovalResponse
@@ -55,48 +59,69 @@ class _Stream(Protocol):
 class Gate:
     """One gated call. `_aio_gate.py` does the same, in the same order, for asyncio."""
 
-    def __init__(self, stub: ApprovalServiceStub, deadline: float, call: Call) -> None:
+    def __init__(self, stub: ApprovalServiceStub, options: Options, call: Call) -> None:
         self._stub = stub
-        self._deadline = deadline
+        self._deadline = options.deadline
         self._call = call
-        self._request = request_for(call)
-        self._wait = Wait(self._request, deadline)
+        self._request = request_for(call, options.address)
+        self._wait = Wait(self._request, self._deadline)
+        self._first_failure = FirstFailure(options, call.tool_name)
+        self._handle = call.cancel_handle or CancelHandle()
 
-    def run(self, function: Callable[[Run], _T]) -> _T:
+    def run(self, bind: Bind[_T]) -> _T:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
-        if is_coroutine_function(function):
-            raise TypeError("coroutine functions need an AsyncClient")
+        self._request.check(bind)
+        if self._handle.is_cancelled:
+            # Nothing was asked.
+            raise Cancelled(tool_name=self._call.tool_name)
         approval = self._approved()
         permit = Permit(self._request, self._wait.answers, approval)
+        function = permit.bound(bind)
+        error: BaseException | None = None
         has_begun = False
         try:
             self._claim(permit)
+            self._go_on()
             has_begun = True
-            result = function(permit.run)
-            if inspect.isawaitable(result):
-                end(result)
-                raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
-        except BaseException as error:
+            result = function()
+            error = _ended(result)
+        except BaseException as raised:
             if permit.claim_id:
-                self._report(permit.failed(text_of(error, has_begun)), self._tries(error))
+                self._report(permit.failed(text_of(raised, has_begun)), self._tries(raised))
+            if isinstance(raised, _GaveUp):
+                raise self._stopped(is_withdrawn=bool(permit.claim_id)) from None
             raise
-        self._report(permit.succeeded(), Tries(self._call.patience))
+        # A future that failed is the function's result all the same.
+        report = permit.failed(text_of(error, has_begun)) if error else permit.succeeded()
+        self._report(report, self._tries(error))
         return result
 
-    def _tries(self, error: BaseException) -> Tries:
-        gave_up = not isinstance(error, Exception)
-        return HurriedTries() if gave_up else Tries(self._call.patience)
+    def _go_on(self) -> None:
+        """Raises _GaveUp when the handle was cancelled."""
+        if self._handle.is_cancelled:
+            raise _GaveUp
+
+    def _tries(self, error: BaseException | None) -> Tries:
+        gave_up = self._handle.is_cancelled or not (error is None or isinstance(error, Exception))
+        return HurriedTries() if gave_up else Tries(self._request.patience)
+
+    def _stopped(self, *, is_withdrawn: bool) -> Refusal:
+        kind = Cancelled if is_withdrawn else StillWaiting
+        return kind(tool_name=self._call.tool_name, approval_id=self._wait.approval_id)
 
     def _approved(self) -> Approval:
         approval = None
         try:
             while approval is None:
                 approval = self._follow()
+            if is_approved(approval.status):
+                self._go_on()
         except Refusal:
             raise
-        except BaseException:
-            if self._call.cancel_on_abandon:
-                self._withdraw()
+        except BaseException as error:
+            is_withdrawn = self._call.cancel_on_abandon and self._withdraw()
+            if isinstance(error, _GaveUp):
+                raise self._stopped(is_withdrawn=is_withdrawn) from None
             raise
         refusal = refusal_of(approval, self._call.tool_name)
         if refusal:
@@ -105,26 +130,29 @@ class Gate:
 
     def _follow(self) -> Approval | None:
         """Follows one stream to the approval's end; if the stream ends before, rests and returns None."""
+        self._go_on()
         stream = self._open(self._wait.begin(), None)
         cut = _Cut(stream)
         try:
-            cut.after(self._wait.silent_for())
-            for message in stream:
-                cut.stop()
-                if message.HasField("update"):
-                    approval = self._wait.update(message.update)
-                    if approval:
-                        return approval
-                elif message.HasField("progress"):
-                    self._tell(message.progress)
+            with self._handle.waking(stream.cancel):
                 cut.after(self._wait.silent_for())
-            rest = self._wait.rest(self._wait.ended())
+                for message in stream:
+                    cut.stop()
+                    if message.HasField("update"):
+                        approval = self._wait.update(message.update)
+                        if approval:
+                            return approval
+                    elif message.HasField("progress"):
+                        self._tell(message.progress)
+                    cut.after(self._wait.silent_for())
+            failure = self._wait.ended()
         except grpc.RpcError as error:
-            rest = self._wait.rest_after_cut() if cut.has_happened else self._wait.rest(failure_of(error))
+            failure = silence() if cut.has_happened else failure_of(error)
         finally:
             cut.stop()
             stream.cancel()
-        _sleep(rest)
+        self._go_on()
+        self._sleep(self._wait.rest(self._first_failure.explained(failure, self._wait)))
         return None
 
     def _open(self, request: RequestApprovalRequest, timeout: float | None) -> _Stream:
@@ -132,7 +160,7 @@ class Gate:
             return self._stub.RequestApproval(request, timeout=timeout)
         except ValueError as error:
             # The client was closed.
-            raise refused(broken(error), self._call.tool_name, self._wait.approval_id) from error
+            raise refused(broken(error), self._request, self._wait.approval_id) from error
 
     def _tell(self, message: ProgressMessage) -> None:
         progress = self._wait.progress(message)
@@ -143,7 +171,9 @@ class Gate:
         except Exception:  # noqa: BLE001 - whatever it is, it says nothing about the approval
             _log.debug("on_progress of a call to %s failed", self._call.tool_name, exc_info=True)
 
-    def _withdraw(self) -> None:
+    def _withdraw(self) -> bool:
+        """Whether the request is withdrawn now. It takes its time, whatever the handle says."""
+        self._handle = CancelHandle()
         tries = HurriedTries()
         try:
             approval_id = self._wait.approval_id or self._find(tries)
@@ -151,8 +181,12 @@ class Gate:
         except Exhausted as exhausted:
             if not is_decided(exhausted.failure):
                 _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, exhausted)
+            return False
         except Refusal as refusal:
-            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, refusal)
+            problem = refusal.developer_text
+            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, problem)
+            return False
+        return True
 
     def _find(self, tries: Tries) -> str:
         """Asks again, for the approval's id."""
@@ -168,11 +202,11 @@ class Gate:
                 failure = failure_of(error)
             finally:
                 stream.cancel()
-            _sleep(tries.rest(failure))
+            self._sleep(tries.rest(failure))
 
     def _claim(self, permit: Permit) -> None:
         """Claims; what is granted to a caller that gives up is in the permit too."""
-        tries = Tries(self._call.patience)
+        tries = Tries(self._request.patience)
         try:
             answer = self._repeat(self._stub.ClaimExecution, permit.claim, tries, permit.keep)
         except Exhausted as exhausted:
@@ -201,17 +235,21 @@ class Gate:
         """Calls until it succeeds; raises Exhausted if it does not.
 
         A caller that gives up makes no other call; `keep` gets the answer to the one under way too, if it still comes.
+        Claims alone have a `keep`, and are stopped by the handle.
         """
         while True:
+            if keep:
+                self._go_on()
             try:
                 under_way = method.future(request, timeout=tries.timeout(self._deadline))
             except ValueError as error:
                 # The client was closed.
                 raise Exhausted(broken(error)) from error
             try:
-                answer = under_way.result()
-                if keep:
-                    keep(answer)
+                if keep is None:
+                    return under_way.result()
+                answer = self._answer(under_way) if self._call.cancel_handle else under_way.result()
+                keep(answer)
                 return answer
             except grpc.RpcError as error:
                 failure = failure_of(error)
@@ -221,14 +259,38 @@ class Gate:
                         keep(under_way.result(HurriedTries.SECONDS))
                 under_way.cancel()
                 raise
-            _sleep(tries.rest(failure))
+            if keep:
+                self._first_failure.warn(failure, tries.left())
+            self._sleep(tries.rest(failure))
+
+    def _answer(self, under_way: _UnderWay[_Answer]) -> _Answer:
+        """What the call is answered; raises _GaveUp when the handle is cancelled before."""
+        while not self._handle.is_cancelled:
+            with contextlib.suppress(grpc.FutureTimeoutError):
+                return under_way.result(_SLEEP)
+        raise _GaveUp
+
+    def _sleep(self, seconds: float) -> None:
+        """Rests; ends when the handle is cancelled."""
+        # Short sleeps, as one that begins while a signal arrives does not end for it.
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._handle.is_cancelled:
+            time.sleep(min(left, _SLEEP))
 
 
-def _sleep(seconds: float) -> None:
-    # Short sleeps, as one that begins while a signal arrives does not end for it.
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _SLEEP))
+def _ended(result: object) -> BaseException | None:
+    """Waits for the futures of a function's result, and returns the first error of theirs."""
+    futures: list[concurrent.futures.Future[Any]] = []
+    for future in unfinished(result):
+        if not isinstance(future, concurrent.futures.Future):
+            future.cancel()
+            raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
+        futures.append(future)
+    return error_of(futures)
+
+
+class _GaveUp(Exception):
+    """The caller stopped waiting through its handle."""
 
 
 class _Cut:

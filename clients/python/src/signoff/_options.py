@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 import ssl
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from ._call_options import Seconds, check_flag, check_name, check_time, seconds
 
 DEFAULT_ADDRESS = "http://127.0.0.1:7766"
 DEFAULT_DEADLINE = 30.0
@@ -43,9 +45,17 @@ def resolve(
     certificate: StrPath | None,
     key: StrPath | None,
     insecure: bool | None,
-    deadline: float,
+    deadline: Seconds,
 ) -> Options:
-    """Raises ValueError for options that cannot be used, and OSError for files that cannot be read."""
+    """Raises TypeError or ValueError for options that cannot be used, and OSError for files that cannot be read."""
+    check_name("address", address)
+    check_name("token", token)
+    paths: dict[str, Any] = {"ca": ca, "certificate": certificate, "key": key}
+    for name, path in paths.items():
+        if not (path is None or isinstance(path, (str, os.PathLike))):
+            raise TypeError(f"{name} must be the path of a PEM file, not {type(path).__name__}")
+    if insecure is not None:
+        check_flag("insecure", insecure)
     host, port, is_tls = _parse(address or _environment("ADDRESS") or DEFAULT_ADDRESS)
     if is_tls:
         ca = ca or _environment("CA")
@@ -60,15 +70,14 @@ def resolve(
         insecure = _truth("INSECURE")
     if token and not is_tls and not insecure and not _is_loopback(host):
         raise ValueError("the token would be sent to another machine without TLS: use https://, or say insecure")
-    if not (deadline > 0 and math.isfinite(deadline)):
-        raise ValueError("deadline is a positive number of seconds")
+    check_time("deadline", deadline)
     if is_tls:
         _check_files(ca, certificate, key)
     return Options(
         host=host,
         port=port,
         is_tls=is_tls,
-        deadline=deadline,
+        deadline=seconds(deadline),
         token=token,
         ca=_read(ca),
         certificate=_read(certificate),

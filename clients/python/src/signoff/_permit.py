@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
+from typing import TypeVar
 
 from ._answers import Answers
+from ._arguments import Unfit
 from ._call import Run
 from ._failures import Failure
-from ._request import Request
+from ._request import Bind, Request
 from ._structs import from_struct
-from ._wait import refused
-from .refusals import AlreadyClaimed, ClaimWindowClosed, DigestMismatch, Refusal
+from ._wait import refusal_of, refused
+from .refusals import (
+    AlreadyClaimed,
+    ClaimWindowClosed,
+    DigestMismatch,
+    Frozen,
+    InvalidArguments,
+    InvalidEdit,
+    Refusal,
+    Revoked,
+)
 from .v1.approval_pb2 import Approval, ApprovalStatus, ExecutionResult
 from .v1.approval_service_pb2 import (
     ClaimExecutionRequest,
     ClaimExecutionResponse,
     ReportExecutionRequest,
 )
+
+_T = TypeVar("_T")
+
+_KNOWN = ("claimed_by", "claim_time", "result", "report_time", "message")
 
 MESSAGE_BYTES = 4096
 """Of a report's message, at most."""
@@ -48,29 +64,52 @@ class Permit:
             digest=approval.digest,
         )
 
+    def bound(self, bind: Bind[_T]) -> Callable[[], _T]:
+        """What runs the function; raises InvalidEdit if it cannot take what a reviewer made of its arguments."""
+        try:
+            return bind(self.run)
+        except Unfit as unfit:
+            kind = InvalidEdit if self.run.edited else InvalidArguments
+            raise kind(
+                tool_name=self._request.call.tool_name,
+                approval_id=self._approval.id,
+                path=unfit.path,
+                problem=unfit.problem,
+            ) from None
+
     def keep(self, answer: ClaimExecutionResponse) -> None:
         """Keeps what the server's answer grants, whatever it is for."""
         self.claim_id = answer.claim_id
 
     def check(self, answer: ClaimExecutionResponse) -> None:
-        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what would be run."""
+        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what would be run.
+
+        Raises Revoked if it says so: whatever was granted, the call is not to be run.
+        """
         self._answers.claim(answer, self._approval)
+        refusal = refusal_of(answer.approval, self._request.call.tool_name)
+        if refusal:
+            raise refusal
 
     def refusal(self, failure: Failure) -> Refusal:
         """The refusal for a claim that the server did not grant; to be raised from the failure's cause."""
         tool_name, approval_id = self._request.call.tool_name, self._approval.id
         if not failure.is_servers_own:
-            return refused(failure, tool_name, approval_id)
+            return refused(failure, self._request, approval_id)
         match failure.reason:
             case "ALREADY_CLAIMED":
-                known = {name: failure.metadata.get(name, "") for name in ("result", "report_time", "message")}
+                known = {name: failure.metadata.get(name, "") for name in _KNOWN}
                 return AlreadyClaimed(tool_name=tool_name, approval_id=approval_id, **known)
             case "CLAIM_WINDOW_CLOSED":
                 return ClaimWindowClosed(tool_name=tool_name, approval_id=approval_id)
             case "DIGEST_MISMATCH":
                 return DigestMismatch(tool_name=tool_name, approval_id=approval_id)
+            case "APPROVAL_REVOKED":
+                return Revoked(tool_name=tool_name, approval_id=approval_id, reason=failure.metadata.get("reason", ""))
+            case "FROZEN":
+                return Frozen(tool_name=tool_name, approval_id=approval_id, reason=failure.metadata.get("reason", ""))
             case _:
-                return refused(failure, tool_name, approval_id)
+                return refused(failure, self._request, approval_id)
 
     def succeeded(self) -> ReportExecutionRequest:
         """The report of a function that returned."""

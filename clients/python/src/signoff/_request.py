@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from ._arguments import Unfit, checked
-from ._call import Call
+from ._call import Call, Run
+from ._call_options import seconds
 from ._digest import digest, stable_request_id
+from ._options import Options
 from ._structs import to_struct
-from .refusals import InvalidArguments, RequestFailed
+from .refusals import InvalidArguments, RequestFailed, Unavailable
 from .v1.approval_pb2 import Agent
 from .v1.approval_service_pb2 import Person, RequestApprovalRequest
 
@@ -21,15 +24,35 @@ MAX_BYTES = 1 << 20
 """Of a request, encoded; servers read no more."""
 
 
+_T = TypeVar("_T")
+
+Bind = Callable[[Run], Callable[[], _T]]
+"""Joins what may run with a function's parameters, and returns what runs it; raises Unfit if it does not fit."""
+
+
 @dataclass(frozen=True)
 class Request:
     """A call that was found fit to be asked for."""
 
     call: Call
+    address: str
+    """The server's, for people to read."""
     arguments: dict[str, Any]
-    """A copy: what the caller changes while it waits was not approved."""
+    """A copy, as its canonical JSON reads: what the caller changes while it waits was not approved."""
     digest: str
     message: RequestApprovalRequest
+
+    @property
+    def patience(self) -> float:
+        """Seconds to go on trying."""
+        return seconds(self.call.patience)
+
+    def check(self, bind: Bind[_T]) -> None:
+        """Raises InvalidArguments for arguments that the function cannot take."""
+        try:
+            bind(Run(approval_id="", arguments=self.arguments, edited=False))
+        except Unfit as unfit:
+            raise invalid_arguments(self.call, unfit) from None
 
     def after(self, revision: int) -> RequestApprovalRequest:
         """The message to ask again with, when events up to this revision have been seen."""
@@ -39,7 +62,17 @@ class Request:
         return message
 
 
-def request_for(call: Call) -> Request:
+def invalid_arguments(call: Call, unfit: Unfit) -> InvalidArguments:
+    """The refusal for arguments that cannot be asked for."""
+    return InvalidArguments(tool_name=call.tool_name, path=unfit.path, problem=unfit.problem)
+
+
+def closed(error: Exception, call: Call, options: Options) -> Unavailable:
+    """The refusal for a call of a client that was closed; to be raised from the error."""
+    return Unavailable(tool_name=call.tool_name, address=options.address, problem=str(error))
+
+
+def request_for(call: Call, address: str) -> Request:
     """Checks a call and encodes it.
 
     Raises InvalidArguments, or RequestFailed when anything else of it cannot be sent.
@@ -47,19 +80,19 @@ def request_for(call: Call) -> Request:
     try:
         arguments = checked(call.arguments)
     except Unfit as unfit:
-        raise InvalidArguments(tool_name=call.tool_name, path=unfit.path, problem=unfit.problem) from None
+        raise invalid_arguments(call, unfit) from None
     try:
         message = _encode(call, arguments)
         digest_of_call = digest(call.tool_name, arguments)
     except Unfit as unfit:
         where = f"arguments_schema.{unfit.path}" if unfit.path else "arguments_schema"
-        raise _invalid(call, f"{where} {unfit.problem}") from None
+        raise _invalid(call, address, f"{where} {unfit.problem}") from None
     except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
-        raise _invalid(call, str(error)) from error
+        raise _invalid(call, address, str(error)) from error
     size = message.ByteSize()
     if size > MAX_BYTES:
-        raise _invalid(call, f"the request has {size} bytes; at most {MAX_BYTES} are allowed")
-    return Request(call, arguments, digest_of_call, message)
+        raise _invalid(call, address, f"the request has {size} bytes; at most {MAX_BYTES} are allowed")
+    return Request(call, address, arguments, digest_of_call, message)
 
 
 def _encode(call: Call, arguments: dict[str, Any]) -> RequestApprovalRequest:
@@ -69,7 +102,7 @@ def _encode(call: Call, arguments: dict[str, Any]) -> RequestApprovalRequest:
         arguments=to_struct(arguments),
         agent=_agent(call),
         reason=call.reason or "",
-        timeout=None if call.timeout is None else _duration(call.timeout),
+        timeout=None if call.timeout is None else _duration(seconds(call.timeout)),
         labels=call.labels,
         arguments_schema=None if call.arguments_schema is None else to_struct(checked(call.arguments_schema)),
         on_behalf_of=_person(call),
@@ -95,12 +128,12 @@ def _person(call: Call) -> Person | None:
     return None if person is None else Person(issuer=person.issuer, subject=person.subject)
 
 
-def _duration(seconds: float) -> Duration:
+def _duration(time: float) -> Duration:
     duration = Duration()
-    duration.FromNanoseconds(round(seconds * 1e9))
+    duration.FromNanoseconds(round(time * 1e9))
     return duration
 
 
-def _invalid(call: Call, message: str) -> RequestFailed:
+def _invalid(call: Call, address: str, message: str) -> RequestFailed:
     code = grpc.StatusCode.INVALID_ARGUMENT
-    return RequestFailed(tool_name=call.tool_name, code=code, reason=code.name, message=message)
+    return RequestFailed(tool_name=call.tool_name, address=address, code=code, reason=code.name, message=message)

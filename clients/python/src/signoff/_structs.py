@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from google.protobuf.struct_pb2 import ListValue, NullValue, Struct, Value
 
-from ._arguments import MAX_INTEGER
+from ._arguments import in_order, whole
 
 
 def to_struct(value: dict[str, Any]) -> Struct:
@@ -30,8 +30,8 @@ def _to_value(value: Any) -> Value:
 
 
 def from_struct(struct: Struct) -> dict[str, Any]:
-    """The object of a Struct; numbers are int where they are whole and a double holds each of their neighbours."""
-    return {name: _from_value(item) for name, item in struct.fields.items()}
+    """The object of a Struct, as its canonical JSON reads."""
+    return {name: _from_value(struct.fields[name]) for name in in_order(struct.fields)}
 
 
 def _from_value(value: Value) -> Any:
@@ -45,6 +45,5 @@ def _from_value(value: Value) -> Any:
     if kind == "struct_value":
         return from_struct(value.struct_value)
     if kind == "number_value":
-        number = value.number_value
-        return int(number) if number.is_integer() and abs(number) <= MAX_INTEGER else number
+        return whole(value.number_value)
     return None

@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ._answers import Answers
-from ._call import Progress
+from ._call_options import Progress
 from ._failures import Failure, broken
 from ._request import Request
 from ._statuses import is_approved, is_terminal
@@ -16,16 +16,21 @@ from ._tries import LAST_TRY, Exhausted, Tries
 from .refusals import (
     AutoRejected,
     Cancelled,
+    Frozen,
     Refusal,
     Rejected,
     RequestFailed,
+    Revoked,
     TimedOut,
     Unavailable,
     UnknownStatus,
 )
-from .v1.approval_pb2 import Approval, ApprovalStatus
+from .v1.approval_pb2 import Actor, Approval, ApprovalStatus
 from .v1.approval_pb2 import Progress as ProgressMessage
 from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest, RequestApprovalRequest
+
+_FREEZE = "_freeze"
+"""The rule that rejects while a freeze stands. Rules of policies have no such names."""
 
 
 class Wait:
@@ -38,7 +43,7 @@ class Wait:
     def __init__(self, request: Request, deadline: float) -> None:
         self._request = request
         self._deadline = deadline
-        self._tries = Tries(request.call.patience)
+        self._tries = Tries(request.patience)
         self._has_spoken = False
         self.answers = Answers(request)
 
@@ -64,7 +69,7 @@ class Wait:
         if self.approval:
             return self._deadline
         # The last try begins when patience has ended, and is a try all the same.
-        left = min(self._request.call.patience, LAST_TRY) if self._tries.is_last else self._tries.left()
+        left = min(self._request.patience, LAST_TRY) if self._tries.is_last else self._tries.left()
         return max(0.0, min(left, self._deadline))
 
     def update(self, update: ApprovalUpdate) -> Approval | None:
@@ -96,7 +101,7 @@ class Wait:
         """The stream ended as if all were well. Returns that it broke, unless its last word was an unknown status."""
         approval = self.approval
         if self._has_spoken and approval and approval.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
-            raise UnknownStatus(tool_name=self._request.call.tool_name, approval_id=approval.id)
+            raise _unknown(approval, self._request.call.tool_name)
         return broken(ConnectionError("the stream ended before a decision"))
 
     def rest(self, failure: Failure) -> float:
@@ -104,11 +109,11 @@ class Wait:
         try:
             return self._tries.rest(failure)
         except Exhausted:
-            raise refused(failure, self._request.call.tool_name, self.approval_id) from failure.cause
+            raise refused(failure, self._request, self.approval_id) from failure.cause
 
-    def rest_after_cut(self) -> float:
-        """As `rest`, for a stream that was cut because it said nothing."""
-        return self.rest(broken(TimeoutError("the server said nothing")))
+    def left(self) -> float:
+        """Seconds until the last try begins."""
+        return self._tries.left()
 
     def _heard(self) -> None:
         self._has_spoken = True
@@ -131,13 +136,15 @@ def is_decided(failure: Failure) -> bool:
     return failure.reason == "ALREADY_DECIDED"
 
 
-def refused(failure: Failure, tool_name: str, approval_id: str | None) -> Refusal:
+def refused(failure: Failure, request: Request, approval_id: str | None) -> Refusal:
     """The refusal for a failure after which nothing is tried again; to be raised from the failure's cause."""
-    if failure.is_passing:
-        return Unavailable(tool_name=tool_name, approval_id=approval_id)
+    tool_name, address = request.call.tool_name, request.address
+    if failure.is_passing or failure.misconfiguration:
+        return Unavailable(tool_name=tool_name, approval_id=approval_id, address=address, problem=failure.problem)
     return RequestFailed(
         tool_name=tool_name,
         approval_id=approval_id,
+        address=address,
         code=failure.code,
         reason=failure.reason or failure.code.name,
         message=failure.message,
@@ -145,19 +152,32 @@ def refused(failure: Failure, tool_name: str, approval_id: str | None) -> Refusa
 
 
 def refusal_of(approval: Approval, tool_name: str) -> Refusal | None:
-    """The refusal that a terminal approval means; None only if it was approved."""
-    status = approval.status
+    """The refusal that a terminal approval means; None only if it was approved, and not revoked since."""
+    status, decision, policy = approval.status, approval.decision, approval.policy
     if is_approved(status):
+        if approval.HasField("revocation"):
+            return Revoked(tool_name=tool_name, approval_id=approval.id, reason=approval.revocation.reason)
         return None
     if status == ApprovalStatus.APPROVAL_STATUS_REJECTED:
-        decision = approval.decision
-        by = f"{decision.decided_by.issuer}/{decision.decided_by.subject}"
-        return Rejected(tool_name=tool_name, approval_id=approval.id, comment=decision.comment, decided_by=by)
+        return _rejected(approval, tool_name, decision.comment, decision.decided_by)
     if status == ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED:
-        policy = approval.policy
+        if decision.HasField("remembered_rejection"):
+            remembered = decision.remembered_rejection
+            return _rejected(approval, tool_name, remembered.comment, remembered.decided_by)
+        if policy.rule == _FREEZE:
+            return Frozen(tool_name=tool_name, approval_id=approval.id, reason=decision.comment)
         return AutoRejected(tool_name=tool_name, approval_id=approval.id, rule=policy.rule, message=policy.message)
     if status == ApprovalStatus.APPROVAL_STATUS_TIMED_OUT:
         return TimedOut(tool_name=tool_name, approval_id=approval.id)
     if status == ApprovalStatus.APPROVAL_STATUS_CANCELLED:
         return Cancelled(tool_name=tool_name, approval_id=approval.id)
-    return UnknownStatus(tool_name=tool_name, approval_id=approval.id)
+    return _unknown(approval, tool_name)
+
+
+def _rejected(approval: Approval, tool_name: str, comment: str, by: Actor) -> Rejected:
+    decided_by = f"{by.issuer}/{by.subject}"
+    return Rejected(tool_name=tool_name, approval_id=approval.id, comment=comment, decided_by=decided_by)
+
+
+def _unknown(approval: Approval, tool_name: str) -> UnknownStatus:
+    return UnknownStatus(tool_name=tool_name, approval_id=approval.id, status=str(int(approval.status)))

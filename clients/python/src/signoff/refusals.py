@@ -1,6 +1,7 @@
 """Why a gated function was not run: one exception for each kind, all of them a Refusal.
 
-The text of each, `str(refusal)`, is fit to be handed to a model.
+The text of each, `str(refusal)`, is for a model. `developer_text` is for people: it may name addresses, causes and what
+to configure. From Python 3.11 on a traceback shows it as a note, where it is another text.
 """
 
 from __future__ import annotations
@@ -17,15 +18,24 @@ class Refusal(Exception):
 
     tool_name: the tool of the call.
     approval_id: the approval's id; None when the server had not made one, or had not said so.
+    developer_text: the text for people.
     """
 
     tool_name: str
     approval_id: str | None
+    developer_text: str
 
-    def __init__(self, text: str, *, tool_name: str, approval_id: str | None = None) -> None:
+    def __init__(
+        self, text: str, *, tool_name: str, approval_id: str | None = None, developer_text: str | None = None
+    ) -> None:
         super().__init__(text)
         self.tool_name = tool_name
         self.approval_id = approval_id
+        self.developer_text = text if developer_text is None else developer_text
+        # Not in the text: frameworks hand that to the model.
+        add_note = getattr(self, "add_note", None)
+        if add_note and self.developer_text != text:
+            add_note(self.developer_text)
 
     @property
     def kind(self) -> str:
@@ -37,8 +47,25 @@ class Refusal(Exception):
         return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
+class StillWaiting(Refusal):
+    """The caller stopped waiting, through its cancel handle. The approval stays open."""
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
+        state = (
+            f"Approval {approval_id} of the call to {tool_name} is still pending."
+            if approval_id
+            else f"The server had not said yet which approval the call to {tool_name} has."
+        )
+        super().__init__(
+            f"NOT RUN. The call to {tool_name} is still waiting for approval. Do not work around it.",
+            tool_name=tool_name,
+            approval_id=approval_id,
+            developer_text=f"The caller stopped waiting. {state}",
+        )
+
+
 class Rejected(Refusal):
-    """A person rejected it.
+    """A person rejected it, or had rejected the same call before and the policy remembered.
 
     comment: what the reviewer said; may be empty.
     decided_by: the reviewer, as `ISSUER/SUBJECT`.
@@ -48,7 +75,7 @@ class Rejected(Refusal):
     decided_by: str
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, comment: str, decided_by: str) -> None:
-        text = f"The call to {tool_name} was rejected by a reviewer{_said(comment)}. It was not run."
+        text = f"NOT RUN. A reviewer rejected the call to {tool_name}{_said(comment)}. Do not try it again."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
         self.comment = comment
         self.decided_by = decided_by
@@ -65,7 +92,7 @@ class AutoRejected(Refusal):
     message: str
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, rule: str, message: str) -> None:
-        text = f"The call to {tool_name} is not allowed by the policy{_said(message)}. It was not run."
+        text = f"NOT RUN. The policy does not allow the call to {tool_name}{_said(message)}. Do not try it again."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
         self.rule = rule
         self.message = message
@@ -75,7 +102,7 @@ class TimedOut(Refusal):
     """Nobody decided in time."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"Nobody decided about the call to {tool_name} in time. It was not run."
+        text = f"NOT RUN. Nobody decided on the call to {tool_name} in time. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
@@ -83,18 +110,52 @@ class Cancelled(Refusal):
     """The request was withdrawn."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"The request to call {tool_name} was withdrawn. It was not run."
+        text = f"NOT RUN. The request to call {tool_name} was withdrawn. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+
+
+class Revoked(Refusal):
+    """It was approved, and revoked before the claim.
+
+    reason: why; may be empty.
+    """
+
+    reason: str
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, reason: str) -> None:
+        text = f"NOT RUN. The approval of the call to {tool_name} was revoked{_said(reason)}. Do not try it again."
+        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        self.reason = reason
+
+
+class Frozen(Refusal):
+    """An operator stopped such calls.
+
+    reason: why; may be empty.
+    """
+
+    reason: str
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, reason: str) -> None:
+        text = (
+            f"NOT RUN. An operator has stopped the call to {tool_name} for now{_said(reason)}. Do not work around it."
+        )
+        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        self.reason = reason
 
 
 class AlreadyClaimed(Refusal):
     """Another runner has the claim, or an earlier run of this one: the call may have been made.
 
+    claimed_by: who has the claim, as `ISSUER/SUBJECT`.
+    claim_time: when it was granted, such as `2027-01-15T08:00:02Z`.
     result: what was reported of it, `SUCCEEDED` or `FAILED`; empty while there is no report.
-    report_time: when that was, such as `2027-01-15T08:00:09Z`.
+    report_time: when that was.
     message: what the report said, shortened; may be empty.
     """
 
+    claimed_by: str
+    claim_time: str
     result: str
     report_time: str
     message: str
@@ -104,17 +165,23 @@ class AlreadyClaimed(Refusal):
         *,
         tool_name: str,
         approval_id: str | None = None,
+        claimed_by: str = "",
+        claim_time: str = "",
         result: str = "",
         report_time: str = "",
         message: str = "",
     ) -> None:
-        text = f"The call to {tool_name} was approved, but it has been started before"
+        started = f"at {claim_time}" if claim_time else "before"
+        text = f"NOT RUN AGAIN. The call to {tool_name} was approved and started {started}"
         if ended := _ENDED.get(result):
             at = f" at {report_time}" if report_time else ""
-            text += f", and {ended}{at}{_said(message)}. It was not run again."
+            text += f", and {ended}{at}{_said(message)}. Do not repeat it."
         else:
-            text += ". It was not run again; whether it has been done is not known here."
-        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+            text += ". Whether it was done is not known. Do not repeat it."
+        by = f" (Claimed by {claimed_by}.)" if claimed_by else ""
+        super().__init__(text, tool_name=tool_name, approval_id=approval_id, developer_text=text + by)
+        self.claimed_by = claimed_by
+        self.claim_time = claim_time
         self.result = result
         self.report_time = report_time
         self.message = message
@@ -124,7 +191,7 @@ class ClaimWindowClosed(Refusal):
     """It was approved, but too long ago."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"The call to {tool_name} was approved, but too long ago to be run now. It was not run."
+        text = f"NOT RUN. The call to {tool_name} was approved too long ago. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
@@ -132,69 +199,126 @@ class DigestMismatch(Refusal):
     """What was approved is not what would be run."""
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = f"The call to {tool_name} is not the one that was approved. It was not run."
+        text = f"NOT RUN. What was approved is not the call to {tool_name} that would run. Do not work around it."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
 
 
 class UnknownStatus(Refusal):
-    """A newer server sent a status that this client does not know."""
+    """A newer server sent a status that this client does not know.
 
-    def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = (
-            f"The answer about the call to {tool_name} is not understood, so it counts as not approved. It was not run."
+    status: its number.
+    """
+
+    status: str
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, status: str) -> None:
+        super().__init__(
+            f"NOT RUN. The approvals server's answer on the call to {tool_name} is not understood. "
+            "Do not work around it.",
+            tool_name=tool_name,
+            approval_id=approval_id,
+            developer_text=(
+                f"The server sent a status of the call to {tool_name} that this client does not know ({status}), so it "
+                "counts as not approved. Update the client."
+            ),
         )
-        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        self.status = status
 
 
 class InvalidAnswer(Refusal):
     """An answer of the server contradicts the request, an earlier answer or itself.
 
-    problem: what is wrong with it.
+    address: the server's.
+    problem: what is wrong with the answer.
     """
 
+    address: str
     problem: str
 
-    def __init__(self, *, tool_name: str, approval_id: str | None = None, problem: str) -> None:
-        text = f"The approvals server gave an invalid answer about the call to {tool_name}: {problem}. It was not run."
-        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, address: str, problem: str) -> None:
+        super().__init__(
+            f"NOT RUN. The approvals server's answer on the call to {tool_name} cannot be trusted. "
+            "Do not work around it.",
+            tool_name=tool_name,
+            approval_id=approval_id,
+            developer_text=(
+                f"The server at {address} sent an invalid answer on the call to {tool_name}{_said(problem)}."
+            ),
+        )
+        self.address = address
         self.problem = problem
 
 
 class Unavailable(Refusal):
-    """The server could not be reached for long enough. `__cause__` is the last failure."""
+    """The server could not be reached for long enough, or cannot be at this address. `__cause__` is the last failure.
 
-    def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        text = (
-            f"Approval of the call to {tool_name} could not be obtained: the approvals server cannot be reached. "
-            "It was not run."
+    address: the server's.
+    problem: why it could not be reached.
+    """
+
+    address: str
+    problem: str
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, address: str, problem: str) -> None:
+        state = (
+            "is still waiting for approval, and the approvals server cannot be reached"
+            if approval_id
+            else "could not be approved, because the approvals server cannot be reached"
         )
-        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        super().__init__(
+            f"NOT RUN. The call to {tool_name} {state}. Do not work around it.",
+            tool_name=tool_name,
+            approval_id=approval_id,
+            developer_text=f"Cannot reach the approvals server at {address}{_said(problem)}.",
+        )
+        self.address = address
+        self.problem = problem
 
 
 class RequestFailed(Refusal):
     """The server refused the request: not authenticated, not allowed, invalid, over a limit.
 
+    address: the server's.
     code: the gRPC code.
     reason: the ErrorReason without its prefix, such as `INVALID_REQUEST`; the code's name for errors without one.
     message: the server's message.
     """
 
+    address: str
     code: grpc.StatusCode
     reason: str
     message: str
 
     def __init__(
-        self, *, tool_name: str, approval_id: str | None = None, code: grpc.StatusCode, reason: str, message: str
+        self,
+        *,
+        tool_name: str,
+        approval_id: str | None = None,
+        address: str,
+        code: grpc.StatusCode,
+        reason: str,
+        message: str,
     ) -> None:
-        text = f"Approval of the call to {tool_name} could not be obtained ({reason}){_said(message)}. It was not run."
-        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        # What else a server says is for people: a model would only try to do what it asks for.
+        text = (
+            f"NOT RUN. The call to {tool_name} could not be approved{_said(message)}."
+            if reason == "INVALID_REQUEST"
+            else f"NOT RUN. The approvals server refused the request to call {tool_name}. Do not work around it."
+        )
+        super().__init__(
+            text,
+            tool_name=tool_name,
+            approval_id=approval_id,
+            developer_text=f"The server at {address} refused the request ({reason}){_said(message)}.",
+        )
+        self.address = address
         self.code = code
         self.reason = reason
         self.message = message
 
 
 class InvalidArguments(Refusal):
-    """The arguments cannot be approved as they are, or the function cannot take those that a reviewer made of them.
+    """The arguments cannot be approved as they are.
 
     path: where, such as `a.b[1]`; empty for the whole of them.
     problem: what is wrong there.
@@ -204,13 +328,41 @@ class InvalidArguments(Refusal):
     problem: str
 
     def __init__(self, *, tool_name: str, approval_id: str | None = None, path: str, problem: str) -> None:
-        where = f"argument {path}" if path else "the set of arguments"
-        text = f"The call to {tool_name} cannot be approved: {where} {problem}. It was not run."
+        text = f"NOT RUN. The call to {tool_name} cannot be approved: {_where(path)} {_bare(problem)}."
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
         self.path = path
         self.problem = problem
 
 
+class InvalidEdit(Refusal):
+    """A reviewer's edit does not fit the function. Nothing was claimed, so the approval can still be revoked.
+
+    path: where, such as `a.b[1]`; empty for the whole of the arguments.
+    problem: what is wrong there.
+    """
+
+    path: str
+    problem: str
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, path: str, problem: str) -> None:
+        text = (
+            f"NOT RUN. A reviewer changed the arguments of the call to {tool_name} so that it cannot run: "
+            f"{_where(path)} {_bare(problem)}. Ask for approval again."
+        )
+        super().__init__(text, tool_name=tool_name, approval_id=approval_id)
+        self.path = path
+        self.problem = problem
+
+
+def _where(path: str) -> str:
+    return f"argument {path}" if path else "the set of arguments"
+
+
 def _said(words: str) -> str:
-    words = words.removesuffix(".")
+    words = _bare(words)
     return f": {words}" if words else ""
+
+
+def _bare(words: str) -> str:
+    """Without its full stop: the sentence around it has one."""
+    return words.removesuffix(".")

@@ -1,0 +1,43 @@
+"""Models of pydantic as types of parameters. Pydantic is not imported: its classes are known by their methods."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import rfc8785
+
+from ._arguments import Unfit, checked_value
+
+
+def is_model(cls: type[Any]) -> bool:
+    """Whether it is a class of models, of pydantic 2."""
+    return all(hasattr(cls, name) for name in ("__pydantic_validator__", "model_validate_json", "model_dump"))
+
+
+def model_write(cls: type[Any], value: Any) -> Any:
+    """A model as JSON; any other value as it is."""
+    if type(value) is not cls:
+        return value
+    return value.model_dump(mode="json", by_alias=True, round_trip=True)
+
+
+def model_read(cls: type[Any], value: Any, path: str) -> Any:
+    """The model of a JSON value; raises Unfit if there is none, or if the model says something else."""
+    try:
+        model = cls.model_validate_json(rfc8785.dumps(value), strict=True)
+    except ValueError as error:
+        raise _unfit(cls, error, path) from None
+    # Whatever the model would drop, add or change was not approved.
+    if checked_value(model_write(cls, model), path) != value:
+        raise Unfit(path, f"is changed by {cls.__name__}")
+    return model
+
+
+def _unfit(cls: type[Any], error: ValueError, path: str) -> Unfit:
+    errors = getattr(error, "errors", None)
+    if not callable(errors):
+        return Unfit(path, f"does not fit {cls.__name__}: {error}")
+    first = cast("list[dict[str, Any]]", errors())[0]
+    for part in first["loc"]:
+        path = f"{path}[{part}]" if isinstance(part, int) else f"{path}.{part}" if path else str(part)
+    return Unfit(path, f"does not fit {cls.__name__}: {first['msg']}")

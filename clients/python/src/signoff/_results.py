@@ -1,0 +1,109 @@
+"""Results that are work which has not ended: it must end within the gate, before the outcome is reported."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import inspect
+import types
+import typing
+from asyncio import CancelledError as AsyncCancelled
+from asyncio import Future as AsyncFuture
+from asyncio import Task
+from collections import abc
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+_GENERATORS = (types.GeneratorType, types.AsyncGeneratorType, map, filter, zip, enumerate)
+_FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, functools.partial)
+_HOLDERS: tuple[Any, ...] = (list, tuple, set, frozenset, dict)
+_DECLARED: tuple[Any, ...] = (
+    abc.Iterator,
+    abc.Generator,
+    abc.AsyncIterator,
+    abc.AsyncIterable,
+    abc.AsyncGenerator,
+    abc.Callable,  # pyright: ignore[reportUnknownMemberType]
+    types.FunctionType,
+    functools.partial,
+)
+
+_AWAITED: tuple[Any, ...] = (abc.Awaitable, abc.Coroutine, AsyncFuture, Task)
+
+Future = concurrent.futures.Future[Any] | AsyncFuture[Any]
+
+
+def refuse_declared(function: str, annotation: object, *, awaits: bool) -> None:
+    """Raises TypeError for a function that is declared to return work that has not begun, and that nothing awaits."""
+    kind = typing.get_origin(annotation) or annotation
+    if any(kind is each for each in (_DECLARED if awaits else (*_DECLARED, *_AWAITED))):
+        raise TypeError(
+            f"{function} returns {annotation!r}, which is work that would run outside of the gate; return its results"
+        )
+
+
+def unfinished(result: object) -> list[Future]:
+    """The futures in a result, which are to be waited for.
+
+    Raises TypeError for other work that would run outside of the gate, and ends it, so that it never runs: awaitables,
+    generators and functions.
+    """
+    futures: list[Future] = []
+    for item in _items(result):
+        if isinstance(item, (concurrent.futures.Future, AsyncFuture)):
+            futures.append(cast("Any", item))
+        elif inspect.isawaitable(item):
+            _end(item)
+            raise TypeError("the function returned an awaitable, which nobody awaits: it needs an AsyncClient")
+        elif _is_generator(item):
+            _end(item)
+            raise TypeError("the function returned a generator, whose work has not begun: return a list")
+        elif isinstance(item, _FUNCTIONS):
+            raise TypeError("the function returned a function, whose work has not begun: return its result")
+    return futures
+
+
+def error_of(futures: Sequence[Future]) -> BaseException | None:
+    """The first error of futures; those of threads are waited for."""
+    errors = [_error_of(future) for future in futures]
+    return next((error for error in errors if error), None)
+
+
+def _error_of(future: Future) -> BaseException | None:
+    # Not `concurrent.futures.wait`, which waits for ever for one that was cancelled before any executor had it.
+    try:
+        return future.exception()
+    except (AsyncCancelled, concurrent.futures.CancelledError):
+        if not future.cancelled():
+            raise
+        return concurrent.futures.CancelledError("the work was cancelled")
+
+
+def _is_generator(item: object) -> bool:
+    kind = type(item)
+    # What @contextmanager makes has its generator inside.
+    held = getattr(item, "gen", None) if kind.__module__ == "contextlib" else item
+    return isinstance(held, _GENERATORS) or kind.__module__ == "itertools"
+
+
+def _end(item: object) -> None:
+    """Ends what must not run: coroutines and generators have not begun, others may have."""
+    for name in ("close", "cancel"):
+        stop = getattr(item, name, None)
+        if stop:
+            stop()
+
+
+def _items(result: object) -> Iterator[object]:
+    """The result, or what it holds, however deep in lists, tuples, sets and dictionaries."""
+    left: list[object] = [result]
+    seen: set[int] = set()
+    while left:
+        value: Any = left.pop()
+        if isinstance(value, _HOLDERS):
+            if id(value) not in seen:
+                seen.add(id(value))
+                left.extend(cast("Any", value).values() if isinstance(value, dict) else value)
+        elif type(value) not in _PLAIN:
+            yield value

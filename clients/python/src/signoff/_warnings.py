@@ -1,0 +1,43 @@
+"""What is logged once, as one warning is read, and a thousand are not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ._call import Call
+
+_log = logging.getLogger("signoff")
+
+
+class Warnings:
+    """The warnings of one gate: a wrapped function, or a client."""
+
+    def __init__(self) -> None:
+        self._is_call_said = False
+        self._is_loop_said = False
+
+    def of_call(self, call: Call) -> None:
+        """Warns of calls that cannot be found again, nor be stopped: their callers try again, and ask twice."""
+        if self._is_call_said or call.request_id or (call.run_id and call.call_id) or call.cancel_handle:
+            return
+        self._is_call_said = True
+        _log.warning(
+            "The call to %s has no request_id, no run_id with call_id, and no cancel_handle. "
+            "Trying it again asks for a second approval, and a caller that is gone cannot stop it.",
+            call.tool_name,
+        )
+
+    def of_event_loop(self) -> None:
+        """Warns of blocking calls within an event loop, which stands still meanwhile."""
+        if self._is_loop_said:
+            return
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        self._is_loop_said = True
+        _log.warning(
+            "A Client blocks the event loop that it is used in while it waits. "
+            "Use an AsyncClient, or asyncio.to_thread."
+        )
