@@ -23,7 +23,9 @@ type problems []struct {
 func (g *gate) refuse(all problems) error {
 	for _, each := range all {
 		if each.isThere {
-			return &InvalidAnswerError{Refused: g.refused(), Problem: each.text}
+			return &InvalidAnswerError{
+				Refused: g.refused(), Address: g.client.address.String(), Problem: each.text,
+			}
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -39,6 +41,10 @@ type Client struct {
 	logger   *slog.Logger
 	closed   context.Context
 	close    context.CancelFunc
+	// Why the last connection came to nothing; nil once one works.
+	lastConnection *atomic.Pointer[diagnosis]
+	// The tools whose callers were told that trying again asks for a second approval.
+	repeatable *sync.Map
 }
 
 // New makes a client. It does not connect yet: the first call does. It fails if the options make no sense, a file of
@@ -56,12 +62,10 @@ func New(options Options) (*Client, error) {
 		return nil, err
 	}
 	if options.Token.secret != nil && address.exposed() && !options.Insecure {
-		return nil, fmt.Errorf(
-			"signoff: the token would be sent without TLS to %s, where others could read it",
-			address,
-		)
+		return nil, misused("Token", "would be sent without TLS to %s, where others could read it", address)
 	}
-	dialing, err := dialOptions(options, address)
+	last := new(atomic.Pointer[diagnosis])
+	dialing, err := dialOptions(options, address, last)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +84,9 @@ func New(options Options) (*Client, error) {
 		logger:    options.Logger,
 		closed:    closed,
 		close:     closing,
+
+		lastConnection: last,
+		repeatable:     new(sync.Map),
 	}, nil
 }
 

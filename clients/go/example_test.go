@@ -44,10 +44,13 @@ func ExampleRequiresApproval() {
 		panic(err)
 	}
 	defer client.Close()
-	pay := signoff.RequiresApproval(client, signoff.Call{ToolName: "process_payment"},
+	pay, err := signoff.RequiresApproval(client, signoff.Call{ToolName: "process_payment"},
 		func(_ context.Context, p payment) (string, error) {
 			return fmt.Sprintf("paid %.2f to %s", p.Amount, p.To), nil
 		})
+	if err != nil {
+		panic(err)
+	}
 	receipt, err := pay(context.Background(), payment{To: "bob", Amount: 12.5})
 	if errors.Is(err, signoff.ErrRefused) {
 		fmt.Println("tell the model:", err)

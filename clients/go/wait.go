@@ -43,6 +43,9 @@ func (g *gate) wait(ctx context.Context) error {
 		if errors.Is(err, ErrRefused) {
 			return err
 		}
+		if refusal := g.notice(ctx, err, time.Until(pace.bound)); refusal != nil {
+			return refusal
+		}
 		if !isPassing(err) {
 			return g.failed(err)
 		}
@@ -54,11 +57,14 @@ func (g *gate) wait(ctx context.Context) error {
 
 // failed makes a refusal of a failure after which there are no more tries. The context's error stays what it is.
 func (g *gate) failed(err error) error {
+	if errors.Is(err, ErrRefused) {
+		return err
+	}
 	if last := (exhausted{}); errors.As(err, &last) {
-		return &UnavailableError{Refused: g.refused(), Cause: last.error}
+		return g.unavailable(g.client.diagnose(last.error), last.error)
 	}
 	if errors.Is(err, ErrClosed) {
-		return &UnavailableError{Refused: g.refused(), Cause: ErrClosed}
+		return g.unavailable(g.client.diagnose(ErrClosed), ErrClosed)
 	}
 	if _, ok := status.FromError(err); ok {
 		return g.requestFailed(err)
@@ -179,7 +185,7 @@ func (g *gate) decision() error {
 	case signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:
 		return &TimedOutError{g.refused()}
 	case signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:
-		return &CancelledError{g.refused()}
+		return &CancelledError{Refused: g.refused()}
 	default:
 		return &UnknownStatusError{Refused: g.refused(), Status: int32(current)}
 	}

@@ -1,0 +1,82 @@
+package signoff
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"strconv"
+	"sync/atomic"
+
+	"google.golang.org/grpc/credentials"
+)
+
+// observed are credentials that keep why the last connection came to nothing: gRPC passes only a text on. It is nil
+// once a connection works.
+type observed struct {
+	credentials.TransportCredentials
+	last *atomic.Pointer[diagnosis]
+}
+
+// ClientHandshake implements [credentials.TransportCredentials].
+func (o observed) ClientHandshake(
+	ctx context.Context, authority string, raw net.Conn,
+) (net.Conn, credentials.AuthInfo, error) {
+	conn, info, err := o.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		if ctx.Err() == nil {
+			o.last.Store(diagnoseHandshake(err))
+		}
+		return nil, nil, err
+	}
+	return &greeted{Conn: conn, last: o.last}, info, nil
+}
+
+// Clone implements [credentials.TransportCredentials].
+func (o observed) Clone() credentials.TransportCredentials {
+	return observed{o.TransportCredentials.Clone(), o.last}
+}
+
+// greeted is a connection that looks at the first bytes of the server: HTTP/2 begins with a frame of settings.
+type greeted struct {
+	net.Conn
+	last  *atomic.Pointer[diagnosis]
+	first []byte
+	done  bool
+}
+
+// Read implements [net.Conn]. Only one goroutine reads.
+func (g *greeted) Read(into []byte) (int, error) {
+	n, err := g.Conn.Read(into)
+	if !g.done {
+		g.first = append(g.first, into[:n]...)
+		if found, done := diagnoseGreeting(g.first); done {
+			g.done, g.first = true, nil
+			g.last.Store(found)
+		}
+	}
+	return n, err
+}
+
+const frameOfSettings = 4
+
+// diagnoseGreeting says what the first bytes of a server mean; nil is as it should be. It may need more of them.
+func diagnoseGreeting(first []byte) (found *diagnosis, done bool) {
+	const statusLine = len("HTTP/1.1 400")
+	switch {
+	case len(first) >= 2 && first[0] == 0x15 && first[1] == 3: // An alert of TLS.
+		return &diagnosis{problemSpeaksTLS, true}, true
+	case len(first) < 4:
+		return nil, false
+	case first[3] == frameOfSettings:
+		return nil, true
+	case !bytes.HasPrefix([]byte("HTTP/1."), first[:min(len(first), 7)]):
+		return &diagnosis{problemNoHTTP2, true}, true
+	case len(first) < statusLine:
+		return nil, false
+	}
+	code, err := strconv.Atoi(string(first[statusLine-3 : statusLine]))
+	if err != nil {
+		return &diagnosis{problemNoHTTP2, true}, true
+	}
+	return diagnoseHTTP(code), true
+}
