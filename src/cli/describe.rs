@@ -191,6 +191,7 @@ pub(super) fn event(event: &Event) -> String {
             format!("claimed by {by}, claim {}, {}", escape(&claimed.claim_id), escape(&claimed.digest))
         }
         Some(Kind::Reported(reported)) => format!("reported by {by}: {}", outcome(reported)),
+        Some(Kind::Revoked(revoked)) => commented(format!("revoked by {by}"), &revoked.reason),
         None => format!("something that this version does not know, by {by}"),
     };
     format!("{}  #{} {what}", moment(event.event_time.as_ref()), event.revision)

@@ -177,6 +177,10 @@ impl ApprovalService for ApprovalApi {
         Ok(Response::new(pb::CancelApprovalResponse { approval: Some(encode::approval(&approval)) }))
     }
 
+    async fn revoke_approval(&self, _: Request<pb::RevokeApprovalRequest>) -> Reply<pb::RevokeApprovalResponse> {
+        Err(super::admin_service::not_implemented("ApprovalService/RevokeApproval"))
+    }
+
     async fn claim_execution(&self, request: Request<pb::ClaimExecutionRequest>) -> Reply<pb::ClaimExecutionResponse> {
         let principal = principal(&request)?;
         let new = decode::claim(request.into_inner())?;

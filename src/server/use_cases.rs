@@ -7,7 +7,7 @@ use crate::{
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
-    grpc::{AccessApi, ApprovalApi, PolicyApi},
+    grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
@@ -17,6 +17,14 @@ use crate::{
 
 /// A policy that a file holds, and the file.
 pub(super) type PolicyFromFile = (PathBuf, Policy);
+
+/// The services.
+pub(super) struct Apis {
+    pub(super) approvals: ApprovalApi,
+    pub(super) policies: PolicyApi,
+    pub(super) access: AccessApi,
+    pub(super) admin: AdminApi,
+}
 
 /// Everything that calls can ask for.
 pub(super) struct UseCases {
@@ -54,13 +62,14 @@ impl UseCases {
     }
 
     /// The services, within the limits of calls.
-    pub(super) fn apis(&self, limits: &Limits) -> (ApprovalApi, PolicyApi, AccessApi) {
+    pub(super) fn apis(&self, limits: &Limits) -> Apis {
         let Self { tokens, policies, approvals } = self;
-        (
-            ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
-            PolicyApi::new(Arc::clone(policies), limits.request.clone()),
-            AccessApi::new(Arc::clone(tokens), limits.request.clone()),
-        )
+        Apis {
+            approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
+            policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
+            access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
+            admin: AdminApi,
+        }
     }
 
     /// Recognises callers by every kind of credentials that is configured, and records which reviewers it has seen.

@@ -57,6 +57,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         comment_required: asked.is_some_and(|asked| asked.comment_required),
         edits_allowed: asked.is_some_and(|asked| asked.allow_edits),
         priority: approval.priority().to_wire().into(),
+        revocation: None,
     }
 }
 
@@ -128,6 +129,7 @@ fn decision(decision: &Decision) -> v1::Decision {
         digest: decision.digest.to_string(),
         revision: decision.revision,
         submitted_by: decision.via.as_ref().map(actor),
+        remembered_rejection: None,
     }
 }
 

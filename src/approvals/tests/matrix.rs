@@ -34,7 +34,7 @@ const MATRIX: [(Method, [&[Whose]; 4]); 8] = {
 };
 
 /// Calls that are about no approval, or need one that is approved, and who may make them at all.
-const OTHERS: [(Method, [bool; 4]); 11] = [
+const OTHERS: [(Method, [bool; 4]); 16] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
     (Method::ReportExecution, [true, false, false, false]),
@@ -46,6 +46,11 @@ const OTHERS: [(Method, [bool; 4]); 11] = [
     (Method::ListTokens, [false, false, true, true]),
     (Method::RevokeToken, [false, false, false, true]),
     (Method::GetCaller, [true, true, true, true]),
+    (Method::RevokeApproval, [true, true, false, true]),
+    (Method::Freeze, [false, false, false, true]),
+    (Method::Thaw, [false, false, false, true]),
+    (Method::ListFreezes, [false, false, true, true]),
+    (Method::GetStatus, [false, false, true, true]),
 ];
 
 /// How a call about an approval ended.
@@ -124,7 +129,12 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         | Method::CreateToken
         | Method::ListTokens
         | Method::RevokeToken
-        | Method::GetCaller => told(id, method, caller.require_role(method).map_err(Error::from)),
+        | Method::GetCaller
+        | Method::RevokeApproval
+        | Method::Freeze
+        | Method::Thaw
+        | Method::ListFreezes
+        | Method::GetStatus => told(id, method, caller.require_role(method).map_err(Error::from)),
     }
 }
 

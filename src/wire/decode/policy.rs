@@ -109,8 +109,12 @@ impl Checker {
             comment_required,
             allow_edits,
             escalate,
+            remember_rejection,
         } = from;
         self.within("require_approval", |check| {
+            if remember_rejection.is_some() {
+                check.refuse("remember_rejection", "is not supported by this version");
+            }
             let escalate = escalate.into_iter().enumerate();
             let escalate = escalate
                 .map(|(index, one)| check.within(&field_path::at("escalate", index), |check| check.escalation(one)));

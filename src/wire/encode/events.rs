@@ -13,6 +13,7 @@ pub fn event(event: &Event) -> v1::Event {
         EventKind::Requested { request, verdict, .. } => Kind::Requested(v1::event::Requested {
             digest: request.digest.to_string(),
             status: verdict.effect.status().to_wire().into(),
+            arguments: None,
         }),
         EventKind::Voted { choice: way, comment, seen, digest, counted_for } => Kind::Voted(v1::Vote {
             decided_by: Some(actor(&event.actor)),
@@ -39,6 +40,7 @@ pub fn event(event: &Event) -> v1::Event {
             digest: digest.to_string(),
             revision: event.revision,
             submitted_by: event.via.as_ref().map(actor),
+            remembered_rejection: None,
         }),
         EventKind::Escalated(Escalation { rule, reviewers, priority: raised, .. }) => {
             Kind::Escalated(v1::event::Escalated {

@@ -176,6 +176,10 @@ impl ApprovalService for Liar {
         Err(Status::unimplemented("not needed"))
     }
 
+    async fn revoke_approval(&self, _: Request<pb::RevokeApprovalRequest>) -> Answer<pb::RevokeApprovalResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+
     async fn cancel_approval(&self, _: Request<pb::CancelApprovalRequest>) -> Answer<pb::CancelApprovalResponse> {
         Err(Status::unimplemented("not needed"))
     }
