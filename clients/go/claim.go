@@ -82,6 +82,10 @@ func (g *gate) claimFailed(err error) error {
 			Refused: g.refused(), ClaimedBy: known["claimed_by"], ClaimTime: known["claim_time"],
 			Result: known["result"], ReportTime: known["report_time"], Message: known["message"],
 		}
+	case "APPROVAL_REVOKED":
+		return &RevokedError{Refused: g.refused(), Reason: info.GetMetadata()["reason"]}
+	case "FROZEN":
+		return &FrozenError{Refused: g.refused(), Reason: info.GetMetadata()["reason"]}
 	case "CLAIM_WINDOW_CLOSED":
 		return &ClaimWindowClosedError{g.refused()}
 	case "DIGEST_MISMATCH":

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -234,24 +233,6 @@ func TestClaimsThatFail(t *testing.T) {
 			tool.never(t)
 		})
 	}
-}
-
-func TestWhatIsKnownOfAnEarlierClaimIsTold(t *testing.T) {
-	t.Parallel()
-	known := &errdetails.ErrorInfo{Domain: "signoff.v1", Reason: "ALREADY_CLAIMED", Metadata: map[string]string{
-		"result": "FAILED", "report_time": "2027-01-15T08:00:09Z", "message": "No such list.",
-	}}
-	made, err := status.New(codes.FailedPrecondition, "because").WithDetails(known)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, tool := &fake{claim: claimFails(made.Err())}, &tool{}
-	_, err = signoff.Do(t.Context(), f.client(t), sending(), tool.send)
-	refused := refusal[*signoff.AlreadyClaimedError](t, err)
-	if refused.Result != "FAILED" || !strings.Contains(err.Error(), "failed at 2027-01-15T08:00:09Z: No such list.") {
-		t.Errorf("%#v", refused)
-	}
-	tool.never(t)
 }
 
 func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {

@@ -28,12 +28,14 @@ const reconnectWait = time.Second
 // any more. The generated clients are plain access to all calls of the server: they wait for nothing and repeat
 // nothing.
 type Client struct {
-	// Approvals asks, reads, lists, decides, withdraws, claims and reports.
+	// Approvals asks, reads, lists, decides, withdraws, revokes, claims and reports.
 	Approvals signoffv1.ApprovalServiceClient
 	// Policies reads, sets and tries the policy.
 	Policies signoffv1.PolicyServiceClient
 	// Access makes, lists and revokes the server's own tokens, and tells who is calling.
 	Access signoffv1.AccessServiceClient
+	// Admin stops agents in an emergency, and tells how the server is. For operators.
+	Admin signoffv1.AdminServiceClient
 
 	conn     *grpc.ClientConn
 	address  address
@@ -78,6 +80,7 @@ func New(options Options) (*Client, error) {
 		Approvals: signoffv1.NewApprovalServiceClient(conn),
 		Policies:  signoffv1.NewPolicyServiceClient(conn),
 		Access:    signoffv1.NewAccessServiceClient(conn),
+		Admin:     signoffv1.NewAdminServiceClient(conn),
 		conn:      conn,
 		address:   address,
 		deadline:  options.Deadline,

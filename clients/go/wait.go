@@ -16,17 +16,6 @@ import (
 // How long a try may wait for an answer after the bound.
 const lastTry = 5 * time.Second
 
-// What a status means; every other one is not approved, and the end only when the stream ends after it.
-var statuses = map[signoffv1.ApprovalStatus]struct{ terminal, approved bool }{
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING:       {false, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_APPROVED:      {true, true},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_REJECTED:      {true, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:     {true, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:     {true, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED: {true, true},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED: {true, false},
-}
-
 // wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, or the context's
 // error.
 func (g *gate) wait(ctx context.Context) error {
@@ -165,28 +154,4 @@ func (g *gate) tell(progress *signoffv1.Progress) {
 		Quorum:     int(progress.GetQuorum()),
 		Reviewers:  progress.GetReviewers(),
 	})
-}
-
-// decision is nil for an approved call, and the refusal for every other status.
-func (g *gate) decision() error {
-	current := g.approval.GetStatus()
-	if statuses[current].approved {
-		return nil
-	}
-	decision, policy := g.approval.GetDecision(), g.approval.GetPolicy()
-	switch current {
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_REJECTED:
-		by := decision.GetDecidedBy()
-		return &RejectedError{
-			Refused: g.refused(), Comment: decision.GetComment(), DecidedBy: by.GetIssuer() + "/" + by.GetSubject(),
-		}
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED:
-		return &AutoRejectedError{Refused: g.refused(), Rule: policy.GetRule(), Message: policy.GetMessage()}
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:
-		return &TimedOutError{g.refused()}
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:
-		return &CancelledError{Refused: g.refused()}
-	default:
-		return &UnknownStatusError{Refused: g.refused(), Status: int32(current)}
-	}
 }
