@@ -3,9 +3,12 @@ package signoff
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"net"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/credentials"
 )
@@ -28,7 +31,7 @@ func (o observed) ClientHandshake(
 		}
 		return nil, nil, err
 	}
-	return &greeted{Conn: conn, last: o.last}, info, nil
+	return &greeted{Conn: conn, last: o.last, secure: o.Info().SecurityProtocol == "tls"}, info, nil
 }
 
 // Clone implements [credentials.TransportCredentials].
@@ -42,7 +45,12 @@ type greeted struct {
 	last  *atomic.Pointer[diagnosis]
 	first []byte
 	done  bool
+	// Whether TLS is spoken.
+	secure bool
 }
+
+// How long a server has to say whether it speaks TLS.
+const probeTime = 2 * time.Second
 
 // Read implements [net.Conn]. Only one goroutine reads.
 func (g *greeted) Read(into []byte) (int, error) {
@@ -54,7 +62,33 @@ func (g *greeted) Read(into []byte) (int, error) {
 			g.last.Store(found)
 		}
 	}
+	if err != nil && !g.done {
+		g.done = true
+		if len(g.first) == 0 && !g.secure && speaksTLS(g.RemoteAddr()) {
+			g.last.Store(&diagnosis{problemSpeaksTLS, true})
+		}
+	}
 	return n, err
+}
+
+// speaksTLS asks a server that closed a connection without a word whether it wants TLS: those written in Go do not say
+// so. Nothing is sent but the question, so the certificate does not matter.
+func speaksTLS(address net.Addr) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
+	defer cancel()
+	raw, err := new(net.Dialer).DialContext(ctx, address.Network(), address.String())
+	if err != nil {
+		return false
+	}
+	defer raw.Close()
+	err = tls.Client(raw, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx)
+	return err == nil || isAlert(err)
+}
+
+// isAlert tells whether the other side said by TLS why it ends the handshake.
+func isAlert(err error) bool {
+	var operation *net.OpError
+	return errors.As(err, &operation) && operation.Op == "remote error"
 }
 
 const frameOfSettings = 4

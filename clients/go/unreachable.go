@@ -46,9 +46,7 @@ func diagnoseHandshake(err error) *diagnosis {
 		noTLS   tls.RecordHeaderError
 		unknown x509.UnknownAuthorityError
 		invalid *tls.CertificateVerificationError
-		alert   tls.AlertError
 	)
-	const noApplicationProtocol = 120
 	switch {
 	case errors.As(err, &noTLS):
 		return &diagnosis{problemNoTLS, true}
@@ -60,7 +58,7 @@ func diagnoseHandshake(err error) *diagnosis {
 		}
 	case errors.As(err, &invalid):
 		return &diagnosis{fmt.Sprintf("its certificate is not valid here (%v)", invalid.Err), true}
-	case errors.As(err, &alert) && alert == noApplicationProtocol,
+	case isAlert(err) && strings.Contains(err.Error(), "no application protocol"),
 		strings.Contains(err.Error(), "missing selected ALPN"):
 		return &diagnosis{problemNoHTTP2, true}
 	default:

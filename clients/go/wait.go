@@ -19,6 +19,8 @@ const lastTry = 5 * time.Second
 // wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, or the context's
 // error.
 func (g *gate) wait(ctx context.Context) error {
+	// What ended the last call must not be told of this one without a new look.
+	g.client.reconnect(ctx)
 	pace := g.client.newPace(g.patience)
 	for {
 		began := time.Now()
