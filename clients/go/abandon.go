@@ -33,12 +33,9 @@ func (g *gate) abandon(ctx context.Context) error {
 	switch {
 	case decided:
 		return ctx.Err()
-	case g.approval != nil:
-		return &StillWaitingError{Refused: g.refused(), Cause: ctx.Err()}
-	case g.failure != nil:
-		// Never reached: a model must not take the end of the context for an answer.
+	case g.approval == nil && g.failure != nil:
 		return g.unavailable(g.client.diagnose(g.failure), errors.Join(ctx.Err(), g.failure))
-	default:
-		return ctx.Err()
+	default: // Perhaps the server has the request, even if it has not answered yet.
+		return &StillWaitingError{Refused: g.refused(), Cause: ctx.Err()}
 	}
 }

@@ -84,6 +84,9 @@ func (g *gate) checkClaim(answer *signoffv1.ClaimExecutionResponse) error {
 	if err := g.refuse(problems{{changed, "the approval's status changed"}}); err != nil {
 		return err
 	}
+	if revocation := approval.GetRevocation(); revocation != nil { // No honest server grants such a claim.
+		return &RevokedError{Refused: g.refused(), Reason: revocation.GetReason()}
+	}
 	if approval.GetDigest() != approved.GetDigest() || !g.isDecidedFor(approval) {
 		return &DigestMismatchError{g.refused()}
 	}

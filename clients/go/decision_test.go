@@ -3,8 +3,10 @@ package signoff_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -37,6 +39,23 @@ func TestRevokedApprovalsAreNotClaimed(t *testing.T) {
 	if revoked.Reason != "Wrong customer." || revoked.ApprovalID != "approval-1" || len(f.claimed) != 0 {
 		t.Errorf("%#v, claimed %v", revoked, f.claimed)
 	}
+}
+
+// A server that grants the claim of what it says is revoked is not believed.
+func TestClaimsOfRevokedApprovalsRunNothing(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	f.claim = claims{
+		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
+			answer := f.granted()
+			answer.GetApproval().Revocation = &signoffv1.Revocation{}
+			return answer, nil
+		},
+	}
+	_, err := signoff.Do(t.Context(), f.client(t), sending(), tool.send)
+	refusal[*signoff.RevokedError](t, err)
+	tool.never(t)
+	f.expectFailed(t)
 }
 
 func TestRememberedRejectionsAreRejections(t *testing.T) {
@@ -143,10 +162,35 @@ func TestGivingUpSaysWhatHolds(t *testing.T) {
 		t.Errorf("%#v", waiting)
 	}
 	isRefusal[*signoff.CancelledError](t, give(t, &fake{}, true))
+	// Nothing was answered yet.
+	ctx, giveUp := context.WithCancel(t.Context())
+	f := &fake{ask: answers{func(request *signoffv1.RequestApprovalRequest, stream asking) error {
+		giveUp()
+		return silent(request, stream)
+	}}}
+	_, err := signoff.Do(ctx, f.client(t), sending(), new(tool).send)
+	unanswered := refusal[*signoff.StillWaitingError](t, err)
+	text := unanswered.DeveloperText()
+	if !errors.Is(err, context.Canceled) || !strings.Contains(text, "before the server answered") {
+		t.Errorf("%#v: %s", unanswered, text)
+	}
 	late := &fake{cancel: []func() error{func() error { return failure(codes.FailedPrecondition, "ALREADY_DECIDED") }}}
 	if err := give(t, late, true); err != context.Canceled {
 		t.Errorf("got %v", err)
 	}
 	fails := &fake{cancel: []func() error{func() error { return failure(codes.PermissionDenied, "PERMISSION_DENIED") }}}
 	isRefusal[*signoff.StillWaitingError](t, give(t, fails, true))
+}
+
+// A model must not take the end of its tool's time for an answer.
+func TestGivingUpOnAServerThatIsAwayNamesIt(t *testing.T) {
+	t.Parallel()
+	client := newClient(t, signoff.Options{Address: freeAddress(t), Logger: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := signoff.Do(ctx, client, sending(), new(tool).send)
+	away := refusal[*signoff.UnavailableError](t, err)
+	if away.Problem != "connection refused" || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%#v", away)
+	}
 }

@@ -16,15 +16,16 @@ func TestCausesOfFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	const dialing, reading = `connection error: desc = "transport: Error while dialing: `, `error reading server preface: `
+	const dialing = `connection error: desc = "transport: Error while dialing: `
+	const reading = `error reading server preface: `
 	for message, expected := range map[string]string{
 		dialing + `dial tcp 127.0.0.1:1: connect: connection refused"`:                      "connection refused",
 		dialing + `dial tcp 192.0.2.1:1: i/o timeout"`:                                      "i/o timeout",
 		`dns: A record lookup error: lookup nowhere.invalid on 127.0.0.53:53: no such host`: "no such host",
-		`connection error: desc = "` + reading + `EOF"`:                                     "the connection was closed",
-		reading + `remote error: tls: certificate required"`:                                "certificate required",
-		`something else: as it is`:                                                          "something else: as it is",
-		``:                                                                                  "UNAVAILABLE",
+		reading + `EOF"`: "the connection was closed",
+		reading + `remote error: tls: certificate required"`: "certificate required",
+		`something else: as it is`:                           "something else: as it is",
+		``:                                                   "UNAVAILABLE",
 	} {
 		if got := client.diagnose(status.Error(codes.Unavailable, message)); got.text != expected || got.lasting {
 			t.Errorf("%s: %v", message, got)

@@ -58,3 +58,15 @@ func ExampleRequiresApproval() {
 	}
 	fmt.Println(receipt)
 }
+
+func ExampleWithCall() {
+	ctx := signoff.WithCall(context.Background(), func(call *signoff.Call) {
+		call.RunID, call.Labels["team"] = "run-1", "billing"
+	})
+	call := signoff.Call{ToolName: "delete_record", RequiredOptions: []string{"Labels", "RunID"}}
+	deleting := func(context.Context, *signoff.Run) (string, error) { return "deleted", nil }
+	_ = func(client *signoff.Client) error { // The labels come along, also into goroutines.
+		_, err := signoff.Do(ctx, client, call, deleting)
+		return err
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"sync/atomic"
@@ -49,6 +50,9 @@ type greeted struct {
 	secure bool
 }
 
+// So long is a status line up to its code.
+const statusLine = len("HTTP/1.1 400")
+
 // How long a server has to say whether it speaks TLS.
 const probeTime = 2 * time.Second
 
@@ -56,7 +60,7 @@ const probeTime = 2 * time.Second
 func (g *greeted) Read(into []byte) (int, error) {
 	n, err := g.Conn.Read(into)
 	if !g.done {
-		g.first = append(g.first, into[:n]...)
+		g.first = g.whole(append(g.first, into[:n]...))
 		if found, done := diagnoseGreeting(g.first); done {
 			g.done, g.first = true, nil
 			g.last.Store(found)
@@ -69,6 +73,17 @@ func (g *greeted) Read(into []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// whole completes the status line of HTTP/1.1: gRPC reads no further than where HTTP/2 would not be like it.
+func (g *greeted) whole(first []byte) []byte {
+	if !bytes.HasPrefix(first, []byte("HTTP/1.")) || len(first) >= statusLine {
+		return first
+	}
+	rest := make([]byte, statusLine-len(first))
+	_ = g.SetReadDeadline(time.Now().Add(probeTime))
+	n, _ := io.ReadFull(g.Conn, rest)
+	return append(first, rest[:n]...)
 }
 
 // speaksTLS asks a server that closed a connection without a word whether it wants TLS: those written in Go do not say
@@ -95,7 +110,6 @@ const frameOfSettings = 4
 
 // diagnoseGreeting says what the first bytes of a server mean; nil is as it should be. It may need more of them.
 func diagnoseGreeting(first []byte) (found *diagnosis, done bool) {
-	const statusLine = len("HTTP/1.1 400")
 	switch {
 	case len(first) >= 2 && first[0] == 0x15 && first[1] == 3: // An alert of TLS.
 		return &diagnosis{problemSpeaksTLS, true}, true
@@ -105,8 +119,10 @@ func diagnoseGreeting(first []byte) (found *diagnosis, done bool) {
 		return nil, true
 	case !bytes.HasPrefix([]byte("HTTP/1."), first[:min(len(first), 7)]):
 		return &diagnosis{problemNoHTTP2, true}, true
-	case len(first) < statusLine:
+	case len(first) < len("HTTP/1."):
 		return nil, false
+	case len(first) < statusLine:
+		return &diagnosis{problemNoHTTP2, true}, true
 	}
 	code, err := strconv.Atoi(string(first[statusLine-3 : statusLine]))
 	if err != nil {

@@ -34,16 +34,3 @@ func (s *hookedStream) Recv() (*signoffv1.RequestApprovalResponse, error) {
 	}
 	return s.ServerStreamingClient.Recv()
 }
-
-// stopped is a connection that calls a function before each claim.
-type stopped struct {
-	signoffv1.ApprovalServiceClient
-	before func()
-}
-
-func (s stopped) ClaimExecution(
-	ctx context.Context, request *signoffv1.ClaimExecutionRequest, options ...grpc.CallOption,
-) (*signoffv1.ClaimExecutionResponse, error) {
-	s.before()
-	return s.ApprovalServiceClient.ClaimExecution(ctx, request, options...)
-}

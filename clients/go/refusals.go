@@ -44,7 +44,8 @@ func (r Refused) Approval() string { return r.ApprovalID }
 // Is tells that this is ErrRefused.
 func (r Refused) Is(target error) bool { return target == ErrRefused }
 
-// StillWaitingError says that the context ended while the call waited: the approval is still pending.
+// StillWaitingError says that the context ended while the call waited: the approval is still pending. Without an id of
+// the approval, the server had not answered yet.
 type StillWaitingError struct {
 	Refused
 	// Cause is the context's error, [context.Canceled] or [context.DeadlineExceeded].
@@ -57,6 +58,9 @@ func (e *StillWaitingError) Error() string {
 
 // DeveloperText implements [Refusal].
 func (e *StillWaitingError) DeveloperText() string {
+	if e.ApprovalID == "" {
+		return fmt.Sprintf("The caller stopped waiting before the server answered on the call to %s.", e.ToolName)
+	}
 	return fmt.Sprintf("The caller stopped waiting. Approval %s of the call to %s is still pending.",
 		e.ApprovalID, e.ToolName)
 }

@@ -161,6 +161,23 @@ func TestArgumentsThatCanNeverBeApproved(t *testing.T) {
 	}
 }
 
+// Do takes such a type as long as nothing is hidden in it: its function never sees it.
+func TestArgumentsOfDoHideNothing(t *testing.T) {
+	t.Parallel()
+	f, tool := &fake{}, &tool{}
+	client, call := f.client(t), sending()
+	call.Arguments = hides{To: "alice", sender: "eve"}
+	_, err := signoff.Do(t.Context(), client, call, tool.send)
+	if refusal[*signoff.InvalidArgumentsError](t, err).Path != "sender" || len(f.asked) != 0 {
+		t.Errorf("%v, asked %v", err, f.asked)
+	}
+	call.Arguments = hides{To: "alice"}
+	if _, err := signoff.Do(t.Context(), client, call, tool.send); err != nil {
+		t.Error(err)
+	}
+	tool.once(t)
+}
+
 func wrapping[A any](client *signoff.Client, call signoff.Call) error {
 	_, err := signoff.RequiresApproval(client, call, func(context.Context, A) (string, error) { return "", nil })
 	return err
@@ -215,7 +232,7 @@ func returning[R any](t *testing.T, client *signoff.Client) error {
 func TestResultsThatTurnOutToBeWorkToCome(t *testing.T) {
 	t.Parallel()
 	for _, result := range []any{
-		make(chan int), []any{1, func() {}}, map[string]any{"body": io.Reader(os.Stdin)}, &promise{},
+		make(chan int), []any{1, func() {}}, map[string]any{"body": io.Reader(os.Stdin)}, &promise{make(chan string)},
 		struct{ A any }{make(chan int)},
 	} {
 		f := &fake{}
