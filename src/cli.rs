@@ -10,22 +10,30 @@ mod connection;
 mod console;
 mod decide;
 mod describe;
+mod difference;
 mod exec;
 mod failure;
 mod filters;
+mod freeze;
 mod health;
 mod history;
+mod ids;
 mod json;
 mod pending;
 mod policy;
 mod progress_printer;
 mod request;
 mod retry;
+mod review;
+mod revoke;
 mod rows;
 mod serve;
+mod server_time;
 mod show;
 mod shutdown_watchdog;
+mod status;
 mod store;
+mod table;
 mod text;
 mod token;
 mod transfer;
@@ -61,6 +69,16 @@ pub enum ClientCommand {
     Reject(decide::RejectArgs),
     /// Withdraw a pending request of one's own
     Cancel(decide::CancelArgs),
+    /// Revoke an approved call before it is claimed, so that it never runs
+    Revoke(revoke::RevokeArgs),
+    /// Freeze calls in an emergency: none is claimed until the thaw, and new requests are rejected
+    Freeze(freeze::FreezeArgs),
+    /// End a freeze
+    Thaw(freeze::ThawArgs),
+    /// List the freezes that stand, the oldest first
+    Freezes,
+    /// Show how the server is: its policy, what is pending, and what is frozen
+    Status,
     /// List approvals of any status, the newest first
     History(history::HistoryArgs),
     /// Check and try policies; read and set the server's
@@ -78,6 +96,20 @@ pub enum ClientCommand {
         /// The shell to complete for
         shell: clap_complete::Shell,
     },
+}
+
+/// The command line with its help as it should be: options of a connection only where there is one.
+pub fn hide_unused_options(root: clap::Command) -> clap::Command {
+    connection::hide_unused_options(root)
+}
+
+/// Checks what clap does not: options of a connection on a command that connects to nothing are an error of use.
+///
+/// # Errors
+///
+/// The error to print, with exit code 2.
+pub fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+    connection::refuse_unused_options(root, matches)
 }
 
 /// Runs one command and returns the process's exit code: 0 success, 1 failure, 2 usage; `request` and `exec` have more,
@@ -109,6 +141,11 @@ async fn execute(
         ClientCommand::Approve(args) => decide::approve(args, connection, console).await.map(|()| 0),
         ClientCommand::Reject(args) => decide::reject(args, connection, console).await.map(|()| 0),
         ClientCommand::Cancel(args) => decide::cancel(args, connection, console).await.map(|()| 0),
+        ClientCommand::Revoke(args) => revoke::run(args, connection, console).await.map(|()| 0),
+        ClientCommand::Freeze(args) => freeze::freeze(args, connection, console).await.map(|()| 0),
+        ClientCommand::Thaw(args) => freeze::thaw(args, connection, console).await.map(|()| 0),
+        ClientCommand::Freezes => freeze::list(connection, console).await.map(|()| 0),
+        ClientCommand::Status => status::run(connection, console).await.map(|()| 0),
         ClientCommand::History(args) => history::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Policy(command) => policy::run(command, connection, console).await,
         ClientCommand::Token(command) => token::run(command, connection, console).await.map(|()| 0),

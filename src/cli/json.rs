@@ -53,6 +53,11 @@ printed! {
     v1::GetCallerResponse => "signoff.v1.GetCallerResponse",
     v1::DecideResponse => "signoff.v1.DecideResponse",
     v1::CancelApprovalResponse => "signoff.v1.CancelApprovalResponse",
+    v1::RevokeApprovalResponse => "signoff.v1.RevokeApprovalResponse",
+    v1::FreezeResponse => "signoff.v1.FreezeResponse",
+    v1::ThawResponse => "signoff.v1.ThawResponse",
+    v1::Freeze => "signoff.v1.Freeze",
+    v1::GetStatusResponse => "signoff.v1.GetStatusResponse",
     tonic_health::pb::HealthCheckResponse => "grpc.health.v1.HealthCheckResponse",
 }
 
@@ -121,7 +126,7 @@ mod tests {
             revision: 3,
             status: v1::ApprovalStatus::TimedOut.into(),
             tool_name: "send_email".to_owned(),
-            arguments: arguments::build(Some(r#"{"n":5,"x":0.5,"t":"\u001b\u202e"}"#), &[]).unwrap(),
+            arguments: Some(arguments::object("", r#"{"n":5,"x":0.5,"t":"\u001b\u202e"}"#).unwrap()),
             timeout: Some(prost_types::Duration { seconds: 300, nanos: 0 }),
             create_time: Some(prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 }),
             ..Default::default()

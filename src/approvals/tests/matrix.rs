@@ -16,7 +16,7 @@ enum Whose {
 
 /// The calls about one approval, and for each role the approvals that it may be made about. Written by hand: what the
 /// server has in its table must be this.
-const MATRIX: [(Method, [&[Whose]; 4]); 8] = {
+const MATRIX: [(Method, [&[Whose]; 4]); 9] = {
     use Whose::{Eligible, Other, Own};
     const NONE: &[Whose] = &[];
     const ALL: &[Whose] = &[Own, Eligible, Other];
@@ -30,11 +30,12 @@ const MATRIX: [(Method, [&[Whose]; 4]); 8] = {
         (Method::WatchPending, [NONE, &[Eligible], ALL, NONE]),
         (Method::Decide, [NONE, &[Eligible], NONE, NONE]),
         (Method::CancelApproval, [&[Own], NONE, NONE, NONE]),
+        (Method::RevokeApproval, [&[Own], &[Eligible], NONE, ALL]),
     ]
 };
 
 /// Calls that are about no approval, or need one that is approved, and who may make them at all.
-const OTHERS: [(Method, [bool; 4]); 16] = [
+const OTHERS: [(Method, [bool; 4]); 15] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
     (Method::ReportExecution, [true, false, false, false]),
@@ -46,7 +47,6 @@ const OTHERS: [(Method, [bool; 4]); 16] = [
     (Method::ListTokens, [false, false, true, true]),
     (Method::RevokeToken, [false, false, false, true]),
     (Method::GetCaller, [true, true, true, true]),
-    (Method::RevokeApproval, [true, true, false, true]),
     (Method::Freeze, [false, false, false, true]),
     (Method::Thaw, [false, false, false, true]),
     (Method::ListFreezes, [false, false, true, true]),
@@ -111,6 +111,10 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
             let cancel = Cancellation { id, request_id: None, reason: String::new() };
             told(id, method, approvals.cancel(caller, cancel).await)
         }
+        Method::RevokeApproval => {
+            let revocation = NewRevocation { id, request_id: None, reason: String::new() };
+            told(id, method, approvals.revoke(caller, revocation).await)
+        }
         Method::ClaimExecution => {
             told(id, method, approvals.claim(caller, NewClaim { id, request_id: None, digest }).await)
         }
@@ -130,7 +134,6 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         | Method::ListTokens
         | Method::RevokeToken
         | Method::GetCaller
-        | Method::RevokeApproval
         | Method::Freeze
         | Method::Thaw
         | Method::ListFreezes
