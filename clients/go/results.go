@@ -23,6 +23,20 @@ var (
 	}
 )
 
+// UnfinishedError says that a gated function has run, and returned work to come in an interface. That was reported as a
+// failure, and the result is dropped: nobody approved what it would do outside of the gate.
+type UnfinishedError struct {
+	// ToolName is the name of the tool that was called.
+	ToolName string
+	// Result says what stands for work to come: "a channel (chan int)".
+	Result string
+}
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("signoff: the function of %s has run, and returned %s, so its work goes on outside of the "+
+		"gate: finish it in the function, and return what it gives", e.ToolName, e.Result)
+}
+
 // unbegun tells what in a type of results stands for work to come; empty if nothing does.
 func unbegun(t reflect.Type) string { return unfinished{}.inType(t) }
 

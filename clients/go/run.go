@@ -51,7 +51,7 @@ func (r *Run) Decode(into any) error {
 //
 // The work of fn must be over when it returns. Results that stand for work to come are refused before anybody is asked:
 // channels, functions such as iterators, readers, and what holds one. One that only shows when fn has returned, in an
-// interface, is reported as a failure, and is an error.
+// interface, is reported as a failure, and the error is an [UnfinishedError].
 func Do[T any](
 	ctx context.Context, client *Client, call Call, fn func(ctx context.Context, run *Run) (T, error),
 ) (T, error) {
@@ -76,8 +76,7 @@ func perform[T any](
 	result, err := observe(ctx, g, claim, fn)
 	if err == nil {
 		if found := unbegunIn(result); found != "" {
-			err = misused("", "the function of %s returned %s, so its work runs outside of the gate",
-				call.ToolName, found)
+			err = &UnfinishedError{ToolName: call.ToolName, Result: found}
 			result = none
 		}
 	}

@@ -239,8 +239,9 @@ func TestResultsThatTurnOutToBeWorkToCome(t *testing.T) {
 		got, err := signoff.Do(t.Context(), f.client(t), sending(), func(context.Context, *signoff.Run) (any, error) {
 			return result, nil
 		})
-		if misuse(t, err); got != nil {
-			t.Errorf("returned %v", got)
+		unfinished := (*signoff.UnfinishedError)(nil)
+		if !errors.As(err, &unfinished) || unfinished.ToolName != "send_email" || got != nil {
+			t.Errorf("returned %v, %v", got, err)
 		}
 		f.expectFailed(t)
 	}
