@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"testing/quick"
 	"time"
 )
 
@@ -193,4 +194,41 @@ func TestIntegersWhereNoTypeIsDeclared(t *testing.T) {
 	if got.A != one || got.B[0] != one || got.C["x"].D != one || got.E != 1 || *got.F != one || got.G["y"][0] != one {
 		t.Errorf("%#v", got)
 	}
+}
+
+// Whatever a function is called with, it gets what was shown, and that comes out the same when it is shown again.
+func TestWhatIsRebuiltShowsTheSame(t *testing.T) {
+	t.Parallel()
+	type anything struct {
+		EmbeddedOrder
+		A int32 `json:",string"`
+		B map[string]*anything
+		C []float64 `json:",omitempty"`
+		D *string
+		E [2]float32
+		F struct{ G []bool }
+	}
+	taken := 0
+	same := func(given anything) bool {
+		shown, p := encodeArguments(&given)
+		if p != nil {
+			return p.text == problemDepth
+		}
+		made, p := rebuild(shown, reflect.TypeFor[anything]())
+		if p != nil {
+			t.Logf("%v: %v", shown, p)
+			return false
+		}
+		again, p := encodeArguments(made.Interface())
+		taken++
+		return p == nil && reflect.DeepEqual(shown, again)
+	}
+	if err := quick.Check(same, &quick.Config{MaxCount: 100}); err != nil || taken < 50 {
+		t.Errorf("took %d, %v", taken, err)
+	}
+}
+
+type EmbeddedOrder struct {
+	To    string `json:"to"`
+	Count uint16 `json:"count,omitempty"`
 }

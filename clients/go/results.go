@@ -63,7 +63,7 @@ func (u unfinished) inType(t reflect.Type) string {
 	if t.Implements(readerType) || t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(readerType) {
 		return fmt.Sprintf("a reader (%v)", t)
 	}
-	if isData(t) {
+	if isData(t) || t.PkgPath() == "sync" { // A lock in a struct is no work.
 		return ""
 	}
 	switch t.Kind() {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,6 +209,7 @@ func TestResultsThatStandForWorkToCome(t *testing.T) {
 		returning[time.Time](t, client), returning[*signoffv1.Approval](t, client), returning[[]byte](t, client),
 		returning[*bytes.Buffer](t, client), returning[struct{ Next *email }](t, client),
 		returning[map[string][]any](t, client), returning[json.RawMessage](t, client), returning[struct{}](t, client),
+		returning[*struct{ Lock sync.Map }](t, client),
 	} {
 		if err != nil {
 			t.Error(err)
