@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -227,16 +228,24 @@ func TestTheFirstFailureIsLoggedOnce(t *testing.T) {
 type mended struct {
 	net.Listener
 	yet atomic.Bool
+	// After so many more connections it is mended, if there are any.
+	wrong atomic.Int32
+	// The last connection that was good.
+	last atomic.Pointer[net.Conn]
 }
 
 func (m *mended) Accept() (net.Conn, error) {
 	for {
 		conn, err := m.Listener.Accept()
 		if err != nil || m.yet.Load() {
+			m.last.Store(&conn)
 			return conn, err
 		}
 		_, _ = conn.Write([]byte("\x15\x03\x03\x00\x02\x02\x0a"))
 		_ = conn.Close()
+		if m.wrong.Load() > 0 && m.wrong.Add(-1) == 0 {
+			m.yet.Store(true)
+		}
 	}
 }
 
@@ -272,5 +281,43 @@ func TestAServerThatIsMendedIsFoundSoon(t *testing.T) {
 	expectResult(t, outcome{result, err}, "1 to alice@company.com")
 	if log.Len() > 0 {
 		t.Errorf("logged %q", log.String())
+	}
+}
+
+// Once a server has answered, what is wrong with its address may pass: a certificate or a proxy is being replaced.
+func TestAServerThatHasAnsweredIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, tool, f := &mended{Listener: listener}, &tool{}, &fake{}
+	m.yet.Store(true)
+	f.ask = answers{
+		func(request *signoffv1.RequestApprovalRequest, stream asking) error {
+			if err := f.send(stream, f.approvalOf(request, pending)); err != nil {
+				return err
+			}
+			return silent(request, stream)
+		},
+		f.sends(nil, approved),
+	}
+	server := grpc.NewServer()
+	signoffv1.RegisterApprovalServiceServer(server, f)
+	go func() { _ = server.Serve(m) }()
+	t.Cleanup(server.Stop)
+	var log bytes.Buffer
+	client := newClient(t, signoff.Options{
+		Address: listener.Addr().String(), Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	client.Approvals = hooked{client.Approvals, sync.OnceFunc(func() {
+		m.wrong.Store(2)
+		m.yet.Store(false)
+		_ = (*m.last.Load()).Close()
+	})}
+	done := begin(func() (string, error) { return signoff.Do(t.Context(), client, sending(), tool.send) })
+	expectResult(t, finish(t, done), "1 to alice@company.com")
+	if strings.Count(log.String(), "Cannot reach") != 1 || m.wrong.Load() != 0 {
+		t.Errorf("logged %q, %d connections were not wrong", log.String(), m.wrong.Load())
 	}
 }
