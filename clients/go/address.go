@@ -1,7 +1,6 @@
 package signoff
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -16,7 +15,7 @@ type address struct {
 }
 
 // What is refused is not shown: it may have a password in it.
-var errAddress = errors.New("signoff: an address is https://HOST:PORT or http://HOST:PORT, and nothing else")
+var errAddress = misused("Address", "must be https://HOST:PORT or http://HOST:PORT, and nothing else")
 
 func parseAddress(text string) (address, error) {
 	withScheme := text

@@ -23,7 +23,9 @@ type problems []struct {
 func (g *gate) refuse(all problems) error {
 	for _, each := range all {
 		if each.isThere {
-			return &InvalidAnswerError{Refused: g.refused(), Problem: each.text}
+			return &InvalidAnswerError{
+				Refused: g.refused(), Address: g.client.address.String(), Problem: each.text,
+			}
 		}
 	}
 	return nil
@@ -81,6 +83,9 @@ func (g *gate) checkClaim(answer *signoffv1.ClaimExecutionResponse) error {
 	changed := approval.GetStatus() != approved.GetStatus()
 	if err := g.refuse(problems{{changed, "the approval's status changed"}}); err != nil {
 		return err
+	}
+	if revocation := approval.GetRevocation(); revocation != nil { // No honest server grants such a claim.
+		return &RevokedError{Refused: g.refused(), Reason: revocation.GetReason()}
 	}
 	if approval.GetDigest() != approved.GetDigest() || !g.isDecidedFor(approval) {
 		return &DigestMismatchError{g.refused()}

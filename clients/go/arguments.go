@@ -10,7 +10,7 @@ import (
 // nothing silently on the way.
 func encodeArguments(value any) (map[string]any, *problem) {
 	v := reflect.ValueOf(value)
-	if !v.IsValid() || v.Kind() == reflect.Map && v.IsNil() && !marshals(v) {
+	if isNone(v) {
 		return map[string]any{}, nil
 	}
 	if p := checkValue(v, "", 0, 0); p != nil {
@@ -30,6 +30,14 @@ func encodeArguments(value any) (map[string]any, *problem) {
 		return nil, &problem{"", problemObject}
 	}
 	return object, nil
+}
+
+// isNone tells whether a value is nil, or a map that is: no arguments.
+func isNone(v reflect.Value) bool {
+	for v.IsValid() && (v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer && !v.IsNil() && !marshals(v)) {
+		v = v.Elem()
+	}
+	return !v.IsValid() || v.Kind() == reflect.Map && v.IsNil() && !marshals(v)
 }
 
 // native has int64 for numbers that are whole and within ±(2^53 − 1), in a copy.

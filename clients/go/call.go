@@ -2,6 +2,7 @@ package signoff
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -13,14 +14,18 @@ type Call struct {
 	// ToolName names the tool, in at most 128 of A-Z a-z 0-9 _ . : / -.
 	ToolName string
 	// Arguments are the call's, as encoding/json encodes them: a JSON object, so a struct, a map with string keys, or
-	// nil for none. At most 48 KiB, and 32 objects and lists deep. Do not change them before the function has run:
-	// changed ones are refused with a [DigestMismatchError].
+	// nil for none. At most 48 KiB, and 32 objects and lists deep. They are copied before anybody is asked: changes
+	// afterwards reach neither the reviewer nor the function.
 	//
 	// Refused with an [InvalidArgumentsError] are integers beyond ±(2^53 − 1), NaN, infinities, strings that are not
-	// valid UTF-8, []byte, and fields that encoding/json leaves out (json:"-", unexported ones) although they hold
-	// something. Types that encode themselves, such as [time.Time], are what they make of themselves; a
-	// [time.Duration] is a number of nanoseconds.
+	// valid UTF-8, []byte, and fields that encoding/json leaves out although they hold something: those with
+	// json:"-", unexported ones, and those of the same name as others. Types that encode themselves, such as
+	// [time.Time], are what they make of themselves; a [time.Duration] is a number of nanoseconds.
 	Arguments any
+	// ArgumentsType is the type that the function takes the arguments as, such as reflect.TypeFor[Email](): arguments
+	// and edits that do not fit it are refused before the claim. If it is nil, and Arguments is a struct, edits must
+	// fit the struct. [RequiresApproval] sets it.
+	ArgumentsType reflect.Type
 	// AgentName names the agent that makes the call, in at most 128 characters.
 	AgentName string
 	// RunID names the run (conversation, job) that the call belongs to, in at most 128 characters.
@@ -55,11 +60,17 @@ type Call struct {
 	// CancelOnAbandon withdraws the approval when the context ends while the call waits; that takes at most 5 s.
 	// Otherwise the approval stays open, for another run with the same RequestID.
 	CancelOnAbandon bool
+	// RequiredOptions names fields of the call, such as Labels and RunID, without which it is refused with a
+	// [UsageError] before anybody is asked. A call that lost its labels on the way here is then not judged by a policy
+	// that asks for them.
+	RequiredOptions []string
 }
 
 // clone is a copy that can be changed while others use the call. What is to be encoded is shared.
 func (c Call) clone() Call {
-	c.Labels, c.Chain = maps.Clone(c.Labels), slices.Clone(c.Chain)
+	labels := map[string]string{} // Never nil, so that those who complete the call can add to them.
+	maps.Copy(labels, c.Labels)
+	c.Labels, c.Chain = labels, slices.Clone(c.Chain)
 	if c.OnBehalfOf != nil {
 		person := *c.OnBehalfOf
 		c.OnBehalfOf = &person

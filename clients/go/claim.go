@@ -10,7 +10,7 @@ import (
 
 // claim takes the one permission to run the call, and returns its id. A caller that gives up meanwhile gets none.
 func (g *gate) claim(ctx context.Context) (string, error) {
-	if _, err := g.argumentsToRun(); err != nil {
+	if err := g.takeArguments(); err != nil {
 		return "", err
 	}
 	if ctx.Err() != nil {
@@ -23,7 +23,7 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	}
 	var answer *signoffv1.ClaimExecutionResponse
 	// The pauses end with the context; a call under way does not, as it may come back with the permission.
-	err := g.client.repeat(ctx, lasting, g.patience, func(ctx context.Context) error {
+	err := g.repeat(ctx, lasting, func(ctx context.Context) error {
 		var err error
 		answer, err = g.client.Approvals.ClaimExecution(ctx, request)
 		return err
@@ -43,34 +43,34 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 		}
 		return "", err
 	}
-	// The claim took its time, in which the caller may have changed the arguments that the function will see.
-	if g.arguments, err = g.argumentsToRun(); err != nil {
-		g.report(ctx, answer.GetClaimId(), failed, "not run: the arguments were changed after the approval")
-		return "", err
-	}
 	return answer.GetClaimId(), nil
 }
 
-// argumentsToRun are a copy of those of the caller, or else the edited ones, if they are what was approved.
-func (g *gate) argumentsToRun() (map[string]any, error) {
+// takeArguments takes what was asked for, or else edited, as what is to be run, if that is what was approved, and the
+// function can take it.
+func (g *gate) takeArguments() error {
 	// The policy approves what was asked for; only people edit.
 	byPolicy := g.approval.GetStatus() == signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED
 	if !g.isDecidedFor(g.approval) || (g.edited() && byPolicy) {
-		return nil, &DigestMismatchError{g.refused()}
+		return &DigestMismatchError{g.refused()}
 	}
-	arguments := plain(g.approval.GetArguments())
-	if !g.edited() {
-		// Encoded again, as the caller may have changed them in the meantime.
-		var p *problem
-		if arguments, p = encodeArguments(g.call.Arguments); p != nil {
-			return nil, &DigestMismatchError{g.refused()}
-		}
+	arguments := g.asked
+	if g.edited() {
+		arguments = plain(g.approval.GetArguments())
 	}
 	own, err := digest(g.call.ToolName, arguments)
 	if err != nil || own != g.approval.GetDigest() {
-		return nil, &DigestMismatchError{g.refused()}
+		return &DigestMismatchError{g.refused()}
 	}
-	return arguments, nil
+	if g.takes != nil {
+		rebuilt, p := rebuild(arguments, g.takes)
+		if p != nil {
+			return g.untakeable(p)
+		}
+		g.rebuilt = rebuilt
+	}
+	g.arguments = arguments
+	return nil
 }
 
 func (g *gate) claimFailed(err error) error {
@@ -79,8 +79,13 @@ func (g *gate) claimFailed(err error) error {
 	case "ALREADY_CLAIMED":
 		known := info.GetMetadata()
 		return &AlreadyClaimedError{
-			Refused: g.refused(), Result: known["result"], ReportTime: known["report_time"], Message: known["message"],
+			Refused: g.refused(), ClaimedBy: known["claimed_by"], ClaimTime: known["claim_time"],
+			Result: known["result"], ReportTime: known["report_time"], Message: known["message"],
 		}
+	case "APPROVAL_REVOKED":
+		return &RevokedError{Refused: g.refused(), Reason: info.GetMetadata()["reason"]}
+	case "FROZEN":
+		return &FrozenError{Refused: g.refused(), Reason: info.GetMetadata()["reason"]}
 	case "CLAIM_WINDOW_CLOSED":
 		return &ClaimWindowClosedError{g.refused()}
 	case "DIGEST_MISMATCH":

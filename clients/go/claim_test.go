@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -45,57 +44,44 @@ func TestDigestOfTheApprovalIsCalculatedHere(t *testing.T) {
 	}
 }
 
-func TestArgumentsThatChangeMeanwhileAreRefused(t *testing.T) {
+// What is changed after the call was made reaches neither the reviewer nor the function.
+func TestArgumentsAreCopied(t *testing.T) {
 	t.Parallel()
-	f, tool := &fake{}, &tool{}
-	arguments := &email{To: "alice@company.com"}
+	type mail struct {
+		To   *string  `json:"to"`
+		Copy []string `json:"copy"`
+	}
+	to := "alice@company.com"
+	given := mail{&to, []string{"bob@company.com"}}
+	change := func() { to, given.Copy[0] = "eve@evil.com", "mallory@evil.com" }
+	f := &fake{}
 	f.ask = answers{func(request *signoffv1.RequestApprovalRequest, stream asking) error {
-		arguments.To = "eve@evil.com"
+		change()
 		return f.send(stream, f.approvalOf(request, approved))
 	}}
-	call := sending()
-	call.Arguments = arguments
-	_, err := signoff.Do(t.Context(), f.client(t), call, tool.send)
-	refusal[*signoff.DigestMismatchError](t, err)
-	tool.never(t)
-}
-
-// changesDuringTheClaim is a server that grants a claim after something has changed.
-func changesDuringTheClaim(change func()) *fake {
-	f := &fake{}
 	f.claim = claims{
 		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
 			change()
 			return f.granted(), nil
 		},
 	}
-	return f
-}
+	send := wrapped(t, f.client(t), signoff.Call{ToolName: "send_email"},
+		func(_ context.Context, m mail) (string, error) { return *m.To + ", " + m.Copy[0], nil })
+	result, err := send(t.Context(), given)
+	expectResult(t, outcome{result, err}, "alice@company.com, bob@company.com")
 
-func TestArgumentsThatChangeDuringTheClaimAreRefused(t *testing.T) {
-	t.Parallel()
-	arguments, ran := map[string]any{"to": "alice@company.com"}, false
-	f := changesDuringTheClaim(func() { arguments["to"] = "mallory@evil.com" })
-	send := signoff.RequiresApproval(f.client(t), signoff.Call{ToolName: "send_email"},
-		func(context.Context, map[string]any) (string, error) {
-			ran = true
-			return "", nil
-		})
-	_, err := send(t.Context(), arguments)
-	refusal[*signoff.DigestMismatchError](t, err)
-	f.expectFailed(t)
-	if ran {
-		t.Error("it ran")
-	}
-
-	tool, given := &tool{}, &email{To: "alice@company.com"}
-	f = changesDuringTheClaim(func() { given.To = "mallory@evil.com" })
+	arguments := map[string]any{"to": "alice@company.com"}
+	f = &fake{}
+	f.ask = answers{func(request *signoffv1.RequestApprovalRequest, stream asking) error {
+		arguments["to"] = "eve@evil.com"
+		return f.send(stream, f.approvalOf(request, approved))
+	}}
 	call := sending()
-	call.Arguments = given
-	_, err = signoff.Do(t.Context(), f.client(t), call, tool.send)
-	refusal[*signoff.DigestMismatchError](t, err)
-	f.expectFailed(t)
-	tool.never(t)
+	call.Arguments = arguments
+	result, err = signoff.Do(t.Context(), f.client(t), call, func(_ context.Context, run *signoff.Run) (string, error) {
+		return run.Arguments["to"].(string), nil
+	})
+	expectResult(t, outcome{result, err}, "alice@company.com")
 }
 
 func TestDecodedArgumentsAreACopy(t *testing.T) {
@@ -247,24 +233,6 @@ func TestClaimsThatFail(t *testing.T) {
 			tool.never(t)
 		})
 	}
-}
-
-func TestWhatIsKnownOfAnEarlierClaimIsTold(t *testing.T) {
-	t.Parallel()
-	known := &errdetails.ErrorInfo{Domain: "signoff.v1", Reason: "ALREADY_CLAIMED", Metadata: map[string]string{
-		"result": "FAILED", "report_time": "2027-01-15T08:00:09Z", "message": "No such list.",
-	}}
-	made, err := status.New(codes.FailedPrecondition, "because").WithDetails(known)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, tool := &fake{claim: claimFails(made.Err())}, &tool{}
-	_, err = signoff.Do(t.Context(), f.client(t), sending(), tool.send)
-	refused := refusal[*signoff.AlreadyClaimedError](t, err)
-	if refused.Result != "FAILED" || !strings.Contains(err.Error(), "failed at 2027-01-15T08:00:09Z: No such list.") {
-		t.Errorf("%#v", refused)
-	}
-	tool.never(t)
 }
 
 func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,12 +28,14 @@ const reconnectWait = time.Second
 // any more. The generated clients are plain access to all calls of the server: they wait for nothing and repeat
 // nothing.
 type Client struct {
-	// Approvals asks, reads, lists, decides, withdraws, claims and reports.
+	// Approvals asks, reads, lists, decides, withdraws, revokes, claims and reports.
 	Approvals signoffv1.ApprovalServiceClient
 	// Policies reads, sets and tries the policy.
 	Policies signoffv1.PolicyServiceClient
 	// Access makes, lists and revokes the server's own tokens, and tells who is calling.
 	Access signoffv1.AccessServiceClient
+	// Admin stops agents in an emergency, and tells how the server is. For operators.
+	Admin signoffv1.AdminServiceClient
 
 	conn     *grpc.ClientConn
 	address  address
@@ -39,6 +43,10 @@ type Client struct {
 	logger   *slog.Logger
 	closed   context.Context
 	close    context.CancelFunc
+	// Why the last connection came to nothing; nil once one works.
+	lastConnection *atomic.Pointer[diagnosis]
+	// The tools whose callers were told that trying again asks for a second approval.
+	repeatable *sync.Map
 }
 
 // New makes a client. It does not connect yet: the first call does. It fails if the options make no sense, a file of
@@ -56,12 +64,10 @@ func New(options Options) (*Client, error) {
 		return nil, err
 	}
 	if options.Token.secret != nil && address.exposed() && !options.Insecure {
-		return nil, fmt.Errorf(
-			"signoff: the token would be sent without TLS to %s, where others could read it",
-			address,
-		)
+		return nil, misused("Token", "would be sent without TLS to %s, where others could read it", address)
 	}
-	dialing, err := dialOptions(options, address)
+	last := new(atomic.Pointer[diagnosis])
+	dialing, err := dialOptions(options, address, last)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +80,16 @@ func New(options Options) (*Client, error) {
 		Approvals: signoffv1.NewApprovalServiceClient(conn),
 		Policies:  signoffv1.NewPolicyServiceClient(conn),
 		Access:    signoffv1.NewAccessServiceClient(conn),
+		Admin:     signoffv1.NewAdminServiceClient(conn),
 		conn:      conn,
 		address:   address,
 		deadline:  options.Deadline,
 		logger:    options.Logger,
 		closed:    closed,
 		close:     closing,
+
+		lastConnection: last,
+		repeatable:     new(sync.Map),
 	}, nil
 }
 

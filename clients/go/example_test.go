@@ -44,14 +44,29 @@ func ExampleRequiresApproval() {
 		panic(err)
 	}
 	defer client.Close()
-	pay := signoff.RequiresApproval(client, signoff.Call{ToolName: "process_payment"},
+	pay, err := signoff.RequiresApproval(client, signoff.Call{ToolName: "process_payment"},
 		func(_ context.Context, p payment) (string, error) {
 			return fmt.Sprintf("paid %.2f to %s", p.Amount, p.To), nil
 		})
+	if err != nil {
+		panic(err)
+	}
 	receipt, err := pay(context.Background(), payment{To: "bob", Amount: 12.5})
 	if errors.Is(err, signoff.ErrRefused) {
 		fmt.Println("tell the model:", err)
 		return
 	}
 	fmt.Println(receipt)
+}
+
+func ExampleWithCall() {
+	ctx := signoff.WithCall(context.Background(), func(call *signoff.Call) {
+		call.RunID, call.Labels["team"] = "run-1", "billing"
+	})
+	call := signoff.Call{ToolName: "delete_record", RequiredOptions: []string{"Labels", "RunID"}}
+	deleting := func(context.Context, *signoff.Run) (string, error) { return "deleted", nil }
+	_ = func(client *signoff.Client) error { // The labels come along, also into goroutines.
+		_, err := signoff.Do(ctx, client, call, deleting)
+		return err
+	}
 }

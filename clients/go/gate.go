@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -30,35 +31,69 @@ type gate struct {
 	call     Call
 	patience time.Duration
 	request  *signoffv1.RequestApprovalRequest
+	// The arguments as they were asked for: a copy, that nobody else can change.
+	asked map[string]any
 	// Of the arguments as they were asked for.
 	digest string
+	// What the function takes the arguments as; nil if that is not known.
+	takes reflect.Type
 	// The newest that was seen; nil before the server's first answer.
 	approval *signoffv1.Approval
-	// To run with; nil before the approval is claimed.
+	// To run with, and as the function takes them; nil before the call is approved.
 	arguments map[string]any
+	rebuilt   reflect.Value
+	// Whether a failure was logged: the first one only is.
+	warned bool
+	// The last failure that may pass.
+	failure error
 }
 
 // newGate checks a call, and makes the request of it.
 func newGate(client *Client, call Call) (*gate, error) {
-	if call.CallID != "" && call.RunID == "" {
-		return nil, errors.New("signoff: a CallID needs a RunID: without one it looks stable, and is not")
+	if client == nil {
+		return nil, misused("", "the client is nil")
 	}
-	if call.Patience < 0 {
-		return nil, fmt.Errorf("signoff: the patience is negative: %v", call.Patience)
+	if err := call.checkCompleted(); err != nil {
+		return nil, err
 	}
 	g := &gate{client: client, call: call, patience: cmp.Or(call.Patience, defaultPatience)}
-	arguments, p := encodeArguments(call.Arguments)
-	if p != nil {
+	var p *problem
+	if g.asked, p = encodeArguments(call.Arguments); p != nil {
 		return nil, g.invalidArguments(p)
 	}
-	if err := g.makeRequest(arguments); err != nil {
+	if err := g.findType(); err != nil {
+		return nil, err
+	}
+	if err := g.makeRequest(); err != nil {
 		return nil, g.requestFailed(status.Error(codes.InvalidArgument, err.Error()))
 	}
 	return g, nil
 }
 
-func (g *gate) makeRequest(arguments map[string]any) error {
-	fields, err := structpb.NewStruct(arguments)
+// findType finds out what the function takes the arguments as, and whether it can take those that are asked for.
+func (g *gate) findType() error {
+	if g.takes = g.call.ArgumentsType; g.takes != nil {
+		if problem := declared(g.takes); problem != "" {
+			return misused("ArgumentsType", "cannot be: %s", problem)
+		}
+		if _, p := rebuild(g.asked, g.takes); p != nil {
+			return g.invalidArguments(p)
+		}
+		return nil
+	}
+	given := reflect.TypeOf(g.call.Arguments)
+	if given == nil || reflect.Indirect(reflect.ValueOf(g.call.Arguments)).Kind() != reflect.Struct {
+		return nil
+	}
+	// The function may take something else: the struct only counts if it could be what is taken.
+	if _, p := rebuild(g.asked, given); p == nil {
+		g.takes = given
+	}
+	return nil
+}
+
+func (g *gate) makeRequest() error {
+	fields, err := structpb.NewStruct(g.asked)
 	if err != nil {
 		return err
 	}
@@ -79,11 +114,7 @@ func (g *gate) makeRequest(arguments map[string]any) error {
 	if g.call.ArgumentsSchema != nil {
 		schema, p := encodeArguments(g.call.ArgumentsSchema)
 		if p != nil {
-			place := "arguments_schema"
-			if p.path != "" {
-				place = join(place, p.path)
-			}
-			return fmt.Errorf("%s %s", place, p.text)
+			return errors.New(p.text) // Was checked before.
 		}
 		if request.ArgumentsSchema, err = structpb.NewStruct(schema); err != nil {
 			return err
@@ -100,7 +131,7 @@ func (g *gate) makeRequest(arguments map[string]any) error {
 		return fmt.Errorf("the request has %d bytes, and can have %d", len(encoded), maxRequestBytes)
 	}
 	g.request = request
-	g.digest, err = digest(g.call.ToolName, arguments)
+	g.digest, err = digest(g.call.ToolName, g.asked)
 	return err
 }
 
@@ -132,10 +163,19 @@ func (g *gate) invalidArguments(p *problem) error {
 	return &InvalidArgumentsError{Refused: g.refused(), Path: p.path, Problem: p.text}
 }
 
+// untakeable is why the function cannot take the arguments that were approved.
+func (g *gate) untakeable(p *problem) error {
+	if g.edited() {
+		return &InvalidEditError{Refused: g.refused(), Path: p.path, Problem: p.text}
+	}
+	return g.invalidArguments(p)
+}
+
 func (g *gate) requestFailed(err error) error {
 	failure := status.Convert(err)
 	return &RequestFailedError{
 		Refused: g.refused(),
+		Address: g.client.address.String(),
 		Code:    failure.Code(),
 		Reason:  cmp.Or(serverReason(failure), codeName(failure.Code())),
 		Message: failure.Message(),

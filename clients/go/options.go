@@ -2,8 +2,6 @@ package signoff
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -35,8 +33,8 @@ type Options struct {
 	Insecure bool
 	// Deadline of each call that is not a stream, also of one whose context has a later deadline; 30 s if it is 0.
 	Deadline time.Duration
-	// Logger is told when the outcome of a call cannot be reported or an approval not be withdrawn; slog.Default() if
-	// it is nil.
+	// Logger gets warnings: of the first failure of a call to reach the server, of outcomes that cannot be reported, of
+	// approvals that cannot be withdrawn, and of calls that cannot be tried again safely. slog.Default() if it is nil.
 	Logger *slog.Logger
 }
 
@@ -55,14 +53,14 @@ func (o Options) completed() (Options, error) {
 		o.Insecure = true
 	case "", "false", "0":
 	default:
-		return o, fmt.Errorf("signoff: SIGNOFF_INSECURE is %q, and can be true or false (or 1 or 0)", value)
+		return o, misused("SIGNOFF_INSECURE", "is %q, and can be true or false (or 1 or 0)", value)
 	}
 	if o.Deadline < 0 {
-		return o, fmt.Errorf("signoff: the deadline is negative: %v", o.Deadline)
+		return o, misused("Deadline", "must be positive, or 0 for 30 s, and is %v", o.Deadline)
 	}
 	for _, c := range []byte(o.Token.reveal()) {
 		if c <= ' ' || c > '~' {
-			return o, fmt.Errorf("signoff: the token holds characters that no token has")
+			return o, misused("Token", "holds characters that no token has")
 		}
 	}
 	return o, nil
@@ -75,10 +73,10 @@ func (o Options) withFiles(a address) (Options, error) {
 		o.Certificate = cmp.Or(o.Certificate, os.Getenv("SIGNOFF_CERTIFICATE"))
 		o.Key = cmp.Or(o.Key, os.Getenv("SIGNOFF_KEY"))
 	} else if o.CA != "" || o.Certificate != "" || o.Key != "" {
-		return o, errors.New("signoff: certificates and authorities are for https addresses alone")
+		return o, misused("CA, Certificate, Key", "are for https addresses alone, and Address is %s", a)
 	}
 	if (o.Certificate == "") != (o.Key == "") {
-		return o, errors.New("signoff: a certificate and its key are given together, or not at all")
+		return o, misused("Certificate, Key", "must be set together, or not at all")
 	}
 	return o, nil
 }

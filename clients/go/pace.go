@@ -2,6 +2,7 @@ package signoff
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -83,7 +84,7 @@ func (c *Client) repeat(
 	for {
 		began := time.Now()
 		err := call(lasting)
-		if err == nil || !isPassing(err) {
+		if err == nil || errors.Is(err, ErrRefused) || !isPassing(err) {
 			return err
 		}
 		if !time.Now().Before(end) {
@@ -93,4 +94,17 @@ func (c *Client) repeat(
 			return err
 		}
 	}
+}
+
+// repeat is Client.repeat for as long as the call's patience lasts, and logs the first failure.
+func (g *gate) repeat(ctx, lasting context.Context, call func(context.Context) error) error {
+	return g.client.repeat(ctx, lasting, g.patience, func(lasting context.Context) error {
+		err := call(lasting)
+		if err != nil {
+			if refusal := g.notice(ctx, err, g.patience); refusal != nil {
+				return refusal
+			}
+		}
+		return err
+	})
 }

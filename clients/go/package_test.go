@@ -36,13 +36,14 @@ func TestReadmeShowsTheExample(t *testing.T) {
 func TestReadmeNamesEveryOptionAndRefusal(t *testing.T) {
 	t.Parallel()
 	readme := string(read(t, "README.md"))
-	for _, name := range []string{
+	names := []string{
 		"SIGNOFF_ADDRESS", "SIGNOFF_TOKEN", "SIGNOFF_CA", "SIGNOFF_CERTIFICATE", "SIGNOFF_KEY", "SIGNOFF_INSECURE",
 		"Deadline", "Logger",
-		"RejectedError", "AutoRejectedError", "TimedOutError", "CancelledError", "AlreadyClaimedError",
-		"ClaimWindowClosedError", "DigestMismatchError", "UnknownStatusError", "UnavailableError",
-		"RequestFailedError", "InvalidArgumentsError",
-	} {
+	}
+	for name := range declaredRefusals(t) {
+		names = append(names, name)
+	}
+	for _, name := range names {
 		if !strings.Contains(readme, "`"+name+"`") && !strings.Contains(readme, "`*"+name+"`") {
 			t.Errorf("README.md does not name %s", name)
 		}
@@ -61,7 +62,7 @@ func TestExampleRuns(t *testing.T) {
 		return begin(func() (string, error) {
 			example := exec.Command(program)
 			example.Env = append(os.Environ(), "SIGNOFF_ADDRESS="+s.address, "SIGNOFF_TOKEN="+s.tokens.Agent)
-			out, err := example.CombinedOutput()
+			out, err := example.Output() // What goes to the log is for people.
 			return string(out), err
 		})
 	}
@@ -70,5 +71,6 @@ func TestExampleRuns(t *testing.T) {
 	expectResult(t, finish(t, done), "Sent \"Welcome\" to alice@company.com.\n")
 	done = run()
 	s.decide(rejecting("Not today"))
-	expectResult(t, finish(t, done), "The call to send_email was rejected by a reviewer: Not today. It was not run.\n")
+	expectResult(t, finish(t, done),
+		"NOT RUN. A reviewer rejected the call to send_email: Not today. Do not try it again.\n")
 }

@@ -11,12 +11,16 @@ import (
 // ErrRefused matches every [Refusal] with [errors.Is].
 var ErrRefused = errors.New("signoff: refused")
 
-// Refusal is why a function was not run. It is one of [RejectedError], [AutoRejectedError], [TimedOutError],
-// [CancelledError], [AlreadyClaimedError], [ClaimWindowClosedError], [DigestMismatchError], [UnknownStatusError],
-// [InvalidAnswerError], [UnavailableError], [RequestFailedError] and [InvalidArgumentsError], to be found with
-// [errors.As]. Its Error is a text that can be handed to a model.
+// Refusal is why a function was not run. It is one of [StillWaitingError], [RejectedError], [AutoRejectedError],
+// [TimedOutError], [CancelledError], [RevokedError], [FrozenError], [AlreadyClaimedError], [ClaimWindowClosedError],
+// [DigestMismatchError], [UnknownStatusError], [InvalidAnswerError], [UnavailableError], [RequestFailedError],
+// [InvalidArgumentsError] and [InvalidEditError], to be found with [errors.As].
+//
+// Its Error is for the model: it says that the call was not run, why, and what not to do. Hand it on as it is.
 type Refusal interface {
 	error
+	// DeveloperText is for people: it may name addresses, causes and what to configure.
+	DeveloperText() string
 	// Tool is the name of the tool that was to be called.
 	Tool() string
 	// Approval is the id of the approval; empty when there is none, or none is known.
@@ -40,7 +44,31 @@ func (r Refused) Approval() string { return r.ApprovalID }
 // Is tells that this is ErrRefused.
 func (r Refused) Is(target error) bool { return target == ErrRefused }
 
-// RejectedError says that a person rejected the call.
+// StillWaitingError says that the context ended while the call waited: the approval is still pending. Without an id of
+// the approval, the server had not answered yet.
+type StillWaitingError struct {
+	Refused
+	// Cause is the context's error, [context.Canceled] or [context.DeadlineExceeded].
+	Cause error
+}
+
+func (e *StillWaitingError) Error() string {
+	return fmt.Sprintf("NOT RUN. The call to %s is still waiting for approval. Do not work around it.", e.ToolName)
+}
+
+// DeveloperText implements [Refusal].
+func (e *StillWaitingError) DeveloperText() string {
+	if e.ApprovalID == "" {
+		return fmt.Sprintf("The caller stopped waiting before the server answered on the call to %s.", e.ToolName)
+	}
+	return fmt.Sprintf("The caller stopped waiting. Approval %s of the call to %s is still pending.",
+		e.ApprovalID, e.ToolName)
+}
+
+// Unwrap returns the cause.
+func (e *StillWaitingError) Unwrap() error { return e.Cause }
+
+// RejectedError says that a person rejected the call, now or when the same run made the same call before.
 type RejectedError struct {
 	Refused
 	// Comment is what the person said about it; may be empty.
@@ -50,8 +78,12 @@ type RejectedError struct {
 }
 
 func (e *RejectedError) Error() string {
-	return fmt.Sprintf("The call to %s was rejected by a reviewer%s. It was not run.", e.ToolName, quoted(e.Comment))
+	return fmt.Sprintf("NOT RUN. A reviewer rejected the call to %s%s. Do not try it again.",
+		e.ToolName, because(e.Comment))
 }
+
+// DeveloperText implements [Refusal].
+func (e *RejectedError) DeveloperText() string { return e.Error() }
 
 // AutoRejectedError says that the policy rejected the call.
 type AutoRejectedError struct {
@@ -63,27 +95,78 @@ type AutoRejectedError struct {
 }
 
 func (e *AutoRejectedError) Error() string {
-	return fmt.Sprintf("The call to %s is not allowed by the policy%s. It was not run.", e.ToolName, quoted(e.Message))
+	return fmt.Sprintf("NOT RUN. The policy does not allow the call to %s%s. Do not try it again.",
+		e.ToolName, because(e.Message))
 }
+
+// DeveloperText implements [Refusal].
+func (e *AutoRejectedError) DeveloperText() string { return e.Error() }
 
 // TimedOutError says that nobody decided in time.
 type TimedOutError struct{ Refused }
 
 func (e *TimedOutError) Error() string {
-	return fmt.Sprintf("Nobody decided about the call to %s in time. It was not run.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. Nobody decided on the call to %s in time. Do not work around it.", e.ToolName)
 }
+
+// DeveloperText implements [Refusal].
+func (e *TimedOutError) DeveloperText() string { return e.Error() }
 
 // CancelledError says that the approval was withdrawn.
-type CancelledError struct{ Refused }
+type CancelledError struct {
+	Refused
+	// Cause is the context's error when this call withdrew the approval because the context ended; else nil.
+	Cause error
+}
 
 func (e *CancelledError) Error() string {
-	return fmt.Sprintf("The request to call %s was withdrawn. It was not run.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. The request to call %s was withdrawn. Do not work around it.", e.ToolName)
 }
+
+// DeveloperText implements [Refusal].
+func (e *CancelledError) DeveloperText() string { return e.Error() }
+
+// Unwrap returns the cause.
+func (e *CancelledError) Unwrap() error { return e.Cause }
+
+// RevokedError says that the call was approved, and the approval revoked before the claim.
+type RevokedError struct {
+	Refused
+	// Reason is why; may be empty.
+	Reason string
+}
+
+func (e *RevokedError) Error() string {
+	return fmt.Sprintf("NOT RUN. The approval of the call to %s was revoked%s. Do not try it again.",
+		e.ToolName, because(e.Reason))
+}
+
+// DeveloperText implements [Refusal].
+func (e *RevokedError) DeveloperText() string { return e.Error() }
+
+// FrozenError says that an operator stopped such calls.
+type FrozenError struct {
+	Refused
+	// Reason is why; may be empty.
+	Reason string
+}
+
+func (e *FrozenError) Error() string {
+	return fmt.Sprintf("NOT RUN. An operator has stopped the call to %s for now%s. Do not work around it.",
+		e.ToolName, because(e.Reason))
+}
+
+// DeveloperText implements [Refusal].
+func (e *FrozenError) DeveloperText() string { return e.Error() }
 
 // AlreadyClaimedError says that another runner has started the call, or an earlier run of this one: it may have been
 // made.
 type AlreadyClaimedError struct {
 	Refused
+	// ClaimedBy is who has the claim, as ISSUER/SUBJECT.
+	ClaimedBy string
+	// ClaimTime is when it was taken, such as 2027-01-15T08:00:02Z.
+	ClaimTime string
 	// Result is what was reported of it: SUCCEEDED or FAILED; empty while there is no report.
 	Result string
 	// ReportTime is when that was, such as 2027-01-15T08:00:09Z.
@@ -95,30 +178,49 @@ type AlreadyClaimedError struct {
 var outcomes = map[string]string{"SUCCEEDED": "succeeded", "FAILED": "failed"}
 
 func (e *AlreadyClaimedError) Error() string {
-	started := fmt.Sprintf("The call to %s was approved, but it has been started before", e.ToolName)
-	outcome, known := outcomes[e.Result]
-	if !known {
-		return started + ". It was not run again; whether it has been done is not known here."
+	started := "started before"
+	if e.ClaimTime != "" {
+		started = "started at " + e.ClaimTime
 	}
-	if e.ReportTime != "" {
-		outcome += " at " + e.ReportTime
+	ended := ". Whether it was done is not known"
+	if outcome, known := outcomes[e.Result]; known {
+		if e.ReportTime != "" {
+			outcome += " at " + e.ReportTime
+		}
+		ended = ", and " + outcome + because(e.Message)
 	}
-	return fmt.Sprintf("%s, and %s%s. It was not run again.", started, outcome, quoted(e.Message))
+	return fmt.Sprintf("NOT RUN AGAIN. The call to %s was approved and %s%s. Do not repeat it.",
+		e.ToolName, started, ended)
+}
+
+// DeveloperText implements [Refusal].
+func (e *AlreadyClaimedError) DeveloperText() string {
+	if e.ClaimedBy == "" {
+		return e.Error()
+	}
+	return fmt.Sprintf("%s (Claimed by %s.)", e.Error(), e.ClaimedBy)
 }
 
 // ClaimWindowClosedError says that the call was approved too long ago.
 type ClaimWindowClosedError struct{ Refused }
 
 func (e *ClaimWindowClosedError) Error() string {
-	return fmt.Sprintf("The call to %s was approved, but too long ago to be run now. It was not run.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. The call to %s was approved too long ago. Do not work around it.", e.ToolName)
 }
+
+// DeveloperText implements [Refusal].
+func (e *ClaimWindowClosedError) DeveloperText() string { return e.Error() }
 
 // DigestMismatchError says that what was approved is not what would be run.
 type DigestMismatchError struct{ Refused }
 
 func (e *DigestMismatchError) Error() string {
-	return fmt.Sprintf("The call to %s is not the one that was approved. It was not run.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. What was approved is not the call to %s that would run. Do not work around it.",
+		e.ToolName)
 }
+
+// DeveloperText implements [Refusal].
+func (e *DigestMismatchError) DeveloperText() string { return e.Error() }
 
 // UnknownStatusError says that a newer server sent a status that this client does not know.
 type UnknownStatusError struct {
@@ -128,32 +230,59 @@ type UnknownStatusError struct {
 }
 
 func (e *UnknownStatusError) Error() string {
-	return fmt.Sprintf("The answer about the call to %s is not understood, so it counts as not approved. "+
-		"It was not run.", e.ToolName)
+	return fmt.Sprintf("NOT RUN. The approvals server's answer on the call to %s is not understood. "+
+		"Do not work around it.", e.ToolName)
+}
+
+// DeveloperText implements [Refusal].
+func (e *UnknownStatusError) DeveloperText() string {
+	return fmt.Sprintf("The server sent a status of the call to %s that this client does not know (%d), "+
+		"so it counts as not approved. Update the client.", e.ToolName, e.Status)
 }
 
 // InvalidAnswerError says that an answer of the server contradicts the request, an earlier answer or itself.
 type InvalidAnswerError struct {
 	Refused
-	// Problem is what is wrong with it.
+	// Address is the server's.
+	Address string
+	// Problem is what is wrong with the answer.
 	Problem string
 }
 
 func (e *InvalidAnswerError) Error() string {
-	return fmt.Sprintf("The approvals server gave an invalid answer about the call to %s: %s. It was not run.",
-		e.ToolName, e.Problem)
+	return fmt.Sprintf("NOT RUN. The approvals server's answer on the call to %s cannot be trusted. "+
+		"Do not work around it.", e.ToolName)
 }
 
-// UnavailableError says that the server could not be reached for long enough.
+// DeveloperText implements [Refusal].
+func (e *InvalidAnswerError) DeveloperText() string {
+	return fmt.Sprintf("The server at %s sent an invalid answer on the call to %s%s.",
+		e.Address, e.ToolName, because(e.Problem))
+}
+
+// UnavailableError says that the server could not be reached for long enough, or cannot be at its address.
 type UnavailableError struct {
 	Refused
+	// Address is the server's.
+	Address string
+	// Problem says what is wrong: "connection refused", or what to configure.
+	Problem string
 	// Cause is the last failure, a gRPC status; [ErrClosed] if the client was closed.
 	Cause error
 }
 
 func (e *UnavailableError) Error() string {
-	return fmt.Sprintf("Approval of the call to %s could not be obtained: the approvals server cannot be reached. "+
-		"It was not run.", e.ToolName)
+	if e.ApprovalID != "" {
+		return fmt.Sprintf("NOT RUN. The call to %s is still waiting for approval, and the approvals server cannot be "+
+			"reached. Do not work around it.", e.ToolName)
+	}
+	return fmt.Sprintf("NOT RUN. The call to %s could not be approved, because the approvals server cannot be "+
+		"reached. Do not work around it.", e.ToolName)
+}
+
+// DeveloperText implements [Refusal].
+func (e *UnavailableError) DeveloperText() string {
+	return fmt.Sprintf("Cannot reach the approvals server at %s%s.", e.Address, because(e.Problem))
 }
 
 // Unwrap returns the cause.
@@ -163,6 +292,8 @@ func (e *UnavailableError) Unwrap() error { return e.Cause }
 // What cannot be sent at all fails with it too.
 type RequestFailedError struct {
 	Refused
+	// Address is the server's.
+	Address string
 	// Code is the gRPC code.
 	Code codes.Code
 	// Reason is that of the server's ErrorInfo, without the prefix ERROR_REASON_, or else the name of the code.
@@ -173,16 +304,24 @@ type RequestFailedError struct {
 	Cause error
 }
 
+// The model can mend an invalid request. Everything else is about the server and who may use it.
 func (e *RequestFailedError) Error() string {
-	return fmt.Sprintf("Approval of the call to %s could not be obtained (%s)%s. It was not run.",
-		e.ToolName, e.Reason, quoted(e.Message))
+	if e.Reason == "INVALID_REQUEST" {
+		return fmt.Sprintf("NOT RUN. The call to %s could not be approved%s.", e.ToolName, because(e.Message))
+	}
+	return fmt.Sprintf("NOT RUN. The approvals server refused the request to call %s. "+
+		"Do not work around it.", e.ToolName)
+}
+
+// DeveloperText implements [Refusal].
+func (e *RequestFailedError) DeveloperText() string {
+	return fmt.Sprintf("The server at %s refused the request (%s)%s.", e.Address, e.Reason, because(e.Message))
 }
 
 // Unwrap returns the cause.
 func (e *RequestFailedError) Unwrap() error { return e.Cause }
 
-// InvalidArgumentsError says that the arguments cannot be approved as they are, or that the function cannot take the
-// arguments that a reviewer has edited.
+// InvalidArgumentsError says that the arguments cannot be approved as they are.
 type InvalidArgumentsError struct {
 	Refused
 	// Path is where the problem is, such as a.b[1]; empty for the arguments as a whole.
@@ -192,15 +331,41 @@ type InvalidArgumentsError struct {
 }
 
 func (e *InvalidArgumentsError) Error() string {
-	place := "argument " + e.Path
-	if e.Path == "" {
-		place = "the set of arguments"
-	}
-	return fmt.Sprintf("The call to %s cannot be approved: %s %s. It was not run.", e.ToolName, place, e.Problem)
+	return fmt.Sprintf("NOT RUN. The call to %s cannot be approved: %s.", e.ToolName, place(e.Path, e.Problem))
 }
 
-// quoted is what others said, to go before a full stop.
-func quoted(text string) string {
+// DeveloperText implements [Refusal].
+func (e *InvalidArgumentsError) DeveloperText() string { return e.Error() }
+
+// InvalidEditError says that the function cannot take the arguments as a reviewer edited them. Nothing was claimed, so
+// the approval can still be revoked.
+type InvalidEditError struct {
+	Refused
+	// Path is where the problem is, such as a.b[1]; empty for the arguments as a whole.
+	Path string
+	// Problem says what is wrong there: "is not a number".
+	Problem string
+}
+
+func (e *InvalidEditError) Error() string {
+	return fmt.Sprintf("NOT RUN. A reviewer changed the arguments of the call to %s so that it cannot run: %s. "+
+		"Ask for approval again.", e.ToolName, place(e.Path, e.Problem))
+}
+
+// DeveloperText implements [Refusal].
+func (e *InvalidEditError) DeveloperText() string { return e.Error() }
+
+// place says what is wrong with the arguments, or with one of them.
+func place(path, problem string) string {
+	where := "argument " + path
+	if path == "" {
+		where = "the set of arguments"
+	}
+	return where + " " + strings.TrimSuffix(problem, ".")
+}
+
+// because is what others said, to go before a full stop.
+func because(text string) string {
 	if text = strings.TrimSuffix(text, "."); text == "" {
 		return ""
 	}

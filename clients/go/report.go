@@ -27,7 +27,7 @@ func (g *gate) report(ctx context.Context, claim string, result signoffv1.Execut
 		Result: result, Message: shortened(message),
 	}
 	var answer *signoffv1.ReportExecutionResponse
-	err := g.client.repeat(ctx, ctx, g.patience, func(ctx context.Context) error {
+	err := g.repeat(ctx, ctx, func(ctx context.Context) error {
 		var err error
 		answer, err = g.client.Approvals.ReportExecution(ctx, request)
 		return err

@@ -3,6 +3,7 @@ package signoff_test
 import (
 	"context"
 	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"sync"
@@ -24,26 +25,42 @@ func edits(arguments map[string]any) *signoffv1.DecideRequest {
 	return &signoffv1.DecideRequest{Choice: signoffv1.VoteChoice_VOTE_CHOICE_APPROVE, EditedArguments: edited}
 }
 
-func TestWrappedFunctionsGetWhatTheyWereGiven(t *testing.T) {
+// wrapped is RequiresApproval where nothing can be wrong with it.
+func wrapped[A, R any](
+	t *testing.T, client *signoff.Client, call signoff.Call, fn func(context.Context, A) (R, error),
+	complete ...func(context.Context, A, *signoff.Call),
+) func(context.Context, A) (R, error) {
+	t.Helper()
+	gated, err := signoff.RequiresApproval(client, call, fn, complete...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gated
+}
+
+func TestWrappedFunctionsGetWhatWasApproved(t *testing.T) {
 	t.Parallel()
 	type arguments struct {
-		To    string `json:"to"`
-		Other any    `json:"other"`
+		To    string  `json:"to"`
+		Share float64 `json:"share"`
+		Other any     `json:"other"`
 	}
 	var got []arguments
 	f := &fake{}
-	send := signoff.RequiresApproval(f.client(t), signoff.Call{ToolName: "send_email"},
+	send := wrapped(t, f.client(t), signoff.Call{ToolName: "send_email"},
 		func(_ context.Context, a arguments) (string, error) {
 			got = append(got, a)
 			return "sent", errors.ErrUnsupported
 		})
-	given := arguments{"alice@company.com", 7} // Not a float64, as JSON would make of it.
+	given := arguments{"alice@company.com", math.Copysign(0, -1), map[string]any{"a": 7, "b": []float32{10, 0.5}}}
 	for range 2 {
 		if result, err := send(t.Context(), given); result != "sent" || err != errors.ErrUnsupported {
 			t.Errorf("%v, %v", result, err)
 		}
 	}
-	if !reflect.DeepEqual(got, []arguments{given, given}) {
+	// Rebuilt from JSON, with integers where no type is declared.
+	expected := arguments{"alice@company.com", 0, map[string]any{"a": int64(7), "b": []any{int64(10), 0.5}}}
+	if !reflect.DeepEqual(got, []arguments{expected, expected}) || math.Signbit(got[0].Share) {
 		t.Errorf("ran with %v", got)
 	}
 	if f.asked[0].GetRequestId() == f.asked[1].GetRequestId() {
@@ -54,7 +71,7 @@ func TestWrappedFunctionsGetWhatTheyWereGiven(t *testing.T) {
 func TestWrappedFunctionsGetEditedArguments(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
-	send := signoff.RequiresApproval(s.agent(), signoff.Call{ToolName: "send_email"},
+	send := wrapped(t, s.agent(), signoff.Call{ToolName: "send_email"},
 		func(_ context.Context, a email) (email, error) { return a, nil })
 	done := begin(func() (string, error) {
 		sent, err := send(t.Context(), email{To: "alice@company.com", Copies: 5})
@@ -64,12 +81,12 @@ func TestWrappedFunctionsGetEditedArguments(t *testing.T) {
 	expectResult(t, finish(t, done), "bob@company.com")
 }
 
-func TestWrappedFunctionsAreNotCalledWithWhatTheyCannotTake(t *testing.T) {
+func TestScenario22EditsThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
 	called := false
-	send := signoff.RequiresApproval(
-		s.agent(),
+	send := wrapped(
+		t, s.agent(),
 		signoff.Call{ToolName: "send_email"},
 		func(context.Context, email) (string, error) {
 			called = true
@@ -78,19 +95,21 @@ func TestWrappedFunctionsAreNotCalledWithWhatTheyCannotTake(t *testing.T) {
 	)
 	done := begin(func() (string, error) { return send(t.Context(), email{To: "alice@company.com"}) })
 	approval := s.decide(edits(map[string]any{"to": "bob@company.com", "bcc": "eve@evil.com"}))
-	invalid := refusal[*signoff.InvalidArgumentsError](t, finish(t, done).err)
+	invalid := refusal[*signoff.InvalidEditError](t, finish(t, done).err)
 	if called || invalid.Path != "bcc" || invalid.ApprovalID != approval.GetId() {
 		t.Errorf("called %v, %#v", called, invalid)
 	}
-	expectReport(t, s.approval(approval.GetId()), signoffv1.ExecutionResult_EXECUTION_RESULT_FAILED, invalid.Error())
+	if claim := s.approval(approval.GetId()).GetClaim(); claim != nil {
+		t.Errorf("claimed: %v", claim)
+	}
 }
 
 func TestCallsOfWrappedFunctionsAreCompleted(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
 	spec := signoff.Call{ToolName: "send_email", RunID: "run-1"}
-	send := signoff.RequiresApproval(
-		f.client(t),
+	send := wrapped(
+		t, f.client(t),
 		spec,
 		func(context.Context, map[string]any) (string, error) { return "", nil },
 		func(_ context.Context, a map[string]any, call *signoff.Call) {
@@ -120,7 +139,7 @@ func TestCompletingChangesNothingOfTheWrappedCall(t *testing.T) {
 		ToolName: "send_email", Labels: map[string]string{"team": "x"}, AgentName: "bot", Chain: []string{"boss"},
 		OnBehalfOf: &signoff.Person{Subject: "olga"},
 	}
-	send := signoff.RequiresApproval(f.client(t), spec,
+	send := wrapped(t, f.client(t), spec,
 		func(context.Context, email) (string, error) { return "", nil },
 		func(_ context.Context, a email, call *signoff.Call) {
 			call.Labels["to"], call.Chain[0], call.OnBehalfOf.Subject = a.To, a.To, a.To
@@ -176,27 +195,6 @@ func TestRefusalsOfGatedCallsInsideAreReturned(t *testing.T) {
 	f.expectFailed(t)
 }
 
-func TestErrorsOfUseRunNothing(t *testing.T) {
-	t.Parallel()
-	f, tool := &fake{}, &tool{}
-	client := f.client(t)
-	for _, call := range []signoff.Call{{ToolName: "t", CallID: "call-1"}, {ToolName: "t", Patience: -1}} {
-		if _, err := signoff.Do(t.Context(), client, call, tool.send); err == nil ||
-			errors.Is(err, signoff.ErrRefused) {
-			t.Errorf("%v: %v", call, err)
-		}
-	}
-	send := signoff.RequiresApproval(client, signoff.Call{ToolName: "t", Arguments: email{}},
-		func(context.Context, email) (string, error) { return tool.send(t.Context(), nil) })
-	if _, err := send(t.Context(), email{}); err == nil || errors.Is(err, signoff.ErrRefused) {
-		t.Errorf("got %v", err)
-	}
-	tool.never(t)
-	if len(f.asked) != 0 {
-		t.Errorf("asked %v", f.asked)
-	}
-}
-
 func TestRequestsThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	f, tool := &fake{}, &tool{}
@@ -207,11 +205,6 @@ func TestRequestsThatCannotBeSent(t *testing.T) {
 	}{
 		{func(call *signoff.Call) { call.Reason = "\xff" }, "invalid UTF-8"},
 		{func(call *signoff.Call) { call.Reason = strings.Repeat("x", 1<<20) }, "and can have 1048576"},
-		{func(call *signoff.Call) { call.ArgumentsSchema = []int{1} }, "arguments_schema is not a JSON object"},
-		{
-			func(call *signoff.Call) { call.ArgumentsSchema = map[string]any{"a": 1 << 60} },
-			"arguments_schema.a is an integer",
-		},
 	} {
 		call := sending()
 		c.change(&call)

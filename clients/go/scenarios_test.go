@@ -266,8 +266,14 @@ func TestScenario16GivesUp(t *testing.T) {
 			done := begin(func() (string, error) { return signoff.Do(ctx, s.agent(), call, tool.send) })
 			approval := s.pending()
 			giveUp()
-			if err := finish(t, done).err; err != context.Canceled {
+			err := finish(t, done).err
+			if !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
+			}
+			if cancels {
+				refusal[*signoff.CancelledError](t, err)
+			} else {
+				refusal[*signoff.StillWaitingError](t, err)
 			}
 			tool.never(t)
 			expected := signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING

@@ -47,6 +47,12 @@ type server struct {
 // startServer starts a server that is gone when the test is over.
 func startServer(t *testing.T, environment ...string) *server {
 	t.Helper()
+	return startServerWith(t, policy, environment...)
+}
+
+// startServerWith is startServer with another policy.
+func startServerWith(t *testing.T, policy string, environment ...string) *server {
+	t.Helper()
 	if serverProgram == "" {
 		t.Skip("SIGNOFF_BIN does not name the server's program")
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,13 +19,13 @@ import (
 const messageLimit = 64 << 20
 
 // dialOptions are how every connection is made. Calls are repeated by the gate alone, so gRPC's own retries are off.
-func dialOptions(o Options, a address) ([]grpc.DialOption, error) {
+func dialOptions(o Options, a address, last *atomic.Pointer[diagnosis]) ([]grpc.DialOption, error) {
 	transport, err := transportCredentials(o, a)
 	if err != nil {
 		return nil, err
 	}
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(transport),
+		grpc.WithTransportCredentials(observed{transport, last}),
 		grpc.WithUserAgent("signoff-go/" + Version),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: 30 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true,
@@ -48,17 +49,17 @@ func transportCredentials(o Options, a address) (credentials.TransportCredential
 	if o.CA != "" {
 		pem, err := os.ReadFile(o.CA)
 		if err != nil {
-			return nil, fmt.Errorf("signoff: the authorities cannot be read: %w", err)
+			return nil, fmt.Errorf("signoff: CA cannot be read: %w", err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("signoff: the authorities in %s are no certificates", o.CA)
+			return nil, misused("CA", "%s holds no certificates", o.CA)
 		}
 	}
 	if o.Certificate != "" {
 		pair, err := tls.LoadX509KeyPair(o.Certificate, o.Key)
 		if err != nil {
-			return nil, fmt.Errorf("signoff: the certificate cannot be used: %w", err)
+			return nil, fmt.Errorf("signoff: Certificate and Key cannot be used: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}

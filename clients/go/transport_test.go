@@ -54,7 +54,9 @@ func (a *authority) issue(name string, template *x509.Certificate) (*x509.Certif
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(err)
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
-	template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	if template.NotAfter.IsZero() {
+		template.NotBefore, template.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	}
 	parent, parentKey := a.certificate, a.key
 	if parent == nil {
 		parent, parentKey = template, key
@@ -63,11 +65,20 @@ func (a *authority) issue(name string, template *x509.Certificate) (*x509.Certif
 	must(err)
 	secret, err := x509.MarshalPKCS8PrivateKey(key)
 	must(err)
-	must(os.WriteFile(a.file(name+".crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
 	must(os.WriteFile(a.file(name+".key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
 	certificate, err := x509.ParseCertificate(der)
 	must(err)
+	a.write(name, certificate)
 	return certificate, key
+}
+
+// write writes a certificate to NAME.crt.
+func (a *authority) write(name string, certificate *x509.Certificate) {
+	a.t.Helper()
+	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+	if err := os.WriteFile(a.file(name+".crt"), block, 0o600); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 func (a *authority) file(name string) string { return filepath.Join(a.directory, name) }

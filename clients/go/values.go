@@ -1,11 +1,12 @@
 package signoff
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -15,7 +16,7 @@ var (
 	textMarshalerType = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
-// Pointers and embedded structs may form a circle without any object or list in it.
+// Pointers may form a circle without any object or list in it.
 const maxHops = 1000
 
 // checkValue finds what encoding/json would change silently, such as integers and strings, or refuse without naming
@@ -113,45 +114,39 @@ func checkList(v reflect.Value, path string, depth, hops int) *problem {
 	return nil
 }
 
+const problemHidden = "is left out of JSON, so that nobody can approve it"
+
 func checkFields(v reflect.Value, path string, depth, hops int) *problem {
-	if hops++; hops > maxHops {
-		return &problem{path, problemDepth}
+	fields := fieldsOf(v.Type())
+	for _, field := range fields.hidden {
+		if value := field.of(v); value.IsValid() && !value.IsZero() {
+			return &problem{join(path, field.name), problemHidden}
+		}
 	}
-	for i := range v.NumField() {
-		field := v.Type().Field(i)
-		tag := field.Tag.Get("json")
-		name, options, _ := strings.Cut(tag, ",")
-		value, embeds := v.Field(i), field.Anonymous && isStruct(field.Type)
-		if tag == "-" || !field.IsExported() && !embeds {
-			if !value.IsZero() {
-				return &problem{join(path, field.Name), "is left out of JSON, so that nobody can approve it"}
-			}
-			continue
+	for _, field := range fields.members {
+		value := field.of(v)
+		if !value.IsValid() || field.quoted && isInteger(value.Type()) && !marshals(value) {
+			continue // Behind a nil pointer, or encoded as a text.
 		}
-		if embeds && name == "" {
-			if value = reflect.Indirect(value); value.IsValid() {
-				if p := checkFields(value, path, depth, hops); p != nil {
-					return p
-				}
-			}
-			continue
+		if field.omitsZero && hidesAsZero(value) {
+			return &problem{join(path, field.name), problemHidden}
 		}
-		if strings.Contains(","+options+",", ",string,") && isInteger(field.Type) && !marshals(value) {
-			continue // Encoded as a text.
-		}
-		if name == "" {
-			name = field.Name
-		}
-		if p := checkValue(value, join(path, name), depth, hops); p != nil {
+		if p := checkValue(value, join(path, field.name), depth, hops); p != nil {
 			return p
 		}
 	}
 	return nil
 }
 
-// isStruct tells whether encoding/json takes an embedded field for a struct, exported or not.
-func isStruct(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
+// hidesAsZero tells whether omitzero leaves a value out that holds something, as its own IsZero says that it is zero.
+func hidesAsZero(v reflect.Value) bool {
+	if v.IsZero() || !v.CanInterface() {
+		return false
+	}
+	boxed := reflect.New(v.Type())
+	boxed.Elem().Set(v)
+	itself, ok := boxed.Interface().(interface{ IsZero() bool })
+	return ok && (v.Kind() != reflect.Pointer && v.Kind() != reflect.Interface || !v.IsNil()) && itself.IsZero()
 }
 
 // isBytes tells whether encoding/json makes base64 of a type.
@@ -195,6 +190,39 @@ func checkMarshaled(v reflect.Value, path string, depth int) *problem {
 			return &problem{path, problemUnicode}
 		}
 	}
+	if field := hiddenByItself(v, text); field != "" {
+		return &problem{join(path, field), problemHidden}
+	}
 	_, p := readText(text, path, depth, true)
 	return p
+}
+
+// hiddenByItself names a field that holds something, and does not show in the struct's own encoding. So it is when a
+// struct embeds a type that encodes itself, such as [time.Time]: that encodes the whole.
+func hiddenByItself(v reflect.Value, text []byte) string {
+	if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
+		return ""
+	}
+	for i := range v.NumField() {
+		if v.Field(i).IsZero() || !v.Field(i).CanInterface() {
+			continue
+		}
+		without := reflect.New(v.Type())
+		without.Elem().Set(v)
+		without.Elem().Field(i).SetZero()
+		if other, err := marshalCarefully(without.Interface()); err == nil && bytes.Equal(other, text) {
+			return v.Type().Field(i).Name
+		}
+	}
+	return ""
+}
+
+// marshalCarefully encodes a value that its own methods may not expect.
+func marshalCarefully(value any) (text []byte, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v", panicked)
+		}
+	}()
+	return json.Marshal(value)
 }

@@ -16,20 +16,11 @@ import (
 // How long a try may wait for an answer after the bound.
 const lastTry = 5 * time.Second
 
-// What a status means; every other one is not approved, and the end only when the stream ends after it.
-var statuses = map[signoffv1.ApprovalStatus]struct{ terminal, approved bool }{
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_PENDING:       {false, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_APPROVED:      {true, true},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_REJECTED:      {true, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:     {true, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:     {true, false},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED: {true, true},
-	signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED: {true, false},
-}
-
 // wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, or the context's
 // error.
 func (g *gate) wait(ctx context.Context) error {
+	// What ended the last call must not be told of this one without a new look.
+	g.client.reconnect(ctx)
 	pace := g.client.newPace(g.patience)
 	for {
 		began := time.Now()
@@ -43,6 +34,9 @@ func (g *gate) wait(ctx context.Context) error {
 		if errors.Is(err, ErrRefused) {
 			return err
 		}
+		if refusal := g.notice(ctx, err, time.Until(pace.bound)); refusal != nil {
+			return refusal
+		}
 		if !isPassing(err) {
 			return g.failed(err)
 		}
@@ -54,11 +48,14 @@ func (g *gate) wait(ctx context.Context) error {
 
 // failed makes a refusal of a failure after which there are no more tries. The context's error stays what it is.
 func (g *gate) failed(err error) error {
+	if errors.Is(err, ErrRefused) {
+		return err
+	}
 	if last := (exhausted{}); errors.As(err, &last) {
-		return &UnavailableError{Refused: g.refused(), Cause: last.error}
+		return g.unavailable(g.client.diagnose(last.error), last.error)
 	}
 	if errors.Is(err, ErrClosed) {
-		return &UnavailableError{Refused: g.refused(), Cause: ErrClosed}
+		return g.unavailable(g.client.diagnose(ErrClosed), ErrClosed)
 	}
 	if _, ok := status.FromError(err); ok {
 		return g.requestFailed(err)
@@ -159,28 +156,4 @@ func (g *gate) tell(progress *signoffv1.Progress) {
 		Quorum:     int(progress.GetQuorum()),
 		Reviewers:  progress.GetReviewers(),
 	})
-}
-
-// decision is nil for an approved call, and the refusal for every other status.
-func (g *gate) decision() error {
-	current := g.approval.GetStatus()
-	if statuses[current].approved {
-		return nil
-	}
-	decision, policy := g.approval.GetDecision(), g.approval.GetPolicy()
-	switch current {
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_REJECTED:
-		by := decision.GetDecidedBy()
-		return &RejectedError{
-			Refused: g.refused(), Comment: decision.GetComment(), DecidedBy: by.GetIssuer() + "/" + by.GetSubject(),
-		}
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_REJECTED:
-		return &AutoRejectedError{Refused: g.refused(), Rule: policy.GetRule(), Message: policy.GetMessage()}
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_TIMED_OUT:
-		return &TimedOutError{g.refused()}
-	case signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:
-		return &CancelledError{g.refused()}
-	default:
-		return &UnknownStatusError{Refused: g.refused(), Status: int32(current)}
-	}
 }

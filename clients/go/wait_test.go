@@ -204,7 +204,8 @@ func TestGivingUpBeforeTheFirstAnswerFindsTheApproval(t *testing.T) {
 	}
 	call := sending()
 	call.CancelOnAbandon = true
-	if _, err := signoff.Do(ctx, f.client(t), call, tool.send); err != context.Canceled {
+	_, err := signoff.Do(ctx, f.client(t), call, tool.send)
+	if refusal[*signoff.CancelledError](t, err); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	tool.never(t)

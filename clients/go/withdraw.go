@@ -11,12 +11,16 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-// withdraw cancels the approval of a caller that has given up. It can come too late, and then changes nothing.
-func (g *gate) withdraw(ctx context.Context) {
+// withdraw cancels the approval of a caller that has given up. It can come too late, and then changes nothing: it tells
+// whether it has withdrawn the approval, and fails if it does not know.
+func (g *gate) withdraw(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	err := g.client.repeat(ctx, ctx, grace, g.find)
-	if err == nil && !statuses[g.approval.GetStatus()].terminal {
+	if err == nil && statuses[g.approval.GetStatus()].terminal {
+		return g.approval.GetStatus() == signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED, nil
+	}
+	if err == nil {
 		request := &signoffv1.CancelApprovalRequest{
 			ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), Reason: "the caller gave up",
 		}
@@ -25,10 +29,14 @@ func (g *gate) withdraw(ctx context.Context) {
 			return err
 		})
 	}
-	if err != nil && serverReason(status.Convert(err)) != "ALREADY_DECIDED" {
+	if err != nil && serverReason(status.Convert(err)) == "ALREADY_DECIDED" {
+		return false, nil
+	}
+	if err != nil {
 		g.client.logger.WarnContext(ctx, "signoff: the approval of a call that was given up could not be withdrawn",
 			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId(), "error", err)
 	}
+	return err == nil, err
 }
 
 // find asks once more, if the server has not answered yet: it may have got the request.

@@ -31,21 +31,25 @@ func main() {
 	}
 	defer client.Close()
 
-	send := signoff.RequiresApproval(client, signoff.Call{
+	send, err := signoff.RequiresApproval(client, signoff.Call{
 		ToolName:        "send_email",
 		AgentName:       "welcome-bot",
 		Reason:          "Welcome mail",
 		OnProgress:      func(p signoff.Progress) { fmt.Println(p.Message) },
 		CancelOnAbandon: true, // Ctrl-C withdraws the request.
 	}, sendEmail)
+	if err != nil {
+		log.Fatal(err)
+	}
 
 	result, err := send(ctx, Email{To: "alice@company.com", Subject: "Welcome"})
 	var refusal signoff.Refusal
 	switch {
 	case err == nil:
 		fmt.Println(result)
-	case errors.As(err, &refusal): // It was not sent. The text can be handed to a model.
-		fmt.Println(refusal)
+	case errors.As(err, &refusal): // It was not sent.
+		fmt.Println(refusal)               // For the model, as it is.
+		log.Print(refusal.DeveloperText()) // For people.
 	default:
 		log.Print(err)
 	}

@@ -1,0 +1,41 @@
+package signoff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// warnOfRepetition tells once per tool that a call cannot be tried again safely: its caller may give up in ways that
+// this call does not notice, and the next try is then a second request.
+func (g *gate) warnOfRepetition(ctx context.Context) {
+	if g.call.RequestID != "" || g.call.CallID != "" || ctx.Done() != nil {
+		return
+	}
+	if _, told := g.client.repeatable.LoadOrStore(g.call.ToolName, true); told {
+		return
+	}
+	g.client.logger.WarnContext(ctx, fmt.Sprintf("Calls of %s have neither a RequestID, nor RunID and CallID, nor a "+
+		"context that can be cancelled. Trying one again asks for a second approval.", g.call.ToolName),
+		"tool_name", g.call.ToolName)
+}
+
+// abandon makes the error of a call whose context ended while it waited. The context's error is always in it.
+func (g *gate) abandon(ctx context.Context) error {
+	decided := false
+	if g.call.CancelOnAbandon {
+		withdrawn, err := g.withdraw(ctx)
+		if withdrawn {
+			return &CancelledError{Refused: g.refused(), Cause: ctx.Err()}
+		}
+		decided = err == nil
+	}
+	switch {
+	case decided:
+		return ctx.Err()
+	case g.approval == nil && g.failure != nil:
+		return g.unavailable(g.client.diagnose(g.failure), errors.Join(ctx.Err(), g.failure))
+	default: // Perhaps the server has the request, even if it has not answered yet.
+		return &StillWaitingError{Refused: g.refused(), Cause: ctx.Err()}
+	}
+}

@@ -1,0 +1,147 @@
+package signoff
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// rebuild makes a Go value of a type from approved arguments. What a function gets is never the caller's own value:
+// that may hold what its JSON does not show, and it may have changed since. Whatever the type would leave out, change
+// or add is a problem.
+func rebuild(arguments map[string]any, t reflect.Type) (reflect.Value, *problem) {
+	if p := fit(arguments, t, ""); p != nil {
+		return reflect.Value{}, p
+	}
+	text, err := canonical(arguments)
+	if err != nil {
+		return reflect.Value{}, &problem{"", problemJSON}
+	}
+	made := reflect.New(t)
+	if err := decodeCarefully(text, made.Interface()); err != nil {
+		return reflect.Value{}, &problem{"", "cannot be taken by the function: " + err.Error()}
+	}
+	withIntegers(made.Elem())
+	back, p := encodeArguments(made.Interface())
+	if p != nil {
+		return reflect.Value{}, p
+	}
+	if p := difference(arguments, back, ""); p != nil {
+		return reflect.Value{}, p
+	}
+	return made.Elem(), nil
+}
+
+// decodeCarefully decodes into a value whose own methods may panic.
+func decodeCarefully(text []byte, into any) (err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("panic: %v", panicked)
+		}
+	}()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+// withIntegers puts the numbers of native where a type declares none, below a value that was decoded.
+func withIntegers(v reflect.Value) {
+	if v.Type() != reflect.TypeFor[any]() && unmarshals(v.Type()) {
+		return // It decodes itself, and knows what it holds.
+	}
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() && v.CanSet() {
+			v.Set(reflect.ValueOf(native(v.Interface())))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			withIntegers(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			withIntegers(v.Field(i))
+		}
+	case reflect.Slice, reflect.Array:
+		if mayHoldAnything(v.Type().Elem()) {
+			for i := range v.Len() {
+				withIntegers(v.Index(i))
+			}
+		}
+	case reflect.Map:
+		if !mayHoldAnything(v.Type().Elem()) {
+			return
+		}
+		for _, key := range v.MapKeys() {
+			member := reflect.New(v.Type().Elem()).Elem()
+			member.Set(v.MapIndex(key))
+			withIntegers(member)
+			v.SetMapIndex(key, member)
+		}
+	}
+}
+
+// mayHoldAnything tells whether a value of a type can have members without a declared type.
+func mayHoldAnything(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface, reflect.Pointer, reflect.Struct, reflect.Slice, reflect.Array, reflect.Map:
+		return true
+	default:
+		return false
+	}
+}
+
+// difference finds where a target took something else than it was given. Members that are empty may be missing in what
+// it took, and those that are nil in what it was given.
+func difference(given, took any, path string) *problem {
+	changed := &problem{path, "cannot be taken as it is by the function"}
+	switch given := given.(type) {
+	case map[string]any:
+		object, ok := took.(map[string]any)
+		if !ok {
+			return changed
+		}
+		for name, value := range given {
+			other, there := object[name]
+			if !there && isEmpty(value) {
+				continue
+			}
+			if p := difference(value, other, join(path, name)); p != nil {
+				return p
+			}
+		}
+		for name, value := range object {
+			if _, there := given[name]; !there && value != nil {
+				return &problem{path, fmt.Sprintf("is missing `%s`", name)}
+			}
+		}
+	case []any:
+		list, ok := took.([]any)
+		if !ok || len(list) != len(given) {
+			return changed
+		}
+		for i, value := range given {
+			if p := difference(value, list[i], at(path, i)); p != nil {
+				return p
+			}
+		}
+	default:
+		if given != took {
+			return changed
+		}
+	}
+	return nil
+}
+
+// isEmpty tells whether encoding/json may leave a value out.
+func isEmpty(value any) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		return len(value) == 0
+	case []any:
+		return len(value) == 0
+	default:
+		return value == nil || value == false || value == 0.0 || value == ""
+	}
+}
