@@ -29,7 +29,8 @@ pub fn weight(approval: &Approval) -> usize {
     let trace: usize = approval.verdict.trace.iter().map(|rule| rule.rule.len() + rule.detail.len()).sum();
     let votes: usize = approval.votes.iter().map(|vote| vote.comment.len() + 128).sum();
     let schema = request.schema.as_deref().map_or(0, str::len);
-    approval.arguments.as_json().len() + schema + request.reason.len() + labels + trace + votes
+    let revocation = approval.revocation.as_ref().map_or(0, |revocation| revocation.reason.len() + 128);
+    approval.arguments.as_json().len() + schema + request.reason.len() + labels + trace + votes + revocation
 }
 
 /// Order of creation.
