@@ -10,12 +10,15 @@ mod arguments;
 mod command;
 mod event;
 mod freeze;
+mod freezes;
 mod history;
 mod ids;
 pub mod limits;
 pub mod name;
 mod permission;
 mod refusal;
+mod remembered_rejection;
+mod repetition;
 mod requests;
 mod requirement;
 mod role;
@@ -42,14 +45,14 @@ pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Revokin
 pub use event::{Choice, Event, EventKind, ExecutionResult};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use freeze::samples as freeze_samples;
-pub use freeze::{
-    FREEZE_RULE, FREEZES_MAX, Freeze, FreezeChanges, FreezeError, FreezeScope, Freezes, Frozen, NewFreeze, NewThaw,
-    Thawed,
-};
+pub use freeze::{Freeze, FreezeError, FreezeScope, Frozen, NewFreeze, NewThaw, Thawed};
+pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes};
 pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, FreezeId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use refusal::Refusal;
+pub use remembered_rejection::{REMEMBERED_REJECTION_RULE, RememberedRejection};
+pub use repetition::RepeatedField;
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation};
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use role::Role;
