@@ -77,8 +77,10 @@ mod tests {
         for name in ["_freeze", "_remembered_rejection", "_x", "_"] {
             let text = format!("rules:\n  - name: {name}\n    tools: [x]\n    auto_reject: {{}}\n");
             let error = load(Path::new("p.yaml"), text.as_bytes()).unwrap_err();
-            let expected = format!("{name:?} begins with _, as the server's own rules do; choose another name");
-            assert!(error.starts_with("p.yaml:2:11: ") && error.contains(&expected), "{error}");
+            assert!(
+                error.starts_with("p.yaml:2:11: ") && error.contains(&format!("{name:?} begins with _")),
+                "{error}"
+            );
         }
     }
 }
