@@ -8,6 +8,7 @@ mod tests;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     clock::Clock,
@@ -150,5 +151,5 @@ impl Admin {
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+    tokio::spawn(work.in_current_span()).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
 }

@@ -10,6 +10,7 @@ mod arguments;
 mod command;
 mod event;
 mod freeze;
+mod freezes;
 mod history;
 mod ids;
 pub mod limits;
@@ -44,10 +45,8 @@ pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Revokin
 pub use event::{Choice, Event, EventKind, ExecutionResult};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use freeze::samples as freeze_samples;
-pub use freeze::{
-    FREEZE_RULE, FREEZES_MAX, Freeze, FreezeChanges, FreezeError, FreezeScope, Freezes, Frozen, NewFreeze, NewThaw,
-    Thawed,
-};
+pub use freeze::{Freeze, FreezeError, FreezeScope, Frozen, NewFreeze, NewThaw, Thawed};
+pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes};
 pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, FreezeId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};

@@ -30,8 +30,7 @@ pub(super) async fn run(args: RevokeArgs, connection: &ConnectionArgs, console: 
     let client = connection.client().await?;
     let approval_id = ids::resolve(&args.id, Waiting::ForADecision, &client).await?;
     let mut client = client.approvals();
-    let request =
-        RevokeApprovalRequest { approval_id, request_id: Uuid::new_v4().to_string(), reason: args.reason };
+    let request = RevokeApprovalRequest { approval_id, request_id: Uuid::new_v4().to_string(), reason: args.reason };
     let response = repeat(async || client.revoke_approval(unary(request.clone())).await).await?.into_inner();
     if console.json {
         return Ok(console.message(&response)?);

@@ -132,7 +132,8 @@ impl Problems {
             self.add(path, "is required");
         } else if name.starts_with('_') {
             let name: String = name.chars().take(RULE_NAME_MAX).collect();
-            self.add(path, format!("{name:?} begins with _, as the server's own rules do; choose another name"));
+            let wrong = "begins with _, as the server's own rules do; choose one beginning with a letter or digit";
+            self.add(path, format!("{name:?} {wrong}"));
         } else if name.len() > RULE_NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
             let rule = "of a-z 0-9 _ . -, beginning with a letter or digit";
             let name: String = name.chars().take(RULE_NAME_MAX).collect();

@@ -32,7 +32,8 @@ pub fn weight(approval: &Approval) -> usize {
     // The verdict's message, and the comment on the decision once more where a remembered rejection is shown.
     let comment = approval.decision.as_ref().map_or(0, |decision| decision.comment.len());
     let remembered = approval.verdict.remembered_rejection.as_ref().map_or(0, |_| comment);
-    let texts = request.reason.len() + approval.verdict.message.len() + comment + remembered;
+    let revocation = approval.revocation.as_ref().map_or(0, |revocation| revocation.reason.len() + 128);
+    let texts = request.reason.len() + approval.verdict.message.len() + comment + remembered + revocation;
     approval.arguments.as_json().len() + schema + texts + labels + trace + votes
 }
 

@@ -171,7 +171,11 @@ async fn decisions_of_people() {
     reviewer.decide(decision).await.unwrap();
     let Err(GateError::Refused(refusal)) = joined(waiting).await else { panic!("it ran") };
     assert_eq!((refusal.approval_id.as_deref(), tool.calls()), (Some(&*approval.id), 0));
-    assert!(refusal.to_string().contains("A reviewer rejected the call to send_email: Use the staging list. Do not try it again."));
+    assert!(
+        refusal
+            .to_string()
+            .contains("A reviewer rejected the call to send_email: Use the staging list. Do not try it again.")
+    );
     let Kind::Rejected { decided_by, .. } = refusal.kind else { panic!("{refusal:?}") };
     assert!(decided_by.contains('/'), "{decided_by}");
 

@@ -23,7 +23,7 @@ Save what is provably whole of a damaged store, as a file for `signoff import`
 
 Reads the files without changing them, also where the server cannot open them. An approval is saved only with every \
 event that was acknowledged: what may have been decided or claimed since is left out, and named. Tokens are left out when \
-anything is unreadable, as a revoked one could come back. The request_id of an approval that is left out counts as \
+anything is unreadable, as a revoked one could come back. A freeze that was thawed may stand again. The request_id of an approval that is left out counts as \
 forgotten: its tool may have run, and for 8 days a repetition of the request is refused. The server must not be running.
 
 Exits 0 when nothing was left out, 1 when something was, or the store cannot be read.";

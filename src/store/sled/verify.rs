@@ -105,8 +105,10 @@ impl Recorded {
 }
 
 fn check_store(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings) {
+    let known = [Some(SCHEMA), mark.map(|mark| mark.schema)];
     match findings.take(pages.get(keys::SCHEMA)) {
-        Some(Some(schema)) if *schema == mark.map_or(SCHEMA, |mark| mark.schema).to_be_bytes() => {}
+        // An upgrade raises it in sled first, then in the mark.
+        Some(Some(schema)) if known.into_iter().flatten().any(|known| *schema == known.to_be_bytes()) => {}
         Some(Some(_)) => findings.fault("sled holds another schema version"),
         Some(None) => findings.fault("sled holds no schema version"),
         None => {}

@@ -76,8 +76,7 @@ async fn what_is_frozen_is_not_run_until_the_thaw() {
     let at_once = refusal(&client, email()).await;
     assert_eq!(at_once.to_string(), refused.to_string());
 
-    let thaw =
-        ThawRequest { request_id: String::new(), freeze_id: frozen.into_inner().freeze.expect("a freeze").id };
+    let thaw = ThawRequest { request_id: String::new(), freeze_id: frozen.into_inner().freeze.expect("a freeze").id };
     operator(&server).thaw(thaw).await.unwrap();
     assert!(client.claim(&waits, approval).await.is_ok(), "its window is still open");
 }

@@ -1,6 +1,7 @@
-use super::{samples::*, *};
+use super::*;
 use crate::domain::{
     ActorKind, Agent,
+    freeze_samples::*,
     samples::{a_request, actor, at, quorum},
 };
 
