@@ -9,8 +9,8 @@ use super::{
 };
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
-    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Role, RuleOutcome, RuleTrace,
-    TokenState, VoteChoice, event::Kind,
+    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation, Role, RuleOutcome,
+    RuleTrace, TokenState, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix; a value that this program does not know, as a number.
@@ -144,6 +144,12 @@ pub(super) fn plain_decision(decision: &Decision) -> String {
 fn sentence(status: &str, decision: &Decision) -> String {
     let via = via(decision.submitted_by.as_ref());
     commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
+}
+
+/// Who revoked an approval, when and why, as the end of a sentence.
+pub(super) fn revocation(revocation: &Revocation) -> String {
+    let (by, at) = (actor(revocation.revoked_by.as_ref()), moment(revocation.revoke_time.as_ref()));
+    commented(format!("revoked by {by} at {at}"), &revocation.reason)
 }
 
 /// What became of a claimed call.

@@ -1,5 +1,6 @@
 use super::{
-    ApprovalId, Claim, Decision, Digest, ExecutionResult, Outcome, RepeatedField, Revision, Revocation, Status, Time,
+    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, RepeatedField, Revision, Revocation, Status,
+    Time,
 };
 
 /// Why a command was refused. Nothing was recorded for it.
@@ -80,6 +81,9 @@ pub enum Refusal {
     /// Stopped before it was claimed.
     #[error("the approval was revoked by {} at {}", .0.actor, .0.at)]
     Revoked(Box<Revocation>),
+    /// An operator has frozen such calls.
+    #[error("{} has frozen such calls; nothing was claimed", .0.actor)]
+    Frozen(Box<Frozen>),
     /// No such claim by this caller.
     #[error("there is no such claim on this approval")]
     NotClaimed,

@@ -14,6 +14,7 @@
 //! - **The strictest wins**, as between rules. A call that the present policy rejects is rejected by the policy, with its
 //!   rule and message. One that it would approve is still rejected: labels and the agent's name are the caller's own
 //!   words, and other ones must not turn a no into a yes. Whoever wants another answer starts another run, or waits.
+//! - **A freeze comes first**: it rejects every request in its scope, and says that the call may be asked for after it.
 //! - **Server time counts**, from the decision on, and the window ends exactly when it is over.
 
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,7 @@ impl Verdict {
     /// Whether a verdict on a request can be: what a rejection decides is a rejection, of a call in a run.
     pub(super) fn may_be_on(&self, request: &Request) -> bool {
         let rejects = self.effect == Effect::AutoReject && self.rule == REMEMBERED_REJECTION_RULE;
-        self.remembered_rejection.is_none() || (rejects && !request.agent.run_id.is_empty())
+        self.remembered_rejection.is_none() || (rejects && self.frozen.is_none() && !request.agent.run_id.is_empty())
     }
 }
 
