@@ -101,12 +101,7 @@ impl Drop for Attached {
 impl Approvals {
     /// The approval that a call which was cut before it was handed to the store may have been to repeat, if it is to be
     /// withdrawn.
-    async fn to_withdraw(
-        &self,
-        caller: &Actor,
-        request_id: &str,
-        now: Time,
-    ) -> Result<Option<ApprovalId>, StoreError> {
+    async fn to_withdraw(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
         let Some(id) = self.store.find(caller, request_id, now).await? else { return Ok(None) };
         let approval = self.store.get(id).await?;
         Ok(approval.request.cancel_on_disconnect.then_some(id))

@@ -71,10 +71,11 @@ impl Approval {
             return None;
         }
         let decision = self.decision.as_ref()?;
-        let panels = self.requirement().panels.iter().map(|panel| Panel {
-            reviewers: self.reviewers_of(panel).into_iter().cloned().collect(),
-            ..panel.clone()
-        });
+        let panels = self
+            .requirement()
+            .panels
+            .iter()
+            .map(|panel| Panel { reviewers: self.reviewers_of(panel).into_iter().cloned().collect(), ..panel.clone() });
         let (approval_id, decided_by) = (self.id, decision.actor.clone());
         let remembered = RememberedRejection { approval_id, decided_by, panels: panels.collect() };
         let mut trace = verdict.trace.clone();

@@ -1,9 +1,7 @@
 //! Claims of what is claimed already: the answer says who has it, since when, and what became of the call.
 
 use chrono::{DateTime, SecondsFormat};
-use signoff::proto::v1::{
-    Approval, ClaimExecutionRequest, ExecutionResult, ReportExecutionRequest, VoteChoice,
-};
+use signoff::proto::v1::{Approval, ClaimExecutionRequest, ExecutionResult, ReportExecutionRequest, VoteChoice};
 use tonic::Code;
 
 use crate::{
@@ -44,7 +42,10 @@ async fn told(server: &Server, approval: &Approval, request_ids: &[&str]) {
         let status = soon("an answer", agent.claim_execution(call)).await.unwrap_err();
         let metadata = refused(&status, Code::FailedPrecondition, "ALREADY_CLAIMED");
         assert_eq!((&metadata["approval_id"], &metadata["claim_id"]), (&approval.id, &taken.id));
-        assert_eq!((metadata["claimed_by"].as_str(), &metadata["claim_time"]), ("dev/agent", &rfc3339(taken.claim_time)));
+        assert_eq!(
+            (metadata["claimed_by"].as_str(), &metadata["claim_time"]),
+            ("dev/agent", &rfc3339(taken.claim_time))
+        );
         let known = |key: &str| metadata.get(key).cloned();
         let expected = taken.outcome.as_ref().map(|outcome| {
             let result = outcome.result().as_str_name().strip_prefix("EXECUTION_RESULT_").unwrap().to_owned();
@@ -53,7 +54,10 @@ async fn told(server: &Server, approval: &Approval, request_ids: &[&str]) {
         match expected {
             None => assert_eq!([known("result"), known("report_time"), known("message")], [None, None, None]),
             Some((result, at, message)) => {
-                assert_eq!([known("result"), known("report_time"), known("message")], [Some(result), Some(at), Some(message)]);
+                assert_eq!(
+                    [known("result"), known("report_time"), known("message")],
+                    [Some(result), Some(at), Some(message)]
+                );
             }
         }
     }
@@ -87,7 +91,9 @@ async fn a_claim_that_is_taken_says_what_is_known_of_it() {
                 let file = first.path().join("export.jsonl");
                 let (from, to, file) =
                     (first.path().to_str().unwrap(), second.path().to_str().unwrap(), file.to_str().unwrap());
-                for arguments in [["export", "--data-dir", from, "--output", file].as_slice(), &["import", "--data-dir", to, file]] {
+                for arguments in
+                    [["export", "--data-dir", from, "--output", file].as_slice(), &["import", "--data-dir", to, file]]
+                {
                     let output = run(arguments).await;
                     assert!(output.status.success(), "{output:?}");
                 }

@@ -78,7 +78,8 @@ async fn everything_about_the_largest_approval_fits_into_one_message() {
     // Streams tell the same, also to several readers of one caller, each with more than its share.
     let again = async || {
         let mut told = Told::default();
-        let (mut agent, watch) = (server.agent(), WatchApprovalRequest { approval_id: call.approval_id.clone(), after_revision: 0 });
+        let (mut agent, watch) =
+            (server.agent(), WatchApprovalRequest { approval_id: call.approval_id.clone(), after_revision: 0 });
         let mut stream = agent.watch_approval(watch).await.unwrap().into_inner();
         told.take(next_update(&mut stream).await.unwrap().unwrap());
         assert_eq!(told.events, get(&mut agent, &call.approval_id).await.1);

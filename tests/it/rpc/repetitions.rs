@@ -59,7 +59,8 @@ async fn a_repetition_in_other_words_finds_the_first_request() {
     }
     // The first request's schema is the one that an edit must satisfy.
     let mut reviewer = server.reviewer();
-    let edit = |json| DecideRequest { edited_arguments: Some(object(&json)), ..decide(&asked, "", VoteChoice::Approve) };
+    let edit =
+        |json| DecideRequest { edited_arguments: Some(object(&json)), ..decide(&asked, "", VoteChoice::Approve) };
     let status = reviewer.decide(edit(json!({"cc": "eve"}))).await.unwrap_err();
     refused(&status, Code::InvalidArgument, "INVALID_REQUEST");
     // What was asked is compared, not what may be run after an edit.
@@ -108,9 +109,8 @@ async fn whoever_it_is_for_stays_the_same_whether_said_or_known_from_the_token()
         roles: vec![Role::Agent.into()],
         ..Default::default()
     };
-    let mut client = async |token: CreateTokenRequest| {
-        server.client(&access.create_token(token).await.unwrap().into_inner().secret)
-    };
+    let mut client =
+        async |token: CreateTokenRequest| server.client(&access.create_token(token).await.unwrap().into_inner().secret);
     // Three tokens of one caller.
     let mut bound = client(CreateTokenRequest { on_behalf_of: person("alice"), ..token.clone() }).await;
     let asserts = vec![Permission::AskForOthers.into()];

@@ -51,7 +51,8 @@ fn rejections_are_found_until_their_time_is_over() {
     let (call, next) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
     let entry = rejection((call, at(10)), id(0, 1));
     assert_eq!(id_of(&entry), Some(id(0, 1)));
-    for (call, now, found) in [(call, 0, true), (call, 9, true), (call, 10, false), (call, 11, false), (next, 0, false)] {
+    for (call, now, found) in [(call, 0, true), (call, 9, true), (call, 10, false), (call, 11, false), (next, 0, false)]
+    {
         assert_eq!(rejections(call, at(now)).contains(&entry), found, "{now}");
     }
     assert!(rejections(call, at(9)).contains(&rejection((call, LAST_TIME), END)));

@@ -48,7 +48,10 @@ pub async fn a_rejection_answers_the_same_call_in_the_same_run(mut subject: impl
             let answer = submit(store, new.clone()).await;
             let expected = rejected.remembered_for(&new.request, &new.verdict, new.now).unwrap();
             assert_eq!((answer.status, &*answer.verdict), (Status::AutoRejected, &expected));
-            assert_eq!((answer.decision.as_ref().unwrap().comment.as_str(), remembered_id(&answer)), ("Not today.", Some(id(0, 1))));
+            assert_eq!(
+                (answer.decision.as_ref().unwrap().comment.as_str(), remembered_id(&answer)),
+                ("Not today.", Some(id(0, 1)))
+            );
             assert_eq!(store.get(answer.id).await.unwrap(), answer);
             let events = store.events(answer.id, 0, Revision::MAX).await.unwrap();
             assert_eq!(Approval::replay(answer.id, &events).as_ref(), Ok(&*answer));
@@ -78,7 +81,10 @@ pub async fn a_policy_that_rejects_by_itself_says_so(subject: impl Subject) {
     submit(store, asking(0, 1)).await;
     store.transition(id(0, 1), rejecting("no"), at(10)).await.unwrap();
     let answer = submit(store, Submission { verdict: verdict(Effect::AutoReject), ..asking(20, 2) }).await;
-    assert_eq!((answer.status, remembered_id(&answer), answer.verdict.rule.as_str()), (Status::AutoRejected, None, "rule"));
+    assert_eq!(
+        (answer.status, remembered_id(&answer), answer.verdict.rule.as_str()),
+        (Status::AutoRejected, None, "rule")
+    );
 }
 
 pub async fn nothing_but_a_rejection_is_remembered(subject: impl Subject) {
