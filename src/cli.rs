@@ -10,25 +10,30 @@ mod connection;
 mod console;
 mod decide;
 mod describe;
+mod difference;
 mod exec;
 mod failure;
 mod filters;
 mod freeze;
 mod health;
 mod history;
+mod ids;
 mod json;
 mod pending;
 mod policy;
 mod progress_printer;
 mod request;
 mod retry;
+mod review;
 mod revoke;
 mod rows;
 mod serve;
+mod server_time;
 mod show;
 mod shutdown_watchdog;
 mod status;
 mod store;
+mod table;
 mod text;
 mod token;
 mod transfer;
@@ -91,6 +96,20 @@ pub enum ClientCommand {
         /// The shell to complete for
         shell: clap_complete::Shell,
     },
+}
+
+/// The command line with its help as it should be: options of a connection only where there is one.
+pub fn hide_unused_options(root: clap::Command) -> clap::Command {
+    connection::hide_unused_options(root)
+}
+
+/// Checks what clap does not: options of a connection on a command that connects to nothing are an error of use.
+///
+/// # Errors
+///
+/// The error to print, with exit code 2.
+pub fn check_options(root: &mut clap::Command, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+    connection::refuse_unused_options(root, matches)
 }
 
 /// Runs one command and returns the process's exit code: 0 success, 1 failure, 2 usage; `request` and `exec` have more,

@@ -27,6 +27,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use duration::parse_duration;
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use limits::Limits;
 pub use oidc::OidcSettings;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use signoff::{
     cli::{self, ClientCommand, ConnectionArgs, ExportArgs, ImportArgs, StoreCommand},
     config::{self, ServeFlags},
@@ -53,8 +53,16 @@ enum ConfigCommand {
 /// Least threads of the runtime: when the only one waits for a disk, nobody looks at the network or at timers.
 const THREADS: usize = 2;
 
+/// The whole command line.
+fn command() -> clap::Command {
+    cli::hide_unused_options(Cli::command())
+}
+
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut command = command();
+    let matches = command.get_matches_mut();
+    let cli = cli::check_options(&mut command, &matches).and_then(|()| Cli::from_arg_matches(&matches));
+    let cli = cli.unwrap_or_else(|error| error.format(&mut command).exit());
     let threads = std::thread::available_parallelism().map_or(THREADS, |threads| threads.get().max(THREADS));
     match tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build() {
         Ok(runtime) => runtime.block_on(run(cli)),
@@ -89,6 +97,6 @@ async fn run(Cli { connection, command }: Cli) -> ExitCode {
         Command::Export(args) => cli::export(args).await,
         Command::Import(args) => cli::import(args).await,
         Command::Store(command) => cli::store(command, connection.json),
-        Command::Client(command) => cli::run(command, &connection, Cli::command).await,
+        Command::Client(command) => cli::run(command, &connection, self::command).await,
     }
 }

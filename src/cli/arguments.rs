@@ -8,34 +8,72 @@ use serde::{
     de::{self, IgnoredAny},
 };
 
-use super::failure::Failure;
+use super::{failure::Failure, text::escape};
 use crate::{bounded_file, wire::double::survives};
 
 /// Longest JSON that is read, in bytes: more than a server takes, so that it is the server that says what it allows.
 const JSON_MAX: usize = 16 << 20;
 
-/// Builds the arguments: the object of `json` (`JSON`, `@file` or `-`), with each `key=value` of `pairs` set in it.
-pub(super) fn build(json: Option<&str>, pairs: &[String]) -> Result<Option<Struct>, Failure> {
-    if json.is_none() && pairs.is_empty() {
-        return Ok(None);
-    }
+/// The flags that set single arguments.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pairs<'a> {
+    /// `KEY=VALUE`, the value read as JSON when it is JSON.
+    pub(super) json: &'a [String],
+    /// `KEY=VALUE`, the value taken as text.
+    pub(super) text: &'a [String],
+}
+
+/// Builds the arguments: the object of `json` (`JSON`, `@file` or `-`), with each of `pairs` set in it.
+pub(super) fn build(json: Option<&str>, pairs: Pairs<'_>) -> Result<Struct, Failure> {
     let mut fields = json.map(|json| object("--args-json", json)).transpose()?.unwrap_or_default().fields;
     let mut given = BTreeMap::new();
-    for pair in pairs {
-        let Some((key, text)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Failure::Usage(format!("--arg {pair:?}: expected KEY=VALUE")));
-        };
-        let value = if serde_json::from_str::<IgnoredAny>(text).is_ok() {
-            parse(text).map_err(|error| Failure::Usage(format!("--arg {key}: {error}")))?
+    let flags =
+        pairs.json.iter().map(|pair| ("--arg", pair)).chain(pairs.text.iter().map(|pair| ("--arg-string", pair)));
+    for (flag, pair) in flags {
+        let (key, text) = split(flag, pair)?;
+        let value = if flag == "--arg" && is_json(text) {
+            parse(text).map_err(|error| match unfit(text).filter(|number| *number == text) {
+                Some(number) => Failure::Usage(format!(
+                    "--arg {key}: the number {number} does not fit a double exactly; give it as text: --arg-string {key}={text}"
+                )),
+                None => Failure::Usage(format!("--arg {key}: {error}")),
+            })?
         } else {
             Value { kind: Some(Kind::StringValue(text.to_owned())) }
         };
         if given.insert(key.to_owned(), value).is_some() {
-            return Err(Failure::Usage(format!("--arg {key}: given twice")));
+            return Err(Failure::Usage(format!("{flag} {key}: given twice")));
         }
     }
     fields.append(&mut given);
-    Ok(Some(Struct { fields }))
+    Ok(Struct { fields })
+}
+
+/// A hint for each value of `--arg` that is read as a number, and then is not written as it was: `1.10` is a version more
+/// often than a number.
+pub(super) fn hints(pairs: Pairs<'_>) -> Vec<String> {
+    let hint = |pair: &String| {
+        let (key, text) = split("--arg", pair).ok()?;
+        let number = serde_json::from_str::<serde_json::Number>(text).ok()?;
+        let read = to_json(&Struct { fields: BTreeMap::from([(String::new(), parse(text).ok()?)]) })[""].to_string();
+        let changes = read != text.trim() && number.as_f64().is_some();
+        changes.then(|| {
+            let (key, text) = (escape(key), escape(text));
+            format!(
+                "hint: --arg {key}={text} is the number {read}; for the text {text}, give --arg-string {key}={text}"
+            )
+        })
+    };
+    pairs.json.iter().filter_map(hint).collect()
+}
+
+fn split<'a>(flag: &str, pair: &'a str) -> Result<(&'a str, &'a str), Failure> {
+    let pair = pair.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or(pair);
+    pair.map_err(|pair| Failure::Usage(format!("{flag} {pair:?}: expected KEY=VALUE")))
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 /// Reads a JSON object: given as it is, in a file (`@path`), or on standard input (`-`). `flag` is named in errors.
@@ -57,13 +95,15 @@ pub(super) fn object(flag: &str, source: &str) -> Result<Struct, Failure> {
 }
 
 fn parse(text: &str) -> Result<Value, String> {
-    let value: Strict = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
-    match numbers(text).find(|number| !survives(number)) {
-        None => Ok(value.0),
-        Some(number) => {
-            Err(format!("the number {number} does not fit a double exactly; give it as a string: \"{number}\""))
-        }
+    if let Some(number) = unfit(text) {
+        return Err(format!("the number {number} does not fit a double exactly; give it as a string: \"{number}\""));
     }
+    serde_json::from_str(text).map(|Strict(value)| value).map_err(|error| format!("not JSON: {error}"))
+}
+
+/// The first number of valid JSON that would be read as another one.
+fn unfit(json: &str) -> Option<&str> {
+    if is_json(json) { numbers(json).find(|number| !survives(number)) } else { None }
 }
 
 /// The number literals of valid JSON.
@@ -162,10 +202,18 @@ pub(super) fn to_json(object: &Struct) -> serde_json::Value {
 mod tests {
     use super::*;
 
+    fn owned(pairs: &[&str]) -> Vec<String> {
+        pairs.iter().map(|pair| (*pair).to_owned()).collect()
+    }
+
     fn built(json: Option<&str>, pairs: &[&str]) -> Result<String, String> {
-        let pairs: Vec<_> = pairs.iter().map(|pair| (*pair).to_owned()).collect();
-        build(json, &pairs)
-            .map(|object| object.map_or_else(|| "unset".to_owned(), |object| to_json(&object).to_string()))
+        built_with_texts(json, pairs, &[])
+    }
+
+    fn built_with_texts(json: Option<&str>, pairs: &[&str], texts: &[&str]) -> Result<String, String> {
+        let (pairs, texts) = (owned(pairs), owned(texts));
+        build(json, Pairs { json: &pairs, text: &texts })
+            .map(|object| to_json(&object).to_string())
             .map_err(|failure| failure.to_string())
     }
 
@@ -179,9 +227,34 @@ mod tests {
             Ok(r#"{"e":"","eq":"a=b","l":[1,"2"],"n":5,"none":null,"ok":true,"s":"5","to":"a@b.c","x":1.5}"#
                 .to_owned())
         );
-        assert_eq!(built(None, &[]), Ok("unset".to_owned()));
+        assert_eq!(built(None, &[]), Ok("{}".to_owned()));
         assert_eq!(built(Some("{}"), &[]), Ok("{}".to_owned()));
         assert_eq!(built(Some(r#"{"a":1,"b":{"c":[]}}"#), &["a=2"]), Ok(r#"{"a":2,"b":{"c":[]}}"#.to_owned()));
+    }
+
+    #[test]
+    fn texts_stay_texts() {
+        let texts = ["v=1.10", "n=007", "b=true", "j={\"a\":1}", "e=", "eq=a=b"];
+        let expected = r#"{"b":"true","e":"","eq":"a=b","j":"{\"a\":1}","n":"007","v":"1.10"}"#;
+        assert_eq!(built_with_texts(None, &[], &texts), Ok(expected.to_owned()));
+        assert!(built_with_texts(None, &["v=1"], &["v=1"]).unwrap_err().contains("--arg-string v: given twice"));
+        assert!(built_with_texts(None, &[], &["v"]).unwrap_err().starts_with("--arg-string \"v\": expected KEY=VALUE"));
+    }
+
+    #[test]
+    fn numbers_that_are_written_otherwise_get_a_hint() {
+        let hints = |pair: &str| hints(Pairs { json: &owned(&[pair]), text: &[] });
+        for (pair, read) in
+            [("v=1.10", "1.1"), ("v=1e10", "10000000000"), ("v=1.0", "1"), ("v=-0", "0"), ("v=2E1", "20")]
+        {
+            let text = pair.strip_prefix("v=").unwrap();
+            let expected =
+                format!("hint: --arg {pair} is the number {read}; for the text {text}, give --arg-string {pair}");
+            assert_eq!(hints(pair), [expected]);
+        }
+        for pair in ["v=1.1", "v=5", "v=-7", "v=text", "v=\"1.10\"", "v=007", "v=[1.10]", "v=true", "v=", "v"] {
+            assert!(hints(pair).is_empty(), "{pair}");
+        }
     }
 
     #[test]
@@ -191,6 +264,8 @@ mod tests {
             (None, vec!["=1"], "expected KEY=VALUE"),
             (None, vec!["a=1", "a=2"], "given twice"),
             (None, vec!["a=9007199254740993"], "9007199254740993 does not fit a double"),
+            (None, vec!["id=9007199254740993"], "give it as text: --arg-string id=9007199254740993"),
+            (None, vec!["id=123e4567"], "give it as text: --arg-string id=123e4567"),
             (None, vec![r#"a={"b":1,"b":2}"#], "there twice"),
             (Some("[1]"), vec![], "expected a JSON object"),
             (Some("{"), vec![], "not JSON"),

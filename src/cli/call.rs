@@ -6,14 +6,25 @@ use clap::Args;
 use prost_types::Struct;
 use signoff_client::{Call, Kind, Refusal, Wait};
 
-use super::{arguments, failure::Failure, filters, text::escape};
+use super::{
+    arguments::{self, Pairs},
+    console::Console,
+    failure::Failure,
+    filters,
+    text::escape,
+};
+use crate::config::parse_duration;
 
 #[derive(Debug, Args)]
 pub(super) struct CallArgs {
     /// An argument of the call; VALUE is read as JSON when it is valid JSON (5, true, "5", [1,2]), else as text
     #[arg(long = "arg", value_name = "KEY=VALUE")]
     args: Vec<String>,
-    /// All arguments as a JSON object: JSON, @FILE, or - for standard input; --arg sets single ones in it
+    /// An argument of the call; VALUE is taken as text, whatever it looks like
+    #[arg(long = "arg-string", value_name = "KEY=VALUE")]
+    arg_strings: Vec<String>,
+    /// All arguments as a JSON object: JSON, @FILE, or - for standard input; --arg and --arg-string set single ones
+    /// in it
     #[arg(long, value_name = "JSON|@FILE|-")]
     args_json: Option<String>,
     /// Name of the agent that makes the call
@@ -28,8 +39,8 @@ pub(super) struct CallArgs {
     /// Why the tool is to be run; shown to reviewers
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
-    /// How long to wait for a decision, for example 90s, 5m or 2h; the server's default is 5m
-    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    /// How long to wait for a decision, such as 90s, 5m or 1h30m; the server's default is 5m
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
     timeout: Option<Duration>,
     /// A label, for policy rules and for finding the approval again
     #[arg(long = "label", value_name = "KEY=VALUE")]
@@ -43,9 +54,14 @@ pub(super) struct CallArgs {
 }
 
 impl CallArgs {
-    /// The arguments of --args-json and --arg.
-    pub(super) fn arguments(&self) -> Result<Struct, Failure> {
-        Ok(arguments::build(self.args_json.as_deref(), &self.args)?.unwrap_or_default())
+    /// The arguments of --args-json, --arg and --arg-string. Says which numbers may be meant as text.
+    pub(super) fn arguments(&self, console: &mut Console) -> Result<Struct, Failure> {
+        let pairs = Pairs { json: &self.args, text: &self.arg_strings };
+        let arguments = arguments::build(self.args_json.as_deref(), pairs)?;
+        for hint in arguments::hints(pairs) {
+            console.note(&hint)?;
+        }
+        Ok(arguments)
     }
 
     pub(super) fn call(&self, tool: String, arguments: Struct) -> Result<Call, Failure> {
@@ -73,12 +89,18 @@ impl CallArgs {
     }
 }
 
+/// A refusal as it is told: a person at a terminal reads the developer's text, and anybody else may be a model.
+pub(super) fn text(refusal: &Refusal, console: &Console) -> String {
+    if console.is_read_by_a_model() { refusal.to_string() } else { refusal.developer_text() }
+}
+
 /// A refusal that is a failure of the command, with what can be done after it.
-pub(super) fn failure(refusal: Refusal, hint: impl FnOnce() -> String) -> Failure {
-    let text = refusal.to_string();
+pub(super) fn failure(refusal: Refusal, hint: impl FnOnce() -> String, console: &Console) -> Failure {
+    let text = text(&refusal, console);
     match refusal.kind {
+        _ if console.is_read_by_a_model() => Failure::Stopped(text),
         Kind::RequestFailed(status) => Failure::Call(status),
-        Kind::Unavailable(cause) => Failure::Lost { cause, hint: hint() },
+        Kind::Unavailable { .. } => Failure::Lost { problem: text.trim_end_matches('.').to_owned(), hint: hint() },
         _ => Failure::Stopped(text),
     }
 }

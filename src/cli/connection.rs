@@ -1,12 +1,21 @@
 //! Reaching the server: address, certificates, token, keepalive.
 
-use std::{convert::Infallible, error::Error, ffi::OsString, fmt, time::Duration};
+use std::{
+    convert::Infallible,
+    env,
+    error::Error,
+    ffi::OsString,
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use clap::builder::OsStringValueParser;
+use clap::{ArgMatches, builder::OsStringValueParser, error::ErrorKind, parser::ValueSource};
 use signoff_client::{ConnectError, Options, Transport};
 use tonic::Request;
 
 use super::failure::Failure;
+use crate::bounded_file;
 use crate::proto::v1::{
     access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
     approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
@@ -21,31 +30,106 @@ pub(super) type PolicyClient = PolicyServiceClient<Transport>;
 pub(super) type AccessClient = AccessServiceClient<Transport>;
 pub(super) type AdminClient = AdminServiceClient<Transport>;
 
+/// Longest token file, in bytes: more than a server takes in a header.
+const TOKEN_MAX: usize = 64 << 10;
+
 /// Flags of every command that talks to a server; global, so they may stand anywhere on the command line.
+///
+/// The environment is read here and not by clap, which would repeat what it sets in every usage line.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// Address of the server
-    #[arg(long, global = true, env = "SIGNOFF_ADDRESS", default_value = DEFAULT_ADDRESS, value_name = "URL")]
-    pub address: String,
-    /// Bearer token; prefer the environment, where other users of the machine cannot see it
-    #[arg(long, global = true, env = "SIGNOFF_TOKEN", hide_env_values = true, value_parser = parse_token)]
+    /// Address of the server [default: http://127.0.0.1:7766] [env: SIGNOFF_ADDRESS]
+    #[arg(long, global = true, value_name = "URL")]
+    pub address: Option<String>,
+    /// Bearer token; other users of the machine can see it: prefer --token-file or the environment [env: SIGNOFF_TOKEN]
+    #[arg(long, global = true, value_parser = parse_token)]
     pub token: Option<Token>,
-    /// PEM file with the authorities that the server's certificate may come from, in place of the system's
-    #[arg(long, global = true, env = "SIGNOFF_CA", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    /// File with the bearer token
+    #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
+    pub token_file: Option<OsString>,
+    /// PEM file with the authorities that the server's certificate may come from, in place of the system's [env:
+    /// SIGNOFF_CA]
+    #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub ca: Option<OsString>,
-    /// PEM file with a certificate to show to the server, and its chain
-    #[arg(long, global = true, env = "SIGNOFF_CERTIFICATE", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    /// PEM file with a certificate to show to the server, and its chain [env: SIGNOFF_CERTIFICATE]
+    #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub certificate: Option<OsString>,
-    /// PEM file with that certificate's private key
-    #[arg(long, global = true, env = "SIGNOFF_KEY", value_name = "FILE", value_parser = OsStringValueParser::new())]
+    /// PEM file with that certificate's private key [env: SIGNOFF_KEY]
+    #[arg(long, global = true, value_name = "FILE", value_parser = OsStringValueParser::new())]
     pub key: Option<OsString>,
-    /// Send the token without TLS to a server that is not on this machine
-    #[arg(long, global = true, env = "SIGNOFF_INSECURE", value_parser = parse_flag)]
+    /// Send the token without TLS to a server that is not on this machine [env: SIGNOFF_INSECURE]
+    #[arg(long, global = true)]
     pub insecure: bool,
     /// Print the protocol's messages as JSON, one object per line; errors too, on stderr
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
+}
+
+/// The options of a connection, by their names.
+const OPTIONS: [&str; 7] = ["address", "token", "token_file", "ca", "certificate", "key", "insecure"];
+
+/// The commands that connect to nothing, with all below them.
+const UNCONNECTED: [&[&str]; 9] = [
+    &["serve"],
+    &["config"],
+    &["export"],
+    &["import"],
+    &["store"],
+    &["completions"],
+    &["policy", "check"],
+    &["policy", "test"],
+    &["policy", "schema"],
+];
+
+/// Leaves the options of a connection out of the help of commands that have none.
+///
+/// What clap hands down to a command it leaves alone where the command has the option already.
+pub(super) fn hide_unused_options(mut root: clap::Command) -> clap::Command {
+    let options: Vec<_> =
+        root.get_arguments().filter(|option| OPTIONS.contains(&option.get_id().as_str())).cloned().collect();
+    for path in UNCONNECTED {
+        if find(&root, path) {
+            root = hide(root, path, &options);
+        }
+    }
+    root
+}
+
+fn find(command: &clap::Command, path: &[&str]) -> bool {
+    match path {
+        [] => true,
+        [name, rest @ ..] => command.find_subcommand(name).is_some_and(|command| find(command, rest)),
+    }
+}
+
+fn hide(command: clap::Command, path: &[&str], options: &[clap::Arg]) -> clap::Command {
+    match path {
+        [] => command.args(options.iter().map(|option| option.clone().hide(true))),
+        [name, rest @ ..] => command.mut_subcommand(name, |command| hide(command, rest, options)),
+    }
+}
+
+/// Refuses options of a connection where there is none: they would seem to do something.
+pub(super) fn refuse_unused_options(root: &mut clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    let (mut path, mut last) = (Vec::new(), matches);
+    while let Some((name, below)) = last.subcommand() {
+        path.push(name);
+        last = below;
+    }
+    if !UNCONNECTED.iter().any(|unconnected| path.starts_with(unconnected)) {
+        return Ok(());
+    }
+    let given = |option: &&&str| {
+        matches!(last.try_contains_id(option), Ok(true)) && last.value_source(option) == Some(ValueSource::CommandLine)
+    };
+    match OPTIONS.iter().find(given) {
+        None => Ok(()),
+        Some(option) => Err(root.error(
+            ErrorKind::ArgumentConflict,
+            format!("`{}` connects to no server; leave out --{}", path.join(" "), option.replace('_', "-")),
+        )),
+    }
 }
 
 /// A bearer token. Its `Debug` form does not show it.
@@ -63,38 +147,88 @@ fn parse_token(text: &str) -> Result<Token, Infallible> {
     Ok(Token(text.trim().to_owned()))
 }
 
-fn parse_flag(text: &str) -> Result<bool, String> {
-    match text {
-        "true" | "1" => Ok(true),
-        "" | "false" | "0" => Ok(false),
-        _ => Err("true or false (or 1 or 0)".to_owned()),
+/// A variable of the environment. An empty one counts as unset.
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn text_of(name: &str) -> Result<Option<String>, Failure> {
+    let text = variable(name).map(OsString::into_string).transpose();
+    text.map_err(|_| Failure::Usage(format!("{name} is not Unicode")))
+}
+
+fn is_set(name: &str) -> Result<bool, Failure> {
+    match text_of(name)?.as_deref() {
+        None | Some("false" | "0") => Ok(false),
+        Some("true" | "1") => Ok(true),
+        Some(other) => Err(Failure::Usage(format!("{name} is true or false (or 1 or 0), not {other:?}"))),
+    }
+}
+
+/// The token in a file, without the line end that editors leave behind it.
+fn token_in(path: &Path) -> Result<Token, Failure> {
+    let wrong = |problem: &dyn fmt::Display| Failure::Files(vec![format!("{}: {problem}", path.display())]);
+    let text = bounded_file::read_input(path, TOKEN_MAX).and_then(bounded_file::text).map_err(|error| wrong(&error))?;
+    match text.trim() {
+        "" => Err(wrong(&"has no token in it")),
+        token => Ok(Token(token.to_owned())),
     }
 }
 
 impl ConnectionArgs {
+    /// Whether a token was given, wherever it comes from.
     pub(super) fn has_token(&self) -> bool {
-        self.token.as_ref().is_some_and(|token| !token.0.is_empty())
+        let given = self.token.as_ref().is_some_and(|token| !token.0.is_empty());
+        given || self.token_file.is_some() || variable("SIGNOFF_TOKEN").is_some()
+    }
+
+    fn token(&self) -> Result<Option<Token>, Failure> {
+        match (&self.token, &self.token_file) {
+            (Some(_), Some(_)) => Err(Failure::Usage("give --token or --token-file, not both".to_owned())),
+            (Some(token), None) => Ok(Some(token.clone())),
+            (None, Some(path)) => token_in(&PathBuf::from(path)).map(Some),
+            (None, None) => Ok(text_of("SIGNOFF_TOKEN")?.map(|token| Token(token.trim().to_owned()))),
+        }
+    }
+
+    fn options(&self) -> Result<Options, Failure> {
+        let file =
+            |given: &Option<OsString>, name| given.clone().filter(|path| !path.is_empty()).or_else(|| variable(name));
+        let mut options = Options::new()
+            .address(self.address()?)
+            .insecure(self.insecure || is_set("SIGNOFF_INSECURE")?)
+            .deadline(UNARY_TIMEOUT);
+        if let Some(Token(token)) = self.token()? {
+            options = options.token(token);
+        }
+        if let Some(path) = file(&self.ca, "SIGNOFF_CA") {
+            options = options.ca(path);
+        }
+        if let Some(path) = file(&self.certificate, "SIGNOFF_CERTIFICATE") {
+            options = options.certificate(path);
+        }
+        if let Some(path) = file(&self.key, "SIGNOFF_KEY") {
+            options = options.key(path);
+        }
+        Ok(options)
+    }
+
+    /// Where the server is looked for.
+    pub(super) fn address(&self) -> Result<String, Failure> {
+        match self.address.as_ref().filter(|address| !address.is_empty()) {
+            Some(address) => Ok(address.clone()),
+            None => Ok(text_of("SIGNOFF_ADDRESS")?.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned())),
+        }
     }
 
     /// Connects now, so that a server that is not there is told apart from one that went away.
     pub(super) async fn client(&self) -> Result<signoff_client::Client, Failure> {
-        // An empty variable of the environment counts as unset.
-        let given = |path: &Option<OsString>| path.clone().filter(|path| !path.is_empty());
-        let address = if self.address.is_empty() { DEFAULT_ADDRESS } else { &self.address };
-        let mut options = Options::new().address(address).insecure(self.insecure).deadline(UNARY_TIMEOUT);
-        if let Some(Token(token)) = &self.token {
-            options = options.token(token);
-        }
-        if let Some(path) = given(&self.ca) {
-            options = options.ca(path);
-        }
-        if let Some(path) = given(&self.certificate) {
-            options = options.certificate(path);
-        }
-        if let Some(path) = given(&self.key) {
-            options = options.key(path);
-        }
-        signoff_client::Client::connect(&options).await.map_err(Failure::from)
+        signoff_client::Client::connect(&self.options()?).await.map_err(Failure::from)
+    }
+
+    /// Connects with the first call, which may be tried again while the server is not there.
+    pub(super) fn lazy_client(&self) -> Result<signoff_client::Client, Failure> {
+        signoff_client::Client::new(&self.options()?).map_err(Failure::from)
     }
 
     pub(super) async fn connect(&self) -> Result<Client, Failure> {
@@ -125,18 +259,26 @@ impl From<ConnectError> for Failure {
             ConnectError::HalfIdentity => {
                 Self::Usage("--certificate and --key are given together, or not at all".to_owned())
             }
-            ConnectError::Address { address, problem } => Self::Usage(format!("--address {address}: {problem}")),
+            ConnectError::Address { address, problem } => Self::Usage(format!("address {address}: {problem}")),
             ConnectError::Transport { address, error } => Self::unreachable(&address, innermost(&error)),
             other => Self::Usage(other.to_string()),
         }
     }
 }
 
+/// The cause of all causes: those above it only repeat it.
 fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     while let Some(source) = error.source() {
         error = source;
     }
     error
+}
+
+/// The cause of all causes in a few words: `connection refused`.
+pub(super) fn words(error: &(dyn Error + 'static)) -> String {
+    let cause = innermost(error);
+    let system = cause.downcast_ref::<io::Error>().filter(|error| error.raw_os_error().is_some());
+    system.map_or_else(|| cause.to_string(), |error| error.kind().to_string())
 }
 
 /// A call that is answered at once, or not at all.

@@ -2,12 +2,19 @@
 
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};
 
-use comfy_table::{ContentArrangement, Table};
+use std::os::fd::AsFd;
 
-use super::{failure::Failure, json, text};
+use unicode_width::UnicodeWidthStr as _;
 
-/// The live line stays within a narrow terminal, or clearing it would leave a rest behind.
-const LIVE_WIDTH: usize = 78;
+use super::{
+    failure::Failure,
+    json,
+    table::{Table, fit},
+    text::escape,
+};
+
+/// The width of a terminal that does not tell its own.
+const USUAL_WIDTH: usize = 80;
 
 /// Longest answer to a question, in bytes; a longer one is a no.
 const ANSWER_MAX: u64 = 1 << 10;
@@ -23,10 +30,10 @@ pub(super) struct Console {
     pub(super) json: bool,
     /// Somebody sits in front of it and can answer.
     pub(super) can_ask: bool,
-    /// Results are read on a terminal.
-    pub(super) out_is_terminal: bool,
-    /// stderr is a terminal, where a line can be overwritten.
-    pub(super) err_is_terminal: bool,
+    /// Width of the terminal on which results are read, if it is one.
+    pub(super) out_width: Option<usize>,
+    /// Width of the terminal that stderr is, if it is one: a line can be overwritten there.
+    pub(super) err_width: Option<usize>,
     /// Width of the live line that stands on the terminal now.
     pub(super) live: usize,
 }
@@ -41,10 +48,15 @@ impl Console {
             results_to_stderr: false,
             json,
             can_ask: io::stdin().is_terminal() && io::stderr().is_terminal(),
-            out_is_terminal: io::stdout().is_terminal(),
-            err_is_terminal: io::stderr().is_terminal(),
+            out_width: width(&io::stdout()),
+            err_width: width(&io::stderr()),
             live: 0,
         }
+    }
+
+    /// Whether a model may read what goes to stderr: no person does, and no program that asked for JSON.
+    pub(super) fn is_read_by_a_model(&self) -> bool {
+        self.err_width.is_none() && !self.json
     }
 
     /// A line of results. Its parts must be escaped already.
@@ -81,32 +93,28 @@ impl Console {
         self.err.flush()
     }
 
-    /// A table, as wide as the terminal, or as it needs where nobody's eyes are concerned.
-    pub(super) fn table(&mut self, table: &mut Table) -> io::Result<()> {
-        table.load_style(comfy_table::presets::NOTHING);
-        if self.out_is_terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
-        }
-        let text = table.trim_fmt();
+    /// A table: for the terminal's width, or whole where it is not read on one.
+    pub(super) fn table(&mut self, table: &Table) -> io::Result<()> {
+        let width = if self.results_to_stderr { self.err_width } else { self.out_width };
+        let text = table.lines(width).join("\n");
         self.line(&text)
     }
 
-    /// Replaces the live line.
+    /// Replaces the live line, which stays within the terminal: clearing it would leave a rest behind. The last column
+    /// stays free, as some terminals go to the next line after it.
     pub(super) fn live(&mut self, line: &str) -> io::Result<()> {
         self.clear_live()?;
-        let line = text::shorten(line, LIVE_WIDTH);
-        self.live = line.chars().count();
+        let line = fit(&escape(line), self.err_width.unwrap_or(USUAL_WIDTH).saturating_sub(1));
+        self.live = line.width();
         write!(self.err, "{line}")?;
         self.err.flush()
     }
 
-    // Spaces instead of an escape sequence: right on every terminal, NO_COLOR or not. Wide characters take two.
+    // Spaces instead of an escape sequence: right on every terminal, NO_COLOR or not.
     fn clear_live(&mut self) -> io::Result<()> {
         match std::mem::take(&mut self.live) {
             0 => Ok(()),
-            width => write!(self.err, "\r{:width$}\r", "", width = (2 * width).min(LIVE_WIDTH)),
+            width => write!(self.err, "\r{:width$}\r", ""),
         }
     }
 
@@ -132,6 +140,12 @@ impl Console {
         // Nothing is left to report to when stderr is gone too.
         _ = self.note(&text);
     }
+}
+
+/// The width of the terminal that a stream is, if it is one.
+fn width(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
+    let told = || rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
+    stream.is_terminal().then(|| told().filter(|width| *width > 0).unwrap_or(USUAL_WIDTH))
 }
 
 #[cfg(test)]

@@ -3,14 +3,19 @@
 use clap::Args;
 use uuid::Uuid;
 
+use signoff_client::Client;
+
 use super::{
     arguments,
-    connection::{Client, ConnectionArgs, unary},
+    connection::{ConnectionArgs, unary},
     console::Console,
-    describe,
+    describe, difference,
     failure::Failure,
+    ids::{self, Waiting},
     retry::repeat,
-    show,
+    review,
+    server_time::ServerTime,
+    text::escape,
 };
 use crate::proto::v1::{
     Approval, ApprovalStatus, CancelApprovalRequest, DecideRequest, GetApprovalRequest, VoteChoice,
@@ -35,7 +40,7 @@ pub struct RejectArgs {
 /// Without --digest or --revision, what is to be decided is shown first, and a terminal is asked.
 #[derive(Debug, Args)]
 struct DecideArgs {
-    /// The approval's id
+    #[arg(help = ids::HELP)]
     id: String,
     /// A comment for the requester
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -53,7 +58,7 @@ struct DecideArgs {
 
 #[derive(Debug, Args)]
 pub struct CancelArgs {
-    /// The approval's id
+    #[arg(help = ids::HELP)]
     id: String,
     /// Why it is withdrawn
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -92,13 +97,21 @@ async fn decide(
              to {verb} it whatever it is, give --yes"
         )));
     }
-    let mut client = connection.connect().await?;
+    // What stands for whatever waits now was not looked at before.
+    if ids::is_only(&args.id) && (given.is_some() || args.yes) {
+        return Err(Failure::Usage(format!("`-` needs your answer: to {verb} without being asked, give the id")));
+    }
+    let client = connection.client().await?;
+    let approval_id = ids::resolve(&args.id, Waiting::ForMyDecision, &client).await?;
     let seen = match given {
         Some(seen) => seen,
-        None => review(&args.id, verb, args.yes, edited_arguments.as_ref(), &mut client, console).await?,
+        None => {
+            let review = Review { verb, yes: args.yes, comment: &args.comment, edit: edited_arguments.as_ref() };
+            review.ask(&approval_id, &client, console).await?
+        }
     };
     let request = DecideRequest {
-        approval_id: args.id,
+        approval_id,
         request_id: Uuid::new_v4().to_string(),
         choice: choice.into(),
         seen: Some(seen),
@@ -106,6 +119,7 @@ async fn decide(
         edited_arguments,
         on_behalf_of: None,
     };
+    let mut client = client.approvals();
     let response = repeat(async || client.decide(unary(request.clone())).await).await?.into_inner();
     if console.json {
         return Ok(console.message(&response)?);
@@ -113,34 +127,60 @@ async fn decide(
     report(response.approval.as_ref(), console)
 }
 
-/// Shows what is to be decided, and asks unless told not to. Returns the digest that was shown.
-async fn review(
-    id: &str,
-    verb: &str,
+/// What is to be decided, and how.
+struct Review<'a> {
+    verb: &'static str,
     yes: bool,
-    edit: Option<&prost_types::Struct>,
-    client: &mut Client,
-    console: &mut Console,
-) -> Result<Seen, Failure> {
-    let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: false };
-    let response = client.get_approval(unary(request)).await?.into_inner();
-    let Some(approval) = response.approval else { return Err(Failure::Protocol("no approval")) };
-    if let Some(decision) = approval.decision.as_ref().filter(|_| !is_pending(&approval)) {
-        return Err(Failure::Stopped(format!("already {}", describe::plain_decision(decision))));
-    }
-    for line in show::subject(&approval) {
-        console.note(&line)?;
-    }
-    if let Some(edit) = edit {
-        console.note("Edited to")?;
-        for line in describe::pretty(Some(edit)) {
-            console.note(&format!("  {line}"))?;
+    comment: &'a str,
+    edit: Option<&'a prost_types::Struct>,
+}
+
+impl Review<'_> {
+    /// Shows what is to be decided, and asks unless told not to. Returns the digest that was shown.
+    async fn ask(&self, id: &str, client: &Client, console: &mut Console) -> Result<Seen, Failure> {
+        let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: true };
+        let answer = client.approvals().get_approval(unary(request)).await?;
+        let mut time = ServerTime::of(&answer);
+        let response = answer.into_inner();
+        let Some(approval) = response.approval else { return Err(Failure::Protocol("no approval")) };
+        time.follow(&approval);
+        if let Some(decision) = approval.decision.as_ref().filter(|_| !is_pending(&approval)) {
+            return Err(Failure::Stopped(format!("already {}", describe::plain_decision(decision))));
         }
+        // The digest is what is decided on: it must be that of what is shown.
+        let arguments = approval.arguments.clone().unwrap_or_default();
+        if signoff_client::digest(&approval.tool_name, &arguments) != approval.digest {
+            return Err(Failure::Protocol("a digest that is not that of the tool and its arguments"));
+        }
+        console.note(&review::field("Approval", &escape(&approval.id)))?;
+        let lines = review::subject(&approval, &response.events);
+        for line in lines.into_iter().chain(review::standing(&approval, time.now())) {
+            console.note(&line)?;
+        }
+        console.note(&review::field("Digest", &escape(&approval.digest)))?;
+        if let Some(edit) = self.edit {
+            self.show_edit(&approval, edit, console)?;
+        }
+        if approval.comment_required && self.comment.is_empty() {
+            return Err(Failure::Usage(format!("the policy wants a comment: give --comment to {} it", self.verb)));
+        }
+        if !self.yes && !console.confirm(&format!("{} this?", self.verb))? {
+            return Err(Failure::Stopped("not decided".to_owned()));
+        }
+        Ok(Seen::Digest(approval.digest))
     }
-    if !yes && !console.confirm(&format!("{verb} this?"))? {
-        return Err(Failure::Stopped("not decided".to_owned()));
+
+    fn show_edit(&self, approval: &Approval, edit: &prost_types::Struct, console: &mut Console) -> Result<(), Failure> {
+        if !approval.edits_allowed {
+            return Err(Failure::Stopped("the policy does not allow edits of this call".to_owned()));
+        }
+        let changes = difference::lines(approval.arguments.as_ref(), Some(edit), ["as shown", "as you edit it"]);
+        if changes.is_empty() {
+            return Err(Failure::Usage("--edit changes nothing: the arguments are these already".to_owned()));
+        }
+        console.note("Your edit")?;
+        Ok(review::indented(changes).try_for_each(|line| console.note(&line))?)
     }
-    Ok(Seen::Digest(approval.digest))
 }
 
 pub(super) async fn cancel(
@@ -148,9 +188,10 @@ pub(super) async fn cancel(
     connection: &ConnectionArgs,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    let mut client = connection.connect().await?;
-    let request =
-        CancelApprovalRequest { approval_id: args.id, request_id: Uuid::new_v4().to_string(), reason: args.reason };
+    let client = connection.client().await?;
+    let approval_id = ids::resolve(&args.id, Waiting::Mine, &client).await?;
+    let request = CancelApprovalRequest { approval_id, request_id: Uuid::new_v4().to_string(), reason: args.reason };
+    let mut client = client.approvals();
     let response = repeat(async || client.cancel_approval(unary(request.clone())).await).await?.into_inner();
     if console.json {
         return Ok(console.message(&response)?);

@@ -5,6 +5,7 @@ use prost_types::Struct;
 
 use super::{
     arguments,
+    table::Cell,
     text::{escape, moment},
 };
 use crate::proto::v1::{
@@ -62,21 +63,46 @@ pub(super) fn colour(value: i32) -> Option<AnsiColor> {
     }
 }
 
+fn style(value: i32) -> Style {
+    colour(value).map_or_else(Style::new, |colour| Style::new().fg_color(Some(colour.into())))
+}
+
 /// A status with its colour, for a stream that drops colours where they do not belong.
 pub(super) fn painted(value: i32) -> String {
-    let style = colour(value).map_or_else(Style::new, |colour| Style::new().fg_color(Some(colour.into())));
+    let style = style(value);
     format!("{style}{}{style:#}", status(value))
 }
 
 /// A cell of a table with a status in it.
-pub(super) fn cell(value: i32) -> comfy_table::Cell {
-    let cell = comfy_table::Cell::new(status(value));
-    match colour(value) {
-        Some(AnsiColor::Green) => cell.fg(comfy_table::Color::DarkGreen),
-        Some(AnsiColor::Red) => cell.fg(comfy_table::Color::DarkRed),
-        Some(_) => cell.fg(comfy_table::Color::DarkYellow),
-        None => cell,
+pub(super) fn cell(value: i32) -> Cell {
+    Cell::styled(status(value), style(value))
+}
+
+/// The approving votes of each panel, of those needed, and how many voted against: `1/2`, `1/2 0/1, 1 no`.
+pub(super) fn votes(approval: &Approval) -> String {
+    let panels: Vec<_> = approval.panels.iter().map(|panel| format!("{}/{}", panel.approvals, panel.quorum)).collect();
+    let against = approval.votes.iter().filter(|vote| vote.choice == i32::from(VoteChoice::Reject)).count();
+    let against = if against == 0 { String::new() } else { format!(", {against} no") };
+    format!("{}{against}", panels.join(" "))
+}
+
+/// The priority of what is more urgent than others.
+pub(super) fn raised_priority(approval: &Approval) -> Option<String> {
+    (approval.priority > i32::from(Priority::Normal)).then(|| priority(approval.priority))
+}
+
+/// Whether the call may be run, or might have been.
+pub(super) fn is_approved(approval: &Approval) -> bool {
+    matches!(approval.status(), ApprovalStatus::Approved | ApprovalStatus::AutoApproved)
+}
+
+/// How far an approved call has come: claimed, revoked, or how it ended.
+pub(super) fn progress_of_claim(approval: &Approval) -> String {
+    if approval.revocation.is_some() {
+        return "REVOKED".to_owned();
     }
+    let Some(claim) = &approval.claim else { return String::new() };
+    claim.outcome.as_ref().map_or_else(|| "CLAIMED".to_owned(), |outcome| result(outcome.result))
 }
 
 /// Who it was.
@@ -127,7 +153,7 @@ pub(super) fn pretty(object: Option<&Struct>) -> Vec<String> {
 }
 
 /// The comment behind what it is about, if there is one.
-fn commented(text: String, comment: &str) -> String {
+pub(super) fn commented(text: String, comment: &str) -> String {
     if comment.is_empty() { text } else { format!("{text}: {}", escape(comment)) }
 }
 
@@ -142,6 +168,11 @@ pub(super) fn plain_decision(decision: &Decision) -> String {
 }
 
 fn sentence(status: &str, decision: &Decision) -> String {
+    if let Some(remembered) = &decision.remembered_rejection {
+        let by = actor(remembered.decided_by.as_ref());
+        let what = format!("{status}, as {by} rejected the same call in approval {}", escape(&remembered.approval_id));
+        return commented(what, &remembered.comment);
+    }
     let via = via(decision.submitted_by.as_ref());
     commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
 }
@@ -251,7 +282,7 @@ mod tests {
         let voted = Event { revision: 2, event_time: time, actor: person("bob"), kind: Some(Kind::Voted(vote)) };
         assert_eq!(event(&voted), "2026-01-01T00:00:00Z  #2 vote APPROVE by dev/bob: fine\\nby me\\u{1b}[31m");
         let edited = event::Edited {
-            arguments: arguments::build(Some(r#"{"to":"x\u202ey"}"#), &[]).unwrap(),
+            arguments: Some(arguments::object("", r#"{"to":"x\u202ey"}"#).unwrap()),
             digest: "sha256:ab".to_owned(),
             ..event::Edited::default()
         };
@@ -263,11 +294,11 @@ mod tests {
     #[test]
     fn pretty_arguments_keep_their_lines_and_show_what_hides() {
         for c in crate::unicode::samples::INVISIBLE {
-            let object = arguments::build(None, &[format!("{c}={c}")]).unwrap();
+            let object = Some(arguments::object("", &serde_json::json!({ c.to_string(): c }).to_string()).unwrap());
             let shown = pretty(object.as_ref()).concat() + &escape(&compact(object.as_ref()));
             assert!(!shown.contains(crate::unicode::is_invisible), "{shown:?}");
         }
-        let object = arguments::build(Some(r#"{"a":"x\ny\u202e","n":[5]}"#), &[]).unwrap();
+        let object = Some(arguments::object("", r#"{"a":"x\ny\u202e","n":[5]}"#).unwrap());
         let expected = ["{", "  \"a\": \"x\\ny\\u{202e}\",", "  \"n\": [", "    5", "  ]", "}"];
         assert_eq!(pretty(object.as_ref()), expected);
     }

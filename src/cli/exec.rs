@@ -5,7 +5,8 @@ mod signals;
 use std::{fmt, io, process::ExitStatus, time::Duration};
 
 use clap::Args;
-use prost_types::{ListValue, Struct, Value, value::Kind as ValueKind};
+use prost_types::{ListValue, Struct, Value as WireValue, value::Kind as ValueKind};
+use serde_json::{Map, Value};
 use signoff_client::{Call, Kind, Permit, Refusal, Run, Step, Wait};
 use tokio::{
     process::{Child, Command},
@@ -14,13 +15,14 @@ use tokio::{
 
 use self::signals::Signals;
 use super::{
-    call::{CallArgs, aftermath, failure},
+    call::{CallArgs, aftermath, failure, text},
     connection::ConnectionArgs,
     console::Console,
     failure::Failure,
     progress_printer::ProgressPrinter,
     text::escape,
 };
+use crate::config::parse_duration;
 
 const EXIT_CODES: &str = "\
 COMMAND is what reviewers see, as the argument `command`, and what is run, without a shell, once it is approved. When a
@@ -33,12 +35,15 @@ Exit codes:
   120  rejected, by a person or by the policy
   121  timed out
   122  cancelled
-  123  not run for another reason: started before, approved too long ago, edited in a way that COMMAND cannot take, ...
-  125  approval could not be asked for: refused by the server, server not reachable, ...
+  123  not run for another reason: revoked, stopped by an operator's freeze, started before, approved too long ago,
+       edited in a way that COMMAND cannot take, ...
+  125  approval could not be asked for: refused by the server, server not reachable for --patience, ...
   126  COMMAND cannot be started
   127  COMMAND is not there
 128+N  signal N (an interrupt is 2) came before COMMAND was started; later ones are passed on to it
-    2  usage: the command line makes no sense";
+    2  usage: the command line makes no sense
+
+Where standard error is not a terminal, a model may read it: it then says what a model may know. --json has the details.";
 
 /// The argument that holds the command line.
 const COMMAND: &str = "command";
@@ -59,6 +64,9 @@ pub struct ExecArgs {
     /// them
     #[arg(long)]
     reads_arguments: bool,
+    /// How long to try to reach the server before the request is taken, and for the claim and the report
+    #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = parse_duration)]
+    patience: Duration,
     /// Withdraw the approval when this command is interrupted while it waits; it stays open otherwise
     #[arg(long)]
     cancel_on_interrupt: bool,
@@ -74,8 +82,13 @@ pub struct ExecArgs {
 /// well as possible, as no outcome depends on whether anybody reads it.
 pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     console.results_to_stderr = true;
-    let asked = args.call.arguments()?;
-    let call = args.call.call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?;
+    let asked = args.call.arguments(console)?;
+    let (others, reads_arguments) = (asked.clone(), args.reads_arguments);
+    let call = args
+        .call
+        .call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?
+        .patience(args.patience)
+        .check_edit(move |edited| edited_command(edited, &others, reads_arguments).map(|_| ()));
     match (Exec { args, asked, signals: Signals::listen()? }).gate(&call, connection, console).await {
         Err(failure) if failure.exit_code() == 1 => {
             console.failure(&failure, connection.has_token());
@@ -96,12 +109,9 @@ struct Exec {
 
 impl Exec {
     async fn gate(mut self, call: &Call, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
-        let client = tokio::select! {
-            client = connection.client() => client?,
-            signal = self.signals.next() => return Ok(signals::exit_code(signal)),
-        };
-        let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new))?;
-        let mut printer = ProgressPrinter::new(self.args.progress);
+        let client = connection.lazy_client()?;
+        let mut wait = client.ask(call).map_err(|refusal| failure(refusal, String::new, console))?;
+        let mut printer = ProgressPrinter::new(self.args.progress, connection.address()?, self.args.patience);
         let decided = loop {
             let step = tokio::select! {
                 step = wait.next() => step,
@@ -154,25 +164,16 @@ impl Exec {
 
     async fn run_command(&mut self, permit: &mut Permit) -> Result<(), Failed> {
         let run = permit.run();
-        let command = if run.edited { self.edited_command(run)? } else { self.args.command.clone() };
+        let command = if run.edited {
+            edited_command(&run.arguments, &self.asked, self.args.reads_arguments).map_err(Failed::Unfit)?
+        } else {
+            self.args.command.clone()
+        };
         let not_started = |error| Failed::NotStarted { program: command[0].clone(), error };
         let mut child = start(&command, run).map_err(not_started)?;
         permit.start();
         let status = self.until_end(&mut child).await.map_err(Failed::Lost)?;
         if status.success() { Ok(()) } else { Err(Failed::Ended(status)) }
-    }
-
-    /// What a reviewer made of the command line, if it may be run.
-    fn edited_command(&self, run: &Run) -> Result<Vec<String>, Failed> {
-        let mut others = run.arguments.clone();
-        let command = others.remove(COMMAND).and_then(|command| serde_json::from_value::<Vec<String>>(command).ok());
-        let command = command.filter(|command| !command.is_empty());
-        let command =
-            command.ok_or_else(|| Failed::Unfit(format!("`{COMMAND}` was edited to what is no command line")))?;
-        if self.args.reads_arguments || signoff_client::decode(&self.asked) == others {
-            return Ok(command);
-        }
-        Err(Failed::Unfit("arguments were edited, and without --reads-arguments they do not reach it".to_owned()))
     }
 
     /// Waits for COMMAND, and passes signals on to it.
@@ -186,10 +187,22 @@ impl Exec {
     }
 }
 
+/// What a reviewer made of the command line, if it may be run: `asked` are the other arguments, as they were.
+fn edited_command(edited: &Map<String, Value>, asked: &Struct, reads_arguments: bool) -> Result<Vec<String>, String> {
+    let mut others = edited.clone();
+    let command = others.remove(COMMAND).and_then(|command| serde_json::from_value::<Vec<String>>(command).ok());
+    let command = command.filter(|command| !command.is_empty());
+    let command = command.ok_or_else(|| format!("has no command line in `{COMMAND}`"))?;
+    if reads_arguments || signoff_client::decode(asked) == others {
+        return Ok(command);
+    }
+    Err(format!("changes more than `{COMMAND}`, and without --reads-arguments that does not reach COMMAND"))
+}
+
 /// The arguments with the command line among them.
 fn with_command(mut arguments: Struct, command: &[String]) -> Result<Struct, Failure> {
-    let words = command.iter().map(|word| Value { kind: Some(ValueKind::StringValue(word.clone())) }).collect();
-    let list = Value { kind: Some(ValueKind::ListValue(ListValue { values: words })) };
+    let words = command.iter().map(|word| WireValue { kind: Some(ValueKind::StringValue(word.clone())) }).collect();
+    let list = WireValue { kind: Some(ValueKind::ListValue(ListValue { values: words })) };
     match arguments.fields.insert(COMMAND.to_owned(), list) {
         None => Ok(arguments),
         Some(_) => Err(Failure::Usage(format!("the argument `{COMMAND}` is what stands after `--`"))),
@@ -197,16 +210,15 @@ fn with_command(mut arguments: Struct, command: &[String]) -> Result<Struct, Fai
 }
 
 async fn interrupted(wait: Wait, withdraw: bool, console: &mut Console) {
-    let text = format!("interrupted; {}", aftermath(&wait, false));
     if !withdraw {
-        return tell(console, &text);
+        return tell(console, &format!("interrupted; {}", aftermath(&wait, false)));
     }
     let id = wait.approval_id().map_or_else(|| "the approval".to_owned(), |id| format!("approval {id}"));
     match wait.withdraw().await {
         Ok(()) => tell(console, &format!("interrupted; {id} is withdrawn")),
         Err(refusal) => {
-            let failure = failure(refusal, String::new).to_string();
-            tell(console, &format!("interrupted; {id} could not be withdrawn: {failure}"));
+            let problem = text(&refusal, console);
+            tell(console, &format!("interrupted; {id} could not be withdrawn: {problem}"));
         }
     }
 }
@@ -225,10 +237,11 @@ fn refused(refusal: Refusal, hint: impl FnOnce() -> String, console: &mut Consol
         Kind::Rejected { .. } | Kind::AutoRejected { .. } => 120,
         Kind::TimedOut => 121,
         Kind::Cancelled => 122,
-        Kind::RequestFailed(_) | Kind::Unavailable(_) => return Err(failure(refusal, hint)),
+        Kind::RequestFailed(_) | Kind::Unavailable { .. } => return Err(failure(refusal, hint, console)),
         _ => 123,
     };
-    tell(console, &refusal.to_string());
+    let told = text(&refusal, console);
+    tell(console, &told);
     Ok(code)
 }
 

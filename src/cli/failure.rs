@@ -6,7 +6,7 @@ use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::{json, text::escape};
+use super::{connection, json, text::escape};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +27,17 @@ pub(super) enum Failure {
     #[error("{}", .0.message())]
     Call(Box<Status>),
     /// A wait outlived its deadline, or the patience for a first answer.
-    #[error("the server gives no answer: {}", .cause.message())]
-    Lost { cause: Box<Status>, hint: String },
+    #[error("{problem}")]
+    Lost { problem: String, hint: String },
     /// The person at the terminal said no, or there was nothing left to decide.
     #[error("{0}")]
     Stopped(String),
     /// The server sent what the protocol does not allow.
     #[error("the server sent {0}")]
     Protocol(&'static str),
+    /// What was given stands for several: a line for each.
+    #[error("{problem}")]
+    Ambiguous { problem: String, candidates: Vec<String> },
     /// Files cannot be read, or hold what cannot be used: a line for each problem, led by its place.
     #[error("the file cannot be used")]
     Files(Vec<String>),
@@ -67,7 +70,7 @@ const TLS_HINT: &str = "if the server has TLS, its address begins with https://"
 impl Failure {
     /// No connection, because of this.
     pub(super) fn unreachable(address: &str, cause: &(dyn std::error::Error + 'static)) -> Self {
-        let (address, text) = (address.to_owned(), cause.to_string());
+        let (address, text) = (address.to_owned(), connection::words(cause));
         // What rustls says comes inside of an io::Error.
         let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         match inside.and_then(|inside| inside.downcast_ref::<rustls::Error>()) {
@@ -78,7 +81,7 @@ impl Failure {
 
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Exposed { .. } => 2,
+            Self::Usage(_) | Self::Exposed { .. } | Self::Ambiguous { .. } => 2,
             _ => 1,
         }
     }
@@ -103,6 +106,9 @@ impl Failure {
             Self::Lost { hint, .. } => report.message = format!("{}; {hint}", report.message),
             Self::Call(status) => report.add(status, has_token),
             Self::Files(problems) => report.problems.clone_from(problems),
+            Self::Ambiguous { candidates, .. } => {
+                report.problems = candidates.iter().map(|candidate| format!("  {candidate}")).collect();
+            }
             Self::Usage(_) | Self::Stopped(_) | Self::Protocol(_) | Self::Output(_) => {}
         }
         report
@@ -159,6 +165,13 @@ impl Report {
         self.hints.extend(HINTS.iter().filter(|(reason, _)| self.reason.as_deref() == Some(reason)).map(|(_, h)| h));
     }
 
+    /// The message for people, without the first of the violations that follow.
+    fn headline(&self) -> &str {
+        let repeated = |first: &Violation| self.message.find(&format!(": {}: {}", first.field, first.description));
+        let at = self.violations.first().and_then(repeated);
+        at.map_or(self.message.as_str(), |at| &self.message[..at])
+    }
+
     /// Who was first, in a sentence, when that is what went wrong.
     fn winner(&self) -> Option<String> {
         let value = |key: &str| self.metadata.get(key).filter(|value| !value.is_empty()).map(|value| escape(value));
@@ -180,7 +193,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", escape(&self.message))?;
+        write!(f, "error: {}", escape(self.headline()))?;
         for problem in &self.problems {
             write!(f, "\n{}", escape(problem))?;
         }
@@ -190,7 +203,8 @@ impl fmt::Display for Report {
         if let Some(winner) = self.winner() {
             write!(f, "\n  {winner}")?;
         } else {
-            for (key, value) in &self.metadata {
+            // What the message says already is not said again.
+            for (key, value) in self.metadata.iter().filter(|(_, value)| !self.message.contains(value.as_str())) {
                 write!(f, "\n  {}: {}", escape(key), escape(value))?;
             }
         }
@@ -229,6 +243,23 @@ mod tests {
         assert_eq!(
             failure.report(true).to_json(),
             r#"{"error":{"code":"INVALID_ARGUMENT","message":"2 fields are wrong","reason":"INVALID_REQUEST","violations":[{"description":"is missing","field":"tool_name"},{"description":"is over 7 days","field":"timeout"}]}}"#
+        );
+    }
+
+    #[test]
+    fn each_problem_is_told_once() {
+        let mut details = info("INVALID_REQUEST", &[]);
+        details.add_bad_request_violation("tool_name", "is missing");
+        details.add_bad_request_violation("timeout", "is over 7 days");
+        let message = "invalid request: tool_name: is missing; and 1 more, see the details";
+        assert_eq!(
+            failed(Code::InvalidArgument, message, details).report(true).to_string(),
+            "error: invalid request\n  tool_name: is missing\n  timeout: is over 7 days\n  reason: INVALID_REQUEST"
+        );
+        let details = info("APPROVAL_NOT_FOUND", &[("approval_id", "a1"), ("hint", "other")]);
+        assert_eq!(
+            failed(Code::NotFound, "there is no approval a1", details).report(true).to_string(),
+            "error: there is no approval a1\n  hint: other\n  reason: APPROVAL_NOT_FOUND"
         );
     }
 

@@ -1,11 +1,11 @@
 //! Flags that several commands share the meaning of: labels, times, statuses.
 
-use std::{collections::HashMap, time::SystemTime};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::failure::Failure;
-use crate::proto::v1::ApprovalStatus;
+use crate::{config::parse_duration, proto::v1::ApprovalStatus};
 
 /// `key=value` pairs as labels; a key given twice is refused.
 pub(super) fn labels(pairs: &[String]) -> Result<HashMap<String, String>, Failure> {
@@ -21,15 +21,33 @@ pub(super) fn labels(pairs: &[String]) -> Result<HashMap<String, String>, Failur
     Ok(labels)
 }
 
-/// A time: RFC 3339, or a span like `24h` before now.
-#[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
-pub(super) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Ok(time.to_utc());
+/// A time, as a flag's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeFilter {
+    /// At this time.
+    At(DateTime<Utc>),
+    /// So long before now: by the server's clock, which dates the approvals.
+    Ago(TimeDelta),
+}
+
+impl TimeFilter {
+    /// The time that is meant, when it is `now` at the server. What is before all time is its beginning.
+    pub(super) fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::At(time) => time,
+            Self::Ago(span) => now.checked_sub_signed(span).unwrap_or(DateTime::UNIX_EPOCH).max(DateTime::UNIX_EPOCH),
+        }
     }
-    let span = humantime::parse_duration(text)
-        .map_err(|_| "expected a span like 24h or 7d, or a time like 2026-01-31T12:00:00Z".to_owned())?;
-    SystemTime::now().checked_sub(span).map(Into::into).ok_or_else(|| "too long ago".to_owned())
+}
+
+/// A time: RFC 3339, or a span like `24h` before now.
+pub(super) fn parse_time(text: &str) -> Result<TimeFilter, String> {
+    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+        return Ok(TimeFilter::At(time.to_utc()));
+    }
+    let span = parse_duration(text)
+        .map_err(|_| "expected a span before now, such as 24h or 7days, or a time such as 2026-01-31T12:00:00Z")?;
+    TimeDelta::from_std(span).map(TimeFilter::Ago).map_err(|_| "too long ago".to_owned())
 }
 
 pub(super) fn timestamp(time: DateTime<Utc>) -> prost_types::Timestamp {
@@ -47,12 +65,15 @@ pub enum StatusFilter {
     /// Rejected by a person
     Rejected,
     /// The deadline passed
+    #[value(alias = "timed_out")]
     TimedOut,
     /// Withdrawn by the requester
     Cancelled,
     /// Approved by the policy
+    #[value(alias = "auto_approved")]
     AutoApproved,
     /// Rejected by the policy
+    #[value(alias = "auto_rejected")]
     AutoRejected,
 }
 
@@ -72,7 +93,7 @@ impl From<StatusFilter> for ApprovalStatus {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::describe, *};
 
     #[test]
     fn label_pairs() {
@@ -87,13 +108,26 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
     fn times_are_absolute_or_before_now() {
-        let absolute = parse_time("2026-01-31T12:00:00.5+02:00").unwrap();
+        let now = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        let absolute = parse_time("2026-01-31T12:00:00.5+02:00").unwrap().time(now);
         assert_eq!(timestamp(absolute), prost_types::Timestamp { seconds: 1_769_853_600, nanos: 500_000_000 });
-        let before = Utc::now() - chrono::TimeDelta::hours(24);
-        let parsed = parse_time("24h").unwrap();
-        assert!(parsed >= before && parsed <= Utc::now() - chrono::TimeDelta::hours(24));
-        assert!(parse_time("yesterday").is_err());
+        for (text, ago) in [("24h", 86_400), ("7days", 604_800), ("1h30m", 5_400)] {
+            assert_eq!(parse_time(text).unwrap().time(now), now - TimeDelta::seconds(ago), "{text}");
+        }
+        assert_eq!(parse_time("900000years").unwrap().time(now), DateTime::UNIX_EPOCH);
+        assert!(parse_time("yesterday").unwrap_err().contains("such as 24h or 7days"));
+    }
+
+    #[test]
+    fn statuses_are_taken_as_they_are_printed() {
+        use clap::ValueEnum as _;
+        for text in ["timed-out", "timed_out", "TIMED_OUT", "Timed-Out"] {
+            assert!(matches!(StatusFilter::from_str(text, true), Ok(StatusFilter::TimedOut)), "{text}");
+        }
+        for status in StatusFilter::value_variants() {
+            let printed = describe::status(ApprovalStatus::from(*status).into());
+            assert!(StatusFilter::from_str(&printed, true).is_ok(), "{printed}");
+        }
     }
 }

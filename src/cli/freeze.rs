@@ -1,7 +1,6 @@
 //! `signoff freeze`, `thaw` and `freezes`: stop agents in an emergency, and let them go on.
 
 use clap::Args;
-use comfy_table::{Cell, Table};
 use tonic::Code;
 use uuid::Uuid;
 
@@ -11,12 +10,12 @@ use super::{
     describe,
     failure::Failure,
     retry::repeat,
-    rows::keep_ids_whole,
-    text::{escape, moment, shorten},
+    rows::View,
+    server_time::ServerTime,
+    table::{Column, Table},
+    text::{escape, moment},
 };
 use crate::proto::v1::{Freeze, FreezeRequest, FreezeScope, ListFreezesRequest, ThawRequest, freeze_scope::Scope};
-
-const REASON_WIDTH: usize = 40;
 
 /// Freezes that are told one by one beside other output.
 const TOLD: usize = 3;
@@ -93,14 +92,16 @@ pub(super) async fn thaw(args: ThawArgs, connection: &ConnectionArgs, console: &
 }
 
 pub(super) async fn list(connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
-    let response = connection.admin().await?.list_freezes(unary(ListFreezesRequest {})).await?.into_inner();
+    let answer = connection.admin().await?.list_freezes(unary(ListFreezesRequest {})).await?;
+    let now = ServerTime::of(&answer).now();
+    let response = answer.into_inner();
     if console.json {
         return Ok(response.freezes.iter().try_for_each(|freeze| console.message(freeze))?);
     }
     if response.freezes.is_empty() {
         return Ok(console.note("nothing is frozen")?);
     }
-    Ok(console.table(&mut table(&response.freezes))?)
+    Ok(console.table(&table(&response.freezes, View { terminal: console.out_width.is_some(), now }))?)
 }
 
 /// The freezes that stand, for commands that show something else: none where the caller may not look, or the server
@@ -124,7 +125,7 @@ pub(super) fn warnings(freezes: &[Freeze]) -> Vec<String> {
 fn warning(freeze: &Freeze) -> String {
     let (scope, by) = (scope_of(freeze), describe::actor(freeze.frozen_by.as_ref()));
     let text = format!("FROZEN: {scope}, by {by} since {}", moment(freeze.freeze_time.as_ref()));
-    if freeze.reason.is_empty() { text } else { format!("{text}: {}", shorten(&freeze.reason, REASON_WIDTH)) }
+    if freeze.reason.is_empty() { text } else { format!("{text}: {}", escape(&freeze.reason)) }
 }
 
 fn scope_of(freeze: &Freeze) -> String {
@@ -137,19 +138,24 @@ fn scope_of(freeze: &Freeze) -> String {
     }
 }
 
-fn table(freezes: &[Freeze]) -> Table {
-    let mut table = Table::new();
-    table.set_header(["ID", "SINCE", "FROZEN", "BY", "REASON"]);
-    for freeze in freezes {
-        table.add_row([
-            Cell::new(escape(&freeze.id)),
-            Cell::new(moment(freeze.freeze_time.as_ref())),
-            Cell::new(scope_of(freeze)),
-            Cell::new(describe::actor(freeze.frozen_by.as_ref())),
-            Cell::new(shorten(&freeze.reason, REASON_WIDTH)),
+fn table(freezes: &[Freeze], view: View) -> Table {
+    let mut table = Table::new(&[
+        Column::whole("ID"),
+        Column::whole(view.header("AGE", "SINCE")),
+        Column::at_least(16, "FROZEN"),
+        Column::at_least(12, "BY"),
+        Column::detail(24, "REASON"),
+    ]);
+    let ids = view.ids(freezes.iter().map(|freeze| freeze.id.as_str()));
+    for (id, freeze) in ids.into_iter().zip(freezes) {
+        table.row([
+            id,
+            view.ago(freeze.freeze_time.as_ref()),
+            scope_of(freeze).into(),
+            describe::actor(freeze.frozen_by.as_ref()).into(),
+            escape(&freeze.reason).into(),
         ]);
     }
-    keep_ids_whole(&mut table);
     table
 }
 
@@ -204,8 +210,8 @@ mod tests {
     fn a_table_names_scopes() {
         let scopes = [Scope::Caller("local/a".into()), Scope::Agent("bot".into()), Scope::All(true)];
         let freezes: Vec<_> = scopes.into_iter().map(|scope| frozen(scope, "r")).collect();
-        let mut table = table(&freezes);
-        let text = table.force_no_tty().load_style(comfy_table::presets::NOTHING).trim_fmt();
+        let view = View { terminal: false, now: chrono::DateTime::UNIX_EPOCH };
+        let text = table(&freezes, view).lines(None).join("\n");
         for part in ["calls of the caller local/a", "calls of the agent bot", "all calls", "0198c0de", "dev/alice"] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -2,25 +2,25 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use comfy_table::{Cell, Table};
+use signoff_client::Client;
 
 use super::{
     connection::{ConnectionArgs, unary},
     console::Console,
     describe,
     failure::Failure,
-    filters::{self, StatusFilter, parse_time, timestamp},
-    rows::{Rows, arguments, id_cell, keep_ids_whole},
-    text::{escape, moment, shorten},
+    filters::{self, StatusFilter, TimeFilter, parse_time, timestamp},
+    rows::{AGENT, ARGUMENTS, CALLER, Rows, TOOL, View, arguments},
+    server_time::ServerTime,
+    table::{Column, Table},
+    text::escape,
 };
-use crate::proto::v1::{Approval, ApprovalStatus, ListApprovalsRequest};
-
-const COMMENT_WIDTH: usize = 32;
+use crate::proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovalsRequest};
 
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
     /// Only these statuses; repeatable, or separated by commas
-    #[arg(long = "status", value_name = "STATUS", value_delimiter = ',')]
+    #[arg(long = "status", value_name = "STATUS", value_delimiter = ',', ignore_case = true)]
     statuses: Vec<StatusFilter>,
     /// Only this tool
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
@@ -34,33 +34,39 @@ pub struct HistoryArgs {
     /// Only approvals with this label; repeatable, all must match
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
-    /// Only approvals created since then: a span before now (24h, 7d), or an RFC 3339 time
+    /// Only approvals created since then: a span before now (24h, 7days), or an RFC 3339 time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    since: Option<DateTime<Utc>>,
+    since: Option<TimeFilter>,
     /// Only approvals created before then
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    until: Option<DateTime<Utc>>,
+    until: Option<TimeFilter>,
     /// Print at most this many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }
 
 pub(super) async fn run(args: HistoryArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
+    let client = connection.client().await?;
+    let now = match (args.since, args.until) {
+        (Some(TimeFilter::Ago(_)), _) | (_, Some(TimeFilter::Ago(_))) => server_now(&client).await?,
+        _ => DateTime::UNIX_EPOCH,
+    };
+    let time = |filter: TimeFilter| timestamp(filter.time(now));
     let mut request = ListApprovalsRequest {
         statuses: args.statuses.iter().map(|status| ApprovalStatus::from(*status).into()).collect(),
         tool_name: args.tool,
         agent_name: args.agent,
         caller: args.caller,
         labels: filters::labels(&args.labels)?,
-        created_from: args.since.map(timestamp),
-        created_before: args.until.map(timestamp),
+        created_from: args.since.map(time),
+        created_before: args.until.map(time),
         ..ListApprovalsRequest::default()
     };
-    let mut client = connection.connect().await?;
+    let mut client = client.approvals();
     let mut rows = Rows::new(args.limit);
     while let Some(size) = rows.next_page() {
         request.page_size = size;
-        let page = client.list_approvals(unary(request.clone())).await?.into_inner();
+        let page = rows.answer(client.list_approvals(unary(request.clone())).await?);
         rows.warn(&page.unreadable_approval_ids, console)?;
         rows.take(page.approvals, &page.next_page_token, console)?;
         request.page_token = page.next_page_token;
@@ -68,23 +74,39 @@ pub(super) async fn run(args: HistoryArgs, connection: &ConnectionArgs, console:
     rows.print(console, "nothing found", table)
 }
 
-fn table(approvals: &[Approval], _: DateTime<Utc>) -> Table {
-    let mut table = Table::new();
-    table.set_header(["ID", "CREATED", "STATUS", "TOOL", "AGENT", "CALLER", "ARGUMENTS", "DECIDED BY", "COMMENT"]);
-    for approval in approvals {
+/// The server's time: by it the approvals are dated, and this machine's may differ.
+async fn server_now(client: &Client) -> Result<DateTime<Utc>, Failure> {
+    Ok(ServerTime::of(&client.access().get_caller(unary(GetCallerRequest {})).await?).now())
+}
+
+pub(super) fn table(approvals: &[Approval], view: View) -> Table {
+    let mut table = Table::new(&[
+        Column::whole("ID"),
+        Column::whole(view.header("AGE", "CREATED")),
+        Column::whole("STATUS"),
+        Column::whole("OUTCOME"),
+        TOOL,
+        Column::at_least(14, "DECIDED BY"),
+        CALLER,
+        AGENT,
+        Column::detail(40, ARGUMENTS),
+        Column::detail(24, "COMMENT"),
+    ]);
+    let ids = view.ids(approvals.iter().map(|approval| approval.id.as_str()));
+    for (approval, id) in approvals.iter().zip(ids) {
         let decision = approval.decision.as_ref();
-        table.add_row([
-            id_cell(approval),
-            Cell::new(moment(approval.create_time.as_ref())),
+        table.row([
+            id,
+            view.ago(approval.create_time.as_ref()),
             describe::cell(approval.status),
-            Cell::new(escape(&approval.tool_name)),
-            Cell::new(describe::agent(approval)),
-            Cell::new(describe::actor(approval.caller.as_ref())),
-            Cell::new(arguments(approval)),
-            Cell::new(describe::actor(decision.and_then(|decision| decision.decided_by.as_ref()))),
-            Cell::new(decision.map_or_else(String::new, |decision| shorten(&decision.comment, COMMENT_WIDTH))),
+            describe::progress_of_claim(approval).into(),
+            escape(&approval.tool_name).into(),
+            describe::actor(decision.and_then(|decision| decision.decided_by.as_ref())).into(),
+            describe::actor(approval.caller.as_ref()).into(),
+            describe::agent(approval).into(),
+            arguments(approval),
+            decision.map_or_else(String::new, |decision| escape(&decision.comment)).into(),
         ]);
     }
-    keep_ids_whole(&mut table);
     table
 }

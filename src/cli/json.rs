@@ -126,7 +126,7 @@ mod tests {
             revision: 3,
             status: v1::ApprovalStatus::TimedOut.into(),
             tool_name: "send_email".to_owned(),
-            arguments: arguments::build(Some(r#"{"n":5,"x":0.5,"t":"\u001b\u202e"}"#), &[]).unwrap(),
+            arguments: Some(arguments::object("", r#"{"n":5,"x":0.5,"t":"\u001b\u202e"}"#).unwrap()),
             timeout: Some(prost_types::Duration { seconds: 300, nanos: 0 }),
             create_time: Some(prost_types::Timestamp { seconds: 1_767_225_600, nanos: 0 }),
             ..Default::default()

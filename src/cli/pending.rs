@@ -1,8 +1,6 @@
 //! `signoff pending`: the queue, once or live.
 
-use chrono::{DateTime, Utc};
 use clap::Args;
-use comfy_table::{Cell, Table};
 
 use super::{
     connection::{ConnectionArgs, unary},
@@ -10,13 +8,12 @@ use super::{
     describe,
     failure::Failure,
     filters,
-    rows::{Rows, arguments, id_cell, keep_ids_whole, left},
-    text::{between, escape, instant, shorten, span},
+    rows::{AGENT, ARGUMENTS, CALLER, Rows, TOOL, View, arguments},
+    table::{Cell, Column, Table},
+    text::escape,
     watch,
 };
 use crate::proto::v1::{Approval, ListPendingRequest, WatchPendingRequest};
-
-const REASON_WIDTH: usize = 32;
 
 #[derive(Debug, Args)]
 pub struct PendingArgs {
@@ -58,7 +55,7 @@ pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console:
     let mut rows = Rows::new(args.limit);
     while let Some(size) = rows.next_page() {
         request.page_size = size;
-        let page = client.list_pending(unary(request.clone())).await?.into_inner();
+        let page = rows.answer(client.list_pending(unary(request.clone())).await?);
         rows.warn(&page.unreadable_approval_ids, console)?;
         rows.take(page.approvals, &page.next_page_token, console)?;
         request.page_token = page.next_page_token;
@@ -66,54 +63,102 @@ pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console:
     rows.print(console, "nothing is pending", table)
 }
 
-fn table(approvals: &[Approval], now: DateTime<Utc>) -> Table {
-    let mut table = Table::new();
-    table.set_header(["ID", "AGE", "LEFT", "TOOL", "AGENT", "CALLER", "ARGUMENTS", "REASON"]);
-    for approval in approvals {
-        table.add_row([
-            id_cell(approval),
-            Cell::new(age(approval, now)),
-            Cell::new(left(approval, now)),
-            Cell::new(escape(&approval.tool_name)),
-            Cell::new(describe::agent(approval)),
-            Cell::new(describe::actor(approval.caller.as_ref())),
-            Cell::new(arguments(approval)),
-            Cell::new(shorten(&approval.reason, REASON_WIDTH)),
+pub(super) fn table(approvals: &[Approval], view: View) -> Table {
+    let mut table = Table::new(&[
+        Column::whole("ID"),
+        Column::whole(view.header("AGE", "CREATED")),
+        Column::whole(view.header("LEFT", "DEADLINE")),
+        Column::whole("VOTES"),
+        Column::whole("PRIORITY"),
+        TOOL,
+        CALLER,
+        Column::at_least(14, "ON BEHALF OF"),
+        AGENT,
+        Column::detail(40, ARGUMENTS),
+        Column::detail(24, "REASON"),
+    ]);
+    let ids = view.ids(approvals.iter().map(|approval| approval.id.as_str()));
+    for (approval, id) in approvals.iter().zip(ids) {
+        table.row([
+            id,
+            view.ago(approval.create_time.as_ref()),
+            view.until(approval.deadline.as_ref()),
+            describe::votes(approval).into(),
+            priority(approval),
+            escape(&approval.tool_name).into(),
+            describe::actor(approval.caller.as_ref()).into(),
+            describe::actor(approval.on_behalf_of.as_ref()).into(),
+            describe::agent(approval).into(),
+            arguments(approval),
+            escape(&approval.reason).into(),
         ]);
     }
-    keep_ids_whole(&mut table);
     table
 }
 
-fn age(approval: &Approval, now: DateTime<Utc>) -> String {
-    span(between(approval.create_time.as_ref().and_then(instant), Some(now)))
+/// Only what is more urgent than others is marked.
+fn priority(approval: &Approval) -> Cell {
+    describe::raised_priority(approval)
+        .map_or_else(Cell::default, |priority| Cell::styled(priority, anstyle::AnsiColor::Yellow.on_default()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cli::arguments::build;
+    use chrono::DateTime;
 
-    #[test]
-    fn a_row_is_one_line_with_nothing_hidden_in_it() {
-        let now = DateTime::from_timestamp(1_000, 0).unwrap();
-        let approval = Approval {
-            id: "0198".to_owned(),
+    use super::*;
+    use crate::{cli::arguments::object, proto::v1::Panel};
+
+    fn approval() -> Approval {
+        Approval {
+            id: "0198c1d2-3e4f-7abc-8def-000000000001".to_owned(),
             tool_name: "send_email".to_owned(),
-            arguments: build(Some(r#"{"to":"\u202eevil\u001b[2J"}"#), &[]).unwrap(),
+            arguments: Some(object("", r#"{"to":"\u202eevil\u001b[2J"}"#).unwrap()),
             reason: "line\nbreak and a reason that is much too long for a table".to_owned(),
             create_time: Some(prost_types::Timestamp { seconds: 808, nanos: 0 }),
             deadline: Some(prost_types::Timestamp { seconds: 1_108, nanos: 0 }),
+            panels: vec![Panel { quorum: 2, approvals: 1, ..Panel::default() }],
             ..Approval::default()
-        };
-        let mut table = table(&[approval], now);
-        let text = table.force_no_tty().load_style(comfy_table::presets::NOTHING).trim_fmt();
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 2, "{text}");
-        for part in ["0198", "3m12s", "1m48s", "send_email", r#"{"to":"\u{202e}evil\u001b[2J"}"#, "line\\nbreak", "…"]
-        {
-            assert!(lines[1].contains(part), "{part} in {text}");
         }
-        assert!(text.chars().all(|c| c == '\n' || c == '…' || (' '..='~').contains(&c)), "{text}");
+    }
+
+    fn lines(width: Option<usize>) -> Vec<String> {
+        let now = DateTime::from_timestamp(1_000, 0).unwrap();
+        table(&[approval()], View { terminal: width.is_some(), now }).lines(width)
+    }
+
+    #[test]
+    fn a_row_has_nothing_hidden_in_it() {
+        let arguments = r#"{"to":"\u{202e}evil\u001b[2J"}"#;
+        let reason = "line\\nbreak and a reason that is much too long for a table";
+        assert_eq!(
+            lines(Some(140)),
+            [
+                format!("{:13}  {:5}  {:5}  VOTES  {:10}  {:30}  REASON", "ID", "AGE", "LEFT", "TOOL", "ARGUMENTS"),
+                format!("0198c1d2-3e4f  3m12s  1m48s  1/2    send_email  {arguments}  {reason}"),
+            ]
+        );
+        assert_eq!(
+            lines(Some(80))[1..],
+            [
+                "0198c1d2-3e4f  3m12s  1m48s  1/2    send_email".to_owned(),
+                format!("    {arguments}  reason: line\\nbreak and a reason that is mu…"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_pipe_gets_whole_ids_times_and_texts() {
+        let lines = lines(None);
+        assert_eq!(lines.len(), 2);
+        for part in [
+            "0198c1d2-3e4f-7abc-8def-000000000001",
+            "1970-01-01T00:13:28Z",
+            "1970-01-01T00:18:28Z",
+            r#"{"to":"\u{202e}evil\u001b[2J"}"#,
+            "much too long for a table",
+        ] {
+            assert!(lines[1].contains(part), "{part} in {lines:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `signoff request`: ask, and wait for as long as it takes, over as many connections as it takes.
 
+use std::time::Duration;
+
 use clap::Args;
 use signoff_client::{Refusal, Step, Wait};
 
@@ -21,7 +23,12 @@ Exit codes:
    12  cancelled
    13  ended in a status that this version does not know; never counts as approved
     1  any other failure: refused by the server, server not reachable, ...
-  130  interrupted; the approval stays open";
+  130  interrupted; the approval stays open
+
+Where standard error is not a terminal, a model may read it: it then says what a model may know. --json has the details.";
+
+/// How long the server is tried before it has answered: the client's own default.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A status of a newer server.
 const UNKNOWN: u8 = 13;
@@ -48,10 +55,14 @@ pub(super) async fn run(
     console: &mut Console,
     interrupt: impl Future<Output = ()>,
 ) -> Result<u8, Failure> {
-    let call = args.call.call(args.tool, args.call.arguments()?)?.cancel_on_disconnect(args.cancel_on_disconnect);
+    let call = args
+        .call
+        .call(args.tool, args.call.arguments(console)?)?
+        .cancel_on_disconnect(args.cancel_on_disconnect)
+        .patience(PATIENCE);
     let client = connection.client().await?;
-    let mut wait = client.ask(&call).map_err(|refusal| failure(refusal, String::new))?;
-    let mut printer = ProgressPrinter::new(args.progress);
+    let mut wait = client.ask(&call).map_err(|refusal| failure(refusal, String::new, console))?;
+    let mut printer = ProgressPrinter::new(args.progress, connection.address()?, PATIENCE);
     let done = tokio::select! {
         done = follow(&mut wait, &mut printer, console) => Some(done),
         () = interrupt => None,
@@ -59,8 +70,10 @@ pub(super) async fn run(
     let hint = || aftermath(&wait, args.cancel_on_disconnect);
     match done {
         Some(Ok(code)) => Ok(code),
-        Some(Err(End::Refused(refusal))) if matches!(refusal.kind, signoff_client::Kind::UnknownStatus) => Ok(UNKNOWN),
-        Some(Err(End::Refused(refusal))) => Err(failure(*refusal, hint)),
+        Some(Err(End::Refused(refusal))) if matches!(refusal.kind, signoff_client::Kind::UnknownStatus { .. }) => {
+            Ok(UNKNOWN)
+        }
+        Some(Err(End::Refused(refusal))) => Err(failure(*refusal, hint, console)),
         Some(Err(End::Failed(failure))) => Err(failure),
         None => {
             console.note(&format!("interrupted; {}", hint()))?;

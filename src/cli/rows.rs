@@ -1,21 +1,83 @@
 //! Lists of approvals: their rows, page by page, and the cells that several lists have.
 
-use std::time::SystemTime;
-
 use chrono::{DateTime, Utc};
-use comfy_table::{Cell, Table};
+use tonic::Response;
 
 use super::{
     console::Console,
     describe,
     failure::Failure,
-    text::{between, escape, instant, shorten, span},
+    server_time::ServerTime,
+    table::{Cell, Column, Table},
+    text::{between, escape, instant, moment, span},
 };
 use crate::proto::v1::Approval;
 
 /// As many approvals of the greatest size as one message can carry.
 pub(super) const PAGE: u32 = 200;
-const ARGUMENTS_WIDTH: usize = 48;
+/// The header of what needs none: a JSON object is known by its looks.
+pub(super) const ARGUMENTS: &str = "ARGUMENTS";
+/// Fewest characters of an id in a table: the time of its creation, to the millisecond.
+const ID_WIDTH: usize = 13;
+
+/// Where a table is read: on a terminal it is as short as it can be, elsewhere it says everything.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    pub(super) terminal: bool,
+    /// The server's time.
+    pub(super) now: DateTime<Utc>,
+}
+
+impl View {
+    /// The header of a time: `AGE` for ages, another word for times.
+    pub(super) fn header(&self, age: &'static str, time: &'static str) -> &'static str {
+        if self.terminal { age } else { time }
+    }
+
+    /// How long ago a time was; elsewhere the time itself.
+    pub(super) fn ago(&self, time: Option<&prost_types::Timestamp>) -> Cell {
+        match time.and_then(instant).filter(|_| self.terminal) {
+            Some(then) => span(between(Some(then), Some(self.now))).into(),
+            None => moment(time).into(),
+        }
+    }
+
+    /// How long it is to a time; elsewhere the time itself.
+    pub(super) fn until(&self, time: Option<&prost_types::Timestamp>) -> Cell {
+        match time.and_then(instant).filter(|_| self.terminal) {
+            Some(then) => span(between(Some(self.now), Some(then))).into(),
+            None => moment(time).into(),
+        }
+    }
+
+    /// The ids of the rows: on a terminal the first characters, as many as tell them apart.
+    pub(super) fn ids<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<Cell> {
+        let ids: Vec<_> = ids.map(escape).collect();
+        let shown = if self.terminal { shortened(&ids) } else { ids };
+        shown.into_iter().map(Cell::from).collect()
+    }
+}
+
+/// The first characters of an id, as many as tell it from these, among which it may be.
+pub(super) fn short_id<'a>(id: &str, among: impl Iterator<Item = &'a String>) -> String {
+    let ids: Vec<_> = [escape(id)].into_iter().chain(among.map(|id| escape(id))).collect();
+    shortened(&ids).swap_remove(0)
+}
+
+/// The shortest prefixes that differ from each other, none shorter than [`ID_WIDTH`].
+fn shortened(ids: &[String]) -> Vec<String> {
+    let mut sorted: Vec<_> = ids.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let common = |a: &str, b: &str| a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    let needed = |id: &String| {
+        let at = sorted.binary_search(&id).unwrap_or_default();
+        let neighbours = [at.checked_sub(1), Some(at + 1)].into_iter().flatten().filter_map(|at| sorted.get(at));
+        let shared = neighbours.map(|other| common(id, other)).max().unwrap_or_default();
+        (shared + 1).max(ID_WIDTH)
+    };
+    ids.iter().map(|id| id.chars().take(needed(id)).collect::<String>().trim_end_matches('-').to_owned()).collect()
+}
 
 /// The rows of a list that comes in pages: collected for a table, printed at once as JSON.
 pub(super) struct Rows {
@@ -23,16 +85,23 @@ pub(super) struct Rows {
     more: bool,
     found: Vec<Approval>,
     printed: bool,
+    time: Option<ServerTime>,
 }
 
 impl Rows {
     pub(super) fn new(limit: u32) -> Self {
-        Self { left: limit, more: true, found: Vec::new(), printed: false }
+        Self { left: limit, more: true, found: Vec::new(), printed: false, time: None }
     }
 
     /// The size of the page to ask for next; `None` when there is enough, or no more.
     pub(super) fn next_page(&self) -> Option<i32> {
         (self.more && self.left > 0).then(|| self.left.min(PAGE).cast_signed())
+    }
+
+    /// Takes the answer with a page, and the time in it.
+    pub(super) fn answer<T>(&mut self, response: Response<T>) -> T {
+        self.time = Some(ServerTime::of(&response));
+        response.into_inner()
     }
 
     pub(super) fn take(&mut self, page: Vec<Approval>, token: &str, console: &mut Console) -> Result<(), Failure> {
@@ -41,6 +110,9 @@ impl Rows {
             if console.json {
                 console.message(&approval)?;
             } else {
+                if let Some(time) = &mut self.time {
+                    time.follow(&approval);
+                }
                 self.found.push(approval);
             }
             self.printed = true;
@@ -61,15 +133,15 @@ impl Rows {
         Ok(())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
     pub(super) fn print(
         self,
         console: &mut Console,
         nothing: &str,
-        table: fn(&[Approval], DateTime<Utc>) -> Table,
+        table: fn(&[Approval], View) -> Table,
     ) -> Result<(), Failure> {
-        if !console.json && !self.found.is_empty() {
-            console.table(&mut table(&self.found, SystemTime::now().into()))?;
+        if let Some(time) = self.time.filter(|_| !console.json && !self.found.is_empty()) {
+            let view = View { terminal: console.out_width.is_some(), now: time.now() };
+            console.table(&table(&self.found, view))?;
         }
         if !self.printed && !console.json {
             console.note(nothing)?;
@@ -81,22 +153,42 @@ impl Rows {
     }
 }
 
-pub(super) fn id_cell(approval: &Approval) -> Cell {
-    Cell::new(escape(&approval.id))
+/// Columns of the call itself, in every list of approvals: the most important first.
+pub(super) const TOOL: Column = Column::at_least(14, "TOOL");
+pub(super) const CALLER: Column = Column::at_least(14, "CALLER");
+pub(super) const AGENT: Column = Column::at_least(12, "AGENT");
+
+/// The arguments on one line, whole: the table cuts them if it must.
+pub(super) fn arguments(approval: &Approval) -> Cell {
+    escape(&describe::compact(approval.arguments.as_ref())).into()
 }
 
-/// Ids are there to be copied: other columns give way.
-pub(super) fn keep_ids_whole(table: &mut Table) {
-    if let Some(column) = table.column_mut(0) {
-        column.set_constraint(comfy_table::ColumnConstraint::ContentWidth);
-    }
-}
-
-pub(super) fn arguments(approval: &Approval) -> String {
-    shorten(&describe::compact(approval.arguments.as_ref()), ARGUMENTS_WIDTH)
-}
-
-/// Time left until the deadline, by this machine's clock.
+/// Time left until the deadline.
 pub(super) fn left(approval: &Approval, now: DateTime<Utc>) -> String {
     span(between(Some(now), approval.deadline.as_ref().and_then(instant)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_as_long_as_it_takes_to_tell_them_apart() {
+        let ids = [
+            "0198c1d2-3e4f-7abc-8def-000000000001",
+            "0198c1d2-3e4f-7abc-8def-000000000002",
+            "0198c1d2-3e4f-7abd-8def-000000000001",
+            "0198c1d2-3e50-7abc-8def-000000000001",
+            "x\u{1b}",
+        ];
+        let ids = ids.map(str::to_owned);
+        let expected = [
+            "0198c1d2-3e4f-7abc-8def-000000000001",
+            "0198c1d2-3e4f-7abc-8def-000000000002",
+            "0198c1d2-3e4f-7abd",
+            "0198c1d2-3e50",
+            "x\u{1b}",
+        ];
+        assert_eq!(shortened(&ids), expected);
+    }
 }

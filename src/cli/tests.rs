@@ -1,7 +1,9 @@
 //! The commands, from their command line to their output, against a server that follows a script.
 
+mod captures;
 mod fake;
 mod gate;
+mod ids;
 mod lists;
 mod reviewing;
 mod waiting;
@@ -81,6 +83,17 @@ async fn run<I: Future<Output = ()>>(
     answer: Option<&str>,
     interrupt: impl FnOnce(Buffer) -> I,
 ) -> Ran {
+    run_at(address, line, answer, None, interrupt).await
+}
+
+/// As [`run`], with results on a terminal of this width.
+async fn run_at<I: Future<Output = ()>>(
+    address: &str,
+    line: &[&str],
+    answer: Option<&str>,
+    width: Option<usize>,
+    interrupt: impl FnOnce(Buffer) -> I,
+) -> Ran {
     let cli = Cli::parse_from(["signoff", "--address", address, "--token", "t0ken"].iter().chain(line));
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut console = Console {
@@ -90,8 +103,8 @@ async fn run<I: Future<Output = ()>>(
         input: Box::new(Cursor::new(answer.unwrap_or_default().to_owned())),
         json: cli.connection.json,
         can_ask: answer.is_some(),
-        out_is_terminal: false,
-        err_is_terminal: answer.is_some(),
+        out_width: width,
+        err_width: answer.map(|_| 80).or(width),
         live: 0,
     };
     let code = execute(cli.command, &cli.connection, Cli::command, &mut console, interrupt(out.clone())).await;
@@ -102,14 +115,25 @@ fn alice() -> Option<Actor> {
     Some(Actor { kind: ActorKind::Person.into(), issuer: "dev".to_owned(), subject: "alice".to_owned() })
 }
 
+/// The id of [`approval`].
+const ID: &str = "0198c1d2-3e4f-7abc-8def-000000000001";
+
+fn digest() -> String {
+    signoff_client::digest("send_email", &email())
+}
+
+fn email() -> prost_types::Struct {
+    arguments::object("", r#"{"to":"x\u202ey@example.com"}"#).unwrap()
+}
+
 fn approval(revision: u64, status: ApprovalStatus) -> Approval {
     Approval {
-        id: "a1".to_owned(),
+        id: ID.to_owned(),
         revision,
         status: status.into(),
         tool_name: "send_email".to_owned(),
-        arguments: arguments::build(Some(r#"{"to":"x\u202ey@example.com"}"#), &[]).unwrap(),
-        digest: "sha256:aa".to_owned(),
+        arguments: Some(email()),
+        digest: digest(),
         quorum: 2,
         panels: vec![Panel { quorum: 2, ..Panel::default() }],
         decision: (status != ApprovalStatus::Pending).then(|| decision(status, "because")),
@@ -130,11 +154,7 @@ fn decision(status: ApprovalStatus, comment: &str) -> Decision {
 /// An update with one event: the request at revision 1, else the decision.
 fn update(revision: u64, status: ApprovalStatus) -> RequestApprovalResponse {
     let kind = if revision == 1 {
-        event::Kind::Requested(event::Requested {
-            digest: "sha256:aa".to_owned(),
-            status: status.into(),
-            arguments: None,
-        })
+        event::Kind::Requested(event::Requested { digest: digest(), status: status.into(), arguments: Some(email()) })
     } else {
         event::Kind::Decided(decision(status, "because"))
     };

@@ -11,17 +11,6 @@ pub(super) fn escape(text: &str) -> String {
     unicode::escape(text).into_owned()
 }
 
-/// [`escape`]d, at most `limit` characters; an ellipsis marks what was cut.
-pub(super) fn shorten(text: &str, limit: usize) -> String {
-    // No character escapes to nothing, so more than this cannot be shown.
-    let head: String = text.chars().take(limit + 1).collect();
-    let escaped = escape(&head);
-    if escaped.chars().count() <= limit {
-        return escaped;
-    }
-    escaped.chars().take(limit.saturating_sub(1)).chain(['…']).collect()
-}
-
 /// A span of time in its two greatest units, rounded down: `45s`, `3m12s`, `2d4h`.
 pub(super) fn span(duration: Duration) -> String {
     const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
@@ -64,14 +53,6 @@ mod tests {
             assert_eq!(escape(text), text);
         }
         assert_eq!(escape("line\nnext\r\t"), "line\\nnext\\r\\t");
-    }
-
-    #[test]
-    fn cutting_is_marked_and_comes_after_escaping() {
-        assert_eq!(shorten("abcdef", 6), "abcdef");
-        assert_eq!(shorten("abcdefg", 6), "abcde…");
-        assert_eq!(shorten("ab\u{202e}", 6), "ab\\u{…");
-        assert_eq!(shorten(&"ä".repeat(1_000_000), 3), "ää…");
     }
 
     #[test]

@@ -5,18 +5,16 @@ mod create;
 mod list;
 mod revoke;
 
-use comfy_table::{Cell, Table};
-
 use super::{
     connection::ConnectionArgs,
     console::Console,
     describe,
     failure::Failure,
-    text::{escape, moment, shorten},
+    rows::View,
+    table::{Cell, Column, Table},
+    text::escape,
 };
-use crate::proto::v1::Token;
-
-const COMMENT_WIDTH: usize = 40;
+use crate::proto::v1::{Token, TokenState};
 
 /// What to do with tokens.
 #[derive(Debug, clap::Subcommand)]
@@ -41,24 +39,38 @@ pub(super) async fn run(
     }
 }
 
-fn table(tokens: &[Token]) -> Table {
-    let mut table = Table::new();
-    table.set_header(["ID", "OWNER", "FOR", "ROLES", "GROUPS", "STATE", "EXPIRES", "LAST USED", "COMMENT"]);
-    for token in tokens {
-        let expires = token.expire_time.as_ref().map_or_else(|| "never".to_owned(), |end| moment(Some(end)));
-        table.add_row([
-            Cell::new(escape(&token.token_id)),
-            Cell::new(describe::actor(token.owner.as_ref())),
-            Cell::new(describe::actor(token.on_behalf_of.as_ref())),
-            Cell::new(grants(token)),
-            Cell::new(token.groups.iter().map(|group| escape(group)).collect::<Vec<_>>().join(", ")),
-            Cell::new(describe::token_state(token.state)),
-            Cell::new(expires),
-            Cell::new(moment(token.last_use_time.as_ref())),
-            Cell::new(shorten(&token.comment, COMMENT_WIDTH)),
+fn table(tokens: &[Token], view: View) -> Table {
+    let mut table = Table::new(&[
+        Column::whole("ID"),
+        Column::at_least(12, "OWNER"),
+        Column::at_least(12, "FOR"),
+        Column::at_least(12, "ROLES"),
+        Column::at_least(8, "GROUPS"),
+        Column::whole("STATE"),
+        Column::whole(view.header("GOOD FOR", "EXPIRES")),
+        Column::whole(view.header("USED AGO", "LAST USED")),
+        Column::detail(16, "COMMENT"),
+    ]);
+    let ids = view.ids(tokens.iter().map(|token| token.token_id.as_str()));
+    for (token, id) in tokens.iter().zip(ids) {
+        let active = token.state == i32::from(TokenState::Active);
+        let end = match &token.expire_time {
+            Some(end) if active || !view.terminal => view.until(Some(end)),
+            Some(_) => Cell::default(),
+            None => "unlimited".into(),
+        };
+        table.row([
+            id,
+            describe::actor(token.owner.as_ref()).into(),
+            describe::actor(token.on_behalf_of.as_ref()).into(),
+            grants(token).into(),
+            token.groups.iter().map(|group| escape(group)).collect::<Vec<_>>().join(", ").into(),
+            describe::token_state(token.state).into(),
+            end,
+            view.ago(token.last_use_time.as_ref()),
+            escape(&token.comment).into(),
         ]);
     }
-    super::rows::keep_ids_whole(&mut table);
     table
 }
 

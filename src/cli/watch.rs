@@ -2,9 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::SystemTime,
+    time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use signoff_client::{Backoff, is_passing};
 use tonic::Status;
 
@@ -13,15 +14,18 @@ use super::{
     console::Console,
     describe,
     failure::Failure,
-    rows::{arguments, left},
-    text::{escape, shorten},
+    rows::{left, short_id},
+    server_time::ServerTime,
+    table::fit,
+    text::{between, escape, instant, span},
 };
 use crate::proto::v1::{
     Approval, ApprovalStatus, GetApprovalRequest, WatchPendingRequest, WatchPendingResponse,
     watch_pending_response::{Change, Removal},
 };
 
-const REASON_WIDTH: usize = 60;
+/// How often the live line counts down.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Runs until the server refuses for good, or the process is ended.
 #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
@@ -37,12 +41,18 @@ pub(super) async fn run(
         let status = match client.watch_pending(request.clone()).await {
             Ok(response) => {
                 queue.begin();
+                let mut time = ServerTime::of(&response);
                 let mut stream = response.into_inner();
                 loop {
-                    match stream.message().await {
+                    queue.count_down(time.now(), console)?;
+                    let message = tokio::select! {
+                        message = stream.message() => message,
+                        () = tokio::time::sleep(TICK) => continue,
+                    };
+                    match message {
                         Ok(Some(response)) => {
                             backoff = Backoff::new();
-                            show(&mut queue, response, &mut client, console).await?;
+                            show(&mut queue, response, &mut time, &mut client, console).await?;
                         }
                         Ok(None) => break Status::unavailable("the stream ended"),
                         Err(status) => break status,
@@ -64,31 +74,34 @@ pub(super) async fn run(
 async fn show(
     queue: &mut Queue,
     response: WatchPendingResponse,
+    time: &mut ServerTime,
     client: &mut Client,
     console: &mut Console,
 ) -> Result<(), Failure> {
     let Some(change) = response.change else { return Ok(()) };
+    if let Change::Pending(approval) = &change {
+        time.follow(approval);
+    }
     for mut news in queue.take(change) {
-        if let News::Removed(removal) = &mut news
-            && removal.status == i32::from(ApprovalStatus::Unspecified)
-        {
-            removal.status = status_now(client, &removal.approval_id).await;
-        }
         if console.json {
+            if let News::Removed { removal, .. } = &mut news
+                && removal.status == i32::from(ApprovalStatus::Unspecified)
+            {
+                removal.status = now(client, &removal.approval_id).await.map_or(removal.status, |now| now.status);
+            }
             console.message(&WatchPendingResponse { change: Some(news.into()) })?;
         } else {
-            news.print(console)?;
+            print(&news, queue, time.now(), client, console).await?;
         }
     }
     Ok(())
 }
 
-/// Best effort: what left the queue while nobody was connected has a status that was not streamed.
-async fn status_now(client: &mut Client, id: &str) -> i32 {
+/// The approval as it is now. Best effort: it tells who decided, and what became of what left the queue while nobody was
+/// connected.
+async fn now(client: &mut Client, id: &str) -> Option<Approval> {
     let request = GetApprovalRequest { approval_id: id.to_owned(), include_events: false };
-    let response = client.get_approval(unary(request)).await;
-    let approval = response.ok().and_then(|response| response.into_inner().approval);
-    approval.map_or(ApprovalStatus::Unspecified.into(), |approval| approval.status)
+    client.get_approval(unary(request)).await.ok()?.into_inner().approval
 }
 
 /// Something to tell about the queue.
@@ -96,7 +109,10 @@ async fn status_now(client: &mut Client, id: &str) -> i32 {
 enum News {
     Added(Approval),
     Changed(Approval),
-    Removed(Removal),
+    Removed {
+        removal: Removal,
+        tool_name: String,
+    },
     /// The first snapshot is complete, with so many.
     Complete(u64),
 }
@@ -105,7 +121,7 @@ impl From<News> for Change {
     fn from(news: News) -> Self {
         match news {
             News::Added(approval) | News::Changed(approval) => Self::Pending(approval),
-            News::Removed(removal) => Self::Removed(removal),
+            News::Removed { removal, .. } => Self::Removed(removal),
             News::Complete(count) => {
                 Self::SnapshotComplete(crate::proto::v1::watch_pending_response::SnapshotComplete { count })
             }
@@ -113,44 +129,77 @@ impl From<News> for Change {
     }
 }
 
-impl News {
-    fn print(&self, console: &mut Console) -> Result<(), Failure> {
-        match self {
-            Self::Added(approval) => console.line(&format!("+ {}", line(approval)))?,
-            Self::Changed(approval) => console.line(&format!("~ {}", line(approval)))?,
-            Self::Removed(Removal { approval_id, status }) => {
-                let unknown = *status == i32::from(ApprovalStatus::Unspecified);
-                let status = if unknown { "no longer stored".to_owned() } else { describe::painted(*status) };
-                console.line(&format!("- {} {status}", escape(approval_id)))?;
-            }
-            Self::Complete(count) => console.note(&format!("{count} pending; watching"))?,
+async fn print(
+    news: &News,
+    queue: &Queue,
+    time: DateTime<Utc>,
+    client: &mut Client,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let width = console.out_width;
+    let id = |id: &str| if width.is_some() { short_id(id, queue.known.keys()) } else { escape(id) };
+    match news {
+        News::Added(approval) => lines("+", &id(&approval.id), approval, time, console)?,
+        News::Changed(approval) => lines("~", &id(&approval.id), approval, time, console)?,
+        News::Removed { removal, tool_name } => {
+            let end = match now(client, &removal.approval_id).await {
+                Some(Approval { decision: Some(decision), .. }) => describe::decision(&decision),
+                Some(_) => "waits on, but not in this list".to_owned(),
+                None if removal.status == i32::from(ApprovalStatus::Unspecified) => "no longer stored".to_owned(),
+                None => describe::painted(removal.status),
+            };
+            console.line(&format!("- {} {} {end}", id(&removal.approval_id), escape(tool_name)))?;
         }
-        Ok(())
+        News::Complete(count) => console.note(&format!("{count} pending; watching"))?,
     }
+    Ok(())
 }
 
-#[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
-fn line(approval: &Approval) -> String {
-    let mut line = format!(
-        "{} {} by {}, agent {}, {} left, {}",
-        escape(&approval.id),
-        escape(&approval.tool_name),
-        describe::actor(approval.caller.as_ref()),
-        describe::agent(approval),
-        left(approval, SystemTime::now().into()),
-        arguments(approval),
-    );
+/// A line of short facts, and the long texts in the same one or, on a terminal, in one of their own.
+fn lines(sign: &str, id: &str, approval: &Approval, time: DateTime<Utc>, console: &mut Console) -> Result<(), Failure> {
+    let mut facts = vec![
+        format!("{sign} {id} {}", escape(&approval.tool_name)),
+        format!("{} left", left(approval, time)),
+        format!("votes {}", describe::votes(approval)),
+    ];
+    facts.extend(describe::raised_priority(approval));
+    facts.push(format!("by {}", describe::actor(approval.caller.as_ref())));
+    facts.extend(approval.on_behalf_of.as_ref().map(|person| format!("for {}", describe::actor(Some(person)))));
+    facts.extend(approval.agent.as_ref().map(|_| format!("agent {}", describe::agent(approval))));
+    let mut texts = escape(&describe::compact(approval.arguments.as_ref()));
     if !approval.reason.is_empty() {
-        line = format!("{line}: {}", shorten(&approval.reason, REASON_WIDTH));
+        texts = format!("{texts}  reason: {}", escape(&approval.reason));
     }
-    line
+    let facts = facts.join(", ");
+    match console.out_width {
+        None => console.line(&format!("{facts}, {texts}"))?,
+        Some(width) => {
+            console.line(&fit(&facts, width))?;
+            console.line(&fit(&format!("    {texts}"), width))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the queue remembers of an approval.
+struct Known {
+    revision: u64,
+    tool_name: String,
+    deadline: Option<DateTime<Utc>>,
+}
+
+impl From<&Approval> for Known {
+    fn from(approval: &Approval) -> Self {
+        let deadline = approval.deadline.as_ref().and_then(instant);
+        Self { revision: approval.revision, tool_name: approval.tool_name.clone(), deadline }
+    }
 }
 
 /// What was told so far, so that a new stream's snapshot is told as changes only.
 #[derive(Default)]
 struct Queue {
-    /// Revision of each approval that is pending.
-    known: BTreeMap<String, u64>,
+    /// Each approval that is pending.
+    known: BTreeMap<String, Known>,
     /// What was known before the snapshot that is arriving, and has not come up in it.
     missing: Option<BTreeSet<String>>,
     complete: bool,
@@ -162,15 +211,40 @@ impl Queue {
         self.missing = Some(self.known.keys().cloned().collect());
     }
 
+    fn remove(&mut self, removal: Removal) -> Option<News> {
+        let Known { tool_name, .. } = self.known.remove(&removal.approval_id)?;
+        Some(News::Removed { removal, tool_name })
+    }
+
+    /// Shows on a terminal how many wait, and what is due first.
+    fn count_down(&self, now: DateTime<Utc>, console: &mut Console) -> Result<(), Failure> {
+        if !self.complete || console.json || console.err_width.is_none() {
+            return Ok(());
+        }
+        let due =
+            self.known.iter().filter_map(|(id, known)| Some((known.deadline?, id, known))).min_by_key(|due| due.0);
+        let line = match due {
+            None => format!("{} pending", self.known.len()),
+            Some((deadline, id, known)) => format!(
+                "{} pending; {} left for {} {}",
+                self.known.len(),
+                span(between(Some(now), Some(deadline))),
+                short_id(id, self.known.keys()),
+                known.tool_name,
+            ),
+        };
+        Ok(console.live(&line)?)
+    }
+
     fn take(&mut self, change: Change) -> Vec<News> {
         match change {
             Change::Pending(approval) => {
                 if let Some(missing) = &mut self.missing {
                     missing.remove(&approval.id);
                 }
-                match self.known.insert(approval.id.clone(), approval.revision) {
+                match self.known.insert(approval.id.clone(), Known::from(&approval)) {
                     None => vec![News::Added(approval)],
-                    Some(revision) if revision < approval.revision => vec![News::Changed(approval)],
+                    Some(before) if before.revision < approval.revision => vec![News::Changed(approval)],
                     Some(_) => Vec::new(),
                 }
             }
@@ -178,14 +252,15 @@ impl Queue {
                 if let Some(missing) = &mut self.missing {
                     missing.remove(&removal.approval_id);
                 }
-                self.known.remove(&removal.approval_id).map(|_| News::Removed(removal)).into_iter().collect()
+                self.remove(removal).into_iter().collect()
             }
             Change::SnapshotComplete(snapshot) => {
                 let gone = self.missing.take().unwrap_or_default();
-                self.known.retain(|id, _| !gone.contains(id));
-                let removal = |approval_id| News::Removed(Removal { approval_id, ..Removal::default() });
+                let gone = gone.into_iter().map(|approval_id| Removal { approval_id, ..Removal::default() });
+                let mut news: Vec<_> = gone.filter_map(|removal| self.remove(removal)).collect();
                 let first = !std::mem::replace(&mut self.complete, true);
-                gone.into_iter().map(removal).chain(first.then_some(News::Complete(snapshot.count))).collect()
+                news.extend(first.then_some(News::Complete(snapshot.count)));
+                news
             }
         }
     }
@@ -204,6 +279,10 @@ mod tests {
         Removal { approval_id: id.to_owned(), status: status.into() }
     }
 
+    fn removed(removal: Removal) -> News {
+        News::Removed { removal, tool_name: String::new() }
+    }
+
     #[test]
     fn a_second_snapshot_is_told_as_changes() {
         let complete = |count| Change::SnapshotComplete(SnapshotComplete { count });
@@ -214,7 +293,7 @@ mod tests {
         assert_eq!(queue.take(complete(2)), [News::Complete(2)]);
         assert_eq!(queue.take(Change::Pending(pending("a", 2))), [News::Changed(pending("a", 2))]);
         let approved = removal("a", ApprovalStatus::Approved);
-        assert_eq!(queue.take(Change::Removed(approved.clone())), [News::Removed(approved.clone())]);
+        assert_eq!(queue.take(Change::Removed(approved.clone())), [removed(approved.clone())]);
         assert_eq!(queue.take(Change::Removed(approved)), []);
         assert_eq!(queue.take(Change::Pending(pending("c", 1))), [News::Added(pending("c", 1))]);
         assert_eq!(queue.take(Change::Pending(pending("d", 1))), [News::Added(pending("d", 1))]);
@@ -223,7 +302,7 @@ mod tests {
         assert_eq!(queue.take(Change::Pending(pending("c", 1))), []);
         assert_eq!(queue.take(Change::Pending(pending("d", 4))), [News::Changed(pending("d", 4))]);
         assert_eq!(queue.take(Change::Pending(pending("e", 1))), [News::Added(pending("e", 1))]);
-        assert_eq!(queue.take(complete(3)), [News::Removed(removal("b", ApprovalStatus::Unspecified))]);
+        assert_eq!(queue.take(complete(3)), [removed(removal("b", ApprovalStatus::Unspecified))]);
         queue.begin();
         for id in ["c", "d", "e"] {
             queue.take(Change::Pending(pending(id, 1)));

@@ -2,6 +2,21 @@
 
 use std::time::Duration;
 
+/// A duration as people write it: numbers with their units, such as `90s`, `1h30m` or `7days`.
+///
+/// # Errors
+///
+/// What to write in place of it.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("has no unit; write {text}s for seconds, or {text}m for minutes")
+        } else {
+            "not a duration; write it like 90s, 5m, 1h30m or 7days".to_owned()
+        }
+    })
+}
+
 /// A duration in the largest unit that holds it exactly, for example `90s`, `7d`. Reads back as the same duration.
 pub(super) fn duration_text(duration: Duration) -> String {
     const UNITS: [(u128, &str); 7] = [
@@ -16,4 +31,34 @@ pub(super) fn duration_text(duration: Duration) -> String {
     let nanos = duration.as_nanos();
     let unit = UNITS.iter().find(|(unit, _)| nanos > 0 && nanos.is_multiple_of(*unit));
     unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_people_write_them() {
+        for (text, seconds) in
+            [("90s", 90), ("1h30m", 5_400), ("1h 30m", 5_400), ("7days", 604_800), ("7d", 604_800), ("2hours", 7_200)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_told_how_to_write_one() {
+        assert_eq!(parse_duration("90").unwrap_err(), "has no unit; write 90s for seconds, or 90m for minutes");
+        for text in ["", "5x", "s", "-5s", "forever"] {
+            assert_eq!(parse_duration(text).unwrap_err(), "not a duration; write it like 90s, 5m, 1h30m or 7days");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        for seconds in [1, 60, 90, 3_600, 86_400, 604_800, 100_000_000] {
+            let duration = Duration::from_secs(seconds);
+            assert_eq!(parse_duration(&duration_text(duration)), Ok(duration));
+        }
+    }
 }

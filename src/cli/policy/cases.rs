@@ -1,10 +1,14 @@
 use std::{path::PathBuf, time::Duration};
 
-use comfy_table::{Cell, Color, Table};
+use anstyle::AnsiColor;
 
 use super::{Console, Failure, PolicyFile, contents, warnings, wrong};
 use crate::{
-    cli::{describe, text::escape},
+    cli::{
+        describe,
+        table::{Cell, Column, Table},
+        text::escape,
+    },
     clock::{SystemWall, WallClock as _},
     config::Config,
     domain::Verdict,
@@ -45,7 +49,7 @@ pub(super) fn run(args: &TestArgs, console: &mut Console) -> Result<u8, Failure>
     if console.json {
         results.iter().try_for_each(|result| console.message(result))?;
     } else {
-        console.table(&mut table(&cases, &results))?;
+        console.table(&table(&cases, &results))?;
         if args.trace {
             for line in results.iter().filter(|result| !result.passed).flat_map(trace) {
                 console.line(&line)?;
@@ -74,17 +78,22 @@ fn claim_window() -> Duration {
 }
 
 fn table(cases: &[TestCase], results: &[PolicyTestResult]) -> Table {
-    let mut table = Table::new();
-    table.set_header(["", "CASE", "STATUS", "RULE", "EXPECTED"]);
+    let mut table = Table::new(&[
+        Column::whole("RESULT"),
+        Column::at_least(16, "CASE"),
+        Column::whole("STATUS"),
+        Column::at_least(12, "RULE"),
+        Column::at_least(16, "EXPECTED"),
+    ]);
     for (case, result) in cases.iter().zip(results) {
-        let (word, colour) = if result.passed { ("pass", Color::Green) } else { ("FAIL", Color::Red) };
+        let (word, colour) = if result.passed { ("pass", AnsiColor::Green) } else { ("FAIL", AnsiColor::Red) };
         let rule = result.evaluation.as_ref().map_or_else(String::new, |evaluation| escape(&evaluation.rule));
-        table.add_row([
-            Cell::new(word).fg(colour),
-            Cell::new(escape(&case.name)),
+        table.row([
+            Cell::styled(word, colour.on_default()),
+            escape(&case.name).into(),
             describe::cell(result.status),
-            Cell::new(rule),
-            Cell::new(if result.passed { String::new() } else { expected(case) }),
+            rule.into(),
+            if result.passed { Cell::default() } else { expected(case).into() },
         ]);
     }
     table

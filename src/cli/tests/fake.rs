@@ -13,20 +13,26 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status};
+use tonic::{
+    Request, Response, Status,
+    metadata::{Ascii, MetadataValue},
+};
 
 use crate::proto::v1::{
-    Actor, ActorKind, Approval, ApprovalUpdate, CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest,
-    ClaimExecutionResponse, DecideRequest, DecideResponse, GetApprovalRequest, GetApprovalResponse,
-    ListApprovalsRequest, ListApprovalsResponse, ListPendingRequest, ListPendingResponse, ReportExecutionRequest,
-    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, RevokeApprovalRequest,
-    RevokeApprovalResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
-    WatchPendingRequest, WatchPendingResponse,
+    Actor, ActorKind, Approval, ApprovalUpdate, Caller, CancelApprovalRequest, CancelApprovalResponse,
+    ClaimExecutionRequest, ClaimExecutionResponse, CreateTokenRequest, CreateTokenResponse, DecideRequest,
+    DecideResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest, GetCallerResponse, ListApprovalsRequest,
+    ListApprovalsResponse, ListPendingRequest, ListPendingResponse, ListTokensRequest, ListTokensResponse,
+    ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse,
+    RevokeApprovalRequest, RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse, WaitApprovalRequest,
+    WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse, WatchPendingRequest, WatchPendingResponse,
+    access_service_server::{AccessService, AccessServiceServer},
     approval_service_server::{ApprovalService, ApprovalServiceServer},
     event,
     request_approval_response::Message,
 };
 
+type AsciiValue = MetadataValue<Ascii>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// One method: what it will answer, and what it was asked.
@@ -79,6 +85,8 @@ pub(super) struct Fake {
     pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
     pub(super) report: Method<ReportExecutionRequest, Result<ReportExecutionResponse, Status>>,
+    /// The `date` of answers, in place of the true one.
+    pub(super) date: Mutex<Option<AsciiValue>>,
     /// The request_id of the newest request.
     newest: Mutex<String>,
     /// The `authorization` of each decision.
@@ -106,6 +114,14 @@ impl Fake {
         }
     }
 
+    fn dated<T>(&self, answer: T) -> Response<T> {
+        let mut response = Response::new(answer);
+        if let Some(date) = &*self.date.lock().unwrap() {
+            response.metadata_mut().insert("date", date.clone());
+        }
+        response
+    }
+
     fn play<T: Send + 'static>(&self, steps: Vec<Step<T>>) -> Response<Answers<T>> {
         let cut = Arc::clone(&self.cut);
         let answers = stream::iter(steps).then(move |step| {
@@ -121,7 +137,8 @@ impl Fake {
                 std::future::pending().await
             }
         });
-        Response::new(Box::pin(answers))
+        let answers: Answers<T> = Box::pin(answers);
+        self.dated(answers)
     }
 }
 
@@ -167,21 +184,21 @@ impl ApprovalService for Fake {
         &self,
         request: Request<GetApprovalRequest>,
     ) -> Result<Response<GetApprovalResponse>, Status> {
-        self.get.call(request)?.map(Response::new)
+        self.get.call(request)?.map(|answer| self.dated(answer))
     }
 
     async fn list_pending(
         &self,
         request: Request<ListPendingRequest>,
     ) -> Result<Response<ListPendingResponse>, Status> {
-        self.list_pending.call(request)?.map(Response::new)
+        self.list_pending.call(request)?.map(|answer| self.dated(answer))
     }
 
     async fn list_approvals(
         &self,
         request: Request<ListApprovalsRequest>,
     ) -> Result<Response<ListApprovalsResponse>, Status> {
-        self.list_approvals.call(request)?.map(Response::new)
+        self.list_approvals.call(request)?.map(|answer| self.dated(answer))
     }
 
     async fn decide(&self, request: Request<DecideRequest>) -> Result<Response<DecideResponse>, Status> {
@@ -238,6 +255,29 @@ impl ApprovalService for Fake {
     }
 }
 
+/// Who calls: always [`agent`].
+struct FakeAccess;
+
+#[tonic::async_trait]
+impl AccessService for FakeAccess {
+    async fn get_caller(&self, _: Request<GetCallerRequest>) -> Result<Response<GetCallerResponse>, Status> {
+        let caller = Caller { actor: Some(agent()), ..Caller::default() };
+        Ok(Response::new(GetCallerResponse { caller: Some(caller) }))
+    }
+
+    async fn create_token(&self, _: Request<CreateTokenRequest>) -> Result<Response<CreateTokenResponse>, Status> {
+        missing()
+    }
+
+    async fn list_tokens(&self, _: Request<ListTokensRequest>) -> Result<Response<ListTokensResponse>, Status> {
+        missing()
+    }
+
+    async fn revoke_token(&self, _: Request<RevokeTokenRequest>) -> Result<Response<RevokeTokenResponse>, Status> {
+        missing()
+    }
+}
+
 /// The fake on a port of its own, behind a proxy that can cut connections.
 pub(super) struct Server {
     pub(super) fake: Arc<Fake>,
@@ -255,6 +295,7 @@ impl Server {
         reporter.set_not_serving::<ApprovalServiceServer<Fake>>().await;
         let router = tonic::transport::Server::builder()
             .add_service(health)
+            .add_service(AccessServiceServer::new(FakeAccess))
             .add_service(ApprovalServiceServer::from_arc(Arc::clone(&fake)));
         tasks.spawn(async move { router.serve_with_incoming(TcpListenerStream::new(behind)).await.unwrap() });
         let front = TcpListener::bind("127.0.0.1:0").await.unwrap();

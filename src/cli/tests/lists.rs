@@ -115,7 +115,7 @@ async fn a_watch_tells_one_story_over_two_connections() {
         } else {
             let heads: Vec<_> = lines.iter().map(|line| line.get(..3).unwrap()).collect();
             assert_eq!(heads, ["+ a", "+ b", "+ c", "- a"]);
-            assert_eq!(lines[3], "- a APPROVED");
+            assert_eq!(lines[3], "- a send_email APPROVED by dev/alice: because");
         }
     }
 }

@@ -23,13 +23,13 @@ async fn what_is_decided_is_what_was_shown() {
     let server = Server::start().await;
     server.fake.get.answers(shown(approval(1, ApprovalStatus::Pending)));
     server.fake.decide.answers(decided(ApprovalStatus::Approved));
-    let ran = at_terminal(&server, &["approve", "a1", "--comment", "ok"], "y\n").await;
+    let ran = at_terminal(&server, &["approve", ID, "--comment", "ok"], "y\n").await;
     assert_eq!((ran.code, ran.out.as_str()), (0, "APPROVED by dev/alice: because\n"));
-    for part in ["send_email", "\"to\": \"x\\u{202e}y@example.com\"", "sha256:aa", "approve this? [y/N]"] {
+    for part in ["send_email", "\"to\": \"x\\u{202e}y@example.com\"", &digest(), "approve this? [y/N]"] {
         assert!(ran.err.contains(part), "{part} in {ran:?}");
     }
     let request = server.fake.decide.asked().remove(0);
-    assert_eq!(request.seen, Some(Seen::Digest("sha256:aa".to_owned())));
+    assert_eq!(request.seen, Some(Seen::Digest(digest())));
     assert_eq!((request.choice(), request.comment.as_str()), (VoteChoice::Approve, "ok"));
     assert!(!request.request_id.is_empty());
     assert_eq!(*server.fake.tokens.lock().unwrap(), ["Bearer t0ken"]);
@@ -40,7 +40,7 @@ async fn anything_but_yes_decides_nothing() {
     for answer in ["n\n", "\n", "", "yess\n"] {
         let server = Server::start().await;
         server.fake.get.answers(shown(approval(1, ApprovalStatus::Pending)));
-        let ran = at_terminal(&server, &["reject", "a1"], answer).await;
+        let ran = at_terminal(&server, &["reject", ID], answer).await;
         assert_eq!(ran.code, 1, "{answer:?}");
         assert!(server.fake.decide.asked().is_empty());
     }
@@ -49,18 +49,18 @@ async fn anything_but_yes_decides_nothing() {
 #[tokio::test]
 async fn without_a_terminal_nothing_is_decided_unseen() {
     let server = Server::start().await;
-    let ran = signoff(&server.address, &["approve", "a1"]).await;
+    let ran = signoff(&server.address, &["approve", ID]).await;
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("--yes") && ran.err.contains("--digest"), "{ran:?}");
     assert!(server.fake.get.asked().is_empty() && server.fake.decide.asked().is_empty());
 
     server.fake.get.answers(shown(approval(1, ApprovalStatus::Pending)));
     server.fake.decide.answers(decided(ApprovalStatus::Rejected));
-    let ran = signoff(&server.address, &["--json", "reject", "a1", "--yes"]).await;
+    let ran = signoff(&server.address, &["--json", "reject", ID, "--yes"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let message: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(message["approval"]["status"], "APPROVAL_STATUS_REJECTED");
-    assert_eq!(server.fake.decide.asked()[0].seen, Some(Seen::Digest("sha256:aa".to_owned())));
+    assert_eq!(server.fake.decide.asked()[0].seen, Some(Seen::Digest(digest())));
 }
 
 #[tokio::test]
@@ -69,10 +69,10 @@ async fn a_digest_or_revision_is_taken_as_given() {
     for _ in 0..2 {
         server.fake.decide.answers(Ok(DecideResponse { approval: Some(approval(2, ApprovalStatus::Pending)) }));
     }
-    let line = ["approve", "a1", "--digest", "sha256:bb", "--edit", r#"{"to":"z"}"#];
+    let line = ["approve", ID, "--digest", "sha256:bb", "--edit", r#"{"to":"z"}"#];
     let ran = signoff(&server.address, &line).await;
     assert_eq!((ran.code, ran.out.as_str()), (0, "vote recorded; still PENDING, 0 of 2 approving votes\n"));
-    assert_eq!(signoff(&server.address, &["reject", "a1", "--revision", "7"]).await.code, 0);
+    assert_eq!(signoff(&server.address, &["reject", ID, "--revision", "7"]).await.code, 0);
     let asked = server.fake.decide.asked();
     assert_eq!(asked[0].seen, Some(Seen::Digest("sha256:bb".to_owned())));
     assert_eq!(arguments::to_json(asked[0].edited_arguments.as_ref().unwrap()).to_string(), r#"{"to":"z"}"#);
@@ -84,11 +84,11 @@ async fn a_digest_or_revision_is_taken_as_given() {
 async fn a_late_decider_is_told_who_won() {
     let server = Server::start().await;
     server.fake.get.answers(shown(approval(2, ApprovalStatus::Rejected)));
-    let ran = at_terminal(&server, &["approve", "a1"], "y\n").await;
+    let ran = at_terminal(&server, &["approve", ID], "y\n").await;
     assert_eq!((ran.code, ran.err.as_str()), (1, "error: already REJECTED by dev/alice: because\n"));
-    let metadata = [("status", "APPROVED"), ("decided_by", "dev/bob"), ("approval_id", "a1")];
+    let metadata = [("status", "APPROVED"), ("decided_by", "dev/bob"), ("approval_id", ID)];
     server.fake.decide.answers(Err(refusal(Code::FailedPrecondition, "ALREADY_DECIDED", &metadata)));
-    let ran = signoff(&server.address, &["approve", "a1", "--revision", "1"]).await;
+    let ran = signoff(&server.address, &["approve", ID, "--revision", "1"]).await;
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("already APPROVED by dev/bob\n"), "{ran:?}");
     assert_eq!(server.fake.decide.asked().len(), 1);
@@ -99,7 +99,7 @@ async fn a_lost_reply_is_asked_for_again_with_the_same_request_id() {
     let server = Server::start().await;
     server.fake.decide.answers(Err(Status::unavailable("gone")));
     server.fake.decide.answers(decided(ApprovalStatus::Approved));
-    let ran = signoff(&server.address, &["approve", "a1", "--revision", "1"]).await;
+    let ran = signoff(&server.address, &["approve", ID, "--revision", "1"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     let asked = server.fake.decide.asked();
     assert_eq!(asked[0], asked[1]);
@@ -110,10 +110,10 @@ async fn cancelling() {
     let server = Server::start().await;
     let cancelled = approval(2, ApprovalStatus::Cancelled);
     server.fake.cancel.answers(Ok(CancelApprovalResponse { approval: Some(cancelled) }));
-    let ran = signoff(&server.address, &["cancel", "a1", "--reason", "not needed"]).await;
+    let ran = signoff(&server.address, &["cancel", ID, "--reason", "not needed"]).await;
     assert_eq!((ran.code, ran.out.as_str()), (0, "CANCELLED by dev/alice: because\n"));
     let request = server.fake.cancel.asked().remove(0);
-    assert_eq!((request.approval_id.as_str(), request.reason.as_str()), ("a1", "not needed"));
+    assert_eq!((request.approval_id.as_str(), request.reason.as_str()), (ID, "not needed"));
     assert!(!request.request_id.is_empty());
 }
 
@@ -147,18 +147,18 @@ async fn everything_known_is_shown() {
     let event =
         Event { revision: 2, event_time: None, actor: alice(), kind: Some(event::Kind::Voted(full.votes[0].clone())) };
     server.fake.get.answers(Ok(GetApprovalResponse { approval: Some(full), events: vec![event] }));
-    let ran = signoff(&server.address, &["show", "a1", "--events"]).await;
+    let ran = signoff(&server.address, &["show", ID, "--events"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     for part in [
-        "Approval    a1\n",
+        &format!("Approval    {ID}\n"),
         "Status      APPROVED\n",
         "    \"to\": \"x\\u{202e}y@example.com\"\n",
-        "Digest      sha256:aa\n",
+        &format!("Digest      {}\n", digest()),
         "Labels      env=prod\n",
         "Policy      REQUIRE_APPROVAL, rule mail, version v1\n  MATCHED  mail: tool is listed\n  … and 3 more\n",
-        "APPROVE by dev/alice, who saw revision 1: fine\n",
+        "APPROVE by dev/alice, who saw revision 1, -: fine\n",
         "APPROVED by dev/alice: because\n",
-        "by dev/alice, claim c1\n  Outcome   -, FAILED: boom\n",
+        "by dev/alice, claim c1, -\n  Outcome   FAILED: boom, -\n",
         "#2 vote APPROVE by dev/alice: fine\n",
     ] {
         assert!(ran.out.contains(part), "{part:?} in {}", ran.out);

@@ -41,12 +41,12 @@ async fn a_drained_stream_is_taken_up_where_it_ended() {
     let arguments = asked[0].arguments.as_ref().unwrap();
     let lines: Vec<_> = ran.out.lines().collect();
     let expected = [
-        "approval a1, deadline -".to_owned(),
+        format!("approval {ID}, deadline -"),
         format!("-  #1 PENDING asked for by dev/alice, {}", signoff_client::digest("send_email", arguments)),
         "-  #2 APPROVED by dev/alice: because".to_owned(),
     ];
     assert_eq!(lines, expected);
-    assert_eq!(ran.err.matches("connection lost").count(), 2, "{}", ran.err);
+    assert_eq!(ran.err.matches("Lost the connection").count(), 1, "{}", ran.err);
     assert_eq!(arguments::to_json(arguments).to_string(), r#"{"n":5,"to":"x@example.com"}"#);
 }
 
@@ -130,7 +130,7 @@ async fn progress_is_a_live_line_on_a_terminal_and_lines_elsewhere_if_wanted() {
     let cases = [
         (None, vec![], ""),
         (None, vec!["--progress"], "4 min\\u{1b}\n3 min\n"),
-        (Some(""), vec![], "4 min\\u{1b}\r                      \r3 min\r          \r"),
+        (Some(""), vec![], "4 min\\u{1b}\r           \r3 min\r     \r"),
     ];
     for (terminal, flags, expected) in cases {
         let server = Server::start().await;
@@ -143,15 +143,43 @@ async fn progress_is_a_live_line_on_a_terminal_and_lines_elsewhere_if_wanted() {
 #[tokio::test]
 async fn refusals_end_it() {
     let server = Server::start().await;
-    let mut details = ErrorDetails::with_bad_request_violation("tool_name", "holds invisible characters");
-    details.set_error_info("INVALID_REQUEST", "signoff.v1", std::collections::HashMap::<String, String>::new());
-    let status = Status::with_error_details(Code::InvalidArgument, "1 field is wrong", details);
-    server.fake.request.answers(vec![Fail(status)]);
-    let ran = signoff(&server.address, REQUEST).await;
-    assert_eq!(ran.code, 1);
-    let expected = "error: 1 field is wrong\n  tool_name: holds invisible characters\n  reason: INVALID_REQUEST\n";
-    assert_eq!(ran.err, expected);
+    let refused = || {
+        let mut details = ErrorDetails::with_bad_request_violation("tool_name", "holds invisible characters");
+        details.set_error_info("INVALID_REQUEST", "signoff.v1", std::collections::HashMap::<String, String>::new());
+        let message = "invalid request: tool_name: holds invisible characters";
+        vec![Fail(Status::with_error_details(Code::InvalidArgument, message, details))]
+    };
+    server.fake.request.answers(refused());
+    let ran = run(&server.address, REQUEST, Some(""), |_| std::future::pending()).await;
+    let expected = "error: invalid request\n  tool_name: holds invisible characters\n  reason: INVALID_REQUEST\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, expected));
     assert_eq!(server.fake.request.asked().len(), 1);
+
+    server.fake.request.answers(refused());
+    let ran = signoff(&server.address, REQUEST).await;
+    let expected = "error: NOT RUN. The call to send_email could not be approved: invalid request: tool_name: \
+                    holds invisible characters.\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, expected));
+}
+
+/// What is not read on a terminal may be read by a model: nothing there says how the command is set up.
+#[tokio::test]
+async fn a_model_is_not_told_what_to_configure() {
+    let server = Server::start().await;
+    let denied = || vec![Fail(refusal(Code::Unauthenticated, "UNAUTHENTICATED", &[]))];
+    server.fake.request.answers(denied());
+    let ran = signoff(&server.address, REQUEST).await;
+    let expected =
+        "error: NOT RUN. The approvals server refused the request to call send_email. Do not work around it.\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, expected));
+
+    server.fake.request.answers(denied());
+    let ran = run(&server.address, REQUEST, Some(""), |_| std::future::pending()).await;
+    assert!(ran.err.contains("UNAUTHENTICATED"), "{ran:?}");
+    server.fake.request.answers(denied());
+    let ran = signoff(&server.address, &[REQUEST, &["--json"]].concat()).await;
+    let error: serde_json::Value = serde_json::from_str(&ran.err).unwrap();
+    assert_eq!(error["error"]["reason"], "UNAUTHENTICATED");
 }
 
 #[tokio::test]
@@ -168,22 +196,26 @@ async fn waiting_stops_when_the_deadline_has_passed() {
     server.fake.request.answers(vec![Fail(Status::unavailable("gone"))]);
     let ran = signoff(&server.address, REQUEST).await;
     assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.err.contains("the server gives no answer: gone") && ran.err.contains("signoff show a1"), "{ran:?}");
+    assert!(
+        ran.err.contains("the server gives no answer: gone") && ran.err.contains(&format!("signoff show {ID}")),
+        "{ran:?}"
+    );
     assert_eq!(server.fake.request.asked().len(), 2);
 }
 
 #[tokio::test]
 async fn an_interrupted_wait_tells_how_to_go_on() {
-    for (flags, expected) in
-        [(vec![], "stays open: see `signoff show a1`"), (vec!["--cancel-on-disconnect"], "withdraws")]
-    {
+    for (flags, expected) in [
+        (vec![], format!("stays open: see `signoff show {ID}`")),
+        (vec!["--cancel-on-disconnect"], "withdraws".to_owned()),
+    ] {
         let server = Server::start().await;
         let hanging = Hang(Arc::new(Notify::new()));
         server.fake.request.answers(vec![Send(update(1, ApprovalStatus::Pending)), hanging]);
         let line = [REQUEST, &["--request-id", "r1"], &flags].concat();
         let ran = run(&server.address, &line, None, async |out| out.contains("#1 PENDING").await).await;
         assert_eq!(ran.code, 130);
-        assert!(ran.err.contains(expected), "{ran:?}");
+        assert!(ran.err.contains(&expected), "{ran:?}");
         assert!(server.fake.cancel.asked().is_empty());
     }
 }

@@ -1,6 +1,6 @@
 use std::{path::Path, sync::Arc};
 
-use tonic::Request;
+use tonic::{Request, Response};
 
 use super::Failure;
 use crate::{
@@ -61,12 +61,11 @@ impl TokenBackend {
         .into_inner())
     }
 
-    pub(super) async fn list(&mut self, message: ListTokensRequest) -> Result<ListTokensResponse, Failure> {
+    pub(super) async fn list(&mut self, message: ListTokensRequest) -> Result<Response<ListTokensResponse>, Failure> {
         Ok(match self {
             Self::Server(client) => client.list_tokens(unary(message)).await?,
             Self::Directory { api, holder, .. } => api.list_tokens(held(message, holder)).await?,
-        }
-        .into_inner())
+        })
     }
 
     pub(super) async fn revoke(self, message: RevokeTokenRequest) -> Result<RevokeTokenResponse, Failure> {

@@ -10,6 +10,7 @@ use crate::{
         describe,
         text::{escape, moment},
     },
+    config::parse_duration,
     proto::v1::{ActorKind, CreateTokenRequest, DecidesFor, Permission, Person, Role},
 };
 
@@ -44,8 +45,8 @@ pub struct CreateArgs {
     /// Group that the owner may say these people are in; repeatable, or separated by commas
     #[arg(long = "decide-for-group", value_name = "GROUP", value_delimiter = ',', requires = "decide_for_issuers")]
     decide_for_groups: Vec<String>,
-    /// How long it is good, such as 90d; without it until it is revoked
-    #[arg(long, value_name = "SPAN", value_parser = humantime::parse_duration)]
+    /// How long it is good, such as 12h or 90d; without it until it is revoked
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
     ttl: Option<Duration>,
     /// What it is for
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]

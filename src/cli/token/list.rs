@@ -2,7 +2,11 @@ use std::path::PathBuf;
 
 use super::{Console, Failure, backend::TokenBackend, table};
 use crate::{
-    cli::{connection::ConnectionArgs, rows::PAGE},
+    cli::{
+        connection::ConnectionArgs,
+        rows::{PAGE, View},
+        server_time::ServerTime,
+    },
     proto::v1::ListTokensRequest,
 };
 
@@ -22,23 +26,25 @@ pub struct ListArgs {
 pub(super) async fn run(args: ListArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
     let mut backend = TokenBackend::open(args.data_dir.as_deref(), false, connection).await?;
     let (mut tokens, mut page_token, mut left) = (Vec::new(), String::new(), args.limit);
-    loop {
+    let time = loop {
         let page_size = i32::try_from(left.min(PAGE)).unwrap_or(i32::MAX);
-        let page = backend.list(ListTokensRequest { page_size, page_token, active_only: args.active }).await?;
+        let answer = backend.list(ListTokensRequest { page_size, page_token, active_only: args.active }).await?;
+        let time = ServerTime::of(&answer);
+        let page = answer.into_inner();
         left = left.saturating_sub(u32::try_from(page.tokens.len()).unwrap_or(u32::MAX));
         tokens.extend(page.tokens);
         page_token = page.next_page_token;
         if page_token.is_empty() || left == 0 {
-            break;
+            break time;
         }
-    }
+    };
     if console.json {
         return Ok(tokens.iter().try_for_each(|token| console.message(token))?);
     }
     if tokens.is_empty() {
         return Ok(console.note("there are no tokens")?);
     }
-    console.table(&mut table(&tokens))?;
+    console.table(&table(&tokens, View { terminal: console.out_width.is_some(), now: time.now() }))?;
     if !page_token.is_empty() {
         console.note(&format!("there are more; --limit is {}", args.limit))?;
     }

@@ -133,7 +133,6 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {
-        let new = new.unless_frozen(self.freezes.standing())?;
         let request = &new.approval.request;
         let key = keys::request_id(&request.caller, &request.request_id);
         let over = match self.find(&key)? {
@@ -148,7 +147,13 @@ impl<'a> Group<'a> {
                 Some(at)
             }
         };
-        let new = match self.remembered(&new.approval)? {
+        // What an operator froze is not judged by anything else.
+        let verdict = match self.freezes.standing().judge(&new.approval.request, &new.approval.verdict) {
+            None => self.remembered(&new.approval)?,
+            frozen => frozen,
+        };
+        // Prepared anew, which costs the others something only while calls are frozen, or rejected again.
+        let new = match verdict {
             Some(verdict) => new.judged(verdict)?,
             None => new,
         };

@@ -21,8 +21,8 @@ const POLICY_REQUEST_ID: u8 = b'k';
 const TOKEN: u8 = b's';
 const GROUP: u8 = b'g';
 const SCHEMA_TEXT: u8 = b'j';
-const REJECTION: u8 = b'n';
 const FREEZE: u8 = b'z';
+const REJECTION: u8 = b'n';
 
 /// The schema version: four bytes, which every build has written and read so.
 pub(super) const SCHEMA: &[u8] = b"m/schema";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{frame::Encoded, records};
 use crate::{
-    domain::{Approval, Digest, Event, Freezes, Verdict, request},
+    domain::{Approval, Digest, Event, Verdict, request},
     store::{StoreError, Submission},
 };
 
@@ -24,15 +24,6 @@ impl PreparedSubmission {
             request(id, asked, arguments, verdict, now).map_err(|error| StoreError::BadHistory(id, error))?;
         let (encoded, chain) = records::encode(&approval, std::slice::from_ref(&event), Digest::ZERO)?;
         Ok(Self { approval: Arc::new(approval), event, encoded, chain, pending_limit })
-    }
-
-    /// The same with the verdict of a freeze in the place of the policy's, if one covers it: prepared anew, which costs
-    /// the others something only while calls are frozen.
-    pub(super) fn unless_frozen(self, freezes: &Freezes) -> Result<Self, StoreError> {
-        match freezes.judge(&self.approval.request, &self.approval.verdict) {
-            Some(verdict) => self.judged(verdict),
-            None => Ok(self),
-        }
     }
 
     /// The same with another verdict.

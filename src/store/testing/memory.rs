@@ -93,10 +93,10 @@ impl State {
     }
 
     /// What the rejection of the same call that is remembered longest makes of a new one.
-    fn remembered(&self, new: &Submission, verdict: &Verdict) -> Option<Verdict> {
+    fn remembered(&self, new: &Submission) -> Option<Verdict> {
         let answers = |approval: &Approval| {
             let (_, until) = approval.remembered()?;
-            let verdict = approval.remembered_for(&new.request, verdict, new.now)?;
+            let verdict = approval.remembered_for(&new.request, &new.verdict, new.now)?;
             Some((until, approval.id, verdict))
         };
         let all = self.approvals.values().filter_map(|(approval, _)| answers(approval));
@@ -133,8 +133,7 @@ impl ApprovalStore for MemoryStore {
         let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
         let frozen = state.freezes.judge(&new.request, &new.verdict);
-        let verdict = frozen.map_or_else(|| Arc::clone(&new.verdict), Arc::new);
-        let verdict = state.remembered(&new, &verdict).map_or(verdict, Arc::new);
+        let verdict = frozen.or_else(|| state.remembered(&new)).map_or(new.verdict, Arc::new);
         let (approval, event) = request(new.id, new.request, new.arguments, verdict, new.now)
             .map_err(|error| StoreError::BadHistory(new.id, error))?;
         if approval.status == Status::Pending && pending >= new.pending_limit as usize {

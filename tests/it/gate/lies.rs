@@ -198,8 +198,8 @@ fn kind_of(refusal: &Refusal) -> (&'static str, Option<&str>) {
     match &refusal.kind {
         Kind::InvalidAnswer { problem } => ("InvalidAnswer", Some(problem)),
         Kind::DigestMismatch => ("DigestMismatch", None),
-        Kind::UnknownStatus => ("UnknownStatus", None),
-        Kind::Unavailable(_) => ("Unavailable", None),
+        Kind::UnknownStatus { .. } => ("UnknownStatus", None),
+        Kind::Unavailable { .. } => ("Unavailable", None),
         Kind::Rejected { .. } => ("Rejected", None),
         Kind::AutoRejected { .. } => ("AutoRejected", None),
         other => panic!("the list does not expect {other:?}"),

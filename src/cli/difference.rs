@@ -1,0 +1,65 @@
+//! What an edit changes, as people read changes: a unified diff of the arguments over several lines.
+
+use anstyle::{AnsiColor, Style};
+use prost_types::Struct;
+use similar::TextDiff;
+
+use super::describe;
+
+/// The lines that differ, with some around them; none when nothing does. Invisible characters are escaped.
+pub(super) fn lines(before: Option<&Struct>, after: Option<&Struct>, names: [&str; 2]) -> Vec<String> {
+    let [before, after] = [before, after].map(|object| describe::pretty(object).join("\n") + "\n");
+    if before == after {
+        return Vec::new();
+    }
+    let diff = TextDiff::from_lines(&before, &after);
+    diff.unified_diff().header(names[0], names[1]).to_string().lines().map(painted).collect()
+}
+
+/// In the colours of every such program.
+fn painted(line: &str) -> String {
+    let style = match line.as_bytes().first() {
+        Some(b'-') => AnsiColor::Red.on_default(),
+        Some(b'+') => AnsiColor::Green.on_default(),
+        _ => Style::new(),
+    };
+    format!("{style}{line}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::arguments::object, *};
+
+    fn shown(before: &str, after: &str) -> Vec<String> {
+        let [before, after] = [before, after].map(|json| object("", json).unwrap());
+        let lines = lines(Some(&before), Some(&after), ["as asked", "as edited"]);
+        lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+    }
+
+    #[test]
+    fn what_changes_is_shown_with_what_is_around_it() {
+        let expected = [
+            "--- as asked",
+            "+++ as edited",
+            "@@ -1,5 +1,4 @@",
+            " {",
+            "-  \"amount\": 12000,",
+            "-  \"note\": \"x\\u{202e}y\",",
+            "+  \"amount\": 900,",
+            "   \"to\": \"acme\"",
+            " }",
+        ];
+        let before = r#"{"to":"acme","amount":12000,"note":"x\u202ey"}"#;
+        assert_eq!(shown(before, r#"{"amount":900,"to":"acme"}"#), expected);
+    }
+
+    #[test]
+    fn nothing_is_shown_when_nothing_changes() {
+        assert!(shown(r#"{"b":1.0,"a":2}"#, r#"{"a":2,"b":1}"#).is_empty());
+    }
+
+    #[test]
+    fn an_escape_is_not_taken_for_what_it_stands_for() {
+        assert!(!shown(r#"{"a":"\u202e"}"#, r#"{"a":"\\u{202e}"}"#).is_empty());
+    }
+}
