@@ -39,9 +39,9 @@ impl DisconnectTracker {
 
 /// A stream of a request that may have to be withdrawn when its caller goes away.
 ///
-/// Whether it has to says the first request under the key, and so the record: a repetition's own `cancel_on_disconnect`
-/// does not count. So every call that may be a repetition is counted from its beginning, and one that was cut before the
-/// record was found looks for it.
+/// Whether it has to says the first request under the key, and so the record: a repetition's own
+/// `cancel_on_disconnect` does not count. So every call that may be a repetition is counted from its beginning, and one
+/// that was cut before the record was found looks for it.
 pub(super) struct Attached {
     approvals: Arc<Approvals>,
     key: Key,

@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Approvals {
-    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that is to be
-    /// watched for disconnecting is so from this call on, whenever the future is first polled.
+    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that is to
+    /// be watched for disconnecting is so from this call on, whenever the future is first polled.
     ///
     /// # Errors
     /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
@@ -63,8 +63,8 @@ impl Approvals {
                 }
             }
         };
-        // The caller may leave while a request that is to be withdrawn then is on its way to the disk: a task of its own
-        // sees to the rest.
+        // The caller may leave while a request that is to be withdrawn then is on its way to the disk: a task of its
+        // own sees to the rest.
         let (submitted, attached) = if clings {
             tokio::spawn(recording).await.map_err(|error| Error::Internal(error.to_string()))??
         } else {

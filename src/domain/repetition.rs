@@ -1,9 +1,10 @@
 //! Requests that come again under their `request_id`.
 //!
-//! A caller that runs again, after a crash or with another version of its program, sends the same call in other words: a
-//! reason that a model wrote anew, a label, a timeout, a schema. Its approval must not be lost for that. So a repetition
-//! says again only what would be run, and for whom; everything else is the first request's, whatever the repetition says.
-//! In particular the first request's schema is what edits must satisfy, and its `cancel_on_disconnect` is what holds.
+//! A caller that runs again, after a crash or with another version of its program, sends the same call in other words:
+//! a reason that a model wrote anew, a label, a timeout, a schema. Its approval must not be lost for that. So a
+//! repetition says again only what would be run, and for whom; everything else is the first request's, whatever the
+//! repetition says. In particular the first request's schema is what edits must satisfy, and its `cancel_on_disconnect`
+//! is what holds.
 //!
 //! The arguments are compared as asked: an edit in between changes what may be run, and not what was asked.
 
@@ -48,8 +49,8 @@ impl Request {
 }
 
 impl Approval {
-    /// For implementations of stores: refuses a request that was found to have this one's caller and `request_id`, unless
-    /// it is the same request again.
+    /// For implementations of stores: refuses a request that was found to have this one's caller and `request_id`,
+    /// unless it is the same request again.
     ///
     /// # Errors
     /// [`Refusal::RequestIdReused`].

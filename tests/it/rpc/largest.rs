@@ -49,7 +49,7 @@ async fn everything_about_the_largest_approval_fits_into_one_message() {
     let request = RequestApprovalRequest {
         arguments: Some(arguments(9)),
         reason: "x".repeat(4 * 1024),
-        arguments_schema: Some(object(&json!({"examples": vec![0; 8 * 1024 - 16]}))),
+        arguments_schema: Some(object(&json!({"title": "x".repeat(16 * 1024 - 12)}))),
         ..ask("r")
     };
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());

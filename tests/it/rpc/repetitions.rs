@@ -98,7 +98,7 @@ async fn a_repetition_is_checked_as_every_call_is() {
 }
 
 #[tokio::test]
-async fn whoever_it_is_for_stays_the_same_whether_said_or_known_from_the_token() {
+async fn on_behalf_of_stays_the_same_whether_said_or_known_from_the_token() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut access = server.access(&server.tokens().operator);
