@@ -10,8 +10,8 @@ use super::{
 };
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
-    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Role, RuleOutcome, RuleTrace,
-    TokenState, VoteChoice, event::Kind,
+    ExecutionResult, FreezeScope, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Role, RuleOutcome,
+    RuleTrace, TokenState, VoteChoice, event::Kind, freeze_scope::Scope,
 };
 
 /// An enum value without its prefix; a value that this program does not know, as a number.
@@ -89,6 +89,17 @@ pub(super) fn votes(approval: &Approval) -> String {
 /// The priority of what is more urgent than others.
 pub(super) fn raised_priority(approval: &Approval) -> Option<String> {
     (approval.priority > i32::from(Priority::Normal)).then(|| priority(approval.priority))
+}
+
+/// Which calls a freeze stops.
+pub(super) fn scope(scope: Option<&FreezeScope>) -> String {
+    match scope.and_then(|scope| scope.scope.as_ref()) {
+        Some(Scope::All(_)) => "all calls".to_owned(),
+        Some(Scope::Caller(caller)) => format!("calls of {}", escape(caller)),
+        Some(Scope::Tool(glob)) => format!("calls to {}", escape(glob)),
+        Some(Scope::Agent(name)) => format!("calls of agent {}", escape(name)),
+        None => "calls that this version cannot name".to_owned(),
+    }
 }
 
 /// Whether the call may be run, or might have been.

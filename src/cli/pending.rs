@@ -1,6 +1,7 @@
 //! `signoff pending`: the queue, once or live.
 
 use clap::Args;
+use signoff_client::Client;
 
 use super::{
     connection::{ConnectionArgs, unary},
@@ -9,11 +10,12 @@ use super::{
     failure::Failure,
     filters,
     rows::{AGENT, ARGUMENTS, CALLER, Rows, TOOL, View, arguments},
+    server_time::ServerTime,
     table::{Cell, Column, Table},
-    text::escape,
+    text::{between, escape, instant, span},
     watch,
 };
-use crate::proto::v1::{Approval, ListPendingRequest, WatchPendingRequest};
+use crate::proto::v1::{Approval, ListFreezesRequest, ListPendingRequest, WatchPendingRequest};
 
 #[derive(Debug, Args)]
 pub struct PendingArgs {
@@ -39,12 +41,16 @@ pub struct PendingArgs {
 
 pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
     let labels = filters::labels(&args.labels)?;
+    let client = connection.client().await?;
+    if !console.json {
+        tell_freezes(&client, console).await?;
+    }
     if args.watch {
         let (tool_name, agent_name, decidable_by_me) = (args.tool, args.agent, args.mine);
         let request = WatchPendingRequest { tool_name, agent_name, labels, decidable_by_me };
-        return watch::run(request, connection, console).await;
+        return watch::run(request, client.approvals(), console).await;
     }
-    let mut client = connection.connect().await?;
+    let mut client = client.approvals();
     let mut request = ListPendingRequest {
         tool_name: args.tool,
         agent_name: args.agent,
@@ -61,6 +67,20 @@ pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console:
         request.page_token = page.next_page_token;
     }
     rows.print(console, "nothing is pending", table)
+}
+
+/// Tells what is frozen, to those who may know: what others wait for may then not run, whatever they decide.
+async fn tell_freezes(client: &Client, console: &mut Console) -> Result<(), Failure> {
+    // Reviewers are refused, and older servers have no freezes.
+    let Ok(answer) = client.admin().list_freezes(unary(ListFreezesRequest {})).await else { return Ok(()) };
+    let now = ServerTime::of(&answer).now();
+    for freeze in &answer.get_ref().freezes {
+        let (scope, by) = (describe::scope(freeze.scope.as_ref()), describe::actor(freeze.frozen_by.as_ref()));
+        let age = span(between(freeze.freeze_time.as_ref().and_then(instant), Some(now)));
+        let line = format!("FROZEN: {scope}, by {by} {age} ago");
+        console.note(&describe::commented(line, &freeze.reason))?;
+    }
+    Ok(())
 }
 
 pub(super) fn table(approvals: &[Approval], view: View) -> Table {
