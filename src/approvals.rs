@@ -88,6 +88,12 @@ impl Approvals {
         self.draining.cancel();
     }
 
+    /// Cancelled once all streams end.
+    #[must_use]
+    pub const fn draining(&self) -> &CancellationToken {
+        &self.draining
+    }
+
     /// Where work that takes long is done.
     #[must_use]
     pub const fn blocking_pool(&self) -> &BlockingPool {

@@ -137,6 +137,7 @@ impl Judgement {
             message: self.message.to_string(),
             trace: self.trace,
             trace_omitted: self.trace_omitted,
+            frozen: None,
             claim_window: self.claim_window.unwrap_or(claim_window),
         }
     }

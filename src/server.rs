@@ -96,7 +96,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, policies, approvals } = use_cases;
+        let UseCases { tokens, policies, approvals, admin: _ } = use_cases;
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let mut workers = JoinSet::new();
         workers.spawn(workers::expire(Arc::clone(&approvals)));

@@ -17,8 +17,8 @@ use tonic::Request;
 use super::failure::Failure;
 use crate::bounded_file;
 use crate::proto::v1::{
-    access_service_client::AccessServiceClient, approval_service_client::ApprovalServiceClient,
-    policy_service_client::PolicyServiceClient,
+    access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
+    approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
 };
 
 pub use signoff_client::DEFAULT_ADDRESS;
@@ -28,6 +28,7 @@ const UNARY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) type Client = ApprovalServiceClient<Transport>;
 pub(super) type PolicyClient = PolicyServiceClient<Transport>;
 pub(super) type AccessClient = AccessServiceClient<Transport>;
+pub(super) type AdminClient = AdminServiceClient<Transport>;
 
 /// Longest token file, in bytes: more than a server takes in a header.
 const TOKEN_MAX: usize = 64 << 10;
@@ -230,18 +231,19 @@ impl ConnectionArgs {
         signoff_client::Client::new(&self.options()?).map_err(Failure::from)
     }
 
-    pub(super) async fn connect(&self) -> Result<Client, Failure> {
-        Ok(self.client().await?.approvals())
-    }
-
-    /// As [`connect`](Self::connect), for the policy.
+    /// As [`client`](Self::client), for the policy.
     pub(super) async fn policies(&self) -> Result<PolicyClient, Failure> {
         Ok(self.client().await?.policies())
     }
 
-    /// As [`connect`](Self::connect), for tokens.
+    /// As [`client`](Self::client), for tokens.
     pub(super) async fn access(&self) -> Result<AccessClient, Failure> {
         Ok(self.client().await?.access())
+    }
+
+    /// As [`client`](Self::client), for freezes and the status.
+    pub(super) async fn admin(&self) -> Result<AdminClient, Failure> {
+        Ok(AdminClient::new(self.client().await?.transport()))
     }
 }
 

@@ -1,17 +1,18 @@
 //! The protocol's values in words: statuses, actors, events. Everything returned is escaped.
 
 use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, Utc};
 use prost_types::Struct;
 
 use super::{
     arguments,
     table::Cell,
-    text::{escape, moment},
+    text::{escape, instant, moment},
 };
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
-    ExecutionResult, FreezeScope, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Role, RuleOutcome,
-    RuleTrace, TokenState, VoteChoice, event::Kind, freeze_scope::Scope,
+    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation, Role, RuleOutcome,
+    RuleTrace, TokenState, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix; a value that this program does not know, as a number.
@@ -91,20 +92,17 @@ pub(super) fn raised_priority(approval: &Approval) -> Option<String> {
     (approval.priority > i32::from(Priority::Normal)).then(|| priority(approval.priority))
 }
 
-/// Which calls a freeze stops.
-pub(super) fn scope(scope: Option<&FreezeScope>) -> String {
-    match scope.and_then(|scope| scope.scope.as_ref()) {
-        Some(Scope::All(_)) => "all calls".to_owned(),
-        Some(Scope::Caller(caller)) => format!("calls of {}", escape(caller)),
-        Some(Scope::Tool(glob)) => format!("calls to {}", escape(glob)),
-        Some(Scope::Agent(name)) => format!("calls of agent {}", escape(name)),
-        None => "calls that this version cannot name".to_owned(),
-    }
-}
-
 /// Whether the call may be run, or might have been.
 pub(super) fn is_approved(approval: &Approval) -> bool {
     matches!(approval.status(), ApprovalStatus::Approved | ApprovalStatus::AutoApproved)
+}
+
+/// Whether it is approved, and can still be claimed at this time of the server.
+pub(super) fn can_be_claimed(approval: &Approval, now: DateTime<Utc>) -> bool {
+    let untouched = approval.claim.is_none() && approval.revocation.is_none();
+    let decided = approval.decision.as_ref().and_then(|decision| decision.decide_time.as_ref()).and_then(instant);
+    let window = approval.claim_window.and_then(|window| std::time::Duration::try_from(window).ok());
+    is_approved(approval) && untouched && decided.zip(window).is_none_or(|(decided, window)| decided + window > now)
 }
 
 /// How far an approved call has come: claimed, revoked, or how it ended.
@@ -186,6 +184,12 @@ fn sentence(status: &str, decision: &Decision) -> String {
     }
     let via = via(decision.submitted_by.as_ref());
     commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
+}
+
+/// Who revoked an approval, when and why, as the end of a sentence.
+pub(super) fn revocation(revocation: &Revocation) -> String {
+    let (by, at) = (actor(revocation.revoked_by.as_ref()), moment(revocation.revoke_time.as_ref()));
+    commented(format!("revoked by {by} at {at}"), &revocation.reason)
 }
 
 /// What became of a claimed call.

@@ -1,21 +1,19 @@
 //! `signoff pending`: the queue, once or live.
 
 use clap::Args;
-use signoff_client::Client;
 
 use super::{
     connection::{ConnectionArgs, unary},
     console::Console,
     describe,
     failure::Failure,
-    filters,
+    filters, freeze,
     rows::{AGENT, ARGUMENTS, CALLER, Rows, TOOL, View, arguments},
-    server_time::ServerTime,
     table::{Cell, Column, Table},
-    text::{between, escape, instant, span},
+    text::escape,
     watch,
 };
-use crate::proto::v1::{Approval, ListFreezesRequest, ListPendingRequest, WatchPendingRequest};
+use crate::proto::v1::{Approval, ListPendingRequest, WatchPendingRequest};
 
 #[derive(Debug, Args)]
 pub struct PendingArgs {
@@ -43,7 +41,9 @@ pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console:
     let labels = filters::labels(&args.labels)?;
     let client = connection.client().await?;
     if !console.json {
-        tell_freezes(&client, console).await?;
+        for warning in freeze::warnings(&freeze::standing(&client).await?) {
+            console.note(&warning)?;
+        }
     }
     if args.watch {
         let (tool_name, agent_name, decidable_by_me) = (args.tool, args.agent, args.mine);
@@ -67,20 +67,6 @@ pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console:
         request.page_token = page.next_page_token;
     }
     rows.print(console, "nothing is pending", table)
-}
-
-/// Tells what is frozen, to those who may know: what others wait for may then not run, whatever they decide.
-async fn tell_freezes(client: &Client, console: &mut Console) -> Result<(), Failure> {
-    // Reviewers are refused, and older servers have no freezes.
-    let Ok(answer) = client.admin().list_freezes(unary(ListFreezesRequest {})).await else { return Ok(()) };
-    let now = ServerTime::of(&answer).now();
-    for freeze in &answer.get_ref().freezes {
-        let (scope, by) = (describe::scope(freeze.scope.as_ref()), describe::actor(freeze.frozen_by.as_ref()));
-        let age = span(between(freeze.freeze_time.as_ref().and_then(instant), Some(now)));
-        let line = format!("FROZEN: {scope}, by {by} {age} ago");
-        console.note(&describe::commented(line, &freeze.reason))?;
-    }
-    Ok(())
 }
 
 pub(super) fn table(approvals: &[Approval], view: View) -> Table {

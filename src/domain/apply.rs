@@ -15,11 +15,19 @@ impl Approval {
         if event.revision != 1 || Digest::of(&request.tool_name, arguments) != request.digest {
             return None;
         }
+        if verdict.frozen.is_some() && status != Status::AutoRejected {
+            return None;
+        }
+        // Who froze decides, and says why; the verdict's message tells a model what it can do.
+        let (actor, comment) = match &verdict.frozen {
+            Some(frozen) => (frozen.actor.clone(), frozen.reason.clone()),
+            None => (Actor::policy(&verdict.policy_version), verdict.message.clone()),
+        };
         let decision = status.is_terminal().then(|| Decision {
             status,
-            actor: Actor::policy(&verdict.policy_version),
+            actor,
             via: None,
-            comment: verdict.message.clone(),
+            comment,
             at: event.at,
             seen: 0,
             digest: request.digest,

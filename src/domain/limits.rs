@@ -42,6 +42,8 @@ pub const ARGUMENTS_DEPTH_MAX: u32 = 32;
 pub const SCHEMA_BYTES_MAX: usize = 16 * 1024;
 /// Longest reason, comment or report message, in bytes.
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Longest reason of a freeze, in bytes.
+pub const FREEZE_REASON_BYTES_MAX: usize = 1_024;
 /// Most labels of an approval, and of a rule.
 pub const LABELS_MAX: u32 = 32;
 /// Most agents in a hand-off chain.

@@ -1,4 +1,6 @@
-use super::{ApprovalId, Claim, Decision, Digest, ExecutionResult, Outcome, Revision, Revocation, Status, Time};
+use super::{
+    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, Revision, Revocation, Status, Time,
+};
 
 /// Why a command was refused. Nothing was recorded for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +80,9 @@ pub enum Refusal {
     /// Stopped before it was claimed.
     #[error("the approval was revoked by {} at {}", .0.actor, .0.at)]
     Revoked(Box<Revocation>),
+    /// An operator has frozen such calls.
+    #[error("{} has frozen such calls; nothing was claimed", .0.actor)]
+    Frozen(Box<Frozen>),
     /// No such claim by this caller.
     #[error("there is no such claim on this approval")]
     NotClaimed,

@@ -12,7 +12,7 @@ pub enum Role {
     Reviewer,
     /// Sees everything.
     Auditor,
-    /// Sets the policy, makes tokens and takes them back.
+    /// Sets the policy, makes tokens and takes them back; stops agents.
     Operator,
 }
 

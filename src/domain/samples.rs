@@ -48,6 +48,7 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
         message: String::new(),
         trace: vec![RuleTrace { rule: "rule".into(), outcome: RuleOutcome::Matched, detail: "".into() }],
         trace_omitted: 0,
+        frozen: None,
         claim_window: Duration::from_secs(300),
     })
 }

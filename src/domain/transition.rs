@@ -16,7 +16,7 @@ mod sample_commands;
 #[cfg(test)]
 mod tests;
 
-use super::{Actor, Approval, Command, Event, EventKind, Receipt, Recorded, Refusal, Revision, Time};
+use super::{Actor, Approval, Command, Event, EventKind, Freezes, Frozen, Receipt, Recorded, Refusal, Revision, Time};
 
 pub use edit::MAX_EDITS;
 pub use request::request;
@@ -70,6 +70,26 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
         Err(refusal) => step.outcome = Err(refusal),
     }
     step
+}
+
+/// As [`step`], where calls may be frozen: what stores run, with the freezes that are on record in the transaction of
+/// the command.
+///
+/// A freeze stops the claim that would be granted now. What would be refused anyway is refused for that, so that a caller
+/// learns what stays wrong after the thaw. The repetition of a claim that was granted before the freeze is answered from
+/// the record, as any repetition: its permission was given then, and its holder may run the call whether or not the reply
+/// was lost. To refuse it would stop nobody who has read the reply, and would say that nothing was claimed.
+#[must_use]
+pub fn step_unless_frozen(approval: &Approval, command: &Command, now: Time, freezes: &Freezes) -> Step {
+    let granted = step(approval, command, now);
+    let claims = granted.events.iter().any(|event| matches!(event.kind, EventKind::Claimed { .. }));
+    match freezes.covering(&approval.request).filter(|_| claims) {
+        None => granted,
+        Some(freeze) => {
+            let outcome = Err(Refusal::Frozen(Box::new(Frozen::from(&**freeze))));
+            Step { approval: approval.clone(), events: Vec::new(), outcome }
+        }
+    }
 }
 
 impl Step {

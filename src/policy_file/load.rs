@@ -67,3 +67,18 @@ fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, String> {
         format!("{}:{line}:1: is not UTF-8", path.display())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_servers_own_rules_are_refused_at_their_place() {
+        for name in ["_freeze", "_remembered_rejection", "_x", "_"] {
+            let text = format!("rules:\n  - name: {name}\n    tools: [x]\n    auto_reject: {{}}\n");
+            let error = load(Path::new("p.yaml"), text.as_bytes()).unwrap_err();
+            let expected = format!("{name:?} begins with _, as the server's own rules do; choose another name");
+            assert!(error.starts_with("p.yaml:2:11: ") && error.contains(&expected), "{error}");
+        }
+    }
+}

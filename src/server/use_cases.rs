@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::StartError;
 use crate::{
+    admin::{self, Admin, Process},
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
@@ -31,6 +32,7 @@ pub(super) struct UseCases {
     pub(super) tokens: Arc<Tokens>,
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
+    pub(super) admin: Arc<Admin>,
 }
 
 impl UseCases {
@@ -58,17 +60,24 @@ impl UseCases {
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
         let approvals = Approvals::new(Arc::clone(store), judge, Arc::clone(clock), settings);
-        Ok(Self { tokens, policies, approvals })
+        let live = policies.status();
+        let process = Process {
+            policy_version: Box::new(move || live.borrow().live.version),
+            draining: approvals.draining().clone(),
+        };
+        let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
+        let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
+        Ok(Self { tokens, policies, approvals, admin })
     }
 
     /// The services, within the limits of calls.
     pub(super) fn apis(&self, limits: &Limits) -> Apis {
-        let Self { tokens, policies, approvals } = self;
+        let Self { tokens, policies, approvals, admin } = self;
         Apis {
             approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
             policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
             access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
-            admin: AdminApi,
+            admin: AdminApi::new(Arc::clone(admin)),
         }
     }
 

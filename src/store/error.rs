@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DOCUMENT_MAX, NAME_MAX};
-use crate::domain::{ApprovalId, Refusal, ReplayError, TokenId};
+use crate::domain::{ApprovalId, FreezeError, Refusal, ReplayError, TokenId};
 
 /// Why a store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,9 @@ pub enum StoreError {
     /// What cannot be a token.
     #[error("token {0} is wrong: {1}")]
     BadToken(TokenId, &'static str),
+    /// Calls were not frozen, or not thawed.
+    #[error(transparent)]
+    Freeze(#[from] FreezeError),
     /// What cannot be a request_id that was forgotten.
     #[error("the forgotten request_id {0:?} is wrong: {1}")]
     BadForgotten(String, &'static str),

@@ -11,11 +11,13 @@ use crate::{
     proto::v1,
 };
 
+mod admin;
 mod events;
 mod policy;
 mod progress;
 mod tokens;
 
+pub use admin::{freeze, server_status};
 pub use events::event;
 pub use policy::{document, policy_file, policy_head, policy_version, policy_warnings, test_result};
 pub use progress::progress;

@@ -23,6 +23,7 @@ mod reviewers;
 mod rpc;
 mod serve;
 mod server;
+mod stopping;
 mod strangers;
 mod streams;
 mod tls;

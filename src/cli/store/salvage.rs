@@ -11,7 +11,7 @@ use crate::{
     cli::{
         json,
         text::escape,
-        transfer::{ForgottenLine, Header, PolicyLine, TokenLine, Trailer, line},
+        transfer::{ForgottenLine, FreezeLine, Header, PolicyLine, TokenLine, Trailer, line},
     },
     clock::{SystemWall, WallClock as _},
     private_files,
@@ -23,7 +23,7 @@ Save what is provably whole of a damaged store, as a file for `signoff import`
 
 Reads the files without changing them, also where the server cannot open them. An approval is saved only with every \
 event that was acknowledged: what may have been decided or claimed since is left out, and named. Tokens are left out when \
-anything is unreadable, as a revoked one could come back. The request_id of an approval that is left out counts as \
+anything is unreadable, as a revoked one could come back. A freeze that was thawed may stand again. The request_id of an approval that is left out counts as \
 forgotten: its tool may have run, and for 8 days a repetition of the request is refused. The server must not be running.
 
 Exits 0 when nothing was left out, 1 when something was, or the store cannot be read.";
@@ -53,6 +53,7 @@ pub(super) fn run(args: &SalvageArgs, as_json: bool) -> ExitCode {
             "approvals": written.approvals,
             "policies": written.policies,
             "tokens": written.tokens,
+            "freezes": written.freezes,
             "forgotten": written.forgotten,
             "left_out": salvaged.left_out,
         });
@@ -98,16 +99,18 @@ fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> 
 }
 
 fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trailer> {
-    let Salvaged { policies, tokens, forgotten, histories, left_out: _ } = salvaged;
+    let Salvaged { policies, tokens, freezes, forgotten, histories, left_out: _ } = salvaged;
     line(output, &Header::current())?;
     policies.iter().try_for_each(|policy| line(output, &PolicyLine { policy }))?;
     tokens.iter().try_for_each(|token| line(output, &TokenLine { token }))?;
+    freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze }))?;
     forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten }))?;
     histories.iter().try_for_each(|history| line(output, history))?;
     let written = Trailer {
         approvals: histories.len(),
         policies: policies.len(),
         tokens: tokens.len(),
+        freezes: freezes.len(),
         forgotten: forgotten.len(),
     };
     line(output, &written)?;

@@ -64,8 +64,8 @@ async fn what_is_frozen_is_said_to_those_who_may_know() {
     server.fake.freezes.answers(Ok(ListFreezesResponse { freezes }));
     server.fake.list_pending.answers(Ok(ListPendingResponse::default()));
     let ran = signoff(&server.address, &["pending"]).await;
-    let expected = "FROZEN: all calls, by dev/alice 0s ago: Incident\\n12\n\
-                    FROZEN: calls to sql.*, by dev/alice 0s ago: Incident\\n12\nnothing is pending\n";
+    let expected = "FROZEN: all calls, by dev/alice since -: Incident\\n12\n\
+                    FROZEN: calls of the tool sql.*, by dev/alice since -: Incident\\n12\nnothing is pending\n";
     assert_eq!((ran.code, ran.err.as_str()), (0, expected));
 
     server.fake.freezes.answers(Err(refusal(Code::PermissionDenied, "ROLE_NOT_ALLOWED", &[])));

@@ -5,7 +5,7 @@ use tonic::Code;
 
 use super::{Answer, REATTACH, UPGRADE};
 use crate::{
-    domain::{ApprovalId, Outcome, Permission, Refusal, Time},
+    domain::{ApprovalId, FreezeError, Outcome, Permission, Refusal, Time},
     proto::v1::ErrorReason,
     store::StoreError,
     wire::enums::Code as _,
@@ -30,6 +30,7 @@ impl Answer {
                     .with("request_id", request_id)
                     .with("policy_version", version)
             }
+            StoreError::Freeze(error) => Self::freeze(error),
             StoreError::Conflict(_)
             | StoreError::BadHistory(..)
             | StoreError::PolicyConflict(_)
@@ -49,6 +50,24 @@ impl Answer {
                                the server's operator must start that version again";
                 Self::new(Code::Unavailable, ErrorReason::RecordTooNew, message).on(id).retry(UPGRADE)
             }
+        }
+    }
+
+    fn freeze(error: FreezeError) -> Self {
+        let message = error.to_string();
+        match error {
+            FreezeError::NotFound(id) => {
+                Self::new(Code::NotFound, ErrorReason::FreezeNotFound, message).with("freeze_id", id)
+            }
+            FreezeError::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyFreezes, message).with("limit", limit)
+            }
+            FreezeError::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("freeze_id", id)
+            }
+            FreezeError::Conflict(_) | FreezeError::Bad(..) => Self::internal(&message),
         }
     }
 
@@ -111,6 +130,12 @@ impl Answer {
                 .with("revoked_by", &revocation.actor)
                 .with("revoke_time", rfc3339(revocation.at))
                 .with("reason", &revocation.reason),
+            Refusal::Frozen(frozen) => answer(FailedPrecondition, Reason::Frozen)
+                .on(id)
+                .with("freeze_id", frozen.id)
+                .with("frozen_by", &frozen.actor)
+                .with("freeze_time", rfc3339(frozen.at))
+                .with("reason", &frozen.reason),
             Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
             Refusal::AlreadyReported(outcome) => answer(FailedPrecondition, Reason::AlreadyReported)
                 .on(id)

@@ -13,6 +13,7 @@ use sled::Batch;
 use super::{
     commit_log::{GroupRecord, Tip},
     frame::{self, Encoded},
+    freezes::GroupFreezes,
     keys::{self, Field},
     pending::PendingCounts,
     policies::Policies,
@@ -24,7 +25,7 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, Revision, Time, step},
+    domain::{Approval, ApprovalId, Command, Digest, Event, Freezes, Refusal, Revision, Time, step_unless_frozen},
     store::{Change, Observer, StoreError, Submitted, Transitioned},
 };
 
@@ -35,6 +36,7 @@ pub(super) struct Group<'a> {
     batch: Batch,
     pub(super) policies: Policies<'a>,
     pub(super) tokens: Tokens<'a>,
+    pub(super) freezes: GroupFreezes<'a>,
     approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, Named>,
@@ -86,13 +88,14 @@ impl Commit {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(pages: &'a TreeReader, pending: &'a mut PendingCounts) -> Self {
+    pub(super) fn new(pages: &'a TreeReader, pending: &'a mut PendingCounts, freezes: &'a mut Freezes) -> Self {
         Self {
             pages,
             pending,
             batch: Batch::default(),
             policies: Policies::new(pages),
             tokens: Tokens::new(pages),
+            freezes: GroupFreezes::new(pages, freezes),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
@@ -117,6 +120,7 @@ impl<'a> Group<'a> {
         let mut newest = self.changed.iter().map(|approval| approval.updated_at).max();
         newest = newest.max(self.policies.write(&mut self.batch, &mut record));
         self.tokens.write(&mut self.batch, &mut record);
+        newest = newest.max(self.freezes.write(&mut self.batch, &mut record));
         self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
         let changes = record != GroupRecord::default() || self.dropped || self.forgotten;
@@ -125,6 +129,7 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {
+        let new = new.unless_frozen(self.freezes.standing())?;
         let PreparedSubmission { approval, event, encoded, chain, pending_limit } = new;
         let caller = keys::caller(&approval.request.caller);
         let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
@@ -160,7 +165,7 @@ impl<'a> Group<'a> {
         now: Time,
     ) -> Result<Transitioned, StoreError> {
         let Known { approval: before, chain } = self.get(id)?;
-        let step = step(&before, command, now);
+        let step = step_unless_frozen(&before, command, now, self.freezes.standing());
         let approval = Arc::new(step.approval);
         if !step.events.is_empty() {
             let (encoded, chain) = records::encode(&approval, &step.events, chain)?;

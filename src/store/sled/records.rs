@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+mod freezes;
 mod policies;
 mod tokens;
 
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub(super) use frame::Encoded;
+pub(super) use freezes::{encode_freeze, freeze, freezes};
 pub(super) use policies::{PolicyRecord, encode_policy, policies, policies_after, policy, policy_request_id};
 pub(super) use tokens::{encode_token, token, tokens};
 

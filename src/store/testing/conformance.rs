@@ -5,6 +5,8 @@ pub mod changes;
 #[doc(hidden)]
 pub mod feed;
 #[doc(hidden)]
+pub mod freezes;
+#[doc(hidden)]
 pub mod large;
 #[doc(hidden)]
 pub mod list;
@@ -90,6 +92,10 @@ macro_rules! store_conformance {
                 exported_policies_make_an_equal_store, wrong_policies_import_nothing;
             tokens: tokens_are_kept_in_order, copies_of_a_token_only_add_to_it, another_token_of_the_same_id_keeps_nothing,
                 forgotten_tokens_are_gone, tokens_at_once_disturb_nothing_else;
+            freezes: freezes_are_kept_in_order, no_claim_is_granted_while_a_freeze_covers_it,
+                a_new_request_that_is_frozen_is_rejected_for_good, what_began_before_a_freeze_goes_on,
+                a_freezes_request_id_belongs_to_one_call, a_claim_and_a_freeze_at_once_are_in_order,
+                freezes_move_with_an_export, the_oldest_thawed_freezes_are_forgotten;
             feed: pending_follows_every_change,
                 changes_tell_of_every_commit,
                 subscribers_wake_on_every_commit,

@@ -1,6 +1,7 @@
 //! The simplest store that keeps the rules: the model that the others are compared with, and a store for tests.
 
 mod changes;
+mod freezes;
 mod policies;
 mod tokens;
 mod transfer;
@@ -16,8 +17,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, Token, TokenId, name::composed,
-        request, step,
+        Actor, Approval, ApprovalId, Command, Event, Freezes, Refusal, Revision, Status, Time, Token, TokenId,
+        name::composed, request, step_unless_frozen,
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
@@ -47,6 +48,7 @@ struct State {
     /// In order: version 1 first.
     policies: Vec<Arc<PolicyVersion>>,
     tokens: BTreeMap<TokenId, Token>,
+    freezes: Freezes,
     /// The newest time of an event or a version of the policy, those of forgotten approvals included.
     newest: Option<Time>,
 }
@@ -122,7 +124,9 @@ impl ApprovalStore for MemoryStore {
         state.check(&key(&caller, &new.request.request_id), new.now)?;
         let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
-        let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
+        let frozen = state.freezes.judge(&new.request, &new.verdict);
+        let verdict = frozen.map_or(new.verdict, Arc::new);
+        let (approval, event) = request(new.id, new.request, new.arguments, verdict, new.now)
             .map_err(|error| StoreError::BadHistory(new.id, error))?;
         if approval.status == Status::Pending && pending >= new.pending_limit as usize {
             return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());
@@ -145,7 +149,7 @@ impl ApprovalStore for MemoryStore {
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
         let mut state = self.state()?;
-        let step = step(&state.get(id)?.0, &command, now);
+        let step = step_unless_frozen(&state.get(id)?.0, &command, now, &state.freezes);
         let changed = !step.events.is_empty();
         let approval = state.put(step.approval, step.events);
         if changed {

@@ -6,11 +6,12 @@ use tonic::Code;
 
 use super::super::{Failure, Scope, Violation, Violations};
 use crate::{
-    approvals,
+    admin, approvals,
     blocking_pool::PoolError,
     domain::{
-        ActorKind, Claim, Decision, Digest, ExecutionResult, Outcome, OutsideScope, Permission, Refusal, ReplayError,
-        Revocation, Status as Reached, TokenId,
+        ActorKind, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, Outcome, OutsideScope, Permission,
+        Refusal, ReplayError, Revocation, Status as Reached, TokenId,
+        freeze_samples::freeze_id,
         samples::{a_request, actor, agent, at, claim_id, id},
     },
     identity::{AccessDenied, Unrecognised, oidc::Rejection},
@@ -101,6 +102,12 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
             Reason::ApprovalRevoked,
             &["approval_id", "revoked_by", "revoke_time", "reason"],
         ),
+        (
+            Refusal::Frozen(Box::new(Frozen { id: freeze_id(1), actor: agent(), at: at(8), reason: "r".into() })),
+            FailedPrecondition,
+            Reason::Frozen,
+            &["approval_id", "freeze_id", "frozen_by", "freeze_time", "reason"],
+        ),
         (Refusal::NotClaimed, FailedPrecondition, Reason::NotClaimed, only_id),
         (
             Refusal::AlreadyReported(Box::new(outcome)),
@@ -116,6 +123,23 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
             &["request_id", "until"],
         ),
         (Refusal::TooManyPending { limit: 10 }, ResourceExhausted, Reason::TooManyPending, &["limit"]),
+    ]
+}
+
+pub(super) fn freeze_errors() -> Vec<Sample<FreezeError>> {
+    use ErrorReason as Reason;
+    let (id, request_id) = (freeze_id(1), "r1".to_owned());
+    vec![
+        (FreezeError::NotFound(id), Code::NotFound, Reason::FreezeNotFound, &["freeze_id"] as &[&str]),
+        (FreezeError::TooMany { limit: 9 }, Code::ResourceExhausted, Reason::TooManyFreezes, &["limit"]),
+        (
+            FreezeError::RequestIdReused { request_id, id },
+            Code::AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "freeze_id"],
+        ),
+        (FreezeError::Conflict(id), Code::Internal, Reason::Internal, &[]),
+        (FreezeError::Bad(id, "SECRET"), Code::Internal, Reason::Internal, &[]),
     ]
 }
 
@@ -143,6 +167,7 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         (StoreError::Newer(Arc::from("SECRET")), Code::Unavailable, Reason::RecordTooNew, &["approval_id"]),
     ];
     all.extend(within(refusals()));
+    all.extend(within(freeze_errors()));
     all
 }
 
@@ -248,6 +273,19 @@ pub(super) fn token_errors() -> Vec<Sample<tokens::Error>> {
     all
 }
 
+pub(super) fn admin_errors() -> Vec<Sample<admin::Error>> {
+    use ErrorReason as Reason;
+    use admin::Error;
+    let required = Error::OtherOperatorRequired { id: freeze_id(1), frozen_by: agent() };
+    let mut all = vec![
+        (required, Code::PermissionDenied, Reason::OtherOperatorRequired, &["freeze_id", "frozen_by"] as &[&str]),
+        (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
+        (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
+    ];
+    all.extend(within(denials()));
+    all
+}
+
 pub(super) fn failures() -> Vec<Sample<Failure>> {
     use ErrorReason as Reason;
     let violation = Violation { field: "tool_name".into(), description: "must not be empty".into() };
@@ -295,6 +333,7 @@ pub(super) fn failures() -> Vec<Sample<Failure>> {
     all.extend(within(pool_errors()));
     all.extend(within(policy_errors()));
     all.extend(within(token_errors()));
+    all.extend(within(admin_errors()));
     all.extend(
         errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
     );

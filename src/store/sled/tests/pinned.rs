@@ -17,9 +17,10 @@ use super::{
     *,
 };
 use crate::domain::{
-    ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Grant, Panel,
-    Permission, Priority, Reporting, Requirement, Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Verdict,
-    request, samples::keyed, step, token_samples::token,
+    ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Freeze,
+    FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority, Reporting, Requirement, Reviewer, Revoked,
+    Revoking, Role, RuleOutcome, RuleTrace, Thawed, ToolGlob, Verdict, request, samples::keyed, step,
+    token_samples::token,
 };
 
 /// Whatever is stored, as JSON: bytes as text in hexadecimal.
@@ -105,6 +106,14 @@ fn every_name_of_a_kind_is_pinned() {
     assert_eq!(roles.map(name), ["agent", "reviewer", "auditor", "operator"]);
     let reviewers = [Reviewer::Group("g".into()), Reviewer::User("test/u".into())];
     assert_eq!(reviewers.map(name), ["group:g", "user:test/u"]);
+    let scopes = [
+        FreezeScope::All,
+        FreezeScope::Caller("c".into()),
+        FreezeScope::Tool(ToolGlob::new("t").unwrap()),
+        FreezeScope::Agent("a".into()),
+    ];
+    let pinned = [json!("all"), json!({"caller": "c"}), json!({"tool": "t"}), json!({"agent": "a"})];
+    assert_eq!(scopes.map(name), pinned);
     let permissions = [Permission::AskForOthers, Permission::DecideForOthers, Permission::DecideAlone];
     assert_eq!(permissions.map(name), ["ask_for_others", "decide_for_others", "decide_alone"]);
     assert_eq!(permissions.map(name), permissions.map(Permission::name));
@@ -127,6 +136,13 @@ fn full_verdict() -> Arc<Verdict> {
     let trace = RuleTrace { rule: "p".into(), outcome: RuleOutcome::Matched, detail: "d".into() };
     let effect = Effect::RequireApproval(requirement);
     Arc::new(Verdict { trace: vec![trace], trace_omitted: 1, effect, ..Verdict::clone(&quorum(2)) })
+}
+
+/// A verdict of a freeze.
+fn frozen_verdict() -> Arc<Verdict> {
+    let id = FreezeId::new(uuid::Uuid::from_u128(6));
+    let frozen = Some(Frozen { id, actor: reviewer(1), reason: "r".into(), at: at(7) });
+    Arc::new(Verdict { frozen, ..Verdict::clone(&crate::domain::samples::verdict(Effect::AutoReject)) })
 }
 
 /// The events of an approval to which everything happens.
@@ -185,6 +201,7 @@ fn vote_among_others(events: &[Event]) -> Event {
 /// Records beside those of approvals, with every field that they can have.
 struct FullRecords {
     token: Token,
+    freeze: Freeze,
     policy: records::PolicyRecord,
     group: GroupRecord,
     checkpoint: Checkpoint,
@@ -209,6 +226,15 @@ impl FullRecords {
             revoked: Some(Revoked { actor: reviewer(1), at: at(6) }),
             ..token(1)
         };
+        let freeze = Freeze {
+            id: FreezeId::new(uuid::Uuid::from_u128(6)),
+            scope: FreezeScope::Tool(ToolGlob::new("x*").unwrap()),
+            reason: "r".into(),
+            actor: reviewer(1),
+            at: at(7),
+            request_id: Some("k".into()),
+            thawed: Some(Thawed { actor: reviewer(2), at: at(8), request_id: Some("t".into()) }),
+        };
         let policy = records::PolicyRecord {
             head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
             request_id: Some("r".into()),
@@ -223,9 +249,12 @@ impl FullRecords {
             policies: vec![2],
             tokens: vec![(token.id, digest)],
             forgotten: vec![token.id],
+            freezes: vec![(freeze.id, digest)],
+            forgotten_freezes: vec![freeze.id],
         };
-        let standing = Standing { policies: 2, tokens: [(token.id, digest)].into() };
-        Self { token, policy, group, checkpoint: Checkpoint { counter: 1, hash: digest, standing } }
+        let (tokens, freezes) = ([(token.id, digest)].into(), [(freeze.id, digest)].into());
+        let standing = Standing { policies: 2, tokens, freezes };
+        Self { token, freeze, policy, group, checkpoint: Checkpoint { counter: 1, hash: digest, standing } }
     }
 }
 
@@ -251,7 +280,7 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
     let revoked_head = {
         let (approval, event) = revoked();
         let (encoded, _) = encode(&approval, &[event], Digest::ZERO).unwrap();
@@ -265,6 +294,8 @@ fn every_field_of_every_record_is_pinned() {
         "head_of_revoked": revoked_head,
         "vote_among_others": value(&payload(&vote_among_others(&events))),
         "head": head,
+        "freeze": value(&payload(&freeze)),
+        "frozen_verdict": value(&payload(&*frozen_verdict())),
         "token": value(&payload(&token)),
         "policy": value(&payload(&policy)),
         "group": value(&payload(&group)),
@@ -308,7 +339,7 @@ fn fingerprints_of_calls_are_pinned() {
         }),
     ];
     let prints = calls.map(|call| keyed(call, "k").receipt().unwrap().fingerprint.to_string()[7..15].to_owned());
-    assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96"]);
+    assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96", "db753820"]);
 }
 
 /// What a later version adds may restrict what a record allows. The watermark's and the frame's codes are pinned beside
@@ -350,11 +381,13 @@ fn unknown_fields_of_every_record_are_refused() {
     let key = keys::head(approval.id);
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
-    let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
-    let kinds: [(&str, Vec<u8>, IsRead); 8] = [
+    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let kinds: [(&str, Vec<u8>, IsRead); 10] = [
         ("head", head, is_read_as::<Head>),
         ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
         ("token", payload(&token), is_read_as::<Token>),
+        ("freeze", payload(&freeze), is_read_as::<Freeze>),
+        ("frozen", payload(&frozen_verdict().frozen), is_read_as::<Frozen>),
         ("policy", payload(&policy), is_read_as::<records::PolicyRecord>),
         ("policy head", payload(&policy.head), is_read_as::<PolicyHead>),
         ("group", payload(&group), is_read_as::<GroupRecord>),

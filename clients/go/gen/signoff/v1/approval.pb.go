@@ -955,6 +955,7 @@ type PolicyEvaluation struct {
 	// What the policy demands.
 	Effect PolicyEffect `protobuf:"varint,2,opt,name=effect,proto3,enum=signoff.v1.PolicyEffect" json:"effect,omitempty"`
 	// The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
+	// `_freeze` when an operator had frozen such calls: `message` then says what the agent can do.
 	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
 	// The rule's message to the caller; may be empty.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
@@ -1217,9 +1218,10 @@ type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The terminal status.
 	Status ApprovalStatus `protobuf:"varint,1,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
-	// Who brought it about: a reviewer, the requester, the policy or the server.
+	// Who brought it about: a reviewer, the requester, the policy, the operator who froze such calls, or the server.
 	DecidedBy *Actor `protobuf:"bytes,2,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
-	// The reviewer's comment, the requester's reason for cancelling, or the policy's message: fit for a model to read.
+	// The reviewer's comment, the requester's reason for cancelling, the reason of a freeze, or the policy's message: fit
+	// for a model to read.
 	Comment string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
 	// When it was decided.
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`

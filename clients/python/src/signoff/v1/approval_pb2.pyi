@@ -541,7 +541,9 @@ class PolicyEvaluation(_message.Message):
     effect: Global___PolicyEffect.ValueType
     """What the policy demands."""
     rule: _builtins.str
-    """The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first."""
+    """The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
+    `_freeze` when an operator had frozen such calls: `message` then says what the agent can do.
+    """
     message: _builtins.str
     """The rule's message to the caller; may be empty."""
     trace_omitted: _builtins.int
@@ -676,7 +678,9 @@ class Decision(_message.Message):
     status: Global___ApprovalStatus.ValueType
     """The terminal status."""
     comment: _builtins.str
-    """The reviewer's comment, the requester's reason for cancelling, or the policy's message: fit for a model to read."""
+    """The reviewer's comment, the requester's reason for cancelling, the reason of a freeze, or the policy's message: fit
+    for a model to read.
+    """
     revision_seen: _builtins.int
     """The revision that the decider saw; 0 where nobody looked (policy, deadline)."""
     digest: _builtins.str
@@ -685,7 +689,7 @@ class Decision(_message.Message):
     """Revision at which the decision is recorded."""
     @_builtins.property
     def decided_by(self) -> Global___Actor:
-        """Who brought it about: a reviewer, the requester, the policy or the server."""
+        """Who brought it about: a reviewer, the requester, the policy, the operator who froze such calls, or the server."""
 
     @_builtins.property
     def decide_time(self) -> _timestamp_pb2.Timestamp:

@@ -372,6 +372,7 @@ export type PolicyEvaluation = Message<"signoff.v1.PolicyEvaluation"> & {
 
   /**
    * The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
+   * `_freeze` when an operator had frozen such calls: `message` then says what the agent can do.
    *
    * @generated from field: string rule = 3;
    */
@@ -526,14 +527,15 @@ export type Decision = Message<"signoff.v1.Decision"> & {
   status: ApprovalStatus;
 
   /**
-   * Who brought it about: a reviewer, the requester, the policy or the server.
+   * Who brought it about: a reviewer, the requester, the policy, the operator who froze such calls, or the server.
    *
    * @generated from field: signoff.v1.Actor decided_by = 2;
    */
   decidedBy?: Actor | undefined;
 
   /**
-   * The reviewer's comment, the requester's reason for cancelling, or the policy's message: fit for a model to read.
+   * The reviewer's comment, the requester's reason for cancelling, the reason of a freeze, or the policy's message: fit
+   * for a model to read.
    *
    * @generated from field: string comment = 3;
    */
