@@ -91,7 +91,6 @@ pub(super) fn is_only(given: &str) -> bool {
 }
 
 async fn only(waiting: Waiting, client: &Client) -> Result<String, Failure> {
-    let page_size = (LISTED + 1).try_into().unwrap_or(i32::MAX);
     let whose = match waiting {
         Waiting::ForMyDecision => "your decision",
         Waiting::ForADecision => "a decision",
