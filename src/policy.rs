@@ -139,6 +139,7 @@ impl Judgement {
             trace_omitted: self.trace_omitted,
             frozen: None,
             claim_window: self.claim_window.unwrap_or(claim_window),
+            remembered_rejection: None,
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::{
     clock::ManualClock,
     domain::{
         Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation, Refusal,
-        Role, Seen, Status,
+        RepeatedField, Role, Seen, Status,
         samples::{arguments, at},
     },
     identity::AccessDenied,

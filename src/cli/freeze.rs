@@ -13,12 +13,10 @@ use super::{
     retry::repeat,
     rows::View,
     server_time::ServerTime,
-    table::{Column, Table, fit},
+    table::{Column, Table},
     text::{escape, moment},
 };
 use crate::proto::v1::{Freeze, FreezeRequest, FreezeScope, ListFreezesRequest, ThawRequest, freeze_scope::Scope};
-
-const REASON_WIDTH: usize = 40;
 
 /// Freezes that are told one by one beside other output.
 const TOLD: usize = 3;
@@ -127,7 +125,7 @@ pub(super) fn warnings(freezes: &[Freeze]) -> Vec<String> {
 fn warning(freeze: &Freeze) -> String {
     let (scope, by) = (scope_of(freeze), describe::actor(freeze.frozen_by.as_ref()));
     let text = format!("FROZEN: {scope}, by {by} since {}", moment(freeze.freeze_time.as_ref()));
-    if freeze.reason.is_empty() { text } else { format!("{text}: {}", fit(&escape(&freeze.reason), REASON_WIDTH)) }
+    if freeze.reason.is_empty() { text } else { format!("{text}: {}", escape(&freeze.reason)) }
 }
 
 fn scope_of(freeze: &Freeze) -> String {
@@ -145,11 +143,11 @@ fn table(freezes: &[Freeze], view: View) -> Table {
         Column::whole("ID"),
         Column::whole(view.header("AGE", "SINCE")),
         Column::at_least(16, "FROZEN"),
-        Column::at_least(14, "BY"),
+        Column::at_least(12, "BY"),
         Column::detail(24, "REASON"),
     ]);
     let ids = view.ids(freezes.iter().map(|freeze| freeze.id.as_str()));
-    for (freeze, id) in freezes.iter().zip(ids) {
+    for (id, freeze) in ids.into_iter().zip(freezes) {
         table.row([
             id,
             view.ago(freeze.freeze_time.as_ref()),

@@ -64,7 +64,7 @@ pub struct Recorded {
     pub revision: Revision,
 }
 
-/// What a caller asked for. Two requests under one `request_id` are the same request when these are equal.
+/// What a caller asked for. What makes two requests under one `request_id` the same request says `repetition.rs`.
 ///
 /// It is stored: a new field needs `serde(default)`, or stores of earlier versions do not open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

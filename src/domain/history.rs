@@ -38,6 +38,9 @@ impl Approval {
     pub fn replay<'a>(id: ApprovalId, events: impl IntoIterator<Item = &'a Event>) -> Result<Self, ReplayError> {
         let mut events = events.into_iter();
         let mut approval = events.next().and_then(|first| Self::open(id, first)).ok_or(ReplayError::NotARequest)?;
+        if !approval.verdict.may_be_on(&approval.request) {
+            return Err(ReplayError::Impossible(approval.revision));
+        }
         for event in events {
             if event.revision != approval.revision + 1 || event.at < approval.updated_at {
                 return Err(ReplayError::OutOfOrder { last: approval.revision, found: event.revision });
@@ -80,9 +83,10 @@ impl Approval {
             EventKind::Escalated(escalation) => {
                 open && self.next_escalation().is_some_and(|(at, next)| next == escalation && at <= event.at)
             }
-            EventKind::Edited { arguments, digest, deadline, .. } => {
+            EventKind::Edited { arguments, digest, deadline, verdict, .. } => {
                 let matches = || *digest == Digest::of(&self.request.tool_name, arguments);
-                reviewed && *deadline <= self.deadline && matches()
+                let judged = verdict.remembered_rejection.is_none();
+                reviewed && *deadline <= self.deadline && judged && matches()
             }
             EventKind::Decided { digest, .. } if !current(digest) => false,
             EventKind::Decided { status, counted_for, .. } => match status {

@@ -26,6 +26,8 @@ pub const GROUPS_MAX: usize = 64;
 pub const ISSUERS_MAX: usize = 16;
 /// Longest claim window: of a rule, and as a setting.
 pub const CLAIM_WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
+/// Longest time that a policy remembers a rejection.
+pub const REMEMBER_REJECTION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest timeout: of a request, of a rule, and as a setting.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 

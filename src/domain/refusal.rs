@@ -1,5 +1,6 @@
 use super::{
-    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, Revision, Revocation, Status, Time,
+    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, RepeatedField, Revision, Revocation, Status,
+    Time,
 };
 
 /// Why a command was refused. Nothing was recorded for it.
@@ -90,12 +91,14 @@ pub enum Refusal {
     #[error("the outcome was reported before, at {}", .0.at)]
     AlreadyReported(Box<Outcome>),
     /// The idempotency key belongs to another call of the same caller.
-    #[error("this request_id was used before for something else")]
+    #[error("this request_id was used before {}; use a new request_id for a new call", for_what(*field))]
     RequestIdReused {
         /// The key.
         request_id: String,
         /// The approval that it was used on.
         approval: ApprovalId,
+        /// The first thing that differs, where both calls are requests.
+        field: Option<RepeatedField>,
     },
     /// The request that this idempotency key belongs to was forgotten. What became of it is not known any more.
     #[error("the request with this request_id was forgotten, as `retain` says; ask again with another request_id")]
@@ -111,6 +114,16 @@ pub enum Refusal {
         /// How many are allowed.
         limit: u32,
     },
+}
+
+/// What a `request_id` was used for before, as the middle of a sentence.
+const fn for_what(field: Option<RepeatedField>) -> &'static str {
+    match field {
+        Some(RepeatedField::ToolName) => "with another tool_name",
+        Some(RepeatedField::Arguments) => "with other arguments",
+        Some(RepeatedField::OnBehalfOf) => "with another on_behalf_of, which the caller's token may set",
+        None => "for something else",
+    }
 }
 
 /// What is known of a claimed call's outcome, as the end of a sentence.

@@ -50,6 +50,7 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
         trace_omitted: 0,
         frozen: None,
         claim_window: Duration::from_secs(300),
+        remembered_rejection: None,
     })
 }
 

@@ -48,7 +48,8 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
             step.outcome = if first.receipt == *receipt {
                 repeated(approval, command, now).map(|()| first.revision)
             } else {
-                Err(Refusal::RequestIdReused { request_id: receipt.request_id.clone(), approval: approval.id })
+                let (request_id, approval) = (receipt.request_id.clone(), approval.id);
+                Err(Refusal::RequestIdReused { request_id, approval, field: None })
             };
             return step;
         }

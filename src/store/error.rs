@@ -27,12 +27,14 @@ pub enum StoreError {
         version: u64,
     },
     /// The idempotency key belongs to another version of the policy by the same author.
-    #[error("this request_id was used before for something else")]
+    #[error("this request_id was used before with another {field}; use a new request_id for a new version")]
     PolicyRequestIdReused {
         /// The key.
         request_id: String,
         /// The version that it was used for.
         version: u64,
+        /// The first field of SetPolicy that differs.
+        field: &'static str,
     },
     /// Another version of the policy is stored under this number, or with its author and `request_id`.
     #[error("version {0} of the policy conflicts with one that is stored")]

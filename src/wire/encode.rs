@@ -49,7 +49,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         policy: Some(policy(&approval.verdict)),
         votes: approval.votes.iter().map(vote).collect(),
         quorum: asked.map_or(0, Requirement::quorum),
-        decision: approval.decision.as_ref().map(decision),
+        decision: approval.decision.as_ref().map(|made| decision(made, &approval.verdict)),
         claim: approval.claim.as_ref().map(claim),
         claim_window: Some(span(approval.verdict.claim_window)),
         cancel_on_disconnect: request.cancel_on_disconnect,
@@ -121,7 +121,7 @@ fn vote(vote: &Vote) -> v1::Vote {
     }
 }
 
-fn decision(decision: &Decision) -> v1::Decision {
+fn decision(decision: &Decision, verdict: &Verdict) -> v1::Decision {
     v1::Decision {
         status: decision.status.to_wire().into(),
         decided_by: Some(actor(&decision.actor)),
@@ -131,7 +131,11 @@ fn decision(decision: &Decision) -> v1::Decision {
         digest: decision.digest.to_string(),
         revision: decision.revision,
         submitted_by: decision.via.as_ref().map(actor),
-        remembered_rejection: None,
+        remembered_rejection: verdict.remembered_rejection.as_deref().map(|remembered| v1::RememberedRejection {
+            approval_id: remembered.approval_id.to_string(),
+            decided_by: Some(actor(&remembered.decided_by)),
+            comment: decision.comment.clone(),
+        }),
     }
 }
 

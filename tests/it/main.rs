@@ -19,6 +19,7 @@ mod policy;
 mod queue;
 mod races;
 mod relay;
+mod remember;
 mod reviewers;
 mod rpc;
 mod serve;

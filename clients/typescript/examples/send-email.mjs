@@ -3,6 +3,10 @@ import { connect, isRefusal } from "@signoff/client/node";
 // SIGNOFF_ADDRESS and SIGNOFF_TOKEN say where the server is, and who asks.
 const signoff = connect();
 
+// Ctrl-C ends the wait, and withdraws the request.
+const stop = new AbortController();
+process.once("SIGINT", () => stop.abort());
+
 /** @param {{ to: string, subject: string }} mail */
 async function sendEmail({ to, subject }) {
   return `Sent "${subject}" to ${to}.`;
@@ -12,6 +16,8 @@ async function sendEmail({ to, subject }) {
 const sendApprovedEmail = signoff.requiresApproval(sendEmail, {
   toolName: "send_email",
   reason: "Welcome mail",
+  stopWaiting: stop.signal,
+  cancelOnAbandon: true,
   onProgress: ({ message }) => console.error(message),
 });
 
@@ -19,7 +25,7 @@ try {
   console.log(await sendApprovedEmail({ to: "alice@company.com", subject: "Welcome" }));
 } catch (error) {
   if (!isRefusal(error)) throw error;
-  console.log(error.message); // says why it was not run, for the model to read
+  console.log(error.message); // for the model; error.developerText is for people
 } finally {
   signoff.close();
 }

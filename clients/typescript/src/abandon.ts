@@ -16,12 +16,13 @@ export const GRACE_MS = 5_000;
  * Withdraws what nobody waits for any more, within {@link GRACE_MS}. Never throws: what fails is logged.
  *
  * @param answers - has the approval as it was last seen; it is asked for when it never was.
+ * @returns whether it is withdrawn; false when it was decided before.
  */
 export async function withdraw(
   { approvals, closed, logger }: Connection,
   request: RequestApprovalRequest,
   answers: Answers,
-): Promise<void> {
+): Promise<boolean> {
   const signal = AbortSignal.timeout(GRACE_MS);
   const patience = new Patience(GRACE_MS, closed);
   const requestId = crypto.randomUUID();
@@ -30,19 +31,18 @@ export async function withdraw(
     const began = now();
     try {
       approval ??= await firstAnswer(approvals, request, answers, signal);
-      if (meaningOf(approval.status) === "pending") {
-        const approvalId = approval.id;
-        await approvals.cancelApproval({ approvalId, requestId, reason: "the caller gave up" }, { signal });
-      }
-      return;
+      if (meaningOf(approval.status) !== "pending") return false;
+      const approvalId = approval.id;
+      await approvals.cancelApproval({ approvalId, requestId, reason: "the caller gave up" }, { signal });
+      return true;
     } catch (error) {
       const failure = ConnectError.from(error);
       // Decided meanwhile: there is nothing left to withdraw.
-      if (ownReason(failure) === "ALREADY_DECIDED") return;
+      if (ownReason(failure) === "ALREADY_DECIDED") return false;
       const isPossible = !(error instanceof Refusal) && isPassing(failure);
       if (isPossible && (await patience.again(failure, began, signal).catch(() => false))) continue;
       logger.warn(`signoff: the request to call ${request.toolName} could not be withdrawn: ${failure.message}`);
-      return;
+      return false;
     }
   }
 }

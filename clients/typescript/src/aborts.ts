@@ -22,3 +22,21 @@ function watch(signal: AbortSignal): Set<() => void> {
   signal.addEventListener("abort", tell, { once: true });
   return callbacks;
 }
+
+/**
+ * One signal of several, aborted with the reason of the first that is; `stop` ends the watch. Not AbortSignal.any, which
+ * takes no signals of other realms or libraries, nor is one of those returned, which may not have all of the methods.
+ */
+export function joined(...given: (AbortSignal | undefined)[]): { signal: AbortSignal | undefined; stop: () => void } {
+  const signals = given.filter((signal) => signal !== undefined);
+  const [first, ...others] = signals;
+  if (others.length === 0 && (first === undefined || first instanceof AbortSignal)) {
+    return { signal: first, stop: () => {} };
+  }
+  const both = new AbortController();
+  const ends = signals.map((signal) => whenAborted(signal, () => both.abort(signal.reason)));
+  const stop = () => {
+    for (const end of ends) end();
+  };
+  return { signal: both.signal, stop };
+}

@@ -19,13 +19,18 @@ type Problem = readonly [isThere: boolean, problem: string];
  * request, with the answers before it, and with itself.
  */
 export class Answers {
+  readonly #address: string;
   readonly #toolName: string;
   readonly #requestId: string;
   readonly #digest: string;
   #newest: Approval | undefined;
 
-  /** @param digest - of the arguments as they are asked for. */
-  constructor(toolName: string, requestId: string, digest: string) {
+  /**
+   * @param address - where the server is, for people to read.
+   * @param digest - of the arguments as they are asked for.
+   */
+  constructor(address: string, toolName: string, requestId: string, digest: string) {
+    this.#address = address;
     this.#toolName = toolName;
     this.#requestId = requestId;
     this.#digest = digest;
@@ -131,7 +136,7 @@ export class Answers {
   }
 
   #invalid(problem: string): InvalidAnswer {
-    return new InvalidAnswer({ toolName: this.#toolName, approvalId: this.#newest?.id }, problem);
+    return new InvalidAnswer({ toolName: this.#toolName, approvalId: this.#newest?.id }, this.#address, problem);
   }
 }
 

@@ -4,76 +4,122 @@ import { InvalidArguments } from "./refusals.js";
 /** As deep as objects and lists may be nested, the outermost object included. */
 const DEPTH = 32;
 
+/** Arguments that cannot be used as they are. Becomes InvalidArguments, or InvalidEdit for a reviewer's edit. */
+export class Misfit extends Error {
+  /** Which argument, such as `to[0].name`; empty for all of them together. */
+  readonly path: string;
+  /** What is wrong with it. */
+  readonly problem: string;
+
+  constructor(path: string, problem: string, options?: ErrorOptions) {
+    super(`${path || "the set of arguments"} ${problem}`, options);
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
 /**
  * A copy of a call's arguments, which nobody else can change while the call waits.
  *
- * @throws InvalidArguments for what is not a JSON object that the server can take as it is; nothing is converted.
+ * @throws InvalidArguments for what is not a JSON object that the server can take as it is.
  */
 export function copyArguments(toolName: string, value: unknown): JsonObject {
-  const refuse: Refuse = (path, problem) => {
-    throw new InvalidArguments({ toolName }, path, problem);
-  };
-  if (!isPlainObject(value)) return refuse("", "is not a JSON object");
-  return copyObject(value, "", 1, refuse);
+  try {
+    return copyJson(value);
+  } catch (error) {
+    throw refusedBy(error, toolName);
+  }
 }
 
-type Refuse = (path: string, problem: string) => never;
+/** The refusal of arguments that do not fit; any other error as it is. */
+export function refusedBy(error: unknown, toolName: string): unknown {
+  if (!(error instanceof Misfit)) return error;
+  return new InvalidArguments({ toolName }, error.path, error.problem, causeOf(error));
+}
 
-function copyValue(value: unknown, path: string, depth: number, refuse: Refuse): JsonValue {
+/** The cause of an error, for another; nothing when there is none, which would be shown as undefined. */
+export function causeOf({ cause }: Error): ErrorOptions | undefined {
+  return cause === undefined ? undefined : { cause };
+}
+
+/**
+ * The same JSON object, rebuilt as its canonical JSON reads: with names in order, and 0 for -0. It shares nothing with
+ * the given one, and has no prototype but that of every object.
+ *
+ * @throws Misfit for what is not a JSON object that the server can take as it is; nothing is converted.
+ */
+export function copyJson(value: unknown): JsonObject {
+  if (!isPlainObject(value)) throw new Misfit("", "is not a JSON object");
+  return copyObject(value, "", 1);
+}
+
+function copyValue(value: unknown, path: string, depth: number): JsonValue {
   switch (typeof value) {
     case "boolean":
       return value;
     case "string":
-      return value.isWellFormed() ? value : refuse(path, "is a text that is not valid Unicode");
+      if (!value.isWellFormed()) throw new Misfit(path, "is a text that is not valid Unicode");
+      return value;
     case "number":
-      return copyNumber(value, path, refuse);
+      return copyNumber(value, path);
     case "object":
       if (value === null) return null;
-      if (Array.isArray(value)) return copyList(value, path, depth + 1, refuse);
-      if (isPlainObject(value)) return copyObject(value, path, depth + 1, refuse);
-      return refuse(path, "is an instance of a class, which is not JSON");
+      if (Array.isArray(value)) return copyList(value, path, depth + 1);
+      if (isPlainObject(value)) return copyObject(value, path, depth + 1);
+      throw new Misfit(path, "is an instance of a class, which is not JSON");
     case "undefined":
-      return refuse(path, "is undefined, which is not JSON");
+      throw new Misfit(path, "is undefined, which is not JSON");
     default:
-      return refuse(path, `is a ${typeof value}, which is not JSON`);
+      throw new Misfit(path, `is a ${typeof value}, which is not JSON`);
   }
 }
 
-function copyNumber(value: number, path: string, refuse: Refuse): number {
-  if (!Number.isFinite(value)) return refuse(path, "is not a finite number");
+function copyNumber(value: number, path: string): number {
+  if (!Number.isFinite(value)) throw new Misfit(path, "is not a finite number");
   // From 2^53 on every double is whole, and nobody can tell what it was before it was rounded.
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER) {
-    return refuse(path, "is an integer that a double cannot hold exactly");
+    throw new Misfit(path, "is an integer that a double cannot hold exactly");
   }
-  return value;
+  // Of -0 it makes 0, as canonical JSON does.
+  return value + 0;
 }
 
-function copyList(list: unknown[], path: string, depth: number, refuse: Refuse): JsonValue[] {
-  refuseDeep(path, depth, refuse);
-  if (Object.keys(list).length !== list.length) return refuse(path, "is a list with holes or names, which is not JSON");
+function copyList(list: unknown[], path: string, depth: number): JsonValue[] {
+  refuseDeep(path, depth);
+  if (Object.keys(list).length !== list.length) {
+    throw new Misfit(path, "is a list with holes or names, which is not JSON");
+  }
   // Not list.map, which makes a list of the realm and class of this one.
-  return Array.from(list, (item, index) => copyValue(item, `${path}[${index}]`, depth, refuse));
+  return Array.from(list, (item, index) => copyValue(item, `${path}[${index}]`, depth));
 }
 
-function copyObject(object: object, path: string, depth: number, refuse: Refuse): JsonObject {
-  refuseDeep(path, depth, refuse);
-  if (Object.getOwnPropertySymbols(object).length > 0) return refuse(path, "has a symbol as a name, which is not JSON");
+function copyObject(object: object, path: string, depth: number): JsonObject {
+  refuseDeep(path, depth);
+  if (Object.getOwnPropertySymbols(object).length > 0) {
+    throw new Misfit(path, "has a symbol as a name, which is not JSON");
+  }
   const copy: JsonObject = {};
-  for (const [name, value] of Object.entries(object)) {
-    if (!name.isWellFormed()) return refuse(path, "has a name that is not valid Unicode");
+  // By code units, as RFC 8785 orders names. Each value is read once, so that a getter cannot tell two things.
+  for (const name of Object.keys(object).sort()) {
+    if (!name.isWellFormed()) throw new Misfit(path, "has a name that is not valid Unicode");
     // Assigning to it sets the prototype, here and where messages are encoded: the value would be lost.
-    if (name === "__proto__") return refuse(path, "has the name __proto__, which cannot be sent");
-    copy[name] = copyValue(value, path === "" ? name : `${path}.${name}`, depth, refuse);
+    if (name === "__proto__") throw new Misfit(path, "has the name __proto__, which cannot be sent");
+    copy[name] = copyValue((object as Record<string, unknown>)[name], pathTo(path, name), depth);
   }
   return copy;
 }
 
-function refuseDeep(path: string, depth: number, refuse: Refuse): void {
-  if (depth > DEPTH) refuse(path, `is nested deeper than ${DEPTH} objects and lists`);
+/** The path of what has this name in the object at a path. */
+export function pathTo(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
+}
+
+function refuseDeep(path: string, depth: number): void {
+  if (depth > DEPTH) throw new Misfit(path, `is nested deeper than ${DEPTH} objects and lists`);
 }
 
 /** Whether something is an object of no class, of whichever realm. */
-function isPlainObject(value: unknown): value is object {
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

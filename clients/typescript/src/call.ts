@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import type { StandardSchema } from "./parameters.js";
 
 /** How things stand while a call waits for a decision. */
 export interface Progress {
@@ -32,7 +33,7 @@ export interface CallOptions {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** How long to wait for a decision, in milliseconds: 1 s to 7 days; the server's default is 5 min. */
   readonly timeoutMs?: number | undefined;
-  /** JSON Schema that the arguments, and any edit of them, must satisfy; at most 16 KiB. */
+  /** JSON Schema that the arguments, and any edit of them, must satisfy at the server; at most 16 KiB. */
   readonly argumentsSchema?: JsonObject | undefined;
   /** The person on whose behalf the call is made; needs a token that may assert it. */
   readonly onBehalfOf?: OnBehalfOf | undefined;
@@ -53,7 +54,17 @@ export interface CallOptions {
   readonly cancelOnAbandon?: boolean | undefined;
   /** Gives up when aborted: its reason is thrown, unless the function has been started. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Ends the wait for a decision when aborted, with StillWaiting, which a model can read; with Cancelled if
+   * `cancelOnAbandon` is set. Changes nothing once there is a decision.
+   */
+  readonly stopWaiting?: AbortSignal | undefined;
+  /** Options without which a call is refused before anybody is asked, with a TypeError. */
+  readonly requiredOptions?: readonly RequirableOption[] | undefined;
 }
+
+/** What `requiredOptions` can name. */
+export type RequirableOption = Exclude<keyof CallOptions, "toolName" | "requiredOptions">;
 
 /** A human being, as an authority knows them. */
 export interface OnBehalfOf {
@@ -67,13 +78,21 @@ export interface OnBehalfOf {
 export interface Call extends CallOptions {
   /** Arguments of the call, a JSON object: at most 48 KiB and 32 levels deep. */
   readonly arguments: object;
+  /**
+   * Schema of the arguments in this program, such as one of Zod: they are checked before anybody is asked, and an edit
+   * of them before it is claimed. What the schema fills in or changes is shown to reviewers.
+   */
+  readonly parameters?: StandardSchema | undefined;
 }
 
 /** A call that may be run, this once. */
 export interface Run {
   /** The approval's id. */
   readonly approvalId: string;
-  /** What to run it with, and nothing else: a copy of what was asked for, or what a reviewer made of it. */
+  /**
+   * What to run it with, and nothing else: what was asked for, or what a reviewer made of it, rebuilt from its canonical
+   * JSON.
+   */
   readonly arguments: JsonObject;
   /** Whether a reviewer edited the arguments. */
   readonly edited: boolean;
@@ -82,8 +101,18 @@ export interface Run {
 /** How a function is gated. */
 export interface GateOptions<A> extends CallOptions {
   /**
-   * Takes arguments that a reviewer edited, such as a schema's `parse`; they are passed as they are unless set. What it
-   * throws refuses them, with InvalidArguments.
+   * What the function takes, as a schema such as one of Zod: the arguments are checked before anybody is asked, and an
+   * edit of them before it is claimed. What the schema fills in or changes is shown to reviewers.
+   */
+  readonly parameters?: StandardSchema<A> | undefined;
+  /**
+   * Takes arguments that a reviewer edited, such as a schema's `parse`, in place of `parameters`. What it throws refuses
+   * them, with InvalidEdit.
    */
   readonly parseEdited?: ((edited: JsonObject) => A | Promise<A>) | undefined;
+  /**
+   * Everything after the function's first argument is a context: passed on, and never shown, digested or stored. The
+   * contexts of some frameworks are known without it; anything else is refused unless it is set.
+   */
+  readonly passContext?: boolean | undefined;
 }

@@ -5,17 +5,19 @@ import type { Answers } from "./answers.js";
 import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import { digestOf } from "./digest.js";
-import { isPassing, ownMetadata, ownReason, requestFailed } from "./failures.js";
+import { isPassing, ownMetadata, ownReason, refusalOfFailure } from "./failures.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { ClaimExecutionResponse } from "./gen/signoff/v1/approval_service_pb.js";
 import { repeat } from "./patience.js";
+import type { FirstFailure } from "./reachability.js";
 import {
   AlreadyClaimed,
   ClaimWindowClosed,
   DigestMismatch,
+  Frozen,
   type Refusal,
   type RefusedCall,
-  Unavailable,
+  Revoked,
 } from "./refusals.js";
 import { type Claimed, report } from "./report.js";
 
@@ -33,16 +35,18 @@ export async function claim(
   approval: Approval,
   args: JsonObject,
   patienceMs: number,
+  first: FirstFailure,
 ): Promise<Claimed> {
   const { toolName, signal } = call;
   const approvalId = approval.id;
   // What cannot be digested, such as an edit that is not JSON, is not what was approved.
   const digest = await digestOf(toolName, args).catch(() => undefined);
   if (digest === undefined || digest !== approval.digest) throw answers.mismatch();
-  const answer = await take(connection, call, { approvalId, digest }, patienceMs);
+  const answer = await take(connection, call, { approvalId, digest }, patienceMs, first);
   const claimed = { toolName, approvalId, claimId: answer.claimId };
   const refuse = async (error: unknown) => {
-    if (claimed.claimId !== "") await report(connection, claimed, { error }, signal?.aborted ? GRACE_MS : patienceMs);
+    if (claimed.claimId === "") return;
+    await report(connection, claimed, { error }, signal?.aborted ? GRACE_MS : patienceMs, first);
   };
   if (signal?.aborted) {
     await refuse(new Error("the caller gave up before it was run"));
@@ -62,6 +66,7 @@ async function take(
   { toolName, signal }: CallOptions,
   { approvalId, digest }: { approvalId: string; digest: string },
   patienceMs: number,
+  first: FirstFailure,
 ): Promise<ClaimExecutionResponse> {
   // The same for each try, so that a lost answer does not lose the permission; another one in every other run.
   const request = { approvalId, requestId: crypto.randomUUID(), digest };
@@ -70,28 +75,33 @@ async function take(
   try {
     const options = { signal: grace.signal };
     const once = (timeoutMs: number) => connection.approvals.claimExecution(request, { ...options, timeoutMs });
-    return await repeat(connection, patienceMs, once, signal);
+    return await repeat(connection, patienceMs, once, first, signal);
   } catch (error) {
     signal?.throwIfAborted();
-    throw refusalOf({ toolName, approvalId }, ConnectError.from(error), connection.closed.aborted);
+    throw refusalOf({ toolName, approvalId }, connection, ConnectError.from(error));
   } finally {
     grace.stop();
   }
 }
 
-function refusalOf(call: RefusedCall, failure: ConnectError, closed: boolean): Refusal {
+function refusalOf(call: RefusedCall, connection: Connection, failure: ConnectError): Refusal {
   const options = { cause: failure };
-  if (closed || isPassing(failure)) return new Unavailable(call, options);
-  switch (ownReason(failure)) {
+  const known = ownMetadata(failure);
+  switch (connection.closed.aborted || isPassing(failure) ? undefined : ownReason(failure)) {
     case "ALREADY_CLAIMED": {
-      const { result, report_time: reportTime, message: reportMessage } = ownMetadata(failure);
-      return new AlreadyClaimed(call, { result, reportTime, reportMessage }, options);
+      const { claimed_by: claimedBy, claim_time: claimTime } = known;
+      const { result, report_time: reportTime, message: reportMessage } = known;
+      return new AlreadyClaimed(call, { claimedBy, claimTime, result, reportTime, reportMessage }, options);
     }
+    case "APPROVAL_REVOKED":
+      return new Revoked(call, known.reason ?? "", options);
+    case "FROZEN":
+      return new Frozen(call, known.reason ?? "", options);
     case "CLAIM_WINDOW_CLOSED":
       return new ClaimWindowClosed(call, options);
     case "DIGEST_MISMATCH":
       return new DigestMismatch(call, options);
     default:
-      return requestFailed(call, failure);
+      return refusalOfFailure(call, connection, failure);
   }
 }

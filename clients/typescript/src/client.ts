@@ -1,10 +1,12 @@
 import { createClient, type Client as Stubs, type Transport } from "@connectrpc/connect";
-import type { Call, GateOptions, Run } from "./call.js";
+import type { Call, CallOptions, GateOptions, RequirableOption, Run } from "./call.js";
 import type { Connection, Logger } from "./connection.js";
-import { gate, requireFunction } from "./gate.js";
 import { AccessService } from "./gen/signoff/v1/access_service_pb.js";
+import { AdminService } from "./gen/signoff/v1/admin_service_pb.js";
 import { ApprovalService } from "./gen/signoff/v1/approval_service_pb.js";
 import { PolicyService } from "./gen/signoff/v1/policy_service_pb.js";
+import { areOptionNames, type Checks, checkOptions, isCallable, isDuration, isLogger, isText } from "./options.js";
+import { Advice, type Gated, runApproved, wrap } from "./wrap.js";
 
 const DEADLINE_MS = 30_000;
 
@@ -23,7 +25,27 @@ export interface ClientOptions {
   readonly logger?: Logger | undefined;
   /** Lets go of the transport, when the client is closed. */
   readonly close?: (() => void) | undefined;
+  /** Where the transport goes, for people to read in warnings and errors; never with credentials. */
+  readonly address?: string | undefined;
+  /** Options without which a call of this client is refused before anybody is asked, with a TypeError. */
+  readonly requiredOptions?: readonly RequirableOption[] | undefined;
+  /** Options that surround a call, such as those that an AsyncLocalStorage has; asked for once for each call. */
+  readonly carriedOptions?: (() => Partial<CallOptions>) | undefined;
 }
+
+/** @throws TypeError, in the constructor, for what would fail only when a call is made. */
+const CHECKS: Checks<ClientOptions> = {
+  transport: (value) => {
+    const { unary, stream } = (value ?? {}) as Partial<Transport>;
+    return typeof unary === "function" && typeof stream === "function" ? undefined : "a transport of Connect";
+  },
+  deadlineMs: isDuration,
+  logger: isLogger,
+  close: isCallable,
+  address: isText,
+  requiredOptions: areOptionNames,
+  carriedOptions: isCallable,
+};
 
 /**
  * A connection to an approvals server: the gate, and the stubs of its services. Errors of the stubs are ConnectErrors.
@@ -35,45 +57,59 @@ export class Client {
   readonly policies: Stubs<typeof PolicyService>;
   /** Make, list and take back tokens. An answer of `createToken` holds a secret: do not log it. */
   readonly access: Stubs<typeof AccessService>;
+  /** Freeze and thaw calls, and see how the server is. For operators. */
+  readonly admin: Stubs<typeof AdminService>;
   readonly #connection: Connection;
   readonly #close: (() => void) | undefined;
   readonly #closed = new AbortController();
+  readonly #advice: Advice;
 
-  /** @throws TypeError for a deadline that is not one. */
-  constructor({ transport, deadlineMs = DEADLINE_MS, logger = console, close }: ClientOptions) {
-    if (!(deadlineMs > 0)) throw new TypeError("deadlineMs must be a number of milliseconds, above 0");
+  /** @throws TypeError for options that make no sense. */
+  constructor(options: ClientOptions) {
+    checkOptions(options, CHECKS, "a client");
+    const { transport, deadlineMs = DEADLINE_MS, logger = console, close, address = "" } = options;
+    const { requiredOptions = [], carriedOptions: carried = () => ({}) } = options;
+    if (transport === undefined) throw new TypeError("transport of a client must be given");
     const limited = withDeadline(transport, deadlineMs);
     this.approvals = createClient(ApprovalService, limited);
     this.policies = createClient(PolicyService, limited);
     this.access = createClient(AccessService, limited);
-    this.#connection = { approvals: this.approvals, deadlineMs, closed: this.#closed.signal, logger: quiet(logger) };
+    this.admin = createClient(AdminService, limited);
+    const { approvals } = this;
+    const closed = this.#closed.signal;
+    this.#connection = {
+      approvals,
+      address,
+      deadlineMs,
+      closed,
+      logger: quiet(logger),
+      requiredOptions: [...requiredOptions],
+      carried,
+    };
     this.#close = close;
+    this.#advice = new Advice(this.#connection);
   }
 
   /**
    * Wraps a function so that it runs only with an approval of its arguments, and with exactly these.
    *
-   * @param fn - takes one object, the arguments of the call. It gets a copy of what its caller gave, or what a reviewer
-   *   made of it. What else its caller passes is not approved, and so is not passed on.
-   * @param options - of each call; or a function that makes them of the call's arguments, such as for a `callId`.
-   * @returns a function of the same argument, with a promise of what `fn` returns. It rejects with a Refusal when `fn`
-   *   was not run.
-   * @throws TypeError for what is not a function.
+   * What comes after the first argument are contexts, such as those that agent frameworks pass to a tool. They are
+   * handed on to the function, never shown, digested or stored; the signal and the tool call's id of those that are known
+   * are used. What is not known as a context is refused before anybody is asked, unless `passContext` is set. `this` is
+   * handed on too.
+   *
+   * @param fn - its first argument is an object, the arguments of the call. It gets what its caller gave, or what a
+   *   reviewer made of it, rebuilt from canonical JSON. A generator function runs while it is read, within the approval.
+   * @param options - of each call; or a function that makes them of what the call is made with, such as for a `callId`.
+   * @returns a function of the same arguments, with a promise of what `fn` returns, or an async generator. It rejects
+   *   with a Refusal when `fn` was not run.
+   * @throws TypeError for what is not a function, and options that make no sense.
    */
-  requiresApproval<A extends object, R>(
-    fn: (args: A) => R,
-    options: GateOptions<A> | ((args: A) => GateOptions<A>),
-  ): (args: A) => Promise<Awaited<R>> {
-    requireFunction(fn, "what needs approval");
-    return async (args): Promise<Awaited<R>> => {
-      const { parseEdited, ...call } = typeof options === "function" ? options(args) : options;
-      if (parseEdited !== undefined) requireFunction(parseEdited, "parseEdited");
-      return gate<A, R>(
-        this.#connection,
-        { ...call, arguments: args },
-        { takeEdited: (edited) => (parseEdited ? parseEdited(edited) : (edited as A)), run: (taken) => fn(taken) },
-      );
-    };
+  requiresApproval<A extends object, C extends unknown[], R>(
+    fn: (args: A, ...contexts: C) => R,
+    options: GateOptions<A> | ((args: A, ...contexts: C) => GateOptions<A>),
+  ): (args: A, ...contexts: C) => Gated<R> {
+    return wrap(this.#connection, fn, options) as (args: A, ...contexts: C) => Gated<R>;
   }
 
   /**
@@ -82,16 +118,10 @@ export class Client {
    * @param fn - must use the arguments of the run that it gets, which a reviewer may have edited.
    * @returns what `fn` returns.
    * @throws Refusal when `fn` was not run; what `fn` throws; the reason of `call.signal`, when the caller gives up;
-   *   TypeError for options that make no sense.
+   *   TypeError for options that make no sense, and for what returns work that has not begun.
    */
   async run<R>(call: Call, fn: (run: Run) => R): Promise<Awaited<R>> {
-    requireFunction(fn, "what is to be run");
-    // A copy, as its caller may use it for another call.
-    return gate<JsonArguments, R>(
-      this.#connection,
-      { ...call },
-      { takeEdited: (edited) => edited, run: (_, run) => fn(run) },
-    );
+    return runApproved(this.#connection, call, fn, this.#advice);
   }
 
   /** Closes the connection. What is under way fails, gated calls with Unavailable, and so does every later call. */
@@ -100,8 +130,6 @@ export class Client {
     this.#close?.();
   }
 }
-
-type JsonArguments = Run["arguments"];
 
 /** Unary calls end by then. Streams are as long as what they wait for. */
 function withDeadline(transport: Transport, deadlineMs: number): Transport {

@@ -1,4 +1,5 @@
 import type { Client } from "@connectrpc/connect";
+import type { CallOptions } from "./call.js";
 import type { ApprovalService } from "./gen/signoff/v1/approval_service_pb.js";
 
 /** Where warnings go; `console` is one. */
@@ -10,10 +11,16 @@ export interface Logger {
 /** What the gate needs to reach the server. */
 export interface Connection {
   readonly approvals: Client<typeof ApprovalService>;
+  /** Where the server is, for people to read; empty when the transport does not say. */
+  readonly address: string;
   /** Deadline of unary calls, in milliseconds. */
   readonly deadlineMs: number;
   /** Aborted when the client is closed. */
   readonly closed: AbortSignal;
   /** Never throws. */
   readonly logger: Logger;
+  /** Options without which no call is asked for. */
+  readonly requiredOptions: readonly string[];
+  /** The options that the call's surroundings carry; an id among them is for the first call that takes it. */
+  carried(): Partial<CallOptions>;
 }

@@ -5,7 +5,8 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from "./gen/google/rpc/error_details_pb.js";
-import { type RefusedCall, RequestFailed } from "./refusals.js";
+import { isHopeless, problemOf } from "./reachability.js";
+import { type RefusedCall, RequestFailed, Unavailable } from "./refusals.js";
 
 /** Domain of the ErrorInfo that each of the server's own errors carries. */
 const DOMAIN = "signoff.v1";
@@ -24,6 +25,7 @@ const BROKEN: ReadonlySet<Code> = new Set([
 
 /** Whether the same call can succeed later: the server said so, or it was not the server that failed it. */
 export function isPassing(failure: ConnectError): boolean {
+  if (isHopeless(failure)) return false;
   if (failure.code === Code.Unavailable || retryDelayMs(failure) !== undefined) return true;
   return BROKEN.has(failure.code) && ownReason(failure) === undefined;
 }
@@ -44,8 +46,20 @@ export function ownMetadata(failure: ConnectError): Readonly<Record<string, stri
   return errorInfo(failure)?.metadata ?? {};
 }
 
-/** The failure as a refusal of the call. */
-export function requestFailed(call: RefusedCall, failure: ConnectError): RequestFailed {
+/** A failure as a refusal of the call: the server cannot be reached, or it refused the request. */
+export function refusalOfFailure(
+  call: RefusedCall,
+  { address, closed }: { address: string; closed: AbortSignal },
+  failure: ConnectError,
+): Unavailable | RequestFailed {
+  if (!closed.aborted && !isPassing(failure) && !isHopeless(failure)) return requestFailed(call, address, failure);
+  return new Unavailable(call, address, closed.aborted ? "the client was closed" : problemOf(failure), {
+    cause: failure,
+  });
+}
+
+/** What the server, or this client on its behalf, refused. */
+export function requestFailed(call: RefusedCall, address: string, failure: ConnectError): RequestFailed {
   const refusal = {
     code: failure.code,
     reason: failure.findDetails(ErrorInfoSchema)[0]?.reason || codeName(failure.code),
@@ -55,7 +69,7 @@ export function requestFailed(call: RefusedCall, failure: ConnectError): Request
       .flatMap((found) => found.fieldViolations)
       .map(({ field, description }) => ({ field, description })),
   };
-  return new RequestFailed(call, refusal, { cause: failure });
+  return new RequestFailed(call, address, refusal, { cause: failure });
 }
 
 function errorInfo(failure: ConnectError): ErrorInfo | undefined {

@@ -1,28 +1,50 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { GRACE_MS, withdraw } from "./abandon.js";
 import { Answers } from "./answers.js";
-import { copyArguments } from "./arguments.js";
-import type { Call, CallOptions, Run } from "./call.js";
+import { causeOf, copyJson, Misfit, refusedBy } from "./arguments.js";
+import type { CallOptions, Run } from "./call.js";
 import { claim } from "./claim.js";
 import type { Connection } from "./connection.js";
 import { digestOf } from "./digest.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { InvalidArguments } from "./refusals.js";
-import { type Outcome, report, textOf } from "./report.js";
+import { type Fitted, fitAsked, type StandardSchema } from "./parameters.js";
+import { FirstFailure } from "./reachability.js";
+import { Cancelled, InvalidEdit, StillWaiting } from "./refusals.js";
+import { type Outcome, report } from "./report.js";
 import { requestOf } from "./request.js";
+import { type Steps, settled, stepped } from "./results.js";
 import { refusalOf } from "./statuses.js";
 import { Wait } from "./wait.js";
 
 const PATIENCE_MS = 30_000;
 
-/** What is run when a call is approved. */
-export interface Gated<A, R> {
-  /** Makes the function's arguments out of what a reviewer edited; what it throws refuses the edit. */
-  takeEdited(edited: JsonObject): A | Promise<A>;
-  /** Runs the function, with what `takeEdited` made or with what was asked for. */
-  run(args: A, run: Run): R;
+/** A call whose options were checked. */
+export interface Asking {
+  readonly call: CallOptions;
+  readonly parameters: StandardSchema | undefined;
+  /** A copy of the arguments, which no other code can reach. */
+  readonly given: JsonObject;
+  /**
+   * Makes the function's arguments of those that a reviewer edited.
+   *
+   * @param asked - the arguments that were asked for.
+   * @throws Misfit, which refuses the edit.
+   */
+  fitEdited(edited: JsonObject, asked: JsonObject): Promise<Fitted> | Fitted;
 }
+
+/** A call that was approved and claimed: it is to be run, and then to be finished. */
+interface Granted {
+  readonly run: Run;
+  /** What the function takes. */
+  readonly taken: unknown;
+  /** Reports what became of it. Never throws. */
+  finish(outcome: Outcome): Promise<void>;
+}
+
+/** Runs what was approved. */
+type Start<R> = (taken: unknown, run: Run) => R;
 
 /**
  * Asks, waits, claims, runs and reports: `docs/clients.md` of the project says what each step does.
@@ -30,36 +52,64 @@ export interface Gated<A, R> {
  * @throws Refusal when the function was not run.
  * @throws what the function throws, and the signal's reason.
  */
-export async function gate<A, R>(connection: Connection, call: Call, gated: Gated<A, R>): Promise<Awaited<R>> {
-  const { toolName, signal } = call;
-  const patienceMs = call.patienceMs ?? PATIENCE_MS;
-  if (!(patienceMs >= 0)) throw new TypeError("patienceMs must be a number of milliseconds");
-  const asked = copyArguments(toolName, call.arguments);
-  const request = await requestOf(call, asked);
-  signal?.throwIfAborted();
+export async function gate<R>(connection: Connection, asking: Asking, start: Start<R>): Promise<Awaited<R>> {
+  const granted = await grant(connection, asking);
+  let result: Awaited<R>;
+  try {
+    result = await settled(start(granted.taken, granted.run));
+  } catch (error) {
+    await granted.finish({ error });
+    throw error;
+  }
+  await granted.finish(undefined);
+  return result;
+}
 
-  const answers = new Answers(toolName, request.requestId, await digestOf(toolName, asked));
-  const approval = await decision(connection, call, request, answers, patienceMs);
+/** As {@link gate}, around a generator: it asks when it is first read, and reports when the generator has ended. */
+export async function* gateSteps<T, R, N>(
+  connection: Connection,
+  asking: Asking,
+  start: Start<Steps<T, R, N>>,
+): AsyncGenerator<Awaited<T>, Awaited<R>, N> {
+  const granted = await grant(connection, asking);
+  let outcome: Outcome = { error: new Error("its caller stopped reading before its end") };
+  try {
+    const result = yield* stepped(start(granted.taken, granted.run));
+    outcome = undefined;
+    return result;
+  } catch (error) {
+    outcome = { error };
+    throw error;
+  } finally {
+    await granted.finish(outcome);
+  }
+}
+
+async function grant(connection: Connection, asking: Asking): Promise<Granted> {
+  const { call, given, parameters } = asking;
+  const { toolName, signal, stopWaiting, patienceMs = PATIENCE_MS } = call;
+  const { shown: asked, taken } = await fitAsked(parameters, given).catch((error: unknown) => {
+    throw refusedBy(error, toolName);
+  });
+  const request = await requestOf(call, asked, connection.address);
+  signal?.throwIfAborted();
+  // Here, and not in the wait: what was not asked for is not to be withdrawn either.
+  if (stopWaiting?.aborted) throw new StillWaiting({ toolName }, { cause: stopWaiting.reason });
+
+  const answers = new Answers(connection.address, toolName, request.requestId, await digestOf(toolName, asked));
+  const first = new FirstFailure(connection);
+  const approval = await decision(connection, call, request, answers, patienceMs, first);
   const refusal = refusalOf(toolName, approval);
   if (refusal) throw refusal;
 
   const edited = await answers.isEdited(approval);
-  const args = edited ? (approval.arguments ?? {}) : asked;
-  const claimed = await claim(connection, call, answers, approval, args, patienceMs);
-  const finish = (outcome: Outcome) => report(connection, claimed, outcome, signal?.aborted ? GRACE_MS : patienceMs);
-
-  const run = { approvalId: approval.id, arguments: args, edited };
-  let result: Awaited<R>;
-  try {
-    // What was asked for came from the function's own caller, with its types.
-    const taken = edited ? await takeEdited(gated, call, run) : (args as A);
-    result = await gated.run(taken, run);
-  } catch (error) {
-    await finish({ error });
-    throw error;
-  }
-  await finish(undefined);
-  return result;
+  const fitted = edited ? await fitEdit(asking, approval, asked) : { shown: asked, taken };
+  const claimed = await claim(connection, call, answers, approval, fitted.shown, patienceMs, first);
+  return {
+    run: { approvalId: approval.id, arguments: fitted.shown, edited },
+    taken: fitted.taken,
+    finish: (outcome) => report(connection, claimed, outcome, signal?.aborted ? GRACE_MS : patienceMs, first),
+  };
 }
 
 async function decision(
@@ -68,28 +118,28 @@ async function decision(
   request: RequestApprovalRequest,
   answers: Answers,
   patienceMs: number,
+  first: FirstFailure,
 ): Promise<Approval> {
-  const wait = new Wait(connection, call, request, answers, patienceMs);
+  const wait = new Wait(connection, call, request, answers, patienceMs, first);
   try {
     return await wait.decision();
   } catch (error) {
     const gaveUp = call.signal?.aborted && error === call.signal.reason;
-    if (gaveUp && call.cancelOnAbandon) await withdraw(connection, request, answers);
-    throw error;
+    const stopped = error instanceof StillWaiting && call.stopWaiting?.aborted;
+    if (!(gaveUp || stopped) || !call.cancelOnAbandon) throw error;
+    const isWithdrawn = await withdraw(connection, request, answers);
+    if (gaveUp || !isWithdrawn) throw error;
+    throw new Cancelled({ toolName: call.toolName, approvalId: answers.newest?.id }, { cause: error });
   }
 }
 
-/** @throws TypeError for what is not a function: before anything is asked, not when the call is to be run. */
-export function requireFunction(value: unknown, what: string): void {
-  if (typeof value !== "function") throw new TypeError(`${what} must be a function`);
-}
-
-async function takeEdited<A, R>(gated: Gated<A, R>, call: CallOptions, run: Run): Promise<A> {
+/** @throws InvalidEdit, before anything is claimed. */
+async function fitEdit({ call, fitEdited }: Asking, approval: Approval, asked: JsonObject): Promise<Fitted> {
   try {
-    return await gated.takeEdited(run.arguments);
+    return await fitEdited(copyJson(approval.arguments ?? {}), asked);
   } catch (error) {
-    const { toolName } = call;
-    const problem = `was edited to what the function cannot take: ${textOf(error).replace(/\.$/, "")}`;
-    throw new InvalidArguments({ toolName, approvalId: run.approvalId }, "", problem, { cause: error });
+    if (!(error instanceof Misfit)) throw error;
+    const { path, problem } = error;
+    throw new InvalidEdit({ toolName: call.toolName, approvalId: approval.id }, path, problem, causeOf(error));
   }
 }

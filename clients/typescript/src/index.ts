@@ -6,9 +6,10 @@
  * @module
  */
 export { Code, ConnectError } from "@connectrpc/connect";
-export type { Call, CallOptions, GateOptions, OnBehalfOf, Progress, Run } from "./call.js";
+export type { Call, CallOptions, GateOptions, OnBehalfOf, Progress, RequirableOption, Run } from "./call.js";
 export { Client, type ClientOptions } from "./client.js";
 export type { Logger } from "./connection.js";
+export type { SchemaResult, StandardSchema } from "./parameters.js";
 export {
   AlreadyClaimed,
   type AnyRefusal,
@@ -16,17 +17,22 @@ export {
   Cancelled,
   ClaimWindowClosed,
   DigestMismatch,
+  Frozen,
   InvalidAnswer,
   InvalidArguments,
+  InvalidEdit,
   isRefusal,
-  type KnownOutcome,
+  type KnownClaim,
   Refusal,
   type RefusalKind,
   type RefusedCall,
   Rejected,
   RequestFailed,
+  Revoked,
   type ServerRefusal,
+  StillWaiting,
   TimedOut,
   Unavailable,
   UnknownStatus,
 } from "./refusals.js";
+export type { Gated } from "./wrap.js";

@@ -2,6 +2,7 @@ import { ConnectError } from "@connectrpc/connect";
 import { whenAborted } from "./aborts.js";
 import type { Connection } from "./connection.js";
 import { isPassing, retryDelayMs } from "./failures.js";
+import type { FirstFailure } from "./reachability.js";
 
 const FIRST_MS = 250;
 const GREATEST_MS = 10_000;
@@ -22,12 +23,17 @@ export class Patience {
   /** Until when it is tried, by {@link now}. May be moved. */
   until: number;
   readonly #closed: AbortSignal;
+  readonly #first: FirstFailure | undefined;
   #base = FIRST_MS;
 
-  /** @param closed - ends delays, and there are no more tries then. */
-  constructor(ms: number, closed: AbortSignal) {
+  /**
+   * @param closed - ends delays, and there are no more tries then.
+   * @param first - is told of failures that are tried again.
+   */
+  constructor(ms: number, closed: AbortSignal, first?: FirstFailure) {
     this.until = now() + ms;
     this.#closed = closed;
+    this.#first = first;
   }
 
   /** Tells that the server has got on: delays begin anew. */
@@ -43,6 +49,7 @@ export class Patience {
    */
   async again(failure: ConnectError, began: number, signal: AbortSignal | undefined): Promise<boolean> {
     if (this.#closed.aborted || began >= this.until) return false;
+    this.#first?.tell(failure, this.until - now());
     await sleep(Math.min(this.#delay(failure), this.until - now()), signal, this.#closed);
     return !this.#closed.aborted;
   }
@@ -58,6 +65,7 @@ export class Patience {
  * Makes a call that is idempotent by its request_id, again while it fails for reasons that pass.
  *
  * @param call - one try, which has so many milliseconds.
+ * @param first - is told of failures that are tried again.
  * @param signal - ends the tries; the one under way goes on.
  * @throws ConnectError of the last try; the signal's reason.
  */
@@ -65,9 +73,10 @@ export async function repeat<T>(
   { deadlineMs, closed }: Connection,
   patienceMs: number,
   call: (timeoutMs: number) => Promise<T>,
+  first: FirstFailure,
   signal?: AbortSignal,
 ): Promise<T> {
-  const patience = new Patience(patienceMs, closed);
+  const patience = new Patience(patienceMs, closed, first);
   for (;;) {
     signal?.throwIfAborted();
     const began = now();

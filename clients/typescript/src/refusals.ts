@@ -9,7 +9,8 @@ export interface RefusedCall {
 }
 
 /**
- * Why a function was not run. Its `message` can be handed to a model as it is.
+ * Why a function was not run. Its `message` is for the model, and can be handed on as it is; `developerText` is for
+ * people.
  *
  * `kind` tells which one it is: see {@link AnyRefusal} and {@link isRefusal}.
  */
@@ -20,17 +21,52 @@ export abstract class Refusal extends Error {
   readonly toolName: string;
   /** The approval's id; undefined when there is none, or none is known. */
   readonly approvalId: string | undefined;
+  /**
+   * The same for people: it may name addresses, causes and what to configure, which a model has no use for. Node.js
+   * prints it below the stack of an uncaught error.
+   */
+  readonly developerText: string;
 
-  protected constructor(kind: string, call: RefusedCall, text: string, options?: ErrorOptions) {
+  /** @param developerText - the text for people, where it is another than the model's. */
+  protected constructor(
+    kind: string,
+    call: RefusedCall,
+    text: string,
+    options?: ErrorOptions,
+    developerText: string = text,
+  ) {
     super(text, options);
     this.name = kind;
     this.kind = kind;
     this.toolName = call.toolName;
     this.approvalId = call.approvalId;
+    this.developerText = developerText;
+  }
+
+  /** Some frameworks give a model the JSON of an error: it has what a model may read. */
+  toJSON(): object {
+    const { kind, toolName, approvalId, message } = this;
+    return { kind, toolName, approvalId, message };
   }
 }
 
-/** A person rejected the call. */
+/** The caller stopped waiting, by `stopWaiting`. The approval is still pending: asking again finds it. */
+export class StillWaiting extends Refusal {
+  declare readonly kind: "StillWaiting";
+
+  constructor(call: RefusedCall, options?: ErrorOptions) {
+    const { toolName, approvalId } = call;
+    const text = `NOT RUN. The call to ${toolName} is still waiting for approval. Do not work around it.`;
+    // Before its first answer the server may have no approval yet.
+    const state =
+      approvalId === undefined
+        ? `The call to ${toolName} has no decision.`
+        : `Approval ${approvalId} of the call to ${toolName} is still pending.`;
+    super("StillWaiting", call, text, options, `The caller stopped waiting. ${state}`);
+  }
+}
+
+/** A person rejected the call, or the policy remembered that a person had. */
 export class Rejected extends Refusal {
   declare readonly kind: "Rejected";
   /** The reviewer's comment; may be empty. */
@@ -39,7 +75,8 @@ export class Rejected extends Refusal {
   readonly decidedBy: string;
 
   constructor(call: RefusedCall, comment: string, decidedBy: string) {
-    super("Rejected", call, `The call to ${call.toolName} was rejected by a reviewer${after(comment)} It was not run.`);
+    const text = `NOT RUN. A reviewer rejected the call to ${call.toolName}${after(comment)} Do not try it again.`;
+    super("Rejected", call, text);
     this.comment = comment;
     this.decidedBy = decidedBy;
   }
@@ -54,8 +91,8 @@ export class AutoRejected extends Refusal {
   readonly ruleMessage: string;
 
   constructor(call: RefusedCall, rule: string, ruleMessage: string) {
-    const text = `The call to ${call.toolName} is not allowed by the policy${after(ruleMessage)} It was not run.`;
-    super("AutoRejected", call, text);
+    const problem = `The policy does not allow the call to ${call.toolName}${after(ruleMessage)}`;
+    super("AutoRejected", call, `NOT RUN. ${problem} Do not try it again.`);
     this.rule = rule;
     this.ruleMessage = ruleMessage;
   }
@@ -66,7 +103,8 @@ export class TimedOut extends Refusal {
   declare readonly kind: "TimedOut";
 
   constructor(call: RefusedCall) {
-    super("TimedOut", call, `Nobody decided about the call to ${call.toolName} in time. It was not run.`);
+    const problem = `Nobody decided on the call to ${call.toolName} in time.`;
+    super("TimedOut", call, `NOT RUN. ${problem} Do not work around it.`);
   }
 }
 
@@ -74,8 +112,35 @@ export class TimedOut extends Refusal {
 export class Cancelled extends Refusal {
   declare readonly kind: "Cancelled";
 
-  constructor(call: RefusedCall) {
-    super("Cancelled", call, `The request to call ${call.toolName} was withdrawn. It was not run.`);
+  constructor(call: RefusedCall, options?: ErrorOptions) {
+    const problem = `The request to call ${call.toolName} was withdrawn.`;
+    super("Cancelled", call, `NOT RUN. ${problem} Do not work around it.`, options);
+  }
+}
+
+/** The call was approved, and revoked before it was claimed. */
+export class Revoked extends Refusal {
+  declare readonly kind: "Revoked";
+  /** Why; may be empty. */
+  readonly reason: string;
+
+  constructor(call: RefusedCall, reason: string, options?: ErrorOptions) {
+    const problem = `The approval of the call to ${call.toolName} was revoked${after(reason)}`;
+    super("Revoked", call, `NOT RUN. ${problem} Do not try it again.`, options);
+    this.reason = reason;
+  }
+}
+
+/** An operator stopped such calls. After the thaw it can be asked for anew, with another request id. */
+export class Frozen extends Refusal {
+  declare readonly kind: "Frozen";
+  /** Why; may be empty. */
+  readonly reason: string;
+
+  constructor(call: RefusedCall, reason: string, options?: ErrorOptions) {
+    const problem = `An operator has stopped the call to ${call.toolName} for now${after(reason)}`;
+    super("Frozen", call, `NOT RUN. ${problem} Do not work around it.`, options);
+    this.reason = reason;
   }
 }
 
@@ -83,6 +148,10 @@ export class Cancelled extends Refusal {
 export class AlreadyClaimed extends Refusal {
   declare readonly kind: "AlreadyClaimed";
 
+  /** Who has the claim, as `ISSUER/SUBJECT`; empty when the server does not say. */
+  readonly claimedBy: string;
+  /** When it was claimed, such as `2027-01-15T08:00:02Z`; empty when the server does not say. */
+  readonly claimTime: string;
   /** What was reported of it, `SUCCEEDED` or `FAILED`; empty while there is no report. */
   readonly result: string;
   /** When that was, such as `2027-01-15T08:00:09Z`. */
@@ -90,19 +159,18 @@ export class AlreadyClaimed extends Refusal {
   /** What the report said, shortened; may be empty. */
   readonly reportMessage: string;
 
-  constructor(call: RefusedCall, outcome: KnownOutcome = {}, options?: ErrorOptions) {
-    const { result = "", reportTime = "", reportMessage = "" } = outcome;
+  constructor(call: RefusedCall, known: KnownClaim = {}, options?: ErrorOptions) {
+    const { claimedBy = "", claimTime = "", result = "", reportTime = "", reportMessage = "" } = known;
     const ended = ENDED.get(result);
-    const at = reportTime && ` at ${reportTime}`;
-    const known = ended
-      ? `, and ${ended}${at}${after(reportMessage)} It was not run again.`
-      : ". It was not run again; whether it has been done is not known here.";
-    super(
-      "AlreadyClaimed",
-      call,
-      `The call to ${call.toolName} was approved, but it has been started before${known}`,
-      options,
-    );
+    const started = claimTime === "" ? "started before" : `started at ${claimTime}`;
+    const outcome = ended
+      ? `, and ${ended}${reportTime && ` at ${reportTime}`}${after(reportMessage)}`
+      : ". Whether it was done is not known.";
+    const problem = `The call to ${call.toolName} was approved and ${started}${outcome}`;
+    const text = `NOT RUN AGAIN. ${problem} Do not repeat it.`;
+    super("AlreadyClaimed", call, text, options, claimedBy ? `${text} (Claimed by ${claimedBy}.)` : text);
+    this.claimedBy = claimedBy;
+    this.claimTime = claimTime;
     this.result = result;
     this.reportTime = reportTime;
     this.reportMessage = reportMessage;
@@ -110,7 +178,9 @@ export class AlreadyClaimed extends Refusal {
 }
 
 /** What the server knows of a call that was started before. */
-export interface KnownOutcome {
+export interface KnownClaim {
+  readonly claimedBy?: string | undefined;
+  readonly claimTime?: string | undefined;
   readonly result?: string | undefined;
   readonly reportTime?: string | undefined;
   readonly reportMessage?: string | undefined;
@@ -126,8 +196,8 @@ export class ClaimWindowClosed extends Refusal {
   declare readonly kind: "ClaimWindowClosed";
 
   constructor(call: RefusedCall, options?: ErrorOptions) {
-    const text = `The call to ${call.toolName} was approved, but too long ago to be run now. It was not run.`;
-    super("ClaimWindowClosed", call, text, options);
+    const problem = `The call to ${call.toolName} was approved too long ago.`;
+    super("ClaimWindowClosed", call, `NOT RUN. ${problem} Do not work around it.`, options);
   }
 }
 
@@ -136,18 +206,24 @@ export class DigestMismatch extends Refusal {
   declare readonly kind: "DigestMismatch";
 
   constructor(call: RefusedCall, options?: ErrorOptions) {
-    const text = `The call to ${call.toolName} is not the one that was approved. It was not run.`;
-    super("DigestMismatch", call, text, options);
+    const problem = `What was approved is not the call to ${call.toolName} that would run.`;
+    super("DigestMismatch", call, `NOT RUN. ${problem} Do not work around it.`, options);
   }
 }
 
 /** A newer server sent a status that this client does not know, which is not an approval. */
 export class UnknownStatus extends Refusal {
   declare readonly kind: "UnknownStatus";
+  /** The status's number. */
+  readonly status: number;
 
-  constructor(call: RefusedCall) {
-    const text = `The answer about the call to ${call.toolName} is not understood, so it counts as not approved.`;
-    super("UnknownStatus", call, `${text} It was not run.`);
+  constructor(call: RefusedCall, status: number) {
+    const problem = `The approvals server's answer on the call to ${call.toolName} is not understood.`;
+    const details =
+      `The server sent a status of the call to ${call.toolName} that this client does not know (${status}), ` +
+      "so it counts as not approved. Update the client.";
+    super("UnknownStatus", call, `NOT RUN. ${problem} Do not work around it.`, undefined, details);
+    this.status = status;
   }
 }
 
@@ -157,21 +233,35 @@ export class InvalidAnswer extends Refusal {
   /** What is wrong with it. */
   readonly problem: string;
 
-  constructor(call: RefusedCall, problem: string) {
-    const text = `The approvals server gave an invalid answer about the call to ${call.toolName}: ${problem}.`;
-    super("InvalidAnswer", call, `${text} It was not run.`);
+  constructor(call: RefusedCall, address: string, problem: string) {
+    const text = `The approvals server's answer on the call to ${call.toolName} cannot be trusted.`;
+    const details = `The server${at(address)} sent an invalid answer on the call to ${call.toolName}: ${problem}.`;
+    super("InvalidAnswer", call, `NOT RUN. ${text} Do not work around it.`, undefined, details);
     this.problem = problem;
   }
 }
 
-/** The server could not be reached for long enough. Its `cause` is the last failure. */
+/** The server could not be reached for long enough, or cannot be at this address. Its `cause` is the last failure. */
 export class Unavailable extends Refusal {
   declare readonly kind: "Unavailable";
+  /** Why, such as `connection refused` or `this address speaks TLS: use https://`. */
+  readonly problem: string;
 
-  constructor(call: RefusedCall, options?: ErrorOptions) {
-    const text = `Approval of the call to ${call.toolName} could not be obtained: the approvals server cannot be reached.`;
-    super("Unavailable", call, `${text} It was not run.`, options);
+  constructor(call: RefusedCall, address: string, problem: string, options?: ErrorOptions) {
+    const { toolName, approvalId } = call;
+    const state =
+      approvalId === undefined
+        ? `The call to ${toolName} could not be approved, because the approvals server cannot be reached.`
+        : `The call to ${toolName} is still waiting for approval, and the approvals server cannot be reached.`;
+    const text = `NOT RUN. ${state} Do not work around it.`;
+    super("Unavailable", call, text, options, unreachable(address, problem));
+    this.problem = problem;
   }
+}
+
+/** What people read of a server that cannot be reached. */
+export function unreachable(address: string, problem: string): string {
+  return `Cannot reach the approvals server${at(address)}${after(problem)}`;
 }
 
 /** What the server, or this client on its behalf, said about a request that it refused. */
@@ -194,13 +284,19 @@ export class RequestFailed extends Refusal implements ServerRefusal {
   readonly serverMessage: string;
   readonly violations: ServerRefusal["violations"];
 
-  constructor(call: RefusedCall, refusal: ServerRefusal, options?: ErrorOptions) {
-    const text = `Approval of the call to ${call.toolName} could not be obtained (${refusal.reason})`;
-    super("RequestFailed", call, `${text}${after(refusal.serverMessage)} It was not run.`, options);
-    this.code = refusal.code;
-    this.reason = refusal.reason;
-    this.serverMessage = refusal.serverMessage;
-    this.violations = refusal.violations;
+  constructor(call: RefusedCall, address: string, refusal: ServerRefusal, options?: ErrorOptions) {
+    const { code, reason, serverMessage, violations } = refusal;
+    // A model can mend an invalid request. What else a server says is for people.
+    const text =
+      reason === "INVALID_REQUEST"
+        ? `The call to ${call.toolName} could not be approved${after(serverMessage)}`
+        : `The approvals server refused the request to call ${call.toolName}. Do not work around it.`;
+    const details = `The server${at(address)} refused the request (${reason})${after(serverMessage)}`;
+    super("RequestFailed", call, `NOT RUN. ${text}`, options, details);
+    this.code = code;
+    this.reason = reason;
+    this.serverMessage = serverMessage;
+    this.violations = violations;
   }
 }
 
@@ -213,9 +309,25 @@ export class InvalidArguments extends Refusal {
   readonly problem: string;
 
   constructor(call: RefusedCall, path: string, problem: string, options?: ErrorOptions) {
-    const what = path === "" ? "the set of arguments" : `argument ${path}`;
-    const text = `The call to ${call.toolName} cannot be approved: ${what} ${problem}. It was not run.`;
-    super("InvalidArguments", call, text, options);
+    const text = `The call to ${call.toolName} cannot be approved: ${argument(path)} ${problem}.`;
+    super("InvalidArguments", call, `NOT RUN. ${text}`, options);
+    this.path = path;
+    this.problem = problem;
+  }
+}
+
+/** A reviewer's edit does not fit the function. Nothing was claimed, so the approval can still be revoked. */
+export class InvalidEdit extends Refusal {
+  declare readonly kind: "InvalidEdit";
+  /** Which argument, such as `to[0].name`; empty for all of them together. */
+  readonly path: string;
+  /** What is wrong with it. */
+  readonly problem: string;
+
+  constructor(call: RefusedCall, path: string, problem: string, options?: ErrorOptions) {
+    const edit = `A reviewer changed the arguments of the call to ${call.toolName} so that it cannot run`;
+    const text = `NOT RUN. ${edit}: ${argument(path)} ${problem}. Ask for approval again.`;
+    super("InvalidEdit", call, text, options);
     this.path = path;
     this.problem = problem;
   }
@@ -223,10 +335,13 @@ export class InvalidArguments extends Refusal {
 
 /** Every refusal, to be told apart by `kind`. */
 export type AnyRefusal =
+  | StillWaiting
   | Rejected
   | AutoRejected
   | TimedOut
   | Cancelled
+  | Revoked
+  | Frozen
   | AlreadyClaimed
   | ClaimWindowClosed
   | DigestMismatch
@@ -234,7 +349,8 @@ export type AnyRefusal =
   | InvalidAnswer
   | Unavailable
   | RequestFailed
-  | InvalidArguments;
+  | InvalidArguments
+  | InvalidEdit;
 
 /** The names of all refusals. */
 export type RefusalKind = AnyRefusal["kind"];
@@ -248,4 +364,13 @@ export function isRefusal(error: unknown): error is AnyRefusal {
 function after(text: string): string {
   const said = text.replace(/\.$/, "");
   return said === "" ? "." : `: ${said}.`;
+}
+
+/** Where a server is; a transport that is not this package's may not say. */
+function at(address: string): string {
+  return address && ` at ${address}`;
+}
+
+function argument(path: string): string {
+  return path === "" ? "the set of arguments" : `argument ${path}`;
 }

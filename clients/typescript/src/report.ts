@@ -3,6 +3,7 @@ import { isReported } from "./answers.js";
 import type { Connection } from "./connection.js";
 import { ExecutionResult } from "./gen/signoff/v1/approval_pb.js";
 import { repeat } from "./patience.js";
+import type { FirstFailure } from "./reachability.js";
 
 /** The longest message of a report that the server takes, in bytes. */
 const MESSAGE_BYTES = 4096;
@@ -27,13 +28,14 @@ export async function report(
   { toolName, approvalId, claimId }: Claimed,
   outcome: Outcome,
   patienceMs: number,
+  first: FirstFailure,
 ): Promise<void> {
   const result = outcome === undefined ? ExecutionResult.SUCCEEDED : ExecutionResult.FAILED;
   const message = outcome === undefined ? "" : shorten(textOf(outcome.error));
   const request = { approvalId, requestId: crypto.randomUUID(), claimId, result, message };
   try {
     const once = (timeoutMs: number) => connection.approvals.reportExecution(request, { timeoutMs });
-    const answer = await repeat(connection, patienceMs, once);
+    const answer = await repeat(connection, patienceMs, once, first);
     if (!isReported(answer, request)) throw new Error("the answer is about another claim or outcome");
   } catch (error) {
     const { message: failure } = ConnectError.from(error);

@@ -13,14 +13,14 @@ const MESSAGE_BYTES = 1024 * 1024;
 /**
  * The request for approval of a call.
  *
- * @throws TypeError for options that make no sense.
+ * @param call - whose options were checked.
+ * @param address - where the server is, for people to read.
  * @throws RequestFailed for what cannot be sent as it is.
  */
-export async function requestOf(call: CallOptions, args: JsonObject): Promise<RequestApprovalRequest> {
-  checkIds(call);
+export async function requestOf(call: CallOptions, args: JsonObject, address: string): Promise<RequestApprovalRequest> {
   const timeout = call.timeoutMs === undefined ? undefined : durationOf(call.timeoutMs);
   const invalid = (problem: string) =>
-    requestFailed(call, new ConnectError(`the request cannot be encoded: ${problem}`, Code.InvalidArgument));
+    requestFailed(call, address, new ConnectError(`the request cannot be encoded: ${problem}`, Code.InvalidArgument));
   let request: RequestApprovalRequest;
   let encoded: Uint8Array;
   try {
@@ -49,15 +49,6 @@ export async function requestOf(call: CallOptions, args: JsonObject): Promise<Re
   return copy;
 }
 
-function checkIds({ requestId, runId, callId }: CallOptions): void {
-  if (callId !== undefined && runId === undefined)
-    throw new TypeError("callId needs runId: it is not stable by itself");
-  for (const [name, id] of Object.entries({ requestId, runId, callId })) {
-    // It says that there is a name and gives none: the request would be a new one each time, or one with others.
-    if (id === "") throw new TypeError(`${name} must not be empty`);
-  }
-}
-
 async function requestIdFor({ requestId, runId, callId }: CallOptions): Promise<string> {
   if (requestId !== undefined) return requestId;
   if (runId === undefined || callId === undefined) return crypto.randomUUID();
@@ -65,7 +56,6 @@ async function requestIdFor({ requestId, runId, callId }: CallOptions): Promise<
 }
 
 function durationOf(ms: number): Duration {
-  if (!Number.isFinite(ms) || ms < 0) throw new TypeError("timeoutMs must be a number of milliseconds");
   const seconds = Math.floor(ms / 1000);
   return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.floor((ms - seconds * 1000) * 1e6) });
 }

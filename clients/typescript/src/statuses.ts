@@ -1,5 +1,17 @@
-import { type Approval, ApprovalStatus } from "./gen/signoff/v1/approval_pb.js";
-import { AutoRejected, Cancelled, type Refusal, Rejected, TimedOut, UnknownStatus } from "./refusals.js";
+import { type Actor, type Approval, ApprovalStatus } from "./gen/signoff/v1/approval_pb.js";
+import {
+  AutoRejected,
+  Cancelled,
+  Frozen,
+  type Refusal,
+  Rejected,
+  Revoked,
+  TimedOut,
+  UnknownStatus,
+} from "./refusals.js";
+
+/** The rule that rejects what an operator has frozen. */
+const FREEZE = "_freeze";
 
 /** What a status means: `unknown` is not approved, and may yet become something else. */
 export type Meaning = "pending" | "approved" | "refused" | "unknown";
@@ -28,18 +40,30 @@ export function refusalOf(toolName: string, approval: Approval): Refusal | undef
   switch (approval.status) {
     case ApprovalStatus.APPROVED:
     case ApprovalStatus.AUTO_APPROVED:
-      return undefined;
-    case ApprovalStatus.REJECTED: {
-      const by = approval.decision?.decidedBy;
-      return new Rejected(call, approval.decision?.comment ?? "", by ? `${by.issuer}/${by.subject}` : "");
-    }
+      return approval.revocation && new Revoked(call, approval.revocation.reason);
+    case ApprovalStatus.REJECTED:
+      return new Rejected(call, approval.decision?.comment ?? "", nameOf(approval.decision?.decidedBy));
     case ApprovalStatus.AUTO_REJECTED:
-      return new AutoRejected(call, approval.policy?.rule ?? "", approval.policy?.message ?? "");
+      return ofPolicy(call, approval);
     case ApprovalStatus.TIMED_OUT:
       return new TimedOut(call);
     case ApprovalStatus.CANCELLED:
       return new Cancelled(call);
     default:
-      return new UnknownStatus(call);
+      return new UnknownStatus(call, approval.status);
   }
+}
+
+/** What the policy rejected: by a rule, or because of what people did. */
+function ofPolicy(call: { toolName: string; approvalId: string }, { policy, decision }: Approval): Refusal {
+  const remembered = decision?.rememberedRejection;
+  if (remembered) return new Rejected(call, remembered.comment, nameOf(remembered.decidedBy));
+  const { rule = "", message = "" } = policy ?? {};
+  // The operator's own words; the rule's message is the same for every freeze.
+  if (rule === FREEZE) return new Frozen(call, decision?.comment ?? "");
+  return new AutoRejected(call, rule, message);
+}
+
+function nameOf(actor: Actor | undefined): string {
+  return actor ? `${actor.issuer}/${actor.subject}` : "";
 }

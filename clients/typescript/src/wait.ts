@@ -1,14 +1,15 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { whenAborted } from "./aborts.js";
+import { joined, whenAborted } from "./aborts.js";
 import type { Answers } from "./answers.js";
 import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
-import { isPassing, requestFailed } from "./failures.js";
+import { isPassing, refusalOfFailure } from "./failures.js";
 import type { Approval, Progress } from "./gen/signoff/v1/approval_pb.js";
 import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
 import { LAST_TRY_MS, now, Patience, startTimer } from "./patience.js";
-import { Refusal, Unavailable, UnknownStatus } from "./refusals.js";
+import { type FirstFailure, isHopeless } from "./reachability.js";
+import { Refusal, type RefusedCall, StillWaiting, UnknownStatus } from "./refusals.js";
 import { meaningOf } from "./statuses.js";
 
 /** Asks for approval of a call and waits for the decision, over as many streams as it takes. */
@@ -19,21 +20,27 @@ export class Wait {
   readonly #patienceMs: number;
   readonly #patience: Patience;
   readonly #answers: Answers;
+  readonly #first: FirstFailure;
 
-  /** @param patienceMs - how long it is tried until the server has an approval. */
+  /**
+   * @param patienceMs - how long it is tried until the server has an approval.
+   * @param first - is told that the server cannot be reached.
+   */
   constructor(
     connection: Connection,
     call: CallOptions,
     request: RequestApprovalRequest,
     answers: Answers,
     patienceMs: number,
+    first: FirstFailure,
   ) {
     this.#connection = connection;
     this.#call = call;
     this.#request = request;
     this.#answers = answers;
     this.#patienceMs = patienceMs;
-    this.#patience = new Patience(patienceMs, connection.closed);
+    this.#patience = new Patience(patienceMs, connection.closed, first);
+    this.#first = first;
   }
 
   /** The approval as it was last seen; undefined when the server has not answered yet. */
@@ -48,25 +55,52 @@ export class Wait {
    * @throws the signal's reason, when the caller gives up.
    */
   async decision(): Promise<Approval> {
-    const { signal, toolName } = this.#call;
-    for (;;) {
-      signal?.throwIfAborted();
-      const began = now();
-      const failure = await this.#follow();
-      if (!(failure instanceof ConnectError)) return failure;
-      signal?.throwIfAborted();
-      const call = { toolName, approvalId: this.#newest?.id };
-      const { closed } = this.#connection;
-      if (!closed.aborted && !isPassing(failure)) throw requestFailed(call, failure);
-      if (!(await this.#patience.again(failure, began, signal))) throw new Unavailable(call, { cause: failure });
+    const { signal, stopWaiting } = this.#call;
+    const ends = joined(signal, stopWaiting);
+    try {
+      for (;;) {
+        this.#throwIfEnded();
+        const began = now();
+        const failure = await this.#follow(ends.signal);
+        if (!(failure instanceof ConnectError)) return failure;
+        this.#throwIfEnded();
+        if (isHopeless(failure)) this.#first.tell(failure, undefined);
+        if (!(await this.#isTriedAgain(failure, began, ends.signal))) {
+          throw refusalOfFailure(this.#refused, this.#connection, failure);
+        }
+      }
+    } finally {
+      ends.stop();
     }
   }
 
+  /** What a refusal is about. */
+  get #refused(): RefusedCall {
+    return { toolName: this.#call.toolName, approvalId: this.#newest?.id };
+  }
+
+  async #isTriedAgain(failure: ConnectError, began: number, ends: AbortSignal | undefined): Promise<boolean> {
+    if (!this.#connection.closed.aborted && !isPassing(failure)) return false;
+    try {
+      return await this.#patience.again(failure, began, ends);
+    } catch (error) {
+      this.#throwIfEnded();
+      throw error;
+    }
+  }
+
+  /** @throws the signal's reason, or StillWaiting. */
+  #throwIfEnded(): void {
+    const { signal, stopWaiting } = this.#call;
+    signal?.throwIfAborted();
+    if (stopWaiting?.aborted) throw new StillWaiting(this.#refused, { cause: stopWaiting.reason });
+  }
+
   /** Reads one stream: the decided approval, or how the stream broke. */
-  async #follow(): Promise<Approval | ConnectError> {
+  async #follow(ends: AbortSignal | undefined): Promise<Approval | ConnectError> {
     const cut = new AbortController();
     const closed = () => cut.abort(new ConnectError("the client was closed", Code.Canceled));
-    const ends = [whenAborted(this.#call.signal, () => cut.abort()), whenAborted(this.#connection.closed, closed)];
+    const watches = [whenAborted(ends, () => cut.abort()), whenAborted(this.#connection.closed, closed)];
     const silence = () => cut.abort(new ConnectError("the server says nothing", Code.DeadlineExceeded));
     let timer = startTimer(silence, this.#silenceBefore());
     try {
@@ -87,11 +121,11 @@ export class Wait {
       return ConnectError.from(error);
     } finally {
       clearTimeout(timer);
-      for (const end of ends) end();
+      for (const end of watches) end();
       cut.abort();
     }
     if (this.#newest && meaningOf(this.#newest.status) === "unknown") {
-      throw new UnknownStatus({ toolName: this.#call.toolName, approvalId: this.#newest.id });
+      throw new UnknownStatus(this.#refused, this.#newest.status);
     }
     return new ConnectError("the stream ended without a decision", Code.Unavailable);
   }

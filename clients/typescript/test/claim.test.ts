@@ -137,14 +137,24 @@ test("what is known of an earlier claim is told", async () => {
   await using fake = await Fake.start({
     requestApproval: approved,
     claimExecution: () => {
-      const metadata = { result: "FAILED", report_time: "2027-01-15T08:00:09Z", message: "No such list." };
+      const metadata = {
+        claimed_by: "local/agent-2",
+        claim_time: "2027-01-15T08:00:02Z",
+        result: "FAILED",
+        report_time: "2027-01-15T08:00:09Z",
+        message: "No such list.",
+      };
       throw own(Code.FailedPrecondition, "ALREADY_CLAIMED", undefined, metadata);
     },
   });
   await assert.rejects(fake.client().run(call, never), {
     kind: "AlreadyClaimed",
+    claimedBy: "local/agent-2",
+    claimTime: "2027-01-15T08:00:02Z",
     result: "FAILED",
-    message: /failed at 2027-01-15T08:00:09Z: No such list\. It was not run again\.$/,
+    reportTime: "2027-01-15T08:00:09Z",
+    reportMessage: "No such list.",
+    message: /failed at 2027-01-15T08:00:09Z: No such list\. Do not repeat it\.$/,
   });
 });
 

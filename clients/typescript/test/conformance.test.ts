@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { copyArguments } from "../src/arguments.js";
 import { digestOf, requestIdOf } from "../src/digest.js";
 import { isPassing } from "../src/failures.js";
+import * as core from "../src/index.js";
+import * as node from "../src/node/index.js";
 import * as refusals from "../src/refusals.js";
 import { ErrorInfoSchema, RetryInfoSchema } from "../src/v1.js";
 import { conformance } from "./conformance.js";
@@ -36,43 +39,66 @@ for (const { name, arguments: text } of conformance("arguments.json").taken) {
 }
 
 const make: Record<refusals.RefusalKind, (fields: Record<string, string>) => refusals.Refusal> = {
+  StillWaiting: (fields) => new refusals.StillWaiting(of(fields)),
   Rejected: (fields) => new refusals.Rejected(of(fields), fields.comment ?? "", "dev/alice"),
   AutoRejected: (fields) => new refusals.AutoRejected(of(fields), "rule", fields.message ?? ""),
   TimedOut: (fields) => new refusals.TimedOut(of(fields)),
   Cancelled: (fields) => new refusals.Cancelled(of(fields)),
+  Revoked: (fields) => new refusals.Revoked(of(fields), fields.reason ?? ""),
+  Frozen: (fields) => new refusals.Frozen(of(fields), fields.reason ?? ""),
   AlreadyClaimed: (fields) => {
+    const { claimed_by: claimedBy, claim_time: claimTime } = fields;
     const { result, report_time: reportTime, message: reportMessage } = fields;
-    return new refusals.AlreadyClaimed(of(fields), { result, reportTime, reportMessage });
+    return new refusals.AlreadyClaimed(of(fields), { claimedBy, claimTime, result, reportTime, reportMessage });
   },
   ClaimWindowClosed: (fields) => new refusals.ClaimWindowClosed(of(fields)),
   DigestMismatch: (fields) => new refusals.DigestMismatch(of(fields)),
-  UnknownStatus: (fields) => new refusals.UnknownStatus(of(fields)),
-  InvalidAnswer: (fields) => new refusals.InvalidAnswer(of(fields), fields.problem ?? ""),
-  Unavailable: (fields) => new refusals.Unavailable(of(fields)),
+  UnknownStatus: (fields) => new refusals.UnknownStatus(of(fields), Number(fields.status)),
+  InvalidAnswer: (fields) => new refusals.InvalidAnswer(of(fields), fields.address ?? "", fields.problem ?? ""),
+  Unavailable: (fields) => new refusals.Unavailable(of(fields), fields.address ?? "", fields.problem ?? ""),
   RequestFailed: (fields) => {
-    const { reason = "", message: serverMessage = "" } = fields;
-    return new refusals.RequestFailed(of(fields), { code: 3, reason, serverMessage, violations: [] });
+    const { address = "", reason = "", message: serverMessage = "" } = fields;
+    return new refusals.RequestFailed(of(fields), address, { code: 3, reason, serverMessage, violations: [] });
   },
   InvalidArguments: (fields) => new refusals.InvalidArguments(of(fields), fields.path ?? "", fields.problem ?? ""),
+  InvalidEdit: (fields) => new refusals.InvalidEdit(of(fields), fields.path ?? "", fields.problem ?? ""),
 };
 
 function of(fields: Record<string, string>): refusals.RefusedCall {
-  return { toolName: fields.tool_name ?? "", approvalId: "a1" };
+  return { toolName: fields.tool_name ?? "", approvalId: fields.approval_id };
 }
 
-for (const { kind, fields, text } of conformance("refusals.json").refusals) {
-  test(`refusal: ${text}`, () => {
+for (const { kind, fields, text, developer_text } of conformance("refusals.json").refusals) {
+  test(`refusal: ${developer_text}`, () => {
     const refusal = make[kind as refusals.RefusalKind](fields);
     assert.equal(refusal.message, text);
-    assert.deepEqual([refusal.kind, refusal.name, refusal.approvalId], [kind, kind, "a1"]);
+    assert.equal(refusal.developerText, developer_text);
+    assert.deepEqual([refusal.kind, refusal.name, refusal.approvalId], [kind, kind, fields.approval_id]);
     assert(refusals.isRefusal(refusal));
+    const { approval_id: approvalId, tool_name: toolName } = fields;
+    assert.deepEqual(JSON.parse(JSON.stringify(refusal)), {
+      kind,
+      toolName,
+      ...(approvalId && { approvalId }),
+      message: text,
+    });
+    // What Node.js prints of an error that nobody caught.
+    assert(inspect(refusal).includes(developer_text.slice(0, 40)));
   });
 }
 
-test("every kind of refusal has its text in the conformance file", () => {
-  const kinds = new Set(conformance("refusals.json").refusals.map(({ kind }) => kind));
-  assert.deepEqual([...kinds].sort(), Object.keys(make).sort());
+test("every class of refusals, and no other, has its texts in the conformance file", () => {
+  const listed = new Set(conformance("refusals.json").refusals.map(({ kind }) => kind));
+  for (const entry of [core, node]) {
+    const classes = Object.entries(entry).filter(([, value]) => isRefusalClass(value));
+    assert.deepEqual(classes.map(([name]) => name).sort(), [...listed].sort());
+  }
+  assert.deepEqual(Object.keys(make).sort(), [...listed].sort());
 });
+
+function isRefusalClass(value: unknown): boolean {
+  return typeof value === "function" && value.prototype instanceof refusals.Refusal;
+}
 
 for (const failure of conformance("failures.json").failures) {
   test(`${failure.passing ? "passes" : "stays"}: ${JSON.stringify(failure)}`, () => {

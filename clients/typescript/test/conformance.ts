@@ -40,7 +40,9 @@ interface Files {
       reports: number;
     }[];
   };
-  "refusals.json": { refusals: { kind: string; fields: Record<string, string>; text: string }[] };
+  "refusals.json": {
+    refusals: { kind: string; fields: Record<string, string>; text: string; developer_text: string }[];
+  };
   "statuses.json": {
     statuses: { number: number; name: string; terminal: boolean; approved: boolean }[];
     unknown: number[];

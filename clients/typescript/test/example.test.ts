@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -14,9 +14,10 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]());
 
 /** Runs the example as a program of its own, to its end: what it printed. */
-async function run(): Promise<string> {
+async function run(started = (_: ChildProcess) => {}): Promise<string> {
   const env = { SIGNOFF_ADDRESS: server.address, SIGNOFF_TOKEN: server.tokens.agent };
   const child = spawn(process.execPath, [EXAMPLE], { env, stdio: ["ignore", "pipe", "inherit"] });
+  started(child);
   let output = "";
   child.stdout.on("data", (chunk) => {
     output += chunk;
@@ -41,6 +42,16 @@ test("the example runs what is approved", async () => {
 test("the example says why it does not run what is rejected", async () => {
   const output = run();
   await server.reviewer("send_email").reject("Use the staging list.");
-  const text = "The call to send_email was rejected by a reviewer: Use the staging list. It was not run.\n";
+  const text = "NOT RUN. A reviewer rejected the call to send_email: Use the staging list. Do not try it again.\n";
   assert.equal(await output, text);
+});
+
+test("Ctrl-C withdraws what the example waits for", async () => {
+  let child: ChildProcess | undefined;
+  const output = run((started) => {
+    child = started;
+  });
+  await server.reviewer("send_email").pending();
+  child?.kill("SIGINT");
+  assert.equal(await output, "NOT RUN. The request to call send_email was withdrawn. Do not work around it.\n");
 });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { digestOf } from "../src/digest.js";
@@ -73,8 +73,14 @@ export class Fake {
   readonly asked: RequestApprovalRequest[] = [];
   /** Every report that it got. */
   readonly reports: ReportExecutionRequest[] = [];
-  /** Lines that its clients logged. */
+  /** Lines that its clients logged, without those below. */
   readonly logged: string[] = [];
+  /** Lines of its clients about failures that are tried again. */
+  readonly tried: string[] = [];
+  /** How often it was asked for a claim. */
+  claims = 0;
+  /** How often its clients gave the advice to give ids. */
+  advised = 0;
   readonly #server;
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #clients: Client[] = [];
@@ -82,7 +88,16 @@ export class Fake {
   private constructor(service: Service) {
     const { asked, reports } = this;
     const routes = connectNodeAdapter({
-      routes: (router) => router.service(ApprovalService, honest(service, asked, reports)),
+      routes: (router) => {
+        const { claimExecution: claim } = service;
+        const counted = claim && {
+          claimExecution: (...call: Parameters<typeof claim>) => {
+            this.claims += 1;
+            return claim(...call);
+          },
+        };
+        router.service(ApprovalService, honest({ ...service, ...counted }, asked, reports));
+      },
     });
     this.#server = createServer(routes);
     this.#server.on("session", (session) => {
@@ -102,7 +117,12 @@ export class Fake {
   /** A client of it, without a token. */
   client(options: ConnectOptions = {}): Client {
     const { port } = this.#server.address() as AddressInfo;
-    const logger = { warn: (line: string) => void this.logged.push(line) };
+    const warn = (line: string) => {
+      if (line.includes("asks for a second approval")) this.advised += 1;
+      else if (line.includes("Cannot reach")) this.tried.push(line);
+      else this.logged.push(line);
+    };
+    const logger = { warn };
     const client = connect({ address: `127.0.0.1:${port}`, token: "", logger, ...options });
     this.#clients.push(client);
     return client;
@@ -151,9 +171,22 @@ export function progress(remainingMs: number): Answer {
 }
 
 /** A pending approval with so many milliseconds left. */
-export async function pending(remainingMs: number): Promise<Answer> {
+export async function pending(remainingMs: number, args: JsonObject = {}): Promise<Answer> {
   const deadline = { seconds: BigInt(Math.floor(remainingMs / 1000)), nanos: (remainingMs % 1000) * 1e6 };
-  return update(ApprovalStatus.PENDING, { updateTime: { seconds: 0n }, deadline });
+  const asked = { arguments: args, digest: await digestOf("t", args) };
+  return update(ApprovalStatus.PENDING, { updateTime: { seconds: 0n }, deadline, ...asked });
+}
+
+/** A server that approves what is asked for, or this instead. */
+export function approving(edited?: JsonObject): Promise<Fake> {
+  return Fake.start({
+    async *requestApproval(request) {
+      const args = edited ?? request.arguments ?? {};
+      const digest = await digestOf(request.toolName, args);
+      yield await update(ApprovalStatus.APPROVED, { arguments: args, digest });
+    },
+    claimExecution: ({ digest }) => granted({ digest }),
+  });
 }
 
 /** A claim of the approval that was sent, as {@link update} makes it, with these changes. */

@@ -128,5 +128,6 @@ test("SIGNOFF_INSECURE is true or false", () => {
 });
 
 test("deadlines are positive", () => {
-  for (const deadlineMs of [0, -1, Number.NaN]) assert.throws(() => connect({ token: "", deadlineMs }), TypeError);
+  for (const deadlineMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY])
+    assert.throws(() => connect({ token: "", deadlineMs }), TypeError);
 });

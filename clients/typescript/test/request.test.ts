@@ -3,8 +3,10 @@ import { test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { CallOptions } from "../src/index.js";
 import { Code, RequestFailed } from "../src/index.js";
-import { requestOf } from "../src/request.js";
+import { requestOf as requestTo } from "../src/request.js";
 import { conformance } from "./conformance.js";
+
+const requestOf = (call: CallOptions, args: JsonObject) => requestTo(call, args, "http://127.0.0.1:7766");
 
 test("a call is sent as it is", async () => {
   const call: CallOptions = {
@@ -50,20 +52,6 @@ test("request ids are stable only with both ids", async () => {
   const random = async () => (await requestOf({ toolName: "t", runId: "r" }, {})).requestId;
   assert.notEqual(await random(), await random());
   assert.match(await random(), /^[0-9a-f-]{36}$/);
-});
-
-test("options that make no sense are errors of use", async () => {
-  for (const call of [
-    { callId: "c" },
-    { requestId: "" },
-    { runId: "" },
-    { runId: "", callId: "c" },
-    { runId: "r", callId: "" },
-    { timeoutMs: -1 },
-    { timeoutMs: Number.NaN },
-  ]) {
-    await assert.rejects(requestOf({ toolName: "t", ...call }, {}), TypeError);
-  }
 });
 
 const bad: [string, Partial<CallOptions>, JsonObject][] = [

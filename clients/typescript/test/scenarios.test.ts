@@ -64,7 +64,10 @@ test("2: what is rejected is not run", async () => {
     assert(error instanceof Rejected);
     assert.equal(error.comment, "Use the staging list.");
     assert.equal(error.decidedBy, "dev/reviewer");
-    assert.equal(error.message, "The call to s2 was rejected by a reviewer: Use the staging list. It was not run.");
+    assert.equal(
+      error.message,
+      "NOT RUN. A reviewer rejected the call to s2: Use the staging list. Do not try it again.",
+    );
     return true;
   });
   await server.reviewer("s2").reject("Use the staging list.");
@@ -243,4 +246,82 @@ test("19: arguments that a double cannot hold are not even asked for", async () 
   }
   assert.equal(runs.length, 0);
   assert.deepEqual(await server.approvals("auto.s19"), []);
+});
+
+/** A run whose caller gave up, and whose approval a reviewer then gave. */
+async function approvedMeanwhile(call: { toolName: string; arguments: object; requestId: string }): Promise<string> {
+  const giveUp = new AbortController();
+  const { signal } = giveUp;
+  const first = assert.rejects(server.client().run({ ...call, signal }, never), { name: "AbortError" });
+  const { id } = await server.reviewer(call.toolName).pending();
+  giveUp.abort();
+  await first;
+  await server.reviewer(call.toolName).approve();
+  return id;
+}
+
+function never(): never {
+  throw new assert.AssertionError({ message: "the function was called" });
+}
+
+test("20: what is revoked between the approval and the claim is not run", async () => {
+  const call = { toolName: "s20", arguments: {}, requestId: "s20" };
+  const approvalId = await approvedMeanwhile(call);
+  const { approvals } = server.client({ token: server.tokens.reviewer });
+  await approvals.revokeApproval({ approvalId, requestId: crypto.randomUUID(), reason: "Wrong customer." });
+  await assert.rejects(server.client().run(call, never), { kind: "Revoked", reason: "Wrong customer.", approvalId });
+});
+
+test("21: what is frozen before it is asked for, or claimed, is not run", async () => {
+  const { admin } = server.client({ token: server.tokens.operator });
+  const call = { toolName: "s21.claim", arguments: {}, requestId: "s21" };
+  const approvalId = await approvedMeanwhile(call);
+  const scope = { scope: { case: "tool", value: "s21.*" } } as const;
+  const { freeze } = await admin.freeze({ requestId: crypto.randomUUID(), scope, reason: "Incident 12." });
+  const frozen = { kind: "Frozen", reason: "Incident 12." };
+  await assert.rejects(server.client().run(call, never), { ...frozen, approvalId });
+  await assert.rejects(server.client().run({ toolName: "s21.ask", arguments: {} }, never), frozen);
+  await admin.thaw({ requestId: crypto.randomUUID(), freezeId: freeze?.id ?? "" });
+  assert.equal(await server.client().run(call, () => "done"), "done");
+});
+
+test("22: an edit that does not fit is not claimed", async () => {
+  const pay = server.client().requiresApproval((_: { to: string; amount: number }) => never(), { toolName: "s22" });
+  const refused = assert.rejects(pay({ to: "a", amount: 5 }), {
+    kind: "InvalidEdit",
+    path: "amount",
+    problem: "is not a number",
+  });
+  await server.reviewer("s22").approve({ to: "a", amount: "five" });
+  await refused;
+  const approval = await only("s22");
+  assert.deepEqual([approval?.status, approval?.claim], [ApprovalStatus.APPROVED, undefined]);
+});
+
+test("23: a second run finds its approval, whatever else is said of the call", async () => {
+  const call = { toolName: "s23", arguments: { to: "a" }, runId: "r", callId: "c" };
+  const giveUp = new AbortController();
+  const first = { ...call, reason: "first", labels: { try: "1" }, timeoutMs: 60_000, agentName: "one" };
+  const gone = assert.rejects(server.client().run({ ...first, signal: giveUp.signal }, never), { name: "AbortError" });
+  await server.reviewer("s23").pending();
+  giveUp.abort();
+  await gone;
+  const second = { ...call, reason: "second", labels: { try: "2" }, timeoutMs: 90_000, agentName: "two" };
+  const result = server.client().run({ ...second, argumentsSchema: { type: "object" } }, () => "sent");
+  await server.reviewer("s23").approve();
+  assert.equal(await result, "sent");
+  assert.equal((await only("s23"))?.reason, "first");
+});
+
+test("24: a rejection that the policy remembers asks nobody", async () => {
+  const rule = "  - { name: once, tools: [s24], require_approval: { remember_rejection: 600s } }";
+  await using own = await Server.ruled(rule);
+  const call = { toolName: "s24", arguments: { to: "a" }, runId: "r" };
+  const rejected = { kind: "Rejected", comment: "Use the staging list.", decidedBy: "dev/reviewer" };
+  const first = assert.rejects(own.client().run({ ...call, callId: "1" }, never), rejected);
+  await own.reviewer(call.toolName).reject("Use the staging list.");
+  await first;
+  await assert.rejects(own.client().run({ ...call, callId: "2" }, never), rejected);
+  const statuses = (await own.approvals(call.toolName)).map(({ status }) => status);
+  assert.deepEqual(statuses.sort(), [ApprovalStatus.REJECTED, ApprovalStatus.AUTO_REJECTED]);
 });

@@ -34,9 +34,14 @@ export class Server {
   }
 
   /** Starts one on a free port, with `key=value` settings. */
-  static async start(...settings: string[]): Promise<Server> {
+  static start(...settings: string[]): Promise<Server> {
+    return Server.ruled("", ...settings);
+  }
+
+  /** Starts one with more rules in its policy, each a line. */
+  static async ruled(rules: string, ...settings: string[]): Promise<Server> {
     const directory = await mkdtemp(join(tmpdir(), "signoff-client-"));
-    await writeFile(join(directory, "policy.yaml"), POLICY);
+    await writeFile(join(directory, "policy.yaml"), POLICY + rules);
     await utimes(join(directory, "policy.yaml"), 1e9, 1e9); // A start waits when it was written a moment ago.
     const server = new Server(directory, settings);
     await server.restart();

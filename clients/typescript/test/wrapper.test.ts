@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { digestOf } from "../src/digest.js";
-import { InvalidArguments } from "../src/index.js";
-import { ApprovalStatus, ExecutionResult } from "../src/v1.js";
-import { Fake, granted, update } from "./fake.js";
+import { InvalidEdit } from "../src/index.js";
+import { approving } from "./fake.js";
 
 interface Mail {
   to: string;
@@ -12,18 +10,6 @@ interface Mail {
 
 async function send(mail: Mail): Promise<string> {
   return `sent to ${mail.to}`;
-}
-
-/** A server that approves what is asked for, or this instead. */
-function approving(edited?: { [name: string]: string | number }): Promise<Fake> {
-  return Fake.start({
-    async *requestApproval(request) {
-      const args = edited ?? request.arguments ?? {};
-      const digest = await digestOf(request.toolName, args);
-      yield await update(ApprovalStatus.APPROVED, { arguments: args, digest });
-    },
-    claimExecution: ({ digest }) => granted({ digest }),
-  });
 }
 
 test("a wrapped function keeps its type, and its arguments are the call's", async () => {
@@ -82,7 +68,7 @@ test("parseEdited makes what the function gets of an edit, and only of an edit",
   assert.equal(await fake.client().requiresApproval(send, options)({ to: "bob" }), "sent to bob");
 });
 
-test("an edit that the function cannot take is refused, and reported as failed", async () => {
+test("an edit that parseEdited does not take is refused, and not claimed", async () => {
   await using fake = await approving({ to: 1 });
   const parseEdited = () => {
     throw new TypeError("to is not a text.");
@@ -90,16 +76,10 @@ test("an edit that the function cannot take is refused, and reported as failed",
   const wrapped = fake
     .client()
     .requiresApproval((_: Mail) => assert.fail("called"), { toolName: "send_email", parseEdited });
-  const text =
-    "The call to send_email cannot be approved: the set of arguments was edited to what the function cannot take: " +
-    "to is not a text. It was not run.";
   await assert.rejects(wrapped({ to: "alice" }), (error) => {
-    assert(error instanceof InvalidArguments);
-    assert.equal(error.message, text);
+    assert(error instanceof InvalidEdit);
+    assert.deepEqual([error.path, error.problem], ["", "does not fit: to is not a text"]);
     return true;
   });
-  assert.deepEqual(
-    fake.reports.map(({ result, message }) => [result, message]),
-    [[ExecutionResult.FAILED, text]],
-  );
+  assert.equal(fake.claims, 0);
 });

@@ -25,10 +25,11 @@ impl Answer {
             StoreError::PolicyChanged { version } => {
                 Self::new(Code::Aborted, ErrorReason::PolicyChanged, error.to_string()).with("version", version)
             }
-            StoreError::PolicyRequestIdReused { ref request_id, version } => {
+            StoreError::PolicyRequestIdReused { ref request_id, version, field } => {
                 Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, error.to_string())
                     .with("request_id", request_id)
                     .with("policy_version", version)
+                    .with("field", field)
             }
             StoreError::Freeze(error) => Self::freeze(error),
             StoreError::Conflict(_)
@@ -142,9 +143,15 @@ impl Answer {
                 .with("result", result_name(&outcome))
                 .with("report_time", rfc3339(outcome.at))
                 .with("message", &outcome.message),
-            Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
-                .with("request_id", request_id)
-                .with("approval_id", approval),
+            Refusal::RequestIdReused { request_id, approval, field } => {
+                let reused = answer(AlreadyExists, Reason::RequestIdReused)
+                    .with("request_id", request_id)
+                    .with("approval_id", approval);
+                match field {
+                    Some(field) => reused.with("field", field.name()),
+                    None => reused,
+                }
+            }
             Refusal::RequestForgotten { request_id, until } => answer(FailedPrecondition, Reason::RequestForgotten)
                 .with("request_id", request_id)
                 .with("until", rfc3339(until)),

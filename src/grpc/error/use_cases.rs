@@ -76,10 +76,11 @@ impl Answer {
                     .with("request_id", request_id)
                     .with("token_id", id)
             }
-            Error::RequestIdReused { request_id, id } => {
+            Error::RequestIdReused { request_id, id, field } => {
                 Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
                     .with("request_id", request_id)
                     .with("token_id", id)
+                    .with("field", field)
             }
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),

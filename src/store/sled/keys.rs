@@ -22,6 +22,7 @@ const TOKEN: u8 = b's';
 const GROUP: u8 = b'g';
 const SCHEMA_TEXT: u8 = b'j';
 const FREEZE: u8 = b'z';
+const REJECTION: u8 = b'n';
 
 /// The schema version: four bytes, which every build has written and read so.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -31,8 +32,13 @@ pub(super) const STORE: &[u8] = b"m/store";
 pub(super) const CHECKPOINT: &[u8] = b"m/groups";
 
 /// First bytes of the keys that lead to approvals, and what they index.
-pub(super) const INDEXES: [(u8, &str); 4] =
-    [(REQUEST_ID, "request_ids"), (DEADLINE, "deadlines"), (DECIDED, "decisions"), (INDEX, "lists")];
+pub(super) const INDEXES: [(u8, &str); 5] = [
+    (REQUEST_ID, "request_ids"),
+    (DEADLINE, "deadlines"),
+    (DECIDED, "decisions"),
+    (REJECTION, "remembered rejections"),
+    (INDEX, "lists"),
+];
 
 const ID: usize = 16;
 const END: ApprovalId = ApprovalId::new(Uuid::max());
@@ -191,6 +197,20 @@ pub(super) fn deadline(time: Time, id: ApprovalId) -> Vec<u8> {
 
 pub(super) fn decided(time: Time, id: ApprovalId) -> Vec<u8> {
     timed(DECIDED, time, id)
+}
+
+/// Finds the rejections that answer a call, and when each stops to; the id is that of the rejected approval. An entry
+/// stays when its time is over, as long as the approval does.
+pub(super) fn rejection((call, until): (Digest, Time), id: ApprovalId) -> Vec<u8> {
+    let mut key = [&[REJECTION], &call.as_bytes()[..]].concat();
+    key.extend_from_slice(&to_micros(until).to_be_bytes());
+    with_id(key, id)
+}
+
+/// The rejections that answer a call at a time: the one that does so longest last.
+pub(super) fn rejections(call: Digest, now: Time) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let last = [&[REJECTION], &call.as_bytes()[..], &[0xff; 8 + ID]].concat();
+    (Bound::Excluded(rejection((call, now), END)), Bound::Included(last))
 }
 
 /// Deadlines up to and including a moment, the earliest first.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{frame::Encoded, records};
 use crate::{
-    domain::{Approval, Digest, Event, Freezes, request},
+    domain::{Approval, Digest, Event, Verdict, request},
     store::{StoreError, Submission},
 };
 
@@ -26,12 +26,10 @@ impl PreparedSubmission {
         Ok(Self { approval: Arc::new(approval), event, encoded, chain, pending_limit })
     }
 
-    /// The same with the verdict of a freeze in the place of the policy's, if one covers it: prepared anew, which costs
-    /// the others something only while calls are frozen.
-    pub(super) fn unless_frozen(self, freezes: &Freezes) -> Result<Self, StoreError> {
-        let Some(verdict) = freezes.judge(&self.approval.request, &self.approval.verdict) else { return Ok(self) };
-        let Approval { id, request, arguments, created_at: now, .. } = Approval::clone(&self.approval);
-        let pending_limit = self.pending_limit;
-        Self::new(Submission { id, request, arguments, verdict: Arc::new(verdict), now, pending_limit })
+    /// The same with another verdict.
+    pub(super) fn judged(self, verdict: Verdict) -> Result<Self, StoreError> {
+        let Approval { id, request, arguments, created_at: now, .. } = Arc::unwrap_or_clone(self.approval);
+        let (verdict, pending_limit) = (Arc::new(verdict), self.pending_limit);
+        Self::new(Submission { id, request, arguments, verdict, now, pending_limit })
     }
 }

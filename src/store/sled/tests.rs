@@ -7,6 +7,7 @@ mod feed;
 mod groups;
 mod migration;
 mod pinned;
+mod remembering;
 mod salvaging;
 mod schemas;
 mod syncs;

@@ -228,6 +228,9 @@ impl Expected {
         if let Some(decision) = &approval.decision {
             self.present(pages, &keys::decided(decision.at, id), id, "decisions", findings);
         }
+        if let Some(remembered) = approval.remembered() {
+            self.present(pages, &keys::rejection(remembered, id), id, "remembered rejections", findings);
+        }
         let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
         if let Some(value) = self.entry(pages, &key, findings) {
             match value.map(|value| records::decode_request_id(&key, &value)) {

@@ -19,6 +19,8 @@ pub mod policies;
 #[doc(hidden)]
 pub mod races;
 #[doc(hidden)]
+pub mod remembering;
+#[doc(hidden)]
 pub mod retention;
 #[doc(hidden)]
 pub mod submit;
@@ -71,6 +73,7 @@ macro_rules! store_conformance {
     ($subject:ty) => {
         $crate::store_conformance! { @tests $subject;
             submit: a_request_is_recorded, a_repeated_submit_finds_the_first, a_request_is_found_by_its_request_id, a_request_id_belongs_to_one_request,
+                what_else_a_repetition_says_is_the_first_ones,
                 the_pending_limit_is_per_caller, a_decision_frees_the_callers_limit, the_policy_can_decide_at_once,
                 a_request_that_contradicts_its_digest_is_refused;
             transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, a_revoked_call_is_never_claimed, refusals_name_the_winner,
@@ -103,6 +106,9 @@ macro_rules! store_conformance {
             large: the_largest_records_survive_a_reopen,
                 readers_never_see_half_a_record;
             races: one_resolution_wins, one_claim_wins, a_claim_or_a_revocation_wins, one_caller_cannot_exceed_its_limit_at_once;
+            remembering: a_rejection_answers_the_same_call_in_the_same_run, a_policy_that_rejects_by_itself_says_so,
+                nothing_but_a_rejection_is_remembered, of_several_rejections_the_one_that_lasts_longest_answers,
+                remembered_rejections_move_with_an_export, calls_around_the_rejection_are_asked_or_answered;
             changes: the_feed_tells_of_every_commit_in_order, pages_join_up_at_any_limit, cursors_survive_text_and_reopening,
                 a_cursor_from_now_on_leaves_out_what_was_before, cursors_of_other_stores_are_refused,
                 an_old_cursor_misses_nothing_that_is_kept, a_consumer_follows_many_writers;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Freezes, Refusal, Revision, Status, Time, Token, TokenId,
+        Actor, Approval, ApprovalId, Command, Event, Freezes, Refusal, Revision, Status, Time, Token, TokenId, Verdict,
         name::composed, request, step_unless_frozen,
     },
     store::{
@@ -92,6 +92,17 @@ impl State {
         self.forgotten.get(key).map_or(Ok(()), |forgotten| forgotten.check(now))
     }
 
+    /// What the rejection of the same call that is remembered longest makes of a new one.
+    fn remembered(&self, new: &Submission) -> Option<Verdict> {
+        let answers = |approval: &Approval| {
+            let (_, until) = approval.remembered()?;
+            let verdict = approval.remembered_for(&new.request, &new.verdict, new.now)?;
+            Some((until, approval.id, verdict))
+        };
+        let all = self.approvals.values().filter_map(|(approval, _)| answers(approval));
+        all.max_by_key(|(until, id, _)| (*until, *id)).map(|(.., verdict)| verdict)
+    }
+
     fn get(&self, id: ApprovalId) -> Result<&(Arc<Approval>, Vec<Event>), StoreError> {
         self.approvals.get(&id).ok_or(StoreError::NotFound)
     }
@@ -115,17 +126,14 @@ impl ApprovalStore for MemoryStore {
         let caller = new.request.caller.clone();
         if let Some(&id) = state.by_request_id.get(&key(&caller, &new.request.request_id)) {
             let approval = Arc::clone(&state.get(id)?.0);
-            if *approval.request == *new.request {
-                return Ok(Submitted { approval, created: false });
-            }
-            let request_id = new.request.request_id.clone();
-            return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
+            approval.check_repetition(&new.request)?;
+            return Ok(Submitted { approval, created: false });
         }
         state.check(&key(&caller, &new.request.request_id), new.now)?;
         let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
         let frozen = state.freezes.judge(&new.request, &new.verdict);
-        let verdict = frozen.map_or(new.verdict, Arc::new);
+        let verdict = frozen.or_else(|| state.remembered(&new)).map_or(new.verdict, Arc::new);
         let (approval, event) = request(new.id, new.request, new.arguments, verdict, new.now)
             .map_err(|error| StoreError::BadHistory(new.id, error))?;
         if approval.status == Status::Pending && pending >= new.pending_limit as usize {

@@ -10,10 +10,10 @@ use crate::{
 pub fn event(event: &Event) -> v1::Event {
     let time = moment(event.at);
     let kind = match &event.kind {
-        EventKind::Requested { request, verdict, .. } => Kind::Requested(v1::event::Requested {
+        EventKind::Requested { request, arguments, verdict, .. } => Kind::Requested(v1::event::Requested {
             digest: request.digest.to_string(),
             status: verdict.effect.status().to_wire().into(),
-            arguments: None,
+            arguments: Some(structs::from_json(arguments.as_json())),
         }),
         EventKind::Voted { choice: way, comment, seen, digest, counted_for } => Kind::Voted(v1::Vote {
             decided_by: Some(actor(&event.actor)),

@@ -4,10 +4,12 @@
  * @module
  */
 import { Client } from "../client.js";
+import { carriedOptions } from "./carried.js";
 import { type ConnectOptions, targetOf } from "./options.js";
 import { transportTo } from "./transport.js";
 
 export * from "../index.js";
+export { type SharedOptions, withCallOptions } from "./carried.js";
 export type { ConnectOptions } from "./options.js";
 
 /**
@@ -17,6 +19,8 @@ export type { ConnectOptions } from "./options.js";
  * @throws TypeError for options that make no sense or would not be safe; the errors of files that cannot be read.
  */
 export function connect(options: ConnectOptions = {}): Client {
-  const { deadlineMs, logger } = options;
-  return new Client({ ...transportTo(targetOf(options, process.env)), deadlineMs, logger });
+  const target = targetOf(options, process.env);
+  const { deadlineMs, logger, requiredOptions } = options;
+  const address = target.address.origin;
+  return new Client({ ...transportTo(target), deadlineMs, logger, requiredOptions, address, carriedOptions });
 }

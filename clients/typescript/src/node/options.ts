@@ -2,7 +2,9 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
+import type { RequirableOption } from "../call.js";
 import type { Logger } from "../connection.js";
+import { areOptionNames, type Checks, checkOptions, isDuration, isFlag, isLogger, isText } from "../options.js";
 
 /** Where the server is unless told otherwise. */
 const ADDRESS = "http://127.0.0.1:7766";
@@ -28,7 +30,22 @@ export interface ConnectOptions {
   readonly deadlineMs?: number | undefined;
   /** Where warnings go; `console` unless set. */
   readonly logger?: Logger | undefined;
+  /** Options without which a call of this client is refused before anybody is asked, with a TypeError. */
+  readonly requiredOptions?: readonly RequirableOption[] | undefined;
 }
+
+/** What plain JavaScript may get wrong. The client checks its own options again. */
+const CHECKS: Checks<ConnectOptions> = {
+  address: isText,
+  token: isText,
+  ca: isText,
+  certificate: isText,
+  key: isText,
+  insecure: isFlag,
+  deadlineMs: isDuration,
+  logger: isLogger,
+  requiredOptions: areOptionNames,
+};
 
 /** How a server is reached, with everything read and checked. Holds secrets: never to be shown. */
 export interface Target {
@@ -44,13 +61,13 @@ export interface Target {
  * @throws TypeError for what makes no sense or would not be safe; the errors of files that cannot be read.
  */
 export function targetOf(options: ConnectOptions, environment: NodeJS.ProcessEnv): Target {
+  checkOptions(options, CHECKS, "connect");
   const from = (given: string | undefined, variable: string) => given ?? (environment[variable] || undefined);
   const address = parseAddress(from(options.address, "SIGNOFF_ADDRESS") || ADDRESS);
   const token = (from(options.token, "SIGNOFF_TOKEN") ?? "").trim();
   // Its value is not told: it is a secret, if a broken one.
   if (!/^[\x21-\x7e]*$/.test(token)) throw new TypeError("the token has characters that a header cannot carry");
   const insecure = options.insecure ?? parseInsecure(environment.SIGNOFF_INSECURE);
-  if (typeof insecure !== "boolean") throw new TypeError("insecure is true or false");
   if (token !== "" && address.protocol === "http:" && !isLoopback(address) && !insecure) {
     const remedy = "use https://, or set `insecure` on a network that is trusted";
     throw new TypeError(

@@ -17,6 +17,14 @@ const wrapped: typeof send = client.requiresApproval(send, {
   parseEdited: () => ({ to: "a" }),
 });
 export const sent: Promise<{ id: number }> = wrapped({ to: "a" });
+async function* search(words: { text: string }, context: { signal: AbortSignal }): AsyncGenerator<string, number> {
+  yield words.text;
+  return context.signal.aborted ? 0 : 1;
+}
+export const found: AsyncGenerator<string, number> = client.requiresApproval(search, { toolName: "search" })(
+  { text: "a" },
+  { signal: new AbortController().signal },
+);
 // @ts-expect-error: the arguments are those of the function.
 wrapped({ from: "a" });
 // @ts-expect-error: a function of the arguments, not of a text.
@@ -39,7 +47,12 @@ export function explain(error: unknown): string {
     case "InvalidAnswer":
       return error.problem;
     case "InvalidArguments":
+    case "InvalidEdit":
       return error.path + error.problem;
+    case "Revoked":
+    case "Frozen":
+      return error.reason;
+    case "StillWaiting":
     case "TimedOut":
     case "Cancelled":
     case "AlreadyClaimed":

@@ -10,7 +10,7 @@ use crate::{
     blocking_pool::PoolError,
     domain::{
         ActorKind, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, Outcome, OutsideScope, Permission,
-        Refusal, ReplayError, Revocation, Status as Reached, TokenId,
+        Refusal, RepeatedField, ReplayError, Revocation, Status as Reached, TokenId,
         freeze_samples::freeze_id,
         samples::{a_request, actor, agent, at, claim_id, id},
     },
@@ -62,7 +62,7 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
     let winner: &[&str] = &["approval_id", "status", "decided_by", "decide_time", "revision", "comment"];
     let only_id: &[&str] = &["approval_id"];
     let forbidden = Refusal::EditForbidden { rule: "r".into(), message: "m".into() };
-    let reused = Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 7) };
+    let reused = |field| Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 7), field };
     vec![
         (decided("no"), FailedPrecondition, Reason::AlreadyDecided, winner),
         (Refusal::SelfDecision, PermissionDenied, Reason::SelfDecision, &[]),
@@ -115,7 +115,13 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
             Reason::AlreadyReported,
             &["approval_id", "result", "report_time", "message"],
         ),
-        (reused, AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
+        (reused(None), AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
+        (
+            reused(Some(RepeatedField::Arguments)),
+            AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "approval_id", "field"],
+        ),
         (
             Refusal::RequestForgotten { request_id: "r1".into(), until: at(9) },
             FailedPrecondition,
@@ -152,10 +158,10 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         internal(StoreError::BadHistory(id(0, 1), ReplayError::NotARequest)),
         (StoreError::PolicyChanged { version: 3 }, Code::Aborted, Reason::PolicyChanged, &["version"]),
         (
-            StoreError::PolicyRequestIdReused { request_id: "r1".into(), version: 3 },
+            StoreError::PolicyRequestIdReused { request_id: "r1".into(), version: 3, field: "comment" },
             Code::AlreadyExists,
             Reason::RequestIdReused,
-            &["request_id", "policy_version"],
+            &["request_id", "policy_version", "field"],
         ),
         internal(StoreError::TokenConflict(token_id())),
         internal(StoreError::BadToken(token_id(), "SECRET")),
@@ -261,10 +267,10 @@ pub(super) fn token_errors() -> Vec<Sample<tokens::Error>> {
             &["request_id", "token_id"],
         ),
         (
-            Error::RequestIdReused { request_id: reused, id: token_id() },
+            Error::RequestIdReused { request_id: reused, id: token_id(), field: "ttl" },
             Code::AlreadyExists,
             Reason::RequestIdReused,
-            &["request_id", "token_id"],
+            &["request_id", "token_id", "field"],
         ),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
         (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),

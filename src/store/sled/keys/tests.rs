@@ -1,5 +1,10 @@
+use std::ops::RangeBounds as _;
+
 use super::*;
-use crate::domain::samples::{agent, at, id};
+use crate::domain::{
+    LAST_TIME,
+    samples::{agent, at, id},
+};
 
 /// Keys of stores that exist: none of this may change without a migration.
 #[test]
@@ -18,6 +23,7 @@ fn the_keys_are_pinned() {
         (deadline(at(0), id), format!("64{time}{uuid}")),
         (decided(at(0), id), format!("72{time}{uuid}")),
         (schema(&Digest::from_bytes([1; 32])), format!("6a{}", "01".repeat(32))),
+        (rejection((Digest::from_bytes([1; 32]), at(0)), id), format!("6e{}{time}{uuid}", "01".repeat(32))),
     ] {
         assert_eq!(hex(&key), pinned);
     }
@@ -38,6 +44,17 @@ fn the_keys_are_pinned() {
     }
     let codes = Status::ALL.map(|status| Field::Status(status).prefix()[2]);
     assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn rejections_are_found_until_their_time_is_over() {
+    let (call, next) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
+    let entry = rejection((call, at(10)), id(0, 1));
+    assert_eq!(id_of(&entry), Some(id(0, 1)));
+    for (call, now, found) in [(call, 0, true), (call, 9, true), (call, 10, false), (call, 11, false), (next, 0, false)] {
+        assert_eq!(rejections(call, at(now)).contains(&entry), found, "{now}");
+    }
+    assert!(rejections(call, at(9)).contains(&rejection((call, LAST_TIME), END)));
 }
 
 #[test]

@@ -18,9 +18,9 @@ use super::{
 };
 use crate::domain::{
     ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Freeze,
-    FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority, Reporting, Requirement, Reviewer, Revoked,
-    Revoking, Role, RuleOutcome, RuleTrace, Thawed, ToolGlob, Verdict, request, samples::keyed, step,
-    token_samples::token,
+    FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority, REMEMBERED_REJECTION_RULE, RememberedRejection,
+    Reporting, Requirement, Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Thawed, ToolGlob, Verdict,
+    request, samples::keyed, step, token_samples::token,
 };
 
 /// Whatever is stored, as JSON: bytes as text in hexadecimal.
@@ -131,6 +131,7 @@ fn full_verdict() -> Arc<Verdict> {
             priority: Priority::High,
         }],
         timeout: Some(Duration::from_secs(200)),
+        remember_rejection: Some(Duration::from_secs(60)),
         ..Requirement::any(2)
     };
     let trace = RuleTrace { rule: "p".into(), outcome: RuleOutcome::Matched, detail: "d".into() };
@@ -174,6 +175,15 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     let result = ExecutionResult::Failed;
     act(Command::Report(Reporting { actor: agent(), request_id: None, claim_id, result, message: "m".into() }), 15);
     (approval, events)
+}
+
+/// The verdict on a call that a remembered rejection answers.
+fn remembered_verdict() -> Verdict {
+    let panels = vec![Panel { rule: "p".into(), reviewers: vec![Reviewer::Group("g".into())], quorum: 2 }];
+    let remembered = RememberedRejection { approval_id: id(0, 1), decided_by: reviewer(1), panels };
+    let rule = REMEMBERED_REJECTION_RULE.to_owned();
+    let verdict = crate::domain::samples::verdict(Effect::AutoReject);
+    Verdict { rule, remembered_rejection: Some(Box::new(remembered)), ..Verdict::clone(&verdict) }
 }
 
 /// What stands in the place of the claim, and what follows it, when the call is revoked.
@@ -293,6 +303,7 @@ fn every_field_of_every_record_is_pinned() {
         "revoked": value(&payload(&revoked().1)),
         "head_of_revoked": revoked_head,
         "vote_among_others": value(&payload(&vote_among_others(&events))),
+        "remembered_verdict": value(&payload(&remembered_verdict())),
         "head": head,
         "freeze": value(&payload(&freeze)),
         "frozen_verdict": value(&payload(&*frozen_verdict())),
@@ -303,6 +314,13 @@ fn every_field_of_every_record_is_pinned() {
     });
     let pinned: Value = serde_json::from_str(include_str!("pinned.json")).unwrap();
     assert!(found == pinned, "{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+/// What rejections are found by is made of names as well.
+#[test]
+fn the_hash_of_a_call_in_a_run_is_pinned() {
+    let call = a_request("r").0.call_in_run().unwrap().to_string();
+    assert_eq!(&call[7..15], "0642d76c");
 }
 
 #[test]
@@ -382,7 +400,11 @@ fn unknown_fields_of_every_record_are_refused() {
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
     let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
-    let kinds: [(&str, Vec<u8>, IsRead); 10] = [
+    let remembered = remembered_verdict();
+    let rejection = remembered.remembered_rejection.as_deref().unwrap();
+    let kinds: [(&str, Vec<u8>, IsRead); 12] = [
+        ("verdict", payload(&remembered), is_read_as::<Verdict>),
+        ("remembered rejection", payload(rejection), is_read_as::<RememberedRejection>),
         ("head", head, is_read_as::<Head>),
         ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
         ("token", payload(&token), is_read_as::<Token>),

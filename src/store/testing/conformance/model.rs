@@ -99,7 +99,11 @@ fn effect(n: u8) -> Arc<Verdict> {
             }],
             ..Requirement::any(2).within(Some(Duration::from_secs(40)))
         })),
-        n => quorum(u32::from(n) - 2),
+        3 => verdict(Effect::RequireApproval(Requirement {
+            remember_rejection: Some(Duration::from_secs(30)),
+            ..Requirement::any(1)
+        })),
+        n => quorum(u32::from(n) - 3),
     }
 }
 
@@ -125,6 +129,7 @@ impl<S: Subject> Pair<S> {
                     request.caller = actor(ActorKind::Agent, &format!("agent-{caller}"));
                     request.tool_name = format!("tool-{}", variant & 1);
                     request.agent.name = format!("bot-{}", variant >> 1 & 1);
+                    request.agent.run_id = if variant < 6 { "run".into() } else { String::new() };
                     request.labels.insert("v".into(), (variant >> 2).to_string());
                 });
                 self.asked.push(new.id);

@@ -45,7 +45,7 @@ pub async fn repetitions_give_the_first_result(mut subject: impl Subject) {
     assert_eq!(again.approval, decided.approval, "with the approval as it is now");
 
     let other = keyed(reject(1), "k1");
-    let refused = Refusal::RequestIdReused { request_id: "k1".into(), approval: id(0, 1) };
+    let refused = Refusal::RequestIdReused { request_id: "k1".into(), approval: id(0, 1), field: None };
     assert_eq!(subject.store().transition(id(0, 1), other, at(3)).await.unwrap_err(), refused.into());
     assert_eq!(subject.store().events(id(0, 1), 3, Revision::MAX).await.unwrap(), []);
 

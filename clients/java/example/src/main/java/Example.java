@@ -15,6 +15,9 @@ public final class Example {
           client
               .gate("send_email")
               .agentName("billing-bot")
+              // Run again with the same ids, it finds this approval, and sends nothing twice.
+              .runId("signup-alice")
+              .callId("welcome-mail")
               .reason("Alice has signed up")
               .onProgress(progress -> System.out.println(progress.message()))
               .call(mail, run -> sendEmail(run.arguments()));

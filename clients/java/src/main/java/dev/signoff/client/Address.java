@@ -53,7 +53,8 @@ record Address(boolean tls, String host, int port) {
 
   // Without the text: someone may have put a password, or the token, into it.
   private static IllegalArgumentException unfit() {
-    return new IllegalArgumentException("an address is https://HOST:PORT or http://HOST:PORT");
+    return new IllegalArgumentException(
+        "address (SIGNOFF_ADDRESS) must be https://HOST:PORT or http://HOST:PORT");
   }
 
   boolean loopback() {

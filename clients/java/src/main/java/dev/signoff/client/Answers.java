@@ -22,15 +22,17 @@ import java.util.List;
  * answer is compared with the request, with the answers before it, and with itself.
  */
 final class Answers {
+  private final String address;
   private final RequestApprovalRequest request;
 
   /** Of the arguments as they are asked for. */
   private final String digest;
 
   /** As it was last seen, and found to be as it must be; the default instance before that. */
-  private Approval newest = Approval.getDefaultInstance();
+  private volatile Approval newest = Approval.getDefaultInstance();
 
-  Answers(RequestApprovalRequest request) {
+  Answers(Connection connection, RequestApprovalRequest request) {
+    this.address = connection.address();
     this.request = request;
     this.digest = Canonical.digest(request.getToolName(), request.getArguments());
   }
@@ -195,7 +197,8 @@ final class Answers {
   private void refuse(Problem... problems) throws Refusal.InvalidAnswer {
     for (Problem problem : problems) {
       if (problem.isThere()) {
-        throw new Refusal.InvalidAnswer(request.getToolName(), newest.getId(), problem.text());
+        throw new Refusal.InvalidAnswer(
+            request.getToolName(), newest.getId(), address, problem.text());
       }
     }
   }

@@ -9,10 +9,15 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * The arguments of a call, checked: a copy of what was given, which nobody can change any more, and
- * the same as a message.
+ * The arguments of a call, checked: the message that is sent, and the values that are rebuilt from
+ * it as from its canonical JSON. Both are copies, which cannot be changed.
+ *
+ * @param given the values: keys in canonical order, whole numbers as {@link Long}s, other numbers
+ *     as {@link Double}s
+ * @param message what is sent, shown and digested
  */
 record Arguments(Map<String, Object> given, Struct message) {
   /** How many objects and lists may lie in each other, the outermost counted. */
@@ -23,14 +28,15 @@ record Arguments(Map<String, Object> given, Struct message) {
     return new Check(toolName).arguments(arguments);
   }
 
-  /** Arguments that came from the server. Whole numbers become {@link Long}s. */
+  /** Arguments that came from the server. */
   static Arguments received(Struct message) {
     return new Arguments(toMap(message), message);
   }
 
   private static Map<String, Object> toMap(Struct struct) {
     Map<String, Object> map = new LinkedHashMap<>();
-    struct.getFieldsMap().forEach((name, value) -> map.put(name, toObject(value)));
+    // Strings sort by their UTF-16 units, as canonical JSON does.
+    new TreeMap<>(struct.getFieldsMap()).forEach((name, value) -> map.put(name, toObject(value)));
     return Collections.unmodifiableMap(map);
   }
 
@@ -65,7 +71,8 @@ record Arguments(Map<String, Object> given, Struct message) {
     } else if (object instanceof String text) {
       value.setStringValue(text);
     } else if (object instanceof Number number) {
-      value.setNumberValue(number.doubleValue());
+      // JSON has one zero: this makes that of -0.0 as well.
+      value.setNumberValue(number.doubleValue() + 0.0);
     } else if (object instanceof Map<?, ?> map) {
       value.setStructValue(toStruct(map));
     } else {
@@ -82,8 +89,7 @@ record Arguments(Map<String, Object> given, Struct message) {
       if (!(arguments instanceof Map<?, ?> map)) {
         throw unfit("", "is not a JSON object");
       }
-      Map<String, Object> copy = copy(map, "", 1);
-      return new Arguments(copy, toStruct(copy));
+      return received(toStruct(copy(map, "", 1)));
     }
 
     private Object copy(Object object, String path, int depth) throws Refusal.InvalidArguments {
@@ -125,7 +131,7 @@ record Arguments(Map<String, Object> given, Struct message) {
         }
         copy.put(name, copy(entry.getValue(), path.isEmpty() ? name : path + "." + name, depth));
       }
-      return Collections.unmodifiableMap(copy);
+      return copy;
     }
 
     private List<Object> copy(List<?> list, String path, int depth)
@@ -135,7 +141,7 @@ record Arguments(Map<String, Object> given, Struct message) {
       for (Object element : list) {
         copy.add(copy(element, path + "[" + copy.size() + "]", depth));
       }
-      return Collections.unmodifiableList(copy);
+      return copy;
     }
 
     private void requireDepth(String path, int depth) throws Refusal.InvalidArguments {
@@ -145,7 +151,7 @@ record Arguments(Map<String, Object> given, Struct message) {
     }
 
     private Refusal.InvalidArguments unfit(String path, String problem) {
-      return new Refusal.InvalidArguments(toolName, "", path, problem);
+      return new Refusal.InvalidArguments(toolName, new Misfit(path, problem));
     }
   }
 }

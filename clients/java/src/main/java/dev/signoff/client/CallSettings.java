@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /**
@@ -30,8 +31,16 @@ final class CallSettings implements Cloneable {
   Consumer<Progress> onProgress = progress -> {};
   boolean cancelOnAbandon;
 
+  /** Null if there is none. */
+  CancelHandle cancelHandle;
+
+  Set<CallOption> requiredOptions = Set.of();
+
   CallSettings(String toolName) {
-    this.toolName = Objects.requireNonNull(toolName, "toolName");
+    if (Objects.requireNonNull(toolName, "toolName").isEmpty()) {
+      throw new IllegalArgumentException("toolName must not be empty");
+    }
+    this.toolName = toolName;
   }
 
   /** Keeps a copy; what cannot be sent is refused when it is asked for. */
@@ -45,11 +54,44 @@ final class CallSettings implements Cloneable {
     }
   }
 
-  Optional<Struct> argumentsSchema() throws Refusal {
+  boolean hasArgumentsSchema() {
+    return argumentsSchema != null || !schemaProblem.isEmpty();
+  }
+
+  Optional<Struct> argumentsSchema() throws Requests.Unfit {
     if (!schemaProblem.isEmpty()) {
-      throw Requests.unfit(this, schemaProblem);
+      throw new Requests.Unfit(schemaProblem);
     }
     return Optional.ofNullable(argumentsSchema);
+  }
+
+  /**
+   * Checks what only the whole of the settings shows.
+   *
+   * @throws IllegalStateException if they name no call, or not all that is required
+   */
+  void requireUsable() {
+    if (!callId.isEmpty() && runId.isEmpty()) {
+      throw new IllegalStateException("callId needs runId: alone it does not identify a call");
+    }
+    List<String> missing =
+        requiredOptions.stream()
+            .filter(option -> !option.isSet(this))
+            .map(CallOption::toString)
+            .sorted()
+            .toList();
+    if (!missing.isEmpty()) {
+      throw new IllegalStateException(
+          "a call of "
+              + toolName
+              + " lacks options that its gate requires: "
+              + String.join(", ", missing));
+    }
+  }
+
+  /** Whether trying the call again finds the same approval. */
+  boolean canBeRepeated() {
+    return !requestId.isEmpty() || !callId.isEmpty();
   }
 
   CallSettings copy() {

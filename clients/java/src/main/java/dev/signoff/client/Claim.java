@@ -13,13 +13,23 @@ import java.util.concurrent.ExecutionException;
 final class Claim {
   private final Connection connection;
   private final CallSettings settings;
+  private final Outage outage;
   private final Answers answers;
   private final Approval approval;
   private final UnaryCall<ClaimExecutionRequest, ClaimExecutionResponse> call;
 
-  Claim(Connection connection, CallSettings settings, Answers answers, Approval approval) {
+  /** Set by the thread that gives back. */
+  private volatile boolean givenBack;
+
+  Claim(
+      Connection connection,
+      CallSettings settings,
+      Outage outage,
+      Answers answers,
+      Approval approval) {
     this.connection = connection;
     this.settings = settings;
+    this.outage = outage;
     this.answers = answers;
     this.approval = approval;
     ClaimExecutionRequest request =
@@ -35,7 +45,7 @@ final class Claim {
   /** The id of the claim, which is ours. */
   String take() throws Refusal, InterruptedException {
     try {
-      ClaimExecutionResponse granted = call.make(new Tries(connection, settings.patience));
+      ClaimExecutionResponse granted = call.make(new Tries(connection, outage, settings.patience));
       requireSame(granted);
       GivingUp.check();
       return granted.getClaimId();
@@ -45,7 +55,7 @@ final class Claim {
     } catch (StatusRuntimeException e) {
       throw refusal(e);
     } catch (Tries.OutOfPatience e) {
-      throw new Refusal.Unavailable(settings.toolName, approval.getId(), e.getCause());
+      throw e.refusal(connection, settings.toolName, approval.getId());
     }
   }
 
@@ -55,7 +65,7 @@ final class Claim {
       answers.check(granted, approval);
     } catch (Refusal wrong) {
       if (!granted.getClaimId().isEmpty()) {
-        new Report(connection, settings, approval.getId(), granted.getClaimId()).failed(wrong);
+        report(granted.getClaimId()).failed(wrong);
       }
       throw wrong;
     }
@@ -66,16 +76,14 @@ final class Claim {
     String id = approval.getId();
     return switch (Failures.ownReason(failure).orElse("")) {
       case "ALREADY_CLAIMED" ->
-          new Refusal.AlreadyClaimed(
-              tool,
-              id,
-              Failures.ownMetadata(failure, "result"),
-              Failures.ownMetadata(failure, "report_time"),
-              Failures.ownMetadata(failure, "message"),
-              failure);
+          new Refusal.AlreadyClaimed(tool, id, Failures.earlierClaim(failure), failure);
+      case "APPROVAL_REVOKED" ->
+          new Refusal.Revoked(tool, id, Failures.ownMetadata(failure, "reason"), failure);
+      case "FROZEN" ->
+          new Refusal.Frozen(tool, id, Failures.ownMetadata(failure, "reason"), failure);
       case "CLAIM_WINDOW_CLOSED" -> new Refusal.ClaimWindowClosed(tool, id, failure);
       case "DIGEST_MISMATCH" -> new Refusal.DigestMismatch(tool, id, failure);
-      default -> Failures.refusal(tool, id, failure);
+      default -> Failures.refusal(connection.address(), tool, id, failure);
     };
   }
 
@@ -91,9 +99,22 @@ final class Claim {
       claimId = grantedBefore();
     }
     if (!claimId.isEmpty()) {
-      new Report(connection, settings, approval.getId(), claimId)
-          .notRun("not run: the caller gave up");
+      givenBack = true;
+      report(claimId).notRun("not run: the caller gave up");
     }
+  }
+
+  /** Whether it was granted to a caller who gave up meanwhile. */
+  boolean isGivenBack() {
+    return givenBack;
+  }
+
+  String approvalId() {
+    return approval.getId();
+  }
+
+  private Report report(String claimId) {
+    return new Report(connection, settings, outage, approval.getId(), claimId);
   }
 
   /**
@@ -101,7 +122,7 @@ final class Claim {
    * yet.
    */
   private String grantedBefore() throws InterruptedException {
-    Tries few = new Tries(connection, GivingUp.LIMIT);
+    Tries few = new Tries(connection, outage, GivingUp.LIMIT);
     GetApprovalRequest get =
         GetApprovalRequest.newBuilder().setApprovalId(approval.getId()).build();
     try {

@@ -38,10 +38,10 @@ final class ClientKey {
               .getPublicKey();
       String kind = SIGNATURES.get(shown.getAlgorithm());
       if (kind != null && !signs(privateKey(shown.getAlgorithm(), key), shown, kind)) {
-        throw new IllegalArgumentException("the key is not that of the certificate");
+        throw new IllegalArgumentException("key does not belong to certificate");
       }
     } catch (GeneralSecurityException e) {
-      throw new IllegalArgumentException("certificate or key cannot be used", e);
+      throw new IllegalArgumentException("Cannot use certificate or key", e);
     }
   }
 
@@ -49,7 +49,7 @@ final class ClientKey {
       throws GeneralSecurityException {
     Matcher pem = PEM.matcher(new String(key, StandardCharsets.ISO_8859_1));
     if (!pem.find()) {
-      throw new IllegalArgumentException("the key is no PEM file in PKCS #8 form");
+      throw new IllegalArgumentException("key is not a PEM file in PKCS #8 form");
     }
     byte[] encoded = Base64.getMimeDecoder().decode(pem.group(1));
     return KeyFactory.getInstance(algorithm).generatePrivate(new PKCS8EncodedKeySpec(encoded));

@@ -12,6 +12,7 @@ import io.grpc.TlsChannelCredentials;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
@@ -29,6 +30,8 @@ final class Connection implements AutoCloseable {
   private final Options options;
   private final ManagedChannel channel;
   private final Channel calls;
+
+  private final Advice advice = new Advice();
 
   /** Cancelled when it is closed. */
   private final Context.CancellableContext open = Context.ROOT.withCancellation();
@@ -65,7 +68,7 @@ final class Connection implements AutoCloseable {
         throw e;
       }
       // The address is fit: it is the contents of the files.
-      throw new IllegalArgumentException("ca, certificate or key cannot be used", e);
+      throw new IllegalArgumentException("Cannot use ca, certificate or key", e);
     }
   }
 
@@ -76,32 +79,47 @@ final class Connection implements AutoCloseable {
     TlsChannelCredentials.Builder tls = TlsChannelCredentials.newBuilder();
     try {
       if (options.ca().isPresent()) {
-        tls.trustManager(new ByteArrayInputStream(pem(options.ca().get())));
+        tls.trustManager(new ByteArrayInputStream(pem("ca", options.ca().get())));
       }
       if (options.certificate().isPresent()) {
-        byte[] certificate = pem(options.certificate().get());
-        byte[] key = pem(options.key().orElseThrow());
+        byte[] certificate = pem("certificate", options.certificate().get());
+        byte[] key = pem("key", options.key().orElseThrow());
         ClientKey.requirePair(certificate, key);
         tls.keyManager(new ByteArrayInputStream(certificate), new ByteArrayInputStream(key));
       }
-      return tls.build();
     } catch (IOException e) {
-      throw new IllegalArgumentException(
-          "ca, certificate or key cannot be read: " + e.getMessage(), e);
+      throw new IllegalArgumentException("Cannot use certificate and key: " + e.getMessage(), e);
     }
+    return tls.build();
   }
 
   // An empty one would count as none, and the system's authorities in its place.
-  private static byte[] pem(Path file) throws IOException {
-    byte[] contents = Files.readAllBytes(file);
-    if (contents.length == 0) {
-      throw new IOException(file + " is empty");
+  private static byte[] pem(String option, Path file) {
+    try {
+      byte[] contents = Files.readAllBytes(file);
+      if (contents.length == 0) {
+        throw new IllegalArgumentException(option + ": the file " + file + " is empty");
+      }
+      return contents;
+    } catch (NoSuchFileException e) {
+      throw new IllegalArgumentException(option + ": no such file: " + file, e);
+    } catch (IOException e) {
+      throw new IllegalArgumentException(
+          option + ": cannot read " + file + ": " + e.getMessage(), e);
     }
-    return contents;
   }
 
   Channel calls() {
     return calls;
+  }
+
+  /** Where the server is, to be told to people. */
+  String address() {
+    return options.address().toString();
+  }
+
+  Advice advice() {
+    return advice;
   }
 
   /** How long one call that is answered once may take. */

@@ -23,6 +23,10 @@ final class Deadlines {
     return Duration.ofNanos(Math.max(0, deadline.timeRemaining(TimeUnit.NANOSECONDS)));
   }
 
+  static boolean isPositiveAndFinite(Duration span) {
+    return !span.isNegative() && !span.isZero() && span.compareTo(FURTHEST) <= 0;
+  }
+
   /** Within what a clock can add. */
   static Duration clamp(Duration span) {
     if (span.isNegative()) {

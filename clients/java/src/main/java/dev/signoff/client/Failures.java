@@ -57,18 +57,27 @@ final class Failures {
     return ownInfo(failure).map(info -> info.getMetadataOrDefault(name, "")).orElse("");
   }
 
+  static EarlierClaim earlierClaim(StatusRuntimeException failure) {
+    return new EarlierClaim(
+        ownMetadata(failure, "claimed_by"),
+        ownMetadata(failure, "claim_time"),
+        ownMetadata(failure, "result"),
+        ownMetadata(failure, "report_time"),
+        ownMetadata(failure, "message"));
+  }
+
   private static Optional<ErrorInfo> ownInfo(StatusRuntimeException failure) {
     return detail(failure, ErrorInfo.class).filter(info -> info.getDomain().equals(DOMAIN));
   }
 
   static Refusal.RequestFailed refusal(
-      String toolName, String approvalId, StatusRuntimeException failure) {
+      String address, String toolName, String approvalId, StatusRuntimeException failure) {
     Status status = failure.getStatus();
     String reason =
         detail(failure, ErrorInfo.class).map(ErrorInfo::getReason).orElse(status.getCode().name());
     String message = Objects.requireNonNullElse(status.getDescription(), "");
     return new Refusal.RequestFailed(
-        toolName, approvalId, status.getCode(), reason, message, failure);
+        toolName, approvalId, address, status.getCode(), reason, message, failure);
   }
 
   private static <T extends Message> Optional<T> detail(

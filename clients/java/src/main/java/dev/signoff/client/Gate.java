@@ -2,10 +2,15 @@ package dev.signoff.client;
 
 import dev.signoff.v1.Person;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The way to run a tool only with a yes: it asks, waits, claims, runs and reports.
@@ -32,10 +37,17 @@ public final class Gate {
 
   // An id that was meant to be set and is empty would be a random one without a word.
   private static String nonEmpty(String id, String name) {
-    if (id.isEmpty()) {
+    if (Objects.requireNonNull(id, name).isEmpty()) {
       throw new IllegalArgumentException(name + " must not be empty");
     }
     return id;
+  }
+
+  // Raw types and unchecked casts let anything into collections of strings.
+  private static void requireText(Object text, String name) {
+    if (!(text instanceof String)) {
+      throw new IllegalArgumentException(name + " must be a string, not " + text);
+    }
   }
 
   /**
@@ -45,7 +57,8 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate agentName(String agentName) {
-    return with(call -> call.agentName = Objects.requireNonNull(agentName));
+    Objects.requireNonNull(agentName, "agentName");
+    return with(call -> call.agentName = agentName);
   }
 
   /**
@@ -65,7 +78,12 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate chain(List<String> chain) {
-    return with(call -> call.chain = List.copyOf(chain));
+    List<?> agents = new ArrayList<>(Objects.requireNonNull(chain, "chain"));
+    for (int i = 0; i < agents.size(); i++) {
+      requireText(agents.get(i), "chain[" + i + "]");
+    }
+    List<String> copy = List.copyOf(chain);
+    return with(call -> call.chain = copy);
   }
 
   /**
@@ -75,7 +93,8 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate reason(String reason) {
-    return with(call -> call.reason = Objects.requireNonNull(reason));
+    Objects.requireNonNull(reason, "reason");
+    return with(call -> call.reason = reason);
   }
 
   /**
@@ -86,7 +105,14 @@ public final class Gate {
    * @return the gate with them, in place of earlier ones
    */
   public Gate labels(Map<String, String> labels) {
-    return with(call -> call.labels = Map.copyOf(labels));
+    Map<?, ?> given = new HashMap<>(Objects.requireNonNull(labels, "labels"));
+    given.forEach(
+        (name, value) -> {
+          requireText(name, "the name of each of labels");
+          requireText(value, "labels." + name);
+        });
+    Map<String, String> copy = Map.copyOf(labels);
+    return with(call -> call.labels = copy);
   }
 
   /**
@@ -97,7 +123,11 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate timeout(Duration timeout) {
-    return with(call -> call.timeout = Objects.requireNonNull(timeout));
+    Objects.requireNonNull(timeout, "timeout");
+    if (!Deadlines.isPositiveAndFinite(timeout)) {
+      throw new IllegalArgumentException("timeout must be more than zero, and finite");
+    }
+    return with(call -> call.timeout = timeout);
   }
 
   /**
@@ -107,7 +137,7 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate argumentsSchema(Map<String, ?> schema) {
-    Objects.requireNonNull(schema);
+    Objects.requireNonNull(schema, "argumentsSchema");
     return with(call -> call.argumentsSchema(schema));
   }
 
@@ -120,6 +150,8 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate onBehalfOf(String issuer, String subject) {
+    Objects.requireNonNull(issuer, "onBehalfOf: issuer");
+    nonEmpty(subject, "onBehalfOf: subject");
     Person person = Person.newBuilder().setIssuer(issuer).setSubject(subject).build();
     return with(call -> call.onBehalfOf = person);
   }
@@ -155,7 +187,7 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate patience(Duration patience) {
-    if (patience.isNegative()) {
+    if (Objects.requireNonNull(patience, "patience").isNegative()) {
       throw new IllegalArgumentException("patience must not be negative");
     }
     return with(call -> call.patience = patience);
@@ -169,7 +201,8 @@ public final class Gate {
    * @return the gate with it
    */
   public Gate onProgress(Consumer<Progress> onProgress) {
-    return with(call -> call.onProgress = Objects.requireNonNull(onProgress));
+    Objects.requireNonNull(onProgress, "onProgress");
+    return with(call -> call.onProgress = onProgress);
   }
 
   /**
@@ -181,6 +214,33 @@ public final class Gate {
    */
   public Gate cancelOnAbandon(boolean cancelOnAbandon) {
     return with(call -> call.cancelOnAbandon = cancelOnAbandon);
+  }
+
+  /**
+   * A handle by which another thread stops the call: it waits no longer, and takes no claim. See
+   * {@link CancelHandle}.
+   *
+   * @param cancelHandle the handle
+   * @return the gate with it
+   */
+  public Gate cancelHandle(CancelHandle cancelHandle) {
+    Objects.requireNonNull(cancelHandle, "cancelHandle");
+    return with(call -> call.cancelHandle = cancelHandle);
+  }
+
+  /**
+   * Options without which a call is an error of use, before anybody is asked. A policy that asks on
+   * labels does not judge a call that lost them.
+   *
+   * @param options names of this gate's methods, such as {@code "labels"} and {@code "runId"}, in
+   *     place of earlier ones
+   * @return the gate that requires them
+   * @throws IllegalArgumentException if there is no such option
+   */
+  public Gate requiredOptions(String... options) {
+    Set<CallOption> required =
+        Stream.of(options).map(CallOption::named).collect(Collectors.toUnmodifiableSet());
+    return with(call -> call.requiredOptions = required);
   }
 
   /**
@@ -197,13 +257,17 @@ public final class Gate {
    * @return what the function returned
    * @throws E what the function threw
    * @throws Refusal if the function was not run
-   * @throws InterruptedException if the caller gave up, and the function was not run
-   * @throws IllegalStateException if there is a {@link #callId} without a {@link #runId}
+   * @throws InterruptedException if the caller gave up, and the function was not run, or the future
+   *     that it returned was not done
+   * @throws IllegalStateException if there is a {@link #callId} without a {@link #runId}, if an
+   *     option of {@link #requiredOptions} is missing, or if the function returned work that has
+   *     not begun
    */
   public <R, E extends Exception> R call(Map<String, ?> arguments, ToolFunction<Run, R, E> function)
       throws E, Refusal, InterruptedException {
-    Objects.requireNonNull(function, "function");
-    Arguments checked = Arguments.of(settings.toolName, Objects.requireNonNull(arguments));
+    Results.requireBegun(function);
+    Objects.requireNonNull(arguments, "arguments");
+    Arguments checked = Arguments.of(settings.toolName, arguments);
     return new GatedCall(connection, settings, checked).make(run -> run, function);
   }
 
@@ -218,7 +282,7 @@ public final class Gate {
    */
   public <R, E extends Exception> GatedFunction<Map<String, ?>, R, E> wrap(
       ToolFunction<Map<String, Object>, R, E> function) {
-    Objects.requireNonNull(function, "function");
+    Results.requireBegun(function);
     return arguments -> call(arguments, run -> function.run(run.arguments()));
   }
 
@@ -227,11 +291,11 @@ public final class Gate {
    * arguments of the call. Components are of the types that {@link #call} takes, lists of them,
    * maps from strings to them, or such records.
    *
-   * <p>The function gets the record that was given; a copy, if a component is a list, a map or an
-   * {@link Object}. Edited arguments must fit the record: each component present, none beyond, and
-   * each number one that the component's type holds exactly. They are {@link
-   * Refusal.InvalidArguments} otherwise, as when the constructor throws. So is everything that the
-   * constructor or an accessor changes: what runs is what was approved.
+   * <p>The function gets a record that is made anew of what was approved, edited or not. A record
+   * whose constructor or accessors make something else of it is {@link Refusal.InvalidArguments},
+   * before anybody is asked. Edited arguments must fit the record: each component present, none
+   * beyond, each number one that the component's type holds exactly, and a constructor that takes
+   * and keeps them. They are {@link Refusal.InvalidEdit} otherwise, before the claim.
    *
    * @param type the record
    * @param function runs the tool, with the record that it is given
@@ -243,18 +307,12 @@ public final class Gate {
    */
   public <A extends Record, R, E extends Exception> GatedFunction<A, R, E> wrap(
       Class<A> type, ToolFunction<A, R, E> function) {
-    Objects.requireNonNull(function, "function");
+    Results.requireBegun(function);
     RecordArguments<A> mapping = new RecordArguments<>(type);
     return arguments -> {
-      Arguments checked = Arguments.of(settings.toolName, mapping.write(arguments));
-      A given = mapping.keep(settings.toolName, arguments, checked);
-      return new GatedCall(connection, settings, checked)
-          .make(
-              run ->
-                  run.edited()
-                      ? mapping.read(settings.toolName, run.approvalId(), run.arguments())
-                      : given,
-              function);
+      RecordArguments.Asked<A> asked = mapping.ask(settings.toolName, arguments);
+      return new GatedCall(connection, settings, asked.arguments())
+          .make(run -> run.edited() ? mapping.read(run.arguments()) : asked.rebuilt(), function);
     };
   }
 }

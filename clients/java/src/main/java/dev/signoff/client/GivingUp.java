@@ -22,7 +22,16 @@ final class GivingUp {
       throw new InterruptedException();
     }
     if (Context.current().isCancelled()) {
-      throw new InterruptedException("the context of the call was cancelled");
+      throw new ContextCancelled();
+    }
+  }
+
+  /** The context was cancelled; the thread was not interrupted. */
+  static final class ContextCancelled extends InterruptedException {
+    private static final long serialVersionUID = 1;
+
+    ContextCancelled() {
+      super("the context of the call was cancelled");
     }
   }
 

@@ -1,9 +1,10 @@
 package dev.signoff.client;
 
 import java.io.IOException;
+import java.lang.invoke.MethodType;
 import java.math.BigDecimal;
 import java.math.BigInteger;
-import java.util.Optional;
+import java.util.Map;
 import org.erdtman.jcs.NumberToJSON;
 
 /** Numbers of Java, and those of JSON, which are doubles. */
@@ -66,44 +67,51 @@ final class Numbers {
     return whole ? (Object) (long) number : (Object) number;
   }
 
-  /** The number as another type, if that holds it exactly. */
-  static Optional<Object> as(Class<?> type, Number number) {
-    BigDecimal exact = exact(number);
-    try {
-      if (type == byte.class || type == Byte.class) {
-        return Optional.of(exact.byteValueExact());
-      } else if (type == short.class || type == Short.class) {
-        return Optional.of(exact.shortValueExact());
-      } else if (type == int.class || type == Integer.class) {
-        return Optional.of(exact.intValueExact());
-      } else if (type == long.class || type == Long.class) {
-        return Optional.of(exact.longValueExact());
-      } else if (type == BigInteger.class) {
-        return Optional.of(exact.toBigIntegerExact());
-      } else if (type == BigDecimal.class) {
-        return Optional.of(exact);
-      } else if (type == double.class || type == Double.class) {
-        return Optional.of(number.doubleValue());
-      } else if (type == float.class || type == Float.class) {
-        float narrow = number.floatValue();
-        return narrow == number.doubleValue() ? Optional.of(narrow) : Optional.empty();
-      }
-    } catch (ArithmeticException e) {
-      return Optional.empty();
-    }
-    return Optional.empty();
-  }
+  /** The smallest and the greatest integers that the types hold and JSON shows exactly. */
+  private static final Map<Class<?>, long[]> INTEGERS =
+      Map.of(
+          byte.class, new long[] {Byte.MIN_VALUE, Byte.MAX_VALUE},
+          short.class, new long[] {Short.MIN_VALUE, Short.MAX_VALUE},
+          int.class, new long[] {Integer.MIN_VALUE, Integer.MAX_VALUE},
+          long.class, new long[] {-GREATEST_INTEGER, GREATEST_INTEGER},
+          BigInteger.class, new long[] {-GREATEST_INTEGER, GREATEST_INTEGER});
 
-  private static BigDecimal exact(Number number) {
-    if (number instanceof BigDecimal decimal) {
-      return decimal;
+  /**
+   * A number of JSON, as {@link #toObject} makes it, in a type that is declared.
+   *
+   * @throws Misfit.Found if the type does not hold exactly this number
+   */
+  static Object as(Class<?> declared, Number number, String path) throws Misfit.Found {
+    Class<?> type = MethodType.methodType(declared).unwrap().returnType();
+    if (type == double.class) {
+      return number.doubleValue();
     }
-    if (number instanceof BigInteger whole) {
-      return new BigDecimal(whole);
+    if (type == float.class) {
+      float narrow = number.floatValue();
+      if (narrow != number.doubleValue()) {
+        throw new Misfit.Found(path, "is a number that a float cannot hold exactly");
+      }
+      return narrow;
     }
-    if (number instanceof Double || number instanceof Float) {
+    if (type == BigDecimal.class) {
       return new BigDecimal(shown(number.doubleValue()));
     }
-    return BigDecimal.valueOf(number.longValue());
+    double value = number.doubleValue();
+    if (value != Math.rint(value)) {
+      throw new Misfit.Found(path, "is not an integer");
+    }
+    long[] range = INTEGERS.get(type);
+    if (value < range[0] || value > range[1]) {
+      throw new Misfit.Found(path, "is not an integer from " + range[0] + " to " + range[1]);
+    }
+    long whole = (long) value;
+    if (type == byte.class) {
+      return (byte) whole;
+    } else if (type == short.class) {
+      return (short) whole;
+    } else if (type == int.class) {
+      return (int) whole;
+    }
+    return type == long.class ? (Object) whole : BigInteger.valueOf(whole);
   }
 }

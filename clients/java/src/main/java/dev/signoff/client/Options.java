@@ -1,5 +1,6 @@
 package dev.signoff.client;
 
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
@@ -34,32 +35,32 @@ public final class Options {
         given.token.or(() -> variable(environment, "SIGNOFF_TOKEN")).map(String::strip).orElse("");
     // An environment that serves several addresses may name files that this one does not need.
     Function<String, String> files = address.tls() ? environment : name -> null;
-    ca = given.ca.or(() -> variable(files, "SIGNOFF_CA").map(Path::of)).orElse(null);
-    certificate =
-        given
-            .certificate
-            .or(() -> variable(files, "SIGNOFF_CERTIFICATE").map(Path::of))
-            .orElse(null);
-    key = given.key.or(() -> variable(files, "SIGNOFF_KEY").map(Path::of)).orElse(null);
+    ca = given.ca.or(() -> file(files, "SIGNOFF_CA")).orElse(null);
+    certificate = given.certificate.or(() -> file(files, "SIGNOFF_CERTIFICATE")).orElse(null);
+    key = given.key.or(() -> file(files, "SIGNOFF_KEY")).orElse(null);
     deadline = given.deadline.orElse(DEFAULT_DEADLINE);
     boolean insecure =
         given.insecure.orElseGet(
             () -> variable(environment, "SIGNOFF_INSECURE").map(Options::flag).orElse(false));
 
     if ((certificate == null) != (key == null)) {
-      throw new IllegalArgumentException("certificate and key are given together, or not at all");
+      throw new IllegalArgumentException(
+          "certificate (SIGNOFF_CERTIFICATE) and key (SIGNOFF_KEY) must be set together");
     }
     if (!address.tls() && (ca != null || certificate != null || key != null)) {
-      throw new IllegalArgumentException("ca, certificate and key need an address with https://");
+      throw new IllegalArgumentException(
+          "ca, certificate and key need an https:// address; the address is " + address);
     }
     if (!token.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
-      throw new IllegalArgumentException("the token holds characters that no token has");
+      throw new IllegalArgumentException(
+          "token (SIGNOFF_TOKEN) must consist of visible ASCII characters");
     }
     if (!token.isEmpty() && !address.tls() && !address.loopback() && !insecure) {
       throw new IllegalArgumentException(
-          "the token would be readable on its way to "
+          "token (SIGNOFF_TOKEN) would be sent unencrypted to "
               + address
-              + ": give an address with https://, or insecure on a network that is trusted");
+              + ": use an https:// address, or set insecure (SIGNOFF_INSECURE) on a trusted"
+              + " network");
     }
   }
 
@@ -67,9 +68,16 @@ public final class Options {
     return switch (text) {
       case "true", "1" -> true;
       case "false", "0" -> false;
-      default ->
-          throw new IllegalArgumentException("SIGNOFF_INSECURE is true or 1, or else false or 0");
+      default -> throw new IllegalArgumentException("SIGNOFF_INSECURE must be true, 1, false or 0");
     };
+  }
+
+  private static Optional<Path> file(Function<String, String> environment, String name) {
+    try {
+      return variable(environment, name).map(Path::of);
+    } catch (InvalidPathException e) {
+      throw new IllegalArgumentException(name + " is not a path: " + e.getReason(), e);
+    }
   }
 
   private static Optional<String> variable(Function<String, String> environment, String name) {
@@ -150,7 +158,7 @@ public final class Options {
      * @return this builder
      */
     public Builder address(String address) {
-      this.address = Optional.of(address);
+      this.address = Optional.of(Objects.requireNonNull(address, "address"));
       return this;
     }
 
@@ -162,7 +170,7 @@ public final class Options {
      * @return this builder
      */
     public Builder token(String token) {
-      this.token = Optional.of(token);
+      this.token = Optional.of(Objects.requireNonNull(token, "token"));
       return this;
     }
 
@@ -174,7 +182,7 @@ public final class Options {
      * @return this builder
      */
     public Builder ca(Path ca) {
-      this.ca = Optional.of(ca);
+      this.ca = Optional.of(Objects.requireNonNull(ca, "ca"));
       return this;
     }
 
@@ -186,7 +194,7 @@ public final class Options {
      * @return this builder
      */
     public Builder certificate(Path certificate) {
-      this.certificate = Optional.of(certificate);
+      this.certificate = Optional.of(Objects.requireNonNull(certificate, "certificate"));
       return this;
     }
 
@@ -199,7 +207,7 @@ public final class Options {
      * @return this builder
      */
     public Builder key(Path key) {
-      this.key = Optional.of(key);
+      this.key = Optional.of(Objects.requireNonNull(key, "key"));
       return this;
     }
 
@@ -220,12 +228,13 @@ public final class Options {
      * How long a call that is answered once may take, if the stub has no deadline of its own: 30 s
      * unless set.
      *
-     * @param deadline more than zero
+     * @param deadline more than zero, and finite
      * @return this builder
      */
     public Builder deadline(Duration deadline) {
-      if (deadline.isNegative() || deadline.isZero()) {
-        throw new IllegalArgumentException("deadline must be more than zero");
+      Objects.requireNonNull(deadline, "deadline");
+      if (!Deadlines.isPositiveAndFinite(deadline)) {
+        throw new IllegalArgumentException("deadline must be more than zero, and finite");
       }
       this.deadline = Optional.of(deadline);
       return this;

@@ -1,17 +1,19 @@
 package dev.signoff.client;
 
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
 
 /**
- * Why a tool was not run. The message can be handed to a model as it is.
+ * Why a tool was not run. {@link #getMessage()} is for the model, and can be handed on as it is;
+ * {@link #developerText()} is for people. Where the two differ, the cause has the latter too, so
+ * that stack traces show it.
  *
- * <p>A checked exception, since a refusal is no defect: whoever calls a gate has to say what the
+ * <p>A checked exception, since a refusal is not a defect: the caller of a gate has to say what the
  * agent does without the tool. The class is sealed, and its kinds are the nested classes; a caller
  * that treats all alike catches this one.
  */
 public abstract sealed class Refusal extends Exception {
   private static final long serialVersionUID = 1;
-  private static final String NOT_RUN = " It was not run.";
 
   /** The tool. */
   private final String toolName;
@@ -19,40 +21,57 @@ public abstract sealed class Refusal extends Exception {
   /** Empty if there is none. */
   private final String approvalId;
 
-  private Refusal(String toolName, String approvalId, String text, Throwable cause) {
-    super(text, cause);
+  /** May name addresses and causes. */
+  private final String developerText;
+
+  private Refusal(String toolName, String approvalId, RefusalText text, Throwable cause) {
+    super(
+        text.model(),
+        text.developer().equals(text.model()) ? cause : explained(text.developer(), cause));
     this.toolName = toolName;
     this.approvalId = approvalId;
+    this.developerText = text.developer();
   }
 
-  /**
-   * The tool that was not run.
-   *
-   * @return its name
-   */
+  // Stack traces show the causes, and those who read them need the developer's text.
+  private static Throwable explained(String developerText, Throwable cause) {
+    if (cause instanceof StatusRuntimeException failure) {
+      Status status = failure.getStatus().withDescription(developerText).withCause(failure);
+      return status.asRuntimeException(failure.getTrailers());
+    }
+    return new Exception(developerText, cause);
+  }
+
+  /** {@return the name of the tool that was not run} */
   public String toolName() {
     return toolName;
   }
 
-  /**
-   * The approval that was asked for.
-   *
-   * @return its id; empty if there is none, or it is not known
-   */
+  /** {@return the id of the approval; empty if there is none, or it is not known} */
   public String approvalId() {
     return approvalId;
   }
 
   /**
-   * What others said, after a colon and without the full stop that follows; nothing if they said
-   * nothing.
+   * What happened, for people and logs: it may name addresses, causes and what to configure, which
+   * a model has no use for.
+   *
+   * @return a text; that of {@link #getMessage()} where there is no more to say
    */
-  private static String quoted(String words) {
-    String bare = words.endsWith(".") ? words.substring(0, words.length() - 1) : words;
-    return bare.isEmpty() ? "" : ": " + bare;
+  public String developerText() {
+    return developerText;
   }
 
-  /** A person rejected the call. */
+  /** The caller stopped waiting through its {@link CancelHandle}. */
+  public static final class StillWaiting extends Refusal {
+    private static final long serialVersionUID = 1;
+
+    StillWaiting(String toolName, String approvalId) {
+      super(toolName, approvalId, RefusalText.stillWaiting(toolName, approvalId), null);
+    }
+  }
+
+  /** A person rejected the call, or one like it before, which the policy remembered. */
   public static final class Rejected extends Refusal {
     private static final long serialVersionUID = 1;
 
@@ -63,34 +82,17 @@ public abstract sealed class Refusal extends Exception {
     private final String decidedBy;
 
     Rejected(String toolName, String approvalId, String comment, String decidedBy) {
-      super(
-          toolName,
-          approvalId,
-          "The call to "
-              + toolName
-              + " was rejected by a reviewer"
-              + quoted(comment)
-              + "."
-              + NOT_RUN,
-          null);
+      super(toolName, approvalId, RefusalText.rejected(toolName, comment), null);
       this.comment = comment;
       this.decidedBy = decidedBy;
     }
 
-    /**
-     * What the reviewer said.
-     *
-     * @return the comment; may be empty
-     */
+    /** {@return the reviewer's comment; may be empty} */
     public String comment() {
       return comment;
     }
 
-    /**
-     * Who rejected it.
-     *
-     * @return the reviewer, as {@code ISSUER/SUBJECT}
-     */
+    /** {@return the reviewer, as {@code ISSUER/SUBJECT}} */
     public String decidedBy() {
       return decidedBy;
     }
@@ -107,34 +109,17 @@ public abstract sealed class Refusal extends Exception {
     private final String ruleMessage;
 
     AutoRejected(String toolName, String approvalId, String rule, String ruleMessage) {
-      super(
-          toolName,
-          approvalId,
-          "The call to "
-              + toolName
-              + " is not allowed by the policy"
-              + quoted(ruleMessage)
-              + "."
-              + NOT_RUN,
-          null);
+      super(toolName, approvalId, RefusalText.autoRejected(toolName, ruleMessage), null);
       this.rule = rule;
       this.ruleMessage = ruleMessage;
     }
 
-    /**
-     * The rule that decided.
-     *
-     * @return its name, or {@code unlisted_tools}
-     */
+    /** {@return the name of the rule that decided, or {@code unlisted_tools}} */
     public String rule() {
       return rule;
     }
 
-    /**
-     * What the rule says to the caller.
-     *
-     * @return its message; may be empty
-     */
+    /** {@return the rule's message to the caller; may be empty} */
     public String ruleMessage() {
       return ruleMessage;
     }
@@ -145,11 +130,7 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     TimedOut(String toolName, String approvalId) {
-      super(
-          toolName,
-          approvalId,
-          "Nobody decided about the call to " + toolName + " in time." + NOT_RUN,
-          null);
+      super(toolName, approvalId, RefusalText.timedOut(toolName), null);
     }
   }
 
@@ -158,11 +139,43 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     Cancelled(String toolName, String approvalId) {
-      super(
-          toolName,
-          approvalId,
-          "The request to call " + toolName + " was withdrawn." + NOT_RUN,
-          null);
+      super(toolName, approvalId, RefusalText.cancelled(toolName), null);
+    }
+  }
+
+  /** The call was approved, and the approval revoked before the call was claimed. */
+  public static final class Revoked extends Refusal {
+    private static final long serialVersionUID = 1;
+
+    /** May be empty. */
+    private final String reason;
+
+    Revoked(String toolName, String approvalId, String reason, Throwable cause) {
+      super(toolName, approvalId, RefusalText.revoked(toolName, reason), cause);
+      this.reason = reason;
+    }
+
+    /** {@return why it was revoked; may be empty} */
+    public String reason() {
+      return reason;
+    }
+  }
+
+  /** An operator has stopped calls such as this one. */
+  public static final class Frozen extends Refusal {
+    private static final long serialVersionUID = 1;
+
+    /** May be empty. */
+    private final String reason;
+
+    Frozen(String toolName, String approvalId, String reason, Throwable cause) {
+      super(toolName, approvalId, RefusalText.frozen(toolName, reason), cause);
+      this.reason = reason;
+    }
+
+    /** {@return why such calls were stopped; may be empty} */
+    public String reason() {
+      return reason;
     }
   }
 
@@ -170,70 +183,41 @@ public abstract sealed class Refusal extends Exception {
   public static final class AlreadyClaimed extends Refusal {
     private static final long serialVersionUID = 1;
 
-    /** May be empty. */
-    private final String result;
+    /** What the server knows. */
+    private final EarlierClaim earlier;
 
-    /** May be empty. */
-    private final String reportTime;
-
-    /** May be empty. */
-    private final String reportMessage;
-
-    AlreadyClaimed(
-        String toolName,
-        String approvalId,
-        String result,
-        String reportTime,
-        String reportMessage,
-        Throwable cause) {
-      super(
-          toolName,
-          approvalId,
-          "The call to "
-              + toolName
-              + " was approved, but it has been started before"
-              + known(result, reportTime, reportMessage),
-          cause);
-      this.result = result;
-      this.reportTime = reportTime;
-      this.reportMessage = reportMessage;
+    AlreadyClaimed(String toolName, String approvalId, EarlierClaim earlier, Throwable cause) {
+      super(toolName, approvalId, RefusalText.alreadyClaimed(toolName, earlier), cause);
+      this.earlier = earlier;
     }
 
-    private static String known(String result, String reportTime, String reportMessage) {
-      String at = reportTime.isEmpty() ? "" : " at " + reportTime;
-      String end = at + quoted(reportMessage) + ". It was not run again.";
-      return switch (result) {
-        case "SUCCEEDED" -> ", and succeeded" + end;
-        case "FAILED" -> ", and failed" + end;
-        default -> ". It was not run again; whether it has been done is not known here.";
-      };
+    /** {@return who has the claim, as {@code ISSUER/SUBJECT}; empty if it is not known} */
+    public String claimedBy() {
+      return earlier.claimedBy();
     }
 
     /**
-     * What was reported of it.
-     *
-     * @return {@code SUCCEEDED} or {@code FAILED}; empty while there is no report
+     * {@return when it was claimed, such as {@code 2027-01-15T08:00:02Z}; empty if it is not known}
      */
+    public String claimTime() {
+      return earlier.claimTime();
+    }
+
+    /** {@return {@code SUCCEEDED} or {@code FAILED}; empty while there is no report} */
     public String result() {
-      return result;
+      return earlier.result();
     }
 
     /**
-     * When it was reported.
-     *
-     * @return the time, such as {@code 2027-01-15T08:00:09Z}; empty while there is no report
+     * {@return when it was reported, as in {@link #claimTime()}; empty while there is no report}
      */
     public String reportTime() {
-      return reportTime;
+      return earlier.reportTime();
     }
 
-    /**
-     * What the report said.
-     *
-     * @return its message, shortened; may be empty
-     */
+    /** {@return what the report said, shortened; may be empty} */
     public String reportMessage() {
-      return reportMessage;
+      return earlier.message();
     }
   }
 
@@ -242,11 +226,7 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     ClaimWindowClosed(String toolName, String approvalId, Throwable cause) {
-      super(
-          toolName,
-          approvalId,
-          "The call to " + toolName + " was approved, but too long ago to be run now." + NOT_RUN,
-          cause);
+      super(toolName, approvalId, RefusalText.claimWindowClosed(toolName), cause);
     }
   }
 
@@ -255,11 +235,7 @@ public abstract sealed class Refusal extends Exception {
     private static final long serialVersionUID = 1;
 
     DigestMismatch(String toolName, String approvalId, Throwable cause) {
-      super(
-          toolName,
-          approvalId,
-          "The call to " + toolName + " is not the one that was approved." + NOT_RUN,
-          cause);
+      super(toolName, approvalId, RefusalText.digestMismatch(toolName), cause);
     }
   }
 
@@ -267,15 +243,8 @@ public abstract sealed class Refusal extends Exception {
   public static final class UnknownStatus extends Refusal {
     private static final long serialVersionUID = 1;
 
-    UnknownStatus(String toolName, String approvalId) {
-      super(
-          toolName,
-          approvalId,
-          "The answer about the call to "
-              + toolName
-              + " is not understood, so it counts as not approved."
-              + NOT_RUN,
-          null);
+    UnknownStatus(String toolName, String approvalId, int status) {
+      super(toolName, approvalId, RefusalText.unknownStatus(toolName, status), null);
     }
   }
 
@@ -286,43 +255,40 @@ public abstract sealed class Refusal extends Exception {
     /** Follows a colon in a sentence. */
     private final String problem;
 
-    InvalidAnswer(String toolName, String approvalId, String problem) {
-      super(
-          toolName,
-          approvalId,
-          "The approvals server gave an invalid answer about the call to "
-              + toolName
-              + ": "
-              + problem
-              + "."
-              + NOT_RUN,
-          null);
+    InvalidAnswer(String toolName, String approvalId, String address, String problem) {
+      super(toolName, approvalId, RefusalText.invalidAnswer(toolName, address, problem), null);
       this.problem = problem;
     }
 
-    /**
-     * What is wrong with the answer.
-     *
-     * @return a clause, such as {@code the claim is another caller's}
-     */
+    /** {@return what is wrong with the answer, such as {@code the claim is another caller's}} */
     public String problem() {
       return problem;
     }
   }
 
-  /** The server could not be reached for long enough. The cause is the last failure. */
+  /**
+   * The server could not be reached for long enough, or cannot be at this address. The cause is the
+   * last failure.
+   */
   public static final class Unavailable extends Refusal {
     private static final long serialVersionUID = 1;
 
-    Unavailable(String toolName, String approvalId, Throwable cause) {
+    /** Follows a colon in a sentence. */
+    private final String problem;
+
+    Unavailable(
+        String toolName, String approvalId, String address, String problem, Throwable cause) {
       super(
           toolName,
           approvalId,
-          "Approval of the call to "
-              + toolName
-              + " could not be obtained: the approvals server cannot be reached."
-              + NOT_RUN,
+          RefusalText.unavailable(toolName, !approvalId.isEmpty(), address, problem),
           cause);
+      this.problem = problem;
+    }
+
+    /** {@return why it cannot be reached, such as {@code connection refused}} */
+    public String problem() {
+      return problem;
     }
   }
 
@@ -342,6 +308,7 @@ public abstract sealed class Refusal extends Exception {
     RequestFailed(
         String toolName,
         String approvalId,
+        String address,
         Status.Code code,
         String reason,
         String serverMessage,
@@ -349,94 +316,78 @@ public abstract sealed class Refusal extends Exception {
       super(
           toolName,
           approvalId,
-          "Approval of the call to "
-              + toolName
-              + " could not be obtained ("
-              + reason
-              + ")"
-              + quoted(serverMessage)
-              + "."
-              + NOT_RUN,
+          RefusalText.requestFailed(toolName, address, reason, serverMessage),
           cause);
       this.code = code;
       this.reason = reason;
       this.serverMessage = serverMessage;
     }
 
-    /**
-     * The code of the gRPC status.
-     *
-     * @return the code
-     */
+    /** {@return the code of the gRPC status} */
     public Status.Code code() {
       return code;
     }
 
     /**
-     * Why, for programs.
-     *
-     * @return a name of {@code ErrorReason} without its prefix, or the name of the code
+     * {@return why, for programs: a name of {@code ErrorReason} without its prefix, or the name of
+     * the code}
      */
     public String reason() {
       return reason;
     }
 
-    /**
-     * Why, for people: what the server said. {@link #getMessage()} is the text of this refusal.
-     *
-     * @return the message of the status; may be empty
-     */
+    /** {@return the message of the status; may be empty} */
     public String serverMessage() {
       return serverMessage;
     }
   }
 
-  /**
-   * The arguments cannot be approved as they are, or the edited ones are none that the function
-   * takes.
-   */
+  /** The arguments cannot be approved as they are. Nothing was asked. */
   public static final class InvalidArguments extends Refusal {
     private static final long serialVersionUID = 1;
 
-    /** May be empty. */
-    private final String path;
+    /** Where, and what. */
+    private final Misfit misfit;
 
-    /** Follows the path in a sentence. */
-    private final String problem;
-
-    InvalidArguments(String toolName, String approvalId, String path, String problem) {
-      super(
-          toolName,
-          approvalId,
-          "The call to "
-              + toolName
-              + " cannot be approved: "
-              + (path.isEmpty() ? "the set of arguments" : "argument " + path)
-              + " "
-              + problem
-              + "."
-              + NOT_RUN,
-          null);
-      this.path = path;
-      this.problem = problem;
+    InvalidArguments(String toolName, Misfit misfit) {
+      super(toolName, "", RefusalText.invalidArguments(toolName, misfit), null);
+      this.misfit = misfit;
     }
 
-    /**
-     * Where.
-     *
-     * @return the argument's path, such as {@code a.b[1]}; empty for the arguments as a whole
-     */
+    /** {@return the argument's path, such as {@code a.b[1]}; empty for the arguments as a whole} */
     public String path() {
-      return path;
+      return misfit.path();
     }
 
-    /**
-     * What is wrong there.
-     *
-     * @return words that follow the path in a sentence
-     */
+    /** {@return what is wrong there: words that follow the path in a sentence} */
     public String problem() {
-      return problem;
+      return misfit.problem();
+    }
+  }
+
+  /**
+   * A reviewer edited the arguments so that the function cannot take them. Nothing was claimed, so
+   * the approval can still be revoked.
+   */
+  public static final class InvalidEdit extends Refusal {
+    private static final long serialVersionUID = 1;
+
+    /** Where, and what. */
+    private final Misfit misfit;
+
+    InvalidEdit(String toolName, String approvalId, Misfit misfit) {
+      super(toolName, approvalId, RefusalText.invalidEdit(toolName, misfit), null);
+      this.misfit = misfit;
+    }
+
+    /** {@return the argument's path, such as {@code a.b[1]}; empty for the arguments as a whole} */
+    public String path() {
+      return misfit.path();
+    }
+
+    /** {@return what is wrong there: words that follow the path in a sentence} */
+    public String problem() {
+      return misfit.problem();
     }
   }
 }

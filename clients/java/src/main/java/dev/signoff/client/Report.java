@@ -16,11 +16,18 @@ final class Report {
 
   private final Connection connection;
   private final CallSettings settings;
+  private final Outage outage;
   private final ReportExecutionRequest.Builder request;
 
-  Report(Connection connection, CallSettings settings, String approvalId, String claimId) {
+  Report(
+      Connection connection,
+      CallSettings settings,
+      Outage outage,
+      String approvalId,
+      String claimId) {
     this.connection = connection;
     this.settings = settings;
+    this.outage = outage;
     this.request =
         ReportExecutionRequest.newBuilder()
             .setApprovalId(approvalId)
@@ -75,7 +82,7 @@ final class Report {
       ReportExecutionRequest report = request.build();
       ReportExecutionResponse answer =
           new UnaryCall<>(connection, ApprovalServiceGrpc.getReportExecutionMethod(), report)
-              .make(new Tries(connection, patience));
+              .make(new Tries(connection, outage, patience));
       if (!Answers.isReported(report, answer)) {
         warn("the answer is about another claim or outcome", null);
       }

@@ -12,10 +12,19 @@ final class Requests {
 
   private Requests() {}
 
-  static RequestApprovalRequest make(CallSettings call, Arguments arguments) throws Refusal {
-    if (!call.callId.isEmpty() && call.runId.isEmpty()) {
-      throw new IllegalStateException("callId needs runId: alone it names no call for sure");
+  static RequestApprovalRequest make(Connection connection, CallSettings call, Arguments arguments)
+      throws Refusal {
+    call.requireUsable();
+    try {
+      return make(call, arguments);
+    } catch (Unfit e) {
+      Status.Code code = Status.Code.INVALID_ARGUMENT;
+      throw new Refusal.RequestFailed(
+          call.toolName, "", connection.address(), code, code.name(), e.getMessage(), null);
     }
+  }
+
+  private static RequestApprovalRequest make(CallSettings call, Arguments arguments) throws Unfit {
     requireUnicode(call);
     RequestApprovalRequest.Builder request =
         RequestApprovalRequest.newBuilder()
@@ -42,8 +51,7 @@ final class Requests {
     }
     RequestApprovalRequest made = request.build();
     if (made.getSerializedSize() > MAX_ENCODED_BYTES) {
-      throw unfit(
-          call,
+      throw new Unfit(
           "the request has "
               + made.getSerializedSize()
               + " bytes, of "
@@ -63,7 +71,7 @@ final class Requests {
   }
 
   // Protocol Buffers would replace what has no encoding, without a word.
-  private static void requireUnicode(CallSettings call) throws Refusal {
+  private static void requireUnicode(CallSettings call) throws Unfit {
     Stream<String> texts =
         Stream.of(
             call.toolName, call.agentName, call.runId, call.callId, call.reason, call.requestId);
@@ -76,12 +84,16 @@ final class Requests {
             .flatMap(all -> all)
             .allMatch(Text::isUnicode);
     if (!fine) {
-      throw unfit(call, "a text of the request is not valid Unicode");
+      throw new Unfit("a text of the request is not valid Unicode");
     }
   }
 
-  static Refusal unfit(CallSettings call, String problem) {
-    Status.Code code = Status.Code.INVALID_ARGUMENT;
-    return new Refusal.RequestFailed(call.toolName, "", code, code.name(), problem, null);
+  /** What the server would refuse. */
+  static final class Unfit extends Exception {
+    private static final long serialVersionUID = 1;
+
+    Unfit(String problem) {
+      super(problem);
+    }
   }
 }

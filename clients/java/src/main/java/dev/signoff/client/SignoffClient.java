@@ -1,6 +1,7 @@
 package dev.signoff.client;
 
 import dev.signoff.v1.AccessServiceGrpc;
+import dev.signoff.v1.AdminServiceGrpc;
 import dev.signoff.v1.ApprovalServiceGrpc;
 import dev.signoff.v1.PolicyServiceGrpc;
 import io.grpc.Channel;
@@ -8,8 +9,9 @@ import io.grpc.Channel;
 /**
  * A connection to a Signoff server. Safe for use by many threads; make one, and share it.
  *
- * <p>{@link #gate} is for agents. {@link #approvals()}, {@link #policies()} and {@link #access()}
- * have every call of the server; they throw {@link io.grpc.StatusRuntimeException}.
+ * <p>{@link #gate} is for agents. {@link #approvals()}, {@link #policies()}, {@link #access()} and
+ * {@link #admin()} have every call of the server; they throw {@link
+ * io.grpc.StatusRuntimeException}.
  */
 public final class SignoffClient implements AutoCloseable {
   private final Connection connection;
@@ -76,6 +78,15 @@ public final class SignoffClient implements AutoCloseable {
    */
   public AccessServiceGrpc.AccessServiceBlockingStub access() {
     return AccessServiceGrpc.newBlockingStub(connection.calls());
+  }
+
+  /**
+   * Stops agents in an emergency, and tells how the server is.
+   *
+   * @return a stub whose calls block; they have the deadline of the options
+   */
+  public AdminServiceGrpc.AdminServiceBlockingStub admin() {
+    return AdminServiceGrpc.newBlockingStub(connection.calls());
   }
 
   /**

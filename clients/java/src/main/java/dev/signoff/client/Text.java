@@ -40,4 +40,15 @@ final class Text {
         .encode(in, out, true);
     return StandardCharsets.UTF_8.decode(out.flip()).toString();
   }
+
+  /** The words of others without the full stop at their end. */
+  static String bare(String words) {
+    return words.endsWith(".") ? words.substring(0, words.length() - 1) : words;
+  }
+
+  /** The same after a colon; nothing if they said nothing. */
+  static String quoted(String words) {
+    String bare = bare(words);
+    return bare.isEmpty() ? "" : ": " + bare;
+  }
 }

@@ -5,6 +5,9 @@ import dev.signoff.v1.Approval;
 import dev.signoff.v1.ApprovalServiceGrpc;
 import dev.signoff.v1.ApprovalUpdate;
 import dev.signoff.v1.CancelApprovalRequest;
+import dev.signoff.v1.Decision;
+import dev.signoff.v1.PolicyEvaluation;
+import dev.signoff.v1.RememberedRejection;
 import dev.signoff.v1.RequestApprovalRequest;
 import dev.signoff.v1.RequestApprovalResponse;
 import io.grpc.Deadline;
@@ -18,26 +21,36 @@ import java.util.UUID;
 final class Wait {
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
 
+  /** The rule by which the server rejects what an operator has frozen. */
+  private static final String FREEZE = "_freeze";
+
   private final Connection connection;
   private final CallSettings settings;
+  private final Outage outage;
   private final RequestApprovalRequest request;
   private final Answers answers;
   private final Tries tries;
   private boolean asked;
 
+  /** Set by the thread that withdraws. */
+  private volatile boolean withdrawn;
+
   /** Whether the tries end with the approval, and not with the caller's patience. */
   private boolean endsWithApproval;
 
   Wait(
-      Connection connection,
-      CallSettings settings,
-      RequestApprovalRequest request,
-      Answers answers) {
+      Connection connection, CallSettings settings, Outage outage, RequestApprovalRequest request) {
     this.connection = connection;
     this.settings = settings;
+    this.outage = outage;
     this.request = request;
-    this.answers = answers;
-    this.tries = new Tries(connection, settings.patience);
+    this.answers = new Answers(connection, request);
+    this.tries = new Tries(connection, outage, settings.patience);
+  }
+
+  /** What the server has answered so far. */
+  Answers answers() {
+    return answers;
   }
 
   Approval untilApproved() throws Refusal, InterruptedException {
@@ -49,32 +62,60 @@ final class Wait {
       }
       throw e;
     } catch (StatusRuntimeException e) {
-      throw Failures.refusal(settings.toolName, latest().getId(), e);
+      throw Failures.refusal(connection.address(), settings.toolName, latest().getId(), e);
     } catch (Tries.OutOfPatience e) {
-      throw new Refusal.Unavailable(settings.toolName, latest().getId(), e.getCause());
+      throw e.refusal(connection, settings.toolName, latest().getId());
     }
-    if (Statuses.isApproved(latest().getStatus())) {
+    if (mayBeClaimed()) {
       return latest();
     }
     throw refusal();
+  }
+
+  private boolean mayBeClaimed() {
+    return Statuses.isApproved(latest().getStatus()) && !latest().hasRevocation();
+  }
+
+  /** Why a call was not run whose caller stopped waiting by the cancel handle. */
+  Refusal stopped() {
+    if (withdrawn) {
+      return new Refusal.Cancelled(settings.toolName, latest().getId());
+    }
+    boolean over = Statuses.isTerminal(latest().getStatus()) && !mayBeClaimed();
+    return over ? refusal() : new Refusal.StillWaiting(settings.toolName, latest().getId());
   }
 
   private Refusal refusal() {
     String tool = settings.toolName;
     String id = latest().getId();
     return switch (latest().getStatus()) {
+      case APPROVAL_STATUS_APPROVED, APPROVAL_STATUS_AUTO_APPROVED ->
+          new Refusal.Revoked(tool, id, latest().getRevocation().getReason(), null);
       case APPROVAL_STATUS_REJECTED -> {
-        Actor by = latest().getDecision().getDecidedBy();
-        String name = by.getIssuer() + "/" + by.getSubject();
-        yield new Refusal.Rejected(tool, id, latest().getDecision().getComment(), name);
+        Decision decision = latest().getDecision();
+        yield new Refusal.Rejected(tool, id, decision.getComment(), name(decision.getDecidedBy()));
       }
-      case APPROVAL_STATUS_AUTO_REJECTED ->
-          new Refusal.AutoRejected(
-              tool, id, latest().getPolicy().getRule(), latest().getPolicy().getMessage());
+      case APPROVAL_STATUS_AUTO_REJECTED -> autoRejected(tool, id);
       case APPROVAL_STATUS_TIMED_OUT -> new Refusal.TimedOut(tool, id);
       case APPROVAL_STATUS_CANCELLED -> new Refusal.Cancelled(tool, id);
-      default -> new Refusal.UnknownStatus(tool, id);
+      default -> new Refusal.UnknownStatus(tool, id, latest().getStatusValue());
     };
+  }
+
+  private Refusal autoRejected(String tool, String id) {
+    Decision decision = latest().getDecision();
+    PolicyEvaluation policy = latest().getPolicy();
+    if (decision.hasRememberedRejection()) {
+      RememberedRejection first = decision.getRememberedRejection();
+      return new Refusal.Rejected(tool, id, first.getComment(), name(first.getDecidedBy()));
+    }
+    return policy.getRule().equals(FREEZE)
+        ? new Refusal.Frozen(tool, id, decision.getComment(), null)
+        : new Refusal.AutoRejected(tool, id, policy.getRule(), policy.getMessage());
+  }
+
+  private static String name(Actor actor) {
+    return actor.getIssuer() + "/" + actor.getSubject();
   }
 
   /** Reads streams until one has come to an end that counts. */
@@ -110,6 +151,7 @@ final class Wait {
             .withDescription("the stream ended without a decision")
             .asRuntimeException();
       }
+      tries.answered();
       take(message.get());
       limit = Deadlines.later(tries.bound(), connection.deadline());
     }
@@ -175,7 +217,7 @@ final class Wait {
 
   /** Withdraws what the caller no longer waits for. */
   private void withdraw() throws InterruptedException {
-    Tries few = new Tries(connection, GivingUp.LIMIT);
+    Tries few = new Tries(connection, outage, GivingUp.LIMIT);
     try {
       Approval found = isSeen() ? latest() : find(few);
       if (Statuses.isTerminal(found.getStatus())) {
@@ -188,6 +230,7 @@ final class Wait {
               .setReason("the caller gave up")
               .build();
       new UnaryCall<>(connection, ApprovalServiceGrpc.getCancelApprovalMethod(), cancel).make(few);
+      withdrawn = true;
     } catch (StatusRuntimeException e) {
       // Decided meanwhile: there is nothing to withdraw.
       if (!Failures.ownReason(e).equals(Optional.of("ALREADY_DECIDED"))) {

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Date;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -67,7 +68,23 @@ class ArgumentsTest {
   @ParameterizedTest
   @MethodSource
   void taken(Object value) throws Refusal {
-    assertEquals(Map.of("a", value), Arguments.of("t", Map.of("a", value)).given());
+    Arguments asked = Arguments.of("t", Map.of("a", value));
+    assertEquals(asked, Arguments.of("t", asked.given()));
+  }
+
+  @Test
+  void rebuiltFromCanonicalJson() throws Refusal {
+    Map<String, Object> given = new LinkedHashMap<>();
+    given.put("b", 10.0);
+    given.put("a", -0.0);
+    given.put("\ufb33", 1.5f);
+    given.put("\ud83d\ude00", List.of(Map.of("n", new BigDecimal("1.50"))));
+    given.put("A", BigInteger.TEN);
+    Map<String, Object> rebuilt = Arguments.of("t", given).given();
+    assertEquals("{A=10, a=0, b=10, \ud83d\ude00=[{n=1.5}], \ufb33=1.5}", rebuilt.toString());
+    assertEquals(10L, rebuilt.get("b"));
+    assertEquals(0L, rebuilt.get("a"));
+    assertEquals(1.5, rebuilt.get("\ufb33"));
   }
 
   @ParameterizedTest
@@ -107,7 +124,7 @@ class ArgumentsTest {
     Arguments arguments = Arguments.of("t", map);
     list.add(2);
     map.put("more", 3);
-    assertEquals(Map.of("list", List.of(1)), arguments.given());
+    assertEquals(Map.of("list", List.of(1L)), arguments.given());
     assertThrows(UnsupportedOperationException.class, () -> arguments.given().clear());
   }
 

@@ -50,7 +50,7 @@ class BackoffTest {
         ByteString.copyFromUtf8("\u0007nonsense").toByteArray());
     StatusRuntimeException failure = Status.INTERNAL.asRuntimeException(trailers);
     assertTrue(Failures.isPassing(failure));
-    assertEquals("INTERNAL", Failures.refusal("t", "", failure).reason());
+    assertEquals("INTERNAL", Failures.refusal("http://h:1", "t", "", failure).reason());
   }
 
   @Test

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.google.rpc.ErrorInfo;
 import dev.signoff.v1.ApprovalStatus;
 import dev.signoff.v1.ClaimExecutionRequest;
 import dev.signoff.v1.ExecutionResult;
@@ -134,26 +133,6 @@ class ClaimTest {
       Duration most = allowed.take();
       assertTrue(most.compareTo(Duration.ofMillis(5_200)) < 0, most::toString);
     }
-  }
-
-  @Test
-  @DisplayName("what is known of an earlier claim is told")
-  void knownOutcome() {
-    ErrorInfo known =
-        FakeServer.reason("ALREADY_CLAIMED").toBuilder()
-            .putMetadata("result", "FAILED")
-            .putMetadata("report_time", "2027-01-15T08:00:09Z")
-            .putMetadata("message", "No such list.")
-            .build();
-    server.onAsk.then(server::approve);
-    server.onClaim.then(
-        (request, answer) ->
-            answer.onError(FakeServer.failure(Status.Code.FAILED_PRECONDITION, "no", known)));
-    Refusal.AlreadyClaimed refusal = run(gate()).failure(Refusal.AlreadyClaimed.class);
-    assertEquals("FAILED", refusal.result());
-    String text = "failed at 2027-01-15T08:00:09Z: No such list. It was not run again.";
-    assertTrue(refusal.getMessage().endsWith(text), refusal::getMessage);
-    assertEquals(0, runs.get());
   }
 
   @Test

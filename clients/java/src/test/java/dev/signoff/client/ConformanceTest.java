@@ -3,7 +3,7 @@ package dev.signoff.client;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.fail;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.protobuf.Message;
@@ -12,11 +12,17 @@ import dev.signoff.v1.Approval;
 import dev.signoff.v1.ApprovalStatus;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -99,51 +105,111 @@ class ConformanceTest {
   @MethodSource("takenArguments")
   void taken(JsonObject vector) throws Refusal {
     Object arguments = Conformance.exact(vector.get("arguments").getAsString());
-    assertEquals(arguments, Arguments.of("t", arguments).given());
+    Arguments asked = Arguments.of("t", arguments);
+    Arguments again = Arguments.of("t", asked.given());
+    assertEquals(asked, again);
+    assertEquals(Canonical.digest("t", asked.message()), Canonical.digest("t", again.message()));
+  }
+
+  /** Makes refusals of the fields of the vectors. */
+  private static final Map<String, Function<UnaryOperator<String>, Refusal>> KINDS =
+      Map.ofEntries(
+          entry("StillWaiting", f -> new Refusal.StillWaiting(tool(f), id(f))),
+          entry("Rejected", f -> new Refusal.Rejected(tool(f), id(f), f.apply("comment"), "a/b")),
+          entry(
+              "AutoRejected",
+              f -> new Refusal.AutoRejected(tool(f), id(f), f.apply("rule"), f.apply("message"))),
+          entry("TimedOut", f -> new Refusal.TimedOut(tool(f), id(f))),
+          entry("Cancelled", f -> new Refusal.Cancelled(tool(f), id(f))),
+          entry("Revoked", f -> new Refusal.Revoked(tool(f), id(f), f.apply("reason"), null)),
+          entry("Frozen", f -> new Refusal.Frozen(tool(f), id(f), f.apply("reason"), null)),
+          entry(
+              "AlreadyClaimed",
+              f -> new Refusal.AlreadyClaimed(tool(f), id(f), earlierClaim(f), null)),
+          entry("ClaimWindowClosed", f -> new Refusal.ClaimWindowClosed(tool(f), id(f), null)),
+          entry("DigestMismatch", f -> new Refusal.DigestMismatch(tool(f), id(f), null)),
+          entry(
+              "UnknownStatus",
+              f -> new Refusal.UnknownStatus(tool(f), id(f), Integer.parseInt(f.apply("status")))),
+          entry(
+              "InvalidAnswer",
+              f ->
+                  new Refusal.InvalidAnswer(
+                      tool(f), id(f), f.apply("address"), f.apply("problem"))),
+          entry(
+              "Unavailable",
+              f ->
+                  new Refusal.Unavailable(
+                      tool(f), id(f), f.apply("address"), f.apply("problem"), failure())),
+          entry(
+              "RequestFailed",
+              f ->
+                  new Refusal.RequestFailed(
+                      tool(f),
+                      id(f),
+                      f.apply("address"),
+                      Status.Code.UNKNOWN,
+                      f.apply("reason"),
+                      f.apply("message"),
+                      failure())),
+          entry("InvalidArguments", f -> new Refusal.InvalidArguments(tool(f), misfit(f))),
+          entry("InvalidEdit", f -> new Refusal.InvalidEdit(tool(f), id(f), misfit(f))));
+
+  private static Map.Entry<String, Function<UnaryOperator<String>, Refusal>> entry(
+      String kind, Function<UnaryOperator<String>, Refusal> make) {
+    return Map.entry(kind, make);
+  }
+
+  private static String tool(UnaryOperator<String> fields) {
+    return fields.apply("tool_name");
+  }
+
+  private static String id(UnaryOperator<String> fields) {
+    return fields.apply("approval_id");
+  }
+
+  private static Misfit misfit(UnaryOperator<String> fields) {
+    return new Misfit(fields.apply("path"), fields.apply("problem"));
+  }
+
+  private static EarlierClaim earlierClaim(UnaryOperator<String> fields) {
+    return new EarlierClaim(
+        fields.apply("claimed_by"),
+        fields.apply("claim_time"),
+        fields.apply("result"),
+        fields.apply("report_time"),
+        fields.apply("message"));
+  }
+
+  private static StatusRuntimeException failure() {
+    return Status.UNKNOWN.withDescription("io exception").asRuntimeException();
   }
 
   @ParameterizedTest
   @MethodSource("refusals")
   void refusal(JsonObject vector) {
     JsonObject fields = vector.getAsJsonObject("fields");
-    Function<String, String> field = name -> fields.has(name) ? fields.get(name).getAsString() : "";
-    String tool = field.apply("tool_name");
-    Refusal refusal =
-        switch (vector.get("kind").getAsString()) {
-          case "Rejected" ->
-              new Refusal.Rejected(tool, "id", field.apply("comment"), "dev/reviewer");
-          case "AutoRejected" ->
-              new Refusal.AutoRejected(tool, "id", "rule", field.apply("message"));
-          case "TimedOut" -> new Refusal.TimedOut(tool, "id");
-          case "Cancelled" -> new Refusal.Cancelled(tool, "id");
-          case "AlreadyClaimed" ->
-              new Refusal.AlreadyClaimed(
-                  tool,
-                  "id",
-                  field.apply("result"),
-                  field.apply("report_time"),
-                  field.apply("message"),
-                  null);
-          case "ClaimWindowClosed" -> new Refusal.ClaimWindowClosed(tool, "id", null);
-          case "DigestMismatch" -> new Refusal.DigestMismatch(tool, "id", null);
-          case "UnknownStatus" -> new Refusal.UnknownStatus(tool, "id");
-          case "InvalidAnswer" -> new Refusal.InvalidAnswer(tool, "id", field.apply("problem"));
-          case "Unavailable" -> new Refusal.Unavailable(tool, "id", null);
-          case "RequestFailed" ->
-              new Refusal.RequestFailed(
-                  tool,
-                  "id",
-                  Status.Code.UNKNOWN,
-                  field.apply("reason"),
-                  field.apply("message"),
-                  null);
-          case "InvalidArguments" ->
-              new Refusal.InvalidArguments(tool, "id", field.apply("path"), field.apply("problem"));
-          default -> fail("a kind that this client does not have: " + vector);
-        };
+    UnaryOperator<String> field = name -> fields.has(name) ? fields.get(name).getAsString() : "";
+    Refusal refusal = KINDS.get(vector.get("kind").getAsString()).apply(field);
+    assertEquals(vector.get("kind").getAsString(), refusal.getClass().getSimpleName());
     assertEquals(vector.get("text").getAsString(), refusal.getMessage());
-    assertEquals(tool, refusal.toolName());
-    assertEquals("id", refusal.approvalId());
+    assertEquals(vector.get("developer_text").getAsString(), refusal.developerText());
+    assertEquals(tool(field), refusal.toolName());
+    assertEquals(id(field), refusal.approvalId());
+    StringWriter trace = new StringWriter();
+    refusal.printStackTrace(new PrintWriter(trace));
+    assertTrue(trace.toString().contains(refusal.developerText()), trace::toString);
+  }
+
+  @Test
+  void everyRefusalHasAVector() {
+    Set<String> kinds =
+        Stream.of(Refusal.class.getPermittedSubclasses())
+            .map(Class::getSimpleName)
+            .collect(Collectors.toSet());
+    assertEquals(kinds, KINDS.keySet());
+    assertEquals(
+        kinds, refusals().map(v -> v.get("kind").getAsString()).collect(Collectors.toSet()));
   }
 
   @ParameterizedTest

@@ -17,14 +17,10 @@ import dev.signoff.v1.RequestApprovalResponse;
 import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -37,35 +33,15 @@ class LiesTest {
   private static final JsonObject LIST = Conformance.file("lies.json");
 
   private final AtomicInteger runs = new AtomicInteger();
-  private final Log log = new Log();
+  private Log log;
   private FakeServer server;
   private SignoffClient client;
-
-  /** What the client logs. */
-  private static final class Log extends Handler {
-    // Kept: loggers that nobody holds are forgotten, with their handlers.
-    private final Logger logger = Logger.getLogger("dev.signoff.client");
-    private final List<String> lines = new ArrayList<>();
-
-    @Override
-    public synchronized void publish(LogRecord line) {
-      lines.add(line.getMessage());
-    }
-
-    @Override
-    public void flush() {}
-
-    @Override
-    public void close() {
-      logger.removeHandler(this);
-    }
-  }
 
   @BeforeEach
   void start() throws Exception {
     server = new FakeServer();
     client = server.client();
-    log.logger.addHandler(log);
+    log = new Log();
   }
 
   @AfterEach
@@ -186,7 +162,7 @@ class LiesTest {
     assertEquals(1, runs.get());
     expectCalls(
         entry.get("asks").getAsInt(), 1, List.of(ExecutionResult.EXECUTION_RESULT_SUCCEEDED));
-    assertTrue(log.lines.isEmpty(), () -> log.lines.toString());
+    assertTrue(log.lines("").isEmpty(), () -> log.lines("").toString());
   }
 
   @Test
@@ -204,8 +180,8 @@ class LiesTest {
       run().result();
       assertEquals(1, runs.get());
       assertTrue(
-          log.lines.stream().anyMatch(line -> line.endsWith("another claim or outcome")),
-          () -> log.lines.toString());
+          log.lines("").stream().anyMatch(line -> line.endsWith("another claim or outcome")),
+          () -> log.lines("").toString());
       result = ExecutionResult.EXECUTION_RESULT_SUCCEEDED;
     } else {
       JsonObject expected = lie.getAsJsonObject("refusal");

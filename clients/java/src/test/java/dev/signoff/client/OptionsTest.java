@@ -7,8 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -170,7 +173,36 @@ class OptionsTest {
   void filesThatAreNotThere() {
     Options options =
         Options.builder().address("https://h:1").ca(Path.of("no-such-file")).build(name -> null);
-    assertThrows(IllegalArgumentException.class, () -> SignoffClient.connect(options));
+    IllegalArgumentException error =
+        assertThrows(IllegalArgumentException.class, () -> SignoffClient.connect(options));
+    assertEquals("ca: no such file: no-such-file", error.getMessage());
+  }
+
+  private static void assertNamed(String name, Executable use) {
+    RuntimeException error = assertThrows(RuntimeException.class, use);
+    assertTrue(error.getMessage().startsWith(name), () -> name + ": " + error);
+  }
+
+  @Test
+  void wrongOptionsAreNamed() {
+    assertNamed("address", () -> Options.builder().address(null));
+    assertNamed("address (SIGNOFF_ADDRESS)", () -> Options.builder().address("a b").build());
+    assertNamed("address (SIGNOFF_ADDRESS)", () -> of(Map.of("SIGNOFF_ADDRESS", "ftp://h:1")));
+    assertNamed("token", () -> Options.builder().token(null));
+    assertNamed("token (SIGNOFF_TOKEN)", () -> Options.builder().token("a b").build());
+    assertNamed("ca", () -> Options.builder().ca(null));
+    assertNamed("certificate", () -> Options.builder().certificate(null));
+    assertNamed("key", () -> Options.builder().key(null));
+    String tls = "https://h:1";
+    assertNamed("SIGNOFF_CA", () -> of(Map.of("SIGNOFF_ADDRESS", tls, "SIGNOFF_CA", "a\0b")));
+    assertNamed(
+        "certificate (SIGNOFF_CERTIFICATE) and key (SIGNOFF_KEY)",
+        () -> of(Map.of("SIGNOFF_ADDRESS", tls, "SIGNOFF_KEY", "key.pem")));
+    for (Duration wrong :
+        Arrays.asList(
+            null, Duration.ZERO, Duration.ofSeconds(-1), ChronoUnit.FOREVER.getDuration())) {
+      assertNamed("deadline", () -> Options.builder().deadline(wrong));
+    }
   }
 
   @Test

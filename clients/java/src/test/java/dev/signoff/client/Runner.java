@@ -49,8 +49,17 @@ final class Runner {
 
   /** Returns when the call is in a delay. */
   void untilPaused() {
+    untilIn("pause");
+  }
+
+  /** Returns when the call waits for the future that its function returned. */
+  void untilAwaiting() {
+    untilIn("settle");
+  }
+
+  private void untilIn(String method) {
     while (Stream.of(thread.getStackTrace())
-        .noneMatch(frame -> frame.getMethodName().equals("pause"))) {
+        .noneMatch(frame -> frame.getMethodName().equals(method))) {
       assertTrue(thread.isAlive(), "the call has ended");
       Thread.onSpinWait();
     }

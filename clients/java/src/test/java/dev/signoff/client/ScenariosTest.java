@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The scenarios of docs/clients.md that one server serves; the others are in {@link OutagesTest}.
  */
 class ScenariosTest {
-  private static final Map<String, Object> MAIL = Map.of("to", "alice@company.com", "copies", 2);
+  private static final Map<String, Object> MAIL = Map.of("to", "alice@company.com", "copies", 2L);
 
   @TempDir static Path dir;
   private static TestServer server;
@@ -97,7 +97,7 @@ class ScenariosTest {
   }
 
   @Test
-  @DisplayName("3: unedited arguments are as they were given")
+  @DisplayName("3: unedited arguments are those that were given")
   void unedited() throws Exception {
     Runner runner = Runner.of(() -> gate("send_email").call(MAIL, run -> run));
     reviewer.approve(label);
@@ -143,8 +143,13 @@ class ScenariosTest {
   void secondRun() throws Exception {
     Gate gate = gate("look_up").runId("run").callId(label);
     gate.call(Map.of(), run -> runs.incrementAndGet());
-    assertThrows(
-        Refusal.AlreadyClaimed.class, () -> gate.call(Map.of(), run -> runs.incrementAndGet()));
+    Refusal.AlreadyClaimed refusal =
+        assertThrows(
+            Refusal.AlreadyClaimed.class, () -> gate.call(Map.of(), run -> runs.incrementAndGet()));
+    assertEquals("SUCCEEDED", refusal.result());
+    assertFalse(refusal.reportTime().isEmpty());
+    assertEquals("dev/agent", refusal.claimedBy());
+    assertFalse(refusal.claimTime().isEmpty());
     assertEquals(1, runs.get());
   }
 
@@ -339,7 +344,7 @@ class ScenariosTest {
   void wrapped() throws Exception {
     GatedFunction<Map<String, ?>, Object, RuntimeException> function =
         gate("look_up").wrap(arguments -> arguments.get("n"));
-    assertEquals(1, function.call(Map.of("n", 1)));
+    assertEquals(1L, function.call(Map.of("n", 1)));
   }
 
   @Test
@@ -356,7 +361,7 @@ class ScenariosTest {
   }
 
   @Test
-  @DisplayName("edited arguments that the function cannot take are reported")
+  @DisplayName("22: an edit that does not fit the function")
   void unfitEdit() throws Exception {
     Runner runner =
         Runner.of(
@@ -365,11 +370,12 @@ class ScenariosTest {
                     .wrap(Mail.class, mail -> runs.incrementAndGet())
                     .call(new Mail("a", 1)));
     reviewer.approveEdited(label, Map.of("to", "bob@company.com", "copies", 0.5));
-    Refusal.InvalidArguments refusal = runner.failure(Refusal.InvalidArguments.class);
+    Refusal.InvalidEdit refusal = runner.failure(Refusal.InvalidEdit.class);
     assertEquals("copies", refusal.path());
+    assertEquals("is not an integer", refusal.problem());
+    assertEquals(only().getId(), refusal.approvalId());
     assertEquals(0, runs.get());
-    assertEquals(
-        ExecutionResult.EXECUTION_RESULT_FAILED, only().getClaim().getOutcome().getResult());
+    assertFalse(only().hasClaim());
   }
 
   @Test

@@ -52,8 +52,13 @@ final class TestServer implements AutoCloseable {
   }
 
   static TestServer start(Path dir, String... settings) throws IOException, InterruptedException {
+    return startWithPolicy(dir, POLICY, settings);
+  }
+
+  static TestServer startWithPolicy(Path dir, String policy, String... settings)
+      throws IOException, InterruptedException {
     TestServer server = new TestServer(dir, List.of(settings));
-    Files.writeString(dir.resolve("policy.yaml"), POLICY);
+    Files.writeString(dir.resolve("policy.yaml"), policy);
     // A start waits when the file was written a moment ago.
     Files.setLastModifiedTime(dir.resolve("policy.yaml"), FileTime.fromMillis(0));
     server.start();

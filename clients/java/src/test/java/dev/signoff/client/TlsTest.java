@@ -10,8 +10,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterAll;
@@ -28,10 +26,11 @@ class TlsTest {
 
   @BeforeAll
   static void start() throws IOException, InterruptedException {
-    authority("ca");
-    authority("other");
-    certificate("server", "IP:127.0.0.1");
-    certificate("client", "URI:spiffe://test/agent");
+    Certificates certificates = new Certificates(dir);
+    certificates.authority("ca");
+    certificates.authority("other");
+    certificates.issue("server", "IP:127.0.0.1");
+    certificates.issue("client", "URI:spiffe://test/agent");
     server =
         TestServer.start(
             Files.createDirectory(dir.resolve("server")),
@@ -48,75 +47,6 @@ class TlsTest {
 
   private static Path file(String name) {
     return dir.resolve(name);
-  }
-
-  private static void openssl(String... arguments) throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>(List.of("openssl"));
-    command.addAll(List.of(arguments));
-    Path log = file("openssl.log");
-    Process process =
-        new ProcessBuilder(command)
-            .directory(dir.toFile())
-            .redirectErrorStream(true)
-            .redirectOutput(log.toFile())
-            .start();
-    assertEquals(0, process.waitFor(), () -> String.join(" ", command));
-  }
-
-  private static void authority(String name) throws IOException, InterruptedException {
-    openssl(
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "1",
-        "-subj",
-        "/CN=" + name,
-        "-keyout",
-        name + ".key",
-        "-out",
-        name + ".crt");
-  }
-
-  private static void certificate(String name, String subject)
-      throws IOException, InterruptedException {
-    openssl(
-        "req",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/CN=" + name,
-        "-addext",
-        "subjectAltName=" + subject,
-        "-keyout",
-        name + ".key",
-        "-out",
-        name + ".csr");
-    Files.writeString(
-        file(name + ".ext"), "subjectAltName=" + subject + "\nbasicConstraints=CA:FALSE\n");
-    openssl(
-        "x509",
-        "-req",
-        "-in",
-        name + ".csr",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-days",
-        "1",
-        "-extfile",
-        name + ".ext",
-        "-out",
-        name + ".crt");
   }
 
   private static SignoffClient client(Consumer<Options.Builder> change) {

@@ -16,14 +16,9 @@ import io.grpc.Status;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.logging.Filter;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -413,24 +408,14 @@ class WaitTest {
                 FakeServer.failure(
                     Status.Code.FAILED_PRECONDITION, "", FakeServer.reason(reason))));
     String tool = "tool_" + reason;
-    List<LogRecord> logged = new CopyOnWriteArrayList<>();
-    Logger logger = Logger.getLogger("dev.signoff.client");
-    Filter before = logger.getFilter();
-    logger.setFilter(
-        record -> {
-          logged.add(record);
-          return false;
-        });
-    try {
-      Runner runner = Runner.of(client.gate(tool).cancelOnAbandon(true), ARGUMENTS, runs);
+    try (Log log = new Log()) {
+      Gate gate = client.gate(tool).requestId("r").cancelOnAbandon(true);
+      Runner runner = Runner.of(gate, ARGUMENTS, runs);
       server.asked.take();
       runner.interrupt();
       runner.failure(InterruptedException.class);
-    } finally {
-      logger.setFilter(before);
+      assertEquals(warnings, log.lines(tool).size());
     }
-    assertEquals(
-        warnings, logged.stream().filter(entry -> entry.getMessage().contains(tool)).count());
     assertEquals(1, server.cancelled.size());
   }
 

@@ -1,18 +1,16 @@
 package dev.signoff.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
-import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.Struct;
-import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.RequestApprovalRequest;
 import dev.signoff.v1.RequestApprovalResponse;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -53,12 +51,13 @@ class WrapTest {
   }
 
   @Test
-  @DisplayName("the record that was given is the one that runs")
-  void given() throws Exception {
-    server.onAsk.then(server::approve);
-    Mail mail = new Mail("a");
-    assertSame(mail, run(Mail.class, mail).result());
-    assertEquals("x-a", server.asked.take().getArguments().getFieldsOrThrow("to").getStringValue());
+  @DisplayName("a record that would be another one when it runs is not asked for")
+  void changedByItself() {
+    Refusal.InvalidArguments refusal =
+        run(Mail.class, new Mail("a")).failure(Refusal.InvalidArguments.class);
+    assertEquals("to", refusal.path());
+    assertEquals("is changed by the record Mail", refusal.problem());
+    assertTrue(server.asked.isEmpty());
   }
 
   private static Struct struct(Map<String, ?> arguments) throws Refusal {
@@ -68,13 +67,21 @@ class WrapTest {
   @Test
   @DisplayName("edited arguments that the record changes are not run")
   void editedAndChanged() throws Exception {
-    Struct edited = struct(Map.of("to", "b"));
+    Struct edited = struct(Map.of("to", "B"));
     server.onAsk.then((request, stream) -> server.approveEdited(request, edited, stream));
-    Refusal.InvalidArguments refusal =
-        run(Mail.class, new Mail("a")).failure(Refusal.InvalidArguments.class);
-    assertEquals("is changed by the record Mail", refusal.problem());
+    Refusal.InvalidEdit refusal =
+        run(Lower.class, new Lower("a")).failure(Refusal.InvalidEdit.class);
+    assertEquals("to", refusal.path());
+    assertEquals("is changed by the record Lower", refusal.problem());
     assertEquals(FakeServer.ID, refusal.approvalId());
-    assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, server.reported.take().getResult());
+    assertTrue(server.claimed.isEmpty());
+  }
+
+  /** Keeps what is lower case. */
+  record Lower(String to) {
+    Lower {
+      to = to.toLowerCase(Locale.ROOT);
+    }
   }
 
   /** Cannot be read when it is great. */
@@ -93,8 +100,11 @@ class WrapTest {
   void editedAndUnreadable() throws Exception {
     Struct edited = struct(Map.of("n", 11));
     server.onAsk.then((request, stream) -> server.approveEdited(request, edited, stream));
-    run(Small.class, new Small(1)).failure(Refusal.InvalidArguments.class);
-    assertNotNull(server.reported.take());
+    Refusal.InvalidEdit refusal = run(Small.class, new Small(1)).failure(Refusal.InvalidEdit.class);
+    assertEquals(
+        new Misfit("n", "cannot be read: too great"),
+        new Misfit(refusal.path(), refusal.problem()));
+    assertTrue(server.claimed.isEmpty());
   }
 
   record Group(List<String> names) {}

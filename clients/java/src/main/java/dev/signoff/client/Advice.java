@@ -1,0 +1,56 @@
+package dev.signoff.client;
+
+import io.grpc.Context;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.regex.Pattern;
+
+/** Warns, once for each client and tool, of calls that work today and surprise people later. */
+final class Advice {
+  private static final System.Logger LOG = System.getLogger("dev.signoff.client");
+
+  /** Threads of Netty, Vert.x, Reactor Netty, Swing and JavaFX, which serve others meanwhile. */
+  private static final Pattern EVENT_LOOPS =
+      Pattern.compile(
+          ".*event-?loop.*|reactor-http-.*|AWT-EventQueue.*|JavaFX Application Thread",
+          Pattern.CASE_INSENSITIVE);
+
+  private final Set<String> toldOfRepeats = ConcurrentHashMap.newKeySet();
+  private final AtomicBoolean toldOfEventLoops = new AtomicBoolean();
+
+  void consider(CallSettings call) {
+    if (!isStoppable(call) && !call.canBeRepeated() && toldOfRepeats.add(call.toolName)) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "The call to "
+              + call.toolName
+              + " has neither a requestId, nor a runId and a callId, nor a cancelHandle: trying it"
+              + " again asks for a second approval.");
+    }
+    Thread thread = Thread.currentThread();
+    if (isEventLoop(thread) && toldOfEventLoops.compareAndSet(false, true)) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "The call to "
+              + call.toolName
+              + " blocks the event loop "
+              + thread.getName()
+              + " until somebody decides: make it on a thread of its own.");
+    }
+  }
+
+  // A context does not tell whether it can be cancelled; the root cannot.
+  private static boolean isStoppable(CallSettings call) {
+    return call.cancelHandle != null || Context.current() != Context.ROOT;
+  }
+
+  private static boolean isEventLoop(Thread thread) {
+    for (Class<?> marker : thread.getClass().getInterfaces()) {
+      if (marker.getName().equals("reactor.core.scheduler.NonBlocking")) {
+        return true;
+      }
+    }
+    return EVENT_LOOPS.matcher(thread.getName()).matches();
+  }
+}

@@ -1,0 +1,149 @@
+package dev.signoff.client;
+
+/**
+ * What a refusal says, in the words that all languages share: {@code
+ * tests/conformance/refusals.json} of the project has them.
+ *
+ * @param model the text for a model: that the call was not run, why, and what not to do
+ * @param developer the text for people, which may name addresses, causes and what to configure
+ */
+record RefusalText(String model, String developer) {
+  private static RefusalText same(String text) {
+    return new RefusalText(text, text);
+  }
+
+  private static RefusalText notRun(String sentence, String tool, String after) {
+    return same("NOT RUN. " + sentence.formatted(tool) + after);
+  }
+
+  private static final String NO_RETRY = ". Do not try it again.";
+  private static final String NO_DETOUR = " Do not work around it.";
+
+  static RefusalText stillWaiting(String tool, String approvalId) {
+    String approval = approvalId.isEmpty() ? "The approval" : "Approval " + approvalId;
+    return new RefusalText(
+        "NOT RUN. The call to %s is still waiting for approval.".formatted(tool) + NO_DETOUR,
+        "The caller stopped waiting. %s of the call to %s is still pending."
+            .formatted(approval, tool));
+  }
+
+  static RefusalText rejected(String tool, String comment) {
+    return notRun("A reviewer rejected the call to %s", tool, Text.quoted(comment) + NO_RETRY);
+  }
+
+  static RefusalText autoRejected(String tool, String message) {
+    return notRun(
+        "The policy does not allow the call to %s", tool, Text.quoted(message) + NO_RETRY);
+  }
+
+  static RefusalText timedOut(String tool) {
+    return notRun("Nobody decided on the call to %s in time.", tool, NO_DETOUR);
+  }
+
+  static RefusalText cancelled(String tool) {
+    return notRun("The request to call %s was withdrawn.", tool, NO_DETOUR);
+  }
+
+  static RefusalText revoked(String tool, String reason) {
+    return notRun(
+        "The approval of the call to %s was revoked", tool, Text.quoted(reason) + NO_RETRY);
+  }
+
+  static RefusalText frozen(String tool, String reason) {
+    return notRun(
+        "An operator has stopped the call to %s for now",
+        tool, Text.quoted(reason) + "." + NO_DETOUR);
+  }
+
+  static RefusalText alreadyClaimed(String tool, EarlierClaim earlier) {
+    String start = earlier.claimTime().isEmpty() ? "before" : "at " + earlier.claimTime();
+    String text =
+        "NOT RUN AGAIN. The call to %s was approved and started %s%s. Do not repeat it."
+            .formatted(tool, start, outcome(earlier));
+    String by = earlier.claimedBy();
+    return new RefusalText(text, by.isEmpty() ? text : text + " (Claimed by " + by + ".)");
+  }
+
+  private static String outcome(EarlierClaim earlier) {
+    String verb =
+        switch (earlier.result()) {
+          case "SUCCEEDED" -> "succeeded";
+          case "FAILED" -> "failed";
+          default -> "";
+        };
+    if (verb.isEmpty()) {
+      return ". Whether it was done is not known";
+    }
+    String at = earlier.reportTime().isEmpty() ? "" : " at " + earlier.reportTime();
+    return ", and " + verb + at + Text.quoted(earlier.message());
+  }
+
+  static RefusalText claimWindowClosed(String tool) {
+    return notRun("The call to %s was approved too long ago.", tool, NO_DETOUR);
+  }
+
+  static RefusalText digestMismatch(String tool) {
+    return notRun("What was approved is not the call to %s that would run.", tool, NO_DETOUR);
+  }
+
+  static RefusalText unknownStatus(String tool, int status) {
+    return new RefusalText(
+        "NOT RUN. The approvals server's answer on the call to %s is not understood."
+                .formatted(tool)
+            + NO_DETOUR,
+        "The server sent a status of the call to %s that this client does not know (%d)"
+                .formatted(tool, status)
+            + ", so it counts as not approved. Update the client.");
+  }
+
+  static RefusalText invalidAnswer(String tool, String address, String problem) {
+    return new RefusalText(
+        "NOT RUN. The approvals server's answer on the call to %s cannot be trusted."
+                .formatted(tool)
+            + NO_DETOUR,
+        "The server at %s sent an invalid answer on the call to %s: %s."
+            .formatted(address, tool, problem));
+  }
+
+  static RefusalText unavailable(String tool, boolean asked, String address, String problem) {
+    String sentence =
+        asked
+            ? "The call to %s is still waiting for approval, and"
+            : "The call to %s could not be approved, because";
+    return new RefusalText(
+        "NOT RUN. "
+            + sentence.formatted(tool)
+            + " the approvals server cannot be reached."
+            + NO_DETOUR,
+        unreachable(address, problem));
+  }
+
+  /** What is logged at the first failure, too. */
+  static String unreachable(String address, String problem) {
+    return "Cannot reach the approvals server at %s: %s.".formatted(address, Text.bare(problem));
+  }
+
+  static RefusalText requestFailed(String tool, String address, String reason, String message) {
+    // What is wrong with the request a model may mend; everything else is for the operator.
+    String model =
+        reason.equals("INVALID_REQUEST")
+            ? "NOT RUN. The call to %s could not be approved%s."
+                .formatted(tool, Text.quoted(message))
+            : "NOT RUN. The approvals server refused the request to call %s.".formatted(tool)
+                + NO_DETOUR;
+    return new RefusalText(
+        model,
+        "The server at %s refused the request (%s)%s."
+            .formatted(address, reason, Text.quoted(message)));
+  }
+
+  static RefusalText invalidArguments(String tool, Misfit misfit) {
+    return notRun("The call to %s cannot be approved: ", tool, misfit.sentence());
+  }
+
+  static RefusalText invalidEdit(String tool, Misfit misfit) {
+    return notRun(
+        "A reviewer changed the arguments of the call to %s so that it cannot run: ",
+        tool, misfit.sentence() + " Ask for approval again.");
+  }
+}

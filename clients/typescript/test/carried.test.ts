@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { AsyncResource } from "node:async_hooks";
+import { EventEmitter, once } from "node:events";
+import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import { requestIdOf } from "../src/digest.js";
+import { withCallOptions } from "../src/node/index.js";
+import { approving } from "./fake.js";
+
+const done = () => "done";
+
+test("options travel with what is awaited, timers and events that are awaited", async () => {
+  await using fake = await approving();
+  const send = fake.client().requiresApproval(done, { toolName: "t" });
+  const events = new EventEmitter();
+  await withCallOptions({ labels: { team: "billing" }, runId: "r", agentName: "bot" }, async () => {
+    await send({});
+    await setTimeout(1);
+    await send({});
+    setImmediate(() => events.emit("go"));
+    await once(events, "go");
+    await send({});
+    await fake.client().run({ toolName: "t", arguments: {} }, done);
+  });
+  for (const { labels, agent } of fake.asked) {
+    assert.deepEqual([labels, agent?.runId, agent?.name], [{ team: "billing" }, "r", "bot"]);
+  }
+  assert.equal(fake.asked.length, 4);
+  await send({});
+  assert.deepEqual(fake.asked[4]?.labels, {});
+});
+
+test("what is nearer to the call wins, and labels are joined", async () => {
+  await using fake = await approving();
+  const client = fake.client();
+  const fixed = { toolName: "t", reason: "fixed", labels: { a: "fixed", b: "fixed", c: "fixed" } };
+  const made = { toolName: "t", reason: "made", labels: { a: "made" } };
+  await withCallOptions({ reason: "outer", labels: { b: "outer", c: "outer" } }, () =>
+    withCallOptions({ reason: "inner", labels: { c: "inner" } }, async () => {
+      await client.requiresApproval(done, fixed)({});
+      await client.requiresApproval(done, () => made)({});
+      await client.run({ ...made, arguments: {} }, done);
+    }),
+  );
+  assert.deepEqual(
+    fake.asked.map(({ reason }) => reason),
+    ["inner", "made", "made"],
+  );
+  assert.deepEqual(fake.asked[0]?.labels, { a: "fixed", b: "outer", c: "inner" });
+  assert.deepEqual(fake.asked[1]?.labels, { a: "made", b: "outer", c: "inner" });
+  assert.deepEqual(fake.asked[2]?.labels, { a: "made", b: "outer", c: "inner" });
+});
+
+test("an id that is carried names the first call alone", async () => {
+  await using fake = await approving();
+  const client = fake.client();
+  const inner = client.requiresApproval(done, { toolName: "inner" });
+  const outer = client.requiresApproval(async () => inner({}), { toolName: "outer" });
+  await withCallOptions({ runId: "r", callId: "c" }, () => outer({}));
+  const [first, second] = fake.asked;
+  assert.equal(first?.requestId, await requestIdOf("r", "c"));
+  assert.notEqual(second?.requestId, first?.requestId);
+  assert.equal(second?.agent?.runId, "r");
+});
+
+test("a call without the required options is refused before anybody is asked", async () => {
+  await using fake = await approving();
+  const strict = fake.client({ requiredOptions: ["labels", "runId"] });
+  const send = strict.requiresApproval(done, { toolName: "t", runId: "r" });
+  const missing = { name: "TypeError", message: "labels of a call to t must be given, as requiredOptions says" };
+  await assert.rejects(send({}), missing);
+  await assert.rejects(
+    withCallOptions({ labels: {} }, () => send({})),
+    missing,
+  );
+  await assert.rejects(strict.run({ toolName: "t", arguments: {}, runId: "r" }, done), missing);
+  const own = fake.client().requiresApproval(done, { toolName: "t", requiredOptions: ["onBehalfOf"] });
+  await assert.rejects(own({}), /^TypeError: onBehalfOf of a call to t must be given/);
+  assert.equal(fake.asked.length, 0);
+  await withCallOptions({ labels: { team: "a" } }, () => send({}));
+  assert.equal(fake.asked.length, 1);
+});
+
+test("a call that lost its options is refused, and not judged without them", async () => {
+  await using fake = await approving();
+  const send = fake.client({ requiredOptions: ["labels"] }).requiresApproval(done, { toolName: "t" });
+  // A queue whose callbacks run in the context of the code that empties it.
+  const queue: (() => Promise<string>)[] = [];
+  withCallOptions({ labels: { team: "a" } }, () => queue.push(() => send({})));
+  await assert.rejects(async () => queue[0]?.(), TypeError);
+  assert.equal(fake.asked.length, 0);
+  // The recipe of the README.
+  withCallOptions({ labels: { team: "a" } }, () => queue.push(AsyncResource.bind(() => send({}))));
+  await queue[1]?.();
+  assert.deepEqual(fake.asked[0]?.labels, { team: "a" });
+});

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AlreadyClaimed, Cancelled, Code, Frozen, Rejected, Revoked, StillWaiting } from "../src/index.js";
+import { ApprovalStatus, type CancelApprovalRequest } from "../src/v1.js";
+import { approving, broken, Fake, granted, own, pending, progress, silence, update } from "./fake.js";
+
+const call = { toolName: "t", arguments: {} };
+
+function never(): never {
+  throw new assert.AssertionError({ message: "the function was called" });
+}
+
+test("20: what is revoked while it is waited for is not claimed", async () => {
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      yield await update(ApprovalStatus.APPROVED, { revision: 3n, revocation: { reason: "Wrong customer." } });
+    },
+    claimExecution: () => granted(),
+  });
+  await assert.rejects(fake.client().run(call, never), (error) => {
+    assert(error instanceof Revoked);
+    assert.deepEqual([error.reason, error.approvalId], ["Wrong customer.", "a1"]);
+    assert.match(error.message, /was revoked: Wrong customer\. Do not try it again\.$/);
+    return true;
+  });
+  assert.equal(fake.claims, 0);
+});
+
+for (const [reason, kind] of [
+  ["APPROVAL_REVOKED", Revoked],
+  ["FROZEN", Frozen],
+] as const) {
+  test(`20, 21: what is stopped before the claim is not run: ${reason}`, async () => {
+    await using fake = await Fake.start({
+      async *requestApproval() {
+        yield await update(ApprovalStatus.APPROVED);
+      },
+      claimExecution: () => {
+        throw own(Code.FailedPrecondition, reason, undefined, { reason: "Incident 12." });
+      },
+    });
+    await assert.rejects(fake.client().run(call, never), (error) => {
+      assert(error instanceof kind);
+      assert.equal(error.reason, "Incident 12.");
+      return true;
+    });
+    assert.deepEqual([fake.claims, fake.reports.length], [1, 0]);
+  });
+}
+
+for (const comment of ["Incident 12.", ""]) {
+  test(`21: what is frozen when it is asked for is Frozen: ${comment}`, async () => {
+    await using fake = await Fake.start({
+      async *requestApproval() {
+        yield await update(ApprovalStatus.AUTO_REJECTED, {
+          policy: { rule: "_freeze", message: "An operator has frozen calls such as this one." },
+          decision: { status: ApprovalStatus.AUTO_REJECTED, comment },
+        });
+      },
+    });
+    await assert.rejects(fake.client().run(call, never), { kind: "Frozen", reason: comment });
+  });
+}
+
+test("24: a rejection that the policy remembers is that of the person", async () => {
+  const decision = {
+    status: ApprovalStatus.AUTO_REJECTED,
+    rememberedRejection: {
+      approvalId: "a0",
+      decidedBy: { issuer: "idp", subject: "bob" },
+      comment: "Use the staging list.",
+    },
+  };
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      yield await update(ApprovalStatus.AUTO_REJECTED, { policy: { rule: "_remembered_rejection" }, decision });
+    },
+  });
+  await assert.rejects(fake.client().run(call, never), (error) => {
+    assert(error instanceof Rejected);
+    assert.deepEqual([error.comment, error.decidedBy], ["Use the staging list.", "idp/bob"]);
+    return true;
+  });
+});
+
+/** A server on which a call waits, and a call that is stopped as soon as its client knows the approval. */
+async function waiting(decide?: () => Promise<unknown>) {
+  const stop = new AbortController();
+  const onProgress = () => stop.abort(new Error("enough"));
+  const cancels: CancelApprovalRequest[] = [];
+  const fake = await Fake.start({
+    async *requestApproval(_, { signal }) {
+      yield await pending(60_000);
+      yield progress(60_000);
+      await silence(signal);
+    },
+    claimExecution: () => granted(),
+    cancelApproval: async (cancel) => {
+      cancels.push(cancel);
+      await decide?.();
+      return {};
+    },
+  });
+  return { fake, cancels, stopped: { ...call, stopWaiting: stop.signal, onProgress } };
+}
+
+test("`stopWaiting` ends the wait with a refusal that a model can read", async () => {
+  const { fake, cancels, stopped } = await waiting();
+  await using _ = fake;
+  await assert.rejects(fake.client().run(stopped, never), (error) => {
+    assert(error instanceof StillWaiting);
+    assert.equal(error.message, "NOT RUN. The call to t is still waiting for approval. Do not work around it.");
+    assert.equal(error.developerText, "The caller stopped waiting. Approval a1 of the call to t is still pending.");
+    assert.equal(String(error.cause), "Error: enough");
+    return true;
+  });
+  assert.deepEqual([cancels.length, fake.claims, fake.advised], [0, 0, 0]);
+});
+
+test("`stopWaiting` withdraws with cancelOnAbandon", async () => {
+  const { fake, cancels, stopped } = await waiting();
+  await using _ = fake;
+  await assert.rejects(fake.client().run({ ...stopped, cancelOnAbandon: true }, never), (error) => {
+    assert(error instanceof Cancelled);
+    assert.equal(error.approvalId, "a1");
+    return true;
+  });
+  assert.equal(cancels.length, 1);
+});
+
+test("what was decided before it could be withdrawn is not said to be withdrawn", async () => {
+  const { fake, stopped } = await waiting(() => Promise.reject(own(Code.FailedPrecondition, "ALREADY_DECIDED")));
+  await using _ = fake;
+  await assert.rejects(fake.client().run({ ...stopped, cancelOnAbandon: true }, never), StillWaiting);
+  assert.equal(fake.claims, 0);
+});
+
+test("`stopWaiting` that is aborted before asks nothing, and during a delay ends it", async () => {
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      setImmediate(() => stop.abort());
+      throw own(Code.Unavailable, "DRAINING", 3_600_000);
+    },
+  });
+  const stop = new AbortController();
+  const stopped = { ...call, stopWaiting: stop.signal, patienceMs: 3_600_000 };
+  await assert.rejects(fake.client().run(stopped, never), (error) => {
+    assert(error instanceof StillWaiting);
+    assert.equal(error.developerText, "The caller stopped waiting. The call to t has no decision.");
+    return true;
+  });
+  assert.equal(fake.asked.length, 1);
+  await assert.rejects(fake.client().run({ ...stopped, cancelOnAbandon: true }, never), StillWaiting);
+  assert.equal(fake.asked.length, 1);
+});
+
+test("`stopWaiting` changes nothing once there is a decision, and `signal` wins over it", async () => {
+  const stop = new AbortController();
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      yield await update(ApprovalStatus.APPROVED);
+    },
+    claimExecution: () => {
+      stop.abort();
+      return granted();
+    },
+  });
+  assert.equal(await fake.client().run({ ...call, stopWaiting: stop.signal }, () => "done"), "done");
+  const both = { ...call, stopWaiting: stop.signal, signal: AbortSignal.abort(new Error("enough")) };
+  await assert.rejects(fake.client().run(both, never), /enough/);
+});
+
+test("a call that cannot be found again, and has no end, is advised against once for each function", async () => {
+  await using fake = await approving();
+  const client = fake.client();
+  const options = { toolName: "t" };
+  const one = client.requiresApproval(() => 1, options);
+  for (let round = 0; round < 3; round += 1) await one({});
+  assert.equal(fake.advised, 1);
+  await client.requiresApproval(() => 1, options)({});
+  assert.equal(fake.advised, 2);
+  for (let round = 0; round < 3; round += 1) await client.run(call, () => 1);
+  assert.equal(fake.advised, 3);
+  const { signal } = new AbortController();
+  for (const named of [{ requestId: "r" }, { runId: "r", callId: "c" }, { signal }, { stopWaiting: signal }]) {
+    await client.requiresApproval(() => 1, { ...options, ...named })({});
+  }
+  assert.equal(fake.advised, 3);
+});
+
+test("AlreadyClaimed of a claim that broke and was granted to another tells who has it", async () => {
+  let claims = 0;
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      yield await update(ApprovalStatus.APPROVED);
+    },
+    claimExecution: () => {
+      claims += 1;
+      if (claims === 1) throw broken();
+      throw own(Code.FailedPrecondition, "ALREADY_CLAIMED", undefined, { claimed_by: "local/agent-2" });
+    },
+  });
+  await assert.rejects(fake.client().run(call, never), (error) => {
+    assert(error instanceof AlreadyClaimed);
+    assert.equal(error.claimedBy, "local/agent-2");
+    assert(!error.message.includes("agent-2") && error.developerText.includes("agent-2"));
+    return true;
+  });
+});
