@@ -231,21 +231,17 @@ impl ConnectionArgs {
         signoff_client::Client::new(&self.options()?).map_err(Failure::from)
     }
 
-    pub(super) async fn connect(&self) -> Result<Client, Failure> {
-        Ok(self.client().await?.approvals())
-    }
-
-    /// As [`connect`](Self::connect), for the policy.
+    /// As [`client`](Self::client), for the policy.
     pub(super) async fn policies(&self) -> Result<PolicyClient, Failure> {
         Ok(self.client().await?.policies())
     }
 
-    /// As [`connect`](Self::connect), for tokens.
+    /// As [`client`](Self::client), for tokens.
     pub(super) async fn access(&self) -> Result<AccessClient, Failure> {
         Ok(self.client().await?.access())
     }
 
-    /// As [`connect`](Self::connect), for freezes and the status.
+    /// As [`client`](Self::client), for freezes and the status.
     pub(super) async fn admin(&self) -> Result<AdminClient, Failure> {
         Ok(AdminClient::new(self.client().await?.transport()))
     }

@@ -1,12 +1,13 @@
 //! The protocol's values in words: statuses, actors, events. Everything returned is escaped.
 
 use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, Utc};
 use prost_types::Struct;
 
 use super::{
     arguments,
     table::Cell,
-    text::{escape, moment},
+    text::{escape, instant, moment},
 };
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
@@ -94,6 +95,14 @@ pub(super) fn raised_priority(approval: &Approval) -> Option<String> {
 /// Whether the call may be run, or might have been.
 pub(super) fn is_approved(approval: &Approval) -> bool {
     matches!(approval.status(), ApprovalStatus::Approved | ApprovalStatus::AutoApproved)
+}
+
+/// Whether it is approved, and can still be claimed at this time of the server.
+pub(super) fn can_be_claimed(approval: &Approval, now: DateTime<Utc>) -> bool {
+    let untouched = approval.claim.is_none() && approval.revocation.is_none();
+    let decided = approval.decision.as_ref().and_then(|decision| decision.decide_time.as_ref()).and_then(instant);
+    let window = approval.claim_window.and_then(|window| std::time::Duration::try_from(window).ok());
+    is_approved(approval) && untouched && decided.zip(window).is_none_or(|(decided, window)| decided + window > now)
 }
 
 /// How far an approved call has come: claimed, revoked, or how it ended.

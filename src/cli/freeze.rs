@@ -1,6 +1,7 @@
 //! `signoff freeze`, `thaw` and `freezes`: stop agents in an emergency, and let them go on.
 
 use clap::Args;
+use signoff_client::Client;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -57,7 +58,7 @@ impl ScopeArgs {
 #[derive(Debug, Args)]
 pub struct ThawArgs {
     /// The freeze's id or the beginning of it; - for the only one that stands
-    #[arg(value_name = "FREEZE_ID")]
+    #[arg(value_name = "FREEZE_ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
 }
 
@@ -106,9 +107,8 @@ pub(super) async fn list(connection: &ConnectionArgs, console: &mut Console) -> 
 
 /// The freezes that stand, for commands that show something else: none where the caller may not look, or the server
 /// does not know freezes.
-#[allow(dead_code, reason = "`pending` tells of freezes with it")]
-pub(super) async fn standing(connection: &ConnectionArgs) -> Result<Vec<Freeze>, Failure> {
-    match connection.admin().await?.list_freezes(unary(ListFreezesRequest {})).await {
+pub(super) async fn standing(client: &Client) -> Result<Vec<Freeze>, Failure> {
+    match client.admin().list_freezes(unary(ListFreezesRequest {})).await {
         Ok(response) => Ok(response.into_inner().freezes),
         Err(status) if matches!(status.code(), Code::PermissionDenied | Code::Unimplemented) => Ok(Vec::new()),
         Err(status) => Err(status.into()),

@@ -42,6 +42,8 @@ pub(super) enum Waiting {
     ForADecision,
     /// For anybody's decision, of what the caller itself asked for.
     Mine,
+    /// For its claim, being approved; of what the caller may see.
+    ForItsClaim,
 }
 
 /// The id that is meant.
@@ -50,28 +52,37 @@ pub(super) async fn resolve(given: &str, waiting: Waiting, client: &Client) -> R
         return only(waiting, client).await;
     }
     let Some(prefix) = Prefix::parse(given)? else { return Ok(given.to_owned()) };
-    let mut found = Vec::new();
     let (from, before) = prefix.times();
-    let mut request = ListApprovalsRequest {
-        page_size: PAGE.cast_signed(),
+    let request = ListApprovalsRequest {
         created_from: Some(timestamp(from)),
         created_before: Some(timestamp(before)),
         ..ListApprovalsRequest::default()
     };
-    let mut time;
+    let (found, now) = list(request, |approval, _| prefix.is_of(&approval.id), client).await?;
+    let found = found.iter().map(|approval| candidate(approval, now)).collect();
+    let what = format!("ids that begin with {given}");
+    one(found, &what, || format!("no approval that you may see has an id that begins with {given}"))
+}
+
+/// The approvals that are wanted, as far as an error lists them and one more, and the server's time.
+async fn list(
+    mut request: ListApprovalsRequest,
+    wanted: impl Fn(&Approval, DateTime<Utc>) -> bool,
+    client: &Client,
+) -> Result<(Vec<Approval>, DateTime<Utc>), Failure> {
+    let mut found = Vec::new();
+    request.page_size = PAGE.cast_signed();
     loop {
         let answer = client.approvals().list_approvals(unary(request.clone())).await?;
-        time = ServerTime::of(&answer);
+        let now = ServerTime::of(&answer).now();
         let page = answer.into_inner();
         let unreadable = page.unreadable_approval_ids.into_iter().map(|id| Approval { id, ..Approval::default() });
-        found.extend(page.approvals.into_iter().chain(unreadable).filter(|approval| prefix.is_of(&approval.id)));
+        found.extend(page.approvals.into_iter().chain(unreadable).filter(|approval| wanted(approval, now)));
         if page.next_page_token.is_empty() || found.len() > LISTED {
-            break;
+            return Ok((found, now));
         }
         request.page_token = page.next_page_token;
     }
-    let what = format!("ids that begin with {given}");
-    one(found, time, &what, || format!("no approval that you may see has an id that begins with {given}"))
 }
 
 /// Whether a text stands for whatever waits, and so for nothing that was looked at before.
@@ -80,26 +91,34 @@ pub(super) fn is_only(given: &str) -> bool {
 }
 
 async fn only(waiting: Waiting, client: &Client) -> Result<String, Failure> {
-    let page_size = (LISTED + 1).try_into().unwrap_or(i32::MAX);
     let whose = match waiting {
         Waiting::ForMyDecision => "your decision",
         Waiting::ForADecision => "a decision",
         Waiting::Mine => "a decision on what you asked for",
+        Waiting::ForItsClaim => "its claim",
     };
-    let (found, time) = if waiting == Waiting::ForMyDecision {
-        let request = ListPendingRequest { page_size, decidable_by_me: true, ..ListPendingRequest::default() };
-        let answer = client.approvals().list_pending(unary(request)).await?;
-        let time = ServerTime::of(&answer);
-        (answer.into_inner().approvals, time)
-    } else {
-        let caller = if waiting == Waiting::Mine { caller(client).await? } else { String::new() };
-        let statuses = vec![ApprovalStatus::Pending.into()];
-        let request = ListApprovalsRequest { page_size, statuses, caller, ..ListApprovalsRequest::default() };
-        let answer = client.approvals().list_approvals(unary(request)).await?;
-        let time = ServerTime::of(&answer);
-        (answer.into_inner().approvals, time)
+    let of = |statuses: &[ApprovalStatus]| statuses.iter().map(|status| i32::from(*status)).collect();
+    let mut request = ListApprovalsRequest { statuses: of(&[ApprovalStatus::Pending]), ..Default::default() };
+    let (found, now) = match waiting {
+        Waiting::ForMyDecision => {
+            let page_size = (LISTED + 1).try_into().unwrap_or(i32::MAX);
+            let request = ListPendingRequest { page_size, decidable_by_me: true, ..ListPendingRequest::default() };
+            let answer = client.approvals().list_pending(unary(request)).await?;
+            let now = ServerTime::of(&answer).now();
+            (answer.into_inner().approvals, now)
+        }
+        Waiting::ForADecision => list(request, |_, _| true, client).await?,
+        Waiting::Mine => {
+            request.caller = caller(client).await?;
+            list(request, |_, _| true, client).await?
+        }
+        Waiting::ForItsClaim => {
+            request.statuses = of(&[ApprovalStatus::Approved, ApprovalStatus::AutoApproved]);
+            list(request, describe::can_be_claimed, client).await?
+        }
     };
-    one(found, time, &format!("approvals that wait for {whose}"), || format!("nothing waits for {whose}"))
+    let found = found.iter().map(|approval| candidate(approval, now)).collect();
+    one(found, &format!("approvals that wait for {whose}"), || format!("nothing waits for {whose}"))
 }
 
 /// Who the server takes this client for, as `ISSUER/SUBJECT`.
@@ -109,45 +128,44 @@ async fn caller(client: &Client) -> Result<String, Failure> {
     Ok(format!("{}/{}", actor.issuer, actor.subject))
 }
 
+/// What an id may stand for, and the line about it in an error.
+pub(super) type Candidate = (String, String);
+
 /// The only one of those found.
-fn one(
-    mut found: Vec<Approval>,
-    time: ServerTime,
-    what: &str,
-    nothing: impl FnOnce() -> String,
-) -> Result<String, Failure> {
+pub(super) fn one(mut found: Vec<Candidate>, what: &str, nothing: impl FnOnce() -> String) -> Result<String, Failure> {
     match found.len() {
         0 => Err(Failure::Stopped(nothing())),
-        1 => Ok(found.remove(0).id),
+        1 => Ok(found.remove(0).0),
         several => {
             let count = if several > LISTED { format!("more than {LISTED}") } else { several.to_string() };
             found.truncate(LISTED);
-            let now = time.now();
             Err(Failure::Ambiguous {
                 problem: format!("there are {count} {what}; give the id of one"),
-                candidates: found.iter().map(|approval| candidate(approval, now)).collect(),
+                candidates: found.into_iter().map(|(_, line)| line).collect(),
             })
         }
     }
 }
 
-fn candidate(approval: &Approval, now: DateTime<Utc>) -> String {
+fn candidate(approval: &Approval, now: DateTime<Utc>) -> Candidate {
     let (id, tool_name) = (escape(&approval.id), escape(&approval.tool_name));
-    if tool_name.is_empty() {
-        return format!("{id}  cannot be read");
-    }
-    let age = span(between(approval.create_time.as_ref().and_then(instant), Some(now)));
-    let caller = describe::actor(approval.caller.as_ref());
-    format!("{id}  {}  {tool_name}, asked by {caller} {age} ago", describe::status(approval.status))
+    let line = if tool_name.is_empty() {
+        format!("{id}  cannot be read")
+    } else {
+        let age = span(between(approval.create_time.as_ref().and_then(instant), Some(now)));
+        let caller = describe::actor(approval.caller.as_ref());
+        format!("{id}  {}  {tool_name}, asked by {caller} {age} ago", describe::status(approval.status))
+    };
+    (approval.id.clone(), line)
 }
 
 /// The first digits of an id.
 #[derive(Debug, PartialEq, Eq)]
-struct Prefix(String);
+pub(super) struct Prefix(String);
 
 impl Prefix {
     /// `None` when it is a whole id, or longer than one: the server says what is wrong with it.
-    fn parse(given: &str) -> Result<Option<Self>, Failure> {
+    pub(super) fn parse(given: &str) -> Result<Option<Self>, Failure> {
         let digits: String = given.chars().filter(|c| *c != '-').map(|c| c.to_ascii_lowercase()).collect();
         let shown = escape(given);
         if let Some(other) = digits.chars().find(|c| !c.is_ascii_hexdigit()) {
@@ -167,7 +185,7 @@ impl Prefix {
         Ok(Some(Self(digits)))
     }
 
-    fn is_of(&self, id: &str) -> bool {
+    pub(super) fn is_of(&self, id: &str) -> bool {
         let mut digits = id.chars().filter(|c| *c != '-');
         self.0.chars().all(|digit| digits.next() == Some(digit))
     }

@@ -7,7 +7,7 @@ use super::{
     console::Console,
     describe,
     failure::Failure,
-    filters,
+    filters, freeze,
     rows::{AGENT, ARGUMENTS, CALLER, Rows, TOOL, View, arguments},
     table::{Cell, Column, Table},
     text::escape,
@@ -39,12 +39,18 @@ pub struct PendingArgs {
 
 pub(super) async fn run(args: PendingArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
     let labels = filters::labels(&args.labels)?;
+    let client = connection.client().await?;
+    if !console.json {
+        for warning in freeze::warnings(&freeze::standing(&client).await?) {
+            console.note(&warning)?;
+        }
+    }
     if args.watch {
         let (tool_name, agent_name, decidable_by_me) = (args.tool, args.agent, args.mine);
         let request = WatchPendingRequest { tool_name, agent_name, labels, decidable_by_me };
-        return watch::run(request, connection, console).await;
+        return watch::run(request, client.approvals(), console).await;
     }
-    let mut client = connection.connect().await?;
+    let mut client = client.approvals();
     let mut request = ListPendingRequest {
         tool_name: args.tool,
         agent_name: args.agent,

@@ -49,12 +49,18 @@ impl ProgressPrinter {
             },
             // Once, however many tries it takes.
             Step::Retrying { cause, .. } if !was_lost => {
-                let (address, cause) = (escape(&self.address), escape(&reason(&cause)));
-                let (what, bound) = match self.answered {
-                    true => ("Lost the connection to", "until the approval's deadline".to_owned()),
-                    false => ("Cannot reach", format!("for {}", span(self.patience))),
+                let (what, bound) = if self.answered {
+                    ("Lost the connection to", "until the approval's deadline".to_owned())
+                } else {
+                    ("Cannot reach", format!("for {}", span(self.patience)))
                 };
-                console.note(&format!("{what} the approvals server at {address}: {cause}. Trying {bound}."))?;
+                // A model has no use for addresses and causes.
+                let told = if console.is_read_by_a_model() {
+                    String::new()
+                } else {
+                    format!(" at {}: {}", escape(&self.address), escape(&reason(&cause)))
+                };
+                console.note(&format!("{what} the approvals server{told}. Trying {bound}."))?;
             }
             // The end is the command's to tell.
             _ => {}

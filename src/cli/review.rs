@@ -61,7 +61,7 @@ pub(super) fn standing(approval: &Approval, now: DateTime<Utc>) -> Vec<String> {
         let rule = if panel.rule.is_empty() { String::new() } else { format!(", by rule {}", escape(&panel.rule)) };
         lines.push(field(label, &format!("{}{rule}", describe::panel(panel))));
     }
-    lines.extend(indented(approval.votes.iter().map(|vote| self::vote(vote, now))));
+    lines.extend(indented(approval.votes.iter().map(|vote| recent_vote(vote, now))));
     if let Some(policy) = &approval.policy {
         if !policy.message.is_empty() {
             lines.push(field("Rule", &format!("{}: {}", escape(&policy.rule), escape(&policy.message))));
@@ -118,6 +118,13 @@ fn agent(approval: &Approval) -> String {
         text = format!("{text}, handed on by {}", chain.join(", then "));
     }
     text
+}
+
+/// A vote on what is being decided: who, and how long ago.
+fn recent_vote(vote: &Vote, now: DateTime<Utc>) -> String {
+    let by = describe::actor(vote.decided_by.as_ref()) + &describe::via(vote.submitted_by.as_ref());
+    let age = span(between(vote.vote_time.as_ref().and_then(instant), Some(now)));
+    describe::commented(format!("{} by {by}, {age} ago", describe::choice(vote.choice)), &vote.comment)
 }
 
 /// A vote on one line.

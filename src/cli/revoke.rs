@@ -16,7 +16,7 @@ use crate::proto::v1::{Approval, RevokeApprovalRequest};
 
 #[derive(Debug, Args)]
 pub struct RevokeArgs {
-    /// The approval's id, or its first 8 or more characters
+    #[arg(help = ids::HELP)]
     id: String,
     /// Why it is revoked; sent to the requester
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
@@ -24,13 +24,10 @@ pub struct RevokeArgs {
 }
 
 pub(super) async fn run(args: RevokeArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<(), Failure> {
-    if ids::is_only(&args.id) {
-        return Err(Failure::Usage("- is what waits for a decision; give the id of what was approved".to_owned()));
-    }
     let client = connection.client().await?;
-    let approval_id = ids::resolve(&args.id, Waiting::ForADecision, &client).await?;
-    let mut client = client.approvals();
+    let approval_id = ids::resolve(&args.id, Waiting::ForItsClaim, &client).await?;
     let request = RevokeApprovalRequest { approval_id, request_id: Uuid::new_v4().to_string(), reason: args.reason };
+    let mut client = client.approvals();
     let response = repeat(async || client.revoke_approval(unary(request.clone())).await).await?.into_inner();
     if console.json {
         return Ok(console.message(&response)?);

@@ -5,6 +5,7 @@ mod fake;
 mod gate;
 mod ids;
 mod lists;
+mod options;
 mod reviewing;
 mod waiting;
 
@@ -24,7 +25,7 @@ use crate::proto::v1::{
     request_approval_response::Message,
 };
 
-#[derive(Parser)]
+#[derive(Debug, Parser)]
 #[command(name = "signoff")]
 struct Cli {
     #[command(flatten)]

@@ -10,7 +10,7 @@ use signoff_client::{Backoff, is_passing};
 use tonic::Status;
 
 use super::{
-    connection::{Client, ConnectionArgs, unary},
+    connection::{Client, unary},
     console::Console,
     describe,
     failure::Failure,
@@ -31,10 +31,9 @@ const TICK: Duration = Duration::from_secs(1);
 #[expect(clippy::disallowed_methods, reason = "a client has no clock but the machine's")]
 pub(super) async fn run(
     request: WatchPendingRequest,
-    connection: &ConnectionArgs,
+    mut client: Client,
     console: &mut Console,
 ) -> Result<(), Failure> {
-    let mut client = connection.connect().await?;
     let mut queue = Queue::default();
     let mut backoff = Backoff::new();
     loop {

@@ -88,11 +88,34 @@ async fn without_a_yes_it_is_not_run() {
 
     let child = exec(&server, &["--tool", "deploy", "--token", "wrong"], &touch).spawn().unwrap();
     let (code, _, err) = ended(child).await;
-    assert!(code == Some(125) && err.contains("UNAUTHENTICATED"), "{code:?} {err}");
+    let refused = "NOT RUN. The approvals server refused the request to call deploy.";
+    assert!(code == Some(125) && err.contains(refused) && !err.contains("token"), "{code:?} {err}");
+    let child = exec(&server, &["--tool", "deploy", "--token", "wrong", "--json"], &touch).spawn().unwrap();
+    let (code, _, err) = ended(child).await;
+    assert!(code == Some(125) && err.contains(r#""reason":"UNAUTHENTICATED""#), "{code:?} {err}");
     let child = exec(&server, &["--tool", "deploy", "--arg", "command=x"], &touch).spawn().unwrap();
     let (code, _, err) = ended(child).await;
     assert!(code == Some(2) && err.contains("what stands after `--`"), "{code:?} {err}");
     assert!(!mark.exists());
+}
+
+/// The gate's patience: a server that is not there yet is waited for, and one that never comes is told with its address.
+#[tokio::test]
+async fn a_server_that_is_late_is_waited_for() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let exec = |patience: &str| {
+        let mut exec = signoff(&["exec", "--tool", "lookup", "--patience", patience]);
+        exec.args(["--address", &address.to_string(), "--", "true"]);
+        exec.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap()
+    };
+    let (code, _, err) = ended(exec("1ms")).await;
+    assert_eq!(code, Some(125), "{err}");
+    assert!(err.contains("NOT RUN.") && err.matches("Cannot reach the approvals server.").count() == 1, "{err}");
+    assert!(!err.contains(&address.to_string()), "{err}");
+    let (code, _, err) = ended(exec("7")).await;
+    assert!(code == Some(2) && err.contains("has no unit"), "{err}");
 }
 
 #[tokio::test]

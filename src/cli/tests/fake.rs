@@ -21,12 +21,15 @@ use tonic::{
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalUpdate, Caller, CancelApprovalRequest, CancelApprovalResponse,
     ClaimExecutionRequest, ClaimExecutionResponse, CreateTokenRequest, CreateTokenResponse, DecideRequest,
-    DecideResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest, GetCallerResponse, ListApprovalsRequest,
-    ListApprovalsResponse, ListPendingRequest, ListPendingResponse, ListTokensRequest, ListTokensResponse,
-    ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse,
-    RevokeApprovalRequest, RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse, WaitApprovalRequest,
-    WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse, WatchPendingRequest, WatchPendingResponse,
+    DecideResponse, FreezeRequest, FreezeResponse, GetApprovalRequest, GetApprovalResponse, GetCallerRequest,
+    GetCallerResponse, GetStatusRequest, GetStatusResponse, ListApprovalsRequest, ListApprovalsResponse,
+    ListFreezesRequest, ListFreezesResponse, ListPendingRequest, ListPendingResponse, ListTokensRequest,
+    ListTokensResponse, ReportExecutionRequest, ReportExecutionResponse, RequestApprovalRequest,
+    RequestApprovalResponse, RevokeApprovalRequest, RevokeApprovalResponse, RevokeTokenRequest, RevokeTokenResponse,
+    ThawRequest, ThawResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
+    WatchPendingRequest, WatchPendingResponse,
     access_service_server::{AccessService, AccessServiceServer},
+    admin_service_server::{AdminService, AdminServiceServer},
     approval_service_server::{ApprovalService, ApprovalServiceServer},
     event,
     request_approval_response::Message,
@@ -81,6 +84,7 @@ pub(super) struct Fake {
     pub(super) decide: Method<DecideRequest, Result<DecideResponse, Status>>,
     pub(super) cancel: Method<CancelApprovalRequest, Result<CancelApprovalResponse, Status>>,
     pub(super) revoke: Method<RevokeApprovalRequest, Result<RevokeApprovalResponse, Status>>,
+    pub(super) freezes: Method<ListFreezesRequest, Result<ListFreezesResponse, Status>>,
     /// Claims are answered only once this is notified, if it is there.
     pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
@@ -256,13 +260,13 @@ impl ApprovalService for Fake {
 }
 
 /// Who calls: always [`agent`].
-struct FakeAccess;
+struct FakeAccess(Arc<Fake>);
 
 #[tonic::async_trait]
 impl AccessService for FakeAccess {
     async fn get_caller(&self, _: Request<GetCallerRequest>) -> Result<Response<GetCallerResponse>, Status> {
         let caller = Caller { actor: Some(agent()), ..Caller::default() };
-        Ok(Response::new(GetCallerResponse { caller: Some(caller) }))
+        Ok(self.0.dated(GetCallerResponse { caller: Some(caller) }))
     }
 
     async fn create_token(&self, _: Request<CreateTokenRequest>) -> Result<Response<CreateTokenResponse>, Status> {
@@ -274,6 +278,31 @@ impl AccessService for FakeAccess {
     }
 
     async fn revoke_token(&self, _: Request<RevokeTokenRequest>) -> Result<Response<RevokeTokenResponse>, Status> {
+        missing()
+    }
+}
+
+/// What is frozen, for those who may know.
+struct FakeAdmin(Arc<Fake>);
+
+#[tonic::async_trait]
+impl AdminService for FakeAdmin {
+    async fn freeze(&self, _: Request<FreezeRequest>) -> Result<Response<FreezeResponse>, Status> {
+        missing()
+    }
+
+    async fn thaw(&self, _: Request<ThawRequest>) -> Result<Response<ThawResponse>, Status> {
+        missing()
+    }
+
+    async fn list_freezes(
+        &self,
+        request: Request<ListFreezesRequest>,
+    ) -> Result<Response<ListFreezesResponse>, Status> {
+        self.0.freezes.call(request)?.map(|answer| self.0.dated(answer))
+    }
+
+    async fn get_status(&self, _: Request<GetStatusRequest>) -> Result<Response<GetStatusResponse>, Status> {
         missing()
     }
 }
@@ -295,7 +324,8 @@ impl Server {
         reporter.set_not_serving::<ApprovalServiceServer<Fake>>().await;
         let router = tonic::transport::Server::builder()
             .add_service(health)
-            .add_service(AccessServiceServer::new(FakeAccess))
+            .add_service(AdminServiceServer::new(FakeAdmin(Arc::clone(&fake))))
+            .add_service(AccessServiceServer::new(FakeAccess(Arc::clone(&fake))))
             .add_service(ApprovalServiceServer::from_arc(Arc::clone(&fake)));
         tasks.spawn(async move { router.serve_with_incoming(TcpListenerStream::new(behind)).await.unwrap() });
         let front = TcpListener::bind("127.0.0.1:0").await.unwrap();

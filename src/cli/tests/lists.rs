@@ -5,7 +5,9 @@ use super::{
     *,
 };
 use crate::proto::v1::{
-    GetApprovalResponse, ListApprovalsResponse, ListPendingResponse, WatchPendingResponse,
+    Freeze, FreezeScope, GetApprovalResponse, ListApprovalsResponse, ListFreezesResponse, ListPendingResponse,
+    WatchPendingResponse,
+    freeze_scope::Scope,
     watch_pending_response::{Change, SnapshotComplete},
 };
 
@@ -47,6 +49,28 @@ async fn an_empty_queue_is_said_to_people_and_silent_for_programs() {
         let ran = signoff(&server.address, line).await;
         assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", err));
     }
+}
+
+#[tokio::test]
+async fn what_is_frozen_is_said_to_those_who_may_know() {
+    let server = Server::start().await;
+    let by = |scope| Freeze {
+        scope: Some(FreezeScope { scope: Some(scope) }),
+        reason: "Incident\n12".to_owned(),
+        frozen_by: alice(),
+        ..Freeze::default()
+    };
+    let freezes = vec![by(Scope::All(true)), by(Scope::Tool("sql.*".to_owned()))];
+    server.fake.freezes.answers(Ok(ListFreezesResponse { freezes }));
+    server.fake.list_pending.answers(Ok(ListPendingResponse::default()));
+    let ran = signoff(&server.address, &["pending"]).await;
+    let expected = "FROZEN: all calls, by dev/alice since -: Incident\\n12\n\
+                    FROZEN: calls of the tool sql.*, by dev/alice since -: Incident\\n12\nnothing is pending\n";
+    assert_eq!((ran.code, ran.err.as_str()), (0, expected));
+
+    server.fake.freezes.answers(Err(refusal(Code::PermissionDenied, "ROLE_NOT_ALLOWED", &[])));
+    server.fake.list_pending.answers(Ok(ListPendingResponse::default()));
+    assert_eq!(signoff(&server.address, &["pending"]).await.err, "nothing is pending\n");
 }
 
 #[tokio::test]

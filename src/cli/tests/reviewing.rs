@@ -35,6 +35,68 @@ async fn what_is_decided_is_what_was_shown() {
     assert_eq!(*server.fake.tokens.lock().unwrap(), ["Bearer t0ken"]);
 }
 
+/// What an edit changed since the call was asked for, and what this edit changes.
+#[tokio::test]
+async fn edits_are_shown_as_differences() {
+    let server = Server::start().await;
+    let object = |json: &str| Some(arguments::object("", json).unwrap());
+    let (before, after) = (object(r#"{"to":"x\u202ey@example.com","n":1}"#), Some(email()));
+    let requested = event::Requested { arguments: before, ..event::Requested::default() };
+    let edited = event::Edited { arguments: after, ..event::Edited::default() };
+    let event = |revision, kind| Event { revision, event_time: None, actor: alice(), kind: Some(kind) };
+    let events = vec![event(1, event::Kind::Requested(requested)), event(2, event::Kind::Edited(edited))];
+    let pending = Approval { edits_allowed: true, ..approval(2, ApprovalStatus::Pending) };
+    let answer = || Ok(GetApprovalResponse { approval: Some(pending.clone()), events: events.clone() });
+    server.fake.get.answers(answer());
+    let ran = signoff(&server.address, &["show", ID]).await;
+    let changed = "Edited by   dev/alice\n  --- as asked\n  +++ as edited\n  @@ -1,4 +1,3 @@\n   {\n  -  \"n\": 1,\n     \
+                   \"to\": \"x\\u{202e}y@example.com\"\n   }\n";
+    assert!(ran.out.contains(changed), "{}", ran.out);
+
+    server.fake.get.answers(answer());
+    server.fake.decide.answers(decided(ApprovalStatus::Approved));
+    let ran = at_terminal(&server, &["approve", ID, "--edit", r#"{"to":"z@example.com"}"#], "y\n").await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let text = anstream::adapter::strip_str(&ran.err).to_string();
+    assert!(text.contains(changed), "{text}");
+    let mine = "Your edit\n  --- as shown\n  +++ as you edit it\n  @@ -1,3 +1,3 @@\n   {\n  -  \"to\": \
+                \"x\\u{202e}y@example.com\"\n  +  \"to\": \"z@example.com\"\n   }\napprove this? [y/N]";
+    assert!(text.contains(mine), "{text}");
+
+    server.fake.get.answers(answer());
+    let same = r#"{"to":"x\u202ey@example.com"}"#;
+    let ran = at_terminal(&server, &["approve", ID, "--edit", same], "y\n").await;
+    assert!(ran.code == 2 && ran.err.contains("--edit changes nothing"), "{ran:?}");
+    server.fake.get.answers(shown(approval(1, ApprovalStatus::Pending)));
+    let ran = at_terminal(&server, &["approve", ID, "--edit", "{}"], "y\n").await;
+    assert!(ran.code == 1 && ran.err.contains("does not allow edits"), "{ran:?}");
+    assert_eq!(server.fake.decide.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_digest_of_something_else_is_not_decided_on() {
+    let server = Server::start().await;
+    let forged = Approval { digest: "sha256:bb".to_owned(), ..approval(1, ApprovalStatus::Pending) };
+    server.fake.get.answers(shown(forged));
+    let ran = at_terminal(&server, &["approve", ID, "--yes"], "").await;
+    let expected = "error: the server sent a digest that is not that of the tool and its arguments\n";
+    assert_eq!((ran.code, ran.err.as_str()), (1, expected));
+    assert!(server.fake.decide.asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_comment_that_the_policy_wants_is_asked_for_before_the_answer() {
+    let server = Server::start().await;
+    let pending = || Approval { comment_required: true, ..approval(1, ApprovalStatus::Pending) };
+    server.fake.get.answers(shown(pending()));
+    let ran = at_terminal(&server, &["reject", ID], "y\n").await;
+    assert!(ran.code == 2 && ran.err.contains("the policy wants a comment: give --comment to reject it"), "{ran:?}");
+    assert!(server.fake.decide.asked().is_empty());
+    server.fake.get.answers(shown(pending()));
+    server.fake.decide.answers(decided(ApprovalStatus::Rejected));
+    assert_eq!(at_terminal(&server, &["reject", ID, "--comment", "no"], "y\n").await.code, 0);
+}
+
 #[tokio::test]
 async fn anything_but_yes_decides_nothing() {
     for answer in ["n\n", "\n", "", "yess\n"] {
