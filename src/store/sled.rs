@@ -195,7 +195,7 @@ impl SledStore {
         open_files.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
 
         let pending = PendingCounts::read(&pages).map_err(unreadable)?;
-        observer.pending(pending.total());
+        observer.pending(pending.total(), pending.oldest());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
             commits: CommitBroadcast::new(),
