@@ -6,8 +6,9 @@ use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = ["access_service.proto", "approval_service.proto", "policy_service.proto", "error.proto"]
-        .map(|file| format!("signoff/v1/{file}"));
+    let services =
+        ["access", "admin", "approval", "policy"].map(|service| format!("signoff/v1/{service}_service.proto"));
+    let files = services.into_iter().chain(["signoff/v1/error.proto".to_owned()]);
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("signoff.bin"), descriptors.encode_to_vec())?;

@@ -9,6 +9,7 @@ mod follow;
 mod lists;
 mod queue;
 mod request;
+mod revoke;
 mod wait;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ use crate::{
 pub use error::Error;
 pub use follow::{Follower, Message};
 pub use queue::{Queue, QueueChange};
+pub use revoke::Revoked;
 
 /// Pages of snapshots that are read at once.
 const SNAPSHOTS: usize = 16;
@@ -84,6 +86,12 @@ impl Approvals {
     /// Ends all streams, and refuses new ones.
     pub fn drain(&self) {
         self.draining.cancel();
+    }
+
+    /// Cancelled once all streams end.
+    #[must_use]
+    pub const fn draining(&self) -> &CancellationToken {
+        &self.draining
     }
 
     /// Where work that takes long is done.

@@ -14,6 +14,7 @@ mod describe;
 mod exec;
 mod failure;
 mod filters;
+mod freeze;
 mod health;
 mod history;
 mod json;
@@ -22,10 +23,12 @@ mod policy;
 mod progress_printer;
 mod request;
 mod retry;
+mod revoke;
 mod rows;
 mod serve;
 mod show;
 mod shutdown_watchdog;
+mod status;
 mod store;
 mod text;
 mod token;
@@ -63,6 +66,16 @@ pub enum ClientCommand {
     Reject(decide::RejectArgs),
     /// Withdraw a pending request of one's own
     Cancel(decide::CancelArgs),
+    /// Revoke an approved call before it is claimed, so that it never runs
+    Revoke(revoke::RevokeArgs),
+    /// Freeze calls in an emergency: none is claimed until the thaw, and new requests are rejected
+    Freeze(freeze::FreezeArgs),
+    /// End a freeze
+    Thaw(freeze::ThawArgs),
+    /// List the freezes that stand, the oldest first
+    Freezes,
+    /// Show how the server is: its policy, what is pending, and what is frozen
+    Status,
     /// List approvals of any status, the newest first
     History(history::HistoryArgs),
     /// Check and try policies; read and set the server's
@@ -111,6 +124,11 @@ async fn execute(
         ClientCommand::Approve(args) => decide::approve(args, connection, console).await.map(|()| 0),
         ClientCommand::Reject(args) => decide::reject(args, connection, console).await.map(|()| 0),
         ClientCommand::Cancel(args) => decide::cancel(args, connection, console).await.map(|()| 0),
+        ClientCommand::Revoke(args) => revoke::run(args, connection, console).await.map(|()| 0),
+        ClientCommand::Freeze(args) => freeze::freeze(args, connection, console).await.map(|()| 0),
+        ClientCommand::Thaw(args) => freeze::thaw(args, connection, console).await.map(|()| 0),
+        ClientCommand::Freezes => freeze::list(connection, console).await.map(|()| 0),
+        ClientCommand::Status => status::run(connection, console).await.map(|()| 0),
         ClientCommand::History(args) => history::run(args, connection, console).await.map(|()| 0),
         ClientCommand::Policy(command) => policy::run(command, connection, console).await,
         ClientCommand::Token(command) => token::run(command, connection, console).await.map(|()| 0),

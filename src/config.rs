@@ -61,6 +61,8 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How long the disk may take over one group of commands before the server gives it up and ends, 1 s to 5 min.
     pub write_timeout: Duration,
+    /// Whether a freeze is thawed only by another operator than the one who froze.
+    pub thaw_requires_other_operator: bool,
     /// What a caller may send or hold.
     pub limits: Limits,
     /// Whose OpenID tokens are accepted.
@@ -93,6 +95,7 @@ impl Default for Config {
             max_stream_age: Duration::from_secs(60 * 60),
             drain_timeout: Duration::from_secs(3),
             write_timeout: Duration::from_secs(30),
+            thaw_requires_other_operator: false,
             limits: Limits::default(),
             oidc: OidcSettings::default(),
             roles: RoleGroups::default(),

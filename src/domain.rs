@@ -9,20 +9,25 @@ mod approval;
 mod arguments;
 mod command;
 mod event;
+mod freeze;
 mod history;
 mod ids;
 pub mod limits;
 pub mod name;
 mod permission;
 mod refusal;
+mod remembered_rejection;
+mod repetition;
 mod requests;
 mod requirement;
 mod role;
 mod schema;
 mod schemas;
+mod server_status;
 mod status;
 mod time;
 mod token;
+mod tool_glob;
 mod transition;
 mod verdict;
 mod voting;
@@ -33,24 +38,34 @@ mod properties;
 pub(crate) mod samples;
 
 pub use actor::{Actor, ActorKind};
-pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Vote};
+pub use approval::{Agent, Approval, Claim, Decision, Outcome, Recorded, Request, Revocation, Vote};
 pub use arguments::{Arguments, ArgumentsError, Digest, DigestError, canonical_json};
-pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Seen};
+pub use command::{Claiming, Command, Deciding, Edit, Receipt, Reporting, Revoking, Seen};
 pub use event::{Choice, Event, EventKind, ExecutionResult};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use freeze::samples as freeze_samples;
+pub use freeze::{
+    FREEZE_RULE, FREEZES_MAX, Freeze, FreezeChanges, FreezeError, FreezeScope, Freezes, Frozen, NewFreeze, NewThaw,
+    Thawed,
+};
 pub use history::ReplayError;
-pub use ids::{ApprovalId, ClaimId, Revision, TokenId};
+pub use ids::{ApprovalId, ClaimId, FreezeId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use refusal::Refusal;
-pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest};
+pub use remembered_rejection::{REMEMBERED_REJECTION_RULE, RememberedRejection};
+pub use repetition::RepeatedField;
+pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation};
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use role::Role;
 pub use schema::{Schema, SchemaError};
 pub use schemas::Schemas;
+pub use server_status::ServerStatus;
 pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use token::samples as token_samples;
 pub use token::{Grant, NewToken, Revoked, SecretHash, Token, TokenState};
-pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step};
+pub use tool_glob::{GLOB_MAX, ToolGlob, check_glob, compile_glob};
+pub use transition::{MAX_EDITS, MAX_VOTES, Step, request, step, step_unless_frozen};
 pub use verdict::{Effect, RuleOutcome, RuleTrace, Verdict};

@@ -1,6 +1,7 @@
 //! The services: admits calls, has [`wire`](crate::wire) translate, asks the use-cases, and decides nothing.
 
 mod access_service;
+mod admin_service;
 mod approval_service;
 mod auth;
 mod bearer;
@@ -18,6 +19,7 @@ mod stream_limits;
 mod unauthenticated_calls;
 
 pub use access_service::AccessApi;
+pub use admin_service::AdminApi;
 pub use approval_service::ApprovalApi;
 pub use auth::{Admission, Admitted, Guarded};
 pub use connection_info::ConnectionInfo;

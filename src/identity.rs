@@ -143,7 +143,7 @@ impl Principal {
     pub fn reaches(&self, method: Method, approval: &Approval) -> bool {
         self.roles.iter().filter_map(|role| method.reach(*role)).any(|reach| match reach {
             Reach::Own => approval.request.caller.is(&self.actor),
-            Reach::Eligible => approval.asks_people() && !approval.counts_for(&self.actor, &self.groups).is_empty(),
+            Reach::Eligible => approval.is_shown_to(&self.actor, &self.groups),
             Reach::All => true,
         })
     }

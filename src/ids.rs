@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::TimeDelta;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-use crate::domain::{ApprovalId, ClaimId, Time, TokenId};
+use crate::domain::{ApprovalId, ClaimId, FreezeId, Time, TokenId};
 
 /// How far the clock may be behind the newest id before ids follow it back. Lists by time allow for as much.
 const AHEAD: TimeDelta = TimeDelta::milliseconds(500);
@@ -37,6 +37,10 @@ impl IdGenerator {
 
     pub(crate) fn token(&self, now: Time) -> TokenId {
         TokenId::new(self.next(now))
+    }
+
+    pub(crate) fn freeze(&self, now: Time) -> FreezeId {
+        FreezeId::new(self.next(now))
     }
 
     fn next(&self, now: Time) -> Uuid {

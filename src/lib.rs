@@ -5,8 +5,8 @@
 //!
 //! - [`server`] puts everything together and serves it on one port; [`grpc`] answers calls, and decides nothing.
 //! - [`wire`] translates between the API's messages and the domain, for calls, files and commands alike.
-//! - [`approvals`], [`policies`] and [`tokens`] have the use-cases, side by side: the only places where [`domain`],
-//!   [`policy`], [`store`], [`identity`] and [`clock`] meet.
+//! - [`approvals`], [`policies`], [`tokens`] and [`admin`] have the use-cases, side by side: the only places where
+//!   [`domain`], [`policy`], [`store`], [`identity`] and [`clock`] meet.
 //! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
 //! - [`policy_file`] reads and writes policies as people keep them: YAML, with every mistake at its place.
 //! - [`tls`] holds what new connections get of certificates that are replaced while it runs.
@@ -18,6 +18,7 @@
 //!
 //! ARCHITECTURE.md follows a request, a decision and a timeout through them.
 
+pub mod admin;
 pub mod approvals;
 pub mod blocking_pool;
 mod bounded_file;

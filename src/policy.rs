@@ -137,7 +137,9 @@ impl Judgement {
             message: self.message.to_string(),
             trace: self.trace,
             trace_omitted: self.trace_omitted,
+            frozen: None,
             claim_window: self.claim_window.unwrap_or(claim_window),
+            remembered_rejection: None,
         }
     }
 }

@@ -1,10 +1,5 @@
 //! The composition root: parse everything, build, then serve.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "sockets and the drain are timed by the runtime, as their reads and writes are"
-)]
-
 mod accept;
 mod check_files;
 mod clock;
@@ -105,7 +100,7 @@ impl Server {
         let stop_accepting = CancellationToken::new();
         let serving = tokio::spawn(routes::serve(routes, accept, calls, stop_accepting.clone()));
 
-        let UseCases { tokens, policies, approvals } = use_cases;
+        let UseCases { tokens, policies, approvals, admin: _ } = use_cases;
         let (reload, policy) = (watch::Sender::new(()), policies.status());
         let mut workers = JoinSet::new();
         workers.spawn(workers::expire(Arc::clone(&approvals)));
@@ -212,6 +207,7 @@ impl Server {
 
     /// Health first, so that nobody new is sent here; then our streams, which would otherwise never end; then the
     /// listener; and no waiting for connections that stay open.
+    #[expect(clippy::disallowed_methods, reason = "the drain ends even where the injected clock stands still")]
     async fn end(mut self, patience: Duration) {
         self.workers.abort_all();
         self.clock_watch.abort();

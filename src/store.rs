@@ -9,6 +9,7 @@
 //! | [`ApprovalStore`] | requests, commands, histories, lists, what is due |
 //! | [`PolicyStore`] | versions of the policy |
 //! | [`TokenStore`] | tokens of callers |
+//! | [`FreezeStore`] | freezes, which no claim is granted against |
 //! | [`ChangeFeed`] | what changed: pages after a durable [`Cursor`], and a nudge |
 //! | [`Transfer`] | export and import |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
@@ -32,6 +33,7 @@ mod changes;
 mod commit_broadcast;
 mod cursor;
 mod error;
+mod freezes;
 mod lifecycle;
 mod open;
 mod policies;
@@ -48,6 +50,7 @@ pub use changes::{Change, ChangeFeed, ChangePage, FeedError, RecordedChange};
 pub use commit_broadcast::{CommitBroadcast, Subscription};
 pub use cursor::{Cursor, CursorError};
 pub use error::{PolicyFault, StoreError};
+pub use freezes::FreezeStore;
 pub use lifecycle::{Health, Lifecycle, Observer};
 pub use open::{OpenError, StoreConfig, open};
 pub use policies::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion};
@@ -69,6 +72,6 @@ pub const NAME_MAX: usize = 1_024;
 pub const DOCUMENT_MAX: usize = 1 << 20;
 
 /// Everything that the server keeps. Implemented by whatever implements its parts.
-pub trait Store: ApprovalStore + PolicyStore + TokenStore + ChangeFeed + Transfer + Lifecycle {}
+pub trait Store: ApprovalStore + PolicyStore + TokenStore + FreezeStore + ChangeFeed + Transfer + Lifecycle {}
 
-impl<T: ApprovalStore + PolicyStore + TokenStore + ChangeFeed + Transfer + Lifecycle> Store for T {}
+impl<T: ApprovalStore + PolicyStore + TokenStore + FreezeStore + ChangeFeed + Transfer + Lifecycle> Store for T {}

@@ -125,10 +125,9 @@ impl Tokens {
                 && let Some(first) = this.made_by(&by, &request_id)
             {
                 let id = first.id;
-                return Err(if first.grant == grant && first.ttl() == ttl {
-                    Error::AlreadyCreated { request_id, id }
-                } else {
-                    Error::RequestIdReused { request_id, id }
+                return Err(match differing(&first, &grant, ttl) {
+                    None => Error::AlreadyCreated { request_id, id },
+                    Some(field) => Error::RequestIdReused { request_id, id, field },
                 });
             }
             this.make_room(now).await?;
@@ -240,6 +239,23 @@ impl Tokens {
         self.registry.remove(id);
         Ok(())
     }
+}
+
+/// The first field of CreateToken by which this is another token than the one that was made.
+fn differing(made: &Token, grant: &Grant, ttl: Option<Duration>) -> Option<&'static str> {
+    let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment } = &made.grant;
+    let fields = [
+        (*subject == grant.subject, "subject"),
+        (*kind == grant.kind, "kind"),
+        (*roles == grant.roles, "roles"),
+        (*groups == grant.groups, "groups"),
+        (*permissions == grant.permissions, "permissions"),
+        (*on_behalf_of == grant.on_behalf_of, "on_behalf_of"),
+        (*decides_for == grant.decides_for, "decides_for"),
+        (made.ttl() == ttl, "ttl"),
+        (*comment == grant.comment, "comment"),
+    ];
+    fields.into_iter().find_map(|(same, field)| (!same).then_some(field))
 }
 
 /// Roughly the bytes of a token in a message.

@@ -168,6 +168,10 @@ impl ApprovalService for Bare {
         not_needed()
     }
 
+    async fn revoke_approval(&self, _: Request<pb::RevokeApprovalRequest>) -> Reply<pb::RevokeApprovalResponse> {
+        not_needed()
+    }
+
     async fn cancel_approval(&self, _: Request<pb::CancelApprovalRequest>) -> Reply<pb::CancelApprovalResponse> {
         not_needed()
     }

@@ -5,8 +5,9 @@ const DIRECTORY: &str = "proto";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed={DIRECTORY}");
-    let files = ["access_service.proto", "approval_service.proto", "policy_service.proto", "error.proto"]
-        .map(|file| format!("signoff/v1/{file}"));
+    let services =
+        ["access", "admin", "approval", "policy"].map(|service| format!("signoff/v1/{service}_service.proto"));
+    let files = services.into_iter().chain(["signoff/v1/error.proto".to_owned()]);
     let descriptors = protox::compile(files, [DIRECTORY])?;
     tonic_prost_build::configure().build_server(false).compile_fds(descriptors)?;
     Ok(())

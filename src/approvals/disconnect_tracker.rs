@@ -7,7 +7,7 @@ use std::{
 
 use super::Approvals;
 use crate::{
-    domain::{Actor, ApprovalId, Command},
+    domain::{Actor, Approval, ApprovalId, Command, Time},
     identity::{Principal, Revocation},
     store::StoreError,
 };
@@ -15,7 +15,7 @@ use crate::{
 /// A request, by its caller and the caller's key for it: known before the approval has an id.
 type Key = (Actor, String);
 
-/// Counts the RequestApproval streams of requests that are to be withdrawn when the last one is cut.
+/// Counts RequestApproval streams by request, to know the last one that is cut.
 #[derive(Debug, Default)]
 pub(super) struct DisconnectTracker(Mutex<HashMap<Key, usize>>);
 
@@ -37,12 +37,16 @@ impl DisconnectTracker {
     }
 }
 
-/// A request that its caller wants withdrawn when it goes away.
+/// A stream of a request that may have to be withdrawn when its caller goes away.
+///
+/// Whether it has to says the first request under the key, and so the record: a repetition's own `cancel_on_disconnect`
+/// does not count. So every call that may be a repetition is counted from its beginning, and one that was cut before the
+/// record was found looks for it.
 pub(super) struct Attached {
     approvals: Arc<Approvals>,
     key: Key,
-    /// The approval, once it is on record.
-    pub(super) id: Option<ApprovalId>,
+    /// The approval, once it is known to be one that is withdrawn.
+    id: Option<ApprovalId>,
     keep: bool,
     /// Nothing is done in the name of whose credentials were taken back.
     revocation: Revocation,
@@ -53,6 +57,16 @@ impl Attached {
         let key = (principal.actor.clone(), request_id);
         approvals.disconnects.attach(key.clone());
         Self { approvals: Arc::clone(approvals), key, id: None, keep: false, revocation: principal.revocation.clone() }
+    }
+
+    /// The request is on record. `None` when nothing is to be done however its streams end.
+    pub(super) fn to(mut self, approval: &Approval) -> Option<Self> {
+        if approval.request.cancel_on_disconnect {
+            self.id = Some(approval.id);
+            return Some(self);
+        }
+        self.keep();
+        None
     }
 
     pub(super) fn keep(mut self) {
@@ -69,10 +83,9 @@ impl Drop for Attached {
         let (approvals, (actor, request_id), id) = (Arc::clone(&self.approvals), self.key.clone(), self.id);
         tokio::spawn(async move {
             let now = approvals.clock.now();
-            // A call that was cut before it was handed to the store may have been to repeat an earlier one.
             let id = match id {
                 Some(id) => Ok(Some(id)),
-                None => approvals.store.find(&actor, &request_id, now).await,
+                None => approvals.to_withdraw(&actor, &request_id, now).await,
             };
             let Ok(Some(id)) = id else { return };
             let reason = "The caller disconnected.".to_owned();
@@ -82,5 +95,20 @@ impl Drop for Attached {
                 Err(error) => tracing::warn!(approval = %id, %error, "cannot withdraw for a caller that left"),
             }
         });
+    }
+}
+
+impl Approvals {
+    /// The approval that a call which was cut before it was handed to the store may have been to repeat, if it is to be
+    /// withdrawn.
+    async fn to_withdraw(
+        &self,
+        caller: &Actor,
+        request_id: &str,
+        now: Time,
+    ) -> Result<Option<ApprovalId>, StoreError> {
+        let Some(id) = self.store.find(caller, request_id, now).await? else { return Ok(None) };
+        let approval = self.store.get(id).await?;
+        Ok(approval.request.cancel_on_disconnect.then_some(id))
     }
 }

@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Approvals {
-    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that wants
-    /// to be watched for disconnecting is so from this call on, whenever the future is first polled.
+    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that is to be
+    /// watched for disconnecting is so from this call on, whenever the future is first polled.
     ///
     /// # Errors
     /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
@@ -25,10 +25,10 @@ impl Approvals {
         // One reading for both: lists by time look for an approval among the ids of the time of its creation.
         let now = self.clock.now();
         let id = self.ids.approval(now);
-        let attached = (new.cancel_on_disconnect && principal.may(Method::RequestApproval)).then(|| {
-            let request_id = new.request_id.clone().unwrap_or_else(|| id.to_string());
-            Attached::new(&self, &principal, request_id)
-        });
+        let made = || new.cancel_on_disconnect.then(|| id.to_string());
+        let request_id = new.request_id.clone().or_else(made);
+        let attached = request_id.filter(|_| principal.may(Method::RequestApproval));
+        let attached = attached.map(|request_id| Attached::new(&self, &principal, request_id));
         self.open(principal, (id, now), new, after, attached)
     }
 
@@ -49,30 +49,33 @@ impl Approvals {
         }
         // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
         let subscription = self.store.subscribe(id);
-        let Some(mut attached) = attached else {
-            let submitted = self.submit(&principal, id, now, new).await?;
-            return Follower::new(self, (principal, Method::RequestApproval), submitted.approval, after, subscription);
-        };
-        // The caller may leave while the request is on its way to the disk: a task of its own sees to the rest.
-        let (approvals, by) = (Arc::clone(&self), (Arc::clone(&principal), Method::RequestApproval));
-        let submitting = tokio::spawn(async move {
-            match approvals.submit(&principal, id, now, new).await {
+        let clings = new.cancel_on_disconnect;
+        let (approvals, by) = (Arc::clone(&self), Arc::clone(&principal));
+        let recording = async move {
+            match approvals.submit(&by, id, now, new).await {
                 Ok(submitted) => {
-                    attached.id = Some(submitted.approval.id);
+                    let attached = attached.and_then(|attached| attached.to(&submitted.approval));
                     Ok((submitted, attached))
                 }
                 Err(error) => {
-                    attached.keep(); // refused: what is known under this request_id is another request
+                    attached.into_iter().for_each(Attached::keep); // what has this request_id is another request
                     Err(error)
                 }
             }
-        });
-        let (submitted, attached) = submitting.await.map_err(|error| Error::Internal(error.to_string()))??;
-        match Follower::new(self, by, submitted.approval, after, subscription) {
-            Ok(follower) => Ok(follower.attach(attached)),
-            Err(error) => {
-                attached.keep(); // the server refuses the stream; the caller has not left
-                Err(error)
+        };
+        // The caller may leave while a request that is to be withdrawn then is on its way to the disk: a task of its own
+        // sees to the rest.
+        let (submitted, attached) = if clings {
+            tokio::spawn(recording).await.map_err(|error| Error::Internal(error.to_string()))??
+        } else {
+            recording.await?
+        };
+        let by = (principal, Method::RequestApproval);
+        match (Follower::new(self, by, submitted.approval, after, subscription), attached) {
+            (Ok(follower), Some(attached)) => Ok(follower.attach(attached)),
+            (follower, attached) => {
+                attached.into_iter().for_each(Attached::keep); // the server refuses the stream; the caller has not left
+                follower
             }
         }
     }

@@ -12,6 +12,7 @@ mod reviewing;
 mod revoking;
 mod scripted;
 mod seeing;
+mod stopping;
 mod waiting;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -24,8 +25,8 @@ use super::*;
 use crate::{
     clock::ManualClock,
     domain::{
-        Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, Refusal, Role, Seen,
-        Status,
+        Actor, ActorKind, Cancellation, Choice, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation, Refusal,
+        RepeatedField, Role, Seen, Status,
         samples::{arguments, at},
     },
     identity::AccessDenied,

@@ -78,7 +78,7 @@ pub(super) fn failure(refusal: Refusal, hint: impl FnOnce() -> String) -> Failur
     let text = refusal.to_string();
     match refusal.kind {
         Kind::RequestFailed(status) => Failure::Call(status),
-        Kind::Unavailable(cause) => Failure::Lost { cause, hint: hint() },
+        Kind::Unavailable { cause, .. } => Failure::Lost { cause, hint: hint() },
         _ => Failure::Stopped(text),
     }
 }

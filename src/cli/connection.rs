@@ -8,8 +8,8 @@ use tonic::Request;
 
 use super::failure::Failure;
 use crate::proto::v1::{
-    access_service_client::AccessServiceClient, approval_service_client::ApprovalServiceClient,
-    policy_service_client::PolicyServiceClient,
+    access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
+    approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
 };
 
 pub use signoff_client::DEFAULT_ADDRESS;
@@ -19,6 +19,7 @@ const UNARY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) type Client = ApprovalServiceClient<Transport>;
 pub(super) type PolicyClient = PolicyServiceClient<Transport>;
 pub(super) type AccessClient = AccessServiceClient<Transport>;
+pub(super) type AdminClient = AdminServiceClient<Transport>;
 
 /// Flags of every command that talks to a server; global, so they may stand anywhere on the command line.
 #[derive(Clone, Debug, clap::Args)]
@@ -108,6 +109,11 @@ impl ConnectionArgs {
     /// As [`connect`](Self::connect), for tokens.
     pub(super) async fn access(&self) -> Result<AccessClient, Failure> {
         Ok(self.client().await?.access())
+    }
+
+    /// As [`connect`](Self::connect), for freezes and the status.
+    pub(super) async fn admin(&self) -> Result<AdminClient, Failure> {
+        Ok(AdminClient::new(self.client().await?.transport()))
     }
 }
 

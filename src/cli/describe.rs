@@ -9,8 +9,8 @@ use super::{
 };
 use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalStatus, AuthenticationMethod, DecidesFor, Decision, Event, ExecutionOutcome,
-    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Role, RuleOutcome, RuleTrace,
-    TokenState, VoteChoice, event::Kind,
+    ExecutionResult, Panel, Permission, PolicyEffect, PolicyEvaluation, Priority, Revocation, Role, RuleOutcome,
+    RuleTrace, TokenState, VoteChoice, event::Kind,
 };
 
 /// An enum value without its prefix; a value that this program does not know, as a number.
@@ -146,6 +146,12 @@ fn sentence(status: &str, decision: &Decision) -> String {
     commented(format!("{status} by {}{via}", actor(decision.decided_by.as_ref())), &decision.comment)
 }
 
+/// Who revoked an approval, when and why, as the end of a sentence.
+pub(super) fn revocation(revocation: &Revocation) -> String {
+    let (by, at) = (actor(revocation.revoked_by.as_ref()), moment(revocation.revoke_time.as_ref()));
+    commented(format!("revoked by {by} at {at}"), &revocation.reason)
+}
+
 /// What became of a claimed call.
 pub(super) fn outcome(outcome: &ExecutionOutcome) -> String {
     commented(result(outcome.result), &outcome.message)
@@ -191,6 +197,7 @@ pub(super) fn event(event: &Event) -> String {
             format!("claimed by {by}, claim {}, {}", escape(&claimed.claim_id), escape(&claimed.digest))
         }
         Some(Kind::Reported(reported)) => format!("reported by {by}: {}", outcome(reported)),
+        Some(Kind::Revoked(revoked)) => commented(format!("revoked by {by}"), &revoked.reason),
         None => format!("something that this version does not know, by {by}"),
     };
     format!("{}  #{} {what}", moment(event.event_time.as_ref()), event.revision)

@@ -5,7 +5,8 @@ mod signals;
 use std::{fmt, io, process::ExitStatus, time::Duration};
 
 use clap::Args;
-use prost_types::{ListValue, Struct, Value, value::Kind as ValueKind};
+use prost_types::{ListValue, Struct, Value as WireValue, value::Kind as ValueKind};
+use serde_json::{Map, Value};
 use signoff_client::{Call, Kind, Permit, Refusal, Run, Step, Wait};
 use tokio::{
     process::{Child, Command},
@@ -75,7 +76,11 @@ pub struct ExecArgs {
 pub(super) async fn run(args: ExecArgs, connection: &ConnectionArgs, console: &mut Console) -> Result<u8, Failure> {
     console.results_to_stderr = true;
     let asked = args.call.arguments()?;
-    let call = args.call.call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?;
+    let (others, reads_arguments) = (asked.clone(), args.reads_arguments);
+    let call = args
+        .call
+        .call(args.tool.clone(), with_command(asked.clone(), &args.command)?)?
+        .check_edit(move |edited| edited_command(edited, &others, reads_arguments).map(|_| ()));
     match (Exec { args, asked, signals: Signals::listen()? }).gate(&call, connection, console).await {
         Err(failure) if failure.exit_code() == 1 => {
             console.failure(&failure, connection.has_token());
@@ -154,25 +159,16 @@ impl Exec {
 
     async fn run_command(&mut self, permit: &mut Permit) -> Result<(), Failed> {
         let run = permit.run();
-        let command = if run.edited { self.edited_command(run)? } else { self.args.command.clone() };
+        let command = if run.edited {
+            edited_command(&run.arguments, &self.asked, self.args.reads_arguments).map_err(Failed::Unfit)?
+        } else {
+            self.args.command.clone()
+        };
         let not_started = |error| Failed::NotStarted { program: command[0].clone(), error };
         let mut child = start(&command, run).map_err(not_started)?;
         permit.start();
         let status = self.until_end(&mut child).await.map_err(Failed::Lost)?;
         if status.success() { Ok(()) } else { Err(Failed::Ended(status)) }
-    }
-
-    /// What a reviewer made of the command line, if it may be run.
-    fn edited_command(&self, run: &Run) -> Result<Vec<String>, Failed> {
-        let mut others = run.arguments.clone();
-        let command = others.remove(COMMAND).and_then(|command| serde_json::from_value::<Vec<String>>(command).ok());
-        let command = command.filter(|command| !command.is_empty());
-        let command =
-            command.ok_or_else(|| Failed::Unfit(format!("`{COMMAND}` was edited to what is no command line")))?;
-        if self.args.reads_arguments || signoff_client::decode(&self.asked) == others {
-            return Ok(command);
-        }
-        Err(Failed::Unfit("arguments were edited, and without --reads-arguments they do not reach it".to_owned()))
     }
 
     /// Waits for COMMAND, and passes signals on to it.
@@ -186,10 +182,22 @@ impl Exec {
     }
 }
 
+/// What a reviewer made of the command line, if it may be run: `asked` are the other arguments, as they were.
+fn edited_command(edited: &Map<String, Value>, asked: &Struct, reads_arguments: bool) -> Result<Vec<String>, String> {
+    let mut others = edited.clone();
+    let command = others.remove(COMMAND).and_then(|command| serde_json::from_value::<Vec<String>>(command).ok());
+    let command = command.filter(|command| !command.is_empty());
+    let command = command.ok_or_else(|| format!("has no command line in `{COMMAND}`"))?;
+    if reads_arguments || signoff_client::decode(asked) == others {
+        return Ok(command);
+    }
+    Err(format!("changes more than `{COMMAND}`, and without --reads-arguments that does not reach COMMAND"))
+}
+
 /// The arguments with the command line among them.
 fn with_command(mut arguments: Struct, command: &[String]) -> Result<Struct, Failure> {
-    let words = command.iter().map(|word| Value { kind: Some(ValueKind::StringValue(word.clone())) }).collect();
-    let list = Value { kind: Some(ValueKind::ListValue(ListValue { values: words })) };
+    let words = command.iter().map(|word| WireValue { kind: Some(ValueKind::StringValue(word.clone())) }).collect();
+    let list = WireValue { kind: Some(ValueKind::ListValue(ListValue { values: words })) };
     match arguments.fields.insert(COMMAND.to_owned(), list) {
         None => Ok(arguments),
         Some(_) => Err(Failure::Usage(format!("the argument `{COMMAND}` is what stands after `--`"))),
@@ -225,7 +233,7 @@ fn refused(refusal: Refusal, hint: impl FnOnce() -> String, console: &mut Consol
         Kind::Rejected { .. } | Kind::AutoRejected { .. } => 120,
         Kind::TimedOut => 121,
         Kind::Cancelled => 122,
-        Kind::RequestFailed(_) | Kind::Unavailable(_) => return Err(failure(refusal, hint)),
+        Kind::RequestFailed(_) | Kind::Unavailable { .. } => return Err(failure(refusal, hint)),
         _ => 123,
     };
     tell(console, &refusal.to_string());

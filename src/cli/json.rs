@@ -53,6 +53,11 @@ printed! {
     v1::GetCallerResponse => "signoff.v1.GetCallerResponse",
     v1::DecideResponse => "signoff.v1.DecideResponse",
     v1::CancelApprovalResponse => "signoff.v1.CancelApprovalResponse",
+    v1::RevokeApprovalResponse => "signoff.v1.RevokeApprovalResponse",
+    v1::FreezeResponse => "signoff.v1.FreezeResponse",
+    v1::ThawResponse => "signoff.v1.ThawResponse",
+    v1::Freeze => "signoff.v1.Freeze",
+    v1::GetStatusResponse => "signoff.v1.GetStatusResponse",
     tonic_health::pb::HealthCheckResponse => "grpc.health.v1.HealthCheckResponse",
 }
 

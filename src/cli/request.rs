@@ -59,7 +59,7 @@ pub(super) async fn run(
     let hint = || aftermath(&wait, args.cancel_on_disconnect);
     match done {
         Some(Ok(code)) => Ok(code),
-        Some(Err(End::Refused(refusal))) if matches!(refusal.kind, signoff_client::Kind::UnknownStatus) => Ok(UNKNOWN),
+        Some(Err(End::Refused(refusal))) if matches!(refusal.kind, signoff_client::Kind::UnknownStatus { .. }) => Ok(UNKNOWN),
         Some(Err(End::Refused(refusal))) => Err(failure(*refusal, hint)),
         Some(Err(End::Failed(failure))) => Err(failure),
         None => {

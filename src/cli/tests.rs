@@ -130,7 +130,11 @@ fn decision(status: ApprovalStatus, comment: &str) -> Decision {
 /// An update with one event: the request at revision 1, else the decision.
 fn update(revision: u64, status: ApprovalStatus) -> RequestApprovalResponse {
     let kind = if revision == 1 {
-        event::Kind::Requested(event::Requested { digest: "sha256:aa".to_owned(), status: status.into() })
+        event::Kind::Requested(event::Requested {
+            digest: "sha256:aa".to_owned(),
+            status: status.into(),
+            arguments: None,
+        })
     } else {
         event::Kind::Decided(decision(status, "because"))
     };

@@ -1,6 +1,5 @@
 //! `signoff export` and `signoff import`: every version of the policy, every token (without secrets, of which there are
-//! only hashes), then every approval with its events, one JSON
-//! object per line.
+//! only hashes), every freeze, then every approval with its events, one JSON object per line.
 
 use std::{
     fs::File,
@@ -16,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bounded_file,
     clock::{OutOfRange, SystemWall},
-    domain::Token,
+    domain::{Freeze, Token},
     private_files,
     store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError},
 };
@@ -67,6 +66,8 @@ pub(super) struct Trailer {
     pub(super) policies: usize,
     #[serde(default)]
     pub(super) tokens: usize,
+    #[serde(default)]
+    pub(super) freezes: usize,
     /// `request_id`s of approvals that were forgotten.
     #[serde(default)]
     pub(super) forgotten: usize,
@@ -74,8 +75,11 @@ pub(super) struct Trailer {
 
 impl std::fmt::Display for Trailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { approvals, policies, tokens, forgotten } = self;
+        let Self { approvals, policies, tokens, freezes, forgotten } = self;
         write!(f, "{approvals} approvals, {policies} versions of the policy and {tokens} tokens")?;
+        if *freezes > 0 {
+            write!(f, ", {freezes} freezes")?;
+        }
         if *forgotten == 0 { Ok(()) } else { write!(f, ", and {forgotten} request_ids of forgotten approvals") }
     }
 }
@@ -86,6 +90,7 @@ impl std::fmt::Display for Trailer {
 enum Line {
     Policy { policy: PolicyVersion },
     Token { token: Box<Token> },
+    Freeze { freeze: Freeze },
     Forgotten { forgotten: Forgotten },
     Approval(History),
     End(Trailer),
@@ -101,6 +106,12 @@ pub(super) struct PolicyLine<'a> {
 #[derive(Debug, Serialize)]
 pub(super) struct TokenLine<'a> {
     pub(super) token: &'a Token,
+}
+
+/// The line of a freeze.
+#[derive(Debug, Serialize)]
+pub(super) struct FreezeLine<'a> {
+    pub(super) freeze: &'a Freeze,
 }
 
 /// The line of a `request_id` whose approval was forgotten.
@@ -211,6 +222,9 @@ async fn write_to(store: &dyn Store, output: &mut (impl Write + Send)) -> Result
     let tokens = store.tokens().await?;
     written.tokens = tokens.len();
     tokens.iter().try_for_each(|token| line(output, &TokenLine { token })).map_err(failed)?;
+    let freezes = store.freezes().await?;
+    written.freezes = freezes.len();
+    freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze })).map_err(failed)?;
     let mut after = None;
     loop {
         let forgotten = store.export_forgotten(after, BATCH).await?;
@@ -269,6 +283,7 @@ enum Batch {
     Empty,
     Policies(Vec<PolicyVersion>),
     Tokens(Vec<Token>),
+    Freezes(Vec<Freeze>),
     Forgotten(Vec<Forgotten>),
     Approvals(Vec<History>),
 }
@@ -280,6 +295,7 @@ impl Batch {
             *self = match next {
                 Line::Policy { policy } => Self::Policies(vec![policy]),
                 Line::Token { token } => Self::Tokens(vec![*token]),
+                Line::Freeze { freeze } => Self::Freezes(vec![freeze]),
                 Line::Forgotten { forgotten } => Self::Forgotten(vec![forgotten]),
                 Line::Approval(history) => Self::Approvals(vec![history]),
                 end @ Line::End(_) => return Some(end),
@@ -289,6 +305,7 @@ impl Batch {
         match (self, next) {
             (Self::Policies(all), Line::Policy { policy }) if all.len() < POLICIES => all.push(policy),
             (Self::Tokens(all), Line::Token { token }) if all.len() < BATCH => all.push(*token),
+            (Self::Freezes(all), Line::Freeze { freeze }) if all.len() < BATCH => all.push(freeze),
             (Self::Forgotten(all), Line::Forgotten { forgotten }) if all.len() < BATCH => all.push(forgotten),
             (Self::Approvals(all), Line::Approval(history)) if all.len() < BATCH => all.push(history),
             (_, other) => return Some(other),
@@ -302,6 +319,7 @@ impl Batch {
             Self::Empty => {}
             Self::Policies(all) => read.policies += all.len(),
             Self::Tokens(all) => read.tokens += all.len(),
+            Self::Freezes(all) => read.freezes += all.len(),
             Self::Forgotten(all) => read.forgotten += all.len(),
             Self::Approvals(all) => read.approvals += all.len(),
         }
@@ -313,6 +331,7 @@ impl Batch {
             Self::Empty => {}
             Self::Policies(all) => new.policies += store.import_policies(all).await?,
             Self::Tokens(all) => new.tokens += store.save_tokens(all).await?,
+            Self::Freezes(all) => new.freezes += store.import_freezes(all).await?,
             Self::Forgotten(all) => new.forgotten += store.import_forgotten(all).await?,
             Self::Approvals(all) => new.approvals += store.import(all).await?,
         }

@@ -10,7 +10,7 @@ use crate::spelling::closest;
 /// Names the configuration file; also `--config`.
 pub(super) const CONFIG_VARIABLE: &str = "SIGNOFF_CONFIG";
 /// What clients read, and `signoff exec` sets; a server that runs beside or under one must not stumble over it.
-pub(super) const CLIENT_VARIABLES: [&str; 9] = [
+pub(super) const CLIENT_VARIABLES: [&str; 8] = [
     "SIGNOFF_ADDRESS",
     "SIGNOFF_APPROVAL_ID",
     "SIGNOFF_ARGUMENTS",
@@ -19,7 +19,6 @@ pub(super) const CLIENT_VARIABLES: [&str; 9] = [
     "SIGNOFF_INSECURE",
     "SIGNOFF_KEY",
     "SIGNOFF_TOKEN",
-    "SIGNOFF_TOKEN_FILE",
 ];
 
 /// What other servers call the parts of their address; here SIGNOFF_LISTEN has all of it.

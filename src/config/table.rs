@@ -57,7 +57,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 
 /// Every setting, in the order of the documentation.
 #[rustfmt::skip]
-pub(super) static TABLE: [Setting; 58] = [
+pub(super) static TABLE: [Setting; 59] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
         "Development mode: makes its own tokens, and files to source them from; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
@@ -86,6 +86,8 @@ pub(super) static TABLE: [Setting; 58] = [
         "How long a stopping server waits for calls to end"),
     key("write_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(300), slot: |c| &mut c.write_timeout },
         "How long the disk may take over one write before the server gives it up and ends"),
+    key("thaw_requires_other_operator", Kind::Bool(|c| &mut c.thaw_requires_other_operator),
+        "Whether a freeze is thawed only by another operator than the one who froze"),
     key("limits.arguments_bytes", bytes(2, limits::ARGUMENTS_BYTES_MAX, |c| &mut c.limits.request.arguments_bytes),
         "Size of the arguments as canonical JSON"),
     key("limits.arguments_depth", count(1, limits::ARGUMENTS_DEPTH_MAX, |c| &mut c.limits.request.arguments_depth),

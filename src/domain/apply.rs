@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Actor, Approval, ApprovalId, Choice, Claim, Decision, Digest, Escalation, Event, EventKind, Outcome, Recorded,
-    Revision, Status, Vote, time,
+    Revision, Revocation, Status, Vote, time,
 };
 
 impl Approval {
@@ -15,11 +15,19 @@ impl Approval {
         if event.revision != 1 || Digest::of(&request.tool_name, arguments) != request.digest {
             return None;
         }
+        if verdict.frozen.is_some() && status != Status::AutoRejected {
+            return None;
+        }
+        // Who froze decides, and says why; the verdict's message tells a model what it can do.
+        let (actor, comment) = match &verdict.frozen {
+            Some(frozen) => (frozen.actor.clone(), frozen.reason.clone()),
+            None => (Actor::policy(&verdict.policy_version), verdict.message.clone()),
+        };
         let decision = status.is_terminal().then(|| Decision {
             status,
-            actor: Actor::policy(&verdict.policy_version),
+            actor,
             via: None,
-            comment: verdict.message.clone(),
+            comment,
             at: event.at,
             seen: 0,
             digest: request.digest,
@@ -42,6 +50,7 @@ impl Approval {
             escalated: 0,
             decision,
             claim: None,
+            revocation: None,
             receipts: Vec::new(),
         })
     }
@@ -117,6 +126,9 @@ impl Approval {
                 if let Some(claim) = &mut self.claim {
                     claim.outcome = Some(Outcome { result: *result, message: message.clone(), at: event.at });
                 }
+            }
+            EventKind::Revoked { reason } => {
+                self.revocation = Some(Revocation { actor: event.actor.clone(), at: event.at, reason: reason.clone() });
             }
         }
     }

@@ -46,6 +46,8 @@ pub struct Approval {
     pub decision: Option<Decision>,
     /// The claim, once taken.
     pub claim: Option<Claim>,
+    /// The revocation: it can never be claimed.
+    pub revocation: Option<Revocation>,
     /// Calls that were recorded under a `request_id`, for recognising their repetition.
     pub receipts: Vec<Recorded>,
 }
@@ -62,7 +64,7 @@ pub struct Recorded {
     pub revision: Revision,
 }
 
-/// What a caller asked for. Two requests under one `request_id` are the same request when these are equal.
+/// What a caller asked for. What makes two requests under one `request_id` the same request says `repetition.rs`.
 ///
 /// It is stored: a new field needs `serde(default)`, or stores of earlier versions do not open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +186,19 @@ pub struct Outcome {
     pub at: Time,
 }
 
+/// Who stopped an approved call before it was claimed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// Who revoked.
+    pub actor: Actor,
+    /// When.
+    #[serde(with = "time::moment")]
+    pub at: Time,
+    /// Why.
+    pub reason: String,
+}
+
 impl Approval {
     /// What people must do for it to be approved.
     #[must_use]
@@ -223,7 +238,7 @@ impl Approval {
         !matches!(self.status, Status::AutoApproved | Status::AutoRejected)
     }
 
-    /// From this moment on it cannot be claimed; `None` unless approved.
+    /// From this moment on it cannot be claimed, even if it was not revoked; `None` unless approved.
     #[must_use]
     pub fn claimable_until(&self) -> Option<Time> {
         let decision = self.decision.as_ref().filter(|decision| decision.status.is_approved())?;

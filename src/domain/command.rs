@@ -25,6 +25,8 @@ pub enum Command {
     Claim(Claiming),
     /// The claimer tells what became of the call.
     Report(Reporting),
+    /// Somebody stops an approved call that is not claimed yet.
+    Revoke(Revoking),
 }
 
 /// A reviewer's decision.
@@ -97,6 +99,21 @@ pub struct Reporting {
     pub message: String,
 }
 
+/// A revocation of an approved call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revoking {
+    /// Who.
+    pub actor: Actor,
+    /// The groups that the actor is in, if it may act as a reviewer.
+    pub groups: Option<BTreeSet<String>>,
+    /// Whether it may act as an operator.
+    pub operator: bool,
+    /// The call's idempotency key.
+    pub request_id: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// Proof that a call was recorded: its idempotency key, and a hash of what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,7 +132,8 @@ impl Command {
             Self::Decide(Deciding { actor, .. })
             | Self::Cancel { actor, .. }
             | Self::Claim(Claiming { actor, .. })
-            | Self::Report(Reporting { actor, .. }) => actor.clone(),
+            | Self::Report(Reporting { actor, .. })
+            | Self::Revoke(Revoking { actor, .. }) => actor.clone(),
             Self::Tick => Actor::deadline(),
         }
     }
@@ -148,6 +166,7 @@ impl Command {
             Self::Report(report) => {
                 (&report.request_id, json!(["report", report.claim_id, report.result, report.message]))
             }
+            Self::Revoke(revoke) => (&revoke.request_id, json!(["revoke", revoke.reason])),
             Self::Tick => return None,
         };
         let fingerprint = Digest::of_bytes(content.to_string().as_bytes());

@@ -104,6 +104,11 @@ pub enum EventKind {
         /// A short account.
         message: String,
     },
+    /// The approved call was stopped before it was claimed.
+    Revoked {
+        /// Why.
+        reason: String,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

@@ -38,6 +38,9 @@ impl Approval {
     pub fn replay<'a>(id: ApprovalId, events: impl IntoIterator<Item = &'a Event>) -> Result<Self, ReplayError> {
         let mut events = events.into_iter();
         let mut approval = events.next().and_then(|first| Self::open(id, first)).ok_or(ReplayError::NotARequest)?;
+        if !approval.verdict.may_be_on(&approval.request) {
+            return Err(ReplayError::Impossible(approval.revision));
+        }
         for event in events {
             if event.revision != approval.revision + 1 || event.at < approval.updated_at {
                 return Err(ReplayError::OutOfOrder { last: approval.revision, found: event.revision });
@@ -64,6 +67,10 @@ impl Approval {
         let approves = |rules: &[Arc<str>]| !self.has_voted(&event.actor, rules) && counts(rules);
         let current = |digest: &Digest| *digest == self.digest;
         let rejects = || self.rejections() + 1 >= self.requirement().reject_threshold;
+        let claimable = || {
+            let in_time = self.claimable_until().is_some_and(|closed_at| event.at < closed_at);
+            in_time && self.claim.is_none() && self.revocation.is_none()
+        };
         match &event.kind {
             EventKind::Requested { .. } => false,
             EventKind::Voted { choice, digest, counted_for, .. } => {
@@ -76,9 +83,10 @@ impl Approval {
             EventKind::Escalated(escalation) => {
                 open && self.next_escalation().is_some_and(|(at, next)| next == escalation && at <= event.at)
             }
-            EventKind::Edited { arguments, digest, deadline, .. } => {
+            EventKind::Edited { arguments, digest, deadline, verdict, .. } => {
                 let matches = || *digest == Digest::of(&self.request.tool_name, arguments);
-                reviewed && *deadline <= self.deadline && matches()
+                let judged = verdict.remembered_rejection.is_none();
+                reviewed && *deadline <= self.deadline && judged && matches()
             }
             EventKind::Decided { digest, .. } if !current(digest) => false,
             EventKind::Decided { status, counted_for, .. } => match status {
@@ -88,10 +96,9 @@ impl Approval {
                 Status::TimedOut => !self.status.is_terminal() && event.at >= self.deadline,
                 Status::Pending | Status::AutoApproved | Status::AutoRejected => false,
             },
-            EventKind::Claimed { digest, .. } => {
-                let in_time = || self.claimable_until().is_some_and(|closed_at| event.at < closed_at);
-                by_requester && current(digest) && self.claim.is_none() && in_time()
-            }
+            EventKind::Claimed { digest, .. } => by_requester && current(digest) && claimable(),
+            // Who may is a matter of groups and roles, which are not on record.
+            EventKind::Revoked { .. } => claimable(),
             EventKind::Reported { .. } => {
                 self.claim.as_ref().is_some_and(|claim| claim.outcome.is_none() && claim.actor.is(&event.actor))
             }

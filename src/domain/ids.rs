@@ -67,3 +67,7 @@ id! {
     /// Names a token, and is no secret: a UUIDv7.
     TokenId
 }
+id! {
+    /// Names a freeze: a UUIDv7.
+    FreezeId
+}

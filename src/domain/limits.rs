@@ -26,6 +26,8 @@ pub const GROUPS_MAX: usize = 64;
 pub const ISSUERS_MAX: usize = 16;
 /// Longest claim window: of a rule, and as a setting.
 pub const CLAIM_WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
+/// Longest time that a policy remembers a rejection.
+pub const REMEMBER_REJECTION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longest timeout: of a request, of a rule, and as a setting.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -42,6 +44,8 @@ pub const ARGUMENTS_DEPTH_MAX: u32 = 32;
 pub const SCHEMA_BYTES_MAX: usize = 16 * 1024;
 /// Longest reason, comment or report message, in bytes.
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Longest reason of a freeze, in bytes.
+pub const FREEZE_REASON_BYTES_MAX: usize = 1_024;
 /// Most labels of an approval, and of a rule.
 pub const LABELS_MAX: u32 = 32;
 /// Most agents in a hand-off chain.

@@ -18,6 +18,7 @@ enum Move {
     Expire,
     Claim { requester: bool, right_digest: bool, key: Option<u8>, n: u64 },
     Report { right_claim: bool, requester: bool, key: Option<u8> },
+    Revoke { who: usize, reviewer: bool, operator: bool, key: Option<u8> },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,8 @@ fn a_move() -> impl Strategy<Value = Move> {
             .prop_map(|(requester, right_digest, key, n)| Move::Claim { requester, right_digest, key, n }),
         2 => (any::<bool>(), any::<bool>(), key())
             .prop_map(|(right_claim, requester, key)| Move::Report { right_claim, requester, key }),
+        1 => (0..4usize, any::<bool>(), any::<bool>(), key())
+            .prop_map(|(who, reviewer, operator, key)| Move::Revoke { who, reviewer, operator, key }),
     ]
 }
 
@@ -111,6 +114,13 @@ fn command(approval: &Approval, a_move: &Move) -> Command {
             },
             result: ExecutionResult::Succeeded,
             message: String::new(),
+        }),
+        Move::Revoke { who, reviewer: votes, operator, key } => Command::Revoke(Revoking {
+            actor: if who == 0 { agent() } else { reviewer(who) },
+            groups: votes.then(std::collections::BTreeSet::new),
+            operator,
+            request_id: request_id(key),
+            reason: String::new(),
         }),
     }
 }
@@ -193,6 +203,18 @@ proptest! {
                 } else if let Command::Claim(claiming) = &command {
                     prop_assert_eq!(claiming.digest, approval.decision.as_ref().unwrap().digest);
                 }
+            }
+
+            // Revocations: of what is approved and unclaimed, in time, once; and nothing is claimed after one, or revoked
+            // after a claim. Whatever the order, one of the two is on record at most.
+            prop_assert!(approval.claim.is_none() || approval.revocation.is_none());
+            if let Some(revocation) = &approval.revocation {
+                prop_assert!(approval.status.is_approved() && revocation.at < approval.claimable_until().unwrap());
+                prop_assert!(before.revocation.as_ref().is_none_or(|earlier| earlier == revocation));
+                let claimed = events.iter().any(|event| matches!(event.kind, EventKind::Claimed { .. }));
+                prop_assert!(!claimed && !matches!((&command, &step.outcome), (Command::Claim(_), Ok(_))));
+            } else {
+                prop_assert!(before.revocation.is_none());
             }
 
             // Repeating a recorded call changes nothing, and gives the first result: a claim's only as long as it could

@@ -1,4 +1,7 @@
-use super::{ApprovalId, Claim, Decision, Digest, ExecutionResult, Outcome, Revision, Status, Time};
+use super::{
+    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, RepeatedField, Revision, Revocation, Status,
+    Time,
+};
 
 /// Why a command was refused. Nothing was recorded for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +78,12 @@ pub enum Refusal {
     /// Claimed before: by another call, or by this one, whose claim window has closed or whose outcome is on record.
     #[error("already claimed by {} at {}{}", .0.actor, .0.at, reported(.0))]
     AlreadyClaimed(Box<Claim>),
+    /// Stopped before it was claimed.
+    #[error("the approval was revoked by {} at {}", .0.actor, .0.at)]
+    Revoked(Box<Revocation>),
+    /// An operator has frozen such calls.
+    #[error("{} has frozen such calls; nothing was claimed", .0.actor)]
+    Frozen(Box<Frozen>),
     /// No such claim by this caller.
     #[error("there is no such claim on this approval")]
     NotClaimed,
@@ -82,12 +91,14 @@ pub enum Refusal {
     #[error("the outcome was reported before, at {}", .0.at)]
     AlreadyReported(Box<Outcome>),
     /// The idempotency key belongs to another call of the same caller.
-    #[error("this request_id was used before for something else")]
+    #[error("this request_id was used before {}; use a new request_id for a new call", for_what(*field))]
     RequestIdReused {
         /// The key.
         request_id: String,
         /// The approval that it was used on.
         approval: ApprovalId,
+        /// The first thing that differs, where both calls are requests.
+        field: Option<RepeatedField>,
     },
     /// The request that this idempotency key belongs to was forgotten. What became of it is not known any more.
     #[error("the request with this request_id was forgotten, as `retain` says; ask again with another request_id")]
@@ -103,6 +114,16 @@ pub enum Refusal {
         /// How many are allowed.
         limit: u32,
     },
+}
+
+/// What a `request_id` was used for before, as the middle of a sentence.
+const fn for_what(field: Option<RepeatedField>) -> &'static str {
+    match field {
+        Some(RepeatedField::ToolName) => "with another tool_name",
+        Some(RepeatedField::Arguments) => "with other arguments",
+        Some(RepeatedField::OnBehalfOf) => "with another on_behalf_of, which the caller's token may set",
+        None => "for something else",
+    }
 }
 
 /// What is known of a claimed call's outcome, as the end of a sentence.

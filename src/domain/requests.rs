@@ -63,6 +63,17 @@ pub struct Cancellation {
     pub reason: String,
 }
 
+/// A revocation of an approved call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRevocation {
+    /// Of what.
+    pub id: ApprovalId,
+    /// Idempotency key.
+    pub request_id: Option<String>,
+    /// Why.
+    pub reason: String,
+}
+
 /// A claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewClaim {

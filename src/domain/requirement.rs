@@ -28,6 +28,14 @@ pub struct Requirement {
     /// Longest time to wait for a decision, when the policy limits it.
     #[serde(with = "time::optional_micros", rename = "timeout_us")]
     pub timeout: Option<Duration>,
+    /// How long a rejection answers the same call in the same run, when the policy remembers it.
+    #[serde(
+        default,
+        with = "time::optional_micros",
+        rename = "remember_rejection_us",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub remember_rejection: Option<Duration>,
 }
 
 /// Those whom one rule asks.
@@ -106,6 +114,7 @@ impl Requirement {
             allow_edits: true,
             escalations: Vec::new(),
             timeout: None,
+            remember_rejection: None,
         }
     }
 

@@ -48,7 +48,9 @@ pub(crate) fn verdict(effect: Effect) -> Arc<Verdict> {
         message: String::new(),
         trace: vec![RuleTrace { rule: "rule".into(), outcome: RuleOutcome::Matched, detail: "".into() }],
         trace_omitted: 0,
+        frozen: None,
         claim_window: Duration::from_secs(300),
+        remembered_rejection: None,
     })
 }
 
@@ -102,7 +104,8 @@ pub(crate) fn keyed(mut command: Command, key: &str) -> Command {
         Command::Decide(Deciding { request_id, .. })
         | Command::Cancel { request_id, .. }
         | Command::Claim(Claiming { request_id, .. })
-        | Command::Report(Reporting { request_id, .. }) => *request_id = Some(key.into()),
+        | Command::Report(Reporting { request_id, .. })
+        | Command::Revoke(Revoking { request_id, .. }) => *request_id = Some(key.into()),
         Command::Tick => {}
     }
     command

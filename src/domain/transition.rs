@@ -7,6 +7,7 @@ mod decide;
 mod edit;
 mod report;
 mod request;
+mod revoke;
 mod tick;
 mod vote;
 
@@ -15,7 +16,7 @@ mod sample_commands;
 #[cfg(test)]
 mod tests;
 
-use super::{Actor, Approval, Command, Event, EventKind, Receipt, Recorded, Refusal, Revision, Time};
+use super::{Actor, Approval, Command, Event, EventKind, Freezes, Frozen, Receipt, Recorded, Refusal, Revision, Time};
 
 pub use edit::MAX_EDITS;
 pub use request::request;
@@ -47,7 +48,8 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
             step.outcome = if first.receipt == *receipt {
                 repeated(approval, command, now).map(|()| first.revision)
             } else {
-                Err(Refusal::RequestIdReused { request_id: receipt.request_id.clone(), approval: approval.id })
+                let (request_id, approval) = (receipt.request_id.clone(), approval.id);
+                Err(Refusal::RequestIdReused { request_id, approval, field: None })
             };
             return step;
         }
@@ -71,6 +73,26 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
     step
 }
 
+/// As [`step`], where calls may be frozen: what stores run, with the freezes that are on record in the transaction of
+/// the command.
+///
+/// A freeze stops the claim that would be granted now. What would be refused anyway is refused for that, so that a caller
+/// learns what stays wrong after the thaw. The repetition of a claim that was granted before the freeze is answered from
+/// the record, as any repetition: its permission was given then, and its holder may run the call whether or not the reply
+/// was lost. To refuse it would stop nobody who has read the reply, and would say that nothing was claimed.
+#[must_use]
+pub fn step_unless_frozen(approval: &Approval, command: &Command, now: Time, freezes: &Freezes) -> Step {
+    let granted = step(approval, command, now);
+    let claims = granted.events.iter().any(|event| matches!(event.kind, EventKind::Claimed { .. }));
+    match freezes.covering(&approval.request).filter(|_| claims) {
+        None => granted,
+        Some(freeze) => {
+            let outcome = Err(Refusal::Frozen(Box::new(Frozen::from(&**freeze))));
+            Step { approval: approval.clone(), events: Vec::new(), outcome }
+        }
+    }
+}
+
 impl Step {
     fn record(
         &mut self,
@@ -89,7 +111,7 @@ impl Step {
 fn repeated(approval: &Approval, command: &Command, now: Time) -> Result<(), Refusal> {
     match command {
         Command::Claim(_) => claim::again(approval, now),
-        Command::Tick | Command::Decide(_) | Command::Cancel { .. } | Command::Report(_) => Ok(()),
+        Command::Tick | Command::Decide(_) | Command::Cancel { .. } | Command::Report(_) | Command::Revoke(_) => Ok(()),
     }
 }
 
@@ -101,6 +123,7 @@ fn transition(approval: &Approval, command: &Command, now: Time) -> Result<Vec<E
         Command::Cancel { actor, reason, .. } => cancel::cancel(approval, actor, reason),
         Command::Claim(claiming) => claim::claim(approval, claiming, now),
         Command::Report(reporting) => report::report(approval, reporting),
+        Command::Revoke(revoking) => revoke::revoke(approval, revoking, now),
     }
 }
 

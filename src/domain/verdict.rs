@@ -6,7 +6,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Requirement, Status, time};
+use super::{Frozen, RememberedRejection, Requirement, Status, time};
 
 /// What the policy says of one call, and why. Kept with the approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,9 +25,15 @@ pub struct Verdict {
     /// How many more were looked at than `trace` holds; none of these applied, unless all in it did.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trace_omitted: u32,
+    /// The freeze that rejected the call, whatever the policy says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<Frozen>,
     /// How long after the decision an approved call can be claimed.
     #[serde(with = "time::micros", rename = "claim_window_us")]
     pub claim_window: Duration,
+    /// The person's rejection of the same call that decided, in the place of the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remembered_rejection: Option<Box<RememberedRejection>>,
 }
 
 /// What the policy demands.

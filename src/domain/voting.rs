@@ -92,6 +92,19 @@ impl Approval {
         caller.is(actor) || on_behalf_of.as_ref().is_some_and(|person| person.is(actor))
     }
 
+    /// Whether somebody in these groups is, or was, asked about this call: in this request or, where a rejection was
+    /// remembered, in the one that was rejected.
+    #[must_use]
+    pub fn is_shown_to(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
+        let Some(remembered) = &self.verdict.remembered_rejection else {
+            return self.asks_people() && !self.counts_for(actor, groups).is_empty();
+        };
+        let asked = |panel: &Panel| {
+            panel.reviewers.is_empty() || panel.reviewers.iter().any(|reviewer| reviewer.is(actor, groups))
+        };
+        remembered.panels.iter().any(asked)
+    }
+
     /// Whether an approving vote of somebody in these groups, cast in person, would count now. `needs_others`: their
     /// credentials must not reach a quorum alone.
     #[must_use]

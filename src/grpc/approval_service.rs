@@ -12,7 +12,7 @@ use super::{
     stream_limits::{StreamPermit, Streams},
 };
 use crate::{
-    approvals::{Approvals, Error, Follower, Message, Queue, QueueChange},
+    approvals::{Approvals, Error, Follower, Message, Queue, QueueChange, Revoked},
     domain::{Actor, Approval, NewRequest, limits::RequestLimits},
     identity::Method,
     proto::v1::{self as pb, approval_service_server::ApprovalService},
@@ -175,6 +175,18 @@ impl ApprovalService for ApprovalApi {
         let id = new.id;
         let approval = self.approvals.cancel(&principal, new).await.map_err(|error| Failure::on(id, error))?;
         Ok(Response::new(pb::CancelApprovalResponse { approval: Some(encode::approval(&approval)) }))
+    }
+
+    async fn revoke_approval(&self, request: Request<pb::RevokeApprovalRequest>) -> Reply<pb::RevokeApprovalResponse> {
+        let principal = principal(&request)?;
+        let new = decode::revocation(request.into_inner(), &self.limits)?;
+        let id = new.id;
+        let revoked = self.approvals.revoke(&principal, new).await.map_err(|error| Failure::on(id, error))?;
+        let approval = match &revoked {
+            Revoked::Shown(approval) => encode::approval(approval),
+            Revoked::Unseen { id, status, revocation } => encode::revoked_approval(*id, *status, revocation),
+        };
+        Ok(Response::new(pb::RevokeApprovalResponse { approval: Some(approval) }))
     }
 
     async fn claim_execution(&self, request: Request<pb::ClaimExecutionRequest>) -> Reply<pb::ClaimExecutionResponse> {

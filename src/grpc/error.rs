@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
-    approvals,
+    admin, approvals,
     blocking_pool::PoolError,
     domain::ApprovalId,
     identity::{AccessDenied, Unrecognised},
@@ -94,6 +94,8 @@ pub enum Failure {
     Policy(policies::Error),
     /// A use-case of tokens failed.
     Token(tokens::Error),
+    /// A use-case of the server as a whole failed.
+    Admin(admin::Error),
     /// A use-case of approvals failed.
     Approval {
         /// Why.
@@ -165,6 +167,12 @@ impl From<policies::Error> for Failure {
 impl From<tokens::Error> for Failure {
     fn from(error: tokens::Error) -> Self {
         Self::Token(error)
+    }
+}
+
+impl From<admin::Error> for Failure {
+    fn from(error: admin::Error) -> Self {
+        Self::Admin(error)
     }
 }
 
@@ -293,6 +301,7 @@ impl Answer {
             }
             Failure::Policy(error) => Self::policy(error),
             Failure::Token(error) => Self::token(error),
+            Failure::Admin(error) => Self::admin(error),
             Failure::Approval { error, id } => Self::approval(error, id),
         }
     }

@@ -147,7 +147,9 @@ const fn reservation(method: Method) -> usize {
         | Method::GetPolicy
         | Method::ListPolicyVersions
         | Method::TestPolicy
-        | Method::ListTokens => PAGE,
+        | Method::ListTokens
+        | Method::ListFreezes
+        | Method::GetStatus => PAGE,
         Method::RequestApproval
         | Method::WatchApproval
         | Method::WatchPending
@@ -155,12 +157,15 @@ const fn reservation(method: Method) -> usize {
         | Method::GetApproval
         | Method::Decide
         | Method::CancelApproval
+        | Method::RevokeApproval
         | Method::ClaimExecution
         | Method::ReportExecution
         | Method::SetPolicy
         | Method::CreateToken
         | Method::RevokeToken
-        | Method::GetCaller => CALL,
+        | Method::GetCaller
+        | Method::Freeze
+        | Method::Thaw => CALL,
     }
 }
 
@@ -170,11 +175,14 @@ const fn changes(method: Method) -> bool {
         method,
         Method::Decide
             | Method::CancelApproval
+            | Method::RevokeApproval
             | Method::ClaimExecution
             | Method::ReportExecution
             | Method::SetPolicy
             | Method::CreateToken
             | Method::RevokeToken
+            | Method::Freeze
+            | Method::Thaw
     )
 }
 

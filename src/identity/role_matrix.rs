@@ -29,6 +29,7 @@ pub enum Method {
     ListApprovals,
     Decide,
     CancelApproval,
+    RevokeApproval,
     ClaimExecution,
     ReportExecution,
     GetPolicy,
@@ -39,11 +40,15 @@ pub enum Method {
     ListTokens,
     RevokeToken,
     GetCaller,
+    Freeze,
+    Thaw,
+    ListFreezes,
+    GetStatus,
 }
 
 impl Method {
     /// Every call.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::RequestApproval,
         Self::WatchApproval,
         Self::GetApproval,
@@ -53,6 +58,7 @@ impl Method {
         Self::ListApprovals,
         Self::Decide,
         Self::CancelApproval,
+        Self::RevokeApproval,
         Self::ClaimExecution,
         Self::ReportExecution,
         Self::GetPolicy,
@@ -63,6 +69,10 @@ impl Method {
         Self::ListTokens,
         Self::RevokeToken,
         Self::GetCaller,
+        Self::Freeze,
+        Self::Thaw,
+        Self::ListFreezes,
+        Self::GetStatus,
     ];
 
     /// The call's name on the wire.
@@ -78,6 +88,7 @@ impl Method {
             Self::ListApprovals => "ListApprovals",
             Self::Decide => "Decide",
             Self::CancelApproval => "CancelApproval",
+            Self::RevokeApproval => "RevokeApproval",
             Self::ClaimExecution => "ClaimExecution",
             Self::ReportExecution => "ReportExecution",
             Self::GetPolicy => "GetPolicy",
@@ -88,6 +99,10 @@ impl Method {
             Self::ListTokens => "ListTokens",
             Self::RevokeToken => "RevokeToken",
             Self::GetCaller => "GetCaller",
+            Self::Freeze => "Freeze",
+            Self::Thaw => "Thaw",
+            Self::ListFreezes => "ListFreezes",
+            Self::GetStatus => "GetStatus",
         }
     }
 
@@ -97,6 +112,7 @@ impl Method {
         match self {
             Self::GetPolicy | Self::ListPolicyVersions | Self::SetPolicy | Self::TestPolicy => "PolicyService",
             Self::CreateToken | Self::ListTokens | Self::RevokeToken | Self::GetCaller => "AccessService",
+            Self::Freeze | Self::Thaw | Self::ListFreezes | Self::GetStatus => "AdminService",
             _ => "ApprovalService",
         }
     }
@@ -129,11 +145,13 @@ impl Method {
                 Auditor => Some(All),
                 Operator => None,
             },
-            (Self::ListPending | Self::WatchPending | Self::Decide, Reviewer) => Some(Eligible),
+            (Self::RevokeApproval, Agent) => Some(Own),
+            (Self::ListPending | Self::WatchPending | Self::Decide | Self::RevokeApproval, Reviewer) => Some(Eligible),
             (Self::ListPending | Self::WatchPending, Auditor)
             | (Self::GetPolicy | Self::ListPolicyVersions, Reviewer | Auditor | Operator)
-            | (Self::ListTokens, Auditor | Operator)
+            | (Self::ListTokens | Self::ListFreezes | Self::GetStatus, Auditor | Operator)
             | (Self::SetPolicy | Self::TestPolicy | Self::CreateToken | Self::RevokeToken, Operator)
+            | (Self::RevokeApproval | Self::Freeze | Self::Thaw, Operator)
             | (Self::GetCaller, _) => Some(All),
             _ => None,
         }

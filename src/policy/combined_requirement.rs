@@ -39,6 +39,7 @@ impl CombinedRequirement {
                     allow_edits,
                     escalations: escalations.collect(),
                     timeout: asks.timeout,
+                    remember_rejection: asks.remember_rejection,
                 });
             }
             Some(so_far) => {
@@ -48,6 +49,9 @@ impl CombinedRequirement {
                 so_far.allow_edits &= allow_edits;
                 so_far.escalations.extend(escalations);
                 so_far.timeout = shorter(so_far.timeout, asks.timeout);
+                // A rule that does not remember wants its people to be asked each time.
+                let both = so_far.remember_rejection.zip(asks.remember_rejection);
+                so_far.remember_rejection = both.map(|(one, other)| one.min(other));
             }
         }
         self.claim_window = shorter(self.claim_window, asks.claim_window);

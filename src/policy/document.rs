@@ -88,6 +88,9 @@ pub struct Asks {
     /// How long after its decision the call can be claimed.
     #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
     pub claim_window: Option<Duration>,
+    /// How long a rejection answers the same call in the same run; `None`: not at all.
+    #[serde(with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub remember_rejection: Option<Duration>,
     /// For the caller and reviewers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,

@@ -1,11 +1,8 @@
 use std::{collections::HashMap, fmt};
 
-use super::{
-    Asks, Document, Rule, RuleEffect,
-    globs::{GLOB_MAX, check_glob, is_costly},
-};
+use super::{Asks, Document, Rule, RuleEffect, globs::is_costly};
 use crate::domain::{
-    MAX_VOTES, Priority, Reviewer, ReviewerError,
+    GLOB_MAX, MAX_VOTES, Priority, Reviewer, ReviewerError, check_glob,
     limits::{LABEL_KEY_MAX, LABEL_VALUE_MAX, LABELS_MAX},
 };
 
@@ -133,6 +130,9 @@ impl Problems {
         let other = |byte: u8| first(byte) || b"_.-".contains(&byte);
         if name.is_empty() {
             self.add(path, "is required");
+        } else if name.starts_with('_') {
+            let name: String = name.chars().take(RULE_NAME_MAX).collect();
+            self.add(path, format!("{name:?} begins with _, as the server's own rules do; choose another name"));
         } else if name.len() > RULE_NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
             let rule = "of a-z 0-9 _ . -, beginning with a letter or digit";
             let name: String = name.chars().take(RULE_NAME_MAX).collect();

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::domain::{
-    Requirement, RuleOutcome, Status,
+    REMEMBERED_REJECTION_RULE, Requirement, RuleOutcome, Status,
     samples::{a_request, arguments, at},
 };
 
@@ -354,6 +354,47 @@ fn several_rules_that_ask_ask_for_the_strictest_of_each() {
     // A condition that fails asks as if it applied: nobody is left out by arguments made for it.
     let policy_with_text = judged(&policy, "pay", &json!({"n": "many"}));
     assert!(matches!(policy_with_text.effect, Effect::RequireApproval(asked) if asked.panels.len() == 2));
+}
+
+#[test]
+fn a_rejection_is_remembered_as_the_strictest_rules_say() {
+    let remembered = |spans: &[Option<&str>]| {
+        let rules = spans.iter().zip(["a", "b", "c"]).map(|(span, name)| {
+            let asked = span.map_or_else(|| json!({}), |span| json!({ "remember_rejection": span }));
+            rule(name, &["pay"], "", asks(&asked))
+        });
+        match judged(&of(rules.collect()), "pay", &json!({})).effect {
+            Effect::RequireApproval(asked) => asked.remember_rejection.map(|span| span.as_secs()),
+            effect => panic!("{effect:?}"),
+        }
+    };
+    assert_eq!(remembered(&[None]), None);
+    assert_eq!(remembered(&[Some("600s")]), Some(600));
+    assert_eq!(remembered(&[Some("600s"), Some("60s"), Some("900s")]), Some(60));
+    for spans in [[None, Some("600s")], [Some("600s"), None]] {
+        assert_eq!(remembered(&spans), None, "one of them wants to be asked each time");
+    }
+    let unlisted_tools = Some(asks(&json!({"remember_rejection": "30s"})));
+    let document = Document { tools: vec!["listed".into()], unlisted_tools, rules: Vec::new() };
+    let by_default = |tool| judged(&policy(document.clone()), tool, &json!({})).effect.requirement().remember_rejection;
+    assert_eq!((by_default("x"), by_default("listed")), (Some(Duration::from_secs(30)), None));
+    // A rule that cannot be evaluated asks as if it applied, also here.
+    let unsure = rule("b", &["pay"], "args.n > 5", asks(&json!({})));
+    let sure = rule("a", &["pay"], "", asks(&json!({"remember_rejection": "30s"})));
+    let both = of(vec![sure, unsure]);
+    for (args, seconds) in [(json!({"n": 1}), Some(30)), (json!({"n": 6}), None), (json!({}), None)] {
+        let asked = judged(&both, "pay", &args).effect.requirement().remember_rejection;
+        assert_eq!(asked.map(|span| span.as_secs()), seconds, "{args}");
+    }
+}
+
+#[test]
+fn no_rule_has_a_name_that_the_server_uses() {
+    for name in [REMEMBERED_REJECTION_RULE, "_freeze", "_"] {
+        let rules = vec![rule(name, &["pay"], "", approve())];
+        let problems = Policy::compile(Document { rules, ..Document::default() }).unwrap_err();
+        assert!(problems[0].to_string().contains("beginning with a letter or digit"), "{problems:?}");
+    }
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 
 use crate::{
-    bounded_file,
     config::Config,
     identity::oidc,
-    policy_file::{self, TEXT_MAX},
+    policy_file,
     tls::{LiveTls, TlsFiles},
+    workers::read_policy_file,
 };
 
 /// Everything that would keep a server from starting with this configuration, or from accepting tokens: a line each.
@@ -25,7 +25,7 @@ pub async fn check_files(config: &Config) -> Vec<String> {
         problems.extend(unusable.map(|error| format!("oidc.keys: {}: {error}", path.display())));
     }
     if let Some(path) = &config.policy {
-        match bounded_file::read_named(path, TEXT_MAX).await {
+        match read_policy_file(path).await {
             Ok(content) => {
                 let wrong = policy_file::load(path, &content).err().unwrap_or_default();
                 problems.extend(wrong.lines().map(|line| format!("policy: {line}")));

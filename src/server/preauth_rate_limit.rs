@@ -1,5 +1,7 @@
 //! What is noted of every request before anything looks at it.
 
+#![expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
+
 use std::{
     task::{Context, Poll},
     time::Instant,

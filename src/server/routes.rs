@@ -17,20 +17,20 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
-use super::{accept::Accept, preauth_rate_limit::PreauthRateLimitLayer};
+use super::{accept::Accept, preauth_rate_limit::PreauthRateLimitLayer, use_cases::Apis};
 use crate::{
     clock::{Clock, WallClock},
     config::ReflectionAccess,
     grpc::{
-        AccessApi, Admission, ApprovalApi, CallLimits, Entry, Held, PolicyApi, UnauthenticatedCall,
-        UnauthenticatedCalls, health_call, metered, no_such_service, reflection_call,
+        Admission, CallLimits, Entry, Held, UnauthenticatedCall, UnauthenticatedCalls, health_call, metered,
+        no_such_service, reflection_call,
     },
     identity::Authenticator,
     proto::{
         FILE_DESCRIPTOR_SET,
         v1::{
-            access_service_server::AccessServiceServer, approval_service_server::ApprovalServiceServer,
-            policy_service_server::PolicyServiceServer,
+            access_service_server::AccessServiceServer, admin_service_server::AdminServiceServer,
+            approval_service_server::ApprovalServiceServer, policy_service_server::PolicyServiceServer,
         },
     },
     telemetry::{self, Metrics, RpcLayer},
@@ -40,7 +40,8 @@ use crate::{
 pub(super) const POLICY_SERVICE: &str = "signoff.v1.PolicyService";
 
 /// What health checks can ask about: the server as a whole, and each service.
-pub(super) const SERVICES: [&str; 4] = ["", "signoff.v1.AccessService", "signoff.v1.ApprovalService", POLICY_SERVICE];
+pub(super) const SERVICES: [&str; 5] =
+    ["", "signoff.v1.AccessService", "signoff.v1.AdminService", "signoff.v1.ApprovalService", POLICY_SERVICE];
 
 /// HTTP/2 streams that a connection may have beside our own streaming calls: decisions must not queue behind waits.
 const UNARY_HEADROOM: u32 = 256;
@@ -66,7 +67,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn routes(
-    (approvals, policies, access): (ApprovalApi, PolicyApi, AccessApi),
+    Apis { approvals, policies, access, admin }: Apis,
     (authenticator, clock): (Arc<dyn Authenticator>, Arc<dyn Clock>),
     limits: &CallLimits,
     reflection_access: ReflectionAccess,
@@ -85,6 +86,7 @@ pub(super) async fn routes(
     let approvals = entry.to(ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes));
     let policies = entry.to(PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes));
     let access = entry.to(AccessServiceServer::new(access).max_decoding_message_size(limits.message_bytes));
+    let admin = entry.to(AdminServiceServer::new(admin).max_decoding_message_size(limits.message_bytes));
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -98,6 +100,7 @@ pub(super) async fn routes(
     let grpc = Routes::new(admission.guard(approvals))
         .add_service(admission.guard(policies))
         .add_service(admission.guard(access))
+        .add_service(admission.guard(admin))
         .add_service(calls_without_token.bound(health_service, health_call));
     let grpc = match reflection_access {
         ReflectionAccess::Open => grpc.add_service(v1).add_service(v1alpha),

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
+
 use std::{
     io,
     pin::Pin,

@@ -4,10 +4,11 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::StartError;
 use crate::{
+    admin::{self, Admin, Process},
     approvals::{Approvals, Settings},
     clock::Clock,
     config::{Config, Limits},
-    grpc::{AccessApi, ApprovalApi, PolicyApi},
+    grpc::{AccessApi, AdminApi, ApprovalApi, PolicyApi},
     identity::{Authenticator, CredentialVerifier, DevTokens, oidc::Oidc},
     policies::{Policies, RecordingAuthenticator},
     policy::{Judge, Policy},
@@ -18,11 +19,20 @@ use crate::{
 /// A policy that a file holds, and the file.
 pub(super) type PolicyFromFile = (PathBuf, Policy);
 
+/// The services.
+pub(super) struct Apis {
+    pub(super) approvals: ApprovalApi,
+    pub(super) policies: PolicyApi,
+    pub(super) access: AccessApi,
+    pub(super) admin: AdminApi,
+}
+
 /// Everything that calls can ask for.
 pub(super) struct UseCases {
     pub(super) tokens: Arc<Tokens>,
     pub(super) policies: Arc<Policies>,
     pub(super) approvals: Arc<Approvals>,
+    pub(super) admin: Arc<Admin>,
 }
 
 impl UseCases {
@@ -50,17 +60,25 @@ impl UseCases {
         };
         let judge = Arc::clone(&policies) as Arc<dyn Judge>;
         let approvals = Approvals::new(Arc::clone(store), judge, Arc::clone(clock), settings);
-        Ok(Self { tokens, policies, approvals })
+        let live = policies.status();
+        let process = Process {
+            policy_version: Box::new(move || live.borrow().live.version),
+            draining: approvals.draining().clone(),
+        };
+        let settings = admin::Settings { thaw_requires_other_operator: config.thaw_requires_other_operator };
+        let admin = Admin::new(Arc::clone(store), Arc::clone(clock), settings, process);
+        Ok(Self { tokens, policies, approvals, admin })
     }
 
     /// The services, within the limits of calls.
-    pub(super) fn apis(&self, limits: &Limits) -> (ApprovalApi, PolicyApi, AccessApi) {
-        let Self { tokens, policies, approvals } = self;
-        (
-            ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
-            PolicyApi::new(Arc::clone(policies), limits.request.clone()),
-            AccessApi::new(Arc::clone(tokens), limits.request.clone()),
-        )
+    pub(super) fn apis(&self, limits: &Limits) -> Apis {
+        let Self { tokens, policies, approvals, admin } = self;
+        Apis {
+            approvals: ApprovalApi::new(Arc::clone(approvals), limits.request.clone(), &limits.calls),
+            policies: PolicyApi::new(Arc::clone(policies), limits.request.clone()),
+            access: AccessApi::new(Arc::clone(tokens), limits.request.clone()),
+            admin: AdminApi::new(Arc::clone(admin)),
+        }
     }
 
     /// Recognises callers by every kind of credentials that is configured, and records which reviewers it has seen.

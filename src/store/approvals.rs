@@ -11,7 +11,12 @@ use crate::domain::{Actor, Approval, ApprovalId, Arguments, Command, Event, Requ
 /// events, its index entries and its entry in the change feed at once.
 #[async_trait]
 pub trait ApprovalStore: Send + Sync + 'static {
-    /// Records a new request, or finds the one that the same caller made with the same `request_id`.
+    /// Records a new request, or finds the one that the same caller made with the same `request_id`, which must be the
+    /// same as [`Approval::check_repetition`] says.
+    ///
+    /// A new one is looked up among the rejections that are remembered, in the same transaction: where
+    /// [`Approval::remembered_for`] has a verdict for it, that one is recorded in the place of the submission's. Of several
+    /// such rejections the one counts whose time ends last, and of these the newest.
     ///
     /// # Errors
     /// [`Refusal::RequestIdReused`], [`Refusal::RequestForgotten`], [`Refusal::TooManyPending`], or a failure.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{DOCUMENT_MAX, NAME_MAX};
-use crate::domain::{ApprovalId, Refusal, ReplayError, TokenId};
+use crate::domain::{ApprovalId, FreezeError, Refusal, ReplayError, TokenId};
 
 /// Why a store did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,12 +27,14 @@ pub enum StoreError {
         version: u64,
     },
     /// The idempotency key belongs to another version of the policy by the same author.
-    #[error("this request_id was used before for something else")]
+    #[error("this request_id was used before with another {field}; use a new request_id for a new version")]
     PolicyRequestIdReused {
         /// The key.
         request_id: String,
         /// The version that it was used for.
         version: u64,
+        /// The first field of SetPolicy that differs.
+        field: &'static str,
     },
     /// Another version of the policy is stored under this number, or with its author and `request_id`.
     #[error("version {0} of the policy conflicts with one that is stored")]
@@ -46,6 +48,9 @@ pub enum StoreError {
     /// What cannot be a token.
     #[error("token {0} is wrong: {1}")]
     BadToken(TokenId, &'static str),
+    /// Calls were not frozen, or not thawed.
+    #[error(transparent)]
+    Freeze(#[from] FreezeError),
     /// What cannot be a request_id that was forgotten.
     #[error("the forgotten request_id {0:?} is wrong: {1}")]
     BadForgotten(String, &'static str),

@@ -113,11 +113,17 @@ impl PolicyVersion {
     /// [`StoreError::PolicyRequestIdReused`].
     pub fn check_repetition(&self, again: &NewPolicy) -> Result<(), StoreError> {
         let NewPolicy { document, comment, request_id, expected, .. } = again;
-        if (&self.document, &self.head.comment, self.expected) == (document, comment, *expected) {
+        let field = if self.document != *document {
+            "policy"
+        } else if self.expected != *expected {
+            "expected_version"
+        } else if self.head.comment != *comment {
+            "comment"
+        } else {
             return Ok(());
-        }
+        };
         let request_id = request_id.clone().unwrap_or_default();
-        Err(StoreError::PolicyRequestIdReused { request_id, version: self.head.version })
+        Err(StoreError::PolicyRequestIdReused { request_id, version: self.head.version, field })
     }
 
     /// For implementations of stores: rejects what cannot follow the newest version, or is too long to store.

@@ -29,7 +29,11 @@ pub fn weight(approval: &Approval) -> usize {
     let trace: usize = approval.verdict.trace.iter().map(|rule| rule.rule.len() + rule.detail.len()).sum();
     let votes: usize = approval.votes.iter().map(|vote| vote.comment.len() + 128).sum();
     let schema = request.schema.as_deref().map_or(0, str::len);
-    approval.arguments.as_json().len() + schema + request.reason.len() + labels + trace + votes
+    // The verdict's message, and the comment on the decision once more where a remembered rejection is shown.
+    let comment = approval.decision.as_ref().map_or(0, |decision| decision.comment.len());
+    let remembered = approval.verdict.remembered_rejection.as_ref().map_or(0, |_| comment);
+    let texts = request.reason.len() + approval.verdict.message.len() + comment + remembered;
+    approval.arguments.as_json().len() + schema + texts + labels + trace + votes
 }
 
 /// Order of creation.

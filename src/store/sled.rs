@@ -11,6 +11,7 @@ mod commit_log;
 mod directory;
 mod durable;
 mod frame;
+mod freezes;
 mod group_commit;
 mod handle;
 mod id_set;
@@ -74,7 +75,7 @@ use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBro
 use crate::domain::Time;
 
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 
 /// Commands that may wait for the writer before senders wait themselves.
 const QUEUE: usize = 4_096;
@@ -195,6 +196,8 @@ impl SledStore {
         open_files.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
 
         let pending = PendingCounts::read(&pages).map_err(unreadable)?;
+        // A freeze that cannot be read stops nobody: then the store does not open.
+        let freezes = records::freezes(&pages).map_err(unreadable)?;
         observer.pending(pending.total(), pending.oldest());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
@@ -220,6 +223,7 @@ impl SledStore {
             file,
             sync,
             pending,
+            freezes,
             tip,
             mark,
             shared: Arc::clone(&shared),

@@ -107,6 +107,8 @@ enum Said {
         status: &'static str,
         rule: String,
         policy_version: String,
+        /// Who froze such calls, where that is what decided.
+        frozen_by: Option<String>,
     },
     Voted {
         via: Option<String>,
@@ -126,6 +128,7 @@ enum Said {
     Reported {
         result: &'static str,
     },
+    Revoked,
 }
 
 impl Line {
@@ -141,6 +144,7 @@ impl Line {
                 status: verdict.effect.status().name(),
                 rule: verdict.rule.clone(),
                 policy_version: verdict.policy_version.clone(),
+                frozen_by: verdict.frozen.as_ref().map(|frozen| frozen.actor.to_string()),
             },
             EventKind::Voted { .. } => Said::Voted { via: via() },
             EventKind::Edited { verdict, .. } => Said::Edited { rule: verdict.rule.clone() },
@@ -157,8 +161,8 @@ impl Line {
                     ExecutionResult::Failed => "FAILED",
                 },
             },
-            // Nobody did it: an escalation.
-            _ => return None,
+            EventKind::Revoked { .. } => Said::Revoked,
+            EventKind::Escalated(_) => return None, // nobody did it
         };
         let (approval_id, tool) = (approval.id, approval.request.tool_name.clone());
         Some(Self { approval_id, tool, by: event.actor.to_string(), said })
@@ -173,12 +177,13 @@ impl Line {
             };
         }
         match said {
-            Said::Asked { request_id, on_behalf_of, agent, run_id, status, rule, policy_version } => line!(
+            Said::Asked { request_id, on_behalf_of, agent, run_id, status, rule, policy_version, frozen_by } => line!(
                 "asked",
                 on_behalf_of = on_behalf_of.as_deref(),
                 status = *status,
                 rule = rule.as_str(),
                 policy_version = policy_version.as_str(),
+                frozen_by = frozen_by.as_deref(),
                 agent = named(agent),
                 run_id = named(run_id),
                 request_id = request_id.as_str()
@@ -190,6 +195,7 @@ impl Line {
             }
             Said::Claimed { claim_id } => line!("claimed", claim_id = tracing::field::display(claim_id)),
             Said::Reported { result } => line!("reported", result = *result),
+            Said::Revoked => line!("revoked"),
         }
     }
 }

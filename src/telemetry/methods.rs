@@ -31,7 +31,7 @@ const fn quiet(name: &'static str, shape: Shape) -> Method {
 }
 
 /// Every method, the busiest first, and [`OTHER`] last.
-pub(super) const METHODS: [Method; 24] = [
+pub(super) const METHODS: [Method; 29] = [
     method("signoff.v1.ApprovalService/RequestApproval", Shape::Streaming),
     method("signoff.v1.ApprovalService/Decide", Shape::Unary),
     method("signoff.v1.ApprovalService/ClaimExecution", Shape::Unary),
@@ -43,6 +43,7 @@ pub(super) const METHODS: [Method; 24] = [
     method("signoff.v1.ApprovalService/WatchPending", Shape::Streaming),
     method("signoff.v1.ApprovalService/ListApprovals", Shape::Unary),
     method("signoff.v1.ApprovalService/CancelApproval", Shape::Unary),
+    method("signoff.v1.ApprovalService/RevokeApproval", Shape::Unary),
     method("signoff.v1.PolicyService/GetPolicy", Shape::Unary),
     method("signoff.v1.PolicyService/ListPolicyVersions", Shape::Unary),
     method("signoff.v1.PolicyService/SetPolicy", Shape::Unary),
@@ -51,6 +52,10 @@ pub(super) const METHODS: [Method; 24] = [
     method("signoff.v1.AccessService/ListTokens", Shape::Unary),
     method("signoff.v1.AccessService/CreateToken", Shape::Unary),
     method("signoff.v1.AccessService/RevokeToken", Shape::Unary),
+    method("signoff.v1.AdminService/GetStatus", Shape::Unary),
+    method("signoff.v1.AdminService/ListFreezes", Shape::Unary),
+    method("signoff.v1.AdminService/Freeze", Shape::Unary),
+    method("signoff.v1.AdminService/Thaw", Shape::Unary),
     quiet("grpc.health.v1.Health/Check", Shape::Unary),
     quiet("grpc.health.v1.Health/Watch", Shape::Streaming),
     quiet("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Shape::Streaming),

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, Token, TokenId},
+    domain::{Actor, Approval, ApprovalId, Command, Event, Freeze, NewFreeze, NewThaw, Revision, Time, Token, TokenId},
     store::{
-        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, Health, History, Lifecycle,
-        MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query, StoreError, Submission, Submitted,
-        Subscription, TokenStore, Transfer, Transitioned,
+        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History,
+        Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query, StoreError, Submission,
+        Submitted, Subscription, TokenStore, Transfer, Transitioned,
     },
 };
 
@@ -196,6 +196,25 @@ impl Transfer for Staged {
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
         self.inner.import_policies(versions).await
+    }
+}
+
+#[async_trait]
+impl FreezeStore for Staged {
+    async fn freeze(&self, new: NewFreeze) -> Result<Freeze, StoreError> {
+        self.inner.freeze(new).await
+    }
+
+    async fn thaw(&self, new: NewThaw) -> Result<Freeze, StoreError> {
+        self.inner.thaw(new).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
+        self.inner.freezes().await
+    }
+
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+        self.inner.import_freezes(freezes).await
     }
 }
 

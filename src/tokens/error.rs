@@ -24,12 +24,14 @@ pub enum Error {
         id: TokenId,
     },
     /// The idempotency key belongs to another token by the same operator.
-    #[error("this request_id was used before for something else")]
+    #[error("this request_id was used before with another {field}; use a new request_id for a new token")]
     RequestIdReused {
         /// The key.
         request_id: String,
         /// The token that it was used for.
         id: TokenId,
+        /// The first field of CreateToken that differs.
+        field: &'static str,
     },
     /// A defect.
     #[error("internal error: {0}")]

@@ -120,13 +120,13 @@ async fn one_token_comes_of_one_request_id() {
     assert_eq!(results.iter().filter(|result| result.as_ref().err() == Some(&again)).count(), 7);
     assert_eq!(fixture.kept().await, std::slice::from_ref(token));
 
-    let reused = Error::RequestIdReused { request_id: "r".into(), id: token.id };
     let others = [
-        NewToken { ttl: None, ..asked.clone() },
-        NewToken { ttl: Some(HOUR * 2), ..asked.clone() },
-        NewToken { grant: Grant { roles: [Role::Auditor].into(), ..asked.grant.clone() }, ..asked.clone() },
+        (NewToken { ttl: None, ..asked.clone() }, "ttl"),
+        (NewToken { ttl: Some(HOUR * 2), ..asked.clone() }, "ttl"),
+        (NewToken { grant: Grant { roles: [Role::Auditor].into(), ..asked.grant.clone() }, ..asked.clone() }, "roles"),
     ];
-    for other in others {
+    for (other, field) in others {
+        let reused = Error::RequestIdReused { request_id: "r".into(), id: token.id, field };
         assert_eq!(fixture.create(other).await.unwrap_err(), reused);
     }
     // Another operator's is another request.

@@ -8,6 +8,7 @@ pub use super::violations::{Violation, Violations};
 use crate::domain::ApprovalId;
 
 mod actions;
+mod admin;
 mod lists;
 mod names;
 mod people;
@@ -17,7 +18,8 @@ mod request;
 mod scalars;
 mod tokens;
 
-pub use actions::{Wait, cancellation, claim, decision, report, wait};
+pub use actions::{Wait, cancellation, claim, decision, report, revocation, wait};
+pub use admin::{FreezeCall, ThawCall, freeze, thaw};
 pub use lists::{list_approvals, list_pending, watch_pending};
 pub use policy::{document, policy, test_cases};
 pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, policy_versions};

@@ -5,17 +5,19 @@ use std::time::Duration;
 use super::{enums::Code as _, structs};
 use crate::{
     domain::{
-        Actor, Agent, Approval, Claim, Decision, Effect, Outcome, Panel, Requirement, RuleOutcome, RuleTrace, Time,
-        Verdict, Vote,
+        Actor, Agent, Approval, ApprovalId, Claim, Decision, Effect, Outcome, Panel, Requirement, Revocation,
+        RuleOutcome, RuleTrace, Status, Time, Verdict, Vote,
     },
     proto::v1,
 };
 
+mod admin;
 mod events;
 mod policy;
 mod progress;
 mod tokens;
 
+pub use admin::{freeze, server_status};
 pub use events::event;
 pub use policy::{document, policy_file, policy_head, policy_version, policy_warnings, test_result};
 pub use progress::progress;
@@ -47,7 +49,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         policy: Some(policy(&approval.verdict)),
         votes: approval.votes.iter().map(vote).collect(),
         quorum: asked.map_or(0, Requirement::quorum),
-        decision: approval.decision.as_ref().map(decision),
+        decision: approval.decision.as_ref().map(|made| decision(made, &approval.verdict)),
         claim: approval.claim.as_ref().map(claim),
         claim_window: Some(span(approval.verdict.claim_window)),
         cancel_on_disconnect: request.cancel_on_disconnect,
@@ -57,6 +59,7 @@ pub fn approval(approval: &Approval) -> v1::Approval {
         comment_required: asked.is_some_and(|asked| asked.comment_required),
         edits_allowed: asked.is_some_and(|asked| asked.allow_edits),
         priority: approval.priority().to_wire().into(),
+        revocation: approval.revocation.as_ref().map(revocation),
     }
 }
 
@@ -118,7 +121,7 @@ fn vote(vote: &Vote) -> v1::Vote {
     }
 }
 
-fn decision(decision: &Decision) -> v1::Decision {
+fn decision(decision: &Decision, verdict: &Verdict) -> v1::Decision {
     v1::Decision {
         status: decision.status.to_wire().into(),
         decided_by: Some(actor(&decision.actor)),
@@ -128,6 +131,11 @@ fn decision(decision: &Decision) -> v1::Decision {
         digest: decision.digest.to_string(),
         revision: decision.revision,
         submitted_by: decision.via.as_ref().map(actor),
+        remembered_rejection: verdict.remembered_rejection.as_deref().map(|remembered| v1::RememberedRejection {
+            approval_id: remembered.approval_id.to_string(),
+            decided_by: Some(actor(&remembered.decided_by)),
+            comment: decision.comment.clone(),
+        }),
     }
 }
 
@@ -137,6 +145,25 @@ fn claim(claim: &Claim) -> v1::Claim {
         claimed_by: Some(actor(&claim.actor)),
         claim_time: Some(moment(claim.at)),
         outcome: claim.outcome.as_ref().map(outcome),
+    }
+}
+
+/// An approval for an operator who may stop it, and may not read it.
+#[must_use]
+pub fn revoked_approval(id: ApprovalId, status: Status, stopped: &Revocation) -> v1::Approval {
+    v1::Approval {
+        id: id.to_string(),
+        status: status.to_wire().into(),
+        revocation: Some(revocation(stopped)),
+        ..v1::Approval::default()
+    }
+}
+
+fn revocation(revocation: &Revocation) -> v1::Revocation {
+    v1::Revocation {
+        revoked_by: Some(actor(&revocation.actor)),
+        reason: revocation.reason.clone(),
+        revoke_time: Some(moment(revocation.at)),
     }
 }
 

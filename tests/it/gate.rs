@@ -2,7 +2,9 @@
 
 mod lies;
 mod restarts;
+mod stopped;
 mod twice;
+pub(crate) mod unreachable;
 
 use std::{
     convert::Infallible,
@@ -34,6 +36,9 @@ rules:
   - name: lookups
     tools: [lookup]
     auto_approve: {}
+  - name: deletions
+    tools: [delete_record]
+    require_approval: { remember_rejection: 600s }
   - name: no-drop
     tools: ["sql.*"]
     auto_reject: { message: "Dropping tables is not allowed." }
@@ -166,7 +171,7 @@ async fn decisions_of_people() {
     reviewer.decide(decision).await.unwrap();
     let Err(GateError::Refused(refusal)) = joined(waiting).await else { panic!("it ran") };
     assert_eq!((refusal.approval_id.as_deref(), tool.calls()), (Some(&*approval.id), 0));
-    assert!(refusal.to_string().contains("rejected by a reviewer: Use the staging list. It was not run."));
+    assert!(refusal.to_string().contains("A reviewer rejected the call to send_email: Use the staging list. Do not try it again."));
     let Kind::Rejected { decided_by, .. } = refusal.kind else { panic!("{refusal:?}") };
     assert!(decided_by.contains('/'), "{decided_by}");
 
@@ -206,7 +211,7 @@ async fn decisions_of_the_policy_and_of_time() {
 
     // 6: auto-reject.
     let refused = refusal(&client, Call::new("sql.query")).await;
-    assert!(refused.to_string().contains("Dropping tables is not allowed. It was not run."), "{refused}");
+    assert!(refused.to_string().contains("Dropping tables is not allowed."), "{refused}");
     assert!(matches!(refused.kind, Kind::AutoRejected { rule, .. } if rule == "no-drop"));
 }
 
@@ -301,7 +306,6 @@ async fn giving_up_withdraws_only_when_asked_to() {
 #[tokio::test]
 async fn a_wrapped_function_gets_what_was_approved_or_nothing() {
     #[derive(serde::Serialize, serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
     struct Mail {
         to: String,
         copies: u32,
@@ -325,9 +329,10 @@ async fn a_wrapped_function_gets_what_was_approved_or_nothing() {
     let unfit = arguments(&[("to", "bob@company.com"), ("subject", "Hello")]);
     let (refused, approval) = tokio::join!(soon("it is refused", send.call(mail())), approve(&server, Some(unfit)));
     let Err(GateError::Refused(refusal)) = refused else { panic!("it ran") };
-    assert!(matches!(&refusal.kind, Kind::InvalidArguments { .. }), "{refusal:?}");
+    assert!(matches!(&refusal.kind, Kind::InvalidEdit { path, .. } if path == "subject"), "{refusal:?}");
     assert_eq!(tool.calls(), 1);
-    assert_eq!(outcome(&server, &approval.id).await, (ExecutionResult::Failed, refusal.to_string()));
+    let mut agent = server.agent();
+    assert_eq!(get(&mut agent, &approval.id).await.claim, None, "it can still be revoked");
 }
 
 /// The example of the client's README, as it is printed there and as it is run.

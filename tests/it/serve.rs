@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Runs the program to its end.
-async fn run(arguments: &[&str]) -> Output {
+pub(crate) async fn run(arguments: &[&str]) -> Output {
     soon("the program ends", signoff(arguments).kill_on_drop(true).output()).await.expect("it runs")
 }
 

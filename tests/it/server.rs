@@ -12,8 +12,8 @@ use std::{
 
 use rustix::process::{Pid, Signal};
 use signoff::proto::v1::{
-    access_service_client::AccessServiceClient, approval_service_client::ApprovalServiceClient,
-    policy_service_client::PolicyServiceClient,
+    access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
+    approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, BufReader},
@@ -42,6 +42,9 @@ pub(crate) type PolicyClient = PolicyServiceClient<InterceptedService<Channel, B
 
 /// As [`Client`], for tokens.
 pub(crate) type AccessClient = AccessServiceClient<InterceptedService<Channel, Bearer>>;
+
+/// As [`Client`], for freezes and the status.
+pub(crate) type AdminClient = AdminServiceClient<InterceptedService<Channel, Bearer>>;
 
 /// Awaits what must happen; fails the test when it does not.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
@@ -252,6 +255,11 @@ impl Server {
     /// A client for tokens that carries this one.
     pub(crate) fn access(&self, token: &str) -> AccessClient {
         AccessServiceClient::with_interceptor(self.channel(), Bearer::new(token))
+    }
+
+    /// A client for freezes and the status that carries this token.
+    pub(crate) fn admin(&self, token: &str) -> AdminClient {
+        AdminServiceClient::with_interceptor(self.channel(), Bearer::new(token))
     }
 
     /// A client for the policy that carries this token.

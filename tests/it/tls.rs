@@ -3,6 +3,7 @@
 mod authority;
 mod clients;
 mod command;
+mod gate;
 mod handshakes;
 mod identity;
 mod reload;

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use prost::Message as _;
 use prost_types::Struct;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -17,6 +18,9 @@ use crate::{
 
 /// What a server reads of one message, unless it is told otherwise.
 const REQUEST_BYTES: usize = 1024 * 1024;
+
+/// Says what is wrong with edited arguments.
+type CheckEdit = Arc<dyn Fn(&Map<String, Value>) -> Result<(), Problem> + Send + Sync>;
 
 pub(crate) type OnProgress = Arc<dyn Fn(&Progress) + Send + Sync>;
 
@@ -38,6 +42,22 @@ pub struct Call {
     pub(crate) patience: Duration,
     pub(crate) on_progress: Option<OnProgress>,
     pub(crate) cancel_on_abandon: bool,
+    required: Vec<CallOption>,
+    edit_checks: Vec<CheckEdit>,
+}
+
+/// What can be required of every call: see [`Call::required_options`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the method of its name")]
+#[non_exhaustive]
+pub enum CallOption {
+    AgentName,
+    RunId,
+    CallId,
+    RequestId,
+    Reason,
+    Labels,
+    OnBehalfOf,
 }
 
 impl Call {
@@ -58,6 +78,8 @@ impl Call {
             patience: Duration::from_secs(30),
             on_progress: None,
             cancel_on_abandon: false,
+            required: Vec::new(),
+            edit_checks: Vec::new(),
         }
     }
 
@@ -167,18 +189,69 @@ impl Call {
         self
     }
 
+    /// Options without which the call is refused before anybody is asked, as an error of use. For labels that the policy
+    /// asks on: a call that lost them is not judged without them.
+    pub fn required_options(mut self, options: impl IntoIterator<Item = CallOption>) -> Self {
+        self.required.extend(options);
+        self
+    }
+
+    /// Says whether the function can take what a reviewer made of the arguments. Is asked before the claim; its error, which
+    /// ends a sentence such as "the set of arguments is missing `to`", refuses the edit ([`Kind::InvalidEdit`]), and the
+    /// approval stays unclaimed. [`Client::requires_approval`](crate::Client::requires_approval) checks the function's own
+    /// type without it.
+    pub fn check_edit(
+        mut self,
+        check: impl Fn(&Map<String, Value>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.edit_checks.push(Arc::new(move |edited| check(edited).map_err(Problem::of_all)));
+        self
+    }
+
+    /// As [`check_edit`](Self::check_edit), of an argument.
+    pub(crate) fn check_edited_type(mut self, check: fn(&Map<String, Value>) -> Result<(), Problem>) -> Self {
+        self.edit_checks.push(Arc::new(check));
+        self
+    }
+
+    pub(crate) fn edit_problem(&self, edited: &Map<String, Value>) -> Option<Problem> {
+        self.edit_checks.iter().find_map(|check| check(edited).err())
+    }
+
     pub(crate) fn refused(&self, kind: impl Into<Kind>) -> Refusal {
-        Refusal { tool_name: self.tool_name.clone(), approval_id: None, kind: kind.into() }
+        Refusal { tool_name: self.tool_name.clone(), approval_id: None, kind: kind.into(), address: "".into() }
+    }
+
+    fn check_required(&self) -> Result<(), Refusal> {
+        for option in &self.required {
+            let (name, is_set) = match option {
+                CallOption::AgentName => ("agent_name", !self.agent.name.is_empty()),
+                CallOption::RunId => ("run_id", !self.agent.run_id.is_empty()),
+                CallOption::CallId => ("call_id", self.call_id.is_some()),
+                CallOption::RequestId => ("request_id", self.request_id.is_some()),
+                CallOption::Reason => ("reason", !self.reason.is_empty()),
+                CallOption::Labels => ("labels", !self.labels.is_empty()),
+                CallOption::OnBehalfOf => ("on_behalf_of", self.on_behalf_of.is_some()),
+            };
+            if !is_set {
+                return Err(self.refused(Kind::invalid(format!("{name}: is required for this call, and not set"))));
+            }
+        }
+        Ok(())
     }
 
     /// What is sent to ask for it. Everything that can be known to be wrong without the server is refused here.
     pub(crate) fn request(&self) -> Result<RequestApprovalRequest, Refusal> {
+        self.check_required()?;
         let arguments = self.asked()?;
         let schema = self.arguments_schema.clone().transpose();
         let schema = schema.map_err(|Problem { path, problem }| {
             let place = if path.is_empty() { "it" } else { &path };
             self.refused(Kind::invalid(format!("arguments_schema: {place} {problem}")))
         })?;
+        if self.timeout == Some(Duration::ZERO) {
+            return Err(self.refused(Kind::invalid("timeout: must be longer than zero")));
+        }
         let timeout = self.timeout.map(prost_types::Duration::try_from).transpose();
         let timeout = timeout.map_err(|_| self.refused(Kind::invalid("timeout: is longer than a Duration can be")))?;
         let request = RequestApprovalRequest {
@@ -241,17 +314,29 @@ mod tests {
         assert_ne!(id(&derived), id(&call.clone().run_id("c").call_id("r")));
         assert_eq!(id(&derived.request_id("mine")), "mine");
         let alone = call.call_id("c").request().unwrap_err();
-        assert!(alone.to_string().contains("a call_id needs the run_id"), "{alone}");
+        assert!(alone.developer_text().contains("a call_id needs the run_id"), "{alone}");
     }
 
     #[test]
     fn what_is_too_large_or_too_long_is_refused_before_it_is_sent() {
         let large = Call::new("t").reason("x".repeat(REQUEST_BYTES)).request().unwrap_err();
-        assert!(large.to_string().contains("INVALID_ARGUMENT"), "{large}");
+        assert!(large.developer_text().contains("INVALID_ARGUMENT"), "{large}");
         let long = Call::new("t").timeout(Duration::MAX).request().unwrap_err();
-        assert!(long.to_string().contains("timeout"), "{long}");
+        assert!(long.developer_text().contains("timeout"), "{long}");
+        let none = Call::new("t").timeout(Duration::ZERO).request().unwrap_err();
+        assert!(none.developer_text().contains("timeout: must be longer than zero"), "{none}");
         let arguments = Call::new("t").arguments(&json!([1])).request().unwrap_err();
         assert!(matches!(arguments.kind, Kind::InvalidArguments { .. }));
+    }
+
+    #[test]
+    fn a_call_without_a_required_option_is_refused() {
+        let strict = Call::new("t").required_options([CallOption::RunId, CallOption::Labels]);
+        let problem = |call: &Call| call.request().unwrap_err().developer_text();
+        assert!(problem(&strict).contains("run_id: is required"), "{}", problem(&strict));
+        let named = strict.run_id("r");
+        assert!(problem(&named).contains("labels: is required"), "{}", problem(&named));
+        assert!(named.label("env", "prod").request().is_ok());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A connection, and the calls of the API over it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tonic::{Request, service::interceptor::InterceptedService, transport::Channel};
 
@@ -8,8 +8,8 @@ use crate::{
     bearer::Bearer,
     options::{ConnectError, Options},
     v1::{
-        access_service_client::AccessServiceClient, approval_service_client::ApprovalServiceClient,
-        policy_service_client::PolicyServiceClient,
+        access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
+        approval_service_client::ApprovalServiceClient, policy_service_client::PolicyServiceClient,
     },
 };
 
@@ -25,6 +25,7 @@ pub struct Client {
     channel: Channel,
     bearer: Bearer,
     deadline: Duration,
+    address: Arc<str>,
 }
 
 impl Client {
@@ -35,7 +36,8 @@ impl Client {
     /// Whatever is wrong with the options; the server need not be there.
     pub fn new(options: &Options) -> Result<Self, ConnectError> {
         let (endpoint, bearer) = options.resolve()?;
-        Ok(Self { channel: endpoint.connect_lazy(), bearer, deadline: options.deadline })
+        let address = options.shown_address().into();
+        Ok(Self { channel: endpoint.connect_lazy(), bearer, deadline: options.deadline, address })
     }
 
     /// As [`new`](Self::new), with the options of the environment: see [`Options::from_env`].
@@ -56,7 +58,7 @@ impl Client {
         let (endpoint, bearer) = options.resolve()?;
         let unreachable = |error| ConnectError::Transport { address: options.shown_address().to_owned(), error };
         let channel = endpoint.connect().await.map_err(unreachable)?;
-        Ok(Self { channel, bearer, deadline: options.deadline })
+        Ok(Self { channel, bearer, deadline: options.deadline, address: options.shown_address().into() })
     }
 
     /// Every call of `signoff.v1.ApprovalService`.
@@ -80,6 +82,13 @@ impl Client {
             .max_decoding_message_size(MESSAGE_BYTES)
     }
 
+    /// Every call of `signoff.v1.AdminService`.
+    #[must_use]
+    pub fn admin(&self) -> AdminServiceClient<Transport> {
+        AdminServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .max_decoding_message_size(MESSAGE_BYTES)
+    }
+
     /// The channel and the token, for services that are not Signoff's own, such as `grpc.health.v1.Health`.
     #[must_use]
     pub fn transport(&self) -> Transport {
@@ -95,5 +104,10 @@ impl Client {
 
     pub(crate) fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// The server's address, as it was given.
+    pub(crate) fn address(&self) -> &Arc<str> {
+        &self.address
     }
 }

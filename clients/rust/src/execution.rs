@@ -71,7 +71,7 @@ impl Claim {
         match (claimed.await, task.await) {
             (Ok(claim), _) => claim,
             (Err(_), Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            (Err(_), _) => Err(Kind::Unavailable(Box::new(Status::cancelled("the runtime shuts down")))),
+            (Err(_), _) => Err(Kind::unavailable(Status::cancelled("the runtime shuts down"))),
         }
     }
 
@@ -171,9 +171,11 @@ async fn claim(
 fn refused(status: Status) -> Kind {
     match reason(&status).as_deref() {
         Some("ALREADY_CLAIMED") => Kind::already_claimed(&status),
+        Some("APPROVAL_REVOKED") => Kind::revoked(&status),
+        Some("FROZEN") => Kind::frozen(&status),
         Some("CLAIM_WINDOW_CLOSED") => Kind::ClaimWindowClosed,
         Some("DIGEST_MISMATCH") => Kind::DigestMismatch,
-        _ if is_passing(&status) => Kind::Unavailable(Box::new(status)),
+        _ if is_passing(&status) => Kind::unavailable(status),
         _ => Kind::failed(status),
     }
 }

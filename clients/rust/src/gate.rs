@@ -4,7 +4,6 @@ use std::{
     error::Error,
     fmt,
     future::Future,
-    marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
@@ -16,13 +15,15 @@ use tonic::Status;
 use crate::{
     answers::Answers,
     approved::Approved,
-    arguments::{self, Problem},
+    arguments,
     call::Call,
     client::Client,
     digest::digest,
     execution::Claim,
+    finished,
+    gated::Gated,
     refusal::{Kind, Refusal},
-    v1::{Approval, ApprovalStatus, ExecutionResult},
+    v1::{Actor, Approval, ApprovalStatus, ExecutionResult},
     wait::{Step, Wait},
 };
 
@@ -99,6 +100,7 @@ impl Client {
         Fut: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
+        finished::check::<T>().map_err(|problem| self.refused(&call, Kind::invalid(problem)))?;
         let permit = self.permit(&call).await?;
         permit.execute(function).await
     }
@@ -126,7 +128,7 @@ impl Client {
         Fut: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        Gated { client: self.clone(), call, function, arguments: PhantomData }
+        Gated::new(self.clone(), call, function)
     }
 
     /// Begins to ask for approval of `call`, without the rest of the gate: see [`Wait::next`].
@@ -135,7 +137,8 @@ impl Client {
     ///
     /// What is wrong with the call: [`Kind::InvalidArguments`], [`Kind::RequestFailed`].
     pub fn ask(&self, call: &Call) -> Result<Wait, Refusal> {
-        Ok(Wait::new(self.clone(), call.request()?, call.patience))
+        let request = call.request().map_err(|refusal| Refusal { address: self.address().clone(), ..refusal })?;
+        Ok(Wait::new(self.clone(), request, call.patience))
     }
 
     /// Claims what [`ask`](Self::ask) ended with: the one right to run it.
@@ -146,7 +149,7 @@ impl Client {
     /// ([`Kind::DigestMismatch`], [`Kind::InvalidAnswer`]).
     pub async fn claim(&self, call: &Call, approval: Approval) -> Result<Permit, Refusal> {
         let approval_id = approval.id.clone();
-        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), ..call.refused(kind) };
+        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), ..self.refused(call, kind) };
         if let Some(kind) = refusal_of(&approval) {
             return Err(refused(kind));
         }
@@ -160,12 +163,21 @@ impl Client {
             arguments: arguments::decode(&approved.arguments),
             edited: approved.edited,
         };
+        if run.edited
+            && let Some(problem) = call.edit_problem(&run.arguments)
+        {
+            return Err(refused(Kind::invalid_edit(problem)));
+        }
         let claim = Claim::take(self, answers, approved, call.patience).await.map_err(refused)?;
-        Ok(Permit { claim, run, tool_name: call.tool_name.clone() })
+        Ok(Permit { claim, run })
+    }
+
+    pub(crate) fn refused(&self, call: &Call, kind: impl Into<Kind>) -> Refusal {
+        Refusal { address: self.address().clone(), ..call.refused(kind) }
     }
 
     /// All that comes before the function runs.
-    async fn permit(&self, call: &Call) -> Result<Permit, Refusal> {
+    pub(crate) async fn permit(&self, call: &Call) -> Result<Permit, Refusal> {
         let runtime = call.cancel_on_abandon.then(Handle::current);
         let mut waiting = Waiting { wait: Some(self.ask(call)?), runtime };
         loop {
@@ -185,78 +197,39 @@ impl Client {
     }
 }
 
+/// The rule that rejects what an operator has frozen.
+const FREEZE_RULE: &str = "_freeze";
+
+/// An actor, as `ISSUER/SUBJECT`.
+fn name(actor: Option<Actor>) -> String {
+    let Actor { issuer, subject, .. } = actor.unwrap_or_default();
+    format!("{issuer}/{subject}")
+}
+
 /// What keeps an approval that is decided from being run; `None` for those two statuses that let it.
 fn refusal_of(approval: &Approval) -> Option<Kind> {
     let decision = approval.decision.clone().unwrap_or_default();
     Some(match ApprovalStatus::try_from(approval.status) {
-        Ok(ApprovalStatus::Approved | ApprovalStatus::AutoApproved) => return None,
+        Ok(ApprovalStatus::Approved | ApprovalStatus::AutoApproved) => {
+            return approval.revocation.clone().map(|revocation| Kind::Revoked { reason: revocation.reason });
+        }
         Ok(ApprovalStatus::Rejected) => {
-            let by = decision.decided_by.unwrap_or_default();
-            Kind::Rejected { comment: decision.comment, decided_by: format!("{}/{}", by.issuer, by.subject) }
+            Kind::Rejected { comment: decision.comment, decided_by: name(decision.decided_by) }
         }
         Ok(ApprovalStatus::AutoRejected) => {
             let policy = approval.policy.clone().unwrap_or_default();
-            Kind::AutoRejected { rule: policy.rule, message: policy.message }
+            match decision.remembered_rejection {
+                Some(earlier) => Kind::Rejected { comment: earlier.comment, decided_by: name(earlier.decided_by) },
+                None if policy.rule == FREEZE_RULE => Kind::Frozen { reason: decision.comment },
+                None => Kind::AutoRejected { rule: policy.rule, message: policy.message },
+            }
         }
         Ok(ApprovalStatus::TimedOut) => Kind::TimedOut,
         Ok(ApprovalStatus::Cancelled) => Kind::Cancelled,
-        Ok(ApprovalStatus::Pending | ApprovalStatus::Unspecified) | Err(_) => Kind::UnknownStatus,
+        Ok(ApprovalStatus::Pending | ApprovalStatus::Unspecified) | Err(_) => {
+            Kind::UnknownStatus { status: approval.status }
+        }
     })
-}
-
-/// A function behind the gate: see [`Client::requires_approval`].
-#[must_use]
-pub struct Gated<A, F> {
-    client: Client,
-    call: Call,
-    function: F,
-    arguments: PhantomData<fn(A)>,
-}
-
-impl<A, F> Gated<A, F> {
-    /// Calls the function with `arguments`, once it may, or with what a reviewer made of them.
-    ///
-    /// # Errors
-    ///
-    /// As [`Client::run`]. Edited arguments that `A` cannot be made of are [`Kind::InvalidArguments`].
-    pub async fn call<T, E, Fut>(&self, arguments: A) -> Result<T, GateError<E>>
-    where
-        A: Serialize + DeserializeOwned,
-        F: Fn(A) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-        E: fmt::Display,
-    {
-        self.call_as(arguments, |call| call).await
-    }
-
-    /// As [`call`](Self::call), with what is said of this one call only: its `call_id`, its `reason`.
-    ///
-    /// # Errors
-    ///
-    /// As [`call`](Self::call).
-    pub async fn call_as<T, E, Fut>(&self, arguments: A, say: impl FnOnce(Call) -> Call) -> Result<T, GateError<E>>
-    where
-        A: Serialize + DeserializeOwned,
-        F: Fn(A) -> Fut,
-        Fut: Future<Output = Result<T, E>>,
-        E: fmt::Display,
-    {
-        let call = say(self.call.clone()).arguments(&arguments);
-        let permit = self.client.permit(&call).await?;
-        if !permit.run.edited {
-            return permit.execute(|_| (self.function)(arguments)).await;
-        }
-        match serde_json::from_value(Value::Object(permit.run.arguments.clone())) {
-            Ok(edited) => permit.execute(|_| (self.function)(edited)).await,
-            Err(error) => Err(permit.unfit(&error).await.into()),
-        }
-    }
-}
-
-impl<A, F> fmt::Debug for Gated<A, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gated").field("call", &self.call).finish_non_exhaustive()
-    }
 }
 
 /// The right to run, once. Dropped unused, it is reported as FAILED, by a task of the runtime.
@@ -265,7 +238,6 @@ impl<A, F> fmt::Debug for Gated<A, F> {
 pub struct Permit {
     claim: Claim,
     run: Run,
-    tool_name: String,
 }
 
 impl Permit {
@@ -308,16 +280,6 @@ impl Permit {
     /// The last failure; the outcome stays unreported.
     pub async fn report(self, outcome: Result<(), String>) -> Result<(), Status> {
         report(self.claim, outcome).await
-    }
-
-    /// The function cannot take what a reviewer made of its arguments.
-    async fn unfit(self, error: &serde_json::Error) -> Refusal {
-        let problem = Problem::of_all(format!("was edited to what the function does not take: {error}"));
-        let refusal =
-            Refusal { tool_name: self.tool_name, approval_id: Some(self.run.approval_id), kind: problem.into() };
-        // The refusal stands, whatever became of the report, which was logged.
-        let _ = report(self.claim, Err(refusal.to_string())).await;
-        refusal
     }
 }
 

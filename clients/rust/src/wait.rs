@@ -16,6 +16,7 @@ use crate::{
     options::LONGEST,
     passing::{Backoff, is_passing, reason},
     refusal::{Kind, Refusal},
+    unreachable,
     v1::{
         Approval, ApprovalStatus, ApprovalUpdate, CancelApprovalRequest, Progress, RequestApprovalRequest,
         RequestApprovalResponse, request_approval_response::Message,
@@ -67,6 +68,8 @@ pub struct Wait {
     /// machine's steady clock, as wall clocks differ.
     bound: Instant,
     patience: Duration,
+    /// Whether the first failure was logged: the others of this wait are not.
+    warned: bool,
 }
 
 type Messages = Streaming<RequestApprovalResponse>;
@@ -95,7 +98,7 @@ impl fmt::Debug for Wait {
 enum Standing {
     Pending,
     /// Only the end of the stream tells that it is a last one.
-    Unknown,
+    Unknown(i32),
     Decided(Box<Approval>),
 }
 
@@ -119,6 +122,7 @@ impl Wait {
             resume_at: None,
             bound: now + patience,
             patience,
+            warned: false,
         }
     }
 
@@ -156,9 +160,19 @@ impl Wait {
                         return Ok(step);
                     }
                 }
-                Ok(None) if matches!(self.status, Standing::Unknown) => return Err(self.refused(Kind::UnknownStatus)),
-                Ok(None) => return self.broken(Status::unavailable("the stream ended early")),
-                Err(status) => return self.broken(status),
+                Ok(None) => match self.status {
+                    Standing::Unknown(status) => return Err(self.refused(Kind::UnknownStatus { status })),
+                    _ => return self.broken(Status::unavailable("the stream ended early")),
+                },
+                Err(status) => {
+                    self.stream = Stream::None;
+                    if self.approval_id.is_none()
+                        && let Some(problem) = unreachable::lasting(&status, self.client.address()).await
+                    {
+                        return Err(self.refused(Kind::Unavailable { problem, cause: Box::new(status) }));
+                    }
+                    return self.broken(status);
+                }
             }
         }
     }
@@ -221,7 +235,7 @@ impl Wait {
         }
         self.status = match ApprovalStatus::try_from(approval.status) {
             Ok(ApprovalStatus::Pending) => Standing::Pending,
-            Ok(ApprovalStatus::Unspecified) | Err(_) => Standing::Unknown,
+            Ok(ApprovalStatus::Unspecified) | Err(_) => Standing::Unknown(approval.status),
             Ok(
                 ApprovalStatus::Approved
                 | ApprovalStatus::Rejected
@@ -251,8 +265,9 @@ impl Wait {
         }
         // One try after the bound: the server may be back, and then it knows the end.
         if self.began >= self.bound {
-            return Err(self.refused(Kind::Unavailable(Box::new(cause))));
+            return Err(self.refused(Kind::unavailable(cause)));
         }
+        self.warn(&cause);
         if self.request.after_revision > self.began_at {
             self.backoff = Backoff::new();
         }
@@ -262,8 +277,36 @@ impl Wait {
         Ok(Step::Retrying { cause, delay })
     }
 
+    /// Logs the first try that got no answer. The server's own failures, such as its drain, are part of every wait.
+    fn warn(&mut self, cause: &Status) {
+        if self.warned || self.answered || reason(cause).is_some() {
+            return;
+        }
+        self.warned = true;
+        let (address, problem) = (self.client.address(), unreachable::problem(cause));
+        let bound = match self.approval_id {
+            None => format!("for {} s", self.patience.as_secs()),
+            Some(_) => "until the approval's deadline".to_owned(),
+        };
+        tracing::warn!(
+            tool_name = self.request.tool_name,
+            "Cannot reach the approvals server at {address}: {problem}. Trying {bound}."
+        );
+    }
+
+    /// The refusal for a caller who stops waiting: what to tell a model then.
+    #[must_use]
+    pub fn still_waiting(&self) -> Refusal {
+        self.refused(Kind::StillWaiting)
+    }
+
     fn refused(&self, kind: Kind) -> Refusal {
-        Refusal { tool_name: self.request.tool_name.clone(), approval_id: self.approval_id.clone(), kind }
+        Refusal {
+            tool_name: self.request.tool_name.clone(),
+            approval_id: self.approval_id.clone(),
+            kind,
+            address: self.client.address().clone(),
+        }
     }
 
     /// Withdraws the approval, within 5 s. Before the server's first answer that means to ask once more.
@@ -272,7 +315,7 @@ impl Wait {
     ///
     /// What went wrong; the approval then stays open until its deadline. One that is decided meanwhile is no error.
     pub async fn withdraw(mut self) -> Result<(), Refusal> {
-        let late = self.refused(Kind::Unavailable(Box::new(Status::deadline_exceeded("no answer in time"))));
+        let late = self.refused(Kind::unavailable(Status::deadline_exceeded("no answer in time")));
         if self.approval_id.is_none() {
             // At once, and on a stream of its own: the one that was given up may be dead.
             (self.stream, self.resume_at) = (Stream::None, None);

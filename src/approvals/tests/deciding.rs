@@ -106,7 +106,7 @@ async fn a_repeated_call_gives_the_first_result() {
     assert_eq!(world.approvals.report(&agent(), report).await.unwrap(), first_report);
     assert_eq!(world.store.get(id).await.unwrap().revision, revision);
 
-    let reused = || Err(refused(Refusal::RequestIdReused { request_id: "again".into(), approval: id }));
+    let reused = || Err(refused(Refusal::RequestIdReused { request_id: "again".into(), approval: id, field: None }));
     let other = NewDecision { comment: "other".into(), ..voted };
     assert_eq!(world.approvals.decide(&reviewer(1), other).await, reused());
     let cancel = Cancellation { id, request_id: request_id(), reason: String::new() };

@@ -64,10 +64,52 @@ async fn a_repetition_that_is_cut_before_it_begins_withdraws_as_well() {
 #[tokio::test]
 async fn a_refused_request_id_withdraws_nothing() {
     let world = World::new();
-    let id = world.ask_for(asking_as("r", json!({}))).await;
-    assert!(world.request(clingy("r"), 0).await.is_err());
+    let mut first = world.request(clingy("r"), 0).await.unwrap();
+    let id = update(&mut first).await.0.id;
+    // After a restart nobody is attached yet.
+    let restarted = world.restarted();
+    let other = NewRequest { tool_name: "other".into(), ..clingy("r") };
+    assert!(restarted.request(agent(), other, 0).await.is_err());
     settle().await;
     assert_eq!(world.status(id).await, Status::Pending);
+}
+
+#[tokio::test]
+async fn the_first_request_says_whether_leaving_withdraws() {
+    // The first one does not: a repetition cannot make it so, whether it is cut late or before it begins.
+    let world = World::new();
+    let id = world.ask_for(asking_as("r", json!({}))).await;
+    let mut again = world.request(clingy("r"), 0).await.unwrap();
+    assert_eq!(update(&mut again).await.0.id, id);
+    drop(again);
+    drop(Arc::clone(&world.approvals).request(agent(), clingy("r"), 0));
+    settle().await;
+    assert_eq!(world.status(id).await, Status::Pending);
+
+    // The first one does: a repetition cannot lift it. Its stream is one of the request's, from its beginning on.
+    let mut first = world.request(clingy("s"), 0).await.unwrap();
+    let id = update(&mut first).await.0.id;
+    let again = Arc::clone(&world.approvals).request(agent(), asking_as("s", json!({})), 0);
+    drop(first);
+    settle().await;
+    assert_eq!(world.status(id).await, Status::Pending, "the caller has come back");
+    let mut again = again.await.unwrap();
+    assert_eq!(update(&mut again).await.0.id, id);
+    drop(again);
+    assert_eq!(end(&world, id).await.status, Status::Cancelled);
+}
+
+#[tokio::test]
+async fn a_repetition_that_did_not_ask_for_it_withdraws_when_it_is_cut_before_it_begins() {
+    let world = World::new();
+    let mut first = world.request(clingy("r"), 0).await.unwrap();
+    let id = update(&mut first).await.0.id;
+    let second = Arc::clone(&world.approvals).request(agent(), asking_as("r", json!({})), 1);
+    drop(first);
+    settle().await;
+    assert_eq!(world.status(id).await, Status::Pending, "the second call is there");
+    drop(second);
+    assert_eq!(end(&world, id).await.status, Status::Cancelled);
 }
 
 #[tokio::test]

@@ -179,21 +179,31 @@ async fn a_request_id_belongs_to_one_request() {
     let world = World::new();
     let new = asking_as("r", json!({}));
     let id = world.ask_for(new.clone()).await;
-    let different: [fn(&mut NewRequest); 7] = [
-        |new| new.tool_name = "other".into(),
-        |new| new.arguments = arguments(&json!({"a": 1})),
+    let different: [(fn(&mut NewRequest), RepeatedField); 2] = [
+        (|new| new.tool_name = "other".into(), RepeatedField::ToolName),
+        (|new| new.arguments = arguments(&json!({"a": 1})), RepeatedField::Arguments),
+    ];
+    for (change, field) in different {
+        let mut other = new.clone();
+        change(&mut other);
+        let reused = Refusal::RequestIdReused { request_id: "r".into(), approval: id, field: Some(field) };
+        assert_eq!(world.request(other, 0).await.err(), Some(Error::Store(reused.into())));
+    }
+    let reworded: [fn(&mut NewRequest); 6] = [
         |new| new.reason = "other".into(),
         |new| new.timeout += Duration::from_secs(1),
         |new| new.labels.clear(),
         |new| new.agent.run_id = "other".into(),
+        |new| new.schema = Some("{}".into()),
         |new| new.cancel_on_disconnect = true,
     ];
-    for change in different {
-        let mut other = new.clone();
-        change(&mut other);
-        let reused = Refusal::RequestIdReused { request_id: "r".into(), approval: id };
-        assert_eq!(world.request(other, 0).await.err(), Some(Error::Store(reused.into())));
+    for change in reworded {
+        let mut again = new.clone();
+        change(&mut again);
+        let (found, events) = update(&mut world.request(again, 0).await.unwrap()).await;
+        assert_eq!((found.id, &found.request.reason, events.len()), (id, &new.reason, 1));
     }
+    assert_eq!(world.store.pending(), 1);
     // Another caller's is another request.
     let stranger = principal(&[Role::Agent], ActorKind::Agent, "stranger");
     let mut theirs = Arc::clone(&world.approvals).request(stranger, new, 0).await.unwrap();

@@ -16,7 +16,7 @@ enum Whose {
 
 /// The calls about one approval, and for each role the approvals that it may be made about. Written by hand: what the
 /// server has in its table must be this.
-const MATRIX: [(Method, [&[Whose]; 4]); 8] = {
+const MATRIX: [(Method, [&[Whose]; 4]); 9] = {
     use Whose::{Eligible, Other, Own};
     const NONE: &[Whose] = &[];
     const ALL: &[Whose] = &[Own, Eligible, Other];
@@ -30,11 +30,12 @@ const MATRIX: [(Method, [&[Whose]; 4]); 8] = {
         (Method::WatchPending, [NONE, &[Eligible], ALL, NONE]),
         (Method::Decide, [NONE, &[Eligible], NONE, NONE]),
         (Method::CancelApproval, [&[Own], NONE, NONE, NONE]),
+        (Method::RevokeApproval, [&[Own], &[Eligible], NONE, ALL]),
     ]
 };
 
 /// Calls that are about no approval, or need one that is approved, and who may make them at all.
-const OTHERS: [(Method, [bool; 4]); 11] = [
+const OTHERS: [(Method, [bool; 4]); 15] = [
     (Method::RequestApproval, [true, false, false, false]),
     (Method::ClaimExecution, [true, false, false, false]),
     (Method::ReportExecution, [true, false, false, false]),
@@ -46,6 +47,10 @@ const OTHERS: [(Method, [bool; 4]); 11] = [
     (Method::ListTokens, [false, false, true, true]),
     (Method::RevokeToken, [false, false, false, true]),
     (Method::GetCaller, [true, true, true, true]),
+    (Method::Freeze, [false, false, false, true]),
+    (Method::Thaw, [false, false, false, true]),
+    (Method::ListFreezes, [false, false, true, true]),
+    (Method::GetStatus, [false, false, true, true]),
 ];
 
 /// How a call about an approval ended.
@@ -106,6 +111,10 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
             let cancel = Cancellation { id, request_id: None, reason: String::new() };
             told(id, method, approvals.cancel(caller, cancel).await)
         }
+        Method::RevokeApproval => {
+            let revocation = NewRevocation { id, request_id: None, reason: String::new() };
+            told(id, method, approvals.revoke(caller, revocation).await)
+        }
         Method::ClaimExecution => {
             told(id, method, approvals.claim(caller, NewClaim { id, request_id: None, digest }).await)
         }
@@ -124,7 +133,11 @@ async fn call(world: &World, caller: &Arc<Principal>, method: Method, id: Approv
         | Method::CreateToken
         | Method::ListTokens
         | Method::RevokeToken
-        | Method::GetCaller => told(id, method, caller.require_role(method).map_err(Error::from)),
+        | Method::GetCaller
+        | Method::Freeze
+        | Method::Thaw
+        | Method::ListFreezes
+        | Method::GetStatus => told(id, method, caller.require_role(method).map_err(Error::from)),
     }
 }
 

@@ -39,6 +39,7 @@ impl Judge for Scripted {
                     allow_edits: asked.get("edits") != Some(&Value::Bool(false)),
                     escalations: number("escalate_after").map(escalation).into_iter().collect(),
                     timeout: number("limit").map(Duration::from_secs),
+                    remember_rejection: number("remember").map(Duration::from_secs),
                 })
             }
         };

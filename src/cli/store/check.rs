@@ -44,9 +44,10 @@ pub(super) fn run(args: &CheckArgs, as_json: bool) -> ExitCode {
 }
 
 fn print(findings: &Findings) {
-    let Findings { approvals, events, policies, tokens, groups, faults, notes } = findings;
+    let Findings { approvals, events, policies, tokens, freezes, groups, faults, notes } = findings;
+    let frozen = if *freezes == 0 { String::new() } else { format!("{freezes} freezes, ") };
     anstream::println!(
-        "whole: {approvals} approvals with {events} events, {policies} versions of the policy, {tokens} tokens, {groups} groups of commits"
+        "whole: {approvals} approvals with {events} events, {policies} versions of the policy, {tokens} tokens, {frozen}{groups} groups of commits"
     );
     for fault in faults {
         let what = escape(&fault.what);

@@ -11,7 +11,7 @@ use crate::{
     cli::{
         json,
         text::escape,
-        transfer::{ForgottenLine, Header, PolicyLine, TokenLine, Trailer, line},
+        transfer::{ForgottenLine, FreezeLine, Header, PolicyLine, TokenLine, Trailer, line},
     },
     clock::{SystemWall, WallClock as _},
     private_files,
@@ -53,6 +53,7 @@ pub(super) fn run(args: &SalvageArgs, as_json: bool) -> ExitCode {
             "approvals": written.approvals,
             "policies": written.policies,
             "tokens": written.tokens,
+            "freezes": written.freezes,
             "forgotten": written.forgotten,
             "left_out": salvaged.left_out,
         });
@@ -98,16 +99,18 @@ fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> 
 }
 
 fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trailer> {
-    let Salvaged { policies, tokens, forgotten, histories, left_out: _ } = salvaged;
+    let Salvaged { policies, tokens, freezes, forgotten, histories, left_out: _ } = salvaged;
     line(output, &Header::current())?;
     policies.iter().try_for_each(|policy| line(output, &PolicyLine { policy }))?;
     tokens.iter().try_for_each(|token| line(output, &TokenLine { token }))?;
+    freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze }))?;
     forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten }))?;
     histories.iter().try_for_each(|history| line(output, history))?;
     let written = Trailer {
         approvals: histories.len(),
         policies: policies.len(),
         tokens: tokens.len(),
+        freezes: freezes.len(),
         forgotten: forgotten.len(),
     };
     line(output, &written)?;

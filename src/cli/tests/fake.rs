@@ -19,8 +19,9 @@ use crate::proto::v1::{
     Actor, ActorKind, Approval, ApprovalUpdate, CancelApprovalRequest, CancelApprovalResponse, ClaimExecutionRequest,
     ClaimExecutionResponse, DecideRequest, DecideResponse, GetApprovalRequest, GetApprovalResponse,
     ListApprovalsRequest, ListApprovalsResponse, ListPendingRequest, ListPendingResponse, ReportExecutionRequest,
-    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, WaitApprovalRequest,
-    WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse, WatchPendingRequest, WatchPendingResponse,
+    ReportExecutionResponse, RequestApprovalRequest, RequestApprovalResponse, RevokeApprovalRequest,
+    RevokeApprovalResponse, WaitApprovalRequest, WaitApprovalResponse, WatchApprovalRequest, WatchApprovalResponse,
+    WatchPendingRequest, WatchPendingResponse,
     approval_service_server::{ApprovalService, ApprovalServiceServer},
     event,
     request_approval_response::Message,
@@ -73,6 +74,7 @@ pub(super) struct Fake {
     pub(super) list_approvals: Method<ListApprovalsRequest, Result<ListApprovalsResponse, Status>>,
     pub(super) decide: Method<DecideRequest, Result<DecideResponse, Status>>,
     pub(super) cancel: Method<CancelApprovalRequest, Result<CancelApprovalResponse, Status>>,
+    pub(super) revoke: Method<RevokeApprovalRequest, Result<RevokeApprovalResponse, Status>>,
     /// Claims are answered only once this is notified, if it is there.
     pub(super) hold_claims: Mutex<Option<Arc<Notify>>>,
     pub(super) claim: Method<ClaimExecutionRequest, Result<ClaimExecutionResponse, Status>>,
@@ -186,6 +188,13 @@ impl ApprovalService for Fake {
         let token = request.metadata().get("authorization").map(|token| token.to_str().unwrap().to_owned());
         self.tokens.lock().unwrap().extend(token);
         self.decide.call(request)?.map(Response::new)
+    }
+
+    async fn revoke_approval(
+        &self,
+        request: Request<RevokeApprovalRequest>,
+    ) -> Result<Response<RevokeApprovalResponse>, Status> {
+        self.revoke.call(request)?.map(Response::new)
     }
 
     async fn cancel_approval(

@@ -100,14 +100,14 @@ async fn only_the_approved_statuses_are_claimed() {
         let server = Server::start().await;
         let status = i32::try_from(unknown.as_i64().unwrap()).unwrap();
         server.fake.request.answers(vec![Send(says(approval(status, &json!({"to": "x"}))))]);
-        assert!(matches!(refused(&server).await, Kind::UnknownStatus), "{status}");
+        assert!(matches!(refused(&server).await, Kind::UnknownStatus { .. }), "{status}");
         assert!(server.fake.claim.asked().is_empty());
     }
     // Nor is one that comes to the claim by another way.
     for status in [0, 1, 8, 99, -1] {
         let server = Server::start().await;
         let refused = client(&server).claim(&call(), approval(status, &json!({"to": "x"}))).await.unwrap_err();
-        assert!(matches!(refused.kind, Kind::UnknownStatus) && server.fake.claim.asked().is_empty(), "{status}");
+        assert!(matches!(refused.kind, Kind::UnknownStatus { .. }) && server.fake.claim.asked().is_empty(), "{status}");
     }
     for known in list("statuses").iter().filter(|known| known["terminal"] == json!(true)) {
         let server = Server::start().await;
@@ -261,7 +261,7 @@ async fn steps_in_slices_end_when_the_patience_does() {
             }
         }
     });
-    assert!(matches!(refusal.await.expect("it ends").kind, Kind::Unavailable(_)));
+    assert!(matches!(refusal.await.expect("it ends").kind, Kind::Unavailable { .. }));
     assert_eq!(server.fake.request.asked().len(), 2, "one try, and one after the patience");
 }
 

@@ -1,10 +1,18 @@
 use super::*;
 use crate::{
-    domain::{Choice, Command, Seen, samples, token_samples::token},
-    store::{ApprovalStore as _, MemoryStore, NewPolicy, PolicyStore as _, Submission, TokenStore as _, Transfer as _},
+    domain::{
+        Choice, Command, Seen,
+        freeze_samples::{new_freeze, new_thaw, tool},
+        samples,
+        token_samples::token,
+    },
+    store::{
+        ApprovalStore as _, FreezeStore as _, MemoryStore, NewPolicy, PolicyStore as _, Submission, TokenStore as _,
+        Transfer as _,
+    },
 };
 
-const FILLED: Trailer = Trailer { approvals: 450, policies: 20, tokens: 300, forgotten: 250 };
+const FILLED: Trailer = Trailer { approvals: 450, policies: 20, tokens: 300, freezes: 210, forgotten: 250 };
 
 fn submission(n: u64, request_id: &str) -> Submission {
     let (request, arguments) = samples::a_request(request_id);
@@ -20,6 +28,10 @@ async fn filled() -> MemoryStore {
         store.put_policy(NewPolicy { document, author, comment, request_id, expected, now }).await.unwrap();
     }
     store.save_tokens((1..=300).map(token).collect()).await.unwrap();
+    for n in 1..=210 {
+        store.freeze(new_freeze(n, tool("other*"))).await.unwrap();
+    }
+    store.thaw(new_thaw(7)).await.unwrap();
     for n in 0..450 {
         let id = store.submit(submission(n, &format!("r{n}"))).await.unwrap().approval.id;
         if n % 2 == 0 {
@@ -49,6 +61,7 @@ async fn everything_comes_back() {
     assert_eq!(to.export(None, 1_000).await.unwrap(), from.export(None, 1_000).await.unwrap());
     assert_eq!(to.export_policies(0, 99).await.unwrap(), from.export_policies(0, 99).await.unwrap());
     assert_eq!(to.tokens().await.unwrap(), from.tokens().await.unwrap());
+    assert_eq!(to.freezes().await.unwrap(), from.freezes().await.unwrap());
     assert_eq!(to.export_forgotten(None, 999).await.unwrap(), from.export_forgotten(None, 999).await.unwrap());
 }
 
@@ -59,13 +72,17 @@ async fn an_export_without_policies_and_tokens_is_read() {
     let text = String::from_utf8(text).unwrap();
     let older: String = text
         .split_inclusive('\n')
-        .filter(|line| !["{\"policy\":", "{\"token\":", "{\"forgotten\":"].iter().any(|kind| line.starts_with(kind)))
+        .filter(|line| {
+            !["{\"policy\":", "{\"token\":", "{\"freeze\":", "{\"forgotten\":"]
+                .iter()
+                .any(|kind| line.starts_with(kind))
+        })
         .map(|line| if line.starts_with("{\"approvals\":") { "{\"approvals\":450}\n" } else { line })
         .collect();
     let mut lines = Lines { input: older.as_bytes(), number: 0 };
     lines.next::<Header>().unwrap();
     let new = read_from(&MemoryStore::default(), &mut lines).await.unwrap();
-    assert_eq!(new, Trailer { policies: 0, tokens: 0, forgotten: 0, ..FILLED });
+    assert_eq!(new, Trailer { policies: 0, tokens: 0, freezes: 0, forgotten: 0, ..FILLED });
 }
 
 #[tokio::test]
@@ -81,7 +98,7 @@ async fn what_conflicts_is_named_and_nothing_with_it_is_taken() {
     other_approval.submit(submission(0, "other")).await.unwrap();
     for (store, complaint, policies, approvals) in [
         (other_policy, "lines 2 to 9: version 1 of the policy", 1, 0),
-        (other_approval, "lines 572 to 771: another approval", 20, 1),
+        (other_approval, "lines 782 to 981: another approval", 20, 1),
     ] {
         let mut lines = Lines { input: &text[..], number: 0 };
         lines.next::<Header>().unwrap();
@@ -100,7 +117,7 @@ async fn a_cut_export_is_refused() {
     let lines: Vec<_> = text.split_inclusive('\n').collect();
     let without_end = lines[..lines.len() - 1].concat();
     let without = |n: usize| [&lines[..n], &lines[n + 1..]].concat().concat();
-    let (without_one, without_policy) = (without(575), without(20));
+    let (without_one, without_policy) = (without(785), without(20));
     for (text, complaint) in [
         (without_end, "the file is cut"),
         (without_one, "and 250 request_ids of forgotten approvals, but has 449 approvals"),

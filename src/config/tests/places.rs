@@ -286,6 +286,7 @@ fn defaults_are_the_documented_ones() {
         "max_stream_age = \"1h\"",
         "drain_timeout = \"3s\"",
         "write_timeout = \"30s\"",
+        "thaw_requires_other_operator = false",
         "limits.arguments_bytes = 49152",
         "limits.arguments_depth = 32",
         "limits.schema_bytes = 16384",

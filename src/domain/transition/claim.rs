@@ -5,17 +5,23 @@ use crate::domain::{Approval, Claiming, EventKind, Refusal, Time};
 
 pub(super) fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Result<Vec<EventKind>, Refusal> {
     requester(approval, &claiming.actor)?;
-    let Some(closed_at) = approval.claimable_until() else { return Err(Refusal::NotApproved(approval.status)) };
-    if let Some(claim) = &approval.claim {
-        return Err(Refusal::AlreadyClaimed(Box::new(claim.clone())));
-    }
-    if now >= closed_at {
-        return Err(Refusal::ClaimWindowClosed { closed_at });
-    }
+    claimable(approval, now)?;
     if claiming.digest != approval.digest {
         return Err(Refusal::DigestMismatch { approved: approval.digest });
     }
     Ok(vec![EventKind::Claimed { claim_id: claiming.claim_id, digest: approval.digest }])
+}
+
+/// Refuses what nobody can claim any more, or yet.
+pub(super) fn claimable(approval: &Approval, now: Time) -> Result<(), Refusal> {
+    let Some(closed_at) = approval.claimable_until() else { return Err(Refusal::NotApproved(approval.status)) };
+    if let Some(claim) = &approval.claim {
+        return Err(Refusal::AlreadyClaimed(Box::new(claim.clone())));
+    }
+    if let Some(revocation) = &approval.revocation {
+        return Err(Refusal::Revoked(Box::new(revocation.clone())));
+    }
+    if now >= closed_at { Err(Refusal::ClaimWindowClosed { closed_at }) } else { Ok(()) }
 }
 
 /// Whether the repetition of the claim on record is granted again.

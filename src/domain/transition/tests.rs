@@ -19,7 +19,7 @@ fn a_clock_set_back_does_not_reorder_history() {
 
 #[test]
 fn a_key_names_one_call() {
-    let reused = || Refusal::RequestIdReused { request_id: "k".into(), approval: id(0, 1) };
+    let reused = || Refusal::RequestIdReused { request_id: "k".into(), approval: id(0, 1), field: None };
     let keyed_vote = || run(pending(), [(keyed(approve(1), "k"), 5)]);
     check_refusals([
         ("a key for another choice", keyed_vote(), keyed(reject(1), "k"), reused()),

@@ -5,7 +5,7 @@ use tonic::Code;
 
 use super::{Answer, REATTACH, UPGRADE};
 use crate::{
-    domain::{ApprovalId, Outcome, Permission, Refusal, Time},
+    domain::{ApprovalId, FreezeError, Outcome, Permission, Refusal, Time},
     proto::v1::ErrorReason,
     store::StoreError,
     wire::enums::Code as _,
@@ -25,11 +25,13 @@ impl Answer {
             StoreError::PolicyChanged { version } => {
                 Self::new(Code::Aborted, ErrorReason::PolicyChanged, error.to_string()).with("version", version)
             }
-            StoreError::PolicyRequestIdReused { ref request_id, version } => {
+            StoreError::PolicyRequestIdReused { ref request_id, version, field } => {
                 Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, error.to_string())
                     .with("request_id", request_id)
                     .with("policy_version", version)
+                    .with("field", field)
             }
+            StoreError::Freeze(error) => Self::freeze(error),
             StoreError::Conflict(_)
             | StoreError::BadHistory(..)
             | StoreError::PolicyConflict(_)
@@ -49,6 +51,24 @@ impl Answer {
                                the server's operator must start that version again";
                 Self::new(Code::Unavailable, ErrorReason::RecordTooNew, message).on(id).retry(UPGRADE)
             }
+        }
+    }
+
+    fn freeze(error: FreezeError) -> Self {
+        let message = error.to_string();
+        match error {
+            FreezeError::NotFound(id) => {
+                Self::new(Code::NotFound, ErrorReason::FreezeNotFound, message).with("freeze_id", id)
+            }
+            FreezeError::TooMany { limit } => {
+                Self::new(Code::ResourceExhausted, ErrorReason::TooManyFreezes, message).with("limit", limit)
+            }
+            FreezeError::RequestIdReused { request_id, id } => {
+                Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
+                    .with("request_id", request_id)
+                    .with("freeze_id", id)
+            }
+            FreezeError::Conflict(_) | FreezeError::Bad(..) => Self::internal(&message),
         }
     }
 
@@ -106,15 +126,32 @@ impl Answer {
                     None => claimed,
                 }
             }
+            Refusal::Revoked(revocation) => answer(FailedPrecondition, Reason::ApprovalRevoked)
+                .on(id)
+                .with("revoked_by", &revocation.actor)
+                .with("revoke_time", rfc3339(revocation.at))
+                .with("reason", &revocation.reason),
+            Refusal::Frozen(frozen) => answer(FailedPrecondition, Reason::Frozen)
+                .on(id)
+                .with("freeze_id", frozen.id)
+                .with("frozen_by", &frozen.actor)
+                .with("freeze_time", rfc3339(frozen.at))
+                .with("reason", &frozen.reason),
             Refusal::NotClaimed => answer(FailedPrecondition, Reason::NotClaimed).on(id),
             Refusal::AlreadyReported(outcome) => answer(FailedPrecondition, Reason::AlreadyReported)
                 .on(id)
                 .with("result", result_name(&outcome))
                 .with("report_time", rfc3339(outcome.at))
                 .with("message", &outcome.message),
-            Refusal::RequestIdReused { request_id, approval } => answer(AlreadyExists, Reason::RequestIdReused)
-                .with("request_id", request_id)
-                .with("approval_id", approval),
+            Refusal::RequestIdReused { request_id, approval, field } => {
+                let reused = answer(AlreadyExists, Reason::RequestIdReused)
+                    .with("request_id", request_id)
+                    .with("approval_id", approval);
+                match field {
+                    Some(field) => reused.with("field", field.name()),
+                    None => reused,
+                }
+            }
             Refusal::RequestForgotten { request_id, until } => answer(FailedPrecondition, Reason::RequestForgotten)
                 .with("request_id", request_id)
                 .with("until", rfc3339(until)),

@@ -2,18 +2,23 @@ mod samples;
 
 use std::collections::BTreeSet;
 
-use self::samples::{decided, denials, errors, failures, policy_errors, refusals, store_errors, token_errors};
+use self::samples::{
+    admin_errors, decided, denials, errors, failures, freeze_errors, policy_errors, refusals, store_errors,
+    token_errors,
+};
 use super::*;
 use crate::{
     domain::{
-        Claim, ExecutionResult, Outcome, Refusal,
+        Claim, ExecutionResult, FreezeError, Outcome, Refusal,
         samples::{agent, at, claim_id, id},
     },
     store::StoreError,
 };
 
-const REFUSALS: usize = 21;
-const STORE_ERRORS: usize = 14;
+const REFUSALS: usize = 23;
+const STORE_ERRORS: usize = 15;
+const FREEZE_ERRORS: usize = 5;
+const ADMIN_ERRORS: usize = 4;
 const ERRORS: usize = 10;
 const POLICY_ERRORS: usize = 6;
 const TOKEN_ERRORS: usize = 7;
@@ -42,6 +47,8 @@ fn nth_refusal(refusal: &Refusal) -> usize {
         Refusal::EditsNotAllowed => 17,
         Refusal::RequestForgotten { .. } => 18,
         Refusal::NeedsOthers => 19,
+        Refusal::Revoked(_) => 20,
+        Refusal::Frozen(_) => 21,
         Refusal::TooManyPending { .. } => REFUSALS - 1,
     }
 }
@@ -61,7 +68,28 @@ fn nth_store_error(error: &StoreError) -> usize {
         StoreError::BadToken(..) => 10,
         StoreError::Newer(_) => 11,
         StoreError::BadForgotten(..) => 12,
+        StoreError::Freeze(_) => 13,
         StoreError::Corrupt(_) => STORE_ERRORS - 1,
+    }
+}
+
+fn nth_freeze_error(error: &FreezeError) -> usize {
+    match error {
+        FreezeError::NotFound(_) => 0,
+        FreezeError::TooMany { .. } => 1,
+        FreezeError::RequestIdReused { .. } => 2,
+        FreezeError::Conflict(_) => 3,
+        FreezeError::Bad(..) => FREEZE_ERRORS - 1,
+    }
+}
+
+fn nth_admin_error(error: &admin::Error) -> usize {
+    use admin::Error;
+    match error {
+        Error::Access(_) => 0,
+        Error::OtherOperatorRequired { .. } => 1,
+        Error::Internal(_) => 2,
+        Error::Store(_) => ADMIN_ERRORS - 1,
     }
 }
 
@@ -144,6 +172,8 @@ fn every_variant_is_among_the_samples() {
     count(denials().iter().map(|sample| nth_denial(&sample.0)).collect(), DENIALS);
     count(policy_errors().iter().map(|sample| nth_policy_error(&sample.0)).collect(), POLICY_ERRORS);
     count(token_errors().iter().map(|sample| nth_token_error(&sample.0)).collect(), TOKEN_ERRORS);
+    count(freeze_errors().iter().map(|sample| nth_freeze_error(&sample.0)).collect(), FREEZE_ERRORS);
+    count(admin_errors().iter().map(|sample| nth_admin_error(&sample.0)).collect(), ADMIN_ERRORS);
     count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
 }
 

@@ -4,7 +4,7 @@ use tonic::Code;
 
 use super::{Answer, REATTACH, ROOM, Scope};
 use crate::{
-    approvals,
+    admin, approvals,
     blocking_pool::PoolError,
     domain::{ApprovalId, OutsideScope, Permission},
     identity::AccessDenied,
@@ -76,10 +76,26 @@ impl Answer {
                     .with("request_id", request_id)
                     .with("token_id", id)
             }
-            Error::RequestIdReused { request_id, id } => {
+            Error::RequestIdReused { request_id, id, field } => {
                 Self::new(Code::AlreadyExists, ErrorReason::RequestIdReused, message)
                     .with("request_id", request_id)
                     .with("token_id", id)
+                    .with("field", field)
+            }
+            Error::Internal(cause) => Self::internal(&cause),
+            Error::Store(error) => Self::store(error, None),
+        }
+    }
+
+    pub(super) fn admin(error: admin::Error) -> Self {
+        use admin::Error;
+        let message = error.to_string();
+        match error {
+            Error::Access(denied) => Self::denied(denied),
+            Error::OtherOperatorRequired { id, frozen_by } => {
+                Self::new(Code::PermissionDenied, ErrorReason::OtherOperatorRequired, message)
+                    .with("freeze_id", id)
+                    .with("frozen_by", frozen_by)
             }
             Error::Internal(cause) => Self::internal(&cause),
             Error::Store(error) => Self::store(error, None),

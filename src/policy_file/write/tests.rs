@@ -145,7 +145,9 @@ fn require() -> impl Strategy<Value = v1::RequireApproval> {
     });
     let demands = (texts(), any::<u32>(), any::<u32>(), any::<bool>(), any::<Option<bool>>());
     let escalate = proptest::collection::vec(escalation, 0..3);
-    (span(), span(), text(), demands, escalate).prop_map(|(timeout, claim_window, message, demands, escalate)| {
+    let spans = (span(), span(), span());
+    (spans, text(), demands, escalate).prop_map(|(spans, message, demands, escalate)| {
+        let (timeout, claim_window, remember_rejection) = spans;
         let (reviewers, quorum, reject_threshold, comment_required, allow_edits) = demands;
         v1::RequireApproval {
             timeout,
@@ -157,6 +159,7 @@ fn require() -> impl Strategy<Value = v1::RequireApproval> {
             comment_required,
             allow_edits,
             escalate,
+            remember_rejection,
         }
     })
 }

@@ -16,7 +16,7 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{ApprovalId, Digest, Revision, Time, TokenId},
+    domain::{ApprovalId, Digest, FreezeId, Revision, Time, TokenId},
     store::StoreError,
 };
 
@@ -48,6 +48,12 @@ pub(super) struct GroupRecord {
     /// Tokens that were forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forgotten: Vec<TokenId>,
+    /// Freezes that were made or ended, with the hashes of their payloads, as for tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) freezes: Vec<(FreezeId, Digest)>,
+    /// Freezes that were forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) forgotten_freezes: Vec<FreezeId>,
 }
 
 /// The newest group: what the next one follows.
@@ -82,6 +88,9 @@ pub(super) struct Standing {
     pub(super) policies: u64,
     /// Every token that was not forgotten, with the hash of its payload.
     pub(super) tokens: BTreeMap<TokenId, Digest>,
+    /// Every freeze that was not forgotten, with the hash of its payload.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) freezes: BTreeMap<FreezeId, Digest>,
 }
 
 impl Standing {
@@ -90,6 +99,8 @@ impl Standing {
         self.policies = record.policies.iter().copied().fold(self.policies, u64::max);
         self.tokens.retain(|id, _| !record.forgotten.contains(id));
         self.tokens.extend(record.tokens.iter().copied());
+        self.freezes.retain(|id, _| !record.forgotten_freezes.contains(id));
+        self.freezes.extend(record.freezes.iter().copied());
     }
 }
 

@@ -2,9 +2,10 @@
 
 mod import;
 mod prune;
+mod remember;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -13,6 +14,7 @@ use sled::Batch;
 use super::{
     commit_log::{GroupRecord, Tip},
     frame::{self, Encoded},
+    freezes::GroupFreezes,
     keys::{self, Field},
     pending::PendingCounts,
     policies::Policies,
@@ -24,7 +26,7 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Command, Digest, Event, Refusal, Revision, Time, step},
+    domain::{Approval, ApprovalId, Command, Digest, Event, Freezes, Refusal, Revision, Time, step_unless_frozen},
     store::{Change, Observer, StoreError, Submitted, Transitioned},
 };
 
@@ -35,9 +37,12 @@ pub(super) struct Group<'a> {
     batch: Batch,
     pub(super) policies: Policies<'a>,
     pub(super) tokens: Tokens<'a>,
+    pub(super) freezes: GroupFreezes<'a>,
     approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, Named>,
+    /// Entries of the index of remembered rejections.
+    rejections: BTreeSet<Vec<u8>>,
     pruned: HashSet<ApprovalId>,
     schemas: Schemas,
     /// Records of groups before this one were looked at for dropping, and the batch may hold that.
@@ -96,16 +101,18 @@ impl Commit {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(pages: &'a TreeReader, pending: &'a mut PendingCounts) -> Self {
+    pub(super) fn new(pages: &'a TreeReader, pending: &'a mut PendingCounts, freezes: &'a mut Freezes) -> Self {
         Self {
             pages,
             pending,
             batch: Batch::default(),
             policies: Policies::new(pages),
             tokens: Tokens::new(pages),
+            freezes: GroupFreezes::new(pages, freezes),
             approvals: HashMap::new(),
             events: HashMap::new(),
             request_ids: HashMap::new(),
+            rejections: BTreeSet::new(),
             pruned: HashSet::new(),
             schemas: Schemas::default(),
             dropped: false,
@@ -127,6 +134,7 @@ impl<'a> Group<'a> {
         let mut newest = self.changed.iter().map(|approval| approval.updated_at).max();
         newest = newest.max(self.policies.write(&mut self.batch, &mut record));
         self.tokens.write(&mut self.batch, &mut record);
+        newest = newest.max(self.freezes.write(&mut self.batch, &mut record));
         self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
         let changes = record != GroupRecord::default() || self.dropped || self.forgotten;
@@ -136,24 +144,32 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {
-        let PreparedSubmission { approval, event, encoded, chain, pending_limit } = new;
-        let caller = keys::caller(&approval.request.caller);
-        let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
+        let request = &new.approval.request;
+        let key = keys::request_id(&request.caller, &request.request_id);
         let over = match self.find(&key)? {
             None => None,
             Some(Named::Approval(id)) => {
-                let found = self.named(id)?.approval;
-                if *found.request == *approval.request {
-                    return Ok(Submitted { approval: found, created: false });
-                }
-                let request_id = approval.request.request_id.clone();
-                return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
+                let found = self.named(id, "a request_id")?.approval;
+                found.check_repetition(request)?;
+                return Ok(Submitted { approval: found, created: false });
             }
             Some(Named::Forgotten(at)) => {
-                tombstones::of_key(at, &key)?.check(approval.created_at)?;
+                tombstones::of_key(at, &key)?.check(new.approval.created_at)?;
                 Some(at)
             }
         };
+        // What an operator froze is not judged by anything else.
+        let verdict = match self.freezes.standing().judge(&new.approval.request, &new.approval.verdict) {
+            None => self.remembered(&new.approval)?,
+            frozen => frozen,
+        };
+        // Prepared anew, which costs the others something only while calls are frozen, or rejected again.
+        let new = match verdict {
+            Some(verdict) => new.judged(verdict)?,
+            None => new,
+        };
+        let PreparedSubmission { approval, event, encoded, chain, pending_limit } = new;
+        let caller = keys::caller(&approval.request.caller);
         if !approval.status.is_terminal() && self.pending.of(&caller) >= pending_limit {
             return Err(Refusal::TooManyPending { limit: pending_limit }.into());
         }
@@ -171,7 +187,7 @@ impl<'a> Group<'a> {
         now: Time,
     ) -> Result<Transitioned, StoreError> {
         let Known { approval: before, chain } = self.get(id)?;
-        let step = step(&before, command, now);
+        let step = step_unless_frozen(&before, command, now, self.freezes.standing());
         let approval = Arc::new(step.approval);
         if !step.events.is_empty() {
             let (encoded, chain) = records::encode(&approval, &step.events, chain)?;
@@ -206,10 +222,10 @@ impl<'a> Group<'a> {
         Ok(Known { approval: Arc::new(approval), chain })
     }
 
-    /// An approval that an idempotency key names.
-    fn named(&self, id: ApprovalId) -> Result<Known, StoreError> {
+    /// An approval that an idempotency key or an index names.
+    fn named(&self, id: ApprovalId, by: &str) -> Result<Known, StoreError> {
         match self.get(id) {
-            Err(StoreError::NotFound) => Err(records::dangling(id, "a request_id")),
+            Err(StoreError::NotFound) => Err(records::dangling(id, by)),
             found => found,
         }
     }
@@ -272,6 +288,7 @@ impl<'a> Group<'a> {
         }
         if let Some(decision) = after.decision.as_ref().filter(|_| status != Some(after.status)) {
             self.batch.insert(keys::decided(decision.at, id), &[]);
+            self.remember_rejection(&after);
         }
 
         match (old.is_some(), new.is_some()) {

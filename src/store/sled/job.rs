@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::prepared_submission::PreparedSubmission;
 use crate::{
-    domain::{ApprovalId, Command, Time, Token, TokenId},
+    domain::{ApprovalId, Command, Freeze, NewFreeze, NewThaw, Time, Token, TokenId},
     store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
 };
 
@@ -26,6 +26,9 @@ pub(super) enum Job {
     ImportPolicies(Vec<PolicyVersion>, Reply<usize>),
     SaveTokens(Vec<Token>, Reply<usize>),
     ForgetTokens(Vec<TokenId>, Reply<()>),
+    Freeze(NewFreeze, Reply<Freeze>),
+    Thaw(NewThaw, Reply<Freeze>),
+    ImportFreezes(Vec<Freeze>, Reply<usize>),
     /// The last job.
     Close,
 }

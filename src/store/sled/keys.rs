@@ -3,7 +3,7 @@
 use std::ops::{Bound, RangeInclusive};
 
 use crate::{
-    domain::{Actor, ApprovalId, Digest, Revision, Status, Time, TokenId, name::composed, to_micros},
+    domain::{Actor, ApprovalId, Digest, FreezeId, Revision, Status, Time, TokenId, name::composed, to_micros},
     store::Forgotten,
 };
 use uuid::Uuid;
@@ -21,6 +21,8 @@ const POLICY_REQUEST_ID: u8 = b'k';
 const TOKEN: u8 = b's';
 const GROUP: u8 = b'g';
 const SCHEMA_TEXT: u8 = b'j';
+const FREEZE: u8 = b'z';
+const REJECTION: u8 = b'n';
 
 /// The schema version: four bytes, which every build has written and read so.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
@@ -30,8 +32,13 @@ pub(super) const STORE: &[u8] = b"m/store";
 pub(super) const CHECKPOINT: &[u8] = b"m/groups";
 
 /// First bytes of the keys that lead to approvals, and what they index.
-pub(super) const INDEXES: [(u8, &str); 4] =
-    [(REQUEST_ID, "request_ids"), (DEADLINE, "deadlines"), (DECIDED, "decisions"), (INDEX, "lists")];
+pub(super) const INDEXES: [(u8, &str); 5] = [
+    (REQUEST_ID, "request_ids"),
+    (DEADLINE, "deadlines"),
+    (DECIDED, "decisions"),
+    (REJECTION, "remembered rejections"),
+    (INDEX, "lists"),
+];
 
 const ID: usize = 16;
 const END: ApprovalId = ApprovalId::new(Uuid::max());
@@ -192,6 +199,20 @@ pub(super) fn decided(time: Time, id: ApprovalId) -> Vec<u8> {
     timed(DECIDED, time, id)
 }
 
+/// Finds the rejections that answer a call, and when each stops to; the id is that of the rejected approval. An entry
+/// stays when its time is over, as long as the approval does.
+pub(super) fn rejection((call, until): (Digest, Time), id: ApprovalId) -> Vec<u8> {
+    let mut key = [&[REJECTION], &call.as_bytes()[..]].concat();
+    key.extend_from_slice(&to_micros(until).to_be_bytes());
+    with_id(key, id)
+}
+
+/// The rejections that answer a call at a time: the one that does so longest last.
+pub(super) fn rejections(call: Digest, now: Time) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    let last = [&[REJECTION], &call.as_bytes()[..], &[0xff; 8 + ID]].concat();
+    (Bound::Excluded(rejection((call, now), END)), Bound::Included(last))
+}
+
 /// Deadlines up to and including a moment, the earliest first.
 pub(super) fn deadlines_until(now: Time) -> RangeInclusive<Vec<u8>> {
     vec![DEADLINE]..=timed(DEADLINE, now, END)
@@ -245,6 +266,34 @@ pub(super) fn pieces_of_token(id: TokenId) -> RangeInclusive<Vec<u8>> {
 pub(super) fn token_of(key: &[u8]) -> Option<TokenId> {
     let id = key.strip_prefix(&[TOKEN]).filter(|_| key.len() == TOKEN_LEN)?;
     Some(TokenId::new(Uuid::from_slice(id).ok()?))
+}
+
+/// A freeze; further pieces of a large one have longer keys.
+pub(super) fn freeze(id: FreezeId) -> Vec<u8> {
+    let mut key = vec![FREEZE];
+    key.extend_from_slice(id.uuid().as_bytes());
+    key
+}
+
+/// Length of that key.
+pub(super) const FREEZE_LEN: usize = 1 + ID;
+
+/// Everything of every freeze.
+pub(super) fn freezes() -> std::ops::Range<Vec<u8>> {
+    vec![FREEZE]..vec![FREEZE + 1]
+}
+
+/// A freeze's key and those of its further pieces.
+pub(super) fn pieces_of_freeze(id: FreezeId) -> RangeInclusive<Vec<u8>> {
+    let first = freeze(id);
+    let last = [&first[..], &[0xff]].concat();
+    first..=last
+}
+
+/// The freeze in a freeze's key.
+pub(super) fn freeze_of(key: &[u8]) -> Option<FreezeId> {
+    let id = key.strip_prefix(&[FREEZE]).filter(|_| key.len() == FREEZE_LEN)?;
+    Some(FreezeId::new(Uuid::from_slice(id).ok()?))
 }
 
 /// The record of a group of commits.
@@ -325,14 +374,18 @@ pub(super) fn schema_of(key: &[u8]) -> Option<Digest> {
 
 /// Whether a key is that of a record, or of a piece of one, rather than of an index entry that can be made again.
 pub(super) fn is_record(key: &[u8]) -> bool {
-    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT];
+    let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE];
     key.first().is_some_and(|prefix| records.contains(prefix)) || key.starts_with(CHECKPOINT)
 }
 
 /// Whether a key is that of a record, to the last byte.
 pub(super) fn is_whole_record(key: &[u8]) -> bool {
     let approval = head_of(key).is_some() || event_of(key).is_some() || schema_of(key).is_some();
-    approval || policy_of(key).is_some() || token_of(key).is_some() || group_of(key).is_some()
+    approval
+        || policy_of(key).is_some()
+        || token_of(key).is_some()
+        || group_of(key).is_some()
+        || freeze_of(key).is_some()
 }
 
 /// The version in the key of its head.

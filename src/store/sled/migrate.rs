@@ -23,7 +23,7 @@ use super::{
     watermark::{Mark, State, Watermark},
 };
 use crate::{
-    domain::{ApprovalId, Event, Revision, Token},
+    domain::{ApprovalId, Event, Freezes, Revision, Token},
     store::{History, PolicyVersion, StoreError},
 };
 
@@ -45,7 +45,12 @@ pub(super) fn migrate(directory: &Directory, old: &TreeReader) -> Result<Mark, O
     remove(&directory.replaced()).map_err(failed)?;
     let store = store_id().map_err(failed)?;
     let db = open_sled(directory, &made)?;
-    let mut new = New { pages: TreeReader::new(Tree::clone(&db)), pending: PendingCounts::default(), tip: Tip::NONE };
+    let mut new = New {
+        pages: TreeReader::new(Tree::clone(&db)),
+        pending: PendingCounts::default(),
+        freezes: Freezes::default(),
+        tip: Tip::NONE,
+    };
     let mut batch = Batch::default();
     batch.insert(keys::SCHEMA, &SCHEMA.to_be_bytes());
     batch.insert(keys::STORE, frame::seal(keys::STORE, store.as_bytes()));
@@ -102,6 +107,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 struct New {
     pages: TreeReader,
     pending: PendingCounts,
+    freezes: Freezes,
     tip: Tip,
 }
 
@@ -131,7 +137,7 @@ impl New {
     }
 
     fn commit(&mut self, run: impl FnOnce(&mut Group<'_>) -> Result<usize, StoreError>) -> Result<(), StoreError> {
-        let mut group = Group::new(&self.pages, &mut self.pending);
+        let mut group = Group::new(&self.pages, &mut self.pending, &mut self.freezes);
         run(&mut group)?;
         let commit = group.into_commit(&self.tip)?;
         if let Some(tip) = commit.tip {

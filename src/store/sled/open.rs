@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes that are opened in a second by a machine so slow that nobody has it.
 const SLOWEST: u64 = 1 << 20;
 
+/// The schema version before, whose records are all records of this one.
+pub(super) const UPGRADED: u32 = 3;
+
 /// A store that is whole as far as opening can tell, and durable.
 pub(super) struct Opened {
     pub(super) db: Db,
@@ -81,7 +84,7 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
             drop((pages, db));
             marked(directory, mark, write_timeout, sync)
         }
-        Some(SCHEMA) => Err(unreadable(directory, "WATERMARK is missing".into())),
+        Some(SCHEMA | UPGRADED) => Err(unreadable(directory, "WATERMARK is missing".into())),
         Some(found) => Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA }),
         None => Err(unreadable(directory, "it has content, but no schema version".into())),
     }
@@ -122,7 +125,7 @@ fn marked(
     sync: &mut SyncFile,
 ) -> Result<Opened, OpenError> {
     let failed = |source| io_error(directory, source);
-    if mark.schema != SCHEMA {
+    if ![SCHEMA, UPGRADED].contains(&mark.schema) {
         return Err(OpenError::Schema { path: directory.path().to_owned(), found: mark.schema, known: SCHEMA });
     }
     match mark.state {
@@ -148,6 +151,7 @@ fn marked(
     let tip = end_of(&pages, &mark).map_err(|error| unreadable(directory, error.to_string()))?;
     match schema_of(&pages).map_err(|error| unreadable(directory, error.to_string()))? {
         Some(SCHEMA) => {}
+        Some(UPGRADED) if mark.schema == UPGRADED => raise(directory, &db, write_timeout)?,
         found => {
             let found = found.unwrap_or(0);
             return Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA });
@@ -159,10 +163,26 @@ fn marked(
         failed(source)
     })?;
     directory.sync().map_err(failed)?;
-    let mut watermark = Watermark::open(&directory.watermark(), mark).map_err(failed)?;
+    let mut watermark = if mark.schema == SCHEMA {
+        Watermark::open(&directory.watermark(), mark).map_err(failed)?
+    } else {
+        // After sled's own version is durable: a crash in between leaves a mark that is raised by the next start.
+        let raised = Watermark::create(&directory.watermark(), mark.raised(SCHEMA)).map_err(failed)?;
+        directory.sync().map_err(failed)?;
+        raised
+    };
     watermark.settle_at(&tip, State::Open).map_err(failed)?;
     migrate::clean(directory).map_err(failed)?;
     Ok(Opened { db, pages, file, tip, mark: watermark })
+}
+
+/// Takes over a store of the version before: its records are read as they are, and none is written as it was. The sync
+/// is the caller's.
+fn raise(directory: &Directory, db: &Db, write_timeout: Duration) -> Result<(), OpenError> {
+    tracing::info!(path = %directory.path().display(), from = UPGRADED, to = SCHEMA, "upgrading the store");
+    let mut batch = Batch::default();
+    batch.insert(keys::SCHEMA, &SCHEMA.to_be_bytes());
+    write_out(directory, db, batch, write_timeout)
 }
 
 /// Compares what sled has with the mark, and follows the groups from there on. Returns the newest one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{frame::Encoded, records};
 use crate::{
-    domain::{Approval, Digest, Event, request},
+    domain::{Approval, Digest, Event, Verdict, request},
     store::{StoreError, Submission},
 };
 
@@ -24,5 +24,12 @@ impl PreparedSubmission {
             request(id, asked, arguments, verdict, now).map_err(|error| StoreError::BadHistory(id, error))?;
         let (encoded, chain) = records::encode(&approval, std::slice::from_ref(&event), Digest::ZERO)?;
         Ok(Self { approval: Arc::new(approval), event, encoded, chain, pending_limit })
+    }
+
+    /// The same with another verdict.
+    pub(super) fn judged(self, verdict: Verdict) -> Result<Self, StoreError> {
+        let Approval { id, request, arguments, created_at: now, .. } = Arc::unwrap_or_clone(self.approval);
+        let (verdict, pending_limit) = (Arc::new(verdict), self.pending_limit);
+        Self::new(Submission { id, request, arguments, verdict, now, pending_limit })
     }
 }

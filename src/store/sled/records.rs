@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+mod freezes;
 mod policies;
 mod tokens;
 
@@ -17,11 +18,15 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Status, Time, Vote},
+    domain::{
+        Approval, ApprovalId, Claim, Decision, Digest, Event, EventKind, Recorded, Revision, Revocation, Status, Time,
+        Vote,
+    },
     store::StoreError,
 };
 
 pub(super) use frame::Encoded;
+pub(super) use freezes::{encode_freeze, freeze, freezes};
 pub(super) use policies::{PolicyRecord, encode_policy, policies, policies_after, policy, policy_request_id};
 pub(super) use tokens::{encode_token, token, tokens};
 
@@ -46,6 +51,8 @@ pub(super) struct Head {
     decision: Option<Decision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim: Option<Claim>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revocation: Option<Revocation>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     receipts: Vec<Recorded>,
 }
@@ -132,6 +139,7 @@ fn with(pages: &TreeReader, id: ApprovalId, head: Head) -> Result<Stored, StoreE
         escalated: head.escalated,
         decision: head.decision,
         claim: head.claim,
+        revocation: head.revocation,
         receipts: head.receipts,
     };
     Ok(Stored { approval, chain: head.chain })
@@ -253,6 +261,7 @@ pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) ->
         votes: approval.votes.clone(),
         decision: approval.decision.clone(),
         claim: approval.claim.clone(),
+        revocation: approval.revocation.clone(),
         receipts: approval.receipts.clone(),
     };
     cut(&mut encoded, keys::head(approval.id), &head)?;

@@ -26,7 +26,7 @@ use super::{
     watermark::Mark,
 };
 use crate::{
-    domain::{Approval, ApprovalId, Digest, Event, EventKind, Revision, Time, Token},
+    domain::{Approval, ApprovalId, Digest, Event, EventKind, Freeze, Revision, Time, Token},
     store::{Forgotten, History, PolicyVersion, StoreError},
 };
 
@@ -40,6 +40,8 @@ pub struct Salvaged {
     pub policies: Vec<PolicyVersion>,
     /// Tokens, in order. None when anything is damaged: a token that was revoked must not come back.
     pub tokens: Vec<Token>,
+    /// Freezes, in order. One that was thawed may stand again when anything is damaged: that stops calls, and runs none.
+    pub freezes: Vec<Freeze>,
     /// `request_id`s of approvals that were forgotten, as far as they are readable.
     pub forgotten: Vec<Forgotten>,
     /// Approvals with all of their events, in order.
@@ -177,6 +179,7 @@ impl Found {
         }
         self.policies(&recorded, &mut salvaged);
         self.tokens(&recorded, &mut salvaged);
+        self.freezes(&recorded, &mut salvaged);
         let kept = self.approvals(&recorded, &mut salvaged);
         let now = recorded.newest.map_or(now, |newest| newest.max(now));
         salvaged.forgotten = self.forgotten(&recorded, &kept, now);
@@ -254,6 +257,27 @@ impl Found {
             match token.filter(|token| token.id == *id && token.fault().is_none()) {
                 Some(token) => salvaged.tokens.push(token),
                 None => salvaged.leave(format!("Token {id}: it cannot be read, or is not as it was acknowledged.")),
+            }
+        }
+    }
+
+    /// Every freeze that can be read, as it was last readable.
+    fn freezes(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
+        if !recorded.complete {
+            salvaged.leave("A freeze may have been unreadable: look at `signoff freezes` before agents run.");
+        }
+        let found = self.values.range(keys::freezes()).filter_map(|(key, _)| keys::freeze_of(key));
+        let ids: BTreeSet<_> = found.chain(recorded.standing.freezes.keys().copied()).collect();
+        for id in ids {
+            if recorded.complete && !recorded.standing.freezes.contains_key(&id) {
+                continue; // forgotten
+            }
+            let payload = self.payload(&keys::freeze(id));
+            let freeze = payload.and_then(|payload| records::decode::<Freeze>(&payload).ok());
+            match freeze.filter(|freeze| freeze.id == id && freeze.fault().is_none()) {
+                Some(freeze) => salvaged.freezes.push(freeze),
+                None => salvaged
+                    .leave(format!("Freeze {id}: it cannot be read. What it stopped could run: freeze it again.")),
             }
         }
     }
@@ -353,7 +377,8 @@ impl Found {
             return Err("its events are not those that were recorded".into());
         }
         let approval = Approval::replay(id, &events).map_err(|error| format!("its events are impossible: {error}"))?;
-        let settled = approval.status.is_terminal() && (!approval.status.is_approved() || approval.claim.is_some());
+        let over = !approval.status.is_approved() || approval.claim.is_some() || approval.revocation.is_some();
+        let settled = approval.status.is_terminal() && over;
         if settled || (recorded.complete && acknowledged.is_some()) {
             return Ok((History { id, events }, approval));
         }

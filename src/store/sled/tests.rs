@@ -8,9 +8,11 @@ mod groups;
 mod migration;
 mod observing;
 mod pinned;
+mod remembering;
 mod salvaging;
 mod schemas;
 mod syncs;
+mod upgrade;
 
 use std::{fs, path::Path, sync::atomic::Ordering};
 
@@ -20,8 +22,8 @@ use super::{keys::Field, *};
 use crate::{
     domain::{Approval, ApprovalId, Choice, Command, Deciding, Event, Revision, Seen, Status, Time, Token, samples::*},
     store::{
-        ApprovalStore as _, ChangeFeed as _, DOCUMENT_MAX, History, Page, PolicyHead, PolicyStore as _, PolicyVersion,
-        Query, Submission, TokenStore as _, Transfer as _,
+        ApprovalStore as _, ChangeFeed as _, DOCUMENT_MAX, FreezeStore as _, History, Page, PolicyHead,
+        PolicyStore as _, PolicyVersion, Query, Submission, TokenStore as _, Transfer as _,
         conformance::{approve, everything, fill, largest, policy, submission},
     },
 };
@@ -81,7 +83,9 @@ async fn half_written_snapshots_are_removed() {
 async fn another_schema_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     close(open(&directory).unwrap()).await;
-    for (version, found) in [(&1_u32.to_be_bytes()[..], 1), (&4_u32.to_be_bytes()[..], 4), (b"odd", 0)] {
+    for (version, found) in
+        [(&1_u32.to_be_bytes()[..], 1), (&3_u32.to_be_bytes()[..], 3), (&5_u32.to_be_bytes()[..], 5), (b"odd", 0)]
+    {
         tamper(directory.path(), |db| {
             db.insert(keys::SCHEMA, version).unwrap();
         });

@@ -32,6 +32,8 @@ pub struct Findings {
     pub policies: u64,
     /// Tokens that are whole.
     pub tokens: u64,
+    /// Freezes that are whole.
+    pub freezes: u64,
     /// Records of groups of commits, whose chain is whole as far as no fault says otherwise.
     pub groups: u64,
     /// What is wrong, in the order in which it was found.
@@ -75,6 +77,7 @@ pub(super) fn verify(pages: &TreeReader, mark: Option<&Mark>) -> Findings {
     check_events(pages, &heads, &mut findings);
     check_policies(pages, &recorded, &mut findings);
     check_tokens(pages, &recorded, &mut findings);
+    check_freezes(pages, &recorded, &mut findings);
     for faults in [tombstones::faults(pages), schemas::faults(pages)] {
         let faults = findings.take(faults).unwrap_or_default();
         faults.into_iter().for_each(|fault| findings.fault(fault));
@@ -103,7 +106,7 @@ impl Recorded {
 
 fn check_store(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings) {
     match findings.take(pages.get(keys::SCHEMA)) {
-        Some(Some(schema)) if *schema == SCHEMA.to_be_bytes() => {}
+        Some(Some(schema)) if *schema == mark.map_or(SCHEMA, |mark| mark.schema).to_be_bytes() => {}
         Some(Some(_)) => findings.fault("sled holds another schema version"),
         Some(None) => findings.fault("sled holds no schema version"),
         None => {}
@@ -222,6 +225,9 @@ impl Expected {
         }
         if let Some(decision) = &approval.decision {
             self.present(pages, &keys::decided(decision.at, id), id, "decisions", findings);
+        }
+        if let Some(remembered) = approval.remembered() {
+            self.present(pages, &keys::rejection(remembered, id), id, "remembered rejections", findings);
         }
         let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
         if let Some(value) = self.entry(pages, &key, findings) {
@@ -363,5 +369,36 @@ fn check_tokens(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings
     }
     for id in recorded.standing.tokens.keys().filter(|id| recorded.whole && !kept.contains(*id)) {
         findings.fault(format!("token {id} was acknowledged, but is missing"));
+    }
+}
+
+fn check_freezes(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings) {
+    let mut kept = BTreeSet::new();
+    for key in pages.keys(keys::freezes()) {
+        let Some(key) = findings.take(key) else { break };
+        let Some(id) = keys::freeze_of(&key) else { continue };
+        kept.insert(id);
+        match records::freeze(pages, id) {
+            Ok(Some(freeze)) => match freeze.fault() {
+                None => findings.freezes += 1,
+                Some(fault) => findings.fault(format!("freeze {id}: {fault}")),
+            },
+            Ok(None) => findings.fault(format!("freeze {id} is missing")),
+            Err(error) => {
+                findings.fault(format!("freeze {id}: {error}"));
+                continue;
+            }
+        }
+        let Some(payload) = findings.take(frame::get(pages, &key)) else { continue };
+        let hash = payload.map(|payload| Digest::of_bytes(&payload));
+        match recorded.standing.freezes.get(&id) {
+            _ if !recorded.whole => {}
+            None => findings.fault(format!("freeze {id} was forgotten, but is there")),
+            Some(recorded) if Some(*recorded) == hash => {}
+            Some(_) => findings.fault(format!("freeze {id} is not as it was acknowledged")),
+        }
+    }
+    for id in recorded.standing.freezes.keys().filter(|id| recorded.whole && !kept.contains(*id)) {
+        findings.fault(format!("freeze {id} was acknowledged, but is missing: calls that it stopped could run"));
     }
 }

@@ -107,6 +107,11 @@ impl Mark {
         Self { counter: tip.counter, hash: tip.hash, ..self }
     }
 
+    /// The same of a store that has a later schema version by now.
+    pub(super) const fn raised(self, schema: u32) -> Self {
+        Self { schema, ..self }
+    }
+
     /// Reads a file; `None` when there is none.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, MarkError> {
         match bounded_file::read(path, BYTES_MAX) {

@@ -28,7 +28,10 @@ use super::{
     watchdog::Watchdog,
     watermark::{State, Watermark},
 };
-use crate::store::{Health, StoreError};
+use crate::{
+    domain::Freezes,
+    store::{Health, StoreError},
+};
 
 /// Most commands in one group.
 const GROUP: usize = 256;
@@ -60,6 +63,7 @@ pub(super) struct Writer {
     pub(super) file: File,
     pub(super) sync: SyncFile,
     pub(super) pending: PendingCounts,
+    pub(super) freezes: Freezes,
     pub(super) tip: Tip,
     pub(super) mark: Watermark,
     pub(super) shared: Arc<Shared>,
@@ -96,7 +100,8 @@ impl Writer {
 
     /// Runs a group, and answers it once it is durable.
     fn commit(&mut self, jobs: impl Iterator<Item = Job>) -> Result<Next, Arc<str>> {
-        let (mut group, mut answers, mut next) = (Group::new(&self.pages, &mut self.pending), Vec::new(), Next::More);
+        let (mut group, mut answers, mut next) =
+            (Group::new(&self.pages, &mut self.pending, &mut self.freezes), Vec::new(), Next::More);
         for job in jobs {
             answers.push(match job {
                 Job::Submit(opening, reply) => answer(reply, group.submit(opening)),
@@ -110,6 +115,9 @@ impl Writer {
                 Job::ImportPolicies(versions, reply) => answer(reply, group.policies.import(versions)),
                 Job::SaveTokens(tokens, reply) => answer(reply, group.tokens.save(tokens)),
                 Job::ForgetTokens(ids, reply) => answer(reply, group.tokens.forget(ids)),
+                Job::Freeze(new, reply) => answer(reply, group.freezes.freeze(new)),
+                Job::Thaw(new, reply) => answer(reply, group.freezes.thaw(new)),
+                Job::ImportFreezes(freezes, reply) => answer(reply, group.freezes.import(freezes)),
                 Job::Close => {
                     next = Next::Close;
                     break;

@@ -5,6 +5,8 @@ pub mod changes;
 #[doc(hidden)]
 pub mod feed;
 #[doc(hidden)]
+pub mod freezes;
+#[doc(hidden)]
 pub mod large;
 #[doc(hidden)]
 pub mod list;
@@ -16,6 +18,8 @@ pub mod moving;
 pub mod policies;
 #[doc(hidden)]
 pub mod races;
+#[doc(hidden)]
+pub mod remembering;
 #[doc(hidden)]
 pub mod retention;
 #[doc(hidden)]
@@ -69,9 +73,10 @@ macro_rules! store_conformance {
     ($subject:ty) => {
         $crate::store_conformance! { @tests $subject;
             submit: a_request_is_recorded, a_repeated_submit_finds_the_first, a_request_is_found_by_its_request_id, a_request_id_belongs_to_one_request,
+                what_else_a_repetition_says_is_the_first_ones,
                 the_pending_limit_is_per_caller, a_decision_frees_the_callers_limit, the_policy_can_decide_at_once,
                 a_request_that_contradicts_its_digest_is_refused;
-            transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, refusals_name_the_winner,
+            transition: every_command_shows_in_the_approval, repetitions_give_the_first_result, a_revoked_call_is_never_claimed, refusals_name_the_winner,
                 a_late_decision_fires_the_deadline, what_is_unknown_is_not_found, events_come_in_ranges,
                 times_that_cannot_be_told_do_not_stop_the_store;
             list: each_filter_selects, filters_combine, pages_join_up_in_both_orders, pages_hold_still_under_inserts,
@@ -90,13 +95,20 @@ macro_rules! store_conformance {
                 exported_policies_make_an_equal_store, wrong_policies_import_nothing;
             tokens: tokens_are_kept_in_order, copies_of_a_token_only_add_to_it, another_token_of_the_same_id_keeps_nothing,
                 forgotten_tokens_are_gone, tokens_at_once_disturb_nothing_else;
+            freezes: freezes_are_kept_in_order, no_claim_is_granted_while_a_freeze_covers_it,
+                a_new_request_that_is_frozen_is_rejected_for_good, what_began_before_a_freeze_goes_on,
+                a_freezes_request_id_belongs_to_one_call, a_claim_and_a_freeze_at_once_are_in_order,
+                freezes_move_with_an_export, the_oldest_thawed_freezes_are_forgotten;
             feed: pending_follows_every_change,
                 changes_tell_of_every_commit,
                 subscribers_wake_on_every_commit,
                 a_closed_store_answers_nothing;
             large: the_largest_records_survive_a_reopen,
                 readers_never_see_half_a_record;
-            races: one_resolution_wins, one_claim_wins, one_caller_cannot_exceed_its_limit_at_once;
+            races: one_resolution_wins, one_claim_wins, a_claim_or_a_revocation_wins, one_caller_cannot_exceed_its_limit_at_once;
+            remembering: a_rejection_answers_the_same_call_in_the_same_run, a_policy_that_rejects_by_itself_says_so,
+                nothing_but_a_rejection_is_remembered, of_several_rejections_the_one_that_lasts_longest_answers,
+                remembered_rejections_move_with_an_export, calls_around_the_rejection_are_asked_or_answered;
             changes: the_feed_tells_of_every_commit_in_order, pages_join_up_at_any_limit, cursors_survive_text_and_reopening,
                 a_cursor_from_now_on_leaves_out_what_was_before, cursors_of_other_stores_are_refused,
                 an_old_cursor_misses_nothing_that_is_kept, a_consumer_follows_many_writers;
@@ -162,6 +174,10 @@ pub(in crate::store) fn cancel() -> Command {
 
 pub(in crate::store) fn claim(n: u64, digest: Digest) -> Command {
     Command::Claim(Claiming { actor: agent(), request_id: None, claim_id: claim_id(n), digest })
+}
+
+pub(in crate::store) fn revoke(actor: Actor) -> Command {
+    Command::Revoke(Revoking { actor, groups: None, operator: true, request_id: None, reason: "wrong customer".into() })
 }
 
 pub(in crate::store) fn report(n: u64) -> Command {

@@ -1,6 +1,7 @@
 //! The simplest store that keeps the rules: the model that the others are compared with, and a store for tests.
 
 mod changes;
+mod freezes;
 mod policies;
 mod tokens;
 mod transfer;
@@ -16,8 +17,8 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        Actor, Approval, ApprovalId, Command, Event, Refusal, Revision, Status, Time, Token, TokenId, name::composed,
-        request, step,
+        Actor, Approval, ApprovalId, Command, Event, Freezes, Refusal, Revision, Status, Time, Token, TokenId, Verdict,
+        name::composed, request, step_unless_frozen,
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
@@ -47,6 +48,7 @@ struct State {
     /// In order: version 1 first.
     policies: Vec<Arc<PolicyVersion>>,
     tokens: BTreeMap<TokenId, Token>,
+    freezes: Freezes,
     /// The newest time of an event or a version of the policy, those of forgotten approvals included.
     newest: Option<Time>,
 }
@@ -90,6 +92,17 @@ impl State {
         self.forgotten.get(key).map_or(Ok(()), |forgotten| forgotten.check(now))
     }
 
+    /// What the rejection of the same call that is remembered longest makes of a new one.
+    fn remembered(&self, new: &Submission) -> Option<Verdict> {
+        let answers = |approval: &Approval| {
+            let (_, until) = approval.remembered()?;
+            let verdict = approval.remembered_for(&new.request, &new.verdict, new.now)?;
+            Some((until, approval.id, verdict))
+        };
+        let all = self.approvals.values().filter_map(|(approval, _)| answers(approval));
+        all.max_by_key(|(until, id, _)| (*until, *id)).map(|(.., verdict)| verdict)
+    }
+
     fn get(&self, id: ApprovalId) -> Result<&(Arc<Approval>, Vec<Event>), StoreError> {
         self.approvals.get(&id).ok_or(StoreError::NotFound)
     }
@@ -113,16 +126,15 @@ impl ApprovalStore for MemoryStore {
         let caller = new.request.caller.clone();
         if let Some(&id) = state.by_request_id.get(&key(&caller, &new.request.request_id)) {
             let approval = Arc::clone(&state.get(id)?.0);
-            if *approval.request == *new.request {
-                return Ok(Submitted { approval, created: false });
-            }
-            let request_id = new.request.request_id.clone();
-            return Err(Refusal::RequestIdReused { request_id, approval: id }.into());
+            approval.check_repetition(&new.request)?;
+            return Ok(Submitted { approval, created: false });
         }
         state.check(&key(&caller, &new.request.request_id), new.now)?;
         let mine = |approval: &Approval| !approval.status.is_terminal() && approval.request.caller.is(&caller);
         let pending = state.approvals.values().filter(|(approval, _)| mine(approval)).count();
-        let (approval, event) = request(new.id, new.request, new.arguments, new.verdict, new.now)
+        let frozen = state.freezes.judge(&new.request, &new.verdict);
+        let verdict = frozen.or_else(|| state.remembered(&new)).map_or(new.verdict, Arc::new);
+        let (approval, event) = request(new.id, new.request, new.arguments, verdict, new.now)
             .map_err(|error| StoreError::BadHistory(new.id, error))?;
         if approval.status == Status::Pending && pending >= new.pending_limit as usize {
             return Err(Refusal::TooManyPending { limit: new.pending_limit }.into());
@@ -145,7 +157,7 @@ impl ApprovalStore for MemoryStore {
 
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError> {
         let mut state = self.state()?;
-        let step = step(&state.get(id)?.0, &command, now);
+        let step = step_unless_frozen(&state.get(id)?.0, &command, now, &state.freezes);
         let changed = !step.events.is_empty();
         let approval = state.put(step.approval, step.events);
         if changed {

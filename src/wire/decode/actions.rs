@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::{Checker, Violations};
 use crate::{
     domain::{
-        ApprovalId, Cancellation, Choice, ExecutionResult, NewClaim, NewDecision, NewReport, Revision, Seen,
+        ApprovalId, Cancellation, Choice, ExecutionResult, NewClaim, NewDecision, NewReport, NewRevocation, Revision,
+        Seen,
         limits::{RequestLimits, WAIT_MAX},
     },
     proto::v1,
@@ -68,6 +69,18 @@ pub fn cancellation(message: v1::CancelApprovalRequest, limits: &RequestLimits) 
     let request_id = check.request_id(message.request_id);
     check.text("reason", &message.reason, limits.text_bytes);
     check.finish(|| Some(Cancellation { id: id?, request_id, reason: message.reason }))
+}
+
+/// A revocation.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn revocation(message: v1::RevokeApprovalRequest, limits: &RequestLimits) -> Result<NewRevocation, Violations> {
+    let mut check = Checker::default();
+    let id = check.id("approval_id", &message.approval_id);
+    let request_id = check.request_id(message.request_id);
+    check.text("reason", &message.reason, limits.text_bytes);
+    check.finish(|| Some(NewRevocation { id: id?, request_id, reason: message.reason }))
 }
 
 /// A claim.

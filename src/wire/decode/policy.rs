@@ -6,7 +6,7 @@ use super::{Checker, Violation, Violations, scalars};
 use crate::{
     domain::{
         Actor, ActorKind, Priority, Status,
-        limits::{CALLER_MAX, CLAIM_WINDOW_MAX, RequestLimits, TIMEOUT_MAX},
+        limits::{CALLER_MAX, CLAIM_WINDOW_MAX, REMEMBER_REJECTION_MAX, RequestLimits, TIMEOUT_MAX},
     },
     policy::{Asks, Document, Escalate, Policy, Problem, RULE_NAME_MAX, Rule, RuleEffect, TestCase},
     proto::v1,
@@ -109,6 +109,7 @@ impl Checker {
             comment_required,
             allow_edits,
             escalate,
+            remember_rejection,
         } = from;
         self.within("require_approval", |check| {
             let escalate = escalate.into_iter().enumerate();
@@ -123,6 +124,8 @@ impl Checker {
                 allow_edits,
                 timeout: timeout.and_then(|span| check.span("timeout", &span, SECOND, TIMEOUT_MAX)),
                 claim_window: claim_window.and_then(|span| check.span("claim_window", &span, SECOND, CLAIM_WINDOW_MAX)),
+                remember_rejection: remember_rejection
+                    .and_then(|span| check.span("remember_rejection", &span, SECOND, REMEMBER_REJECTION_MAX)),
                 message,
             })
         })

@@ -10,9 +10,10 @@ use crate::{
 pub fn event(event: &Event) -> v1::Event {
     let time = moment(event.at);
     let kind = match &event.kind {
-        EventKind::Requested { request, verdict, .. } => Kind::Requested(v1::event::Requested {
+        EventKind::Requested { request, arguments, verdict, .. } => Kind::Requested(v1::event::Requested {
             digest: request.digest.to_string(),
             status: verdict.effect.status().to_wire().into(),
+            arguments: Some(structs::from_json(arguments.as_json())),
         }),
         EventKind::Voted { choice: way, comment, seen, digest, counted_for } => Kind::Voted(v1::Vote {
             decided_by: Some(actor(&event.actor)),
@@ -39,6 +40,7 @@ pub fn event(event: &Event) -> v1::Event {
             digest: digest.to_string(),
             revision: event.revision,
             submitted_by: event.via.as_ref().map(actor),
+            remembered_rejection: None,
         }),
         EventKind::Escalated(Escalation { rule, reviewers, priority: raised, .. }) => {
             Kind::Escalated(v1::event::Escalated {
@@ -55,6 +57,7 @@ pub fn event(event: &Event) -> v1::Event {
             message: message.clone(),
             report_time: Some(time),
         }),
+        EventKind::Revoked { reason } => Kind::Revoked(v1::event::Revoked { reason: reason.clone() }),
     };
     v1::Event { revision: event.revision, event_time: Some(time), actor: Some(actor(&event.actor)), kind: Some(kind) }
 }

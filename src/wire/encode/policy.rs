@@ -105,6 +105,7 @@ fn require_approval(asks: Asks) -> v1::RequireApproval {
         comment_required: asks.comment_required,
         allow_edits: asks.allow_edits,
         escalate: asks.escalate.into_iter().map(escalation).collect(),
+        remember_rejection: asks.remember_rejection.map(span),
     }
 }
 

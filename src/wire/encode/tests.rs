@@ -114,6 +114,30 @@ fn the_policy_needs_no_votes() {
 }
 
 #[test]
+fn a_remembered_rejection_is_shown_with_the_decision() {
+    let remember_rejection = Some(Duration::from_secs(60));
+    let asks = verdict(Effect::RequireApproval(Requirement { remember_rejection, ..Requirement::any(1) }));
+    let (asked, arguments) = a_request("r1");
+    let (pending, _) = request(id(0, 1), Arc::new(asked), arguments, Arc::clone(&asks), at(0)).unwrap();
+    let reject = Command::Decide(decide(reviewer(1), Choice::Reject, Seen::Revision(1)));
+    let rejected = step(&pending, &reject, at(10)).approval;
+    assert_eq!(approval(&rejected).decision.unwrap().remembered_rejection, None, "it is the rejection itself");
+
+    let (again, arguments) = a_request("r2");
+    let answer = rejected.remembered_for(&again, &asks, at(20)).unwrap();
+    let (domain, _) = request(id(20, 2), Arc::new(again), arguments, Arc::new(answer), at(20)).unwrap();
+    let wire = approval(&domain);
+    let policy = wire.policy.as_ref().unwrap();
+    assert_eq!((policy.effect(), policy.rule.as_str()), (v1::PolicyEffect::AutoReject, "_remembered_rejection"));
+    assert!(wire.panels.is_empty(), "nobody is asked");
+    let decision = wire.decision.clone().unwrap();
+    assert_eq!((decision.comment.as_str(), decision.decided_by.unwrap().kind()), ("seen", v1::ActorKind::Policy));
+    let remembered = decision.remembered_rejection.unwrap();
+    assert_eq!((remembered.approval_id, remembered.comment.as_str()), (rejected.id.to_string(), "seen"));
+    assert_eq!(remembered.decided_by.unwrap().subject, "reviewer-1");
+}
+
+#[test]
 fn events_name_the_arguments_of_their_time() {
     let (domain, events) = whole_life();
     let (asked, edited) = (domain.request.digest.to_string(), domain.digest.to_string());
@@ -129,6 +153,7 @@ fn events_name_the_arguments_of_their_time() {
             Kind::Escalated(escalated) => ("escalated", escalated.rule),
             Kind::Claimed(claimed) => ("claimed", claimed.digest),
             Kind::Reported(outcome) => ("reported", outcome.message),
+            Kind::Revoked(revoked) => ("revoked", revoked.reason),
         })
         .collect();
     let expected = [
@@ -147,6 +172,10 @@ fn events_name_the_arguments_of_their_time() {
         assert_eq!(wire.actor.clone().unwrap(), actor(&event.actor));
     }
     assert!(matches!(events[2].kind, EventKind::Edited { .. }));
+    // What was asked is told whatever was edited since.
+    let Some(Kind::Requested(requested)) = &wire[0].kind else { panic!() };
+    assert_eq!(requested.arguments, Some(structs::from_json(r#"{"to":"alice@company.com"}"#)));
+    assert_eq!(approval(&domain).arguments, Some(structs::from_json(r#"{"n":[1,2.5],"to":"bob"}"#)));
 }
 
 #[test]

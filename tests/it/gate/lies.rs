@@ -176,6 +176,10 @@ impl ApprovalService for Liar {
         Err(Status::unimplemented("not needed"))
     }
 
+    async fn revoke_approval(&self, _: Request<pb::RevokeApprovalRequest>) -> Answer<pb::RevokeApprovalResponse> {
+        Err(Status::unimplemented("not needed"))
+    }
+
     async fn cancel_approval(&self, _: Request<pb::CancelApprovalRequest>) -> Answer<pb::CancelApprovalResponse> {
         Err(Status::unimplemented("not needed"))
     }
@@ -194,8 +198,8 @@ fn kind_of(refusal: &Refusal) -> (&'static str, Option<&str>) {
     match &refusal.kind {
         Kind::InvalidAnswer { problem } => ("InvalidAnswer", Some(problem)),
         Kind::DigestMismatch => ("DigestMismatch", None),
-        Kind::UnknownStatus => ("UnknownStatus", None),
-        Kind::Unavailable(_) => ("Unavailable", None),
+        Kind::UnknownStatus { .. } => ("UnknownStatus", None),
+        Kind::Unavailable { .. } => ("Unavailable", None),
         Kind::Rejected { .. } => ("Rejected", None),
         Kind::AutoRejected { .. } => ("AutoRejected", None),
         other => panic!("the list does not expect {other:?}"),

@@ -18,7 +18,7 @@ async fn a_second_run_after_the_first_is_told_that_it_was_started() {
     approve(&server, None).await;
     joined(waiting).await.unwrap();
     let refused = refusal(&client, call).await;
-    assert!(matches!(&refused.kind, Kind::AlreadyClaimed { result, .. } if result == "SUCCEEDED"), "{refused:?}");
+    assert!(matches!(&refused.kind, Kind::AlreadyClaimed(claim) if claim.result == "SUCCEEDED"), "{refused:?}");
 }
 
 // 12.

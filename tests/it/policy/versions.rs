@@ -116,6 +116,7 @@ async fn what_cannot_be_set_is_refused() {
     let status = set(&mut client, SetPolicyRequest { request_id: "set-1".into(), ..second() }).await.unwrap_err();
     let metadata = refused(&status, Code::AlreadyExists, "REQUEST_ID_REUSED");
     assert_eq!((metadata["request_id"].as_str(), metadata["policy_version"].as_str()), ("set-1", "1"));
+    assert_eq!(metadata["field"], "policy");
     let status = client.get_policy(GetPolicyRequest { version: Some(9) }).await.unwrap_err();
     assert_eq!(refused(&status, Code::NotFound, "POLICY_NOT_FOUND")["version"], "9");
     let status = set(&mut client, SetPolicyRequest::default()).await.unwrap_err();

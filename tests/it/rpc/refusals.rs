@@ -8,7 +8,7 @@ use signoff::proto::v1::{
 use tonic::{Code, Status};
 
 use crate::{
-    calls::{ask, decide, open},
+    calls::{arguments, ask, decide, open},
     checks::refused,
     server::{Client, Server, soon},
 };
@@ -120,7 +120,13 @@ async fn request_ids_that_were_used_for_something_else() {
     let (mut agent, mut reviewer) = (server.agent(), server.reviewer());
     let (_, approval) = open(&mut agent, ask("r")).await.unwrap();
     let other = RequestApprovalRequest { tool_name: "other".into(), ..ask("r") };
-    let mut errors = vec![error!(agent.request_approval(other))];
+    let eve = RequestApprovalRequest { arguments: Some(arguments(&[("to", "eve")])), ..ask("r") };
+    let mut errors = Vec::new();
+    for (other, field) in [(other, "tool_name"), (eve, "arguments")] {
+        let status = error!(agent.request_approval(other));
+        assert_eq!(refused(&status, Code::AlreadyExists, "REQUEST_ID_REUSED")["field"], field);
+        errors.push(status);
+    }
     let vote = decide(&approval, "r", VoteChoice::Approve); // another caller's key is its own
     reviewer.decide(vote.clone()).await.unwrap();
     errors.push(reviewer.decide(DecideRequest { comment: "other".into(), ..vote }).await.unwrap_err());

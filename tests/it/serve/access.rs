@@ -4,9 +4,10 @@ use signoff::{
     domain::Role,
     identity::Method,
     proto::v1::{
-        self as pb, CancelApprovalRequest, ClaimExecutionRequest, CreateTokenRequest, GetApprovalRequest,
-        GetCallerRequest, GetPolicyRequest, ListApprovalsRequest, ListPendingRequest, ListPolicyVersionsRequest,
-        ListTokensRequest, ReportExecutionRequest, RevokeTokenRequest, SetPolicyRequest, TestPolicyRequest, VoteChoice,
+        self as pb, CancelApprovalRequest, ClaimExecutionRequest, CreateTokenRequest, FreezeRequest,
+        GetApprovalRequest, GetCallerRequest, GetPolicyRequest, GetStatusRequest, ListApprovalsRequest,
+        ListFreezesRequest, ListPendingRequest, ListPolicyVersionsRequest, ListTokensRequest, ReportExecutionRequest,
+        RevokeApprovalRequest, RevokeTokenRequest, SetPolicyRequest, TestPolicyRequest, ThawRequest, VoteChoice,
         WaitApprovalRequest, WatchApprovalRequest, WatchPendingRequest, approval_service_client::ApprovalServiceClient,
     },
 };
@@ -17,12 +18,12 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     calls::{ask, decide, open, reason},
-    server::{AccessClient, Client, PolicyClient, Server, client, soon},
+    server::{AccessClient, AdminClient, Client, PolicyClient, Server, client, soon},
 };
 
 /// Makes each call, about an approval, so that only the role can be wrong with it.
 async fn call(
-    (client, policies, access): &mut (Client, PolicyClient, AccessClient),
+    (client, policies, access, admin): &mut (Client, PolicyClient, AccessClient, AdminClient),
     method: Method,
     approval: &pb::Approval,
 ) -> Result<(), Status> {
@@ -90,6 +91,13 @@ async fn call(
         Method::ListTokens => access.list_tokens(ListTokensRequest::default()).await.map(drop),
         Method::RevokeToken => access.revoke_token(RevokeTokenRequest { token_id: approval_id }).await.map(drop),
         Method::GetCaller => access.get_caller(GetCallerRequest {}).await.map(drop),
+        Method::RevokeApproval => {
+            client.revoke_approval(RevokeApprovalRequest { approval_id, ..Default::default() }).await.map(drop)
+        }
+        Method::Freeze => admin.freeze(FreezeRequest::default()).await.map(drop), // without a scope: it stops nothing
+        Method::Thaw => admin.thaw(ThawRequest { freeze_id: approval_id, ..Default::default() }).await.map(drop),
+        Method::ListFreezes => admin.list_freezes(ListFreezesRequest {}).await.map(drop),
+        Method::GetStatus => admin.get_status(GetStatusRequest {}).await.map(drop),
     }
 }
 
@@ -109,7 +117,7 @@ async fn each_role_makes_its_calls_and_no_other() {
     for (token, roles) in callers {
         let names = roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ");
         let may = |method: Method| roles.iter().any(|role| method.reach(*role).is_some());
-        let mut client = (server.client(token), server.policies(token), server.access(token));
+        let mut client = (server.client(token), server.policies(token), server.access(token), server.admin(token));
         for method in Method::ALL {
             let answer = soon("an answer", call(&mut client, method, &approval)).await;
             let told = answer.as_ref().err().map(reason).unwrap_or_default();
@@ -156,7 +164,7 @@ async fn callers_without_a_known_token_get_nothing() {
     let server = Server::start(data.path(), &[]).await;
     let (_stream, approval) = open(&mut server.agent(), ask("one")).await.unwrap();
     let token = "dev_agent_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let mut stranger = (server.client(token), server.policies(token), server.access(token));
+    let mut stranger = (server.client(token), server.policies(token), server.access(token), server.admin(token));
     for method in Method::ALL {
         let status = soon("an answer", call(&mut stranger, method, &approval)).await.unwrap_err();
         let told = (status.code(), reason(&status));
@@ -230,8 +238,9 @@ async fn health_is_told_overall_and_of_the_service() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut health = HealthClient::new(server.channel());
-    for service in ["", "signoff.v1.AccessService", "signoff.v1.ApprovalService", "signoff.v1.PolicyService"] {
-        let reply = health.check(HealthCheckRequest { service: service.into() }).await.unwrap().into_inner();
+    for service in ["", "AccessService", "AdminService", "ApprovalService", "PolicyService"] {
+        let service = if service.is_empty() { String::new() } else { format!("signoff.v1.{service}") };
+        let reply = health.check(HealthCheckRequest { service: service.clone() }).await.unwrap().into_inner();
         assert_eq!(reply.status(), ServingStatus::Serving, "{service:?}");
     }
     let status = health.check(HealthCheckRequest { service: "signoff.v2".into() }).await.unwrap_err();
@@ -265,6 +274,7 @@ async fn reflection_lists_the_services() {
     for services in [reflection_lists!(v1, server), reflection_lists!(v1alpha, server)] {
         for wanted in [
             "signoff.v1.AccessService",
+            "signoff.v1.AdminService",
             "signoff.v1.ApprovalService",
             "signoff.v1.PolicyService",
             "grpc.health.v1.Health",

@@ -26,7 +26,7 @@ async fn headers_come_before_anything_is_looked_up() {
     refused(&stream.message().await.unwrap_err(), Code::NotFound, "APPROVAL_NOT_FOUND");
 
     let (_, approval) = open(&mut agent, ask("r")).await.unwrap();
-    let reused = RequestApprovalRequest { reason: "another".into(), ..ask("r") };
+    let reused = RequestApprovalRequest { tool_name: "another".into(), ..ask("r") };
     let mut stream = agent.request_approval(reused).await.expect("headers").into_inner();
     let metadata = refused(&stream.message().await.unwrap_err(), Code::AlreadyExists, "REQUEST_ID_REUSED");
     assert_eq!((&metadata["request_id"], &metadata["approval_id"]), (&"r".to_owned(), &approval.id));

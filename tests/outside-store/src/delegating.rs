@@ -9,11 +9,11 @@ use std::sync::{
 
 use async_trait::async_trait;
 use signoff::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Revision, Time, Token, TokenId},
+    domain::{Actor, Approval, ApprovalId, Command, Event, Freeze, NewFreeze, NewThaw, Revision, Time, Token, TokenId},
     store::{
-        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, Health, History, Lifecycle,
-        Page, PolicyVersion, Query, Store, StoreError, Submission, Submitted, Subscription, TokenStore, Transfer,
-        Transitioned,
+        ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History,
+        Lifecycle, Page, PolicyVersion, Query, Store, StoreError, Submission, Submitted, Subscription, TokenStore,
+        Transfer, Transitioned,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -88,6 +88,25 @@ impl TokenStore for Delegating {
 
     async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         self.store.tokens().await
+    }
+}
+
+#[async_trait]
+impl FreezeStore for Delegating {
+    async fn freeze(&self, new: NewFreeze) -> Result<Freeze, StoreError> {
+        self.store.freeze(new).await
+    }
+
+    async fn thaw(&self, new: NewThaw) -> Result<Freeze, StoreError> {
+        self.store.thaw(new).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
+        self.store.freezes().await
+    }
+
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+        self.store.import_freezes(freezes).await
     }
 }
 

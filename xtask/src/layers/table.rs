@@ -103,6 +103,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                 name: "server",
                 holds: "the composition root, and the drain",
                 may_use: &[
+                    "admin",
                     "approvals",
                     "clock",
                     "config",
@@ -137,6 +138,7 @@ pub(crate) const LAYERS: &[Layer] = &[
                 name: "grpc",
                 holds: "the services: decodes with `wire`, calls the use-cases, maps every error in one place",
                 may_use: &[
+                    "admin",
                     "approvals",
                     "blocking_pool",
                     "clock",
@@ -175,7 +177,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "approvals",
-                holds: "requests, decisions, claims and reports; followers (streams) and the queue. With the other use-cases the only place where domain, policy, store, identity and clock meet",
+                holds: "requests, decisions, claims, revocations and reports; followers (streams) and the queue. With the other use-cases the only place where domain, policy, store, identity and clock meet",
                 may_use: &["blocking_pool", "clock", "domain", "identity", "ids", "policy", "store"],
                 tests_may_use: &["policies", "test_support", "workers"],
             },
@@ -188,6 +190,12 @@ pub(crate) const LAYERS: &[Layer] = &[
             Row {
                 name: "tokens",
                 holds: "tokens: create, list, revoke, note their use",
+                may_use: &["clock", "domain", "identity", "ids", "store"],
+                tests_may_use: &["test_support"],
+            },
+            Row {
+                name: "admin",
+                holds: "the server as a whole: freeze and thaw calls, tell how it is",
                 may_use: &["clock", "domain", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
@@ -221,7 +229,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "store",
-                holds: "keeps approvals, versions of the policy and tokens: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
+                holds: "keeps approvals, versions of the policy, tokens and freezes: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
                 may_use: &["bounded_file", "domain", "private_files"],
                 tests_may_use: &[],
             },
@@ -257,7 +265,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "ids",
-                holds: "makes the ids of approvals, claims and tokens, dated by the injected clock",
+                holds: "makes the ids of approvals, claims, tokens and freezes, dated by the injected clock",
                 may_use: &["domain"],
                 tests_may_use: &[],
             },

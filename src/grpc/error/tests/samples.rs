@@ -6,11 +6,12 @@ use tonic::Code;
 
 use super::super::{Failure, Scope, Violation, Violations};
 use crate::{
-    approvals,
+    admin, approvals,
     blocking_pool::PoolError,
     domain::{
-        ActorKind, Claim, Decision, Digest, ExecutionResult, Outcome, OutsideScope, Permission, Refusal, ReplayError,
-        Status as Reached, TokenId,
+        ActorKind, Claim, Decision, Digest, ExecutionResult, FreezeError, Frozen, Outcome, OutsideScope, Permission,
+        Refusal, RepeatedField, ReplayError, Revocation, Status as Reached, TokenId,
+        freeze_samples::freeze_id,
         samples::{a_request, actor, agent, at, claim_id, id},
     },
     identity::{AccessDenied, Unrecognised, oidc::Rejection},
@@ -61,7 +62,7 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
     let winner: &[&str] = &["approval_id", "status", "decided_by", "decide_time", "revision", "comment"];
     let only_id: &[&str] = &["approval_id"];
     let forbidden = Refusal::EditForbidden { rule: "r".into(), message: "m".into() };
-    let reused = Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 7) };
+    let reused = |field| Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 7), field };
     vec![
         (decided("no"), FailedPrecondition, Reason::AlreadyDecided, winner),
         (Refusal::SelfDecision, PermissionDenied, Reason::SelfDecision, &[]),
@@ -95,6 +96,18 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
         ),
         (claim(None), FailedPrecondition, Reason::AlreadyClaimed, claimed),
         (claim(Some(outcome.clone())), FailedPrecondition, Reason::AlreadyClaimed, run),
+        (
+            Refusal::Revoked(Box::new(Revocation { actor: agent(), at: at(8), reason: "r".into() })),
+            FailedPrecondition,
+            Reason::ApprovalRevoked,
+            &["approval_id", "revoked_by", "revoke_time", "reason"],
+        ),
+        (
+            Refusal::Frozen(Box::new(Frozen { id: freeze_id(1), actor: agent(), at: at(8), reason: "r".into() })),
+            FailedPrecondition,
+            Reason::Frozen,
+            &["approval_id", "freeze_id", "frozen_by", "freeze_time", "reason"],
+        ),
         (Refusal::NotClaimed, FailedPrecondition, Reason::NotClaimed, only_id),
         (
             Refusal::AlreadyReported(Box::new(outcome)),
@@ -102,7 +115,13 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
             Reason::AlreadyReported,
             &["approval_id", "result", "report_time", "message"],
         ),
-        (reused, AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
+        (reused(None), AlreadyExists, Reason::RequestIdReused, &["request_id", "approval_id"]),
+        (
+            reused(Some(RepeatedField::Arguments)),
+            AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "approval_id", "field"],
+        ),
         (
             Refusal::RequestForgotten { request_id: "r1".into(), until: at(9) },
             FailedPrecondition,
@@ -110,6 +129,23 @@ pub(super) fn refusals() -> Vec<Sample<Refusal>> {
             &["request_id", "until"],
         ),
         (Refusal::TooManyPending { limit: 10 }, ResourceExhausted, Reason::TooManyPending, &["limit"]),
+    ]
+}
+
+pub(super) fn freeze_errors() -> Vec<Sample<FreezeError>> {
+    use ErrorReason as Reason;
+    let (id, request_id) = (freeze_id(1), "r1".to_owned());
+    vec![
+        (FreezeError::NotFound(id), Code::NotFound, Reason::FreezeNotFound, &["freeze_id"] as &[&str]),
+        (FreezeError::TooMany { limit: 9 }, Code::ResourceExhausted, Reason::TooManyFreezes, &["limit"]),
+        (
+            FreezeError::RequestIdReused { request_id, id },
+            Code::AlreadyExists,
+            Reason::RequestIdReused,
+            &["request_id", "freeze_id"],
+        ),
+        (FreezeError::Conflict(id), Code::Internal, Reason::Internal, &[]),
+        (FreezeError::Bad(id, "SECRET"), Code::Internal, Reason::Internal, &[]),
     ]
 }
 
@@ -122,10 +158,10 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         internal(StoreError::BadHistory(id(0, 1), ReplayError::NotARequest)),
         (StoreError::PolicyChanged { version: 3 }, Code::Aborted, Reason::PolicyChanged, &["version"]),
         (
-            StoreError::PolicyRequestIdReused { request_id: "r1".into(), version: 3 },
+            StoreError::PolicyRequestIdReused { request_id: "r1".into(), version: 3, field: "comment" },
             Code::AlreadyExists,
             Reason::RequestIdReused,
-            &["request_id", "policy_version"],
+            &["request_id", "policy_version", "field"],
         ),
         internal(StoreError::TokenConflict(token_id())),
         internal(StoreError::BadToken(token_id(), "SECRET")),
@@ -137,6 +173,7 @@ pub(super) fn store_errors() -> Vec<Sample<StoreError>> {
         (StoreError::Newer(Arc::from("SECRET")), Code::Unavailable, Reason::RecordTooNew, &["approval_id"]),
     ];
     all.extend(within(refusals()));
+    all.extend(within(freeze_errors()));
     all
 }
 
@@ -230,11 +267,24 @@ pub(super) fn token_errors() -> Vec<Sample<tokens::Error>> {
             &["request_id", "token_id"],
         ),
         (
-            Error::RequestIdReused { request_id: reused, id: token_id() },
+            Error::RequestIdReused { request_id: reused, id: token_id(), field: "ttl" },
             Code::AlreadyExists,
             Reason::RequestIdReused,
-            &["request_id", "token_id"],
+            &["request_id", "token_id", "field"],
         ),
+        (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
+        (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
+    ];
+    all.extend(within(denials()));
+    all
+}
+
+pub(super) fn admin_errors() -> Vec<Sample<admin::Error>> {
+    use ErrorReason as Reason;
+    use admin::Error;
+    let required = Error::OtherOperatorRequired { id: freeze_id(1), frozen_by: agent() };
+    let mut all = vec![
+        (required, Code::PermissionDenied, Reason::OtherOperatorRequired, &["freeze_id", "frozen_by"] as &[&str]),
         (Error::Internal("SECRET".into()), Code::Internal, Reason::Internal, &[]),
         (StoreError::Corrupt(Arc::from("SECRET")).into(), Code::DataLoss, Reason::DataDamaged, &[]),
     ];
@@ -289,6 +339,7 @@ pub(super) fn failures() -> Vec<Sample<Failure>> {
     all.extend(within(pool_errors()));
     all.extend(within(policy_errors()));
     all.extend(within(token_errors()));
+    all.extend(within(admin_errors()));
     all.extend(
         errors().into_iter().map(|(error, code, reason, keys)| (Failure::on(id(0, 7), error), code, reason, keys)),
     );

@@ -94,6 +94,9 @@ impl Group<'_> {
         if let Some(decision) = &approval.decision {
             self.batch.remove(keys::decided(decision.at, id));
         }
+        if let Some(remembered) = approval.remembered() {
+            self.batch.remove(keys::rejection(remembered, id));
+        }
         self.schemas.leave(approval);
         self.pruned.insert(id);
         Ok(())

@@ -1,5 +1,10 @@
+use std::ops::RangeBounds as _;
+
 use super::*;
-use crate::domain::samples::{agent, at, id};
+use crate::domain::{
+    LAST_TIME,
+    samples::{agent, at, id},
+};
 
 /// Keys of stores that exist: none of this may change without a migration.
 #[test]
@@ -12,11 +17,13 @@ fn the_keys_are_pinned() {
         (event(id, 2), format!("65{uuid}0000000000000002")),
         (group(3), "670000000000000003".to_owned()),
         (token(TokenId::new(id.uuid())), format!("73{uuid}")),
+        (freeze(FreezeId::new(id.uuid())), format!("7a{uuid}")),
         (policy(4), "700000000000000004".to_owned()),
         (policy_document(4), "740000000000000004".to_owned()),
         (deadline(at(0), id), format!("64{time}{uuid}")),
         (decided(at(0), id), format!("72{time}{uuid}")),
         (schema(&Digest::from_bytes([1; 32])), format!("6a{}", "01".repeat(32))),
+        (rejection((Digest::from_bytes([1; 32]), at(0)), id), format!("6e{}{time}{uuid}", "01".repeat(32))),
     ] {
         assert_eq!(hex(&key), pinned);
     }
@@ -40,6 +47,17 @@ fn the_keys_are_pinned() {
 }
 
 #[test]
+fn rejections_are_found_until_their_time_is_over() {
+    let (call, next) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
+    let entry = rejection((call, at(10)), id(0, 1));
+    assert_eq!(id_of(&entry), Some(id(0, 1)));
+    for (call, now, found) in [(call, 0, true), (call, 9, true), (call, 10, false), (call, 11, false), (next, 0, false)] {
+        assert_eq!(rejections(call, at(now)).contains(&entry), found, "{now}");
+    }
+    assert!(rejections(call, at(9)).contains(&rejection((call, LAST_TIME), END)));
+}
+
+#[test]
 fn keys_tell_what_is_in_them() {
     let id = id(0, 1);
     assert_eq!(event_of(&event(id, 7)), Some((id, 7)));
@@ -47,6 +65,7 @@ fn keys_tell_what_is_in_them() {
     assert_eq!(group_of(&group(9)), Some(9));
     assert_eq!(policy_of(&policy(9)), Some(9));
     assert_eq!(token_of(&token(TokenId::new(id.uuid()))), Some(TokenId::new(id.uuid())));
+    assert_eq!(freeze_of(&freeze(FreezeId::new(id.uuid()))), Some(FreezeId::new(id.uuid())));
     for other in [event(id, 7), group(9), policy(9)] {
         let piece = [&other[..], &[1]].concat();
         assert!(event_of(&piece).is_none() && group_of(&piece).is_none() && policy_of(&piece).is_none());

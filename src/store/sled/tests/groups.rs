@@ -5,7 +5,7 @@ use super::{
     *,
 };
 use crate::{
-    domain::{ActorKind, Refusal},
+    domain::{ActorKind, Refusal, RepeatedField},
     store::{
         MemoryStore, NewPolicy,
         conformance::{approve, cancel, policy, reject, with},
@@ -15,7 +15,7 @@ use crate::{
 /// Runs calls as one group: they queue up while another group is on its way.
 macro_rules! as_one_group {
     ($store:ident, $gate:ident, $($call:expr),+ $(,)?) => {{
-        let other = begin($store.submit(unrelated()));
+        let other = begin($store.submit(crate::store::sled::tests::groups::unrelated()));
         $gate.began().await;
         let calls = ($(begin($call),)+);
         $gate.end(Ok(()));
@@ -25,9 +25,12 @@ macro_rules! as_one_group {
     }};
 }
 
-fn unrelated() -> Submission {
+pub(super) use as_one_group;
+
+pub(super) fn unrelated() -> Submission {
     static NEXT: AtomicU64 = AtomicU64::new(1_000);
-    submission(0, NEXT.fetch_add(1, Ordering::Relaxed))
+    let new = submission(0, NEXT.fetch_add(1, Ordering::Relaxed));
+    with(new, |request| request.agent.run_id = "unrelated".into())
 }
 
 /// Lets a call pass as a group of its own.
@@ -41,13 +44,14 @@ async fn one_request_id_twice_in_a_group() {
     let directory = tempfile::tempdir().unwrap();
     let (store, mut gate) = gated(&directory);
     let again = Submission { id: id(0, 2), ..submission(0, 1) };
-    let other = with(Submission { id: id(0, 3), ..submission(0, 1) }, |request| request.reason = "other".into());
+    let other = with(Submission { id: id(0, 3), ..submission(0, 1) }, |request| request.tool_name = "other".into());
     let (first, second, third) =
         as_one_group!(store, gate, store.submit(submission(0, 1)), store.submit(again), store.submit(other));
     let (first, second) = (first.await.unwrap(), second.await.unwrap());
     assert!(first.created && !second.created);
     assert_eq!(first.approval, second.approval);
-    let reused = Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 1) };
+    let field = Some(RepeatedField::ToolName);
+    let reused = Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 1), field };
     assert_eq!(third.await.unwrap_err(), reused.into());
     assert_eq!(store.pending(), 2);
     gate.idle();
@@ -203,7 +207,7 @@ async fn policies_of_one_group_see_each_other() {
     let first = first.await.unwrap();
     assert_eq!((first.head.version, again.await.unwrap()), (2, first));
     let request_id = "k".into();
-    assert_eq!(reused.await, Err(StoreError::PolicyRequestIdReused { request_id, version: 2 }));
+    assert_eq!(reused.await, Err(StoreError::PolicyRequestIdReused { request_id, version: 2, field: "policy" }));
     assert_eq!(lost.await, Err(StoreError::PolicyChanged { version: 2 }));
     assert_eq!(*late.await.unwrap(), moved[2], "time does not run back within a group");
     assert_eq!(conflict.await, Err(StoreError::PolicyConflict(3)));

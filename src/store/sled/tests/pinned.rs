@@ -17,9 +17,10 @@ use super::{
     *,
 };
 use crate::domain::{
-    ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Grant, Panel,
-    Permission, Priority, Reporting, Requirement, Reviewer, Revoked, Role, RuleOutcome, RuleTrace, Verdict, request,
-    samples::keyed, step, token_samples::token,
+    ActorKind, Choice, ClaimId, Claiming, DecidesFor, Digest, Edit, Effect, Escalation, ExecutionResult, Freeze,
+    FreezeId, FreezeScope, Frozen, Grant, Panel, Permission, Priority, REMEMBERED_REJECTION_RULE, RememberedRejection,
+    Reporting, Requirement, Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Thawed, ToolGlob, Verdict,
+    request, samples::keyed, step, token_samples::token,
 };
 
 /// Whatever is stored, as JSON: bytes as text in hexadecimal.
@@ -105,6 +106,14 @@ fn every_name_of_a_kind_is_pinned() {
     assert_eq!(roles.map(name), ["agent", "reviewer", "auditor", "operator"]);
     let reviewers = [Reviewer::Group("g".into()), Reviewer::User("test/u".into())];
     assert_eq!(reviewers.map(name), ["group:g", "user:test/u"]);
+    let scopes = [
+        FreezeScope::All,
+        FreezeScope::Caller("c".into()),
+        FreezeScope::Tool(ToolGlob::new("t").unwrap()),
+        FreezeScope::Agent("a".into()),
+    ];
+    let pinned = [json!("all"), json!({"caller": "c"}), json!({"tool": "t"}), json!({"agent": "a"})];
+    assert_eq!(scopes.map(name), pinned);
     let permissions = [Permission::AskForOthers, Permission::DecideForOthers, Permission::DecideAlone];
     assert_eq!(permissions.map(name), ["ask_for_others", "decide_for_others", "decide_alone"]);
     assert_eq!(permissions.map(name), permissions.map(Permission::name));
@@ -122,11 +131,19 @@ fn full_verdict() -> Arc<Verdict> {
             priority: Priority::High,
         }],
         timeout: Some(Duration::from_secs(200)),
+        remember_rejection: Some(Duration::from_secs(60)),
         ..Requirement::any(2)
     };
     let trace = RuleTrace { rule: "p".into(), outcome: RuleOutcome::Matched, detail: "d".into() };
     let effect = Effect::RequireApproval(requirement);
     Arc::new(Verdict { trace: vec![trace], trace_omitted: 1, effect, ..Verdict::clone(&quorum(2)) })
+}
+
+/// A verdict of a freeze.
+fn frozen_verdict() -> Arc<Verdict> {
+    let id = FreezeId::new(uuid::Uuid::from_u128(6));
+    let frozen = Some(Frozen { id, actor: reviewer(1), reason: "r".into(), at: at(7) });
+    Arc::new(Verdict { frozen, ..Verdict::clone(&crate::domain::samples::verdict(Effect::AutoReject)) })
 }
 
 /// The events of an approval to which everything happens.
@@ -160,6 +177,32 @@ fn full_history() -> (crate::domain::Approval, Vec<Event>) {
     (approval, events)
 }
 
+/// The verdict on a call that a remembered rejection answers.
+fn remembered_verdict() -> Verdict {
+    let panels = vec![Panel { rule: "p".into(), reviewers: vec![Reviewer::Group("g".into())], quorum: 2 }];
+    let remembered = RememberedRejection { approval_id: id(0, 1), decided_by: reviewer(1), panels };
+    let rule = REMEMBERED_REJECTION_RULE.to_owned();
+    let verdict = crate::domain::samples::verdict(Effect::AutoReject);
+    Verdict { rule, remembered_rejection: Some(Box::new(remembered)), ..Verdict::clone(&verdict) }
+}
+
+/// What stands in the place of the claim, and what follows it, when the call is revoked.
+fn revoked() -> (crate::domain::Approval, Event) {
+    let (_, mut events) = full_history();
+    events.truncate(6);
+    let approved = crate::domain::Approval::replay(id(0, 1), &events).unwrap();
+    let revoking = Revoking {
+        actor: reviewer(3),
+        groups: Some(Default::default()),
+        operator: false,
+        request_id: Some("k2".into()),
+        reason: "r".into(),
+    };
+    let mut step = step(&approved, &Command::Revoke(revoking), at(14));
+    step.outcome.unwrap();
+    (step.approval, step.events.remove(0))
+}
+
 /// A vote by credentials that let their holder name voters.
 fn vote_among_others(events: &[Event]) -> Event {
     Event { needs_others: true, ..events[1].clone() }
@@ -168,6 +211,7 @@ fn vote_among_others(events: &[Event]) -> Event {
 /// Records beside those of approvals, with every field that they can have.
 struct FullRecords {
     token: Token,
+    freeze: Freeze,
     policy: records::PolicyRecord,
     group: GroupRecord,
     checkpoint: Checkpoint,
@@ -192,6 +236,15 @@ impl FullRecords {
             revoked: Some(Revoked { actor: reviewer(1), at: at(6) }),
             ..token(1)
         };
+        let freeze = Freeze {
+            id: FreezeId::new(uuid::Uuid::from_u128(6)),
+            scope: FreezeScope::Tool(ToolGlob::new("x*").unwrap()),
+            reason: "r".into(),
+            actor: reviewer(1),
+            at: at(7),
+            request_id: Some("k".into()),
+            thawed: Some(Thawed { actor: reviewer(2), at: at(8), request_id: Some("t".into()) }),
+        };
         let policy = records::PolicyRecord {
             head: PolicyHead { version: 2, author: reviewer(1), comment: "c".into(), at: at(0) },
             request_id: Some("r".into()),
@@ -206,9 +259,12 @@ impl FullRecords {
             policies: vec![2],
             tokens: vec![(token.id, digest)],
             forgotten: vec![token.id],
+            freezes: vec![(freeze.id, digest)],
+            forgotten_freezes: vec![freeze.id],
         };
-        let standing = Standing { policies: 2, tokens: [(token.id, digest)].into() };
-        Self { token, policy, group, checkpoint: Checkpoint { counter: 1, hash: digest, standing } }
+        let (tokens, freezes) = ([(token.id, digest)].into(), [(freeze.id, digest)].into());
+        let standing = Standing { policies: 2, tokens, freezes };
+        Self { token, freeze, policy, group, checkpoint: Checkpoint { counter: 1, hash: digest, standing } }
     }
 }
 
@@ -234,11 +290,23 @@ fn every_field_of_every_record_is_pinned() {
     let expected = ["requested", "voted", "edited", "voted", "escalated", "decided", "claimed", "reported"];
     assert_eq!(kinds, expected);
 
-    let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let revoked_head = {
+        let (approval, event) = revoked();
+        let (encoded, _) = encode(&approval, &[event], Digest::ZERO).unwrap();
+        let key = keys::head(approval.id);
+        let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
+        value(frame::open(&key, head).unwrap())
+    };
     let found = json!({
         "events": stored,
+        "revoked": value(&payload(&revoked().1)),
+        "head_of_revoked": revoked_head,
         "vote_among_others": value(&payload(&vote_among_others(&events))),
+        "remembered_verdict": value(&payload(&remembered_verdict())),
         "head": head,
+        "freeze": value(&payload(&freeze)),
+        "frozen_verdict": value(&payload(&*frozen_verdict())),
         "token": value(&payload(&token)),
         "policy": value(&payload(&policy)),
         "group": value(&payload(&group)),
@@ -246,6 +314,13 @@ fn every_field_of_every_record_is_pinned() {
     });
     let pinned: Value = serde_json::from_str(include_str!("pinned.json")).unwrap();
     assert!(found == pinned, "{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+/// What rejections are found by is made of names as well.
+#[test]
+fn the_hash_of_a_call_in_a_run_is_pinned() {
+    let call = a_request("r").0.call_in_run().unwrap().to_string();
+    assert_eq!(&call[7..15], "0642d76c");
 }
 
 #[test]
@@ -273,16 +348,23 @@ fn fingerprints_of_calls_are_pinned() {
         Command::Cancel { actor: agent(), request_id: None, reason: "r".into() },
         Command::Claim(Claiming { actor: agent(), request_id: None, claim_id, digest }),
         Command::Report(Reporting { actor: agent(), request_id: None, claim_id, result, message }),
+        Command::Revoke(Revoking {
+            actor: agent(),
+            groups: None,
+            operator: false,
+            request_id: None,
+            reason: "r".into(),
+        }),
     ];
     let prints = calls.map(|call| keyed(call, "k").receipt().unwrap().fingerprint.to_string()[7..15].to_owned());
-    assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96"]);
+    assert_eq!(prints, ["69fcd06b", "61e695ee", "88041a0d", "e903a2e5", "72993c96", "db753820"]);
 }
 
 /// What a later version adds may restrict what a record allows. The watermark's and the frame's codes are pinned beside
 /// them, those of keys in `keys/tests.rs`.
 #[test]
 fn unknown_kinds_and_fields_of_events_are_refused() {
-    for event in full_history().1 {
+    for event in full_history().1.into_iter().chain([revoked().1]) {
         let stored = serde_json::to_value(&event).unwrap();
         assert_eq!(serde_json::from_value::<Event>(stored.clone()).unwrap(), event);
         let (mut field, mut kind) = (stored.clone(), stored.clone());
@@ -317,11 +399,17 @@ fn unknown_fields_of_every_record_are_refused() {
     let key = keys::head(approval.id);
     let (_, head) = encoded.iter().find(|(found, _)| *found == key).unwrap();
     let head = frame::open(&key, head).unwrap().to_vec();
-    let FullRecords { token, policy, group, checkpoint } = FullRecords::new(approval.id);
-    let kinds: [(&str, Vec<u8>, IsRead); 8] = [
+    let FullRecords { token, freeze, policy, group, checkpoint } = FullRecords::new(approval.id);
+    let remembered = remembered_verdict();
+    let rejection = remembered.remembered_rejection.as_deref().unwrap();
+    let kinds: [(&str, Vec<u8>, IsRead); 12] = [
+        ("verdict", payload(&remembered), is_read_as::<Verdict>),
+        ("remembered rejection", payload(rejection), is_read_as::<RememberedRejection>),
         ("head", head, is_read_as::<Head>),
         ("event", payload(&vote_among_others(&events)), is_read_as::<Event>),
         ("token", payload(&token), is_read_as::<Token>),
+        ("freeze", payload(&freeze), is_read_as::<Freeze>),
+        ("frozen", payload(&frozen_verdict().frozen), is_read_as::<Frozen>),
         ("policy", payload(&policy), is_read_as::<records::PolicyRecord>),
         ("policy head", payload(&policy.head), is_read_as::<PolicyHead>),
         ("group", payload(&group), is_read_as::<GroupRecord>),

@@ -3,7 +3,11 @@
 use super::*;
 use crate::{
     bounded_file,
-    domain::{Refusal, token_samples::token},
+    domain::{
+        Freeze, Refusal,
+        freeze_samples::{new_freeze, new_thaw, tool},
+        token_samples::token,
+    },
     store::{
         MemoryStore,
         conformance::{claim, reject, with},
@@ -25,11 +29,15 @@ async fn filled_and_known() -> (TempDir, Vec<History>) {
         store.put_policy(policy(0, document)).await.unwrap();
     }
     store.save_tokens(vec![token(1), token(2)]).await.unwrap();
+    for n in [1, 2, 3] {
+        store.freeze(new_freeze(n, tool("other*"))).await.unwrap();
+    }
     close(store).await;
     let store = open(&directory).unwrap();
     let digest = store.get(id(2, 2)).await.unwrap().digest;
     store.transition(id(2, 2), claim(2, digest), at(21)).await.unwrap();
     store.forget_tokens(vec![token(2).id]).await.unwrap();
+    store.thaw(new_thaw(2)).await.unwrap();
     store.submit(submission(30, 30)).await.unwrap();
     store.transition(id(30, 30), reject(1), at(31)).await.unwrap();
     let known = store.export(None, 99).await.unwrap();
@@ -56,6 +64,8 @@ async fn everything_is_saved_of_a_whole_store() {
     assert_eq!(salvaged.policies, store.export_policies(0, 99).await.unwrap());
     assert_eq!(salvaged.tokens, store.tokens().await.unwrap());
     assert_eq!(salvaged.tokens.len(), 1);
+    assert_eq!(salvaged.freezes, store.freezes().await.unwrap());
+    assert_eq!(salvaged.freezes.len(), 3);
     assert_eq!(salvaged.forgotten, store.export_forgotten(None, 99).await.unwrap());
     assert_eq!(salvaged.forgotten.len(), 1);
 }
@@ -77,6 +87,8 @@ async fn less_proof_saves_less() {
     assert!(saved.contains(&id(30, 30)), "rejected");
     assert!(!saved.contains(&id(1, 1)), "pending");
     assert_eq!(salvaged.tokens, []);
+    assert_eq!(salvaged.freezes.len(), 3, "they stop calls, and run none");
+    assert!(salvaged.left_out.iter().any(|fault| fault.what.contains("A freeze may")));
     assert!(salvaged.left_out.iter().any(|fault| fault.approval_id == Some(id(1, 1))));
 }
 
@@ -97,6 +109,7 @@ async fn salvage_without_a_log_asks_for_a_backup() {
 async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
     let (directory, known) = filled_and_known().await;
     let forgotten = token(2).id;
+    let freezes = salvage(directory.path(), at_later()).unwrap().freezes;
     let log = bounded_file::whole(directory.path().join("sled/db"));
     let end = log.iter().rposition(|byte| *byte != 0).unwrap();
     let (mut saved, mut left_out) = (0, 0);
@@ -107,6 +120,13 @@ async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
             assert!(known.contains(history), "byte {at}: {} is not as it was", history.id);
         }
         assert!(salvaged.tokens.iter().all(|token| token.id != forgotten), "byte {at}");
+        for freeze in &salvaged.freezes {
+            let standing = Freeze { thawed: None, ..freeze.clone() };
+            assert!(freezes.contains(freeze) || freezes.iter().any(|one| one.id == freeze.id && standing == *freeze));
+        }
+        let lost = salvaged.freezes.len() < freezes.len();
+        let told = salvaged.left_out.iter().any(|fault| fault.what.to_lowercase().contains("freeze"));
+        assert!(!lost || told, "byte {at}: a freeze is lost in silence");
         saved += salvaged.histories.len();
         left_out += salvaged.left_out.len();
         let copy = MemoryStore::default();
@@ -177,7 +197,7 @@ async fn a_check_changes_nothing_and_finds_what_is_damaged() {
     let before = bytes();
     let findings = check(directory.path(), scratch.path()).unwrap();
     assert_eq!((findings.faults, findings.notes), (vec![], vec![]));
-    assert_eq!((findings.approvals, findings.policies, findings.tokens), (10, 2, 1));
+    assert_eq!((findings.approvals, findings.policies, findings.tokens, findings.freezes), (10, 2, 1, 3));
     assert_eq!(bytes(), before);
     assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 0);
     fs::remove_file(directory.path().join("sled/db")).unwrap();

@@ -3,6 +3,7 @@
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
+use crate::domain::freeze_samples::{freeze_id, new_freeze, operator, tool};
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -29,6 +30,16 @@ enum Op {
         key: Option<u8>,
         off: Option<i64>,
     },
+    Freeze {
+        scope: u8,
+        who: u32,
+        key: Option<u8>,
+    },
+    Thaw {
+        on: u32,
+        who: u32,
+        key: Option<u8>,
+    },
     Save,
     Import,
     Reopen,
@@ -44,6 +55,7 @@ enum Act {
     Expire,
     Claim(u64),
     Report(u64),
+    Revoke,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -56,6 +68,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Act::Expire),
         3 => (0..3u64).prop_map(Act::Claim),
         2 => (0..3u64).prop_map(Act::Report),
+        1 => Just(Act::Revoke),
     ];
     prop_oneof![
         8 => (0..12u64, 0..3u8, 0..8u8, 0..6u8)
@@ -65,6 +78,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (-20..60i64, 0..4usize).prop_map(|(before, limit)| Op::Prune { before, limit }),
         4 => (0..2u8, 0..2usize, prop::option::of(0..3u8), prop::option::of(-1..2i64))
             .prop_map(|(document, author, key, off)| Op::Put { document, author, key, off }),
+        1 => (0..4u8, 1..3u32, prop::option::of(0..3u8)).prop_map(|(scope, who, key)| Op::Freeze { scope, who, key }),
+        2 => (0..6u32, 1..3u32, prop::option::of(0..3u8)).prop_map(|(on, who, key)| Op::Thaw { on, who, key }),
         1 => Just(Op::Save),
         1 => Just(Op::Import),
         1 => Just(Op::Reopen),
@@ -84,7 +99,11 @@ fn effect(n: u8) -> Arc<Verdict> {
             }],
             ..Requirement::any(2).within(Some(Duration::from_secs(40)))
         })),
-        n => quorum(u32::from(n) - 2),
+        3 => verdict(Effect::RequireApproval(Requirement {
+            remember_rejection: Some(Duration::from_secs(30)),
+            ..Requirement::any(1)
+        })),
+        n => quorum(u32::from(n) - 3),
     }
 }
 
@@ -94,6 +113,7 @@ struct Pair<S> {
     other: S,
     clock: i64,
     asked: Vec<ApprovalId>,
+    frozen: u32,
     saved: (Vec<History>, Vec<PolicyVersion>),
 }
 
@@ -109,6 +129,7 @@ impl<S: Subject> Pair<S> {
                     request.caller = actor(ActorKind::Agent, &format!("agent-{caller}"));
                     request.tool_name = format!("tool-{}", variant & 1);
                     request.agent.name = format!("bot-{}", variant >> 1 & 1);
+                    request.agent.run_id = if variant < 6 { "run".into() } else { String::new() };
                     request.labels.insert("v".into(), (variant >> 2).to_string());
                 });
                 self.asked.push(new.id);
@@ -136,6 +157,7 @@ impl<S: Subject> Pair<S> {
                     Act::Expire => Command::Tick,
                     Act::Claim(n) => claim(n, digest),
                     Act::Report(n) => report(n),
+                    Act::Revoke => revoke(caller.clone()),
                 };
                 if let Command::Cancel { actor, .. }
                 | Command::Claim(Claiming { actor, .. })
@@ -164,6 +186,33 @@ impl<S: Subject> Pair<S> {
                 };
                 prop_assert_eq!(other.put_policy(new.clone()).await, model.put_policy(new).await);
             }
+            Op::Freeze { scope, who, key } => {
+                self.frozen += 1;
+                let scope = match scope {
+                    0 => FreezeScope::All,
+                    1 => FreezeScope::Caller("test/agent-1".into()),
+                    2 => FreezeScope::Agent("bot-0".into()),
+                    _ => tool("tool-*1"),
+                };
+                let new = NewFreeze {
+                    reason: "r".into(),
+                    actor: operator(who),
+                    request_id: key.map(|key| format!("k{key}")),
+                    now: at(self.clock),
+                    ..new_freeze(self.frozen, scope)
+                };
+                prop_assert_eq!(other.freeze(new.clone()).await, model.freeze(new).await);
+            }
+            Op::Thaw { on, who, key } => {
+                let id = freeze_id(self.frozen.saturating_sub(on));
+                let new = NewThaw {
+                    id,
+                    actor: operator(who),
+                    request_id: key.map(|key| format!("k{key}")),
+                    now: at(self.clock),
+                };
+                prop_assert_eq!(other.thaw(new.clone()).await, model.thaw(new).await);
+            }
             Op::Save => {
                 self.saved = (model.export(None, 5).await.unwrap(), model.export_policies(0, 5).await.unwrap());
             }
@@ -180,6 +229,7 @@ impl<S: Subject> Pair<S> {
     async fn compare(&self) -> Result<(), TestCaseError> {
         let (model, other) = (&self.model, &**self.other.store());
         prop_assert_eq!(everything(other).await, everything(model).await);
+        prop_assert_eq!(other.freezes().await, model.freezes().await);
         prop_assert_eq!(policies::policies(other).await, policies::policies(model).await);
         let (fed, expected) = (changes::newest(other).await, changes::newest(model).await);
         prop_assert!(fed == expected, "the feeds end with {:?} and {:?}", fed, expected);
@@ -232,7 +282,7 @@ pub fn it_does_as_the_model<S: Subject>() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (model, other) = (MemoryStore::default(), S::create().await);
-            let mut pair = Pair { model, other, clock: 0, asked: Vec::new(), saved: Default::default() };
+            let mut pair = Pair { model, other, clock: 0, asked: Vec::new(), frozen: 0, saved: Default::default() };
             for (number, (op, seconds)) in ops.into_iter().enumerate() {
                 pair.clock += seconds;
                 pair.run(op).await?;

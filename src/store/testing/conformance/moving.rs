@@ -147,6 +147,10 @@ pub async fn impossible_histories_import_nothing(mut subject: impl Subject) {
     });
     let claim_by_thief = changed(&claimed[1], &|event| event.actor = reviewer(1));
     let late_claim = changed(&claimed[1], &|event| event.at = at(308));
+    let revoked = |event: &Event| changed(event, &|event| event.kind = EventKind::Revoked { reason: "r".into() });
+    let late_revocation = changed(&revoked(&claimed[1]), &|event| event.at = at(308));
+    let after_claim = changed(&revoked(&claimed[2]), &|event| event.receipt = None);
+    let claim_after = changed(&claimed[1], &|event| event.revision = 3);
     let own_decision = changed(decision, &|event| event.actor = agent());
     let impossible = |revision| ReplayError::Impossible(revision);
     for (name, events, error) in [
@@ -168,6 +172,10 @@ pub async fn impossible_histories_import_nothing(mut subject: impl Subject) {
         ("an edit's deadline", vec![edited[0].clone(), edited[1].clone(), later_deadline], impossible(3)),
         ("claimed unapproved", vec![asked.clone(), claimed[1].clone()], impossible(2)),
         ("claimed by another", vec![claimed[0].clone(), claim_by_thief], impossible(2)),
+        ("revoked unapproved", vec![asked.clone(), revoked(&claimed[1])], impossible(2)),
+        ("revoked too late", vec![claimed[0].clone(), late_revocation], impossible(2)),
+        ("revoked after the claim", vec![claimed[0].clone(), claimed[1].clone(), after_claim], impossible(3)),
+        ("claimed after the revocation", vec![claimed[0].clone(), revoked(&claimed[1]), claim_after], impossible(3)),
         ("claimed too late", vec![claimed[0].clone(), late_claim], impossible(2)),
         (
             "reported unclaimed",

@@ -83,18 +83,18 @@ pub async fn a_policys_request_id_belongs_to_one_version(mut subject: impl Subje
     let keyed = || NewPolicy { request_id: Some("k".into()), expected: Some(1), ..policy(0, "a") };
     subject.store().put_policy(policy(0, "first")).await.unwrap();
     subject.store().put_policy(keyed()).await.unwrap();
-    let reused = StoreError::PolicyRequestIdReused { request_id: "k".into(), version: 2 };
+    let reused = |field| StoreError::PolicyRequestIdReused { request_id: "k".into(), version: 2, field };
     for reopened in [false, true] {
         if reopened {
             subject.reopen().await;
         }
-        for other in [
-            NewPolicy { document: "b".into(), ..keyed() },
-            NewPolicy { comment: "other".into(), ..keyed() },
-            NewPolicy { expected: Some(2), ..keyed() },
-            NewPolicy { expected: None, ..keyed() },
+        for (other, field) in [
+            (NewPolicy { document: "b".into(), comment: "other".into(), ..keyed() }, "policy"),
+            (NewPolicy { comment: "other".into(), ..keyed() }, "comment"),
+            (NewPolicy { expected: Some(2), ..keyed() }, "expected_version"),
+            (NewPolicy { expected: None, ..keyed() }, "expected_version"),
         ] {
-            assert_eq!(subject.store().put_policy(other).await, Err(reused.clone()));
+            assert_eq!(subject.store().put_policy(other).await, Err(reused(field)));
         }
     }
     // Another author has keys of its own, also where the names run together.
@@ -246,7 +246,7 @@ pub async fn exported_policies_make_an_equal_store(mut subject: impl Subject) {
     // The copy goes on where the other one stopped.
     let again = |document| NewPolicy { request_id: Some("k2".into()), expected: Some(2), ..policy(9, document) };
     assert_eq!(*subject.store().put_policy(again("{\"n\":2}")).await.unwrap(), versions[2]);
-    let reused = StoreError::PolicyRequestIdReused { request_id: "k2".into(), version: 3 };
+    let reused = StoreError::PolicyRequestIdReused { request_id: "k2".into(), version: 3, field: "policy" };
     assert_eq!(subject.store().put_policy(again("other")).await, Err(reused));
     let next = NewPolicy { expected: Some(4), ..policy(0, "next") };
     assert_eq!(subject.store().put_policy(next).await.unwrap().head.at, at(3));

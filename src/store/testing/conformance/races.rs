@@ -79,6 +79,29 @@ pub async fn one_claim_wins(subject: impl Subject) {
     }
 }
 
+pub async fn a_claim_or_a_revocation_wins(subject: impl Subject) {
+    let store = subject.store();
+    for n in 1..=40 {
+        let made =
+            store.submit(Submission { verdict: verdict(Effect::AutoApprove), ..submission(0, n) }).await.unwrap();
+        let mut commands: Vec<_> = (1..=4).map(|claimer| (claim(claimer, made.approval.digest), 1)).collect();
+        commands.extend((1..=4).map(|operator| (revoke(reviewer(operator)), 1)));
+        commands.rotate_left(usize::try_from(n).unwrap() % 8);
+        let answers = all_at_once(store, id(0, n), commands.clone()).await;
+        let approval = store.get(id(0, n)).await.unwrap();
+        assert!(approval.claim.is_some() != approval.revocation.is_some(), "{approval:?}");
+        let lost = match (&approval.claim, &approval.revocation) {
+            (Some(claim), _) => Refusal::AlreadyClaimed(Box::new(claim.clone())),
+            (None, revocation) => Refusal::Revoked(Box::new(revocation.clone().unwrap())),
+        };
+        let won = commands.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
+        let won: Vec<_> = won.map(|((command, _), _)| matches!(command, Command::Claim(_))).collect();
+        assert_eq!(won, [approval.claim.is_some()]);
+        let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+        assert_eq!(refused.filter(|error| **error == StoreError::Refused(lost.clone())).count(), 7);
+    }
+}
+
 pub async fn one_caller_cannot_exceed_its_limit_at_once(subject: impl Subject) {
     let store = subject.store();
     let tasks: Vec<_> = (1..=20)

@@ -43,8 +43,35 @@ pub async fn a_request_is_found_by_its_request_id(subject: impl Subject) {
 
 pub async fn a_request_id_belongs_to_one_request(mut subject: impl Subject) {
     subject.store().submit(submission(0, 1)).await.unwrap();
-    let changes: [fn(&mut Request); 9] = [
-        |request| request.tool_name = "other".into(),
+    let other = || Submission { id: id(0, 2), ..submission(0, 1) };
+    let others = [
+        (with(other(), |request| request.tool_name = "other".into()), RepeatedField::ToolName),
+        (
+            with(Submission { arguments: arguments(&serde_json::json!({"to": "eve"})), ..other() }, |_| {}),
+            RepeatedField::Arguments,
+        ),
+        (with(other(), |request| request.on_behalf_of = Some(reviewer(1))), RepeatedField::OnBehalfOf),
+    ];
+    for reopened in [false, true] {
+        if reopened {
+            subject.reopen().await;
+        }
+        for (other, field) in others.clone() {
+            let refused = Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 1), field: Some(field) };
+            assert_eq!(subject.store().submit(other).await.unwrap_err(), refused.into());
+        }
+    }
+    // Another caller has keys of its own, also where the two names run together.
+    let other = with(Submission { id: id(0, 2), ..submission(0, 1) }, |request| {
+        request.caller = actor(ActorKind::Agent, "agent2");
+    });
+    assert!(subject.store().submit(other).await.unwrap().created);
+}
+
+/// A caller that runs again says the same call in other words: that must not lose its approval.
+pub async fn what_else_a_repetition_says_is_the_first_ones(mut subject: impl Subject) {
+    let first = subject.store().submit(submission(0, 1)).await.unwrap().approval;
+    let changes: [fn(&mut Request); 8] = [
         |request| request.reason = "other".into(),
         |request| request.timeout = Duration::from_secs(301),
         |request| request.agent.run_id = "run-2".into(),
@@ -54,21 +81,22 @@ pub async fn a_request_id_belongs_to_one_request(mut subject: impl Subject) {
         |request| request.schema = Some("{}".into()),
         |request| request.caller.kind = ActorKind::Service,
     ];
-    let refused = StoreError::Refused(Refusal::RequestIdReused { request_id: "r1".into(), approval: id(0, 1) });
     for reopened in [false, true] {
         if reopened {
             subject.reopen().await;
         }
         for change in changes {
-            let other = with(Submission { id: id(0, 2), ..submission(0, 1) }, change);
-            assert_eq!(subject.store().submit(other).await.unwrap_err(), refused);
+            let again = Submission { id: id(0, 2), verdict: verdict(Effect::AutoApprove), ..submission(0, 1) };
+            let found = subject.store().submit(with(again, change)).await.unwrap();
+            assert_eq!((&found.approval, found.created), (&first, false));
         }
     }
-    // Another caller has keys of its own, also where the two names run together.
-    let other = with(Submission { id: id(0, 2), ..submission(0, 1) }, |request| {
-        request.caller = actor(ActorKind::Agent, "agent2");
-    });
-    assert!(subject.store().submit(other).await.unwrap().created);
+    // What was asked is what was asked, whatever may be run by now.
+    let edited = edit(1, 1, arguments(&serde_json::json!({"to": "bob"})), quorum(2));
+    let edited = subject.store().transition(first.id, edited, at(1)).await.unwrap().approval;
+    let found = subject.store().submit(submission(0, 1)).await.unwrap();
+    assert_eq!((&found.approval, found.created), (&edited, false));
+    assert_eq!(subject.store().get(id(0, 2)).await.unwrap_err(), StoreError::NotFound);
 }
 
 pub async fn the_pending_limit_is_per_caller(mut subject: impl Subject) {

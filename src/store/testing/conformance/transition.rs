@@ -45,7 +45,7 @@ pub async fn repetitions_give_the_first_result(mut subject: impl Subject) {
     assert_eq!(again.approval, decided.approval, "with the approval as it is now");
 
     let other = keyed(reject(1), "k1");
-    let refused = Refusal::RequestIdReused { request_id: "k1".into(), approval: id(0, 1) };
+    let refused = Refusal::RequestIdReused { request_id: "k1".into(), approval: id(0, 1), field: None };
     assert_eq!(subject.store().transition(id(0, 1), other, at(3)).await.unwrap_err(), refused.into());
     assert_eq!(subject.store().events(id(0, 1), 3, Revision::MAX).await.unwrap(), []);
 
@@ -59,6 +59,29 @@ pub async fn repetitions_give_the_first_result(mut subject: impl Subject) {
     let taken = Refusal::AlreadyClaimed(Box::new(reported.claim.clone().unwrap()));
     assert_eq!(subject.store().transition(id(0, 1), claiming, at(7)).await.unwrap_err(), taken.into());
     assert_eq!(subject.store().events(id(0, 1), 5, Revision::MAX).await.unwrap(), []);
+}
+
+pub async fn a_revoked_call_is_never_claimed(mut subject: impl Subject) {
+    subject.store().submit(submission(0, 1)).await.unwrap();
+    let approved = subject.store().transition(id(0, 1), approve(1), at(1)).await.unwrap().approval;
+    let revoking = keyed(revoke(reviewer(7)), "k");
+    let revoked = subject.store().transition(id(0, 1), revoking.clone(), at(2)).await.unwrap();
+    let revocation = Revocation { actor: reviewer(7), at: at(2), reason: "wrong customer".into() };
+    assert_eq!((revoked.revision, revoked.approval.status), (3, Status::Approved));
+    assert_eq!(revoked.approval.revocation.as_ref(), Some(&revocation));
+    for _ in 0..2 {
+        let store = subject.store();
+        assert_eq!(store.get(id(0, 1)).await.unwrap(), revoked.approval);
+        let refused = store.transition(id(0, 1), claim(1, approved.digest), at(3)).await.unwrap_err();
+        assert_eq!(refused, Refusal::Revoked(Box::new(revocation.clone())).into());
+        assert_eq!(store.transition(id(0, 1), revoking.clone(), at(9)).await.unwrap().revision, 3);
+        let events = store.events(id(0, 1), 0, Revision::MAX).await.unwrap();
+        assert_eq!(Approval::replay(id(0, 1), &events).as_ref(), Ok(&*revoked.approval));
+        subject.reopen().await;
+    }
+    let copy = MemoryStore::default();
+    copy.import(subject.store().export(None, 9).await.unwrap()).await.unwrap();
+    assert_eq!(copy.get(id(0, 1)).await.unwrap(), revoked.approval);
 }
 
 pub async fn refusals_name_the_winner(mut subject: impl Subject) {

@@ -19,6 +19,11 @@ fn asking(timeout: Option<prost_types::Duration>, claim_window: Option<prost_typ
     v1::PolicyRule { effect: Some(v1::policy_rule::Effect::RequireApproval(asks)), ..Default::default() }
 }
 
+fn remembering(remember_rejection: Option<prost_types::Duration>) -> v1::PolicyRule {
+    let asks = v1::RequireApproval { remember_rejection, ..Default::default() };
+    v1::PolicyRule { effect: Some(v1::policy_rule::Effect::RequireApproval(asks)), ..Default::default() }
+}
+
 fn lines(violations: &[Violation]) -> Vec<String> {
     violations.iter().map(|violation| format!("{}: {}", violation.field, violation.description)).collect()
 }
@@ -32,6 +37,8 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
         asking(span(604_800, 1), span(3_601, 0)),
         v1::PolicyRule { name: "x".repeat(1_000), ..Default::default() },
         asking(span(-1, 0), span(1, -1)),
+        remembering(span(86_401, 0)),
+        remembering(span(86_400, 0)),
     ];
     let message = v1::Policy { tools: vec!["[".into()], unlisted_tools: Some(v1::UnlistedTools { effect }), rules };
     let (document, violations) = decode::document(message);
@@ -42,6 +49,7 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
         "rules[3].require_approval.timeout: is negative; it must be from 1s to 7days",
         "rules[3].require_approval.claim_window: is malformed: 1 s and -1 ns; nanos must be of the same sign and below \
          1 s",
+        "rules[4].require_approval.remember_rejection: is 86401 s; it must be from 1s to 1day",
     ];
     assert_eq!(lines(&violations), expected);
     let asks = |timeout, claim_window| {
@@ -51,7 +59,12 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
     assert_eq!(document.rules[0].effect, asks(week, Some(Duration::from_secs(3_600))));
     assert_eq!(document.rules[1].effect, asks(None, None));
     // Names, globs and a missing effect are for whoever compiles the document.
-    assert_eq!((document.rules[2].effect.as_ref(), document.rules.len(), document.tools.len()), (None, 4, 1));
+    assert_eq!((document.rules[2].effect.as_ref(), document.rules.len(), document.tools.len()), (None, 6, 1));
+    let remembered = |place: usize| match &document.rules[place].effect {
+        Some(RuleEffect::RequireApproval(asks)) => asks.remember_rejection,
+        effect => panic!("{effect:?}"),
+    };
+    assert_eq!((remembered(4), remembered(5)), (None, Some(Duration::from_secs(86_400))));
 }
 
 #[test]
@@ -123,12 +136,13 @@ fn any_asks() -> impl Strategy<Value = Asks> {
     let votes = || proptest::option::of(1..=u32::MAX);
     let demands = (texts(), votes(), votes(), any::<bool>(), any::<Option<bool>>());
     let escalate = proptest::collection::vec(escalate, 0..3);
-    (demands, escalate, any_span(604_800), any_span(3_600), any::<String>()).prop_map(
-        |(demands, escalate, timeout, claim_window, message)| {
+    let spans = (any_span(604_800), any_span(3_600), any_span(86_400));
+    (demands, escalate, spans, any::<String>()).prop_map(
+        |(demands, escalate, (timeout, claim_window, remember_rejection), message)| {
             let (reviewers, quorum, reject_threshold, comment_required, allow_edits) = demands;
             let demands =
                 Asks { reviewers, quorum, reject_threshold, comment_required, allow_edits, ..Asks::default() };
-            Asks { escalate, timeout, claim_window, message, ..demands }
+            Asks { escalate, timeout, claim_window, remember_rejection, message, ..demands }
         },
     )
 }

@@ -499,7 +499,9 @@ type Approval struct {
 	// True when reviewers may approve edited arguments.
 	EditsAllowed bool `protobuf:"varint,28,opt,name=edits_allowed,json=editsAllowed,proto3" json:"edits_allowed,omitempty"`
 	// How urgent it is; escalations raise it.
-	Priority      Priority `protobuf:"varint,29,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
+	Priority Priority `protobuf:"varint,29,opt,name=priority,proto3,enum=signoff.v1.Priority" json:"priority,omitempty"`
+	// Set once the approval was revoked: it can no longer be claimed. The status stays.
+	Revocation    *Revocation `protobuf:"bytes,30,opt,name=revocation,proto3" json:"revocation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -735,6 +737,13 @@ func (x *Approval) GetPriority() Priority {
 		return x.Priority
 	}
 	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *Approval) GetRevocation() *Revocation {
+	if x != nil {
+		return x.Revocation
+	}
+	return nil
 }
 
 // Those whom one rule of the policy asks.
@@ -1221,9 +1230,11 @@ type Decision struct {
 	// Revision at which the decision is recorded.
 	Revision uint64 `protobuf:"varint,7,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Who submitted the deciding vote for the reviewer; unset when the decider did.
-	SubmittedBy   *Actor `protobuf:"bytes,8,opt,name=submitted_by,json=submittedBy,proto3" json:"submitted_by,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SubmittedBy *Actor `protobuf:"bytes,8,opt,name=submitted_by,json=submittedBy,proto3" json:"submitted_by,omitempty"`
+	// The rejection that decided, when the policy remembered one; `policy.rule` is then `_remembered_rejection`.
+	RememberedRejection *RememberedRejection `protobuf:"bytes,9,opt,name=remembered_rejection,json=rememberedRejection,proto3" json:"remembered_rejection,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -1312,6 +1323,141 @@ func (x *Decision) GetSubmittedBy() *Actor {
 	return nil
 }
 
+func (x *Decision) GetRememberedRejection() *RememberedRejection {
+	if x != nil {
+		return x.RememberedRejection
+	}
+	return nil
+}
+
+// A person's rejection of the same call in the same run, which the policy remembered (`remember_rejection`).
+type RememberedRejection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The approval that was rejected.
+	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
+	// Who rejected it.
+	DecidedBy *Actor `protobuf:"bytes,2,opt,name=decided_by,json=decidedBy,proto3" json:"decided_by,omitempty"`
+	// The reviewer's comment; may be empty.
+	Comment       string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RememberedRejection) Reset() {
+	*x = RememberedRejection{}
+	mi := &file_signoff_v1_approval_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RememberedRejection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RememberedRejection) ProtoMessage() {}
+
+func (x *RememberedRejection) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_approval_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RememberedRejection.ProtoReflect.Descriptor instead.
+func (*RememberedRejection) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RememberedRejection) GetApprovalId() string {
+	if x != nil {
+		return x.ApprovalId
+	}
+	return ""
+}
+
+func (x *RememberedRejection) GetDecidedBy() *Actor {
+	if x != nil {
+		return x.DecidedBy
+	}
+	return nil
+}
+
+func (x *RememberedRejection) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// Who stopped an approved call before it was claimed.
+type Revocation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who revoked the approval.
+	RevokedBy *Actor `protobuf:"bytes,1,opt,name=revoked_by,json=revokedBy,proto3" json:"revoked_by,omitempty"`
+	// Why; may be empty.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it was revoked.
+	RevokeTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revocation) Reset() {
+	*x = Revocation{}
+	mi := &file_signoff_v1_approval_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revocation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revocation) ProtoMessage() {}
+
+func (x *Revocation) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_approval_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
+func (*Revocation) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Revocation) GetRevokedBy() *Actor {
+	if x != nil {
+		return x.RevokedBy
+	}
+	return nil
+}
+
+func (x *Revocation) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Revocation) GetRevokeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokeTime
+	}
+	return nil
+}
+
 // The one-time permission to start an approved call.
 type Claim struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1329,7 +1475,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[8]
+	mi := &file_signoff_v1_approval_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1341,7 +1487,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[8]
+	mi := &file_signoff_v1_approval_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1354,7 +1500,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{8}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Claim) GetId() string {
@@ -1400,7 +1546,7 @@ type ExecutionOutcome struct {
 
 func (x *ExecutionOutcome) Reset() {
 	*x = ExecutionOutcome{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[9]
+	mi := &file_signoff_v1_approval_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1412,7 +1558,7 @@ func (x *ExecutionOutcome) String() string {
 func (*ExecutionOutcome) ProtoMessage() {}
 
 func (x *ExecutionOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[9]
+	mi := &file_signoff_v1_approval_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1425,7 +1571,7 @@ func (x *ExecutionOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecutionOutcome.ProtoReflect.Descriptor instead.
 func (*ExecutionOutcome) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{9}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ExecutionOutcome) GetResult() ExecutionResult {
@@ -1469,6 +1615,7 @@ type Event struct {
 	//	*Event_Claimed_
 	//	*Event_Reported
 	//	*Event_Escalated_
+	//	*Event_Revoked_
 	Kind          isEvent_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1476,7 +1623,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[10]
+	mi := &file_signoff_v1_approval_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1488,7 +1635,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[10]
+	mi := &file_signoff_v1_approval_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1501,7 +1648,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{10}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Event) GetRevision() uint64 {
@@ -1595,6 +1742,15 @@ func (x *Event) GetEscalated() *Event_Escalated {
 	return nil
 }
 
+func (x *Event) GetRevoked() *Event_Revoked {
+	if x != nil {
+		if x, ok := x.Kind.(*Event_Revoked_); ok {
+			return x.Revoked
+		}
+	}
+	return nil
+}
+
 type isEvent_Kind interface {
 	isEvent_Kind()
 }
@@ -1634,6 +1790,11 @@ type Event_Escalated_ struct {
 	Escalated *Event_Escalated `protobuf:"bytes,10,opt,name=escalated,proto3,oneof"`
 }
 
+type Event_Revoked_ struct {
+	// The approval was revoked.
+	Revoked *Event_Revoked `protobuf:"bytes,11,opt,name=revoked,proto3,oneof"`
+}
+
 func (*Event_Requested_) isEvent_Kind() {}
 
 func (*Event_Voted) isEvent_Kind() {}
@@ -1647,6 +1808,8 @@ func (*Event_Claimed_) isEvent_Kind() {}
 func (*Event_Reported) isEvent_Kind() {}
 
 func (*Event_Escalated_) isEvent_Kind() {}
+
+func (*Event_Revoked_) isEvent_Kind() {}
 
 // Tells a waiting caller how things stand. Sent every heartbeat while an approval is PENDING; never stored.
 type Progress struct {
@@ -1671,7 +1834,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[11]
+	mi := &file_signoff_v1_approval_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1683,7 +1846,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[11]
+	mi := &file_signoff_v1_approval_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1696,7 +1859,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{11}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Progress) GetRevision() uint64 {
@@ -1763,7 +1926,7 @@ type Event_Escalated struct {
 
 func (x *Event_Escalated) Reset() {
 	*x = Event_Escalated{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[13]
+	mi := &file_signoff_v1_approval_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1775,7 +1938,7 @@ func (x *Event_Escalated) String() string {
 func (*Event_Escalated) ProtoMessage() {}
 
 func (x *Event_Escalated) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[13]
+	mi := &file_signoff_v1_approval_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1788,7 +1951,7 @@ func (x *Event_Escalated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event_Escalated.ProtoReflect.Descriptor instead.
 func (*Event_Escalated) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{10, 0}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{12, 0}
 }
 
 func (x *Event_Escalated) GetRule() string {
@@ -1818,14 +1981,16 @@ type Event_Requested struct {
 	// Digest of the arguments that were asked for.
 	Digest string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
 	// PENDING, or what the policy decided at once.
-	Status        ApprovalStatus `protobuf:"varint,2,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
+	Status ApprovalStatus `protobuf:"varint,2,opt,name=status,proto3,enum=signoff.v1.ApprovalStatus" json:"status,omitempty"`
+	// The arguments as asked. An edit changes those of the approval, never these.
+	Arguments     *structpb.Struct `protobuf:"bytes,3,opt,name=arguments,proto3" json:"arguments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Event_Requested) Reset() {
 	*x = Event_Requested{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[14]
+	mi := &file_signoff_v1_approval_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1837,7 +2002,7 @@ func (x *Event_Requested) String() string {
 func (*Event_Requested) ProtoMessage() {}
 
 func (x *Event_Requested) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[14]
+	mi := &file_signoff_v1_approval_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1850,7 +2015,7 @@ func (x *Event_Requested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event_Requested.ProtoReflect.Descriptor instead.
 func (*Event_Requested) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{10, 1}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{12, 1}
 }
 
 func (x *Event_Requested) GetDigest() string {
@@ -1865,6 +2030,13 @@ func (x *Event_Requested) GetStatus() ApprovalStatus {
 		return x.Status
 	}
 	return ApprovalStatus_APPROVAL_STATUS_UNSPECIFIED
+}
+
+func (x *Event_Requested) GetArguments() *structpb.Struct {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
 }
 
 // A reviewer changed the arguments; votes cast before do not count any more.
@@ -1884,7 +2056,7 @@ type Event_Edited struct {
 
 func (x *Event_Edited) Reset() {
 	*x = Event_Edited{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[15]
+	mi := &file_signoff_v1_approval_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1896,7 +2068,7 @@ func (x *Event_Edited) String() string {
 func (*Event_Edited) ProtoMessage() {}
 
 func (x *Event_Edited) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[15]
+	mi := &file_signoff_v1_approval_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1909,7 +2081,7 @@ func (x *Event_Edited) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event_Edited.ProtoReflect.Descriptor instead.
 func (*Event_Edited) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{10, 2}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{12, 2}
 }
 
 func (x *Event_Edited) GetArguments() *structpb.Struct {
@@ -1953,7 +2125,7 @@ type Event_Claimed struct {
 
 func (x *Event_Claimed) Reset() {
 	*x = Event_Claimed{}
-	mi := &file_signoff_v1_approval_proto_msgTypes[16]
+	mi := &file_signoff_v1_approval_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1965,7 +2137,7 @@ func (x *Event_Claimed) String() string {
 func (*Event_Claimed) ProtoMessage() {}
 
 func (x *Event_Claimed) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_proto_msgTypes[16]
+	mi := &file_signoff_v1_approval_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1978,7 +2150,7 @@ func (x *Event_Claimed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event_Claimed.ProtoReflect.Descriptor instead.
 func (*Event_Claimed) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{10, 3}
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{12, 3}
 }
 
 func (x *Event_Claimed) GetClaimId() string {
@@ -1995,13 +2167,58 @@ func (x *Event_Claimed) GetDigest() string {
 	return ""
 }
 
+// The approval was revoked before it was claimed.
+type Event_Revoked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why; may be empty.
+	Reason        string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event_Revoked) Reset() {
+	*x = Event_Revoked{}
+	mi := &file_signoff_v1_approval_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event_Revoked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event_Revoked) ProtoMessage() {}
+
+func (x *Event_Revoked) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_approval_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event_Revoked.ProtoReflect.Descriptor instead.
+func (*Event_Revoked) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_proto_rawDescGZIP(), []int{12, 4}
+}
+
+func (x *Event_Revoked) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_signoff_v1_approval_proto protoreflect.FileDescriptor
 
 const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\n" +
 	"\x19signoff/v1/approval.proto\x12\n" +
-	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\n" +
-	"\n" +
+	"signoff.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\v\n" +
 	"\bApproval\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x122\n" +
@@ -2036,7 +2253,10 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x10reject_threshold\x18\x1a \x01(\rR\x0frejectThreshold\x12)\n" +
 	"\x10comment_required\x18\x1b \x01(\bR\x0fcommentRequired\x12#\n" +
 	"\redits_allowed\x18\x1c \x01(\bR\feditsAllowed\x120\n" +
-	"\bpriority\x18\x1d \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x1a9\n" +
+	"\bpriority\x18\x1d \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x126\n" +
+	"\n" +
+	"revocation\x18\x1e \x01(\v2\x16.signoff.v1.RevocationR\n" +
+	"revocation\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"o\n" +
@@ -2074,7 +2294,7 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x124\n" +
 	"\fsubmitted_by\x18\a \x01(\v2\x11.signoff.v1.ActorR\vsubmittedBy\x12\x1f\n" +
 	"\vcounted_for\x18\b \x03(\tR\n" +
-	"countedFor\"\xd6\x02\n" +
+	"countedFor\"\xaa\x03\n" +
 	"\bDecision\x122\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x1a.signoff.v1.ApprovalStatusR\x06status\x120\n" +
 	"\n" +
@@ -2085,7 +2305,21 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\rrevision_seen\x18\x05 \x01(\x04R\frevisionSeen\x12\x16\n" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x1a\n" +
 	"\brevision\x18\a \x01(\x04R\brevision\x124\n" +
-	"\fsubmitted_by\x18\b \x01(\v2\x11.signoff.v1.ActorR\vsubmittedBy\"\xbc\x01\n" +
+	"\fsubmitted_by\x18\b \x01(\v2\x11.signoff.v1.ActorR\vsubmittedBy\x12R\n" +
+	"\x14remembered_rejection\x18\t \x01(\v2\x1f.signoff.v1.RememberedRejectionR\x13rememberedRejection\"\x82\x01\n" +
+	"\x13RememberedRejection\x12\x1f\n" +
+	"\vapproval_id\x18\x01 \x01(\tR\n" +
+	"approvalId\x120\n" +
+	"\n" +
+	"decided_by\x18\x02 \x01(\v2\x11.signoff.v1.ActorR\tdecidedBy\x12\x18\n" +
+	"\acomment\x18\x03 \x01(\tR\acomment\"\x93\x01\n" +
+	"\n" +
+	"Revocation\x120\n" +
+	"\n" +
+	"revoked_by\x18\x01 \x01(\v2\x11.signoff.v1.ActorR\trevokedBy\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
+	"\vrevoke_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"revokeTime\"\xbc\x01\n" +
 	"\x05Claim\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +
 	"\n" +
@@ -2097,7 +2331,7 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\x06result\x18\x01 \x01(\x0e2\x1b.signoff.v1.ExecutionResultR\x06result\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12;\n" +
 	"\vreport_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"reportTime\"\xc9\a\n" +
+	"reportTime\"\xdb\b\n" +
 	"\x05Event\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x129\n" +
 	"\n" +
@@ -2110,14 +2344,16 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\aclaimed\x18\b \x01(\v2\x19.signoff.v1.Event.ClaimedH\x00R\aclaimed\x12:\n" +
 	"\breported\x18\t \x01(\v2\x1c.signoff.v1.ExecutionOutcomeH\x00R\breported\x12;\n" +
 	"\tescalated\x18\n" +
-	" \x01(\v2\x1b.signoff.v1.Event.EscalatedH\x00R\tescalated\x1ao\n" +
+	" \x01(\v2\x1b.signoff.v1.Event.EscalatedH\x00R\tescalated\x125\n" +
+	"\arevoked\x18\v \x01(\v2\x19.signoff.v1.Event.RevokedH\x00R\arevoked\x1ao\n" +
 	"\tEscalated\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x1c\n" +
 	"\treviewers\x18\x02 \x03(\tR\treviewers\x120\n" +
-	"\bpriority\x18\x03 \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x1aW\n" +
+	"\bpriority\x18\x03 \x01(\x0e2\x14.signoff.v1.PriorityR\bpriority\x1a\x8e\x01\n" +
 	"\tRequested\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x122\n" +
-	"\x06status\x18\x02 \x01(\x0e2\x1a.signoff.v1.ApprovalStatusR\x06status\x1a\xb2\x01\n" +
+	"\x06status\x18\x02 \x01(\x0e2\x1a.signoff.v1.ApprovalStatusR\x06status\x125\n" +
+	"\targuments\x18\x03 \x01(\v2\x17.google.protobuf.StructR\targuments\x1a\xb2\x01\n" +
 	"\x06Edited\x125\n" +
 	"\targuments\x18\x01 \x01(\v2\x17.google.protobuf.StructR\targuments\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\x124\n" +
@@ -2125,7 +2361,9 @@ const file_signoff_v1_approval_proto_rawDesc = "" +
 	"\rrevision_seen\x18\x04 \x01(\x04R\frevisionSeen\x1a<\n" +
 	"\aClaimed\x12\x19\n" +
 	"\bclaim_id\x18\x01 \x01(\tR\aclaimId\x12\x16\n" +
-	"\x06digest\x18\x02 \x01(\tR\x06digestB\x06\n" +
+	"\x06digest\x18\x02 \x01(\tR\x06digest\x1a!\n" +
+	"\aRevoked\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reasonB\x06\n" +
 	"\x04kind\"\x82\x02\n" +
 	"\bProgress\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x04R\brevision\x123\n" +
@@ -2190,7 +2428,7 @@ func file_signoff_v1_approval_proto_rawDescGZIP() []byte {
 }
 
 var file_signoff_v1_approval_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_signoff_v1_approval_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_signoff_v1_approval_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_signoff_v1_approval_proto_goTypes = []any{
 	(Priority)(0),                 // 0: signoff.v1.Priority
 	(ApprovalStatus)(0),           // 1: signoff.v1.ApprovalStatus
@@ -2207,75 +2445,85 @@ var file_signoff_v1_approval_proto_goTypes = []any{
 	(*RuleTrace)(nil),             // 12: signoff.v1.RuleTrace
 	(*Vote)(nil),                  // 13: signoff.v1.Vote
 	(*Decision)(nil),              // 14: signoff.v1.Decision
-	(*Claim)(nil),                 // 15: signoff.v1.Claim
-	(*ExecutionOutcome)(nil),      // 16: signoff.v1.ExecutionOutcome
-	(*Event)(nil),                 // 17: signoff.v1.Event
-	(*Progress)(nil),              // 18: signoff.v1.Progress
-	nil,                           // 19: signoff.v1.Approval.LabelsEntry
-	(*Event_Escalated)(nil),       // 20: signoff.v1.Event.Escalated
-	(*Event_Requested)(nil),       // 21: signoff.v1.Event.Requested
-	(*Event_Edited)(nil),          // 22: signoff.v1.Event.Edited
-	(*Event_Claimed)(nil),         // 23: signoff.v1.Event.Claimed
-	(*structpb.Struct)(nil),       // 24: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 26: google.protobuf.Timestamp
+	(*RememberedRejection)(nil),   // 15: signoff.v1.RememberedRejection
+	(*Revocation)(nil),            // 16: signoff.v1.Revocation
+	(*Claim)(nil),                 // 17: signoff.v1.Claim
+	(*ExecutionOutcome)(nil),      // 18: signoff.v1.ExecutionOutcome
+	(*Event)(nil),                 // 19: signoff.v1.Event
+	(*Progress)(nil),              // 20: signoff.v1.Progress
+	nil,                           // 21: signoff.v1.Approval.LabelsEntry
+	(*Event_Escalated)(nil),       // 22: signoff.v1.Event.Escalated
+	(*Event_Requested)(nil),       // 23: signoff.v1.Event.Requested
+	(*Event_Edited)(nil),          // 24: signoff.v1.Event.Edited
+	(*Event_Claimed)(nil),         // 25: signoff.v1.Event.Claimed
+	(*Event_Revoked)(nil),         // 26: signoff.v1.Event.Revoked
+	(*structpb.Struct)(nil),       // 27: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
 }
 var file_signoff_v1_approval_proto_depIdxs = []int32{
 	1,  // 0: signoff.v1.Approval.status:type_name -> signoff.v1.ApprovalStatus
 	10, // 1: signoff.v1.Approval.caller:type_name -> signoff.v1.Actor
-	24, // 2: signoff.v1.Approval.arguments:type_name -> google.protobuf.Struct
+	27, // 2: signoff.v1.Approval.arguments:type_name -> google.protobuf.Struct
 	9,  // 3: signoff.v1.Approval.agent:type_name -> signoff.v1.Agent
-	19, // 4: signoff.v1.Approval.labels:type_name -> signoff.v1.Approval.LabelsEntry
-	24, // 5: signoff.v1.Approval.arguments_schema:type_name -> google.protobuf.Struct
-	25, // 6: signoff.v1.Approval.timeout:type_name -> google.protobuf.Duration
-	26, // 7: signoff.v1.Approval.create_time:type_name -> google.protobuf.Timestamp
-	26, // 8: signoff.v1.Approval.update_time:type_name -> google.protobuf.Timestamp
-	26, // 9: signoff.v1.Approval.deadline:type_name -> google.protobuf.Timestamp
+	21, // 4: signoff.v1.Approval.labels:type_name -> signoff.v1.Approval.LabelsEntry
+	27, // 5: signoff.v1.Approval.arguments_schema:type_name -> google.protobuf.Struct
+	28, // 6: signoff.v1.Approval.timeout:type_name -> google.protobuf.Duration
+	29, // 7: signoff.v1.Approval.create_time:type_name -> google.protobuf.Timestamp
+	29, // 8: signoff.v1.Approval.update_time:type_name -> google.protobuf.Timestamp
+	29, // 9: signoff.v1.Approval.deadline:type_name -> google.protobuf.Timestamp
 	11, // 10: signoff.v1.Approval.policy:type_name -> signoff.v1.PolicyEvaluation
 	13, // 11: signoff.v1.Approval.votes:type_name -> signoff.v1.Vote
 	14, // 12: signoff.v1.Approval.decision:type_name -> signoff.v1.Decision
-	15, // 13: signoff.v1.Approval.claim:type_name -> signoff.v1.Claim
-	25, // 14: signoff.v1.Approval.claim_window:type_name -> google.protobuf.Duration
+	17, // 13: signoff.v1.Approval.claim:type_name -> signoff.v1.Claim
+	28, // 14: signoff.v1.Approval.claim_window:type_name -> google.protobuf.Duration
 	10, // 15: signoff.v1.Approval.on_behalf_of:type_name -> signoff.v1.Actor
 	8,  // 16: signoff.v1.Approval.panels:type_name -> signoff.v1.Panel
 	0,  // 17: signoff.v1.Approval.priority:type_name -> signoff.v1.Priority
-	2,  // 18: signoff.v1.Actor.kind:type_name -> signoff.v1.ActorKind
-	3,  // 19: signoff.v1.PolicyEvaluation.effect:type_name -> signoff.v1.PolicyEffect
-	12, // 20: signoff.v1.PolicyEvaluation.trace:type_name -> signoff.v1.RuleTrace
-	4,  // 21: signoff.v1.RuleTrace.outcome:type_name -> signoff.v1.RuleOutcome
-	10, // 22: signoff.v1.Vote.decided_by:type_name -> signoff.v1.Actor
-	5,  // 23: signoff.v1.Vote.choice:type_name -> signoff.v1.VoteChoice
-	26, // 24: signoff.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
-	10, // 25: signoff.v1.Vote.submitted_by:type_name -> signoff.v1.Actor
-	1,  // 26: signoff.v1.Decision.status:type_name -> signoff.v1.ApprovalStatus
-	10, // 27: signoff.v1.Decision.decided_by:type_name -> signoff.v1.Actor
-	26, // 28: signoff.v1.Decision.decide_time:type_name -> google.protobuf.Timestamp
-	10, // 29: signoff.v1.Decision.submitted_by:type_name -> signoff.v1.Actor
-	10, // 30: signoff.v1.Claim.claimed_by:type_name -> signoff.v1.Actor
-	26, // 31: signoff.v1.Claim.claim_time:type_name -> google.protobuf.Timestamp
-	16, // 32: signoff.v1.Claim.outcome:type_name -> signoff.v1.ExecutionOutcome
-	6,  // 33: signoff.v1.ExecutionOutcome.result:type_name -> signoff.v1.ExecutionResult
-	26, // 34: signoff.v1.ExecutionOutcome.report_time:type_name -> google.protobuf.Timestamp
-	26, // 35: signoff.v1.Event.event_time:type_name -> google.protobuf.Timestamp
-	10, // 36: signoff.v1.Event.actor:type_name -> signoff.v1.Actor
-	21, // 37: signoff.v1.Event.requested:type_name -> signoff.v1.Event.Requested
-	13, // 38: signoff.v1.Event.voted:type_name -> signoff.v1.Vote
-	22, // 39: signoff.v1.Event.edited:type_name -> signoff.v1.Event.Edited
-	14, // 40: signoff.v1.Event.decided:type_name -> signoff.v1.Decision
-	23, // 41: signoff.v1.Event.claimed:type_name -> signoff.v1.Event.Claimed
-	16, // 42: signoff.v1.Event.reported:type_name -> signoff.v1.ExecutionOutcome
-	20, // 43: signoff.v1.Event.escalated:type_name -> signoff.v1.Event.Escalated
-	25, // 44: signoff.v1.Progress.elapsed:type_name -> google.protobuf.Duration
-	25, // 45: signoff.v1.Progress.remaining:type_name -> google.protobuf.Duration
-	0,  // 46: signoff.v1.Event.Escalated.priority:type_name -> signoff.v1.Priority
-	1,  // 47: signoff.v1.Event.Requested.status:type_name -> signoff.v1.ApprovalStatus
-	24, // 48: signoff.v1.Event.Edited.arguments:type_name -> google.protobuf.Struct
-	11, // 49: signoff.v1.Event.Edited.policy:type_name -> signoff.v1.PolicyEvaluation
-	50, // [50:50] is the sub-list for method output_type
-	50, // [50:50] is the sub-list for method input_type
-	50, // [50:50] is the sub-list for extension type_name
-	50, // [50:50] is the sub-list for extension extendee
-	0,  // [0:50] is the sub-list for field type_name
+	16, // 18: signoff.v1.Approval.revocation:type_name -> signoff.v1.Revocation
+	2,  // 19: signoff.v1.Actor.kind:type_name -> signoff.v1.ActorKind
+	3,  // 20: signoff.v1.PolicyEvaluation.effect:type_name -> signoff.v1.PolicyEffect
+	12, // 21: signoff.v1.PolicyEvaluation.trace:type_name -> signoff.v1.RuleTrace
+	4,  // 22: signoff.v1.RuleTrace.outcome:type_name -> signoff.v1.RuleOutcome
+	10, // 23: signoff.v1.Vote.decided_by:type_name -> signoff.v1.Actor
+	5,  // 24: signoff.v1.Vote.choice:type_name -> signoff.v1.VoteChoice
+	29, // 25: signoff.v1.Vote.vote_time:type_name -> google.protobuf.Timestamp
+	10, // 26: signoff.v1.Vote.submitted_by:type_name -> signoff.v1.Actor
+	1,  // 27: signoff.v1.Decision.status:type_name -> signoff.v1.ApprovalStatus
+	10, // 28: signoff.v1.Decision.decided_by:type_name -> signoff.v1.Actor
+	29, // 29: signoff.v1.Decision.decide_time:type_name -> google.protobuf.Timestamp
+	10, // 30: signoff.v1.Decision.submitted_by:type_name -> signoff.v1.Actor
+	15, // 31: signoff.v1.Decision.remembered_rejection:type_name -> signoff.v1.RememberedRejection
+	10, // 32: signoff.v1.RememberedRejection.decided_by:type_name -> signoff.v1.Actor
+	10, // 33: signoff.v1.Revocation.revoked_by:type_name -> signoff.v1.Actor
+	29, // 34: signoff.v1.Revocation.revoke_time:type_name -> google.protobuf.Timestamp
+	10, // 35: signoff.v1.Claim.claimed_by:type_name -> signoff.v1.Actor
+	29, // 36: signoff.v1.Claim.claim_time:type_name -> google.protobuf.Timestamp
+	18, // 37: signoff.v1.Claim.outcome:type_name -> signoff.v1.ExecutionOutcome
+	6,  // 38: signoff.v1.ExecutionOutcome.result:type_name -> signoff.v1.ExecutionResult
+	29, // 39: signoff.v1.ExecutionOutcome.report_time:type_name -> google.protobuf.Timestamp
+	29, // 40: signoff.v1.Event.event_time:type_name -> google.protobuf.Timestamp
+	10, // 41: signoff.v1.Event.actor:type_name -> signoff.v1.Actor
+	23, // 42: signoff.v1.Event.requested:type_name -> signoff.v1.Event.Requested
+	13, // 43: signoff.v1.Event.voted:type_name -> signoff.v1.Vote
+	24, // 44: signoff.v1.Event.edited:type_name -> signoff.v1.Event.Edited
+	14, // 45: signoff.v1.Event.decided:type_name -> signoff.v1.Decision
+	25, // 46: signoff.v1.Event.claimed:type_name -> signoff.v1.Event.Claimed
+	18, // 47: signoff.v1.Event.reported:type_name -> signoff.v1.ExecutionOutcome
+	22, // 48: signoff.v1.Event.escalated:type_name -> signoff.v1.Event.Escalated
+	26, // 49: signoff.v1.Event.revoked:type_name -> signoff.v1.Event.Revoked
+	28, // 50: signoff.v1.Progress.elapsed:type_name -> google.protobuf.Duration
+	28, // 51: signoff.v1.Progress.remaining:type_name -> google.protobuf.Duration
+	0,  // 52: signoff.v1.Event.Escalated.priority:type_name -> signoff.v1.Priority
+	1,  // 53: signoff.v1.Event.Requested.status:type_name -> signoff.v1.ApprovalStatus
+	27, // 54: signoff.v1.Event.Requested.arguments:type_name -> google.protobuf.Struct
+	27, // 55: signoff.v1.Event.Edited.arguments:type_name -> google.protobuf.Struct
+	11, // 56: signoff.v1.Event.Edited.policy:type_name -> signoff.v1.PolicyEvaluation
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_approval_proto_init() }
@@ -2283,7 +2531,7 @@ func file_signoff_v1_approval_proto_init() {
 	if File_signoff_v1_approval_proto != nil {
 		return
 	}
-	file_signoff_v1_approval_proto_msgTypes[10].OneofWrappers = []any{
+	file_signoff_v1_approval_proto_msgTypes[12].OneofWrappers = []any{
 		(*Event_Requested_)(nil),
 		(*Event_Voted)(nil),
 		(*Event_Edited_)(nil),
@@ -2291,6 +2539,7 @@ func file_signoff_v1_approval_proto_init() {
 		(*Event_Claimed_)(nil),
 		(*Event_Reported)(nil),
 		(*Event_Escalated_)(nil),
+		(*Event_Revoked_)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2298,7 +2547,7 @@ func file_signoff_v1_approval_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_approval_proto_rawDesc), len(file_signoff_v1_approval_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -28,7 +28,8 @@ const (
 type RequestApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
-	// new request.
+	// new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
+	// the first one's, whatever the repetition says.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. Required.
 	ToolName string `protobuf:"bytes,2,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`
@@ -1554,6 +1555,116 @@ func (x *CancelApprovalResponse) GetApproval() *Approval {
 	return nil
 }
 
+// Revokes an approved call.
+type RevokeApprovalRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The approval's id.
+	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
+	// Idempotency key of this call; at most 128 characters.
+	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why; at most 4 KiB. Sent to the requester.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeApprovalRequest) Reset() {
+	*x = RevokeApprovalRequest{}
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeApprovalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeApprovalRequest) ProtoMessage() {}
+
+func (x *RevokeApprovalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeApprovalRequest.ProtoReflect.Descriptor instead.
+func (*RevokeApprovalRequest) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RevokeApprovalRequest) GetApprovalId() string {
+	if x != nil {
+		return x.ApprovalId
+	}
+	return ""
+}
+
+func (x *RevokeApprovalRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RevokeApprovalRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// The approval after it was revoked.
+type RevokeApprovalResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The approval.
+	Approval      *Approval `protobuf:"bytes,1,opt,name=approval,proto3" json:"approval,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeApprovalResponse) Reset() {
+	*x = RevokeApprovalResponse{}
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeApprovalResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeApprovalResponse) ProtoMessage() {}
+
+func (x *RevokeApprovalResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeApprovalResponse.ProtoReflect.Descriptor instead.
+func (*RevokeApprovalResponse) Descriptor() ([]byte, []int) {
+	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RevokeApprovalResponse) GetApproval() *Approval {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
 // Claims an approved call.
 type ClaimExecutionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1569,7 +1680,7 @@ type ClaimExecutionRequest struct {
 
 func (x *ClaimExecutionRequest) Reset() {
 	*x = ClaimExecutionRequest{}
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[20]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1692,7 @@ func (x *ClaimExecutionRequest) String() string {
 func (*ClaimExecutionRequest) ProtoMessage() {}
 
 func (x *ClaimExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[20]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1705,7 @@ func (x *ClaimExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ClaimExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{20}
+	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ClaimExecutionRequest) GetApprovalId() string {
@@ -1631,7 +1742,7 @@ type ClaimExecutionResponse struct {
 
 func (x *ClaimExecutionResponse) Reset() {
 	*x = ClaimExecutionResponse{}
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[21]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1754,7 @@ func (x *ClaimExecutionResponse) String() string {
 func (*ClaimExecutionResponse) ProtoMessage() {}
 
 func (x *ClaimExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[21]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1767,7 @@ func (x *ClaimExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ClaimExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{21}
+	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ClaimExecutionResponse) GetApproval() *Approval {
@@ -1692,7 +1803,7 @@ type ReportExecutionRequest struct {
 
 func (x *ReportExecutionRequest) Reset() {
 	*x = ReportExecutionRequest{}
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[22]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +1815,7 @@ func (x *ReportExecutionRequest) String() string {
 func (*ReportExecutionRequest) ProtoMessage() {}
 
 func (x *ReportExecutionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[22]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +1828,7 @@ func (x *ReportExecutionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportExecutionRequest.ProtoReflect.Descriptor instead.
 func (*ReportExecutionRequest) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{22}
+	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ReportExecutionRequest) GetApprovalId() string {
@@ -1766,7 +1877,7 @@ type ReportExecutionResponse struct {
 
 func (x *ReportExecutionResponse) Reset() {
 	*x = ReportExecutionResponse{}
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[23]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1778,7 +1889,7 @@ func (x *ReportExecutionResponse) String() string {
 func (*ReportExecutionResponse) ProtoMessage() {}
 
 func (x *ReportExecutionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[23]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1791,7 +1902,7 @@ func (x *ReportExecutionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportExecutionResponse.ProtoReflect.Descriptor instead.
 func (*ReportExecutionResponse) Descriptor() ([]byte, []int) {
-	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{23}
+	return file_signoff_v1_approval_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReportExecutionResponse) GetApproval() *Approval {
@@ -1815,7 +1926,7 @@ type WatchPendingResponse_Removal struct {
 
 func (x *WatchPendingResponse_Removal) Reset() {
 	*x = WatchPendingResponse_Removal{}
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[27]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +1938,7 @@ func (x *WatchPendingResponse_Removal) String() string {
 func (*WatchPendingResponse_Removal) ProtoMessage() {}
 
 func (x *WatchPendingResponse_Removal) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[27]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1868,7 +1979,7 @@ type WatchPendingResponse_SnapshotComplete struct {
 
 func (x *WatchPendingResponse_SnapshotComplete) Reset() {
 	*x = WatchPendingResponse_SnapshotComplete{}
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[28]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +1991,7 @@ func (x *WatchPendingResponse_SnapshotComplete) String() string {
 func (*WatchPendingResponse_SnapshotComplete) ProtoMessage() {}
 
 func (x *WatchPendingResponse_SnapshotComplete) ProtoReflect() protoreflect.Message {
-	mi := &file_signoff_v1_approval_service_proto_msgTypes[28]
+	mi := &file_signoff_v1_approval_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2038,6 +2149,14 @@ const file_signoff_v1_approval_service_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\"J\n" +
 	"\x16CancelApprovalResponse\x120\n" +
 	"\bapproval\x18\x01 \x01(\v2\x14.signoff.v1.ApprovalR\bapproval\"o\n" +
+	"\x15RevokeApprovalRequest\x12\x1f\n" +
+	"\vapproval_id\x18\x01 \x01(\tR\n" +
+	"approvalId\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"J\n" +
+	"\x16RevokeApprovalResponse\x120\n" +
+	"\bapproval\x18\x01 \x01(\v2\x14.signoff.v1.ApprovalR\bapproval\"o\n" +
 	"\x15ClaimExecutionRequest\x12\x1f\n" +
 	"\vapproval_id\x18\x01 \x01(\tR\n" +
 	"approvalId\x12\x1d\n" +
@@ -2056,7 +2175,7 @@ const file_signoff_v1_approval_service_proto_rawDesc = "" +
 	"\x06result\x18\x04 \x01(\x0e2\x1b.signoff.v1.ExecutionResultR\x06result\x12\x18\n" +
 	"\amessage\x18\x05 \x01(\tR\amessage\"K\n" +
 	"\x17ReportExecutionResponse\x120\n" +
-	"\bapproval\x18\x01 \x01(\v2\x14.signoff.v1.ApprovalR\bapproval2\xb4\a\n" +
+	"\bapproval\x18\x01 \x01(\v2\x14.signoff.v1.ApprovalR\bapproval2\x8d\b\n" +
 	"\x0fApprovalService\x12\\\n" +
 	"\x0fRequestApproval\x12\".signoff.v1.RequestApprovalRequest\x1a#.signoff.v1.RequestApprovalResponse0\x01\x12V\n" +
 	"\rWatchApproval\x12 .signoff.v1.WatchApprovalRequest\x1a!.signoff.v1.WatchApprovalResponse0\x01\x12N\n" +
@@ -2067,6 +2186,7 @@ const file_signoff_v1_approval_service_proto_rawDesc = "" +
 	"\rListApprovals\x12 .signoff.v1.ListApprovalsRequest\x1a!.signoff.v1.ListApprovalsResponse\x12?\n" +
 	"\x06Decide\x12\x19.signoff.v1.DecideRequest\x1a\x1a.signoff.v1.DecideResponse\x12W\n" +
 	"\x0eCancelApproval\x12!.signoff.v1.CancelApprovalRequest\x1a\".signoff.v1.CancelApprovalResponse\x12W\n" +
+	"\x0eRevokeApproval\x12!.signoff.v1.RevokeApprovalRequest\x1a\".signoff.v1.RevokeApprovalResponse\x12W\n" +
 	"\x0eClaimExecution\x12!.signoff.v1.ClaimExecutionRequest\x1a\".signoff.v1.ClaimExecutionResponse\x12Z\n" +
 	"\x0fReportExecution\x12\".signoff.v1.ReportExecutionRequest\x1a#.signoff.v1.ReportExecutionResponseBV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"
@@ -2083,7 +2203,7 @@ func file_signoff_v1_approval_service_proto_rawDescGZIP() []byte {
 	return file_signoff_v1_approval_service_proto_rawDescData
 }
 
-var file_signoff_v1_approval_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_signoff_v1_approval_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_signoff_v1_approval_service_proto_goTypes = []any{
 	(*RequestApprovalRequest)(nil),                // 0: signoff.v1.RequestApprovalRequest
 	(*Person)(nil),                                // 1: signoff.v1.Person
@@ -2105,91 +2225,96 @@ var file_signoff_v1_approval_service_proto_goTypes = []any{
 	(*DecideResponse)(nil),                        // 17: signoff.v1.DecideResponse
 	(*CancelApprovalRequest)(nil),                 // 18: signoff.v1.CancelApprovalRequest
 	(*CancelApprovalResponse)(nil),                // 19: signoff.v1.CancelApprovalResponse
-	(*ClaimExecutionRequest)(nil),                 // 20: signoff.v1.ClaimExecutionRequest
-	(*ClaimExecutionResponse)(nil),                // 21: signoff.v1.ClaimExecutionResponse
-	(*ReportExecutionRequest)(nil),                // 22: signoff.v1.ReportExecutionRequest
-	(*ReportExecutionResponse)(nil),               // 23: signoff.v1.ReportExecutionResponse
-	nil,                                           // 24: signoff.v1.RequestApprovalRequest.LabelsEntry
-	nil,                                           // 25: signoff.v1.ListPendingRequest.LabelsEntry
-	nil,                                           // 26: signoff.v1.WatchPendingRequest.LabelsEntry
-	(*WatchPendingResponse_Removal)(nil),          // 27: signoff.v1.WatchPendingResponse.Removal
-	(*WatchPendingResponse_SnapshotComplete)(nil), // 28: signoff.v1.WatchPendingResponse.SnapshotComplete
-	nil,                           // 29: signoff.v1.ListApprovalsRequest.LabelsEntry
-	(*structpb.Struct)(nil),       // 30: google.protobuf.Struct
-	(*Agent)(nil),                 // 31: signoff.v1.Agent
-	(*durationpb.Duration)(nil),   // 32: google.protobuf.Duration
-	(*Progress)(nil),              // 33: signoff.v1.Progress
-	(*Approval)(nil),              // 34: signoff.v1.Approval
-	(*Event)(nil),                 // 35: signoff.v1.Event
-	(ApprovalStatus)(0),           // 36: signoff.v1.ApprovalStatus
-	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
-	(VoteChoice)(0),               // 38: signoff.v1.VoteChoice
-	(ExecutionResult)(0),          // 39: signoff.v1.ExecutionResult
+	(*RevokeApprovalRequest)(nil),                 // 20: signoff.v1.RevokeApprovalRequest
+	(*RevokeApprovalResponse)(nil),                // 21: signoff.v1.RevokeApprovalResponse
+	(*ClaimExecutionRequest)(nil),                 // 22: signoff.v1.ClaimExecutionRequest
+	(*ClaimExecutionResponse)(nil),                // 23: signoff.v1.ClaimExecutionResponse
+	(*ReportExecutionRequest)(nil),                // 24: signoff.v1.ReportExecutionRequest
+	(*ReportExecutionResponse)(nil),               // 25: signoff.v1.ReportExecutionResponse
+	nil,                                           // 26: signoff.v1.RequestApprovalRequest.LabelsEntry
+	nil,                                           // 27: signoff.v1.ListPendingRequest.LabelsEntry
+	nil,                                           // 28: signoff.v1.WatchPendingRequest.LabelsEntry
+	(*WatchPendingResponse_Removal)(nil),          // 29: signoff.v1.WatchPendingResponse.Removal
+	(*WatchPendingResponse_SnapshotComplete)(nil), // 30: signoff.v1.WatchPendingResponse.SnapshotComplete
+	nil,                           // 31: signoff.v1.ListApprovalsRequest.LabelsEntry
+	(*structpb.Struct)(nil),       // 32: google.protobuf.Struct
+	(*Agent)(nil),                 // 33: signoff.v1.Agent
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*Progress)(nil),              // 35: signoff.v1.Progress
+	(*Approval)(nil),              // 36: signoff.v1.Approval
+	(*Event)(nil),                 // 37: signoff.v1.Event
+	(ApprovalStatus)(0),           // 38: signoff.v1.ApprovalStatus
+	(*timestamppb.Timestamp)(nil), // 39: google.protobuf.Timestamp
+	(VoteChoice)(0),               // 40: signoff.v1.VoteChoice
+	(ExecutionResult)(0),          // 41: signoff.v1.ExecutionResult
 }
 var file_signoff_v1_approval_service_proto_depIdxs = []int32{
-	30, // 0: signoff.v1.RequestApprovalRequest.arguments:type_name -> google.protobuf.Struct
-	31, // 1: signoff.v1.RequestApprovalRequest.agent:type_name -> signoff.v1.Agent
-	32, // 2: signoff.v1.RequestApprovalRequest.timeout:type_name -> google.protobuf.Duration
-	24, // 3: signoff.v1.RequestApprovalRequest.labels:type_name -> signoff.v1.RequestApprovalRequest.LabelsEntry
-	30, // 4: signoff.v1.RequestApprovalRequest.arguments_schema:type_name -> google.protobuf.Struct
+	32, // 0: signoff.v1.RequestApprovalRequest.arguments:type_name -> google.protobuf.Struct
+	33, // 1: signoff.v1.RequestApprovalRequest.agent:type_name -> signoff.v1.Agent
+	34, // 2: signoff.v1.RequestApprovalRequest.timeout:type_name -> google.protobuf.Duration
+	26, // 3: signoff.v1.RequestApprovalRequest.labels:type_name -> signoff.v1.RequestApprovalRequest.LabelsEntry
+	32, // 4: signoff.v1.RequestApprovalRequest.arguments_schema:type_name -> google.protobuf.Struct
 	1,  // 5: signoff.v1.RequestApprovalRequest.on_behalf_of:type_name -> signoff.v1.Person
 	3,  // 6: signoff.v1.RequestApprovalResponse.update:type_name -> signoff.v1.ApprovalUpdate
-	33, // 7: signoff.v1.RequestApprovalResponse.progress:type_name -> signoff.v1.Progress
-	34, // 8: signoff.v1.ApprovalUpdate.approval:type_name -> signoff.v1.Approval
-	35, // 9: signoff.v1.ApprovalUpdate.events:type_name -> signoff.v1.Event
+	35, // 7: signoff.v1.RequestApprovalResponse.progress:type_name -> signoff.v1.Progress
+	36, // 8: signoff.v1.ApprovalUpdate.approval:type_name -> signoff.v1.Approval
+	37, // 9: signoff.v1.ApprovalUpdate.events:type_name -> signoff.v1.Event
 	3,  // 10: signoff.v1.WatchApprovalResponse.update:type_name -> signoff.v1.ApprovalUpdate
-	33, // 11: signoff.v1.WatchApprovalResponse.progress:type_name -> signoff.v1.Progress
-	34, // 12: signoff.v1.GetApprovalResponse.approval:type_name -> signoff.v1.Approval
-	35, // 13: signoff.v1.GetApprovalResponse.events:type_name -> signoff.v1.Event
-	32, // 14: signoff.v1.WaitApprovalRequest.timeout:type_name -> google.protobuf.Duration
-	34, // 15: signoff.v1.WaitApprovalResponse.approval:type_name -> signoff.v1.Approval
-	25, // 16: signoff.v1.ListPendingRequest.labels:type_name -> signoff.v1.ListPendingRequest.LabelsEntry
-	34, // 17: signoff.v1.ListPendingResponse.approvals:type_name -> signoff.v1.Approval
-	26, // 18: signoff.v1.WatchPendingRequest.labels:type_name -> signoff.v1.WatchPendingRequest.LabelsEntry
-	34, // 19: signoff.v1.WatchPendingResponse.pending:type_name -> signoff.v1.Approval
-	27, // 20: signoff.v1.WatchPendingResponse.removed:type_name -> signoff.v1.WatchPendingResponse.Removal
-	28, // 21: signoff.v1.WatchPendingResponse.snapshot_complete:type_name -> signoff.v1.WatchPendingResponse.SnapshotComplete
-	36, // 22: signoff.v1.ListApprovalsRequest.statuses:type_name -> signoff.v1.ApprovalStatus
-	29, // 23: signoff.v1.ListApprovalsRequest.labels:type_name -> signoff.v1.ListApprovalsRequest.LabelsEntry
-	37, // 24: signoff.v1.ListApprovalsRequest.created_from:type_name -> google.protobuf.Timestamp
-	37, // 25: signoff.v1.ListApprovalsRequest.created_before:type_name -> google.protobuf.Timestamp
-	34, // 26: signoff.v1.ListApprovalsResponse.approvals:type_name -> signoff.v1.Approval
-	38, // 27: signoff.v1.DecideRequest.choice:type_name -> signoff.v1.VoteChoice
-	30, // 28: signoff.v1.DecideRequest.edited_arguments:type_name -> google.protobuf.Struct
+	35, // 11: signoff.v1.WatchApprovalResponse.progress:type_name -> signoff.v1.Progress
+	36, // 12: signoff.v1.GetApprovalResponse.approval:type_name -> signoff.v1.Approval
+	37, // 13: signoff.v1.GetApprovalResponse.events:type_name -> signoff.v1.Event
+	34, // 14: signoff.v1.WaitApprovalRequest.timeout:type_name -> google.protobuf.Duration
+	36, // 15: signoff.v1.WaitApprovalResponse.approval:type_name -> signoff.v1.Approval
+	27, // 16: signoff.v1.ListPendingRequest.labels:type_name -> signoff.v1.ListPendingRequest.LabelsEntry
+	36, // 17: signoff.v1.ListPendingResponse.approvals:type_name -> signoff.v1.Approval
+	28, // 18: signoff.v1.WatchPendingRequest.labels:type_name -> signoff.v1.WatchPendingRequest.LabelsEntry
+	36, // 19: signoff.v1.WatchPendingResponse.pending:type_name -> signoff.v1.Approval
+	29, // 20: signoff.v1.WatchPendingResponse.removed:type_name -> signoff.v1.WatchPendingResponse.Removal
+	30, // 21: signoff.v1.WatchPendingResponse.snapshot_complete:type_name -> signoff.v1.WatchPendingResponse.SnapshotComplete
+	38, // 22: signoff.v1.ListApprovalsRequest.statuses:type_name -> signoff.v1.ApprovalStatus
+	31, // 23: signoff.v1.ListApprovalsRequest.labels:type_name -> signoff.v1.ListApprovalsRequest.LabelsEntry
+	39, // 24: signoff.v1.ListApprovalsRequest.created_from:type_name -> google.protobuf.Timestamp
+	39, // 25: signoff.v1.ListApprovalsRequest.created_before:type_name -> google.protobuf.Timestamp
+	36, // 26: signoff.v1.ListApprovalsResponse.approvals:type_name -> signoff.v1.Approval
+	40, // 27: signoff.v1.DecideRequest.choice:type_name -> signoff.v1.VoteChoice
+	32, // 28: signoff.v1.DecideRequest.edited_arguments:type_name -> google.protobuf.Struct
 	1,  // 29: signoff.v1.DecideRequest.on_behalf_of:type_name -> signoff.v1.Person
-	34, // 30: signoff.v1.DecideResponse.approval:type_name -> signoff.v1.Approval
-	34, // 31: signoff.v1.CancelApprovalResponse.approval:type_name -> signoff.v1.Approval
-	34, // 32: signoff.v1.ClaimExecutionResponse.approval:type_name -> signoff.v1.Approval
-	39, // 33: signoff.v1.ReportExecutionRequest.result:type_name -> signoff.v1.ExecutionResult
-	34, // 34: signoff.v1.ReportExecutionResponse.approval:type_name -> signoff.v1.Approval
-	36, // 35: signoff.v1.WatchPendingResponse.Removal.status:type_name -> signoff.v1.ApprovalStatus
-	0,  // 36: signoff.v1.ApprovalService.RequestApproval:input_type -> signoff.v1.RequestApprovalRequest
-	4,  // 37: signoff.v1.ApprovalService.WatchApproval:input_type -> signoff.v1.WatchApprovalRequest
-	6,  // 38: signoff.v1.ApprovalService.GetApproval:input_type -> signoff.v1.GetApprovalRequest
-	8,  // 39: signoff.v1.ApprovalService.WaitApproval:input_type -> signoff.v1.WaitApprovalRequest
-	10, // 40: signoff.v1.ApprovalService.ListPending:input_type -> signoff.v1.ListPendingRequest
-	12, // 41: signoff.v1.ApprovalService.WatchPending:input_type -> signoff.v1.WatchPendingRequest
-	14, // 42: signoff.v1.ApprovalService.ListApprovals:input_type -> signoff.v1.ListApprovalsRequest
-	16, // 43: signoff.v1.ApprovalService.Decide:input_type -> signoff.v1.DecideRequest
-	18, // 44: signoff.v1.ApprovalService.CancelApproval:input_type -> signoff.v1.CancelApprovalRequest
-	20, // 45: signoff.v1.ApprovalService.ClaimExecution:input_type -> signoff.v1.ClaimExecutionRequest
-	22, // 46: signoff.v1.ApprovalService.ReportExecution:input_type -> signoff.v1.ReportExecutionRequest
-	2,  // 47: signoff.v1.ApprovalService.RequestApproval:output_type -> signoff.v1.RequestApprovalResponse
-	5,  // 48: signoff.v1.ApprovalService.WatchApproval:output_type -> signoff.v1.WatchApprovalResponse
-	7,  // 49: signoff.v1.ApprovalService.GetApproval:output_type -> signoff.v1.GetApprovalResponse
-	9,  // 50: signoff.v1.ApprovalService.WaitApproval:output_type -> signoff.v1.WaitApprovalResponse
-	11, // 51: signoff.v1.ApprovalService.ListPending:output_type -> signoff.v1.ListPendingResponse
-	13, // 52: signoff.v1.ApprovalService.WatchPending:output_type -> signoff.v1.WatchPendingResponse
-	15, // 53: signoff.v1.ApprovalService.ListApprovals:output_type -> signoff.v1.ListApprovalsResponse
-	17, // 54: signoff.v1.ApprovalService.Decide:output_type -> signoff.v1.DecideResponse
-	19, // 55: signoff.v1.ApprovalService.CancelApproval:output_type -> signoff.v1.CancelApprovalResponse
-	21, // 56: signoff.v1.ApprovalService.ClaimExecution:output_type -> signoff.v1.ClaimExecutionResponse
-	23, // 57: signoff.v1.ApprovalService.ReportExecution:output_type -> signoff.v1.ReportExecutionResponse
-	47, // [47:58] is the sub-list for method output_type
-	36, // [36:47] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	36, // 30: signoff.v1.DecideResponse.approval:type_name -> signoff.v1.Approval
+	36, // 31: signoff.v1.CancelApprovalResponse.approval:type_name -> signoff.v1.Approval
+	36, // 32: signoff.v1.RevokeApprovalResponse.approval:type_name -> signoff.v1.Approval
+	36, // 33: signoff.v1.ClaimExecutionResponse.approval:type_name -> signoff.v1.Approval
+	41, // 34: signoff.v1.ReportExecutionRequest.result:type_name -> signoff.v1.ExecutionResult
+	36, // 35: signoff.v1.ReportExecutionResponse.approval:type_name -> signoff.v1.Approval
+	38, // 36: signoff.v1.WatchPendingResponse.Removal.status:type_name -> signoff.v1.ApprovalStatus
+	0,  // 37: signoff.v1.ApprovalService.RequestApproval:input_type -> signoff.v1.RequestApprovalRequest
+	4,  // 38: signoff.v1.ApprovalService.WatchApproval:input_type -> signoff.v1.WatchApprovalRequest
+	6,  // 39: signoff.v1.ApprovalService.GetApproval:input_type -> signoff.v1.GetApprovalRequest
+	8,  // 40: signoff.v1.ApprovalService.WaitApproval:input_type -> signoff.v1.WaitApprovalRequest
+	10, // 41: signoff.v1.ApprovalService.ListPending:input_type -> signoff.v1.ListPendingRequest
+	12, // 42: signoff.v1.ApprovalService.WatchPending:input_type -> signoff.v1.WatchPendingRequest
+	14, // 43: signoff.v1.ApprovalService.ListApprovals:input_type -> signoff.v1.ListApprovalsRequest
+	16, // 44: signoff.v1.ApprovalService.Decide:input_type -> signoff.v1.DecideRequest
+	18, // 45: signoff.v1.ApprovalService.CancelApproval:input_type -> signoff.v1.CancelApprovalRequest
+	20, // 46: signoff.v1.ApprovalService.RevokeApproval:input_type -> signoff.v1.RevokeApprovalRequest
+	22, // 47: signoff.v1.ApprovalService.ClaimExecution:input_type -> signoff.v1.ClaimExecutionRequest
+	24, // 48: signoff.v1.ApprovalService.ReportExecution:input_type -> signoff.v1.ReportExecutionRequest
+	2,  // 49: signoff.v1.ApprovalService.RequestApproval:output_type -> signoff.v1.RequestApprovalResponse
+	5,  // 50: signoff.v1.ApprovalService.WatchApproval:output_type -> signoff.v1.WatchApprovalResponse
+	7,  // 51: signoff.v1.ApprovalService.GetApproval:output_type -> signoff.v1.GetApprovalResponse
+	9,  // 52: signoff.v1.ApprovalService.WaitApproval:output_type -> signoff.v1.WaitApprovalResponse
+	11, // 53: signoff.v1.ApprovalService.ListPending:output_type -> signoff.v1.ListPendingResponse
+	13, // 54: signoff.v1.ApprovalService.WatchPending:output_type -> signoff.v1.WatchPendingResponse
+	15, // 55: signoff.v1.ApprovalService.ListApprovals:output_type -> signoff.v1.ListApprovalsResponse
+	17, // 56: signoff.v1.ApprovalService.Decide:output_type -> signoff.v1.DecideResponse
+	19, // 57: signoff.v1.ApprovalService.CancelApproval:output_type -> signoff.v1.CancelApprovalResponse
+	21, // 58: signoff.v1.ApprovalService.RevokeApproval:output_type -> signoff.v1.RevokeApprovalResponse
+	23, // 59: signoff.v1.ApprovalService.ClaimExecution:output_type -> signoff.v1.ClaimExecutionResponse
+	25, // 60: signoff.v1.ApprovalService.ReportExecution:output_type -> signoff.v1.ReportExecutionResponse
+	49, // [49:61] is the sub-list for method output_type
+	37, // [37:49] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_approval_service_proto_init() }
@@ -2221,7 +2346,7 @@ func file_signoff_v1_approval_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_signoff_v1_approval_service_proto_rawDesc), len(file_signoff_v1_approval_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	ApprovalService_ListApprovals_FullMethodName   = "/signoff.v1.ApprovalService/ListApprovals"
 	ApprovalService_Decide_FullMethodName          = "/signoff.v1.ApprovalService/Decide"
 	ApprovalService_CancelApproval_FullMethodName  = "/signoff.v1.ApprovalService/CancelApproval"
+	ApprovalService_RevokeApproval_FullMethodName  = "/signoff.v1.ApprovalService/RevokeApproval"
 	ApprovalService_ClaimExecution_FullMethodName  = "/signoff.v1.ApprovalService/ClaimExecution"
 	ApprovalService_ReportExecution_FullMethodName = "/signoff.v1.ApprovalService/ReportExecution"
 )
@@ -98,6 +99,12 @@ type ApprovalServiceClient interface {
 	// Withdraws a PENDING approval. For its requester.
 	// Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).
 	CancelApproval(ctx context.Context, in *CancelApprovalRequest, opts ...grpc.CallOption) (*CancelApprovalResponse, error)
+	// Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
+	// its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
+	// `id`, `status` and `revocation` only.
+	// Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
+	// (approval, caller, request_id).
+	RevokeApproval(ctx context.Context, in *RevokeApprovalRequest, opts ...grpc.CallOption) (*RevokeApprovalResponse, error)
 	// Takes the one permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
 	// window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
 	// with the arguments that it returns.
@@ -107,7 +114,8 @@ type ApprovalServiceClient interface {
 	// The claim is granted again only while its window is open and no outcome was reported; after that the answer is
 	// ALREADY_CLAIMED, with the outcome as far as it is known.
 	//
-	// Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
+	// Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
+	// FROZEN).
 	ClaimExecution(ctx context.Context, in *ClaimExecutionRequest, opts ...grpc.CallOption) (*ClaimExecutionResponse, error)
 	// Reports what became of a claimed call. For whoever claimed it, once.
 	// Errors: FAILED_PRECONDITION (NOT_CLAIMED, ALREADY_REPORTED). Idempotent by (approval, caller, request_id).
@@ -239,6 +247,16 @@ func (c *approvalServiceClient) CancelApproval(ctx context.Context, in *CancelAp
 	return out, nil
 }
 
+func (c *approvalServiceClient) RevokeApproval(ctx context.Context, in *RevokeApprovalRequest, opts ...grpc.CallOption) (*RevokeApprovalResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevokeApprovalResponse)
+	err := c.cc.Invoke(ctx, ApprovalService_RevokeApproval_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *approvalServiceClient) ClaimExecution(ctx context.Context, in *ClaimExecutionRequest, opts ...grpc.CallOption) (*ClaimExecutionResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ClaimExecutionResponse)
@@ -325,6 +343,12 @@ type ApprovalServiceServer interface {
 	// Withdraws a PENDING approval. For its requester.
 	// Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).
 	CancelApproval(context.Context, *CancelApprovalRequest) (*CancelApprovalResponse, error)
+	// Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
+	// its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
+	// `id`, `status` and `revocation` only.
+	// Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
+	// (approval, caller, request_id).
+	RevokeApproval(context.Context, *RevokeApprovalRequest) (*RevokeApprovalResponse, error)
 	// Takes the one permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
 	// window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
 	// with the arguments that it returns.
@@ -334,7 +358,8 @@ type ApprovalServiceServer interface {
 	// The claim is granted again only while its window is open and no outcome was reported; after that the answer is
 	// ALREADY_CLAIMED, with the outcome as far as it is known.
 	//
-	// Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
+	// Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
+	// FROZEN).
 	ClaimExecution(context.Context, *ClaimExecutionRequest) (*ClaimExecutionResponse, error)
 	// Reports what became of a claimed call. For whoever claimed it, once.
 	// Errors: FAILED_PRECONDITION (NOT_CLAIMED, ALREADY_REPORTED). Idempotent by (approval, caller, request_id).
@@ -375,6 +400,9 @@ func (UnimplementedApprovalServiceServer) Decide(context.Context, *DecideRequest
 }
 func (UnimplementedApprovalServiceServer) CancelApproval(context.Context, *CancelApprovalRequest) (*CancelApprovalResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelApproval not implemented")
+}
+func (UnimplementedApprovalServiceServer) RevokeApproval(context.Context, *RevokeApprovalRequest) (*RevokeApprovalResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevokeApproval not implemented")
 }
 func (UnimplementedApprovalServiceServer) ClaimExecution(context.Context, *ClaimExecutionRequest) (*ClaimExecutionResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClaimExecution not implemented")
@@ -544,6 +572,24 @@ func _ApprovalService_CancelApproval_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ApprovalService_RevokeApproval_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevokeApprovalRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ApprovalServiceServer).RevokeApproval(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ApprovalService_RevokeApproval_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ApprovalServiceServer).RevokeApproval(ctx, req.(*RevokeApprovalRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ApprovalService_ClaimExecution_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ClaimExecutionRequest)
 	if err := dec(in); err != nil {
@@ -610,6 +656,10 @@ var ApprovalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelApproval",
 			Handler:    _ApprovalService_CancelApproval_Handler,
+		},
+		{
+			MethodName: "RevokeApproval",
+			Handler:    _ApprovalService_RevokeApproval_Handler,
 		},
 		{
 			MethodName: "ClaimExecution",

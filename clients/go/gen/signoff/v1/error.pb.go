@@ -41,7 +41,8 @@ const (
 	// NOT_FOUND: no such approval, or none that the caller may see. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_APPROVAL_NOT_FOUND ErrorReason = 5
 	// ALREADY_EXISTS: the request_id was used before, by the same caller, for something else. Metadata: `request_id`, and
-	// what it was used for: `approval_id`, `policy_version` or `token_id`.
+	// what it was used for: `approval_id`, `policy_version`, `token_id` or `freeze_id`; for a request `field`, the first one
+	// that differs: `tool_name`, `arguments` or `on_behalf_of`.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 6
 	// FAILED_PRECONDITION: another decision was first. Metadata, the winning decision: `approval_id`, `status`,
 	// `decided_by`, `decide_time`, `revision`, `comment` (shortened to 256 characters).
@@ -141,6 +142,20 @@ const (
 	// the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
 	// result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
 	ErrorReason_ERROR_REASON_TOO_MANY_CALLS ErrorReason = 43
+	// FAILED_PRECONDITION: the approval was revoked, and can never be claimed. Metadata: `approval_id`, `revoked_by`,
+	// `revoke_time`, `reason` (shortened to 256 characters).
+	ErrorReason_ERROR_REASON_APPROVAL_REVOKED ErrorReason = 44
+	// FAILED_PRECONDITION: an operator has frozen calls such as this one; nothing was claimed. It can be claimed after the thaw if
+	// its claim window is still open. Metadata: `approval_id`, `freeze_id`, `frozen_by`, `freeze_time`, `reason` (shortened to
+	// 256 characters).
+	ErrorReason_ERROR_REASON_FROZEN ErrorReason = 45
+	// NOT_FOUND: there is no such freeze; perhaps it was thawed. Metadata: `freeze_id`.
+	ErrorReason_ERROR_REASON_FREEZE_NOT_FOUND ErrorReason = 46
+	// RESOURCE_EXHAUSTED: there are as many freezes as the server keeps. Thaw some. Metadata: `limit`.
+	ErrorReason_ERROR_REASON_TOO_MANY_FREEZES ErrorReason = 47
+	// PERMISSION_DENIED: the server wants another operator than the one who froze to thaw (`thaw_requires_other_operator`).
+	// Metadata: `freeze_id`, `frozen_by`.
+	ErrorReason_ERROR_REASON_OTHER_OPERATOR_REQUIRED ErrorReason = 48
 	// UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
 	// `encoding`.
 	ErrorReason_ERROR_REASON_NOT_IMPLEMENTED ErrorReason = 50
@@ -196,6 +211,11 @@ var (
 		41: "ERROR_REASON_RECORD_TOO_NEW",
 		42: "ERROR_REASON_MESSAGE_TOO_LARGE",
 		43: "ERROR_REASON_TOO_MANY_CALLS",
+		44: "ERROR_REASON_APPROVAL_REVOKED",
+		45: "ERROR_REASON_FROZEN",
+		46: "ERROR_REASON_FREEZE_NOT_FOUND",
+		47: "ERROR_REASON_TOO_MANY_FREEZES",
+		48: "ERROR_REASON_OTHER_OPERATOR_REQUIRED",
 		50: "ERROR_REASON_NOT_IMPLEMENTED",
 		55: "ERROR_REASON_MESSAGE_LATE",
 	}
@@ -244,6 +264,11 @@ var (
 		"ERROR_REASON_RECORD_TOO_NEW":                41,
 		"ERROR_REASON_MESSAGE_TOO_LARGE":             42,
 		"ERROR_REASON_TOO_MANY_CALLS":                43,
+		"ERROR_REASON_APPROVAL_REVOKED":              44,
+		"ERROR_REASON_FROZEN":                        45,
+		"ERROR_REASON_FREEZE_NOT_FOUND":              46,
+		"ERROR_REASON_TOO_MANY_FREEZES":              47,
+		"ERROR_REASON_OTHER_OPERATOR_REQUIRED":       48,
 		"ERROR_REASON_NOT_IMPLEMENTED":               50,
 		"ERROR_REASON_MESSAGE_LATE":                  55,
 	}
@@ -281,7 +306,7 @@ var File_signoff_v1_error_proto protoreflect.FileDescriptor
 const file_signoff_v1_error_proto_rawDesc = "" +
 	"\n" +
 	"\x16signoff/v1/error.proto\x12\n" +
-	"signoff.v1*\xa5\f\n" +
+	"signoff.v1*\xd1\r\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12 \n" +
@@ -327,7 +352,12 @@ const file_signoff_v1_error_proto_rawDesc = "" +
 	"\x19ERROR_REASON_DATA_DAMAGED\x10(\x12\x1f\n" +
 	"\x1bERROR_REASON_RECORD_TOO_NEW\x10)\x12\"\n" +
 	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10*\x12\x1f\n" +
-	"\x1bERROR_REASON_TOO_MANY_CALLS\x10+\x12 \n" +
+	"\x1bERROR_REASON_TOO_MANY_CALLS\x10+\x12!\n" +
+	"\x1dERROR_REASON_APPROVAL_REVOKED\x10,\x12\x17\n" +
+	"\x13ERROR_REASON_FROZEN\x10-\x12!\n" +
+	"\x1dERROR_REASON_FREEZE_NOT_FOUND\x10.\x12!\n" +
+	"\x1dERROR_REASON_TOO_MANY_FREEZES\x10/\x12(\n" +
+	"$ERROR_REASON_OTHER_OPERATOR_REQUIRED\x100\x12 \n" +
 	"\x1cERROR_REASON_NOT_IMPLEMENTED\x102\x12\x1d\n" +
 	"\x19ERROR_REASON_MESSAGE_LATE\x107BV\n" +
 	"\x0edev.signoff.v1P\x01ZBgithub.com/signoff-dev/signoff/clients/go/gen/signoff/v1;signoffv1b\x06proto3"

@@ -425,9 +425,14 @@ type RequireApproval struct {
 	// Whether a reviewer may approve edited arguments, which the policy judges anew; unset: true.
 	AllowEdits *bool `protobuf:"varint,8,opt,name=allow_edits,json=allowEdits,proto3,oneof" json:"allow_edits,omitempty"`
 	// What happens while nobody decides; at most 4.
-	Escalate      []*Escalation `protobuf:"bytes,9,rep,name=escalate,proto3" json:"escalate,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Escalate []*Escalation `protobuf:"bytes,9,rep,name=escalate,proto3" json:"escalate,omitempty"`
+	// How long a person's rejection answers the same call in the same run, 1 s to 1 day; unset: not at all. The same call
+	// has the same caller, `run_id`, tool and digest as asked. It is AUTO_REJECTED at once by the rule
+	// `_remembered_rejection`. A request without a `run_id` always asks. Of several rules that ask, the shortest counts; if one
+	// of them has none, nothing is remembered.
+	RememberRejection *durationpb.Duration `protobuf:"bytes,10,opt,name=remember_rejection,json=rememberRejection,proto3" json:"remember_rejection,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *RequireApproval) Reset() {
@@ -519,6 +524,13 @@ func (x *RequireApproval) GetAllowEdits() bool {
 func (x *RequireApproval) GetEscalate() []*Escalation {
 	if x != nil {
 		return x.Escalate
+	}
+	return nil
+}
+
+func (x *RequireApproval) GetRememberRejection() *durationpb.Duration {
+	if x != nil {
+		return x.RememberRejection
 	}
 	return nil
 }
@@ -1003,7 +1015,7 @@ const file_signoff_v1_policy_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
 	"\x06effect\"\r\n" +
-	"\vAutoApprove\"\x94\x03\n" +
+	"\vAutoApprove\"\xde\x03\n" +
 	"\x0fRequireApproval\x123\n" +
 	"\atimeout\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12<\n" +
 	"\fclaim_window\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vclaimWindow\x12\x18\n" +
@@ -1014,7 +1026,9 @@ const file_signoff_v1_policy_proto_rawDesc = "" +
 	"\x10comment_required\x18\a \x01(\bR\x0fcommentRequired\x12$\n" +
 	"\vallow_edits\x18\b \x01(\bH\x00R\n" +
 	"allowEdits\x88\x01\x01\x122\n" +
-	"\bescalate\x18\t \x03(\v2\x16.signoff.v1.EscalationR\bescalateB\x0e\n" +
+	"\bescalate\x18\t \x03(\v2\x16.signoff.v1.EscalationR\bescalate\x12H\n" +
+	"\x12remember_rejection\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x11rememberRejectionB\x0e\n" +
 	"\f_allow_edits\"\x8d\x01\n" +
 	"\n" +
 	"Escalation\x12/\n" +
@@ -1107,27 +1121,28 @@ var file_signoff_v1_policy_proto_depIdxs = []int32{
 	13, // 9: signoff.v1.RequireApproval.timeout:type_name -> google.protobuf.Duration
 	13, // 10: signoff.v1.RequireApproval.claim_window:type_name -> google.protobuf.Duration
 	5,  // 11: signoff.v1.RequireApproval.escalate:type_name -> signoff.v1.Escalation
-	13, // 12: signoff.v1.Escalation.after:type_name -> google.protobuf.Duration
-	14, // 13: signoff.v1.Escalation.priority:type_name -> signoff.v1.Priority
-	0,  // 14: signoff.v1.PolicyVersion.policy:type_name -> signoff.v1.Policy
-	15, // 15: signoff.v1.PolicyVersion.author:type_name -> signoff.v1.Actor
-	16, // 16: signoff.v1.PolicyVersion.create_time:type_name -> google.protobuf.Timestamp
-	17, // 17: signoff.v1.PolicyTestCase.arguments:type_name -> google.protobuf.Struct
-	18, // 18: signoff.v1.PolicyTestCase.agent:type_name -> signoff.v1.Agent
-	12, // 19: signoff.v1.PolicyTestCase.labels:type_name -> signoff.v1.PolicyTestCase.LabelsEntry
-	15, // 20: signoff.v1.PolicyTestCase.caller:type_name -> signoff.v1.Actor
-	16, // 21: signoff.v1.PolicyTestCase.time:type_name -> google.protobuf.Timestamp
-	19, // 22: signoff.v1.PolicyTestCase.expect:type_name -> signoff.v1.ApprovalStatus
-	8,  // 23: signoff.v1.PolicyTestCases.cases:type_name -> signoff.v1.PolicyTestCase
-	19, // 24: signoff.v1.PolicyTestResult.status:type_name -> signoff.v1.ApprovalStatus
-	20, // 25: signoff.v1.PolicyTestResult.evaluation:type_name -> signoff.v1.PolicyEvaluation
-	13, // 26: signoff.v1.PolicyTestResult.timeout:type_name -> google.protobuf.Duration
-	13, // 27: signoff.v1.PolicyTestResult.claim_window:type_name -> google.protobuf.Duration
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	13, // 12: signoff.v1.RequireApproval.remember_rejection:type_name -> google.protobuf.Duration
+	13, // 13: signoff.v1.Escalation.after:type_name -> google.protobuf.Duration
+	14, // 14: signoff.v1.Escalation.priority:type_name -> signoff.v1.Priority
+	0,  // 15: signoff.v1.PolicyVersion.policy:type_name -> signoff.v1.Policy
+	15, // 16: signoff.v1.PolicyVersion.author:type_name -> signoff.v1.Actor
+	16, // 17: signoff.v1.PolicyVersion.create_time:type_name -> google.protobuf.Timestamp
+	17, // 18: signoff.v1.PolicyTestCase.arguments:type_name -> google.protobuf.Struct
+	18, // 19: signoff.v1.PolicyTestCase.agent:type_name -> signoff.v1.Agent
+	12, // 20: signoff.v1.PolicyTestCase.labels:type_name -> signoff.v1.PolicyTestCase.LabelsEntry
+	15, // 21: signoff.v1.PolicyTestCase.caller:type_name -> signoff.v1.Actor
+	16, // 22: signoff.v1.PolicyTestCase.time:type_name -> google.protobuf.Timestamp
+	19, // 23: signoff.v1.PolicyTestCase.expect:type_name -> signoff.v1.ApprovalStatus
+	8,  // 24: signoff.v1.PolicyTestCases.cases:type_name -> signoff.v1.PolicyTestCase
+	19, // 25: signoff.v1.PolicyTestResult.status:type_name -> signoff.v1.ApprovalStatus
+	20, // 26: signoff.v1.PolicyTestResult.evaluation:type_name -> signoff.v1.PolicyEvaluation
+	13, // 27: signoff.v1.PolicyTestResult.timeout:type_name -> google.protobuf.Duration
+	13, // 28: signoff.v1.PolicyTestResult.claim_window:type_name -> google.protobuf.Duration
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_signoff_v1_policy_proto_init() }

@@ -289,6 +289,7 @@ class Approval(_message.Message):
     COMMENT_REQUIRED_FIELD_NUMBER: _builtins.int
     EDITS_ALLOWED_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    REVOCATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Server-assigned UUIDv7, in its hyphenated lower-case form. Sorts by time of creation."""
     revision: _builtins.int
@@ -379,6 +380,10 @@ class Approval(_message.Message):
     def panels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Panel]:
         """Who is asked, a panel for each rule that asks; empty for what the policy decided at once. Each must reach its quorum."""
 
+    @_builtins.property
+    def revocation(self) -> Global___Revocation:
+        """Set once the approval was revoked: it can no longer be claimed. The status stays."""
+
     def __init__(
         self,
         *,
@@ -411,10 +416,11 @@ class Approval(_message.Message):
         comment_required: _builtins.bool = ...,
         edits_allowed: _builtins.bool = ...,
         priority: Global___Priority.ValueType = ...,
+        revocation: Global___Revocation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "claim", b"claim", "claim_window", b"claim_window", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "on_behalf_of", b"on_behalf_of", "policy", b"policy", "timeout", b"timeout", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "claim", b"claim", "claim_window", b"claim_window", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "on_behalf_of", b"on_behalf_of", "policy", b"policy", "revocation", b"revocation", "timeout", b"timeout", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "cancel_on_disconnect", b"cancel_on_disconnect", "claim", b"claim", "claim_window", b"claim_window", "comment_required", b"comment_required", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "digest", b"digest", "edits_allowed", b"edits_allowed", "id", b"id", "labels", b"labels", "on_behalf_of", b"on_behalf_of", "panels", b"panels", "policy", b"policy", "priority", b"priority", "quorum", b"quorum", "reason", b"reason", "reject_threshold", b"reject_threshold", "request_id", b"request_id", "revision", b"revision", "status", b"status", "timeout", b"timeout", "tool_name", b"tool_name", "update_time", b"update_time", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent", b"agent", "arguments", b"arguments", "arguments_schema", b"arguments_schema", "caller", b"caller", "cancel_on_disconnect", b"cancel_on_disconnect", "claim", b"claim", "claim_window", b"claim_window", "comment_required", b"comment_required", "create_time", b"create_time", "deadline", b"deadline", "decision", b"decision", "digest", b"digest", "edits_allowed", b"edits_allowed", "id", b"id", "labels", b"labels", "on_behalf_of", b"on_behalf_of", "panels", b"panels", "policy", b"policy", "priority", b"priority", "quorum", b"quorum", "reason", b"reason", "reject_threshold", b"reject_threshold", "request_id", b"request_id", "revision", b"revision", "revocation", b"revocation", "status", b"status", "timeout", b"timeout", "tool_name", b"tool_name", "update_time", b"update_time", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -666,6 +672,7 @@ class Decision(_message.Message):
     DIGEST_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     SUBMITTED_BY_FIELD_NUMBER: _builtins.int
+    REMEMBERED_REJECTION_FIELD_NUMBER: _builtins.int
     status: Global___ApprovalStatus.ValueType
     """The terminal status."""
     comment: _builtins.str
@@ -688,6 +695,10 @@ class Decision(_message.Message):
     def submitted_by(self) -> Global___Actor:
         """Who submitted the deciding vote for the reviewer; unset when the decider did."""
 
+    @_builtins.property
+    def remembered_rejection(self) -> Global___RememberedRejection:
+        """The rejection that decided, when the policy remembered one; `policy.rule` is then `_remembered_rejection`."""
+
     def __init__(
         self,
         *,
@@ -699,14 +710,81 @@ class Decision(_message.Message):
         digest: _builtins.str = ...,
         revision: _builtins.int = ...,
         submitted_by: Global___Actor | None = ...,
+        remembered_rejection: Global___RememberedRejection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "decided_by", b"decided_by", "submitted_by", b"submitted_by"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time", "decided_by", b"decided_by", "remembered_rejection", b"remembered_rejection", "submitted_by", b"submitted_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "decide_time", b"decide_time", "decided_by", b"decided_by", "digest", b"digest", "revision", b"revision", "revision_seen", b"revision_seen", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "decide_time", b"decide_time", "decided_by", b"decided_by", "digest", b"digest", "remembered_rejection", b"remembered_rejection", "revision", b"revision", "revision_seen", b"revision_seen", "status", b"status", "submitted_by", b"submitted_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class RememberedRejection(_message.Message):
+    """A person's rejection of the same call in the same run, which the policy remembered (`remember_rejection`)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    """The approval that was rejected."""
+    comment: _builtins.str
+    """The reviewer's comment; may be empty."""
+    @_builtins.property
+    def decided_by(self) -> Global___Actor:
+        """Who rejected it."""
+
+    def __init__(
+        self,
+        *,
+        approval_id: _builtins.str = ...,
+        decided_by: Global___Actor | None = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "comment", b"comment", "decided_by", b"decided_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RememberedRejection: _TypeAlias = RememberedRejection  # noqa: Y015
+
+@_typing.final
+class Revocation(_message.Message):
+    """Who stopped an approved call before it was claimed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVOKED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Why; may be empty."""
+    @_builtins.property
+    def revoked_by(self) -> Global___Actor:
+        """Who revoked the approval."""
+
+    @_builtins.property
+    def revoke_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was revoked."""
+
+    def __init__(
+        self,
+        *,
+        revoked_by: Global___Actor | None = ...,
+        reason: _builtins.str = ...,
+        revoke_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["revoke_time", b"revoke_time", "revoked_by", b"revoked_by"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "revoke_time", b"revoke_time", "revoked_by", b"revoked_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Revocation: _TypeAlias = Revocation  # noqa: Y015
 
 @_typing.final
 class Claim(_message.Message):
@@ -824,19 +902,25 @@ class Event(_message.Message):
 
         DIGEST_FIELD_NUMBER: _builtins.int
         STATUS_FIELD_NUMBER: _builtins.int
+        ARGUMENTS_FIELD_NUMBER: _builtins.int
         digest: _builtins.str
         """Digest of the arguments that were asked for."""
         status: Global___ApprovalStatus.ValueType
         """PENDING, or what the policy decided at once."""
+        @_builtins.property
+        def arguments(self) -> _struct_pb2.Struct:
+            """The arguments as asked. An edit changes those of the approval, never these."""
+
         def __init__(
             self,
             *,
             digest: _builtins.str = ...,
             status: Global___ApprovalStatus.ValueType = ...,
+            arguments: _struct_pb2.Struct | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "status", b"status"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "digest", b"digest", "status", b"status"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -900,6 +984,26 @@ class Event(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Revoked(_message.Message):
+        """The approval was revoked before it was claimed."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        REASON_FIELD_NUMBER: _builtins.int
+        reason: _builtins.str
+        """Why; may be empty."""
+        def __init__(
+            self,
+            *,
+            reason: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     REVISION_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
@@ -910,6 +1014,7 @@ class Event(_message.Message):
     CLAIMED_FIELD_NUMBER: _builtins.int
     REPORTED_FIELD_NUMBER: _builtins.int
     ESCALATED_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The approval's revision once this was recorded."""
     @_builtins.property
@@ -948,6 +1053,10 @@ class Event(_message.Message):
     def escalated(self) -> Global___Event.Escalated:
         """Nobody had decided for a while."""
 
+    @_builtins.property
+    def revoked(self) -> Global___Event.Revoked:
+        """The approval was revoked."""
+
     def __init__(
         self,
         *,
@@ -961,12 +1070,13 @@ class Event(_message.Message):
         claimed: Global___Event.Claimed | None = ...,
         reported: Global___ExecutionOutcome | None = ...,
         escalated: Global___Event.Escalated | None = ...,
+        revoked: Global___Event.Revoked | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "claimed", b"claimed", "decided", b"decided", "edited", b"edited", "escalated", b"escalated", "event_time", b"event_time", "kind", b"kind", "reported", b"reported", "requested", b"requested", "voted", b"voted"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "claimed", b"claimed", "decided", b"decided", "edited", b"edited", "escalated", b"escalated", "event_time", b"event_time", "kind", b"kind", "reported", b"reported", "requested", b"requested", "revoked", b"revoked", "voted", b"voted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "claimed", b"claimed", "decided", b"decided", "edited", b"edited", "escalated", b"escalated", "event_time", b"event_time", "kind", b"kind", "reported", b"reported", "requested", b"requested", "revision", b"revision", "voted", b"voted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "claimed", b"claimed", "decided", b"decided", "edited", b"edited", "escalated", b"escalated", "event_time", b"event_time", "kind", b"kind", "reported", b"reported", "requested", b"requested", "revision", b"revision", "revoked", b"revoked", "voted", b"voted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["requested", "voted", "edited", "decided", "claimed", "reported", "escalated"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["requested", "voted", "edited", "decided", "claimed", "reported", "escalated", "revoked"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

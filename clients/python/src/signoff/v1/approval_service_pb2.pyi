@@ -61,7 +61,8 @@ class RequestApprovalRequest(_message.Message):
     ON_BEHALF_OF_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
-    new request.
+    new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
+    the first one's, whatever the repetition says.
     """
     tool_name: _builtins.str
     """Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. Required."""
@@ -891,6 +892,60 @@ class CancelApprovalResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelApprovalResponse: _TypeAlias = CancelApprovalResponse  # noqa: Y015
+
+@_typing.final
+class RevokeApprovalRequest(_message.Message):
+    """Revokes an approved call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    """The approval's id."""
+    request_id: _builtins.str
+    """Idempotency key of this call; at most 128 characters."""
+    reason: _builtins.str
+    """Why; at most 4 KiB. Sent to the requester."""
+    def __init__(
+        self,
+        *,
+        approval_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeApprovalRequest: _TypeAlias = RevokeApprovalRequest  # noqa: Y015
+
+@_typing.final
+class RevokeApprovalResponse(_message.Message):
+    """The approval after it was revoked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def approval(self) -> _approval_pb2.Approval:
+        """The approval."""
+
+    def __init__(
+        self,
+        *,
+        approval: _approval_pb2.Approval | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeApprovalResponse: _TypeAlias = RevokeApprovalResponse  # noqa: Y015
 
 @_typing.final
 class ClaimExecutionRequest(_message.Message):

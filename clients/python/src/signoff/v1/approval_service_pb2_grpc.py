@@ -88,6 +88,11 @@ class ApprovalServiceStub(object):
                 request_serializer=signoff_dot_v1_dot_approval__service__pb2.CancelApprovalRequest.SerializeToString,
                 response_deserializer=signoff_dot_v1_dot_approval__service__pb2.CancelApprovalResponse.FromString,
                 _registered_method=True)
+        self.RevokeApproval = channel.unary_unary(
+                '/signoff.v1.ApprovalService/RevokeApproval',
+                request_serializer=signoff_dot_v1_dot_approval__service__pb2.RevokeApprovalRequest.SerializeToString,
+                response_deserializer=signoff_dot_v1_dot_approval__service__pb2.RevokeApprovalResponse.FromString,
+                _registered_method=True)
         self.ClaimExecution = channel.unary_unary(
                 '/signoff.v1.ApprovalService/ClaimExecution',
                 request_serializer=signoff_dot_v1_dot_approval__service__pb2.ClaimExecutionRequest.SerializeToString,
@@ -209,6 +214,17 @@ class ApprovalServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RevokeApproval(self, request, context):
+        """Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
+        its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
+        `id`, `status` and `revocation` only.
+        Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
+        (approval, caller, request_id).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ClaimExecution(self, request, context):
         """Takes the one permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
         window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
@@ -219,7 +235,8 @@ class ApprovalServiceServicer(object):
         The claim is granted again only while its window is open and no outcome was reported; after that the answer is
         ALREADY_CLAIMED, with the outcome as far as it is known.
 
-        Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
+        Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
+        FROZEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,6 +297,11 @@ def add_ApprovalServiceServicer_to_server(servicer, server):
                     servicer.CancelApproval,
                     request_deserializer=signoff_dot_v1_dot_approval__service__pb2.CancelApprovalRequest.FromString,
                     response_serializer=signoff_dot_v1_dot_approval__service__pb2.CancelApprovalResponse.SerializeToString,
+            ),
+            'RevokeApproval': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeApproval,
+                    request_deserializer=signoff_dot_v1_dot_approval__service__pb2.RevokeApprovalRequest.FromString,
+                    response_serializer=signoff_dot_v1_dot_approval__service__pb2.RevokeApprovalResponse.SerializeToString,
             ),
             'ClaimExecution': grpc.unary_unary_rpc_method_handler(
                     servicer.ClaimExecution,
@@ -544,6 +566,33 @@ class ApprovalService(object):
             '/signoff.v1.ApprovalService/CancelApproval',
             signoff_dot_v1_dot_approval__service__pb2.CancelApprovalRequest.SerializeToString,
             signoff_dot_v1_dot_approval__service__pb2.CancelApprovalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeApproval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/signoff.v1.ApprovalService/RevokeApproval',
+            signoff_dot_v1_dot_approval__service__pb2.RevokeApprovalRequest.SerializeToString,
+            signoff_dot_v1_dot_approval__service__pb2.RevokeApprovalResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -102,6 +102,13 @@ class ApprovalServiceStub:
     """Withdraws a PENDING approval. For its requester.
     Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).
     """
+    RevokeApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.RevokeApprovalRequest, _approval_service_pb2.RevokeApprovalResponse]
+    """Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
+    its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
+    `id`, `status` and `revocation` only.
+    Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
+    (approval, caller, request_id).
+    """
     ClaimExecution: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.ClaimExecutionRequest, _approval_service_pb2.ClaimExecutionResponse]
     """Takes the one permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
     window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
@@ -112,7 +119,8 @@ class ApprovalServiceStub:
     The claim is granted again only while its window is open and no outcome was reported; after that the answer is
     ALREADY_CLAIMED, with the outcome as far as it is known.
 
-    Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
+    Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
+    FROZEN).
     """
     ReportExecution: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.ReportExecutionRequest, _approval_service_pb2.ReportExecutionResponse]
     """Reports what became of a claimed call. For whoever claimed it, once.
@@ -193,6 +201,13 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     """Withdraws a PENDING approval. For its requester.
     Errors: FAILED_PRECONDITION (ALREADY_DECIDED). Idempotent by (approval, caller, request_id).
     """
+    RevokeApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.RevokeApprovalRequest, _approval_service_pb2.RevokeApprovalResponse]  # type: ignore[assignment]
+    """Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
+    its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
+    `id`, `status` and `revocation` only.
+    Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
+    (approval, caller, request_id).
+    """
     ClaimExecution: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.ClaimExecutionRequest, _approval_service_pb2.ClaimExecutionResponse]  # type: ignore[assignment]
     """Takes the one permission to start an APPROVED or AUTO_APPROVED call. For its requester, once, within the claim
     window (default 5 min after the decision), for the approved digest. Run the tool only after this succeeded, and
@@ -203,7 +218,8 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     The claim is granted again only while its window is open and no outcome was reported; after that the answer is
     ALREADY_CLAIMED, with the outcome as far as it is known.
 
-    Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
+    Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
+    FROZEN).
     """
     ReportExecution: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.ReportExecutionRequest, _approval_service_pb2.ReportExecutionResponse]  # type: ignore[assignment]
     """Reports what became of a claimed call. For whoever claimed it, once.
@@ -337,6 +353,19 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def RevokeApproval(
+        self,
+        request: _approval_service_pb2.RevokeApprovalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_approval_service_pb2.RevokeApprovalResponse, _abc.Awaitable[_approval_service_pb2.RevokeApprovalResponse]]:
+        """Stops an APPROVED or AUTO_APPROVED call that is not claimed yet: it can never be claimed afterwards. The status stays. For
+        its requester, any reviewer whom the policy asked, and operators; an operator who may not read the approval gets its
+        `id`, `status` and `revocation` only.
+        Errors: FAILED_PRECONDITION (NOT_APPROVED, ALREADY_CLAIMED, CLAIM_WINDOW_CLOSED, APPROVAL_REVOKED). Idempotent by
+        (approval, caller, request_id).
+        """
+
+    @_abc_1.abstractmethod
     def ClaimExecution(
         self,
         request: _approval_service_pb2.ClaimExecutionRequest,
@@ -351,7 +380,8 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         The claim is granted again only while its window is open and no outcome was reported; after that the answer is
         ALREADY_CLAIMED, with the outcome as far as it is known.
 
-        Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED).
+        Errors: FAILED_PRECONDITION (NOT_APPROVED, DIGEST_MISMATCH, CLAIM_WINDOW_CLOSED, ALREADY_CLAIMED, APPROVAL_REVOKED,
+        FROZEN).
         """
 
     @_abc_1.abstractmethod

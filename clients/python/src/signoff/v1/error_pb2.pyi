@@ -39,7 +39,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """NOT_FOUND: no such approval, or none that the caller may see. Metadata: `approval_id`."""
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 6
     """ALREADY_EXISTS: the request_id was used before, by the same caller, for something else. Metadata: `request_id`, and
-    what it was used for: `approval_id`, `policy_version` or `token_id`.
+    what it was used for: `approval_id`, `policy_version`, `token_id` or `freeze_id`; for a request `field`, the first one
+    that differs: `tool_name`, `arguments` or `on_behalf_of`.
     """
     ERROR_REASON_ALREADY_DECIDED: _ErrorReason.ValueType  # 7
     """FAILED_PRECONDITION: another decision was first. Metadata, the winning decision: `approval_id`, `status`,
@@ -156,6 +157,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
     result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
     """
+    ERROR_REASON_APPROVAL_REVOKED: _ErrorReason.ValueType  # 44
+    """FAILED_PRECONDITION: the approval was revoked, and can never be claimed. Metadata: `approval_id`, `revoked_by`,
+    `revoke_time`, `reason` (shortened to 256 characters).
+    """
+    ERROR_REASON_FROZEN: _ErrorReason.ValueType  # 45
+    """FAILED_PRECONDITION: an operator has frozen calls such as this one; nothing was claimed. It can be claimed after the thaw if
+    its claim window is still open. Metadata: `approval_id`, `freeze_id`, `frozen_by`, `freeze_time`, `reason` (shortened to
+    256 characters).
+    """
+    ERROR_REASON_FREEZE_NOT_FOUND: _ErrorReason.ValueType  # 46
+    """NOT_FOUND: there is no such freeze; perhaps it was thawed. Metadata: `freeze_id`."""
+    ERROR_REASON_TOO_MANY_FREEZES: _ErrorReason.ValueType  # 47
+    """RESOURCE_EXHAUSTED: there are as many freezes as the server keeps. Thaw some. Metadata: `limit`."""
+    ERROR_REASON_OTHER_OPERATOR_REQUIRED: _ErrorReason.ValueType  # 48
+    """PERMISSION_DENIED: the server wants another operator than the one who froze to thaw (`thaw_requires_other_operator`).
+    Metadata: `freeze_id`, `frozen_by`.
+    """
     ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 50
     """UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or
     `encoding`.
@@ -187,7 +205,8 @@ ERROR_REASON_APPROVAL_NOT_FOUND: ErrorReason.ValueType  # 5
 """NOT_FOUND: no such approval, or none that the caller may see. Metadata: `approval_id`."""
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 6
 """ALREADY_EXISTS: the request_id was used before, by the same caller, for something else. Metadata: `request_id`, and
-what it was used for: `approval_id`, `policy_version` or `token_id`.
+what it was used for: `approval_id`, `policy_version`, `token_id` or `freeze_id`; for a request `field`, the first one
+that differs: `tool_name`, `arguments` or `on_behalf_of`.
 """
 ERROR_REASON_ALREADY_DECIDED: ErrorReason.ValueType  # 7
 """FAILED_PRECONDITION: another decision was first. Metadata, the winning decision: `approval_id`, `status`,
@@ -303,6 +322,23 @@ ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 43
 or too many of the caller's calls wait for work that takes long. A google.rpc.RetryInfo beside it says when to try again, with
 the same `request_id`: a call may have been recorded whose reply then found no room, and its repetition gets the first
 result. Metadata: `scope` (`connection`, `caller` or `server`), `limit`, in bytes or in calls.
+"""
+ERROR_REASON_APPROVAL_REVOKED: ErrorReason.ValueType  # 44
+"""FAILED_PRECONDITION: the approval was revoked, and can never be claimed. Metadata: `approval_id`, `revoked_by`,
+`revoke_time`, `reason` (shortened to 256 characters).
+"""
+ERROR_REASON_FROZEN: ErrorReason.ValueType  # 45
+"""FAILED_PRECONDITION: an operator has frozen calls such as this one; nothing was claimed. It can be claimed after the thaw if
+its claim window is still open. Metadata: `approval_id`, `freeze_id`, `frozen_by`, `freeze_time`, `reason` (shortened to
+256 characters).
+"""
+ERROR_REASON_FREEZE_NOT_FOUND: ErrorReason.ValueType  # 46
+"""NOT_FOUND: there is no such freeze; perhaps it was thawed. Metadata: `freeze_id`."""
+ERROR_REASON_TOO_MANY_FREEZES: ErrorReason.ValueType  # 47
+"""RESOURCE_EXHAUSTED: there are as many freezes as the server keeps. Thaw some. Metadata: `limit`."""
+ERROR_REASON_OTHER_OPERATOR_REQUIRED: ErrorReason.ValueType  # 48
+"""PERMISSION_DENIED: the server wants another operator than the one who froze to thaw (`thaw_requires_other_operator`).
+Metadata: `freeze_id`, `frozen_by`.
 """
 ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 50
 """UNIMPLEMENTED: the server has no such method, or cannot read messages of this `grpc-encoding`. Metadata: `method` or

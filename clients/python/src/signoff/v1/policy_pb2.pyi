@@ -241,6 +241,7 @@ class RequireApproval(_message.Message):
     COMMENT_REQUIRED_FIELD_NUMBER: _builtins.int
     ALLOW_EDITS_FIELD_NUMBER: _builtins.int
     ESCALATE_FIELD_NUMBER: _builtins.int
+    REMEMBER_REJECTION_FIELD_NUMBER: _builtins.int
     message: _builtins.str
     """Shown to the caller and to reviewers; at most 1,024 bytes."""
     quorum: _builtins.int
@@ -267,6 +268,14 @@ class RequireApproval(_message.Message):
     def escalate(self) -> _containers.RepeatedCompositeFieldContainer[Global___Escalation]:
         """What happens while nobody decides; at most 4."""
 
+    @_builtins.property
+    def remember_rejection(self) -> _duration_pb2.Duration:
+        """How long a person's rejection answers the same call in the same run, 1 s to 1 day; unset: not at all. The same call
+        has the same caller, `run_id`, tool and digest as asked. It is AUTO_REJECTED at once by the rule
+        `_remembered_rejection`. A request without a `run_id` always asks. Of several rules that ask, the shortest counts; if one
+        of them has none, nothing is remembered.
+        """
+
     def __init__(
         self,
         *,
@@ -279,10 +288,11 @@ class RequireApproval(_message.Message):
         comment_required: _builtins.bool = ...,
         allow_edits: _builtins.bool | None = ...,
         escalate: _abc.Iterable[Global___Escalation] | None = ...,
+        remember_rejection: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits", "allow_edits", b"allow_edits", "claim_window", b"claim_window", "timeout", b"timeout"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits", "allow_edits", b"allow_edits", "claim_window", b"claim_window", "remember_rejection", b"remember_rejection", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits", "allow_edits", b"allow_edits", "claim_window", b"claim_window", "comment_required", b"comment_required", "escalate", b"escalate", "message", b"message", "quorum", b"quorum", "reject_threshold", b"reject_threshold", "reviewers", b"reviewers", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits", "allow_edits", b"allow_edits", "claim_window", b"claim_window", "comment_required", b"comment_required", "escalate", b"escalate", "message", b"message", "quorum", b"quorum", "reject_threshold", b"reject_threshold", "remember_rejection", b"remember_rejection", "reviewers", b"reviewers", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_edits: _TypeAlias = _typing.Literal["allow_edits"]  # noqa: Y015
     _WhichOneofArgType__allow_edits: _TypeAlias = _typing.Literal["_allow_edits", b"_allow_edits"]  # noqa: Y015

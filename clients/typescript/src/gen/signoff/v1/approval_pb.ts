@@ -12,7 +12,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file signoff/v1/approval.proto.
  */
 export const file_signoff_v1_approval: GenFile = /*@__PURE__*/
-  fileDesc("ChlzaWdub2ZmL3YxL2FwcHJvdmFsLnByb3RvEgpzaWdub2ZmLnYxIpMICghBcHByb3ZhbBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBIqCgZzdGF0dXMYAyABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhIKCnJlcXVlc3RfaWQYBCABKAkSIQoGY2FsbGVyGAUgASgLMhEuc2lnbm9mZi52MS5BY3RvchIRCgl0b29sX25hbWUYBiABKAkSKgoJYXJndW1lbnRzGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYCCABKAkSIAoFYWdlbnQYCSABKAsyES5zaWdub2ZmLnYxLkFnZW50Eg4KBnJlYXNvbhgKIAEoCRIwCgZsYWJlbHMYCyADKAsyIC5zaWdub2ZmLnYxLkFwcHJvdmFsLkxhYmVsc0VudHJ5EjEKEGFyZ3VtZW50c19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EioKB3RpbWVvdXQYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoGcG9saWN5GBEgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEh8KBXZvdGVzGBIgAygLMhAuc2lnbm9mZi52MS5Wb3RlEg4KBnF1b3J1bRgTIAEoDRImCghkZWNpc2lvbhgUIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb24SIAoFY2xhaW0YFSABKAsyES5zaWdub2ZmLnYxLkNsYWltEi8KDGNsYWltX3dpbmRvdxgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgXIAEoCBInCgxvbl9iZWhhbGZfb2YYGCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEiEKBnBhbmVscxgZIAMoCzIRLnNpZ25vZmYudjEuUGFuZWwSGAoQcmVqZWN0X3RocmVzaG9sZBgaIAEoDRIYChBjb21tZW50X3JlcXVpcmVkGBsgASgIEhUKDWVkaXRzX2FsbG93ZWQYHCABKAgSJgoIcHJpb3JpdHkYHSABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSwoFUGFuZWwSDAoEcnVsZRgBIAEoCRIRCglyZXZpZXdlcnMYAiADKAkSDgoGcXVvcnVtGAMgASgNEhEKCWFwcHJvdmFscxgEIAEoDSI0CgVBZ2VudBIMCgRuYW1lGAEgASgJEg4KBnJ1bl9pZBgCIAEoCRINCgVjaGFpbhgDIAMoCSJNCgVBY3RvchIjCgRraW5kGAEgASgOMhUuc2lnbm9mZi52MS5BY3RvcktpbmQSDgoGaXNzdWVyGAIgASgJEg8KB3N1YmplY3QYAyABKAkisAEKEFBvbGljeUV2YWx1YXRpb24SFgoOcG9saWN5X3ZlcnNpb24YASABKAkSKAoGZWZmZWN0GAIgASgOMhguc2lnbm9mZi52MS5Qb2xpY3lFZmZlY3QSDAoEcnVsZRgDIAEoCRIPCgdtZXNzYWdlGAQgASgJEiQKBXRyYWNlGAUgAygLMhUuc2lnbm9mZi52MS5SdWxlVHJhY2USFQoNdHJhY2Vfb21pdHRlZBgGIAEoDSJTCglSdWxlVHJhY2USDAoEcnVsZRgBIAEoCRIoCgdvdXRjb21lGAIgASgOMhcuc2lnbm9mZi52MS5SdWxlT3V0Y29tZRIOCgZkZXRhaWwYAyABKAki+gEKBFZvdGUSJQoKZGVjaWRlZF9ieRgBIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISJgoGY2hvaWNlGAIgASgOMhYuc2lnbm9mZi52MS5Wb3RlQ2hvaWNlEg8KB2NvbW1lbnQYAyABKAkSLQoJdm90ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yZXZpc2lvbl9zZWVuGAUgASgEEg4KBmRpZ2VzdBgGIAEoCRInCgxzdWJtaXR0ZWRfYnkYByABKAsyES5zaWdub2ZmLnYxLkFjdG9yEhMKC2NvdW50ZWRfZm9yGAggAygJIoECCghEZWNpc2lvbhIqCgZzdGF0dXMYASABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEiUKCmRlY2lkZWRfYnkYAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEg8KB2NvbW1lbnQYAyABKAkSLwoLZGVjaWRlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJldmlzaW9uX3NlZW4YBSABKAQSDgoGZGlnZXN0GAYgASgJEhAKCHJldmlzaW9uGAcgASgEEicKDHN1Ym1pdHRlZF9ieRgIIAEoCzIRLnNpZ25vZmYudjEuQWN0b3IimQEKBUNsYWltEgoKAmlkGAEgASgJEiUKCmNsYWltZWRfYnkYAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEi4KCmNsYWltX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KB291dGNvbWUYBCABKAsyHC5zaWdub2ZmLnYxLkV4ZWN1dGlvbk91dGNvbWUigQEKEEV4ZWN1dGlvbk91dGNvbWUSKwoGcmVzdWx0GAEgASgOMhsuc2lnbm9mZi52MS5FeGVjdXRpb25SZXN1bHQSDwoHbWVzc2FnZRgCIAEoCRIvCgtyZXBvcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAihwYKBUV2ZW50EhAKCHJldmlzaW9uGAEgASgEEi4KCmV2ZW50X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiAKBWFjdG9yGAMgASgLMhEuc2lnbm9mZi52MS5BY3RvchIwCglyZXF1ZXN0ZWQYBCABKAsyGy5zaWdub2ZmLnYxLkV2ZW50LlJlcXVlc3RlZEgAEiEKBXZvdGVkGAUgASgLMhAuc2lnbm9mZi52MS5Wb3RlSAASKgoGZWRpdGVkGAYgASgLMhguc2lnbm9mZi52MS5FdmVudC5FZGl0ZWRIABInCgdkZWNpZGVkGAcgASgLMhQuc2lnbm9mZi52MS5EZWNpc2lvbkgAEiwKB2NsYWltZWQYCCABKAsyGS5zaWdub2ZmLnYxLkV2ZW50LkNsYWltZWRIABIwCghyZXBvcnRlZBgJIAEoCzIcLnNpZ25vZmYudjEuRXhlY3V0aW9uT3V0Y29tZUgAEjAKCWVzY2FsYXRlZBgKIAEoCzIbLnNpZ25vZmYudjEuRXZlbnQuRXNjYWxhdGVkSAAaVAoJRXNjYWxhdGVkEgwKBHJ1bGUYASABKAkSEQoJcmV2aWV3ZXJzGAIgAygJEiYKCHByaW9yaXR5GAMgASgOMhQuc2lnbm9mZi52MS5Qcmlvcml0eRpHCglSZXF1ZXN0ZWQSDgoGZGlnZXN0GAEgASgJEioKBnN0YXR1cxgCIAEoDjIaLnNpZ25vZmYudjEuQXBwcm92YWxTdGF0dXMaiQEKBkVkaXRlZBIqCglhcmd1bWVudHMYASABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Eg4KBmRpZ2VzdBgCIAEoCRIsCgZwb2xpY3kYAyABKAsyHC5zaWdub2ZmLnYxLlBvbGljeUV2YWx1YXRpb24SFQoNcmV2aXNpb25fc2VlbhgEIAEoBBorCgdDbGFpbWVkEhAKCGNsYWltX2lkGAEgASgJEg4KBmRpZ2VzdBgCIAEoCUIGCgRraW5kIr0BCghQcm9ncmVzcxIQCghyZXZpc2lvbhgBIAEoBBIqCgdlbGFwc2VkGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEiwKCXJlbWFpbmluZxgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCglhcHByb3ZhbHMYBCABKA0SDgoGcXVvcnVtGAUgASgNEhEKCXJldmlld2VycxgGIAMoCRIPCgdtZXNzYWdlGAcgASgJKmEKCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASEwoPUFJJT1JJVFlfTk9STUFMEAESEQoNUFJJT1JJVFlfSElHSBACEhMKD1BSSU9SSVRZX1VSR0VOVBADKo4CCg5BcHByb3ZhbFN0YXR1cxIfChtBUFBST1ZBTF9TVEFUVVNfVU5TUEVDSUZJRUQQABIbChdBUFBST1ZBTF9TVEFUVVNfUEVORElORxABEhwKGEFQUFJPVkFMX1NUQVRVU19BUFBST1ZFRBACEhwKGEFQUFJPVkFMX1NUQVRVU19SRUpFQ1RFRBADEh0KGUFQUFJPVkFMX1NUQVRVU19USU1FRF9PVVQQBBIdChlBUFBST1ZBTF9TVEFUVVNfQ0FOQ0VMTEVEEAUSIQodQVBQUk9WQUxfU1RBVFVTX0FVVE9fQVBQUk9WRUQQBhIhCh1BUFBST1ZBTF9TVEFUVVNfQVVUT19SRUpFQ1RFRBAHKpoBCglBY3RvcktpbmQSGgoWQUNUT1JfS0lORF9VTlNQRUNJRklFRBAAEhQKEEFDVE9SX0tJTkRfQUdFTlQQARIVChFBQ1RPUl9LSU5EX1BFUlNPThACEhYKEkFDVE9SX0tJTkRfU0VSVklDRRADEhUKEUFDVE9SX0tJTkRfUE9MSUNZEAQSFQoRQUNUT1JfS0lORF9TRVJWRVIQBSqQAQoMUG9saWN5RWZmZWN0Eh0KGVBPTElDWV9FRkZFQ1RfVU5TUEVDSUZJRUQQABIeChpQT0xJQ1lfRUZGRUNUX0FVVE9fQVBQUk9WRRABEiIKHlBPTElDWV9FRkZFQ1RfUkVRVUlSRV9BUFBST1ZBTBACEh0KGVBPTElDWV9FRkZFQ1RfQVVUT19SRUpFQ1QQAyp8CgtSdWxlT3V0Y29tZRIcChhSVUxFX09VVENPTUVfVU5TUEVDSUZJRUQQABIYChRSVUxFX09VVENPTUVfTUFUQ0hFRBABEhwKGFJVTEVfT1VUQ09NRV9OT1RfTUFUQ0hFRBACEhcKE1JVTEVfT1VUQ09NRV9GQUlMRUQQAypaCgpWb3RlQ2hvaWNlEhsKF1ZPVEVfQ0hPSUNFX1VOU1BFQ0lGSUVEEAASFwoTVk9URV9DSE9JQ0VfQVBQUk9WRRABEhYKElZPVEVfQ0hPSUNFX1JFSkVDVBACKnAKD0V4ZWN1dGlvblJlc3VsdBIgChxFWEVDVVRJT05fUkVTVUxUX1VOU1BFQ0lGSUVEEAASHgoaRVhFQ1VUSU9OX1JFU1VMVF9TVUNDRUVERUQQARIbChdFWEVDVVRJT05fUkVTVUxUX0ZBSUxFRBACQlYKDmRldi5zaWdub2ZmLnYxUAFaQmdpdGh1Yi5jb20vc2lnbm9mZi1kZXYvc2lnbm9mZi9jbGllbnRzL2dvL2dlbi9zaWdub2ZmL3YxO3NpZ25vZmZ2MWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChlzaWdub2ZmL3YxL2FwcHJvdmFsLnByb3RvEgpzaWdub2ZmLnYxIr8ICghBcHByb3ZhbBIKCgJpZBgBIAEoCRIQCghyZXZpc2lvbhgCIAEoBBIqCgZzdGF0dXMYAyABKA4yGi5zaWdub2ZmLnYxLkFwcHJvdmFsU3RhdHVzEhIKCnJlcXVlc3RfaWQYBCABKAkSIQoGY2FsbGVyGAUgASgLMhEuc2lnbm9mZi52MS5BY3RvchIRCgl0b29sX25hbWUYBiABKAkSKgoJYXJndW1lbnRzGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYCCABKAkSIAoFYWdlbnQYCSABKAsyES5zaWdub2ZmLnYxLkFnZW50Eg4KBnJlYXNvbhgKIAEoCRIwCgZsYWJlbHMYCyADKAsyIC5zaWdub2ZmLnYxLkFwcHJvdmFsLkxhYmVsc0VudHJ5EjEKEGFyZ3VtZW50c19zY2hlbWEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EioKB3RpbWVvdXQYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLwoLY3JlYXRlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkZWFkbGluZRgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoGcG9saWN5GBEgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEh8KBXZvdGVzGBIgAygLMhAuc2lnbm9mZi52MS5Wb3RlEg4KBnF1b3J1bRgTIAEoDRImCghkZWNpc2lvbhgUIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb24SIAoFY2xhaW0YFSABKAsyES5zaWdub2ZmLnYxLkNsYWltEi8KDGNsYWltX3dpbmRvdxgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIcChRjYW5jZWxfb25fZGlzY29ubmVjdBgXIAEoCBInCgxvbl9iZWhhbGZfb2YYGCABKAsyES5zaWdub2ZmLnYxLkFjdG9yEiEKBnBhbmVscxgZIAMoCzIRLnNpZ25vZmYudjEuUGFuZWwSGAoQcmVqZWN0X3RocmVzaG9sZBgaIAEoDRIYChBjb21tZW50X3JlcXVpcmVkGBsgASgIEhUKDWVkaXRzX2FsbG93ZWQYHCABKAgSJgoIcHJpb3JpdHkYHSABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5EioKCnJldm9jYXRpb24YHiABKAsyFi5zaWdub2ZmLnYxLlJldm9jYXRpb24aLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJLCgVQYW5lbBIMCgRydWxlGAEgASgJEhEKCXJldmlld2VycxgCIAMoCRIOCgZxdW9ydW0YAyABKA0SEQoJYXBwcm92YWxzGAQgASgNIjQKBUFnZW50EgwKBG5hbWUYASABKAkSDgoGcnVuX2lkGAIgASgJEg0KBWNoYWluGAMgAygJIk0KBUFjdG9yEiMKBGtpbmQYASABKA4yFS5zaWdub2ZmLnYxLkFjdG9yS2luZBIOCgZpc3N1ZXIYAiABKAkSDwoHc3ViamVjdBgDIAEoCSKwAQoQUG9saWN5RXZhbHVhdGlvbhIWCg5wb2xpY3lfdmVyc2lvbhgBIAEoCRIoCgZlZmZlY3QYAiABKA4yGC5zaWdub2ZmLnYxLlBvbGljeUVmZmVjdBIMCgRydWxlGAMgASgJEg8KB21lc3NhZ2UYBCABKAkSJAoFdHJhY2UYBSADKAsyFS5zaWdub2ZmLnYxLlJ1bGVUcmFjZRIVCg10cmFjZV9vbWl0dGVkGAYgASgNIlMKCVJ1bGVUcmFjZRIMCgRydWxlGAEgASgJEigKB291dGNvbWUYAiABKA4yFy5zaWdub2ZmLnYxLlJ1bGVPdXRjb21lEg4KBmRldGFpbBgDIAEoCSL6AQoEVm90ZRIlCgpkZWNpZGVkX2J5GAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchImCgZjaG9pY2UYAiABKA4yFi5zaWdub2ZmLnYxLlZvdGVDaG9pY2USDwoHY29tbWVudBgDIAEoCRItCgl2b3RlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDXJldmlzaW9uX3NlZW4YBSABKAQSDgoGZGlnZXN0GAYgASgJEicKDHN1Ym1pdHRlZF9ieRgHIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISEwoLY291bnRlZF9mb3IYCCADKAkiwAIKCERlY2lzaW9uEioKBnN0YXR1cxgBIAEoDjIaLnNpZ25vZmYudjEuQXBwcm92YWxTdGF0dXMSJQoKZGVjaWRlZF9ieRgCIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISDwoHY29tbWVudBgDIAEoCRIvCgtkZWNpZGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmV2aXNpb25fc2VlbhgFIAEoBBIOCgZkaWdlc3QYBiABKAkSEAoIcmV2aXNpb24YByABKAQSJwoMc3VibWl0dGVkX2J5GAggASgLMhEuc2lnbm9mZi52MS5BY3RvchI9ChRyZW1lbWJlcmVkX3JlamVjdGlvbhgJIAEoCzIfLnNpZ25vZmYudjEuUmVtZW1iZXJlZFJlamVjdGlvbiJiChNSZW1lbWJlcmVkUmVqZWN0aW9uEhMKC2FwcHJvdmFsX2lkGAEgASgJEiUKCmRlY2lkZWRfYnkYAiABKAsyES5zaWdub2ZmLnYxLkFjdG9yEg8KB2NvbW1lbnQYAyABKAkidAoKUmV2b2NhdGlvbhIlCgpyZXZva2VkX2J5GAEgASgLMhEuc2lnbm9mZi52MS5BY3RvchIOCgZyZWFzb24YAiABKAkSLwoLcmV2b2tlX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpkBCgVDbGFpbRIKCgJpZBgBIAEoCRIlCgpjbGFpbWVkX2J5GAIgASgLMhEuc2lnbm9mZi52MS5BY3RvchIuCgpjbGFpbV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgdvdXRjb21lGAQgASgLMhwuc2lnbm9mZi52MS5FeGVjdXRpb25PdXRjb21lIoEBChBFeGVjdXRpb25PdXRjb21lEisKBnJlc3VsdBgBIAEoDjIbLnNpZ25vZmYudjEuRXhlY3V0aW9uUmVzdWx0Eg8KB21lc3NhZ2UYAiABKAkSLwoLcmVwb3J0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvwGCgVFdmVudBIQCghyZXZpc2lvbhgBIAEoBBIuCgpldmVudF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIgCgVhY3RvchgDIAEoCzIRLnNpZ25vZmYudjEuQWN0b3ISMAoJcmVxdWVzdGVkGAQgASgLMhsuc2lnbm9mZi52MS5FdmVudC5SZXF1ZXN0ZWRIABIhCgV2b3RlZBgFIAEoCzIQLnNpZ25vZmYudjEuVm90ZUgAEioKBmVkaXRlZBgGIAEoCzIYLnNpZ25vZmYudjEuRXZlbnQuRWRpdGVkSAASJwoHZGVjaWRlZBgHIAEoCzIULnNpZ25vZmYudjEuRGVjaXNpb25IABIsCgdjbGFpbWVkGAggASgLMhkuc2lnbm9mZi52MS5FdmVudC5DbGFpbWVkSAASMAoIcmVwb3J0ZWQYCSABKAsyHC5zaWdub2ZmLnYxLkV4ZWN1dGlvbk91dGNvbWVIABIwCgllc2NhbGF0ZWQYCiABKAsyGy5zaWdub2ZmLnYxLkV2ZW50LkVzY2FsYXRlZEgAEiwKB3Jldm9rZWQYCyABKAsyGS5zaWdub2ZmLnYxLkV2ZW50LlJldm9rZWRIABpUCglFc2NhbGF0ZWQSDAoEcnVsZRgBIAEoCRIRCglyZXZpZXdlcnMYAiADKAkSJgoIcHJpb3JpdHkYAyABKA4yFC5zaWdub2ZmLnYxLlByaW9yaXR5GnMKCVJlcXVlc3RlZBIOCgZkaWdlc3QYASABKAkSKgoGc3RhdHVzGAIgASgOMhouc2lnbm9mZi52MS5BcHByb3ZhbFN0YXR1cxIqCglhcmd1bWVudHMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0GokBCgZFZGl0ZWQSKgoJYXJndW1lbnRzGAEgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIOCgZkaWdlc3QYAiABKAkSLAoGcG9saWN5GAMgASgLMhwuc2lnbm9mZi52MS5Qb2xpY3lFdmFsdWF0aW9uEhUKDXJldmlzaW9uX3NlZW4YBCABKAQaKwoHQ2xhaW1lZBIQCghjbGFpbV9pZBgBIAEoCRIOCgZkaWdlc3QYAiABKAkaGQoHUmV2b2tlZBIOCgZyZWFzb24YASABKAlCBgoEa2luZCK9AQoIUHJvZ3Jlc3MSEAoIcmV2aXNpb24YASABKAQSKgoHZWxhcHNlZBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCglyZW1haW5pbmcYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJYXBwcm92YWxzGAQgASgNEg4KBnF1b3J1bRgFIAEoDRIRCglyZXZpZXdlcnMYBiADKAkSDwoHbWVzc2FnZRgHIAEoCSphCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhMKD1BSSU9SSVRZX05PUk1BTBABEhEKDVBSSU9SSVRZX0hJR0gQAhITCg9QUklPUklUWV9VUkdFTlQQAyqOAgoOQXBwcm92YWxTdGF0dXMSHwobQVBQUk9WQUxfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGwoXQVBQUk9WQUxfU1RBVFVTX1BFTkRJTkcQARIcChhBUFBST1ZBTF9TVEFUVVNfQVBQUk9WRUQQAhIcChhBUFBST1ZBTF9TVEFUVVNfUkVKRUNURUQQAxIdChlBUFBST1ZBTF9TVEFUVVNfVElNRURfT1VUEAQSHQoZQVBQUk9WQUxfU1RBVFVTX0NBTkNFTExFRBAFEiEKHUFQUFJPVkFMX1NUQVRVU19BVVRPX0FQUFJPVkVEEAYSIQodQVBQUk9WQUxfU1RBVFVTX0FVVE9fUkVKRUNURUQQByqaAQoJQWN0b3JLaW5kEhoKFkFDVE9SX0tJTkRfVU5TUEVDSUZJRUQQABIUChBBQ1RPUl9LSU5EX0FHRU5UEAESFQoRQUNUT1JfS0lORF9QRVJTT04QAhIWChJBQ1RPUl9LSU5EX1NFUlZJQ0UQAxIVChFBQ1RPUl9LSU5EX1BPTElDWRAEEhUKEUFDVE9SX0tJTkRfU0VSVkVSEAUqkAEKDFBvbGljeUVmZmVjdBIdChlQT0xJQ1lfRUZGRUNUX1VOU1BFQ0lGSUVEEAASHgoaUE9MSUNZX0VGRkVDVF9BVVRPX0FQUFJPVkUQARIiCh5QT0xJQ1lfRUZGRUNUX1JFUVVJUkVfQVBQUk9WQUwQAhIdChlQT0xJQ1lfRUZGRUNUX0FVVE9fUkVKRUNUEAMqfAoLUnVsZU91dGNvbWUSHAoYUlVMRV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUUlVMRV9PVVRDT01FX01BVENIRUQQARIcChhSVUxFX09VVENPTUVfTk9UX01BVENIRUQQAhIXChNSVUxFX09VVENPTUVfRkFJTEVEEAMqWgoKVm90ZUNob2ljZRIbChdWT1RFX0NIT0lDRV9VTlNQRUNJRklFRBAAEhcKE1ZPVEVfQ0hPSUNFX0FQUFJPVkUQARIWChJWT1RFX0NIT0lDRV9SRUpFQ1QQAipwCg9FeGVjdXRpb25SZXN1bHQSIAocRVhFQ1VUSU9OX1JFU1VMVF9VTlNQRUNJRklFRBAAEh4KGkVYRUNVVElPTl9SRVNVTFRfU1VDQ0VFREVEEAESGwoXRVhFQ1VUSU9OX1JFU1VMVF9GQUlMRUQQAkJWCg5kZXYuc2lnbm9mZi52MVABWkJnaXRodWIuY29tL3NpZ25vZmYtZGV2L3NpZ25vZmYvY2xpZW50cy9nby9nZW4vc2lnbm9mZi92MTtzaWdub2ZmdjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One tool call that waits for, or has, a decision.
@@ -222,6 +222,13 @@ export type Approval = Message<"signoff.v1.Approval"> & {
    * @generated from field: signoff.v1.Priority priority = 29;
    */
   priority: Priority;
+
+  /**
+   * Set once the approval was revoked: it can no longer be claimed. The status stays.
+   *
+   * @generated from field: signoff.v1.Revocation revocation = 30;
+   */
+  revocation?: Revocation | undefined;
 };
 
 /**
@@ -566,6 +573,13 @@ export type Decision = Message<"signoff.v1.Decision"> & {
    * @generated from field: signoff.v1.Actor submitted_by = 8;
    */
   submittedBy?: Actor | undefined;
+
+  /**
+   * The rejection that decided, when the policy remembered one; `policy.rule` is then `_remembered_rejection`.
+   *
+   * @generated from field: signoff.v1.RememberedRejection remembered_rejection = 9;
+   */
+  rememberedRejection?: RememberedRejection | undefined;
 };
 
 /**
@@ -574,6 +588,76 @@ export type Decision = Message<"signoff.v1.Decision"> & {
  */
 export const DecisionSchema: GenMessage<Decision> = /*@__PURE__*/
   messageDesc(file_signoff_v1_approval, 7);
+
+/**
+ * A person's rejection of the same call in the same run, which the policy remembered (`remember_rejection`).
+ *
+ * @generated from message signoff.v1.RememberedRejection
+ */
+export type RememberedRejection = Message<"signoff.v1.RememberedRejection"> & {
+  /**
+   * The approval that was rejected.
+   *
+   * @generated from field: string approval_id = 1;
+   */
+  approvalId: string;
+
+  /**
+   * Who rejected it.
+   *
+   * @generated from field: signoff.v1.Actor decided_by = 2;
+   */
+  decidedBy?: Actor | undefined;
+
+  /**
+   * The reviewer's comment; may be empty.
+   *
+   * @generated from field: string comment = 3;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message signoff.v1.RememberedRejection.
+ * Use `create(RememberedRejectionSchema)` to create a new message.
+ */
+export const RememberedRejectionSchema: GenMessage<RememberedRejection> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_approval, 8);
+
+/**
+ * Who stopped an approved call before it was claimed.
+ *
+ * @generated from message signoff.v1.Revocation
+ */
+export type Revocation = Message<"signoff.v1.Revocation"> & {
+  /**
+   * Who revoked the approval.
+   *
+   * @generated from field: signoff.v1.Actor revoked_by = 1;
+   */
+  revokedBy?: Actor | undefined;
+
+  /**
+   * Why; may be empty.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * When it was revoked.
+   *
+   * @generated from field: google.protobuf.Timestamp revoke_time = 3;
+   */
+  revokeTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message signoff.v1.Revocation.
+ * Use `create(RevocationSchema)` to create a new message.
+ */
+export const RevocationSchema: GenMessage<Revocation> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_approval, 9);
 
 /**
  * The one-time permission to start an approved call.
@@ -615,7 +699,7 @@ export type Claim = Message<"signoff.v1.Claim"> & {
  * Use `create(ClaimSchema)` to create a new message.
  */
 export const ClaimSchema: GenMessage<Claim> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 8);
+  messageDesc(file_signoff_v1_approval, 10);
 
 /**
  * What became of a claimed call.
@@ -650,7 +734,7 @@ export type ExecutionOutcome = Message<"signoff.v1.ExecutionOutcome"> & {
  * Use `create(ExecutionOutcomeSchema)` to create a new message.
  */
 export const ExecutionOutcomeSchema: GenMessage<ExecutionOutcome> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 9);
+  messageDesc(file_signoff_v1_approval, 11);
 
 /**
  * Something that was recorded on an approval. Never changes afterwards.
@@ -740,6 +824,14 @@ export type Event = Message<"signoff.v1.Event"> & {
      */
     value: Event_Escalated;
     case: "escalated";
+  } | {
+    /**
+     * The approval was revoked.
+     *
+     * @generated from field: signoff.v1.Event.Revoked revoked = 11;
+     */
+    value: Event_Revoked;
+    case: "revoked";
   } | { case: undefined; value?: undefined };
 };
 
@@ -748,7 +840,7 @@ export type Event = Message<"signoff.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 10);
+  messageDesc(file_signoff_v1_approval, 12);
 
 /**
  * More reviewers are asked, or it is more urgent, as a rule of the policy demands after a time.
@@ -783,7 +875,7 @@ export type Event_Escalated = Message<"signoff.v1.Event.Escalated"> & {
  * Use `create(Event_EscalatedSchema)` to create a new message.
  */
 export const Event_EscalatedSchema: GenMessage<Event_Escalated> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 10, 0);
+  messageDesc(file_signoff_v1_approval, 12, 0);
 
 /**
  * The approval was asked for.
@@ -804,6 +896,13 @@ export type Event_Requested = Message<"signoff.v1.Event.Requested"> & {
    * @generated from field: signoff.v1.ApprovalStatus status = 2;
    */
   status: ApprovalStatus;
+
+  /**
+   * The arguments as asked. An edit changes those of the approval, never these.
+   *
+   * @generated from field: google.protobuf.Struct arguments = 3;
+   */
+  arguments?: JsonObject | undefined;
 };
 
 /**
@@ -811,7 +910,7 @@ export type Event_Requested = Message<"signoff.v1.Event.Requested"> & {
  * Use `create(Event_RequestedSchema)` to create a new message.
  */
 export const Event_RequestedSchema: GenMessage<Event_Requested> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 10, 1);
+  messageDesc(file_signoff_v1_approval, 12, 1);
 
 /**
  * A reviewer changed the arguments; votes cast before do not count any more.
@@ -853,7 +952,7 @@ export type Event_Edited = Message<"signoff.v1.Event.Edited"> & {
  * Use `create(Event_EditedSchema)` to create a new message.
  */
 export const Event_EditedSchema: GenMessage<Event_Edited> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 10, 2);
+  messageDesc(file_signoff_v1_approval, 12, 2);
 
 /**
  * The call was claimed.
@@ -881,7 +980,28 @@ export type Event_Claimed = Message<"signoff.v1.Event.Claimed"> & {
  * Use `create(Event_ClaimedSchema)` to create a new message.
  */
 export const Event_ClaimedSchema: GenMessage<Event_Claimed> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 10, 3);
+  messageDesc(file_signoff_v1_approval, 12, 3);
+
+/**
+ * The approval was revoked before it was claimed.
+ *
+ * @generated from message signoff.v1.Event.Revoked
+ */
+export type Event_Revoked = Message<"signoff.v1.Event.Revoked"> & {
+  /**
+   * Why; may be empty.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message signoff.v1.Event.Revoked.
+ * Use `create(Event_RevokedSchema)` to create a new message.
+ */
+export const Event_RevokedSchema: GenMessage<Event_Revoked> = /*@__PURE__*/
+  messageDesc(file_signoff_v1_approval, 12, 4);
 
 /**
  * Tells a waiting caller how things stand. Sent every heartbeat while an approval is PENDING; never stored.
@@ -944,7 +1064,7 @@ export type Progress = Message<"signoff.v1.Progress"> & {
  * Use `create(ProgressSchema)` to create a new message.
  */
 export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
-  messageDesc(file_signoff_v1_approval, 11);
+  messageDesc(file_signoff_v1_approval, 13);
 
 /**
  * How urgent an approval is.

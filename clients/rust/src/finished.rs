@@ -1,0 +1,58 @@
+//! Results that are work which has not begun, or has not ended.
+//!
+//! A gated function's outcome is reported when its future is done. A result that is itself a future, an iterator or a
+//! closure would run outside of the gate, after SUCCEEDED was reported. Rust has no way to say "any type but these", so this
+//! looks at the type's name: it finds what is written by mistake, and is no barrier to one who wants around it.
+
+use std::any::type_name;
+
+/// Parts of names of types that stand for work, and what to do instead.
+const UNFINISHED: &[(&str, &str)] = &[
+    ("{{closure}}", "await or call it inside of the function"),
+    ("{async", "await it inside of the function"),
+    ("dyn core::future::", "await it inside of the function"),
+    ("dyn core::ops::function::", "call it inside of the function"),
+    ("dyn core::iter::", "collect it inside of the function"),
+    ("core::iter::adapters::", "collect it inside of the function"),
+    ("dyn futures_core::stream::", "collect it inside of the function"),
+    ("::JoinHandle<", "await or join it inside of the function"),
+];
+
+/// Refuses a function whose result is work.
+pub(crate) fn check<T>() -> Result<(), String> {
+    let name = type_name::<T>();
+    match UNFINISHED.iter().find(|(part, _)| name.contains(part)) {
+        None => Ok(()),
+        Some((_, instead)) => Err(format!("the function returns work that is not done ({name}): {instead}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use super::*;
+
+    fn refuses<T>(_: &T) -> bool {
+        check::<T>().is_err()
+    }
+
+    #[test]
+    fn work_is_refused_and_values_are_not() {
+        assert!(refuses(&async { 1 }));
+        assert!(refuses(&|| 1));
+        assert!(refuses(&Some(vec![1].into_iter().map(|item: i32| item + 1))));
+        let boxed: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async {});
+        assert!(refuses(&boxed));
+        assert!(refuses::<Box<dyn FnOnce()>>(&(Box::new(|| ()) as Box<dyn FnOnce()>)));
+        assert!(refuses::<Box<dyn Iterator<Item = u8>>>(
+            &(Box::new(std::iter::empty()) as Box<dyn Iterator<Item = u8>>)
+        ));
+        assert!(refuses(&std::thread::spawn(|| ())));
+
+        assert!(!refuses(&()));
+        assert!(!refuses(&String::new()));
+        assert!(!refuses(&vec![Some(("text", 1.5))]));
+        assert!(!refuses(&serde_json::Value::Null));
+    }
+}

@@ -1,0 +1,154 @@
+//! Stopping agents in an emergency, and how the server is.
+
+mod error;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    domain::{Freeze, FreezeId, FreezeScope, NewFreeze, NewThaw, ServerStatus, Time},
+    identity::{Method, Principal},
+    ids::IdGenerator,
+    store::{Filter, Order, Query, Store, StoreError},
+};
+
+pub use error::Error;
+
+/// What an operator can set about freezes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether a freeze is thawed only by another operator than the one who froze.
+    pub thaw_requires_other_operator: bool,
+}
+
+/// What only the process knows about itself.
+pub struct Process {
+    /// Version of the policy that is live.
+    pub policy_version: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// Cancelled once the server shuts down.
+    pub draining: CancellationToken,
+}
+
+/// Everything that can be done with the server as a whole.
+pub struct Admin {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+    process: Process,
+    ids: IdGenerator,
+    started: Time,
+}
+
+impl Admin {
+    /// Puts the parts together, for a process that starts now.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings, process: Process) -> Arc<Self> {
+        let started = clock.now();
+        Arc::new(Self { store, clock, settings, process, ids: IdGenerator::default(), started })
+    }
+
+    /// Freezes calls: from the answer on no claim of them is granted. A repetition of a call finds its freeze.
+    ///
+    /// # Errors
+    /// [`Error::Access`], what the store refuses, or its failure.
+    pub async fn freeze(
+        self: &Arc<Self>,
+        by: &Principal,
+        scope: FreezeScope,
+        reason: String,
+        request_id: Option<String>,
+    ) -> Result<Freeze, Error> {
+        by.require_role(Method::Freeze)?;
+        by.ensure_not_revoked()?;
+        let (this, actor) = (Arc::clone(self), by.actor.clone());
+        // In a task of its own: who froze is logged also when the caller leaves.
+        detached(async move {
+            let now = this.clock.now();
+            let id = this.ids.freeze(now);
+            let freeze = this.store.freeze(NewFreeze { id, scope, reason, actor, request_id, now }).await?;
+            if freeze.id == id {
+                tracing::info!(freeze = %id, scope = %freeze.scope, by = %freeze.actor, "froze calls");
+            }
+            Ok(freeze)
+        })
+        .await
+    }
+
+    /// Ends a freeze. A repetition of a call finds what it ended.
+    ///
+    /// # Errors
+    /// [`Error::Access`], [`Error::OtherOperatorRequired`], what the store refuses, or its failure.
+    pub async fn thaw(
+        self: &Arc<Self>,
+        by: &Principal,
+        id: FreezeId,
+        request_id: Option<String>,
+    ) -> Result<Freeze, Error> {
+        by.require_role(Method::Thaw)?;
+        by.ensure_not_revoked()?;
+        if self.settings.thaw_requires_other_operator {
+            // Who froze never changes: it may be looked up first.
+            let own = |freeze: &Freeze| freeze.id == id && freeze.stands() && freeze.actor.is(&by.actor);
+            if let Some(freeze) = self.store.freezes().await?.into_iter().find(own) {
+                return Err(Error::OtherOperatorRequired { id, frozen_by: freeze.actor });
+            }
+        }
+        let (this, actor) = (Arc::clone(self), by.actor.clone());
+        detached(async move {
+            let now = this.clock.now();
+            let by = actor.clone();
+            let freeze = this.store.thaw(NewThaw { id, actor, request_id, now }).await?;
+            tracing::info!(freeze = %id, scope = %freeze.scope, %by, frozen_by = %freeze.actor, "thawed calls");
+            Ok(freeze)
+        })
+        .await
+    }
+
+    /// The freezes that stand, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Access`], or a failure of the store.
+    pub async fn freezes(&self, by: &Principal) -> Result<Vec<Freeze>, Error> {
+        by.require_role(Method::ListFreezes)?;
+        Ok(self.standing().await?)
+    }
+
+    /// How the server is.
+    ///
+    /// # Errors
+    /// [`Error::Access`], or a failure of the store.
+    pub async fn status(&self, by: &Principal) -> Result<ServerStatus, Error> {
+        by.require_role(Method::GetStatus)?;
+        let oldest = Query { filter: Filter::pending(), order: Order::OldestFirst, after: None, limit: 1 };
+        let oldest_pending = self.store.list(oldest).await?.approvals.first().map(|approval| approval.created_at);
+        Ok(ServerStatus {
+            version: env!("CARGO_PKG_VERSION"),
+            now: self.clock.now(),
+            started: self.started,
+            policy_version: (self.process.policy_version)(),
+            pending: self.store.pending(),
+            oldest_pending,
+            freezes: self.standing().await?,
+            draining: self.process.draining.is_cancelled(),
+        })
+    }
+
+    async fn standing(&self) -> Result<Vec<Freeze>, StoreError> {
+        let mut freezes = self.store.freezes().await?;
+        freezes.retain(Freeze::stands);
+        freezes.sort_by_key(|freeze| (freeze.at, freeze.id));
+        Ok(freezes)
+    }
+}
+
+/// Runs work to its end, whether or not anybody waits for it.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.unwrap_or_else(|error| Err(Error::Internal(error.to_string())))
+}

@@ -1,0 +1,73 @@
+//! Stopping an approved call before it is claimed: by its requester, by reviewers whom the policy asked, and by
+//! operators, who need not see it for that.
+
+use super::{Approvals, Error, unknown};
+use crate::{
+    domain::{Approval, ApprovalId, Command, NewRevocation, Refusal, Revocation, Revoking, Role, Status},
+    identity::{Method, Principal},
+    store::StoreError,
+};
+
+/// An approval that was revoked, as far as the one who did it may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// All of it.
+    Shown(Box<Approval>),
+    /// What an operator gets who may not read it.
+    Unseen {
+        /// Its name.
+        id: ApprovalId,
+        /// Where it stands.
+        status: Status,
+        /// Who revoked it.
+        revocation: Revocation,
+    },
+}
+
+impl Approvals {
+    /// Revokes an approved call.
+    ///
+    /// # Errors
+    /// Refusals of the domain, or a failure of the store.
+    pub async fn revoke(&self, principal: &Principal, new: NewRevocation) -> Result<Revoked, Error> {
+        principal.require_role(Method::RevokeApproval)?;
+        let now = self.clock.now();
+        let approval = self.store.get(new.id).await.map_err(|error| unknown(new.id, error))?;
+        let reads = principal.reaches(Method::GetApproval, &approval);
+        if !reads && !principal.reaches(Method::RevokeApproval, &approval) {
+            return Err(Error::NotFound(new.id));
+        }
+        let revoking = Revoking {
+            actor: principal.actor.clone(),
+            groups: principal.roles.contains(&Role::Reviewer).then(|| principal.groups.clone()),
+            operator: principal.roles.contains(&Role::Operator),
+            request_id: new.request_id,
+            reason: new.reason,
+        };
+        let approval = match self.command(principal, new.id, Command::Revoke(revoking), now).await {
+            Ok(approval) => approval,
+            Err(error) if reads => return Err(error),
+            Err(error) => return Err(without_outcome(error)),
+        };
+        let Some(revocation) = approval.revocation.clone() else {
+            return Err(Error::Internal("a revocation that is not on record".into()));
+        };
+        if revocation.at >= now {
+            tracing::info!(approval_id = %approval.id, by = %revocation.actor, "revoked an approval");
+        }
+        let (id, status) = (approval.id, approval.status);
+        Ok(if reads { Revoked::Shown(Box::new(approval)) } else { Revoked::Unseen { id, status, revocation } })
+    }
+}
+
+/// A refusal for somebody who may not read the approval: that it was claimed is enough to know that it cannot be
+/// stopped.
+fn without_outcome(error: Error) -> Error {
+    match error {
+        Error::Store(StoreError::Refused(Refusal::AlreadyClaimed(mut claim))) => {
+            claim.outcome = None;
+            StoreError::Refused(Refusal::AlreadyClaimed(claim)).into()
+        }
+        error => error,
+    }
+}

@@ -1,0 +1,136 @@
+//! Requests that come again under their `request_id`.
+//!
+//! A caller that runs again, after a crash or with another version of its program, sends the same call in other words: a
+//! reason that a model wrote anew, a label, a timeout, a schema. Its approval must not be lost for that. So a repetition
+//! says again only what would be run, and for whom; everything else is the first request's, whatever the repetition says.
+//! In particular the first request's schema is what edits must satisfy, and its `cancel_on_disconnect` is what holds.
+//!
+//! The arguments are compared as asked: an edit in between changes what may be run, and not what was asked.
+
+use super::{Actor, Approval, Refusal, Request};
+
+/// What a repetition must say again. Its caller is the same because it is found by caller and `request_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepeatedField {
+    /// The tool.
+    ToolName,
+    /// The arguments, as asked.
+    Arguments,
+    /// The person on whose behalf, whom the caller names or its credentials do.
+    OnBehalfOf,
+}
+
+impl RepeatedField {
+    /// The field's name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ToolName => "tool_name",
+            Self::Arguments => "arguments",
+            Self::OnBehalfOf => "on_behalf_of",
+        }
+    }
+}
+
+impl Request {
+    /// The first thing in which another request, by the same caller with the same `request_id`, is not a repetition of
+    /// this one; `None` when it is one.
+    #[must_use]
+    pub fn differs_from(&self, again: &Self) -> Option<RepeatedField> {
+        if self.tool_name != again.tool_name {
+            return Some(RepeatedField::ToolName);
+        }
+        if self.digest != again.digest {
+            return Some(RepeatedField::Arguments);
+        }
+        (!same_person(self.on_behalf_of.as_ref(), again.on_behalf_of.as_ref())).then_some(RepeatedField::OnBehalfOf)
+    }
+}
+
+impl Approval {
+    /// For implementations of stores: refuses a request that was found to have this one's caller and `request_id`, unless
+    /// it is the same request again.
+    ///
+    /// # Errors
+    /// [`Refusal::RequestIdReused`].
+    pub fn check_repetition(&self, again: &Request) -> Result<(), Refusal> {
+        let Some(field) = self.request.differs_from(again) else { return Ok(()) };
+        let request_id = again.request_id.clone();
+        Err(Refusal::RequestIdReused { request_id, approval: self.id, field: Some(field) })
+    }
+}
+
+fn same_person(one: Option<&Actor>, other: Option<&Actor>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is(other),
+        (one, other) => one.is_none() && other.is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{Agent, Digest, samples::*};
+
+    fn changed(change: impl FnOnce(&mut Request)) -> Request {
+        let mut request = a_request("r1").0;
+        change(&mut request);
+        request
+    }
+
+    #[test]
+    fn a_repetition_says_again_what_would_be_run_and_for_whom() {
+        let (first, asked) = a_request("r1");
+        let other = Digest::of("send_email", &arguments(&json!({"to": "eve"})));
+        let cases = [
+            (changed(|_| {}), None),
+            (changed(|again| again.reason = "reworded".into()), None),
+            (changed(|again| again.labels.clear()), None),
+            (changed(|again| again.timeout = Duration::from_secs(7)), None),
+            (changed(|again| again.agent = Agent::default()), None),
+            (changed(|again| again.schema = Some("{}".into())), None),
+            (changed(|again| again.cancel_on_disconnect = true), None),
+            (changed(|again| again.digest = other), Some(RepeatedField::Arguments)),
+            (changed(|again| again.on_behalf_of = Some(reviewer(1))), Some(RepeatedField::OnBehalfOf)),
+            (
+                changed(|again| {
+                    again.tool_name = "other".into();
+                    again.digest = Digest::of("other", &asked);
+                    again.on_behalf_of = Some(reviewer(1));
+                }),
+                Some(RepeatedField::ToolName),
+            ),
+        ];
+        for (again, field) in cases {
+            assert_eq!(first.differs_from(&again), field, "{again:?}");
+            assert_eq!(again.differs_from(&first), field, "{again:?}");
+        }
+    }
+
+    #[test]
+    fn people_are_compared_by_their_names() {
+        let named = |subject: &str| Actor { subject: subject.into(), ..reviewer(1) };
+        let person = |subject: &str| changed(|request| request.on_behalf_of = Some(named(subject)));
+        assert_eq!(person("Jos\u{e9}").differs_from(&person("Jose\u{301}")), None);
+        let others = Some(RepeatedField::OnBehalfOf);
+        assert_eq!(person("Jos\u{e9}").differs_from(&person("Jose")), others);
+        assert_eq!(person("a").differs_from(&changed(|_| {})), others);
+    }
+
+    #[test]
+    fn an_edit_in_between_does_not_change_what_was_asked() {
+        let mut edited = opened(quorum(1));
+        edited.arguments = arguments(&json!({"to": "eve"}));
+        edited.digest = Digest::of("send_email", &edited.arguments);
+        assert_eq!(edited.check_repetition(&a_request("r1").0), Ok(()));
+        let (mut again, digest) = (a_request("r1").0, edited.digest);
+        again.digest = digest;
+        let field = Some(RepeatedField::Arguments);
+        let refusal = Refusal::RequestIdReused { request_id: "r1".into(), approval: edited.id, field };
+        assert_eq!(edited.check_repetition(&again), Err(refusal));
+    }
+}

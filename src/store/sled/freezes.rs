@@ -1,0 +1,116 @@
+//! Freezes in sled, and those that a group makes and ends.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sled::Batch;
+
+use super::{
+    SledStore,
+    commit_log::GroupRecord,
+    job::Job,
+    keys,
+    records::{self, Encoded},
+    tree_reader::TreeReader,
+};
+use crate::{
+    domain::{Digest, Freeze, FreezeChanges, FreezeId, Freezes, NewFreeze, NewThaw, Time},
+    store::{FreezeStore, StoreError},
+};
+
+#[async_trait]
+impl FreezeStore for SledStore {
+    async fn freeze(&self, new: NewFreeze) -> Result<Freeze, StoreError> {
+        self.write(|reply| Job::Freeze(new, reply)).await
+    }
+
+    async fn thaw(&self, new: NewThaw) -> Result<Freeze, StoreError> {
+        self.write(|reply| Job::Thaw(new, reply)).await
+    }
+
+    async fn freezes(&self) -> Result<Vec<Freeze>, StoreError> {
+        let found = self.scan(records::freezes).await?;
+        Ok(found.iter().map(|freeze| Freeze::clone(freeze)).collect())
+    }
+
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::ImportFreezes(freezes, reply)).await
+    }
+}
+
+/// Freezes as they are after what a group did. The writer holds them all in memory: it is the only one that changes
+/// them, and each claim and each request looks at them.
+pub(super) struct GroupFreezes<'a> {
+    pages: &'a TreeReader,
+    kept: &'a mut Freezes,
+    /// Changed, but not yet committed; `None`: forgotten.
+    changed: BTreeMap<FreezeId, Option<(Encoded, Digest)>>,
+    /// Keys that forgotten freezes have in the tree.
+    gone: Vec<sled::IVec>,
+    newest: Option<Time>,
+}
+
+impl<'a> GroupFreezes<'a> {
+    pub(super) const fn new(pages: &'a TreeReader, kept: &'a mut Freezes) -> Self {
+        Self { pages, kept, changed: BTreeMap::new(), gone: Vec::new(), newest: None }
+    }
+
+    /// What stops calls now.
+    pub(super) const fn standing(&self) -> &Freezes {
+        self.kept
+    }
+
+    /// Adds everything to a batch, and its ids to the group's record. Returns the newest time in it.
+    pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) -> Option<Time> {
+        self.gone.into_iter().for_each(|key| batch.remove(key));
+        for (id, change) in self.changed {
+            match change {
+                Some((encoded, hash)) => {
+                    record.freezes.push((id, hash));
+                    encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
+                }
+                None => record.forgotten_freezes.push(id),
+            }
+        }
+        self.newest
+    }
+
+    pub(super) fn freeze(&mut self, new: NewFreeze) -> Result<Freeze, StoreError> {
+        let mut all = self.kept.clone();
+        let (freeze, changes) = all.freeze(new)?;
+        self.take(all, changes)?;
+        Ok(Freeze::clone(&freeze))
+    }
+
+    pub(super) fn thaw(&mut self, new: NewThaw) -> Result<Freeze, StoreError> {
+        let mut all = self.kept.clone();
+        let (freeze, changes) = all.thaw(new)?;
+        self.take(all, changes)?;
+        Ok(Freeze::clone(&freeze))
+    }
+
+    pub(super) fn import(&mut self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+        let mut all = self.kept.clone();
+        let (new, changes) = all.import(freezes)?;
+        self.take(all, changes)?;
+        Ok(new)
+    }
+
+    /// Takes a change, of which everything is encoded first: what cannot be stored must not count.
+    fn take(&mut self, all: Freezes, changes: FreezeChanges) -> Result<(), StoreError> {
+        let newest = changes.newest();
+        let FreezeChanges { changed, forgotten } = changes;
+        let encoded = changed.iter().map(|freeze| Ok((freeze.id, Some(records::encode_freeze(freeze)?))));
+        let encoded = encoded.collect::<Result<Vec<_>, StoreError>>()?;
+        let mut gone = Vec::new();
+        for id in &forgotten {
+            gone.extend(self.pages.keys(keys::pieces_of_freeze(*id)).collect::<Result<Vec<_>, _>>()?);
+        }
+        self.gone.append(&mut gone);
+        self.changed.extend(encoded);
+        self.changed.extend(forgotten.into_iter().map(|id| (id, None)));
+        self.newest = self.newest.max(newest);
+        *self.kept = all;
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Stores of schema version 3, which has no freezes and no revocations.
+
+use super::{
+    super::{
+        open::UPGRADED,
+        watermark::{Mark, Watermark},
+    },
+    *,
+};
+use crate::{
+    domain::freeze_samples::{new_freeze, tool},
+    store::conformance::revoke,
+};
+
+/// Makes the store in a directory one that the version before has closed: its records are records of today.
+fn aged(directory: &TempDir, tree: u32, mark: u32) {
+    tamper(directory.path(), |db| drop(db.insert(keys::SCHEMA, &tree.to_be_bytes()).unwrap()));
+    let path = directory.path().join("WATERMARK");
+    let aged = Mark::read(&path).unwrap().unwrap().raised(mark);
+    drop(Watermark::create(&path, aged).unwrap());
+}
+
+fn schemas(directory: &TempDir) -> (u32, u32) {
+    let mut tree = 0;
+    tamper(directory.path(), |db| {
+        tree = u32::from_be_bytes(db.get(keys::SCHEMA).unwrap().unwrap().as_ref().try_into().unwrap());
+    });
+    (tree, Mark::read(&directory.path().join("WATERMARK")).unwrap().unwrap().schema)
+}
+
+async fn filled() -> (TempDir, (Vec<Approval>, Vec<History>, crate::store::Due, u64)) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory).unwrap();
+    fill(&store).await;
+    store.submit(largest(20)).await.unwrap();
+    let before = everything(&store).await;
+    close(store).await;
+    (directory, before)
+}
+
+#[tokio::test]
+async fn a_store_of_schema_3_opens_with_everything_in_it() {
+    // As it was closed; and where a crash stopped the upgrade before its mark was raised.
+    for (tree, mark) in [(UPGRADED, UPGRADED), (SCHEMA, UPGRADED)] {
+        let (directory, before) = filled().await;
+        aged(&directory, tree, mark);
+        let store = open(&directory).unwrap();
+        assert_eq!(everything(&store).await, before);
+        store.transition(id(2, 2), revoke(reviewer(1)), at(30)).await.unwrap();
+        store.freeze(new_freeze(1, tool("x"))).await.unwrap();
+        close(store).await;
+        assert_eq!(schemas(&directory), (SCHEMA, SCHEMA));
+        let store = open(&directory).unwrap();
+        assert!(store.get(id(2, 2)).await.unwrap().revocation.is_some());
+        assert_eq!(store.freezes().await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn other_versions_are_refused_as_before() {
+    for (tree, mark, found) in
+        [(UPGRADED, SCHEMA, 3), (SCHEMA + 1, SCHEMA, 5), (SCHEMA, SCHEMA + 1, 5), (2, UPGRADED, 2)]
+    {
+        let (directory, _) = filled().await;
+        aged(&directory, tree, mark);
+        match open(&directory).unwrap_err() {
+            OpenError::Schema { found: is, known, .. } => assert_eq!((is, known), (found, SCHEMA)),
+            other => panic!("{other}"),
+        }
+        assert_eq!(schemas(&directory), (tree, mark), "left as it is");
+    }
+}
+
+/// A server that was killed leaves doubts, which are dispelled by comparing everything, with the version that it has.
+#[tokio::test]
+async fn a_store_of_schema_3_is_checked_and_salvaged() {
+    let (directory, before) = filled().await;
+    aged(&directory, UPGRADED, UPGRADED);
+    let scratch = tempfile::tempdir().unwrap();
+    let findings = check(directory.path(), scratch.path()).unwrap();
+    assert_eq!((findings.faults, findings.approvals), (vec![], 10));
+    let salvaged = salvage(directory.path(), at(400)).unwrap();
+    assert_eq!((salvaged.histories, salvaged.left_out), (before.1, vec![]));
+    assert_eq!(schemas(&directory), (UPGRADED, UPGRADED));
+}
