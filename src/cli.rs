@@ -6,6 +6,7 @@
 
 mod arguments;
 mod call;
+mod config_check;
 mod connection;
 mod console;
 mod decide;
@@ -45,6 +46,7 @@ mod tests;
 
 use std::process::ExitCode;
 
+pub use config_check::config_check;
 pub use connection::{ConnectionArgs, DEFAULT_ADDRESS, Token};
 use console::Console;
 use failure::Failure;

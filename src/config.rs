@@ -21,6 +21,7 @@ mod limits;
 mod oidc;
 mod raw_value;
 mod resolve;
+mod service_variables;
 mod sources;
 mod table;
 
@@ -39,7 +40,7 @@ pub use table::reference_markdown;
 /// method, [`load`] refuses to return it unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Development mode: makes and prints its own tokens, and listens on loopback only.
+    /// Development mode: makes its own tokens, and files to source them from; listens on loopback only.
     pub dev: bool,
     /// Address that serves gRPC, gRPC-Web and `/metrics`. Loopback whenever `dev` is set.
     pub listen: SocketAddr,

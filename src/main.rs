@@ -42,7 +42,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Report every error, or print each setting and where it comes from
+    /// Report every error, in the files that the settings name too, or print each setting and where it comes from
     Check(ServeFlags),
     /// Print the table of settings, as Markdown
     Reference,
@@ -76,16 +76,7 @@ fn main() -> ExitCode {
 async fn run(Cli { connection, command }: Cli) -> ExitCode {
     match command {
         Command::Serve(flags) => cli::serve(&flags).await,
-        Command::Config(ConfigCommand::Check(flags)) => match config::check(&flags, config::environment()) {
-            Ok(settings) => {
-                anstream::print!("{settings}");
-                ExitCode::SUCCESS
-            }
-            Err(errors) => {
-                anstream::eprintln!("{errors}");
-                ExitCode::from(2)
-            }
-        },
+        Command::Config(ConfigCommand::Check(flags)) => cli::config_check(&flags).await,
         Command::Config(ConfigCommand::Reference) => {
             anstream::print!("{}", config::reference_markdown());
             ExitCode::SUCCESS

@@ -1,6 +1,7 @@
 //! The composition root: parse everything, build, then serve.
 
 mod accept;
+mod check_files;
 mod clock;
 mod connection;
 mod error;
@@ -33,15 +34,16 @@ use crate::{
     clock::{Clock, OutOfRange, ServerClock, SystemWall},
     config::Config,
     connections::Connections,
-    identity::DevTokens,
+    identity::{DevEnvFiles, DevTokens},
     policies::PolicyStatus,
     store::{self, Health, Store, StoreConfig},
-    telemetry::Metrics,
+    telemetry::{ApprovalLog, Metrics},
     tls::{LiveTls, TlsFiles},
     tokens::Tokens,
     workers::{self, PolicyFile, SettledFiles},
 };
 
+pub use check_files::check_files;
 pub use error::{RunError, StartError};
 
 /// How long a failed server still answers health checks and fails calls before it ends.
@@ -50,10 +52,11 @@ pub(crate) const FAILED_LINGER: Duration = Duration::from_millis(500);
 /// A server that accepts calls.
 pub struct Server {
     address: SocketAddr,
-    dev_tokens: Option<DevTokens>,
+    dev_env_files: Option<DevEnvFiles>,
     tokens: Arc<Tokens>,
     approvals: Arc<Approvals>,
     store: Arc<dyn Store>,
+    log: Arc<ApprovalLog>,
     health: HealthReporter,
     stop_accepting: CancellationToken,
     serving: JoinHandle<Result<(), tonic::transport::Error>>,
@@ -74,9 +77,10 @@ impl Server {
         SystemWall::check()?;
         let files = SettledAtStart::read(&config).await?;
         file_limit::raise(config.limits.connections.open);
-        let store = open_store(&config, &metrics).await?;
-        let dev_tokens = read_dev_tokens(&config).await?;
+        let log = Arc::new(ApprovalLog::start().map_err(StartError::Thread)?);
+        let store = open_store(&config, &metrics, &log).await?;
         let (listener, address) = listen(config.listen).await?;
+        let (dev_tokens, dev_env_files) = development(&config, address).await?.unzip();
         let (server_clock, kept) = clock::start(&*store, &config.data_dir, &metrics)?;
         let clock_watch = tokio::spawn(clock::watch(Arc::clone(&server_clock), kept, metrics.clone()));
         let clock: Arc<dyn Clock> = server_clock;
@@ -115,10 +119,11 @@ impl Server {
         }
         Ok(Self {
             address,
-            dev_tokens,
+            dev_env_files,
             tokens,
             approvals,
             store,
+            log,
             health,
             stop_accepting,
             serving,
@@ -137,10 +142,10 @@ impl Server {
         self.address
     }
 
-    /// The tokens of development mode.
+    /// Where the files are that set the address and the tokens of development mode.
     #[must_use]
-    pub const fn dev_tokens(&self) -> Option<&DevTokens> {
-        self.dev_tokens.as_ref()
+    pub const fn dev_env_files(&self) -> Option<&DevEnvFiles> {
+        self.dev_env_files.as_ref()
     }
 
     /// Version of the policy that is live.
@@ -170,12 +175,16 @@ impl Server {
         let outcome = tokio::select! {
             () = stop => Ok(()),
             reason = failure(self.store.health()) => Err(RunError::Store(reason)),
-            Some(ended) = self.workers.join_next() => Err(RunError::Worker(format!("{ended:?}"))),
+            Some(ended) = self.workers.join_next() => Err(RunError::Worker(why(ended))),
             ended = &mut self.clock_watch => Err(match ended {
                 Ok(wrong) => RunError::Clock(wrong),
                 Err(error) => RunError::Worker(error.to_string()),
             }),
-            ended = &mut self.serving => Err(RunError::Network(format!("{ended:?}"))),
+            ended = &mut self.serving => Err(RunError::Network(match ended {
+                Ok(Err(error)) => error.to_string(),
+                Ok(Ok(())) => why(Ok(())),
+                Err(error) => why(Err(error)),
+            })),
         };
         let patience = match &outcome {
             Ok(()) => {
@@ -217,6 +226,8 @@ impl Server {
             Err(_) => tracing::warn!("cannot keep when tokens were last used: the disk is slow"),
         }
         self.store.close().await;
+        let log = self.log;
+        let _ = tokio::task::spawn_blocking(move || log.flush()).await; // nothing is lost but lines
     }
 }
 
@@ -237,16 +248,26 @@ impl SettledAtStart {
     }
 }
 
-async fn open_store(config: &Config, metrics: &Metrics) -> Result<Arc<dyn Store>, StartError> {
+async fn open_store(config: &Config, metrics: &Metrics, log: &Arc<ApprovalLog>) -> Result<Arc<dyn Store>, StartError> {
     let kept = StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout);
-    Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone()))).await?)
+    Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log)))).await?)
 }
 
-/// On a thread of its own: a disk that hangs takes none with it that hears signals or serves.
-async fn read_dev_tokens(config: &Config) -> Result<Option<DevTokens>, StartError> {
-    let (path, dev) = (config.data_dir.clone(), config.dev);
-    let read = move || dev.then(|| DevTokens::in_directory(&path)).transpose();
-    Ok(tokio::task::spawn_blocking(read).await.map_err(|error| StartError::Panicked(error.to_string()))??)
+/// The tokens of development mode, and the files that set them in a shell; without it no such file stays. On a thread of
+/// its own: a disk that hangs takes none with it that hears signals or serves.
+async fn development(config: &Config, address: SocketAddr) -> Result<Option<(DevTokens, DevEnvFiles)>, StartError> {
+    let (directory, dev) = (config.data_dir.clone(), config.dev);
+    let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
+    let prepare = move || {
+        let files = DevEnvFiles::in_directory(&directory);
+        if !dev {
+            return files.remove().map(|()| None);
+        }
+        let tokens = DevTokens::in_directory(&directory)?;
+        files.write(&tokens, &format!("{scheme}://{address}"))?;
+        Ok(Some((tokens, files)))
+    };
+    Ok(tokio::task::spawn_blocking(prepare).await.map_err(|error| StartError::Panicked(error.to_string()))??)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -254,6 +275,11 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+/// Why a task ended that works as long as the server does.
+fn why(ended: Result<(), tokio::task::JoinError>) -> String {
+    ended.map_or_else(|error| error.to_string(), |()| "it had nothing more to do".to_owned())
 }
 
 async fn failure(mut health: watch::Receiver<Health>) -> String {

@@ -1,9 +1,12 @@
 //! What operators see: logs, metrics, and traces.
 //!
 //! - [`init`] sends logs to stderr and, when asked, spans to an OpenTelemetry collector.
+//! - [`ApprovalLog`] writes a line for each thing that happens to an approval.
 //! - [`Metrics`] counts; [`Metrics::render`] is what `/metrics` answers.
 //! - [`RpcLayer`] gives every gRPC call a request id, a span, its counts and one log line.
 
+mod approval_log;
+mod bounded_counts;
 mod codes;
 mod connection_end;
 mod logs;
@@ -17,8 +20,9 @@ mod traces;
 pub(crate) use self::logs::tests as test_logs;
 pub(crate) use self::rpc::is_grpc;
 pub use self::{
+    approval_log::ApprovalLog,
     connection_end::ConnectionEnd,
-    logs::{Error, Format, Guard, Options, init},
+    logs::{Error, Format, Guard, Options, init, unfiltered},
     metrics::{CONTENT_TYPE, Metrics},
     request_id::{REQUEST_ID_HEADER, RequestId},
     rpc::{RpcBody, RpcFuture, RpcLayer, RpcService},

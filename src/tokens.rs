@@ -145,7 +145,9 @@ impl Tokens {
             };
             this.store.save_tokens(vec![token.clone()]).await?;
             this.registry.insert(token.clone());
-            tracing::info!(token = %token.id, grant = ?token.grant, by = %token.creator, "made a token");
+            let roles: Vec<_> = token.grant.roles.iter().map(|role| role.name()).collect();
+            let (subject, roles) = (token.grant.subject.as_str(), roles.join(","));
+            tracing::info!(token = %token.id, subject, roles, by = %token.creator, "made a token");
             Ok((token, secret))
         })
         .await
@@ -198,7 +200,7 @@ impl Tokens {
             let token = Token { revoked: Some(revoked), ..token };
             this.store.save_tokens(vec![token.clone()]).await?;
             this.registry.insert(token.clone());
-            tracing::info!(token = %id, subject = token.grant.subject, %by, "took a token back");
+            tracing::info!(token = %id, subject = token.grant.subject, %by, "revoked a token");
             Ok(token)
         })
         .await

@@ -12,7 +12,7 @@ mod tls_files;
 mod token_uses;
 
 pub use expirer::expire;
-pub use policy_file::{PolicyFile, follow_policy_file, settled_policy_file};
+pub use policy_file::{PolicyFile, follow_policy_file, read_policy_file, settled_policy_file};
 pub use pruner::prune;
 pub use settled_files::{SettledFiles, WatchedFiles};
 pub use tls_files::{follow_tls_files, settled_tls_files};

@@ -14,6 +14,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
 
+use super::serve::Reporter;
 use crate::store::Health;
 
 /// How much longer than its parts allow the end of a server may take.
@@ -40,13 +41,14 @@ pub(super) fn watch(
     stopping: CancellationToken,
     mut health: watch::Receiver<Health>,
     patience: Patience,
+    reporter: Reporter,
 ) -> io::Result<()> {
     // Writing to standard error can hang: it may be a file on the same disk, or a pipe that nobody reads. So another
     // thread writes the last line. It starts now, because a process that hangs may be unable to start one.
     let (speak, spoken) = mpsc::sync_channel::<()>(1);
     let last_words = move || {
         if spoken.recv().is_ok() {
-            anstream::eprintln!("error: The server did not stop in time: a disk or network call hangs. Exiting.");
+            reporter.error("The server did not stop in time: a disk or network call hangs. Exiting.");
         }
     };
     std::thread::Builder::new().name("signoff-last-words".into()).spawn(last_words)?;

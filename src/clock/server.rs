@@ -44,7 +44,7 @@ impl ServerClock {
         if let Some(jump) = jump {
             let Jump { expected: recorded, found: wall, .. } = jump;
             tracing::warn!(
-                %wall, %recorded, distance = ?jump.distance(),
+                %wall, %recorded, distance_s = jump.distance().as_secs_f64(),
                 "the system clock is behind the newest time on record; server time goes on from the record"
             );
             (clock.on_jump)(jump);

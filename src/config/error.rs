@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::duration::duration_text;
+use super::{Config, duration::duration_text};
 
 /// Where a value was given. Ordered by source, then as in the file or by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -214,18 +214,36 @@ fn suggest(name: Option<&str>) -> String {
 /// Everything that is wrong with a configuration; never empty. Displayed with one problem per line: the file's first,
 /// then the environment's and the flags', each by place, and then what does not fit together.
 #[derive(Debug)]
-pub struct ConfigErrors(pub(super) Vec<ConfigError>);
+pub struct ConfigErrors {
+    problems: Vec<ConfigError>,
+    config: Box<Config>,
+}
 
 impl ConfigErrors {
+    pub(super) fn new(problems: Vec<ConfigError>, config: Config) -> Self {
+        Self { problems, config: Box::new(config) }
+    }
+
     /// The problems, in the order of their display.
     pub fn problems(&self) -> &[ConfigError] {
-        &self.0
+        &self.problems
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_problems(self) -> Vec<ConfigError> {
+        self.problems
+    }
+
+    /// What could be read; a setting that was refused has its default. Not to be served with: it says how problems are
+    /// to be told, and what else may be wrong.
+    pub fn readable(&self) -> &Config {
+        &self.config
     }
 }
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.problems.iter().enumerate() {
             let newline = if index == 0 { "" } else { "\n" };
             write!(f, "{newline}{problem}")?;
         }

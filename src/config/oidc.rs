@@ -29,13 +29,19 @@ impl Default for OidcSettings {
 }
 
 impl OidcSettings {
+    /// The file of the provider's keys, where `keys` names one.
+    #[must_use]
+    pub fn keys_file(&self) -> Option<PathBuf> {
+        self.keys.as_ref().filter(|keys| !keys.contains("://")).map(PathBuf::from)
+    }
+
     /// What a verifier needs; `None` without an issuer.
     #[must_use]
     pub fn verifier(&self) -> Option<OidcConfig> {
-        let keys = match &self.keys {
-            None => KeySource::Discovery,
-            Some(url) if url.contains("://") => KeySource::Url(url.clone()),
-            Some(path) => KeySource::File(PathBuf::from(path)),
+        let keys = match (self.keys_file(), &self.keys) {
+            (Some(path), _) => KeySource::File(path),
+            (None, Some(url)) => KeySource::Url(url.clone()),
+            (None, None) => KeySource::Discovery,
         };
         let Self { audience, groups_claim, clock_skew, algorithms, .. } = self.clone();
         Some(OidcConfig { issuer: self.issuer.clone()?, audience, keys, groups_claim, clock_skew, algorithms })

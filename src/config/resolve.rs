@@ -69,7 +69,10 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
         resolved.check_tls();
         resolved.check_timeouts();
     }
-    if resolved.problems.is_empty() { Ok(resolved) } else { Err(ConfigErrors(resolved.problems)) }
+    if resolved.problems.is_empty() {
+        return Ok(resolved);
+    }
+    Err(ConfigErrors::new(resolved.problems, resolved.config))
 }
 
 impl Resolved {

@@ -3,13 +3,14 @@
 use super::entry::Entry;
 use super::error::{ConfigError, Place};
 use super::raw_value::{RawValue, shown};
+use super::service_variables::is_service_variable;
 use super::table::{Setting, TABLE, help};
 use crate::spelling::closest;
 
 /// Names the configuration file; also `--config`.
 pub(super) const CONFIG_VARIABLE: &str = "SIGNOFF_CONFIG";
 /// What clients read, and `signoff exec` sets; a server that runs beside or under one must not stumble over it.
-const CLIENT_VARIABLES: [&str; 8] = [
+pub(super) const CLIENT_VARIABLES: [&str; 8] = [
     "SIGNOFF_ADDRESS",
     "SIGNOFF_APPROVAL_ID",
     "SIGNOFF_ARGUMENTS",
@@ -19,6 +20,9 @@ const CLIENT_VARIABLES: [&str; 8] = [
     "SIGNOFF_KEY",
     "SIGNOFF_TOKEN",
 ];
+
+/// What other servers call the parts of their address; here SIGNOFF_LISTEN has all of it.
+const ADDRESS_VARIABLES: [&str; 3] = ["SIGNOFF_BIND", "SIGNOFF_HOST", "SIGNOFF_PORT"];
 
 /// Flags of `signoff serve` and `signoff config check`. Their values are text: [`load`](super::load) reads them, so
 /// that it can report their problems together with those of the other sources.
@@ -60,19 +64,21 @@ pub(super) fn config_file(flags: &ServeFlags, env: &[(String, String)]) -> Optio
     }
 }
 
-/// Adds what the variables named `SIGNOFF_…` set, and those that mean nothing.
+/// Adds what the variables named `SIGNOFF_…` set, and those that mean nothing. A setting's variable is always read: no
+/// setting has a name that Kubernetes makes.
 pub(super) fn read_environment(env: &[(String, String)], entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
     let others = || CLIENT_VARIABLES.into_iter().chain([CONFIG_VARIABLE]);
     for (name, value) in env.iter().filter(|(name, _)| name.starts_with("SIGNOFF_")) {
         let place = Place::Environment(name.clone());
         if let Some(setting) = TABLE.iter().find(|setting| setting.variable() == *name) {
             entries.push(Entry { setting, given: RawValue::word(value), place });
-        } else if !others().any(|other| other == name) {
+        } else if !others().any(|other| other == name) && !is_service_variable(name, value) {
             let known = TABLE.iter().map(Setting::variable).chain(others().map(str::to_owned));
+            let listen = ADDRESS_VARIABLES.contains(&name.as_str()).then(|| "SIGNOFF_LISTEN".to_owned());
             problems.push(ConfigError::Unknown {
                 place,
                 what: "variable".to_owned(),
-                suggestion: closest(name, known),
+                suggestion: listen.or_else(|| closest(name, known)),
             });
         }
     }

@@ -59,7 +59,7 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 #[rustfmt::skip]
 pub(super) static TABLE: [Setting; 59] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
-        "Development mode: makes and prints tokens, listens on loopback only"),
+        "Development mode: makes its own tokens, and files to source them from; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
         "Address to serve on"),
     key("tls.certificate", Kind::File(|c| &mut c.tls.certificate),

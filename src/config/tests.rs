@@ -7,6 +7,7 @@ use super::{Config, ConfigErrors, ReflectionAccess, ServeFlags, check, load};
 mod documented;
 mod places;
 mod settings;
+mod variables;
 
 /// Flags of a server that starts: development mode and these `--set`s.
 fn dev(set: &[&str]) -> ServeFlags {

@@ -3,6 +3,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Time;
+
 /// Counts an approval's events: 1 for the request itself.
 pub type Revision = u64;
 
@@ -47,6 +49,16 @@ id! {
     /// Names an approval: a UUIDv7, so that ids sort by time of creation.
     ApprovalId
 }
+
+impl ApprovalId {
+    /// The moment in the id, to the millisecond: when the approval was asked for. `None` for one that has none.
+    #[must_use]
+    pub fn created_at(self) -> Option<Time> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Time::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    }
+}
+
 id! {
     /// Names a claim: a UUIDv7.
     ClaimId

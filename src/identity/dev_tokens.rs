@@ -24,16 +24,13 @@ pub struct DevTokens {
     pub reviewer: String,
     /// Speaks as person `dev/operator`, who sees everything too.
     pub operator: String,
-    /// Whether this start has made them: they are printed once.
-    #[serde(skip)]
-    pub made: bool,
 }
 
 /// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum DevTokensError {
     /// The file can be neither read nor written, or the system has no random numbers.
-    #[error("cannot read or make the tokens in {}: {source}", path.display())]
+    #[error("cannot read or write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -47,6 +44,12 @@ pub enum DevTokensError {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// A file of somebody else is where one of development mode belongs.
+    #[error("{} was not made by `signoff serve --dev`; rename it", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
     },
     /// Others can read the file.
     #[error(transparent)]
@@ -78,14 +81,14 @@ impl DevTokens {
 
     fn make(path: &Path) -> io::Result<Self> {
         let (agent, reviewer, operator) = (random("agent")?, random("reviewer")?, random("operator")?);
-        let tokens = Self { agent, reviewer, operator, made: true };
+        let tokens = Self { agent, reviewer, operator };
         private_files::replace(path, &serde_json::to_vec_pretty(&tokens)?)?;
         Ok(tokens)
     }
 
     fn parse(content: &[u8]) -> Result<Self, String> {
         let tokens: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
-        let Self { agent, reviewer, operator, made: _ } = &tokens;
+        let Self { agent, reviewer, operator } = &tokens;
         // A short one could be guessed, and of two that are equal the first would be both.
         let roles = [("agent", agent), ("reviewer", reviewer), ("operator", operator)];
         let sound = |role: &str, token: &str| token.strip_prefix(&prefix(role)).map(str::len) == Some(SECRET);
@@ -147,7 +150,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let first = DevTokens::in_directory(directory.path()).unwrap();
         let second = DevTokens::in_directory(directory.path()).unwrap();
-        assert_eq!((&first.agent, first.made, second.made), (&second.agent, true, false));
+        assert_eq!(first.agent, second.agent);
         let mode = fs::metadata(directory.path().join("dev-tokens.json")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_ne!(first.agent[10..], first.reviewer[13..]);

@@ -31,6 +31,7 @@ use crate::{
 
 pub use self::{
     config::{Algorithm, KeySource, OidcConfig, OidcConfigError, UnknownAlgorithm},
+    source::check_keys_file,
     token::looks_like_jwt,
 };
 

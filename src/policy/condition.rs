@@ -13,6 +13,7 @@ mod functions;
 mod operators;
 mod pattern;
 mod pattern_cache;
+mod pattern_doubts;
 mod scope;
 mod step_budget;
 mod value;
@@ -20,7 +21,9 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use self::{expr::Expr, value::Value};
+use std::sync::Arc;
+
+use self::{expr::Expr, pattern::Pattern, value::Value};
 
 pub(super) use pattern_cache::PATTERNS_MAX;
 pub(super) use scope::Scope;
@@ -33,10 +36,18 @@ pub(super) const SOURCE_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Condition {
     root: Expr,
-    /// Bytes of memory that its patterns take.
-    pattern_bytes: usize,
+    /// Its patterns, in order.
+    patterns: Vec<PlacedPattern>,
     /// Whether it says the same of every call, and what.
     constant: Option<bool>,
+}
+
+/// A pattern, and where it stands.
+#[derive(Debug)]
+struct PlacedPattern {
+    place: Option<String>,
+    source: Box<str>,
+    pattern: Arc<Pattern>,
 }
 
 /// Why a condition could not be evaluated.
@@ -90,7 +101,15 @@ impl Condition {
     }
 
     /// Bytes of memory that its patterns take.
-    pub(super) const fn pattern_bytes(&self) -> usize {
-        self.pattern_bytes
+    pub(super) fn pattern_bytes(&self) -> usize {
+        self.patterns.iter().map(|placed| placed.pattern.bytes()).sum()
+    }
+
+    /// Patterns that do not match what their author means, each with what to write.
+    pub(super) fn doubtful_patterns(&self) -> impl Iterator<Item = String> {
+        self.patterns.iter().filter_map(|PlacedPattern { place, source, pattern }| {
+            let doubt = pattern_doubts::doubt(source, pattern)?;
+            Some(place.as_ref().map_or_else(|| doubt.clone(), |place| format!("{place}: {doubt}")))
+        })
     }
 }

@@ -27,8 +27,8 @@ pub const TEXT_MAX: usize = 1 << 20;
 
 /// What `rule` says in a trace where a default decided.
 pub(super) const TOOLS: &str = "tools";
-/// Likewise.
-pub(super) const UNLISTED_TOOLS: &str = "unlisted_tools";
+/// What `rule` says in a trace where the default for tools that the policy does not list decided.
+pub const UNLISTED_TOOLS: &str = "unlisted_tools";
 
 /// Something that is wrong with a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]

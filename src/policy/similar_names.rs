@@ -18,6 +18,8 @@ pub(super) enum Difference {
     Separators,
     /// `default.send_email`, `send_email`.
     Prefix,
+    /// `send_emial`, `send_email`.
+    Typing,
 }
 
 impl Difference {
@@ -28,6 +30,7 @@ impl Difference {
             Self::LookAlike => "in characters that look the same",
             Self::Separators => "only in what separates its words",
             Self::Prefix => "only in a prefix",
+            Self::Typing => "in one letter",
         }
     }
 }
@@ -74,6 +77,35 @@ pub(super) fn look_difference(a: &str, b: &str) -> Option<Difference> {
     (a[0] == b[0] || a[1] == b[1]).then_some(Difference::LookAlike)
 }
 
+/// Shortest and longest words in which one wrong letter is told: short names are often close, and long ones cost much.
+const TYPED: std::ops::RangeInclusive<usize> = 6..=40;
+
+/// Whether words differ in one letter that is missing, too many, another one, or in two that are exchanged. Not in a
+/// digit, and not at the end: `get_user` and `get_users`, `team-1` and `team-2`, `squad-a` and `squad-b` are meant.
+fn is_mistyped(a: &str, b: &str) -> bool {
+    let typed = |words: &str| TYPED.contains(&words.chars().count());
+    let digits = |words: &str| words.chars().filter(char::is_ascii_digit).collect::<String>();
+    let but_last = |words: &str| words.chars().rev().skip(1).collect::<String>();
+    let plural = |one: &str, many: &str| many.strip_suffix('s') == Some(one);
+    typed(a)
+        && typed(b)
+        && !plural(a, b)
+        && !plural(b, a)
+        && but_last(a) != but_last(b)
+        && digits(a) == digits(b)
+        && strsim::damerau_levenshtein(a, b) == 1
+}
+
+/// What words and words that [`is_mistyped`] tells from them have in common: themselves, and all that is left of them
+/// without one letter. Never without a digit: names that only count would have it in common with many.
+pub(super) fn with_one_letter_less(words: &str) -> Vec<String> {
+    if !TYPED.contains(&words.chars().count()) {
+        return Vec::new();
+    }
+    let letters = words.char_indices().filter(|(_, c)| !c.is_ascii_digit());
+    letters.map(|(at, c)| [&words[..at], &words[at + c.len_utf8()..]].concat()).collect()
+}
+
 /// In what two names of tools or groups differ that may be taken for each other.
 pub(super) fn difference(a: &str, b: &str) -> Option<Difference> {
     if a == b {
@@ -85,7 +117,10 @@ pub(super) fn difference(a: &str, b: &str) -> Option<Difference> {
             return Some(Difference::Separators);
         }
         let is = |part: Option<&str>, whole: &str| part.is_some_and(|part| words(part) == whole);
-        (is(last_part(a), &other) || is(last_part(b), &whole)).then_some(Difference::Prefix)
+        if is(last_part(a), &other) || is(last_part(b), &whole) {
+            return Some(Difference::Prefix);
+        }
+        is_mistyped(&whole, &other).then_some(Difference::Typing)
     })
 }
 
@@ -112,6 +147,13 @@ mod tests {
             ("finance", "finances", None),
             ("mail.send", "sms.send", None),
             ("send_email", "read_email", None),
+            ("send_email", "send_emial", Some(Difference::Typing)),
+            ("send_email", "SendEmal", Some(Difference::Typing)),
+            ("delete_record", "delete_recordd", Some(Difference::Typing)),
+            ("finance", "finanze", Some(Difference::Typing)),
+            ("get_user", "get_users", None),
+            ("export_v1", "export_v2", None),
+            ("squad-a", "squad-b", None),
         ] {
             assert_eq!(difference(a, b), expected, "{a} {b}");
             assert_eq!(difference(b, a), expected, "{b} {a}");

@@ -35,6 +35,7 @@ impl Policy {
         let mut warnings = Warnings { policy: self, found: Vec::new() };
         warnings.unlisted();
         warnings.denylists();
+        warnings.patterns();
         warnings.spellings();
         // Before tools: an agent that calls tools by many names must not crowd them out.
         warnings.reviewers(known);
@@ -119,6 +120,17 @@ impl<'a> Warnings<'a> {
         }
     }
 
+    /// Patterns that do not say what is meant.
+    fn patterns(&mut self) {
+        let mut found: Vec<_> = self.policy.matchers().iter().filter(|matcher| matcher.condition().is_some()).collect();
+        found.sort_by_key(|matcher| matcher.place);
+        for matcher in found {
+            for doubt in matcher.condition().into_iter().flat_map(super::condition::Condition::doubtful_patterns) {
+                self.add(format!("rules[{}].when", matcher.place), doubt);
+            }
+        }
+    }
+
     /// Names in rules that `tools` has in another spelling, and names that no tool can have.
     fn spellings(&mut self) {
         let listed = Names::of(self.document().tools.iter().map(String::as_str));
@@ -180,7 +192,8 @@ impl<'a> Warnings<'a> {
                 self.add(&path, format!("{name:?} mixes letters of several scripts, some of which look the same"));
             }
             let is_known = if kind == "group" { known.groups.contains(&name) } else { known.users.contains(&name) };
-            for (other, difference) in near {
+            // Two names that are both in use are two.
+            for (other, difference) in near.into_iter().filter(|(_, how)| !is_known || *how != Difference::Typing) {
                 let rest = if is_known { "both are known" } else { "only that one is known" };
                 self.add(&path, format!("the {kind} {other:?} differs {}; {rest}", difference.name()));
             }
@@ -273,7 +286,8 @@ impl<'a> Names<'a> {
 fn forms(name: &str) -> BTreeSet<String> {
     let skeletons = similar_names::skeletons(name);
     let parts = [Some(name), similar_names::last_part(name)].into_iter().flatten().map(similar_names::words);
-    skeletons.into_iter().chain(parts).collect()
+    let typed = similar_names::with_one_letter_less(&similar_names::words(name));
+    skeletons.into_iter().chain(parts).chain(typed).collect()
 }
 
 #[cfg(test)]

@@ -64,6 +64,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// There can be no further thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// A defect.
     #[error("the start failed: {0}")]
     Panicked(String),

@@ -11,7 +11,7 @@ pub(super) fn raise(connections: u32) {
     let before = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
     match setrlimit(Resource::Nofile, wanted) {
-        Ok(()) => tracing::debug!(before = ?before.current, now = ?before.maximum, "raised the limit of open files"),
+        Ok(()) => tracing::debug!(before = before.current, now = before.maximum, "raised the limit of open files"),
         Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
     }
     if let Some(limit) = getrlimit(Resource::Nofile).current

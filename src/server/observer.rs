@@ -1,37 +1,45 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    domain::{Approval, RuleOutcome},
+    domain::{Approval, Event, RuleOutcome, Time},
+    policy::UNLISTED_TOOLS,
     store::Observer,
-    telemetry::Metrics,
+    telemetry::{ApprovalLog, Metrics},
 };
 
-/// Counts what the store commits.
-pub(super) struct Observed(Metrics);
+/// Counts and logs what the store commits.
+pub(super) struct Observed {
+    metrics: Metrics,
+    log: Arc<ApprovalLog>,
+}
 
 impl Observed {
-    pub(super) const fn new(metrics: Metrics) -> Self {
-        Self(metrics)
+    pub(super) const fn new(metrics: Metrics, log: Arc<ApprovalLog>) -> Self {
+        Self { metrics, log }
     }
 }
 
 impl Observer for Observed {
     fn committed(&self, commands: usize, sync: Duration) {
-        self.0.group_committed(commands, sync);
+        self.metrics.group_committed(commands, sync);
     }
 
     fn reached(&self, approval: &Approval) {
-        self.0.approval_reached(approval.status);
+        // Callers choose the names of tools. Only a policy that names a tool vouches for it.
+        let rule = approval.verdict.rule.as_str();
+        let invented = rule == UNLISTED_TOOLS || rule.starts_with('_'); // no rule of a policy begins like that
+        self.metrics.approval_reached(approval, invented);
         if approval.revision == 1 {
             let failed = approval.verdict.trace.iter().filter(|rule| rule.outcome == RuleOutcome::Failed);
-            self.0.rules_failed(failed.count() as u64);
-        }
-        if let Some(decision) = &approval.decision {
-            self.0.decided_after((decision.at - approval.created_at).to_std().unwrap_or_default());
+            self.metrics.rules_failed(failed.count() as u64);
         }
     }
 
-    fn pending(&self, count: u64) {
-        self.0.pending(count);
+    fn recorded(&self, approval: &Approval, event: &Event) {
+        self.log.tell(approval, event);
+    }
+
+    fn pending(&self, count: u64, oldest: Option<Time>) {
+        self.metrics.pending(count, oldest);
     }
 }

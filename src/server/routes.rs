@@ -79,6 +79,7 @@ pub(super) async fn routes(
     }
     let calls_without_token = UnauthenticatedCalls::new(Arc::clone(&clock), limits.message_timeout);
     let health_service = health_service.max_decoding_message_size(SIDE_MESSAGE);
+    let scraped = Arc::clone(&clock);
     let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, clock);
     let admission = Admission::new(authenticator, clocks, limits, metrics.clone());
     let entry = Entry::new(limits); // it measures messages; the services' own limit must only not be lower
@@ -110,7 +111,7 @@ pub(super) async fn routes(
     let layered = metrics.clone();
     let exposition = move |extensions: Extensions| {
         let answer = UnauthenticatedCalls::enter(UnauthenticatedCall::Metrics, &extensions).map(|permit| {
-            let body = Body::new(Held::new(Full::new(Bytes::from(metrics.render())), permit));
+            let body = Body::new(Held::new(Full::new(Bytes::from(metrics.render(scraped.now()))), permit));
             ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], body)
         });
         std::future::ready(answer.map_err(|_| (StatusCode::TOO_MANY_REQUESTS, "too many requests are open\n")))

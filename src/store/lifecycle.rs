@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::domain::{Approval, Time};
+use crate::domain::{Approval, Event, Time};
 
 /// Tells how a store is, and ends it.
 #[async_trait]
@@ -36,13 +36,16 @@ pub trait Observer: Send + Sync + 'static {
     fn committed(&self, commands: usize, sync: Duration);
     /// An approval has a new status, `PENDING` included.
     fn reached(&self, approval: &Approval);
-    /// How many approvals are pending now.
-    fn pending(&self, count: u64);
+    /// Something was recorded on an approval, which is as that left it, or newer. In order for each approval.
+    fn recorded(&self, approval: &Approval, event: &Event);
+    /// How many approvals are pending now, and when the oldest of them was asked for.
+    fn pending(&self, count: u64, oldest: Option<Time>);
 }
 
 /// Observes nothing.
 impl Observer for () {
     fn committed(&self, _: usize, _: Duration) {}
     fn reached(&self, _: &Approval) {}
-    fn pending(&self, _: u64) {}
+    fn recorded(&self, _: &Approval, _: &Event) {}
+    fn pending(&self, _: u64, _: Option<Time>) {}
 }

@@ -198,7 +198,7 @@ impl SledStore {
         let pending = PendingCounts::read(&pages).map_err(unreadable)?;
         // A freeze that cannot be read stops nobody: then the store does not open.
         let freezes = records::freezes(&pages).map_err(unreadable)?;
-        observer.pending(pending.total());
+        observer.pending(pending.total(), pending.oldest());
         let shared = Arc::new(Shared {
             durability: Durability::new(),
             commits: CommitBroadcast::new(),

@@ -98,6 +98,12 @@ pub fn init(options: &Options) -> Result<Guard, Error> {
     Ok(Guard { provider })
 }
 
+/// A log on stderr of everything, whatever the filter: for a process's first and last lines.
+pub fn unfiltered(format: Format) -> Dispatch {
+    let colour = AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+    Dispatch::new(registry().with(lines(format, colour, io::stderr)))
+}
+
 fn dispatch<W>(
     format: Format,
     filter: EnvFilter,

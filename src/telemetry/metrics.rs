@@ -1,26 +1,29 @@
 //! Counters, gauges and histograms for Prometheus.
 
+mod table;
+
 use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
 use prometheus_client::{
-    encoding::{EncodeMetric, MetricEncoder, text},
-    metrics::{MetricType, TypedMetric, counter::Counter, gauge::Gauge, histogram::Histogram, info::Info},
+    encoding::text,
+    metrics::{counter::Counter, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
 use tonic::Code;
 
+use self::table::{Table, WhenSet};
 use super::{
+    bounded_counts::BoundedCounts,
     codes,
     connection_end::ConnectionEnd,
     methods::{METHODS, Shape},
 };
 use crate::{
     clock::Direction,
-    domain::{Status, Time},
+    domain::{ActorKind, Approval, Decision, Status, Time},
 };
 
 /// Content type of what [`Metrics::render`] returns.
@@ -36,14 +39,25 @@ const DECISION_SECONDS: [f64; 17] = [
     259_200.0, 604_800.0,
 ];
 
+/// Who decides, by what [`decider`] says. Policies and deadlines are told apart from people: otherwise their times would
+/// hide how long people take.
+const DECIDERS: [&str; 6] = ["person", "service", "agent", "policy", "deadline", "requester"];
+
+/// Most tools that are counted by name, and most of them that the policy does not name.
+const TOOLS_MAX: usize = 200;
+const UNLISTED_TOOLS_MAX: usize = 100;
+
+/// Most rules that are counted by name. A policy may have more, and versions of it follow each other.
+const RULES_MAX: usize = 200;
+
 /// Commands; the writer groups at most 256.
 const GROUP_SIZE: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 /// Seconds, from a fast disk's to a failing one's.
 const SYNC_SECONDS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 
-/// Everything this server counts. A clone counts into the same place; no method allocates or waits for another caller
-/// longer than an addition takes. What commits count comes from `server/observer.rs`.
+/// Everything this server counts. A clone counts into the same place; no method waits for another caller longer than a
+/// look-up and an addition take. What commits count comes from `server/observer.rs`.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Inner>);
 
@@ -54,8 +68,13 @@ struct Inner {
     requests: Table<Counter, 2>,
     methods: Vec<MethodHandles>,
     approvals: Table<Counter, 1>,
+    tools: BoundedCounts,
+    rules: BoundedCounts,
     pending: Gauge,
-    decision_seconds: Histogram,
+    oldest_pending: Mutex<Option<Time>>,
+    oldest_pending_age: Gauge<f64, AtomicU64>,
+    /// Rows in the order of [`DECIDERS`].
+    decision_seconds: Table<Histogram, 1>,
     group_size: Histogram,
     sync_seconds: Histogram,
     policy_version: Gauge,
@@ -103,8 +122,11 @@ impl Metrics {
         let methods = methods.collect();
         let approvals =
             Table::new(Status::ALL.iter().map(|status| [("status", status.name())]), Counter::default, |_| true);
-        let pending = Gauge::default();
-        let decision_seconds = Histogram::new(DECISION_SECONDS);
+        let tools = BoundedCounts::new("tool", TOOLS_MAX, UNLISTED_TOOLS_MAX);
+        let rules = BoundedCounts::new("rule", RULES_MAX, RULES_MAX);
+        let (pending, oldest_pending_age) = (Gauge::default(), Gauge::<f64, AtomicU64>::default());
+        let deciders = DECIDERS.iter().map(|decider| [("decided_by", *decider)]);
+        let decision_seconds = Table::new(deciders, || Histogram::new(DECISION_SECONDS), |_| true);
         let group_size = Histogram::new(GROUP_SIZE);
         let sync_seconds = Histogram::new(SYNC_SECONDS);
         let (policy_version, policy_file_broken) = (Gauge::default(), Gauge::default());
@@ -129,10 +151,18 @@ impl Metrics {
         registry.register_with_unit("request", "Duration of unary calls", Unit::Seconds, seconds);
         registry.register("open_streams", "Streams being sent now", open);
         registry.register("approvals", "Approvals that reached a status", approvals.clone());
+        registry.register("tool_approvals", "Approvals that reached a status, by tool", tools.clone());
+        registry.register("rule_approvals", "Approvals that reached a status, by the rule that decided", rules.clone());
         registry.register("pending_approvals", "Approvals waiting for a decision now", pending.clone());
         registry.register_with_unit(
+            "oldest_pending_approval_age",
+            "How long the oldest approval has waited for a decision; 0 when none waits",
+            Unit::Seconds,
+            oldest_pending_age.clone(),
+        );
+        registry.register_with_unit(
             "decision",
-            "From an approval's creation to its decision",
+            "From an approval's creation to its decision, by who decided",
             Unit::Seconds,
             decision_seconds.clone(),
         );
@@ -201,7 +231,11 @@ impl Metrics {
             requests,
             methods,
             approvals,
+            tools,
+            rules,
             pending,
+            oldest_pending: Mutex::default(),
+            oldest_pending_age,
             decision_seconds,
             group_size,
             sync_seconds,
@@ -219,19 +253,23 @@ impl Metrics {
         }))
     }
 
-    /// Counts an approval that has reached `status`, [`Status::Pending`] included.
-    pub fn approval_reached(&self, status: Status) {
-        self.0.approvals.row(status as usize).inc();
+    /// Counts an approval that has reached its status, [`Status::Pending`] included. `invented`: the policy does not name
+    /// its tool, so that anybody may have thought of it.
+    pub fn approval_reached(&self, approval: &Approval, invented: bool) {
+        let Approval { status, request, verdict, .. } = approval;
+        self.0.approvals.row(*status as usize).inc();
+        self.0.tools.count(&request.tool_name, invented, *status);
+        self.0.rules.count(&verdict.rule, false, *status);
+        if let Some(decision) = &approval.decision {
+            let time = (decision.at - approval.created_at).to_std().unwrap_or_default();
+            self.0.decision_seconds.row(decider(decision)).observe(time.as_secs_f64());
+        }
     }
 
-    /// How many approvals wait now.
-    pub fn pending(&self, count: u64) {
+    /// How many approvals wait now, and since when the oldest does.
+    pub fn pending(&self, count: u64, oldest: Option<Time>) {
         self.0.pending.set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
-    /// Measures the time from an approval's creation to its decision.
-    pub fn decided_after(&self, time: Duration) {
-        self.0.decision_seconds.observe(time.as_secs_f64());
+        *self.0.oldest_pending.lock().unwrap_or_else(PoisonError::into_inner) = oldest;
     }
 
     /// Counts a group of `commands` that took `sync` to make durable.
@@ -264,7 +302,7 @@ impl Metrics {
 
     /// When the certificate in use ends, and whether its files hold another content that cannot be used.
     pub fn tls_certificate(&self, not_after: Time, broken: bool) {
-        self.0.tls_certificate_not_after.0.set(not_after.timestamp());
+        self.0.tls_certificate_not_after.set(not_after.timestamp());
         self.0.tls_certificate_broken.set(broken.into());
     }
 
@@ -289,8 +327,11 @@ impl Metrics {
         self.0.connections_closed.row(end as usize).inc();
     }
 
-    /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`].
-    pub fn render(&self) -> String {
+    /// Everything as OpenMetrics text, to be sent as [`CONTENT_TYPE`]. `now` is server time.
+    pub fn render(&self, now: Time) -> String {
+        let oldest = *self.0.oldest_pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = oldest.and_then(|oldest| (now - oldest).to_std().ok()).unwrap_or_default();
+        self.0.oldest_pending_age.set(age.as_secs_f64());
         let mut text = String::with_capacity(16 * 1024);
         text::encode(&mut text, &self.0.registry).expect("writing to a string does not fail");
         text
@@ -313,6 +354,19 @@ impl Metrics {
     }
 }
 
+/// Which row of [`DECIDERS`] a decision belongs to.
+fn decider(decision: &Decision) -> usize {
+    let name = match (decision.status, decision.actor.kind) {
+        (Status::AutoApproved | Status::AutoRejected, _) | (_, ActorKind::Policy) => "policy",
+        (Status::Cancelled, _) => "requester",
+        (Status::TimedOut, _) | (_, ActorKind::Server) => "deadline",
+        (_, ActorKind::Person) => "person",
+        (_, ActorKind::Service) => "service",
+        (_, ActorKind::Agent) => "agent",
+    };
+    DECIDERS.iter().position(|known| *known == name).expect("every name is in the list")
+}
+
 /// One open stream in `signoff_open_streams`, until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenStream(Gauge);
@@ -320,69 +374,6 @@ pub(super) struct OpenStream(Gauge);
 impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.dec();
-    }
-}
-
-/// A gauge that has no line until it is set.
-#[derive(Clone, Debug, Default)]
-struct WhenSet(Gauge);
-
-impl EncodeMetric for WhenSet {
-    fn encode(&self, encoder: MetricEncoder<'_>) -> fmt::Result {
-        if self.0.get() == 0 { Ok(()) } else { self.0.encode(encoder) }
-    }
-
-    fn metric_type(&self) -> MetricType {
-        Gauge::<i64>::TYPE
-    }
-}
-
-/// Labels with their values.
-type Labels<const N: usize> = [(&'static str, &'static str); N];
-
-/// A metric family whose label values are all known from the start: no lock and no hashing to reach one.
-struct Table<M, const N: usize> {
-    rows: Arc<[(Labels<N>, M)]>,
-    /// Which rows are worth a line.
-    shown: fn(&M) -> bool,
-}
-
-impl<M: Clone, const N: usize> Table<M, N> {
-    fn new(labels: impl Iterator<Item = Labels<N>>, new: impl Fn() -> M, shown: fn(&M) -> bool) -> Self {
-        Self { rows: labels.map(|labels| (labels, new())).collect(), shown }
-    }
-
-    fn row(&self, index: usize) -> &M {
-        &self.rows[index].1
-    }
-
-    fn find(&self, labels: Labels<N>) -> Option<M> {
-        self.rows.iter().find(|row| row.0 == labels).map(|row| row.1.clone())
-    }
-}
-
-impl<M, const N: usize> Clone for Table<M, N> {
-    fn clone(&self) -> Self {
-        Self { rows: Arc::clone(&self.rows), shown: self.shown }
-    }
-}
-
-impl<M, const N: usize> fmt::Debug for Table<M, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").field("rows", &self.rows.len()).finish_non_exhaustive()
-    }
-}
-
-impl<M: EncodeMetric + TypedMetric, const N: usize> EncodeMetric for Table<M, N> {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        for (labels, metric) in self.rows.iter().filter(|row| (self.shown)(&row.1)) {
-            metric.encode(encoder.encode_family(labels)?)?;
-        }
-        Ok(())
-    }
-
-    fn metric_type(&self) -> MetricType {
-        M::TYPE
     }
 }
 

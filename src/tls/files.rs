@@ -36,6 +36,15 @@ impl TlsFiles {
         [&self.certificate, &self.key].into_iter().chain(&self.client_ca).cloned().collect()
     }
 
+    /// Which of them cannot be read, and why.
+    pub(crate) async fn unreadable(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for path in self.places() {
+            problems.extend(bounded_file::read_named(&path, FILE_MAX).await.err());
+        }
+        problems
+    }
+
     /// What they hold now, or why one of them cannot be read.
     pub(crate) async fn contents(&self) -> Result<TlsContents, String> {
         let client_ca = match &self.client_ca {

@@ -28,8 +28,16 @@ impl WatchedFiles for PolicyFile {
     }
 
     async fn read(&self) -> Result<Vec<u8>, String> {
-        bounded_file::read_named(&self.0, TEXT_MAX).await
+        read_policy_file(&self.0).await
     }
+}
+
+/// What a policy file holds now, whoever may be writing to it.
+///
+/// # Errors
+/// When it cannot be read, is no file, or is larger than any policy.
+pub async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
+    bounded_file::read_named(path, TEXT_MAX).await
 }
 
 /// Waits until nobody writes to a policy file, and reads it.

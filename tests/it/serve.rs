@@ -1,9 +1,11 @@
 //! `signoff serve` and the store's commands, as an operator meets them.
 
 mod access;
+mod development;
 mod headers;
 pub(crate) mod http;
 mod limits;
+mod logs;
 mod messages;
 mod privacy;
 mod readers;
@@ -139,4 +141,32 @@ async fn an_export_is_imported_into_an_equal_store() {
     let again = run(&["export", "--data-dir", to]).await;
     assert!(again.status.success(), "{again:?}");
     assert_eq!(again.stdout, crate::files::read(&file).unwrap(), "a second export differs from the first");
+}
+
+#[tokio::test]
+async fn config_check_tells_what_is_wrong_with_the_settings_and_their_files_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let (config, policy) = (data.path().join("signoff.toml"), data.path().join("policy.yaml"));
+    std::fs::write(&policy, "rules:\n  - name: a\n    tols: [x]\n").unwrap();
+    let text = format!(
+        "heartbeat = 'soon'\npolicy = '{}'\ntls.certificate = 'no.crt'\ntls.key = 'no.key'\n",
+        policy.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let checked = run(&["config", "check", "--config", config.to_str().unwrap()]).await;
+    let told = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert_eq!((checked.status.code(), checked.stdout.is_empty()), (Some(2), true), "{told}");
+    for expected in [
+        "signoff.toml:1:13: heartbeat: 'soon' is not allowed",
+        "tls: no.crt: No such file",
+        "tls: no.key: No such file",
+        "policy.yaml:3:5: rules[0].tols: is unknown",
+    ] {
+        assert!(told.lines().any(|line| line.contains(expected)), "no {expected:?} in\n{told}");
+    }
+    std::fs::write(&policy, "{}").unwrap();
+    let flags = ["config", "check", "--dev", "--data-dir", data.path().to_str().unwrap(), "--policy"];
+    let checked = run(&[&flags[..], &[policy.to_str().unwrap()]].concat()).await;
+    let told = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success() && told.contains("# flag --policy"), "{told}");
 }

@@ -116,30 +116,6 @@ fn unknown_names_are_refused_with_a_hint() {
 }
 
 #[test]
-fn variables_of_clients_and_of_others_are_left_alone() {
-    let others = [
-        ("SIGNOFF_TOKEN", "t"),
-        ("SIGNOFF_ADDRESS", "http://a"),
-        ("SIGNOFF_CA", "ca"),
-        ("SIGNOFF_CERTIFICATE", "c"),
-        ("SIGNOFF_KEY", "k"),
-        ("SIGNOFF_INSECURE", "1"),
-        ("SIGNOFF_ARGUMENTS", "{}"),
-        ("SIGNOFF_APPROVAL_ID", "a"),
-        ("signoff_x", "1"),
-        ("SIGNOFFX", "1"),
-        ("PATH", ""),
-    ];
-    assert_eq!(load(&dev(&[]), env(&others)).unwrap(), dev_defaults());
-    let errors = message(load(&dev(&[]), env(&[("SIGNOFF_TOKEN_FILE_X", "t"), ("SIGNOFF_TOKNE", "t")])));
-    assert_eq!(
-        errors,
-        "environment SIGNOFF_TOKEN_FILE_X: unknown variable\n\
-         environment SIGNOFF_TOKNE: unknown variable; did you mean SIGNOFF_TOKEN?"
-    );
-}
-
-#[test]
 fn a_group_must_be_a_table() {
     assert_eq!(
         load_file("limits = 5\n[[log]]\nformat = 'json'", dev(&[]), env(&[])).unwrap_err(),

@@ -136,7 +136,7 @@ fn dev_is_a_boolean_in_every_source() {
 
 /// The messages of values that their setting does not allow by itself.
 fn refusals(set: &str) -> Vec<String> {
-    let problems = load(&dev(&[set]), env(&[])).map_or_else(|errors| errors.0, |_| Vec::new());
+    let problems = load(&dev(&[set]), env(&[])).map_or_else(|errors| errors.into_problems(), |_| Vec::new());
     let refused = problems.iter().filter(|problem| matches!(problem, ConfigError::NotAllowed { .. }));
     refused.map(ToString::to_string).collect()
 }
@@ -330,7 +330,7 @@ fn tls_settings_must_fit_together() {
 fn plaintext_beyond_loopback_is_chosen() {
     let exposed = |set: &[&str]| {
         let flags = ServeFlags { set: set.iter().map(ToString::to_string).collect(), ..ServeFlags::default() };
-        let problems = load(&flags, env(&[])).map_or_else(|errors| errors.0, |_| Vec::new());
+        let problems = load(&flags, env(&[])).map_or_else(|errors| errors.into_problems(), |_| Vec::new());
         let exposed = problems.into_iter().filter(|problem| matches!(problem, ConfigError::Plaintext { .. }));
         exposed.map(|problem| problem.to_string()).collect::<Vec<_>>()
     };

@@ -55,6 +55,11 @@ impl KeySet {
         self.generation
     }
 
+    /// Whether no token can be verified with it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Whether both have the same keys.
     pub(super) fn same(&self, other: &Self) -> bool {
         self.keys.iter().map(|key| &key.jwk).eq(other.keys.iter().map(|key| &key.jwk))

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::{
     KeySource, OidcConfig, OidcConfigError,
     http::{self, Client, HttpError},
+    jwks::KeySet,
 };
 use crate::{bounded_file, clock::Clock};
 
@@ -112,6 +113,16 @@ impl Source {
             }
         }
     }
+}
+
+/// Whether a file holds keys that tokens can be verified with.
+///
+/// # Errors
+/// Why not.
+pub async fn check_keys_file(path: &Path) -> Result<(), String> {
+    let json = content(path).await.map_err(|error| error.to_string())?;
+    let keys = KeySet::read(&json, 0).map_err(|error| SourceError::KeySet(error).to_string())?;
+    if keys.is_empty() { Err("the key set has no key that can be used".to_owned()) } else { Ok(()) }
 }
 
 async fn content(path: &Path) -> Result<Vec<u8>, SourceError> {

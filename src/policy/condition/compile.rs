@@ -2,16 +2,17 @@
 
 mod calls;
 mod constants;
+mod syntax;
 
 use std::sync::Arc;
 
 use cel::{
-    Env, ParseErrors,
+    Env,
     common::ast::{EntryExpr, Expr as Syntax, IdedExpr, LiteralValue, SelectExpr, SourceInfo},
 };
 
 use super::{
-    Condition, SOURCE_MAX,
+    Condition, PlacedPattern, SOURCE_MAX,
     expr::{DEPTH_MAX, Expr, Literal},
     functions::{TYPES, exact},
     scope::{VARIABLES, Variable},
@@ -25,9 +26,9 @@ pub(super) fn compile(source: &str) -> Result<Condition, Vec<String>> {
     }
     // Without macros: `has` and the comprehensions are calls, which are resolved below.
     let parser = Env::default().parser().enable_optional_syntax(false);
-    let (tree, info) = parser.parse_with_source_info(source).map_err(|errors| syntax(&errors))?;
+    let (tree, info) = parser.parse_with_source_info(source).map_err(|errors| syntax::problems(source, &errors))?;
     let mut compiler =
-        Compiler { info, bound: Vec::new(), problems: Vec::new(), pattern_bytes: 0, pattern_refused: false };
+        Compiler { info, bound: Vec::new(), problems: Vec::new(), patterns: Vec::new(), pattern_refused: false };
     let root = compiler.expr(&tree, 0);
     if let Some((_, Some(kind))) = &root
         && *kind != Kind::Bool
@@ -40,22 +41,10 @@ pub(super) fn compile(source: &str) -> Result<Condition, Vec<String>> {
                 Expr::Literal(Literal::Bool(value)) => Some(*value),
                 _ => None,
             };
-            Ok(Condition { root, pattern_bytes: compiler.pattern_bytes, constant })
+            Ok(Condition { root, patterns: compiler.patterns, constant })
         }
         _ => Err(compiler.problems),
     }
-}
-
-fn syntax(errors: &ParseErrors) -> Vec<String> {
-    let told = |(line, column): (isize, isize), text: &str| {
-        let place = if line > 1 { format!("line {line}, column {column}") } else { format!("column {column}") };
-        let text = text.strip_prefix("Syntax error: ").unwrap_or(text);
-        // What could follow is a list of every token.
-        let text = text.split(" expecting {").next().unwrap_or(text);
-        format!("{place}: {text}")
-    };
-    // The parser stumbles on after the first.
-    errors.errors.iter().take(1).map(|error| told(error.pos, &error.msg)).collect()
 }
 
 /// An expression, and its kind where that is known.
@@ -66,21 +55,25 @@ struct Compiler {
     /// Names of the comprehensions' items, the outermost first.
     bound: Vec<String>,
     problems: Vec<String>,
-    pattern_bytes: usize,
+    patterns: Vec<PlacedPattern>,
     pattern_refused: bool,
 }
 
 impl Compiler {
     /// Records what is wrong with a part of the source.
     fn refuse(&mut self, at: &IdedExpr, what: impl std::fmt::Display) {
-        let column = self.info.offset_for(at.id).and_then(|(start, _)| {
-            let before = self.info.source.get(..start as usize)?;
-            Some(before.rsplit('\n').next().unwrap_or(before).chars().count() + 1)
-        });
-        self.problems.push(match column {
-            Some(column) => format!("column {column}: {what}"),
+        self.problems.push(match self.place(at) {
+            Some(place) => format!("{place}: {what}"),
             None => what.to_string(),
         });
+    }
+
+    /// Where a part of the source stands, as far as that is known.
+    fn place(&self, at: &IdedExpr) -> Option<String> {
+        let (start, _) = self.info.offset_for(at.id)?;
+        let before = self.info.source.get(..start as usize)?;
+        let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next()?.chars().count() + 1);
+        Some(syntax::place(&self.info.source, line, column))
     }
 
     fn expr(&mut self, tree: &IdedExpr, depth: usize) -> Option<Typed> {

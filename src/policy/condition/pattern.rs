@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use regex_automata::{
     Input,
     dfa::{Automaton as _, StartKind, dense},
@@ -6,6 +8,7 @@ use regex_automata::{
 };
 
 use super::EvaluationError;
+use crate::unicode;
 
 /// Most memory of one pattern, in bytes.
 const SIZE_MAX: usize = 1 << 20;
@@ -27,7 +30,8 @@ impl Pattern {
         let syntax = syntax::Config::new();
         syntax::parse_with(pattern, &syntax).map_err(|error| {
             let text = error.to_string();
-            format!("the pattern {pattern:?} is invalid: {}", text.lines().last().unwrap_or(&text))
+            let reason = text.lines().last().unwrap_or(&text);
+            format!("the pattern {} is invalid: {}", shown(pattern), reason.strip_prefix("error: ").unwrap_or(reason))
         })?;
         let dfa = dense::Config::new()
             .dfa_size_limit(Some(SIZE_MAX))
@@ -37,8 +41,9 @@ impl Pattern {
         let built = dense::Builder::new().configure(dfa).thompson(nfa).syntax(syntax).build(pattern);
         built.map(Self).map_err(|_| {
             format!(
-                "the pattern {pattern:?} is too complex; write shorter repetitions, [A-Za-z0-9_] instead of \\w, and \
-                 (?-u:\\b) instead of \\b"
+                "the pattern {} is too complex; write shorter repetitions, [A-Za-z0-9_] instead of \\w, and (?-u:\\b) \
+                 instead of \\b, in quotes with an r before them: r\"…\"",
+                shown(pattern)
             )
         })
     }
@@ -51,10 +56,35 @@ impl Pattern {
             .map_err(|error| EvaluationError::Invalid(format!("the pattern fails: {error}")))
     }
 
+    /// Whether any text at all can match. Looks at every state of the automaton once.
+    pub(super) fn can_match(&self) -> bool {
+        let dfa = &self.0;
+        // A failure to tell is no reason to doubt the pattern.
+        let Ok(start) = dfa.start_state_forward(&Input::new("")) else { return true };
+        let (mut seen, mut left) = (HashSet::from([start]), vec![start]);
+        let bytes: Vec<u8> = dfa.byte_classes().representatives(0..=u8::MAX).filter_map(|unit| unit.as_u8()).collect();
+        while let Some(state) = left.pop() {
+            if dfa.is_match_state(state) || dfa.is_match_state(dfa.next_eoi_state(state)) {
+                return true;
+            }
+            if dfa.is_dead_state(state) || dfa.is_quit_state(state) {
+                continue;
+            }
+            let next = bytes.iter().map(|byte| dfa.next_state(state, *byte));
+            left.extend(next.filter(|next| seen.insert(*next)));
+        }
+        false
+    }
+
     /// What it takes of the room for all patterns of a policy: memory, and for the time to compile it a least amount.
     pub(super) fn bytes(&self) -> usize {
         self.0.memory_usage().max(SIZE_MIN)
     }
+}
+
+/// A pattern as it is written in quotes with an r before them; what is invisible as an escape.
+pub(super) fn shown(pattern: &str) -> String {
+    format!("\"{}\"", unicode::escape(pattern))
 }
 
 #[cfg(test)]
@@ -71,6 +101,27 @@ mod tests {
             ("", "", true),
         ] {
             assert_eq!(Pattern::compile(pattern).unwrap().is_match(text), Ok(found), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_match_is_known() {
+        for (pattern, can) in [
+            ("", true),
+            ("^$", true),
+            ("a|b^c", true),
+            ("(?m)a\\n^b$", true),
+            (r"(?-u:\b)a", true),
+            ("^a*^b", true),
+            ("a^b", false),
+            ("a$b", false),
+            ("$a", false),
+            ("a^", false),
+            (r"[^\s\S]", false),
+            (r"^[a&&b]$", false),
+            (r"a(?-u:\b)b", false),
+        ] {
+            assert_eq!(Pattern::compile(pattern).unwrap().can_match(), can, "{pattern}");
         }
     }
 

@@ -64,6 +64,24 @@ fn a_default_that_approves_what_rules_nearly_name() {
 }
 
 #[test]
+fn patterns_that_do_not_say_what_is_meant() {
+    let found = |when: &str| {
+        let rule = json!({"name": "sql", "tools": ["sql"], "when": when, "auto_approve": {}});
+        warnings(json!({"rules": [rule]}), &Known::default())
+    };
+    for (when, told) in [
+        ("args.q.matches(\"(?-u:\\b)drop\")", "rules[0].when: column 16: the pattern holds U+0008, a backspace"),
+        ("args.q.matches('\u{8}drop')", "rules[0].when: column 16: the pattern holds U+0008, a backspace"),
+        ("tool == 'sql' &&\n  args.q.matches('a^b')", "rules[0].when: line 2, column 18: no text can match"),
+        ("args.l.all(x, x.matches('[^\\\\s\\\\S]'))", "no character"),
+    ] {
+        let found = found(when);
+        assert!(found.len() == 1 && found[0].contains(told), "{when}: {found:?}");
+    }
+    assert_eq!(found(r#"args.q.matches(r"(?-u:\b)drop")"#), [""; 0]);
+}
+
+#[test]
 fn names_that_differ_within_the_policy() {
     let rule = |tool: &str| json!({"name": "mail", "tools": [tool], "auto_approve": {}});
     let found = |tool: &str| warnings(json!({"tools": ["send_email"], "rules": [rule(tool)]}), &Known::default());
@@ -72,6 +90,7 @@ fn names_that_differ_within_the_policy() {
         ("send-email", "only in what separates its words"),
         ("mail.send_email", "only in a prefix"),
         ("send_emai1", "in characters that look the same"),
+        ("send_emial", "in one letter"),
     ] {
         let found = found(tool);
         assert_eq!(found, [format!("rules[0].tools[0]: {tool:?} differs from \"send_email\" in `tools` {why}")]);
@@ -93,6 +112,7 @@ fn tools_that_were_called_by_nearly_the_same_name() {
         ("SQL.query", "sql.*"),
         ("sql_query", "sql.*"),
         ("Search", "search"),
+        ("serach", "search"),
     ] {
         let found = found(&[tool]);
         assert!(found.len() == 1 && found[0].contains(&format!("the tool {tool:?} was called")), "{tool}: {found:?}");
@@ -114,7 +134,7 @@ fn tools_that_were_called_by_nearly_the_same_name() {
 fn reviewers_that_look_like_others() {
     let asking = |reviewer: &str| json!({"rules": [{"name": "a", "tools": ["x"], "require_approval": {"reviewers": [reviewer]}}]});
     let known = Known {
-        groups: names(&["finance", "Legal", "legal"]),
+        groups: names(&["finance", "Legal", "legal", "north-team", "south-team", "north-team"]),
         users: names(&["https://login.example.com/alice"]),
         ..Known::default()
     };
@@ -124,6 +144,7 @@ fn reviewers_that_look_like_others() {
         ("group:/finance", "\"finance\" differs only in what separates its words"),
         ("group:\u{ff46}inance", "\"finance\" differs in characters that look the same"),
         ("group:legal", "\"Legal\" differs only in upper and lower case; both are known"),
+        ("group:finanse", "\"finance\" differs in one letter; only that one is known"),
         ("user:https://login.example.com/Alice", "the user \"https://login.example.com/alice\" differs only in upper"),
     ] {
         let found = found(reviewer);
@@ -132,7 +153,7 @@ fn reviewers_that_look_like_others() {
     }
     let mixed = found("group:fin\u{430}nce");
     assert!(mixed.len() == 2 && mixed[0].contains("mixes letters of several scripts"), "{mixed:?}");
-    for reviewer in ["group:finance", "group:sales", "user:https://login.example.com/al.ice"] {
+    for reviewer in ["group:finance", "group:sales", "group:north-team", "user:https://login.example.com/al.ice"] {
         assert_eq!(found(reviewer), [""; 0], "{reviewer}");
     }
     // Wherever a policy names somebody.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{OpenError, open_files::OpenFiles};
+use super::{OpenError, log, open_files::OpenFiles};
 use crate::{bounded_file, private_files};
 
 /// sled's own directory, in the data directory.
@@ -126,13 +126,23 @@ impl Directory {
         fs::DirBuilder::new().mode(0o700).create(self.sled())
     }
 
-    /// Copies sled's files to another directory, which is made anew.
+    /// Removes snapshots without content, once it is proven that nothing is missing without them.
+    pub(super) fn remove_empty_snapshots(&self) -> io::Result<()> {
+        for name in log::empty_snapshots(&self.sled())? {
+            tracing::warn!(file = name, "removing a snapshot that is empty; sled makes another one");
+            fs::remove_file(self.sled().join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Copies sled's files to another directory, which is made anew; snapshots without content stay behind.
     pub(super) fn copy_to(&self, copy: &Path) -> io::Result<()> {
         match fs::remove_dir_all(copy) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::DirBuilder::new().mode(0o700).create(copy)?,
         }
-        copy_all(&self.sled(), copy)
+        copy_all(&self.sled(), copy)?;
+        log::empty_snapshots(copy)?.iter().try_for_each(|name| fs::remove_file(copy.join(name)))
     }
 
     /// Writes sled's log to a new file that takes the old one's place. After a failed sync the kernel calls pages clean

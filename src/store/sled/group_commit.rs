@@ -69,6 +69,7 @@ pub(super) struct Commit {
     pub(super) tip: Option<Tip>,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
+    events: HashMap<ApprovalId, Vec<Event>>,
 }
 
 impl Commit {
@@ -87,6 +88,15 @@ impl Commit {
 
     pub(super) fn tell(&self, observer: &dyn Observer) {
         self.reached.iter().for_each(|approval| observer.reached(approval));
+        let mut told: HashMap<ApprovalId, Revision> = HashMap::new();
+        for approval in &self.changed {
+            let told = told.entry(approval.id).or_default();
+            let events = self.events.get(&approval.id).into_iter().flatten();
+            events
+                .filter(|event| event.revision > *told && event.revision <= approval.revision)
+                .for_each(|event| observer.recorded(approval, event));
+            *told = approval.revision;
+        }
     }
 }
 
@@ -129,7 +139,8 @@ impl<'a> Group<'a> {
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
         let changes = record != GroupRecord::default() || self.dropped || self.forgotten;
         let tip = if changes { Some(record.append(tip, newest, &mut self.batch)?) } else { None };
-        Ok(Commit { batch: self.batch, ids, tip, changed: self.changed, reached: self.reached })
+        let Self { batch, changed, reached, events, .. } = self;
+        Ok(Commit { batch, ids, tip, changed, reached, events })
     }
 
     pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {
@@ -281,8 +292,8 @@ impl<'a> Group<'a> {
         }
 
         match (old.is_some(), new.is_some()) {
-            (false, true) => self.pending.add(caller),
-            (true, false) => self.pending.remove(&caller),
+            (false, true) => self.pending.add(caller, id),
+            (true, false) => self.pending.remove(&caller, id),
             _ => {}
         }
         self.approvals.insert(id, known);

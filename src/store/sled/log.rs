@@ -263,19 +263,33 @@ fn lsn_of(header: &[u8; HEADER]) -> Option<Lsn> {
     (fits && lsn >= 0 && lsn % SEGMENT as Lsn == 0).then_some(lsn)
 }
 
-/// How far the newest snapshot goes; 0 without one.
+/// How far the newest snapshot goes; 0 without one. An [empty](empty_snapshots) one is none.
 fn snapshot(sled: &Path) -> Result<Lsn, LogError> {
     let failed = |error| LogError::Io("the snapshot", error);
-    let mut names = Vec::new();
-    for entry in fs::read_dir(sled).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
-        if name.starts_with("snap.") && !name.ends_with(".generating") {
-            names.push(name);
-        }
-    }
-    let Some(newest) = names.into_iter().max() else { return Ok(0) };
+    let found = snapshots(sled).map_err(failed)?;
+    let Some((newest, _)) = found.into_iter().filter(|(_, length)| *length > 0).max() else { return Ok(0) };
     let file = bounded_file::open(&sled.join(&newest)).map_err(failed)?;
     snapshot_lsn(&file).map_err(failed)?.ok_or(LogError::Snapshot(newest))
+}
+
+/// Snapshots without content, by name: what a power loss leaves of one whose name was durable before it was. sled does
+/// not open beside them. It needs no snapshot, as long as its log has everything, which must be proven without it.
+pub(super) fn empty_snapshots(sled: &Path) -> io::Result<Vec<String>> {
+    Ok(snapshots(sled)?.into_iter().filter(|(_, length)| *length == 0).map(|(name, _)| name).collect())
+}
+
+/// Finished snapshots, with their lengths.
+fn snapshots(sled: &Path) -> io::Result<Vec<(String, u64)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(sled)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with("snap.") && !name.ends_with(".generating") {
+            found.push((name, entry.metadata()?.len()));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// How far a snapshot goes; `None` when it does not fit its checksum. It has the size of the page table, so it is read

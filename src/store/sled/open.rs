@@ -240,10 +240,9 @@ fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), O
         }
     });
     migrate::remove(&copy).map_err(|source| io_error(directory, source))?;
-    if outcome.is_ok() {
-        tracing::warn!("everything that was acknowledged is there");
-    }
-    outcome
+    outcome?;
+    tracing::warn!("everything that was acknowledged is there");
+    directory.remove_empty_snapshots().map_err(|source| io_error(directory, source))
 }
 
 /// Opens sled in a directory. Its panics become sentences, and it has a limited time.

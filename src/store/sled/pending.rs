@@ -1,15 +1,22 @@
 //! Approvals that wait for a decision, counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{frame, keys::Field, tree_reader::TreeReader};
-use crate::{domain::Status, store::StoreError};
+use super::{
+    frame,
+    keys::{self, Field},
+    tree_reader::TreeReader,
+};
+use crate::{
+    domain::{ApprovalId, Status, Time},
+    store::StoreError,
+};
 
-/// How many approvals are pending, by caller.
+/// How many approvals are pending, by caller, and which is the oldest.
 #[derive(Debug, Default)]
 pub(super) struct PendingCounts {
     by_caller: HashMap<String, u32>,
-    total: u64,
+    ids: BTreeSet<ApprovalId>,
 }
 
 impl PendingCounts {
@@ -18,18 +25,19 @@ impl PendingCounts {
         let mut pending = Self::default();
         for entry in pages.prefix(Field::Status(Status::Pending).prefix()) {
             let (key, caller) = entry?;
-            pending.add(String::from_utf8_lossy(frame::open(&key, &caller)?).into_owned());
+            let id = keys::id_of(&key).ok_or_else(|| frame::corrupt("an entry of the pending approvals has no id"))?;
+            pending.add(String::from_utf8_lossy(frame::open(&key, &caller)?).into_owned(), id);
         }
         Ok(pending)
     }
 
-    pub(super) fn add(&mut self, caller: String) {
+    pub(super) fn add(&mut self, caller: String, id: ApprovalId) {
         *self.by_caller.entry(caller).or_default() += 1;
-        self.total += 1;
+        self.ids.insert(id);
     }
 
-    pub(super) fn remove(&mut self, caller: &str) {
-        self.total = self.total.saturating_sub(1);
+    pub(super) fn remove(&mut self, caller: &str, id: ApprovalId) {
+        self.ids.remove(&id);
         if let Some(count) = self.by_caller.get_mut(caller) {
             *count -= 1;
             if *count == 0 {
@@ -42,7 +50,12 @@ impl PendingCounts {
         self.by_caller.get(caller).copied().unwrap_or(0)
     }
 
-    pub(super) const fn total(&self) -> u64 {
-        self.total
+    pub(super) fn total(&self) -> u64 {
+        self.ids.len() as u64
+    }
+
+    /// When the oldest was asked for, by its id.
+    pub(super) fn oldest(&self) -> Option<Time> {
+        self.ids.first()?.created_at()
     }
 }

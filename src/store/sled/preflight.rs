@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     frame, keys,
-    log::{Body, End, Entries, Log, Lsn, Segment},
+    log::{self, Body, End, Entries, Log, Lsn, Segment},
     watermark::Mark,
 };
 use crate::domain::Digest;
@@ -22,7 +22,9 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
         Err(error) => return Err(format!("sled/db cannot be read: {error}")),
     }
     let log = Log::open(sled).map_err(|error| error.to_string())?;
-    let mut doubts = Vec::new();
+    let failed = |error: std::io::Error| format!("sled/db cannot be read: {error}");
+    let empty = log::empty_snapshots(sled).map_err(failed)?;
+    let mut doubts: Vec<_> = empty.iter().map(|name| format!("the snapshot sled/{name} is empty")).collect();
     if let Some(lsn) = log.doubled {
         doubts.push(format!("two segments claim the place {lsn}"));
     }
@@ -31,7 +33,6 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
         doubts.push(format!("no segment has the place {lsn}, and one is blank"));
     }
     let tail: Vec<_> = log.tail().collect();
-    let failed = |error: std::io::Error| format!("sled/db cannot be read: {error}");
     let mut segment = Segment::default();
     let mut sought = Sought::new(mark);
     // From the end, where it stands unless something is wrong.

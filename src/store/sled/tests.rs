@@ -6,6 +6,7 @@ mod dropping;
 mod feed;
 mod groups;
 mod migration;
+mod observing;
 mod pinned;
 mod remembering;
 mod salvaging;

@@ -147,7 +147,7 @@ impl Writer {
             Ok(()) => {
                 self.shared.durability.end();
                 self.shared.pending.store(self.pending.total(), Ordering::Relaxed);
-                self.shared.observer.pending(self.pending.total());
+                self.shared.observer.pending(self.pending.total(), self.pending.oldest());
                 commit.tell(&*self.shared.observer);
                 commit.changes().for_each(|change| self.shared.commits.publish(change));
                 answers.into_iter().for_each(|answer: Answer| answer(None));

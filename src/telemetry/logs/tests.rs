@@ -99,3 +99,36 @@ async fn without_an_endpoint_there_is_nothing_to_flush() {
     assert!(!guard.exports_traces());
     guard.shutdown().await;
 }
+
+/// Where sources are, with what they hold.
+#[expect(clippy::disallowed_methods, reason = "the repository's own files")]
+fn sources(directory: &std::path::Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// A field `?value` is written as Rust's `Debug` shows it: braces and escapes, and whatever a type gains later.
+#[test]
+fn no_field_of_a_log_line_is_in_rusts_own_form() {
+    let mut found = Vec::new();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    let mut macros = 0;
+    for (path, text) in found {
+        for (at, _) in text.match_indices("tracing::") {
+            let call = &text[at + "tracing::".len()..];
+            let level = ["error!(", "warn!(", "info!(", "debug!("].iter().find(|level| call.starts_with(*level));
+            let Some(level) = level else { continue };
+            macros += 1;
+            // Fields come before the message.
+            let fields = call[level.len()..].split('"').next().unwrap();
+            assert!(!fields.contains('?'), "{path}: {fields}");
+        }
+    }
+    assert!(macros > 50, "{macros} were found");
+}

@@ -1,5 +1,32 @@
+use std::sync::Arc;
+
 use super::*;
-use crate::telemetry::methods::{OTHER, find};
+use crate::{
+    domain::{Actor, Request, samples::*},
+    telemetry::methods::{OTHER, find},
+};
+
+/// An approval that has reached a status, 90 seconds after it was asked for if that is terminal.
+fn reached(status: Status, by: Actor) -> Approval {
+    let approval = opened(quorum(1));
+    let decision = status.is_terminal().then(|| Decision {
+        status,
+        actor: by,
+        via: None,
+        comment: String::new(),
+        at: at(90),
+        seen: 1,
+        digest: approval.digest,
+        revision: 2,
+    });
+    Approval { status, decision, ..approval }
+}
+
+fn of_tool(tool: &str) -> Approval {
+    let approval = opened(quorum(1));
+    let request = Request { tool_name: tool.to_owned(), ..(*approval.request).clone() };
+    Approval { request: Arc::new(request), ..approval }
+}
 
 /// Asserts that `text` has the line `expected`.
 fn assert_line(text: &str, expected: &str) {
@@ -8,7 +35,7 @@ fn assert_line(text: &str, expected: &str) {
 
 #[test]
 fn nothing_happened_yet() {
-    let text = Metrics::new("1.2.3").render();
+    let text = Metrics::new("1.2.3").render(at(0));
     assert_line(&text, r#"signoff_build_info{version="1.2.3"} 1"#);
     assert_line(&text, r#"signoff_approvals_total{status="AUTO_REJECTED"} 0"#);
     assert_line(&text, "signoff_pending_approvals 0");
@@ -28,14 +55,16 @@ fn events_are_rendered() {
     metrics.call_ended(decide, Code::NotFound, Duration::from_millis(700));
     metrics.call_ended(request, Code::Unauthenticated, Duration::from_secs(1));
     metrics.call_ended(OTHER, Code::Unimplemented, Duration::ZERO);
-    metrics.approval_reached(Status::Pending);
-    metrics.approval_reached(Status::Pending);
-    metrics.approval_reached(Status::TimedOut);
-    metrics.approval_reached(Status::AutoRejected);
-    metrics.clone().pending(5);
-    metrics.pending(3);
-    metrics.decided_after(Duration::from_secs(90));
-    metrics.decided_after(Duration::from_secs(8 * 86_400));
+    for (status, by) in [
+        (Status::Pending, agent()),
+        (Status::Pending, agent()),
+        (Status::TimedOut, Actor::deadline()),
+        (Status::AutoRejected, Actor::policy("1")),
+    ] {
+        metrics.approval_reached(&reached(status, by), false);
+    }
+    metrics.clone().pending(5, None);
+    metrics.pending(3, Some(at(10)));
     metrics.group_committed(3, Duration::from_micros(300));
     metrics.policy(7, true);
     metrics.rules_failed(2);
@@ -46,7 +75,7 @@ fn events_are_rendered() {
     metrics.clock_jumped(Direction::Backward);
     metrics.clock_jumped(Direction::Forward);
     metrics.clock_ahead(Duration::from_millis(3_600_500));
-    let text = metrics.render();
+    let text = metrics.render(at(100));
     for line in [
         r#"signoff_clock_jumps_total{direction="backward"} 2"#,
         r#"signoff_clock_jumps_total{direction="forward"} 1"#,
@@ -62,7 +91,11 @@ fn events_are_rendered() {
         r#"signoff_approvals_total{status="TIMED_OUT"} 1"#,
         r#"signoff_approvals_total{status="AUTO_REJECTED"} 1"#,
         r#"signoff_approvals_total{status="APPROVED"} 0"#,
+        r#"signoff_tool_approvals_total{tool="send_email",status="PENDING"} 2"#,
+        r#"signoff_tool_approvals_total{tool="send_email",status="TIMED_OUT"} 1"#,
+        r#"signoff_rule_approvals_total{rule="rule",status="AUTO_REJECTED"} 1"#,
         "signoff_pending_approvals 3",
+        "signoff_oldest_pending_approval_age_seconds 90.0",
         "signoff_policy_version 7",
         "signoff_policy_file_broken 1",
         "signoff_policy_rule_failures_total 2",
@@ -70,10 +103,10 @@ fn events_are_rendered() {
         "signoff_tls_handshake_failures_total 1",
         "signoff_tls_certificate_broken 1",
         "signoff_tls_certificate_not_after_seconds 2214086400",
-        r#"signoff_decision_seconds_bucket{le="60.0"} 0"#,
-        r#"signoff_decision_seconds_bucket{le="120.0"} 1"#,
-        r#"signoff_decision_seconds_bucket{le="604800.0"} 1"#,
-        r#"signoff_decision_seconds_bucket{le="+Inf"} 2"#,
+        r#"signoff_decision_seconds_bucket{le="60.0",decided_by="deadline"} 0"#,
+        r#"signoff_decision_seconds_bucket{le="120.0",decided_by="deadline"} 1"#,
+        r#"signoff_decision_seconds_count{decided_by="policy"} 1"#,
+        r#"signoff_decision_seconds_count{decided_by="person"} 0"#,
         r#"signoff_commit_group_size_bucket{le="2.0"} 0"#,
         r#"signoff_commit_group_size_bucket{le="4.0"} 1"#,
         r#"signoff_commit_sync_seconds_bucket{le="0.00025"} 0"#,
@@ -98,9 +131,63 @@ fn every_status_has_its_own_label() {
     ];
     let metrics = Metrics::new("1");
     for (status, label) in all {
-        metrics.approval_reached(status);
-        assert_line(&metrics.render(), &format!(r#"signoff_approvals_total{{status="{label}"}} 1"#));
+        metrics.approval_reached(&reached(status, reviewer(1)), false);
+        assert_line(&metrics.render(at(0)), &format!(r#"signoff_approvals_total{{status="{label}"}} 1"#));
     }
+}
+
+#[test]
+fn who_decided_is_told_apart() {
+    for (status, by, label) in [
+        (Status::Approved, reviewer(1), "person"),
+        (Status::Rejected, reviewer(1), "person"),
+        (Status::Approved, actor(ActorKind::Service, "bot"), "service"),
+        (Status::Approved, actor(ActorKind::Agent, "bot"), "agent"),
+        (Status::TimedOut, Actor::deadline(), "deadline"),
+        (Status::Cancelled, agent(), "requester"),
+        (Status::Cancelled, reviewer(1), "requester"),
+        (Status::AutoApproved, Actor::policy("1"), "policy"),
+        (Status::AutoRejected, Actor::policy("1"), "policy"),
+        // Somebody's order from before, which the server carries out at once.
+        (Status::AutoRejected, reviewer(1), "policy"),
+    ] {
+        let metrics = Metrics::new("1");
+        metrics.approval_reached(&reached(status, by), false);
+        let text = metrics.render(at(0));
+        for decider in DECIDERS {
+            let count = u8::from(decider == label);
+            assert_line(&text, &format!(r#"signoff_decision_seconds_count{{decided_by="{decider}"}} {count}"#));
+        }
+    }
+}
+
+#[test]
+fn names_of_tools_that_anybody_invents_take_bounded_room() {
+    let metrics = Metrics::new("1");
+    for n in 0..10_000 {
+        metrics.approval_reached(&of_tool(&format!("invented_{n}")), true);
+    }
+    metrics.approval_reached(&of_tool("send_email"), false);
+    let text = metrics.render(at(0));
+    let tools = text.lines().filter(|line| line.starts_with("signoff_tool_approvals_total{"));
+    assert_eq!(tools.count(), UNLISTED_TOOLS_MAX + 2);
+    assert_line(&text, r#"signoff_tool_approvals_total{tool="send_email",status="PENDING"} 1"#);
+    assert_line(&text, r#"signoff_tool_approvals_total{tool="other",status="PENDING"} 9900"#);
+}
+
+#[test]
+fn the_oldest_pending_approval_grows_older() {
+    let metrics = Metrics::new("1");
+    let age = |seconds: i64| {
+        let text = metrics.render(at(seconds));
+        let line = text.lines().find(|line| line.starts_with("signoff_oldest_pending_approval_age_seconds "));
+        line.unwrap().split_once(' ').unwrap().1.to_owned()
+    };
+    assert_eq!(age(50), "0.0");
+    metrics.pending(2, Some(at(10)));
+    assert_eq!((age(50), age(3_610), age(0)), ("40.0".to_owned(), "3600.0".to_owned(), "0.0".to_owned()));
+    metrics.pending(0, None);
+    assert_eq!(age(50), "0.0");
 }
 
 #[test]
@@ -110,8 +197,8 @@ fn a_stream_is_open_until_its_guard_is_dropped() {
     let watch = find("/signoff.v1.ApprovalService/WatchPending");
     let guards = [metrics.stream_opened(watch), metrics.stream_opened(watch)];
     assert!(guards.iter().all(Option::is_some));
-    assert_line(&metrics.render(), &line(2));
+    assert_line(&metrics.render(at(0)), &line(2));
     drop(guards);
-    assert_line(&metrics.render(), &line(0));
+    assert_line(&metrics.render(at(0)), &line(0));
     assert!(metrics.stream_opened(find("/signoff.v1.ApprovalService/Decide")).is_none());
 }

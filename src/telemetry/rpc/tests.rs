@@ -5,6 +5,7 @@ use http::HeaderValue;
 use tower::{ServiceExt as _, service_fn};
 
 use super::*;
+use crate::domain::Time;
 use crate::telemetry::logs::{
     Format,
     tests::{Lines, capture},
@@ -69,14 +70,14 @@ async fn read_to_end<B: Body + Unpin>(mut body: B) {
 /// Asserts that `metrics` counts `count` calls of the method at `path` that ended with `code`.
 #[track_caller]
 fn assert_counted(metrics: &Metrics, path: &str, code: &str, count: u32) {
-    let text = metrics.render();
+    let text = metrics.render(Time::UNIX_EPOCH);
     let series = format!(r#"signoff_requests_total{{method="{}",code="{code}"}}"#, &path[1..]);
     let found = text.lines().find_map(|line| line.strip_prefix(&series)).map_or("0", str::trim);
     assert_eq!(found, count.to_string(), "{text}");
 }
 
 fn measured(metrics: &Metrics, path: &str) -> bool {
-    metrics.render().contains(&format!(r#"signoff_request_seconds_count{{method="{}"}} 1"#, &path[1..]))
+    metrics.render(Time::UNIX_EPOCH).contains(&format!(r#"signoff_request_seconds_count{{method="{}"}} 1"#, &path[1..]))
 }
 
 /// Level and code of each line that tells a call's end.
@@ -112,7 +113,11 @@ async fn headers_tell_the_status_when_there_are_only_trailers() {
     let refused = Response::builder().header("grpc-status", "5").body(Frames::default()).unwrap();
     let response = answer(&metrics, request(WATCH, &[]), refused).await;
     assert_counted(&metrics, WATCH, "NOT_FOUND", 1);
-    assert!(metrics.render().contains(r#"signoff_open_streams{method="signoff.v1.ApprovalService/WatchPending"} 0"#));
+    assert!(
+        metrics
+            .render(Time::UNIX_EPOCH)
+            .contains(r#"signoff_open_streams{method="signoff.v1.ApprovalService/WatchPending"} 0"#)
+    );
     drop(response);
     assert_counted(&metrics, WATCH, "CANCELLED", 0);
     assert_eq!(ends(&lines), [("INFO".into(), "NOT_FOUND".into())]);
@@ -128,9 +133,9 @@ async fn a_call_that_is_dropped_is_cancelled() {
     let mut body = answer(&metrics, request(WATCH, &[]), Response::new(Frames::ending_with("0"))).await.into_body();
     assert!(next(&mut body).await.unwrap().unwrap().is_data());
     let open = |count| format!(r#"signoff_open_streams{{method="signoff.v1.ApprovalService/WatchPending"}} {count}"#);
-    assert!(metrics.render().contains(&open(1)));
+    assert!(metrics.render(Time::UNIX_EPOCH).contains(&open(1)));
     drop(body);
-    assert!(metrics.render().contains(&open(0)));
+    assert!(metrics.render(Time::UNIX_EPOCH).contains(&open(0)));
     assert_counted(&metrics, WATCH, "CANCELLED", 1);
     assert!(!measured(&metrics, WATCH));
 
@@ -219,7 +224,7 @@ fn callers_that_leave_are_logged_at_debug_only() {
 async fn other_requests_pass_untouched() {
     let (lines, _guard) = capture(Format::Json, "debug", None);
     let metrics = Metrics::new("1");
-    let before = metrics.render();
+    let before = metrics.render(Time::UNIX_EPOCH);
     let scrape = Request::get("/metrics").header("x-request-id", "req-7").body(()).unwrap();
     let inner = service_fn(|request: Request<()>| async move {
         assert!(request.extensions().get::<RequestId>().is_none());
@@ -231,7 +236,7 @@ async fn other_requests_pass_untouched() {
     let mut body = response.into_body();
     assert_eq!(next(&mut body).await.unwrap().unwrap().into_data().unwrap().len(), 5);
     assert!(next(&mut body).await.is_none());
-    assert_eq!(metrics.render(), before);
+    assert_eq!(metrics.render(Time::UNIX_EPOCH), before);
     assert_eq!(lines.text(), "");
 }
 
@@ -269,8 +274,8 @@ async fn a_whole_tonic_server_is_observed() {
     let mut watch = client.watch(ask("signoff")).await.unwrap().into_inner();
     assert!(watch.message().await.unwrap().is_some());
     let open = |count| format!(r#"signoff_open_streams{{method="grpc.health.v1.Health/Watch"}} {count}"#);
-    assert!(metrics.render().contains(&open(1)));
+    assert!(metrics.render(Time::UNIX_EPOCH).contains(&open(1)));
     drop(watch);
-    assert!(metrics.render().contains(&open(0)));
+    assert!(metrics.render(Time::UNIX_EPOCH).contains(&open(0)));
     assert_counted(&metrics, "/grpc.health.v1.Health/Watch", "CANCELLED", 1);
 }

@@ -93,6 +93,12 @@ async fn a_policy_is_compared_set_shown_and_remembered() {
     assert!(code == Some(0) && out.contains("would be set: version 1"), "{out}{err}");
     let (code, out, err) = run(&["set", &file, "--comment", "small payments", "--expected-version", "0"]).await;
     assert!(code == Some(0) && out.contains("is live: version 1, set by dev/operator"), "{out}{err}");
+    // The same content, however it is written, makes no version.
+    for more in [&[][..], &["--comment", "again"], &["--expected-version", "1"], &["--dry-run"]] {
+        let (code, out, err) = run(&[&["set", &file], more].concat()).await;
+        let told = "nothing changes; this is live already: version 1, set by dev/operator";
+        assert!(code == Some(0) && out.contains(told) && out.contains(": small payments"), "{more:?}: {out}{err}");
+    }
     let (code, _, err) = run(&["set", &file, "--expected-version", "0"]).await;
     assert!(code == Some(1) && err.contains("POLICY_CHANGED") && err.contains("signoff policy diff"), "{err}");
     let (code, _, err) = run(&["diff", &file]).await;

@@ -1,11 +1,14 @@
 //! Calls: operators, macros and functions.
 
+use std::sync::Arc;
+
 use cel::common::ast::{CallExpr, Expr as Syntax, IdedExpr, LiteralValue};
 use ipnet::IpNet;
 
 use super::{Compiler, Typed};
 use crate::{
     policy::condition::{
+        PlacedPattern,
         expr::{Each, Expr, Quantifier},
         functions::{self, FUNCTIONS, Function, Signature, Style},
         operators::OPERATORS,
@@ -129,8 +132,8 @@ impl Compiler {
         }
         let compiled = pattern_cache::compiled(literal).map_err(|wrong| self.refuse(pattern, wrong)).ok();
         self.pattern_refused = compiled.is_none();
-        let pattern = compiled?;
-        self.pattern_bytes += pattern.bytes();
+        let (place, source, pattern) = (self.place(pattern), Box::from(&**literal), compiled?);
+        self.patterns.push(PlacedPattern { place, source, pattern: Arc::clone(&pattern) });
         Some((Expr::Matches(Box::new(text?), pattern), Some(Kind::Bool)))
     }
 

@@ -2,6 +2,7 @@
 //! the store does not open, or it answers that approval with an error.
 
 mod records;
+mod snapshots;
 
 use std::path::PathBuf;
 

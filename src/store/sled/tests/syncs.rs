@@ -17,8 +17,12 @@ pub(super) struct Gate {
     end: mpsc::Sender<io::Result<()>>,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the gate must not wait for the test, and a test's queue is short")]
 pub(super) fn gated(directory: &TempDir) -> (SledStore, Gate) {
+    gated_with(directory, Arc::new(()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the gate must not wait for the test, and a test's queue is short")]
+pub(super) fn gated_with(directory: &TempDir, observer: Arc<dyn Observer>) -> (SledStore, Gate) {
     let (begin, began) = async_mpsc::unbounded_channel();
     let (end, ended) = mpsc::channel();
     let mut opened = false;
@@ -29,7 +33,7 @@ pub(super) fn gated(directory: &TempDir) -> (SledStore, Gate) {
         begin.send(()).unwrap();
         ended.recv().unwrap()
     };
-    (SledStore::open_with(directory.path(), Arc::new(()), sync).unwrap(), Gate { began, end })
+    (SledStore::open_with(directory.path(), observer, sync).unwrap(), Gate { began, end })
 }
 
 impl Gate {
@@ -248,7 +252,8 @@ async fn a_writer_that_panics_is_a_failure() {
             panic!("as the test wants");
         }
         fn reached(&self, _: &Approval) {}
-        fn pending(&self, _: u64) {}
+        fn recorded(&self, _: &Approval, _: &Event) {}
+        fn pending(&self, _: u64, _: Option<Time>) {}
     }
     let directory = tempfile::tempdir().unwrap();
     let store = SledStore::open(directory.path(), Arc::new(Panics)).unwrap();

@@ -1,0 +1,153 @@
+//! What a source that is no CEL has wrong, in sentences. The parser tells where; how it tells what is meant for those
+//! who know its grammar, and is only used to tell the cases apart.
+
+use cel::ParseErrors;
+
+/// Words that the grammar keeps to itself. Behind a dot the parser takes all others.
+const RESERVED: [&str; 4] = ["in", "true", "false", "null"];
+
+/// Operators of other languages, and of CEL.
+const OPERATORS: [(&str, &str); 9] = [
+    ("===", "=="),
+    ("!==", "!="),
+    ("=", "=="),
+    ("<>", "!="),
+    ("and", "&&"),
+    ("or", "||"),
+    ("not", "!"),
+    ("&", "&&"),
+    ("|", "||"),
+];
+
+/// Longest part of the source that is repeated, in characters.
+const SHOWN_MAX: usize = 24;
+
+/// The first thing that is wrong: the parser stumbles on after it.
+pub(super) fn problems(source: &str, errors: &ParseErrors) -> Vec<String> {
+    let first = errors.errors.iter().find(|error| error.pos.0 > 0);
+    let told = match first {
+        Some(error) => {
+            let (line, column) = (at_least_one(error.pos.0), at_least_one(error.pos.1));
+            format!("{}: {}", place(source, line, column), sentence(&Position::of(source, line, column), &error.msg))
+        }
+        None => "it cannot be read".to_owned(),
+    };
+    vec![told]
+}
+
+fn at_least_one(number: isize) -> usize {
+    usize::try_from(number).unwrap_or(1).max(1)
+}
+
+/// A place in a condition; its line too where there are several.
+pub(super) fn place(source: &str, line: usize, column: usize) -> String {
+    if source.trim_end().contains('\n') { format!("line {line}, column {column}") } else { format!("column {column}") }
+}
+
+/// What stands around an error.
+struct Position<'a> {
+    before: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Position<'a> {
+    /// A column counts characters.
+    fn of(source: &'a str, line: usize, column: usize) -> Self {
+        let start = source.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
+        let in_line = source[start..].char_indices().nth(column - 1).map_or(source.len() - start, |(at, _)| at);
+        let (before, rest) = source.split_at(start + in_line);
+        Self { before, rest }
+    }
+
+    /// The word or sign that begins here.
+    fn token(&self) -> &'a str {
+        let rest = self.rest;
+        let end = |inside: fn(char) -> bool| rest.find(|c| !inside(c)).unwrap_or(rest.len());
+        let word = end(|c| c.is_alphanumeric() || c == '_');
+        let sign = end(|c| "=!<>&|".contains(c));
+        let one = rest.chars().next().map_or(0, char::len_utf8);
+        let token = &rest[..word.max(sign).max(one)];
+        &token[..token.char_indices().nth(SHOWN_MAX).map_or(token.len(), |(at, _)| at)]
+    }
+
+    /// The fields before a dot that a reserved word follows: `args.filter` of `args.filter.in`.
+    fn selected(&self) -> Option<&'a str> {
+        let path = self.before.trim_end().strip_suffix('.')?.trim_end();
+        let start = path.rfind(|c: char| !(c.is_alphanumeric() || "_.".contains(c))).map_or(0, |at| at + 1);
+        // After a character of several bytes there is no name anyway.
+        path.get(start..).filter(|path| !path.is_empty())
+    }
+}
+
+/// What is wrong, in a sentence that needs no parser.
+fn sentence(at: &Position<'_>, said: &str) -> String {
+    let said = said.strip_prefix("Syntax error: ").unwrap_or(said);
+    if said.contains("Recursion limit") || said.contains("recovery attempt limit") {
+        return "nested too deeply".to_owned();
+    }
+    if said.starts_with("token recognition error") {
+        return unreadable(at, said);
+    }
+    if said.starts_with("invalid string literal") {
+        return "a text has an escape that does not exist; write r\"…\" for a pattern, or \\\\ for a backslash"
+            .to_owned();
+    }
+    if said.starts_with("invalid int literal") || said.starts_with("invalid uint literal") {
+        return format!("the number {} is out of range", at.token());
+    }
+    if let Some(syntax) = said.strip_prefix("unsupported syntax ") {
+        return format!("{} is not supported here", syntax.replace('\'', "`"));
+    }
+    if let Some(word) = said.strip_prefix("reserved identifier: ") {
+        return format!("`{word}` is a reserved word; an argument of that name is args[\"{word}\"]");
+    }
+    let token = at.token();
+    if RESERVED.contains(&token) {
+        if let Some(path) = at.selected() {
+            return reserved_field(path, token, at.before.trim_end().contains("has("));
+        }
+    }
+    if token.is_empty() {
+        return match missing(said) {
+            Some(sign) => format!("the condition ends before it is complete: `{sign}` is missing"),
+            None if at.before.trim().is_empty() => "the condition is empty".to_owned(),
+            None => "the condition ends before it is complete".to_owned(),
+        };
+    }
+    if let Some((_, ours)) = OPERATORS.iter().find(|(theirs, _)| *theirs == token) {
+        return format!("`{token}` is no operator here; write {ours}");
+    }
+    match missing(said) {
+        Some(sign) => format!("`{sign}` is missing before `{token}`"),
+        None => format!("`{token}` cannot stand here"),
+    }
+}
+
+/// `args.in`, which the grammar does not take.
+fn reserved_field(path: &str, word: &str, asked_for: bool) -> String {
+    let has = if asked_for { format!(", and \"{word}\" in {path} for has({path}.{word})") } else { String::new() };
+    format!("`{word}` is a reserved word; write {path}[\"{word}\"]{has}")
+}
+
+/// A character with which nothing begins.
+fn unreadable(at: &Position<'_>, said: &str) -> String {
+    let text = said.split_once("at: '").map_or("", |(_, text)| text);
+    let quoted = text.trim_start_matches(['r', 'R', 'b', 'B']).starts_with(['"', '\'']);
+    let escape = text.rfind('\\').and_then(|at| text[at + 1..].chars().next()).filter(|c| *c != '\'');
+    match (quoted, escape) {
+        (true, Some(c)) => format!("a text has no escape \\{c}; write r\"…\" for a pattern, or \\\\ for a backslash"),
+        (true, None) => "a text begins here that does not end: its closing quote is missing".to_owned(),
+        (false, _) => {
+            let token = at.token();
+            match OPERATORS.iter().find(|(theirs, _)| *theirs == token) {
+                Some((theirs, ours)) => format!("`{theirs}` is no operator here; write {ours}"),
+                None => format!("`{}` means nothing here", crate::unicode::escape(token)),
+            }
+        }
+    }
+}
+
+/// The sign that is missing, if it is a single one: `missing ')' at …`.
+fn missing(said: &str) -> Option<&str> {
+    said.strip_prefix("missing '")?.split_once('\'').map(|(sign, _)| sign).filter(|sign| !sign.is_empty())
+}

@@ -1,0 +1,95 @@
+//! Patterns that compile and do not say what is meant.
+
+use super::pattern::{Pattern, shown};
+
+/// What `"\b"` is in quotes without an r before them, in CEL as in YAML.
+const BACKSPACE: char = '\u{8}';
+
+/// What is wrong with a pattern, and what to write; `None` for most.
+pub(super) fn doubt(source: &str, pattern: &Pattern) -> Option<String> {
+    if source.contains(BACKSPACE) {
+        return Some(
+            r#"the pattern holds U+0008, a backspace: that is what \b means in "…". For the edge of a word write (?-u:\b) in r"…", and in YAML put the condition below `when: >-` or in single quotes"#
+                .to_owned(),
+        );
+    }
+    if pattern.can_match() {
+        return None;
+    }
+    let why = if has_empty_class(source) {
+        "one of its […] allows no character"
+    } else if stands_inside(source, '^') {
+        "^ is the beginning of the text, and something must come before it; write \\^ for the character"
+    } else if stands_inside(source, '$') {
+        "$ is the end of the text, and something must come after it; write [$] for the character"
+    } else {
+        "its parts exclude each other"
+    };
+    Some(format!("no text can match the pattern {}: {why}", shown(source)))
+}
+
+/// Whether a class is empty, as far as the parser of patterns can tell.
+fn has_empty_class(source: &str) -> bool {
+    use regex_syntax::hir::{Hir, HirKind};
+    fn any(hir: &Hir) -> bool {
+        match hir.kind() {
+            HirKind::Class(class) => class.is_empty(),
+            HirKind::Repetition(repetition) => any(&repetition.sub),
+            HirKind::Capture(capture) => any(&capture.sub),
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(any),
+            HirKind::Empty | HirKind::Literal(_) | HirKind::Look(_) => false,
+        }
+    }
+    regex_syntax::parse(source).is_ok_and(|hir| any(&hir))
+}
+
+/// Whether an anchor is neither at the pattern's beginning nor at its end, escaped or in a class.
+fn stands_inside(source: &str, anchor: char) -> bool {
+    let (mut escaped, mut in_class) = (false, false);
+    let end = if anchor == '^' { 0 } else { source.len().saturating_sub(1) };
+    source.char_indices().any(|(at, c)| {
+        let plain = !escaped && !in_class;
+        escaped = !escaped && c == '\\';
+        match c {
+            '[' if plain => in_class = true,
+            ']' if !escaped => in_class = false,
+            _ => {}
+        }
+        plain && c == anchor && at != end
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(source: &str) -> Option<String> {
+        doubt(source, &Pattern::compile(source).unwrap())
+    }
+
+    #[test]
+    fn patterns_that_do_not_say_what_is_meant_are_told_with_what_to_write() {
+        for (source, complaint) in [
+            ("\u{8}drop", r#"write (?-u:\b) in r"…""#),
+            ("x|(?i)\u{8}drop\u{8}", "holds U+0008, a backspace"),
+            ("price: ^5", r"^ is the beginning of the text, and something must come before it; write \^"),
+            ("^[a-z]+^$", "^ is the beginning"),
+            ("US$5", "$ is the end of the text, and something must come after it; write [$]"),
+            (r"^[^\s\S]$", "one of its […] allows no character"),
+            (r"a(?-u:\b)b", "its parts exclude each other"),
+        ] {
+            let told = told(source).unwrap_or_else(|| panic!("{source}: nothing is told"));
+            assert!(told.contains(complaint), "{source}: {told}");
+        }
+    }
+
+    #[test]
+    fn other_patterns_are_left_alone() {
+        for source in ["", "^SELECT [a-z]+$", r"\^5|[$]5|[\b]*x", r"(?-u:\b)drop(?-u:\b)", "a|b^c", r"^[^\p{Cc}]*$"] {
+            let compiled = Pattern::compile(source);
+            if let Ok(pattern) = compiled {
+                assert_eq!(doubt(source, &pattern), None, "{source}");
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Sources that are no CEL.
+
+use super::{compiled, refused};
+
+/// What people write, and what they are told: where, and what to write.
+#[test]
+fn syntax_errors_are_sentences_of_our_own() {
+    for (source, told) in [
+        ("args.in == 1", r#"column 6: `in` is a reserved word; write args["in"]"#),
+        ("args.filter.true", r#"column 13: `true` is a reserved word; write args.filter["true"]"#),
+        (
+            "has(args.in) && tool == 'x'",
+            r#"column 10: `in` is a reserved word; write args["in"], and "in" in args for has(args.in)"#,
+        ),
+        ("if == 1", r#"column 1: `if` is a reserved word; an argument of that name is args["if"]"#),
+        ("args.n = 1", "column 8: `=` is no operator here; write =="),
+        ("args.n == 1 and args.m == 2", "column 13: `and` is no operator here; write &&"),
+        ("args.n == 1 & args.m == 2", "column 13: `&` is no operator here; write &&"),
+        ("not args.n", "column 5: "),
+        ("(args.n == 1", "column 13: the condition ends before it is complete: `)` is missing"),
+        ("args.n == 1)", "column 12: `)` cannot stand here"),
+        ("args.n == 1 == ", "column 16: the condition ends before it is complete"),
+        ("args.n # 1", "column 8: `#` means nothing here"),
+        (
+            "args.q.matches('\\d+')",
+            r#"column 16: a text has no escape \d; write r"…" for a pattern, or \\ for a backslash"#,
+        ),
+        ("args.q == 'ü' && args.n = 1", "column 25: `=` is no operator here; write =="),
+        ("args.q == 'x' &&\n  args.n = 1", "line 2, column 10: `=` is no operator here; write =="),
+        ("args.q == 'x' &&\n  arg.n == 1", "line 2, column 3: there is no variable arg, did you mean args?"),
+        ("args.q == 'ü' && arg.n == 1", "column 18: there is no variable arg"),
+        ("args.n == 99999999999999999999", "column 11: the number 99999999999999999999 is out of range"),
+        ("args..n", "column 6: `.` cannot stand here"),
+        ("args.n ==\u{202e} 1", "means nothing here"),
+    ] {
+        let wrong = refused(source);
+        assert!(wrong.contains(told), "{source}: {wrong}");
+    }
+}
+
+#[test]
+fn no_source_shows_the_parsers_own_words() {
+    let pieces = [
+        "args", ".", "in", "(", ")", "[", "]", "{", "}", "'", "\"", "==", "=", "&&", "|", "?", ":", "1", "1.", "@",
+        "\\", "r'", ",", "ü", "\n", "true",
+    ];
+    // Every pair, and every pair in the middle of something: more than people think of.
+    for (one, other) in pieces.iter().flat_map(|one| pieces.iter().map(move |other| (one, other))) {
+        for source in [format!("{one}{other}"), format!("args.a == 1 && {one} {other}"), format!("has({one}{other})")] {
+            let Err(wrong) = compiled(&source) else { continue };
+            for wrong in wrong {
+                let internal = [
+                    "Error",
+                    "viable",
+                    "mismatched",
+                    "extraneous",
+                    "expecting",
+                    "recognition",
+                    "EOF",
+                    "Incomplete",
+                    "No `",
+                    "Context",
+                    "UNKNOWN",
+                    "Some(",
+                    "line 0",
+                    "column 0",
+                ];
+                assert!(!internal.iter().any(|word| wrong.contains(word)), "{source}: {wrong}");
+            }
+        }
+    }
+    let deep = refused(&"[".repeat(300));
+    assert!(deep.contains("nested too deeply") || deep.contains("levels deep") || deep.contains("complete"), "{deep}");
+}

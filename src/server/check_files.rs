@@ -1,0 +1,124 @@
+//! Looks at the files that a configuration names, without starting anything.
+
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+
+use crate::{
+    config::Config,
+    identity::oidc,
+    policy_file,
+    tls::{LiveTls, TlsFiles},
+    workers::read_policy_file,
+};
+
+/// Everything that would keep a server from starting with this configuration, or from accepting tokens: a line each.
+///
+/// A server also waits for writers of these files and opens the store; that is not done here, as one may be running.
+pub async fn check_files(config: &Config) -> Vec<String> {
+    let mut problems = check_data_dir(&config.data_dir);
+    if let Some(files) = TlsFiles::of(&config.tls) {
+        problems.extend(check_tls(files).await);
+    }
+    if let Some(path) = config.oidc.keys_file() {
+        let unusable = oidc::check_keys_file(&path).await.err();
+        problems.extend(unusable.map(|error| format!("oidc.keys: {}: {error}", path.display())));
+    }
+    if let Some(path) = &config.policy {
+        match read_policy_file(path).await {
+            Ok(content) => {
+                let wrong = policy_file::load(path, &content).err().unwrap_or_default();
+                problems.extend(wrong.lines().map(|line| format!("policy: {line}")));
+            }
+            Err(error) => problems.push(format!("policy: {error}")),
+        }
+    }
+    problems
+}
+
+/// Each file by itself: when one cannot be read, others may be wrong as well.
+async fn check_tls(files: TlsFiles) -> Vec<String> {
+    let mut problems = files.unreadable().await;
+    if problems.is_empty() {
+        match files.contents().await {
+            Ok(contents) => problems.extend(LiveTls::start(files, &contents).err().map(|error| error.to_string())),
+            Err(error) => problems.push(error),
+        }
+    }
+    problems.into_iter().map(|problem| format!("tls: {problem}")).collect()
+}
+
+/// The data directory, or the one that it would be made in.
+fn check_data_dir(path: &Path) -> Vec<String> {
+    let existing = path.ancestors().find(|ancestor| ancestor.as_os_str().is_empty() || ancestor.exists());
+    let existing = existing.filter(|ancestor| !ancestor.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let problem = if !existing.is_dir() {
+        format!("{} is not a directory", existing.display())
+    } else if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+        format!("cannot write to {}: {}", existing.display(), std::io::Error::from(error))
+    } else {
+        return Vec::new();
+    };
+    vec![format!("data_dir: {problem}")]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{config::OidcSettings, tls::TlsConfig};
+
+    #[tokio::test]
+    async fn everything_that_is_wrong_with_files_is_told_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("file"), "no directory").unwrap();
+        fs::write(path("policy.yaml"), "rules:\n  - name: a\n    tols: [x]\n    when: 1 +\n").unwrap();
+        fs::write(path("keys.json"), r#"{"keys": []}"#).unwrap();
+        let config = Config {
+            data_dir: path("file").join("data"),
+            policy: Some(path("policy.yaml")),
+            tls: TlsConfig {
+                certificate: Some(path("tls.crt")),
+                key: Some(path("tls.key")),
+                client_ca: Some(path("file")),
+                ..TlsConfig::default()
+            },
+            oidc: OidcSettings {
+                issuer: Some("https://id.example.org".into()),
+                keys: Some(path("keys.json").display().to_string()),
+                ..OidcSettings::default()
+            },
+            ..Config::default()
+        };
+        let problems = check_files(&config).await;
+        let told = problems.join("\n").replace(&format!("{}/", directory.path().display()), "");
+        for expected in [
+            "data_dir: file is not a directory",
+            "tls: tls.crt: No such file",
+            "tls: tls.key: No such file",
+            "oidc.keys: keys.json: the key set has no key that can be used",
+            "policy: policy.yaml:3:5: rules[0].tols: is unknown",
+            "policy: policy.yaml:4:11: rules[0].when: column 4: the condition ends before it is complete",
+        ] {
+            assert!(told.lines().any(|line| line.starts_with(expected)), "no {expected:?} in\n{told}");
+        }
+        for (name, content) in [("tls.crt", "none"), ("tls.key", "none")] {
+            fs::write(path(name), content).unwrap();
+        }
+        let told = check_files(&config).await.join("\n");
+        assert!(told.contains("tls.crt: holds no certificate in PEM"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn files_that_are_right_or_will_be_made_are_not_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policy.yaml");
+        for data_dir in [directory.path().to_owned(), directory.path().join("a/b")] {
+            let config = Config { data_dir, policy: Some(policy.clone()), ..Config::default() };
+            assert_eq!(check_files(&config).await, [""; 0]);
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is made");
+    }
+}
