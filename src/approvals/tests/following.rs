@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Makes another request of one.
+type Change = fn(&mut NewRequest);
+
 #[tokio::test]
 async fn every_revision_comes_once_and_the_terminal_one_ends_the_stream() {
     let world = World::new();
@@ -179,7 +182,7 @@ async fn a_request_id_belongs_to_one_request() {
     let world = World::new();
     let new = asking_as("r", json!({}));
     let id = world.ask_for(new.clone()).await;
-    let different: [(fn(&mut NewRequest), RepeatedField); 2] = [
+    let different: [(Change, RepeatedField); 2] = [
         (|new| new.tool_name = "other".into(), RepeatedField::ToolName),
         (|new| new.arguments = arguments(&json!({"a": 1})), RepeatedField::Arguments),
     ];
@@ -189,7 +192,7 @@ async fn a_request_id_belongs_to_one_request() {
         let reused = Refusal::RequestIdReused { request_id: "r".into(), approval: id, field: Some(field) };
         assert_eq!(world.request(other, 0).await.err(), Some(Error::Store(reused.into())));
     }
-    let reworded: [fn(&mut NewRequest); 6] = [
+    let reworded: [Change; 6] = [
         |new| new.reason = "other".into(),
         |new| new.timeout += Duration::from_secs(1),
         |new| new.labels.clear(),
