@@ -71,11 +71,11 @@ impl ServerClock {
         let distance = jump.distance();
         match direction {
             Direction::Backward => tracing::warn!(
-                %wall, %expected, ?distance, server_time = %now,
+                %wall, %expected, distance_s = distance.as_secs_f64(), server_time = %now,
                 "the system clock was set back; server time goes on, and no deadline or claim window is extended"
             ),
             Direction::Forward => tracing::warn!(
-                %wall, %expected, ?distance, server_time = %now,
+                %wall, %expected, distance_s = distance.as_secs_f64(), server_time = %now,
                 "the system clock was set forward; deadlines and claim windows up to its time are over"
             ),
         }

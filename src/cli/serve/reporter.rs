@@ -145,7 +145,7 @@ Ask, as the agent, in a second terminal:
 Decide, as the reviewer, in a third one:
   . {reviewer}
   {program} pending
-  {program} approve ID
+  {program} approve -
 
 An operator, who sees everything and decides nothing, has {operator}.
 Each file sets SIGNOFF_ADDRESS and SIGNOFF_TOKEN, for the clients and grpcurl too."

@@ -1,4 +1,4 @@
-//! `signoff serve --dev`: the files to source, and the README's start, which has nothing to paste but an id.
+//! `signoff serve --dev`: the files to source, and the README's start, which has nothing to paste.
 
 use std::{
     fs,
@@ -80,7 +80,7 @@ async fn the_readmes_start_works_as_it_is_typed() {
     let asking = begun(home.path(), &ask);
     let approval = waiting(&server).await;
     // Nobody is there to be asked whether they are sure.
-    let reviewed = typed(home.path(), &review.replace("approve ID", &format!("approve {} --yes", approval.id))).await;
+    let reviewed = typed(home.path(), &review.replace("approve -", &format!("approve {} --yes", approval.id))).await;
     assert!(reviewed.status.success() && text(&reviewed).contains("send_email"), "{}", text(&reviewed));
     let asked = soon("the request ends", asking.wait_with_output()).await.unwrap();
     assert!(asked.status.success() && text(&asked).contains("APPROVED"), "{}", text(&asked));
