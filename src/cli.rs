@@ -6,6 +6,7 @@
 
 mod arguments;
 mod call;
+mod cause;
 mod config_check;
 mod connection;
 mod console;
@@ -23,6 +24,7 @@ mod json;
 mod pending;
 mod policy;
 mod progress_printer;
+mod reporter;
 mod request;
 mod retry;
 mod review;

@@ -53,7 +53,7 @@ async fn a_freeze_names_its_author_and_time() {
     fixture.clock.advance(Duration::from_secs(5));
     let freeze = fixture.freeze(tool("x*")).await;
     assert_eq!((&freeze.actor, freeze.at), (&operator().actor, at(5)));
-    assert_eq!(fixture.store.freezes().await.unwrap(), [freeze.clone()]);
+    assert_eq!(fixture.store.freezes().await.unwrap(), std::slice::from_ref(&freeze));
     fixture.clock.advance(Duration::from_secs(4));
     let thawed = fixture.admin.thaw(&another_operator(), freeze.id, None).await.unwrap();
     let end = thawed.thawed.clone().unwrap();

@@ -3,9 +3,8 @@
 use std::{
     convert::Infallible,
     env,
-    error::Error,
     ffi::OsString,
-    fmt, io,
+    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +13,7 @@ use clap::{ArgMatches, builder::OsStringValueParser, error::ErrorKind, parser::V
 use signoff_client::{ConnectError, Options, Transport};
 use tonic::Request;
 
-use super::failure::Failure;
+use super::{cause::innermost, failure::Failure};
 use crate::bounded_file;
 use crate::proto::v1::{
     access_service_client::AccessServiceClient, admin_service_client::AdminServiceClient,
@@ -263,20 +262,6 @@ impl From<ConnectError> for Failure {
 }
 
 /// The cause of all causes: those above it only repeat it.
-fn innermost<'a>(mut error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error
-}
-
-/// The cause of all causes in a few words: `connection refused`.
-pub(super) fn words(error: &(dyn Error + 'static)) -> String {
-    let cause = innermost(error);
-    let system = cause.downcast_ref::<io::Error>().filter(|error| error.raw_os_error().is_some());
-    system.map_or_else(|| cause.to_string(), |error| error.kind().to_string())
-}
-
 /// A call that is answered at once, or not at all.
 pub(super) fn unary<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::{connection, json, text::escape};
+use super::{cause, json, text::escape};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ const TLS_HINT: &str = "if the server has TLS, its address begins with https://"
 impl Failure {
     /// No connection, because of this.
     pub(super) fn unreachable(address: &str, cause: &(dyn std::error::Error + 'static)) -> Self {
-        let (address, text) = (address.to_owned(), connection::words(cause));
+        let (address, text) = (address.to_owned(), cause::words(cause));
         // What rustls says comes inside of an io::Error.
         let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         match inside.and_then(|inside| inside.downcast_ref::<rustls::Error>()) {

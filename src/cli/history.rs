@@ -10,9 +10,9 @@ use super::{
     describe,
     failure::Failure,
     filters::{self, StatusFilter, TimeFilter, parse_time, timestamp},
-    rows::{AGENT, ARGUMENTS, CALLER, Rows, TOOL, View, arguments},
+    rows::{AGENT, CALLER, Rows, TOOL, View, arguments},
     server_time::ServerTime,
-    table::{Column, Table},
+    table::{ARGUMENTS, Column, Table},
     text::escape,
 };
 use crate::proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovalsRequest};

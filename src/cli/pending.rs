@@ -8,8 +8,8 @@ use super::{
     describe,
     failure::Failure,
     filters, freeze,
-    rows::{AGENT, ARGUMENTS, CALLER, Rows, TOOL, View, arguments},
-    table::{Cell, Column, Table},
+    rows::{AGENT, CALLER, Rows, TOOL, View, arguments},
+    table::{ARGUMENTS, Cell, Column, Table},
     text::escape,
     watch,
 };

@@ -6,7 +6,7 @@ use signoff_client::Step;
 use tonic::Status;
 
 use super::{
-    connection::words,
+    cause::words,
     console::Console,
     describe,
     failure::Failure,

@@ -15,8 +15,6 @@ use crate::proto::v1::Approval;
 
 /// As many approvals of the greatest size as one message can carry.
 pub(super) const PAGE: u32 = 200;
-/// The header of what needs none: a JSON object is known by its looks.
-pub(super) const ARGUMENTS: &str = "ARGUMENTS";
 /// Fewest characters of an id in a table: the time of its creation, to the millisecond.
 const ID_WIDTH: usize = 13;
 

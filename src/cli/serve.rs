@@ -1,7 +1,5 @@
 //! `signoff serve`: the server, from configuration to exit code.
 
-mod reporter;
-
 use std::process::ExitCode;
 
 use tokio::{
@@ -10,15 +8,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::shutdown_watchdog::{self, Patience};
+use super::{
+    reporter::Reporter,
+    shutdown_watchdog::{self, Patience},
+};
 use crate::{
     config::{self, Config, LogFormat, ServeFlags},
     private_files,
     server::{FAILED_LINGER, Server, StartError},
     telemetry::{self, Metrics},
 };
-
-pub(in crate::cli) use reporter::Reporter;
 
 /// Serves until told to stop. Exits 0 after a drain or before it had started, 1 when the server cannot start or fails,
 /// 2 for a configuration that cannot be used, or without any way to authenticate. After a failure it ends the

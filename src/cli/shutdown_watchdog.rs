@@ -14,7 +14,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use super::serve::Reporter;
+use super::reporter::Reporter;
 use crate::store::Health;
 
 /// How much longer than its parts allow the end of a server may take.

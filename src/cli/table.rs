@@ -7,8 +7,8 @@
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::rows::ARGUMENTS;
-
+/// The header of what needs none: a JSON object is known by its looks.
+pub(super) const ARGUMENTS: &str = "ARGUMENTS";
 /// Between columns.
 const GAP: usize = 2;
 /// Before a row's second line.

@@ -7,7 +7,6 @@ use std::{
 };
 
 use super::{unauthenticated_calls::Room, *};
-use crate::domain::Time;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -37,7 +36,7 @@ impl Registry {
     }
 
     fn shows(&self, line: &str) -> bool {
-        self.metrics.render(Time::UNIX_EPOCH).lines().any(|found| found == line)
+        self.metrics.render(chrono::DateTime::UNIX_EPOCH).lines().any(|found| found == line)
     }
 
     fn open(&self) -> u32 {

@@ -1,6 +1,5 @@
 use super::{
-    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, RepeatedField, Revision, Revocation, Status,
-    Time,
+    ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, Revision, Revocation, Status, Time,
 };
 
 /// Why a command was refused. Nothing was recorded for it.
@@ -114,6 +113,29 @@ pub enum Refusal {
         /// How many are allowed.
         limit: u32,
     },
+}
+
+/// What a repetition must say again. Its caller is the same because it is found by caller and `request_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepeatedField {
+    /// The tool.
+    ToolName,
+    /// The arguments, as asked.
+    Arguments,
+    /// The person on whose behalf, whom the caller names or its credentials do.
+    OnBehalfOf,
+}
+
+impl RepeatedField {
+    /// The field's name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ToolName => "tool_name",
+            Self::Arguments => "arguments",
+            Self::OnBehalfOf => "on_behalf_of",
+        }
+    }
 }
 
 /// What a `request_id` was used for before, as the middle of a sentence.

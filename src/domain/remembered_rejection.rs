@@ -18,28 +18,15 @@
 //! - **A freeze comes first**: it rejects every request in its scope, and says that the call may be asked for after it.
 //! - **Server time counts**, from the decision on, and the window ends exactly when it is over.
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Actor, Approval, ApprovalId, Digest, Effect, Panel, Request, RuleOutcome, RuleTrace, Status, Time, Verdict,
+    Approval, Digest, Effect, Panel, RememberedRejection, Request, RuleOutcome, RuleTrace, Status, Time, Verdict,
     name::composed, time,
 };
 
 /// The rule that is recorded where a remembered rejection decides. No policy has a rule with such a name.
 pub const REMEMBERED_REJECTION_RULE: &str = "_remembered_rejection";
-
-/// The rejection that a verdict repeats. The reviewer's comment is the verdict's message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RememberedRejection {
-    /// The approval that was rejected.
-    pub approval_id: ApprovalId,
-    /// Who rejected it.
-    pub decided_by: Actor,
-    /// Those who were asked when it was rejected. They see what their rejection decides.
-    pub panels: Vec<Panel>,
-}
 
 impl Request {
     /// What a call and its repetitions in the same run have in common; `None` outside a run.

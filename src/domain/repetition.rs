@@ -8,30 +8,7 @@
 //!
 //! The arguments are compared as asked: an edit in between changes what may be run, and not what was asked.
 
-use super::{Actor, Approval, Refusal, Request};
-
-/// What a repetition must say again. Its caller is the same because it is found by caller and `request_id`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RepeatedField {
-    /// The tool.
-    ToolName,
-    /// The arguments, as asked.
-    Arguments,
-    /// The person on whose behalf, whom the caller names or its credentials do.
-    OnBehalfOf,
-}
-
-impl RepeatedField {
-    /// The field's name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ToolName => "tool_name",
-            Self::Arguments => "arguments",
-            Self::OnBehalfOf => "on_behalf_of",
-        }
-    }
-}
+use super::{Actor, Approval, Refusal, RepeatedField, Request};
 
 impl Request {
     /// The first thing in which another request, by the same caller with the same `request_id`, is not a repetition of

@@ -6,7 +6,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Frozen, RememberedRejection, Requirement, Status, time};
+use super::{Actor, ApprovalId, Frozen, Panel, Requirement, Status, time};
 
 /// What the policy says of one call, and why. Kept with the approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,18 @@ pub struct Verdict {
     /// The person's rejection of the same call that decided, in the place of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered_rejection: Option<Box<RememberedRejection>>,
+}
+
+/// The rejection that a verdict repeats. The reviewer's comment is the verdict's message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RememberedRejection {
+    /// The approval that was rejected.
+    pub approval_id: ApprovalId,
+    /// Who rejected it.
+    pub decided_by: Actor,
+    /// Those who were asked when it was rejected. They see what their rejection decides.
+    pub panels: Vec<Panel>,
 }
 
 /// What the policy demands.

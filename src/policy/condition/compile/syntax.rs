@@ -102,10 +102,10 @@ fn sentence(at: &Position<'_>, said: &str) -> String {
         return format!("`{word}` is a reserved word; an argument of that name is args[\"{word}\"]");
     }
     let token = at.token();
-    if RESERVED.contains(&token) {
-        if let Some(path) = at.selected() {
-            return reserved_field(path, token, at.before.trim_end().contains("has("));
-        }
+    if RESERVED.contains(&token)
+        && let Some(path) = at.selected()
+    {
+        return reserved_field(path, token, at.before.trim_end().contains("has("));
     }
     if token.is_empty() {
         return match missing(said) {

@@ -22,7 +22,7 @@ use crate::{
 
 /// Speaks for a server, in the form of its log.
 #[derive(Clone, Debug)]
-pub(in crate::cli) struct Reporter {
+pub(super) struct Reporter {
     /// Writes JSON lines; `None` for sentences.
     json: Option<Dispatch>,
 }
