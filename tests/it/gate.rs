@@ -330,7 +330,8 @@ async fn a_wrapped_function_gets_what_was_approved_or_nothing() {
     let (sent, _) = tokio::join!(soon("it runs", send.call(mail())), approve(&server, Some(edited)));
     assert_eq!(sent.unwrap(), "bob@company.com x 1");
 
-    let unfit = arguments(&[("to", "bob@company.com"), ("subject", "Hello")]);
+    let mut unfit = arguments(&[("to", "bob@company.com"), ("subject", "Hello")]);
+    unfit.fields.insert("copies".to_owned(), number(1.0));
     let (refused, approval) = tokio::join!(soon("it is refused", send.call(mail())), approve(&server, Some(unfit)));
     let Err(GateError::Refused(refusal)) = refused else { panic!("it ran") };
     assert!(matches!(&refusal.kind, Kind::InvalidEdit { path, .. } if path == "subject"), "{refusal:?}");

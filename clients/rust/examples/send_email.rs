@@ -1,5 +1,5 @@
-//! An agent's tool behind the gate. Start a server with `signoff serve --dev`, set SIGNOFF_TOKEN to its agent's token,
-//! and approve or reject as its reviewer.
+//! An agent's tool behind the gate. Start a server with `signoff serve --dev`, become its agent by
+//! its `agent.env`, and approve or reject as its reviewer.
 
 use std::error::Error;
 
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mail = Mail { to: "alice@company.com".to_owned(), subject: "Welcome".to_owned() };
     match send_email.call(mail).await {
         Ok(result) => println!("{result}"),
-        // The text is fit to hand to the model in place of the tool's result.
+        // The text is for the model, in place of the tool's result.
         Err(GateError::Refused(refusal)) => println!("{refusal}"),
         Err(GateError::Failed(error)) => return Err(error.into()),
     }
