@@ -62,7 +62,8 @@ const HINTS: &[(&str, &str)] = &[
 ];
 
 /// What `signoff` says when no token was given.
-const TOKEN_HINT: &str = "set SIGNOFF_TOKEN, or give --token; `signoff serve --dev` writes `agent.env` and `reviewer.env` to source";
+const TOKEN_HINT: &str =
+    "set SIGNOFF_TOKEN, or give --token; `signoff serve --dev` writes `agent.env` and `reviewer.env` to source";
 
 /// What `signoff` says when a connection broke before there was an answer, as one without TLS does where TLS is spoken.
 const TLS_HINT: &str = "if the server has TLS, its address begins with https://";
