@@ -52,9 +52,6 @@ impl Approvals {
         let Some(revocation) = approval.revocation.clone() else {
             return Err(Error::Internal("a revocation that is not on record".into()));
         };
-        if revocation.at >= now {
-            tracing::info!(approval_id = %approval.id, by = %revocation.actor, "revoked an approval");
-        }
         let (id, status) = (approval.id, approval.status);
         Ok(if reads { Revoked::Shown(Box::new(approval)) } else { Revoked::Unseen { id, status, revocation } })
     }

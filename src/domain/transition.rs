@@ -84,7 +84,10 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
 pub fn step_unless_frozen(approval: &Approval, command: &Command, now: Time, freezes: &Freezes) -> Step {
     let granted = step(approval, command, now);
     let claims = granted.events.iter().any(|event| matches!(event.kind, EventKind::Claimed { .. }));
-    match freezes.covering(&approval.request).filter(|_| claims) {
+    if !claims {
+        return granted;
+    }
+    match freezes.covering(&approval.request) {
         None => granted,
         Some(freeze) => {
             let outcome = Err(Refusal::Frozen(Box::new(Frozen::from(&**freeze))));

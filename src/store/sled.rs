@@ -77,6 +77,9 @@ use crate::domain::Time;
 /// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
 const SCHEMA: u32 = 4;
 
+/// The schema version before, whose records are all records of this one.
+const UPGRADED: u32 = 3;
+
 /// Commands that may wait for the writer before senders wait themselves.
 const QUEUE: usize = 4_096;
 

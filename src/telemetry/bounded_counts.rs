@@ -44,7 +44,9 @@ impl BoundedCounts {
     pub(super) fn count(&self, name: &str, invented: bool, status: Status) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = counts.by_name.len() < counts.names_max && !(invented && counts.invented == counts.invented_max);
+        let counts = &mut *counts;
         let by_status = match counts.by_name.get_mut(name) {
+            _ if name == OTHER => &mut counts.other, // one series must not come twice
             Some(known) => known,
             None if room => {
                 counts.invented += usize::from(invented);
@@ -58,12 +60,16 @@ impl BoundedCounts {
 
 impl EncodeMetric for BoundedCounts {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut names: Vec<_> = counts.by_name.iter().map(|(name, by_status)| (&**name, by_status)).collect();
-        names.sort_unstable_by_key(|(name, _)| *name);
-        for (name, by_status) in names.into_iter().chain([(OTHER, &counts.other)]) {
-            for (status, count) in Status::ALL.iter().zip(by_status).filter(|(_, count)| **count > 0) {
-                let labels = [(counts.label, name), ("status", status.name())];
+        // Copied, as the store's writer waits for the lock.
+        let (label, mut names, other) = {
+            let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let names: Vec<_> = counts.by_name.iter().map(|(name, by_status)| (name.clone(), *by_status)).collect();
+            (counts.label, names, counts.other)
+        };
+        names.sort_unstable();
+        for (name, by_status) in names.into_iter().chain([(OTHER.into(), other)]) {
+            for (status, count) in Status::ALL.iter().zip(&by_status).filter(|(_, count)| **count > 0) {
+                let labels = [(label, &*name), ("status", status.name())];
                 ConstCounter::new(*count).encode(encoder.encode_family(&labels)?)?;
             }
         }
@@ -112,6 +118,16 @@ mod tests {
                 r#"approvals_total{tool="other",status="PENDING"} 2"#,
             ]
         );
+    }
+
+    #[test]
+    fn a_name_that_is_other_is_one_series_with_the_rest() {
+        let counts = BoundedCounts::new("tool", 1, 1);
+        for name in ["other", "a", "b", "other"] {
+            counts.count(name, true, Status::Pending);
+        }
+        let expected = [r#"{tool="a",status="PENDING"} 1"#, r#"{tool="other",status="PENDING"} 3"#];
+        assert_eq!(lines(&counts), expected.map(|series| format!("approvals_total{series}")));
     }
 
     #[test]

@@ -255,6 +255,27 @@ def test_values_of_other_types_are_refused_before_anybody_is_asked(client: signo
     pay(5, Item("a", 1))
 
 
+@dataclass
+class Copied:
+    payload: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.payload["cc"].append("audit@x")
+
+
+def test_what_a_class_changes_in_place_is_noticed(client: signoff.Client, fake: Fake) -> None:
+    runs: list[Copied] = []
+
+    @signoff.requires_approval(client)
+    def send(mail: Copied) -> None:
+        runs.append(mail)
+
+    with pytest.raises(signoff.InvalidArguments, match="is changed by Copied"):
+        send(Copied({"cc": []}))
+    assert not fake.asks
+    assert not runs
+
+
 @pytest.mark.parametrize(
     ("arguments", "path", "problem"),
     [

@@ -49,6 +49,32 @@ class Work:
         yield self.run()
 
 
+class Stream:
+    """A stream of a library, which works as it is read."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> str:
+        return self._work.run()
+
+
+class AsyncStream:
+    """As `Stream`, for event loops."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def __aiter__(self) -> AsyncStream:
+        return self
+
+    async def __anext__(self) -> str:
+        return self._work.run()
+
+
 @pytest.fixture
 def work(fake: Fake) -> Work:
     return Work(fake)
@@ -83,6 +109,8 @@ GENERATORS: dict[str, Callable[[Work], Any]] = {
     "filter": lambda work: filter(work.run, [1]),
     "itertools": lambda work: itertools.starmap(work.run, [(1,)]),
     "a context manager": Work.manager,
+    "a library's stream": Stream,
+    "a library's stream for event loops": AsyncStream,
     "a generator in a list": lambda work: [1, [work.generator()]],
     "a generator in a dictionary": lambda work: {"a": ("x", {"b": work.generator()})},
 }

@@ -16,12 +16,16 @@ const UNFINISHED: &[(&str, &str)] = &[
     ("core::iter::adapters::", "collect it inside of the function"),
     ("dyn futures_core::stream::", "collect it inside of the function"),
     ("::JoinHandle<", "await or join it inside of the function"),
+    ("::Receiver<", "receive inside of the function"),
+    ("::UnboundedReceiver<", "receive inside of the function"),
 ];
 
 /// Refuses a function whose result is work.
 pub(crate) fn check<T>() -> Result<(), String> {
     let name = type_name::<T>();
-    match UNFINISHED.iter().find(|(part, _)| name.contains(part)) {
+    // What stands before `::` is only where a type is declared.
+    let stands_for = |part: &str| name.match_indices(part).any(|(at, part)| !name[at + part.len()..].starts_with("::"));
+    match UNFINISHED.iter().find(|(part, _)| stands_for(part)) {
         None => Ok(()),
         Some((_, instead)) => Err(format!("the function returns work that is not done ({name}): {instead}")),
     }
@@ -32,6 +36,10 @@ mod tests {
     use std::pin::Pin;
 
     use super::*;
+
+    fn type_name_of<T>(_: &T) -> &'static str {
+        type_name::<T>()
+    }
 
     fn refuses<T>(_: &T) -> bool {
         check::<T>().is_err()
@@ -50,6 +58,13 @@ mod tests {
         ));
         assert!(refuses(&std::thread::spawn(|| ())));
 
+        assert!(refuses(&std::sync::mpsc::sync_channel::<u8>(1).1));
+
+        let declared_inside = || {
+            struct Sent;
+            Sent
+        };
+        assert!(!refuses(&declared_inside()), "{}", type_name_of(&declared_inside()));
         assert!(!refuses(&()));
         assert!(!refuses(&String::new()));
         assert!(!refuses(&vec![Some(("text", 1.5))]));

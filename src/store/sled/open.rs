@@ -7,7 +7,7 @@ use sled::{Batch, Db, Tree};
 use uuid::Uuid;
 
 use super::{
-    CACHE_BYTES, OpenError, SCHEMA,
+    CACHE_BYTES, OpenError, SCHEMA, UPGRADED,
     catch_panic::{guarded, sentence},
     commit_log::{self, Tip},
     directory::{Directory, forget_settings},
@@ -28,9 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Bytes that are opened in a second by a machine so slow that nobody has it.
 const SLOWEST: u64 = 1 << 20;
-
-/// The schema version before, whose records are all records of this one.
-pub(super) const UPGRADED: u32 = 3;
 
 /// A store that is whole as far as opening can tell, and durable.
 pub(super) struct Opened {

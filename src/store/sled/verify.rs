@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::{
-    SCHEMA,
+    SCHEMA, UPGRADED,
     commit_log::{self, Checkpoint, GroupRecord, Standing},
     frame::{self, corrupt},
     group_commit::fields,
@@ -105,7 +105,7 @@ impl Recorded {
 }
 
 fn check_store(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings) {
-    let known = [Some(SCHEMA), mark.map(|mark| mark.schema)];
+    let known = [Some(SCHEMA), mark.map(|mark| mark.schema).filter(|schema| *schema == UPGRADED)];
     match findings.take(pages.get(keys::SCHEMA)) {
         // An upgrade raises it in sled first, then in the mark.
         Some(Some(schema)) if known.into_iter().flatten().any(|known| *schema == known.to_be_bytes()) => {}

@@ -154,7 +154,8 @@ def _scalar(kinds: tuple[type, ...], problem: str, made: Callable[[Any], Any] = 
     return Declared(_same, read)
 
 
-_ANYTHING = Declared(_same, lambda value, _: value)
+# A copy: what made from it changes in place must not change what it is compared with.
+_ANYTHING = Declared(_same, checked_value)
 _NONE = _scalar((type(None),), "is not null")
 _SCALARS: dict[type, Declared] = {
     type(None): _NONE,

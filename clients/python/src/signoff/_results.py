@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import inspect
+import io
 import types
 import typing
 from asyncio import CancelledError as AsyncCancelled
@@ -84,7 +85,13 @@ def _is_generator(item: object) -> bool:
     kind = type(item)
     # What @contextmanager makes has its generator inside.
     held = getattr(item, "gen", None) if kind.__module__ == "contextlib" else item
-    return isinstance(held, _GENERATORS) or kind.__module__ == "itertools"
+    return isinstance(held, (*_GENERATORS, abc.AsyncIterable)) or _is_lazy(item)
+
+
+def _is_lazy(item: object) -> bool:
+    """Whether an iterator works as it is read. Those of Python's own containers and files do not."""
+    harmless = type(item).__module__ == "builtins" or isinstance(item, io.IOBase)
+    return isinstance(item, abc.Iterator) and not harmless
 
 
 def _end(item: object) -> None:

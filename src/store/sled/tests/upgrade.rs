@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        open::UPGRADED,
+        UPGRADED,
         watermark::{Mark, Watermark},
     },
     *,
@@ -69,6 +69,15 @@ async fn other_versions_are_refused_as_before() {
         }
         assert_eq!(schemas(&directory), (tree, mark), "left as it is");
     }
+}
+
+#[tokio::test]
+async fn a_store_of_a_later_version_is_not_called_whole() {
+    let (directory, _) = filled().await;
+    aged(&directory, SCHEMA + 1, SCHEMA + 1);
+    let scratch = tempfile::tempdir().unwrap();
+    let findings = check(directory.path(), scratch.path()).unwrap();
+    assert!(findings.faults.iter().any(|fault| fault.what.contains("another schema version")));
 }
 
 /// A server that was killed leaves doubts, which are dispelled by comparing everything, with the version that it has.
