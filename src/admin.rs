@@ -73,7 +73,9 @@ impl Admin {
             let id = this.ids.freeze(now);
             let freeze = this.store.freeze(NewFreeze { id, scope, reason, actor, request_id, now }).await?;
             if freeze.id == id {
-                tracing::info!(freeze = %id, scope = %freeze.scope, by = %freeze.actor, "froze calls");
+                // As texts, which are quoted: names hold blanks and signs.
+                let (scope, by) = (freeze.scope.to_string(), freeze.actor.to_string());
+                tracing::info!(freeze = %id, scope = scope.as_str(), by = by.as_str(), "froze calls");
             }
             Ok(freeze)
         })
@@ -102,9 +104,14 @@ impl Admin {
         let (this, actor) = (Arc::clone(self), by.actor.clone());
         detached(async move {
             let now = this.clock.now();
-            let by = actor.clone();
+            let by = actor.to_string();
             let freeze = this.store.thaw(NewThaw { id, actor, request_id, now }).await?;
-            tracing::info!(freeze = %id, scope = %freeze.scope, %by, frozen_by = %freeze.actor, "thawed calls");
+            // A repetition finds what was logged then.
+            if freeze.thawed.as_ref().is_some_and(|thawed| thawed.at >= now) {
+                let (scope, frozen_by) = (freeze.scope.to_string(), freeze.actor.to_string());
+                let (scope, by, frozen_by) = (scope.as_str(), by.as_str(), frozen_by.as_str());
+                tracing::info!(freeze = %id, scope, by, frozen_by, "thawed calls");
+            }
             Ok(freeze)
         })
         .await

@@ -242,7 +242,7 @@ impl ConnectionArgs {
 
     /// As [`client`](Self::client), for freezes and the status.
     pub(super) async fn admin(&self) -> Result<AdminClient, Failure> {
-        Ok(AdminClient::new(self.client().await?.transport()))
+        Ok(self.client().await?.admin())
     }
 }
 

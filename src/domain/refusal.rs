@@ -60,7 +60,7 @@ pub enum Refusal {
         limit: u32,
     },
     /// Only an approved call can be claimed.
-    #[error("only an approved call can be claimed; this one is {}", .0.name())]
+    #[error("only an approved call can be claimed or revoked; this one is {}", .0.name())]
     NotApproved(Status),
     /// Not what was approved.
     #[error("this is not what was approved; the approved digest is {approved}")]

@@ -1,12 +1,15 @@
 //! Globs over names of tools, as policies and freezes have them.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::OnceLock};
 
 use globset::{Glob, GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
 
 /// Longest glob, in characters.
 pub const GLOB_MAX: usize = 128;
+
+/// What stands in globs beside the characters of tools' names.
+const SYNTAX: &str = r"*?[]{}!^,\";
 
 /// Compiles a glob. Names are no paths: `*` and `?` stand for any character, `/` included.
 ///
@@ -27,16 +30,19 @@ pub fn check_glob(glob: &str) -> Result<Glob, String> {
     compile_glob(glob).map_err(|error| format!("{glob:?} is no glob: {}", error.kind()))
 }
 
-/// A glob that stands alone, ready to be matched.
+/// A glob that stands alone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Cow<'_, str>")]
 pub struct ToolGlob {
     text: String,
-    matcher: GlobMatcher,
+    glob: Box<Glob>,
+    /// Compiled when it is first matched: globs that are only listed never are.
+    matcher: OnceLock<Box<GlobMatcher>>,
 }
 
 impl ToolGlob {
-    /// Compiles a glob of at most [`GLOB_MAX`] characters.
+    /// Takes a glob of at most [`GLOB_MAX`] characters, each of which a tool's name or a glob can have: with others it
+    /// would match nothing, and look as if it did.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -45,13 +51,17 @@ impl ToolGlob {
         if length > GLOB_MAX {
             return Err(format!("has {length} characters; at most {GLOB_MAX} are allowed"));
         }
-        Ok(Self { matcher: check_glob(text)?.compile_matcher(), text: text.to_owned() })
+        let fits = |c: &char| c.is_ascii_alphanumeric() || "_.:/-".contains(*c) || SYNTAX.contains(*c);
+        if let Some(odd) = text.chars().find(|c| !fits(c)) {
+            return Err(format!("has the character {odd:?}; allowed are A-Z a-z 0-9 _ . : / - and the signs {SYNTAX}"));
+        }
+        Ok(Self { glob: Box::new(check_glob(text)?), text: text.to_owned(), matcher: OnceLock::new() })
     }
 
     /// Whether a tool is one of those that it stands for.
     #[must_use]
     pub fn matches(&self, tool_name: &str) -> bool {
-        self.matcher.is_match(tool_name)
+        self.matcher.get_or_init(|| Box::new(self.glob.compile_matcher())).is_match(tool_name)
     }
 
     /// As it was written.
@@ -86,5 +96,25 @@ impl TryFrom<Cow<'_, str>> for ToolGlob {
 
     fn try_from(text: Cow<'_, str>) -> Result<Self, String> {
         Self::new(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_glob_has_only_what_names_and_globs_have() {
+        for (glob, name) in
+            [("sql.*", "sql.query"), ("{a,b}[0-9]", "b7"), ("fs:/tmp/*-?", "fs:/tmp/x-1"), (r"a\*", "a*")]
+        {
+            let glob = ToolGlob::new(glob).unwrap();
+            assert!(glob.matches(name) && !glob.matches("other"), "{glob}");
+        }
+        for odd in ["send_email\u{200b}", "send_email ", "a\nINFO thawed", "a\0", "\u{202e}a", "ünder"] {
+            let wrong = ToolGlob::new(odd).unwrap_err();
+            assert!(wrong.starts_with("has the character '"), "{wrong}");
+        }
+        assert!(ToolGlob::new(&"x".repeat(GLOB_MAX + 1)).is_err() && ToolGlob::new("").is_err());
     }
 }
