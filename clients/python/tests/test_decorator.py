@@ -181,15 +181,18 @@ def test_ids_are_of_one_call(client: signoff.Client, fake: Fake) -> None:
 
     with signoff.call_options(run_id="run-1", call_id="call-1"):
         outer("alice")
-        outer("bob")
-    assert len({ask.request_id for ask in fake.asks}) == 4
-    assert [ask.request_id.startswith("call:") for ask in fake.asks] == [True, False, False, False]
+        with pytest.raises(
+            TypeError, match=r"^test_ids_are_of_one_call\.<locals>\.outer was called with a call_id that"
+        ):
+            outer("alice")
+    assert [ask.request_id.startswith("call:") for ask in fake.asks] == [True, False]
     assert {ask.agent.run_id for ask in fake.asks} == {"run-1"}
     with signoff.call_options(request_id="mine"):
         with signoff.call_options(reason="Just now"):
             inner("alice")
-        inner("alice")
-    assert [ask.request_id == "mine" for ask in fake.asks[4:]] == [True, False]
+        with pytest.raises(TypeError, match="request_id that an earlier call took"):
+            inner("alice")
+    assert [ask.request_id for ask in fake.asks[2:]] == ["mine"]
 
 
 def test_ids_are_of_one_task(fake: Fake) -> None:
@@ -201,12 +204,19 @@ def test_ids_are_of_one_task(fake: Fake) -> None:
                 await asyncio.sleep(0)
                 return to
 
+            @signoff.requires_approval(client)
+            async def twice(to: str) -> str:
+                return await send(to) + await send(to)
+
             with signoff.call_options(request_id="mine"):
-                await asyncio.gather(send("alice"), send("bob"))
+                ended = await asyncio.gather(send("alice"), send("bob"), return_exceptions=True)
+            assert [type(each) for each in ended] == [str, TypeError]
+            with signoff.call_options(request_id="outer"):
+                assert await twice("carol") == "carolcarol"
 
     asyncio.run(run())
-    assert ["mine" in ask.request_id for ask in fake.asks].count(True) == 1
-    assert len({ask.request_id for ask in fake.asks}) == 2
+    assert [ask.request_id for ask in fake.asks][:2] == ["mine", "outer"]
+    assert len({ask.request_id for ask in fake.asks}) == 4
 
 
 def edits(server: Server, tool: str, edited: dict[str, object]) -> Callable[[object], None]:

@@ -135,7 +135,7 @@ def test_an_id_that_another_call_took_is_lost(client: signoff.Client, fake: Fake
 
     with signoff.call_options(run_id="run-1", call_id="call-1"):
         send("alice")
-        with pytest.raises(TypeError, match="without call_id"):
+        with pytest.raises(TypeError, match="a call_id that an earlier call took"):
             send("alice")
     assert len(fake.asks) == 1
 

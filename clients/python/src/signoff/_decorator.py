@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -42,9 +42,10 @@ def call_options(**options: Unpack[CallOptions]) -> Generator[None]:
             send_email(to="alice@example.com", subject="Hello")
 
     They come before those of the decorator, and those of an inner `with` before those of an outer one. `request_id` and
-    `call_id` name one call: they are for the first one made within, and not for those that its function makes. They
-    follow the call into tasks and `asyncio.to_thread`, but not into threads of an executor: `contextvars.copy_context`
-    takes them there. Raises TypeError or ValueError for options that cannot be used.
+    `call_id` name one call: they are for the first one made within, and not for those that its function makes; a
+    further call within, such as another try, is a TypeError. They follow the call into tasks and `asyncio.to_thread`,
+    but not into threads of an executor: `contextvars.copy_context` takes them there. Raises TypeError or ValueError for
+    options that cannot be used.
     """
     check_options(options)
     token = _of_this_call.set({**_of_this_call.get({}), **{name: [value] for name, value in options.items()}})
@@ -199,26 +200,53 @@ class _Gated:
     def _call(self, gated: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Bind[Any]]:
         """The call to ask for, and what to do when it may run."""
         bound = self._binding.bind(gated, args, kwargs)
-        options = cast("CallOptions", {**self._options, **_taken()})
+        try:
+            arguments = bound.arguments
+        except Unfit as unfit:
+            raise InvalidArguments(tool_name=self._tool_name, path=unfit.path, problem=unfit.problem) from None
+        options = cast("CallOptions", {**self._options, **self._taken()})
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
                 raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
 
         def bind(approved: Run) -> Callable[[], Any]:
             args, kwargs = bound.join(approved.arguments)
-            return lambda: self._function(*args, **kwargs)
+            if inspect.iscoroutinefunction(self._function):
+                return lambda: _awaited_without_ids(self._function(*args, **kwargs))
 
-        try:
-            arguments = bound.arguments
-        except Unfit as unfit:
-            raise InvalidArguments(tool_name=self._tool_name, path=unfit.path, problem=unfit.problem) from None
+            def run() -> Any:
+                with _without_ids():
+                    return self._function(*args, **kwargs)
+
+            return run
+
         return Call(self._tool_name, arguments, **options), bind
 
+    def _taken(self) -> dict[str, Any]:
+        """The options of this call; no other call gets its ids. To make up others would ask for a second approval."""
+        taken: dict[str, Any] = {}
+        for name, box in _of_this_call.get({}).items():
+            try:
+                taken[name] = box.pop() if name in _IDS else box[0]
+            except IndexError:
+                raise TypeError(
+                    f"{self.name} was called with a {name} that an earlier call took: "
+                    "set call_options around each call, also to try again"
+                ) from None
+        return taken
 
-def _taken() -> dict[str, Any]:
-    """The options of this call; no other call gets its ids."""
-    taken: dict[str, Any] = {}
-    for name, value in _of_this_call.get({}).items():
-        with suppress(IndexError):
-            taken[name] = value.pop() if name in _IDS else value[0]
-    return taken
+
+@contextmanager
+def _without_ids() -> Generator[None]:
+    """For what a gated function calls itself: its ids name its own call."""
+    options = {name: box for name, box in _of_this_call.get({}).items() if name not in _IDS}
+    token = _of_this_call.set(options)
+    try:
+        yield
+    finally:
+        _of_this_call.reset(token)
+
+
+async def _awaited_without_ids(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    with _without_ids():
+        return await coroutine
