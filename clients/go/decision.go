@@ -16,7 +16,7 @@ var statuses = map[signoffv1.ApprovalStatus]struct{ terminal, approved bool }{
 // ruleOfFreezes is the name of the rule that rejects what an operator has frozen.
 const ruleOfFreezes = "_freeze"
 
-// decision is nil for a call that is approved, and not revoked, and the refusal for every other.
+// decision returns the refusal of a decided call; nil if the call is approved and not revoked.
 func (g *gate) decision() error {
 	current := g.approval.GetStatus()
 	if statuses[current].approved {

@@ -19,7 +19,7 @@ const lastTry = 5 * time.Second
 // wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, or the context's
 // error.
 func (g *gate) wait(ctx context.Context) error {
-	// What ended the last call must not be told of this one without a new look.
+	// Do not report the failure of an earlier call for this one: look again.
 	g.client.reconnect(ctx)
 	pace := g.client.newPace(g.patience)
 	for {

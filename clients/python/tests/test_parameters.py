@@ -135,7 +135,7 @@ def test_what_only_looks_like_a_method(client: signoff.Client, fake: Fake) -> No
     class Other:
         pass
 
-    # It is no method of this object, whoever binds it.
+    # Binding it by hand does not make it a method of this object.
     other: Any = Other()
     other.send = types.MethodType(Mail.send, other)
     for run in (lambda: Mail.send(other, "alice"), lambda: other.send("alice"), lambda: Mail.send(Mail, "alice")):  # type: ignore[arg-type] # pyright: ignore

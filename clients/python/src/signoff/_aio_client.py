@@ -124,7 +124,7 @@ class AsyncClient:
                 channel = grpc.aio.insecure_channel(target(options), made_with)
             self._connection = _Connection(channel, cast("grpc.aio.Channel", Authorized(channel, options)))
         if self._connection.process != os.getpid():
-            # Its channel would wait for ever for threads that only the parent has.
+            # Closing its channel would hang: only the parent has the threads that it joins.
             raise RuntimeError(
                 "the AsyncClient was used before the process forked: make one in each process, after the fork"
             )

@@ -112,7 +112,7 @@ class Client:
                     raise ValueError("the client is closed")
                 self._connection = self._connection or _Connection(self._options)
         if self._connection.process != os.getpid():
-            # Its channel would wait for ever for threads that only the parent has.
+            # Closing its channel would hang: only the parent has the threads that it joins.
             raise RuntimeError(
                 "the Client was used before the process forked: make one in each process, after the fork"
             )

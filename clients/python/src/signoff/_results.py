@@ -72,7 +72,7 @@ def error_of(futures: Sequence[Future]) -> BaseException | None:
 
 
 def _error_of(future: Future) -> BaseException | None:
-    # Not `concurrent.futures.wait`, which waits for ever for one that was cancelled before any executor had it.
+    # Not `concurrent.futures.wait`: it never returns for a future that was cancelled before an executor had it.
     try:
         return future.exception()
     except (AsyncCancelled, concurrent.futures.CancelledError):

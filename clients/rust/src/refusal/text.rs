@@ -1,4 +1,4 @@
-//! The two texts of a refusal, as `tests/conformance/refusals.json` has them for every language.
+//! The texts of a refusal, for models and for developers. `tests/conformance/refusals.json` fixes them for all languages.
 
 use std::fmt;
 
