@@ -1,4 +1,4 @@
-//! The texts of a refusal, for models and for developers. `tests/conformance/refusals.json` fixes them for all languages.
+//! The texts of a refusal, for models and for developers, as `tests/conformance/refusals.json` has them.
 
 use std::fmt;
 
