@@ -6,6 +6,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     fs::{self, File},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
@@ -317,8 +318,10 @@ fn bytes(file: &File, at: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// The tokens of development mode: no part of the store, and read as JSON.
-const TOKENS: &str = "dev-tokens.json";
+/// The files that development mode keeps beside the store: text, which is refused when it is not the server's own.
+fn of_development_mode(name: &OsStr) -> bool {
+    name == "dev-tokens.json" || Path::new(name).extension().is_some_and(|extension| extension == "env")
+}
 
 /// Every file of the store below a directory.
 fn files(directory: &Path) -> Vec<PathBuf> {
@@ -326,7 +329,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry")) {
         if entry.file_type().expect("a type").is_dir() {
             found.extend(files(&entry.path()));
-        } else if entry.file_name() != TOKENS {
+        } else if !of_development_mode(&entry.file_name()) {
             found.push(entry.path());
         }
     }
