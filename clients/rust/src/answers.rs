@@ -97,6 +97,9 @@ impl Answers {
         let status = self.newest.as_ref().map(|before| before.status);
         self.approval(&approval)?;
         first_of(&[(status != Some(approval.status), "the approval's status changed")])?;
+        if let Some(revocation) = approval.revocation {
+            return Err(Kind::Revoked { reason: revocation.reason });
+        }
         if !is_decided_for(&approval, &self.tool_name) || approval.digest != approved.digest {
             return Err(Kind::DigestMismatch);
         }

@@ -24,7 +24,7 @@ use crate::{
     gated::Gated,
     refusal::{Kind, Refusal},
     v1::{Actor, Approval, ApprovalStatus, ExecutionResult},
-    wait::{Step, Wait},
+    wait::{Step, Wait, is_approved},
 };
 
 /// What a gated function gets: it may run now, once, with these arguments.
@@ -148,8 +148,8 @@ impl Client {
     /// Every kind of refusal: of the decision, of the claim, and of answers that are not what was asked for
     /// ([`Kind::DigestMismatch`], [`Kind::InvalidAnswer`]).
     pub async fn claim(&self, call: &Call, approval: Approval) -> Result<Permit, Refusal> {
-        let approval_id = approval.id.clone();
-        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), ..self.refused(call, kind) };
+        let (approval_id, approved) = (approval.id.clone(), is_approved(&approval));
+        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), approved, ..self.refused(call, kind) };
         if let Some(kind) = refusal_of(&approval) {
             return Err(refused(kind));
         }

@@ -20,6 +20,8 @@ pub struct Refusal {
     pub tool_name: String,
     /// The approval's id, if there is an approval.
     pub approval_id: Option<String>,
+    /// Whether the approval was approved when the call ended: in the claim, or before it.
+    pub approved: bool,
     /// What happened.
     pub kind: Kind,
     /// The server's, for the developer's text.
@@ -30,7 +32,7 @@ pub struct Refusal {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The caller stopped waiting; the approval is still PENDING. See [`Wait::still_waiting`](crate::Wait::still_waiting).
+    /// The caller stopped waiting. See [`Wait::still_waiting`](crate::Wait::still_waiting).
     StillWaiting,
     /// A person rejected it: now, or earlier in the same run, when the policy remembers rejections.
     Rejected {

@@ -300,10 +300,15 @@ impl Wait {
         self.refused(Kind::StillWaiting)
     }
 
+    fn is_approved(&self) -> bool {
+        matches!(&self.status, Standing::Decided(approval) if is_approved(approval))
+    }
+
     fn refused(&self, kind: Kind) -> Refusal {
         Refusal {
             tool_name: self.request.tool_name.clone(),
             approval_id: self.approval_id.clone(),
+            approved: self.is_approved(),
             kind,
             address: self.client.address().clone(),
         }
@@ -357,6 +362,10 @@ impl Wait {
             }
         });
     }
+}
+
+pub(crate) fn is_approved(approval: &Approval) -> bool {
+    matches!(approval.status(), ApprovalStatus::Approved | ApprovalStatus::AutoApproved)
 }
 
 /// No longer than the tries before it, unless there are none.

@@ -202,6 +202,7 @@ fn kind_of(refusal: &Refusal) -> (&'static str, Option<&str>) {
         Kind::Unavailable { .. } => ("Unavailable", None),
         Kind::Rejected { .. } => ("Rejected", None),
         Kind::AutoRejected { .. } => ("AutoRejected", None),
+        Kind::Revoked { reason } if reason == "Wrong customer." => ("Revoked", None),
         other => panic!("the list does not expect {other:?}"),
     }
 }

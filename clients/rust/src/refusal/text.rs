@@ -15,7 +15,12 @@ impl fmt::Display for Refusal {
         let tool = &self.tool_name;
         match &self.kind {
             Kind::StillWaiting => {
-                write!(f, "NOT RUN. The call to {tool} is still waiting for approval. Do not work around it.")
+                let state = match (self.approved, &self.approval_id) {
+                    (true, _) => "was approved, but the caller stopped before it ran",
+                    (false, Some(_)) => "is still waiting for approval",
+                    (false, None) => "is not approved yet",
+                };
+                write!(f, "NOT RUN. The call to {tool} {state}. Do not work around it.")
             }
             Kind::Rejected { comment, .. } => {
                 write!(f, "NOT RUN. A reviewer rejected the call to {tool}{} Do not try it again.", Said(comment))
@@ -66,6 +71,11 @@ impl fmt::Display for Refusal {
                 f,
                 "NOT RUN. The approvals server's answer on the call to {tool} cannot be trusted. Do not work around it."
             ),
+            Kind::Unavailable { .. } if self.approved => write!(
+                f,
+                "NOT RUN. The call to {tool} was approved, but the approvals server cannot be reached to start it. Do \
+                 not work around it."
+            ),
             Kind::Unavailable { .. } if self.approval_id.is_some() => write!(
                 f,
                 "NOT RUN. The call to {tool} is still waiting for approval, and the approvals server cannot be reached. \
@@ -102,8 +112,12 @@ impl Refusal {
         let (tool, address) = (&self.tool_name, &self.address);
         match &self.kind {
             Kind::StillWaiting => {
-                let approval = self.approval_id.as_deref().map_or("The approval".into(), |id| format!("Approval {id}"));
-                format!("The caller stopped waiting. {approval} of the call to {tool} is still pending.")
+                let state = match (self.not_run(), &self.approval_id) {
+                    (Some(approved), _) => approved,
+                    (None, Some(id)) => format!("Approval {id} of the call to {tool} is still pending."),
+                    (None, None) => format!("The server had not answered the request for the call to {tool}."),
+                };
+                format!("The caller stopped waiting. {state}")
             }
             Kind::AlreadyClaimed(claim) if !claim.claimed_by.is_empty() => {
                 format!("{self} (Claimed by {}.)", claim.claimed_by)
@@ -116,13 +130,20 @@ impl Refusal {
                 format!("The server at {address} sent an invalid answer on the call to {tool}: {problem}.")
             }
             Kind::Unavailable { problem, .. } => {
-                format!("Cannot reach the approvals server at {address}{}", Said(problem))
+                let approved = self.not_run().map(|approved| format!(" {approved}")).unwrap_or_default();
+                format!("Cannot reach the approvals server at {address}{}{approved}", Said(problem))
             }
             Kind::RequestFailed(status) => {
                 format!("The server at {address} refused the request ({}){}", reason(status), Said(status.message()))
             }
             _ => self.to_string(),
         }
+    }
+
+    /// What holds for a call that was approved, and then not started.
+    fn not_run(&self) -> Option<String> {
+        let id = self.approval_id.as_ref().filter(|_| self.approved)?;
+        Some(format!("Approval {id} of the call to {} is approved, and was not run.", self.tool_name))
     }
 }
 
@@ -249,6 +270,7 @@ mod tests {
             let refusal = Refusal {
                 tool_name: field("tool_name").to_owned(),
                 approval_id: Some(field("approval_id").to_owned()).filter(|id| !id.is_empty()),
+                approved: field("approved") == "true",
                 kind: kind(case),
                 address: field("address").into(),
             };
