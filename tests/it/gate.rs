@@ -2,6 +2,7 @@
 
 mod lies;
 mod restarts;
+mod resumed;
 mod stopped;
 mod twice;
 pub(crate) mod unreachable;

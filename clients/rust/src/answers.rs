@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{
     approved::{Approved, is_decided_for},
+    handle::Handle,
     refusal::Kind,
     v1::{
         Actor, Approval, ApprovalStatus, ClaimExecutionResponse, Event, ExecutionResult, ReportExecutionResponse, event,
@@ -21,6 +22,13 @@ pub(crate) struct Answers {
     /// Of the arguments as they were asked for.
     digest: String,
     newest: Option<Newest>,
+    /// Of a call that was asked for before: its approval's id, and whether the request was shown.
+    resumed: Option<Resumed>,
+}
+
+struct Resumed {
+    approval_id: String,
+    request_was_shown: bool,
 }
 
 struct Newest {
@@ -34,14 +42,43 @@ struct Newest {
 impl Answers {
     /// No answer yet. `digest` is that of the arguments as they are asked for.
     pub(crate) fn new(request_id: String, tool_name: String, digest: String) -> Self {
-        Self { request_id, tool_name, digest, newest: None }
+        Self { request_id, tool_name, digest, newest: None, resumed: None }
+    }
+
+    /// No answer yet, of a call that was asked for before.
+    pub(crate) fn resumed(handle: &Handle) -> Self {
+        let Handle { approval_id, request_id, tool_name, digest } = handle.clone();
+        let resumed = Resumed { approval_id, request_was_shown: false };
+        Self { request_id, tool_name, digest, newest: None, resumed: Some(resumed) }
+    }
+
+    pub(crate) fn tool_name(&self) -> &str {
+        &self.tool_name
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The handle of the call, once the server has named its approval.
+    pub(crate) fn handle(&self) -> Option<Handle> {
+        let newest = self.newest.as_ref()?;
+        let (request_id, tool_name, digest) = (self.request_id.clone(), self.tool_name.clone(), self.digest.clone());
+        Some(Handle { approval_id: newest.id.clone(), request_id, tool_name, digest })
     }
 
     /// Checks an update of the stream.
     pub(crate) fn update(&mut self, approval: &Approval, events: &[Event]) -> Result<(), Kind> {
         self.approval(approval)?;
+        let other_arguments = self.records_other_arguments(events);
+        let mut not_shown = false;
+        if let Some(resumed) = &mut self.resumed {
+            resumed.request_was_shown |= events.iter().any(is_request);
+            not_shown = !resumed.request_was_shown;
+        }
         first_of(&[
-            (self.records_other_arguments(events), "the request was recorded with other arguments"),
+            (other_arguments, "the request was recorded with other arguments"),
+            (not_shown, "the approval does not show the request"),
             (!lead_to(approval, events), "the events contradict the approval"),
         ])
     }
@@ -54,7 +91,11 @@ impl Answers {
         let decided = approval.decision.as_ref().map(|decision| decision.status);
         first_of(&[
             (approval.id.is_empty(), "the approval has no id"),
-            (differs(|before, now| before.id != now.id), "the approval's id changed"),
+            (
+                differs(|before, now| before.id != now.id)
+                    || self.resumed.as_ref().is_some_and(|resumed| resumed.approval_id != approval.id),
+                "the approval's id changed",
+            ),
             (approval.request_id != self.request_id, "the approval is for another request"),
             (approval.tool_name != self.tool_name, "the approval is for another tool"),
             (!approval.caller.as_ref().is_some_and(is_named), "the approval has no caller"),
@@ -118,6 +159,10 @@ impl Answers {
             _ => false,
         })
     }
+}
+
+fn is_request(event: &Event) -> bool {
+    matches!(event.kind, Some(event::Kind::Requested(_)))
 }
 
 pub(crate) const NO_APPROVAL: &str = "the answer has no approval";

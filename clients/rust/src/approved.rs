@@ -16,16 +16,29 @@ pub(crate) struct Approved {
     pub(crate) digest: String,
 }
 
+/// The arguments as they were asked for; of a call that is resumed, their digest is known.
+pub(crate) enum Asked {
+    Arguments(Struct),
+    Digest(String),
+}
+
 impl Approved {
     /// Compares what was asked for with what was approved. Digests are calculated here, not believed.
-    pub(crate) fn new(tool_name: &str, asked: Struct, approval: Approval) -> Result<Self, Kind> {
-        let edited = digest(tool_name, &asked) != approval.digest;
+    pub(crate) fn new(tool_name: &str, asked: Asked, approval: Approval) -> Result<Self, Kind> {
+        let edited = match &asked {
+            Asked::Arguments(arguments) => digest(tool_name, arguments) != approval.digest,
+            Asked::Digest(digest) => *digest != approval.digest,
+        };
         // The policy approves what was asked for; only people edit.
         let by_policy = approval.status() == ApprovalStatus::AutoApproved;
         if !is_decided_for(&approval, tool_name) || (edited && by_policy) {
             return Err(Kind::DigestMismatch);
         }
-        let arguments = if edited { approval.arguments.unwrap_or_default() } else { asked };
+        let arguments = match asked {
+            Asked::Arguments(arguments) if !edited => arguments,
+            // They have the approval's digest: that was calculated.
+            _ => approval.arguments.unwrap_or_default(),
+        };
         Ok(Self { approval_id: approval.id, arguments, edited, digest: approval.digest })
     }
 }

@@ -219,7 +219,7 @@ impl Call {
     }
 
     pub(crate) fn refused(&self, kind: impl Into<Kind>) -> Refusal {
-        Refusal { tool_name: self.tool_name.clone(), approval_id: None, approved: false, kind: kind.into(), address: "".into() }
+        Refusal { tool_name: self.tool_name.clone(), approval_id: None, kind: kind.into(), address: "".into() }
     }
 
     fn check_required(&self) -> Result<(), Refusal> {

@@ -71,7 +71,7 @@ impl Claim {
         match (claimed.await, task.await) {
             (Ok(claim), _) => claim,
             (Err(_), Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            (Err(_), _) => Err(Kind::unavailable(Status::cancelled("the runtime shuts down"))),
+            (Err(_), _) => Err(Kind::unavailable(Status::cancelled("the runtime shuts down"), true)),
         }
     }
 
@@ -175,7 +175,7 @@ fn refused(status: Status) -> Kind {
         Some("FROZEN") => Kind::frozen(&status),
         Some("CLAIM_WINDOW_CLOSED") => Kind::ClaimWindowClosed,
         Some("DIGEST_MISMATCH") => Kind::DigestMismatch,
-        _ if is_passing(&status) => Kind::unavailable(status),
+        _ if is_passing(&status) => Kind::unavailable(status, true),
         _ => Kind::failed(status),
     }
 }

@@ -9,12 +9,12 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use tokio::runtime::Handle;
+use tokio::runtime;
 use tonic::Status;
 
 use crate::{
     answers::Answers,
-    approved::Approved,
+    approved::{Approved, Asked},
     arguments,
     call::Call,
     client::Client,
@@ -22,9 +22,10 @@ use crate::{
     execution::Claim,
     finished,
     gated::Gated,
+    handle::Handle,
     refusal::{Kind, Refusal},
     v1::{Actor, Approval, ApprovalStatus, ExecutionResult},
-    wait::{Step, Wait, is_approved},
+    wait::{Step, Wait},
 };
 
 /// What a gated function gets: it may run now, once, with these arguments.
@@ -73,6 +74,20 @@ impl<E: Error> Error for GateError<E> {
     }
 }
 
+/// Hands the refusal's text over as the result, for frameworks that hide a tool's error from the model or have it try
+/// again. The function's own error stays one.
+///
+/// # Errors
+///
+/// The function's own.
+pub fn refusal_as_text<T: From<String>, E>(result: Result<T, GateError<E>>) -> Result<T, E> {
+    match result {
+        Ok(value) => Ok(value),
+        Err(GateError::Refused(refusal)) => Ok(refusal.to_string().into()),
+        Err(GateError::Failed(error)) => Err(error),
+    }
+}
+
 impl<E> From<Refusal> for GateError<E> {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -101,7 +116,8 @@ impl Client {
         E: fmt::Display,
     {
         finished::check::<T>().map_err(|problem| self.refused(&call, Kind::invalid(problem)))?;
-        let permit = self.permit(&call).await?;
+        let wait = self.ask(&call)?;
+        let permit = self.permit(&call, wait, None).await?;
         permit.execute(function).await
     }
 
@@ -148,28 +164,52 @@ impl Client {
     /// Every kind of refusal: of the decision, of the claim, and of answers that are not what was asked for
     /// ([`Kind::DigestMismatch`], [`Kind::InvalidAnswer`]).
     pub async fn claim(&self, call: &Call, approval: Approval) -> Result<Permit, Refusal> {
-        let (approval_id, approved) = (approval.id.clone(), is_approved(&approval));
-        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), approved, ..self.refused(call, kind) };
-        if let Some(kind) = refusal_of(&approval) {
-            return Err(refused(kind));
-        }
-        let asked = call.asked()?;
-        let mut answers =
-            Answers::new(approval.request_id.clone(), call.tool_name.clone(), digest(&call.tool_name, &asked));
-        answers.approval(&approval).map_err(refused)?;
-        let approved = Approved::new(&call.tool_name, asked, approval).map_err(refused)?;
+        self.claim_of(call, None, approval).await
+    }
+
+    /// The claim of what was approved: of `call`, or of a handle, whose arguments the server has.
+    async fn claim_of(&self, call: &Call, handle: Option<&Handle>, approval: Approval) -> Result<Permit, Refusal> {
+        let (answers, approved) = self.approved(call, handle, approval)?;
+        let approval_id = approved.approval_id.clone();
+        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), ..self.refused(call, kind) };
         let run = Run {
             approval_id: approval_id.clone(),
             arguments: arguments::decode(&approved.arguments),
             edited: approved.edited,
         };
-        if run.edited
+        if (run.edited || handle.is_some())
             && let Some(problem) = call.edit_problem(&run.arguments)
         {
-            return Err(refused(Kind::invalid_edit(problem)));
+            return Err(refused(if run.edited { Kind::invalid_edit(problem) } else { problem.into() }));
         }
         let claim = Claim::take(self, answers, approved, call.patience).await.map_err(refused)?;
         Ok(Permit { claim, run })
+    }
+
+    /// What is approved, if it is what was asked for.
+    pub(crate) fn approved(
+        &self,
+        call: &Call,
+        handle: Option<&Handle>,
+        approval: Approval,
+    ) -> Result<(Answers, Approved), Refusal> {
+        let approval_id = approval.id.clone();
+        let refused = |kind| Refusal { approval_id: Some(approval_id.clone()), ..self.refused(call, kind) };
+        if let Some(kind) = refusal_of(&approval) {
+            return Err(refused(kind));
+        }
+        let (mut answers, asked) = match handle {
+            Some(handle) => (Answers::resumed(handle), Asked::Digest(handle.digest.clone())),
+            None => {
+                let asked = call.asked()?;
+                let digest = digest(&call.tool_name, &asked);
+                let answers = Answers::new(approval.request_id.clone(), call.tool_name.clone(), digest);
+                (answers, Asked::Arguments(asked))
+            }
+        };
+        answers.approval(&approval).map_err(refused)?;
+        let approved = Approved::new(&call.tool_name, asked, approval).map_err(refused)?;
+        Ok((answers, approved))
     }
 
     pub(crate) fn refused(&self, call: &Call, kind: impl Into<Kind>) -> Refusal {
@@ -177,9 +217,15 @@ impl Client {
     }
 
     /// All that comes before the function runs.
-    pub(crate) async fn permit(&self, call: &Call) -> Result<Permit, Refusal> {
-        let runtime = call.cancel_on_abandon.then(Handle::current);
-        let mut waiting = Waiting { wait: Some(self.ask(call)?), runtime };
+    pub(crate) async fn permit(&self, call: &Call, wait: Wait, handle: Option<&Handle>) -> Result<Permit, Refusal> {
+        let approval = self.decided(call, wait).await?;
+        self.claim_of(call, handle, approval).await
+    }
+
+    /// Waits for the decision.
+    pub(crate) async fn decided(&self, call: &Call, wait: Wait) -> Result<Approval, Refusal> {
+        let runtime = call.cancel_on_abandon.then(runtime::Handle::current);
+        let mut waiting = Waiting { wait: Some(wait), runtime };
         loop {
             match waiting.next().await? {
                 Step::Progress(progress) => {
@@ -191,7 +237,7 @@ impl Client {
                 }
                 Step::Retrying { cause, delay } => tracing::debug!(%cause, ?delay, "the approval is asked for again"),
                 Step::Update(_) => {}
-                Step::Decided(approval) => return self.claim(call, *approval).await,
+                Step::Decided(approval) => return Ok(*approval),
             }
         }
     }
@@ -293,7 +339,7 @@ async fn report(claim: Claim, outcome: Result<(), String>) -> Result<(), Status>
 /// A wait that withdraws its approval when it is dropped before its end, if there is a runtime to do so.
 struct Waiting {
     wait: Option<Wait>,
-    runtime: Option<Handle>,
+    runtime: Option<runtime::Handle>,
 }
 
 impl Waiting {

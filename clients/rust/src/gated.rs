@@ -10,8 +10,9 @@ use crate::{
     call::Call,
     client::Client,
     finished,
-    gate::GateError,
-    refusal::Kind,
+    gate::{GateError, Permit},
+    handle::Handle,
+    refusal::{Kind, Refusal},
 };
 
 /// A function behind the gate: see [`Client::requires_approval`].
@@ -59,18 +60,85 @@ impl<A, F> Gated<A, F> {
         Fut: Future<Output = Result<T, E>>,
         E: fmt::Display,
     {
-        let call =
-            say(self.call.clone()).arguments(&arguments).check_edited_type(|edited| read::<A>(edited).map(|_| ()));
-        drop(arguments); // what runs is read from what was approved
-        finished::check::<T>().map_err(|problem| self.client.refused(&call, Kind::invalid(problem)))?;
+        finished::check::<T>().map_err(|problem| self.client.refused(&self.call, Kind::invalid(problem)))?;
+        let call = self.call_with(arguments, say)?; // what runs is read from what was approved
+        let wait = self.client.ask(&call)?;
+        let permit = self.client.permit(&call, wait, None).await?;
+        self.execute(&call, permit).await
+    }
+
+    /// Asks for a call with `arguments`, and returns as soon as the server has recorded the request: any process can
+    /// [`resume`](Self::resume) it.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), without those that a decision brings.
+    pub async fn ask(&self, arguments: A) -> Result<Handle, Refusal>
+    where
+        A: Serialize + DeserializeOwned,
+    {
+        self.ask_as(arguments, |call| call).await
+    }
+
+    /// As [`ask`](Self::ask), with what is said of this one call only.
+    ///
+    /// # Errors
+    ///
+    /// As [`ask`](Self::ask).
+    pub async fn ask_as(&self, arguments: A, say: impl FnOnce(Call) -> Call) -> Result<Handle, Refusal>
+    where
+        A: Serialize + DeserializeOwned,
+    {
+        let call = self.call_with(arguments, say)?;
+        self.client.ask(&call)?.handle().await
+    }
+
+    /// Waits for a call that was asked for before, and calls the function with what was approved, once it may.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::resume`]. Approved arguments that `A` cannot be made of are [`Kind::InvalidEdit`] or
+    /// [`Kind::InvalidArguments`], before the claim.
+    pub async fn resume<T, E, Fut>(&self, handle: &Handle) -> Result<T, GateError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        F: Fn(A) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
+        finished::check::<T>().map_err(|problem| self.client.refused(&self.call, Kind::invalid(problem)))?;
+        let call = self.call.clone().check_edited_type(check::<A>);
+        let permit = self.client.resumed_permit(handle, &call).await?;
+        self.execute(&call, permit).await
+    }
+
+    /// The call with its arguments, which must come back as they are shown.
+    fn call_with(&self, arguments: A, say: impl FnOnce(Call) -> Call) -> Result<Call, Refusal>
+    where
+        A: Serialize + DeserializeOwned,
+    {
+        let call = say(self.call.clone()).arguments(&arguments).check_edited_type(check::<A>);
         let asked = decode(&call.asked()?);
         read::<A>(&asked).map_err(|problem| self.client.refused(&call, problem))?;
-        let permit = self.client.permit(&call).await?;
+        Ok(call)
+    }
+
+    async fn execute<T, E, Fut>(&self, call: &Call, permit: Permit) -> Result<T, GateError<E>>
+    where
+        A: Serialize + DeserializeOwned,
+        F: Fn(A) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: fmt::Display,
+    {
         match read::<A>(&permit.run().arguments) {
             Ok(approved) => permit.execute(|_| (self.function)(approved)).await,
-            Err(problem) => Err(self.client.refused(&call, Kind::invalid_edit(problem)).into()),
+            Err(problem) => Err(self.client.refused(call, Kind::invalid_edit(problem)).into()),
         }
     }
+}
+
+fn check<A: Serialize + DeserializeOwned>(given: &Map<String, Value>) -> Result<(), Problem> {
+    read::<A>(given).map(|_| ())
 }
 
 /// Reads the function's argument from JSON, and compares what it holds then with what was read.

@@ -5,6 +5,7 @@
 //! - [`Options`] and [`Client`]: the connection, and plain access to every call of the API in [`v1`].
 //! - [`Call`], [`Client::run`] and [`Client::requires_approval`]: the gate around a function; [`Refusal`] is its no.
 //! - [`Client::ask`], [`Wait`], [`Client::claim`] and [`Permit`]: the gate's steps one by one.
+//! - [`Handle`], [`Wait::handle`] and [`Client::resume`]: a call that another process runs.
 //! - [`is_passing`] and [`Backoff`]: whether a failed call may be made again, and when; [`reason`] and [`code_name`]:
 //!   why it failed.
 
@@ -13,6 +14,7 @@
 mod answers;
 mod approved;
 mod arguments;
+mod asking;
 mod bearer;
 mod call;
 mod client;
@@ -22,9 +24,11 @@ mod execution;
 mod finished;
 mod gate;
 mod gated;
+mod handle;
 mod options;
 mod passing;
 mod refusal;
+mod resume;
 mod unreachable;
 mod wait;
 
@@ -34,8 +38,9 @@ pub use call::{Call, CallOption};
 pub use client::{Client, Transport};
 pub use code_name::code_name;
 pub use digest::digest;
-pub use gate::{GateError, Permit, Run};
+pub use gate::{GateError, Permit, Run, refusal_as_text};
 pub use gated::Gated;
+pub use handle::Handle;
 pub use options::{ConnectError, DEFAULT_ADDRESS, Options};
 pub use passing::{Backoff, is_passing, reason};
 pub use refusal::{EarlierClaim, Kind, Refusal};

@@ -20,8 +20,6 @@ pub struct Refusal {
     pub tool_name: String,
     /// The approval's id, if there is an approval.
     pub approval_id: Option<String>,
-    /// Whether the approval was approved when the call ended: in the claim, or before it.
-    pub approved: bool,
     /// What happened.
     pub kind: Kind,
     /// The server's, for the developer's text.
@@ -33,7 +31,10 @@ pub struct Refusal {
 #[non_exhaustive]
 pub enum Kind {
     /// The caller stopped waiting. See [`Wait::still_waiting`](crate::Wait::still_waiting).
-    StillWaiting,
+    StillWaiting {
+        /// Whether the call was approved by then.
+        approved: bool,
+    },
     /// A person rejected it: now, or earlier in the same run, when the policy remembers rejections.
     Rejected {
         /// What the reviewer said; may be empty.
@@ -84,6 +85,8 @@ pub enum Kind {
         problem: String,
         /// The last failure; the error's source.
         cause: Box<Status>,
+        /// Whether the call was approved: the claim failed.
+        approved: bool,
     },
     /// The server refused the request: not authenticated, not allowed, invalid, over a limit.
     RequestFailed(Box<Status>),
@@ -132,8 +135,8 @@ impl Kind {
     }
 
     /// The kind of a failure that passes, and lasted too long.
-    pub(crate) fn unavailable(cause: Status) -> Self {
-        Self::Unavailable { problem: crate::unreachable::problem(&cause), cause: Box::new(cause) }
+    pub(crate) fn unavailable(cause: Status, approved: bool) -> Self {
+        Self::Unavailable { problem: crate::unreachable::problem(&cause), cause: Box::new(cause), approved }
     }
 
     /// The kind of a claim that was refused because there is one, with what the server knows of the outcome.

@@ -3,23 +3,25 @@
 use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use tokio::{
-    runtime::Handle,
+    runtime,
     time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
-use tonic::{Status, Streaming};
+use tonic::Status;
 use uuid::Uuid;
 
 use crate::{
     answers::{Answers, NO_APPROVAL},
+    asking::{Asking, Messages},
     client::Client,
     digest::digest,
+    handle::Handle,
     options::LONGEST,
     passing::{Backoff, is_passing, reason},
     refusal::{Kind, Refusal},
     unreachable,
     v1::{
         Approval, ApprovalStatus, ApprovalUpdate, CancelApprovalRequest, Progress, RequestApprovalRequest,
-        RequestApprovalResponse, request_approval_response::Message,
+        request_approval_response::Message,
     },
 };
 
@@ -52,8 +54,9 @@ pub enum Step {
 /// Dropping it withdraws nothing: the same request_id takes up the same approval later.
 pub struct Wait {
     client: Client,
-    /// What is sent; its `after_revision` is the newest revision that was seen.
-    request: RequestApprovalRequest,
+    asking: Asking,
+    /// The newest revision that was seen.
+    seen: u64,
     answers: Answers,
     approval_id: Option<String>,
     stream: Stream,
@@ -72,8 +75,6 @@ pub struct Wait {
     warned: bool,
 }
 
-type Messages = Streaming<RequestApprovalResponse>;
-
 /// The stream of one try. Kept between steps, so that one which is dropped and begun anew neither asks twice nor gets
 /// more time.
 enum Stream {
@@ -86,10 +87,10 @@ impl fmt::Debug for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Arguments may be secret.
         f.debug_struct("Wait")
-            .field("tool_name", &self.request.tool_name)
-            .field("request_id", &self.request.request_id)
+            .field("tool_name", &self.answers.tool_name())
+            .field("request_id", &self.request_id())
             .field("approval_id", &self.approval_id)
-            .field("revision", &self.request.after_revision)
+            .field("revision", &self.seen)
             .finish_non_exhaustive()
     }
 }
@@ -105,14 +106,25 @@ enum Standing {
 impl Wait {
     /// Sends nothing yet. `patience` bounds the tries until the server has answered once.
     pub(crate) fn new(client: Client, request: RequestApprovalRequest, patience: Duration) -> Self {
-        let now = Instant::now();
         let asked = request.arguments.clone().unwrap_or_default();
         let digest = digest(&request.tool_name, &asked);
+        let answers = Answers::new(request.request_id.clone(), request.tool_name.clone(), digest);
+        Self::of(client, Asking::Request(Box::new(request)), answers, patience)
+    }
+
+    /// As [`new`](Self::new), of a call that was asked for before.
+    pub(crate) fn resumed(client: Client, handle: &Handle, patience: Duration) -> Self {
+        Self::of(client, Asking::Watch(handle.approval_id.clone()), Answers::resumed(handle), patience)
+    }
+
+    fn of(client: Client, asking: Asking, answers: Answers, patience: Duration) -> Self {
+        let now = Instant::now();
         Self {
             client,
-            answers: Answers::new(request.request_id.clone(), request.tool_name.clone(), digest),
-            began_at: request.after_revision,
-            request,
+            asking,
+            seen: 0,
+            answers,
+            began_at: 0,
             approval_id: None,
             stream: Stream::None,
             status: Standing::Pending,
@@ -135,7 +147,22 @@ impl Wait {
     /// The request's idempotency key.
     #[must_use]
     pub fn request_id(&self) -> &str {
-        &self.request.request_id
+        self.answers.request_id()
+    }
+
+    /// Waits until the server has recorded the request, and returns the handle of the call: another process can
+    /// [`resume`](Client::resume) it.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub async fn handle(&mut self) -> Result<Handle, Refusal> {
+        loop {
+            match self.answers.handle() {
+                Some(handle) => return Ok(handle),
+                None => _ = self.next().await?,
+            }
+        }
     }
 
     /// What happens next. May be dropped, and called again, at any time, without more time or tries for it. After
@@ -169,7 +196,11 @@ impl Wait {
                     if self.approval_id.is_none()
                         && let Some(problem) = unreachable::lasting(&status, self.client.address()).await
                     {
-                        return Err(self.refused(Kind::Unavailable { problem, cause: Box::new(status) }));
+                        return Err(self.refused(Kind::Unavailable {
+                            problem,
+                            cause: Box::new(status),
+                            approved: false,
+                        }));
                     }
                     return self.broken(status);
                 }
@@ -177,12 +208,10 @@ impl Wait {
         }
     }
 
-    async fn read(&mut self) -> Result<Option<RequestApprovalResponse>, Status> {
+    async fn read(&mut self) -> Result<Option<Option<Message>>, Status> {
         if matches!(self.stream, Stream::None) {
-            (self.began, self.began_at, self.answered) = (Instant::now(), self.request.after_revision, false);
-            let (mut approvals, request) = (self.client.approvals(), self.request.clone());
-            let opening = async move { approvals.request_approval(request).await.map(tonic::Response::into_inner) };
-            self.stream = Stream::Opening(Box::pin(opening));
+            (self.began, self.began_at, self.answered) = (Instant::now(), self.seen, false);
+            self.stream = Stream::Opening(Box::pin(self.asking.clone().open(self.client.clone(), self.seen)));
         }
         let cut = self.cut();
         let read = async {
@@ -190,7 +219,7 @@ impl Wait {
                 self.stream = Stream::Open(Box::new(opening.await?));
             }
             match &mut self.stream {
-                Stream::Open(messages) => messages.message().await,
+                Stream::Open(messages) => messages.next().await,
                 Stream::None | Stream::Opening(_) => Ok(None),
             }
         };
@@ -206,9 +235,9 @@ impl Wait {
         }
     }
 
-    fn take(&mut self, response: RequestApprovalResponse) -> Result<Option<Step>, Refusal> {
+    fn take(&mut self, message: Option<Message>) -> Result<Option<Step>, Refusal> {
         self.answered = true;
-        match response.message {
+        match message {
             Some(Message::Update(ApprovalUpdate { approval: Some(approval), events })) => {
                 self.answers.update(&approval, &events).map_err(|kind| self.refused(kind))?;
                 Ok(self.update(approval, events))
@@ -245,8 +274,8 @@ impl Wait {
                 | ApprovalStatus::AutoRejected,
             ) => Standing::Decided(Box::new(approval.clone())),
         };
-        let seen = self.request.after_revision;
-        self.request.after_revision = seen.max(approval.revision);
+        let seen = self.seen;
+        self.seen = seen.max(approval.revision);
         events.retain(|event| event.revision > seen);
         (first || approval.revision > seen)
             .then(|| Step::Update(Box::new(ApprovalUpdate { approval: Some(approval), events })))
@@ -265,10 +294,10 @@ impl Wait {
         }
         // One try after the bound: the server may be back, and then it knows the end.
         if self.began >= self.bound {
-            return Err(self.refused(Kind::unavailable(cause)));
+            return Err(self.refused(Kind::unavailable(cause, false)));
         }
         self.warn(&cause);
-        if self.request.after_revision > self.began_at {
+        if self.seen > self.began_at {
             self.backoff = Backoff::new();
         }
         let now = Instant::now();
@@ -289,7 +318,7 @@ impl Wait {
             Some(_) => "until the approval's deadline".to_owned(),
         };
         tracing::warn!(
-            tool_name = self.request.tool_name,
+            tool_name = self.answers.tool_name(),
             "Cannot reach the approvals server at {address}: {problem}. Trying {bound}."
         );
     }
@@ -297,18 +326,22 @@ impl Wait {
     /// The refusal for a caller who stops waiting: what to tell a model then.
     #[must_use]
     pub fn still_waiting(&self) -> Refusal {
-        self.refused(Kind::StillWaiting)
+        let approved = matches!(&self.status, Standing::Decided(approval) if is_approved(approval));
+        self.refused(Kind::StillWaiting { approved })
     }
 
-    fn is_approved(&self) -> bool {
-        matches!(&self.status, Standing::Decided(approval) if is_approved(approval))
+    /// The approval's id: as the server named it, or as the handle does.
+    fn known_id(&self) -> Option<String> {
+        match (&self.approval_id, &self.asking) {
+            (Some(id), _) | (None, Asking::Watch(id)) => Some(id.clone()),
+            (None, Asking::Request(_)) => None,
+        }
     }
 
     fn refused(&self, kind: Kind) -> Refusal {
         Refusal {
-            tool_name: self.request.tool_name.clone(),
-            approval_id: self.approval_id.clone(),
-            approved: self.is_approved(),
+            tool_name: self.answers.tool_name().to_owned(),
+            approval_id: self.known_id(),
             kind,
             address: self.client.address().clone(),
         }
@@ -320,16 +353,16 @@ impl Wait {
     ///
     /// What went wrong; the approval then stays open until its deadline. One that is decided meanwhile is no error.
     pub async fn withdraw(mut self) -> Result<(), Refusal> {
-        let late = self.refused(Kind::unavailable(Status::deadline_exceeded("no answer in time")));
+        let late = self.refused(Kind::unavailable(Status::deadline_exceeded("no answer in time"), false));
         if self.approval_id.is_none() {
             // At once, and on a stream of its own: the one that was given up may be dead.
             (self.stream, self.resume_at) = (Stream::None, None);
         }
         timeout(GIVEN_UP, async {
             let approval_id = loop {
-                match (&self.approval_id, &self.status) {
+                match (self.known_id(), &self.status) {
                     (_, Standing::Decided(_)) => return Ok(()),
-                    (Some(id), _) => break id.clone(),
+                    (Some(id), _) => break id,
                     (None, _) => _ = self.next().await?,
                 }
             };
@@ -353,9 +386,9 @@ impl Wait {
     }
 
     /// As [`withdraw`](Self::withdraw), for a caller who is gone already.
-    pub(crate) fn withdraw_soon(self, runtime: &Handle) {
+    pub(crate) fn withdraw_soon(self, runtime: &runtime::Handle) {
         runtime.spawn(async move {
-            let approval_id = self.approval_id.clone();
+            let approval_id = self.known_id();
             if let Err(refusal) = self.withdraw().await {
                 let cause = std::error::Error::source(&refusal).map(ToString::to_string);
                 tracing::warn!(approval_id, cause, "an approval that is not needed any more stays open");
@@ -364,7 +397,7 @@ impl Wait {
     }
 }
 
-pub(crate) fn is_approved(approval: &Approval) -> bool {
+fn is_approved(approval: &Approval) -> bool {
     matches!(approval.status(), ApprovalStatus::Approved | ApprovalStatus::AutoApproved)
 }
 

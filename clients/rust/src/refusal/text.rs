@@ -14,8 +14,8 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tool = &self.tool_name;
         match &self.kind {
-            Kind::StillWaiting => {
-                let state = match (self.approved, &self.approval_id) {
+            Kind::StillWaiting { approved } => {
+                let state = match (approved, &self.approval_id) {
                     (true, _) => "was approved, but the caller stopped before it ran",
                     (false, Some(_)) => "is still waiting for approval",
                     (false, None) => "is not approved yet",
@@ -71,7 +71,7 @@ impl fmt::Display for Refusal {
                 f,
                 "NOT RUN. The approvals server's answer on the call to {tool} cannot be trusted. Do not work around it."
             ),
-            Kind::Unavailable { .. } if self.approved => write!(
+            Kind::Unavailable { approved: true, .. } => write!(
                 f,
                 "NOT RUN. The call to {tool} was approved, but the approvals server cannot be reached to start it. Do \
                  not work around it."
@@ -111,11 +111,11 @@ impl Refusal {
     pub fn developer_text(&self) -> String {
         let (tool, address) = (&self.tool_name, &self.address);
         match &self.kind {
-            Kind::StillWaiting => {
-                let state = match (self.not_run(), &self.approval_id) {
-                    (Some(approved), _) => approved,
-                    (None, Some(id)) => format!("Approval {id} of the call to {tool} is still pending."),
-                    (None, None) => format!("The server had not answered the request for the call to {tool}."),
+            Kind::StillWaiting { approved } => {
+                let state = match (&self.approval_id, approved) {
+                    (Some(id), true) => self.not_run(id),
+                    (Some(id), false) => format!("Approval {id} of the call to {tool} is still pending."),
+                    (None, _) => format!("The server had not answered the request for the call to {tool}."),
                 };
                 format!("The caller stopped waiting. {state}")
             }
@@ -129,9 +129,10 @@ impl Refusal {
             Kind::InvalidAnswer { problem } => {
                 format!("The server at {address} sent an invalid answer on the call to {tool}: {problem}.")
             }
-            Kind::Unavailable { problem, .. } => {
-                let approved = self.not_run().map(|approved| format!(" {approved}")).unwrap_or_default();
-                format!("Cannot reach the approvals server at {address}{}{approved}", Said(problem))
+            Kind::Unavailable { problem, approved, .. } => {
+                let id = self.approval_id.as_deref().filter(|_| *approved);
+                let state = id.map(|id| format!(" {}", self.not_run(id))).unwrap_or_default();
+                format!("Cannot reach the approvals server at {address}{}{state}", Said(problem))
             }
             Kind::RequestFailed(status) => {
                 format!("The server at {address} refused the request ({}){}", reason(status), Said(status.message()))
@@ -141,9 +142,8 @@ impl Refusal {
     }
 
     /// What holds for a call that was approved, and then not started.
-    fn not_run(&self) -> Option<String> {
-        let id = self.approval_id.as_ref().filter(|_| self.approved)?;
-        Some(format!("Approval {id} of the call to {} is approved, and was not run.", self.tool_name))
+    fn not_run(&self, id: &str) -> String {
+        format!("Approval {id} of the call to {} is approved, and was not run.", self.tool_name)
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
     /// The name of a kind in the list. A new kind does not compile without one, and is then looked for in the list.
     fn name(kind: &Kind) -> &'static str {
         match kind {
-            Kind::StillWaiting => "StillWaiting",
+            Kind::StillWaiting { .. } => "StillWaiting",
             Kind::Rejected { .. } => "Rejected",
             Kind::AutoRejected { .. } => "AutoRejected",
             Kind::TimedOut => "TimedOut",
@@ -238,9 +238,10 @@ mod tests {
 
     fn kind(case: &serde_json::Value) -> Kind {
         let field = |name: &str| case["fields"][name].as_str().unwrap_or_default().to_owned();
+        let approved = field("approved") == "true";
         let edit = || (field("path"), field("problem"));
         match case["kind"].as_str().unwrap() {
-            "StillWaiting" => Kind::StillWaiting,
+            "StillWaiting" => Kind::StillWaiting { approved },
             "Rejected" => Kind::Rejected { comment: field("comment"), decided_by: String::new() },
             "AutoRejected" => Kind::AutoRejected { rule: field("rule"), message: field("message") },
             "TimedOut" => Kind::TimedOut,
@@ -252,7 +253,9 @@ mod tests {
             "DigestMismatch" => Kind::DigestMismatch,
             "UnknownStatus" => Kind::UnknownStatus { status: field("status").parse().unwrap() },
             "InvalidAnswer" => Kind::InvalidAnswer { problem: field("problem") },
-            "Unavailable" => Kind::Unavailable { problem: field("problem"), cause: Box::new(Status::unavailable("x")) },
+            "Unavailable" => {
+                Kind::Unavailable { problem: field("problem"), cause: Box::new(Status::unavailable("x")), approved }
+            }
             "RequestFailed" => Kind::failed(failed(&field("reason"), &field("message"))),
             "InvalidArguments" => Kind::InvalidArguments { path: edit().0, problem: edit().1 },
             "InvalidEdit" => Kind::InvalidEdit { path: edit().0, problem: edit().1 },
@@ -270,7 +273,6 @@ mod tests {
             let refusal = Refusal {
                 tool_name: field("tool_name").to_owned(),
                 approval_id: Some(field("approval_id").to_owned()).filter(|id| !id.is_empty()),
-                approved: field("approved") == "true",
                 kind: kind(case),
                 address: field("address").into(),
             };
