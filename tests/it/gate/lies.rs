@@ -17,9 +17,11 @@ use signoff::proto::{
     v1::{
         self as pb, ClaimExecutionResponse, ExecutionResult, ReportExecutionResponse, RequestApprovalResponse,
         approval_service_server::{ApprovalService, ApprovalServiceServer},
+        request_approval_response::Message as Asked,
+        watch_approval_response::Message as Watched,
     },
 };
-use signoff_client::{Call, Client, GateError, Kind, Refusal, Step};
+use signoff_client::{Call, Client, GateError, Handle, Kind, Refusal, Step};
 use tokio_stream::{Stream, wrappers::TcpListenerStream};
 use tonic::{Request, Response, Status};
 
@@ -149,7 +151,14 @@ impl ApprovalService for Liar {
     }
 
     async fn watch_approval(&self, _: Request<pb::WatchApprovalRequest>) -> Answer<Self::WatchApprovalStream> {
-        Err(Status::unimplemented("not needed"))
+        self.asks.fetch_add(1, Ordering::SeqCst);
+        let watched = |response: &RequestApprovalResponse| match response.message.clone().expect("a message") {
+            Asked::Update(update) => Watched::Update(update),
+            Asked::Progress(progress) => Watched::Progress(progress),
+        };
+        let messages: Vec<_> = self.streams.concat().iter().map(watched).collect();
+        let messages = messages.into_iter().map(|message| Ok(pb::WatchApprovalResponse { message: Some(message) }));
+        Ok(Response::new(Box::pin(tokio_stream::iter(messages.collect::<Vec<_>>()))))
     }
 
     async fn get_approval(&self, _: Request<pb::GetApprovalRequest>) -> Answer<pb::GetApprovalResponse> {
@@ -295,4 +304,50 @@ async fn lies_about_a_report_change_no_result() {
         assert_eq!(liar.calls(), (1, 1, [1, 0]), "{name}");
         assert!(reported(&client, &list).await.is_err(), "{name}");
     }
+}
+
+/// A call that is resumed believes no more than one that is asked for; what it does not know itself must be shown.
+#[tokio::test]
+async fn lies_about_a_resumed_call_run_nothing() {
+    let list = list();
+    let truth = serde_json::json!({ "name": "the truth", "changes": {} });
+    let unseen = serde_json::json!({
+        "name": "a request that is not shown",
+        "changes": { "first": { "update": { "events": [] } } },
+        "refusal": { "kind": "InvalidAnswer", "problem": "the approval does not show the request" },
+        "claims": 0, "reports": 0,
+    });
+    let handle: Handle = serde_json::from_value(serde_json::json!({
+        "approval_id": list["honest"]["first"]["update"]["approval"]["id"],
+        "request_id": list["call"]["request_id"],
+        "tool_name": list["call"]["tool_name"],
+        "digest": list["honest"]["first"]["update"]["approval"]["digest"],
+    }))
+    .unwrap();
+    // What a new connection tells is another list's matter.
+    let told_at_once = |lie: &&Value| !lie["refusal"].is_null() && lie["reconnect"].is_null() && lie["asks"] == 1;
+    let lies = list["lies"].as_array().unwrap().iter().filter(told_at_once);
+    let kind_of_unseen = ("InvalidAnswer", Some("the approval does not show the request"));
+    let mut refused = 0;
+    for lie in lies.chain([&truth, &unseen]) {
+        let name = lie["name"].as_str().unwrap();
+        let liar = Liar::telling(&list, lie);
+        let tool = Tool::default();
+        let options = Call::new(handle.tool_name()).patience(Duration::from_secs(5));
+        let outcome = soon(name, tool.resume(&liar.client().await, &handle, options)).await;
+        let (_, claims, reports) = liar.calls();
+        if lie["refusal"].is_null() {
+            assert!(outcome.is_ok(), "{name}: {outcome:?}");
+            assert_eq!((tool.calls(), claims, reports), (1, 1, [1, 0]), "{name}");
+            continue;
+        }
+        refused += 1;
+        let Err(GateError::Refused(refusal)) = outcome else { panic!("{name}: {outcome:?}") };
+        // Some lies leave the events out.
+        let unseen = kind_of(&refusal) == kind_of_unseen;
+        assert!(unseen || kind_of(&refusal).0 == lie["refusal"]["kind"], "{name}: {refusal:?}");
+        let count = |key: &str| if unseen { 0 } else { usize::try_from(lie[key].as_u64().unwrap()).unwrap() };
+        assert_eq!((tool.calls(), claims, reports), (0, count("claims"), [0, count("reports")]), "{name}");
+    }
+    assert!(refused > 60, "{refused}");
 }

@@ -20,7 +20,7 @@ async fn handle(client: &Client, call: &Call) -> Handle {
 }
 
 impl Tool {
-    async fn resume(&self, client: &Client, handle: &Handle, call: Call) -> Outcome {
+    pub(super) async fn resume(&self, client: &Client, handle: &Handle, call: Call) -> Outcome {
         let run = async |run: signoff_client::Run| {
             self.0.fetch_add(1, Ordering::SeqCst);
             Ok((run.arguments, run.edited))
