@@ -29,6 +29,8 @@ mod options;
 mod passing;
 mod refusal;
 mod resume;
+#[cfg(feature = "schemars")]
+mod schema;
 mod unreachable;
 mod wait;
 

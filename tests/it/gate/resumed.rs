@@ -3,7 +3,10 @@
 use std::{convert::Infallible, sync::atomic::Ordering, time::Duration};
 
 use serde_json::{Value, json};
-use signoff::proto::v1::{ApprovalStatus, ExecutionResult, VoteChoice};
+use signoff::{
+    proto::v1::{ApprovalStatus, ExecutionResult, VoteChoice},
+    wire::structs::from_json,
+};
 use signoff_client::{Call, Client, GateError, Handle, Kind, Step, refusal_as_text};
 
 use super::{Outcome, Tool, approve, connect, email, get, outcome, pending, start};
@@ -192,6 +195,41 @@ async fn a_refusal_can_be_the_result() {
     let (told, ()) = tokio::join!(soon("it is refused", call), reject);
     let text = refusal_as_text(told).unwrap();
     assert_eq!(text, "NOT RUN. A reviewer rejected the call to send_email: Not today. Do not try it again.");
+}
+
+// 28.
+#[tokio::test]
+async fn an_edit_that_the_derived_schema_refuses_can_be_mended() {
+    #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    struct Payment {
+        amount: f64,
+        to: String,
+    }
+    let data = tempfile::tempdir().unwrap();
+    let server = start(&data).await;
+    let call = Call::new("process_payment").schema_of::<Payment>();
+    let pay = async |payment: Payment| Ok::<_, Infallible>(format!("{:?} to {}", payment.amount, payment.to));
+    let pay = connect(&server).requires_approval(call, pay);
+    let review = async {
+        let mut reviewer = server.reviewer();
+        let approval = pending(&mut reviewer).await;
+        let decide = async |id: &str, edited: Value, reviewer: &mut crate::server::Client| {
+            let mut decision = decide(&approval, id, VoteChoice::Approve);
+            decision.edited_arguments = Some(from_json(&edited.to_string()));
+            reviewer.decide(decision).await
+        };
+        for unfit in
+            [json!({"amount": "five", "to": "a"}), json!({"amount": 5}), json!({"amount": 5, "to": "a", "x": 1})]
+        {
+            let refused = decide("unfit", unfit.clone(), &mut reviewer).await.unwrap_err();
+            assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{unfit}: {refused:?}");
+        }
+        assert_eq!(get(&mut reviewer, &approval.id).await.status(), ApprovalStatus::Pending);
+        decide("fit", json!({"amount": 5, "to": "bob"}), &mut reviewer).await.unwrap();
+    };
+    let asked = Payment { amount: 10.0, to: "alice".to_owned() };
+    let (paid, ()) = tokio::join!(soon("it runs", pay.call(asked)), review);
+    assert_eq!(paid.unwrap(), "5.0 to bob");
 }
 
 /// What the model is told of a call that was approved, and whose claim failed.
