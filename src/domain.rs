@@ -59,7 +59,7 @@ pub use schema::{Schema, SchemaError};
 pub use schemas::Schemas;
 pub use server_status::ServerStatus;
 pub use status::Status;
-pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
+pub use time::{LAST_TIME, Time, after, before, duration_text, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use token::samples as token_samples;

@@ -153,15 +153,15 @@ fn timeouts_are_from_1_s_to_7_days() {
     let timeout = |seconds, nanos| decode(|message| message.timeout = span(seconds, nanos));
     assert_eq!(timeout(1, 0).unwrap().timeout, Duration::from_secs(1));
     assert_eq!(timeout(604_800, 0).unwrap().timeout, Duration::from_secs(604_800));
-    assert_eq!(one(timeout(0, 999_999_999)), "timeout: is 0.999999999 s; it must be from 1s to 7days");
-    assert_eq!(one(timeout(604_800, 1)), "timeout: is 604800.000000001 s; it must be from 1s to 7days");
-    assert!(one(timeout(0, 0)).contains("from 1s to 7days"));
-    assert_eq!(one(timeout(-1, 0)), "timeout: is negative; it must be from 1s to 7days");
+    assert_eq!(one(timeout(0, 999_999_999)), "timeout: is 0.999999999 s; it must be from 1s to 7d");
+    assert_eq!(one(timeout(604_800, 1)), "timeout: is 604800.000000001 s; it must be from 1s to 7d");
+    assert!(one(timeout(0, 0)).contains("from 1s to 7d"));
+    assert_eq!(one(timeout(-1, 0)), "timeout: is negative; it must be from 1s to 7d");
     assert!(one(timeout(0, -1)).contains("is negative"));
     for (seconds, nanos) in [(1, -1), (-1, 1), (1, 1_000_000_000), (-1, -1_000_000_000), (1, i32::MIN)] {
         assert!(one(timeout(seconds, nanos)).starts_with("timeout: is malformed"), "{seconds} {nanos}");
     }
-    assert!(one(timeout(i64::MAX, 0)).contains("from 1s to 7days"));
+    assert!(one(timeout(i64::MAX, 0)).contains("from 1s to 7d"));
     assert!(one(timeout(i64::MIN, 0)).contains("is negative"));
 }
 
