@@ -52,6 +52,7 @@ pub use ids::{ApprovalId, ClaimId, FreezeId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use refusal::{Refusal, RepeatedField};
 pub use remembered_rejection::REMEMBERED_REJECTION_RULE;
+pub use repetition::Repetition;
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation};
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use role::Role;
