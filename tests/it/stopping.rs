@@ -116,6 +116,16 @@ async fn an_operator_that_may_not_read_gets_the_revocation_only() {
         ..Default::default()
     };
     assert_eq!(shown, expected);
+
+    // Nor does a refusal say who claimed it, or when.
+    let claimed = approved(&server, "two").await;
+    claim(&mut server.agent(), &claimed).await.unwrap();
+    let status = only_operator.revoke_approval(revoking(&claimed, "")).await.unwrap_err();
+    let metadata = refused(&status, Code::FailedPrecondition, "ALREADY_CLAIMED");
+    assert_eq!(metadata, [("approval_id".to_owned(), claimed.id.clone())].into());
+    assert_eq!(status.message(), "already claimed");
+    let status = server.operator().revoke_approval(revoking(&claimed, "")).await.unwrap_err();
+    assert_eq!(refused(&status, Code::FailedPrecondition, "ALREADY_CLAIMED")["claimed_by"], "dev/agent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
