@@ -46,7 +46,7 @@ pub use event::{Choice, Event, EventKind, ExecutionResult};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use freeze::samples as freeze_samples;
 pub use freeze::{Freeze, FreezeError, FreezeScope, Frozen, NewFreeze, NewThaw, Thawed};
-pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes};
+pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes, ImportedFreezes};
 pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, FreezeId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};

@@ -6,7 +6,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    domain::{Approval, Event, RuleOutcome, Time},
+    domain::{Approval, Event, Freezes, RuleOutcome, Time},
     policies::PolicyStatus,
     store::Observer,
     telemetry::{ApprovalLog, Metrics},
@@ -51,5 +51,9 @@ impl Observer for Observed {
 
     fn pending(&self, count: u64, oldest: Option<Time>) {
         self.metrics.pending(count, oldest);
+    }
+
+    fn frozen(&self, freezes: &Freezes) {
+        self.metrics.frozen(freezes);
     }
 }

@@ -198,6 +198,12 @@ async fn a_freeze_stops_claims_and_new_requests_until_the_thaw() {
     assert_eq!(status.version, env!("CARGO_PKG_VERSION"));
     assert!(status.server_time.as_ref().unwrap().seconds >= status.start_time.as_ref().unwrap().seconds);
 
+    let metrics = crate::serve::metrics(&server).await;
+    for (scope, count) in [("all", 0), ("caller", 0), ("tool", 1), ("agent", 1)] {
+        let line = format!("signoff_freezes{{scope=\"{scope}\"}} {count}");
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing:\n{metrics}");
+    }
+
     assert_eq!(thaw(&mut admin, &frozen).await.unwrap(), frozen);
     let status = thaw(&mut admin, &frozen).await.unwrap_err();
     assert_eq!(refused(&status, Code::NotFound, "FREEZE_NOT_FOUND")["freeze_id"], frozen.id);
