@@ -46,12 +46,13 @@ pub use event::{Choice, Event, EventKind, ExecutionResult};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use freeze::samples as freeze_samples;
 pub use freeze::{Freeze, FreezeError, FreezeScope, Frozen, NewFreeze, NewThaw, Thawed};
-pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes};
+pub use freezes::{FREEZE_RULE, FREEZES_MAX, FreezeChanges, Freezes, ImportedFreezes};
 pub use history::ReplayError;
 pub use ids::{ApprovalId, ClaimId, FreezeId, Revision, TokenId};
 pub use permission::{DecidesFor, OutsideScope, Permission};
 pub use refusal::{Refusal, RepeatedField};
 pub use remembered_rejection::REMEMBERED_REJECTION_RULE;
+pub use repetition::Repetition;
 pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest, NewRevocation};
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use role::Role;
@@ -59,7 +60,7 @@ pub use schema::{Schema, SchemaError};
 pub use schemas::Schemas;
 pub use server_status::ServerStatus;
 pub use status::Status;
-pub use time::{LAST_TIME, Time, after, before, to_micros, truncate};
+pub use time::{LAST_TIME, Time, after, before, duration_text, to_micros, truncate};
 pub(crate) use time::{moment, optional_moment};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use token::samples as token_samples;

@@ -187,7 +187,8 @@ impl Policies {
         Ok((heads, more))
     }
 
-    /// Sets the policy. When this returns it is live, unless a newer one is.
+    /// Sets the policy. When this returns it is live, unless a newer one is. What says the same as the newest version makes
+    /// none: that one is returned.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::FromFile`], [`StoreError::PolicyChanged`],
@@ -199,14 +200,18 @@ impl Policies {
         }
         let PolicyChange { request_id, policy, expected, comment, validate_only } = change;
         let (author, now) = (principal.actor.clone(), self.clock.now());
+        let document = text(policy.document())?;
         if validate_only {
-            let version = self.live().version;
-            return match expected {
-                Some(expected) if expected != version => Err(StoreError::PolicyChanged { version }.into()),
+            let live = self.live();
+            let version = live.version;
+            if expected.is_some_and(|expected| expected != version) {
+                return Err(StoreError::PolicyChanged { version }.into());
+            }
+            return match &live.head {
+                Some(head) if text(live.policy.document())? == document => Ok(head.clone()),
                 _ => Ok(PolicyHead { version: version + 1, author, comment, at: now }),
             };
         }
-        let document = text(policy.document())?;
         principal.ensure_not_revoked()?; // compiling may have taken long
         let this = Arc::clone(self);
         // In a task of its own: a caller that leaves must not keep a version that is recorded from becoming live.

@@ -26,7 +26,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 
 use self::{
     accept::{Accept, Handshakes},
-    observer::Observed,
+    observer::{LivePolicy, Observed},
     use_cases::UseCases,
 };
 use crate::{
@@ -78,7 +78,8 @@ impl Server {
         let files = SettledAtStart::read(&config).await?;
         file_limit::raise(config.limits.connections.open);
         let log = Arc::new(ApprovalLog::start().map_err(StartError::Thread)?);
-        let store = open_store(&config, &metrics, &log).await?;
+        let live_policy = LivePolicy::default();
+        let store = open_store(&config, &metrics, &log, Arc::clone(&live_policy)).await?;
         let (listener, address) = listen(config.listen).await?;
         let (dev_tokens, dev_env_files) = development(&config, address).await?.unzip();
         let (server_clock, kept) = clock::start(&*store, &config.data_dir, &metrics)?;
@@ -86,6 +87,7 @@ impl Server {
         let clock: Arc<dyn Clock> = server_clock;
         let (policy, policy_file) = files.policy.unzip();
         let use_cases = UseCases::load(&config, &store, &clock, policy).await?;
+        live_policy.get_or_init(|| use_cases.policies.status());
         let authenticator = use_cases.authenticator(&config, dev_tokens.clone(), &clock)?;
 
         let calls = &config.limits.calls;
@@ -248,9 +250,14 @@ impl SettledAtStart {
     }
 }
 
-async fn open_store(config: &Config, metrics: &Metrics, log: &Arc<ApprovalLog>) -> Result<Arc<dyn Store>, StartError> {
+async fn open_store(
+    config: &Config,
+    metrics: &Metrics,
+    log: &Arc<ApprovalLog>,
+    policy: LivePolicy,
+) -> Result<Arc<dyn Store>, StartError> {
     let kept = StoreConfig::in_directory(&config.data_dir).with_write_timeout(config.write_timeout);
-    Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log)))).await?)
+    Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log), policy))).await?)
 }
 
 /// The tokens of development mode, and the files that set them in a shell; without it no such file stays. On a thread of

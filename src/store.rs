@@ -23,7 +23,7 @@
 //! must, is not a call of its own: it becomes part of [`Submission`] or of the transition, and the new trait only reads
 //! and settles it. **A new engine** is a variant of [`StoreConfig`] and of [`OpenError`], and passes the suite. The
 //! rules that all stores share are public, so that an engine in another crate follows them too: [`NewPolicy::after`],
-//! the checks of [`PolicyVersion`] and of [`Forgotten`], [`Page::keep_before_next`], [`weight`] with [`PAGE_BYTES`],
+//! the checks of [`PolicyVersion`], [`UnchangedPolicy`] and [`Forgotten`], [`Page::keep_before_next`], [`weight`] with [`PAGE_BYTES`],
 //! [`NAME_MAX`] and [`DOCUMENT_MAX`].
 //!
 //! [`SledStore`], [`SledConfig`], [`check`], [`salvage`] and [`sync_to_disk`], with their types, are only of sled.
@@ -53,7 +53,7 @@ pub use error::{PolicyFault, StoreError};
 pub use freezes::FreezeStore;
 pub use lifecycle::{Health, Lifecycle, Observer};
 pub use open::{OpenError, StoreConfig, open};
-pub use policies::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion};
+pub use policies::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, UnchangedPolicy};
 pub use query::{Filter, Order, PAGE_BYTES, Query, weight};
 #[cfg(test)]
 pub(crate) use testing::{MemoryStore, conformance};

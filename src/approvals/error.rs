@@ -30,6 +30,15 @@ pub enum Error {
     /// Edited arguments do not satisfy the request's schema.
     #[error("the edited arguments do not satisfy the request's schema")]
     EditViolatesSchema(Vec<String>),
+    /// An operator who may not read the approval cannot revoke it. By whom and when it was claimed, or when its window
+    /// closed, is not theirs to know.
+    #[error("{}", if *claimed { "already claimed" } else { "the claim window has closed" })]
+    NotRevocable {
+        /// Of which approval.
+        id: ApprovalId,
+        /// Whether it was claimed; else its claim window has closed.
+        claimed: bool,
+    },
     /// Work that takes long was not done.
     #[error(transparent)]
     Pool(#[from] PoolError),

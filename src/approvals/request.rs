@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Approvals, Error, Follower, disconnect_tracker::Attached};
+use super::{Approvals, Error, Follower, disconnect_tracker::Attached, unknown};
 use crate::{
-    domain::{Actor, ApprovalId, Digest, NewRequest, Permission, Request, Revision, Time},
+    domain::{Actor, Approval, ApprovalId, Digest, NewRequest, Permission, Repetition, Request, Revision, Time},
     identity::{Method, Principal},
     policy::Call,
-    store::{Submission, Submitted},
+    store::{Submission, Submitted, Subscription},
 };
 
 impl Approvals {
@@ -30,6 +30,63 @@ impl Approvals {
         let attached = request_id.filter(|_| principal.may(Method::RequestApproval));
         let attached = attached.map(|request_id| Attached::new(&self, &principal, request_id));
         self.open(principal, (id, now), new, after, attached)
+    }
+
+    /// Follows the request that a call repeats, for a call that could not be a new request: only what a repetition must
+    /// say again is looked at. `None` when it repeats none that is on record.
+    ///
+    /// # Errors
+    /// As for [`request`](Self::request).
+    pub async fn repeat(
+        self: Arc<Self>,
+        principal: Arc<Principal>,
+        again: Repetition,
+        after: Revision,
+    ) -> Result<Option<Follower>, Error> {
+        principal.require_role(Method::RequestApproval)?;
+        if self.draining.is_cancelled() {
+            return Err(Error::Draining);
+        }
+        let attached = Attached::new(&self, &principal, again.request_id.clone());
+        let first = match self.first(&principal, &again).await {
+            Ok(Some(first)) => first,
+            other => {
+                attached.keep();
+                return other.map(|_| None);
+            }
+        };
+        let (subscription, attached) = (self.store.subscribe(first.id), attached.to(&first));
+        // Read again by the stream, now that nothing can happen unseen.
+        let first = self.store.get(first.id).await.map_err(|error| unknown(first.id, error))?;
+        self.follow((principal, first), after, subscription, attached).map(Some)
+    }
+
+    /// The approval that a call asked for when it was made first.
+    async fn first(&self, principal: &Principal, again: &Repetition) -> Result<Option<Arc<Approval>>, Error> {
+        // Who may not ask for somebody did not do so before.
+        let Ok(on_behalf_of) = on_behalf_of(principal, again.on_behalf_of.clone()) else { return Ok(None) };
+        let found = self.store.find(&principal.actor, &again.request_id, self.clock.now()).await?;
+        let Some(id) = found else { return Ok(None) };
+        let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;
+        Ok(approval.request.is_repeated_by(again, on_behalf_of.as_ref()).then_some(approval))
+    }
+
+    /// Follows what was found or recorded.
+    fn follow(
+        self: Arc<Self>,
+        (principal, approval): (Arc<Principal>, Arc<Approval>),
+        after: Revision,
+        subscription: Subscription,
+        attached: Option<Attached>,
+    ) -> Result<Follower, Error> {
+        let by = (principal, Method::RequestApproval);
+        match (Follower::new(self, by, approval, after, subscription), attached) {
+            (Ok(follower), Some(attached)) => Ok(follower.attach(attached)),
+            (follower, attached) => {
+                attached.into_iter().for_each(Attached::keep); // the server refuses the stream; the caller has not left
+                follower
+            }
+        }
     }
 
     async fn open(
@@ -70,14 +127,7 @@ impl Approvals {
         } else {
             recording.await?
         };
-        let by = (principal, Method::RequestApproval);
-        match (Follower::new(self, by, submitted.approval, after, subscription), attached) {
-            (Ok(follower), Some(attached)) => Ok(follower.attach(attached)),
-            (follower, attached) => {
-                attached.into_iter().for_each(Attached::keep); // the server refuses the stream; the caller has not left
-                follower
-            }
-        }
+        self.follow((principal, submitted.approval), after, subscription, attached)
     }
 
     /// A caller that has seen revisions wants to go on, not to ask anew.

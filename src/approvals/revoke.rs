@@ -47,7 +47,7 @@ impl Approvals {
         let approval = match self.command(principal, new.id, Command::Revoke(revoking), now).await {
             Ok(approval) => approval,
             Err(error) if reads => return Err(error),
-            Err(error) => return Err(without_outcome(error)),
+            Err(error) => return Err(withheld(new.id, error)),
         };
         let Some(revocation) = approval.revocation.clone() else {
             return Err(Error::Internal("a revocation that is not on record".into()));
@@ -57,13 +57,12 @@ impl Approvals {
     }
 }
 
-/// A refusal for somebody who may not read the approval: that it was claimed is enough to know that it cannot be
-/// stopped.
-fn without_outcome(error: Error) -> Error {
+/// A refusal for somebody who may not read the approval: why it cannot be stopped, and nothing else that is on record.
+fn withheld(id: ApprovalId, error: Error) -> Error {
     match error {
-        Error::Store(StoreError::Refused(Refusal::AlreadyClaimed(mut claim))) => {
-            claim.outcome = None;
-            StoreError::Refused(Refusal::AlreadyClaimed(claim)).into()
+        Error::Store(StoreError::Refused(Refusal::AlreadyClaimed(_))) => Error::NotRevocable { id, claimed: true },
+        Error::Store(StoreError::Refused(Refusal::ClaimWindowClosed { .. })) => {
+            Error::NotRevocable { id, claimed: false }
         }
         error => error,
     }

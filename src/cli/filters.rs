@@ -46,7 +46,7 @@ pub(super) fn parse_time(text: &str) -> Result<TimeFilter, String> {
         return Ok(TimeFilter::At(time.to_utc()));
     }
     let span = parse_duration(text)
-        .map_err(|_| "expected a span before now, such as 24h or 7days, or a time such as 2026-01-31T12:00:00Z")?;
+        .map_err(|_| "expected a span before now, such as 24h or 7d, or a time such as 2026-01-31T12:00:00Z")?;
     TimeDelta::from_std(span).map(TimeFilter::Ago).map_err(|_| "too long ago".to_owned())
 }
 
@@ -116,7 +116,7 @@ mod tests {
             assert_eq!(parse_time(text).unwrap().time(now), now - TimeDelta::seconds(ago), "{text}");
         }
         assert_eq!(parse_time("900000years").unwrap().time(now), DateTime::UNIX_EPOCH);
-        assert!(parse_time("yesterday").unwrap_err().contains("such as 24h or 7days"));
+        assert!(parse_time("yesterday").unwrap_err().contains("such as 24h or 7d"));
     }
 
     #[test]

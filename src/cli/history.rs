@@ -34,7 +34,7 @@ pub struct HistoryArgs {
     /// Only approvals with this label; repeatable, all must match
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
-    /// Only approvals created since then: a span before now (24h, 7days), or an RFC 3339 time
+    /// Only approvals created since then: a span before now (24h, 7d), or an RFC 3339 time
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     since: Option<TimeFilter>,
     /// Only approvals created before then

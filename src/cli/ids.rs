@@ -14,7 +14,10 @@ use super::{
     server_time::ServerTime,
     text::{between, escape, instant, span},
 };
-use crate::proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovalsRequest, ListPendingRequest};
+use crate::{
+    domain::limits::{CLAIM_WINDOW_MAX, TIMEOUT_MAX},
+    proto::v1::{Approval, ApprovalStatus, GetCallerRequest, ListApprovalsRequest, ListPendingRequest},
+};
 
 /// The help of an argument that is an approval's id.
 pub(super) const HELP: &str = "The approval's id, its first 8 or more characters, or - for the only one that waits";
@@ -114,11 +117,22 @@ async fn only(waiting: Waiting, client: &Client) -> Result<String, Failure> {
         }
         Waiting::ForItsClaim => {
             request.statuses = of(&[ApprovalStatus::Approved, ApprovalStatus::AutoApproved]);
+            // Any answer tells the server's time, and this one is small.
+            let answer = client.access().get_caller(unary(GetCallerRequest {})).await?;
+            request.created_from = Some(timestamp(oldest_claimable(ServerTime::of(&answer).now())));
             list(request, describe::can_be_claimed, client).await?
         }
     };
     let found = found.iter().map(|approval| candidate(approval, now)).collect();
     one(found, &format!("approvals that wait for {whose}"), || format!("nothing waits for {whose}"))
+}
+
+/// No approval that was asked for before this can still be claimed: it waited for its decision, and then for its claim.
+/// History is not read beyond that.
+fn oldest_claimable(now: DateTime<Utc>) -> DateTime<Utc> {
+    let longest = TimeDelta::from_std(TIMEOUT_MAX + CLAIM_WINDOW_MAX).unwrap_or(TimeDelta::MAX);
+    let oldest = now.checked_sub_signed(longest).and_then(|oldest| oldest.checked_sub_signed(SLACK));
+    oldest.unwrap_or(DateTime::UNIX_EPOCH).max(DateTime::UNIX_EPOCH)
 }
 
 /// Who the server takes this client for, as `ISSUER/SUBJECT`.

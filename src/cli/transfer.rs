@@ -1,4 +1,5 @@
-//! `signoff export` and `signoff import`: every version of the policy, every token (without secrets, of which there are
+//! `signoff export` and `signoff import`: every version of the policy, every call that set what was
+//! set already, every token (without secrets, of which there are
 //! only hashes), every freeze, then every approval with its events, one JSON object per line.
 
 use std::{
@@ -10,14 +11,16 @@ use std::{
     sync::Arc,
 };
 
+use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 
+use super::text::escape;
 use crate::{
     bounded_file,
     clock::{OutOfRange, SystemWall},
     domain::{Freeze, Token},
     private_files,
-    store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError},
+    store::{self, Forgotten, History, OpenError, PolicyVersion, Store, StoreConfig, StoreError, UnchangedPolicy},
 };
 
 /// Approvals read or written at once.
@@ -64,6 +67,9 @@ pub(super) struct Trailer {
     pub(super) approvals: usize,
     #[serde(default)]
     pub(super) policies: usize,
+    /// Calls that set what was set already.
+    #[serde(default)]
+    pub(super) unchanged_policies: usize,
     #[serde(default)]
     pub(super) tokens: usize,
     #[serde(default)]
@@ -75,10 +81,13 @@ pub(super) struct Trailer {
 
 impl std::fmt::Display for Trailer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { approvals, policies, tokens, freezes, forgotten } = self;
+        let Self { approvals, policies, unchanged_policies, tokens, freezes, forgotten } = self;
         write!(f, "{approvals} approvals, {policies} versions of the policy and {tokens} tokens")?;
         if *freezes > 0 {
             write!(f, ", {freezes} freezes")?;
+        }
+        if *unchanged_policies > 0 {
+            write!(f, ", {unchanged_policies} request_ids of policies that changed nothing")?;
         }
         if *forgotten == 0 { Ok(()) } else { write!(f, ", and {forgotten} request_ids of forgotten approvals") }
     }
@@ -89,6 +98,7 @@ impl std::fmt::Display for Trailer {
 #[serde(untagged)]
 enum Line {
     Policy { policy: PolicyVersion },
+    UnchangedPolicy { unchanged_policy: UnchangedPolicy },
     Token { token: Box<Token> },
     Freeze { freeze: Freeze },
     Forgotten { forgotten: Forgotten },
@@ -100,6 +110,12 @@ enum Line {
 #[derive(Debug, Serialize)]
 pub(super) struct PolicyLine<'a> {
     pub(super) policy: &'a PolicyVersion,
+}
+
+/// The line of a call that set what was set already.
+#[derive(Debug, Serialize)]
+pub(super) struct UnchangedPolicyLine<'a> {
+    pub(super) unchanged_policy: &'a UnchangedPolicy,
 }
 
 /// The line of a token.
@@ -219,6 +235,17 @@ async fn write_to(store: &dyn Store, output: &mut (impl Write + Send)) -> Result
             line(output, &PolicyLine { policy }).map_err(failed)?;
         }
     }
+    let mut after = None;
+    loop {
+        let calls = store.export_unchanged_policies(after, BATCH).await?;
+        after = calls.last().cloned();
+        written.unchanged_policies += calls.len();
+        let write = |unchanged_policy| line(output, &UnchangedPolicyLine { unchanged_policy });
+        calls.iter().try_for_each(write).map_err(failed)?;
+        if after.is_none() {
+            break;
+        }
+    }
     let tokens = store.tokens().await?;
     written.tokens = tokens.len();
     tokens.iter().try_for_each(|token| line(output, &TokenLine { token })).map_err(failed)?;
@@ -271,9 +298,21 @@ async fn read_all(args: ImportArgs) -> Result<Trailer, TransferError> {
     }
     SystemWall::check()?;
     let store = store::open(&StoreConfig::in_directory(&args.data_dir), Arc::new(())).await?;
-    let count = read_from(&*store, &mut lines).await;
+    let mut ended = Vec::new();
+    let count = read_from(&*store, &mut lines, &mut ended).await;
     store.close().await;
+    ended.iter().for_each(|freeze| anstream::eprintln!("{}", ending(freeze)));
     count
+}
+
+/// What an operator must know of an import that ended a freeze: calls run again that this store had stopped.
+fn ending(freeze: &Freeze) -> String {
+    let (id, scope) = (freeze.id, escape(&freeze.scope.to_string()));
+    let by = freeze.thawed.as_ref().map_or_else(String::new, |thawed| {
+        let at = thawed.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        format!(": {} thawed it at {at}", escape(&thawed.actor.to_string()))
+    });
+    format!("THAWED: {scope}; freeze {id} stood here, and the export says that it ended{by}")
 }
 
 /// Lines of one kind: they are imported as a whole, or not at all.
@@ -282,6 +321,7 @@ enum Batch {
     #[default]
     Empty,
     Policies(Vec<PolicyVersion>),
+    UnchangedPolicies(Vec<UnchangedPolicy>),
     Tokens(Vec<Token>),
     Freezes(Vec<Freeze>),
     Forgotten(Vec<Forgotten>),
@@ -294,6 +334,7 @@ impl Batch {
         if let Self::Empty = self {
             *self = match next {
                 Line::Policy { policy } => Self::Policies(vec![policy]),
+                Line::UnchangedPolicy { unchanged_policy } => Self::UnchangedPolicies(vec![unchanged_policy]),
                 Line::Token { token } => Self::Tokens(vec![*token]),
                 Line::Freeze { freeze } => Self::Freezes(vec![freeze]),
                 Line::Forgotten { forgotten } => Self::Forgotten(vec![forgotten]),
@@ -304,6 +345,9 @@ impl Batch {
         }
         match (self, next) {
             (Self::Policies(all), Line::Policy { policy }) if all.len() < POLICIES => all.push(policy),
+            (Self::UnchangedPolicies(all), Line::UnchangedPolicy { unchanged_policy }) if all.len() < BATCH => {
+                all.push(unchanged_policy);
+            }
             (Self::Tokens(all), Line::Token { token }) if all.len() < BATCH => all.push(*token),
             (Self::Freezes(all), Line::Freeze { freeze }) if all.len() < BATCH => all.push(freeze),
             (Self::Forgotten(all), Line::Forgotten { forgotten }) if all.len() < BATCH => all.push(forgotten),
@@ -318,6 +362,7 @@ impl Batch {
         match self {
             Self::Empty => {}
             Self::Policies(all) => read.policies += all.len(),
+            Self::UnchangedPolicies(all) => read.unchanged_policies += all.len(),
             Self::Tokens(all) => read.tokens += all.len(),
             Self::Freezes(all) => read.freezes += all.len(),
             Self::Forgotten(all) => read.forgotten += all.len(),
@@ -325,13 +370,18 @@ impl Batch {
         }
     }
 
-    /// Counts what was new.
-    async fn import(self, store: &dyn Store, new: &mut Trailer) -> Result<(), StoreError> {
+    /// Counts what was new, and notes which freezes ended.
+    async fn import(self, store: &dyn Store, new: &mut Trailer, ended: &mut Vec<Freeze>) -> Result<(), StoreError> {
         match self {
             Self::Empty => {}
             Self::Policies(all) => new.policies += store.import_policies(all).await?,
+            Self::UnchangedPolicies(all) => new.unchanged_policies += store.import_unchanged_policies(all).await?,
             Self::Tokens(all) => new.tokens += store.save_tokens(all).await?,
-            Self::Freezes(all) => new.freezes += store.import_freezes(all).await?,
+            Self::Freezes(all) => {
+                let imported = store.import_freezes(all).await?;
+                new.freezes += imported.new;
+                ended.extend(imported.ended);
+            }
             Self::Forgotten(all) => new.forgotten += store.import_forgotten(all).await?,
             Self::Approvals(all) => new.approvals += store.import(all).await?,
         }
@@ -339,8 +389,13 @@ impl Batch {
     }
 }
 
-/// Returns how much was new.
-async fn read_from(store: &dyn Store, lines: &mut Lines<impl BufRead + Send>) -> Result<Trailer, TransferError> {
+/// Returns how much was new. `ended` gets the freezes that stood in this store and that the export says were thawed, also
+/// when the import stops halfway.
+async fn read_from(
+    store: &dyn Store,
+    lines: &mut Lines<impl BufRead + Send>,
+    ended: &mut Vec<Freeze>,
+) -> Result<Trailer, TransferError> {
     let (mut new, mut read, mut next) = (Trailer::default(), Trailer::default(), lines.entry()?);
     loop {
         let first = lines.number;
@@ -362,7 +417,7 @@ async fn read_from(store: &dyn Store, lines: &mut Lines<impl BufRead + Send>) ->
             return Err(TransferError::Line(lines.number, lost));
         }
         let refused = |source| TransferError::Batch { first, last, source };
-        batch.import(store, &mut new).await.map_err(refused)?;
+        batch.import(store, &mut new, ended).await.map_err(refused)?;
         if end.is_some() {
             return Ok(new);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A duration as people write it: numbers with their units, such as `90s`, `1h30m` or `7days`.
+/// A duration as people write it: numbers with their units, such as `90s`, `1h30m` or `7d`.
 ///
 /// # Errors
 ///
@@ -12,30 +12,15 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             format!("has no unit; write {text}s for seconds, or {text}m for minutes")
         } else {
-            "not a duration; write it like 90s, 5m, 1h30m or 7days".to_owned()
+            "not a duration; write it like 90s, 5m, 1h30m or 7d".to_owned()
         }
     })
-}
-
-/// A duration in the largest unit that holds it exactly, for example `90s`, `7d`. Reads back as the same duration.
-pub(super) fn duration_text(duration: Duration) -> String {
-    const UNITS: [(u128, &str); 7] = [
-        (86_400_000_000_000, "d"),
-        (3_600_000_000_000, "h"),
-        (60_000_000_000, "m"),
-        (1_000_000_000, "s"),
-        (1_000_000, "ms"),
-        (1_000, "us"),
-        (1, "ns"),
-    ];
-    let nanos = duration.as_nanos();
-    let unit = UNITS.iter().find(|(unit, _)| nanos > 0 && nanos.is_multiple_of(*unit));
-    unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::duration_text;
 
     #[test]
     fn durations_as_people_write_them() {
@@ -50,7 +35,7 @@ mod tests {
     fn what_is_no_duration_is_told_how_to_write_one() {
         assert_eq!(parse_duration("90").unwrap_err(), "has no unit; write 90s for seconds, or 90m for minutes");
         for text in ["", "5x", "s", "-5s", "forever"] {
-            assert_eq!(parse_duration(text).unwrap_err(), "not a duration; write it like 90s, 5m, 1h30m or 7days");
+            assert_eq!(parse_duration(text).unwrap_err(), "not a duration; write it like 90s, 5m, 1h30m or 7d");
         }
     }
 

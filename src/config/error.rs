@@ -5,7 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Config, duration::duration_text};
+use super::Config;
+use crate::domain::duration_text;
 
 /// Where a value was given. Ordered by source, then as in the file or by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

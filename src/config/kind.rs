@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::duration::duration_text;
 use super::raw_value::RawValue;
 use super::{Config, LogFormat, ReflectionAccess};
-use crate::domain::name;
+use crate::domain::{duration_text, name};
 use crate::identity::{NameGlob, oidc::Algorithm};
 
 /// The place in [`Config`] that a setting fills.

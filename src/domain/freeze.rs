@@ -6,10 +6,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, FreezeId, Time, ToolGlob, moment};
+use super::{
+    Actor, FreezeId, Time, ToolGlob,
+    limits::{CALLER_MAX, FREEZE_REASON_BYTES_MAX, PERSON_MAX},
+    moment,
+};
 
-/// Longest name, and longest reason, that a freeze could have, in bytes: no less than what can be asked for.
-const NAME_MAX: usize = 4 * 1_024;
+/// Bytes of a character, at most.
+const CHARACTER: usize = 4;
+/// Longest name in a scope, and longest key, in bytes: no less than what can be asked for.
+const NAME_MAX: usize = CHARACTER * CALLER_MAX;
+/// Longest issuer, and longest name at one, in bytes.
+const ACTOR_NAME_MAX: usize = CHARACTER * PERSON_MAX;
 
 /// An emergency stop. What a later version adds may make it stop more, so that nothing unknown is passed over in
 /// reading one.
@@ -174,12 +182,16 @@ impl Freeze {
         };
         let thawed = self.thawed.as_ref().and_then(|thawed| thawed.request_id.as_ref());
         let mut keys = self.request_id.iter().chain(thawed);
+        let actors = [Some(&self.actor), self.thawed.as_ref().map(|thawed| &thawed.actor)].into_iter().flatten();
+        let mut names = actors.flat_map(|actor| [&actor.issuer, &actor.subject]);
         if scope.is_empty() || scope.len() > NAME_MAX {
             Some("the name in its scope is empty or too long")
-        } else if self.reason.len() > NAME_MAX {
+        } else if self.reason.len() > FREEZE_REASON_BYTES_MAX {
             Some("its reason is too long")
         } else if keys.any(|key| key.is_empty() || key.len() > NAME_MAX) {
             Some("a request_id is empty or too long")
+        } else if names.any(|name| name.len() > ACTOR_NAME_MAX) {
+            Some("the name of its freezer or thawer is too long")
         } else {
             None
         }

@@ -15,8 +15,9 @@ pub const FREEZE_RULE: &str = "_freeze";
 const FREEZE_MESSAGE: &str =
     "An operator has frozen calls such as this one. It was not run. After the thaw, ask again with another request_id.";
 
-/// Most freezes that stand at once.
-pub const FREEZES_MAX: usize = 1_000;
+/// Most freezes that stand at once. With the longest names and reasons all of them fit into the 4 MiB that gRPC clients
+/// read by default: in an emergency a list must not fail.
+pub const FREEZES_MAX: usize = 500;
 
 /// Thawed freezes that are kept, the newest: their calls can be repeated, and exports show them.
 const THAWED_KEPT: usize = 1_000;
@@ -51,6 +52,15 @@ pub struct FreezeChanges {
     pub forgotten: Vec<FreezeId>,
 }
 
+/// What an import of freezes did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportedFreezes {
+    /// How many were not kept before.
+    pub new: usize,
+    /// Those that stood until a copy said that they were thawed.
+    pub ended: Vec<Freeze>,
+}
+
 impl FreezeChanges {
     /// The newest time in what changed.
     #[must_use]
@@ -72,10 +82,15 @@ impl Freezes {
         self.0.values()
     }
 
+    /// Those that stand, in order of id.
+    pub fn standing(&self) -> impl Iterator<Item = &Arc<Freeze>> {
+        self.iter().filter(|freeze| freeze.stands())
+    }
+
     /// The oldest freeze that stops the calls of a request.
     #[must_use]
     pub fn covering(&self, request: &Request) -> Option<&Arc<Freeze>> {
-        self.iter().find(|freeze| freeze.stands() && freeze.scope.covers(request))
+        self.standing().find(|freeze| freeze.scope.covers(request))
     }
 
     /// What a new request gets in the place of the policy's verdict, if its calls are frozen.
@@ -102,7 +117,7 @@ impl Freezes {
                 Err(FreezeError::RequestIdReused { request_id: key.clone(), id: first.id })
             };
         }
-        if self.iter().filter(|freeze| freeze.stands()).count() >= FREEZES_MAX {
+        if self.standing().count() >= FREEZES_MAX {
             return Err(FreezeError::TooMany { limit: FREEZES_MAX });
         }
         let at = self.iter().map(|freeze| freeze.at).max().map_or(now, |newest| newest.max(now));
@@ -141,11 +156,11 @@ impl Freezes {
     }
 
     /// Takes freezes from an export, copies of such as are kept already included: all of them or none. A copy that
-    /// stands does not undo a thaw. Returns how many are new.
+    /// stands does not undo a thaw.
     ///
     /// # Errors
-    /// [`FreezeError::Conflict`] or [`FreezeError::Bad`].
-    pub fn import(&mut self, freezes: Vec<Freeze>) -> Result<(usize, FreezeChanges), FreezeError> {
+    /// [`FreezeError::Conflict`], [`FreezeError::Bad`], or [`FreezeError::TooMany`] when more would stand than may.
+    pub fn import(&mut self, freezes: Vec<Freeze>) -> Result<(ImportedFreezes, FreezeChanges), FreezeError> {
         let (mut all, mut changed) = (self.clone(), BTreeMap::new());
         for freeze in freezes {
             let id = freeze.id;
@@ -160,11 +175,16 @@ impl Freezes {
                 changed.insert(id, Arc::clone(kept));
             }
         }
+        if all.standing().count() > FREEZES_MAX.max(self.standing().count()) {
+            return Err(FreezeError::TooMany { limit: FREEZES_MAX });
+        }
         let new = all.0.len() - self.0.len();
+        let ended = self.standing().filter_map(|freeze| all.0.get(&freeze.id)).filter(|freeze| !freeze.stands());
+        let imported = ImportedFreezes { new, ended: ended.map(|freeze| Freeze::clone(freeze)).collect() };
         *self = all;
         let forgotten = self.forget_old();
         let changed = changed.into_values().filter(|freeze| !forgotten.contains(&freeze.id)).collect();
-        Ok((new, FreezeChanges { changed, forgotten }))
+        Ok((imported, FreezeChanges { changed, forgotten }))
     }
 
     /// What an operator recorded under a `request_id`, as its freezer or as its thawer.

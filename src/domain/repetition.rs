@@ -8,20 +8,45 @@
 //!
 //! The arguments are compared as asked: an edit in between changes what may be run, and not what was asked.
 
-use super::{Actor, Approval, Refusal, RepeatedField, Request};
+use super::{Actor, Approval, Arguments, Digest, Refusal, RepeatedField, Request};
+
+/// What a repetition must say again. All that is needed to find the first request, so that what a new request must not
+/// say does not keep a caller from its approval.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repetition {
+    /// The first request's idempotency key.
+    pub request_id: String,
+    /// The tool.
+    pub tool_name: String,
+    /// The arguments, as asked.
+    pub arguments: Arguments,
+    /// The person on whose behalf the caller says that it asks.
+    pub on_behalf_of: Option<Actor>,
+}
 
 impl Request {
     /// The first thing in which another request, by the same caller with the same `request_id`, is not a repetition of
     /// this one; `None` when it is one.
     #[must_use]
     pub fn differs_from(&self, again: &Self) -> Option<RepeatedField> {
-        if self.tool_name != again.tool_name {
+        self.differs(&again.tool_name, again.digest, again.on_behalf_of.as_ref())
+    }
+
+    /// Whether a call by the same caller repeats this request, on behalf of this person.
+    #[must_use]
+    pub fn is_repeated_by(&self, again: &Repetition, on_behalf_of: Option<&Actor>) -> bool {
+        let digest = Digest::of(&again.tool_name, &again.arguments);
+        self.request_id == again.request_id && self.differs(&again.tool_name, digest, on_behalf_of).is_none()
+    }
+
+    fn differs(&self, tool_name: &str, digest: Digest, on_behalf_of: Option<&Actor>) -> Option<RepeatedField> {
+        if self.tool_name != tool_name {
             return Some(RepeatedField::ToolName);
         }
-        if self.digest != again.digest {
+        if self.digest != digest {
             return Some(RepeatedField::Arguments);
         }
-        (!same_person(self.on_behalf_of.as_ref(), again.on_behalf_of.as_ref())).then_some(RepeatedField::OnBehalfOf)
+        (!same_person(self.on_behalf_of.as_ref(), on_behalf_of)).then_some(RepeatedField::OnBehalfOf)
     }
 }
 

@@ -34,6 +34,24 @@ pub fn to_micros(time: Time) -> u64 {
     u64::try_from(time.timestamp_micros()).unwrap_or(0)
 }
 
+/// A duration for people, the same in every message: in the largest unit that holds it exactly, for example `90s`, `7d`.
+/// Reads back as the same duration.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
+    const UNITS: [(u128, &str); 7] = [
+        (86_400_000_000_000, "d"),
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+        (1, "ns"),
+    ];
+    let nanos = duration.as_nanos();
+    let unit = UNITS.iter().find(|(unit, _)| nanos > 0 && nanos.is_multiple_of(*unit));
+    unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
+}
+
 /// Serde form of a moment: RFC 3339 for people, microseconds since 1970 in binary formats.
 pub(crate) mod moment {
     use super::{DateTime, Time};

@@ -13,10 +13,15 @@ use super::{
 };
 use crate::{
     approvals::{Approvals, Error, Follower, Message, Queue, QueueChange, Revoked},
-    domain::{Actor, Approval, NewRequest, limits::RequestLimits},
-    identity::Method,
+    domain::{Actor, Approval, NewRequest, Revision, limits::RequestLimits},
+    identity::{Method, Principal},
     proto::v1::{self as pb, approval_service_server::ApprovalService},
-    wire::{decode, encode, enums::Code, page_token},
+    wire::{
+        decode::{self, InvalidRequest},
+        encode,
+        enums::Code,
+        page_token,
+    },
 };
 
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -40,13 +45,29 @@ impl ApprovalApi {
 
 impl ApprovalApi {
     /// Decodes where a large schema may take its time without keeping others from the thread.
-    async fn decode_request(&self, by: &Actor, request: pb::RequestApprovalRequest) -> Result<NewRequest, Status> {
+    async fn decode_request(
+        &self,
+        by: &Actor,
+        request: pb::RequestApprovalRequest,
+    ) -> Result<Result<NewRequest, InvalidRequest>, Status> {
         if request.arguments_schema.is_none() {
-            return Ok(decode::request(request, &self.limits, self.approvals.schemas())?);
+            return Ok(decode::request(request, &self.limits, self.approvals.schemas()));
         }
         let (limits, schemas) = (self.limits.clone(), Arc::clone(self.approvals.schemas()));
         let decoded = self.approvals.blocking_pool().run(by, move || decode::request(request, &limits, &schemas)).await;
-        Ok(decoded.map_err(Failure::from)??)
+        Ok(decoded.map_err(Failure::from)?)
+    }
+
+    /// What an invalid request repeats; else what is wrong with it.
+    async fn repeat(
+        &self,
+        principal: Arc<Principal>,
+        InvalidRequest { violations, repetition }: InvalidRequest,
+        after: Revision,
+    ) -> Result<Follower, Status> {
+        let Some(again) = repetition else { return Err(violations.into()) };
+        let found = Arc::clone(&self.approvals).repeat(principal, *again, after).await;
+        found.map_err(failed)?.ok_or_else(|| violations.into())
     }
 }
 
@@ -65,16 +86,13 @@ impl ApprovalService for ApprovalApi {
         let permit = self.streams.open(&request, &principal)?;
         let request = request.into_inner();
         let after = request.after_revision;
-        let new = self.decode_request(&principal.actor, request).await?;
-        let open = Arc::clone(&self.approvals).request(principal, new, after);
-        Ok(Response::new(follow(open, permit, |message| {
-            use pb::request_approval_response::Message as Wire;
-            let message = match message {
-                Message::Update { approval, events } => Wire::Update(update(&approval, &events)),
-                Message::Progress { approval, now } => Wire::Progress(encode::progress(&approval, now)),
-            };
-            pb::RequestApprovalResponse { message: Some(message) }
-        })))
+        Ok(Response::new(match self.decode_request(&principal.actor, request).await? {
+            Ok(new) => follow(Arc::clone(&self.approvals).request(principal, new, after), permit, asked),
+            Err(invalid) => {
+                let follower = self.repeat(principal, invalid, after).await?;
+                follow(std::future::ready(Ok(follower)), permit, asked)
+            }
+        }))
     }
 
     async fn watch_approval(&self, request: Request<pb::WatchApprovalRequest>) -> Reply<Self::WatchApprovalStream> {
@@ -208,6 +226,15 @@ impl ApprovalService for ApprovalApi {
         let approval = self.approvals.report(&principal, new).await.map_err(|error| Failure::on(id, error))?;
         Ok(Response::new(pb::ReportExecutionResponse { approval: Some(encode::approval(&approval)) }))
     }
+}
+
+fn asked(message: Message) -> pb::RequestApprovalResponse {
+    use pb::request_approval_response::Message as Wire;
+    let message = match message {
+        Message::Update { approval, events } => Wire::Update(update(&approval, &events)),
+        Message::Progress { approval, now } => Wire::Progress(encode::progress(&approval, now)),
+    };
+    pb::RequestApprovalResponse { message: Some(message) }
 }
 
 fn update(approval: &Approval, events: &[crate::domain::Event]) -> pb::ApprovalUpdate {

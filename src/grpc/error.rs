@@ -14,7 +14,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 use crate::{
     admin, approvals,
     blocking_pool::PoolError,
-    domain::ApprovalId,
+    domain::{ApprovalId, duration_text},
     identity::{AccessDenied, Unrecognised},
     policies,
     proto::v1::ErrorReason,
@@ -294,7 +294,7 @@ impl Answer {
                     .retry(ROOM)
             }
             Failure::MessageLate { limit } => {
-                let limit = humantime::format_duration(limit);
+                let limit = duration_text(limit);
                 let message =
                     format!("the request's message did not arrive within {limit} of its headers; send it again");
                 Self::new(Code::Unavailable, ErrorReason::MessageLate, message).with("limit", limit).retry(ROOM)

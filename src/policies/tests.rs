@@ -175,6 +175,20 @@ async fn a_repetition_does_not_bring_an_old_version_back() {
 }
 
 #[tokio::test]
+async fn what_is_live_already_makes_no_version_and_is_never_brought_back() {
+    let policies = opened(&World::new()).await;
+    let first = policies.set(&operator(), change(approving())).await.unwrap();
+    let keyed = PolicyChange { request_id: Some("same".into()), comment: "again".into(), ..change(approving()) };
+    let dry = PolicyChange { validate_only: true, ..keyed.clone() };
+    assert_eq!(policies.set(&operator(), dry).await.unwrap(), first, "nothing would change");
+    assert_eq!(policies.set(&operator(), keyed.clone()).await.unwrap(), first);
+    assert_eq!(policies.list(&operator(), None, 9).await.unwrap().0.len(), 1);
+    policies.set(&operator(), change(rejecting())).await.unwrap();
+    assert_eq!(policies.set(&operator(), keyed).await.unwrap(), first);
+    assert_eq!(judged(&policies), (Effect::AutoReject, "2".to_owned()));
+}
+
+#[tokio::test]
 async fn only_operators_set_and_try() {
     let policies = opened(&World::new()).await;
     for principal in [agent(), reviewer(1)] {

@@ -58,6 +58,11 @@ impl GlobIndex {
         found
     }
 
+    /// Whether a name is spelled out, and not only matched by a pattern.
+    pub(super) fn spells_out(&self, name: &str) -> bool {
+        self.exact.contains_key(name)
+    }
+
     /// Whether a name stands for anything.
     pub(super) fn contains(&self, name: &str) -> bool {
         self.exact.contains_key(name) || (!self.meanings.is_empty() && self.globs.is_match(name))
@@ -88,6 +93,7 @@ mod tests {
         let exact = GlobIndex::new([("a", 7), ("a", 9)]).unwrap();
         assert_eq!((exact.find("a"), exact.find("b")), (vec![7, 9], vec![]));
         assert!(exact.contains("a") && !exact.contains("b"));
+        assert!(index.spells_out("pay") && index.contains("fs/read") && !index.spells_out("fs/read"));
         assert!(!GlobIndex::default().contains("a"));
     }
 

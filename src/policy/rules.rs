@@ -34,6 +34,12 @@ pub(super) struct Matcher {
 }
 
 impl Policy {
+    /// Whether its author wrote this tool's name, and not only a pattern that it matches.
+    #[must_use]
+    pub fn spells_out(&self, tool: &str) -> bool {
+        self.listed.spells_out(tool) || self.by_tool.spells_out(tool)
+    }
+
     /// As it was written.
     #[must_use]
     pub const fn document(&self) -> &Document {

@@ -77,6 +77,9 @@ pub enum PolicyFault {
     /// Its author expected another version, so that it would have been refused.
     #[error("it expects another version than the one before it")]
     Unexpected,
+    /// A call that found a version which is not stored.
+    #[error("it is not stored")]
+    Missing,
     /// A name that no store could index.
     #[error("a name is longer than {NAME_MAX} bytes, or holds a NUL")]
     BadName,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::domain::{Freeze, NewFreeze, NewThaw};
+use crate::domain::{Freeze, ImportedFreezes, NewFreeze, NewThaw};
 
 /// Keeps freezes, by the rules of [`Freezes`](crate::domain::Freezes).
 ///
@@ -38,12 +38,13 @@ pub trait FreezeStore: Send + Sync + 'static {
     async fn freezes(&self) -> Result<Vec<Freeze>, StoreError>;
 
     /// Takes freezes from an export, copies of such as are kept already included: all of them or none. A copy that
-    /// stands does not undo a thaw. Returns how many are new.
+    /// stands does not undo a thaw.
     ///
     /// # Errors
-    /// [`FreezeError::Conflict`], [`FreezeError::Bad`], or a failure.
+    /// [`FreezeError::Conflict`], [`FreezeError::Bad`], [`FreezeError::TooMany`], or a failure.
     ///
     /// [`FreezeError::Conflict`]: crate::domain::FreezeError::Conflict
     /// [`FreezeError::Bad`]: crate::domain::FreezeError::Bad
-    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError>;
+    /// [`FreezeError::TooMany`]: crate::domain::FreezeError::TooMany
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError>;
 }

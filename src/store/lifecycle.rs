@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::domain::{Approval, Event, Time};
+use crate::domain::{Approval, Event, Freezes, Time};
 
 /// Tells how a store is, and ends it.
 #[async_trait]
@@ -40,6 +40,8 @@ pub trait Observer: Send + Sync + 'static {
     fn recorded(&self, approval: &Approval, event: &Event);
     /// How many approvals are pending now, and when the oldest of them was asked for.
     fn pending(&self, count: u64, oldest: Option<Time>);
+    /// The freezes that are kept now: from the opening on, and when they change.
+    fn frozen(&self, freezes: &Freezes);
 }
 
 /// Observes nothing.
@@ -48,4 +50,5 @@ impl Observer for () {
     fn reached(&self, _: &Approval) {}
     fn recorded(&self, _: &Approval, _: &Event) {}
     fn pending(&self, _: u64, _: Option<Time>) {}
+    fn frozen(&self, _: &Freezes) {}
 }

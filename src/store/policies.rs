@@ -6,12 +6,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{DOCUMENT_MAX, NAME_MAX, PolicyFault, StoreError};
-use crate::domain::{Actor, Time, moment};
+use crate::domain::{Actor, Digest, Time, moment};
 
 /// Keeps versions of the policy.
 #[async_trait]
 pub trait PolicyStore: Send + Sync + 'static {
-    /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`.
+    /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`. A
+    /// policy that says what the newest version says makes none, in the same transaction: that version is returned, and
+    /// found again under this `request_id` whatever is set later.
     ///
     /// # Errors
     /// [`StoreError::PolicyChanged`] when the newest version is not the expected one,
@@ -79,25 +81,118 @@ pub struct PolicyVersion {
     pub document: Arc<str>,
 }
 
+/// A call that set what was set already: it made no version. What is kept of it, so that its repetition finds the version
+/// which it found, and never brings that one back after another was set. The unit of export and import, too.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnchangedPolicy {
+    /// The version that said the same.
+    pub version: u64,
+    /// Who called.
+    pub author: Actor,
+    /// The author's idempotency key.
+    pub request_id: String,
+    /// What its author expected to be the newest version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
+    /// Hash of its comment, by which a repetition is known.
+    pub comment: Digest,
+}
+
+/// What follows from a policy to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextPolicy {
+    /// A version that follows the newest one.
+    Version(PolicyVersion),
+    /// Nothing: the newest version says the same. The call is kept, if it has an idempotency key.
+    Unchanged(Option<UnchangedPolicy>),
+}
+
 impl NewPolicy {
-    /// For implementations of stores: the version that follows the newest one. Look first for a version with the same
-    /// author and `request_id` ([`is_by`](PolicyVersion::is_by)): what is a repetition makes no version.
+    /// For implementations of stores: what follows the newest version. Look first for a version and for an unchanged
+    /// policy with the same author and `request_id` ([`PolicyVersion::is_by`], [`UnchangedPolicy::is_by`]): what is a
+    /// repetition is answered with the version that was found first.
     ///
     /// # Errors
     /// [`StoreError::PolicyChanged`] when the newest version is not the expected one, or what
-    /// [`check`](PolicyVersion::check) says.
-    pub fn after(self, newest: Option<&PolicyHead>) -> Result<PolicyVersion, StoreError> {
-        let Self { document, author, comment, request_id, expected, now } = self;
-        let last = newest.map_or(0, |newest| newest.version);
-        if expected.is_some_and(|expected| expected != last) {
+    /// [`PolicyVersion::check`] and [`UnchangedPolicy::check`] say.
+    pub fn after(self, newest: Option<&PolicyVersion>) -> Result<NextPolicy, StoreError> {
+        let last = newest.map_or(0, |newest| newest.head.version);
+        if self.expected.is_some_and(|expected| expected != last) {
             return Err(StoreError::PolicyChanged { version: last });
         }
+        if let Some(same) = newest.filter(|newest| newest.document == self.document) {
+            let Self { author, request_id, expected, comment, .. } = self;
+            let comment = Digest::of_bytes(comment.as_bytes());
+            let call =
+                request_id.map(|request_id| UnchangedPolicy { version: last, author, request_id, expected, comment });
+            call.as_ref().map_or(Ok(()), |call| call.check(Some(same)))?;
+            return Ok(NextPolicy::Unchanged(call));
+        }
+        let newest = newest.map(|newest| &newest.head);
+        let Self { document, author, comment, request_id, expected, now } = self;
         let at = newest.map_or(now, |newest| newest.at.max(now));
         let head = PolicyHead { version: last + 1, author, comment, at };
         let version = PolicyVersion { head, request_id, expected, document };
         version.check(newest)?;
-        Ok(version)
+        Ok(NextPolicy::Version(version))
     }
+
+    /// Rejects a repetition that differs from the first call.
+    fn repeats(&self, version: &PolicyVersion, expected: Option<u64>, same_comment: bool) -> Result<(), StoreError> {
+        let field = if self.document != version.document {
+            "policy"
+        } else if self.expected != expected {
+            "expected_version"
+        } else if !same_comment {
+            "comment"
+        } else {
+            return Ok(());
+        };
+        let request_id = self.request_id.clone().unwrap_or_default();
+        Err(StoreError::PolicyRequestIdReused { request_id, version: version.head.version, field })
+    }
+}
+
+impl UnchangedPolicy {
+    /// For implementations of stores: whether an author recorded it under this `request_id`.
+    #[must_use]
+    pub fn is_by(&self, author: &Actor, request_id: &str) -> bool {
+        self.author.is(author) && self.request_id == request_id
+    }
+
+    /// For implementations of stores: rejects what has its author and `request_id`, but is not a repetition. `version` is
+    /// the one that it names.
+    ///
+    /// # Errors
+    /// [`StoreError::PolicyRequestIdReused`].
+    pub fn check_repetition(&self, again: &NewPolicy, version: &PolicyVersion) -> Result<(), StoreError> {
+        again.repeats(version, self.expected, Digest::of_bytes(again.comment.as_bytes()) == self.comment)
+    }
+
+    /// For implementations of stores: rejects what cannot be stored. `version` is the one that it names, if it is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::BadPolicy`].
+    pub fn check(&self, version: Option<&PolicyVersion>) -> Result<(), StoreError> {
+        let Actor { issuer, subject, .. } = &self.author;
+        let names = [issuer, subject, &self.request_id];
+        let fault = if version.is_none_or(|version| version.head.version != self.version) {
+            PolicyFault::Missing
+        } else if self.expected.is_some_and(|expected| expected != self.version) {
+            PolicyFault::Unexpected
+        } else if names.iter().any(|name| unusable(name)) {
+            PolicyFault::BadName
+        } else {
+            return Ok(());
+        };
+        Err(StoreError::BadPolicy(self.version, fault))
+    }
+}
+
+/// Whether a name cannot be part of a key.
+fn unusable(name: &str) -> bool {
+    name.len() > NAME_MAX || name.contains('\0')
 }
 
 impl PolicyVersion {
@@ -112,18 +207,7 @@ impl PolicyVersion {
     /// # Errors
     /// [`StoreError::PolicyRequestIdReused`].
     pub fn check_repetition(&self, again: &NewPolicy) -> Result<(), StoreError> {
-        let NewPolicy { document, comment, request_id, expected, .. } = again;
-        let field = if self.document != *document {
-            "policy"
-        } else if self.expected != *expected {
-            "expected_version"
-        } else if self.head.comment != *comment {
-            "comment"
-        } else {
-            return Ok(());
-        };
-        let request_id = request_id.clone().unwrap_or_default();
-        Err(StoreError::PolicyRequestIdReused { request_id, version: self.head.version, field })
+        again.repeats(self, self.expected, again.comment == self.head.comment)
     }
 
     /// For implementations of stores: rejects what cannot follow the newest version, or is too long to store.
@@ -139,7 +223,7 @@ impl PolicyVersion {
             PolicyFault::OutOfOrder { newest: last }
         } else if self.expected.is_some_and(|expected| expected != last) {
             PolicyFault::Unexpected
-        } else if names.any(|name| name.len() > NAME_MAX || name.contains('\0')) {
+        } else if names.any(|name| unusable(name)) {
             PolicyFault::BadName
         } else if self.document.len() > DOCUMENT_MAX {
             PolicyFault::DocumentTooLong

@@ -202,6 +202,7 @@ impl SledStore {
         // A freeze that cannot be read stops nobody: then the store does not open.
         let freezes = records::freezes(&pages).map_err(unreadable)?;
         observer.pending(pending.total(), pending.oldest());
+        observer.frozen(&freezes);
         let shared = Arc::new(Shared {
             durability: Durability::new(),
             commits: CommitBroadcast::new(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME_MAX, PolicyVersion, StoreError};
+use super::{NAME_MAX, PolicyVersion, StoreError, UnchangedPolicy};
 use crate::domain::{ApprovalId, Event, Refusal, Time, after};
 
 /// Exports and imports in a form that every store has. Tokens move by [`TokenStore`](super::TokenStore), which takes
@@ -51,6 +51,23 @@ pub trait Transfer: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::PolicyConflict`], [`StoreError::BadPolicy`], or a failure.
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError>;
+
+    /// Calls that set what was set already, beyond `after`, in order of author and `request_id`, at most `limit`.
+    ///
+    /// # Errors
+    /// A failure.
+    async fn export_unchanged_policies(
+        &self,
+        after: Option<UnchangedPolicy>,
+        limit: usize,
+    ) -> Result<Vec<UnchangedPolicy>, StoreError>;
+
+    /// Takes such calls from an export: all of them or none. Their versions are there already. One that is stored, and is
+    /// the same, is skipped. Returns how many are new.
+    ///
+    /// # Errors
+    /// [`StoreError::PolicyConflict`], [`StoreError::BadPolicy`], or a failure.
+    async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError>;
 }
 
 /// An approval with its events, which say everything about it: the unit of export and import.

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::Direction,
-    domain::{ActorKind, Approval, Decision, Status, Time},
+    domain::{ActorKind, Approval, Decision, FreezeScope, Freezes, Status, Time},
 };
 
 /// Content type of what [`Metrics::render`] returns.
@@ -43,7 +43,10 @@ const DECISION_SECONDS: [f64; 17] = [
 /// hide how long people take.
 const DECIDERS: [&str; 6] = ["person", "service", "agent", "policy", "deadline", "requester"];
 
-/// Most tools that are counted by name, and most of them that the policy does not name.
+/// Kinds of scopes of freezes, by what [`kind`] says.
+const SCOPES: [&str; 4] = ["all", "caller", "tool", "agent"];
+
+/// Most tools that are counted by name, and most of them that the policy does not spell out.
 const TOOLS_MAX: usize = 200;
 const UNLISTED_TOOLS_MAX: usize = 100;
 
@@ -71,6 +74,8 @@ struct Inner {
     tools: BoundedCounts,
     rules: BoundedCounts,
     pending: Gauge,
+    /// Rows in the order of [`SCOPES`].
+    freezes: Table<Gauge, 1>,
     oldest_pending: Mutex<Option<Time>>,
     oldest_pending_age: Gauge<f64, AtomicU64>,
     /// Rows in the order of [`DECIDERS`].
@@ -125,6 +130,7 @@ impl Metrics {
         let tools = BoundedCounts::new("tool", TOOLS_MAX, UNLISTED_TOOLS_MAX);
         let rules = BoundedCounts::new("rule", RULES_MAX, RULES_MAX);
         let (pending, oldest_pending_age) = (Gauge::default(), Gauge::<f64, AtomicU64>::default());
+        let freezes = Table::new(SCOPES.iter().map(|scope| [("scope", *scope)]), Gauge::default, |_| true);
         let deciders = DECIDERS.iter().map(|decider| [("decided_by", *decider)]);
         let decision_seconds = Table::new(deciders, || Histogram::new(DECISION_SECONDS), |_| true);
         let group_size = Histogram::new(GROUP_SIZE);
@@ -154,6 +160,7 @@ impl Metrics {
         registry.register("tool_approvals", "Approvals that reached a status, by tool", tools.clone());
         registry.register("rule_approvals", "Approvals that reached a status, by the rule that decided", rules.clone());
         registry.register("pending_approvals", "Approvals waiting for a decision now", pending.clone());
+        registry.register("freezes", "Freezes that stand now, by the kind of their scope", freezes.clone());
         registry.register_with_unit(
             "oldest_pending_approval_age",
             "How long the oldest approval has waited for a decision; 0 when none waits",
@@ -234,6 +241,7 @@ impl Metrics {
             tools,
             rules,
             pending,
+            freezes,
             oldest_pending: Mutex::default(),
             oldest_pending_age,
             decision_seconds,
@@ -253,8 +261,8 @@ impl Metrics {
         }))
     }
 
-    /// Counts an approval that has reached its status, [`Status::Pending`] included. `invented`: the policy does not name
-    /// its tool, so that anybody may have thought of it.
+    /// Counts an approval that has reached its status, [`Status::Pending`] included. `invented`: the policy does not spell
+    /// out its tool, so that anybody may have thought of the name.
     pub fn approval_reached(&self, approval: &Approval, invented: bool) {
         let Approval { status, request, verdict, .. } = approval;
         self.0.approvals.row(*status as usize).inc();
@@ -270,6 +278,15 @@ impl Metrics {
     pub fn pending(&self, count: u64, oldest: Option<Time>) {
         self.0.pending.set(i64::try_from(count).unwrap_or(i64::MAX));
         *self.0.oldest_pending.lock().unwrap_or_else(PoisonError::into_inner) = oldest;
+    }
+
+    /// Which freezes are kept now.
+    pub fn frozen(&self, freezes: &Freezes) {
+        let mut counts = [0; SCOPES.len()];
+        freezes.standing().for_each(|freeze| counts[kind(&freeze.scope)] += 1);
+        for (row, count) in counts.into_iter().enumerate() {
+            self.0.freezes.row(row).set(count);
+        }
     }
 
     /// Counts a group of `commands` that took `sync` to make durable.
@@ -374,6 +391,16 @@ pub(super) struct OpenStream(Gauge);
 impl Drop for OpenStream {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// The row of a freeze's scope in [`SCOPES`].
+const fn kind(scope: &FreezeScope) -> usize {
+    match scope {
+        FreezeScope::All => 0,
+        FreezeScope::Caller(_) => 1,
+        FreezeScope::Tool(_) => 2,
+        FreezeScope::Agent(_) => 3,
     }
 }
 

@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Freeze, NewFreeze, NewThaw, Revision, Time, Token, TokenId},
+    domain::{
+        Actor, Approval, ApprovalId, Command, Event, Freeze, ImportedFreezes, NewFreeze, NewThaw, Revision, Time,
+        Token, TokenId,
+    },
     store::{
         ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History,
         Lifecycle, MemoryStore, NewPolicy, Page, PolicyHead, PolicyStore, PolicyVersion, Query, StoreError, Submission,
-        Submitted, Subscription, TokenStore, Transfer, Transitioned,
+        Submitted, Subscription, TokenStore, Transfer, Transitioned, UnchangedPolicy,
     },
 };
 
@@ -194,6 +197,19 @@ impl Transfer for Staged {
         self.inner.export_policies(after, limit).await
     }
 
+    async fn export_unchanged_policies(
+        &self,
+        after: Option<UnchangedPolicy>,
+        limit: usize,
+    ) -> Result<Vec<UnchangedPolicy>, StoreError> {
+        self.inner.export_unchanged_policies(after, limit).await
+    }
+
+    async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError> {
+        let outcome = self.inner.import_unchanged_policies(calls).await;
+        self.acknowledged(outcome).await
+    }
+
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
         self.inner.import_policies(versions).await
     }
@@ -213,7 +229,7 @@ impl FreezeStore for Staged {
         self.inner.freezes().await
     }
 
-    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         self.inner.import_freezes(freezes).await
     }
 }

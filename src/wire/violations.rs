@@ -35,6 +35,11 @@ impl Checker {
         }
     }
 
+    /// How many were refused.
+    pub(super) const fn count(&self) -> usize {
+        self.kept.len() + self.more
+    }
+
     /// Has `check` look at the message in `field`, whose fields it names without that.
     pub(super) fn within<T>(&mut self, field: &str, check: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.around.len();

@@ -116,6 +116,16 @@ async fn an_operator_that_may_not_read_gets_the_revocation_only() {
         ..Default::default()
     };
     assert_eq!(shown, expected);
+
+    // Nor does a refusal say who claimed it, or when.
+    let claimed = approved(&server, "two").await;
+    claim(&mut server.agent(), &claimed).await.unwrap();
+    let status = only_operator.revoke_approval(revoking(&claimed, "")).await.unwrap_err();
+    let metadata = refused(&status, Code::FailedPrecondition, "ALREADY_CLAIMED");
+    assert_eq!(metadata, [("approval_id".to_owned(), claimed.id.clone())].into());
+    assert_eq!(status.message(), "already claimed");
+    let status = server.operator().revoke_approval(revoking(&claimed, "")).await.unwrap_err();
+    assert_eq!(refused(&status, Code::FailedPrecondition, "ALREADY_CLAIMED")["claimed_by"], "dev/agent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,6 +197,12 @@ async fn a_freeze_stops_claims_and_new_requests_until_the_thaw() {
     assert_eq!((&status.freezes, status.pending_count, status.draining), (&listed, 0, false));
     assert_eq!(status.version, env!("CARGO_PKG_VERSION"));
     assert!(status.server_time.as_ref().unwrap().seconds >= status.start_time.as_ref().unwrap().seconds);
+
+    let metrics = crate::serve::metrics(&server).await;
+    for (scope, count) in [("all", 0), ("caller", 0), ("tool", 1), ("agent", 1)] {
+        let line = format!("signoff_freezes{{scope=\"{scope}\"}} {count}");
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing:\n{metrics}");
+    }
 
     assert_eq!(thaw(&mut admin, &frozen).await.unwrap(), frozen);
     let status = thaw(&mut admin, &frozen).await.unwrap_err();

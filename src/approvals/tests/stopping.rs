@@ -39,18 +39,25 @@ async fn whoever_may_read_gets_the_whole_approval_and_an_operator_its_revocation
 }
 
 #[tokio::test]
-async fn an_operator_that_may_not_read_is_not_told_what_became_of_a_call() {
+async fn an_operator_that_may_not_read_is_told_only_that_it_cannot_be_stopped() {
     let world = World::new();
     let id = world.approved().await;
     let claim_id = world.claim(id).await.unwrap().claim.unwrap().id;
     let (result, message) = (ExecutionResult::Failed, "the customer is Alice".to_owned());
     let report = NewReport { id, request_id: None, claim_id, result, message };
     world.approvals.report(&agent(), report).await.unwrap();
-    for (caller, told) in [(only_operator(), false), (operator(), true)] {
-        let refused = world.approvals.revoke(&caller, revocation(id)).await.unwrap_err();
-        let Error::Store(StoreError::Refused(Refusal::AlreadyClaimed(claim))) = refused else { panic!("{refused:?}") };
-        assert_eq!((claim.id, claim.outcome.is_some()), (claim_id, told));
-    }
+    let refused = world.approvals.revoke(&operator(), revocation(id)).await.unwrap_err();
+    let Error::Store(StoreError::Refused(Refusal::AlreadyClaimed(claim))) = refused else { panic!("{refused:?}") };
+    assert_eq!((claim.id, claim.outcome.is_some()), (claim_id, true));
+    let unseen = world.approvals.revoke(&only_operator(), revocation(id)).await;
+    assert_eq!(unseen, Err(Error::NotRevocable { id, claimed: true }));
+
+    let id = world.approved().await;
+    world.clock.advance(Duration::from_secs(8 * 86_400));
+    let closed = world.approvals.revoke(&operator(), revocation(id)).await;
+    assert!(matches!(closed, Err(Error::Store(StoreError::Refused(Refusal::ClaimWindowClosed { .. })))), "{closed:?}");
+    let unseen = world.approvals.revoke(&only_operator(), revocation(id)).await;
+    assert_eq!(unseen, Err(Error::NotRevocable { id, claimed: false }));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{
     cli::{
         json,
         text::escape,
-        transfer::{ForgottenLine, FreezeLine, Header, PolicyLine, TokenLine, Trailer, line},
+        transfer::{ForgottenLine, FreezeLine, Header, PolicyLine, TokenLine, Trailer, UnchangedPolicyLine, line},
     },
     clock::{SystemWall, WallClock as _},
     private_files,
@@ -99,9 +99,12 @@ fn whole_or_none<T>(path: &Path, write: impl FnOnce(&File) -> io::Result<T>) -> 
 }
 
 fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trailer> {
-    let Salvaged { policies, tokens, freezes, forgotten, histories, left_out: _ } = salvaged;
+    let Salvaged { policies, unchanged_policies, tokens, freezes, forgotten, histories, left_out: _ } = salvaged;
     line(output, &Header::current())?;
     policies.iter().try_for_each(|policy| line(output, &PolicyLine { policy }))?;
+    unchanged_policies
+        .iter()
+        .try_for_each(|unchanged_policy| line(output, &UnchangedPolicyLine { unchanged_policy }))?;
     tokens.iter().try_for_each(|token| line(output, &TokenLine { token }))?;
     freezes.iter().try_for_each(|freeze| line(output, &FreezeLine { freeze }))?;
     forgotten.iter().try_for_each(|forgotten| line(output, &ForgottenLine { forgotten }))?;
@@ -109,6 +112,7 @@ fn write_to(salvaged: &Salvaged, output: &mut impl io::Write) -> io::Result<Trai
     let written = Trailer {
         approvals: histories.len(),
         policies: policies.len(),
+        unchanged_policies: unchanged_policies.len(),
         tokens: tokens.len(),
         freezes: freezes.len(),
         forgotten: forgotten.len(),

@@ -3,7 +3,7 @@
 use super::{fake::Server, *};
 use crate::proto::v1::{
     CancelApprovalResponse, DecideResponse, GetApprovalResponse, ListApprovalsResponse, ListPendingResponse,
-    decide_request::Seen,
+    Revocation, RevokeApprovalResponse, decide_request::Seen,
 };
 
 /// Another id of the same millisecond.
@@ -133,4 +133,27 @@ async fn others_take_the_only_one_too() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(server.fake.list_approvals.asked()[1].caller, "local/mail-bot");
     assert_eq!(server.fake.cancel.asked()[0].approval_id, ID);
+}
+
+#[tokio::test]
+async fn what_waits_for_its_claim_is_not_looked_for_in_all_of_history() {
+    let server = Server::start().await;
+    *server.fake.date.lock().unwrap() = Some("Wed, 01 Jul 2026 00:00:00 GMT".parse().unwrap());
+    let now = 1_782_864_000;
+    let approved = approval(2, ApprovalStatus::Approved);
+    server
+        .fake
+        .list_approvals
+        .answers(Ok(ListApprovalsResponse { approvals: vec![approved.clone()], ..Default::default() }));
+    let revocation = Some(Revocation { reason: "stop".to_owned(), ..Revocation::default() });
+    server.fake.revoke.answers(Ok(RevokeApprovalResponse { approval: Some(Approval { revocation, ..approved }) }));
+    let ran = signoff(&server.address, &["revoke", "-"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let asked = server.fake.list_approvals.asked().remove(0);
+    // The longest timeout and the longest claim window, by the server's clock.
+    let longest = 7 * 86_400 + 3_600;
+    let from = asked.created_from.unwrap().seconds;
+    assert!((now - longest - 60..=now - longest).contains(&from), "{from}");
+    assert_eq!(asked.created_before, None);
+    assert_eq!(server.fake.revoke.asked()[0].approval_id, ID);
 }

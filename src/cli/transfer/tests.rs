@@ -12,7 +12,8 @@ use crate::{
     },
 };
 
-const FILLED: Trailer = Trailer { approvals: 450, policies: 20, tokens: 300, freezes: 210, forgotten: 250 };
+const FILLED: Trailer =
+    Trailer { approvals: 450, policies: 20, tokens: 300, freezes: 210, forgotten: 250, unchanged_policies: 210 };
 
 fn submission(n: u64, request_id: &str) -> Submission {
     let (request, arguments) = samples::a_request(request_id);
@@ -25,6 +26,11 @@ async fn filled() -> MemoryStore {
     for n in 0..20 {
         let (document, author, comment) = (format!("{{\"n\":{n}}}").into(), samples::reviewer(1), "c".into());
         let (request_id, expected, now) = (Some(format!("r{n}")), Some(n), samples::at(0));
+        store.put_policy(NewPolicy { document, author, comment, request_id, expected, now }).await.unwrap();
+    }
+    for n in 0..210 {
+        let (document, author, comment) = ("{\"n\":19}".into(), samples::reviewer(2), "c".into());
+        let (request_id, expected, now) = (Some(format!("u{n}")), None, samples::at(0));
         store.put_policy(NewPolicy { document, author, comment, request_id, expected, now }).await.unwrap();
     }
     store.save_tokens((1..=300).map(token).collect()).await.unwrap();
@@ -56,10 +62,14 @@ async fn everything_comes_back() {
     for expected in [FILLED, Trailer::default()] {
         let mut lines = Lines { input: &text[..], number: 0 };
         assert_eq!(lines.next::<Header>().unwrap(), Some(Header::current()));
-        assert_eq!(read_from(&to, &mut lines).await.unwrap(), expected);
+        let mut ended = Vec::new();
+        assert_eq!(read_from(&to, &mut lines, &mut ended).await.unwrap(), expected);
+        assert_eq!(ended, []);
     }
     assert_eq!(to.export(None, 1_000).await.unwrap(), from.export(None, 1_000).await.unwrap());
     assert_eq!(to.export_policies(0, 99).await.unwrap(), from.export_policies(0, 99).await.unwrap());
+    let calls = from.export_unchanged_policies(None, 999).await.unwrap();
+    assert_eq!(to.export_unchanged_policies(None, 999).await.unwrap(), calls);
     assert_eq!(to.tokens().await.unwrap(), from.tokens().await.unwrap());
     assert_eq!(to.freezes().await.unwrap(), from.freezes().await.unwrap());
     assert_eq!(to.export_forgotten(None, 999).await.unwrap(), from.export_forgotten(None, 999).await.unwrap());
@@ -73,7 +83,7 @@ async fn an_export_without_policies_and_tokens_is_read() {
     let older: String = text
         .split_inclusive('\n')
         .filter(|line| {
-            !["{\"policy\":", "{\"token\":", "{\"freeze\":", "{\"forgotten\":"]
+            !["{\"policy\":", "{\"unchanged_policy\":", "{\"token\":", "{\"freeze\":", "{\"forgotten\":"]
                 .iter()
                 .any(|kind| line.starts_with(kind))
         })
@@ -81,8 +91,8 @@ async fn an_export_without_policies_and_tokens_is_read() {
         .collect();
     let mut lines = Lines { input: older.as_bytes(), number: 0 };
     lines.next::<Header>().unwrap();
-    let new = read_from(&MemoryStore::default(), &mut lines).await.unwrap();
-    assert_eq!(new, Trailer { policies: 0, tokens: 0, freezes: 0, forgotten: 0, ..FILLED });
+    let new = read_from(&MemoryStore::default(), &mut lines, &mut Vec::new()).await.unwrap();
+    assert_eq!(new, Trailer { policies: 0, unchanged_policies: 0, tokens: 0, freezes: 0, forgotten: 0, ..FILLED });
 }
 
 #[tokio::test]
@@ -98,11 +108,11 @@ async fn what_conflicts_is_named_and_nothing_with_it_is_taken() {
     other_approval.submit(submission(0, "other")).await.unwrap();
     for (store, complaint, policies, approvals) in [
         (other_policy, "lines 2 to 9: version 1 of the policy", 1, 0),
-        (other_approval, "lines 782 to 981: another approval", 20, 1),
+        (other_approval, "lines 992 to 1191: another approval", 20, 1),
     ] {
         let mut lines = Lines { input: &text[..], number: 0 };
         lines.next::<Header>().unwrap();
-        let error = read_from(&store, &mut lines).await.unwrap_err();
+        let error = read_from(&store, &mut lines, &mut Vec::new()).await.unwrap_err();
         assert!(error.to_string().starts_with(complaint), "{error}");
         assert_eq!(store.policies(None, 99).await.unwrap().len(), policies);
         assert_eq!(store.export(None, 99).await.unwrap().len(), approvals);
@@ -117,15 +127,15 @@ async fn a_cut_export_is_refused() {
     let lines: Vec<_> = text.split_inclusive('\n').collect();
     let without_end = lines[..lines.len() - 1].concat();
     let without = |n: usize| [&lines[..n], &lines[n + 1..]].concat().concat();
-    let (without_one, without_policy) = (without(785), without(20));
+    let (without_one, without_policy) = (without(995), without(20));
     for (text, complaint) in [
         (without_end, "the file is cut"),
         (without_one, "and 250 request_ids of forgotten approvals, but has 449 approvals"),
-        (without_policy, "and 250 request_ids of forgotten approvals, but has 450 approvals, 19"),
+        (without_policy, "version 20 of the policy is wrong: it is not stored"),
     ] {
         let mut lines = Lines { input: text.as_bytes(), number: 0 };
         lines.next::<Header>().unwrap();
-        let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
+        let error = read_from(&MemoryStore::default(), &mut lines, &mut Vec::new()).await.unwrap_err();
         assert!(error.to_string().contains(complaint), "{error}");
     }
 }
@@ -138,7 +148,7 @@ async fn a_bad_line_is_named() {
     let torn: String = text.split_inclusive('\n').take(3).collect::<String>() + "{\"id\":";
     let mut lines = Lines { input: torn.as_bytes(), number: 0 };
     lines.next::<Header>().unwrap();
-    let error = read_from(&MemoryStore::default(), &mut lines).await.unwrap_err();
+    let error = read_from(&MemoryStore::default(), &mut lines, &mut Vec::new()).await.unwrap_err();
     assert!(error.to_string().starts_with("line 4: "), "{error}");
 }
 
@@ -168,4 +178,28 @@ async fn a_pipe_that_nobody_writes_to_is_refused() {
     let error = read_all(ImportArgs { data_dir: data_dir.clone(), input: Some(pipe.clone()) }).await.unwrap_err();
     assert_eq!(error.to_string(), format!("{}: is a pipe that nobody writes to", pipe.display()));
     assert!(!data_dir.exists());
+}
+
+#[tokio::test]
+async fn a_freeze_that_an_import_ends_is_named() {
+    let (from, to) = (MemoryStore::default(), MemoryStore::default());
+    for store in [&from, &to] {
+        store.freeze(new_freeze(1, tool("sql.*"))).await.unwrap();
+    }
+    let freeze = from.thaw(new_thaw(1)).await.unwrap();
+    let mut text = Vec::new();
+    write_to(&from, &mut text).await.unwrap();
+    for expected in [vec![freeze.clone()], Vec::new()] {
+        let (mut lines, mut ended) = (Lines { input: &text[..], number: 0 }, Vec::new());
+        lines.next::<Header>().unwrap();
+        read_from(&to, &mut lines, &mut ended).await.unwrap();
+        assert_eq!(ended, expected);
+    }
+    let thawed = freeze.thawed.as_ref().unwrap();
+    let at = thawed.at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let (id, by) = (freeze.id, &thawed.actor);
+    let expected = format!(
+        "THAWED: calls of the tool sql.*; freeze {id} stood here, and the export says that it ended: {by} thawed it at {at}"
+    );
+    assert_eq!(ending(&freeze), expected);
 }

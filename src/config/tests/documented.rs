@@ -4,9 +4,12 @@
 use std::{fs, path::Path, time::Duration};
 
 use super::Config;
-use crate::domain::limits::{
-    AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, PAGE_SIZE_DEFAULT, PERSON_MAX, REQUEST_ID_MAX, RUN_ID_MAX,
-    TOOL_NAME_MAX, WAIT_MAX,
+use crate::domain::{
+    FREEZES_MAX,
+    limits::{
+        AGENT_NAME_MAX, LABEL_KEY_MAX, LABEL_VALUE_MAX, PAGE_SIZE_DEFAULT, PERSON_MAX, REQUEST_ID_MAX, RUN_ID_MAX,
+        TOOL_NAME_MAX, WAIT_MAX,
+    },
 };
 
 /// A file's words, without marks of comments: a sentence may go over several lines.
@@ -66,6 +69,8 @@ fn texts_tell_the_defaults_and_limits_that_are() {
         ("proto/signoff/v1/access_service.proto", key.clone()),
         ("proto/signoff/v1/access_service.proto", pages.clone()),
         ("proto/signoff/v1/access_service.proto", format!("What it is for; at most {text}.")),
+        ("proto/signoff/v1/admin_service.proto", format!("at most {FREEZES_MAX}, which")),
+        ("docs/security.md", format!("At most {FREEZES_MAX} freezes stand at once")),
         ("proto/signoff/v1/policy_service.proto", key),
         ("proto/signoff/v1/policy_service.proto", pages),
         ("proto/signoff/v1/policy_service.proto", format!("at most {text}.")),

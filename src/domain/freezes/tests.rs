@@ -152,12 +152,14 @@ fn copies_only_add_to_what_is_kept() {
     let list = |freezes: &Freezes| freezes.iter().map(|freeze| Freeze::clone(freeze)).collect::<Vec<_>>();
     for (mut freezes, import) in [(standing.clone(), &thawed), (thawed.clone(), &standing), (thawed.clone(), &thawed)] {
         let changed = freezes != thawed;
-        let (new, changes) = freezes.import(list(import)).unwrap();
-        assert_eq!((new, changes.changed.len()), (0, usize::from(changed)));
+        let (imported, changes) = freezes.import(list(import)).unwrap();
+        assert_eq!((imported.new, changes.changed.len()), (0, usize::from(changed)));
+        let ended = if changed { list(&thawed)[..1].to_vec() } else { Vec::new() };
+        assert_eq!(imported.ended, ended);
         assert_eq!(freezes, thawed, "a thaw is not undone");
     }
     let mut empty = Freezes::default();
-    assert_eq!(empty.import(list(&thawed)).unwrap().0, 2);
+    assert_eq!(empty.import(list(&thawed)).unwrap().0, ImportedFreezes { new: 2, ended: Vec::new() });
     assert_eq!(empty, thawed);
     let other = Freeze { scope: tool("y"), ..list(&standing)[0].clone() };
     let fresh = Freeze { id: freeze_id(7), ..list(&standing)[0].clone() };

@@ -37,6 +37,10 @@ impl Answer {
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }
+            Error::NotRevocable { id, claimed } => {
+                let reason = if claimed { ErrorReason::AlreadyClaimed } else { ErrorReason::ClaimWindowClosed };
+                Self::new(Code::FailedPrecondition, reason, message).on(Some(id))
+            }
             Error::Pool(error) => Self::pool(error),
             Error::Draining => Self::new(Code::Unavailable, ErrorReason::Draining, message).retry(REATTACH),
             Error::StreamAged => Self::new(Code::Unavailable, ErrorReason::StreamAged, message).retry(REATTACH),

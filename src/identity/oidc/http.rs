@@ -9,7 +9,10 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-use crate::clock::{Clock, timeout};
+use crate::{
+    clock::{Clock, timeout},
+    domain::duration_text,
+};
 
 /// How long a fetch may take, from resolving the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,7 +39,7 @@ pub(super) enum HttpError {
     Status(StatusCode),
     #[error("the answer has more than {BYTES_MAX} bytes")]
     TooLarge,
-    #[error("no whole answer within {PATIENCE:?}")]
+    #[error("no whole answer within {}", duration_text(PATIENCE))]
     Late,
 }
 

@@ -14,7 +14,7 @@ use super::{
     tree_reader::TreeReader,
 };
 use crate::{
-    domain::{Digest, Freeze, FreezeChanges, FreezeId, Freezes, NewFreeze, NewThaw, Time},
+    domain::{Digest, Freeze, FreezeChanges, FreezeId, Freezes, ImportedFreezes, NewFreeze, NewThaw, Time},
     store::{FreezeStore, StoreError},
 };
 
@@ -33,7 +33,7 @@ impl FreezeStore for SledStore {
         Ok(found.iter().map(|freeze| Freeze::clone(freeze)).collect())
     }
 
-    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         self.write(|reply| Job::ImportFreezes(freezes, reply)).await
     }
 }
@@ -89,11 +89,11 @@ impl<'a> GroupFreezes<'a> {
         Ok(Freeze::clone(&freeze))
     }
 
-    pub(super) fn import(&mut self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+    pub(super) fn import(&mut self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         let mut all = self.kept.clone();
-        let (new, changes) = all.import(freezes)?;
+        let (imported, changes) = all.import(freezes)?;
         self.take(all, changes)?;
-        Ok(new)
+        Ok(imported)
     }
 
     /// Takes a change, of which everything is encoded first: what cannot be stored must not count.

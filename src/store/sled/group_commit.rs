@@ -67,6 +67,8 @@ pub(super) struct Commit {
     pub(super) ids: HashSet<ApprovalId>,
     /// What the chain of groups ends with once it is durable; `None` when there is nothing to write.
     pub(super) tip: Option<Tip>,
+    /// Freezes changed.
+    pub(super) froze: bool,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
     events: HashMap<ApprovalId, Vec<Event>>,
@@ -132,15 +134,17 @@ impl<'a> Group<'a> {
         record.changed.sort_unstable();
         record.pruned.sort_unstable();
         let mut newest = self.changed.iter().map(|approval| approval.updated_at).max();
+        let keeps_calls = self.policies.keeps_calls();
         newest = newest.max(self.policies.write(&mut self.batch, &mut record));
         self.tokens.write(&mut self.batch, &mut record);
         newest = newest.max(self.freezes.write(&mut self.batch, &mut record));
         self.schemas.remove_unused(self.pages, &self.pruned, &mut self.batch)?;
+        let froze = !(record.freezes.is_empty() && record.forgotten_freezes.is_empty());
         let ids = self.approvals.keys().chain(&self.pruned).copied().collect();
-        let changes = record != GroupRecord::default() || self.dropped || self.forgotten;
+        let changes = record != GroupRecord::default() || self.dropped || self.forgotten || keeps_calls;
         let tip = if changes { Some(record.append(tip, newest, &mut self.batch)?) } else { None };
         let Self { batch, changed, reached, events, .. } = self;
-        Ok(Commit { batch, ids, tip, changed, reached, events })
+        Ok(Commit { batch, ids, tip, froze, changed, reached, events })
     }
 
     pub(super) fn submit(&mut self, new: PreparedSubmission) -> Result<Submitted, StoreError> {

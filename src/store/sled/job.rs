@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::prepared_submission::PreparedSubmission;
 use crate::{
-    domain::{ApprovalId, Command, Freeze, NewFreeze, NewThaw, Time, Token, TokenId},
-    store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned},
+    domain::{ApprovalId, Command, Freeze, ImportedFreezes, NewFreeze, NewThaw, Time, Token, TokenId},
+    store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned, UnchangedPolicy},
 };
 
 /// Something to write.
@@ -28,7 +28,8 @@ pub(super) enum Job {
     ForgetTokens(Vec<TokenId>, Reply<()>),
     Freeze(NewFreeze, Reply<Freeze>),
     Thaw(NewThaw, Reply<Freeze>),
-    ImportFreezes(Vec<Freeze>, Reply<usize>),
+    ImportUnchangedPolicies(Vec<UnchangedPolicy>, Reply<usize>),
+    ImportFreezes(Vec<Freeze>, Reply<ImportedFreezes>),
     /// The last job.
     Close,
 }

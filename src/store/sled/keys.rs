@@ -343,6 +343,16 @@ pub(super) fn policy_request_id(author: &Actor, request_id: &str) -> Vec<u8> {
     named(POLICY_REQUEST_ID, author, request_id)
 }
 
+/// Every author's idempotency key beyond one, or from the first on.
+pub(super) fn policy_request_ids_after(key: Option<Vec<u8>>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    (Bound::Excluded(key.unwrap_or_else(|| vec![POLICY_REQUEST_ID])), Bound::Excluded(vec![POLICY_REQUEST_ID + 1]))
+}
+
+/// Whether a key is an author's idempotency key.
+pub(super) fn is_policy_request_id(key: &[u8]) -> bool {
+    key.first() == Some(&POLICY_REQUEST_ID)
+}
+
 /// Versions before one, or all; the oldest first.
 pub(super) fn policies_before(version: Option<u64>) -> std::ops::Range<Vec<u8>> {
     vec![POLICY]..version.map_or(vec![POLICY + 1], policy)

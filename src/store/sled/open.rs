@@ -18,7 +18,7 @@ use super::{
     watermark::{self, Mark, State, Watermark},
     writer::SyncFile,
 };
-use crate::store::StoreError;
+use crate::{domain::duration_text, store::StoreError};
 
 /// Most faults that a refusal to open names.
 const NAMED: usize = 3;
@@ -301,7 +301,7 @@ pub(super) fn within<T: Send + 'static>(
         .map_err(|error| error.to_string())?;
     match outcome.recv_timeout(limit) {
         Ok(outcome) => outcome,
-        Err(_) => Err(format!("it did not end within {} s", limit.as_secs())),
+        Err(_) => Err(format!("it did not end within {}", duration_text(limit))),
     }
 }
 
@@ -327,7 +327,7 @@ mod tests {
     fn what_never_ends_is_left() {
         let (end, ended) = mpsc::sync_channel::<()>(1);
         let hanging = move || ended.recv().is_ok();
-        assert_eq!(within(Duration::ZERO, hanging), Err("it did not end within 0 s".into()));
+        assert_eq!(within(Duration::ZERO, hanging), Err("it did not end within 0s".into()));
         drop(end);
         assert_eq!(within(PATIENCE, || 7), Ok(7));
         assert_eq!(within(PATIENCE, || -> u8 { panic!("odd") }), Err("odd".into()));

@@ -1,6 +1,6 @@
 //! Versions of the policy in sled. A group adds them: each follows the ones before it in the group.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use sled::Batch;
@@ -11,12 +11,12 @@ use super::{
     frame::corrupt,
     job::Job,
     keys,
-    records::{self, Encoded},
+    records::{self, Encoded, NamedPolicy},
     tree_reader::TreeReader,
 };
 use crate::{
     domain::{Actor, Time},
-    store::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion, StoreError},
+    store::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, StoreError, UnchangedPolicy},
 };
 
 #[async_trait]
@@ -45,11 +45,24 @@ impl PolicyStore for SledStore {
 pub(super) struct Policies<'a> {
     pages: &'a TreeReader,
     added: Vec<(Arc<PolicyVersion>, Encoded)>,
+    /// Calls that made no version, likewise, by their keys.
+    unchanged: BTreeMap<Vec<u8>, (UnchangedPolicy, Vec<u8>)>,
+}
+
+/// What an author's idempotency key was used for, with the version that answers its repetition.
+enum Found {
+    Version(Arc<PolicyVersion>),
+    Unchanged(UnchangedPolicy, Arc<PolicyVersion>),
 }
 
 impl<'a> Policies<'a> {
     pub(super) const fn new(pages: &'a TreeReader) -> Self {
-        Self { pages, added: Vec::new() }
+        Self { pages, added: Vec::new(), unchanged: BTreeMap::new() }
+    }
+
+    /// Whether calls that made no version are added: no record of a group names them.
+    pub(super) fn keeps_calls(&self) -> bool {
+        !self.unchanged.is_empty()
     }
 
     /// Adds everything to a batch, and its numbers to the group's record. Returns the time of the newest.
@@ -59,16 +72,62 @@ impl<'a> Policies<'a> {
             record.policies.push(version.head.version);
             encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
         }
+        self.unchanged.into_iter().for_each(|(key, (_, value))| batch.insert(key, value));
         newest
     }
 
     pub(super) fn put(&mut self, new: NewPolicy) -> Result<Arc<PolicyVersion>, StoreError> {
-        if let Some(first) = self.find(&new.author, new.request_id.as_deref())? {
-            first.check_repetition(&new)?;
-            return Ok(first);
+        match self.find(&new.author, new.request_id.as_deref())? {
+            Some(Found::Version(first)) => {
+                first.check_repetition(&new)?;
+                return Ok(first);
+            }
+            Some(Found::Unchanged(call, version)) => {
+                call.check_repetition(&new, &version)?;
+                return Ok(version);
+            }
+            None => {}
         }
-        let version = new.after(self.newest()?.as_ref())?;
-        self.add(version)
+        let newest = match self.newest()? {
+            Some(head) => Some(self.named(head.version)?),
+            None => None,
+        };
+        match (new.after(newest.as_deref())?, newest) {
+            (NextPolicy::Version(version), _) => self.add(version),
+            (NextPolicy::Unchanged(call), Some(newest)) => {
+                if let Some(call) = call {
+                    self.keep(call)?;
+                }
+                Ok(newest)
+            }
+            (NextPolicy::Unchanged(_), None) => Err(corrupt("there is no version of the policy to repeat")),
+        }
+    }
+
+    fn keep(&mut self, call: UnchangedPolicy) -> Result<(), StoreError> {
+        let (key, value) = records::encode_unchanged_policy(&call)?;
+        self.unchanged.insert(key, (call, value));
+        Ok(())
+    }
+
+    pub(super) fn import_unchanged(&mut self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError> {
+        let before = self.unchanged.clone();
+        for call in calls {
+            if let Err(error) = self.take_unchanged(call) {
+                self.unchanged = before;
+                return Err(error);
+            }
+        }
+        Ok(self.unchanged.len() - before.len())
+    }
+
+    fn take_unchanged(&mut self, call: UnchangedPolicy) -> Result<(), StoreError> {
+        call.check(self.get(call.version)?.as_deref())?;
+        match self.find(&call.author, Some(&call.request_id))? {
+            Some(Found::Unchanged(stored, _)) if stored == call => Ok(()),
+            Some(_) => Err(StoreError::PolicyConflict(call.version)),
+            None => self.keep(call),
+        }
     }
 
     pub(super) fn import(&mut self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
@@ -115,17 +174,29 @@ impl<'a> Policies<'a> {
         }
     }
 
-    fn find(&self, author: &Actor, request_id: Option<&str>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {
+    /// A version that something names.
+    fn named(&self, number: u64) -> Result<Arc<PolicyVersion>, StoreError> {
+        self.get(number)?.ok_or_else(|| corrupt(format!("version {number} of the policy is named, but missing")))
+    }
+
+    fn find(&self, author: &Actor, request_id: Option<&str>) -> Result<Option<Found>, StoreError> {
         let Some(request_id) = request_id else { return Ok(None) };
         if let Some((version, _)) = self.added.iter().find(|(version, _)| version.is_by(author, request_id)) {
-            return Ok(Some(Arc::clone(version)));
+            return Ok(Some(Found::Version(Arc::clone(version))));
         }
-        let Some(number) = records::policy_request_id(self.pages, &keys::policy_request_id(author, request_id))? else {
-            return Ok(None);
+        let key = keys::policy_request_id(author, request_id);
+        let named = match self.unchanged.get(&key) {
+            Some((call, _)) => Some(NamedPolicy::Unchanged(call.clone())),
+            None => records::policy_request_id(self.pages, &key)?,
         };
-        match self.get(number)? {
-            Some(version) if version.is_by(author, request_id) => Ok(Some(version)),
-            _ => Err(corrupt(format!("version {number} of the policy is named by a request_id that is not its own"))),
+        let Some(named) = named else { return Ok(None) };
+        let version = self.named(named.version())?;
+        match named {
+            NamedPolicy::Unchanged(call) => Ok(Some(Found::Unchanged(call, version))),
+            NamedPolicy::Version(_) if version.is_by(author, request_id) => Ok(Some(Found::Version(version))),
+            NamedPolicy::Version(number) => {
+                Err(corrupt(format!("version {number} of the policy is named by a request_id that is not its own")))
+            }
         }
     }
 }

@@ -27,7 +27,10 @@ use crate::{
 
 pub(super) use frame::Encoded;
 pub(super) use freezes::{encode_freeze, freeze, freezes};
-pub(super) use policies::{PolicyRecord, encode_policy, policies, policies_after, policy, policy_request_id};
+pub(super) use policies::{
+    NamedPolicy, PolicyRecord, decode_policy_request_id, encode_policy, encode_unchanged_policy, policies,
+    policies_after, policy, policy_request_id, unchanged_policies,
+};
 pub(super) use tokens::{encode_token, token, tokens};
 
 /// The part of an approval that changes.

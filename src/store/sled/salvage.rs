@@ -20,14 +20,14 @@ use super::{
     migrate::FROM,
     open::{io_error, read_mark},
     preflight,
-    records::{self, Head, Link, Named, PolicyRecord},
+    records::{self, Head, Link, Named, NamedPolicy, PolicyRecord},
     tombstones,
     verify::Fault,
     watermark::Mark,
 };
 use crate::{
     domain::{Approval, ApprovalId, Digest, Event, EventKind, Freeze, Revision, Time, Token},
-    store::{Forgotten, History, PolicyVersion, StoreError},
+    store::{Forgotten, History, PolicyVersion, StoreError, UnchangedPolicy},
 };
 
 /// Values that are kept of one key whose pieces stand elsewhere, the newest last.
@@ -38,6 +38,8 @@ const CANDIDATES: usize = 8;
 pub struct Salvaged {
     /// Versions of the policy, in order.
     pub policies: Vec<PolicyVersion>,
+    /// Calls that set what was set already, as far as they are readable, in order of their keys.
+    pub unchanged_policies: Vec<UnchangedPolicy>,
     /// Tokens, in order. None when anything is damaged: a token that was revoked must not come back.
     pub tokens: Vec<Token>,
     /// Freezes, in order. One that was thawed may stand again when anything is damaged: that stops calls, and runs none.
@@ -79,6 +81,8 @@ struct Found {
     names: BTreeMap<Vec<u8>, BTreeSet<ApprovalId>>,
     /// `request_id`s of approvals that were forgotten, and when: the latest time that any entry tells.
     forgotten: BTreeMap<Vec<u8>, Time>,
+    /// Calls that set what was set already.
+    unchanged_policies: BTreeMap<Vec<u8>, UnchangedPolicy>,
     /// Whether all of the log could be read.
     sound: bool,
 }
@@ -121,6 +125,13 @@ impl Found {
                 }
                 Ok(Named::Approval(id)) => drop(self.names.entry(key).or_default().insert(id)),
                 Err(_) => {}
+            }
+            return;
+        }
+        if keys::is_policy_request_id(&key) {
+            // It is written once, and never changes.
+            if let Ok(NamedPolicy::Unchanged(call)) = records::decode_policy_request_id(&key, value) {
+                self.unchanged_policies.insert(key, call);
             }
             return;
         }
@@ -178,6 +189,7 @@ impl Found {
             );
         }
         self.policies(&recorded, &mut salvaged);
+        self.unchanged_policies(&mut salvaged);
         self.tokens(&recorded, &mut salvaged);
         self.freezes(&recorded, &mut salvaged);
         let kept = self.approvals(&recorded, &mut salvaged);
@@ -235,6 +247,15 @@ impl Found {
             };
             salvaged.policies.push(policy);
         }
+    }
+
+    /// Calls whose versions are saved. Of the others nothing is left that they could lead to.
+    fn unchanged_policies(&self, salvaged: &mut Salvaged) {
+        let saved = |call: &&UnchangedPolicy| {
+            let version = salvaged.policies.iter().find(|version| version.head.version == call.version);
+            call.check(version).is_ok()
+        };
+        salvaged.unchanged_policies = self.unchanged_policies.values().filter(saved).cloned().collect();
     }
 
     fn policy(&self, version: u64) -> Option<PolicyVersion> {

@@ -165,8 +165,8 @@ async fn large_records_stay_in_the_log() {
             store.transition(id(0, n), vote, at(1)).await.unwrap();
         }
     }
-    for _ in 0..6 {
-        store.put_policy(policy(0, &"x".repeat(DOCUMENT_MAX))).await.unwrap();
+    for n in 0..6 {
+        store.put_policy(policy(0, &n.to_string().repeat(DOCUMENT_MAX))).await.unwrap();
     }
     close(store).await;
     let blobs = fs::read_dir(directory.path().join("sled/blobs")).unwrap();

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{ApprovalId, Revision},
-    store::{Forgotten, History, PolicyVersion, StoreError, Transfer},
+    store::{Forgotten, History, PolicyVersion, StoreError, Transfer, UnchangedPolicy},
 };
 
 #[async_trait]
@@ -54,5 +54,17 @@ impl Transfer for SledStore {
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
         self.write(|reply| Job::ImportPolicies(versions, reply)).await
+    }
+
+    async fn export_unchanged_policies(
+        &self,
+        after: Option<UnchangedPolicy>,
+        limit: usize,
+    ) -> Result<Vec<UnchangedPolicy>, StoreError> {
+        self.scan(move |pages| records::unchanged_policies(pages, after.as_ref(), limit)).await
+    }
+
+    async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError> {
+        self.write(|reply| Job::ImportUnchangedPolicies(calls, reply)).await
     }
 }

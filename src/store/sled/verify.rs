@@ -11,7 +11,7 @@ use super::{
     frame::{self, corrupt},
     group_commit::fields,
     keys::{self, Field},
-    records::{self, Named},
+    records::{self, Named, NamedPolicy},
     schemas, tombstones,
     tree_reader::TreeReader,
     watermark::Mark,
@@ -76,6 +76,7 @@ pub(super) fn verify(pages: &TreeReader, mark: Option<&Mark>) -> Findings {
     let heads = check_approvals(pages, &recorded, &mut findings);
     check_events(pages, &heads, &mut findings);
     check_policies(pages, &recorded, &mut findings);
+    check_unchanged_policies(pages, &mut findings);
     check_tokens(pages, &recorded, &mut findings);
     check_freezes(pages, &recorded, &mut findings);
     for faults in [tombstones::faults(pages), schemas::faults(pages)] {
@@ -328,7 +329,7 @@ fn check_policies(pages: &TreeReader, recorded: &Recorded, findings: &mut Findin
                     let key = keys::policy_request_id(&policy.head.author, request_id);
                     if findings
                         .take(records::policy_request_id(pages, &key))
-                        .is_some_and(|found| found != Some(version))
+                        .is_some_and(|found| found != Some(NamedPolicy::Version(version)))
                     {
                         findings
                             .fault(format!("the request_id of version {version} of the policy does not lead to it"));
@@ -339,6 +340,17 @@ fn check_policies(pages: &TreeReader, recorded: &Recorded, findings: &mut Findin
             }
             Ok(None) => findings.fault(format!("version {version} of the policy is missing")),
             Err(error) => findings.fault(format!("version {version} of the policy: {error}")),
+        }
+    }
+}
+
+/// Calls that made no version: each has its own key, and a version that it found.
+fn check_unchanged_policies(pages: &TreeReader, findings: &mut Findings) {
+    let Some(calls) = findings.take(records::unchanged_policies(pages, None, usize::MAX)) else { return };
+    for call in calls {
+        let Some(version) = findings.take(records::policy(pages, call.version)) else { continue };
+        if let Err(error) = call.check(version.as_ref()) {
+            findings.fault(format!("a request_id of the policy: {error}"));
         }
     }
 }

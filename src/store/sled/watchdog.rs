@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::domain::duration_text;
+
 /// Longest time between two looks. The thread looks by itself, so that the writer need not wake it for every group.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -116,7 +118,7 @@ impl Watchdog {
     }
 
     fn reason(&self) -> Arc<str> {
-        let limit = humantime::format_duration(self.limit);
+        let limit = duration_text(self.limit);
         format!("the disk did not take a write within {limit} (write_timeout)").into()
     }
 

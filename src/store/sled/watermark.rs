@@ -23,7 +23,10 @@ use std::{
 use uuid::Uuid;
 
 use super::commit_log::Tip;
-use crate::{bounded_file, domain::Digest};
+use crate::{
+    bounded_file,
+    domain::{Digest, duration_text},
+};
 
 /// Begins the file.
 const MAGIC: &[u8; 16] = b"signoff-watermrk";
@@ -345,7 +348,7 @@ impl Syncer {
         if let Some((since, limit)) = since.zip(moves.limit)
             && since.elapsed() >= limit
         {
-            let reason = format!("the watermark was not synced within {} s", limit.as_secs());
+            let reason = format!("the watermark was not synced within {}", duration_text(limit));
             return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
         }
         if moves.waiting.is_none() {

@@ -113,6 +113,7 @@ impl Writer {
                 Job::ImportForgotten(forgotten, reply) => answer(reply, group.import_forgotten(forgotten)),
                 Job::PutPolicy(new, reply) => answer(reply, group.policies.put(new)),
                 Job::ImportPolicies(versions, reply) => answer(reply, group.policies.import(versions)),
+                Job::ImportUnchangedPolicies(calls, reply) => answer(reply, group.policies.import_unchanged(calls)),
                 Job::SaveTokens(tokens, reply) => answer(reply, group.tokens.save(tokens)),
                 Job::ForgetTokens(ids, reply) => answer(reply, group.tokens.forget(ids)),
                 Job::Freeze(new, reply) => answer(reply, group.freezes.freeze(new)),
@@ -148,6 +149,9 @@ impl Writer {
                 self.shared.durability.end();
                 self.shared.pending.store(self.pending.total(), Ordering::Relaxed);
                 self.shared.observer.pending(self.pending.total(), self.pending.oldest());
+                if commit.froze {
+                    self.shared.observer.frozen(&self.freezes);
+                }
                 commit.tell(&*self.shared.observer);
                 commit.changes().for_each(|change| self.shared.commits.publish(change));
                 answers.into_iter().for_each(|answer: Answer| answer(None));

@@ -90,6 +90,7 @@ macro_rules! store_conformance {
                 impossible_histories_import_nothing;
             policies: versions_count_up, a_version_replaces_the_one_that_its_author_expected,
                 repeating_a_policy_finds_its_first_version, a_policys_request_id_belongs_to_one_version,
+                what_is_set_already_makes_no_version, calls_that_set_nothing_move_with_an_export,
                 one_of_those_who_expect_the_same_version_wins, versions_are_listed_in_pages,
                 the_longest_policies_survive_a_reopen, policies_and_approvals_do_not_disturb_each_other,
                 exported_policies_make_an_equal_store, wrong_policies_import_nothing;
@@ -98,7 +99,8 @@ macro_rules! store_conformance {
             freezes: freezes_are_kept_in_order, no_claim_is_granted_while_a_freeze_covers_it,
                 a_new_request_that_is_frozen_is_rejected_for_good, what_began_before_a_freeze_goes_on,
                 a_freezes_request_id_belongs_to_one_call, a_claim_and_a_freeze_at_once_are_in_order,
-                freezes_move_with_an_export, the_oldest_thawed_freezes_are_forgotten;
+                freezes_move_with_an_export, an_import_tells_what_it_ended_and_keeps_the_most_that_may_stand,
+                the_oldest_thawed_freezes_are_forgotten;
             feed: pending_follows_every_change,
                 changes_tell_of_every_commit,
                 subscribers_wake_on_every_commit,

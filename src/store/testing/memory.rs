@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         ApprovalStore, Change, CommitBroadcast, Due, Forgotten, Health, Lifecycle, Order, Page, PolicyVersion, Query,
-        RecordedChange, StoreError, Submission, Submitted, Subscription, Transitioned,
+        RecordedChange, StoreError, Submission, Submitted, Subscription, Transitioned, UnchangedPolicy,
         query::{PAGE_BYTES, weight},
     },
 };
@@ -47,6 +47,7 @@ struct State {
     forgotten: HashMap<Key, Forgotten>,
     /// In order: version 1 first.
     policies: Vec<Arc<PolicyVersion>>,
+    unchanged_policies: BTreeMap<Key, UnchangedPolicy>,
     tokens: BTreeMap<TokenId, Token>,
     freezes: Freezes,
     /// The newest time of an event or a version of the policy, those of forgotten approvals included.

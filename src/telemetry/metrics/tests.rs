@@ -176,6 +176,28 @@ fn names_of_tools_that_anybody_invents_take_bounded_room() {
 }
 
 #[test]
+fn standing_freezes_are_counted_by_the_kind_of_their_scope() {
+    use crate::domain::freeze_samples::{new_freeze, new_thaw, tool};
+    let (metrics, mut freezes) = (Metrics::new("1"), Freezes::default());
+    let line = |scope: &str, count: u8| {
+        assert_line(&metrics.render(at(0)), &format!(r#"signoff_freezes{{scope="{scope}"}} {count}"#))
+    };
+    SCOPES.iter().for_each(|scope| line(scope, 0));
+    let scopes =
+        [tool("a"), tool("b*"), FreezeScope::All, FreezeScope::Caller("x/y".into()), FreezeScope::Agent("a".into())];
+    for (n, scope) in (1..).zip(scopes) {
+        freezes.freeze(new_freeze(n, scope)).unwrap();
+    }
+    metrics.frozen(&freezes);
+    for (scope, count) in [("all", 1), ("caller", 1), ("tool", 2), ("agent", 1)] {
+        line(scope, count);
+    }
+    freezes.thaw(new_thaw(1)).unwrap();
+    metrics.frozen(&freezes);
+    line("tool", 1);
+}
+
+#[test]
 fn the_oldest_pending_approval_grows_older() {
     let metrics = Metrics::new("1");
     let age = |seconds: i64| {

@@ -7,7 +7,7 @@ use prost_types::Struct;
 use super::{Checker, Violations};
 use crate::{
     domain::{
-        Agent, Arguments, NewRequest, Schemas, canonical_json,
+        Agent, Arguments, NewRequest, Repetition, Schemas, canonical_json,
         limits::{AGENT_NAME_MAX, RUN_ID_MAX, RequestLimits},
     },
     proto::v1,
@@ -17,6 +17,16 @@ use crate::{
 /// Levels of a schema that are read; more than the wire format's own limit lets through.
 const SCHEMA_DEPTH: u32 = 64;
 
+/// A request that breaks rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRequest {
+    /// Every rule that it breaks.
+    pub violations: Violations,
+    /// What finds the request on record that this one may repeat: a repetition must only say the same in that. `None`
+    /// when one of these is wrong, or there is no `request_id`.
+    pub repetition: Option<Box<Repetition>>,
+}
+
 /// A request for approval. `after_revision` needs no check and stays with the caller.
 ///
 /// # Errors
@@ -25,12 +35,13 @@ pub fn request(
     message: v1::RequestApprovalRequest,
     limits: &RequestLimits,
     schemas: &Schemas,
-) -> Result<NewRequest, Violations> {
+) -> Result<NewRequest, InvalidRequest> {
     let mut check = Checker::default();
     let v1::RequestApprovalRequest { request_id, tool_name, arguments, agent, reason, timeout, .. } = message;
     let request_id = check.request_id(request_id);
     check.tool_name("tool_name", &tool_name);
     let arguments = check.arguments("arguments", arguments.unwrap_or_default(), limits);
+    let refused = check.count();
     let agent = check.agent(agent.unwrap_or_default(), limits);
     check.text("reason", &reason, limits.text_bytes);
     let timeout = match timeout {
@@ -39,13 +50,22 @@ pub fn request(
     };
     check.labels(message.labels.iter(), limits.labels);
     let schema = message.arguments_schema.and_then(|schema| check.schema(schema, arguments.as_ref(), limits, schemas));
+    let differing = check.count() - refused;
     let on_behalf_of = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
             check.refuse("on_behalf_of.groups", "is only for DecideRequest");
         }
         check.person("on_behalf_of", person).0
     });
-    check.finish(|| {
+    if check.count() > 0 {
+        let sure = check.count() == differing;
+        let repetition = request_id
+            .zip(arguments)
+            .filter(|_| sure)
+            .map(|(request_id, arguments)| Box::new(Repetition { request_id, tool_name, arguments, on_behalf_of }));
+        return Err(InvalidRequest { violations: Violations(check.into_violations()), repetition });
+    }
+    let new = check.finish(|| {
         Some(NewRequest {
             request_id,
             tool_name,
@@ -58,7 +78,8 @@ pub fn request(
             cancel_on_disconnect: message.cancel_on_disconnect,
             on_behalf_of,
         })
-    })
+    });
+    new.map_err(|violations| InvalidRequest { violations, repetition: None })
 }
 
 impl Checker {

@@ -6,7 +6,7 @@ use chrono::DateTime;
 
 use super::Checker;
 use crate::{
-    domain::{ActorKind, Digest, Time},
+    domain::{ActorKind, Digest, Time, duration_text},
     proto::v1,
     wire::enums::Code as _,
 };
@@ -71,7 +71,7 @@ impl Checker {
             self.refuse(field, wrong);
             return None;
         }
-        let range = || format!("from {} to {}", humantime::format_duration(min), humantime::format_duration(max));
+        let range = || format!("from {} to {}", duration_text(min), duration_text(max));
         let (Ok(whole), Ok(nanos)) = (u64::try_from(seconds), u32::try_from(nanos)) else {
             self.refuse(field, format!("is negative; it must be {}", range()));
             return None;

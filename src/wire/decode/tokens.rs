@@ -12,8 +12,8 @@ use crate::{
     wire::{enums::Code as _, field_path, page_token},
 };
 
-/// Shortest and longest life of a token; a year has 365.25 days, as in the message of the error.
-const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 31_557_600));
+/// Shortest and longest life of a token. The longest is ten years, whatever leap days are in them.
+const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3_653 * 86_400));
 
 /// A page of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

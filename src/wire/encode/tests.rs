@@ -1,3 +1,5 @@
+mod largest;
+
 use std::sync::Arc;
 
 use serde_json::json;

@@ -75,13 +75,45 @@ async fn versions_count_up_and_outlive_a_kill() {
 }
 
 #[tokio::test]
+async fn what_is_live_already_makes_no_version_and_a_late_repetition_does_not_bring_it_back() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]).await;
+    let mut client = operator(&server);
+    let one = set(&mut client, first()).await.unwrap();
+    let same =
+        || SetPolicyRequest { request_id: "same".into(), comment: "again".into(), expected_version: None, ..first() };
+    assert_eq!(set(&mut client, SetPolicyRequest { validate_only: true, ..same() }).await.unwrap(), one);
+    assert_eq!(set(&mut client, same()).await.unwrap(), one);
+    assert_eq!(live(&mut client).await.version.unwrap().version, 1);
+    assert_eq!(set(&mut client, second()).await.unwrap().version, 2);
+    for restarted in [false, true] {
+        if restarted {
+            server.kill().await;
+            server = Server::start(data.path(), &[]).await;
+            client = operator(&server);
+        }
+        assert_eq!(set(&mut client, same()).await.unwrap(), one, "its lost reply, after another policy was set");
+        let version = live(&mut client).await.version.unwrap();
+        assert_eq!((version.version, version.policy), (2, second().policy));
+        let status = set(&mut client, SetPolicyRequest { policy: second().policy, ..same() }).await.unwrap_err();
+        let metadata = refused(&status, Code::AlreadyExists, "REQUEST_ID_REUSED");
+        assert_eq!(metadata["field"], "policy");
+    }
+    // Set anew it is a new version.
+    let anew = SetPolicyRequest { request_id: "anew".into(), ..same() };
+    assert_eq!(set(&mut client, anew).await.unwrap().version, 3);
+}
+
+#[tokio::test]
 async fn the_versions_are_listed_newest_first() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut client = operator(&server);
     for n in 1..=5 {
         let comment = format!("number {n}");
-        assert_eq!(set(&mut client, SetPolicyRequest { comment, ..second() }).await.unwrap().version, n);
+        let policy = Some(policy(vec![rule("no-search", "search", "", reject(&comment))]));
+        let request = SetPolicyRequest { policy, comment, ..SetPolicyRequest::default() };
+        assert_eq!(set(&mut client, request).await.unwrap().version, n);
     }
     let (mut found, mut page_token) = (Vec::new(), String::new());
     loop {

@@ -77,24 +77,61 @@ async fn a_repetition_in_other_words_finds_the_first_request() {
     assert!(status.message().contains("use a new request_id"), "{status:?}");
 }
 
-/// What a call says must be in order by itself, even where it does not count.
+/// The same call, which could not be a new request.
+fn unfit() -> Vec<(RequestApprovalRequest, &'static str)> {
+    let schema = |schema| RequestApprovalRequest { arguments_schema: Some(object(&schema)), ..first() };
+    let timeout = |seconds| {
+        let timeout = Some(prost_types::Duration { seconds, nanos: 0 });
+        RequestApprovalRequest { timeout, ..first() }
+    };
+    let label = [("no blanks".to_owned(), String::new())];
+    vec![
+        (schema(json!({"required": ["subject"]})), "arguments"),
+        (schema(json!({"type": 7})), "arguments_schema"),
+        (timeout(0), "timeout"),
+        (timeout(1 << 30), "timeout"),
+        (RequestApprovalRequest { reason: "x".repeat(5_000), ..first() }, "reason"),
+        (RequestApprovalRequest { labels: label.into(), ..first() }, "labels[\"no blanks\"]"),
+    ]
+}
+
 #[tokio::test]
-async fn a_repetition_is_checked_as_every_call_is() {
+async fn a_repetition_finds_the_first_request_also_where_it_could_not_be_a_new_one() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]).await;
     let mut agent = server.agent();
-    let (_stream, asked) = open(&mut agent, first()).await.unwrap();
-    let stricter = Some(object(&json!({"required": ["subject"]})));
-    let too_long = Some(prost_types::Duration { seconds: 1 << 30, nanos: 0 });
-    for (wrong, field) in [
-        (RequestApprovalRequest { arguments_schema: stricter, ..first() }, "arguments"),
-        (RequestApprovalRequest { timeout: too_long, ..first() }, "timeout"),
-    ] {
-        let status = open(&mut agent, wrong).await.err().unwrap();
-        refused(&status, Code::InvalidArgument, "INVALID_REQUEST");
-        assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, field);
+    let fields = |status: &tonic::Status| {
+        refused(status, Code::InvalidArgument, "INVALID_REQUEST");
+        status.get_details_bad_request().unwrap().field_violations[0].field.clone()
+    };
+    for (request, field) in unfit() {
+        assert_eq!(fields(&open(&mut agent, request).await.err().unwrap()), field, "nothing to repeat");
     }
-    assert_eq!(again(&mut agent, first()).await, asked);
+    let (_stream, asked) = open(&mut agent, first()).await.unwrap();
+    for (request, _) in unfit() {
+        assert_eq!(again(&mut agent, request.clone()).await, asked);
+        let seen = RequestApprovalRequest { after_revision: 1, ..request.clone() };
+        assert_eq!(again(&mut agent, seen).await, asked);
+        let beyond = RequestApprovalRequest { after_revision: 2, ..request };
+        let status = open(&mut agent, beyond).await.err().unwrap();
+        refused(&status, Code::OutOfRange, "REVISION_OUT_OF_RANGE");
+    }
+    // What is not the same call is judged by itself, and so is another caller's.
+    for (request, field) in unfit() {
+        let other = RequestApprovalRequest { arguments: Some(arguments(&[("to", "eve")])), ..request.clone() };
+        assert_eq!(fields(&open(&mut agent, other).await.err().unwrap()), field);
+        let keyless = RequestApprovalRequest { request_id: String::new(), ..request };
+        assert_eq!(fields(&open(&mut agent, keyless).await.err().unwrap()), field);
+    }
+    // The first request's schema still holds for edits.
+    let edit = Some(object(&json!({"cc": "eve"})));
+    let deciding = DecideRequest { edited_arguments: edit, ..decide(&asked, "", VoteChoice::Approve) };
+    let status = server.reviewer().decide(deciding).await.unwrap_err();
+    refused(&status, Code::InvalidArgument, "INVALID_REQUEST");
+    server.reviewer().decide(decide(&asked, "", VoteChoice::Approve)).await.unwrap();
+    for (request, _) in unfit() {
+        assert_eq!(again(&mut agent, request).await.status(), ApprovalStatus::Approved);
+    }
 }
 
 #[tokio::test]

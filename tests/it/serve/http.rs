@@ -1,7 +1,10 @@
 //! HTTP/1.1 on the same port, spoken by hand.
 
 use prost::Message as _;
-use signoff::proto::v1::{GetApprovalRequest, GetApprovalResponse};
+use signoff::proto::v1::{
+    AutoApprove, GetApprovalRequest, GetApprovalResponse, Policy, PolicyRule, RequestApprovalRequest, SetPolicyRequest,
+    policy_rule::Effect,
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -91,6 +94,34 @@ async fn metrics_tell_what_happened() {
         line.starts_with("signoff_open_streams{") && line.contains("RequestApproval\"") && line.ends_with(" 1")
     });
     assert!(open_streams.is_some(), "the open stream is missing:\n{text}");
+}
+
+#[tokio::test]
+async fn names_that_only_match_a_pattern_do_not_crowd_out_those_that_the_policy_spells_out() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &["limits.calls_per_second=100000"]).await;
+    let rule = |name: &str, tool: &str| PolicyRule {
+        name: name.into(),
+        tools: vec![tool.into()],
+        effect: Some(Effect::AutoApprove(AutoApprove {})),
+        ..PolicyRule::default()
+    };
+    let policy = Some(Policy { rules: vec![rule("reading", "sql.*"), rule("pay", "pay")], ..Policy::default() });
+    let set = SetPolicyRequest { policy, ..SetPolicyRequest::default() };
+    server.policies(&server.tokens().operator).set_policy(set).await.unwrap();
+    let mut agent = server.agent();
+    let names = (0..105).map(|n| format!("sql.{n}")).chain(["pay".to_owned()]);
+    for tool_name in names {
+        open(&mut agent, RequestApprovalRequest { tool_name, request_id: String::new(), ..ask("") }).await.unwrap();
+    }
+    let text = metrics(&server).await;
+    for line in [
+        r#"signoff_tool_approvals_total{tool="sql.99",status="AUTO_APPROVED"} 1"#,
+        r#"signoff_tool_approvals_total{tool="other",status="AUTO_APPROVED"} 5"#,
+        r#"signoff_tool_approvals_total{tool="pay",status="AUTO_APPROVED"} 1"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing:\n{text}");
+    }
 }
 
 #[tokio::test]

@@ -9,11 +9,14 @@ use std::sync::{
 
 use async_trait::async_trait;
 use signoff::{
-    domain::{Actor, Approval, ApprovalId, Command, Event, Freeze, NewFreeze, NewThaw, Revision, Time, Token, TokenId},
+    domain::{
+        Actor, Approval, ApprovalId, Command, Event, Freeze, ImportedFreezes, NewFreeze, NewThaw, Revision, Time,
+        Token, TokenId,
+    },
     store::{
         ApprovalStore, Change, ChangeFeed, ChangePage, Cursor, Due, FeedError, Forgotten, FreezeStore, Health, History,
         Lifecycle, Page, PolicyVersion, Query, Store, StoreError, Submission, Submitted, Subscription, TokenStore,
-        Transfer, Transitioned,
+        Transfer, Transitioned, UnchangedPolicy,
     },
 };
 use tokio::sync::{broadcast, watch};
@@ -105,7 +108,7 @@ impl FreezeStore for Delegating {
         self.store.freezes().await
     }
 
-    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         self.store.import_freezes(freezes).await
     }
 }
@@ -149,6 +152,18 @@ impl Transfer for Delegating {
 
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError> {
         self.take_policies(versions)
+    }
+
+    async fn export_unchanged_policies(
+        &self,
+        after: Option<UnchangedPolicy>,
+        limit: usize,
+    ) -> Result<Vec<UnchangedPolicy>, StoreError> {
+        self.unchanged_beyond(after.as_ref(), limit)
+    }
+
+    async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError> {
+        self.take_unchanged(calls)
     }
 }
 

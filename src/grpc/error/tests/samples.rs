@@ -227,6 +227,18 @@ pub(super) fn errors() -> Vec<Sample<approvals::Error>> {
         (Error::NotFound(id(0, 7)), Code::NotFound, Reason::ApprovalNotFound, &["approval_id"] as &[&str]),
         (range, Code::OutOfRange, Reason::RevisionOutOfRange, &["approval_id", "revision"]),
         (Error::EditViolatesSchema(vec!["/a: no".into()]), Code::InvalidArgument, Reason::InvalidRequest, &[]),
+        (
+            Error::NotRevocable { id: id(0, 7), claimed: true },
+            Code::FailedPrecondition,
+            Reason::AlreadyClaimed,
+            &["approval_id"],
+        ),
+        (
+            Error::NotRevocable { id: id(0, 7), claimed: false },
+            Code::FailedPrecondition,
+            Reason::ClaimWindowClosed,
+            &["approval_id"],
+        ),
         (Error::Draining, Code::Unavailable, Reason::Draining, &[]),
         (Error::StreamAged, Code::Unavailable, Reason::StreamAged, &[]),
         (Error::NothingToResume, Code::OutOfRange, Reason::RevisionOutOfRange, &["revision"]),

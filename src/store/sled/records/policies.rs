@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Encoded, cut, decode, get};
 use crate::store::{
-    PolicyHead, PolicyVersion, StoreError,
+    PolicyHead, PolicyVersion, StoreError, UnchangedPolicy,
     sled::{
         frame::{self, corrupt},
         keys,
@@ -109,12 +109,66 @@ pub(in super::super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded
     Ok(encoded)
 }
 
-/// The version of the policy under its author's idempotency key.
-pub(in super::super) fn policy_request_id(pages: &TreeReader, key: &[u8]) -> Result<Option<u64>, StoreError> {
+/// What an author's idempotency key leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(in super::super) enum NamedPolicy {
+    /// The version that it made: eight bytes.
+    Version(u64),
+    /// A call that made none: its record, which is longer.
+    Unchanged(UnchangedPolicy),
+}
+
+impl NamedPolicy {
+    /// The version that answers the key's repetition.
+    pub(in super::super) const fn version(&self) -> u64 {
+        match self {
+            Self::Version(version) => *version,
+            Self::Unchanged(call) => call.version,
+        }
+    }
+}
+
+/// What stands under an author's idempotency key.
+pub(in super::super) fn policy_request_id(pages: &TreeReader, key: &[u8]) -> Result<Option<NamedPolicy>, StoreError> {
     pages.get(key)?.map(|value| decode_policy_request_id(key, &value)).transpose()
 }
 
-fn decode_policy_request_id(key: &[u8], value: &[u8]) -> Result<u64, StoreError> {
-    let number = frame::open(key, value)?.try_into().map_err(|_| corrupt("a request_id without a version"))?;
-    Ok(u64::from_be_bytes(number))
+pub(in super::super) fn decode_policy_request_id(key: &[u8], value: &[u8]) -> Result<NamedPolicy, StoreError> {
+    let payload = frame::open(key, value)?;
+    if let Ok(number) = payload.try_into() {
+        return Ok(NamedPolicy::Version(u64::from_be_bytes(number)));
+    }
+    let call: UnchangedPolicy = decode(payload)?;
+    if keys::policy_request_id(&call.author, &call.request_id) != key {
+        return Err(corrupt("a request_id of the policy stands under another one's key"));
+    }
+    Ok(NamedPolicy::Unchanged(call))
+}
+
+/// Key and value of a call that made no version. It fits into one value: its comment is a hash.
+pub(in super::super) fn encode_unchanged_policy(call: &UnchangedPolicy) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    let key = keys::policy_request_id(&call.author, &call.request_id);
+    let payload = rmp_serde::to_vec_named(call).map_err(|error| corrupt(error.to_string()))?;
+    let value = frame::seal(&key, &payload);
+    Ok((key, value))
+}
+
+/// Reads calls that made no version, beyond one, or from the first on.
+pub(in super::super) fn unchanged_policies(
+    pages: &TreeReader,
+    after: Option<&UnchangedPolicy>,
+    limit: usize,
+) -> Result<Vec<UnchangedPolicy>, StoreError> {
+    let after = after.map(|call| keys::policy_request_id(&call.author, &call.request_id));
+    let mut found = Vec::new();
+    for entry in pages.range(keys::policy_request_ids_after(after)) {
+        if found.len() == limit {
+            break;
+        }
+        let (key, value) = entry?;
+        if let NamedPolicy::Unchanged(call) = decode_policy_request_id(&key, &value)? {
+            found.push(call);
+        }
+    }
+    Ok(found)
 }

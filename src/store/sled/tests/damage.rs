@@ -172,7 +172,7 @@ async fn long() -> Whole {
     for n in 1..=150 {
         store.submit(submission(0, n)).await.unwrap();
         if n % 50 == 0 {
-            store.put_policy(policy(0, &"x".repeat(DOCUMENT_MAX / 2))).await.unwrap();
+            store.put_policy(policy(0, &(n / 50).to_string().repeat(DOCUMENT_MAX / 2))).await.unwrap();
         }
     }
     for n in 1..=150 {
@@ -182,7 +182,7 @@ async fn long() -> Whole {
     for n in 151..=160 {
         store.submit(Submission { verdict: verdict(Effect::AutoApprove), ..submission(0, n) }).await.unwrap();
         store.transition(id(0, n), claim(n, digest), at(1)).await.unwrap();
-        store.put_policy(policy(0, &"y".repeat(DOCUMENT_MAX / 8))).await.unwrap();
+        store.put_policy(policy(0, &(n % 10).to_string().repeat(DOCUMENT_MAX / 8))).await.unwrap();
     }
     Whole::of(directory, store).await
 }
@@ -282,8 +282,8 @@ async fn a_sound_store_raises_no_doubts() {
     for round in 0..6 {
         let store = open(&directory).unwrap();
         // Several segments in each round, some of them used again.
-        for _ in 0..round {
-            store.put_policy(policy(0, &"x".repeat(DOCUMENT_MAX))).await.unwrap();
+        for n in 0..round {
+            store.put_policy(policy(0, &((5 * round + n) % 10).to_string().repeat(DOCUMENT_MAX))).await.unwrap();
         }
         for n in 1..=20 {
             store.submit(submission(round, n)).await.unwrap();

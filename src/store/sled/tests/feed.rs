@@ -104,7 +104,7 @@ async fn pages_go_on_over_groups_that_change_no_approval() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory).unwrap();
     for n in 0..1_010 {
-        store.put_policy(policy(n, "a")).await.unwrap();
+        store.put_policy(policy(n, &n.to_string())).await.unwrap();
     }
     store.submit(submission(0, 1)).await.unwrap();
     let page = store.changes_after(None, 9).await.unwrap();

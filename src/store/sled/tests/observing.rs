@@ -6,15 +6,22 @@ use super::{
     syncs::{begin, gated_with},
     *,
 };
-use crate::store::{
-    Observer,
-    conformance::{cancel, claim, report},
+use crate::{
+    domain::{
+        FreezeScope, Freezes,
+        freeze_samples::{new_freeze, new_thaw},
+    },
+    store::{
+        FreezeStore as _, Observer,
+        conformance::{cancel, claim, report},
+    },
 };
 
 #[derive(Default)]
 struct Told {
     events: Mutex<Vec<(ApprovalId, Revision)>>,
     oldest: Mutex<Option<Time>>,
+    standing: Mutex<usize>,
 }
 
 impl Observer for Told {
@@ -28,6 +35,10 @@ impl Observer for Told {
 
     fn pending(&self, _: u64, oldest: Option<Time>) {
         *self.oldest.lock().unwrap() = oldest;
+    }
+
+    fn frozen(&self, freezes: &Freezes) {
+        *self.standing.lock().unwrap() = freezes.standing().count();
     }
 }
 
@@ -87,4 +98,25 @@ async fn the_oldest_pending_approval_is_told_from_the_start() {
     store.transition(id(7, 2), cancel(), at(11)).await.unwrap();
     store.transition(id(9, 3), approve(1), at(11)).await.unwrap();
     assert_eq!(oldest(&again), None);
+}
+
+#[tokio::test]
+async fn standing_freezes_are_told_from_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = |told: &Arc<Told>| SledStore::open(directory.path(), Arc::<Told>::clone(told)).unwrap();
+    let standing = |told: &Told| *told.standing.lock().unwrap();
+    let told = Arc::new(Told::default());
+    let store = open(&told);
+    for n in [1, 2] {
+        store.freeze(new_freeze(n, FreezeScope::All)).await.unwrap();
+    }
+    assert_eq!(standing(&told), 2);
+    store.thaw(new_thaw(1)).await.unwrap();
+    assert_eq!(standing(&told), 1);
+    close(store).await;
+    let again = Arc::new(Told::default());
+    let store = open(&again);
+    assert_eq!(standing(&again), 1);
+    store.thaw(new_thaw(2)).await.unwrap();
+    assert_eq!(standing(&again), 0);
 }

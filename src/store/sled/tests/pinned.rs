@@ -22,6 +22,7 @@ use crate::domain::{
     Reporting, Requirement, Reviewer, Revoked, Revoking, Role, RuleOutcome, RuleTrace, Thawed, ToolGlob, Verdict,
     request, samples::keyed, step, token_samples::token,
 };
+use crate::store::UnchangedPolicy;
 
 /// Whatever is stored, as JSON: bytes as text in hexadecimal.
 struct Shown(Value);
@@ -334,6 +335,32 @@ fn the_codes_of_request_ids_are_pinned() {
         assert_eq!(frame::open(&key, &value), Ok(&pinned[..]));
         assert_eq!(records::decode_request_id(&key, &value), Ok(named));
     }
+}
+
+/// What stands under an author's key for a version, and for a call that made none.
+#[test]
+fn what_request_ids_of_the_policy_lead_to_is_pinned() {
+    let comment = Digest::from_bytes([1; 32]);
+    let call = UnchangedPolicy { version: 2, author: agent(), request_id: "r".into(), expected: Some(2), comment };
+    let (key, value) = records::encode_unchanged_policy(&call).unwrap();
+    assert_eq!(key, keys::policy_request_id(&agent(), "r"));
+    let stored = frame::open(&key, &value).unwrap();
+    let pinned = json!({
+        "version": 2,
+        "author": {"kind": "agent", "issuer": "test", "subject": "agent"},
+        "request_id": "r",
+        "expected": 2,
+        "comment": format!("bytes {}", "01".repeat(32)),
+    });
+    assert_eq!(rmp_serde::from_slice::<Shown>(stored).unwrap().0, pinned);
+    assert!(is_read_as::<UnchangedPolicy>(stored) && !is_read_as::<UnchangedPolicy>(&with_odd_field(stored)));
+    let named = records::NamedPolicy::Unchanged(call);
+    assert_eq!(records::decode_policy_request_id(&key, &value), Ok(named));
+    let other = keys::policy_request_id(&agent(), "s");
+    let moved = frame::seal(&other, stored);
+    assert!(records::decode_policy_request_id(&other, &moved).is_err(), "under another one's key");
+    let version = frame::seal(&key, &7_u64.to_be_bytes());
+    assert_eq!(records::decode_policy_request_id(&key, &version), Ok(records::NamedPolicy::Version(7)));
 }
 
 /// What a receipt is compared by is made of names as well.

@@ -9,7 +9,7 @@ use crate::{
         token_samples::token,
     },
     store::{
-        MemoryStore,
+        MemoryStore, NewPolicy,
         conformance::{claim, reject, with},
     },
 };
@@ -27,6 +27,8 @@ async fn filled_and_known() -> (TempDir, Vec<History>) {
     store.submit(largest(20)).await.unwrap();
     for document in ["a", &"b".repeat(20_000)] {
         store.put_policy(policy(0, document)).await.unwrap();
+        let again = NewPolicy { request_id: Some(document[..1].to_owned()), ..policy(0, document) };
+        store.put_policy(again).await.unwrap();
     }
     store.save_tokens(vec![token(1), token(2)]).await.unwrap();
     for n in [1, 2, 3] {
@@ -62,6 +64,8 @@ async fn everything_is_saved_of_a_whole_store() {
     let store = open(&directory).unwrap();
     assert_eq!(salvaged.histories, store.export(None, 99).await.unwrap());
     assert_eq!(salvaged.policies, store.export_policies(0, 99).await.unwrap());
+    assert_eq!(salvaged.unchanged_policies, store.export_unchanged_policies(None, 99).await.unwrap());
+    assert_eq!(salvaged.unchanged_policies.len(), 2);
     assert_eq!(salvaged.tokens, store.tokens().await.unwrap());
     assert_eq!(salvaged.tokens.len(), 1);
     assert_eq!(salvaged.freezes, store.freezes().await.unwrap());
@@ -131,6 +135,7 @@ async fn what_is_saved_of_a_damaged_store_is_as_it_was() {
         left_out += salvaged.left_out.len();
         let copy = MemoryStore::default();
         copy.import_policies(salvaged.policies).await.unwrap();
+        copy.import_unchanged_policies(salvaged.unchanged_policies).await.unwrap();
         copy.import_forgotten(salvaged.forgotten).await.unwrap();
         copy.import(salvaged.histories.clone()).await.unwrap();
         if salvaged.histories.iter().any(|history| history.id == id(2, 2)) {
@@ -164,7 +169,7 @@ async fn a_lost_header_frees_no_request_id() {
     let (directory, known) = filled_and_known().await;
     let store = open(&directory).unwrap();
     for n in 40..43 {
-        store.put_policy(policy(n, &"x".repeat(DOCUMENT_MAX))).await.unwrap(); // more segments
+        store.put_policy(policy(n, &(n % 10).to_string().repeat(DOCUMENT_MAX))).await.unwrap(); // more segments
     }
     while store.prune(at(99), at(100), 9).await.unwrap() > 0 {}
     let forgotten = store.export_forgotten(None, 99).await.unwrap();

@@ -254,6 +254,7 @@ async fn a_writer_that_panics_is_a_failure() {
         fn reached(&self, _: &Approval) {}
         fn recorded(&self, _: &Approval, _: &Event) {}
         fn pending(&self, _: u64, _: Option<Time>) {}
+        fn frozen(&self, _: &crate::domain::Freezes) {}
     }
     let directory = tempfile::tempdir().unwrap();
     let store = SledStore::open(directory.path(), Arc::new(Panics)).unwrap();

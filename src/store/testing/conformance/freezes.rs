@@ -1,7 +1,10 @@
 //! Freezes: what they stop, and that they hold.
 
 use super::*;
-use crate::domain::freeze_samples::{freeze_id, new_freeze, new_thaw, operator, tool};
+use crate::domain::{
+    FREEZES_MAX, ImportedFreezes,
+    freeze_samples::{freeze_id, new_freeze, new_thaw, operator, tool},
+};
 
 async fn approved(store: &dyn Store, n: u64, tool_name: &str) -> Arc<Approval> {
     let new = Submission { verdict: verdict(Effect::AutoApprove), ..submission(0, n) };
@@ -18,7 +21,7 @@ pub async fn freezes_are_kept_in_order(mut subject: impl Subject) {
     let long = FreezeScope::Agent("é".repeat(2_000));
     let mut expected = Vec::new();
     for (n, scope) in (1..).zip([FreezeScope::All, FreezeScope::Caller("test/agent".into()), tool("send_*"), long]) {
-        let new = NewFreeze { reason: "x".repeat(4_000), ..new_freeze(n, scope) };
+        let new = NewFreeze { reason: "x".repeat(1_024), ..new_freeze(n, scope) };
         let made = subject.store().freeze(new.clone()).await.unwrap();
         let NewFreeze { id, scope, reason, actor, request_id, now } = new;
         assert_eq!(made, Freeze { id, scope, reason, actor, at: now, request_id, thawed: None });
@@ -172,10 +175,11 @@ pub async fn freezes_move_with_an_export(mut subject: impl Subject) {
     subject.store().thaw(new_thaw(1)).await.unwrap();
     let all = subject.store().freezes().await.unwrap();
     let copy = MemoryStore::default();
+    let imported = |new, ended: &[Freeze]| Ok(ImportedFreezes { new, ended: ended.to_vec() });
     for (store, new) in [(&**subject.store(), 0), (&copy as &dyn Store, 3)] {
-        assert_eq!(store.import_freezes(all.clone()).await, Ok(new));
+        assert_eq!(store.import_freezes(all.clone()).await, imported(new, &[]));
         // An older export does not undo the thaw.
-        assert_eq!(store.import_freezes(standing.clone()).await, Ok(0));
+        assert_eq!(store.import_freezes(standing.clone()).await, imported(0, &[]));
         let other = Freeze { scope: FreezeScope::All, ..all[1].clone() };
         let fresh = Freeze { id: freeze_id(7), ..all[0].clone() };
         let conflict = StoreError::Freeze(FreezeError::Conflict(freeze_id(2)));
@@ -189,6 +193,31 @@ pub async fn freezes_move_with_an_export(mut subject: impl Subject) {
     assert_eq!(subject.store().freezes().await.unwrap(), all);
     let made = approved(&**subject.store(), 1, "x1").await;
     assert_eq!(made.status, Status::AutoRejected);
+}
+
+pub async fn an_import_tells_what_it_ended_and_keeps_the_most_that_may_stand(mut subject: impl Subject) {
+    let copy = MemoryStore::default();
+    for n in [1, 2] {
+        copy.freeze(new_freeze(n, FreezeScope::All)).await.unwrap();
+    }
+    subject.store().import_freezes(copy.freezes().await.unwrap()).await.unwrap();
+    copy.thaw(new_thaw(2)).await.unwrap();
+    let thawed = copy.freezes().await.unwrap();
+    let ended = ImportedFreezes { new: 0, ended: vec![thawed[1].clone()] };
+    assert_eq!(subject.store().import_freezes(thawed.clone()).await, Ok(ended));
+    assert_eq!(subject.store().import_freezes(thawed.clone()).await, Ok(ImportedFreezes::default()), "told once");
+
+    // One stands: there is room for all but one more.
+    let most = u32::try_from(FREEZES_MAX).unwrap();
+    let more = |last| (3..=last).map(|n| Freeze { id: freeze_id(n), ..thawed[0].clone() }).collect::<Vec<_>>();
+    let too_many = StoreError::Freeze(FreezeError::TooMany { limit: FREEZES_MAX });
+    assert_eq!(subject.store().import_freezes(more(most + 2)).await, Err(too_many.clone()));
+    assert_eq!(subject.store().freezes().await.unwrap(), thawed, "all or none");
+    assert_eq!(subject.store().import_freezes(more(most + 1)).await.unwrap().new, FREEZES_MAX - 1);
+    subject.reopen().await;
+    let one_more = vec![Freeze { id: freeze_id(most + 2), ..thawed[0].clone() }];
+    assert_eq!(subject.store().import_freezes(one_more).await, Err(too_many.clone()));
+    assert_eq!(subject.store().freeze(new_freeze(most + 2, FreezeScope::All)).await, Err(too_many));
 }
 
 pub async fn the_oldest_thawed_freezes_are_forgotten(mut subject: impl Subject) {

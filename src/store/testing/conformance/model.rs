@@ -231,6 +231,8 @@ impl<S: Subject> Pair<S> {
         prop_assert_eq!(everything(other).await, everything(model).await);
         prop_assert_eq!(other.freezes().await, model.freezes().await);
         prop_assert_eq!(policies::policies(other).await, policies::policies(model).await);
+        let calls = (other.export_unchanged_policies(None, 99).await, model.export_unchanged_policies(None, 99).await);
+        prop_assert_eq!(calls.0, calls.1);
         let (fed, expected) = (changes::newest(other).await, changes::newest(model).await);
         prop_assert!(fed == expected, "the feeds end with {:?} and {:?}", fed, expected);
         let now = at(self.clock);

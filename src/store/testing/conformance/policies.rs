@@ -45,7 +45,7 @@ pub async fn versions_count_up(mut subject: impl Subject) {
 }
 
 pub async fn a_version_replaces_the_one_that_its_author_expected(mut subject: impl Subject) {
-    let expecting = |expected| NewPolicy { expected: Some(expected), ..policy(0, "a") };
+    let expecting = |expected| NewPolicy { expected: Some(expected), ..policy(0, &format!("{expected}")) };
     let changed = |version| Err(StoreError::PolicyChanged { version });
     for newest in 0..3 {
         for reopened in [false, true] {
@@ -64,6 +64,7 @@ pub async fn a_version_replaces_the_one_that_its_author_expected(mut subject: im
 pub async fn repeating_a_policy_finds_its_first_version(mut subject: impl Subject) {
     let keyed = |expected| NewPolicy { request_id: Some("k".into()), expected, ..policy(0, "a") };
     let first = subject.store().put_policy(keyed(Some(0))).await.unwrap();
+    let mut others = 0;
     for reopened in [false, true] {
         if reopened {
             subject.reopen().await;
@@ -72,7 +73,8 @@ pub async fn repeating_a_policy_finds_its_first_version(mut subject: impl Subjec
             let mut again = NewPolicy { now: at(99), ..keyed(Some(0)) };
             again.author.kind = ActorKind::Service; // what a credential says of the same person
             assert_eq!(subject.store().put_policy(again).await.unwrap(), first);
-            subject.store().put_policy(policy(1, "b")).await.unwrap();
+            others += 1;
+            subject.store().put_policy(policy(1, &format!("{others}"))).await.unwrap();
         }
     }
     assert_eq!(policies(&**subject.store()).await.len(), 5);
@@ -103,11 +105,96 @@ pub async fn a_policys_request_id_belongs_to_one_version(mut subject: impl Subje
     for (version, author) in
         (3..).zip([reviewer(2), named("a", "b/c"), named("a/b", "c"), named("other", "reviewer-1")])
     {
-        let other = NewPolicy { author, ..any() };
+        let other = NewPolicy { author, document: format!("{version}").into(), ..any() };
         assert_eq!(subject.store().put_policy(other).await.unwrap().head.version, version);
     }
     let (author, request_id) = (actor(ActorKind::Person, "reviewer-1k"), Some(String::new()));
     assert_eq!(subject.store().put_policy(NewPolicy { author, request_id, ..any() }).await.unwrap().head.version, 7);
+}
+
+/// Everything that a store says of calls that set what was set already.
+async fn unchanged(store: &dyn Store) -> Vec<UnchangedPolicy> {
+    store.export_unchanged_policies(None, usize::MAX).await.unwrap()
+}
+
+pub async fn what_is_set_already_makes_no_version(mut subject: impl Subject) {
+    let by = |n, key: &str, expected, document: &str| {
+        let request_id = (!key.is_empty()).then(|| key.to_owned());
+        NewPolicy { author: reviewer(n), request_id, expected, ..policy(9, document) }
+    };
+    let first = subject.store().put_policy(by(1, "k", Some(0), "a")).await.unwrap();
+    // By anybody, with and without a key, whatever its comment says.
+    let again = NewPolicy { comment: "other".into(), ..by(2, "", None, "a") };
+    assert_eq!(subject.store().put_policy(again).await.unwrap(), first);
+    assert_eq!(unchanged(&**subject.store()).await, []);
+    let changed = subject.store().put_policy(by(2, "k", Some(0), "a")).await;
+    assert_eq!(changed, Err(StoreError::PolicyChanged { version: 1 }), "it expects another version");
+    for (n, key, expected) in [(2, "k", Some(1)), (1, "late", None)] {
+        assert_eq!(subject.store().put_policy(by(n, key, expected, "a")).await.unwrap(), first);
+    }
+    assert_eq!(policies(&**subject.store()).await.len(), 1);
+    assert_eq!(unchanged(&**subject.store()).await.len(), 2);
+
+    // Their repetitions find it whatever is set later, and never set it again.
+    let newer = subject.store().put_policy(policy(9, "b")).await.unwrap();
+    assert_eq!(newer.head.version, 2);
+    for reopened in [false, true] {
+        if reopened {
+            subject.reopen().await;
+        }
+        let store = subject.store();
+        assert_eq!(store.put_policy(by(2, "k", Some(1), "a")).await.unwrap(), first);
+        assert_eq!(store.put_policy(by(1, "late", None, "a")).await.unwrap(), first);
+        assert_eq!(store.policy(None).await.unwrap().as_ref(), Some(&newer));
+        let reused = |field| Err(StoreError::PolicyRequestIdReused { request_id: "late".into(), version: 1, field });
+        assert_eq!(store.put_policy(by(1, "late", None, "b")).await, reused("policy"));
+        assert_eq!(store.put_policy(by(1, "late", Some(1), "a")).await, reused("expected_version"));
+        let other = NewPolicy { comment: "other".into(), ..by(1, "late", None, "a") };
+        assert_eq!(store.put_policy(other).await, reused("comment"));
+    }
+    // Set anew, under another key, it is a version of its own.
+    assert_eq!(subject.store().put_policy(by(1, "new", None, "a")).await.unwrap().head.version, 3);
+    let long = NewPolicy { request_id: Some("x".repeat(NAME_MAX + 1)), ..policy(9, "a") };
+    let bad = StoreError::BadPolicy(3, PolicyFault::BadName);
+    assert_eq!(subject.store().put_policy(long).await, Err(bad));
+}
+
+pub async fn calls_that_set_nothing_move_with_an_export(mut subject: impl Subject) {
+    let from = MemoryStore::default();
+    for (n, key, document) in [(1, "a", "1"), (1, "b", "1"), (2, "b", "1"), (1, "c", "2"), (2, "c", "2")] {
+        let new = NewPolicy { author: reviewer(n), request_id: Some(key.into()), ..policy(0, document) };
+        from.put_policy(new).await.unwrap();
+    }
+    let (versions, calls) = (policies(&from).await, unchanged(&from).await);
+    assert_eq!((versions.len(), calls.len()), (2, 3));
+    let missing = StoreError::BadPolicy(1, PolicyFault::Missing);
+    assert_eq!(subject.store().import_unchanged_policies(calls.clone()).await, Err(missing));
+    subject.store().import_policies(versions).await.unwrap();
+    let mut wrong = calls.clone();
+    wrong[2].version = 9;
+    let missing = StoreError::BadPolicy(9, PolicyFault::Missing);
+    assert_eq!(subject.store().import_unchanged_policies(wrong).await, Err(missing));
+    assert_eq!(unchanged(&**subject.store()).await, [], "all or none");
+    for new in [3, 0] {
+        assert_eq!(subject.store().import_unchanged_policies(calls.clone()).await, Ok(new));
+        subject.reopen().await;
+        assert_eq!(unchanged(&**subject.store()).await, calls);
+    }
+    let store = subject.store();
+    for (after, limit) in [(None, 2), (Some(calls[0].clone()), 9), (Some(calls[2].clone()), 9)] {
+        let from = after.as_ref().map_or(0, |after| 1 + calls.iter().position(|call| call == after).unwrap());
+        let expected: Vec<_> = calls[from..].iter().take(limit).cloned().collect();
+        assert_eq!(store.export_unchanged_policies(after, limit).await, Ok(expected));
+    }
+    let conflict = Err(StoreError::PolicyConflict(1));
+    let other = UnchangedPolicy { expected: Some(1), ..calls[0].clone() };
+    assert_eq!(store.import_unchanged_policies(vec![other]).await, conflict);
+    let taken = UnchangedPolicy { request_id: "a".into(), author: reviewer(1), ..calls[0].clone() };
+    assert_eq!(store.import_unchanged_policies(vec![taken]).await, conflict, "it made a version");
+    // The copy answers as the original does.
+    let late = NewPolicy { author: reviewer(2), request_id: Some("b".into()), ..policy(5, "1") };
+    assert_eq!(store.put_policy(late.clone()).await, from.put_policy(late).await);
+    assert_eq!(policies(&**store).await.len(), 2);
 }
 
 pub async fn one_of_those_who_expect_the_same_version_wins(subject: impl Subject) {
@@ -115,7 +202,8 @@ pub async fn one_of_those_who_expect_the_same_version_wins(subject: impl Subject
     for newest in 0..20 {
         let tasks: Vec<_> = (0..8)
             .map(|n| {
-                let new = NewPolicy { author: reviewer(n), expected: Some(newest), ..policy(0, &n.to_string()) };
+                let new =
+                    NewPolicy { author: reviewer(n), expected: Some(newest), ..policy(0, &format!("{newest}-{n}")) };
                 let store = Arc::clone(store);
                 tokio::spawn(async move { store.put_policy(new).await })
             })
@@ -196,7 +284,7 @@ pub async fn policies_and_approvals_do_not_disturb_each_other(mut subject: impl 
     let due = subject.store().due(at(0), 10).await.unwrap();
     assert_ne!(due.next, None);
     for n in 0..40 {
-        let keyed = NewPolicy { request_id: Some(format!("r{n}")), author: agent(), ..policy(0, "a") };
+        let keyed = NewPolicy { request_id: Some(format!("r{n}")), author: agent(), ..policy(0, &n.to_string()) };
         subject.store().put_policy(keyed).await.unwrap();
     }
     let versions = policies(&**subject.store()).await;

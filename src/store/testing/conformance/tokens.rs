@@ -75,7 +75,7 @@ pub async fn tokens_at_once_disturb_nothing_else(mut subject: impl Subject) {
         tokio::spawn(async move {
             store.save_tokens(vec![token(n)]).await.unwrap();
             store.submit(submission(i64::from(n), u64::from(n))).await.unwrap();
-            store.put_policy(policy(i64::from(n), "a")).await.unwrap();
+            store.put_policy(policy(i64::from(n), &n.to_string())).await.unwrap();
             if n % 2 == 0 {
                 store.forget_tokens(vec![token(n).id]).await.unwrap();
                 store.save_tokens(vec![used(token(n - 1), 99)]).await.unwrap();

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::MemoryStore;
 use crate::{
-    domain::{Freeze, NewFreeze, NewThaw},
+    domain::{Freeze, ImportedFreezes, NewFreeze, NewThaw},
     store::{FreezeStore, StoreError},
 };
 
@@ -28,10 +28,10 @@ impl FreezeStore for MemoryStore {
         Ok(self.state()?.freezes.iter().map(|freeze| Freeze::clone(freeze)).collect())
     }
 
-    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<usize, StoreError> {
+    async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError> {
         let mut state = self.state()?;
-        let (new, changes) = state.freezes.import(freezes)?;
+        let (imported, changes) = state.freezes.import(freezes)?;
         state.newest = state.newest.max(changes.newest());
-        Ok(new)
+        Ok(imported)
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::MemoryStore;
+use super::{MemoryStore, key};
 use crate::{
     domain::Actor,
-    store::{NewPolicy, PolicyHead, PolicyStore, PolicyVersion, StoreError},
+    store::{NewPolicy, NextPolicy, PolicyHead, PolicyStore, PolicyVersion, StoreError},
 };
 
 #[async_trait]
@@ -18,10 +18,26 @@ impl PolicyStore for MemoryStore {
             first.check_repetition(&new)?;
             return Ok(Arc::clone(first));
         }
-        let version = Arc::new(new.after(state.policies.last().map(|newest| &newest.head))?);
-        state.newest = state.newest.max(Some(version.head.at));
-        state.policies.push(Arc::clone(&version));
-        Ok(version)
+        if let Some(call) = new.request_id.as_ref().and_then(|id| state.unchanged_policies.get(&key(&new.author, id))) {
+            let version = state.policies.iter().find(|version| version.head.version == call.version);
+            let version = version.ok_or_else(|| StoreError::Corrupt("a version of the policy is gone".into()))?;
+            call.check_repetition(&new, version)?;
+            return Ok(Arc::clone(version));
+        }
+        let newest = state.policies.last().cloned();
+        match (new.after(newest.as_deref())?, newest) {
+            (NextPolicy::Unchanged(call), Some(newest)) => {
+                state.unchanged_policies.extend(call.map(|call| (key(&call.author, &call.request_id), call)));
+                Ok(newest)
+            }
+            (NextPolicy::Unchanged(_), None) => Err(StoreError::NotFound), // there is nothing that it could repeat
+            (NextPolicy::Version(version), _) => {
+                let version = Arc::new(version);
+                state.newest = state.newest.max(Some(version.head.at));
+                state.policies.push(Arc::clone(&version));
+                Ok(version)
+            }
+        }
     }
 
     async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError> {

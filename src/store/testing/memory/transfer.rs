@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::{Key, MemoryStore, key, named, policies::by};
 use crate::{
     domain::{Approval, ApprovalId, Event},
-    store::{Forgotten, History, PolicyVersion, StoreError, Transfer},
+    store::{Forgotten, History, PolicyVersion, StoreError, Transfer, UnchangedPolicy},
 };
 
 #[async_trait]
@@ -92,7 +92,11 @@ impl Transfer for MemoryStore {
                 return Err(StoreError::PolicyConflict(number));
             }
             version.check(all.last().map(|newest| &newest.head))?;
-            if version.request_id.as_ref().is_some_and(|key| by(&all, &version.head.author, key).is_some()) {
+            let known = version.request_id.as_ref().is_some_and(|id| {
+                let author = &version.head.author;
+                by(&all, author, id).is_some() || state.unchanged_policies.contains_key(&key(author, id))
+            });
+            if known {
                 return Err(StoreError::PolicyConflict(number));
             }
             all.push(Arc::new(version));
@@ -100,6 +104,38 @@ impl Transfer for MemoryStore {
         let new = all.len() - state.policies.len();
         state.newest = state.newest.max(all.last().map(|newest| newest.head.at));
         state.policies = all;
+        Ok(new)
+    }
+
+    async fn export_unchanged_policies(
+        &self,
+        after: Option<UnchangedPolicy>,
+        limit: usize,
+    ) -> Result<Vec<UnchangedPolicy>, StoreError> {
+        let after = after.map(|call| key(&call.author, &call.request_id));
+        let state = self.state()?;
+        let beyond = state.unchanged_policies.iter().filter(|(key, _)| after.as_ref().is_none_or(|after| *key > after));
+        Ok(beyond.take(limit).map(|(_, call)| call.clone()).collect())
+    }
+
+    async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError> {
+        let mut state = self.state()?;
+        let mut all = state.unchanged_policies.clone();
+        for call in calls {
+            let version = state.policies.iter().find(|version| version.head.version == call.version);
+            call.check(version.map(|version| &**version))?;
+            let key = key(&call.author, &call.request_id);
+            let stored = all.get(&key);
+            if stored == Some(&call) {
+                continue;
+            }
+            if stored.is_some() || by(&state.policies, &call.author, &call.request_id).is_some() {
+                return Err(StoreError::PolicyConflict(call.version));
+            }
+            all.insert(key, call);
+        }
+        let new = all.len() - state.unchanged_policies.len();
+        state.unchanged_policies = all;
         Ok(new)
     }
 }

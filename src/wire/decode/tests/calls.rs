@@ -235,3 +235,21 @@ fn page_tokens_continue_their_own_list_only() {
         );
     }
 }
+
+#[test]
+fn a_tokens_life_is_bounded() {
+    let token = |seconds, nanos| {
+        let message = v1::CreateTokenRequest {
+            subject: "bot".into(),
+            kind: v1::ActorKind::Agent.into(),
+            roles: vec![v1::Role::Agent.into()],
+            ttl: span(seconds, nanos),
+            ..Default::default()
+        };
+        decode::new_token(message, &RequestLimits::default())
+    };
+    const LONGEST: i64 = 3_653 * 86_400;
+    assert_eq!(token(LONGEST, 0).unwrap().ttl, Some(Duration::from_secs(LONGEST.unsigned_abs())));
+    assert_eq!(one(token(LONGEST + 1, 0)), "ttl: is 315619201 s; it must be from 1s to 3653d");
+    assert_eq!(one(token(0, 0)), "ttl: is 0 s; it must be from 1s to 3653d");
+}

@@ -43,13 +43,13 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
     let message = v1::Policy { tools: vec!["[".into()], unlisted_tools: Some(v1::UnlistedTools { effect }), rules };
     let (document, violations) = decode::document(message);
     let expected = [
-        "unlisted_tools.require_approval.timeout: is 0 s; it must be from 1s to 7days",
-        "rules[1].require_approval.timeout: is 604800.000000001 s; it must be from 1s to 7days",
+        "unlisted_tools.require_approval.timeout: is 0 s; it must be from 1s to 7d",
+        "rules[1].require_approval.timeout: is 604800.000000001 s; it must be from 1s to 7d",
         "rules[1].require_approval.claim_window: is 3601 s; it must be from 1s to 1h",
-        "rules[3].require_approval.timeout: is negative; it must be from 1s to 7days",
+        "rules[3].require_approval.timeout: is negative; it must be from 1s to 7d",
         "rules[3].require_approval.claim_window: is malformed: 1 s and -1 ns; nanos must be of the same sign and below \
          1 s",
-        "rules[4].require_approval.remember_rejection: is 86401 s; it must be from 1s to 1day",
+        "rules[4].require_approval.remember_rejection: is 86401 s; it must be from 1s to 1d",
     ];
     assert_eq!(lines(&violations), expected);
     let asks = |timeout, claim_window| {

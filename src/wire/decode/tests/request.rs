@@ -20,7 +20,8 @@ fn object(value: &serde_json::Value) -> Struct {
 fn decode(change: impl FnOnce(&mut v1::RequestApprovalRequest)) -> Result<NewRequest, Violations> {
     let mut message = v1::RequestApprovalRequest { tool_name: "send_email".into(), ..Default::default() };
     change(&mut message);
-    decode::request(message, &RequestLimits::default(), &Schemas::default())
+    let decoded = decode::request(message, &RequestLimits::default(), &Schemas::default());
+    decoded.map_err(|invalid| invalid.violations)
 }
 
 fn agent(change: impl FnOnce(&mut v1::Agent)) -> Result<NewRequest, Violations> {
@@ -153,15 +154,15 @@ fn timeouts_are_from_1_s_to_7_days() {
     let timeout = |seconds, nanos| decode(|message| message.timeout = span(seconds, nanos));
     assert_eq!(timeout(1, 0).unwrap().timeout, Duration::from_secs(1));
     assert_eq!(timeout(604_800, 0).unwrap().timeout, Duration::from_secs(604_800));
-    assert_eq!(one(timeout(0, 999_999_999)), "timeout: is 0.999999999 s; it must be from 1s to 7days");
-    assert_eq!(one(timeout(604_800, 1)), "timeout: is 604800.000000001 s; it must be from 1s to 7days");
-    assert!(one(timeout(0, 0)).contains("from 1s to 7days"));
-    assert_eq!(one(timeout(-1, 0)), "timeout: is negative; it must be from 1s to 7days");
+    assert_eq!(one(timeout(0, 999_999_999)), "timeout: is 0.999999999 s; it must be from 1s to 7d");
+    assert_eq!(one(timeout(604_800, 1)), "timeout: is 604800.000000001 s; it must be from 1s to 7d");
+    assert!(one(timeout(0, 0)).contains("from 1s to 7d"));
+    assert_eq!(one(timeout(-1, 0)), "timeout: is negative; it must be from 1s to 7d");
     assert!(one(timeout(0, -1)).contains("is negative"));
     for (seconds, nanos) in [(1, -1), (-1, 1), (1, 1_000_000_000), (-1, -1_000_000_000), (1, i32::MIN)] {
         assert!(one(timeout(seconds, nanos)).starts_with("timeout: is malformed"), "{seconds} {nanos}");
     }
-    assert!(one(timeout(i64::MAX, 0)).contains("from 1s to 7days"));
+    assert!(one(timeout(i64::MAX, 0)).contains("from 1s to 7d"));
     assert!(one(timeout(i64::MIN, 0)).contains("is negative"));
 }
 
@@ -254,21 +255,70 @@ fn an_operator_s_limits_hold() {
         chain: 0,
         ..RequestLimits::default()
     };
-    let lines = refused(decode::request(
-        v1::RequestApprovalRequest {
-            tool_name: "t".into(),
-            arguments: Some(object(&json!({"a": 1}))),
-            agent: Some(v1::Agent { chain: vec!["a".into()], ..Default::default() }),
-            reason: "r".into(),
-            labels: [("k".to_owned(), String::new())].into(),
-            arguments_schema: Some(object(&json!({}))),
-            ..Default::default()
-        },
-        &limits,
-        &Schemas::default(),
-    ));
+    let lines = refused(
+        decode::request(
+            v1::RequestApprovalRequest {
+                tool_name: "t".into(),
+                arguments: Some(object(&json!({"a": 1}))),
+                agent: Some(v1::Agent { chain: vec!["a".into()], ..Default::default() }),
+                reason: "r".into(),
+                labels: [("k".to_owned(), String::new())].into(),
+                arguments_schema: Some(object(&json!({}))),
+                ..Default::default()
+            },
+            &limits,
+            &Schemas::default(),
+        )
+        .map_err(|invalid| invalid.violations),
+    );
     assert_eq!(lines.len(), 5);
     for (line, limit) in lines.iter().zip(["at most 0", "at most 2", "at most 0", "at most 0", "at most 0"]) {
         assert!(line.contains(limit), "{line}");
+    }
+}
+
+#[test]
+fn what_repeats_a_request_is_known_by_what_must_be_said_again() {
+    let repetition = |change: fn(&mut v1::RequestApprovalRequest)| {
+        let mut message = v1::RequestApprovalRequest {
+            request_id: "r".into(),
+            tool_name: "send_email".into(),
+            arguments: Some(object(&json!({"to": "bob"}))),
+            on_behalf_of: Some(v1::Person { subject: "alice".into(), ..Default::default() }),
+            ..Default::default()
+        };
+        change(&mut message);
+        let decoded = decode::request(message, &RequestLimits::default(), &Schemas::default());
+        decoded.unwrap_err().repetition.map(|again| *again)
+    };
+    let differing: [fn(&mut v1::RequestApprovalRequest); 7] = [
+        |message| message.arguments_schema = Some(object(&json!({"required": ["cc"]}))),
+        |message| message.arguments_schema = Some(object(&json!({"type": 7}))),
+        |message| message.timeout = span(1 << 30, 0),
+        |message| message.timeout = span(-1, 0),
+        |message| message.reason = "\0".into(),
+        |message| message.labels = [(String::new(), String::new())].into(),
+        |message| message.agent = Some(v1::Agent { chain: vec![String::new(); 60], ..Default::default() }),
+    ];
+    for change in differing {
+        let again = repetition(change).unwrap();
+        assert_eq!((again.request_id.as_str(), again.tool_name.as_str()), ("r", "send_email"));
+        assert_eq!(again.arguments.as_json(), r#"{"to":"bob"}"#);
+        assert_eq!(again.on_behalf_of.unwrap().subject, "alice");
+    }
+    let unsure: [fn(&mut v1::RequestApprovalRequest); 6] = [
+        |message| message.request_id = "r\0".into(),
+        |message| (message.request_id, message.reason) = (String::new(), "\0".into()),
+        |message| message.tool_name = "send email".into(),
+        |message| message.arguments = Some(object(&json!({"to": "x".repeat(50_000)}))),
+        |message| message.on_behalf_of.as_mut().unwrap().groups = vec!["g".into()],
+        // More violations than are kept come before.
+        |message| {
+            message.labels = (0..32).map(|n| (format!("{n} "), "\0".into())).collect();
+            message.on_behalf_of.as_mut().unwrap().subject = String::new();
+        },
+    ];
+    for change in unsure {
+        assert_eq!(repetition(change), None);
     }
 }

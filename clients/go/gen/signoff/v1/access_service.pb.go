@@ -39,7 +39,7 @@ type CreateTokenRequest struct {
 	Groups []string `protobuf:"bytes,5,rep,name=groups,proto3" json:"groups,omitempty"`
 	// What the owner may assert about others.
 	Permissions []Permission `protobuf:"varint,6,rep,packed,name=permissions,proto3,enum=signoff.v1.Permission" json:"permissions,omitempty"`
-	// How long it is good: 1 s to 10 years (315,576,000 s). Unset: until it is revoked.
+	// How long it is good: 1 s to 3,653 days, which are 10 years. Unset: until it is revoked.
 	Ttl *durationpb.Duration `protobuf:"bytes,7,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// What it is for; at most 4 KiB.
 	Comment string `protobuf:"bytes,8,opt,name=comment,proto3" json:"comment,omitempty"`

@@ -32,8 +32,9 @@ const (
 // Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
 type AdminServiceClient interface {
 	// Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-	// AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on. Decisions,
-	// deadlines and reports go on; claim windows are not extended. The freeze stands until Thaw, restarts included.
+	// AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
+	// was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
+	// claim windows are not extended. The freeze stands until Thaw, restarts included.
 	// Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
 	Freeze(ctx context.Context, in *FreezeRequest, opts ...grpc.CallOption) (*FreezeResponse, error)
 	// Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.
@@ -100,8 +101,9 @@ func (c *adminServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest
 // Stops agents in an emergency, and tells how the server is. For operators; auditors may look.
 type AdminServiceServer interface {
 	// Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-	// AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on. Decisions,
-	// deadlines and reports go on; claim windows are not extended. The freeze stands until Thaw, restarts included.
+	// AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
+	// was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
+	// claim windows are not extended. The freeze stands until Thaw, restarts included.
 	// Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
 	Freeze(context.Context, *FreezeRequest) (*FreezeResponse, error)
 	// Ends a freeze. Requests that it rejected stay rejected: ask anew, with another request_id.

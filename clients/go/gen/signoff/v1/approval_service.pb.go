@@ -29,7 +29,7 @@ type RequestApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
 	// new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
-	// the first one's, whatever the repetition says.
+	// the first one's, whatever the repetition says: a timeout, a label or a schema that a new request must not have, too.
 	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. Required.
 	ToolName string `protobuf:"bytes,2,opt,name=tool_name,json=toolName,proto3" json:"tool_name,omitempty"`

@@ -57,7 +57,8 @@ type ApprovalServiceClient interface {
 	// the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
 	// its greatest stream age (default 1 h): reattach as well.
 	//
-	// Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+	// Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
+	// used for another request;
 	// FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
 	// OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
 	// Idempotent by (caller, request_id).
@@ -67,6 +68,11 @@ type ApprovalServiceClient interface {
 	// Errors: NOT_FOUND; OUT_OF_RANGE when `after_revision` is newer than the approval. Changes nothing.
 	WatchApproval(ctx context.Context, in *WatchApprovalRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApprovalResponse], error)
 	// Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+	//
+	// Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
+	// unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
+	// 8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+	// of RequestApproval's and WatchApproval's streams too.
 	GetApproval(ctx context.Context, in *GetApprovalRequest, opts ...grpc.CallOption) (*GetApprovalResponse, error)
 	// Waits, at most `timeout`, until an approval is terminal or has a revision beyond `after_revision`, and returns it
 	// as it is then: for callers that cannot read streams. A PENDING answer means "ask again". Answers shortly before
@@ -301,7 +307,8 @@ type ApprovalServiceServer interface {
 	// the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
 	// its greatest stream age (default 1 h): reattach as well.
 	//
-	// Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+	// Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
+	// used for another request;
 	// FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
 	// OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
 	// Idempotent by (caller, request_id).
@@ -311,6 +318,11 @@ type ApprovalServiceServer interface {
 	// Errors: NOT_FOUND; OUT_OF_RANGE when `after_revision` is newer than the approval. Changes nothing.
 	WatchApproval(*WatchApprovalRequest, grpc.ServerStreamingServer[WatchApprovalResponse]) error
 	// Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+	//
+	// Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
+	// unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
+	// 8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+	// of RequestApproval's and WatchApproval's streams too.
 	GetApproval(context.Context, *GetApprovalRequest) (*GetApprovalResponse, error)
 	// Waits, at most `timeout`, until an approval is terminal or has a revision beyond `after_revision`, and returns it
 	// as it is then: for callers that cannot read streams. A PENDING answer means "ask again". Answers shortly before

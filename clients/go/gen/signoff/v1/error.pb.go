@@ -60,11 +60,13 @@ const (
 	ErrorReason_ERROR_REASON_NOT_APPROVED ErrorReason = 12
 	// FAILED_PRECONDITION: the digest is not the approved one. Metadata: `approval_id`, `digest` (the approved one).
 	ErrorReason_ERROR_REASON_DIGEST_MISMATCH ErrorReason = 13
-	// FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at`.
+	// FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who revokes
+	// and may not read the approval).
 	ErrorReason_ERROR_REASON_CLAIM_WINDOW_CLOSED ErrorReason = 14
 	// FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
 	// outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
-	// once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
+	// once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). Only
+	// `approval_id` for an operator who revokes and may not read the approval.
 	ErrorReason_ERROR_REASON_ALREADY_CLAIMED ErrorReason = 15
 	// FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`.
 	ErrorReason_ERROR_REASON_NOT_CLAIMED ErrorReason = 16

@@ -308,8 +308,8 @@ type SetPolicyRequest struct {
 	ExpectedVersion *uint64 `protobuf:"varint,3,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
 	// What changes and why, for ListPolicyVersions; at most 4 KiB.
 	Comment string `protobuf:"bytes,4,opt,name=comment,proto3" json:"comment,omitempty"`
-	// Only check: nothing is set, and `version` is what it would be. Errors are those of the real call, but request_id is
-	// not looked at.
+	// Only check: nothing is set, and `version` is what it would be, the live one where nothing would change. Errors are
+	// those of the real call, but request_id is not looked at.
 	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -380,7 +380,7 @@ func (x *SetPolicyRequest) GetValidateOnly() bool {
 	return false
 }
 
-// The version that was set.
+// The version that was set, or that said the same already.
 type SetPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version, without its policy.

@@ -38,7 +38,9 @@ type PolicyServiceClient interface {
 	// Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing.
 	ListPolicyVersions(ctx context.Context, in *ListPolicyVersionsRequest, opts ...grpc.CallOption) (*ListPolicyVersionsResponse, error)
 	// Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-	// approvals that are pending keep what they were judged by. For operators.
+	// approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
+	// version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
+	// meanwhile. For operators.
 	//
 	// Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
 	// (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
@@ -111,7 +113,9 @@ type PolicyServiceServer interface {
 	// Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing.
 	ListPolicyVersions(context.Context, *ListPolicyVersionsRequest) (*ListPolicyVersionsResponse, error)
 	// Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-	// approvals that are pending keep what they were judged by. For operators.
+	// approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
+	// version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
+	// meanwhile. For operators.
 	//
 	// Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
 	// (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the

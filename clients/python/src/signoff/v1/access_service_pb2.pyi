@@ -63,7 +63,7 @@ class CreateTokenRequest(_message.Message):
 
     @_builtins.property
     def ttl(self) -> _duration_pb2.Duration:
-        """How long it is good: 1 s to 10 years (315,576,000 s). Unset: until it is revoked."""
+        """How long it is good: 1 s to 3,653 days, which are 10 years. Unset: until it is revoked."""
 
     @_builtins.property
     def on_behalf_of(self) -> _approval_service_pb2.Person:

@@ -63,8 +63,9 @@ class AdminServiceServicer(object):
 
     def Freeze(self, request, context):
         """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-        AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on. Decisions,
-        deadlines and reports go on; claim windows are not extended. The freeze stands until Thaw, restarts included.
+        AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
+        was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
+        claim windows are not extended. The freeze stands until Thaw, restarts included.
         Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -35,8 +35,9 @@ class AdminServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AdminServiceAsyncStub: ...
     Freeze: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.FreezeRequest, _admin_service_pb2.FreezeResponse]
     """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-    AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on. Decisions,
-    deadlines and reports go on; claim windows are not extended. The freeze stands until Thaw, restarts included.
+    AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
+    was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
+    claim windows are not extended. The freeze stands until Thaw, restarts included.
     Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
     """
     Thaw: _grpc.UnaryUnaryMultiCallable[_admin_service_pb2.ThawRequest, _admin_service_pb2.ThawResponse]
@@ -55,8 +56,9 @@ class AdminServiceAsyncStub(AdminServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Freeze: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.FreezeRequest, _admin_service_pb2.FreezeResponse]  # type: ignore[assignment]
     """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-    AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on. Decisions,
-    deadlines and reports go on; claim windows are not extended. The freeze stands until Thaw, restarts included.
+    AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
+    was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
+    claim windows are not extended. The freeze stands until Thaw, restarts included.
     Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
     """
     Thaw: _aio.UnaryUnaryMultiCallable[_admin_service_pb2.ThawRequest, _admin_service_pb2.ThawResponse]  # type: ignore[assignment]
@@ -78,8 +80,9 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_admin_service_pb2.FreezeResponse, _abc.Awaitable[_admin_service_pb2.FreezeResponse]]:
         """Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-        AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on. Decisions,
-        deadlines and reports go on; claim windows are not extended. The freeze stands until Thaw, restarts included.
+        AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
+        was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
+        claim windows are not extended. The freeze stands until Thaw, restarts included.
         Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
         """
 

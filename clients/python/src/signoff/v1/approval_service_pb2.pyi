@@ -62,7 +62,7 @@ class RequestApprovalRequest(_message.Message):
     request_id: _builtins.str
     """Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
     new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
-    the first one's, whatever the repetition says.
+    the first one's, whatever the repetition says: a timeout, a label or a schema that a new request must not have, too.
     """
     tool_name: _builtins.str
     """Name of the tool; at most 128 of `A-Z a-z 0-9 _ . : / -`. Required."""

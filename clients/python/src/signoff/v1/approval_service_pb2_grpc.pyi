@@ -53,7 +53,8 @@ class ApprovalServiceStub:
     the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
     its greatest stream age (default 1 h): reattach as well.
 
-    Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+    Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
+    used for another request;
     FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
     OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
     Idempotent by (caller, request_id).
@@ -64,7 +65,13 @@ class ApprovalServiceStub:
     Errors: NOT_FOUND; OUT_OF_RANGE when `after_revision` is newer than the approval. Changes nothing.
     """
     GetApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]
-    """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing."""
+    """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+
+    Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
+    unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
+    8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+    of RequestApproval's and WatchApproval's streams too.
+    """
     WaitApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.WaitApprovalRequest, _approval_service_pb2.WaitApprovalResponse]
     """Waits, at most `timeout`, until an approval is terminal or has a revision beyond `after_revision`, and returns it
     as it is then: for callers that cannot read streams. A PENDING answer means "ask again". Answers shortly before
@@ -152,7 +159,8 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
     its greatest stream age (default 1 h): reattach as well.
 
-    Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+    Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
+    used for another request;
     FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
     OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
     Idempotent by (caller, request_id).
@@ -163,7 +171,13 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     Errors: NOT_FOUND; OUT_OF_RANGE when `after_revision` is newer than the approval. Changes nothing.
     """
     GetApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]  # type: ignore[assignment]
-    """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing."""
+    """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+
+    Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
+    unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
+    8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+    of RequestApproval's and WatchApproval's streams too.
+    """
     WaitApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.WaitApprovalRequest, _approval_service_pb2.WaitApprovalResponse]  # type: ignore[assignment]
     """Waits, at most `timeout`, until an approval is terminal or has a revision beyond `after_revision`, and returns it
     as it is then: for callers that cannot read streams. A PENDING answer means "ask again". Answers shortly before
@@ -254,7 +268,8 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
         its greatest stream age (default 1 h): reattach as well.
 
-        Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+        Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
+        used for another request;
         FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
         OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
         Idempotent by (caller, request_id).
@@ -277,7 +292,13 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _approval_service_pb2.GetApprovalRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_approval_service_pb2.GetApprovalResponse, _abc.Awaitable[_approval_service_pb2.GetApprovalResponse]]:
-        """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing."""
+        """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+
+        Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
+        unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
+        8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+        of RequestApproval's and WatchApproval's streams too.
+        """
 
     @_abc_1.abstractmethod
     def WaitApproval(

@@ -61,11 +61,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_DIGEST_MISMATCH: _ErrorReason.ValueType  # 13
     """FAILED_PRECONDITION: the digest is not the approved one. Metadata: `approval_id`, `digest` (the approved one)."""
     ERROR_REASON_CLAIM_WINDOW_CLOSED: _ErrorReason.ValueType  # 14
-    """FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at`."""
+    """FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who revokes
+    and may not read the approval).
+    """
     ERROR_REASON_ALREADY_CLAIMED: _ErrorReason.ValueType  # 15
     """FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
     outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
-    once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
+    once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). Only
+    `approval_id` for an operator who revokes and may not read the approval.
     """
     ERROR_REASON_NOT_CLAIMED: _ErrorReason.ValueType  # 16
     """FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`."""
@@ -227,11 +230,14 @@ ERROR_REASON_NOT_APPROVED: ErrorReason.ValueType  # 12
 ERROR_REASON_DIGEST_MISMATCH: ErrorReason.ValueType  # 13
 """FAILED_PRECONDITION: the digest is not the approved one. Metadata: `approval_id`, `digest` (the approved one)."""
 ERROR_REASON_CLAIM_WINDOW_CLOSED: ErrorReason.ValueType  # 14
-"""FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at`."""
+"""FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who revokes
+and may not read the approval).
+"""
 ERROR_REASON_ALREADY_CLAIMED: ErrorReason.ValueType  # 15
 """FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
 outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
-once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
+once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). Only
+`approval_id` for an operator who revokes and may not read the approval.
 """
 ERROR_REASON_NOT_CLAIMED: ErrorReason.ValueType  # 16
 """FAILED_PRECONDITION: there is no such claim on this approval. Metadata: `approval_id`."""

@@ -178,8 +178,8 @@ class SetPolicyRequest(_message.Message):
     comment: _builtins.str
     """What changes and why, for ListPolicyVersions; at most 4 KiB."""
     validate_only: _builtins.bool
-    """Only check: nothing is set, and `version` is what it would be. Errors are those of the real call, but request_id is
-    not looked at.
+    """Only check: nothing is set, and `version` is what it would be, the live one where nothing would change. Errors are
+    those of the real call, but request_id is not looked at.
     """
     @_builtins.property
     def policy(self) -> _policy_pb2.Policy:
@@ -206,7 +206,7 @@ Global___SetPolicyRequest: _TypeAlias = SetPolicyRequest  # noqa: Y015
 
 @_typing.final
 class SetPolicyResponse(_message.Message):
-    """The version that was set."""
+    """The version that was set, or that said the same already."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

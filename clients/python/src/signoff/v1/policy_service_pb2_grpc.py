@@ -80,7 +80,9 @@ class PolicyServiceServicer(object):
 
     def SetPolicy(self, request, context):
         """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-        approvals that are pending keep what they were judged by. For operators.
+        approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
+        version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
+        meanwhile. For operators.
 
         Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
         (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the

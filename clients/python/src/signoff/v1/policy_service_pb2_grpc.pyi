@@ -43,7 +43,9 @@ class PolicyServiceStub:
     """Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing."""
     SetPolicy: _grpc.UnaryUnaryMultiCallable[_policy_service_pb2.SetPolicyRequest, _policy_service_pb2.SetPolicyResponse]
     """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-    approvals that are pending keep what they were judged by. For operators.
+    approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
+    version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
+    meanwhile. For operators.
 
     Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
     (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
@@ -70,7 +72,9 @@ class PolicyServiceAsyncStub(PolicyServiceStub):
     """Lists the versions, the newest first, without their rules. For operators, auditors and reviewers. Changes nothing."""
     SetPolicy: _aio.UnaryUnaryMultiCallable[_policy_service_pb2.SetPolicyRequest, _policy_service_pb2.SetPolicyResponse]  # type: ignore[assignment]
     """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-    approvals that are pending keep what they were judged by. For operators.
+    approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
+    version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
+    meanwhile. For operators.
 
     Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
     (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
@@ -112,7 +116,9 @@ class PolicyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_policy_service_pb2.SetPolicyResponse, _abc.Awaitable[_policy_service_pb2.SetPolicyResponse]]:
         """Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-        approvals that are pending keep what they were judged by. For operators.
+        approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
+        version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
+        meanwhile. For operators.
 
         Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
         (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the

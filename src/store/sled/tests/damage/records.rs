@@ -10,8 +10,8 @@ async fn a_damaged_page_fails_only_the_commands_that_need_it() {
     for n in 1..=100 {
         store.submit(submission(0, n)).await.unwrap();
     }
-    for _ in 0..2 {
-        store.put_policy(policy(0, &"x".repeat(DOCUMENT_MAX))).await.unwrap(); // the tail is elsewhere
+    for n in 0..2 {
+        store.put_policy(policy(0, &n.to_string().repeat(DOCUMENT_MAX))).await.unwrap(); // the tail is elsewhere
     }
     close(store).await;
     close(open(&directory).unwrap()).await;

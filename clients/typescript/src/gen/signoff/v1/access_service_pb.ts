@@ -71,7 +71,7 @@ export type CreateTokenRequest = Message<"signoff.v1.CreateTokenRequest"> & {
   permissions: Permission[];
 
   /**
-   * How long it is good: 1 s to 10 years (315,576,000 s). Unset: until it is revoked.
+   * How long it is good: 1 s to 3,653 days, which are 10 years. Unset: until it is revoked.
    *
    * @generated from field: google.protobuf.Duration ttl = 7;
    */

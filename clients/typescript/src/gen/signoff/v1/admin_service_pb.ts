@@ -135,7 +135,7 @@ export const ListFreezesRequestSchema: GenMessage<ListFreezesRequest> = /*@__PUR
   messageDesc(file_signoff_v1_admin_service, 4);
 
 /**
- * The freezes that stand; at most 1,000.
+ * The freezes that stand; at most 500, which fit into 4 MiB.
  *
  * @generated from message signoff.v1.ListFreezesResponse
  */
@@ -199,8 +199,9 @@ export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE_
 export const AdminService: GenService<{
   /**
    * Stops calls. Once it has answered, no claim in its scope is granted, and every new request in its scope is recorded as
-   * AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on. Decisions,
-   * deadlines and reports go on; claim windows are not extended. The freeze stands until Thaw, restarts included.
+   * AUTO_REJECTED, by the rule `_freeze`, with the freezer as `decided_by`. What was claimed before runs on, and a claim that
+   * was granted before is answered again from the record when its caller repeats it. Decisions, deadlines and reports go on;
+   * claim windows are not extended. The freeze stands until Thaw, restarts included.
    * Errors: RESOURCE_EXHAUSTED (TOO_MANY_FREEZES). Idempotent by (caller, request_id).
    *
    * @generated from rpc signoff.v1.AdminService.Freeze

@@ -25,7 +25,7 @@ export type RequestApprovalRequest = Message<"signoff.v1.RequestApprovalRequest"
   /**
    * Idempotency key, unique per caller; at most 128 characters. Empty: the server makes one, and a repeated call is a
    * new request. A repeated call must have the same `tool_name`, `arguments` and `on_behalf_of`; everything else is
-   * the first one's, whatever the repetition says.
+   * the first one's, whatever the repetition says: a timeout, a label or a schema that a new request must not have, too.
    *
    * @generated from field: string request_id = 1;
    */
@@ -1110,7 +1110,8 @@ export const ApprovalService: GenService<{
    * the newest revision seen. Streams also end, with UNAVAILABLE and a RetryInfo, when the server drains or they reach
    * its greatest stream age (default 1 h): reattach as well.
    *
-   * Errors: INVALID_ARGUMENT with every violation; ALREADY_EXISTS when request_id was used for another request;
+   * Errors: INVALID_ARGUMENT with every violation, unless the call repeats a request; ALREADY_EXISTS when request_id was
+   * used for another request;
    * FAILED_PRECONDITION (REQUEST_FORGOTTEN) when its approval is not kept any more;
    * OUT_OF_RANGE when `after_revision` is newer than the approval, or there is no such request yet; RESOURCE_EXHAUSTED when too many approvals are pending or streams are open; UNAVAILABLE when the server drains.
    * Idempotent by (caller, request_id).
@@ -1136,6 +1137,11 @@ export const ApprovalService: GenService<{
   },
   /**
    * Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
+   *
+   * Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
+   * unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
+   * 8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+   * of RequestApproval's and WatchApproval's streams too.
    *
    * @generated from rpc signoff.v1.ApprovalService.GetApproval
    */

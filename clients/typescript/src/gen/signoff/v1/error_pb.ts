@@ -123,7 +123,8 @@ export enum ErrorReason {
   DIGEST_MISMATCH = 13,
 
   /**
-   * FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at`.
+   * FAILED_PRECONDITION: the claim window has closed. Metadata: `approval_id`, `closed_at` (not for an operator who revokes
+   * and may not read the approval).
    *
    * @generated from enum value: ERROR_REASON_CLAIM_WINDOW_CLOSED = 14;
    */
@@ -132,7 +133,8 @@ export enum ErrorReason {
   /**
    * FAILED_PRECONDITION: the call was claimed before. Also the answer to a repeated claim whose window has closed, or whose
    * outcome was reported. Metadata: `approval_id`, `claim_id`, `claimed_by`, `claim_time`; and what is known of the outcome,
-   * once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters).
+   * once it was reported: `result` (`SUCCEEDED` or `FAILED`), `report_time`, `message` (shortened to 256 characters). Only
+   * `approval_id` for an operator who revokes and may not read the approval.
    *
    * @generated from enum value: ERROR_REASON_ALREADY_CLAIMED = 15;
    */

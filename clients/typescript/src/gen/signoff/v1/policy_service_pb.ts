@@ -191,8 +191,8 @@ export type SetPolicyRequest = Message<"signoff.v1.SetPolicyRequest"> & {
   comment: string;
 
   /**
-   * Only check: nothing is set, and `version` is what it would be. Errors are those of the real call, but request_id is
-   * not looked at.
+   * Only check: nothing is set, and `version` is what it would be, the live one where nothing would change. Errors are
+   * those of the real call, but request_id is not looked at.
    *
    * @generated from field: bool validate_only = 5;
    */
@@ -207,7 +207,7 @@ export const SetPolicyRequestSchema: GenMessage<SetPolicyRequest> = /*@__PURE__*
   messageDesc(file_signoff_v1_policy_service, 5);
 
 /**
- * The version that was set.
+ * The version that was set, or that said the same already.
  *
  * @generated from message signoff.v1.SetPolicyResponse
  */
@@ -358,7 +358,9 @@ export const PolicyService: GenService<{
   },
   /**
    * Sets the policy: the whole of it, as a new version. Once this has answered every request is judged by it;
-   * approvals that are pending keep what they were judged by. For operators.
+   * approvals that are pending keep what they were judged by. A policy that says what the newest version says makes no
+   * version: the answer is that version, and a repetition with this request_id gets the same answer whatever was set
+   * meanwhile. For operators.
    *
    * Errors: INVALID_ARGUMENT with every violation, each naming its field, such as `policy.rules[3].when`; ABORTED
    * (POLICY_CHANGED) when the live version is not `expected_version`; FAILED_PRECONDITION (POLICY_FROM_FILE) when the
