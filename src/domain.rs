@@ -57,7 +57,7 @@ pub use requests::{Cancellation, NewClaim, NewDecision, NewReport, NewRequest, N
 pub use requirement::{Escalation, Panel, Priority, REVIEWER_MAX, Requirement, Reviewer, ReviewerError};
 pub use role::Role;
 pub use schema::{Schema, SchemaError};
-pub use schemas::Schemas;
+pub use schemas::{KnownSchema, Schemas};
 pub use server_status::ServerStatus;
 pub use status::Status;
 pub use time::{LAST_TIME, Time, after, before, duration_text, to_micros, truncate};

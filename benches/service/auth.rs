@@ -32,6 +32,7 @@ use crate::{
     Outcome, Sizes, auto,
     load::{Load, drive},
     provider::{AGENTS, Provider},
+    rounds::{cpu_per_call, middle},
     scratch::Scratch,
     server::{Client, Headers, Role, Server},
     table::{Aim, Figure, Row, Table},
@@ -206,21 +207,6 @@ fn loss(rounds: &[(Load, Duration)], others: &[(Load, Duration)]) -> f64 {
     let mut losses: Vec<_> = rounds.iter().zip(others).map(|(own, other)| 1.0 - own.0.rate / other.0.rate).collect();
     losses.sort_by(f64::total_cmp);
     losses[losses.len() / 2]
-}
-
-/// The round of median throughput.
-fn middle(rounds: &[(Load, Duration)]) -> Load {
-    let mut loads: Vec<_> = rounds.iter().map(|(load, _)| *load).collect();
-    loads.sort_by(|one, other| one.rate.total_cmp(&other.rate));
-    loads[loads.len() / 2]
-}
-
-/// Over all rounds: the kernel's clock for it is too coarse for one.
-#[expect(clippy::cast_precision_loss, reason = "far fewer calls than a double can count")]
-fn cpu_per_call(rounds: &[(Load, Duration)]) -> Duration {
-    let calls: f64 = rounds.iter().map(|(load, _)| load.calls as f64).sum();
-    let spent: f64 = rounds.iter().map(|(load, each)| each.as_secs_f64() * load.calls as f64).sum();
-    Duration::from_secs_f64(spent / calls.max(1.0))
 }
 
 /// Median time of authenticating alone, by every kind of credentials.

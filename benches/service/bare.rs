@@ -103,6 +103,17 @@ fn update(id: String, status: pb::ApprovalStatus) -> pb::RequestApprovalResponse
     pb::RequestApprovalResponse { message: Some(pb::request_approval_response::Message::Update(update)) }
 }
 
+/// What an answer repeats of a request that has more than the others.
+fn echo(request: pb::RequestApprovalRequest, mut response: pb::RequestApprovalResponse) -> pb::RequestApprovalResponse {
+    if let Some(pb::request_approval_response::Message::Update(update)) = &mut response.message
+        && let Some(approval) = update.approval.as_mut().filter(|_| request.arguments_schema.is_some())
+    {
+        approval.arguments_schema = request.arguments_schema;
+        approval.labels = request.labels;
+    }
+    response
+}
+
 fn not_needed<T>() -> Reply<T> {
     Err(Status::unimplemented("not measured"))
 }
@@ -117,8 +128,8 @@ impl ApprovalService for Bare {
         &self,
         request: Request<pb::RequestApprovalRequest>,
     ) -> Reply<Self::RequestApprovalStream> {
-        let request = request.into_inner();
-        let id = request.request_id;
+        let mut request = request.into_inner();
+        let id = std::mem::take(&mut request.request_id);
         if request.reason == AUTO_APPROVED_REASON {
             let only = update(id, pb::ApprovalStatus::AutoApproved);
             return Ok(Response::new(Box::pin(stream::iter([Ok(only)]))));
@@ -126,7 +137,7 @@ impl ApprovalService for Bare {
         let (decide, decided) = oneshot::channel();
         self.waiting.lock().insert(id.clone(), decide);
         let mut waiter = Waiter { waiting: self.waiting.clone(), id: id.clone(), decided };
-        let first = stream::iter([Ok(update(id.clone(), pb::ApprovalStatus::Pending))]);
+        let first = stream::iter([Ok(echo(request, update(id.clone(), pb::ApprovalStatus::Pending)))]);
         let last = stream::once(async move {
             let _ = (&mut waiter.decided).await;
             Ok(update(id, pb::ApprovalStatus::Approved))

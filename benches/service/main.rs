@@ -22,6 +22,8 @@ mod pending;
 mod provider;
 mod raw;
 mod requests;
+mod rounds;
+mod schemas;
 mod scratch;
 mod server;
 mod startup;
@@ -58,7 +60,7 @@ struct Options {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Measure {
-    /// Durable requests per second
+    /// Durable requests per second, also with schemas
     Requests,
     /// Durable decisions per second
     Decisions,

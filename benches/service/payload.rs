@@ -7,15 +7,17 @@ use std::{
 };
 
 use prost_types::{Struct, Value, value::Kind};
+use serde_json::{Map, Value as Json, json};
 use signoff::{
     clock::{SystemWall, WallClock as _},
     domain::{
         Actor, ActorKind, Agent, ApprovalId, Arguments, Choice, Command, Deciding, Digest, Request, Seen, Time,
-        Verdict, request, step,
+        Verdict, canonical_json, request, step,
     },
     policy::{Call, Effort, Policy},
     proto::v1 as pb,
     store::{History, Submission},
+    wire,
 };
 use uuid::{ContextV7, Timestamp, Uuid};
 
@@ -29,6 +31,41 @@ const ARGUMENTS: [(&str, &str); 3] = [
     ("subject", "Your invoice of last month"),
     ("body", "Dear Alice,\n\nplease find the invoice attached. It is due within 30 days.\n\nKind regards,\nBilling"),
 ];
+
+/// Labels beside the one that every request has.
+const MORE_LABELS: [(&str, &str); 2] = [("customer", "48213"), ("channel", "email")];
+
+/// What `send_email` takes, as a client derives it from a function's types and texts: about 1 KiB.
+static SCHEMA: LazyLock<Map<String, Json>> = LazyLock::new(|| {
+    let text = |description: &str| json!({"type": "string", "description": description, "maxLength": 4096});
+    let schema = json!({
+        "type": "object",
+        "title": TOOL,
+        "description": "Sends an email in the name of the billing department.",
+        "properties": {
+            "to": text("Address of the customer, as it stands in the ticket."),
+            "subject": text("One line that says what the email is about."),
+            "body": text("Plain text, with a greeting and the department's name below it."),
+            "cc": {"type": "array", "items": text("Another address."), "maxItems": 10},
+            "priority": {"enum": ["low", "normal", "high"], "description": "How soon it must be sent."},
+            "attachments": {
+                "type": "array",
+                "maxItems": 5,
+                "items": {
+                    "type": "object",
+                    "properties": {"name": text("The file's name."), "invoice": {"type": "integer", "minimum": 1}},
+                    "required": ["name", "invoice"],
+                    "additionalProperties": false,
+                },
+            },
+        },
+        "required": ["to", "subject", "body"],
+        "additionalProperties": false,
+    });
+    schema.as_object().cloned().expect("an object")
+});
+
+static WIRE_SCHEMA: LazyLock<Struct> = LazyLock::new(|| wire::structs::from_object(SCHEMA.clone()));
 
 /// Long enough that nothing expires while it is measured.
 const TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -52,6 +89,20 @@ pub(crate) fn wire_request(request_id: String) -> pb::RequestApprovalRequest {
         labels: [("team".to_owned(), "billing".to_owned())].into(),
         ..pb::RequestApprovalRequest::default()
     }
+}
+
+/// The same with more labels.
+pub(crate) fn wire_request_with_labels(request_id: String) -> pb::RequestApprovalRequest {
+    let mut request = wire_request(request_id);
+    request.labels.extend(MORE_LABELS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    request
+}
+
+/// And with the schema of the tool's arguments, as from a client that derives it.
+pub(crate) fn wire_request_with_schema(request_id: String) -> pb::RequestApprovalRequest {
+    let mut request = wire_request_with_labels(request_id);
+    request.arguments_schema = Some(WIRE_SCHEMA.clone());
+    request
 }
 
 /// An approving decision.
@@ -86,6 +137,7 @@ pub(crate) struct Prepared {
     agent: Agent,
     labels: BTreeMap<String, String>,
     verdict: Arc<Verdict>,
+    schema: Option<Arc<str>>,
 }
 
 impl Prepared {
@@ -108,7 +160,22 @@ impl Prepared {
         };
         let judgement = policy.judge(&call, Effort::Full);
         let verdict = judgement.verdict("0".into(), Duration::from_secs(300));
-        Ok(Self { digest: Digest::of(TOOL, &arguments), arguments, agent, labels, verdict: Arc::new(verdict) })
+        Ok(Self {
+            digest: Digest::of(TOOL, &arguments),
+            arguments,
+            agent,
+            labels,
+            verdict: Arc::new(verdict),
+            schema: None,
+        })
+    }
+
+    /// The same with what [`wire_request_with_schema`] adds.
+    pub(crate) fn with_schema(self) -> Outcome<Self> {
+        let schema = canonical_json(&Json::Object(SCHEMA.clone()))?;
+        let more = MORE_LABELS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let labels = self.labels.into_iter().chain(more).collect();
+        Ok(Self { labels, schema: Some(schema.into()), ..self })
     }
 
     /// A new request of one of the callers.
@@ -125,7 +192,7 @@ impl Prepared {
             labels: self.labels.clone(),
             timeout: TIMEOUT,
             cancel_on_disconnect: false,
-            schema: None,
+            schema: self.schema.clone(),
         };
         Submission {
             id: ApprovalId::new(id),

@@ -7,7 +7,7 @@ use crate::{
     Outcome, Sizes,
     load::{Load, drive},
     payload::{self, Prepared},
-    raw,
+    raw, schemas,
     scratch::Scratch,
     server::{Client, Role, Server, cpu_per_call},
     stored,
@@ -22,8 +22,8 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
         let raw = Figure::Rate(raw::records_per_second(&record, callers, sizes.seconds / 2.0)?);
         let own = std::process::id();
         let (stored, stored_cpu) = cpu_per_call(own, stored::submits(Prepared::new()?, callers, sizes.seconds)).await?;
-        let (bare, bare_cpu) = bare.under(requests(&bare, callers, sizes.seconds)).await?;
-        let (served, cpu) = server.under(requests(&server, callers, sizes.seconds)).await?;
+        let (bare, bare_cpu) = bare.under(requests(&bare, callers, sizes.seconds, payload::wire_request)).await?;
+        let (served, cpu) = server.under(requests(&server, callers, sizes.seconds, payload::wire_request)).await?;
         table.add(Row::load(format!("store alone: submits, {callers} callers"), &stored).against("raw append", raw));
         let row = Row::load(format!("requests, {callers} callers"), &served)
             .against("store", Figure::Rate(stored.rate))
@@ -36,17 +36,19 @@ pub(crate) async fn measure(sizes: &Sizes, table: &mut Table) -> Outcome<()> {
                 .against("bare tonic", Figure::Time(bare_cpu)),
         );
     }
-    Ok(())
+    schemas::measure(sizes, table).await
 }
 
-async fn requests(server: &Server, callers: usize, seconds: f64) -> Outcome<Load> {
+/// Makes a request with this `request_id`.
+pub(crate) type Make = fn(String) -> pb::RequestApprovalRequest;
+
+pub(crate) async fn requests(server: &Server, callers: usize, seconds: f64, make: Make) -> Outcome<Load> {
     let clients = server.connect_for(callers, Role::Agent).await?;
-    drive(callers, seconds, move |caller| ask(clients[caller % clients.len()].clone())).await
+    drive(callers, seconds, move |caller| ask(clients[caller % clients.len()].clone(), make)).await
 }
 
-async fn ask(mut client: Client) -> Outcome<bool> {
-    let request = payload::wire_request(payload::uuid().to_string());
-    let mut stream = client.request_approval(request).await?.into_inner();
+async fn ask(mut client: Client, make: Make) -> Outcome<bool> {
+    let mut stream = client.request_approval(make(payload::uuid().to_string())).await?.into_inner();
     let first = first_update(stream.message().await?)?;
     Ok(first.status() == pb::ApprovalStatus::Pending)
 }

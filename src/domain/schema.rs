@@ -22,6 +22,10 @@ const MAX_COMPARISONS: u64 = 20_000_000;
 const MAX_LISTED: u64 = 100_000;
 /// Most patterns of the expanded schema × bytes of text in the arguments, likewise.
 const MAX_MATCHING: u64 = 2_000_000;
+/// As `MAX_COMPARISONS` and `MAX_MATCHING`, for checks that take less time than another thread would: far below a
+/// millisecond.
+const QUICK_COMPARISONS: u64 = 20_000;
+const QUICK_MATCHING: u64 = 4_000;
 /// Longest excerpt of an instance in a message, in characters.
 const EXCERPT: usize = 100;
 /// Longest message of a violation, in characters.
@@ -137,6 +141,14 @@ impl Schema {
         let Measure { values, patterns, .. } = self.measure;
         let bytes = values.saturating_mul(VALUE_BYTES).saturating_add(patterns.saturating_mul(PATTERN_BYTES as u64));
         usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a check takes so little time that it need not be kept from the threads that serve calls. `values` and
+    /// `text`: at least how many values the arguments are, and how many bytes of text are in them.
+    #[must_use]
+    pub const fn is_quick(&self, values: u64, text: u64) -> bool {
+        self.measure.values.saturating_mul(values) <= QUICK_COMPARISONS
+            && self.measure.patterns.saturating_mul(text) <= QUICK_MATCHING
     }
 
     /// Checks arguments.

@@ -11,8 +11,14 @@ const COUNT: usize = 256;
 /// Roughly the most bytes that they take, compiled.
 const BYTES: usize = 64 << 20;
 
+/// Longest spelling that is kept.
+const SPELLING: usize = 64 * 1024;
+
 /// JSON Schemas of arguments in their compiled form, by the hash of their text: those used last. An agent sends the
 /// same few with every request, and they are to be compiled once.
+///
+/// Each is also found by the bytes that it last came as, its spelling: to make its canonical JSON, and to hash that, takes
+/// longer than to check most arguments.
 #[derive(Debug)]
 pub struct Schemas {
     kept: Mutex<Kept>,
@@ -23,6 +29,7 @@ pub struct Schemas {
 #[derive(Debug, Default)]
 struct Kept {
     by_text: HashMap<Digest, Entry>,
+    by_spelling: HashMap<Arc<[u8]>, Digest>,
     bytes: usize,
     /// Counts uses: the entry with the smallest number was not used for longest.
     uses: u64,
@@ -32,6 +39,17 @@ struct Kept {
 struct Entry {
     schema: Arc<Schema>,
     used: u64,
+    /// How it came last, and its canonical JSON.
+    spelling: Option<(Arc<[u8]>, Arc<str>)>,
+}
+
+/// A schema that is compiled already.
+#[derive(Clone, Debug)]
+pub struct KnownSchema {
+    /// Its canonical JSON.
+    pub text: Arc<str>,
+    /// Its compiled form.
+    pub schema: Arc<Schema>,
 }
 
 impl Default for Schemas {
@@ -57,21 +75,41 @@ impl Schemas {
         Ok(schema)
     }
 
+    /// As [`compile`](Self::compile). From then on the schema is [known](Self::known) by this spelling, too.
+    ///
+    /// # Errors
+    /// See [`SchemaError`].
+    pub fn compile_spelled(&self, spelling: Vec<u8>, text: &Arc<str>) -> Result<Arc<Schema>, SchemaError> {
+        let schema = self.compile(text)?;
+        if spelling.len() <= SPELLING {
+            let kept = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.spell(Digest::of_bytes(text.as_bytes()), spelling.into(), text);
+            kept.make_room(self.count, self.bytes);
+        }
+        Ok(schema)
+    }
+
+    /// The schema that these bytes stood for when it was compiled, while it is kept.
+    #[must_use]
+    pub fn known(&self, spelling: &[u8]) -> Option<KnownSchema> {
+        let kept = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = *kept.by_spelling.get(spelling)?;
+        let schema = kept.get(&key)?;
+        let (_, text) = kept.by_text.get(&key)?.spelling.clone()?;
+        Some(KnownSchema { text, schema })
+    }
+
     fn keep(&self, key: Digest, schema: Arc<Schema>) {
         if schema.weight() > self.bytes {
             return;
         }
         let kept = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.remove(&key); // another caller was as fast
         kept.uses += 1;
-        kept.bytes += schema.weight();
-        if let Some(same) = kept.by_text.insert(key, Entry { schema, used: kept.uses }) {
-            kept.bytes -= same.schema.weight();
-        }
-        while kept.by_text.len() > self.count || kept.bytes > self.bytes {
-            let oldest = kept.by_text.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| *key);
-            let Some(gone) = oldest.and_then(|key| kept.by_text.remove(&key)) else { break };
-            kept.bytes -= gone.schema.weight();
-        }
+        let entry = Entry { schema, used: kept.uses, spelling: None };
+        kept.bytes += entry.weight();
+        kept.by_text.insert(key, entry);
+        kept.make_room(self.count, self.bytes);
     }
 }
 
@@ -81,6 +119,39 @@ impl Kept {
         let entry = self.by_text.get_mut(key)?;
         entry.used = self.uses;
         Some(Arc::clone(&entry.schema))
+    }
+
+    fn spell(&mut self, key: Digest, spelling: Arc<[u8]>, text: &Arc<str>) {
+        let Some(entry) = self.by_text.get_mut(&key) else { return };
+        self.bytes -= entry.weight();
+        if let Some((before, _)) = entry.spelling.replace((Arc::clone(&spelling), Arc::clone(text))) {
+            self.by_spelling.remove(&before);
+        }
+        self.bytes += entry.weight();
+        self.by_spelling.insert(spelling, key);
+    }
+
+    fn remove(&mut self, key: &Digest) {
+        let Some(gone) = self.by_text.remove(key) else { return };
+        self.bytes -= gone.weight();
+        if let Some((spelling, _)) = gone.spelling {
+            self.by_spelling.remove(&spelling);
+        }
+    }
+
+    fn make_room(&mut self, count: usize, bytes: usize) {
+        while self.by_text.len() > count || self.bytes > bytes {
+            let oldest = self.by_text.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| *key);
+            let Some(key) = oldest else { break };
+            self.remove(&key);
+        }
+    }
+}
+
+impl Entry {
+    fn weight(&self) -> usize {
+        let spelled = self.spelling.as_ref().map_or(0, |(spelling, text)| spelling.len() + text.len());
+        self.schema.weight() + spelled
     }
 }
 
@@ -121,6 +192,56 @@ mod tests {
         let none = Schemas { bytes: weight - 1, ..Schemas::default() };
         none.compile(&text(1)).unwrap();
         assert!(!kept(&none, 1), "larger than all there is room for");
+    }
+
+    #[test]
+    fn a_schema_is_known_by_its_last_spelling() {
+        let schemas = Schemas { count: 2, ..Schemas::default() };
+        let [one, two, three] = [1, 2, 3].map(|n| Arc::<str>::from(text(n)));
+        assert!(schemas.known(b"one").is_none());
+        let first = schemas.compile_spelled(b"one".to_vec(), &one).unwrap();
+        let known = schemas.known(b"one").unwrap();
+        assert!(Arc::ptr_eq(&known.schema, &first) && known.text == one);
+        assert!(Arc::ptr_eq(&schemas.compile_spelled(b"uno".to_vec(), &one).unwrap(), &first));
+        assert!(schemas.known(b"one").is_none() && schemas.known(b"uno").is_some());
+
+        // It goes with its schema, and keeps that one from being the oldest while it is used.
+        schemas.compile_spelled(b"two".to_vec(), &two).unwrap();
+        assert!(schemas.known(b"uno").is_some());
+        schemas.compile_spelled(b"three".to_vec(), &three).unwrap();
+        assert!(schemas.known(b"two").is_none() && schemas.known(b"uno").is_some());
+        let kept = schemas.kept.lock().unwrap();
+        assert_eq!(kept.by_spelling.len(), 2);
+        assert_eq!(kept.bytes, kept.by_text.values().map(Entry::weight).sum::<usize>());
+    }
+
+    #[test]
+    fn long_spellings_and_bad_schemas_are_not_kept() {
+        let schemas = Schemas::default();
+        let long = vec![1; SPELLING + 1];
+        schemas.compile_spelled(long.clone(), &text(1).into()).unwrap();
+        assert!(schemas.known(&long).is_none() && kept(&schemas, 1));
+        assert!(schemas.compile_spelled(b"bad".to_vec(), &r#"{"type":7}"#.into()).is_err());
+        assert!(schemas.known(b"bad").is_none());
+    }
+
+    #[test]
+    fn first_uses_at_once_give_one_schema_to_all_later_ones() {
+        let schemas = Schemas::default();
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    let text = Arc::<str>::from(text(1));
+                    let schema = schemas.compile_spelled(b"one".to_vec(), &text).unwrap();
+                    assert!(schema.check(serde_json::json!({"n1": "b"}).as_object().unwrap()).is_err());
+                });
+            }
+        });
+        let kept = schemas.kept.lock().unwrap();
+        assert_eq!((kept.by_text.len(), kept.by_spelling.len()), (1, 1));
+        assert_eq!(kept.bytes, kept.by_text.values().map(Entry::weight).sum::<usize>());
     }
 
     #[test]

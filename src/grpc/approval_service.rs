@@ -50,11 +50,14 @@ impl ApprovalApi {
         by: &Actor,
         request: pb::RequestApprovalRequest,
     ) -> Result<Result<NewRequest, InvalidRequest>, Status> {
-        if request.arguments_schema.is_none() {
-            return Ok(decode::request(request, &self.limits, self.approvals.schemas()));
+        let schemas = self.approvals.schemas();
+        let known = decode::known_schema(&request, schemas);
+        if request.arguments_schema.is_none() || known.is_some() {
+            return Ok(decode::request(request, &self.limits, schemas, known));
         }
-        let (limits, schemas) = (self.limits.clone(), Arc::clone(self.approvals.schemas()));
-        let decoded = self.approvals.blocking_pool().run(by, move || decode::request(request, &limits, &schemas)).await;
+        let (limits, schemas) = (self.limits.clone(), Arc::clone(schemas));
+        let decode = move || decode::request(request, &limits, &schemas, None);
+        let decoded = self.approvals.blocking_pool().run(by, decode).await;
         Ok(decoded.map_err(Failure::from)?)
     }
 

@@ -23,7 +23,7 @@ pub use admin::{FreezeCall, ThawCall, freeze, thaw};
 pub use lists::{list_approvals, list_pending, watch_pending};
 pub use policy::{document, policy, test_cases};
 pub use policy_calls::{PolicyTest, VersionsPage, policy_change, policy_test, policy_versions};
-pub use request::{InvalidRequest, request};
+pub use request::{InvalidRequest, known_schema, request};
 pub use tokens::{TokensPage, new_token, token_id, tokens};
 
 /// The `approval_id` of a call that has nothing else to check.

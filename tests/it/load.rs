@@ -18,6 +18,7 @@ use tonic::Status;
 use crate::{
     calls::{arguments, ask, decide, next_update, reason, terminal},
     ledger::Ledger,
+    schemas::schema,
     server::{Client, Server},
 };
 
@@ -289,6 +290,9 @@ impl Caller {
             request.timeout = Some(Duration { seconds: seconds as i64, nanos: rest as i32 * 1_000_000 });
         }
         request.cancel_on_disconnect = self.random.percent(5);
+        if self.random.percent(50) {
+            request.arguments_schema = Some(schema(self.random.below(40)));
+        }
         request
     }
 

@@ -22,6 +22,7 @@ mod relay;
 mod remember;
 mod reviewers;
 mod rpc;
+mod schemas;
 mod serve;
 mod server;
 mod stopping;

@@ -60,19 +60,20 @@ fn tidy(schema: &mut Value) -> bool {
     if schema.contains_key("properties") && !COMPOSED.iter().any(|word| schema.contains_key(*word)) {
         schema.entry("additionalProperties").or_insert(json!(false));
     }
-    schema.iter_mut().fold(false, |refers, (word, value)| {
-        // All parts are tidied, also behind one that refers.
-        let of_all =
-            |parts: &mut dyn Iterator<Item = &mut Value>| parts.fold(false, |refers, part| tidy(part) || refers);
-        refers
-            | match (word.as_str(), value) {
-                ("$ref" | "$dynamicRef", _) => true,
-                ("properties" | "patternProperties", Value::Object(parts)) => of_all(&mut parts.values_mut()),
-                ("items" | "additionalProperties" | "not", part) => tidy(part),
-                ("prefixItems" | "anyOf" | "oneOf" | "allOf", Value::Array(parts)) => of_all(&mut parts.iter_mut()),
-                _ => false,
+    let mut refers = schema.contains_key("$ref") || schema.contains_key("$dynamicRef");
+    for (word, value) in schema {
+        match (word.as_str(), value) {
+            ("properties" | "patternProperties", Value::Object(parts)) => {
+                parts.values_mut().for_each(|part| refers |= tidy(part));
             }
-    })
+            ("prefixItems" | "anyOf" | "oneOf" | "allOf", Value::Array(parts)) => {
+                parts.iter_mut().for_each(|part| refers |= tidy(part));
+            }
+            ("items" | "additionalProperties" | "not", part) => refers |= tidy(part),
+            _ => {}
+        }
+    }
+    refers
 }
 
 fn has_type(schema: &Map<String, Value>, name: &str) -> bool {

@@ -382,12 +382,15 @@ impl Found {
         let wanted = acknowledged.max(head.map(|head| head.0)).unwrap_or(0);
         loop {
             let revision = events.len() as u64 + 1;
-            let link =
-                self.payload(&keys::event(id, revision)).and_then(|payload| self.link(id, revision, &payload).ok());
-            match link {
-                Some(link) if link.previous == last => {
+            let payload = self.payload(&keys::event(id, revision));
+            match payload.map(|payload| self.link(id, revision, &payload)) {
+                Some(Ok(link)) if link.previous == last => {
                     last = link.hash;
                     events.push(link.event);
+                }
+                // Why: one schema that is lost may leave out many approvals.
+                Some(Err(error)) if revision <= wanted => {
+                    return Err(format!("revision {revision} of {wanted} cannot be read: {error}"));
                 }
                 _ if revision <= wanted => return Err(format!("revision {revision} of {wanted} cannot be read")),
                 _ => break,

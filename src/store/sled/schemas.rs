@@ -66,7 +66,8 @@ pub(super) struct Schemas {
 }
 
 impl Schemas {
-    /// Stores the schema of a new approval, unless it is stored.
+    /// Stores the schema of a new approval, unless it is stored whole: a damaged one is mended, for the new approval and
+    /// for all others that name it.
     pub(super) fn keep(
         &mut self,
         pages: &TreeReader,
@@ -75,12 +76,17 @@ impl Schemas {
     ) -> Result<(), StoreError> {
         let Some(text) = &approval.request.schema else { return Ok(()) };
         let hash = Digest::of_bytes(text.as_bytes());
-        if !self.kept.insert(hash) || pages.contains(keys::schema(&hash))? {
+        if self.kept.contains(&hash) {
+            return Ok(());
+        }
+        if is_whole(pages, hash)? {
+            self.kept.insert(hash);
             return Ok(());
         }
         let mut encoded = Encoded::new();
         frame::cut(&mut encoded, keys::schema(&hash), text.as_bytes())?;
         encoded.into_iter().for_each(|(key, value)| batch.insert(key, value));
+        self.kept.insert(hash);
         Ok(())
     }
 
@@ -105,6 +111,19 @@ impl Schemas {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a schema is stored as it was. What sled itself cannot read is an error: no write would mend it.
+fn is_whole(pages: &TreeReader, hash: Digest) -> Result<bool, StoreError> {
+    let first = keys::schema(&hash);
+    let entries = pages.range(first.clone()..=frame::piece_key(&first, u8::MAX)).collect::<Result<Vec<_>, _>>()?;
+    let find = |key: &[u8]| entries.iter().find(|(found, _)| found == key).map(|(_, value)| &**value);
+    let Some(value) = find(&first) else { return Ok(false) };
+    match frame::assemble(&first, value, find) {
+        Ok(text) => Ok(Digest::of_bytes(&text) == hash),
+        Err(StoreError::Corrupt(_)) => Ok(false),
+        Err(error) => Err(error), // of a later version
     }
 }
 

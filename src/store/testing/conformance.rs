@@ -84,7 +84,8 @@ macro_rules! store_conformance {
             retention: what_is_due_comes_longest_overdue_first,
                 an_edit_moves_the_deadline, pruning_takes_the_oldest_decisions, pruning_forgets_everything,
                 a_forgotten_request_id_is_remembered_for_eight_days, forgotten_request_ids_move_with_an_export,
-                a_full_answer_still_names_the_next_deadline, the_newest_time_covers_what_was_forgotten;
+                a_full_answer_still_names_the_next_deadline, the_newest_time_covers_what_was_forgotten,
+                a_schema_stays_as_long_as_an_approval_has_it;
             moving: an_export_makes_an_equal_store, exports_come_in_pages, importing_twice_changes_nothing,
                 conflicts_import_nothing,
                 impossible_histories_import_nothing;

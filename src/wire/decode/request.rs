@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use prost::Message as _;
 use prost_types::Struct;
 
 use super::{Checker, Violations};
 use crate::{
     domain::{
-        Agent, Arguments, NewRequest, Repetition, Schemas, canonical_json,
+        Agent, Arguments, KnownSchema, NewRequest, Repetition, Schema, Schemas, canonical_json,
         limits::{AGENT_NAME_MAX, RUN_ID_MAX, RequestLimits},
     },
     proto::v1,
@@ -16,6 +17,9 @@ use crate::{
 
 /// Levels of a schema that are read; more than the wire format's own limit lets through.
 const SCHEMA_DEPTH: u32 = 64;
+
+/// Fewest bytes of a value within a Struct.
+const VALUE_BYTES: u64 = 4;
 
 /// A request that breaks rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +31,18 @@ pub struct InvalidRequest {
     pub repetition: Option<Box<Repetition>>,
 }
 
-/// A request for approval. `after_revision` needs no check and stays with the caller.
+/// The schema that a request comes with, if it is compiled already, and the arguments are so small that to check them
+/// takes next to no time.
+#[must_use]
+pub fn known_schema(message: &v1::RequestApprovalRequest, schemas: &Schemas) -> Option<KnownSchema> {
+    let known = schemas.known(&message.arguments_schema.as_ref()?.encode_to_vec())?;
+    let bytes = message.arguments.as_ref().map_or(0, Struct::encoded_len);
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    known.schema.is_quick(1 + bytes / VALUE_BYTES, bytes).then_some(known)
+}
+
+/// A request for approval. `after_revision` needs no check and stays with the caller. `known` is its
+/// [`known_schema`], with which it takes no long time, or `None`.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -35,6 +50,7 @@ pub fn request(
     message: v1::RequestApprovalRequest,
     limits: &RequestLimits,
     schemas: &Schemas,
+    known: Option<KnownSchema>,
 ) -> Result<NewRequest, InvalidRequest> {
     let mut check = Checker::default();
     let v1::RequestApprovalRequest { request_id, tool_name, arguments, agent, reason, timeout, .. } = message;
@@ -49,7 +65,13 @@ pub fn request(
         None => Some(limits.timeout_default),
     };
     check.labels(message.labels.iter(), limits.labels);
-    let schema = message.arguments_schema.and_then(|schema| check.schema(schema, arguments.as_ref(), limits, schemas));
+    let schema = match known {
+        Some(KnownSchema { text, schema }) if text.len() <= limits.schema_bytes => {
+            check.follows(arguments.as_ref(), &schema);
+            Some(text)
+        }
+        _ => message.arguments_schema.and_then(|schema| check.schema(schema, arguments.as_ref(), limits, schemas)),
+    };
     let differing = check.count() - refused;
     let on_behalf_of = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
@@ -131,9 +153,10 @@ impl Checker {
         schemas: &Schemas,
     ) -> Option<Arc<str>> {
         const FIELD: &str = "arguments_schema";
+        let spelling = from.encode_to_vec();
         let object = structs::to_object(self, FIELD, from, SCHEMA_DEPTH)?;
         let text = match canonical_json(&object.into()) {
-            Ok(text) if text.len() <= limits.schema_bytes => text,
+            Ok(text) if text.len() <= limits.schema_bytes => Arc::<str>::from(text),
             Ok(text) => {
                 self.bytes(FIELD, text.len(), limits.schema_bytes);
                 return None;
@@ -144,15 +167,17 @@ impl Checker {
             }
         };
         // Read again from the text, as it will be for an edit: there `3.0` is `3`, which some keywords insist on.
-        match schemas.compile(&text) {
-            Ok(schema) => {
-                let violations = arguments.and_then(|arguments| schema.check(&arguments.to_object()).err());
-                for violation in violations.into_iter().flatten() {
-                    self.refuse("arguments", format!("do not satisfy arguments_schema: {violation}"));
-                }
-            }
+        match schemas.compile_spelled(spelling, &text) {
+            Ok(schema) => self.follows(arguments, &schema),
             Err(error) => self.refuse(FIELD, error.to_string()),
         }
-        Some(text.into())
+        Some(text)
+    }
+
+    fn follows(&mut self, arguments: Option<&Arguments>, schema: &Schema) {
+        let violations = arguments.and_then(|arguments| schema.check(&arguments.to_object()).err());
+        for violation in violations.into_iter().flatten() {
+            self.refuse("arguments", format!("do not satisfy arguments_schema: {violation}"));
+        }
     }
 }

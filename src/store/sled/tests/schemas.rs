@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use crate::{
+    bounded_file,
     domain::{Digest, Request},
     store::conformance::{reject, with},
 };
@@ -106,5 +107,114 @@ async fn a_schema_that_is_not_the_one_that_was_asked_with_is_damage() {
         let error = store.get(id(0, 1)).await.unwrap_err();
         assert!(matches!(&error, StoreError::Corrupt(what) if what.contains("the schema sha256:")), "{error}");
         close(store).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_mends_a_schema_that_is_damaged() {
+    let whole = tempfile::tempdir().unwrap();
+    let store = open(&whole).unwrap();
+    store.submit(typed(1, &text())).await.unwrap();
+    close(store).await;
+    let key = keys::schema(&Digest::of_bytes(text().as_bytes()));
+    let piece = frame::piece_key(&key, 1);
+    let changes: [&dyn Fn(&sled::Db); 4] = [
+        &|_| {},
+        &|db| drop(db.remove(&piece).unwrap()),
+        &|db| drop(db.insert(&piece, b"another piece").unwrap()),
+        &|db| drop(db.insert(&key[..], frame::seal(&key, b"{}")).unwrap()),
+    ];
+    for (n, change) in (2..).zip(changes) {
+        tamper(whole.path(), change);
+        let store = open(&whole).unwrap();
+        assert_eq!(store.get(id(0, 1)).await.is_err(), n > 2);
+        store.submit(typed(n, &text())).await.unwrap();
+        for n in 1..=n {
+            assert_eq!(store.get(id(0, n)).await.unwrap().request.schema.as_deref(), Some(&*text()));
+        }
+        assert_eq!(stored(&store), 2);
+        close(store).await;
+    }
+    let later = [&[2], &frame::seal(&key, b"{}")[1..]].concat();
+    tamper(whole.path(), |db| drop(db.insert(&key[..], &later[..]).unwrap()));
+    let store = open(&whole).unwrap();
+    let refused = store.submit(typed(6, &text())).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Newer(_)), "what a later version wrote is not overwritten: {refused}");
+    assert_eq!(store.get(id(0, 6)).await, Err(StoreError::NotFound));
+}
+
+/// The files of a store that is open, as a kill leaves them.
+fn copied(directory: &TempDir) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    fs::create_dir(copy.path().join("sled")).unwrap();
+    for entry in fs::read_dir(directory.path().join("sled")).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), copy.path().join("sled").join(entry.file_name())).unwrap();
+        }
+    }
+    copy
+}
+
+/// Opens what a kill left, and asserts that everything in it is whole. Returns the requests, and how many pieces of
+/// schemas are stored.
+async fn left(directory: &TempDir, what: &str) -> (Vec<String>, usize) {
+    let store = open(directory).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut asked = Vec::new();
+    for history in store.export(None, 9).await.unwrap() {
+        let approval = store.get(history.id).await.unwrap();
+        assert_eq!(Approval::replay(history.id, &history.events).as_ref(), Ok(&*approval), "{what}");
+        asked.push(approval.request.request_id.clone());
+    }
+    let pieces = stored(&store);
+    close(store).await;
+    let scratch = tempfile::tempdir().unwrap();
+    assert_eq!(check(directory.path(), scratch.path()).unwrap().faults, [], "{what}");
+    (asked, pieces)
+}
+
+/// The requests that a store holds, and how many pieces of schemas.
+type Pieces = (&'static [&'static str], usize);
+
+/// Cuts what a group wrote after each of some bytes: a kill at any moment leaves all of the group, or nothing.
+#[tokio::test]
+async fn a_kill_leaves_no_approval_without_its_schema() {
+    let steps: [(bool, bool, Pieces, Pieces); 3] = [
+        (false, true, (&["r9"], 0), (&["r2", "r9"], 2)), // the first that needs it
+        (true, false, (&["r1", "r9"], 2), (&["r9"], 0)), // the last that needed it is forgotten
+        (true, true, (&["r1", "r9"], 2), (&["r2", "r9"], 2)),
+    ];
+    for (prunes, submits, before, after) in steps {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, mut gate) = gated(&directory);
+        if prunes {
+            alone(&mut gate, store.submit(typed(1, &text()))).await;
+            alone(&mut gate, store.transition(id(0, 1), reject(1), at(1))).await;
+        }
+        // What waits behind a group is the next one.
+        let other = begin(store.submit(submission(0, 9)));
+        gate.began().await;
+        let killed = copied(&directory);
+        let _prune = prunes.then(|| begin(store.prune(at(10), at(10), 9)));
+        let _submit = submits.then(|| begin(store.submit(typed(2, &text()))));
+        gate.end(Ok(()));
+        other.await.unwrap();
+        gate.began().await; // written, and not acknowledged
+        let log = |directory: &TempDir| bounded_file::whole(directory.path().join("sled/db"));
+        let (mut old, new) = (log(&killed), log(&directory));
+        old.resize(new.len(), 0);
+        let differs = |at: &usize| old[*at] != new[*at];
+        let (first, last) = ((0..new.len()).find(differs).unwrap(), (0..new.len()).rfind(differs).unwrap());
+        let mut found = [0, 0];
+        for cut in (first..last).step_by(499).chain(last - 8..=last + 1) {
+            let copy = copied(&killed);
+            fs::copy(directory.path().join("WATERMARK"), copy.path().join("WATERMARK")).unwrap();
+            fs::write(copy.path().join("sled/db"), [&new[..cut], &old[cut..]].concat()).unwrap();
+            let (asked, pieces) = left(&copy, &format!("cut at {cut} of {first} to {last}")).await;
+            let asked: Vec<_> = asked.iter().map(String::as_str).collect();
+            let side = [before, after].iter().position(|side| *side == (&*asked, pieces));
+            found[side.unwrap_or_else(|| panic!("{asked:?} and {pieces} pieces, cut at {cut}"))] += 1;
+        }
+        assert!(found[0] > 1 && found[1] > 0, "{found:?}");
+        gate.end(Ok(()));
     }
 }

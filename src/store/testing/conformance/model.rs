@@ -131,6 +131,7 @@ impl<S: Subject> Pair<S> {
                     request.agent.name = format!("bot-{}", variant >> 1 & 1);
                     request.agent.run_id = if variant < 6 { "run".into() } else { String::new() };
                     request.labels.insert("v".into(), (variant >> 2).to_string());
+                    request.schema = [None, Some("{}".into()), Some("true".into())][usize::from(variant % 3)].clone();
                 });
                 self.asked.push(new.id);
                 let answer = |done: Submitted| (done.approval, done.created);

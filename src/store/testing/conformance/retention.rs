@@ -208,3 +208,44 @@ pub async fn the_newest_time_covers_what_was_forgotten(mut subject: impl Subject
     subject.reopen().await;
     assert!(subject.store().newest_time() >= Some(at(2_000)), "it does not run backwards");
 }
+
+/// Requests of one tool come with the same schema: how a store keeps it must not show.
+pub async fn a_schema_stays_as_long_as_an_approval_has_it(mut subject: impl Subject) {
+    let text = format!("{{\"title\":\"{}\"}}", "x".repeat(16 * 1024 - 12));
+    let typed = |n: u64| with(submission(n.cast_signed(), n), |request| request.schema = Some(text.as_str().into()));
+    let other = with(submission(4, 4), |request| request.schema = Some("true".into()));
+    for new in [typed(1), typed(2), typed(3), other] {
+        subject.store().submit(new).await.unwrap();
+    }
+    let all = subject.store().export(None, 9).await.unwrap();
+    let ids = async |store: &dyn Store| -> Vec<ApprovalId> {
+        store.export(None, 9).await.unwrap().iter().map(|history| history.id).collect()
+    };
+    for gone in [1_u64, 3, 2] {
+        let seconds = 10 * gone.cast_signed();
+        subject.store().transition(id(gone.cast_signed(), gone), reject(1), at(seconds)).await.unwrap();
+        assert_eq!(subject.store().prune(at(100), at(100), 9).await, Ok(1));
+        for reopened in [false, true] {
+            if reopened {
+                subject.reopen().await;
+            }
+            let (approvals, histories, ..) = everything(&**subject.store()).await;
+            assert_eq!(approvals.len(), histories.len());
+            for (approval, history) in approvals.iter().zip(&histories) {
+                assert!(all.contains(history), "as it was");
+                assert_eq!(Approval::replay(approval.id, &history.events).as_ref(), Ok(approval));
+                let schema = if approval.id == id(4, 4) { "true" } else { &text };
+                assert_eq!(approval.request.schema.as_deref(), Some(schema));
+            }
+        }
+    }
+    assert_eq!(ids(&**subject.store()).await, [id(4, 4)]);
+    // It comes back with a request, and with an export.
+    subject.store().submit(typed(5)).await.unwrap();
+    let copy = MemoryStore::default();
+    copy.submit(typed(6)).await.unwrap();
+    subject.store().import(copy.export(None, 9).await.unwrap()).await.unwrap();
+    subject.reopen().await;
+    assert_eq!(ids(&**subject.store()).await, [id(4, 4), id(5, 5), id(6, 6)]);
+    assert_eq!(subject.store().get(id(6, 6)).await.unwrap().request.schema.as_deref(), Some(&*text));
+}

@@ -63,7 +63,7 @@ fn a_name_is_composed() {
     assert_eq!((decider.issuer.as_str(), decider.subject.as_str()), ("https://Jos\u{e9}", COMPOSED));
     assert_eq!(groups, [COMPOSED.to_owned()].into());
 
-    let asked = decode::request(request(DECOMPOSED), &limits, &Schemas::default()).unwrap().on_behalf_of.unwrap();
+    let asked = decode::request(request(DECOMPOSED), &limits, &Schemas::default(), None).unwrap().on_behalf_of.unwrap();
     assert_eq!(asked.subject, COMPOSED);
     let caller = decode::test_cases(case(DECOMPOSED), &limits).unwrap().remove(0).caller;
     assert_eq!((caller.issuer.as_str(), caller.subject.as_str()), (COMPOSED, COMPOSED));
@@ -85,7 +85,7 @@ fn what_has_no_form_is_refused_wherever_it_stands() {
         assert_eq!(refused(decode::new_token(token(name), &limits)), at(&fields));
         let fields = ["on_behalf_of.groups[0]", "on_behalf_of.issuer", "on_behalf_of.subject"];
         assert_eq!(refused(decode::decision(decision(name), &limits)), at(&fields));
-        let asked = decode::request(request(name), &limits, &Schemas::default());
+        let asked = decode::request(request(name), &limits, &Schemas::default(), None);
         assert_eq!(refused(asked.map_err(|invalid| invalid.violations)), at(&fields[1..]));
         let fields = ["cases[0].caller.issuer", "cases[0].caller.subject"];
         assert_eq!(refused(decode::test_cases(case(name), &limits)), at(&fields));

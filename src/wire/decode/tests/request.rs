@@ -20,7 +20,7 @@ fn object(value: &serde_json::Value) -> Struct {
 fn decode(change: impl FnOnce(&mut v1::RequestApprovalRequest)) -> Result<NewRequest, Violations> {
     let mut message = v1::RequestApprovalRequest { tool_name: "send_email".into(), ..Default::default() };
     change(&mut message);
-    let decoded = decode::request(message, &RequestLimits::default(), &Schemas::default());
+    let decoded = decode::request(message, &RequestLimits::default(), &Schemas::default(), None);
     decoded.map_err(|invalid| invalid.violations)
 }
 
@@ -212,6 +212,44 @@ fn schemas_are_compiled_and_satisfied() {
 }
 
 #[test]
+fn a_schema_that_is_known_says_the_same() {
+    let (schemas, limits) = (Schemas::default(), RequestLimits::default());
+    let message = |schema: &serde_json::Value, arguments: &serde_json::Value| v1::RequestApprovalRequest {
+        tool_name: "send_email".into(),
+        arguments: Some(object(arguments)),
+        arguments_schema: Some(object(schema)),
+        ..Default::default()
+    };
+    let schema =
+        json!({"required": ["to"], "properties": {"to": {"type": "string", "pattern": "^a"}}, "maxLength": 1.0});
+    let fits = message(&schema, &json!({"to": "a"}));
+    assert!(decode::known_schema(&fits, &schemas).is_none(), "never seen");
+    decode::request(fits, &limits, &schemas, None).unwrap();
+    for arguments in [json!({"to": "a"}), json!({"to": "b"}), json!({}), json!({"to": 7, "cc": [null, null]})] {
+        let asked = || message(&schema, &arguments);
+        let known = decode::known_schema(&asked(), &schemas);
+        assert!(known.is_some());
+        let anew = decode::request(asked(), &limits, &Schemas::default(), None);
+        assert_eq!(anew.is_ok(), arguments == json!({"to": "a"}));
+        assert_eq!(decode::request(asked(), &limits, &schemas, known.clone()), anew);
+        let limits = RequestLimits { schema_bytes: 10, ..limits.clone() };
+        assert!(
+            refused(decode::request(asked(), &limits, &schemas, known).map_err(|invalid| invalid.violations))[0]
+                .contains("at most 10")
+        );
+    }
+    // Whatever is another schema, or takes long.
+    let unknown = [
+        (json!({"required": ["to"]}), json!({"to": "a"})),
+        (schema.clone(), json!({"to": "a".repeat(10_000)})),
+        (schema, json!({"to": "a", "n": vec![0; 10_000]})),
+    ];
+    for (schema, arguments) in unknown {
+        assert!(decode::known_schema(&message(&schema, &arguments), &schemas).is_none());
+    }
+}
+
+#[test]
 fn everything_wrong_is_told_at_once() {
     let lines = refused(decode(|message| {
         message.request_id = "\u{feff}".into();
@@ -268,6 +306,7 @@ fn an_operator_s_limits_hold() {
             },
             &limits,
             &Schemas::default(),
+            None,
         )
         .map_err(|invalid| invalid.violations),
     );
@@ -288,7 +327,7 @@ fn what_repeats_a_request_is_known_by_what_must_be_said_again() {
             ..Default::default()
         };
         change(&mut message);
-        let decoded = decode::request(message, &RequestLimits::default(), &Schemas::default());
+        let decoded = decode::request(message, &RequestLimits::default(), &Schemas::default(), None);
         decoded.unwrap_err().repetition.map(|again| *again)
     };
     let differing: [fn(&mut v1::RequestApprovalRequest); 7] = [
