@@ -14,7 +14,7 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if ctx.Err() != nil {
-		return "", ctx.Err()
+		return "", g.stillWaiting(ctx, true)
 	}
 	lasting, done := outlive(ctx)
 	defer done()
@@ -32,7 +32,7 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 		if err == nil && answer.GetClaimId() != "" {
 			g.report(ctx, answer.GetClaimId(), failed, "not run: the caller gave up")
 		}
-		return "", ctx.Err()
+		return "", g.stillWaiting(ctx, true)
 	}
 	if err != nil {
 		return "", g.claimFailed(err)

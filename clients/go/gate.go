@@ -155,6 +155,9 @@ func (g *gate) run() *Run {
 // edited tells whether a reviewer changed the arguments.
 func (g *gate) edited() bool { return g.approval.GetDigest() != g.digest }
 
+// isApproved tells whether the call was approved when the server last told.
+func (g *gate) isApproved() bool { return statuses[g.approval.GetStatus()].approved }
+
 func (g *gate) refused() Refused {
 	return Refused{ToolName: g.call.ToolName, ApprovalID: g.approval.GetId()}
 }

@@ -47,7 +47,7 @@ func (r *Run) Decode(into any) error {
 // call that fn made, is returned as it is too: its Tool and its Approval are those of that call.
 //
 // Do ends with the context at any time before fn runs; fn gets the same context. If the approval is still pending then,
-// the error is a [StillWaitingError], whose cause is the context's error.
+// or approved, the error is a [StillWaitingError], whose cause is the context's error.
 //
 // The work of fn must be over when it returns. Results that stand for work to come are refused before anybody is asked:
 // channels, functions such as iterators, readers, and what holds one. One that only shows when fn has returned, in an

@@ -138,7 +138,8 @@ func (g *gate) notice(ctx context.Context, err error, patience time.Duration) er
 
 func (g *gate) unavailable(found *diagnosis, cause error) error {
 	return &UnavailableError{
-		Refused: g.refused(), Address: g.client.address.String(), Problem: found.text, Cause: cause,
+		Refused: g.refused(), Address: g.client.address.String(), Problem: found.text, Approved: g.isApproved(),
+		Cause: cause,
 	}
 }
 

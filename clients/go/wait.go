@@ -25,11 +25,11 @@ func (g *gate) wait(ctx context.Context) error {
 	for {
 		began := time.Now()
 		err := g.follow(ctx, pace)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		if err == nil {
 			return g.decision()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		if errors.Is(err, ErrRefused) {
 			return err
