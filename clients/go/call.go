@@ -1,6 +1,7 @@
 package signoff
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -65,6 +66,9 @@ type Call struct {
 	// that asks for them.
 	RequiredOptions []string
 }
+
+// patience is how long to try.
+func (c Call) patience() time.Duration { return cmp.Or(c.Patience, defaultPatience) }
 
 // clone is a copy that can be changed while others use the call. What is to be encoded is shared.
 func (c Call) clone() Call {

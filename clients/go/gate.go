@@ -30,8 +30,11 @@ type gate struct {
 	client   *Client
 	call     Call
 	patience time.Duration
-	request  *signoffv1.RequestApprovalRequest
-	// The arguments as they were asked for: a copy, that nobody else can change.
+	// Nil for what was asked for before, and then there is a handle.
+	request   *signoffv1.RequestApprovalRequest
+	handle    *Handle
+	requestID string
+	// The arguments as they were asked for: a copy, that nobody else can change. Nil if only the server has them.
 	asked map[string]any
 	// Of the arguments as they were asked for.
 	digest string
@@ -56,7 +59,7 @@ func newGate(client *Client, call Call) (*gate, error) {
 	if err := call.checkCompleted(); err != nil {
 		return nil, err
 	}
-	g := &gate{client: client, call: call, patience: cmp.Or(call.Patience, defaultPatience)}
+	g := &gate{client: client, call: call, patience: call.patience()}
 	var p *problem
 	if g.asked, p = encodeArguments(call.Arguments); p != nil {
 		return nil, g.invalidArguments(p)
@@ -130,7 +133,7 @@ func (g *gate) makeRequest() error {
 	if len(encoded) > maxRequestBytes {
 		return fmt.Errorf("the request has %d bytes, and can have %d", len(encoded), maxRequestBytes)
 	}
-	g.request = request
+	g.request, g.requestID = request, request.GetRequestId()
 	g.digest, err = digest(g.call.ToolName, g.asked)
 	return err
 }
@@ -149,7 +152,7 @@ func requestID(call Call) (string, error) {
 // run is what the function gets.
 func (g *gate) run() *Run {
 	arguments, _ := native(g.arguments).(map[string]any)
-	return &Run{ApprovalID: g.approval.GetId(), Arguments: arguments, Edited: g.edited(), gate: g}
+	return &Run{ApprovalID: g.approvalID(), Arguments: arguments, Edited: g.edited(), gate: g}
 }
 
 // edited tells whether a reviewer changed the arguments.
@@ -159,7 +162,15 @@ func (g *gate) edited() bool { return g.approval.GetDigest() != g.digest }
 func (g *gate) isApproved() bool { return statuses[g.approval.GetStatus()].approved }
 
 func (g *gate) refused() Refused {
-	return Refused{ToolName: g.call.ToolName, ApprovalID: g.approval.GetId()}
+	return Refused{ToolName: g.call.ToolName, ApprovalID: g.approvalID()}
+}
+
+// approvalID is empty as long as it is not known.
+func (g *gate) approvalID() string {
+	if g.handle != nil {
+		return g.handle.ApprovalID
+	}
+	return g.approval.GetId()
 }
 
 func (g *gate) invalidArguments(p *problem) error {

@@ -131,7 +131,7 @@ func (g *gate) notice(ctx context.Context, err error, patience time.Duration) er
 		g.warned = true
 		g.client.logger.WarnContext(ctx, fmt.Sprintf("Cannot reach the approvals server at %s%s. Trying for %s.",
 			g.client.address, because(found.text), seconds(patience)),
-			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId())
+			"tool_name", g.call.ToolName, "approval_id", g.approvalID())
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 	}
 	if err == nil {
 		request := &signoffv1.CancelApprovalRequest{
-			ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), Reason: "the caller gave up",
+			ApprovalId: g.approvalID(), RequestId: randomRequestID(), Reason: "the caller gave up",
 		}
 		err = g.client.repeat(ctx, ctx, grace, func(ctx context.Context) error {
 			_, err := g.client.Approvals.CancelApproval(ctx, request)
@@ -35,14 +35,14 @@ func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 	}
 	if err != nil {
 		g.client.logger.WarnContext(ctx, "signoff: the approval of a call that was given up could not be withdrawn",
-			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId(), "error", err)
+			"tool_name", g.call.ToolName, "approval_id", g.approvalID(), "error", err)
 	}
 	return signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED, err
 }
 
 // find asks once more, if the server has not answered yet: it may have got the request.
 func (g *gate) find(ctx context.Context) error {
-	if g.approval != nil {
+	if g.approvalID() != "" {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
