@@ -23,8 +23,11 @@ const (
 // fit finds where a JSON value is not one of a Go type. encoding/json takes more: names in other letters, null for
 // anything, names that it does not know, lists that are too long.
 func fit(value any, t reflect.Type, path string) *problem {
-	if unmarshals(t) {
-		return nil // What it makes of the value is compared afterwards.
+	if t == timeType {
+		return fitTime(value, path)
+	}
+	if unmarshals(t) && !(t.Kind() == reflect.Pointer && isTime(t)) {
+		return fitItself(value, t, path)
 	}
 	if value == nil {
 		if isNilable(t) {
@@ -62,6 +65,18 @@ func fit(value any, t reflect.Type, path string) *problem {
 	default:
 		return fitScalar(value, t, path)
 	}
+}
+
+// fitItself asks a type that decodes itself. What it makes of the value is compared afterwards.
+func fitItself(value any, t reflect.Type, path string) *problem {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return &problem{path, problemJSON}
+	}
+	if err := decodeCarefully(text, reflect.New(t).Interface()); err != nil {
+		return &problem{path, "cannot be taken by the function: " + err.Error()}
+	}
+	return nil
 }
 
 func fitStruct(object map[string]any, fields *structFields, t reflect.Type, path string) *problem {

@@ -77,8 +77,8 @@ func (h Handle) check() error {
 }
 
 // Ask asks for approval of a call, and returns as soon as the server has recorded the request, whatever its status is.
-// [Resume] runs the call with the handle once it is approved, and [Client.Wait] waits for the decision. Errors are those
-// of [Do].
+// [Resume] runs the call with the handle once it is approved, and [Client.Wait] waits for the decision. Errors are
+// those of [Do].
 func (c *Client) Ask(ctx context.Context, call Call) (Handle, error) {
 	return ask(ctx, c, call.completed(ctx))
 }

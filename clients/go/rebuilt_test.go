@@ -59,6 +59,7 @@ func TestArgumentsThatDoNotFit(t *testing.T) {
 		`{"to": null}`:                         {"to", "is null"},
 		`{"to": "a", "count": null}`:           {"count", "is null"},
 		`{"to": "a", "when": null}`:            {"when", "is null"},
+		`{"to": "a", "when": "2027-01-15"}`:    {"when", problemTime},
 		`{"to": "a", "cc": ["b", null]}`:       {"cc[1]", "is null"},
 		`{"to": 1}`:                            {"to", "is not a string"},
 		`{"to": "a", "cc": "b"}`:               {"cc", "is not a list"},
@@ -154,7 +155,7 @@ func TestTypesThatDecodeThemselvesAreCompared(t *testing.T) {
 	if _, p := rebuild(tree(t, `{"A": "x"}`), reflect.TypeFor[struct{ A shout }]()); p == nil || p.path != "A" {
 		t.Errorf("%v", p)
 	}
-	if _, p := rebuild(tree(t, `{"A": "x"}`), reflect.TypeFor[struct{ A panicking }]()); p == nil {
+	if _, p := rebuild(tree(t, `{"A": "x"}`), reflect.TypeFor[struct{ A panicking }]()); p == nil || p.path != "A" {
 		t.Error("took it")
 	}
 	raw, p := rebuild(tree(t, `{"b": -0.0, "a": 10.0}`), reflect.TypeFor[json.RawMessage]())
