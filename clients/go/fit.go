@@ -87,8 +87,7 @@ func fitStruct(object map[string]any, fields *structFields, t reflect.Type, path
 	}
 	for _, field := range fields.members {
 		value, there := object[field.name]
-		// What lacks is empty in the function, which nobody has approved unless emptiness is left out anyway.
-		if !there && !field.omits && !isNilable(field.typ) && !behindPointer(t, field) {
+		if !there && isRequired(t, field) {
 			return &problem{path, fmt.Sprintf("is missing `%s`", field.name)}
 		}
 		if !there {
@@ -113,6 +112,12 @@ func fitField(value any, field structField, path string) *problem {
 	default:
 		return fit(value, field.typ, path)
 	}
+}
+
+// isRequired tells whether a field must be there. What lacks is empty in the function, which nobody has approved unless
+// emptiness is left out anyway.
+func isRequired(t reflect.Type, field structField) bool {
+	return !field.omits && !isNilable(field.typ) && !behindPointer(t, field)
 }
 
 // behindPointer tells whether a field stands in an embedded struct that may be nil.

@@ -114,14 +114,8 @@ func (g *gate) makeRequest() error {
 	if person := g.call.OnBehalfOf; person != nil {
 		request.OnBehalfOf = &signoffv1.Person{Issuer: person.Issuer, Subject: person.Subject}
 	}
-	if g.call.ArgumentsSchema != nil {
-		schema, p := encodeArguments(g.call.ArgumentsSchema)
-		if p != nil {
-			return errors.New(p.text) // Was checked before.
-		}
-		if request.ArgumentsSchema, err = structpb.NewStruct(schema); err != nil {
-			return err
-		}
+	if request.ArgumentsSchema, err = g.schema(); err != nil {
+		return err
 	}
 	if request.RequestId, err = requestID(g.call); err != nil {
 		return err
@@ -136,6 +130,36 @@ func (g *gate) makeRequest() error {
 	g.request, g.requestID = request, request.GetRequestId()
 	g.digest, err = digest(g.call.ToolName, g.asked)
 	return err
+}
+
+// schema is what edits must satisfy: the call's own, or what the function takes; nil for none.
+func (g *gate) schema() (*structpb.Struct, error) {
+	if g.call.ArgumentsSchema != nil {
+		schema, p := encodeArguments(g.call.ArgumentsSchema)
+		if p != nil {
+			return nil, errors.New(p.text) // Was checked before.
+		}
+		return structpb.NewStruct(schema)
+	}
+	if g.call.SkipSchema || g.takes == nil {
+		return nil, nil
+	}
+	derived := schemaOf(g.takes)
+	if derived.problem != "" {
+		g.warnOfSchema(derived.problem)
+	}
+	return derived.schema, nil
+}
+
+// warnOfSchema tells once per tool and type that reviewers learn late of edits that do not fit.
+func (g *gate) warnOfSchema(problem string) {
+	function := [2]any{g.call.ToolName, g.takes}
+	if _, told := g.client.schemaless.LoadOrStore(function, true); told {
+		return
+	}
+	g.client.logger.Warn(fmt.Sprintf("Calls of %s are sent without a schema of their arguments%s. Edits that do not fit "+
+		"are refused after the approval. Set ArgumentsSchema or SkipSchema.", g.call.ToolName, because(problem)),
+		"tool_name", g.call.ToolName)
 }
 
 func requestID(call Call) (string, error) {

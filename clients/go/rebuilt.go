@@ -46,8 +46,8 @@ func decodeCarefully(text []byte, into any) (err error) {
 	return decoder.Decode(into)
 }
 
-// settle makes a value that was decoded the same wherever it was: with the numbers of native where a type declares none,
-// and times that know nothing of the process's own time zone.
+// settle makes a value that was decoded the same wherever it was: with the numbers of native where a type declares
+// none, and times that know nothing of the process's own time zone.
 func settle(v reflect.Value) {
 	if v.Type() == timeType && v.CanSet() {
 		v.Set(reflect.ValueOf(withFixedOffset(v.Interface().(time.Time))))

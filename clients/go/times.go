@@ -8,7 +8,8 @@ import (
 )
 
 // A [time.Time] is shown as RFC 3339 with an offset. Reviewers may write the same time in other ways than Go does, with
-// zeros at the end of the fraction or an offset of zero: these are read too. Whatever else [time.Time] reads is refused.
+// zeros at the end of the fraction or an offset of zero: these are read too. Whatever else [time.Time] reads is
+// refused.
 
 var timeType = reflect.TypeFor[time.Time]()
 
