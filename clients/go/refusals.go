@@ -3,7 +3,6 @@ package signoff
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 )
@@ -377,25 +376,3 @@ func (e *InvalidEditError) Error() string {
 
 // DeveloperText implements [Refusal].
 func (e *InvalidEditError) DeveloperText() string { return e.Error() }
-
-// approvedNotRun tells people of an approval that nobody has used.
-func approvedNotRun(r Refused) string {
-	return fmt.Sprintf("Approval %s of the call to %s is approved, and was not run.", r.ApprovalID, r.ToolName)
-}
-
-// place says what is wrong with the arguments, or with one of them.
-func place(path, problem string) string {
-	where := "argument " + path
-	if path == "" {
-		where = "the set of arguments"
-	}
-	return where + " " + strings.TrimSuffix(problem, ".")
-}
-
-// because is what others said, to go before a full stop.
-func because(text string) string {
-	if text = strings.TrimSuffix(text, "."); text == "" {
-		return ""
-	}
-	return ": " + text
-}
