@@ -139,6 +139,50 @@ func TestResumingBeforeTheDecisionWaits(t *testing.T) {
 	}
 }
 
+// The server is killed while nobody waits.
+func TestHandlesOutliveTheServer(t *testing.T) {
+	t.Parallel()
+	s, tool := startServer(t), &tool{}
+	handle := s.asksFor(sending())
+	s.kill()
+	s.start()
+	s.approve()
+	client := s.agent()
+	if err := client.Wait(t.Context(), handle, signoff.ResumeOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if claim := s.approval(handle.ApprovalID).GetClaim(); claim != nil {
+		t.Errorf("claimed by waiting: %v", claim)
+	}
+	result, err := signoff.Resume(t.Context(), client, handle, signoff.ResumeOptions{}, tool.send)
+	expectResult(t, outcome{result, err}, "1 to alice@company.com")
+}
+
+// A function that has changed since it was asked for gets nothing that it does not know.
+func TestFunctionsThatHaveChangedAreNotResumed(t *testing.T) {
+	t.Parallel()
+	s, called := startServer(t), false
+	handle := s.asksFor(sending())
+	s.approve()
+	renamed, err := signoff.Wrap(s.agent(), signoff.Call{ToolName: "send_email"},
+		func(context.Context, struct {
+			Recipient string `json:"recipient"`
+		}) (string, error) {
+			called = true
+			return "", nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = renamed.Resume(t.Context(), handle)
+	if invalid := refusal[*signoff.InvalidArgumentsError](t, err); called || invalid.Path != "copies" {
+		t.Errorf("called %v, %#v", called, invalid)
+	}
+	if claim := s.approval(handle.ApprovalID).GetClaim(); claim != nil {
+		t.Errorf("claimed: %v", claim)
+	}
+}
+
 func TestScenario26HandlesThatAreAnothers(t *testing.T) {
 	t.Parallel()
 	s, tool := startServer(t), &tool{}
