@@ -187,8 +187,8 @@ func fitNumber(number float64, t reflect.Type, path string) *problem {
 		overflows = zero.OverflowInt(int64(number))
 	case zero.CanUint():
 		overflows = number < 0 || zero.OverflowUint(uint64(math.Abs(number)))
-	default:
-		overflows = zero.OverflowFloat(number)
+	case t.Kind() == reflect.Float32: // The greatest one is written a little greater than it is.
+		overflows = math.IsInf(float64(float32(number)), 0)
 	}
 	if overflows {
 		return &problem{path, fmt.Sprintf("is out of the range of %v", t.Kind())}

@@ -37,6 +37,7 @@ func TestArgumentsThatFit(t *testing.T) {
 		`{"to": "a"}`, `{"to": "a", "cc": [], "count": 0, "inner": null, "rest": null, "yes": false}`,
 		`{"to": "a", "cc": null, "count": 1e2}`,
 		`{"to": "a", "inner": {"to": "b", "count": 3}, "rest": {"x": [1, 2.5]}, "share": 0.5, "pair": [1, 2]}`,
+		`{"to": "a", "share": 3.4028235e+38}`, // The greatest float32, as encoding/json writes it.
 		`{"to": "a", "when": "2027-01-15T08:00:00Z", "size": 1.50, "big": "9223372036854775807"}`,
 	} {
 		made, p := rebuild(tree(t, text), reflect.TypeFor[order]())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -155,5 +156,59 @@ func TestScenario28TheServerRefusesEditsThatDoNotFit(t *testing.T) {
 	expected := []meeting{{"Start", start.Add(24*time.Hour + time.Second/2), 6, []string{"x"}}}
 	if !reflect.DeepEqual(got, expected) {
 		t.Errorf("ran with %v", got)
+	}
+}
+
+// The server's validator is another one than the tests': what the reader takes must pass there too.
+func TestTheServerTakesWhatIsRead(t *testing.T) {
+	t.Parallel()
+	type extremes struct {
+		When  time.Time       `json:"when"`
+		Maybe **time.Time     `json:"maybe"`
+		Least int64           `json:"least"`
+		Most  uint64          `json:"most"`
+		Float float64         `json:"float"`
+		Half  float32         `json:"half"`
+		Text  string          `json:"text"`
+		Small [3]int8         `json:"small"`
+		Map   map[string]*int `json:"map"`
+	}
+	s := startServer(t)
+	send, err := signoff.Wrap(s.agent(), signoff.Call{ToolName: "send_email"},
+		func(_ context.Context, e extremes) (time.Time, error) { return e.When, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone := func(offset time.Duration) *time.Location { return time.FixedZone("", int(offset.Seconds())) }
+	floats := []float64{0, math.MaxFloat64, -math.SmallestNonzeroFloat64, -1e21}
+	for i, when := range []time.Time{
+		{}, time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+		time.Date(2024, 2, 29, 0, 0, 0, 1, zone(23*time.Hour+59*time.Minute)),
+		time.Date(2026, 1, 1, 0, 0, 0, 1e6, zone(-23*time.Hour-59*time.Minute)),
+		time.Date(1890, 1, 1, 0, 0, 0, 0, zone(53*time.Minute+28*time.Second)),
+		time.Date(1890, 1, 1, 0, 0, 0, 0, zone(-28*time.Second)),
+	} {
+		maybe := &when
+		given := extremes{
+			when, &maybe, -(1<<53 - 1), 1<<53 - 1, floats[i%len(floats)], math.MaxFloat32, "\x00\u2028<&>\U0010ffff",
+			[3]int8{-128, 0, 127}, map[string]*int{"a": nil},
+		}
+		if _, err := send.Ask(t.Context(), given); err != nil {
+			t.Errorf("%v: %v", when, err)
+		}
+		s.approve()
+	}
+	for _, text := range []string{
+		"2026-11-29T20:00:00-00:00", "2026-11-29T20:00:00.000000000Z", "2026-11-29T20:00:00+00:00",
+		"2026-11-29T20:00:00.0Z",
+	} {
+		done := begin(func() (string, error) {
+			when, err := send.Call(t.Context(), extremes{})
+			return when.Format(time.RFC3339Nano), err
+		})
+		edited := s.pending().GetArguments().AsMap()
+		edited["when"], edited["maybe"], edited["map"] = text, nil, nil
+		s.decide(edits(edited))
+		expectResult(t, finish(t, done), "2026-11-29T20:00:00Z")
 	}
 }
