@@ -47,11 +47,11 @@ func deriveSchema(t reflect.Type) derivedSchema {
 	if problem != "" {
 		return derivedSchema{problem: problem}
 	}
-	if arguments.Kind() == reflect.Map && len(schema) > 0 {
-		if len(schema["additionalProperties"].(object)) == 0 {
-			return derivedSchema{} // Any object.
-		}
+	if members, isMap := schema["additionalProperties"].(object); isMap {
 		schema["type"] = "object"
+		if len(members) == 0 {
+			return derivedSchema{}
+		}
 	}
 	if len(schema) == 0 {
 		return derivedSchema{}

@@ -124,6 +124,11 @@ type part struct {
 
 type louderText string
 
+type textMap map[string]string
+
+func (textMap) MarshalText() ([]byte, error)    { return nil, nil }
+func (textMap) UnmarshalText(text []byte) error { return nil }
+
 // encodesOnlyAt encodes itself where its address can be taken, and not in a map.
 type encodesOnlyAt struct{ text string }
 
@@ -211,11 +216,15 @@ func TestSchemasThatAreLeftOut(t *testing.T) {
 	// These take anything.
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[any](), reflect.TypeFor[map[string]any](), reflect.TypeFor[*map[string]any](),
-		reflect.TypeFor[json.RawMessage](),
+		reflect.TypeFor[json.RawMessage](), reflect.TypeFor[**map[string]*any](),
 	} {
 		if found := schemaOf(of); found.schema != nil || found.problem != "" {
 			t.Errorf("%v: %v", of, found)
 		}
+	}
+	// Its JSON is never an object, so no call of it is asked for.
+	if found := schemaOf(reflect.TypeFor[textMap]()); found.schema.AsMap()["type"] != "string" {
+		t.Errorf("%v", found)
 	}
 	// A part that stands beside itself is none of its own parts.
 	twice := derived(t, reflect.TypeFor[map[string]struct{ A, B part }]())
