@@ -13,8 +13,14 @@ import (
 // the server refuses other edits while the reviewer can still mend them. It is made of the same fields that rebuild
 // reads. Whatever rebuild takes, the schema accepts too: it must not refuse the caller's own arguments.
 
-// The server takes no greater ones, as canonical JSON.
-const maxSchemaBytes = 16 << 10
+// What the server takes of a schema: bytes of canonical JSON, patterns, objects and booleans, and levels of nesting. Of
+// these its library for protobuf decodes no more, whatever the schema's own limit is.
+const (
+	maxSchemaBytes    = 16 << 10
+	maxSchemaPatterns = 100
+	maxSchemaNodes    = 2000
+	maxSchemaLevels   = 32
+)
 
 const integerPattern = `^-?(0|[1-9][0-9]*)$`
 
@@ -60,8 +66,19 @@ func deriveSchema(t reflect.Type) derivedSchema {
 	if err != nil {
 		return derivedSchema{problem: err.Error()}
 	}
-	if len(text) > maxSchemaBytes {
-		return derivedSchema{problem: fmt.Sprintf("that of %v has %d bytes, and can have %d", t, len(text), maxSchemaBytes)}
+	size := sizeOf(schema)
+	for _, bound := range []struct {
+		what     string
+		has, can int
+	}{
+		{"bytes", len(text), maxSchemaBytes}, {"patterns", size.patterns, maxSchemaPatterns},
+		{"nodes", size.nodes, maxSchemaNodes}, {"levels", size.levels, maxSchemaLevels},
+	} {
+		if bound.has > bound.can {
+			return derivedSchema{
+				problem: fmt.Sprintf("that of %.80v has %d %s, and can have %d", t, bound.has, bound.what, bound.can),
+			}
+		}
 	}
 	made, err := structpb.NewStruct(schema)
 	if err != nil {
@@ -70,13 +87,41 @@ func deriveSchema(t reflect.Type) derivedSchema {
 	return derivedSchema{schema: made}
 }
 
+type schemaSize struct{ patterns, nodes, levels int }
+
+// sizeOf measures a schema as the server does.
+func sizeOf(value any) (size schemaSize) {
+	add := func(part schemaSize) {
+		size.patterns, size.nodes = size.patterns+part.patterns, size.nodes+part.nodes
+		size.levels = max(size.levels, part.levels+1)
+	}
+	switch value := value.(type) {
+	case bool:
+		size.nodes = 1
+	case []any:
+		size.levels = 1
+		for _, member := range value {
+			add(sizeOf(member))
+		}
+	case object:
+		size.nodes, size.levels = 1, 1
+		for name, member := range value {
+			add(sizeOf(member))
+			if _, isText := member.(string); isText && name == "pattern" {
+				size.patterns++
+			}
+		}
+	}
+	return size
+}
+
 // derivation holds the types around the one that is looked at: none of them may be a part of it.
 type derivation map[reflect.Type]bool
 
 // of returns the schema of a type, or what keeps it from having one.
 func (d derivation) of(t reflect.Type) (schema object, problem string) {
 	if d[t] {
-		return nil, fmt.Sprintf("%v has itself as a part", t)
+		return nil, fmt.Sprintf("%.80v has itself as a part", t)
 	}
 	d[t] = true
 	defer delete(d, t)
@@ -112,12 +157,12 @@ func (d derivation) of(t reflect.Type) (schema object, problem string) {
 			return object{}, ""
 		}
 	}
-	return nil, fmt.Sprintf("JSON Schema cannot express %v", t)
+	return nil, fmt.Sprintf("JSON Schema cannot express %.80v", t)
 }
 
 func (d derivation) ofList(t reflect.Type) (object, string) {
 	if isBytes(t) {
-		return nil, fmt.Sprintf("JSON Schema cannot express %v", t)
+		return nil, fmt.Sprintf("JSON Schema cannot express %.80v", t)
 	}
 	members, problem := d.of(t.Elem())
 	if t.Kind() == reflect.Slice {

@@ -200,13 +200,16 @@ func TestSchemasThatAreLeftOut(t *testing.T) {
 		}
 	}
 	for end, of := range map[string]reflect.Type{
-		"loop has itself as a part":   reflect.TypeFor[struct{ A loop }](),
-		"hoop has itself as a part":   reflect.TypeFor[struct{ A hoop }](),
-		"tree has itself as a part":   reflect.TypeFor[tree](),
-		"bytes, and can have 16384":   reflect.TypeFor[many](),
-		"cannot express []uint8":      reflect.TypeFor[struct{ A []byte }](),
-		"cannot express fmt.Stringer": reflect.TypeFor[struct{ A fmt.Stringer }](),
-		"cannot express func()":       reflect.TypeFor[map[string]func()](),
+		"loop has itself as a part":      reflect.TypeFor[struct{ A loop }](),
+		"hoop has itself as a part":      reflect.TypeFor[struct{ A hoop }](),
+		"tree has itself as a part":      reflect.TypeFor[tree](),
+		"bytes, and can have 16384":      reflect.TypeFor[many](),
+		"101 patterns, and can have 100": structOf(101, reflect.TypeFor[int](), `,string`),
+		"2004 nodes, and can have 2000":  structOf(2001, reflect.TypeFor[any](), ""),
+		"33 levels, and can have 32":     nested(16),
+		"cannot express []uint8":         reflect.TypeFor[struct{ A []byte }](),
+		"cannot express fmt.Stringer":    reflect.TypeFor[struct{ A fmt.Stringer }](),
+		"cannot express func()":          reflect.TypeFor[map[string]func()](),
 	} {
 		found := schemaOf(of)
 		if found.schema != nil || !strings.HasSuffix(found.problem, end) {
@@ -226,11 +229,39 @@ func TestSchemasThatAreLeftOut(t *testing.T) {
 	if found := schemaOf(reflect.TypeFor[textMap]()); found.schema.AsMap()["type"] != "string" {
 		t.Errorf("%v", found)
 	}
+	for _, of := range []reflect.Type{
+		structOf(100, reflect.TypeFor[int](), `,string`), structOf(1997, reflect.TypeFor[any](), ""), nested(15),
+	} {
+		if found := schemaOf(of); found.schema == nil {
+			t.Errorf("%.80v: %s", of, found.problem)
+		}
+	}
 	// A part that stands beside itself is none of its own parts.
 	twice := derived(t, reflect.TypeFor[map[string]struct{ A, B part }]())
 	if twice.(map[string]any)["type"] != "object" {
 		t.Errorf("%v", twice)
 	}
+}
+
+// structOf has so many fields of a type, with short names.
+func structOf(count int, of reflect.Type, option string) reflect.Type {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	fields := make([]reflect.StructField, count)
+	for i := range fields {
+		name := letters[i%len(letters):][:1] + letters[i/len(letters):][:1]
+		tag := reflect.StructTag(fmt.Sprintf(`json:"%s%s"`, name, option))
+		fields[i] = reflect.StructField{Name: fmt.Sprint("F", i), Type: of, Tag: tag}
+	}
+	return reflect.StructOf(fields)
+}
+
+// nested is a struct in so many others.
+func nested(levels int) reflect.Type {
+	of := reflect.TypeFor[string]()
+	for range levels {
+		of = reflect.StructOf([]reflect.StructField{{Name: "A", Type: of}})
+	}
+	return of
 }
 
 // Whatever the reader takes of an edit, the schema accepts.
