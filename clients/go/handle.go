@@ -36,7 +36,7 @@ func (h *Handle) members() map[string]*string {
 func (h *Handle) UnmarshalJSON(text []byte) error {
 	tree, p := readText(text, "", 0, true)
 	if p != nil {
-		return misused("Handle", "cannot be read: it %s", p.text)
+		return misused("Handle", "cannot be read: the text %s", p.text)
 	}
 	object, ok := tree.(map[string]any)
 	if !ok {
@@ -49,9 +49,9 @@ func (h *Handle) UnmarshalJSON(text []byte) error {
 		value, isText := object[name].(string)
 		switch {
 		case !known:
-			return misused("Handle", "has a member %q, which handles do not have", name)
+			return misused("Handle", "has an unknown member %q", name)
 		case !isText:
-			return misused("Handle", "must have a text as %s", name)
+			return misused("Handle", "must have a string as %s", name)
 		}
 		*member = value
 	}
@@ -71,7 +71,7 @@ func (h Handle) check() error {
 		}
 	}
 	if !digestForm.MatchString(h.Digest) {
-		return misused("Handle", "has a digest that is none: %q", h.Digest)
+		return misused("Handle", "has an invalid digest: %q", h.Digest)
 	}
 	return nil
 }
