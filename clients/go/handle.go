@@ -1,6 +1,7 @@
 package signoff
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"regexp"
@@ -36,7 +37,7 @@ func (h *Handle) members() map[string]*string {
 func (h *Handle) UnmarshalJSON(text []byte) error {
 	tree, p := readText(text, "", 0, true)
 	if p != nil {
-		return misused("Handle", "cannot be read: the text %s", p.text)
+		return misused("Handle", "cannot be read: %s %s", cmp.Or(p.path, "the text"), p.text)
 	}
 	object, ok := tree.(map[string]any)
 	if !ok {

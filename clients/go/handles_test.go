@@ -41,6 +41,10 @@ func TestHandlesOfTheVectors(t *testing.T) {
 			t.Errorf("%s: read %#v", text, handle)
 		}
 	}
+	twice := misuse(t, json.Unmarshal([]byte(`{"digest": "a", "digest": "a"}`), &signoff.Handle{}))
+	if twice.Problem != "cannot be read: digest is given twice" {
+		t.Error(twice)
+	}
 	for _, text := range []string{
 		`{"approval_id": "a", "approval_id": "b", "request_id": "c", "tool_name": "d", "digest": "` + otherDigest + `"}`,
 		`{"Approval_id": "a", "request_id": "c", "tool_name": "d", "digest": "` + otherDigest + `"}`,
