@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
 // warnOfRepetition tells once per tool that a call cannot be tried again safely: its caller may give up in ways that
@@ -22,20 +24,27 @@ func (g *gate) warnOfRepetition(ctx context.Context) {
 
 // abandon makes the error of a call whose context ended while it waited. The context's error is always in it.
 func (g *gate) abandon(ctx context.Context) error {
-	decided := false
 	if g.call.CancelOnAbandon {
-		withdrawn, err := g.withdraw(ctx)
-		if withdrawn {
+		is, err := g.withdraw(ctx)
+		switch {
+		case err != nil: // The warning has said so.
+		case is == signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED:
 			return &CancelledError{Refused: g.refused(), Cause: ctx.Err()}
+		case statuses[is].approved:
+			return g.stillWaiting(ctx, true)
+		default: // Somebody decided otherwise meanwhile.
+			return ctx.Err()
 		}
-		decided = err == nil
 	}
 	switch {
-	case decided:
-		return ctx.Err()
 	case g.approval == nil && g.failure != nil:
 		return g.unavailable(g.client.diagnose(g.failure), errors.Join(ctx.Err(), g.failure))
 	default: // Perhaps the server has the request, even if it has not answered yet.
-		return &StillWaitingError{Refused: g.refused(), Cause: ctx.Err()}
+		return g.stillWaiting(ctx, g.isApproved())
 	}
+}
+
+// stillWaiting is the refusal of a call whose context ended before it ran.
+func (g *gate) stillWaiting(ctx context.Context, isApproved bool) error {
+	return &StillWaitingError{Refused: g.refused(), Approved: isApproved, Cause: ctx.Err()}
 }

@@ -36,8 +36,11 @@ func (g *gate) checkUpdate(update *signoffv1.ApprovalUpdate) error {
 	if err := g.checkApproval(update.GetApproval()); err != nil {
 		return err
 	}
+	// What is resumed was asked for elsewhere: its request must be seen.
+	unseen := g.handle != nil && g.approval == nil && !slices.ContainsFunc(update.GetEvents(), isRequest)
 	return g.refuse(problems{
 		{g.recordsOtherArguments(update.GetEvents()), "the request was recorded with other arguments"},
+		{unseen, "the approval does not show the request"},
 		{!leadTo(update.GetApproval(), update.GetEvents()), "the events contradict the approval"},
 	})
 }
@@ -51,6 +54,10 @@ func (g *gate) checkApproval(now *signoffv1.Approval) error {
 	if before == nil {
 		before = now
 	}
+	id := before.GetId()
+	if g.handle != nil {
+		id = g.handle.ApprovalID
+	}
 	is, decision := now.GetStatus(), now.GetDecision()
 	meaning, known := statuses[is]
 	consistent := decision == nil || (decision.GetStatus() == is && meaning.terminal)
@@ -58,8 +65,8 @@ func (g *gate) checkApproval(now *signoffv1.Approval) error {
 	caller := now.GetCaller()
 	return g.refuse(problems{
 		{now.GetId() == "", "the approval has no id"},
-		{now.GetId() != before.GetId(), "the approval's id changed"},
-		{now.GetRequestId() != g.request.GetRequestId(), "the approval is for another request"},
+		{now.GetId() != id, "the approval's id changed"},
+		{now.GetRequestId() != g.requestID, "the approval is for another request"},
 		{now.GetToolName() != g.call.ToolName, "the approval is for another tool"},
 		{caller.GetIssuer() == "" || caller.GetSubject() == "", "the approval has no caller"},
 		{!same(caller, before.GetCaller()), "the approval's caller changed"},
@@ -114,6 +121,8 @@ func (g *gate) recordsOtherArguments(events []*signoffv1.Event) bool {
 	}
 	return false
 }
+
+func isRequest(event *signoffv1.Event) bool { return event.GetRequested() != nil }
 
 // isReported tells whether the answer is about the claim and the outcome that were reported.
 func isReported(request *signoffv1.ReportExecutionRequest, answer *signoffv1.ReportExecutionResponse) bool {

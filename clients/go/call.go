@@ -1,6 +1,7 @@
 package signoff
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"slices"
@@ -40,8 +41,11 @@ type Call struct {
 	// there). The policy may shorten it.
 	Timeout time.Duration
 	// ArgumentsSchema is a JSON Schema that the arguments and any edit of them must satisfy, as encoding/json encodes
-	// it; nil for none. At most 16 KiB, with local references only.
+	// it. At most 16 KiB, with local references only. If it is nil, the one that ArgumentsType says is sent, or else
+	// that of Arguments if they are a struct; docs/values.md of the project tells how it is made.
 	ArgumentsSchema any
+	// SkipSchema sends no schema that is made of a type.
+	SkipSchema bool
 	// OnBehalfOf is the person on whose behalf the agent asks, who then cannot decide. For callers with the
 	// permission for it.
 	OnBehalfOf *Person
@@ -65,6 +69,9 @@ type Call struct {
 	// that asks for them.
 	RequiredOptions []string
 }
+
+// patience is how long to try.
+func (c Call) patience() time.Duration { return cmp.Or(c.Patience, defaultPatience) }
 
 // clone is a copy that can be changed while others use the call. What is to be encoded is shared.
 func (c Call) clone() Call {

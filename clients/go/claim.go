@@ -14,12 +14,12 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if ctx.Err() != nil {
-		return "", ctx.Err()
+		return "", g.stillWaiting(ctx, true)
 	}
 	lasting, done := outlive(ctx)
 	defer done()
 	request := &signoffv1.ClaimExecutionRequest{
-		ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), Digest: g.approval.GetDigest(),
+		ApprovalId: g.approvalID(), RequestId: randomRequestID(), Digest: g.approval.GetDigest(),
 	}
 	var answer *signoffv1.ClaimExecutionResponse
 	// The pauses end with the context; a call under way does not, as it may come back with the permission.
@@ -32,7 +32,7 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 		if err == nil && answer.GetClaimId() != "" {
 			g.report(ctx, answer.GetClaimId(), failed, "not run: the caller gave up")
 		}
-		return "", ctx.Err()
+		return "", g.stillWaiting(ctx, true)
 	}
 	if err != nil {
 		return "", g.claimFailed(err)
@@ -46,8 +46,8 @@ func (g *gate) claim(ctx context.Context) (string, error) {
 	return answer.GetClaimId(), nil
 }
 
-// takeArguments takes what was asked for, or else edited, as what is to be run, if that is what was approved, and the
-// function can take it.
+// takeArguments takes what was asked for, or what the server has if that was edited or asked for elsewhere, as what is
+// to be run, if that is what was approved, and the function can take it.
 func (g *gate) takeArguments() error {
 	// The policy approves what was asked for; only people edit.
 	byPolicy := g.approval.GetStatus() == signoffv1.ApprovalStatus_APPROVAL_STATUS_AUTO_APPROVED
@@ -55,7 +55,7 @@ func (g *gate) takeArguments() error {
 		return &DigestMismatchError{g.refused()}
 	}
 	arguments := g.asked
-	if g.edited() {
+	if g.edited() || g.handle != nil {
 		arguments = plain(g.approval.GetArguments())
 	}
 	own, err := digest(g.call.ToolName, arguments)

@@ -161,9 +161,8 @@ func TestGivingUpBetweenClaimsTakesNoNewOne(t *testing.T) {
 			return nil, status.Error(codes.Unavailable, "again")
 		},
 	}
-	if _, err := signoff.Do(ctx, f.client(t), sending(), tool.send); err != context.Canceled {
-		t.Errorf("got %v", err)
-	}
+	_, err := signoff.Do(ctx, f.client(t), sending(), tool.send)
+	expectStopped(t, err)
 	tool.never(t)
 	if len(f.claimed) != 1 {
 		t.Errorf("claimed %d times", len(f.claimed))
@@ -223,7 +222,11 @@ func TestClaimsThatFail(t *testing.T) {
 				t.Errorf("%#v", failed)
 			}
 		}},
-		"passing": {status.Error(codes.Unavailable, ""), isRefusal[*signoff.UnavailableError]},
+		"passing": {status.Error(codes.Unavailable, ""), func(t *testing.T, err error) {
+			if away := refusal[*signoff.UnavailableError](t, err); !away.Approved || away.ApprovalID != "approval-1" {
+				t.Errorf("%#v", away)
+			}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -245,11 +248,37 @@ func TestGivingUpWhileClaimingRunsNothing(t *testing.T) {
 			return f.granted(), nil
 		},
 	}
-	if _, err := signoff.Do(ctx, f.client(t), sending(), tool.send); err != context.Canceled {
-		t.Errorf("got %v", err)
-	}
+	_, err := signoff.Do(ctx, f.client(t), sending(), tool.send)
+	expectStopped(t, err)
 	tool.never(t)
 	f.expectFailed(t)
+}
+
+// expectStopped checks that the error tells that the call was approved, and given up before it ran.
+func expectStopped(t *testing.T, err error) {
+	t.Helper()
+	stopped := refusal[*signoff.StillWaitingError](t, err)
+	if !stopped.Approved || stopped.ApprovalID != "approval-1" || !errors.Is(err, context.Canceled) {
+		t.Errorf("%#v", stopped)
+	}
+}
+
+// A decision that came before the end of the context is what counts.
+func TestGivingUpAfterTheApprovalTakesNoClaim(t *testing.T) {
+	t.Parallel()
+	for _, withdraws := range []bool{false, true} {
+		f, tool, call := &fake{}, &tool{}, sending()
+		call.CancelOnAbandon = withdraws
+		ctx, giveUp := context.WithCancel(t.Context())
+		client := f.client(t)
+		client.Approvals = answered{client.Approvals, giveUp}
+		_, err := signoff.Do(ctx, client, call, tool.send)
+		expectStopped(t, err)
+		tool.never(t)
+		if len(f.claimed)+len(f.cancels) != 0 {
+			t.Errorf("claimed %v, withdrew %v", f.claimed, f.cancels)
+		}
+	}
 }
 
 func TestReportsAreRepeated(t *testing.T) {

@@ -47,6 +47,8 @@ type Client struct {
 	lastConnection *atomic.Pointer[diagnosis]
 	// The tools whose callers were told that trying again asks for a second approval.
 	repeatable *sync.Map
+	// The tools and types of which was told that they have no schema.
+	schemaless *sync.Map
 }
 
 // New makes a client. It does not connect yet: the first call does. It fails if the options make no sense, a file of
@@ -90,6 +92,7 @@ func New(options Options) (*Client, error) {
 
 		lastConnection: last,
 		repeatable:     new(sync.Map),
+		schemaless:     new(sync.Map),
 	}, nil
 }
 

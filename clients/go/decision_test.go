@@ -158,7 +158,7 @@ func TestGivingUpSaysWhatHolds(t *testing.T) {
 		return err
 	}
 	waiting := refusal[*signoff.StillWaitingError](t, give(t, &fake{}, false))
-	if waiting.ApprovalID != "approval-1" {
+	if waiting.ApprovalID != "approval-1" || waiting.Approved {
 		t.Errorf("%#v", waiting)
 	}
 	isRefusal[*signoff.CancelledError](t, give(t, &fake{}, true))
@@ -171,12 +171,18 @@ func TestGivingUpSaysWhatHolds(t *testing.T) {
 	_, err := signoff.Do(ctx, f.client(t), sending(), new(tool).send)
 	unanswered := refusal[*signoff.StillWaitingError](t, err)
 	text := unanswered.DeveloperText()
-	if !errors.Is(err, context.Canceled) || !strings.Contains(text, "before the server answered") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(text, "had not answered") {
 		t.Errorf("%#v: %s", unanswered, text)
 	}
 	late := &fake{cancel: []func() error{func() error { return failure(codes.FailedPrecondition, "ALREADY_DECIDED") }}}
 	if err := give(t, late, true); err != context.Canceled {
 		t.Errorf("got %v", err)
+	}
+	tooLate := &fake{cancel: []func() error{func() error {
+		return told("ALREADY_DECIDED", map[string]string{"status": "APPROVED"})
+	}}}
+	if stopped := refusal[*signoff.StillWaitingError](t, give(t, tooLate, true)); !stopped.Approved {
+		t.Errorf("%#v", stopped)
 	}
 	fails := &fake{cancel: []func() error{func() error { return failure(codes.PermissionDenied, "PERMISSION_DENIED") }}}
 	isRefusal[*signoff.StillWaitingError](t, give(t, fails, true))

@@ -2,6 +2,7 @@ package signoff_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -57,6 +58,38 @@ func ExampleRequiresApproval() {
 		return
 	}
 	fmt.Println(receipt)
+}
+
+// One process asks, and keeps the handle; another one runs the call once it is approved.
+func ExampleResume() {
+	ctx := context.Background()
+	client, err := signoff.New(signoff.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer client.Close()
+	call := signoff.Call{ToolName: "delete_record", Arguments: map[string]any{"id": 7}, RunID: "run-1", CallID: "call-1"}
+	handle, err := client.Ask(ctx, call)
+	if err != nil {
+		panic(err)
+	}
+	saved, err := json.Marshal(handle)
+	if err != nil {
+		panic(err)
+	}
+
+	var read signoff.Handle
+	if err := json.Unmarshal(saved, &read); err != nil {
+		panic(err)
+	}
+	result, err := signoff.Resume(ctx, client, read, signoff.ResumeOptions{ToolName: "delete_record"},
+		func(_ context.Context, run *signoff.Run) (string, error) {
+			return fmt.Sprint("deleted ", run.Arguments["id"]), nil
+		})
+	if text, refused := signoff.RefusalText(err); refused {
+		result = text
+	}
+	fmt.Println(result)
 }
 
 func ExampleWithCall() {

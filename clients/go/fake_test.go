@@ -20,13 +20,18 @@ import (
 	signoffv1 "github.com/signoff-dev/signoff/clients/go/gen/signoff/v1"
 )
 
-type asking = grpc.ServerStreamingServer[signoffv1.RequestApprovalResponse]
+type (
+	asking   = grpc.ServerStreamingServer[signoffv1.RequestApprovalResponse]
+	watching = grpc.ServerStreamingServer[signoffv1.WatchApprovalResponse]
+)
 
 // fake is a server for what a real one does not do. Each call of a method is answered by the next of its functions,
-// and by the last one when there are no more; without any, requests are approved, and the rest succeeds.
+// and by the last one when there are no more; without any, requests are approved, and the rest succeeds. Who watches
+// needs a function.
 type fake struct {
 	signoffv1.UnimplementedApprovalServiceServer
 	ask    []func(*signoffv1.RequestApprovalRequest, asking) error
+	watch  []func(*signoffv1.WatchApprovalRequest, watching) error
 	claim  []func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error)
 	report []func(context.Context) error
 	cancel []func() error
@@ -35,6 +40,7 @@ type fake struct {
 
 	mutex   sync.Mutex
 	asked   []*signoffv1.RequestApprovalRequest
+	watched []*signoffv1.WatchApprovalRequest
 	claimed []*signoffv1.ClaimExecutionRequest
 	reports []*signoffv1.ReportExecutionRequest
 	cancels []*signoffv1.CancelApprovalRequest
@@ -63,6 +69,10 @@ func (f *fake) RequestApproval(request *signoffv1.RequestApprovalRequest, stream
 		return answer(request, stream)
 	}
 	return f.send(stream, f.approvalOf(request, signoffv1.ApprovalStatus_APPROVAL_STATUS_APPROVED))
+}
+
+func (f *fake) WatchApproval(request *signoffv1.WatchApprovalRequest, stream watching) error {
+	return nth(f.watch, record(f, &f.watched, request))(request, stream)
 }
 
 func (f *fake) ClaimExecution(

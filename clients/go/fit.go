@@ -23,8 +23,11 @@ const (
 // fit finds where a JSON value is not one of a Go type. encoding/json takes more: names in other letters, null for
 // anything, names that it does not know, lists that are too long.
 func fit(value any, t reflect.Type, path string) *problem {
-	if unmarshals(t) {
-		return nil // What it makes of the value is compared afterwards.
+	if t == timeType {
+		return fitTime(value, path)
+	}
+	if unmarshals(t) && !(t.Kind() == reflect.Pointer && isTime(t)) {
+		return fitItself(value, t, path)
 	}
 	if value == nil {
 		if isNilable(t) {
@@ -64,6 +67,18 @@ func fit(value any, t reflect.Type, path string) *problem {
 	}
 }
 
+// fitItself asks a type that decodes itself. What it makes of the value is compared afterwards.
+func fitItself(value any, t reflect.Type, path string) *problem {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return &problem{path, problemJSON}
+	}
+	if err := decodeCarefully(text, reflect.New(t).Interface()); err != nil {
+		return &problem{path, "cannot be taken by the function: " + err.Error()}
+	}
+	return nil
+}
+
 func fitStruct(object map[string]any, fields *structFields, t reflect.Type, path string) *problem {
 	for _, name := range slices.Sorted(maps.Keys(object)) {
 		if _, known := fields.member(name); !known {
@@ -72,8 +87,7 @@ func fitStruct(object map[string]any, fields *structFields, t reflect.Type, path
 	}
 	for _, field := range fields.members {
 		value, there := object[field.name]
-		// What lacks is empty in the function, which nobody has approved unless emptiness is left out anyway.
-		if !there && !field.omits && !isNilable(field.typ) && !behindPointer(t, field) {
+		if !there && isRequired(t, field) {
 			return &problem{path, fmt.Sprintf("is missing `%s`", field.name)}
 		}
 		if !there {
@@ -98,6 +112,12 @@ func fitField(value any, field structField, path string) *problem {
 	default:
 		return fit(value, field.typ, path)
 	}
+}
+
+// isRequired tells whether a field must be there. What lacks is empty in the function, which nobody has approved unless
+// emptiness is left out anyway.
+func isRequired(t reflect.Type, field structField) bool {
+	return !field.omits && !isNilable(field.typ) && !behindPointer(t, field)
 }
 
 // behindPointer tells whether a field stands in an embedded struct that may be nil.
@@ -167,8 +187,8 @@ func fitNumber(number float64, t reflect.Type, path string) *problem {
 		overflows = zero.OverflowInt(int64(number))
 	case zero.CanUint():
 		overflows = number < 0 || zero.OverflowUint(uint64(math.Abs(number)))
-	default:
-		overflows = zero.OverflowFloat(number)
+	case t.Kind() == reflect.Float32: // The greatest one is written a little greater than it is.
+		overflows = math.IsInf(float64(float32(number)), 0)
 	}
 	if overflows {
 		return &problem{path, fmt.Sprintf("is out of the range of %v", t.Kind())}

@@ -30,8 +30,11 @@ type gate struct {
 	client   *Client
 	call     Call
 	patience time.Duration
-	request  *signoffv1.RequestApprovalRequest
-	// The arguments as they were asked for: a copy, that nobody else can change.
+	// Nil for what was asked for before, and then there is a handle.
+	request   *signoffv1.RequestApprovalRequest
+	handle    *Handle
+	requestID string
+	// The arguments as they were asked for: a copy, that nobody else can change. Nil if only the server has them.
 	asked map[string]any
 	// Of the arguments as they were asked for.
 	digest string
@@ -56,7 +59,7 @@ func newGate(client *Client, call Call) (*gate, error) {
 	if err := call.checkCompleted(); err != nil {
 		return nil, err
 	}
-	g := &gate{client: client, call: call, patience: cmp.Or(call.Patience, defaultPatience)}
+	g := &gate{client: client, call: call, patience: call.patience()}
 	var p *problem
 	if g.asked, p = encodeArguments(call.Arguments); p != nil {
 		return nil, g.invalidArguments(p)
@@ -111,14 +114,8 @@ func (g *gate) makeRequest() error {
 	if person := g.call.OnBehalfOf; person != nil {
 		request.OnBehalfOf = &signoffv1.Person{Issuer: person.Issuer, Subject: person.Subject}
 	}
-	if g.call.ArgumentsSchema != nil {
-		schema, p := encodeArguments(g.call.ArgumentsSchema)
-		if p != nil {
-			return errors.New(p.text) // Was checked before.
-		}
-		if request.ArgumentsSchema, err = structpb.NewStruct(schema); err != nil {
-			return err
-		}
+	if request.ArgumentsSchema, err = g.schema(); err != nil {
+		return err
 	}
 	if request.RequestId, err = requestID(g.call); err != nil {
 		return err
@@ -130,9 +127,39 @@ func (g *gate) makeRequest() error {
 	if len(encoded) > maxRequestBytes {
 		return fmt.Errorf("the request has %d bytes, and can have %d", len(encoded), maxRequestBytes)
 	}
-	g.request = request
+	g.request, g.requestID = request, request.GetRequestId()
 	g.digest, err = digest(g.call.ToolName, g.asked)
 	return err
+}
+
+// schema is what edits must satisfy: the call's own, or what the function takes; nil for none.
+func (g *gate) schema() (*structpb.Struct, error) {
+	if g.call.ArgumentsSchema != nil {
+		schema, p := encodeArguments(g.call.ArgumentsSchema)
+		if p != nil {
+			return nil, errors.New(p.text) // Was checked before.
+		}
+		return structpb.NewStruct(schema)
+	}
+	if g.call.SkipSchema || g.takes == nil {
+		return nil, nil
+	}
+	derived := schemaOf(g.takes)
+	if derived.problem != "" {
+		g.warnOfSchema(derived.problem)
+	}
+	return derived.schema, nil
+}
+
+// warnOfSchema tells once per tool and type that reviewers learn late of edits that do not fit.
+func (g *gate) warnOfSchema(problem string) {
+	function := [2]any{g.call.ToolName, g.takes}
+	if _, told := g.client.schemaless.LoadOrStore(function, true); told {
+		return
+	}
+	g.client.logger.Warn(fmt.Sprintf("Calls of %s are sent without a schema of their arguments%s. Edits that do not fit "+
+		"are refused after the approval. Set ArgumentsSchema or SkipSchema.", g.call.ToolName, because(problem)),
+		"tool_name", g.call.ToolName)
 }
 
 func requestID(call Call) (string, error) {
@@ -149,14 +176,25 @@ func requestID(call Call) (string, error) {
 // run is what the function gets.
 func (g *gate) run() *Run {
 	arguments, _ := native(g.arguments).(map[string]any)
-	return &Run{ApprovalID: g.approval.GetId(), Arguments: arguments, Edited: g.edited(), gate: g}
+	return &Run{ApprovalID: g.approvalID(), Arguments: arguments, Edited: g.edited(), gate: g}
 }
 
 // edited tells whether a reviewer changed the arguments.
 func (g *gate) edited() bool { return g.approval.GetDigest() != g.digest }
 
+// isApproved tells whether the call was approved when the server last told.
+func (g *gate) isApproved() bool { return statuses[g.approval.GetStatus()].approved }
+
 func (g *gate) refused() Refused {
-	return Refused{ToolName: g.call.ToolName, ApprovalID: g.approval.GetId()}
+	return Refused{ToolName: g.call.ToolName, ApprovalID: g.approvalID()}
+}
+
+// approvalID is empty as long as it is not known.
+func (g *gate) approvalID() string {
+	if g.handle != nil {
+		return g.handle.ApprovalID
+	}
+	return g.approval.GetId()
 }
 
 func (g *gate) invalidArguments(p *problem) error {

@@ -3,6 +3,7 @@ module github.com/signoff-dev/signoff/clients/go
 go 1.25.0
 
 require (
+	github.com/google/jsonschema-go v0.4.3
 	github.com/google/uuid v1.6.0
 	github.com/gowebpki/jcs v1.0.2
 	golang.org/x/text v0.40.0

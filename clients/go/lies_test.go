@@ -103,6 +103,9 @@ func (l lies) teller(t *testing.T, told lie) *fake {
 		stream = stream[1:]
 	}
 	f.ask = append(f.ask, tells(nil, stream...))
+	for _, answer := range f.ask {
+		f.watch = append(f.watch, watched(answer))
+	}
 	f.claim = claims{
 		func(context.Context, *signoffv1.ClaimExecutionRequest) (*signoffv1.ClaimExecutionResponse, error) {
 			return claim, nil
@@ -122,6 +125,34 @@ func tells(
 			}
 		}
 		return err
+	}
+}
+
+// watched answers those who watch as a request is answered.
+func watched(
+	answer func(*signoffv1.RequestApprovalRequest, asking) error,
+) func(*signoffv1.WatchApprovalRequest, watching) error {
+	return func(_ *signoffv1.WatchApprovalRequest, stream watching) error {
+		return answer(nil, watchedStream{stream})
+	}
+}
+
+type watchedStream struct{ watching }
+
+func (s watchedStream) Send(message *signoffv1.RequestApprovalResponse) error {
+	answer := &signoffv1.WatchApprovalResponse{}
+	if update := message.GetUpdate(); update != nil {
+		answer.Message = &signoffv1.WatchApprovalResponse_Update{Update: update}
+	}
+	return s.watching.Send(answer)
+}
+
+// handle is that of the honest approval.
+func (l lies) handle(t *testing.T) signoff.Handle {
+	t.Helper()
+	approval := parsed(t, l.Honest["first"], &signoffv1.RequestApprovalResponse{}).GetUpdate().GetApproval()
+	return signoff.Handle{
+		ApprovalID: approval.GetId(), RequestID: l.Call.RequestID, ToolName: l.Call.ToolName, Digest: approval.GetDigest(),
 	}
 }
 
@@ -179,9 +210,52 @@ func TestScenario17Lies(t *testing.T) {
 	}
 }
 
+// What is resumed believes no more; and what it does not know itself must be shown.
+func TestScenario26LiesAboutResumedCalls(t *testing.T) {
+	t.Parallel()
+	list := vectors[lies](t, "lies.json")
+	one := 1
+	unseen := struct{ Kind, Problem string }{"InvalidAnswer", "the approval does not show the request"}
+	list.Lies = append(list.Lies,
+		lie{Name: "the truth", Asks: &one, Claims: 1, Reports: 1},
+		lie{
+			Name: "a request that is not shown", Asks: &one, Refusal: &unseen,
+			Changes: map[string]any{"first": map[string]any{"update": map[string]any{"events": []any{}}}},
+		})
+	for _, lie := range list.Lies {
+		t.Run(lie.Name, func(t *testing.T) {
+			t.Parallel()
+			f, runs := list.teller(t, lie), 0
+			client := f.client(t, func(o *signoff.Options) { o.Logger = slog.New(slog.DiscardHandler) })
+			options := signoff.ResumeOptions{Patience: 5 * time.Second}
+			_, err := signoff.Resume(t.Context(), client, list.handle(t), options,
+				func(context.Context, *signoff.Run) (string, error) {
+					runs++
+					return "done", nil
+				})
+			if lie.Refusal == nil {
+				if err != nil || runs != 1 {
+					t.Errorf("%v, ran %d times", err, runs)
+				}
+				lie.expectCalls(t, f)
+				return
+			}
+			kind, problem := kindOf(t, err)
+			if problem == unseen.Problem { // Some lies leave the events out.
+				lie.Asks, lie.Claims, lie.Reports = &one, 0, 0
+			} else if kind != lie.Refusal.Kind || problem != lie.Refusal.Problem {
+				t.Errorf("%v", err)
+			}
+			if lie.expectCalls(t, f); runs != 0 {
+				t.Errorf("ran %d times", runs)
+			}
+		})
+	}
+}
+
 func (l lie) expectCalls(t *testing.T, f *fake) {
 	t.Helper()
-	asks := len(f.asked)
+	asks := len(f.asked) + len(f.watched)
 	if l.Asks == nil && asks < 2 || l.Asks != nil && asks != *l.Asks {
 		t.Errorf("asked %d times", asks)
 	}

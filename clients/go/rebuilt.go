@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"time"
 )
 
 // rebuild makes a Go value of a type from approved arguments. What a function gets is never the caller's own value:
@@ -22,12 +23,12 @@ func rebuild(arguments map[string]any, t reflect.Type) (reflect.Value, *problem)
 	if err := decodeCarefully(text, made.Interface()); err != nil {
 		return reflect.Value{}, &problem{"", "cannot be taken by the function: " + err.Error()}
 	}
-	withIntegers(made.Elem())
+	settle(made.Elem())
 	back, p := encodeArguments(made.Interface())
 	if p != nil {
 		return reflect.Value{}, p
 	}
-	if p := difference(arguments, back, ""); p != nil {
+	if p := difference(arguments, back, t, ""); p != nil {
 		return reflect.Value{}, p
 	}
 	return made.Elem(), nil
@@ -45,9 +46,14 @@ func decodeCarefully(text []byte, into any) (err error) {
 	return decoder.Decode(into)
 }
 
-// withIntegers puts the numbers of native where a type declares none, below a value that was decoded.
-func withIntegers(v reflect.Value) {
-	if v.Type() != reflect.TypeFor[any]() && unmarshals(v.Type()) {
+// settle makes a value that was decoded the same wherever it was: with the numbers of native where a type declares
+// none, and times that know nothing of the process's own time zone.
+func settle(v reflect.Value) {
+	if v.Type() == timeType && v.CanSet() {
+		v.Set(reflect.ValueOf(withFixedOffset(v.Interface().(time.Time))))
+		return
+	}
+	if !isTime(v.Type()) && v.Type() != reflect.TypeFor[any]() && unmarshals(v.Type()) {
 		return // It decodes itself, and knows what it holds.
 	}
 	switch v.Kind() {
@@ -57,16 +63,16 @@ func withIntegers(v reflect.Value) {
 		}
 	case reflect.Pointer:
 		if !v.IsNil() {
-			withIntegers(v.Elem())
+			settle(v.Elem())
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			withIntegers(v.Field(i))
+			settle(v.Field(i))
 		}
 	case reflect.Slice, reflect.Array:
 		if mayHoldAnything(v.Type().Elem()) {
 			for i := range v.Len() {
-				withIntegers(v.Index(i))
+				settle(v.Index(i))
 			}
 		}
 	case reflect.Map:
@@ -76,7 +82,7 @@ func withIntegers(v reflect.Value) {
 		for _, key := range v.MapKeys() {
 			member := reflect.New(v.Type().Elem()).Elem()
 			member.Set(v.MapIndex(key))
-			withIntegers(member)
+			settle(member)
 			v.SetMapIndex(key, member)
 		}
 	}
@@ -93,8 +99,8 @@ func mayHoldAnything(t reflect.Type) bool {
 }
 
 // difference finds where a target took something else than it was given. Members that are empty may be missing in what
-// it took, and those that are nil in what it was given.
-func difference(given, took any, path string) *problem {
+// it took, and those that are nil in what it was given. The type is nil where the target declares none.
+func difference(given, took any, t reflect.Type, path string) *problem {
 	changed := &problem{path, "cannot be taken as it is by the function"}
 	switch given := given.(type) {
 	case map[string]any:
@@ -107,7 +113,7 @@ func difference(given, took any, path string) *problem {
 			if !there && isEmpty(value) {
 				continue
 			}
-			if p := difference(value, other, join(path, name)); p != nil {
+			if p := difference(value, other, memberType(t, name), join(path, name)); p != nil {
 				return p
 			}
 		}
@@ -122,16 +128,35 @@ func difference(given, took any, path string) *problem {
 			return changed
 		}
 		for i, value := range given {
-			if p := difference(value, list[i], at(path, i)); p != nil {
+			if p := difference(value, list[i], memberType(t, ""), at(path, i)); p != nil {
 				return p
 			}
 		}
 	default:
-		if given != took {
+		if given != took && !(t != nil && isTime(t) && isSameTime(given, took)) {
 			return changed
 		}
 	}
 	return nil
+}
+
+// memberType is the type that a type declares for its members, or for the one of a name; nil if it declares none.
+func memberType(t reflect.Type, name string) reflect.Type {
+	for t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == nil || t.Kind() != reflect.Interface && unmarshals(t) {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		field, _ := fieldsOf(t).member(name)
+		return field.typ
+	case reflect.Map, reflect.Slice, reflect.Array:
+		return t.Elem()
+	default:
+		return nil
+	}
 }
 
 // isEmpty tells whether encoding/json may leave a value out.

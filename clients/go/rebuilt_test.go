@@ -37,6 +37,7 @@ func TestArgumentsThatFit(t *testing.T) {
 		`{"to": "a"}`, `{"to": "a", "cc": [], "count": 0, "inner": null, "rest": null, "yes": false}`,
 		`{"to": "a", "cc": null, "count": 1e2}`,
 		`{"to": "a", "inner": {"to": "b", "count": 3}, "rest": {"x": [1, 2.5]}, "share": 0.5, "pair": [1, 2]}`,
+		`{"to": "a", "share": 3.4028235e+38}`, // The greatest float32, as encoding/json writes it.
 		`{"to": "a", "when": "2027-01-15T08:00:00Z", "size": 1.50, "big": "9223372036854775807"}`,
 	} {
 		made, p := rebuild(tree(t, text), reflect.TypeFor[order]())
@@ -59,6 +60,7 @@ func TestArgumentsThatDoNotFit(t *testing.T) {
 		`{"to": null}`:                         {"to", "is null"},
 		`{"to": "a", "count": null}`:           {"count", "is null"},
 		`{"to": "a", "when": null}`:            {"when", "is null"},
+		`{"to": "a", "when": "2027-01-15"}`:    {"when", problemTime},
 		`{"to": "a", "cc": ["b", null]}`:       {"cc[1]", "is null"},
 		`{"to": 1}`:                            {"to", "is not a string"},
 		`{"to": "a", "cc": "b"}`:               {"cc", "is not a list"},
@@ -154,7 +156,7 @@ func TestTypesThatDecodeThemselvesAreCompared(t *testing.T) {
 	if _, p := rebuild(tree(t, `{"A": "x"}`), reflect.TypeFor[struct{ A shout }]()); p == nil || p.path != "A" {
 		t.Errorf("%v", p)
 	}
-	if _, p := rebuild(tree(t, `{"A": "x"}`), reflect.TypeFor[struct{ A panicking }]()); p == nil {
+	if _, p := rebuild(tree(t, `{"A": "x"}`), reflect.TypeFor[struct{ A panicking }]()); p == nil || p.path != "A" {
 		t.Error("took it")
 	}
 	raw, p := rebuild(tree(t, `{"b": -0.0, "a": 10.0}`), reflect.TypeFor[json.RawMessage]())

@@ -3,7 +3,6 @@ package signoff
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 )
@@ -44,22 +43,35 @@ func (r Refused) Approval() string { return r.ApprovalID }
 // Is tells that this is ErrRefused.
 func (r Refused) Is(target error) bool { return target == ErrRefused }
 
-// StillWaitingError says that the context ended while the call waited: the approval is still pending. Without an id of
-// the approval, the server had not answered yet.
+// StillWaitingError says that the context ended before the call ran: the approval is still pending, or approved and not
+// run. Without an id of the approval, the server had not answered yet.
 type StillWaitingError struct {
 	Refused
+	// Approved tells that the call was approved when the context ended.
+	Approved bool
 	// Cause is the context's error, [context.Canceled] or [context.DeadlineExceeded].
 	Cause error
 }
 
 func (e *StillWaitingError) Error() string {
+	switch {
+	case e.Approved:
+		return fmt.Sprintf("NOT RUN. The call to %s was approved, but the caller stopped before it ran. "+
+			"Do not work around it.", e.ToolName)
+	case e.ApprovalID == "":
+		return fmt.Sprintf("NOT RUN. The call to %s is not approved yet. Do not work around it.", e.ToolName)
+	}
 	return fmt.Sprintf("NOT RUN. The call to %s is still waiting for approval. Do not work around it.", e.ToolName)
 }
 
 // DeveloperText implements [Refusal].
 func (e *StillWaitingError) DeveloperText() string {
-	if e.ApprovalID == "" {
-		return fmt.Sprintf("The caller stopped waiting before the server answered on the call to %s.", e.ToolName)
+	switch {
+	case e.Approved:
+		return "The caller stopped waiting. " + approvedNotRun(e.Refused)
+	case e.ApprovalID == "":
+		return fmt.Sprintf("The caller stopped waiting. The server had not answered the request for the call to %s.",
+			e.ToolName)
 	}
 	return fmt.Sprintf("The caller stopped waiting. Approval %s of the call to %s is still pending.",
 		e.ApprovalID, e.ToolName)
@@ -267,12 +279,18 @@ type UnavailableError struct {
 	Address string
 	// Problem says what is wrong: "connection refused", or what to configure.
 	Problem string
+	// Approved tells that the call was approved: the server could not be reached to claim it.
+	Approved bool
 	// Cause is the last failure, a gRPC status; [ErrClosed] if the client was closed.
 	Cause error
 }
 
 func (e *UnavailableError) Error() string {
-	if e.ApprovalID != "" {
+	switch {
+	case e.Approved:
+		return fmt.Sprintf("NOT RUN. The call to %s was approved, but the approvals server cannot be reached to start "+
+			"it. Do not work around it.", e.ToolName)
+	case e.ApprovalID != "":
 		return fmt.Sprintf("NOT RUN. The call to %s is still waiting for approval, and the approvals server cannot be "+
 			"reached. Do not work around it.", e.ToolName)
 	}
@@ -282,7 +300,11 @@ func (e *UnavailableError) Error() string {
 
 // DeveloperText implements [Refusal].
 func (e *UnavailableError) DeveloperText() string {
-	return fmt.Sprintf("Cannot reach the approvals server at %s%s.", e.Address, because(e.Problem))
+	text := fmt.Sprintf("Cannot reach the approvals server at %s%s.", e.Address, because(e.Problem))
+	if e.Approved {
+		text += " " + approvedNotRun(e.Refused)
+	}
+	return text
 }
 
 // Unwrap returns the cause.
@@ -354,20 +376,3 @@ func (e *InvalidEditError) Error() string {
 
 // DeveloperText implements [Refusal].
 func (e *InvalidEditError) DeveloperText() string { return e.Error() }
-
-// place says what is wrong with the arguments, or with one of them.
-func place(path, problem string) string {
-	where := "argument " + path
-	if path == "" {
-		where = "the set of arguments"
-	}
-	return where + " " + strings.TrimSuffix(problem, ".")
-}
-
-// because is what others said, to go before a full stop.
-func because(text string) string {
-	if text = strings.TrimSuffix(text, "."); text == "" {
-		return ""
-	}
-	return ": " + text
-}

@@ -111,6 +111,8 @@ func setField(t *testing.T, made reflect.Value, name, value string) {
 	switch {
 	case !field.IsValid():
 		t.Errorf("%v has no %s", made.Type(), name)
+	case field.Kind() == reflect.Bool:
+		field.SetBool(value == "true")
 	case field.CanInt():
 		number, err := strconv.ParseInt(value, 10, 32)
 		if err != nil {

@@ -23,7 +23,7 @@ func (g *gate) report(ctx context.Context, claim string, result signoffv1.Execut
 	ctx, done := outlive(ctx)
 	defer done()
 	request := &signoffv1.ReportExecutionRequest{
-		ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), ClaimId: claim,
+		ApprovalId: g.approvalID(), RequestId: randomRequestID(), ClaimId: claim,
 		Result: result, Message: shortened(message),
 	}
 	var answer *signoffv1.ReportExecutionResponse
@@ -37,7 +37,7 @@ func (g *gate) report(ctx context.Context, claim string, result signoffv1.Execut
 	}
 	if err != nil {
 		g.client.logger.WarnContext(ctx, "signoff: the outcome of a call could not be reported",
-			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId(), "error", err)
+			"tool_name", g.call.ToolName, "approval_id", g.approvalID(), "error", err)
 	}
 }
 

@@ -87,7 +87,7 @@ func TestScenario22EditsThatDoNotFit(t *testing.T) {
 	called := false
 	send := wrapped(
 		t, s.agent(),
-		signoff.Call{ToolName: "send_email"},
+		signoff.Call{ToolName: "send_email", SkipSchema: true}, // Else the server refuses the edit.
 		func(context.Context, email) (string, error) {
 			called = true
 			return "", nil
@@ -236,7 +236,7 @@ func TestRequestsHaveWhatTheCallHas(t *testing.T) {
 	request := f.asked[0]
 	agent, person := request.GetAgent(), request.GetOnBehalfOf()
 	if request.GetRequestId() != "mail-1" || request.GetToolName() != "send_email" ||
-		request.GetArguments().AsMap()["to"] != "a" || request.GetArgumentsSchema().AsMap()["type"] != "object" ||
+		request.GetArguments().AsMap()["to"] != "a" || len(request.GetArgumentsSchema().AsMap()) != 1 ||
 		agent.GetName() != "bot" || agent.GetRunId() != "run-1" || agent.GetChain()[0] != "boss" ||
 		person.GetIssuer() != "local" || person.GetSubject() != "olga" ||
 		request.GetReason() != "Welcome" || request.GetLabels()["team"] != "x" ||

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 )
 
 // Run is what a function may do now: one call, once, with these arguments.
@@ -47,7 +46,7 @@ func (r *Run) Decode(into any) error {
 // call that fn made, is returned as it is too: its Tool and its Approval are those of that call.
 //
 // Do ends with the context at any time before fn runs; fn gets the same context. If the approval is still pending then,
-// the error is a [StillWaitingError], whose cause is the context's error.
+// or approved, the error is a [StillWaitingError], whose cause is the context's error.
 //
 // The work of fn must be over when it returns. Results that stand for work to come are refused before anybody is asked:
 // channels, functions such as iterators, readers, and what holds one. One that only shows when fn has returned, in an
@@ -55,12 +54,12 @@ func (r *Run) Decode(into any) error {
 func Do[T any](
 	ctx context.Context, client *Client, call Call, fn func(ctx context.Context, run *Run) (T, error),
 ) (T, error) {
-	return perform(ctx, client, call.completed(ctx), fn)
+	return perform(ctx, func() (*gate, error) { return askingGate(ctx, client, call.completed(ctx)) }, fn)
 }
 
-// perform is Do for a call that nothing completes any more.
+// perform waits for what a gate asks for, claims it, runs the function, and reports.
 func perform[T any](
-	ctx context.Context, client *Client, call Call, fn func(ctx context.Context, run *Run) (T, error),
+	ctx context.Context, open func() (*gate, error), fn func(ctx context.Context, run *Run) (T, error),
 ) (T, error) {
 	var none T
 	if fn == nil {
@@ -69,14 +68,21 @@ func perform[T any](
 	if err := checkResult(reflect.TypeFor[T]()); err != nil {
 		return none, err
 	}
-	g, claim, err := obtain(ctx, client, call)
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	g, err := open()
+	if err != nil {
+		return none, err
+	}
+	claim, err := g.obtain(ctx)
 	if err != nil {
 		return none, err
 	}
 	result, err := observe(ctx, g, claim, fn)
 	if err == nil {
 		if found := unbegunIn(result); found != "" {
-			err = &UnfinishedError{ToolName: call.ToolName, Result: found}
+			err = &UnfinishedError{ToolName: g.call.ToolName, Result: found}
 			result = none
 		}
 	}
@@ -88,27 +94,29 @@ func perform[T any](
 	return result, err
 }
 
-// obtain takes the permission to run a call.
-func obtain(ctx context.Context, client *Client, call Call) (*gate, string, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, "", err
-	}
+// askingGate is the gate of a call that is asked for now.
+func askingGate(ctx context.Context, client *Client, call Call) (*gate, error) {
 	g, err := newGate(client, call)
-	if err != nil {
-		return nil, "", err
+	if err == nil {
+		g.warnOfRepetition(ctx)
 	}
-	g.warnOfRepetition(ctx)
+	return g, err
+}
+
+// obtain waits, and takes the permission to run the call.
+func (g *gate) obtain(ctx context.Context) (claim string, err error) {
 	if err := g.wait(ctx); err != nil {
-		if err == ctx.Err() {
-			err = g.abandon(ctx)
-		}
-		return nil, "", err
+		return "", g.ended(ctx, err)
 	}
-	claim, err := g.claim(ctx)
-	if err != nil {
-		return nil, "", err
+	return g.claim(ctx)
+}
+
+// ended is the error of a wait that has ended: of one that the context ended, what became of the approval.
+func (g *gate) ended(ctx context.Context, err error) error {
+	if err == ctx.Err() {
+		return g.abandon(ctx)
 	}
-	return g, claim, nil
+	return err
 }
 
 // observe calls the function, and reports when it does not return.
@@ -131,70 +139,4 @@ func observe[T any](ctx context.Context, g *gate, claim string, fn func(context.
 	result, err := fn(ctx, g.run())
 	returned = true
 	return result, err
-}
-
-// RequiresApproval wraps a function so that each call of it needs approval, with its own arguments: a struct or a
-// map, see [Call]. The call is otherwise as given, without Arguments. The functions of [WithCall] and then those of
-// complete may complete it before it is asked for, for example with the reason that the arguments hold, or with the ids
-// that a framework keeps in the context.
-//
-// fn never gets the caller's own arguments, but those that were approved, edited or not, rebuilt from their JSON: what
-// the reviewer saw, and nothing else. Edits that its type does not take exactly are refused with an [InvalidEditError]
-// before the claim; [Run.Decode] says what that means. Errors are otherwise those of [Do].
-//
-// A [UsageError] says that calls can never be made so: an option that makes no sense, arguments that JSON does not show
-// as a whole (an unexported field, a channel, an interface with methods, a type that encodes itself and cannot decode
-// itself), or a result that stands for work to come, as with Do.
-func RequiresApproval[A, R any](
-	client *Client, call Call, fn func(ctx context.Context, arguments A) (R, error),
-	complete ...func(ctx context.Context, arguments A, call *Call),
-) (func(ctx context.Context, arguments A) (R, error), error) {
-	takes := reflect.TypeFor[A]()
-	if err := checkWrapped(client, call, takes, reflect.TypeFor[R](), fn == nil); err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(complete, func(each func(context.Context, A, *Call)) bool { return each == nil }) {
-		return nil, misused("", "a function that completes calls of %s is nil", call.ToolName)
-	}
-	call = call.clone()
-	call.ArgumentsType = takes
-	return func(ctx context.Context, arguments A) (R, error) {
-		call := call.completed(ctx)
-		for _, each := range complete {
-			each(ctx, arguments, &call)
-		}
-		// A pointer, as methods of pointers encode what is decoded, too.
-		call.Arguments, call.ArgumentsType = &arguments, takes
-		return perform(ctx, client, call, func(ctx context.Context, run *Run) (R, error) {
-			approved, ok := run.gate.rebuilt.Interface().(A)
-			if !ok { // Never run with an empty value instead.
-				var none R
-				return none, run.gate.untakeable(&problem{"", fmt.Sprintf("are no %v", takes)})
-			}
-			return fn(ctx, approved)
-		})
-	}, nil
-}
-
-// checkWrapped finds what makes every call of a wrapped function impossible.
-func checkWrapped(client *Client, call Call, takes, returns reflect.Type, isNil bool) error {
-	switch {
-	case client == nil:
-		return misused("", "the client is nil")
-	case isNil:
-		return misused("", "the function is nil")
-	case call.ToolName == "":
-		return misused("ToolName", "is empty")
-	case call.Arguments != nil:
-		return misused("Arguments", "must be nil: each caller gives its own")
-	case call.ArgumentsType != nil && call.ArgumentsType != takes:
-		return misused("ArgumentsType", "must be nil: it is %v", takes)
-	}
-	if err := call.checkOptions(); err != nil {
-		return err
-	}
-	if problem := declared(takes); problem != "" {
-		return misused("", "the arguments of %s cannot be approved: %s", call.ToolName, problem)
-	}
-	return checkResult(returns)
 }

@@ -131,14 +131,15 @@ func (g *gate) notice(ctx context.Context, err error, patience time.Duration) er
 		g.warned = true
 		g.client.logger.WarnContext(ctx, fmt.Sprintf("Cannot reach the approvals server at %s%s. Trying for %s.",
 			g.client.address, because(found.text), seconds(patience)),
-			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId())
+			"tool_name", g.call.ToolName, "approval_id", g.approvalID())
 	}
 	return nil
 }
 
 func (g *gate) unavailable(found *diagnosis, cause error) error {
 	return &UnavailableError{
-		Refused: g.refused(), Address: g.client.address.String(), Problem: found.text, Cause: cause,
+		Refused: g.refused(), Address: g.client.address.String(), Problem: found.text, Approved: g.isApproved(),
+		Cause: cause,
 	}
 }
 

@@ -19,17 +19,27 @@ const lastTry = 5 * time.Second
 // wait asks, and returns nil once the call is approved. Otherwise it returns why not: a refusal, or the context's
 // error.
 func (g *gate) wait(ctx context.Context) error {
+	isDecided := func(now *signoffv1.Approval) bool { return statuses[now.GetStatus()].terminal }
+	if err := g.listen(ctx, isDecided); err != nil {
+		return err
+	}
+	return g.decision()
+}
+
+// listen reads what the server tells, over as many streams as it takes, until it has told enough, or a stream ended
+// that may.
+func (g *gate) listen(ctx context.Context, isEnough func(*signoffv1.Approval) bool) error {
 	// Do not report the failure of an earlier call for this one: look again.
 	g.client.reconnect(ctx)
 	pace := g.client.newPace(g.patience)
 	for {
 		began := time.Now()
-		err := g.follow(ctx, pace)
+		err := g.follow(ctx, pace, isEnough)
+		if err == nil {
+			return nil
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
-		}
-		if err == nil {
-			return g.decision()
 		}
 		if errors.Is(err, ErrRefused) {
 			return err
@@ -65,28 +75,48 @@ func (g *gate) failed(err error) error {
 
 // follow reads one stream, until there is nothing more to wait for (nil) or it breaks. It is cut if it says nothing
 // for too long.
-func (g *gate) follow(ctx context.Context, pace *pace) error {
+func (g *gate) follow(ctx context.Context, pace *pace, isEnough func(*signoffv1.Approval) bool) error {
 	streaming, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cut := time.AfterFunc(g.untilFirstMessage(pace), cancel)
 	defer cut.Stop()
-	err := g.read(streaming, pace, cut)
+	err := g.read(streaming, pace, cut, isEnough)
 	if err != nil && !errors.Is(err, ErrRefused) && streaming.Err() != nil && ctx.Err() == nil {
 		return status.Error(codes.Unavailable, "the server said nothing for too long")
 	}
 	return err
 }
 
-func (g *gate) read(ctx context.Context, pace *pace, cut *time.Timer) error {
+// message is what the streams of requests and of those that watch have in common.
+type message interface {
+	GetUpdate() *signoffv1.ApprovalUpdate
+	GetProgress() *signoffv1.Progress
+}
+
+// open begins a stream after what was seen, and returns the function that reads it.
+func (g *gate) open(ctx context.Context) (func() (message, error), error) {
+	seen := g.approval.GetRevision()
+	if g.handle != nil {
+		request := &signoffv1.WatchApprovalRequest{ApprovalId: g.handle.ApprovalID, AfterRevision: seen}
+		stream, err := g.client.Approvals.WatchApproval(ctx, request)
+		return func() (message, error) { return stream.Recv() }, err
+	}
 	request := proto.CloneOf(g.request)
-	request.AfterRevision = g.approval.GetRevision()
+	request.AfterRevision = seen
 	stream, err := g.client.Approvals.RequestApproval(ctx, request)
+	return func() (message, error) { return stream.Recv() }, err
+}
+
+func (g *gate) read(
+	ctx context.Context, pace *pace, cut *time.Timer, isEnough func(*signoffv1.Approval) bool,
+) error {
+	receive, err := g.open(ctx)
 	if err != nil {
 		return err
 	}
 	var latest *signoffv1.Approval // Of this stream.
 	for {
-		message, err := stream.Recv()
+		message, err := receive()
 		if err == io.EOF {
 			return ended(latest)
 		}
@@ -101,7 +131,7 @@ func (g *gate) read(ctx context.Context, pace *pace, cut *time.Timer) error {
 			approval := update.GetApproval()
 			latest = approval
 			g.see(approval, pace)
-			if statuses[approval.GetStatus()].terminal {
+			if isEnough(approval) {
 				return nil
 			}
 		}

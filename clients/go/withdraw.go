@@ -12,36 +12,37 @@ import (
 )
 
 // withdraw cancels the approval of a caller that has given up. It can come too late, and then changes nothing: it tells
-// whether it has withdrawn the approval, and fails if it does not know.
-func (g *gate) withdraw(ctx context.Context) (bool, error) {
+// the status of the approval afterwards, and fails if it does not know.
+func (g *gate) withdraw(ctx context.Context) (signoffv1.ApprovalStatus, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	err := g.client.repeat(ctx, ctx, grace, g.find)
-	if err == nil && statuses[g.approval.GetStatus()].terminal {
-		return g.approval.GetStatus() == signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED, nil
+	if is := g.approval.GetStatus(); err == nil && statuses[is].terminal {
+		return is, nil
 	}
 	if err == nil {
 		request := &signoffv1.CancelApprovalRequest{
-			ApprovalId: g.approval.GetId(), RequestId: randomRequestID(), Reason: "the caller gave up",
+			ApprovalId: g.approvalID(), RequestId: randomRequestID(), Reason: "the caller gave up",
 		}
 		err = g.client.repeat(ctx, ctx, grace, func(ctx context.Context) error {
 			_, err := g.client.Approvals.CancelApproval(ctx, request)
 			return err
 		})
 	}
-	if err != nil && serverReason(status.Convert(err)) == "ALREADY_DECIDED" {
-		return false, nil
+	if info := serverInfo(status.Convert(err)); err != nil && info.GetReason() == "ALREADY_DECIDED" {
+		name := "APPROVAL_STATUS_" + info.GetMetadata()["status"]
+		return signoffv1.ApprovalStatus(signoffv1.ApprovalStatus_value[name]), nil
 	}
 	if err != nil {
 		g.client.logger.WarnContext(ctx, "signoff: the approval of a call that was given up could not be withdrawn",
-			"tool_name", g.call.ToolName, "approval_id", g.approval.GetId(), "error", err)
+			"tool_name", g.call.ToolName, "approval_id", g.approvalID(), "error", err)
 	}
-	return err == nil, err
+	return signoffv1.ApprovalStatus_APPROVAL_STATUS_CANCELLED, err
 }
 
 // find asks once more, if the server has not answered yet: it may have got the request.
 func (g *gate) find(ctx context.Context) error {
-	if g.approval != nil {
+	if g.approvalID() != "" {
 		return nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
