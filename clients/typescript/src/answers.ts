@@ -6,7 +6,7 @@ import type {
   ReportExecutionRequest,
   ReportExecutionResponse,
 } from "./gen/signoff/v1/approval_service_pb.js";
-import { DigestMismatch, InvalidAnswer } from "./refusals.js";
+import { DigestMismatch, InvalidAnswer, Revoked } from "./refusals.js";
 import { meaningOf } from "./statuses.js";
 
 /** Whether something is wrong, and what. In a table, so that all clients check in the same order. */
@@ -71,12 +71,14 @@ export class Answers {
   /**
    * Checks the answer to the claim of what was approved.
    *
-   * @throws InvalidAnswer, DigestMismatch
+   * @throws InvalidAnswer, Revoked, DigestMismatch
    */
   async claim(answer: ClaimExecutionResponse, approved: Approval): Promise<void> {
     this.#refuse([[answer.claimId === "", "the answer has no claim id"]]);
     const approval = this.#check(answer.approval);
     this.#refuse([[approval.status !== approved.status, "the approval's status changed"]]);
+    const { revocation } = approval;
+    if (revocation) throw new Revoked({ toolName: this.#toolName, approvalId: approval.id }, revocation.reason);
     if (approval.digest !== approved.digest || !(await this.#isDecidedFor(approval))) throw this.mismatch();
     const { claim } = approval;
     this.#refuse([

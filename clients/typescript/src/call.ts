@@ -55,8 +55,8 @@ export interface CallOptions {
   /** Gives up when aborted: its reason is thrown, unless the function has been started. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Ends the wait for a decision when aborted, with StillWaiting, which a model can read; with Cancelled if
-   * `cancelOnAbandon` is set. Changes nothing once there is a decision.
+   * Ends the wait when aborted, with StillWaiting, which a model can read; with Cancelled if `cancelOnAbandon` is set and
+   * there is no decision yet. Changes nothing once the function has been started.
    */
   readonly stopWaiting?: AbortSignal | undefined;
   /** Options without which a call is refused before anybody is asked, with a TypeError. */

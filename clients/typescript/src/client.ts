@@ -31,6 +31,11 @@ export interface ClientOptions {
   readonly requiredOptions?: readonly RequirableOption[] | undefined;
   /** Options that surround a call, such as those that an AsyncLocalStorage has; asked for once for each call. */
   readonly carriedOptions?: (() => Partial<CallOptions>) | undefined;
+  /**
+   * Runs a gated function, or a step of it, so that the calls which it makes are not surrounded by the ids of its own call;
+   * runs it as it is unless set.
+   */
+  readonly withoutCallIds?: (<R>(fn: () => R) => R) | undefined;
 }
 
 /** @throws TypeError, in the constructor, for what would fail only when a call is made. */
@@ -45,6 +50,7 @@ const CHECKS: Checks<ClientOptions> = {
   address: isText,
   requiredOptions: areOptionNames,
   carriedOptions: isCallable,
+  withoutCallIds: isCallable,
 };
 
 /**
@@ -69,6 +75,7 @@ export class Client {
     checkOptions(options, CHECKS, "a client");
     const { transport, deadlineMs = DEADLINE_MS, logger = console, close, address = "" } = options;
     const { requiredOptions = [], carriedOptions: carried = () => ({}) } = options;
+    const { withoutCallIds = (fn) => fn() } = options;
     if (transport === undefined) throw new TypeError("transport of a client must be given");
     const limited = withDeadline(transport, deadlineMs);
     this.approvals = createClient(ApprovalService, limited);
@@ -85,6 +92,7 @@ export class Client {
       logger: quiet(logger),
       requiredOptions: [...requiredOptions],
       carried,
+      withoutCallIds,
     };
     this.#close = close;
     this.#advice = new Advice(this.#connection);

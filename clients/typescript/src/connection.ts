@@ -21,6 +21,8 @@ export interface Connection {
   readonly logger: Logger;
   /** Options without which no call is asked for. */
   readonly requiredOptions: readonly string[];
-  /** The options that the call's surroundings carry; an id among them is for the first call that takes it. */
+  /** The options that the call's surroundings carry; an id among them is for one call. @throws TypeError for a second */
   carried(): Partial<CallOptions>;
+  /** Runs what belongs to a call without the ids that its surroundings carry. */
+  withoutCallIds<R>(fn: () => R): R;
 }

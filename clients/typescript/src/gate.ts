@@ -56,7 +56,7 @@ export async function gate<R>(connection: Connection, asking: Asking, start: Sta
   const granted = await grant(connection, asking);
   let result: Awaited<R>;
   try {
-    result = await settled(start(granted.taken, granted.run));
+    result = await settled(connection.withoutCallIds(() => start(granted.taken, granted.run)));
   } catch (error) {
     await granted.finish({ error });
     throw error;
@@ -74,7 +74,7 @@ export async function* gateSteps<T, R, N>(
   const granted = await grant(connection, asking);
   let outcome: Outcome = { error: new Error("its caller stopped reading before its end") };
   try {
-    const result = yield* stepped(start(granted.taken, granted.run));
+    const result = yield* stepped(start(granted.taken, granted.run), connection.withoutCallIds);
     outcome = undefined;
     return result;
   } catch (error) {
@@ -94,7 +94,7 @@ async function grant(connection: Connection, asking: Asking): Promise<Granted> {
   const request = await requestOf(call, asked, connection.address);
   signal?.throwIfAborted();
   // Here, and not in the wait: what was not asked for is not to be withdrawn either.
-  if (stopWaiting?.aborted) throw new StillWaiting({ toolName }, { cause: stopWaiting.reason });
+  if (stopWaiting?.aborted) throw new StillWaiting({ toolName }, false, { cause: stopWaiting.reason });
 
   const answers = new Answers(connection.address, toolName, request.requestId, await digestOf(toolName, asked));
   const first = new FirstFailure(connection);

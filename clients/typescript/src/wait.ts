@@ -66,7 +66,7 @@ export class Wait {
         this.#throwIfEnded();
         if (isHopeless(failure)) this.#first.tell(failure, undefined);
         if (!(await this.#isTriedAgain(failure, began, ends.signal))) {
-          throw refusalOfFailure(this.#refused, this.#connection, failure);
+          throw refusalOfFailure(this.#refused, this.#connection, failure, false);
         }
       }
     } finally {
@@ -93,7 +93,7 @@ export class Wait {
   #throwIfEnded(): void {
     const { signal, stopWaiting } = this.#call;
     signal?.throwIfAborted();
-    if (stopWaiting?.aborted) throw new StillWaiting(this.#refused, { cause: stopWaiting.reason });
+    if (stopWaiting?.aborted) throw new StillWaiting(this.#refused, false, { cause: stopWaiting.reason });
   }
 
   /** Reads one stream: the decided approval, or how the stream broke. */
