@@ -156,7 +156,7 @@ test("what a schema makes that is not JSON is shown as the JSON that it was made
   assert.deepEqual(fake.asked[0]?.arguments, { when, amount: 1 });
   const later = { when: "2028-01-15", amount: 2 };
   assert.deepEqual(await edited({ when }, later, { parameters }), { when: new Date("2028-01-15"), amount: 2 });
-  const unseen: StandardSchema<object> = z.object({ when: z.date().default(new Date(0)) });
+  const unseen: StandardSchema<object> = z.object({ when: z.any().transform(() => new Map()) });
   await assert.rejects(fake.client().requiresApproval(() => {}, { toolName: "pay", parameters: unseen })({}), {
     kind: "InvalidArguments",
     path: "when",

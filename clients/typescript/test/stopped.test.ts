@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { digestOf } from "../src/digest.js";
-import { AlreadyClaimed, Cancelled, Code, Frozen, Rejected, Revoked, StillWaiting } from "../src/index.js";
+import { AlreadyClaimed, Cancelled, Code, Frozen, Handle, Rejected, Revoked, StillWaiting } from "../src/index.js";
 import { ApprovalStatus, type CancelApprovalRequest, ExecutionResult } from "../src/v1.js";
 import { approving, broken, Fake, granted, own, pending, progress, silence, update } from "./fake.js";
 
@@ -117,6 +117,40 @@ test("`stopWaiting` ends the wait with a refusal that a model can read", async (
   });
   assert.deepEqual([cancels.length, fake.claims, fake.advised], [0, 0, 0]);
 });
+
+for (const cancelOnAbandon of [false, true]) {
+  test(`\`stopWaiting\` ends the wait of what is resumed: ${cancelOnAbandon}`, async () => {
+    const stop = new AbortController();
+    const cancels: CancelApprovalRequest[] = [];
+    const digest = await digestOf("t", {});
+    const caller = { issuer: "local", subject: "mail-bot" };
+    await using fake = await Fake.start({
+      async *watchApproval({ approvalId, afterRevision }, { signal }) {
+        assert.deepEqual([approvalId, afterRevision], ["a1", 0n]);
+        const status = ApprovalStatus.PENDING;
+        const times = { updateTime: { seconds: 0n }, deadline: { seconds: 60n } };
+        const approval = { id: "a1", requestId: "r", toolName: "t", caller, revision: 1n, status, digest, ...times };
+        const kind = { case: "requested", value: { digest, status } } as const;
+        yield { message: { case: "update", value: { approval, events: [{ revision: 1n, kind }] } } };
+        stop.abort();
+        await silence(signal);
+      },
+      cancelApproval: async (cancel) => {
+        cancels.push(cancel);
+        return {};
+      },
+    });
+    const handle = new Handle({ approvalId: "a1", requestId: "r", toolName: "t", digest });
+    const options = { stopWaiting: stop.signal, cancelOnAbandon };
+    const kind = cancelOnAbandon ? "Cancelled" : "StillWaiting";
+    await assert.rejects(fake.client().resume(handle, never, options), { kind, approvalId: "a1" });
+    await assert.rejects(fake.client().wait(handle, options), { kind, approvalId: "a1" });
+    assert.deepEqual(
+      cancels.map(({ approvalId }) => approvalId),
+      cancelOnAbandon ? ["a1", "a1"] : [],
+    );
+  });
+}
 
 test("`stopWaiting` withdraws with cancelOnAbandon", async () => {
   const { fake, cancels, stopped } = await waiting();

@@ -20,8 +20,8 @@ export type { ConnectOptions } from "./options.js";
  */
 export function connect(options: ConnectOptions = {}): Client {
   const target = targetOf(options, process.env);
-  const { deadlineMs, logger, requiredOptions } = options;
+  const { deadlineMs, logger, requiredOptions, onRefusal } = options;
   const address = target.address.origin;
   const carried = { carriedOptions, withoutCallIds };
-  return new Client({ ...transportTo(target), deadlineMs, logger, requiredOptions, address, ...carried });
+  return new Client({ ...transportTo(target), deadlineMs, logger, requiredOptions, onRefusal, address, ...carried });
 }
