@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { copyJson, copyValues, isPlainObject, pathTo } from "./arguments.js";
 import { Misfit } from "./misfit.js";
+import { textOf } from "./report.js";
 import { type Reads, typedBy } from "./typed.js";
 import { isDate, jsonOf, type Values } from "./values.js";
 
@@ -120,11 +121,19 @@ export function refuseMisshapen(edited: JsonObject, { types, required, open }: S
 async function validate({ schema, reads, names }: Parameters, json: JsonObject, like?: Values): Promise<unknown> {
   const unknown = Object.keys(json).find((name) => names && !names.has(name));
   if (unknown !== undefined) throw new Misfit(unknown, "is not a parameter of the function");
-  // A copy: what it does to it must not change what is shown.
-  const result = await schema["~standard"].validate(typedBy(reads, json, like));
+  const result = await validated(schema, typedBy(reads, json, like));
   const issue = result.issues?.[0];
   if (issue) throw new Misfit(pathOf(issue.path ?? []), `does not fit: ${issue.message.replace(/\.$/, "")}`);
   return "value" in result ? result.value : undefined;
+}
+
+/** @param copy - what the schema does to it must not change what is shown. */
+async function validated(schema: StandardSchema, copy: Values): Promise<SchemaResult<unknown>> {
+  try {
+    return await schema["~standard"].validate(copy);
+  } catch (cause) {
+    throw new Misfit("", `does not fit: ${textOf(cause).replace(/\.$/, "")}`, { cause });
+  }
 }
 
 function pathOf(keys: readonly (PropertyKey | { readonly key: PropertyKey })[]): string {

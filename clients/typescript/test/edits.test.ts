@@ -172,6 +172,20 @@ test("a schema that changes what it is given changes nothing that is shown", asy
   assert.deepEqual(await refused({ to: "a" }, { to: "b" }, { parameters }), ["to", "is not as the function takes it"]);
 });
 
+test("a schema that fails refuses what it was given, with the cause", async () => {
+  const broken = new Error("The directory cannot be reached.");
+  const parameters = z.object({ to: z.string() }).refine(({ to }) => {
+    if (to === "mallory") throw broken;
+    return true;
+  });
+  const problem = ["", "does not fit: The directory cannot be reached"];
+  assert.deepEqual(await refused({ to: "a" }, { to: "mallory" }, { parameters }), problem);
+  await using fake = await approving();
+  const wrapped = fake.client().requiresApproval(() => assert.fail("called"), { toolName: "pay", parameters });
+  await assert.rejects(wrapped({ to: "mallory" }), { kind: "InvalidArguments", cause: broken });
+  assert.equal(fake.asked.length, 0);
+});
+
 test("a schema may take its time", async () => {
   const parameters = z.object({ to: z.string().refine(async (to) => to !== "mallory") });
   assert.deepEqual(await edited({ to: "a" }, { to: "b" }, { parameters }), { to: "b" });
