@@ -4,9 +4,9 @@ import type { Answers } from "./answers.js";
 import type { Connection } from "./connection.js";
 import { isPassing, ownReason } from "./failures.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
-import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
 import { now, Patience } from "./patience.js";
 import { Refusal } from "./refusals.js";
+import type { Source } from "./source.js";
 import { meaningOf } from "./statuses.js";
 
 /** How long a caller that has given up is kept for cleaning up, in milliseconds. */
@@ -20,19 +20,17 @@ export const GRACE_MS = 5_000;
  */
 export async function withdraw(
   { approvals, closed, logger }: Connection,
-  request: RequestApprovalRequest,
+  source: Source,
   answers: Answers,
 ): Promise<boolean> {
   const signal = AbortSignal.timeout(GRACE_MS);
   const patience = new Patience(GRACE_MS, closed);
   const requestId = crypto.randomUUID();
-  let approval = answers.newest;
   for (;;) {
     const began = now();
     try {
-      approval ??= await firstAnswer(approvals, request, answers, signal);
-      if (meaningOf(approval.status) !== "pending") return false;
-      const approvalId = approval.id;
+      const approvalId = source.approvalId ?? (answers.newest ?? (await firstAnswer(source, answers, signal))).id;
+      if (answers.newest && meaningOf(answers.newest.status) !== "pending") return false;
       await approvals.cancelApproval({ approvalId, requestId, reason: "the caller gave up" }, { signal });
       return true;
     } catch (error) {
@@ -41,20 +39,15 @@ export async function withdraw(
       if (ownReason(failure) === "ALREADY_DECIDED") return false;
       const isPossible = !(error instanceof Refusal) && isPassing(failure);
       if (isPossible && (await patience.again(failure, began, signal).catch(() => false))) continue;
-      logger.warn(`signoff: the request to call ${request.toolName} could not be withdrawn: ${failure.message}`);
+      logger.warn(`signoff: the request to call ${source.toolName} could not be withdrawn: ${failure.message}`);
       return false;
     }
   }
 }
 
-async function firstAnswer(
-  approvals: Connection["approvals"],
-  request: RequestApprovalRequest,
-  answers: Answers,
-  signal: AbortSignal,
-): Promise<Approval> {
+async function firstAnswer(source: Source, answers: Answers, signal: AbortSignal): Promise<Approval> {
   const enough = new AbortController();
-  const stream = approvals.requestApproval(request, { signal: AbortSignal.any([signal, enough.signal]) });
+  const stream = source.open(0n, AbortSignal.any([signal, enough.signal]));
   try {
     for await (const { message } of stream) {
       if (message.case === "update") return answers.update(message.value);

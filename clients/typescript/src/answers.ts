@@ -1,16 +1,38 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import { digestOf } from "./digest.js";
-import { type Actor, type Approval, ApprovalStatus, type Event } from "./gen/signoff/v1/approval_pb.js";
+import {
+  type Actor,
+  type Approval,
+  ApprovalStatus,
+  type Event,
+  type Event_Requested,
+} from "./gen/signoff/v1/approval_pb.js";
 import type {
   ApprovalUpdate,
   ClaimExecutionResponse,
   ReportExecutionRequest,
   ReportExecutionResponse,
 } from "./gen/signoff/v1/approval_service_pb.js";
-import { DigestMismatch, InvalidAnswer } from "./refusals.js";
+import { DigestMismatch, InvalidAnswer, type RefusedCall, Revoked } from "./refusals.js";
 import { meaningOf } from "./statuses.js";
+
+const UNSHOWN = "the approval does not show the request";
 
 /** Whether something is wrong, and what. In a table, so that all clients check in the same order. */
 type Problem = readonly [isThere: boolean, problem: string];
+
+/** What answers are compared with from the first one on. */
+export interface Expected {
+  readonly toolName: string;
+  readonly requestId: string;
+  /** Of the arguments as they are asked for. */
+  readonly digest: string;
+  /**
+   * The approval's id, where it is known before the first answer. Then it was asked for elsewhere, and the answers must
+   * show with what.
+   */
+  readonly approvalId?: string | undefined;
+}
 
 /**
  * What an answer must say before anything is believed of it: `docs/clients.md` of the project has the list.
@@ -19,21 +41,20 @@ type Problem = readonly [isThere: boolean, problem: string];
  * request, with the answers before it, and with itself.
  */
 export class Answers {
+  /** What answers are compared with. */
+  readonly expected: Expected;
   readonly #address: string;
   readonly #toolName: string;
-  readonly #requestId: string;
   readonly #digest: string;
   #newest: Approval | undefined;
+  #request: Event_Requested | undefined;
 
-  /**
-   * @param address - where the server is, for people to read.
-   * @param digest - of the arguments as they are asked for.
-   */
-  constructor(address: string, toolName: string, requestId: string, digest: string) {
+  /** @param address - where the server is, for people to read. */
+  constructor(address: string, expected: Expected) {
+    this.expected = expected;
     this.#address = address;
-    this.#toolName = toolName;
-    this.#requestId = requestId;
-    this.#digest = digest;
+    this.#toolName = expected.toolName;
+    this.#digest = expected.digest;
   }
 
   /** The approval as it was last seen, and found to be as it must be; undefined before. */
@@ -48,6 +69,7 @@ export class Answers {
    */
   update({ approval, events }: Pick<ApprovalUpdate, "approval" | "events">): Approval {
     const now = this.#check(approval);
+    this.#request ??= events.map(({ kind }) => kind).find((kind) => kind.case === "requested")?.value;
     this.#refuse([
       [this.#recordsOtherArguments(events), "the request was recorded with other arguments"],
       [!leadTo(now, events), "the events contradict the approval"],
@@ -56,11 +78,25 @@ export class Answers {
   }
 
   /**
+   * The arguments as they were asked for, of an approval that was asked for elsewhere.
+   *
+   * @throws InvalidAnswer when they are not shown.
+   */
+  async asked(): Promise<JsonObject> {
+    const args = this.#request?.arguments ?? {};
+    const digest = await digestOf(this.#toolName, args).catch(() => undefined);
+    this.#refuse([[digest !== this.#digest, UNSHOWN]]);
+    return args;
+  }
+
+  /**
    * Whether a reviewer edited what is approved.
    *
    * @throws DigestMismatch when what is approved is not what is shown, or is not for anybody to edit.
+   * @throws InvalidAnswer when it was asked for elsewhere, and the answers do not show with what.
    */
   async isEdited(approval: Approval): Promise<boolean> {
+    this.#refuse([[this.expected.approvalId !== undefined && !this.#request, UNSHOWN]]);
     const edited = approval.digest !== this.#digest;
     // The policy approves what was asked for; only people edit.
     const byPolicy = approval.status === ApprovalStatus.AUTO_APPROVED;
@@ -71,12 +107,14 @@ export class Answers {
   /**
    * Checks the answer to the claim of what was approved.
    *
-   * @throws InvalidAnswer, DigestMismatch
+   * @throws InvalidAnswer, Revoked, DigestMismatch
    */
   async claim(answer: ClaimExecutionResponse, approved: Approval): Promise<void> {
     this.#refuse([[answer.claimId === "", "the answer has no claim id"]]);
     const approval = this.#check(answer.approval);
     this.#refuse([[approval.status !== approved.status, "the approval's status changed"]]);
+    const { revocation } = approval;
+    if (revocation) throw new Revoked(this.#refused, revocation.reason);
     if (approval.digest !== approved.digest || !(await this.#isDecidedFor(approval))) throw this.mismatch();
     const { claim } = approval;
     this.#refuse([
@@ -89,7 +127,11 @@ export class Answers {
 
   /** What was approved is not what would be run. */
   mismatch(): DigestMismatch {
-    return new DigestMismatch({ toolName: this.#toolName, approvalId: this.#newest?.id });
+    return new DigestMismatch(this.#refused);
+  }
+
+  get #refused(): RefusedCall {
+    return { toolName: this.#toolName, approvalId: this.#newest?.id ?? this.expected.approvalId };
   }
 
   /** Checks any approval against the request, the approval before it, and itself. */
@@ -103,8 +145,8 @@ export class Answers {
     const hasChanged = status !== before.status || approval.digest !== before.digest;
     this.#refuse([
       [approval.id === "", "the approval has no id"],
-      [approval.id !== before.id, "the approval's id changed"],
-      [approval.requestId !== this.#requestId, "the approval is for another request"],
+      [approval.id !== (this.expected.approvalId ?? before.id), "the approval's id changed"],
+      [approval.requestId !== this.expected.requestId, "the approval is for another request"],
       [approval.toolName !== this.#toolName, "the approval is for another tool"],
       [!(approval.caller?.issuer && approval.caller.subject), "the approval has no caller"],
       [!isSame(approval.caller, before.caller), "the approval's caller changed"],
@@ -136,7 +178,7 @@ export class Answers {
   }
 
   #invalid(problem: string): InvalidAnswer {
-    return new InvalidAnswer({ toolName: this.#toolName, approvalId: this.#newest?.id }, this.#address, problem);
+    return new InvalidAnswer(this.#refused, this.#address, problem);
   }
 }
 

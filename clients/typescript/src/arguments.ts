@@ -1,31 +1,19 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { Misfit } from "./misfit.js";
 import { InvalidArguments } from "./refusals.js";
+import { copyDate, isDate, type Values } from "./values.js";
 
 /** As deep as objects and lists may be nested, the outermost object included. */
 const DEPTH = 32;
 
-/** Arguments that cannot be used as they are. Becomes InvalidArguments, or InvalidEdit for a reviewer's edit. */
-export class Misfit extends Error {
-  /** Which argument, such as `to[0].name`; empty for all of them together. */
-  readonly path: string;
-  /** What is wrong with it. */
-  readonly problem: string;
-
-  constructor(path: string, problem: string, options?: ErrorOptions) {
-    super(`${path || "the set of arguments"} ${problem}`, options);
-    this.path = path;
-    this.problem = problem;
-  }
-}
-
 /**
  * A copy of a call's arguments, which nobody else can change while the call waits.
  *
- * @throws InvalidArguments for what is not a JSON object that the server can take as it is.
+ * @throws InvalidArguments for what has no JSON form, or one that the server cannot take.
  */
-export function copyArguments(toolName: string, value: unknown): JsonObject {
+export function copyArguments(toolName: string, value: unknown): Values {
   try {
-    return copyJson(value);
+    return copyValues(value);
   } catch (error) {
     throw refusedBy(error, toolName);
   }
@@ -49,11 +37,27 @@ export function causeOf({ cause }: Error): ErrorOptions | undefined {
  * @throws Misfit for what is not a JSON object that the server can take as it is; nothing is converted.
  */
 export function copyJson(value: unknown): JsonObject {
-  if (!isPlainObject(value)) throw new Misfit("", "is not a JSON object");
-  return copyObject(value, "", 1);
+  return copied(value, notJson) as JsonObject;
 }
 
-function copyValue(value: unknown, path: string, depth: number): JsonValue {
+/**
+ * As {@link copyJson}, with values that JSON does not have: dates and bigints. What is undefined is left out of objects.
+ *
+ * @throws Misfit for what has no JSON form, or one that the server cannot take.
+ */
+export function copyValues(value: unknown): Values {
+  return copied(value, copyBeyondJson) as Values;
+}
+
+/** Copies what is not JSON, or throws. */
+type Beyond = (value: unknown, path: string) => unknown;
+
+function copied(value: unknown, beyond: Beyond): object {
+  if (!isPlainObject(value)) throw new Misfit("", "is not a JSON object");
+  return copyObject(value, "", 1, beyond);
+}
+
+function copyValue(value: unknown, path: string, depth: number, beyond: Beyond): unknown {
   switch (typeof value) {
     case "boolean":
       return value;
@@ -64,15 +68,26 @@ function copyValue(value: unknown, path: string, depth: number): JsonValue {
       return copyNumber(value, path);
     case "object":
       if (value === null) return null;
-      if (Array.isArray(value)) return copyList(value, path, depth + 1);
-      if (isPlainObject(value)) return copyObject(value, path, depth + 1);
-      throw new Misfit(path, "is an instance of a class, which is not JSON");
-    case "undefined":
-      throw new Misfit(path, "is undefined, which is not JSON");
+      if (Array.isArray(value)) return copyList(value, path, depth + 1, beyond);
+      if (isPlainObject(value)) return copyObject(value, path, depth + 1, beyond);
+      return beyond(value, path);
     default:
-      throw new Misfit(path, `is a ${typeof value}, which is not JSON`);
+      return beyond(value, path);
   }
 }
+
+const notJson: Beyond = (value, path) => {
+  if (typeof value === "object") throw new Misfit(path, "is an instance of a class, which is not JSON");
+  throw new Misfit(
+    path,
+    value === undefined ? "is undefined, which is not JSON" : `is a ${typeof value}, which is not JSON`,
+  );
+};
+
+const copyBeyondJson: Beyond = (value, path) => {
+  if (typeof value === "bigint") return value;
+  return isDate(value) ? copyDate(value, path) : notJson(value, path);
+};
 
 function copyNumber(value: number, path: string): number {
   if (!Number.isFinite(value)) throw new Misfit(path, "is not a finite number");
@@ -84,27 +99,30 @@ function copyNumber(value: number, path: string): number {
   return value + 0;
 }
 
-function copyList(list: unknown[], path: string, depth: number): JsonValue[] {
+function copyList(list: unknown[], path: string, depth: number, beyond: Beyond): unknown[] {
   refuseDeep(path, depth);
   if (Object.keys(list).length !== list.length) {
     throw new Misfit(path, "is a list with holes or names, which is not JSON");
   }
   // Not list.map, which makes a list of the realm and class of this one.
-  return Array.from(list, (item, index) => copyValue(item, `${path}[${index}]`, depth));
+  return Array.from(list, (item, index) => copyValue(item, `${path}[${index}]`, depth, beyond));
 }
 
-function copyObject(object: object, path: string, depth: number): JsonObject {
+function copyObject(object: object, path: string, depth: number, beyond: Beyond): object {
   refuseDeep(path, depth);
   if (Object.getOwnPropertySymbols(object).length > 0) {
     throw new Misfit(path, "has a symbol as a name, which is not JSON");
   }
-  const copy: JsonObject = {};
+  const copy: Record<string, unknown> = {};
   // By code units, as RFC 8785 orders names. Each value is read once, so that a getter cannot tell two things.
   for (const name of Object.keys(object).sort()) {
     if (!name.isWellFormed()) throw new Misfit(path, "has a name that is not valid Unicode");
     // Assigning to it sets the prototype, here and where messages are encoded: the value would be lost.
     if (name === "__proto__") throw new Misfit(path, "has the name __proto__, which cannot be sent");
-    copy[name] = copyValue((object as Record<string, unknown>)[name], pathTo(path, name), depth);
+    const value = (object as Record<string, unknown>)[name];
+    // As JSON.stringify has it; where only JSON is allowed, it is refused.
+    if (value === undefined && beyond !== notJson) continue;
+    copy[name] = copyValue(value, pathTo(path, name), depth, beyond);
   }
   return copy;
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { StandardSchema } from "./parameters.js";
+import type { Values } from "./values.js";
 
 /** How things stand while a call waits for a decision. */
 export interface Progress {
@@ -33,8 +34,13 @@ export interface CallOptions {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** How long to wait for a decision, in milliseconds: 1 s to 7 days; the server's default is 5 min. */
   readonly timeoutMs?: number | undefined;
-  /** JSON Schema that the arguments, and any edit of them, must satisfy at the server; at most 16 KiB. */
+  /**
+   * JSON Schema that the arguments, and any edit of them, must satisfy at the server; at most 16 KiB. What is derived of
+   * `parameters` unless given.
+   */
   readonly argumentsSchema?: JsonObject | undefined;
+  /** Whether the server is sent what is derived of `parameters`; it is unless this is false. */
+  readonly deriveSchema?: boolean | undefined;
   /** The person on whose behalf the call is made; needs a token that may assert it. */
   readonly onBehalfOf?: OnBehalfOf | undefined;
   /**
@@ -55,8 +61,8 @@ export interface CallOptions {
   /** Gives up when aborted: its reason is thrown, unless the function has been started. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Ends the wait for a decision when aborted, with StillWaiting, which a model can read; with Cancelled if
-   * `cancelOnAbandon` is set. Changes nothing once there is a decision.
+   * Ends the wait when aborted, with StillWaiting, which a model can read; with Cancelled if `cancelOnAbandon` is set and
+   * there is no decision yet. Changes nothing once the function has been started.
    */
   readonly stopWaiting?: AbortSignal | undefined;
   /** Options without which a call is refused before anybody is asked, with a TypeError. */
@@ -74,35 +80,53 @@ export interface OnBehalfOf {
   readonly subject: string;
 }
 
-/** A call to be approved. */
-export interface Call extends CallOptions {
-  /** Arguments of the call, a JSON object: at most 48 KiB and 32 levels deep. */
+/**
+ * A call to be approved.
+ *
+ * @typeParam A - what `parameters` makes of the arguments.
+ */
+export interface Call<A = Values> extends CallOptions {
+  /**
+   * Arguments of the call, an object of what has a JSON form: at most 48 KiB and 32 levels deep. Dates and bigints are shown
+   * as texts, and the function gets them back.
+   */
   readonly arguments: object;
   /**
    * Schema of the arguments in this program, such as one of Zod: they are checked before anybody is asked, and an edit
-   * of them before it is claimed. What the schema fills in or changes is shown to reviewers.
+   * of them before it is claimed. What the schema fills in is shown to reviewers.
    */
-  readonly parameters?: StandardSchema | undefined;
+  readonly parameters?: StandardSchema<A> | undefined;
 }
 
 /** A call that may be run, this once. */
-export interface Run {
+export interface Run<A = Values> {
   /** The approval's id. */
   readonly approvalId: string;
   /**
    * What to run it with, and nothing else: what was asked for, or what a reviewer made of it, rebuilt from its canonical
-   * JSON.
+   * JSON. With a schema, what that makes of it.
    */
-  readonly arguments: JsonObject;
+  readonly arguments: A;
   /** Whether a reviewer edited the arguments. */
   readonly edited: boolean;
 }
 
-/** How a function is gated. */
+/** How a call that was asked for is waited for, and run. */
+export interface ResumeOptions<A = Values>
+  extends Pick<CallOptions, "patienceMs" | "onProgress" | "cancelOnAbandon" | "signal" | "stopWaiting"> {
+  /** As of the call: what was approved is checked before it is claimed, and read in the types of the schema. */
+  readonly parameters?: StandardSchema<A> | undefined;
+}
+
+/**
+ * How a function is gated.
+ *
+ * @typeParam A - what the function takes.
+ */
 export interface GateOptions<A> extends CallOptions {
   /**
    * What the function takes, as a schema such as one of Zod: the arguments are checked before anybody is asked, and an
-   * edit of them before it is claimed. What the schema fills in or changes is shown to reviewers.
+   * edit of them before it is claimed. What the schema fills in is shown to reviewers.
    */
   readonly parameters?: StandardSchema<A> | undefined;
   /**
@@ -115,4 +139,17 @@ export interface GateOptions<A> extends CallOptions {
    * contexts of some frameworks are known without it; anything else is refused unless it is set.
    */
   readonly passContext?: boolean | undefined;
+}
+
+/** What becomes of a refusal: it is thrown, or its text for the model is the function's result. */
+export type OnRefusal = "throw" | "return";
+
+/**
+ * What becomes of a refusal of a wrapped function.
+ *
+ * @typeParam R - what the function returns.
+ */
+export interface RefusalOptions<R> {
+  /** That of the client unless set. Only a function whose result can be any text may return it. */
+  readonly onRefusal?: (string extends Awaited<R> ? OnRefusal : "throw") | undefined;
 }

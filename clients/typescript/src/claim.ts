@@ -1,6 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { GRACE_MS, graceOf } from "./abandon.js";
+import { joined } from "./aborts.js";
 import type { Answers } from "./answers.js";
 import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
@@ -18,6 +19,7 @@ import {
   type Refusal,
   type RefusedCall,
   Revoked,
+  StillWaiting,
 } from "./refusals.js";
 import { type Claimed, report } from "./report.js";
 
@@ -26,7 +28,8 @@ import { type Claimed, report } from "./report.js";
  *
  * @param args - what is about to be run.
  * @throws Refusal when it is not to be had, or is for something else.
- * @throws the signal's reason, when the caller gives up; a claim that was granted is reported as failed then.
+ * @throws the signal's reason, or StillWaiting, when the caller gives up; a claim that was granted is reported as
+ *   failed then.
  */
 export async function claim(
   connection: Connection,
@@ -37,20 +40,21 @@ export async function claim(
   patienceMs: number,
   first: FirstFailure,
 ): Promise<Claimed> {
-  const { toolName, signal } = call;
+  const { toolName, signal, stopWaiting } = call;
   const approvalId = approval.id;
   // What cannot be digested, such as an edit that is not JSON, is not what was approved.
   const digest = await digestOf(toolName, args).catch(() => undefined);
   if (digest === undefined || digest !== approval.digest) throw answers.mismatch();
   const answer = await take(connection, call, { approvalId, digest }, patienceMs, first);
   const claimed = { toolName, approvalId, claimId: answer.claimId };
+  const hasEnded = () => signal?.aborted || stopWaiting?.aborted;
   const refuse = async (error: unknown) => {
     if (claimed.claimId === "") return;
-    await report(connection, claimed, { error }, signal?.aborted ? GRACE_MS : patienceMs, first);
+    await report(connection, claimed, { error }, hasEnded() ? GRACE_MS : patienceMs, first);
   };
-  if (signal?.aborted) {
+  if (hasEnded()) {
     await refuse(new Error("the caller gave up before it was run"));
-    throw signal.reason;
+    throwIfEnded(call, approvalId);
   }
   try {
     await answers.claim(answer, approval);
@@ -61,26 +65,34 @@ export async function claim(
   return claimed;
 }
 
+/** @throws the signal's reason, or StillWaiting, when the caller does not want what was approved any more. */
+function throwIfEnded({ toolName, signal, stopWaiting }: CallOptions, approvalId: string): void {
+  signal?.throwIfAborted();
+  if (stopWaiting?.aborted) throw new StillWaiting({ toolName, approvalId }, true, { cause: stopWaiting.reason });
+}
+
 async function take(
   connection: Connection,
-  { toolName, signal }: CallOptions,
+  call: CallOptions,
   { approvalId, digest }: { approvalId: string; digest: string },
   patienceMs: number,
   first: FirstFailure,
 ): Promise<ClaimExecutionResponse> {
   // The same for each try, so that a lost answer does not lose the permission; another one in every other run.
   const request = { approvalId, requestId: crypto.randomUUID(), digest };
+  const ends = joined(call.signal, call.stopWaiting);
   // Not cut at once when the caller gives up: it may be granted at this moment.
-  const grace = graceOf(signal);
+  const grace = graceOf(ends.signal);
   try {
     const options = { signal: grace.signal };
     const once = (timeoutMs: number) => connection.approvals.claimExecution(request, { ...options, timeoutMs });
-    return await repeat(connection, patienceMs, once, first, signal);
+    return await repeat(connection, patienceMs, once, first, ends.signal);
   } catch (error) {
-    signal?.throwIfAborted();
-    throw refusalOf({ toolName, approvalId }, connection, ConnectError.from(error));
+    throwIfEnded(call, approvalId);
+    throw refusalOf({ toolName: call.toolName, approvalId }, connection, ConnectError.from(error));
   } finally {
     grace.stop();
+    ends.stop();
   }
 }
 
@@ -102,6 +114,6 @@ function refusalOf(call: RefusedCall, connection: Connection, failure: ConnectEr
     case "DIGEST_MISMATCH":
       return new DigestMismatch(call, options);
     default:
-      return refusalOfFailure(call, connection, failure);
+      return refusalOfFailure(call, connection, failure, true);
   }
 }

@@ -1,12 +1,33 @@
 import { createClient, type Client as Stubs, type Transport } from "@connectrpc/connect";
-import type { Call, CallOptions, GateOptions, RequirableOption, Run } from "./call.js";
+import { Advice } from "./advice.js";
+import type {
+  Call,
+  CallOptions,
+  GateOptions,
+  OnRefusal,
+  RefusalOptions,
+  RequirableOption,
+  ResumeOptions,
+  Run,
+} from "./call.js";
 import type { Connection, Logger } from "./connection.js";
 import { AccessService } from "./gen/signoff/v1/access_service_pb.js";
 import { AdminService } from "./gen/signoff/v1/admin_service_pb.js";
 import { ApprovalService } from "./gen/signoff/v1/approval_service_pb.js";
 import { PolicyService } from "./gen/signoff/v1/policy_service_pb.js";
-import { areOptionNames, type Checks, checkOptions, isCallable, isDuration, isLogger, isText } from "./options.js";
-import { Advice, type Gated, runApproved, wrap } from "./wrap.js";
+import type { Handle } from "./handle.js";
+import {
+  areOptionNames,
+  type Checks,
+  checkOptions,
+  isCallable,
+  isDuration,
+  isLogger,
+  isOnRefusal,
+  isText,
+} from "./options.js";
+import type { Values } from "./values.js";
+import { askFor, type GatedFunction, resumeApproved, runApproved, waitFor, wrap } from "./wrap.js";
 
 const DEADLINE_MS = 30_000;
 
@@ -29,8 +50,18 @@ export interface ClientOptions {
   readonly address?: string | undefined;
   /** Options without which a call of this client is refused before anybody is asked, with a TypeError. */
   readonly requiredOptions?: readonly RequirableOption[] | undefined;
+  /**
+   * What becomes of a refusal of a wrapped function that does not say: it is thrown unless set, or its text for the model is
+   * the function's result.
+   */
+  readonly onRefusal?: OnRefusal | undefined;
   /** Options that surround a call, such as those that an AsyncLocalStorage has; asked for once for each call. */
   readonly carriedOptions?: (() => Partial<CallOptions>) | undefined;
+  /**
+   * Runs a gated function, or a step of it, so that the calls which it makes are not surrounded by the ids of its own call;
+   * runs it as it is unless set.
+   */
+  readonly withoutCallIds?: (<R>(fn: () => R) => R) | undefined;
 }
 
 /** @throws TypeError, in the constructor, for what would fail only when a call is made. */
@@ -44,7 +75,9 @@ const CHECKS: Checks<ClientOptions> = {
   close: isCallable,
   address: isText,
   requiredOptions: areOptionNames,
+  onRefusal: isOnRefusal,
   carriedOptions: isCallable,
+  withoutCallIds: isCallable,
 };
 
 /**
@@ -69,6 +102,7 @@ export class Client {
     checkOptions(options, CHECKS, "a client");
     const { transport, deadlineMs = DEADLINE_MS, logger = console, close, address = "" } = options;
     const { requiredOptions = [], carriedOptions: carried = () => ({}) } = options;
+    const { withoutCallIds = (fn) => fn(), onRefusal = "throw" } = options;
     if (transport === undefined) throw new TypeError("transport of a client must be given");
     const limited = withDeadline(transport, deadlineMs);
     this.approvals = createClient(ApprovalService, limited);
@@ -84,7 +118,9 @@ export class Client {
       closed,
       logger: quiet(logger),
       requiredOptions: [...requiredOptions],
+      onRefusal,
       carried,
+      withoutCallIds,
     };
     this.#close = close;
     this.#advice = new Advice(this.#connection);
@@ -102,14 +138,14 @@ export class Client {
    *   reviewer made of it, rebuilt from canonical JSON. A generator function runs while it is read, within the approval.
    * @param options - of each call; or a function that makes them of what the call is made with, such as for a `callId`.
    * @returns a function of the same arguments, with a promise of what `fn` returns, or an async generator. It rejects
-   *   with a Refusal when `fn` was not run.
+   *   with a Refusal when `fn` was not run. Its `ask` and `resume` do the same in two steps.
    * @throws TypeError for what is not a function, and options that make no sense.
    */
   requiresApproval<A extends object, C extends unknown[], R>(
     fn: (args: A, ...contexts: C) => R,
-    options: GateOptions<A> | ((args: A, ...contexts: C) => GateOptions<A>),
-  ): (args: A, ...contexts: C) => Gated<R> {
-    return wrap(this.#connection, fn, options) as (args: A, ...contexts: C) => Gated<R>;
+    options: (GateOptions<A> & RefusalOptions<R>) | ((args: A, ...contexts: C) => GateOptions<A> & RefusalOptions<R>),
+  ): GatedFunction<A, C, R> {
+    return wrap(this.#connection, fn, options) as GatedFunction<A, C, R>;
   }
 
   /**
@@ -120,8 +156,42 @@ export class Client {
    * @throws Refusal when `fn` was not run; what `fn` throws; the reason of `call.signal`, when the caller gives up;
    *   TypeError for options that make no sense, and for what returns work that has not begun.
    */
-  async run<R>(call: Call, fn: (run: Run) => R): Promise<Awaited<R>> {
+  async run<R, A = Values>(call: Call<A>, fn: (run: Run<A>) => R): Promise<Awaited<R>> {
     return runApproved(this.#connection, call, fn, this.#advice);
+  }
+
+  /**
+   * Asks for approval of a call, and does not wait for the decision.
+   *
+   * @returns a handle, as soon as the server has recorded the request, whatever its status is.
+   * @throws Refusal when it has not; the reason of `call.signal`; TypeError for options that make no sense.
+   */
+  async ask<A = Values>(call: Call<A>): Promise<Handle> {
+    return askFor(this.#connection, call, this.#advice);
+  }
+
+  /**
+   * Waits until a call that was asked for is approved, and claims nothing.
+   *
+   * @throws Refusal when it is not; the reason of `options.signal`, when the caller gives up.
+   */
+  async wait(handle: Handle, options: Omit<ResumeOptions, "parameters"> = {}): Promise<void> {
+    return waitFor(this.#connection, handle, options);
+  }
+
+  /**
+   * Runs a function once a call that was asked for is approved, as {@link run} does. Of several that resume one handle,
+   * one gets to run.
+   *
+   * @param fn - gets the arguments from the server. Dates and bigints are texts in it, unless a schema says their types.
+   * @throws as {@link run}, and Refusal for answers that are not about the handle.
+   */
+  async resume<R, A = Values>(
+    handle: Handle,
+    fn: (run: Run<A>) => R,
+    options: ResumeOptions<A> = {},
+  ): Promise<Awaited<R>> {
+    return resumeApproved(this.#connection, handle, fn, options);
   }
 
   /** Closes the connection. What is under way fails, gated calls with Unavailable, and so does every later call. */

@@ -1,5 +1,5 @@
 import type { Client } from "@connectrpc/connect";
-import type { CallOptions } from "./call.js";
+import type { CallOptions, OnRefusal } from "./call.js";
 import type { ApprovalService } from "./gen/signoff/v1/approval_service_pb.js";
 
 /** Where warnings go; `console` is one. */
@@ -21,6 +21,10 @@ export interface Connection {
   readonly logger: Logger;
   /** Options without which no call is asked for. */
   readonly requiredOptions: readonly string[];
-  /** The options that the call's surroundings carry; an id among them is for the first call that takes it. */
+  /** What becomes of a refusal, of functions that do not say. */
+  readonly onRefusal: OnRefusal;
+  /** The options that the call's surroundings carry; an id among them is for one call. @throws TypeError for a second */
   carried(): Partial<CallOptions>;
+  /** Runs what belongs to a call without the ids that its surroundings carry. */
+  withoutCallIds<R>(fn: () => R): R;
 }

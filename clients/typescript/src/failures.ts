@@ -46,16 +46,20 @@ export function ownMetadata(failure: ConnectError): Readonly<Record<string, stri
   return errorInfo(failure)?.metadata ?? {};
 }
 
-/** A failure as a refusal of the call: the server cannot be reached, or it refused the request. */
+/**
+ * A failure as a refusal of the call: the server cannot be reached, or it refused the request.
+ *
+ * @param approved - whether the call was approved before.
+ */
 export function refusalOfFailure(
   call: RefusedCall,
   { address, closed }: { address: string; closed: AbortSignal },
   failure: ConnectError,
+  approved: boolean,
 ): Unavailable | RequestFailed {
   if (!closed.aborted && !isPassing(failure) && !isHopeless(failure)) return requestFailed(call, address, failure);
-  return new Unavailable(call, address, closed.aborted ? "the client was closed" : problemOf(failure), {
-    cause: failure,
-  });
+  const problem = closed.aborted ? "the client was closed" : problemOf(failure);
+  return new Unavailable(call, address, problem, approved, { cause: failure });
 }
 
 /** What the server, or this client on its behalf, refused. */

@@ -1,37 +1,39 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { GRACE_MS, withdraw } from "./abandon.js";
-import { Answers } from "./answers.js";
-import { causeOf, copyJson, Misfit, refusedBy } from "./arguments.js";
+import type { Answers } from "./answers.js";
 import type { CallOptions, Run } from "./call.js";
 import { claim } from "./claim.js";
 import type { Connection } from "./connection.js";
-import { digestOf } from "./digest.js";
 import type { Approval } from "./gen/signoff/v1/approval_pb.js";
-import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
-import { type Fitted, fitAsked, type StandardSchema } from "./parameters.js";
+import type { Fitted } from "./parameters.js";
 import { FirstFailure } from "./reachability.js";
-import { Cancelled, InvalidEdit, StillWaiting } from "./refusals.js";
+import { Cancelled, StillWaiting } from "./refusals.js";
 import { type Outcome, report } from "./report.js";
-import { requestOf } from "./request.js";
 import { type Steps, settled, stepped } from "./results.js";
+import type { Source } from "./source.js";
 import { refusalOf } from "./statuses.js";
 import { Wait } from "./wait.js";
 
 const PATIENCE_MS = 30_000;
 
-/** A call whose options were checked. */
-export interface Asking {
+/** A call on its way: what is waited for, how answers are checked, and what the function takes. */
+export interface Begun {
+  /** Whose options were checked. */
   readonly call: CallOptions;
-  readonly parameters: StandardSchema | undefined;
-  /** A copy of the arguments, which no other code can reach. */
-  readonly given: JsonObject;
+  readonly source: Source;
+  readonly answers: Answers;
   /**
-   * Makes the function's arguments of those that a reviewer edited.
+   * The arguments that were approved.
    *
-   * @param asked - the arguments that were asked for.
-   * @throws Misfit, which refuses the edit.
+   * @throws Refusal when the function cannot take them: nothing is claimed then.
    */
-  fitEdited(edited: JsonObject, asked: JsonObject): Promise<Fitted> | Fitted;
+  fit(approval: Approval, edited: boolean): Promise<Fitted>;
+}
+
+/** A call that was approved. */
+interface Approved {
+  readonly approval: Approval;
+  readonly edited: boolean;
 }
 
 /** A call that was approved and claimed: it is to be run, and then to be finished. */
@@ -47,16 +49,21 @@ interface Granted {
 type Start<R> = (taken: unknown, run: Run) => R;
 
 /**
- * Asks, waits, claims, runs and reports: `docs/clients.md` of the project says what each step does.
+ * Waits, claims, runs and reports: `docs/clients.md` of the project says what each step does.
  *
+ * @param begin - makes the call: by asking, or out of a handle.
  * @throws Refusal when the function was not run.
  * @throws what the function throws, and the signal's reason.
  */
-export async function gate<R>(connection: Connection, asking: Asking, start: Start<R>): Promise<Awaited<R>> {
-  const granted = await grant(connection, asking);
+export async function gate<R>(
+  connection: Connection,
+  begin: () => Promise<Begun>,
+  start: Start<R>,
+): Promise<Awaited<R>> {
+  const granted = await grant(connection, await begin());
   let result: Awaited<R>;
   try {
-    result = await settled(start(granted.taken, granted.run));
+    result = await settled(connection.withoutCallIds(() => start(granted.taken, granted.run)));
   } catch (error) {
     await granted.finish({ error });
     throw error;
@@ -68,13 +75,13 @@ export async function gate<R>(connection: Connection, asking: Asking, start: Sta
 /** As {@link gate}, around a generator: it asks when it is first read, and reports when the generator has ended. */
 export async function* gateSteps<T, R, N>(
   connection: Connection,
-  asking: Asking,
+  begin: () => Promise<Begun>,
   start: Start<Steps<T, R, N>>,
 ): AsyncGenerator<Awaited<T>, Awaited<R>, N> {
-  const granted = await grant(connection, asking);
+  const granted = await grant(connection, await begin());
   let outcome: Outcome = { error: new Error("its caller stopped reading before its end") };
   try {
-    const result = yield* stepped(start(granted.taken, granted.run));
+    const result = yield* stepped(start(granted.taken, granted.run), connection.withoutCallIds);
     outcome = undefined;
     return result;
   } catch (error) {
@@ -85,61 +92,65 @@ export async function* gateSteps<T, R, N>(
   }
 }
 
-async function grant(connection: Connection, asking: Asking): Promise<Granted> {
-  const { call, given, parameters } = asking;
-  const { toolName, signal, stopWaiting, patienceMs = PATIENCE_MS } = call;
-  const { shown: asked, taken } = await fitAsked(parameters, given).catch((error: unknown) => {
-    throw refusedBy(error, toolName);
-  });
-  const request = await requestOf(call, asked, connection.address);
-  signal?.throwIfAborted();
-  // Here, and not in the wait: what was not asked for is not to be withdrawn either.
-  if (stopWaiting?.aborted) throw new StillWaiting({ toolName }, { cause: stopWaiting.reason });
+/**
+ * Waits until the server has recorded the call, whatever its status is then.
+ *
+ * @throws Refusal when it did not; the signal's reason.
+ */
+export async function recorded(connection: Connection, begun: Begun): Promise<Approval> {
+  return waited(connection, begun, "answer", new FirstFailure(connection));
+}
 
-  const answers = new Answers(connection.address, toolName, request.requestId, await digestOf(toolName, asked));
-  const first = new FirstFailure(connection);
-  const approval = await decision(connection, call, request, answers, patienceMs, first);
-  const refusal = refusalOf(toolName, approval);
+/**
+ * Waits until the call is approved, and claims nothing.
+ *
+ * @throws Refusal when it is not; the signal's reason.
+ */
+export async function approved(
+  connection: Connection,
+  begun: Begun,
+  first = new FirstFailure(connection),
+): Promise<Approved> {
+  const approval = await waited(connection, begun, "decision", first);
+  const refusal = refusalOf(begun.call.toolName, approval);
   if (refusal) throw refusal;
+  return { approval, edited: await begun.answers.isEdited(approval) };
+}
 
-  const edited = await answers.isEdited(approval);
-  const fitted = edited ? await fitEdit(asking, approval, asked) : { shown: asked, taken };
-  const claimed = await claim(connection, call, answers, approval, fitted.shown, patienceMs, first);
+async function grant(connection: Connection, begun: Begun): Promise<Granted> {
+  const { call, answers } = begun;
+  const { signal, patienceMs = PATIENCE_MS } = call;
+  const first = new FirstFailure(connection);
+  const { approval, edited } = await approved(connection, begun, first);
+  const { shown, taken } = await begun.fit(approval, edited);
+  const claimed = await claim(connection, call, answers, approval, shown, patienceMs, first);
   return {
-    run: { approvalId: approval.id, arguments: fitted.shown, edited },
-    taken: fitted.taken,
+    run: { approvalId: approval.id, arguments: taken as JsonObject, edited },
+    taken,
     finish: (outcome) => report(connection, claimed, outcome, signal?.aborted ? GRACE_MS : patienceMs, first),
   };
 }
 
-async function decision(
+async function waited(
   connection: Connection,
-  call: CallOptions,
-  request: RequestApprovalRequest,
-  answers: Answers,
-  patienceMs: number,
+  { call, source, answers }: Begun,
+  until: "answer" | "decision",
   first: FirstFailure,
 ): Promise<Approval> {
-  const wait = new Wait(connection, call, request, answers, patienceMs, first);
-  try {
-    return await wait.decision();
-  } catch (error) {
-    const gaveUp = call.signal?.aborted && error === call.signal.reason;
-    const stopped = error instanceof StillWaiting && call.stopWaiting?.aborted;
-    if (!(gaveUp || stopped) || !call.cancelOnAbandon) throw error;
-    const isWithdrawn = await withdraw(connection, request, answers);
-    if (gaveUp || !isWithdrawn) throw error;
-    throw new Cancelled({ toolName: call.toolName, approvalId: answers.newest?.id }, { cause: error });
+  const { toolName, signal, stopWaiting, patienceMs = PATIENCE_MS } = call;
+  signal?.throwIfAborted();
+  // Here, and not in the wait: what was not asked for is not to be withdrawn either.
+  if (stopWaiting?.aborted && source.approvalId === undefined) {
+    throw new StillWaiting({ toolName }, false, { cause: stopWaiting.reason });
   }
-}
-
-/** @throws InvalidEdit, before anything is claimed. */
-async function fitEdit({ call, fitEdited }: Asking, approval: Approval, asked: JsonObject): Promise<Fitted> {
   try {
-    return await fitEdited(copyJson(approval.arguments ?? {}), asked);
+    return await new Wait(connection, call, source, answers, patienceMs, first).for(until);
   } catch (error) {
-    if (!(error instanceof Misfit)) throw error;
-    const { path, problem } = error;
-    throw new InvalidEdit({ toolName: call.toolName, approvalId: approval.id }, path, problem, causeOf(error));
+    const gaveUp = signal?.aborted && error === signal.reason;
+    const stopped = error instanceof StillWaiting && stopWaiting?.aborted;
+    if (!(gaveUp || stopped) || !call.cancelOnAbandon) throw error;
+    const isWithdrawn = await withdraw(connection, source, answers);
+    if (gaveUp || !isWithdrawn) throw error;
+    throw new Cancelled({ toolName, approvalId: answers.newest?.id ?? source.approvalId }, { cause: error });
   }
 }

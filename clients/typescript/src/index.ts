@@ -6,10 +6,22 @@
  * @module
  */
 export { Code, ConnectError } from "@connectrpc/connect";
-export type { Call, CallOptions, GateOptions, OnBehalfOf, Progress, RequirableOption, Run } from "./call.js";
+export type {
+  Call,
+  CallOptions,
+  GateOptions,
+  OnBehalfOf,
+  OnRefusal,
+  Progress,
+  RefusalOptions,
+  RequirableOption,
+  ResumeOptions,
+  Run,
+} from "./call.js";
 export { Client, type ClientOptions } from "./client.js";
 export type { Logger } from "./connection.js";
-export type { SchemaResult, StandardSchema } from "./parameters.js";
+export { Handle, type HandleJson } from "./handle.js";
+export type { JsonSchemaOptions, SchemaResult, StandardSchema } from "./parameters.js";
 export {
   AlreadyClaimed,
   type AnyRefusal,
@@ -35,4 +47,5 @@ export {
   Unavailable,
   UnknownStatus,
 } from "./refusals.js";
-export type { Gated } from "./wrap.js";
+export type { Value, Values } from "./values.js";
+export type { Gated, GatedFunction } from "./wrap.js";

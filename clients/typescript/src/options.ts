@@ -1,6 +1,6 @@
 import leven from "leven";
 import { isPlainObject } from "./arguments.js";
-import type { Call, CallOptions, GateOptions, RequirableOption } from "./call.js";
+import type { Call, CallOptions, GateOptions, RefusalOptions, RequirableOption, ResumeOptions } from "./call.js";
 import { isSignal } from "./contexts.js";
 
 /** What an option must be, such as `a string`; undefined when the value is that. */
@@ -14,6 +14,8 @@ const isName: Check = (value) => (typeof value === "string" && value !== "" ? un
 export const isFlag: Check = (value) => (typeof value === "boolean" ? undefined : "a boolean");
 export const isCallable: Check = (value) => (typeof value === "function" ? undefined : "a function");
 const isAbortSignal: Check = (value) => (isSignal(value) ? undefined : "an AbortSignal");
+export const isOnRefusal: Check = (value) =>
+  value === "throw" || value === "return" ? undefined : '"throw" or "return"';
 const isObject: Check = (value) => (isPlainObject(value) ? undefined : "a JSON object");
 
 /** Infinity would be a wait without end, or an overflow, and is always a mistake. */
@@ -63,6 +65,7 @@ export const CALL_CHECKS: Checks<CallOptions> = {
   labels: areLabels,
   timeoutMs: isDuration,
   argumentsSchema: isObject,
+  deriveSchema: isFlag,
   onBehalfOf: isPerson,
   requestId: isName,
   callId: isName,
@@ -78,11 +81,24 @@ export const CALL_CHECKS: Checks<CallOptions> = {
 export const RUN_CHECKS: Checks<Call> = { ...CALL_CHECKS, arguments: () => undefined, parameters: isSchema };
 
 /** Of a wrapped function. */
-export const GATE_CHECKS: Checks<GateOptions<unknown>> = {
+export const GATE_CHECKS: Checks<GateOptions<unknown> & RefusalOptions<unknown>> = {
   ...CALL_CHECKS,
   parameters: isSchema,
   parseEdited: isCallable,
   passContext: isFlag,
+  onRefusal: isOnRefusal,
+};
+
+const { patienceMs, onProgress, cancelOnAbandon, signal, stopWaiting } = CALL_CHECKS;
+
+/** Of a call that is resumed. */
+export const RESUME_CHECKS: Checks<ResumeOptions> = {
+  patienceMs,
+  onProgress,
+  cancelOnAbandon,
+  signal,
+  stopWaiting,
+  parameters: isSchema,
 };
 
 /**

@@ -1,5 +1,9 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { copyJson, isPlainObject, Misfit, pathTo } from "./arguments.js";
+import { copyJson, copyValues, isPlainObject, pathTo } from "./arguments.js";
+import { Misfit } from "./misfit.js";
+import { textOf } from "./report.js";
+import { type Reads, typedBy } from "./typed.js";
+import { isDate, jsonOf, type Values } from "./values.js";
 
 /**
  * A schema of [Standard Schema](https://standardschema.dev), such as those of Zod, Valibot and ArkType.
@@ -11,7 +15,15 @@ export interface StandardSchema<A = unknown> {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<A> | Promise<SchemaResult<A>>;
+    /** What libraries have that make a JSON Schema of it, by Standard JSON Schema. */
+    readonly jsonSchema?: { readonly input: (options: JsonSchemaOptions) => Record<string, unknown> } | undefined;
   };
+}
+
+/** How a library is asked for a JSON Schema. */
+export interface JsonSchemaOptions {
+  readonly target: "draft-2020-12";
+  readonly libraryOptions?: Record<string, unknown> | undefined;
 }
 
 /** What a schema makes of a value, or what is wrong with the value. */
@@ -30,31 +42,42 @@ export interface Fitted<A = unknown> {
   readonly taken: A;
 }
 
+/** A schema, and what is known of the JSON that it takes. */
+export interface Parameters<A = unknown> {
+  readonly schema: StandardSchema<A>;
+  /** Which texts it takes as dates and bigints. */
+  readonly reads: Reads | undefined;
+  /** The names that it declares; undefined where it takes others, or where that is not known. */
+  readonly names: ReadonlySet<string> | undefined;
+}
+
 /**
- * The arguments to ask with. A schema's defaults and changes are in what is shown, so that the function gets nothing
- * that reviewers do not see; what it makes of JSON that is not JSON, such as a Date, is shown as the JSON.
+ * The arguments to ask with. What a schema fills in is in what is shown, so that the function gets nothing that reviewers
+ * do not see, and so is what it changes within a type of JSON, such as a text that it trims. What it makes another type
+ * of, such as a Date, is shown as it was passed in.
  *
  * @param given - a copy, which no other code can reach.
  * @throws Misfit for what the schema refuses, or drops.
  */
-export async function fitAsked(schema: StandardSchema | undefined, given: JsonObject): Promise<Fitted> {
-  if (schema === undefined) return { shown: given, taken: copyJson(given) };
-  const taken = await validate(schema, given);
+export async function fitAsked(parameters: Parameters | undefined, given: Values): Promise<Fitted> {
+  const asked = jsonOf(given);
+  if (parameters === undefined) return { shown: asked, taken: copyValues(given) };
+  const taken = await validate(parameters, asked, given);
   const dropped = isPlainObject(taken) && Object.keys(given).find((name) => !Object.hasOwn(taken, name));
   if (typeof dropped === "string") throw new Misfit(dropped, "is not a parameter of the function");
-  const shown = copyJson(shownOf(taken, given, ""));
-  return { shown, taken };
+  return { shown: copyJson(shownOf(taken, asked, "")), taken };
 }
 
 /**
- * The arguments that a reviewer made of those asked for.
+ * The arguments that were approved, in the types that the function takes.
  *
+ * @param given - the values that were asked with, where they are known.
  * @throws Misfit for what the schema refuses, or would change: the function would get arguments that were not approved.
  */
-export async function fitEdited(schema: StandardSchema, edited: JsonObject): Promise<Fitted> {
-  const taken = await validate(schema, edited);
-  refuseChange(edited, copyJson(shownOf(taken, edited, "")), "");
-  return { shown: edited, taken };
+export async function fitApproved(parameters: Parameters, approved: JsonObject, given?: Values): Promise<Fitted> {
+  const taken = await validate(parameters, approved, given);
+  refuseChange(approved, copyJson(shownOf(taken, approved, "")), "");
+  return { shown: approved, taken };
 }
 
 /** What a function takes, as far as that is known without a schema of Standard Schema. */
@@ -95,12 +118,22 @@ export function refuseMisshapen(edited: JsonObject, { types, required, open }: S
   }
 }
 
-async function validate(schema: StandardSchema, given: JsonObject): Promise<unknown> {
-  // A copy: what it does to it must not change what is shown.
-  const result = await schema["~standard"].validate(copyJson(given));
+async function validate({ schema, reads, names }: Parameters, json: JsonObject, like?: Values): Promise<unknown> {
+  const unknown = Object.keys(json).find((name) => names && !names.has(name));
+  if (unknown !== undefined) throw new Misfit(unknown, "is not a parameter of the function");
+  const result = await validated(schema, typedBy(reads, json, like));
   const issue = result.issues?.[0];
   if (issue) throw new Misfit(pathOf(issue.path ?? []), `does not fit: ${issue.message.replace(/\.$/, "")}`);
   return "value" in result ? result.value : undefined;
+}
+
+/** @param copy - what the schema does to it must not change what is shown. */
+async function validated(schema: StandardSchema, copy: Values): Promise<SchemaResult<unknown>> {
+  try {
+    return await schema["~standard"].validate(copy);
+  } catch (cause) {
+    throw new Misfit("", `does not fit: ${textOf(cause).replace(/\.$/, "")}`, { cause });
+  }
 }
 
 function pathOf(keys: readonly (PropertyKey | { readonly key: PropertyKey })[]): string {
@@ -111,11 +144,12 @@ function pathOf(keys: readonly (PropertyKey | { readonly key: PropertyKey })[]):
 }
 
 /**
- * What the schema made of a value, where that is JSON, and the value itself where it is not.
+ * What the schema made of a value, where that is JSON of the same type, and the value itself where it is not.
  *
- * @throws Misfit for what is not JSON, and was made of nothing.
+ * @throws Misfit for what has no JSON form, and was made of nothing.
  */
 function shownOf(made: unknown, given: JsonValue | undefined, path: string): unknown {
+  if (given !== undefined && jsonTypeOf(made) !== typeOf(given)) return given;
   if (Array.isArray(made)) {
     const list = Array.isArray(given) ? given : [];
     return made.map((item, index) => shownOf(item, list[index], `${path}[${index}]`));
@@ -125,13 +159,15 @@ function shownOf(made: unknown, given: JsonValue | undefined, path: string): unk
     const entries = Object.entries(made).filter(([name, value]) => value !== undefined || Object.hasOwn(object, name));
     return Object.fromEntries(entries.map(([name, value]) => [name, shownOf(value, object[name], pathTo(path, name))]));
   }
-  if (isJsonLeaf(made)) return made;
-  if (given === undefined) throw new Misfit(path, "is filled in by the schema with what reviewers cannot see");
-  return given;
+  if (jsonTypeOf(made) !== undefined) return made;
+  if (typeof made === "bigint" || isDate(made)) return jsonOf(copyValues({ made })).made;
+  throw new Misfit(path, "is filled in by the schema with what reviewers cannot see");
 }
 
-function isJsonLeaf(value: unknown): boolean {
-  return value === null || ["string", "number", "boolean"].includes(typeof value);
+/** As {@link typeOf}; undefined for what is not JSON. */
+function jsonTypeOf(value: unknown): string | undefined {
+  if (value === null || Array.isArray(value) || isPlainObject(value)) return typeOf(value as JsonValue);
+  return ["string", "number", "boolean"].includes(typeof value) ? typeof value : undefined;
 }
 
 /** @throws Misfit for the first difference between arguments and what a schema makes of them. */

@@ -50,20 +50,34 @@ export abstract class Refusal extends Error {
   }
 }
 
-/** The caller stopped waiting, by `stopWaiting`. The approval is still pending: asking again finds it. */
+/** The caller stopped waiting, by `stopWaiting`, before the function was run: asking again finds the approval. */
 export class StillWaiting extends Refusal {
   declare readonly kind: "StillWaiting";
+  /** Whether the call was approved already; else it is still pending, as far as is known. */
+  readonly approved: boolean;
 
-  constructor(call: RefusedCall, options?: ErrorOptions) {
+  constructor(call: RefusedCall, approved: boolean, options?: ErrorOptions) {
     const { toolName, approvalId } = call;
-    const text = `NOT RUN. The call to ${toolName} is still waiting for approval. Do not work around it.`;
-    // Before its first answer the server may have no approval yet.
-    const state =
-      approvalId === undefined
-        ? `The call to ${toolName} has no decision.`
-        : `Approval ${approvalId} of the call to ${toolName} is still pending.`;
-    super("StillWaiting", call, text, options, `The caller stopped waiting. ${state}`);
+    const stopped = "The caller stopped waiting.";
+    const [text, details] = approved
+      ? [`The call to ${toolName} was approved, but the caller stopped before it ran.`, `${stopped} ${notRun(call)}`]
+      : approvalId === undefined
+        ? [
+            `The call to ${toolName} is not approved yet.`,
+            `${stopped} The server had not answered the request for the call to ${toolName}.`,
+          ]
+        : [
+            `The call to ${toolName} is still waiting for approval.`,
+            `${stopped} Approval ${approvalId} of the call to ${toolName} is still pending.`,
+          ];
+    super("StillWaiting", call, `NOT RUN. ${text} Do not work around it.`, options, details);
+    this.approved = approved;
   }
+}
+
+/** What people read of a call that was approved, and not run. */
+function notRun({ toolName, approvalId }: RefusedCall): string {
+  return `Approval ${approvalId} of the call to ${toolName} is approved, and was not run.`;
 }
 
 /** A person rejected the call, or the policy remembered that a person had. */
@@ -246,16 +260,21 @@ export class Unavailable extends Refusal {
   declare readonly kind: "Unavailable";
   /** Why, such as `connection refused` or `this address speaks TLS: use https://`. */
   readonly problem: string;
+  /** Whether the call was approved: then it is the claim that failed. */
+  readonly approved: boolean;
 
-  constructor(call: RefusedCall, address: string, problem: string, options?: ErrorOptions) {
+  constructor(call: RefusedCall, address: string, problem: string, approved: boolean, options?: ErrorOptions) {
     const { toolName, approvalId } = call;
-    const state =
-      approvalId === undefined
+    const state = approved
+      ? `The call to ${toolName} was approved, but the approvals server cannot be reached to start it.`
+      : approvalId === undefined
         ? `The call to ${toolName} could not be approved, because the approvals server cannot be reached.`
         : `The call to ${toolName} is still waiting for approval, and the approvals server cannot be reached.`;
     const text = `NOT RUN. ${state} Do not work around it.`;
-    super("Unavailable", call, text, options, unreachable(address, problem));
+    const details = unreachable(address, problem);
+    super("Unavailable", call, text, options, approved ? `${details} ${notRun(call)}` : details);
     this.problem = problem;
+    this.approved = approved;
   }
 }
 

@@ -113,9 +113,16 @@ export interface Steps<T, R, N> {
   throw?(error: unknown): Promise<IteratorResult<T, R>> | IteratorResult<T, R>;
 }
 
-/** Goes through a generator as its reader does. What it yields, and returns, is {@link settled} each time. */
-export async function* stepped<T, R, N>(steps: Steps<T, R, N>): AsyncGenerator<Awaited<T>, Awaited<R>, N> {
-  let result = await steps.next();
+/**
+ * Goes through a generator as its reader does. What it yields, and returns, is {@link settled} each time.
+ *
+ * @param within - runs each step.
+ */
+export async function* stepped<T, R, N>(
+  steps: Steps<T, R, N>,
+  within: <S>(step: () => S) => S,
+): AsyncGenerator<Awaited<T>, Awaited<R>, N> {
+  let result = await within(() => steps.next());
   // What a step throws has ended it.
   let isOpen = true;
   try {
@@ -131,13 +138,13 @@ export async function* stepped<T, R, N>(steps: Steps<T, R, N>): AsyncGenerator<A
         step = () => pass(error);
       }
       isOpen = false;
-      result = await step();
+      result = await within(step);
       isOpen = true;
     }
     isOpen = false;
     return await settled(result.value);
   } finally {
     // Its reader has left, or it yielded what it must not.
-    if (isOpen) await steps.return?.(undefined as R);
+    if (isOpen) await within(() => steps.return?.(undefined as R));
   }
 }

@@ -6,17 +6,20 @@ import type { CallOptions } from "./call.js";
 import type { Connection } from "./connection.js";
 import { isPassing, refusalOfFailure } from "./failures.js";
 import type { Approval, Progress } from "./gen/signoff/v1/approval_pb.js";
-import type { RequestApprovalRequest } from "./gen/signoff/v1/approval_service_pb.js";
 import { LAST_TRY_MS, now, Patience, startTimer } from "./patience.js";
 import { type FirstFailure, isHopeless } from "./reachability.js";
 import { Refusal, type RefusedCall, StillWaiting, UnknownStatus } from "./refusals.js";
+import type { Source } from "./source.js";
 import { meaningOf } from "./statuses.js";
 
-/** Asks for approval of a call and waits for the decision, over as many streams as it takes. */
+/** Until when is waited: until the server has answered, or until there is a decision. */
+type Until = "answer" | "decision";
+
+/** Waits for what becomes of a call, over as many streams as it takes. */
 export class Wait {
   readonly #connection: Connection;
   readonly #call: CallOptions;
-  readonly #request: RequestApprovalRequest;
+  readonly #source: Source;
   readonly #patienceMs: number;
   readonly #patience: Patience;
   readonly #answers: Answers;
@@ -29,14 +32,14 @@ export class Wait {
   constructor(
     connection: Connection,
     call: CallOptions,
-    request: RequestApprovalRequest,
+    source: Source,
     answers: Answers,
     patienceMs: number,
     first: FirstFailure,
   ) {
     this.#connection = connection;
     this.#call = call;
-    this.#request = request;
+    this.#source = source;
     this.#answers = answers;
     this.#patienceMs = patienceMs;
     this.#patience = new Patience(patienceMs, connection.closed, first);
@@ -49,24 +52,24 @@ export class Wait {
   }
 
   /**
-   * The approval with its terminal status, approved or not.
+   * The approval: as soon as the server has one, or with its terminal status, approved or not.
    *
    * @throws Refusal when there is none to be had.
    * @throws the signal's reason, when the caller gives up.
    */
-  async decision(): Promise<Approval> {
+  async for(until: Until): Promise<Approval> {
     const { signal, stopWaiting } = this.#call;
     const ends = joined(signal, stopWaiting);
     try {
       for (;;) {
         this.#throwIfEnded();
         const began = now();
-        const failure = await this.#follow(ends.signal);
+        const failure = await this.#follow(until, ends.signal);
         if (!(failure instanceof ConnectError)) return failure;
         this.#throwIfEnded();
         if (isHopeless(failure)) this.#first.tell(failure, undefined);
         if (!(await this.#isTriedAgain(failure, began, ends.signal))) {
-          throw refusalOfFailure(this.#refused, this.#connection, failure);
+          throw refusalOfFailure(this.#refused, this.#connection, failure, false);
         }
       }
     } finally {
@@ -76,7 +79,7 @@ export class Wait {
 
   /** What a refusal is about. */
   get #refused(): RefusedCall {
-    return { toolName: this.#call.toolName, approvalId: this.#newest?.id };
+    return { toolName: this.#call.toolName, approvalId: this.#newest?.id ?? this.#source.approvalId };
   }
 
   async #isTriedAgain(failure: ConnectError, began: number, ends: AbortSignal | undefined): Promise<boolean> {
@@ -93,23 +96,22 @@ export class Wait {
   #throwIfEnded(): void {
     const { signal, stopWaiting } = this.#call;
     signal?.throwIfAborted();
-    if (stopWaiting?.aborted) throw new StillWaiting(this.#refused, { cause: stopWaiting.reason });
+    if (stopWaiting?.aborted) throw new StillWaiting(this.#refused, false, { cause: stopWaiting.reason });
   }
 
-  /** Reads one stream: the decided approval, or how the stream broke. */
-  async #follow(ends: AbortSignal | undefined): Promise<Approval | ConnectError> {
+  /** Reads one stream: the approval that is waited for, or how the stream broke. */
+  async #follow(until: Until, ends: AbortSignal | undefined): Promise<Approval | ConnectError> {
     const cut = new AbortController();
     const closed = () => cut.abort(new ConnectError("the client was closed", Code.Canceled));
     const watches = [whenAborted(ends, () => cut.abort()), whenAborted(this.#connection.closed, closed)];
     const silence = () => cut.abort(new ConnectError("the server says nothing", Code.DeadlineExceeded));
     let timer = startTimer(silence, this.#silenceBefore());
     try {
-      const request = { ...this.#request, afterRevision: this.#newest?.revision ?? 0n };
-      for await (const { message } of this.#connection.approvals.requestApproval(request, { signal: cut.signal })) {
+      for await (const { message } of this.#source.open(this.#newest?.revision ?? 0n, cut.signal)) {
         if (message.case === "update") {
           const before = this.#newest;
           const approval = this.#answers.update(message.value);
-          if (this.#decides(approval, before)) return approval;
+          if (this.#decides(approval, before) || until === "answer") return approval;
         } else if (message.case === "progress") {
           this.#progress(message.value);
         }

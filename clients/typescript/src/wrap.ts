@@ -1,14 +1,20 @@
-import type { JsonObject } from "@bufbuild/protobuf";
-import { joined } from "./aborts.js";
-import { copyJson, Misfit, refusedBy } from "./arguments.js";
-import type { Call, CallOptions, GateOptions, Run } from "./call.js";
+import { Advice } from "./advice.js";
+import type { Call, OnRefusal, ResumeOptions, Run } from "./call.js";
 import type { Connection } from "./connection.js";
-import { factsOf, refuseContext } from "./contexts.js";
+import { derived } from "./derive.js";
 import { dress, kindOf } from "./functions.js";
-import { type Asking, gate, gateSteps } from "./gate.js";
-import { checkCall, checkOptions, GATE_CHECKS, RUN_CHECKS } from "./options.js";
-import { type Fitted, fitEdited, refuseMisshapen, type Shape, shapeOf } from "./parameters.js";
-import { textOf } from "./report.js";
+import { approved, type Begun, gate, gateSteps, recorded } from "./gate.js";
+import { Handle } from "./handle.js";
+import { checkOptions, GATE_CHECKS } from "./options.js";
+import {
+  type Given,
+  type Prepared,
+  prepareCall,
+  prepareResumed,
+  prepareResumedWrapped,
+  prepareWrapped,
+} from "./prepare.js";
+import { Refusal } from "./refusals.js";
 import type { Steps } from "./results.js";
 
 /** What a wrapped function returns: a promise of what the function does; of a generator one that is read step by step. */
@@ -20,19 +26,31 @@ export type Gated<R> = 0 extends 1 & R
       ? AsyncGenerator<Awaited<T>, Awaited<V>, N>
       : Promise<Awaited<R>>;
 
+/** A function that runs only with an approval of its arguments. */
+export interface GatedFunction<A, C extends unknown[], R> {
+  (args: A, ...contexts: C): Gated<R>;
+  /**
+   * Asks for approval of a call, and does not wait for the decision.
+   *
+   * @returns a handle, with which the call is resumed: here or in another process.
+   * @throws Refusal when the server did not record the request.
+   */
+  ask(args: A, ...contexts: C): Promise<Handle>;
+  /**
+   * Waits for a call that was asked for, and runs the function as if it had been called. `this` is undefined in it.
+   *
+   * @param contexts - as of a call: they are not part of the handle.
+   * @throws TypeError for a handle of another tool.
+   */
+  resume(handle: Handle, ...contexts: C): Gated<R>;
+}
+
 /** The function that is wrapped: of one argument that is approved, and contexts that are passed on. */
 // biome-ignore lint/suspicious/noExplicitAny: any function of an object.
 type Wrapped = (args: any, ...contexts: any[]) => unknown;
 
-/** Options as the wrapper has them, or a function that makes them of each call. */
-// biome-ignore lint/suspicious/noExplicitAny: as for the function.
-type Given = GateOptions<any> | ((args: any, ...contexts: any[]) => GateOptions<any>);
-
-/** A call that is ready to be asked for, and what ends with it. */
-interface Prepared {
-  readonly asking: Asking;
-  readonly stop: () => void;
-}
+/** Functions that ask by themselves. */
+const gated = new WeakSet<object>();
 
 /** Wraps a function: see `Client.requiresApproval`. */
 export function wrap(connection: Connection, fn: Wrapped, options: Given): Wrapped {
@@ -40,164 +58,135 @@ export function wrap(connection: Connection, fn: Wrapped, options: Given): Wrapp
   if (typeof options !== "function") {
     checkOptions(options, GATE_CHECKS, "a call");
     if (options.toolName === undefined) throw new TypeError("toolName of a call must be given");
+    if (options.parameters) derived(options.parameters);
+    if (kind === "generator") refuseReturn(options.onRefusal ?? connection.onRefusal);
   }
   const advice = new Advice(connection);
-  const prepare = (args: unknown, contexts: unknown[]) => prepared(connection, options, args, contexts, advice);
+  const prepare = (args: unknown, contexts: unknown[]) => prepareWrapped(connection, options, args, contexts, advice);
 
-  async function approved(this: unknown, args: unknown, ...contexts: unknown[]): Promise<unknown> {
-    const { asking, stop } = prepare(args, contexts);
-    try {
-      return await gate(connection, asking, (taken) => fn.call(this, taken, ...contexts));
-    } finally {
-      stop();
-    }
+  /** Runs the function for a call, however it is made. */
+  function started(self: unknown, contexts: unknown[], ready: Prepared): unknown {
+    const start = (taken: unknown) => fn.call(self, taken, ...contexts);
+    if (kind === "plain") return resultOf(connection, ready, start);
+    if (ready.returns) refuseReturn("return");
+    return stepsOf(connection, ready, start as (taken: unknown) => Steps<unknown, unknown, unknown>);
   }
 
-  function steps(this: unknown, args: unknown, ...contexts: unknown[]): AsyncGenerator<unknown, unknown, unknown> {
+  async function plain(this: unknown, args: unknown, ...contexts: unknown[]): Promise<unknown> {
+    return started(this, contexts, prepare(args, contexts));
+  }
+
+  function steps(this: unknown, args: unknown, ...contexts: unknown[]): unknown {
     // Now, and not when it is first read: the caller may change its object meanwhile.
     const ready = prepare(args, contexts);
-    const start = (taken: unknown) => fn.call(this, taken, ...contexts) as Steps<unknown, unknown, unknown>;
-    return (async function* read() {
-      try {
-        return yield* gateSteps(connection, ready.asking, start);
-      } finally {
-        ready.stop();
-      }
-    })();
+    if (ready.refusal) throw ready.refusal;
+    return started(this, contexts, ready);
   }
 
-  return dress(kind === "generator" ? steps : approved, fn);
+  const ask = async (args: unknown, ...contexts: unknown[]) => asked(connection, prepare(args, contexts));
+  const resumed = (handle: unknown, contexts: unknown[]) =>
+    started(undefined, contexts, prepareResumedWrapped(connection, options, handleOf(handle), contexts));
+  const resume =
+    kind === "plain"
+      ? async (handle: unknown, ...contexts: unknown[]) => resumed(handle, contexts)
+      : (handle: unknown, ...contexts: unknown[]) => resumed(handle, contexts);
+  const wrapper = dress(kind === "generator" ? steps : plain, fn);
+  gated.add(wrapper);
+  return Object.defineProperties(wrapper, { ask: { value: ask }, resume: { value: resume } });
 }
 
 /** Runs a function once a call is approved: see `Client.run`. */
 export async function runApproved<R>(
   connection: Connection,
-  call: Call,
-  fn: (run: Run) => R,
+  call: Call<unknown>,
+  // biome-ignore lint/suspicious/noExplicitAny: the arguments of a run are in the types of its schema.
+  fn: (run: Run<any>) => R,
   advice: Advice,
 ): Promise<Awaited<R>> {
-  if (kindOf(fn, "what is to be run") === "generator") {
-    throw new TypeError("what is to be run is a generator function, which runs while it is read: use requiresApproval");
-  }
-  checkOptions(call, RUN_CHECKS, "a call");
-  // A copy, as its caller may use it for another call.
-  const { arguments: args, parameters, ...own } = call;
-  const options: CallOptions = join(connection.carried(), own);
-  checkCall(options, connection.requiredOptions);
-  const asked = copied(options.toolName, args);
-  advice.give(options);
-  const { signal, stop } = joined(options.signal);
-  const fit = fitOf({ parameters }, undefined);
+  refuseGenerator(fn);
+  const { begin, stop } = prepareCall(connection, call, advice);
+  return ending(stop, () => gate(connection, begin, (_, run) => fn(run)));
+}
+
+/** Asks for a call, and does not wait: see `Client.ask`. */
+export async function askFor(connection: Connection, call: Call<unknown>, advice: Advice): Promise<Handle> {
+  return asked(connection, prepareCall(connection, call, advice));
+}
+
+/** Waits until a call is approved: see `Client.wait`. */
+export async function waitFor(connection: Connection, handle: Handle, options: ResumeOptions<unknown>): Promise<void> {
+  const { begin, stop } = prepareResumed(connection, handleOf(handle), options);
+  await ending(stop, async () => approved(connection, await begin()));
+}
+
+/** Runs a function once a call that was asked for is approved: see `Client.resume`. */
+export async function resumeApproved<R>(
+  connection: Connection,
+  handle: Handle,
+  // biome-ignore lint/suspicious/noExplicitAny: as for `runApproved`.
+  fn: (run: Run<any>) => R,
+  options: ResumeOptions<unknown>,
+): Promise<Awaited<R>> {
+  refuseGenerator(fn);
+  if (gated.has(fn)) throw new TypeError("what is to be run asks for approval itself: use its own resume");
+  const { begin, stop } = prepareResumed(connection, handleOf(handle), options);
+  return ending(stop, () => gate(connection, begin, (_, run) => fn(run)));
+}
+
+async function asked(connection: Connection, { begin, stop }: Prepared): Promise<Handle> {
+  return ending(stop, async () => {
+    const begun: Begun = await begin();
+    const { id: approvalId } = await recorded(connection, begun);
+    return new Handle({ ...begun.answers.expected, approvalId });
+  });
+}
+
+async function resultOf<R>(
+  connection: Connection,
+  { begin, stop, returns }: Prepared,
+  start: (taken: unknown) => R,
+): Promise<Awaited<R> | string> {
   try {
-    const asking = { call: { ...options, signal }, given: asked, parameters, fitEdited: fit };
-    return await gate(connection, asking, (_, run) => fn(run));
+    return await ending(stop, () => gate(connection, begin, start));
+  } catch (error) {
+    if (returns && error instanceof Refusal) return error.message;
+    throw error;
+  }
+}
+
+async function* stepsOf<T, R, N>(
+  connection: Connection,
+  { begin, stop }: Prepared,
+  start: (taken: unknown) => Steps<T, R, N>,
+): AsyncGenerator<Awaited<T>, Awaited<R>, N> {
+  try {
+    return yield* gateSteps(connection, begin, start);
   } finally {
     stop();
   }
 }
 
-function prepared(
-  connection: Connection,
-  options: Given,
-  args: unknown,
-  contexts: unknown[],
-  advice: Advice,
-): Prepared {
-  // Read once, so that what the options are made of is what is approved.
-  let copy: JsonObject | undefined;
-  let misfit: unknown;
+async function ending<R>(stop: () => void, run: () => Promise<R>): Promise<R> {
   try {
-    copy = copyJson(args);
-  } catch (error) {
-    misfit = error;
-  }
-  const merged = merge(connection.carried(), options, copy ? copyJson(copy) : args, contexts);
-  const { passContext = false, parseEdited, parameters, ...call } = merged;
-  if (!copy) refuseContext(call.toolName, args);
-  const facts = factsOf(call.toolName, contexts, passContext);
-  // A call's id names it only within a run.
-  const callId = call.callId ?? (call.runId === undefined ? undefined : facts.callId);
-  const known = { ...call, callId, signal: call.signal ?? facts.signal };
-  checkCall({ ...known, parseEdited, parameters }, connection.requiredOptions);
-  if (!copy) throw refusedBy(misfit, call.toolName);
-  advice.give(known);
-  const fit = fitOf({ parameters, parseEdited }, (asked) => shapeOf(asked, call.argumentsSchema));
-  const { signal, stop } = joined(call.signal, facts.signal);
-  return { asking: { call: { ...known, signal }, given: copy, parameters, fitEdited: fit }, stop };
-}
-
-/**
- * The options of a call. What the call's surroundings carry comes before what was fixed when the function was wrapped,
- * and after what was made for this call.
- */
-function merge(
-  carried: Partial<CallOptions>,
-  options: Given,
-  args: unknown,
-  contexts: unknown[],
-): GateOptions<unknown> {
-  if (typeof options !== "function") return join(options, carried);
-  const made = options(args, ...contexts);
-  checkOptions(made, GATE_CHECKS, "a call");
-  return join(carried, made);
-}
-
-/**
- * Options, of which the later win. Labels are joined: a policy may ask on each. Those that are undefined are as if they
- * were not given.
- */
-function join<O extends Partial<CallOptions>>(before: Partial<O>, after: Partial<O>): O {
-  const given = (options: object) => Object.entries(options).filter(([, value]) => value !== undefined);
-  const labels = { ...before.labels, ...after.labels };
-  const isLabelled = Object.keys(labels).length > 0;
-  return { ...Object.fromEntries([...given(before), ...given(after)]), ...(isLabelled && { labels }) } as unknown as O;
-}
-
-function copied(toolName: string, args: unknown): JsonObject {
-  try {
-    return copyJson(args);
-  } catch (error) {
-    throw refusedBy(error, toolName);
+    return await run();
+  } finally {
+    stop();
   }
 }
 
-/** @param shape - what an edit of these arguments must be like, where nothing else says what fits. */
-function fitOf(
-  { parameters, parseEdited }: Pick<GateOptions<unknown>, "parameters" | "parseEdited">,
-  shape: ((asked: JsonObject) => Shape) | undefined,
-) {
-  return async (edited: JsonObject, asked: JsonObject): Promise<Fitted> => {
-    if (parseEdited) return { shown: edited, taken: await parsed(parseEdited, edited) };
-    if (parameters) return fitEdited(parameters, edited);
-    if (shape) refuseMisshapen(edited, shape(asked));
-    return { shown: edited, taken: copyJson(edited) };
-  };
+function handleOf(value: unknown): Handle {
+  if (value instanceof Handle) return value;
+  throw new TypeError("a handle must be a Handle: make one of JSON with Handle.fromJson");
 }
 
-async function parsed(parse: (edited: JsonObject) => unknown, edited: JsonObject): Promise<unknown> {
-  try {
-    return await parse(copyJson(edited));
-  } catch (cause) {
-    throw new Misfit("", `does not fit: ${textOf(cause).replace(/\.$/, "")}`, { cause });
+function refuseGenerator(fn: unknown): void {
+  if (kindOf(fn, "what is to be run") === "generator") {
+    throw new TypeError("what is to be run is a generator function, which runs while it is read: use requiresApproval");
   }
 }
 
-/** Warns once of calls that are asked for anew when they are tried again. */
-export class Advice {
-  readonly #connection: Connection;
-  #isGiven = false;
-
-  constructor(connection: Connection) {
-    this.#connection = connection;
-  }
-
-  give({ toolName, requestId, runId, callId, signal, stopWaiting }: CallOptions): void {
-    const isStable = requestId !== undefined || (runId !== undefined && callId !== undefined);
-    if (this.#isGiven || isStable || signal !== undefined || stopWaiting !== undefined) return;
-    this.#isGiven = true;
-    this.#connection.logger.warn(
-      `signoff: a call to ${toolName} has neither requestId, nor runId and callId, nor signal: ` +
-        "trying it again asks for a second approval",
-    );
-  }
+/** @throws TypeError where a refusal's text would be in place of a generator. */
+function refuseReturn(onRefusal: OnRefusal): void {
+  if (onRefusal !== "return") return;
+  throw new TypeError('onRefusal of a generator function must be "throw": its result cannot be a text');
 }

@@ -8,16 +8,24 @@ class Mail {
   to = "a";
 }
 
+/** Promises more than a point in time. */
+class Zoned extends Date {
+  zone = "Europe/Berlin";
+}
+
 const cycle: Record<string, unknown> = {};
 cycle.again = cycle;
 
 const refused: [string, unknown, string, RegExp][] = [
-  ["undefined", { a: undefined }, "a", /undefined/],
-  ["a bigint", { a: 1n }, "a", /bigint/],
+  ["undefined in a list", { a: [1, undefined] }, "a[1]", /undefined/],
   ["a function", { a: () => 1 }, "a", /function/],
   ["a symbol", { a: Symbol("s") }, "a", /symbol/],
   ["a symbol as a name", { a: { [Symbol("s")]: 1 } }, "a", /symbol/],
-  ["a date", { a: new Date() }, "a", /class/],
+  ["a date that is none", { a: new Date(Number.NaN) }, "a", /not a valid date/],
+  ["a date that RFC 3339 cannot tell", { a: new Date(8.64e15) }, "a", /years 0 to 9999/],
+  ["a date before that", { a: new Date("-000001-12-31T23:59:59Z") }, "a", /years 0 to 9999/],
+  ["a class made of Date", { a: new Zoned() }, "a", /class/],
+  ["what only looks like a date", { a: { __proto__: Date.prototype } }, "a", /class/],
   ["a map", { a: [new Map()] }, "a[0]", /class/],
   ["bytes", { a: new Uint8Array(1) }, "a", /class/],
   ["an instance of a class", { a: new Mail() }, "a", /class/],

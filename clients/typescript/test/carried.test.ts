@@ -51,17 +51,53 @@ test("what is nearer to the call wins, and labels are joined", async () => {
   assert.deepEqual(fake.asked[2]?.labels, { a: "made", b: "outer", c: "inner" });
 });
 
-test("an id that is carried names the first call alone", async () => {
+test("an id that is carried is not for the calls that the gated function makes", async () => {
   await using fake = await approving();
   const client = fake.client();
   const inner = client.requiresApproval(done, { toolName: "inner" });
-  const outer = client.requiresApproval(async () => inner({}), { toolName: "outer" });
+  const outer = client.requiresApproval(async () => [await inner({}), await inner({})], { toolName: "outer" });
+  const steps = client.requiresApproval(
+    async function* () {
+      yield await inner({});
+      yield await inner({});
+    },
+    { toolName: "steps" },
+  );
   await withCallOptions({ runId: "r", callId: "c" }, () => outer({}));
-  const [first, second] = fake.asked;
-  assert.equal(first?.requestId, await requestIdOf("r", "c"));
-  assert.notEqual(second?.requestId, first?.requestId);
-  assert.equal(second?.agent?.runId, "r");
+  await withCallOptions({ runId: "r", callId: "d" }, async () => {
+    for await (const _ of steps({}));
+  });
+  await withCallOptions({ runId: "r", callId: "e" }, () =>
+    client.run({ toolName: "run", arguments: {} }, () => inner({})),
+  );
+  const [first, ...others] = fake.asked.map(({ requestId }) => requestId);
+  assert.equal(first, await requestIdOf("r", "c"));
+  assert.deepEqual([others[2], others[5]], [await requestIdOf("r", "d"), await requestIdOf("r", "e")]);
+  assert.equal(new Set([first, ...others]).size, 8);
+  assert(fake.asked.every(({ agent }) => agent?.runId === "r"));
 });
+
+for (const ids of [{ requestId: "one" }, { runId: "r", callId: "c" }]) {
+  test(`a second call under the ids of one is an error of use: ${Object.keys(ids)}`, async () => {
+    await using fake = await approving();
+    const client = fake.client();
+    const send = client.requiresApproval(done, { toolName: "t" });
+    const name = "requestId" in ids ? "requestId" : "callId";
+    const message = `an earlier call took the ${name} of withCallOptions: set withCallOptions around each call, also to try again`;
+    await withCallOptions(ids, async () => {
+      await send({});
+      await assert.rejects(send({}), { name: "TypeError", message });
+      await assert.rejects(client.run({ toolName: "t", arguments: {} }, done), { name: "TypeError", message });
+      // Other options do not make another call of it; other ids do.
+      const labelled = withCallOptions({ labels: { a: "b" } }, () => send({}));
+      await assert.rejects(labelled, { name: "TypeError", message });
+      await withCallOptions({ requestId: "another" }, () => send({}));
+      await withCallOptions({ runId: "r", callId: "another" }, () => send({}));
+    });
+    assert.equal(fake.asked.length, 3);
+    assert.equal(fake.asked[2]?.requestId, await requestIdOf("r", "another"));
+  });
+}
 
 test("a call without the required options is refused before anybody is asked", async () => {
   await using fake = await approving();

@@ -39,7 +39,7 @@ for (const { name, arguments: text } of conformance("arguments.json").taken) {
 }
 
 const make: Record<refusals.RefusalKind, (fields: Record<string, string>) => refusals.Refusal> = {
-  StillWaiting: (fields) => new refusals.StillWaiting(of(fields)),
+  StillWaiting: (fields) => new refusals.StillWaiting(of(fields), isApproved(fields)),
   Rejected: (fields) => new refusals.Rejected(of(fields), fields.comment ?? "", "dev/alice"),
   AutoRejected: (fields) => new refusals.AutoRejected(of(fields), "rule", fields.message ?? ""),
   TimedOut: (fields) => new refusals.TimedOut(of(fields)),
@@ -55,7 +55,8 @@ const make: Record<refusals.RefusalKind, (fields: Record<string, string>) => ref
   DigestMismatch: (fields) => new refusals.DigestMismatch(of(fields)),
   UnknownStatus: (fields) => new refusals.UnknownStatus(of(fields), Number(fields.status)),
   InvalidAnswer: (fields) => new refusals.InvalidAnswer(of(fields), fields.address ?? "", fields.problem ?? ""),
-  Unavailable: (fields) => new refusals.Unavailable(of(fields), fields.address ?? "", fields.problem ?? ""),
+  Unavailable: (fields) =>
+    new refusals.Unavailable(of(fields), fields.address ?? "", fields.problem ?? "", isApproved(fields)),
   RequestFailed: (fields) => {
     const { address = "", reason = "", message: serverMessage = "" } = fields;
     return new refusals.RequestFailed(of(fields), address, { code: 3, reason, serverMessage, violations: [] });
@@ -66,6 +67,10 @@ const make: Record<refusals.RefusalKind, (fields: Record<string, string>) => ref
 
 function of(fields: Record<string, string>): refusals.RefusedCall {
   return { toolName: fields.tool_name ?? "", approvalId: fields.approval_id };
+}
+
+function isApproved({ approved }: Record<string, string>): boolean {
+  return approved === "true";
 }
 
 for (const { kind, fields, text, developer_text } of conformance("refusals.json").refusals) {

@@ -19,6 +19,10 @@ interface Files {
       passing: boolean;
     }[];
   };
+  "handles.json": {
+    accepted: Record<"approval_id" | "request_id" | "tool_name" | "digest", string>[];
+    refused: unknown[];
+  };
   "lies.json": {
     call: { tool_name: string; arguments: Record<string, JsonValue>; request_id: string };
     honest: Record<string, JsonValue>;
@@ -46,6 +50,14 @@ interface Files {
   "statuses.json": {
     statuses: { number: number; name: string; terminal: boolean; approved: boolean }[];
     unknown: number[];
+  };
+  "values.json": {
+    types: {
+      name: string;
+      schema: Record<string, JsonValue>;
+      accepted: [JsonValue, JsonValue][];
+      refused: JsonValue[];
+    }[];
   };
 }
 

@@ -156,7 +156,7 @@ test("what a schema makes that is not JSON is shown as the JSON that it was made
   assert.deepEqual(fake.asked[0]?.arguments, { when, amount: 1 });
   const later = { when: "2028-01-15", amount: 2 };
   assert.deepEqual(await edited({ when }, later, { parameters }), { when: new Date("2028-01-15"), amount: 2 });
-  const unseen: StandardSchema<object> = z.object({ when: z.date().default(new Date(0)) });
+  const unseen: StandardSchema<object> = z.object({ when: z.any().transform(() => new Map()) });
   await assert.rejects(fake.client().requiresApproval(() => {}, { toolName: "pay", parameters: unseen })({}), {
     kind: "InvalidArguments",
     path: "when",
@@ -170,6 +170,20 @@ test("a schema that changes what it is given changes nothing that is shown", asy
   };
   const parameters: StandardSchema<object> = { "~standard": { version: 1, vendor: "test", validate } };
   assert.deepEqual(await refused({ to: "a" }, { to: "b" }, { parameters }), ["to", "is not as the function takes it"]);
+});
+
+test("a schema that fails refuses what it was given, with the cause", async () => {
+  const broken = new Error("The directory cannot be reached.");
+  const parameters = z.object({ to: z.string() }).refine(({ to }) => {
+    if (to === "mallory") throw broken;
+    return true;
+  });
+  const problem = ["", "does not fit: The directory cannot be reached"];
+  assert.deepEqual(await refused({ to: "a" }, { to: "mallory" }, { parameters }), problem);
+  await using fake = await approving();
+  const wrapped = fake.client().requiresApproval(() => assert.fail("called"), { toolName: "pay", parameters });
+  await assert.rejects(wrapped({ to: "mallory" }), { kind: "InvalidArguments", cause: broken });
+  assert.equal(fake.asked.length, 0);
 });
 
 test("a schema may take its time", async () => {

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { Server } from "./server.js";
 
 const EXAMPLE = "examples/send-email.mjs";
+const REFUND = "examples/refund.mjs";
 
 let server: Server;
 before(async () => {
@@ -14,9 +15,9 @@ before(async () => {
 after(() => server[Symbol.asyncDispose]());
 
 /** Runs the example as a program of its own, to its end: what it printed. */
-async function run(started = (_: ChildProcess) => {}): Promise<string> {
+async function run(started = (_: ChildProcess) => {}, program = [EXAMPLE]): Promise<string> {
   const env = { SIGNOFF_ADDRESS: server.address, SIGNOFF_TOKEN: server.tokens.agent };
-  const child = spawn(process.execPath, [EXAMPLE], { env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, program, { env, stdio: ["ignore", "pipe", "inherit"] });
   started(child);
   let output = "";
   child.stdout.on("data", (chunk) => {
@@ -27,11 +28,13 @@ async function run(started = (_: ChildProcess) => {}): Promise<string> {
   return output;
 }
 
-test("the README shows the example word for word", () => {
-  const readme = readFileSync("README.md", "utf8");
-  const [, shown] = readme.split(`<!-- example: ${EXAMPLE} -->\n\n\`\`\`js\n`);
-  assert.equal(shown?.split("```\n")[0], readFileSync(EXAMPLE, "utf8"));
-});
+for (const example of [EXAMPLE, REFUND]) {
+  test(`the README shows the example word for word: ${example}`, () => {
+    const readme = readFileSync("README.md", "utf8");
+    const [, shown] = readme.split(`<!-- example: ${example} -->\n\n\`\`\`js\n`);
+    assert.equal(shown?.split("```\n")[0], readFileSync(example, "utf8"));
+  });
+}
 
 test("the example runs what is approved", async () => {
   const output = run();
@@ -54,4 +57,14 @@ test("Ctrl-C withdraws what the example waits for", async () => {
   await server.reviewer("send_email").pending();
   child?.kill("SIGINT");
   assert.equal(await output, "NOT RUN. The request to call send_email was withdrawn. Do not work around it.\n");
+});
+
+test("the example of a refund asks in one process, and is resumed in another", async () => {
+  const handle = await run(undefined, [REFUND]);
+  assert.equal(await run(undefined, [REFUND]), handle);
+  const resumed = run(undefined, [REFUND, handle]);
+  await server.reviewer("send_refund").approve({ order: "o-17", cents: "500", due: "2026-12-31T00:00:00Z" });
+  assert.equal(await resumed, "Refunded 500 cents of o-17, due 2026-12-31T00:00:00.000Z.\n");
+  const again = await run(undefined, [REFUND, handle]);
+  assert.match(again, /^NOT RUN AGAIN\. The call to send_refund was approved and started at .* Do not repeat it\.\n$/);
 });

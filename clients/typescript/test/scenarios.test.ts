@@ -237,7 +237,7 @@ test("18: a bad token is refused, and told to nobody", async () => {
 
 test("19: arguments that a double cannot hold are not even asked for", async () => {
   const { runs, fn } = spy("sent");
-  for (const a of [2 ** 53, 2n ** 53n]) {
+  for (const a of [2 ** 53, -(2 ** 53), 1e300]) {
     await assert.rejects(server.client().run({ toolName: "auto.s19", arguments: { a } }, fn), (error) => {
       assert(error instanceof InvalidArguments);
       assert.equal(error.path, "a");

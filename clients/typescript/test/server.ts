@@ -1,9 +1,12 @@
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
 import { type Client, type ConnectOptions, connect } from "../src/node/index.js";
 import type { Approval } from "../src/v1.js";
 import { VoteChoice } from "../src/v1.js";
@@ -107,6 +110,19 @@ export class Server {
   /** The reviewer's view of the calls of a tool. */
   reviewer(toolName: string): Reviewer {
     return new Reviewer(this.client({ token: this.#tokens.reviewer }), toolName);
+  }
+
+  /** Whether it takes arguments of a schema. */
+  async takes(argumentsSchema: JsonObject, args: JsonObject): Promise<boolean> {
+    const { approvals } = this.client();
+    const request = { requestId: crypto.randomUUID(), toolName: "auto.schema", arguments: args, argumentsSchema };
+    try {
+      for await (const _ of approvals.requestApproval(request));
+      return true;
+    } catch (error) {
+      assert.match(ConnectError.from(error).message, /do not satisfy arguments_schema/);
+      return false;
+    }
   }
 
   /** All approvals of a tool, whatever their status. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AlreadyClaimed, Cancelled, Code, Frozen, Rejected, Revoked, StillWaiting } from "../src/index.js";
-import { ApprovalStatus, type CancelApprovalRequest } from "../src/v1.js";
+import { digestOf } from "../src/digest.js";
+import { AlreadyClaimed, Cancelled, Code, Frozen, Handle, Rejected, Revoked, StillWaiting } from "../src/index.js";
+import { ApprovalStatus, type CancelApprovalRequest, ExecutionResult } from "../src/v1.js";
 import { approving, broken, Fake, granted, own, pending, progress, silence, update } from "./fake.js";
 
 const call = { toolName: "t", arguments: {} };
@@ -117,6 +118,40 @@ test("`stopWaiting` ends the wait with a refusal that a model can read", async (
   assert.deepEqual([cancels.length, fake.claims, fake.advised], [0, 0, 0]);
 });
 
+for (const cancelOnAbandon of [false, true]) {
+  test(`\`stopWaiting\` ends the wait of what is resumed: ${cancelOnAbandon}`, async () => {
+    const stop = new AbortController();
+    const cancels: CancelApprovalRequest[] = [];
+    const digest = await digestOf("t", {});
+    const caller = { issuer: "local", subject: "mail-bot" };
+    await using fake = await Fake.start({
+      async *watchApproval({ approvalId, afterRevision }, { signal }) {
+        assert.deepEqual([approvalId, afterRevision], ["a1", 0n]);
+        const status = ApprovalStatus.PENDING;
+        const times = { updateTime: { seconds: 0n }, deadline: { seconds: 60n } };
+        const approval = { id: "a1", requestId: "r", toolName: "t", caller, revision: 1n, status, digest, ...times };
+        const kind = { case: "requested", value: { digest, status } } as const;
+        yield { message: { case: "update", value: { approval, events: [{ revision: 1n, kind }] } } };
+        stop.abort();
+        await silence(signal);
+      },
+      cancelApproval: async (cancel) => {
+        cancels.push(cancel);
+        return {};
+      },
+    });
+    const handle = new Handle({ approvalId: "a1", requestId: "r", toolName: "t", digest });
+    const options = { stopWaiting: stop.signal, cancelOnAbandon };
+    const kind = cancelOnAbandon ? "Cancelled" : "StillWaiting";
+    await assert.rejects(fake.client().resume(handle, never, options), { kind, approvalId: "a1" });
+    await assert.rejects(fake.client().wait(handle, options), { kind, approvalId: "a1" });
+    assert.deepEqual(
+      cancels.map(({ approvalId }) => approvalId),
+      cancelOnAbandon ? ["a1", "a1"] : [],
+    );
+  });
+}
+
 test("`stopWaiting` withdraws with cancelOnAbandon", async () => {
   const { fake, cancels, stopped } = await waiting();
   await using _ = fake;
@@ -146,7 +181,8 @@ test("`stopWaiting` that is aborted before asks nothing, and during a delay ends
   const stopped = { ...call, stopWaiting: stop.signal, patienceMs: 3_600_000 };
   await assert.rejects(fake.client().run(stopped, never), (error) => {
     assert(error instanceof StillWaiting);
-    assert.equal(error.developerText, "The caller stopped waiting. The call to t has no decision.");
+    assert.equal(error.message, "NOT RUN. The call to t is not approved yet. Do not work around it.");
+    assert.equal(error.approved, false);
     return true;
   });
   assert.equal(fake.asked.length, 1);
@@ -154,20 +190,96 @@ test("`stopWaiting` that is aborted before asks nothing, and during a delay ends
   assert.equal(fake.asked.length, 1);
 });
 
-test("`stopWaiting` changes nothing once there is a decision, and `signal` wins over it", async () => {
-  const stop = new AbortController();
-  await using fake = await Fake.start({
+/** A server that approves, and does something before it grants the claim. */
+function approved(before: () => Promise<void> | void): Promise<Fake> {
+  return Fake.start({
     async *requestApproval() {
       yield await update(ApprovalStatus.APPROVED);
     },
-    claimExecution: () => {
-      stop.abort();
+    claimExecution: async () => {
+      await before();
       return granted();
     },
   });
-  assert.equal(await fake.client().run({ ...call, stopWaiting: stop.signal }, () => "done"), "done");
+}
+
+const STOPPED = {
+  kind: "StillWaiting",
+  approved: true,
+  approvalId: "a1",
+  message: "NOT RUN. The call to t was approved, but the caller stopped before it ran. Do not work around it.",
+  developerText: "The caller stopped waiting. Approval a1 of the call to t is approved, and was not run.",
+};
+
+test("`stopWaiting` between the approval and the claim takes no claim", async () => {
+  const stop = new AbortController();
+  await using fake = await Fake.start({
+    async *requestApproval() {
+      const edited = { b: 1 };
+      yield await update(ApprovalStatus.APPROVED, { arguments: edited, digest: await digestOf("t", edited) });
+    },
+    claimExecution: () => granted(),
+  });
+  const parseEdited = (edited: object) => {
+    stop.abort(new Error("enough"));
+    return edited;
+  };
+  const options = { toolName: "t", stopWaiting: stop.signal, parseEdited, cancelOnAbandon: true };
+  await assert.rejects(fake.client().requiresApproval(never, options)({}), STOPPED);
+  assert.deepEqual([fake.claims, fake.reports.length], [0, 0]);
+});
+
+test("`stopWaiting` in the claim runs nothing, and reports a claim that was granted", async () => {
+  const stop = new AbortController();
+  await using fake = await approved(() => stop.abort(new Error("enough")));
+  await assert.rejects(fake.client().run({ ...call, stopWaiting: stop.signal }, never), STOPPED);
+  assert.deepEqual(
+    fake.reports.map(({ claimId, result }) => [claimId, result]),
+    [["c1", ExecutionResult.FAILED]],
+  );
+});
+
+test("`stopWaiting` between two tries of a claim takes no other", async () => {
+  const stop = new AbortController();
+  await using fake = await approved(() => {
+    setImmediate(() => stop.abort());
+    throw broken();
+  });
+  await assert.rejects(fake.client().run({ ...call, stopWaiting: stop.signal }, never), STOPPED);
+  assert.deepEqual([fake.claims, fake.reports.length], [1, 0]);
+});
+
+test("`stopWaiting` changes nothing once the function has been started, and `signal` wins over it", async () => {
+  const stop = new AbortController();
+  await using fake = await approved(() => {});
+  const stopping = () => {
+    stop.abort();
+    return "done";
+  };
+  assert.equal(await fake.client().run({ ...call, stopWaiting: stop.signal }, stopping), "done");
+  assert.deepEqual(
+    fake.reports.map(({ result }) => result),
+    [ExecutionResult.SUCCEEDED],
+  );
   const both = { ...call, stopWaiting: stop.signal, signal: AbortSignal.abort(new Error("enough")) };
   await assert.rejects(fake.client().run(both, never), /enough/);
+});
+
+test("a claim that cannot be had says that the call was approved", async () => {
+  await using fake = await approved(() => {
+    throw broken();
+  });
+  const failing = fake.client().run({ ...call, patienceMs: 0 }, never);
+  await assert.rejects(failing, { kind: "Unavailable", approved: true, message: /was approved, but .* to start it/ });
+  let close = () => {};
+  await using closing = await approved(() => close());
+  const client = closing.client();
+  close = () => client.close();
+  await assert.rejects(client.run(call, never), {
+    kind: "Unavailable",
+    approved: true,
+    problem: "the client was closed",
+  });
 });
 
 test("a call that cannot be found again, and has no end, is advised against once for each function", async () => {

@@ -22,15 +22,18 @@ const CHECKS: Checks<SharedOptions> = checks;
  *     withCallOptions({ runId: conversation.id, callId: toolCall.id }, () => sendEmail({ to: "alice@example.com" }));
  *
  * They come before those that a function was wrapped with, and those of an inner call before those of an outer one; labels
- * are joined. `requestId` and `callId` name one call: they are for the first one made within. Worker threads and queues
- * that run callbacks of others do not carry them: `requiredOptions` refuses a call that lost its options.
+ * are joined. `requestId` and `callId` name one call: a second one made within is a TypeError, but for those that the
+ * gated function itself makes. Worker threads and queues that run callbacks of others do not carry options:
+ * `requiredOptions` refuses a call that lost its own.
  *
  * @returns what the function returns.
  * @throws TypeError for options that make no sense.
  */
 export function withCallOptions<R>(options: SharedOptions, fn: () => R): R {
   checkOptions(options, CHECKS, "withCallOptions");
-  const outer = storage.getStore() ?? {};
+  const names = Object.entries(options).some(([name, value]) => IDS.has(name) && value !== undefined);
+  // Ids that come from further out name another call.
+  const outer = (names ? withoutIds() : storage.getStore()) ?? {};
   const inner: Record<string, unknown[]> = {};
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined) inner[name] = [value];
@@ -40,11 +43,30 @@ export function withCallOptions<R>(options: SharedOptions, fn: () => R): R {
   return storage.run({ ...outer, ...inner }, fn);
 }
 
-/** What surrounds a call that is made now. */
+/**
+ * What surrounds a call that is made now.
+ *
+ * @throws TypeError when an earlier call took the id: to make up another one would ask for a second approval.
+ */
 export function carriedOptions(): Partial<CallOptions> {
-  const entries = Object.entries(storage.getStore() ?? {}).flatMap(([name, box]) => {
-    const [value] = IDS.has(name) ? box.splice(0) : box;
-    return value === undefined ? [] : [[name, value] as const];
+  const entries = Object.entries(storage.getStore() ?? {}).map(([name, box]) => {
+    if (box.length === 0) {
+      throw new TypeError(
+        `an earlier call took the ${name} of withCallOptions: set withCallOptions around each call, also to try again`,
+      );
+    }
+    return [name, IDS.has(name) ? box.pop() : box[0]];
   });
   return Object.fromEntries(entries);
+}
+
+/** Runs a gated function: the ids that surround it name its own call, and no call that it makes. */
+export function withoutCallIds<R>(fn: () => R): R {
+  const others = withoutIds();
+  return others === undefined ? fn() : storage.run(others, fn);
+}
+
+function withoutIds(): Carried | undefined {
+  const carried = storage.getStore();
+  return carried && Object.fromEntries(Object.entries(carried).filter(([name]) => !IDS.has(name)));
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { Client } from "../client.js";
-import { carriedOptions } from "./carried.js";
+import { carriedOptions, withoutCallIds } from "./carried.js";
 import { type ConnectOptions, targetOf } from "./options.js";
 import { transportTo } from "./transport.js";
 
@@ -20,7 +20,8 @@ export type { ConnectOptions } from "./options.js";
  */
 export function connect(options: ConnectOptions = {}): Client {
   const target = targetOf(options, process.env);
-  const { deadlineMs, logger, requiredOptions } = options;
+  const { deadlineMs, logger, requiredOptions, onRefusal } = options;
   const address = target.address.origin;
-  return new Client({ ...transportTo(target), deadlineMs, logger, requiredOptions, address, carriedOptions });
+  const carried = { carriedOptions, withoutCallIds };
+  return new Client({ ...transportTo(target), deadlineMs, logger, requiredOptions, onRefusal, address, ...carried });
 }

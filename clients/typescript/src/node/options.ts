@@ -2,9 +2,18 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { BlockList, isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { RequirableOption } from "../call.js";
+import type { OnRefusal, RequirableOption } from "../call.js";
 import type { Logger } from "../connection.js";
-import { areOptionNames, type Checks, checkOptions, isDuration, isFlag, isLogger, isText } from "../options.js";
+import {
+  areOptionNames,
+  type Checks,
+  checkOptions,
+  isDuration,
+  isFlag,
+  isLogger,
+  isOnRefusal,
+  isText,
+} from "../options.js";
 
 /** Where the server is unless told otherwise. */
 const ADDRESS = "http://127.0.0.1:7766";
@@ -32,6 +41,11 @@ export interface ConnectOptions {
   readonly logger?: Logger | undefined;
   /** Options without which a call of this client is refused before anybody is asked, with a TypeError. */
   readonly requiredOptions?: readonly RequirableOption[] | undefined;
+  /**
+   * What becomes of a refusal of a wrapped function that does not say: it is thrown unless set, or its text for the model is
+   * the function's result.
+   */
+  readonly onRefusal?: OnRefusal | undefined;
 }
 
 /** What plain JavaScript may get wrong. The client checks its own options again. */
@@ -45,6 +59,7 @@ const CHECKS: Checks<ConnectOptions> = {
   deadlineMs: isDuration,
   logger: isLogger,
   requiredOptions: areOptionNames,
+  onRefusal: isOnRefusal,
 };
 
 /** How a server is reached, with everything read and checked. Holds secrets: never to be shown. */

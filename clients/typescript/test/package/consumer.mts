@@ -1,5 +1,5 @@
 // Type-checked where the package is installed, with every check on.
-import { type AnyRefusal, type Call, Client, type ClientOptions, isRefusal, type Run } from "@signoff/client";
+import { type AnyRefusal, type Call, Client, type ClientOptions, Handle, isRefusal, type Run } from "@signoff/client";
 import { type ApprovalStatus, VoteChoice } from "@signoff/client/v1";
 
 interface Mail {
@@ -34,6 +34,19 @@ client.requiresApproval(send, {});
 
 const call: Call = { toolName: "t", arguments: { to: "a" }, reason: undefined, signal: new AbortController().signal };
 export const length: Promise<number> = client.run(call, async (run: Run) => Object.keys(run.arguments).length);
+
+export async function later(): Promise<{ id: number }> {
+  const gated = client.requiresApproval(send, { toolName: "send_email" });
+  const handle: Handle = await gated.ask({ to: "a" });
+  await client.wait(Handle.fromJson(JSON.parse(JSON.stringify(handle))));
+  return gated.resume(handle);
+}
+// @ts-expect-error: what it returns is no text.
+client.requiresApproval(send, { toolName: "send_email", onRefusal: "return" });
+export const text: Promise<string> = client.requiresApproval(({ to }: Mail) => to, {
+  toolName: "send_email",
+  onRefusal: "return",
+})({ to: "a" });
 
 export function explain(error: unknown): string {
   if (!isRefusal(error)) throw error;

@@ -12,7 +12,7 @@ assert(client instanceof Client);
 assert.equal(ApprovalService.typeName, "signoff.v1.ApprovalService");
 assert.equal(ApprovalStatus.PENDING, 1);
 await assert.rejects(
-  client.requiresApproval(() => {}, { toolName: "t" })({ a: undefined }),
+  client.requiresApproval(() => {}, { toolName: "t" })({ a: new Map() }),
   (error) => error instanceof InvalidArguments && error instanceof Refusal && isRefusal(error),
 );
 client.close();
