@@ -78,8 +78,9 @@ def test_claims_are_repeated_as_they_are(agent: AnyAgent, fake: Fake, function: 
 
 def test_claims_fail_for_good(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
     fake.on_claim = [lambda _, context: fail(context, UNAVAILABLE)]
-    with pytest.raises(signoff.Unavailable):
+    with pytest.raises(signoff.Unavailable) as refused:
         agent.run(call(patience=1), function)
+    assert (refused.value.approval_id, refused.value.approved) == ("approval-1", True)
     assert len(fake.claims) > 1
     assert not function.runs
 
