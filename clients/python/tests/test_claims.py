@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 import signoff
-from agents import KINDS, Asyncio, Blocking
+from client_kinds import KINDS, Asyncio, Blocking
 from conftest import Recorder
 from fakes import Context, Fake, fail
 from signoff import _tries
