@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ._call_options import Person, Progress, Seconds, check_name, check_options
+from ._call_options import DEFAULT_PATIENCE, Person, Progress, Seconds, check_name, check_options
 from ._cancel_handle import CancelHandle
 
 
@@ -38,7 +38,9 @@ class Call:
     labels: for the policy's rules, and to find the approval again.
     timeout: seconds, or a timedelta, to wait for a decision, 1 s to 7 days; None for the server's default, 5 min unless
         it is set.
-    arguments_schema: JSON Schema that the arguments, and any edit of them, must satisfy.
+    arguments_schema: JSON Schema that the arguments, and any edit of them, must satisfy. Of a decorated function it is
+        derived from its types, if it is not given.
+    derive_schema: whether that is done.
     on_behalf_of: the person for whom the agent asks, who then cannot decide.
     request_id: names this request; asking with it again finds the same approval.
     call_id: names the call within `run_id`, from which a stable request_id is made. Needs `run_id`.
@@ -60,10 +62,11 @@ class Call:
     labels: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
     timeout: Seconds | None = field(default=None, kw_only=True)
     arguments_schema: dict[str, Any] | None = field(default=None, kw_only=True)
+    derive_schema: bool = field(default=True, kw_only=True)
     on_behalf_of: Person | None = field(default=None, kw_only=True)
     request_id: str | None = field(default=None, kw_only=True)
     call_id: str | None = field(default=None, kw_only=True)
-    patience: Seconds = field(default=30.0, kw_only=True)
+    patience: Seconds = field(default=DEFAULT_PATIENCE, kw_only=True)
     on_progress: Callable[[Progress], object] | None = field(default=None, kw_only=True)
     cancel_on_abandon: bool = field(default=False, kw_only=True)
     cancel_handle: CancelHandle | None = field(default=None, kw_only=True)

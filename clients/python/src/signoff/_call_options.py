@@ -45,6 +45,19 @@ class Progress:
     reviewers: tuple[str, ...]
 
 
+DEFAULT_PATIENCE = 30.0
+"""Seconds."""
+
+
+class WaitOptions(TypedDict, total=False):
+    """What can be said of a wait: see Call, which has the same names."""
+
+    patience: Seconds
+    on_progress: Callable[[Progress], object] | None
+    cancel_on_abandon: bool
+    cancel_handle: CancelHandle | None
+
+
 class CallOptions(TypedDict, total=False):
     """What can be said of a call besides its tool and arguments: see Call, which has the same names."""
 
@@ -55,6 +68,7 @@ class CallOptions(TypedDict, total=False):
     labels: Mapping[str, str]
     timeout: Seconds | None
     arguments_schema: dict[str, Any] | None
+    derive_schema: bool
     on_behalf_of: Person | None
     request_id: str | None
     call_id: str | None
@@ -63,6 +77,9 @@ class CallOptions(TypedDict, total=False):
     cancel_on_abandon: bool
     cancel_handle: CancelHandle | None
 
+
+WAIT_NAMES: Sequence[str] = tuple(WaitOptions.__annotations__)
+"""The options that a wait has."""
 
 NAMES: Sequence[str] = tuple(CallOptions.__annotations__)
 """The options that there are."""
@@ -75,6 +92,14 @@ def check_options(options: Mapping[str, Any]) -> None:
         if check is None:
             raise TypeError(f"unknown option {name!r}; allowed are {', '.join(NAMES)}")
         check(name, value)
+
+
+def check_wait_options(options: Mapping[str, Any]) -> None:
+    """As `check_options`, for those of a wait."""
+    for name in options:
+        if name not in WAIT_NAMES:
+            raise TypeError(f"unknown option {name!r}; allowed are {', '.join(WAIT_NAMES)}")
+    check_options(options)
 
 
 def check_name(name: str, value: object, *, optional: bool = True) -> None:
@@ -150,6 +175,7 @@ _CHECKS: dict[str, Callable[[str, object], None]] = {
     "labels": _labels,
     "timeout": _optional(check_time),
     "arguments_schema": _is_a(dict, "a JSON Schema, as a dict"),
+    "derive_schema": check_flag,
     "on_behalf_of": _is_a(Person, "a Person"),
     "request_id": check_name,
     "call_id": check_name,
