@@ -64,11 +64,11 @@ def test_a_retry_behind_the_gate_runs_once(agent: Agent, tool: str) -> None:
     assert len(mail.runs) == 1
 
 
-def test_a_retry_before_the_gate_runs_once(agent: Agent, tool: str) -> None:
+@pytest.mark.parametrize("configurable", [{"thread_id": "thread"}, {}])
+def test_a_retry_before_the_gate_runs_once(agent: Agent, tool: str, configurable: dict[str, str]) -> None:
     mail = Mail(tool)
     with reviewing(agent.server, tool, approve) as seen:
-        [result] = agent.run(
-            [mail.tool], [call(tool)], around=[Changing(times=2)], config={"configurable": {"thread_id": tool}}
-        )
+        config = {"configurable": configurable}
+        [result] = agent.run([mail.tool], [call(tool)], around=[Changing(times=2)], config=config)
     assert result.text.startswith("NOT RUN AGAIN.")
     assert len(mail.runs) == len(seen) == 1
