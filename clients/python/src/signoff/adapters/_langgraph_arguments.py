@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import rfc8785
@@ -11,12 +10,7 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ValidationError
 
 from .._arguments import Unfit, checked
-
-MAX_SCHEMA = 16 * 1024
-"""Bytes of a schema, as canonical JSON. Servers take no more."""
-
-_NOT_LINEAR = re.compile(r"\(\?(?:[=!]|<[=!])|\\[1-9]|\(\?P=")
-"""Look-around and back-references, which the server's patterns have not."""
+from ._json_schemas import sendable
 
 
 class ToolArguments:
@@ -40,14 +34,7 @@ class ToolArguments:
     @property
     def schema(self) -> dict[str, Any] | None:
         """The JSON Schema for reviewers' edits, closed where the tool has a model; None if the server cannot use it."""
-        try:
-            schema = checked(_without_costly_patterns(self._json_schema))
-            if self._model:
-                schema = {**schema, "additionalProperties": False, "required": list(schema.get("properties", {}))}
-            is_usable = len(rfc8785.dumps(schema)) <= MAX_SCHEMA and not _is_recursive(schema)
-        except (Unfit, KeyError, TypeError):
-            return None
-        return schema if is_usable else None
+        return sendable(self._json_schema, closed=self._model is not None)
 
     def shown(self, given: dict[str, Any]) -> dict[str, Any]:
         """What a reviewer sees: JSON, with defaults filled in. Raises Unfit for what the tool does not take."""
@@ -113,54 +100,3 @@ class ToolArguments:
 def _path(where: tuple[int | str, ...]) -> str:
     steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in where]
     return "".join(steps).removeprefix(".")
-
-
-def _mapped(schema: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
-    if isinstance(schema, dict):
-        return {name: _mapped(each, change) for name, each in change(schema).items()}
-    if isinstance(schema, (list, tuple)):
-        return [_mapped(each, change) for each in schema]
-    return schema
-
-
-def _without_costly_patterns(schema: dict[str, Any]) -> Any:
-    """The schema without patterns that the server refuses; the tool's own model still has them."""
-
-    def change(each: dict[str, Any]) -> dict[str, Any]:
-        pattern = each.get("pattern")
-        if isinstance(pattern, str) and _NOT_LINEAR.search(pattern):
-            return {name: value for name, value in each.items() if name != "pattern"}
-        return each
-
-    return _mapped(schema, change)
-
-
-def _is_recursive(schema: dict[str, Any]) -> bool:
-    """Whether a type has itself as a part, which the server refuses."""
-    definitions: dict[str, Any] = schema.get("$defs", {})
-    parts = {f"#/$defs/{name}": set(_references(each)) for name, each in definitions.items()}
-
-    def leads_back(start: str) -> bool:
-        seen: set[str] = set()
-        left = [start]
-        while left:
-            for each in parts.get(left.pop(), ()):
-                if each == start:
-                    return True
-                if each not in seen:
-                    seen.add(each)
-                    left.append(each)
-        return False
-
-    return any(leads_back(each) for each in parts)
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        for each in schema.values():
-            yield from _references(each)
-    elif isinstance(schema, list):
-        for each in schema:
-            yield from _references(each)
