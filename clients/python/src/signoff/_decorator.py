@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
-from ._aio_client import AsyncClient, run_bound_async
+from ._aio_client import AsyncClient, ask_bound_async, resume_bound_async, run_bound_async
 from ._arguments import Unfit
-from ._binding import Binding
+from ._binding import Binding, Bound
 from ._call import Call, Run
-from ._call_options import NAMES, CallOptions, check_name, check_names, check_options
-from ._client import Client, run_bound
+from ._call_options import NAMES, WAIT_NAMES, CallOptions, WaitOptions, check_name, check_names, check_options
+from ._client import Client, ask_bound, resume_bound, run_bound
+from ._contexts import Ids
 from ._default_clients import default_async_client, default_client
 from ._functions import name_of, refuse_generator
+from ._gated import AsyncGated, Gated
+from ._handle import Handle
 from ._request import Bind
 from ._results import refuse_declared
 from ._warnings import Warnings
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 _IDS = ("request_id", "call_id")
+_enclosing: ContextVar[frozenset[str]] = ContextVar("signoff_enclosing_calls", default=frozenset())
+"""The call ids of contexts that the gated calls have which this one is made in."""
+
 _of_this_call: ContextVar[dict[str, list[Any]]] = ContextVar("signoff_call_options")
 """Each option in a list; that of an id is emptied by the call that takes it, whatever task or thread makes the call."""
 
@@ -55,8 +60,13 @@ def call_options(**options: Unpack[CallOptions]) -> Generator[None]:
         _of_this_call.reset(token)
 
 
-class _Same(Protocol):
-    def __call__(self, function: _F, /) -> _F: ...
+class _OfEither(Protocol):
+    @overload
+    def __call__(  # type: ignore[overload-overlap] # a function of a coroutine is one of anything, too
+        self, function: Callable[_P, Coroutine[Any, Any, _T]], /
+    ) -> AsyncGated[_P, _T]: ...
+    @overload
+    def __call__(self, function: Callable[_P, _T], /) -> Gated[_P, _T]: ...
 
 
 @overload
@@ -67,7 +77,7 @@ def requires_approval(
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
     **options: Unpack[CallOptions],
-) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]: ...
+) -> Callable[[Callable[_P, _T]], Gated[_P, _T]]: ...
 
 
 @overload
@@ -78,7 +88,7 @@ def requires_approval(
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
     **options: Unpack[CallOptions],
-) -> Callable[[Callable[_P, Coroutine[Any, Any, _T]]], Callable[_P, Coroutine[Any, Any, _T]]]: ...
+) -> Callable[[Callable[_P, Coroutine[Any, Any, _T]]], AsyncGated[_P, _T]]: ...
 
 
 @overload
@@ -89,11 +99,17 @@ def requires_approval(
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
     **options: Unpack[CallOptions],
-) -> _Same: ...
+) -> _OfEither: ...
 
 
 @overload
-def requires_approval(client: _F, /) -> _F: ...
+def requires_approval(  # type: ignore[overload-overlap]
+    client: Callable[_P, Coroutine[Any, Any, _T]], /
+) -> AsyncGated[_P, _T]: ...
+
+
+@overload
+def requires_approval(client: Callable[_P, _T], /) -> Gated[_P, _T]: ...
 
 
 def requires_approval(
@@ -112,8 +128,9 @@ def requires_approval(
     client: a Client for functions, an AsyncClient for coroutine functions. Without one, and as a decorator without
         parentheses, it is a client of the process, with its options from the environment.
     tool_name: the call's tool; the function's name if it is not given.
-    hidden: parameters that are passed on as they are, and neither shown to reviewers nor covered by the digest, such as
-        a framework's context.
+    hidden: parameters that are passed on as they are, and neither shown to reviewers nor covered by the digest. Those
+        whose types are contexts of frameworks that the client knows are hidden without it; the agent's name, the run's
+        id and the call's id are taken from them, where no option says others.
     required_options: options without which a call raises TypeError, and nothing is asked.
     options: as of Call; `call_options` sets those that differ from call to call.
 
@@ -123,7 +140,8 @@ def requires_approval(
     TypeError, when it decorates, for functions of the other kind, generators, parameters that cannot be shown, and
     options that cannot be used.
 
-    The gated function has no `__wrapped__`: nothing of it leads around the gate.
+    The gated function has `ask` and `resume`, of Gated and AsyncGated. It has no `__wrapped__`: nothing of it leads
+    around the gate.
     """
     check_options(options)
     check_names("required_options", required_options)
@@ -174,53 +192,105 @@ class _Gated:
         """The function behind the gate of a Client."""
 
         def gated(*args: Any, **kwargs: Any) -> Any:
-            call, bind = self._call(gated, args, kwargs)
+            call, bind = self._call(self._binding.bind(gated, args, kwargs))
             return run_bound(client(), call, bind, self._warnings)
 
-        return self._dressed(gated)
+        def ask(*args: Any, **kwargs: Any) -> Handle:
+            call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
+            return ask_bound(client(), call, bind, self._warnings)
+
+        def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
+            options, bind = self._resumption(gated, handle, args, kwargs)
+            return resume_bound(client(), handle, options, bind)
+
+        return self._dressed(gated, ask, resume)
 
     def asynchronous(self, client: Callable[[], AsyncClient]) -> Callable[..., Any]:
         """The coroutine function behind the gate of an AsyncClient."""
 
         async def gated(*args: Any, **kwargs: Any) -> Any:
-            call, bind = self._call(gated, args, kwargs)
+            call, bind = self._call(self._binding.bind(gated, args, kwargs))
             return await run_bound_async(client(), call, bind)
 
-        return self._dressed(gated)
+        async def ask(*args: Any, **kwargs: Any) -> Handle:
+            call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
+            return await ask_bound_async(client(), call, bind)
 
-    def _dressed(self, gated: Callable[..., Any]) -> Callable[..., Any]:
+        async def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
+            options, bind = self._resumption(gated, handle, args, kwargs)
+            return await resume_bound_async(client(), handle, options, bind)
+
+        return self._dressed(gated, ask, resume)
+
+    def _dressed(
+        self, gated: Callable[..., Any], ask: Callable[..., Any], resume: Callable[..., Any]
+    ) -> Callable[..., Any]:
         """Makes it look like the function. Whatever follows `__wrapped__` would call the function without the gate."""
         functools.update_wrapper(gated, self._function)
         vars(gated).pop("__wrapped__")
         # What looks for types would resolve them in this module, not in the function's.
         gated.__annotations__ = {**getattr(self._function, "__annotations__", {}), **self._binding.annotations}
         vars(gated)["__signature__"] = self._binding.signature
+        vars(gated).update(ask=ask, resume=resume)
         return gated
 
-    def _call(self, gated: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Bind[Any]]:
+    def _resumption(
+        self, gated: Callable[..., Any], handle: Handle, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[WaitOptions, Bind[Any]]:
+        """How to wait for a call that was asked for, and what to do when it may run; TypeError for another tool's."""
+        if not isinstance(handle, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a Handle is needed, not {handle!r}")
+        if handle.tool_name != self._tool_name:
+            raise ValueError(f"the handle is of a call to {handle.tool_name}, and {self.name} is {self._tool_name}")
+        bound = self._binding.bind_hidden(gated, args, kwargs)
+        # Those that name a call are of the one that asked.
+        around = {name: box[0] for name, box in _of_this_call.get({}).items() if name in WAIT_NAMES}
+        of_wait = {name: value for name, value in {**self._options, **around}.items() if name in WAIT_NAMES}
+        return cast("WaitOptions", of_wait), self._bind(bound, None)
+
+    def _call(self, bound: Bound) -> tuple[Call, Bind[Any]]:
         """The call to ask for, and what to do when it may run."""
-        bound = self._binding.bind(gated, args, kwargs)
         try:
             arguments = bound.arguments
         except Unfit as unfit:
             raise InvalidArguments(tool_name=self._tool_name, path=unfit.path, problem=unfit.problem) from None
         options = cast("CallOptions", {**self._options, **self._taken()})
+        call_id = self._add_ids(bound.ids, options)
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
                 raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
+        return Call(self._tool_name, arguments, **options), self._bind(bound, call_id)
 
+    def _bind(self, bound: Bound, call_id: str | None) -> Bind[Any]:
         def bind(approved: Run) -> Callable[[], Any]:
             args, kwargs = bound.join(approved.arguments)
             if inspect.iscoroutinefunction(self._function):
-                return lambda: _awaited_without_ids(self._function(*args, **kwargs))
+                return lambda: _awaited_without_ids(self._function(*args, **kwargs), call_id)
 
             def run() -> Any:
-                with _without_ids():
+                with _without_ids(call_id):
                     return self._function(*args, **kwargs)
 
             return run
 
-        return Call(self._tool_name, arguments, **options), bind
+        return bind
+
+    def _add_ids(self, ids: Ids, options: CallOptions) -> str | None:
+        """Adds what a context knows and no option says; returns the call's id if it is the context's."""
+        is_run_stable = bool(options.get("run_id")) or ids.is_run_stable
+        for name in ("agent_name", "run_id"):
+            if getattr(ids, name) and not options.get(name):
+                options[name] = getattr(ids, name)
+        # The model names one call of one tool, and a context may be passed on to other gated functions. To take its id
+        # for theirs too, or in another run, would find an approval of another call.
+        is_for_this = ids.tool_name in (None, self._tool_name, self._function.__name__)
+        is_named = bool(options.get("request_id") or options.get("call_id"))
+        if is_named or not (ids.call_id and options.get("run_id") and is_run_stable and is_for_this):
+            return None
+        if ids.call_id in _enclosing.get():
+            return None
+        options["call_id"] = ids.call_id
+        return ids.call_id
 
     def _taken(self) -> dict[str, Any]:
         """The options of this call; no other call gets its ids. To make up others would ask for a second approval."""
@@ -237,16 +307,18 @@ class _Gated:
 
 
 @contextmanager
-def _without_ids() -> Generator[None]:
-    """For what a gated function calls itself: its ids name its own call."""
+def _without_ids(call_id: str | None) -> Generator[None]:
+    """For what a gated function calls itself: its ids, and its context's call_id, name its own call."""
     options = {name: box for name, box in _of_this_call.get({}).items() if name not in _IDS}
     token = _of_this_call.set(options)
+    enclosing = _enclosing.set(_enclosing.get() | {call_id} if call_id else _enclosing.get())
     try:
         yield
     finally:
+        _enclosing.reset(enclosing)
         _of_this_call.reset(token)
 
 
-async def _awaited_without_ids(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    with _without_ids():
+async def _awaited_without_ids(coroutine: Coroutine[Any, Any, _T], call_id: str | None) -> _T:
+    with _without_ids(call_id):
         return await coroutine

@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ._answers import Answers
 from ._call_options import Progress
+from ._decided import unknown
 from ._failures import Failure, broken
-from ._request import Request
+from ._request import Opening, Request
 from ._statuses import is_approved, is_terminal
 from ._tries import LAST_TRY, Exhausted, Tries
-from .refusals import (
-    AutoRejected,
-    Cancelled,
-    Frozen,
-    Refusal,
-    Rejected,
-    RequestFailed,
-    Revoked,
-    TimedOut,
-    Unavailable,
-    UnknownStatus,
-)
-from .v1.approval_pb2 import Actor, Approval, ApprovalStatus
+from .refusals import Refusal, RequestFailed, Unavailable
+from .v1.approval_pb2 import Approval, ApprovalStatus
 from .v1.approval_pb2 import Progress as ProgressMessage
-from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest, RequestApprovalRequest
+from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest
 
-_FREEZE = "_freeze"
-"""The rule that rejects while a freeze stands. Rules of policies have no such names."""
+Sought = Callable[[ApprovalUpdate], "Approval | None"]
+"""Takes an update; returns the approval if it is what is sought."""
 
 
 class Wait:
     """One wait, over as many streams as it takes.
 
-    For each stream: `begin`, then `update`, `progress` or the stream's end for what it brings, and `silent_for` before
-    each message as the longest time to wait for it. `rest` after each that broke.
+    For each stream: `begin`, then `decided` or `first`, `progress` or the stream's end for what it brings, and
+    `silent_for` before each message as the longest time to wait for it. `rest` after each that broke.
     """
 
     def __init__(self, request: Request, deadline: float) -> None:
@@ -46,6 +37,8 @@ class Wait:
         self._tries = Tries(request.patience)
         self._has_spoken = False
         self.answers = Answers(request)
+        self.is_approved = False
+        """Whether it was approved, as far as the server has said."""
 
     @property
     def approval(self) -> Approval | None:
@@ -55,9 +48,9 @@ class Wait:
     @property
     def approval_id(self) -> str | None:
         """The approval's id, once the server has said it."""
-        return self.approval.id if self.approval else None
+        return self.approval.id if self.approval else self._request.approval_id
 
-    def begin(self) -> RequestApprovalRequest:
+    def begin(self) -> Opening:
         """What to open the next stream with."""
         self._has_spoken = False
         return self._request.after(self.approval.revision if self.approval else 0)
@@ -72,15 +65,21 @@ class Wait:
         left = min(self._request.patience, LAST_TRY) if self._tries.is_last else self._tries.left()
         return max(0.0, min(left, self._deadline))
 
-    def update(self, update: ApprovalUpdate) -> Approval | None:
+    def decided(self, update: ApprovalUpdate) -> Approval | None:
         """Takes an update; returns the approval if it is terminal. Raises InvalidAnswer."""
+        approval = self.first(update)
+        return approval if is_terminal(approval.status) else None
+
+    def first(self, update: ApprovalUpdate) -> Approval:
+        """Takes an update; returns the approval, whatever its status is. Raises InvalidAnswer."""
         self._heard()
         before = self.approval
         approval = self.answers.update(update)
         # An approval seen before says nothing new about how much time is left.
         if before is None or approval.revision > before.revision:
             self._tries.end_in(_seconds(approval.deadline) - _seconds(approval.update_time))
-        return approval if is_terminal(approval.status) else None
+        self.is_approved = is_approved(approval.status)
+        return approval
 
     def progress(self, message: ProgressMessage) -> Progress:
         """Takes a progress message; returns what the caller is told of it."""
@@ -101,7 +100,7 @@ class Wait:
         """The stream ended as if all were well. Returns that it broke, unless its last word was an unknown status."""
         approval = self.approval
         if self._has_spoken and approval and approval.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
-            raise _unknown(approval, self._request.call.tool_name)
+            raise unknown(approval, self._request.tool_name)
         return broken(ConnectionError("the stream ended before a decision"))
 
     def rest(self, failure: Failure) -> float:
@@ -136,11 +135,18 @@ def is_decided(failure: Failure) -> bool:
     return failure.reason == "ALREADY_DECIDED"
 
 
-def refused(failure: Failure, request: Request, approval_id: str | None) -> Refusal:
+def is_approved_meanwhile(failure: Failure) -> bool:
+    """Whether a withdrawal failed because the approval was approved before."""
+    return is_decided(failure) and failure.metadata.get("status") == "APPROVED"
+
+
+def refused(failure: Failure, request: Request, approval_id: str | None, *, approved: bool = False) -> Refusal:
     """The refusal for a failure after which nothing is tried again; to be raised from the failure's cause."""
-    tool_name, address = request.call.tool_name, request.address
+    tool_name, address = request.tool_name, request.address
     if failure.is_passing or failure.misconfiguration:
-        return Unavailable(tool_name=tool_name, approval_id=approval_id, address=address, problem=failure.problem)
+        return Unavailable(
+            tool_name=tool_name, approval_id=approval_id, address=address, problem=failure.problem, approved=approved
+        )
     return RequestFailed(
         tool_name=tool_name,
         approval_id=approval_id,
@@ -149,35 +155,3 @@ def refused(failure: Failure, request: Request, approval_id: str | None) -> Refu
         reason=failure.reason or failure.code.name,
         message=failure.message,
     )
-
-
-def refusal_of(approval: Approval, tool_name: str) -> Refusal | None:
-    """The refusal that a terminal approval means; None only if it was approved, and not revoked since."""
-    status, decision, policy = approval.status, approval.decision, approval.policy
-    if is_approved(status):
-        if approval.HasField("revocation"):
-            return Revoked(tool_name=tool_name, approval_id=approval.id, reason=approval.revocation.reason)
-        return None
-    if status == ApprovalStatus.APPROVAL_STATUS_REJECTED:
-        return _rejected(approval, tool_name, decision.comment, decision.decided_by)
-    if status == ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED:
-        if decision.HasField("remembered_rejection"):
-            remembered = decision.remembered_rejection
-            return _rejected(approval, tool_name, remembered.comment, remembered.decided_by)
-        if policy.rule == _FREEZE:
-            return Frozen(tool_name=tool_name, approval_id=approval.id, reason=decision.comment)
-        return AutoRejected(tool_name=tool_name, approval_id=approval.id, rule=policy.rule, message=policy.message)
-    if status == ApprovalStatus.APPROVAL_STATUS_TIMED_OUT:
-        return TimedOut(tool_name=tool_name, approval_id=approval.id)
-    if status == ApprovalStatus.APPROVAL_STATUS_CANCELLED:
-        return Cancelled(tool_name=tool_name, approval_id=approval.id)
-    return _unknown(approval, tool_name)
-
-
-def _rejected(approval: Approval, tool_name: str, comment: str, by: Actor) -> Rejected:
-    decided_by = f"{by.issuer}/{by.subject}"
-    return Rejected(tool_name=tool_name, approval_id=approval.id, comment=comment, decided_by=decided_by)
-
-
-def _unknown(approval: Approval, tool_name: str) -> UnknownStatus:
-    return UnknownStatus(tool_name=tool_name, approval_id=approval.id, status=str(int(approval.status)))
