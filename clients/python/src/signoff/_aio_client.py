@@ -17,8 +17,10 @@ from ._call_options import Seconds, WaitOptions
 from ._channel import Authorized, arguments, credentials, target
 from ._functions import is_coroutine_function
 from ._handle import Handle
+from ._on_refusal import OnRefusal, Refusals, check_on_refusal, refuse_other_results, result_of
 from ._options import DEFAULT_DEADLINE, StrPath, resolve
 from ._request import Bind, Request, closed, request_for, request_of
+from .refusals import Refusal
 from .v1.access_service_pb2_grpc import AccessServiceStub
 from .v1.admin_service_pb2_grpc import AdminServiceStub
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
@@ -51,7 +53,11 @@ class AsyncClient:
         key: StrPath | None = None,
         insecure: bool | None = None,
         deadline: Seconds = DEFAULT_DEADLINE,
+        on_refusal: OnRefusal = "raise",
     ) -> None:
+        check_on_refusal(on_refusal)
+        self.on_refusal: OnRefusal = on_refusal
+        """What becomes of refusals of `run`, `resume` and gated functions that say nothing else."""
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
@@ -89,7 +95,11 @@ class AsyncClient:
         waited for, and returned as they are. A function that returns a generator is reported as failed.
         """
         _refuse_others(function)
-        return await run_bound_async(self, call, lambda approved: lambda: function(approved))
+        refusals = self._refusals(function)
+        try:
+            return await run_bound_async(self, call, refusals.watched(lambda approved: lambda: function(approved)))
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
 
     async def ask(self, call: Call) -> Handle:
         """Asks for approval, and returns as soon as the server has recorded it: `resume` runs the call, in any process.
@@ -114,8 +124,12 @@ class AsyncClient:
         is given up leaves the approval as it is, unless `cancel_on_abandon` is set.
         """
         _refuse_others(function)
-        gate = gate_of_async(self, handle.tool_name, lambda address: request_of(handle, options, address))
-        return await gate.run(lambda approved: lambda: function(approved))
+        refusals = self._refusals(function)
+        try:
+            bind = refusals.watched(lambda approved: lambda: function(approved))
+            return await resume_bound_async(self, handle, options, bind)
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
 
     async def close(self) -> None:
         """Closes the connection; what waits on it is Unavailable. Any loop may do it."""
@@ -136,6 +150,11 @@ class AsyncClient:
     def __repr__(self) -> str:
         """The address; never the token."""
         return f"AsyncClient({self._options.address!r})"
+
+    def _refusals(self, function: Callable[[Run], object]) -> Refusals:
+        if self.on_refusal == "return":
+            refuse_other_results(getattr(function, "__qualname__", repr(function)), result_of(function))
+        return Refusals(self.on_refusal)
 
     def _connected(self) -> _Connection:
         # Channels of asyncio belong to a loop, which there may be none of when a module makes its client.

@@ -16,9 +16,11 @@ from ._channel import Authorized, arguments, credentials, target
 from ._functions import is_coroutine_function, refuse_generator
 from ._gate import Gate
 from ._handle import Handle
+from ._on_refusal import OnRefusal, Refusals, check_on_refusal, refuse_other_results, result_of
 from ._options import DEFAULT_DEADLINE, Options, StrPath, resolve
 from ._request import Bind, Request, closed, request_for, request_of
 from ._warnings import Warnings
+from .refusals import Refusal
 from .v1.access_service_pb2_grpc import AccessServiceStub
 from .v1.admin_service_pb2_grpc import AdminServiceStub
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
@@ -42,6 +44,8 @@ class Client:
     insecure: send the token without TLS to another machine; else what `SIGNOFF_INSECURE` says:
         `true` or `1`, `false` or `0`.
     deadline: seconds, or a timedelta, that unary calls may take.
+    on_refusal: `return` makes the text of a refusal, which is for the model, the result of `run`, `resume` and gated
+        functions, for frameworks that would hide an exception from the model; `ask` and `wait` raise always.
 
     Processes cannot share it: one that was used before a fork raises RuntimeError after it, in the child.
 
@@ -59,7 +63,11 @@ class Client:
         key: StrPath | None = None,
         insecure: bool | None = None,
         deadline: Seconds = DEFAULT_DEADLINE,
+        on_refusal: OnRefusal = "raise",
     ) -> None:
+        check_on_refusal(on_refusal)
+        self.on_refusal: OnRefusal = on_refusal
+        """What becomes of refusals of `run`, `resume` and gated functions that say nothing else."""
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
@@ -98,7 +106,12 @@ class Client:
         `concurrent.futures` in its result are waited for.
         """
         _refuse_work_that_begins_later(function)
-        return run_bound(self, call, lambda approved: lambda: function(approved), self._warnings)
+        refusals = self._refusals(function)
+        try:
+            bind = refusals.watched(lambda approved: lambda: function(approved))
+            return run_bound(self, call, bind, self._warnings)
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
 
     def ask(self, call: Call) -> Handle:
         """Asks for approval, and returns as soon as the server has recorded it: `resume` runs the call, in any process.
@@ -122,8 +135,11 @@ class Client:
         leaves the approval as it is, unless `cancel_on_abandon` is set.
         """
         _refuse_work_that_begins_later(function)
-        gate = gate_of(self, handle.tool_name, lambda address: request_of(handle, options, address), self._warnings)
-        return gate.run(lambda approved: lambda: function(approved))
+        refusals = self._refusals(function)
+        try:
+            return resume_bound(self, handle, options, refusals.watched(lambda approved: lambda: function(approved)))
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
 
     def close(self) -> None:
         """Closes the connection; what waits on it is Unavailable."""
@@ -131,6 +147,11 @@ class Client:
             self._is_closed = True
             if self._connection and self._connection.process == os.getpid():
                 self._connection.channel.close()
+
+    def _refusals(self, function: Callable[[Run], object]) -> Refusals:
+        if self.on_refusal == "return":
+            refuse_other_results(getattr(function, "__qualname__", repr(function)), result_of(function))
+        return Refusals(self.on_refusal)
 
     def _connected(self) -> _Connection:
         if self._connection is None:

@@ -20,10 +20,11 @@ from ._default_clients import default_async_client, default_client
 from ._functions import name_of, refuse_generator
 from ._gated import AsyncGated, Gated
 from ._handle import Handle
+from ._on_refusal import OnRefusal, Refusals, check_on_refusal, refuse_other_results
 from ._request import Bind
 from ._results import refuse_declared
 from ._warnings import Warnings
-from .refusals import InvalidArguments
+from .refusals import InvalidArguments, Refusal
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -76,6 +77,7 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
 ) -> Callable[[Callable[_P, _T]], Gated[_P, _T]]: ...
 
@@ -87,6 +89,7 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
 ) -> Callable[[Callable[_P, Coroutine[Any, Any, _T]]], AsyncGated[_P, _T]]: ...
 
@@ -98,6 +101,7 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
 ) -> _OfEither: ...
 
@@ -118,6 +122,7 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
 ) -> Any:
     """Makes a function run only with an approval of its arguments, by their names and with defaults filled in.
@@ -132,6 +137,8 @@ def requires_approval(
         whose types are contexts of frameworks that the client knows are hidden without it; the agent's name, the run's
         id and the call's id are taken from them, where no option says others.
     required_options: options without which a call raises TypeError, and nothing is asked.
+    on_refusal: `return` makes the text of a refusal, which is for the model, the result; `raise` raises it. The
+        client's if it is not given.
     options: as of Call; `call_options` sets those that differ from call to call.
 
     The function gets its arguments rebuilt from what was approved, in the types that its parameters declare; a
@@ -147,12 +154,15 @@ def requires_approval(
     check_names("required_options", required_options)
     check_names("hidden", hidden)
     check_name("tool_name", tool_name)
+    if on_refusal is not None:
+        check_on_refusal(on_refusal)
     for name in required_options:
         if name not in NAMES:
             raise TypeError(f"required_options: unknown option {name!r}; allowed are {', '.join(NAMES)}")
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        gated = _Gated(function, tool_name, options, hidden, required_options)
+        of_client = None if client is None else client.on_refusal
+        gated = _Gated(function, tool_name, options, hidden, required_options, on_refusal or of_client)
         if inspect.iscoroutinefunction(function) and not isinstance(client, Client):
             return gated.asynchronous(lambda: client or default_async_client())
         if isinstance(client, AsyncClient):
@@ -175,6 +185,7 @@ class _Gated:
         options: CallOptions,
         hidden: Sequence[str],
         required: Sequence[str],
+        on_refusal: OnRefusal | None,
     ) -> None:
         self.name = name_of(function)
         refuse_generator(function)
@@ -186,22 +197,34 @@ class _Gated:
         refuse_declared(
             self.name, self._binding.annotations.get("return"), awaits=inspect.iscoroutinefunction(function)
         )
+        # Clients of the process have no choice of their own.
+        self._on_refusal: OnRefusal = on_refusal or "raise"
+        if self._on_refusal == "return":
+            refuse_other_results(self.name, self._binding.annotations.get("return", Any))
         self._warnings = Warnings()
 
     def blocking(self, client: Callable[[], Client]) -> Callable[..., Any]:
         """The function behind the gate of a Client."""
 
         def gated(*args: Any, **kwargs: Any) -> Any:
-            call, bind = self._call(self._binding.bind(gated, args, kwargs))
-            return run_bound(client(), call, bind, self._warnings)
+            refusals = Refusals(self._on_refusal)
+            try:
+                call, bind = self._call(self._binding.bind(gated, args, kwargs))
+                return run_bound(client(), call, refusals.watched(bind), self._warnings)
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
         def ask(*args: Any, **kwargs: Any) -> Handle:
             call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
             return ask_bound(client(), call, bind, self._warnings)
 
         def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
-            options, bind = self._resumption(gated, handle, args, kwargs)
-            return resume_bound(client(), handle, options, bind)
+            refusals = Refusals(self._on_refusal)
+            try:
+                options, bind = self._resumption(gated, handle, args, kwargs)
+                return resume_bound(client(), handle, options, refusals.watched(bind))
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
         return self._dressed(gated, ask, resume)
 
@@ -209,16 +232,24 @@ class _Gated:
         """The coroutine function behind the gate of an AsyncClient."""
 
         async def gated(*args: Any, **kwargs: Any) -> Any:
-            call, bind = self._call(self._binding.bind(gated, args, kwargs))
-            return await run_bound_async(client(), call, bind)
+            refusals = Refusals(self._on_refusal)
+            try:
+                call, bind = self._call(self._binding.bind(gated, args, kwargs))
+                return await run_bound_async(client(), call, refusals.watched(bind))
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
         async def ask(*args: Any, **kwargs: Any) -> Handle:
             call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
             return await ask_bound_async(client(), call, bind)
 
         async def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
-            options, bind = self._resumption(gated, handle, args, kwargs)
-            return await resume_bound_async(client(), handle, options, bind)
+            refusals = Refusals(self._on_refusal)
+            try:
+                options, bind = self._resumption(gated, handle, args, kwargs)
+                return await resume_bound_async(client(), handle, options, refusals.watched(bind))
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
         return self._dressed(gated, ask, resume)
 
