@@ -2,52 +2,31 @@
 
 from __future__ import annotations
 
-from grpc.aio import UsageError
-
-from .._aio_client import AsyncClient
-from .._aio_gate import AsyncGate
+from .._aio_client import AsyncClient, gate_of_async
 from .._call import Call
-from .._client import Client
-from .._gate import Gate
-from .._request import closed
-from .._tries import Exhausted, Tries
-from .._wait import refused
+from .._client import Client, gate_of
+from .._handle import Handle
+from .._request import request_for
+from .._warnings import Warnings
 from ..v1.approval_pb2 import Approval, ApprovalStatus
 
 
-def pending_approval(client: Client, call: Call) -> str | None:
-    """Asks, and returns the approval's id while it is pending; None once there is a decision.
+def pending(client: Client, call: Call, warnings: Warnings) -> Handle | None:
+    """Asks, and returns the handle while the approval is pending; None once there is a decision.
 
     Raises a Refusal if the server cannot be asked.
     """
-    options = client._options  # pyright: ignore[reportPrivateUsage]
-    try:
-        approvals = client.approvals
-    except ValueError as error:
-        raise closed(error, call, options) from error
-    gate = Gate(approvals, options, call)
-    try:
-        gate._find(Tries(gate._request.patience))
-    except Exhausted as exhausted:
-        raise refused(exhausted.failure, gate._request, gate._wait.approval_id) from exhausted.failure.cause
-    return _pending(gate._wait.approval)
+    gate = gate_of(client, call.tool_name, lambda address: request_for(call, address), warnings, call)
+    handle = gate.ask()
+    return handle if _is_pending(gate._wait.approval) else None
 
 
-async def pending_approval_async(client: AsyncClient, call: Call) -> str | None:
-    """As `pending_approval`, for asyncio."""
-    options = client._options  # pyright: ignore[reportPrivateUsage]
-    try:
-        approvals = client.approvals
-    except UsageError as error:
-        raise closed(error, call, options) from error
-    gate = AsyncGate(approvals, options, call)
-    try:
-        await gate._find(Tries(gate._request.patience))
-    except Exhausted as exhausted:
-        raise refused(exhausted.failure, gate._request, gate._wait.approval_id) from exhausted.failure.cause
-    return _pending(gate._wait.approval)
+async def pending_async(client: AsyncClient, call: Call) -> Handle | None:
+    """As `pending`, for asyncio."""
+    gate = gate_of_async(client, call.tool_name, lambda address: request_for(call, address))
+    handle = await gate.ask()
+    return handle if _is_pending(gate._wait.approval) else None
 
 
-def _pending(approval: Approval | None) -> str | None:
-    is_pending = approval is not None and approval.status == ApprovalStatus.APPROVAL_STATUS_PENDING
-    return approval.id if approval and is_pending else None
+def _is_pending(approval: Approval | None) -> bool:
+    return approval is not None and approval.status == ApprovalStatus.APPROVAL_STATUS_PENDING

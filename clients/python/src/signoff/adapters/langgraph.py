@@ -17,7 +17,7 @@ from langchain_core.tools import BaseTool
 from langgraph.graph import END
 from langgraph.prebuilt import ToolNode
 from langgraph.prebuilt.tool_node import ToolCallRequest
-from langgraph.types import Command, Send, interrupt
+from langgraph.types import Send, interrupt
 
 from .._aio_client import AsyncClient, run_bound_async
 from .._arguments import Unfit
@@ -25,16 +25,16 @@ from .._call import Call, Run
 from .._call_options import CallOptions, check_flag, check_options
 from .._client import Client, run_bound
 from .._digest import stable_request_id
+from .._handle import Handle
 from .._warnings import Warnings
 from ..refusals import InvalidArguments, Refusal
-from ._asking import pending_approval, pending_approval_async
+from ._asking import pending, pending_async
 from ._langgraph_arguments import ToolArguments
-from ._langgraph_tool import ApprovedTool, Failed, settled
+from ._langgraph_tool import ApprovedTool, Failed, Outcome, settled
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-Result = ToolMessage | Command[Any] | list[Any]
 Handler = Callable[[ToolCallRequest], Any]
 AsyncHandler = Callable[[ToolCallRequest], Awaitable[Any]]
 OptionsFor = Callable[[ToolCallRequest], CallOptions]
@@ -76,7 +76,7 @@ class ToolGate:
         self._options = options
         self._warnings = Warnings()
 
-    def wrap_tool_call(self, request: ToolCallRequest, handler: Handler) -> Result:
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Handler) -> Any:
         """For `ToolNode(wrap_tool_call=…)`, which needs `awrap_tool_call` as well."""
         client = self._client
         if not isinstance(client, Client):
@@ -85,15 +85,16 @@ class ToolGate:
             gated = self._gated(request)
             if self._durable:
                 _check_durable(request)
-                while waiting := pending_approval(client, gated.call):
+                while waiting := pending(client, gated.call, self._warnings):
                     interrupt(_pause(request, waiting))
-            return settled(run_bound(client, gated.call, gated.bind(handler), self._warnings))
+            outcome: Outcome = run_bound(client, gated.call, gated.bind(handler), self._warnings)
         except Failed as failed:
-            return settled(failed.outcome)
+            outcome = failed.outcome
         except Refusal as refusal:
             return _refused(request, refusal)
+        return settled(outcome)
 
-    async def awrap_tool_call(self, request: ToolCallRequest, handler: AsyncHandler) -> Result:
+    async def awrap_tool_call(self, request: ToolCallRequest, handler: AsyncHandler) -> Any:
         """For `ToolNode(awrap_tool_call=…)`, which needs `wrap_tool_call` as well."""
         client = self._client
         if not isinstance(client, AsyncClient):
@@ -102,13 +103,14 @@ class ToolGate:
             gated = self._gated(request)
             if self._durable:
                 _check_durable(request)
-                while waiting := await pending_approval_async(client, gated.call):
+                while waiting := await pending_async(client, gated.call):
                     interrupt(_pause(request, waiting))
-            return settled(await run_bound_async(client, gated.call, gated.bind_async(handler)))
+            outcome: Outcome = await run_bound_async(client, gated.call, gated.bind_async(handler))
         except Failed as failed:
-            return settled(failed.outcome)
+            outcome = failed.outcome
         except Refusal as refusal:
             return _refused(request, refusal)
+        return settled(outcome)
 
     def _gated(self, request: ToolCallRequest) -> _GatedCall:
         """The call to ask for; raises InvalidArguments for arguments that the tool does not take."""
@@ -183,14 +185,14 @@ def _refused(request: ToolCallRequest, refusal: Refusal) -> ToolMessage:
     return ToolMessage(content=str(refusal), name=call["name"], tool_call_id=call["id"] or "", status="error")
 
 
-def _pause(request: ToolCallRequest, approval_id: str) -> dict[str, Any]:
+def _pause(request: ToolCallRequest, handle: Handle) -> dict[str, Any]:
     """What the interrupt tells the application. The answer to it decides nothing: the server does."""
-    call = request.tool_call
     return {
         "type": "signoff_approval",
-        "approval_id": approval_id,
-        "tool_name": call["name"],
-        "tool_call_id": call["id"],
+        "approval_id": handle.approval_id,
+        "tool_name": handle.tool_name,
+        "tool_call_id": request.tool_call["id"],
+        "handle": handle.to_json(),
     }
 
 

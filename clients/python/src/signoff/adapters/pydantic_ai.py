@@ -28,7 +28,7 @@ from .._arguments import Unfit, checked
 from .._call import Call, Run
 from .._call_options import CallOptions, check_flag, check_options
 from ..refusals import InvalidArguments, Refusal
-from ._asking import pending_approval_async
+from ._asking import pending_async
 from ._json_schemas import sendable
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ class _Gated(WrapperToolset[Any]):
             gated = _GatedCall(self.wrapped, name, ctx, tool)
             call = gated.call(tool_args, gate)
             if gate.durable:
-                approval_id = await pending_approval_async(gate.client, call)
+                handle = await pending_async(gate.client, call)
                 # Approved or not by the framework's own means: the server decides.
-                if approval_id:
-                    raise ApprovalRequired(metadata={"signoff_approval_id": approval_id})
+                if handle:
+                    raise ApprovalRequired(metadata=json.loads(handle.to_json()))
             return await run_bound_async(gate.client, call, gated.bind)
         except _Failed as failed:
             raise failed.error from None

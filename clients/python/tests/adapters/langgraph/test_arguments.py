@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import pytest
 from graphs import Agent, approve, call, reviewing
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool
 from langgraph.prebuilt import InjectedState, ToolRuntime
 from pydantic import BaseModel, SecretStr
@@ -44,7 +45,9 @@ def test_injected_values_stay_here(
         state: Annotated[dict[str, Any], InjectedState],
         call_id: Annotated[str, InjectedToolCallId],
         runtime: ToolRuntime,
+        config: RunnableConfig,
     ) -> str:
+        assert config["configurable"]["password"] == SECRET
         assert state["secret"] == runtime.state["secret"] == secret
         assert call_id == runtime.tool_call_id == "call-1"
         got.append(secret)

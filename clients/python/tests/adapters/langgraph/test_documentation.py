@@ -21,9 +21,7 @@ ROOT = Path(__file__).parents[5]
 DOCUMENT = (ROOT / "docs" / "adapters" / "langgraph.md").read_text()
 
 
-def test_lines(
-    own_server: Server, tool: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_lines(own_server: Server, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGNOFF_ADDRESS", own_server.address)
     monkeypatch.setenv("SIGNOFF_TOKEN", own_server.agent)
     agent, graph, pause = re.findall(r"```python\n(.*?)```\n", DOCUMENT, re.DOTALL)
@@ -42,10 +40,8 @@ def test_lines(
         before, after = pause.split("# Later, in any process:\n")
     names["checkpointer"] = InMemorySaver()
     exec(before, names)
-    assert capsys.readouterr().out == f"{names['paused'][0].value['approval_id']}\n"
     with reviewing(own_server, tool, approve):
-        while len([each for each in all_of(own_server, tool) if each.HasField("claim")]) < 3:
-            exec(after, names)
+        exec(after, names)
     names["client"].close()
     assert [each.agent.name for each in seen] == ["mailer", "mailer"]
     assert [each.agent.run_id for each in seen] == ["conversation-7", ""]

@@ -13,6 +13,7 @@ from graphs import BUILDERS, Agent, Mail, approve, call, reject, reviewing
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+import signoff
 from reviewers import all_of, decide, pending
 from servers import Server
 from signoff.v1.approval_pb2 import Approval
@@ -92,6 +93,20 @@ def test_three_calls_are_decided_each_by_itself(agent: Agent, tool: str, resume:
     assert by_id["call-carol"] == "sent 3 to carol"
     assert [run["to"] for run in mail.runs] == ["carol", "alice"]
     assert len(all_of(agent.server, tool)) == 3
+
+
+def test_the_pause_has_a_handle_to_wait_with(agent: Agent, tool: str) -> None:
+    """For who is to resume the run when there is a decision."""
+    mail = Mail(tool)
+    config: dict[str, Any] = {"configurable": {"thread_id": tool}}
+    saver = InMemorySaver()
+    agent.run([mail.tool], [call(tool)], config=config, checkpointer=saver, durable=True)
+    [pause] = agent.interrupts
+    handle = signoff.Handle.from_json(pause.value["handle"])
+    with reviewing(agent.server, tool, approve), signoff.Client(agent.address, token=agent.server.agent) as client:
+        client.wait(handle)
+    [result] = agent.resume([mail.tool], config, saver, durable=True)
+    assert result.content == "sent 1 to alice@example.com"
 
 
 def test_an_answer_is_no_approval(agent: Agent, tool: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from graphs import BUILDERS, Agent, Mail, approve, call, reviewing
 from langchain.agents.middleware import AgentMiddleware
+from langchain_core.messages import ToolMessage
 
 from reviewers import all_of
 from servers import Server
@@ -72,3 +73,24 @@ def test_a_retry_before_the_gate_runs_once(agent: Agent, tool: str, configurable
         [result] = agent.run([mail.tool], [call(tool)], around=[Changing(times=2)], config=config)
     assert result.text.startswith("NOT RUN AGAIN.")
     assert len(mail.runs) == len(seen) == 1
+
+
+class Answering(AgentMiddleware):
+    """Answers in the tool's place."""
+
+    def wrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:  # noqa: ARG002
+        return ToolMessage("emulated", tool_call_id=request.tool_call["id"])
+
+    async def awrap_tool_call(self, request: Any, handler: Callable[[Any], Any]) -> Any:
+        return self.wrap_tool_call(request, handler)
+
+
+def test_what_is_answered_behind_the_gate_is_not_reported_as_run(agent: Agent, tool: str) -> None:
+    mail = Mail(tool)
+    with reviewing(agent.server, tool, approve):
+        [result] = agent.run([mail.tool], [call(tool)], within=[Answering()])
+    assert result.text == "emulated"
+    [approval] = all_of(agent.server, tool)
+    outcome = approval.claim.outcome
+    assert outcome.result == ExecutionResult.EXECUTION_RESULT_FAILED
+    assert outcome.message == "not run: a middleware answered in the tool's place"

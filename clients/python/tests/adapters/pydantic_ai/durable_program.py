@@ -34,7 +34,7 @@ def main(kind: str, file: str, name: str, step: str) -> None:
     result = asyncio.run(run())
     if isinstance(result.output, DeferredToolRequests):
         Path(file).write_bytes(result.all_messages_json())
-        print("paused", *(each["signoff_approval_id"] for each in result.output.metadata.values()), flush=True)
+        print("paused", *(each["approval_id"] for each in result.output.metadata.values()), flush=True)
         # Until it is killed.
         sys.stdin.read()
     else:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic_ai.messages import ModelMessagesTypeAdapter
 from pydantic_ai.toolsets import FunctionToolset
 from runs import Mail, approve, call, reviewing, scripted
 
-from reviewers import all_of, decide, pending
+from reviewers import all_of
 from servers import Server
 
 DOCUMENT = (Path(__file__).parents[5] / "docs" / "adapters" / "pydantic_ai.md").read_text()
@@ -31,7 +30,6 @@ def test_lines(own_server: Server, tool: str, monkeypatch: pytest.MonkeyPatch) -
         "model": scripted([call(tool)], []),
         "tools": [mail.tool],
         "toolset": FunctionToolset([mail.tool]),
-        "ModelMessagesTypeAdapter": ModelMessagesTypeAdapter,
     }
 
     async def run(lines: str) -> None:
@@ -45,8 +43,8 @@ def test_lines(own_server: Server, tool: str, monkeypatch: pytest.MonkeyPatch) -
             await run(toolset)
         assert seen[0].agent.name == "mailer"
         await run(before)
-        await asyncio.to_thread(lambda: decide(own_server, pending(own_server, tool), approve=True))
-        await run(after)
+        with reviewing(own_server, tool, approve):
+            await run(after)
         await names["client"].close()
 
     asyncio.run(main())

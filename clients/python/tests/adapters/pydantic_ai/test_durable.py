@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pydantic_ai import DeferredToolRequests
 from pydantic_ai.tools import ToolApproved
 from runs import Mail, Runner, approve, call, reviewing
 
+import signoff
 from reviewers import all_of, decide, pending
 from servers import Server
 
@@ -72,7 +74,8 @@ def test_three_calls_are_decided_each_by_itself(agent: Runner, tool: str) -> Non
     assert agent.run([mail.tool], calls, durable=True) == {}
     by_call = {str(each.arguments["to"]): each for each in all_of(agent.server, tool)}
     assert {each.tool_call_id for each in agent.output.approvals} == {"call-alice", "call-bob", "call-carol"}
-    assert agent.output.metadata["call-bob"] == {"signoff_approval_id": by_call["bob"].id}
+    handle = signoff.Handle.from_json(json.dumps(agent.output.metadata["call-bob"]))
+    assert handle.approval_id == by_call["bob"].id
     # One that is decided runs; the others go on waiting.
     decide(agent.server, by_call["bob"], approve=False, comment="Not Bob.")
     decide(agent.server, by_call["carol"], approve=True, edited={"to": "carol", "count": 3})
