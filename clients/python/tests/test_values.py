@@ -61,7 +61,7 @@ def schema_of(annotation: Any) -> Any:
 
 
 def accepts(schema: Any, value: Any) -> bool:
-    return bool(Draft202012Validator(schema).is_valid(value))
+    return bool(Draft202012Validator(schema).is_valid(value))  # pyright: ignore
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -179,7 +179,7 @@ WRITTEN: list[tuple[Any, Any, Any]] = [
     (Optional[date], None, None),  # noqa: UP045
     (Decimal | int, Decimal("1.0"), "1.0"),
     (Decimal | int, 1, 1),
-    (Annotated[date, "day"] | None, date(2026, 1, 2), "2026-01-02"),
+    (Optional[Annotated[date, "day"]], date(2026, 1, 2), "2026-01-02"),  # noqa: UP045
 ]
 
 
@@ -223,22 +223,22 @@ def test_what_has_no_form(annotation: Any, value: Any) -> None:
         kind.read(checked_value(kind.write(value), "x"), "x")
 
 
-@pytest.mark.parametrize(
-    ("annotation", "value"),
-    [
-        (datetime, "2026-11-29T20:00:00.1234567Z"),
-        (timedelta, "PT0.1234567S"),
-        (timedelta, "P999999999DT24H"),
-        (date, "0000-01-01"),
-        (Decimal, "1" * 1001),
-        (date, "2026-11-29\n"),
-        (set[float], [1, 1.0]),
-        (set[timedelta], ["PT60S", "PT1M"]),
-        (set[Any], [{}]),
-        (date | str, "2026-11-29"),
-        (Line, {"item": {"due": None, "name": "a", "price": "1"}, "howMany": 0}),
-    ],
-)
+UNHELD: list[tuple[Any, Any]] = [
+    (datetime, "2026-11-29T20:00:00.1234567Z"),
+    (timedelta, "PT0.1234567S"),
+    (timedelta, "P999999999DT24H"),
+    (date, "0000-01-01"),
+    (Decimal, "1" * 1001),
+    (date, "2026-11-29\n"),
+    (set[float], [1, 1.0]),
+    (set[timedelta], ["PT60S", "PT1M"]),
+    (set[Any], [{}]),
+    (date | str, "2026-11-29"),
+    (Line, {"item": {"due": None, "name": "a", "price": "1"}, "howMany": 0}),
+]
+
+
+@pytest.mark.parametrize(("annotation", "value"), UNHELD)
 def test_what_python_cannot_hold(annotation: Any, value: Any) -> None:
     with pytest.raises(Unfit):
         declared(annotation).read(checked_value(value), "x")

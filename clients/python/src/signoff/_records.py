@@ -53,12 +53,13 @@ def model_of(cls: type[Any], members: Sequence[Member], parts: Mapping[str, Decl
         if type(value) is not cls:
             return value
         # One that was made without validation may lack some.
-        written = {
+        written: dict[str, Any] = {
             name: parts[name].write(getattr(value, attribute))
             for name, attribute in attributes.items()
             if hasattr(value, attribute)
         }
-        return {**written, **(value.model_extra or {})} if is_open else written
+        extra: dict[str, Any] = (value.model_extra or {}) if is_open else {}
+        return {**written, **extra}
 
     def read(value: Any, path: str) -> Any:
         values = as_object(value, path)

@@ -103,7 +103,8 @@ SCALARS: dict[type, Declared] = {
 
 def path_of(cls: type[Any]) -> Declared:
     def write(value: Any) -> Any:
-        return str(value) if isinstance(value, cls) and is_path_class(type(value)) else value
+        kind: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
+        return str(value) if issubclass(kind, cls) and is_path_class(kind) else value
 
     def read(value: Any, path: str) -> Any:
         if type(value) is not str:
