@@ -75,6 +75,10 @@ final class Answers {
         new Problem(
             approval.getStatusValue() != approved.getStatusValue(),
             "the approval's status changed"));
+    if (approval.hasRevocation()) {
+      String reason = approval.getRevocation().getReason();
+      throw new Refusal.Revoked(request.getToolName(), approval.getId(), reason, null);
+    }
     if (!approval.getDigest().equals(approved.getDigest()) || !isDecidedFor(approval)) {
       throw mismatch();
     }

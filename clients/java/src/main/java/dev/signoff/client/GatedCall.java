@@ -13,9 +13,6 @@ final class GatedCall {
   private final Outage outage;
   private final Wait wait;
 
-  /** Null until it was approved. */
-  private Claim claim;
-
   GatedCall(Connection connection, CallSettings settings, Arguments asked) throws Refusal {
     this.connection = connection;
     this.settings = settings;
@@ -71,9 +68,7 @@ final class GatedCall {
       if (caller.isCancelled()) {
         throw e;
       }
-      throw claim != null && claim.isGivenBack()
-          ? new Refusal.Cancelled(settings.toolName, claim.approvalId())
-          : wait.stopped();
+      throw wait.stopped();
     } finally {
       context.detach(caller);
       settings.cancelHandle.removeListener(stop);
@@ -92,7 +87,7 @@ final class GatedCall {
     } catch (Misfit.Found e) {
       throw new Refusal.InvalidEdit(settings.toolName, id, e.misfit);
     }
-    claim = new Claim(connection, settings, outage, wait.answers(), approval);
+    Claim claim = new Claim(connection, settings, outage, wait.answers(), approval);
     return new Claimed<>(given, id, claim.take());
   }
 }

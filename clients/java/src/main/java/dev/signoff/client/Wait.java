@@ -64,7 +64,7 @@ final class Wait {
     } catch (StatusRuntimeException e) {
       throw Failures.refusal(connection.address(), settings.toolName, latest().getId(), e);
     } catch (Tries.OutOfPatience e) {
-      throw e.refusal(connection, settings.toolName, latest().getId());
+      throw e.refusal(connection, settings.toolName, latest().getId(), false);
     }
     if (mayBeClaimed()) {
       return latest();
@@ -82,7 +82,9 @@ final class Wait {
       return new Refusal.Cancelled(settings.toolName, latest().getId());
     }
     boolean over = Statuses.isTerminal(latest().getStatus()) && !mayBeClaimed();
-    return over ? refusal() : new Refusal.StillWaiting(settings.toolName, latest().getId());
+    return over
+        ? refusal()
+        : new Refusal.StillWaiting(settings.toolName, latest().getId(), mayBeClaimed());
   }
 
   private Refusal refusal() {
