@@ -19,7 +19,8 @@ final class Advice {
   private final Set<String> toldOfRepeats = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean toldOfEventLoops = new AtomicBoolean();
 
-  void consider(CallSettings call) {
+  /** Of a call that asks. */
+  void considerRepeats(CallSettings call) {
     if (!isStoppable(call) && !call.canBeRepeated() && toldOfRepeats.add(call.toolName)) {
       LOG.log(
           System.Logger.Level.WARNING,
@@ -28,6 +29,10 @@ final class Advice {
               + " has neither a requestId, nor a runId and a callId, nor a cancelHandle: trying it"
               + " again asks for a second approval.");
     }
+  }
+
+  /** Of a call that waits. */
+  void considerThread(CallSettings call) {
     Thread thread = Thread.currentThread();
     if (isEventLoop(thread) && toldOfEventLoops.compareAndSet(false, true)) {
       LOG.log(

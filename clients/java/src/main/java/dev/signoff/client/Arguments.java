@@ -151,7 +151,7 @@ record Arguments(Map<String, Object> given, Struct message) {
     }
 
     private Refusal.InvalidArguments unfit(String path, String problem) {
-      return new Refusal.InvalidArguments(toolName, new Misfit(path, problem));
+      return new Refusal.InvalidArguments(toolName, "", new Misfit(path, problem));
     }
   }
 }

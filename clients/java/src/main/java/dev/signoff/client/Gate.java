@@ -268,7 +268,58 @@ public final class Gate {
     Results.requireBegun(function);
     Objects.requireNonNull(arguments, "arguments");
     Arguments checked = Arguments.of(settings.toolName, arguments);
-    return new GatedCall(connection, settings, checked).make(run -> run, function);
+    return GatedCall.asking(connection, settings, checked).make(run -> run, function);
+  }
+
+  /**
+   * Asks for approval of one call, and returns as soon as the server has recorded the request,
+   * whatever its status is. The call is run by {@link #resume}, in this process or another.
+   *
+   * @param arguments as in {@link #call}
+   * @return the handle of the call
+   * @throws Refusal if the request is not known to be recorded
+   * @throws InterruptedException if the caller gave up
+   * @throws IllegalStateException as in {@link #call}
+   */
+  public Handle ask(Map<String, ?> arguments) throws Refusal, InterruptedException {
+    Objects.requireNonNull(arguments, "arguments");
+    Arguments checked = Arguments.of(settings.toolName, arguments);
+    return GatedCall.asking(connection, settings, checked).ask();
+  }
+
+  /**
+   * Waits for the decision on a call that was asked for, and claims nothing. Returns when the call
+   * is approved. {@link #patience} bounds the wait until the server's first answer.
+   *
+   * @param handle what {@link #ask} returned
+   * @throws Refusal if the call is not approved
+   * @throws InterruptedException if the caller gave up
+   * @throws IllegalArgumentException if the handle is for another tool
+   */
+  public void await(Handle handle) throws Refusal, InterruptedException {
+    GatedCall.resuming(connection, settings, handle).await();
+  }
+
+  /**
+   * Waits for a call that was asked for, and runs the function if the call may be made. The
+   * arguments come from the server, and must be those that were asked for, or an edit of them. Of
+   * several that resume one handle, one runs; the others get {@link Refusal.AlreadyClaimed}.
+   *
+   * @param handle what {@link #ask} returned, here or in another process
+   * @param function runs the tool, with the arguments that it is given
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return what the function returned
+   * @throws E what the function threw
+   * @throws Refusal if the function was not run
+   * @throws InterruptedException as in {@link #call}
+   * @throws IllegalArgumentException if the handle is for another tool
+   * @throws IllegalStateException if the function returned work that has not begun
+   */
+  public <R, E extends Exception> R resume(Handle handle, ToolFunction<Run, R, E> function)
+      throws E, Refusal, InterruptedException {
+    Results.requireBegun(function);
+    return GatedCall.resuming(connection, settings, handle).make(run -> run, function);
   }
 
   /**
@@ -283,7 +334,7 @@ public final class Gate {
   public <R, E extends Exception> GatedFunction<Map<String, ?>, R, E> wrap(
       ToolFunction<Map<String, Object>, R, E> function) {
     Results.requireBegun(function);
-    return arguments -> call(arguments, run -> function.run(run.arguments()));
+    return new WrappedFunction<>(connection, settings, Parameters.OfMap.INSTANCE, function);
   }
 
   /**
@@ -308,11 +359,6 @@ public final class Gate {
   public <A extends Record, R, E extends Exception> GatedFunction<A, R, E> wrap(
       Class<A> type, ToolFunction<A, R, E> function) {
     Results.requireBegun(function);
-    RecordArguments<A> mapping = new RecordArguments<>(type);
-    return arguments -> {
-      RecordArguments.Asked<A> asked = mapping.ask(settings.toolName, arguments);
-      return new GatedCall(connection, settings, asked.arguments())
-          .make(run -> run.edited() ? mapping.read(run.arguments()) : asked.rebuilt(), function);
-    };
+    return new WrappedFunction<>(connection, settings, new RecordArguments<>(type), function);
   }
 }

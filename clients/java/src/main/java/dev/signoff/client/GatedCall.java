@@ -1,25 +1,42 @@
 package dev.signoff.client;
 
 import dev.signoff.v1.Approval;
-import dev.signoff.v1.RequestApprovalRequest;
 import io.grpc.Context;
+import java.util.Objects;
 import java.util.Optional;
 
-/** One gated call, from asking to reporting. */
+/** One gated call, from asking, or from a handle, to reporting. */
 final class GatedCall {
   private final Connection connection;
   private final CallSettings settings;
-  private final Arguments asked;
   private final Outage outage;
+  private final Awaited awaited;
   private final Wait wait;
 
-  GatedCall(Connection connection, CallSettings settings, Arguments asked) throws Refusal {
+  private GatedCall(Connection connection, CallSettings settings, Awaited awaited) {
     this.connection = connection;
     this.settings = settings;
-    this.asked = asked;
+    this.awaited = awaited;
     this.outage = new Outage(connection);
-    RequestApprovalRequest request = Requests.make(connection, settings, asked);
-    this.wait = new Wait(connection, settings, outage, request);
+    this.wait = new Wait(connection, settings, outage, awaited);
+  }
+
+  /** A call that is to be asked for. */
+  static GatedCall asking(Connection connection, CallSettings settings, Arguments arguments)
+      throws Refusal {
+    Awaited asked = Awaited.Requested.of(Requests.make(connection, settings, arguments));
+    connection.advice().considerRepeats(settings);
+    return new GatedCall(connection, settings, asked);
+  }
+
+  /**
+   * A call that was asked for before.
+   *
+   * @throws IllegalArgumentException if it was for another tool
+   */
+  static GatedCall resuming(Connection connection, CallSettings settings, Handle handle) {
+    Objects.requireNonNull(handle, "handle");
+    return new GatedCall(connection, settings, Awaited.Resumed.of(handle, settings.toolName));
   }
 
   /** Makes what the function takes, of the run that was approved. */
@@ -30,10 +47,23 @@ final class GatedCall {
   /** What may be run now. */
   private record Claimed<A>(A input, String approvalId, String claimId) {}
 
+  /** Asks, and waits only until the server has the request on record. */
+  Handle ask() throws Refusal, InterruptedException {
+    connection.advice().considerThread(settings);
+    Approval recorded = unlessStopped(wait::untilRecorded);
+    return new Handle(recorded.getId(), awaited.requestId(), awaited.toolName(), awaited.digest());
+  }
+
+  /** Waits until it is approved, and claims nothing. */
+  void await() throws Refusal, InterruptedException {
+    connection.advice().considerThread(settings);
+    unlessStopped(wait::untilApproved);
+  }
+
   <A, R, E extends Exception> R make(Input<A> input, ToolFunction<A, R, E> function)
       throws E, Refusal, InterruptedException {
-    connection.advice().consider(settings);
-    Claimed<A> claimed = claimUnlessStopped(input);
+    connection.advice().considerThread(settings);
+    Claimed<A> claimed = unlessStopped(() -> claim(input));
     Report report =
         new Report(connection, settings, outage, claimed.approvalId(), claimed.claimId());
     R result;
@@ -50,20 +80,25 @@ final class GatedCall {
     return result;
   }
 
+  /** What a caller may stop. */
+  private interface Step<T> {
+    T take() throws Refusal, InterruptedException;
+  }
+
   /**
-   * Asks, waits and claims, in a context that the cancel handle cancels. The function runs outside
-   * it, so that the handle cuts none of its calls.
+   * Takes a step in a context that the cancel handle cancels. The function runs outside it, so that
+   * the handle cuts none of its calls.
    */
-  private <A> Claimed<A> claimUnlessStopped(Input<A> input) throws Refusal, InterruptedException {
+  private <T> T unlessStopped(Step<T> step) throws Refusal, InterruptedException {
     if (settings.cancelHandle == null) {
-      return claim(input);
+      return step.take();
     }
     Context.CancellableContext context = Context.current().withCancellation();
     Context.CancellationListener stop = cancelled -> context.cancel(null);
     settings.cancelHandle.addListener(stop);
     Context caller = context.attach();
     try {
-      return claim(input);
+      return step.take();
     } catch (GivingUp.ContextCancelled e) {
       if (caller.isCancelled()) {
         throw e;
@@ -80,12 +115,16 @@ final class GatedCall {
     Approval approval = wait.untilApproved();
     String id = approval.getId();
     boolean edited = wait.answers().isEdited(approval);
-    Arguments approved = edited ? Arguments.received(approval.getArguments()) : asked;
+    // Its digest is that of the arguments as asked, or the edited ones.
+    Arguments approved = Arguments.received(approval.getArguments());
     A given;
     try {
       given = input.of(new Run(id, approved.given(), edited));
     } catch (Misfit.Found e) {
-      throw new Refusal.InvalidEdit(settings.toolName, id, e.misfit);
+      // Unedited arguments may not fit the function of another process that resumes.
+      throw edited
+          ? new Refusal.InvalidEdit(settings.toolName, id, e.misfit)
+          : new Refusal.InvalidArguments(settings.toolName, id, e.misfit);
     }
     Claim claim = new Claim(connection, settings, outage, wait.answers(), approval);
     return new Claimed<>(given, id, claim.take());

@@ -10,7 +10,7 @@ import java.util.Objects;
  * is made up: the record that runs is made of the arguments that were shown, and stands for these
  * and no others.
  */
-final class RecordArguments<A extends Record> {
+final class RecordArguments<A extends Record> implements Parameters<A, A> {
   private final Class<A> type;
 
   RecordArguments(Class<A> type) {
@@ -18,22 +18,13 @@ final class RecordArguments<A extends Record> {
     ComponentTypes.requireJson(type);
   }
 
-  /**
-   * A record that is asked for.
-   *
-   * @param arguments what is shown
-   * @param rebuilt the record that is made of them
-   */
-  record Asked<A>(Arguments arguments, A rebuilt) {}
-
-  /** Checks a record before anybody is asked. */
-  Asked<A> ask(String toolName, A given) throws Refusal.InvalidArguments {
-    Objects.requireNonNull(given, "arguments");
+  @Override
+  public Asked<A> ask(String toolName, A given) throws Refusal.InvalidArguments {
     try {
       Arguments shown = Arguments.of(toolName, write(given));
       return new Asked<>(shown, read(shown.given()));
     } catch (Misfit.Found e) {
-      throw new Refusal.InvalidArguments(toolName, e.misfit);
+      throw new Refusal.InvalidArguments(toolName, "", e.misfit);
     }
   }
 
@@ -42,7 +33,8 @@ final class RecordArguments<A extends Record> {
   }
 
   /** The record that arguments stand for, and that stands for these arguments and no others. */
-  A read(Map<String, Object> arguments) throws Misfit.Found {
+  @Override
+  public A read(Map<String, Object> arguments) throws Misfit.Found {
     A made = type.cast(ComponentValues.readRecord(type, arguments, ""));
     Map<String, Object> again = shown(made);
     if (!again.equals(arguments)) {

@@ -365,15 +365,18 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** The arguments cannot be approved as they are. Nothing was asked. */
+  /**
+   * The arguments cannot be approved as they are. Nothing was asked; but of a call that is resumed,
+   * the arguments do not fit the function, and nothing was claimed.
+   */
   public static final class InvalidArguments extends Refusal {
     private static final long serialVersionUID = 1;
 
     /** Where, and what. */
     private final Misfit misfit;
 
-    InvalidArguments(String toolName, Misfit misfit) {
-      super(toolName, "", RefusalText.invalidArguments(toolName, misfit), null);
+    InvalidArguments(String toolName, String approvalId, Misfit misfit) {
+      super(toolName, approvalId, RefusalText.invalidArguments(toolName, misfit), null);
       this.misfit = misfit;
     }
 

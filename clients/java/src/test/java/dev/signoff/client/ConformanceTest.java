@@ -157,7 +157,7 @@ class ConformanceTest {
                       f.apply("reason"),
                       f.apply("message"),
                       failure())),
-          entry("InvalidArguments", f -> new Refusal.InvalidArguments(tool(f), misfit(f))),
+          entry("InvalidArguments", f -> new Refusal.InvalidArguments(tool(f), id(f), misfit(f))),
           entry("InvalidEdit", f -> new Refusal.InvalidEdit(tool(f), id(f), misfit(f))));
 
   private static Map.Entry<String, Function<UnaryOperator<String>, Refusal>> entry(

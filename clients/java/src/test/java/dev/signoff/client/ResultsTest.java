@@ -183,7 +183,13 @@ class ResultsTest {
         () -> (Runnable) WORK::incrementAndGet,
         () -> new Thread(WORK::incrementAndGet),
         () -> publisher,
-        () -> (GatedFunction<Integer, Integer, RuntimeException>) n -> WORK.incrementAndGet(),
+        () -> (ToolFunction<Integer, Integer, RuntimeException>) n -> WORK.incrementAndGet(),
+        () ->
+            new WrappedFunction<>(
+                null,
+                new CallSettings("t"),
+                Parameters.OfMap.INSTANCE,
+                given -> WORK.incrementAndGet()),
         () -> List.of(Map.of("later", (Runnable) WORK::incrementAndGet)),
         () -> CompletableFuture.completedFuture((Runnable) WORK::incrementAndGet));
   }
