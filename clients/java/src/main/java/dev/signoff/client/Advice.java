@@ -17,6 +17,7 @@ final class Advice {
           Pattern.CASE_INSENSITIVE);
 
   private final Set<String> toldOfRepeats = ConcurrentHashMap.newKeySet();
+  private final Set<String> toldOfSchemas = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean toldOfEventLoops = new AtomicBoolean();
 
   /** Of a call that asks. */
@@ -28,6 +29,19 @@ final class Advice {
               + call.toolName
               + " has neither a requestId, nor a runId and a callId, nor a cancelHandle: trying it"
               + " again asks for a second approval.");
+    }
+  }
+
+  /** Of a function that is wrapped. */
+  void considerSchema(String toolName, DerivedSchema schema) {
+    if (!schema.whyNot().isEmpty() && toldOfSchemas.add(toolName)) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "The schema of the arguments of "
+              + toolName
+              + " is not sent: "
+              + schema.whyNot()
+              + ". A reviewer's edit that does not fit is refused only after the decision.");
     }
   }
 

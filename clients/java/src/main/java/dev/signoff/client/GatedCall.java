@@ -44,8 +44,23 @@ final class GatedCall {
     A of(Run run) throws Misfit.Found;
   }
 
-  /** What may be run now. */
-  private record Claimed<A>(A input, String approvalId, String claimId) {}
+  /** A call that may be run now, once. */
+  record Granted<A>(A input, String toolName, Report report) {
+    <R, E extends Exception> R run(ToolFunction<A, R, E> function) throws E, InterruptedException {
+      R result;
+      Optional<Throwable> failure;
+      try {
+        result = function.run(input);
+        failure = Results.settle(toolName, result);
+      } catch (Throwable e) {
+        report.failed(e);
+        throw e;
+      }
+      // A future that failed is the function's own way to say so: the caller gets it as it is.
+      failure.ifPresentOrElse(report::failed, report::succeeded);
+      return result;
+    }
+  }
 
   /** Asks, and waits only until the server has the request on record. */
   Handle ask() throws Refusal, InterruptedException {
@@ -60,28 +75,30 @@ final class GatedCall {
     unlessStopped(wait::untilApproved);
   }
 
-  <A, R, E extends Exception> R make(Input<A> input, ToolFunction<A, R, E> function)
-      throws E, Refusal, InterruptedException {
+  /** Waits, and claims. */
+  <A> Granted<A> grant(Input<A> input) throws Refusal, InterruptedException {
     connection.advice().considerThread(settings);
-    Claimed<A> claimed = unlessStopped(() -> claim(input));
-    Report report =
-        new Report(connection, settings, outage, claimed.approvalId(), claimed.claimId());
-    R result;
-    Optional<Throwable> failure;
-    try {
-      result = function.run(claimed.input());
-      failure = Results.settle(settings.toolName, result);
-    } catch (Throwable e) {
-      report.failed(e);
-      throw e;
-    }
-    // A future that failed is the function's own way to say so: the caller gets it as it is.
-    failure.ifPresentOrElse(report::failed, report::succeeded);
-    return result;
+    return unlessStopped(() -> claim(input));
   }
 
-  /** What a caller may stop. */
-  private interface Step<T> {
+  /**
+   * Runs what is granted. What is refused comes to what the gate says; a refusal of another gate,
+   * which the function throws, is the function's own error.
+   */
+  static <A, R, E extends Exception> R run(
+      Step<Granted<A>> grant, ToolFunction<A, R, E> function, RefusalResult<R> refused)
+      throws E, Refusal, InterruptedException {
+    Granted<A> granted;
+    try {
+      granted = grant.take();
+    } catch (Refusal refusal) {
+      return refused.of(refusal);
+    }
+    return granted.run(function);
+  }
+
+  /** What a call takes before it runs. */
+  interface Step<T> {
     T take() throws Refusal, InterruptedException;
   }
 
@@ -111,7 +128,7 @@ final class GatedCall {
     }
   }
 
-  private <A> Claimed<A> claim(Input<A> input) throws Refusal, InterruptedException {
+  private <A> Granted<A> claim(Input<A> input) throws Refusal, InterruptedException {
     Approval approval = wait.untilApproved();
     String id = approval.getId();
     boolean edited = wait.answers().isEdited(approval);
@@ -127,6 +144,7 @@ final class GatedCall {
           : new Refusal.InvalidArguments(settings.toolName, id, e.misfit);
     }
     Claim claim = new Claim(connection, settings, outage, wait.answers(), approval);
-    return new Claimed<>(given, id, claim.take());
+    Report report = new Report(connection, settings, outage, id, claim.take());
+    return new Granted<>(given, settings.toolName, report);
   }
 }

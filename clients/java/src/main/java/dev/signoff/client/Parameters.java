@@ -23,6 +23,9 @@ interface Parameters<A, I> {
   /** Makes what the function gets of arguments that were approved. */
   I read(Map<String, Object> approved) throws Misfit.Found;
 
+  /** The schema that follows from the declared types. */
+  DerivedSchema schema();
+
   /** Of functions that take a map. */
   enum OfMap implements Parameters<Map<String, ?>, Map<String, Object>> {
     INSTANCE;
@@ -32,6 +35,11 @@ interface Parameters<A, I> {
         throws Refusal.InvalidArguments {
       Arguments arguments = Arguments.of(toolName, given);
       return new Asked<>(arguments, arguments.given());
+    }
+
+    @Override
+    public DerivedSchema schema() {
+      return DerivedSchema.NONE;
     }
 
     @Override

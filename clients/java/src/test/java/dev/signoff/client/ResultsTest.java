@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.ReportExecutionRequest;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -185,11 +186,10 @@ class ResultsTest {
         () -> publisher,
         () -> (ToolFunction<Integer, Integer, RuntimeException>) n -> WORK.incrementAndGet(),
         () ->
-            new WrappedFunction<>(
-                null,
-                new CallSettings("t"),
-                Parameters.OfMap.INSTANCE,
-                given -> WORK.incrementAndGet()),
+            Proxy.newProxyInstance(
+                ResultsTest.class.getClassLoader(),
+                new Class<?>[] {GatedFunction.class},
+                (self, method, given) -> method.getName().equals("call") ? 1 : 0),
         () -> List.of(Map.of("later", (Runnable) WORK::incrementAndGet)),
         () -> CompletableFuture.completedFuture((Runnable) WORK::incrementAndGet));
   }
