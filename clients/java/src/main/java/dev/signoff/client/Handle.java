@@ -29,6 +29,10 @@ public record Handle(String approvalId, String requestId, String toolName, Strin
   /**
    * Makes a handle of its parts.
    *
+   * @param approvalId the approval
+   * @param requestId the request_id that it was asked with
+   * @param toolName the tool
+   * @param digest the digest of the arguments as asked
    * @throws IllegalArgumentException if a part is empty, or the digest is not one
    */
   public Handle {
