@@ -17,9 +17,11 @@ final class Advice {
           Pattern.CASE_INSENSITIVE);
 
   private final Set<String> toldOfRepeats = ConcurrentHashMap.newKeySet();
+  private final Set<String> toldOfSchemas = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean toldOfEventLoops = new AtomicBoolean();
 
-  void consider(CallSettings call) {
+  /** Of a call that asks. */
+  void considerRepeats(CallSettings call) {
     if (!isStoppable(call) && !call.canBeRepeated() && toldOfRepeats.add(call.toolName)) {
       LOG.log(
           System.Logger.Level.WARNING,
@@ -28,6 +30,23 @@ final class Advice {
               + " has neither a requestId, nor a runId and a callId, nor a cancelHandle: trying it"
               + " again asks for a second approval.");
     }
+  }
+
+  /** Of a function that is wrapped. */
+  void considerSchema(String toolName, DerivedSchema schema) {
+    if (!schema.whyNot().isEmpty() && toldOfSchemas.add(toolName)) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "The schema of the arguments of "
+              + toolName
+              + " is not sent: "
+              + schema.whyNot()
+              + ". A reviewer's edit that does not fit is refused only after the decision.");
+    }
+  }
+
+  /** Of a call that waits. */
+  void considerThread(CallSettings call) {
     Thread thread = Thread.currentThread();
     if (isEventLoop(thread) && toldOfEventLoops.compareAndSet(false, true)) {
       LOG.log(

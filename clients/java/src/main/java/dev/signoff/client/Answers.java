@@ -9,7 +9,6 @@ import dev.signoff.v1.Decision;
 import dev.signoff.v1.Event;
 import dev.signoff.v1.ReportExecutionRequest;
 import dev.signoff.v1.ReportExecutionResponse;
-import dev.signoff.v1.RequestApprovalRequest;
 import java.text.Normalizer;
 import java.text.Normalizer.Form;
 import java.util.List;
@@ -23,31 +22,39 @@ import java.util.List;
  */
 final class Answers {
   private final String address;
-  private final RequestApprovalRequest request;
+  private final Awaited awaited;
 
-  /** Of the arguments as they are asked for. */
-  private final String digest;
+  /** Whether the server has shown what was asked for. */
+  private boolean requestShown;
 
   /** As it was last seen, and found to be as it must be; the default instance before that. */
   private volatile Approval newest = Approval.getDefaultInstance();
 
-  Answers(Connection connection, RequestApprovalRequest request) {
+  Answers(Connection connection, Awaited awaited) {
     this.address = connection.address();
-    this.request = request;
-    this.digest = Canonical.digest(request.getToolName(), request.getArguments());
+    this.awaited = awaited;
+    // The digest of a call that is asked for here was made here.
+    this.requestShown = awaited instanceof Awaited.Requested;
   }
 
   Approval newest() {
     return newest;
   }
 
+  /** The approval's id; empty while it is not known. */
+  String approvalId() {
+    return newest.getId().isEmpty() ? awaited.approvalId() : newest.getId();
+  }
+
   /** Takes an update of the stream. */
   void take(ApprovalUpdate update) throws Refusal.InvalidAnswer {
     check(update.hasApproval(), update.getApproval());
+    requestShown |= update.getEventsList().stream().anyMatch(Event::hasRequested);
     refuse(
         new Problem(
             recordsOtherArguments(update.getEventsList()),
             "the request was recorded with other arguments"),
+        new Problem(!requestShown, "the approval does not show the request"),
         new Problem(!leadTo(newest, update.getEventsList()), "the events contradict the approval"));
   }
 
@@ -57,7 +64,7 @@ final class Answers {
    * @throws Refusal.DigestMismatch if it is not what is shown, or was not for anybody to edit
    */
   boolean isEdited(Approval approval) throws Refusal.DigestMismatch {
-    boolean edited = !approval.getDigest().equals(digest);
+    boolean edited = !approval.getDigest().equals(awaited.digest());
     // The policy approves what was asked for; only people edit.
     boolean byPolicy = approval.getStatus() == ApprovalStatus.APPROVAL_STATUS_AUTO_APPROVED;
     if (!isDecidedFor(approval) || (edited && byPolicy)) {
@@ -75,6 +82,10 @@ final class Answers {
         new Problem(
             approval.getStatusValue() != approved.getStatusValue(),
             "the approval's status changed"));
+    if (approval.hasRevocation()) {
+      String reason = approval.getRevocation().getReason();
+      throw new Refusal.Revoked(awaited.toolName(), approvalId(), reason, null);
+    }
     if (!approval.getDigest().equals(approved.getDigest()) || !isDecidedFor(approval)) {
       throw mismatch();
     }
@@ -99,6 +110,7 @@ final class Answers {
   private void check(boolean isThere, Approval now) throws Refusal.InvalidAnswer {
     refuse(new Problem(!isThere, "the answer has no approval"));
     Approval before = newest.getId().isEmpty() ? now : newest;
+    String expectedId = approvalId().isEmpty() ? now.getId() : approvalId();
     ApprovalStatus status = now.getStatus();
     boolean terminal = Statuses.isTerminal(status);
     Decision decision = now.getDecision();
@@ -112,12 +124,11 @@ final class Answers {
     Actor caller = now.getCaller();
     refuse(
         new Problem(now.getId().isEmpty(), "the approval has no id"),
-        new Problem(!now.getId().equals(before.getId()), "the approval's id changed"),
+        new Problem(!now.getId().equals(expectedId), "the approval's id changed"),
         new Problem(
-            !now.getRequestId().equals(request.getRequestId()),
-            "the approval is for another request"),
+            !now.getRequestId().equals(awaited.requestId()), "the approval is for another request"),
         new Problem(
-            !now.getToolName().equals(request.getToolName()), "the approval is for another tool"),
+            !now.getToolName().equals(awaited.toolName()), "the approval is for another tool"),
         new Problem(
             caller.getIssuer().isEmpty() || caller.getSubject().isEmpty(),
             "the approval has no caller"),
@@ -134,13 +145,14 @@ final class Answers {
   private boolean recordsOtherArguments(List<Event> events) {
     return events.stream()
         .anyMatch(
-            event -> event.hasRequested() && !event.getRequested().getDigest().equals(digest));
+            event ->
+                event.hasRequested() && !event.getRequested().getDigest().equals(awaited.digest()));
   }
 
   /** Whether the decision is about the approval's digest, and that is the one calculated here. */
   private boolean isDecidedFor(Approval approval) {
     try {
-      String own = Canonical.digest(request.getToolName(), approval.getArguments());
+      String own = Canonical.digest(awaited.toolName(), approval.getArguments());
       return own.equals(approval.getDigest()) && own.equals(approval.getDecision().getDigest());
     } catch (IllegalArgumentException e) {
       // What has no canonical form cannot have been approved.
@@ -187,7 +199,7 @@ final class Answers {
   }
 
   private Refusal.DigestMismatch mismatch() {
-    return new Refusal.DigestMismatch(request.getToolName(), newest.getId(), null);
+    return new Refusal.DigestMismatch(awaited.toolName(), approvalId(), null);
   }
 
   /** Something that may be wrong with an answer. */
@@ -197,8 +209,7 @@ final class Answers {
   private void refuse(Problem... problems) throws Refusal.InvalidAnswer {
     for (Problem problem : problems) {
       if (problem.isThere()) {
-        throw new Refusal.InvalidAnswer(
-            request.getToolName(), newest.getId(), address, problem.text());
+        throw new Refusal.InvalidAnswer(awaited.toolName(), approvalId(), address, problem.text());
       }
     }
   }

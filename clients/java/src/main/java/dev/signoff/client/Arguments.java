@@ -4,6 +4,7 @@ import com.google.protobuf.ListValue;
 import com.google.protobuf.NullValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -53,6 +54,17 @@ record Arguments(Map<String, Object> given, Struct message) {
       }
       case NULL_VALUE, KIND_NOT_SET -> null;
     };
+  }
+
+  /** The canonical JSON of one value of arguments. */
+  static String canonical(Object value, String path) throws Misfit.Found {
+    try {
+      Map<String, Object> one = Collections.singletonMap("", value);
+      byte[] json = Canonical.json(of("", one).message());
+      return new String(json, StandardCharsets.UTF_8);
+    } catch (Refusal.InvalidArguments e) {
+      throw new Misfit.Found(path + e.path(), e.problem());
+    }
   }
 
   private static Struct toStruct(Map<?, ?> map) {
@@ -151,7 +163,7 @@ record Arguments(Map<String, Object> given, Struct message) {
     }
 
     private Refusal.InvalidArguments unfit(String path, String problem) {
-      return new Refusal.InvalidArguments(toolName, new Misfit(path, problem));
+      return new Refusal.InvalidArguments(toolName, "", new Misfit(path, problem));
     }
   }
 }

@@ -24,6 +24,12 @@ final class CallSettings implements Cloneable {
   Duration timeout;
   private Struct argumentsSchema;
   private String schemaProblem = "";
+
+  /** Sent where there is no other. */
+  private Struct derivedSchema;
+
+  boolean deriveSchema = true;
+  OnRefusal onRefusal = OnRefusal.RAISE;
   Person onBehalfOf;
   String requestId = "";
   String callId = "";
@@ -62,7 +68,18 @@ final class CallSettings implements Cloneable {
     if (!schemaProblem.isEmpty()) {
       throw new Requests.Unfit(schemaProblem);
     }
-    return Optional.ofNullable(argumentsSchema);
+    return Optional.ofNullable(argumentsSchema == null ? derivedSchema : argumentsSchema);
+  }
+
+  /** The same settings, with the schema that follows from the parameters, if it is to be sent. */
+  CallSettings withDerived(DerivedSchema schema, Advice advice) {
+    if (!deriveSchema || hasArgumentsSchema()) {
+      return this;
+    }
+    advice.considerSchema(toolName, schema);
+    CallSettings derived = copy();
+    derived.derivedSchema = schema.struct().orElse(null);
+    return derived;
   }
 
   /**

@@ -18,9 +18,6 @@ final class Claim {
   private final Approval approval;
   private final UnaryCall<ClaimExecutionRequest, ClaimExecutionResponse> call;
 
-  /** Set by the thread that gives back. */
-  private volatile boolean givenBack;
-
   Claim(
       Connection connection,
       CallSettings settings,
@@ -55,7 +52,7 @@ final class Claim {
     } catch (StatusRuntimeException e) {
       throw refusal(e);
     } catch (Tries.OutOfPatience e) {
-      throw e.refusal(connection, settings.toolName, approval.getId());
+      throw e.refusal(connection, settings.toolName, approval.getId(), true);
     }
   }
 
@@ -99,18 +96,8 @@ final class Claim {
       claimId = grantedBefore();
     }
     if (!claimId.isEmpty()) {
-      givenBack = true;
       report(claimId).notRun("not run: the caller gave up");
     }
-  }
-
-  /** Whether it was granted to a caller who gave up meanwhile. */
-  boolean isGivenBack() {
-    return givenBack;
-  }
-
-  String approvalId() {
-    return approval.getId();
   }
 
   private Report report(String claimId) {

@@ -127,6 +127,11 @@ final class Connection implements AutoCloseable {
     return options.deadline();
   }
 
+  /** What becomes of refusals where a gate does not say. */
+  OnRefusal onRefusal() {
+    return options.onRefusal();
+  }
+
   boolean isClosed() {
     return open.isCancelled();
   }

@@ -229,6 +229,32 @@ public final class Gate {
   }
 
   /**
+   * Whether the schema that follows from the record of a wrapped function is sent with each
+   * request, so that the server refuses an edit that does not fit. It is, unless this is set to
+   * false, or {@link #argumentsSchema} to a schema of your own.
+   *
+   * @param deriveSchema whether it is
+   * @return the gate with it
+   */
+  public Gate deriveSchema(boolean deriveSchema) {
+    return with(call -> call.deriveSchema = deriveSchema);
+  }
+
+  /**
+   * What becomes of a refusal of a call, in place of what the options of the client say. {@link
+   * OnRefusal#RETURN} is for calls and wrapped functions whose result can be text; a lambda does
+   * not say what it returns, so name the class of its result after it. {@link #ask} and {@link
+   * #await} always throw refusals.
+   *
+   * @param onRefusal what becomes of it
+   * @return the gate with it
+   */
+  public Gate onRefusal(OnRefusal onRefusal) {
+    Objects.requireNonNull(onRefusal, "onRefusal");
+    return with(call -> call.onRefusal = onRefusal);
+  }
+
+  /**
    * Options without which a call is an error of use, before anybody is asked. A policy that asks on
    * labels does not judge a call that lost them.
    *
@@ -266,9 +292,123 @@ public final class Gate {
   public <R, E extends Exception> R call(Map<String, ?> arguments, ToolFunction<Run, R, E> function)
       throws E, Refusal, InterruptedException {
     Results.requireBegun(function);
+    return call(arguments, function, RefusalResult.of(settings, function));
+  }
+
+  /**
+   * The same as {@link #call(Map, ToolFunction)}, with the class of the result, which {@link
+   * OnRefusal#RETURN} needs.
+   *
+   * @param arguments as there
+   * @param function as there
+   * @param result what the function returns
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return what the function returned, or the text of the refusal
+   * @throws E what the function threw
+   * @throws Refusal if the function was not run, and refusals are not returned
+   * @throws InterruptedException as there
+   * @throws IllegalArgumentException if refusals are returned, and the result cannot be text
+   */
+  public <R, E extends Exception> R call(
+      Map<String, ?> arguments, ToolFunction<Run, R, E> function, Class<R> result)
+      throws E, Refusal, InterruptedException {
+    Results.requireBegun(function);
+    return call(arguments, function, RefusalResult.of(settings, result));
+  }
+
+  private <R, E extends Exception> R call(
+      Map<String, ?> arguments, ToolFunction<Run, R, E> function, RefusalResult<R> refused)
+      throws E, Refusal, InterruptedException {
+    Objects.requireNonNull(arguments, "arguments");
+    return GatedCall.run(
+        () -> {
+          Arguments checked = Arguments.of(settings.toolName, arguments);
+          return GatedCall.asking(connection, settings, checked).grant(run -> run);
+        },
+        function,
+        refused);
+  }
+
+  /**
+   * Asks for approval of one call, and returns as soon as the server has recorded the request,
+   * whatever its status is. The call is run by {@link #resume}, in this process or another.
+   *
+   * @param arguments as in {@link #call}
+   * @return the handle of the call
+   * @throws Refusal if the request is not known to be recorded
+   * @throws InterruptedException if the caller gave up
+   * @throws IllegalStateException as in {@link #call}
+   */
+  public Handle ask(Map<String, ?> arguments) throws Refusal, InterruptedException {
     Objects.requireNonNull(arguments, "arguments");
     Arguments checked = Arguments.of(settings.toolName, arguments);
-    return new GatedCall(connection, settings, checked).make(run -> run, function);
+    return GatedCall.asking(connection, settings, checked).ask();
+  }
+
+  /**
+   * Waits for the decision on a call that was asked for, and claims nothing. Returns when the call
+   * is approved. {@link #patience} bounds the wait until the server's first answer.
+   *
+   * @param handle what {@link #ask} returned
+   * @throws Refusal if the call is not approved
+   * @throws InterruptedException if the caller gave up
+   * @throws IllegalArgumentException if the handle is for another tool
+   */
+  public void await(Handle handle) throws Refusal, InterruptedException {
+    GatedCall.resuming(connection, settings, handle).await();
+  }
+
+  /**
+   * Waits for a call that was asked for, and runs the function if the call may be made. The
+   * arguments come from the server, and must be those that were asked for, or an edit of them. Of
+   * several that resume one handle, one runs; the others get {@link Refusal.AlreadyClaimed}.
+   *
+   * @param handle what {@link #ask} returned, here or in another process
+   * @param function runs the tool, with the arguments that it is given
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return what the function returned
+   * @throws E what the function threw
+   * @throws Refusal if the function was not run
+   * @throws InterruptedException as in {@link #call}
+   * @throws IllegalArgumentException if the handle is for another tool
+   * @throws IllegalStateException if the function returned work that has not begun
+   */
+  public <R, E extends Exception> R resume(Handle handle, ToolFunction<Run, R, E> function)
+      throws E, Refusal, InterruptedException {
+    Results.requireBegun(function);
+    return resume(handle, function, RefusalResult.of(settings, function));
+  }
+
+  /**
+   * The same as {@link #resume(Handle, ToolFunction)}, with the class of the result, which {@link
+   * OnRefusal#RETURN} needs.
+   *
+   * @param handle as there
+   * @param function as there
+   * @param result what the function returns
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return what the function returned, or the text of the refusal
+   * @throws E what the function threw
+   * @throws Refusal if the function was not run, and refusals are not returned
+   * @throws InterruptedException as there
+   * @throws IllegalArgumentException as there, or if refusals are returned, and the result cannot
+   *     be text
+   */
+  public <R, E extends Exception> R resume(
+      Handle handle, ToolFunction<Run, R, E> function, Class<R> result)
+      throws E, Refusal, InterruptedException {
+    Results.requireBegun(function);
+    return resume(handle, function, RefusalResult.of(settings, result));
+  }
+
+  private <R, E extends Exception> R resume(
+      Handle handle, ToolFunction<Run, R, E> function, RefusalResult<R> refused)
+      throws E, Refusal, InterruptedException {
+    GatedCall call = GatedCall.resuming(connection, settings, handle);
+    return GatedCall.run(() -> call.grant(run -> run), function, refused);
   }
 
   /**
@@ -283,13 +423,39 @@ public final class Gate {
   public <R, E extends Exception> GatedFunction<Map<String, ?>, R, E> wrap(
       ToolFunction<Map<String, Object>, R, E> function) {
     Results.requireBegun(function);
-    return arguments -> call(arguments, run -> function.run(run.arguments()));
+    return wrapped(Parameters.OfMap.INSTANCE, function, RefusalResult.of(settings, function));
+  }
+
+  /**
+   * The same as {@link #wrap(ToolFunction)}, with the class of the result, which {@link
+   * OnRefusal#RETURN} needs.
+   *
+   * @param function as there
+   * @param result what the function returns
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return the gated function
+   * @throws IllegalArgumentException if refusals are returned, and the result cannot be text
+   */
+  public <R, E extends Exception> GatedFunction<Map<String, ?>, R, E> wrap(
+      ToolFunction<Map<String, Object>, R, E> function, Class<R> result) {
+    Results.requireBegun(function);
+    return wrapped(Parameters.OfMap.INSTANCE, function, RefusalResult.of(settings, result));
+  }
+
+  private <A, I, R, E extends Exception> GatedFunction<A, R, E> wrapped(
+      Parameters<A, I> parameters, ToolFunction<I, R, E> function, RefusalResult<R> refused) {
+    return new WrappedFunction<>(connection, settings, parameters, function, refused);
   }
 
   /**
    * Puts a function of a record behind the gate: the names and values of its components are the
-   * arguments of the call. Components are of the types that {@link #call} takes, lists of them,
-   * maps from strings to them, or such records.
+   * arguments of the call. Components are booleans, strings, numbers, enums, times of {@code
+   * java.time} (but no {@link java.time.ZonedDateTime}), {@link java.util.UUID}s, {@link
+   * java.nio.file.Path}s, {@link List}s, {@link Set}s, {@link Map}s with string keys, {@link
+   * java.util.Optional}s, such records, or {@link Object}s as {@link #call} takes them. A component
+   * that may be null is an {@code Optional}. The JSON Schema that follows from these types is sent
+   * with each request: see {@link #deriveSchema}.
    *
    * <p>The function gets a record that is made anew of what was approved, edited or not. A record
    * whose constructor or accessors make something else of it is {@link Refusal.InvalidArguments},
@@ -308,11 +474,26 @@ public final class Gate {
   public <A extends Record, R, E extends Exception> GatedFunction<A, R, E> wrap(
       Class<A> type, ToolFunction<A, R, E> function) {
     Results.requireBegun(function);
-    RecordArguments<A> mapping = new RecordArguments<>(type);
-    return arguments -> {
-      RecordArguments.Asked<A> asked = mapping.ask(settings.toolName, arguments);
-      return new GatedCall(connection, settings, asked.arguments())
-          .make(run -> run.edited() ? mapping.read(run.arguments()) : asked.rebuilt(), function);
-    };
+    return wrapped(new RecordArguments<>(type), function, RefusalResult.of(settings, function));
+  }
+
+  /**
+   * The same as {@link #wrap(Class, ToolFunction)}, with the class of the result, which {@link
+   * OnRefusal#RETURN} needs.
+   *
+   * @param type as there
+   * @param function as there
+   * @param result what the function returns
+   * @param <A> the record
+   * @param <R> what the function returns
+   * @param <E> what the function may throw
+   * @return the gated function
+   * @throws IllegalArgumentException as there, or if refusals are returned, and the result cannot
+   *     be text
+   */
+  public <A extends Record, R, E extends Exception> GatedFunction<A, R, E> wrap(
+      Class<A> type, ToolFunction<A, R, E> function, Class<R> result) {
+    Results.requireBegun(function);
+    return wrapped(new RecordArguments<>(type), function, RefusalResult.of(settings, result));
   }
 }

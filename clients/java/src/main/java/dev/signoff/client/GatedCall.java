@@ -1,28 +1,42 @@
 package dev.signoff.client;
 
 import dev.signoff.v1.Approval;
-import dev.signoff.v1.RequestApprovalRequest;
 import io.grpc.Context;
+import java.util.Objects;
 import java.util.Optional;
 
-/** One gated call, from asking to reporting. */
+/** One gated call, from asking, or from a handle, to reporting. */
 final class GatedCall {
   private final Connection connection;
   private final CallSettings settings;
-  private final Arguments asked;
   private final Outage outage;
+  private final Awaited awaited;
   private final Wait wait;
 
-  /** Null until it was approved. */
-  private Claim claim;
-
-  GatedCall(Connection connection, CallSettings settings, Arguments asked) throws Refusal {
+  private GatedCall(Connection connection, CallSettings settings, Awaited awaited) {
     this.connection = connection;
     this.settings = settings;
-    this.asked = asked;
+    this.awaited = awaited;
     this.outage = new Outage(connection);
-    RequestApprovalRequest request = Requests.make(connection, settings, asked);
-    this.wait = new Wait(connection, settings, outage, request);
+    this.wait = new Wait(connection, settings, outage, awaited);
+  }
+
+  /** A call that is to be asked for. */
+  static GatedCall asking(Connection connection, CallSettings settings, Arguments arguments)
+      throws Refusal {
+    Awaited asked = Awaited.Requested.of(Requests.make(connection, settings, arguments));
+    connection.advice().considerRepeats(settings);
+    return new GatedCall(connection, settings, asked);
+  }
+
+  /**
+   * A call that was asked for before.
+   *
+   * @throws IllegalArgumentException if it was for another tool
+   */
+  static GatedCall resuming(Connection connection, CallSettings settings, Handle handle) {
+    Objects.requireNonNull(handle, "handle");
+    return new GatedCall(connection, settings, Awaited.Resumed.of(handle, settings.toolName));
   }
 
   /** Makes what the function takes, of the run that was approved. */
@@ -30,50 +44,83 @@ final class GatedCall {
     A of(Run run) throws Misfit.Found;
   }
 
-  /** What may be run now. */
-  private record Claimed<A>(A input, String approvalId, String claimId) {}
-
-  <A, R, E extends Exception> R make(Input<A> input, ToolFunction<A, R, E> function)
-      throws E, Refusal, InterruptedException {
-    connection.advice().consider(settings);
-    Claimed<A> claimed = claimUnlessStopped(input);
-    Report report =
-        new Report(connection, settings, outage, claimed.approvalId(), claimed.claimId());
-    R result;
-    Optional<Throwable> failure;
-    try {
-      result = function.run(claimed.input());
-      failure = Results.settle(settings.toolName, result);
-    } catch (Throwable e) {
-      report.failed(e);
-      throw e;
+  /** A call that may be run now, once. */
+  record Granted<A>(A input, String toolName, Report report) {
+    <R, E extends Exception> R run(ToolFunction<A, R, E> function) throws E, InterruptedException {
+      R result;
+      Optional<Throwable> failure;
+      try {
+        result = function.run(input);
+        failure = Results.settle(toolName, result);
+      } catch (Throwable e) {
+        report.failed(e);
+        throw e;
+      }
+      // A future that failed is the function's own way to say so: the caller gets it as it is.
+      failure.ifPresentOrElse(report::failed, report::succeeded);
+      return result;
     }
-    // A future that failed is the function's own way to say so: the caller gets it as it is.
-    failure.ifPresentOrElse(report::failed, report::succeeded);
-    return result;
+  }
+
+  /** Asks, and waits only until the server has the request on record. */
+  Handle ask() throws Refusal, InterruptedException {
+    connection.advice().considerThread(settings);
+    Approval recorded = unlessStopped(wait::untilRecorded);
+    return new Handle(recorded.getId(), awaited.requestId(), awaited.toolName(), awaited.digest());
+  }
+
+  /** Waits until it is approved, and claims nothing. */
+  void await() throws Refusal, InterruptedException {
+    connection.advice().considerThread(settings);
+    unlessStopped(wait::untilApproved);
+  }
+
+  /** Waits, and claims. */
+  <A> Granted<A> grant(Input<A> input) throws Refusal, InterruptedException {
+    connection.advice().considerThread(settings);
+    return unlessStopped(() -> claim(input));
   }
 
   /**
-   * Asks, waits and claims, in a context that the cancel handle cancels. The function runs outside
-   * it, so that the handle cuts none of its calls.
+   * Runs what is granted. What is refused comes to what the gate says; a refusal of another gate,
+   * which the function throws, is the function's own error.
    */
-  private <A> Claimed<A> claimUnlessStopped(Input<A> input) throws Refusal, InterruptedException {
+  static <A, R, E extends Exception> R run(
+      Step<Granted<A>> grant, ToolFunction<A, R, E> function, RefusalResult<R> refused)
+      throws E, Refusal, InterruptedException {
+    Granted<A> granted;
+    try {
+      granted = grant.take();
+    } catch (Refusal refusal) {
+      return refused.of(refusal);
+    }
+    return granted.run(function);
+  }
+
+  /** What a call takes before it runs. */
+  interface Step<T> {
+    T take() throws Refusal, InterruptedException;
+  }
+
+  /**
+   * Takes a step in a context that the cancel handle cancels. The function runs outside it, so that
+   * the handle cuts none of its calls.
+   */
+  private <T> T unlessStopped(Step<T> step) throws Refusal, InterruptedException {
     if (settings.cancelHandle == null) {
-      return claim(input);
+      return step.take();
     }
     Context.CancellableContext context = Context.current().withCancellation();
     Context.CancellationListener stop = cancelled -> context.cancel(null);
     settings.cancelHandle.addListener(stop);
     Context caller = context.attach();
     try {
-      return claim(input);
+      return step.take();
     } catch (GivingUp.ContextCancelled e) {
       if (caller.isCancelled()) {
         throw e;
       }
-      throw claim != null && claim.isGivenBack()
-          ? new Refusal.Cancelled(settings.toolName, claim.approvalId())
-          : wait.stopped();
+      throw wait.stopped();
     } finally {
       context.detach(caller);
       settings.cancelHandle.removeListener(stop);
@@ -81,18 +128,23 @@ final class GatedCall {
     }
   }
 
-  private <A> Claimed<A> claim(Input<A> input) throws Refusal, InterruptedException {
+  private <A> Granted<A> claim(Input<A> input) throws Refusal, InterruptedException {
     Approval approval = wait.untilApproved();
     String id = approval.getId();
     boolean edited = wait.answers().isEdited(approval);
-    Arguments approved = edited ? Arguments.received(approval.getArguments()) : asked;
+    // Its digest is that of the arguments as asked, or the edited ones.
+    Arguments approved = Arguments.received(approval.getArguments());
     A given;
     try {
       given = input.of(new Run(id, approved.given(), edited));
     } catch (Misfit.Found e) {
-      throw new Refusal.InvalidEdit(settings.toolName, id, e.misfit);
+      // Unedited arguments may not fit the function of another process that resumes.
+      throw edited
+          ? new Refusal.InvalidEdit(settings.toolName, id, e.misfit)
+          : new Refusal.InvalidArguments(settings.toolName, id, e.misfit);
     }
-    claim = new Claim(connection, settings, outage, wait.answers(), approval);
-    return new Claimed<>(given, id, claim.take());
+    Claim claim = new Claim(connection, settings, outage, wait.answers(), approval);
+    Report report = new Report(connection, settings, outage, id, claim.take());
+    return new Granted<>(given, settings.toolName, report);
   }
 }

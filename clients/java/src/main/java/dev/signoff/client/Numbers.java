@@ -5,6 +5,7 @@ import java.lang.invoke.MethodType;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.Map;
+import java.util.Optional;
 import org.erdtman.jcs.NumberToJSON;
 
 /** Numbers of Java, and those of JSON, which are doubles. */
@@ -67,14 +68,22 @@ final class Numbers {
     return whole ? (Object) (long) number : (Object) number;
   }
 
-  /** The smallest and the greatest integers that the types hold and JSON shows exactly. */
+  /** The least and the greatest integers that the types hold and JSON shows exactly. */
   private static final Map<Class<?>, long[]> INTEGERS =
       Map.of(
           byte.class, new long[] {Byte.MIN_VALUE, Byte.MAX_VALUE},
           short.class, new long[] {Short.MIN_VALUE, Short.MAX_VALUE},
           int.class, new long[] {Integer.MIN_VALUE, Integer.MAX_VALUE},
-          long.class, new long[] {-GREATEST_INTEGER, GREATEST_INTEGER},
-          BigInteger.class, new long[] {-GREATEST_INTEGER, GREATEST_INTEGER});
+          long.class, new long[] {-GREATEST_INTEGER, GREATEST_INTEGER});
+
+  private static Class<?> primitive(Class<?> declared) {
+    return MethodType.methodType(declared).unwrap().returnType();
+  }
+
+  /** The least and the greatest integer of a declared type; empty if it has fractions. */
+  static Optional<long[]> range(Class<?> declared) {
+    return Optional.ofNullable(INTEGERS.get(primitive(declared)));
+  }
 
   /**
    * A number of JSON, as {@link #toObject} makes it, in a type that is declared.
@@ -82,7 +91,7 @@ final class Numbers {
    * @throws Misfit.Found if the type does not hold exactly this number
    */
   static Object as(Class<?> declared, Number number, String path) throws Misfit.Found {
-    Class<?> type = MethodType.methodType(declared).unwrap().returnType();
+    Class<?> type = primitive(declared);
     if (type == double.class) {
       return number.doubleValue();
     }
@@ -92,9 +101,6 @@ final class Numbers {
         throw new Misfit.Found(path, "is a number that a float cannot hold exactly");
       }
       return narrow;
-    }
-    if (type == BigDecimal.class) {
-      return new BigDecimal(shown(number.doubleValue()));
     }
     double value = number.doubleValue();
     if (value != Math.rint(value)) {
@@ -112,6 +118,6 @@ final class Numbers {
     } else if (type == int.class) {
       return (int) whole;
     }
-    return type == long.class ? (Object) whole : BigInteger.valueOf(whole);
+    return whole;
   }
 }

@@ -23,6 +23,7 @@ public final class Options {
   private final Path certificate;
   private final Path key;
   private final Duration deadline;
+  private final OnRefusal onRefusal;
 
   private Options(Builder given, Function<String, String> environment) {
     address =
@@ -39,6 +40,7 @@ public final class Options {
     certificate = given.certificate.or(() -> file(files, "SIGNOFF_CERTIFICATE")).orElse(null);
     key = given.key.or(() -> file(files, "SIGNOFF_KEY")).orElse(null);
     deadline = given.deadline.orElse(DEFAULT_DEADLINE);
+    onRefusal = given.onRefusal;
     boolean insecure =
         given.insecure.orElseGet(
             () -> variable(environment, "SIGNOFF_INSECURE").map(Options::flag).orElse(false));
@@ -118,6 +120,10 @@ public final class Options {
     return deadline;
   }
 
+  OnRefusal onRefusal() {
+    return onRefusal;
+  }
+
   @Override
   public String toString() {
     return "Options[address="
@@ -147,6 +153,7 @@ public final class Options {
     private Optional<Path> key = Optional.empty();
     private Optional<Boolean> insecure = Optional.empty();
     private Optional<Duration> deadline = Optional.empty();
+    private OnRefusal onRefusal = OnRefusal.RAISE;
 
     private Builder() {}
 
@@ -237,6 +244,17 @@ public final class Options {
         throw new IllegalArgumentException("deadline must be more than zero, and finite");
       }
       this.deadline = Optional.of(deadline);
+      return this;
+    }
+
+    /**
+     * What becomes of a refusal, unless a gate says otherwise: {@link OnRefusal#RAISE} unless set.
+     *
+     * @param onRefusal what becomes of it; {@link Gate#onRefusal} says more
+     * @return this builder
+     */
+    public Builder onRefusal(OnRefusal onRefusal) {
+      this.onRefusal = Objects.requireNonNull(onRefusal, "onRefusal");
       return this;
     }
 

@@ -10,52 +10,53 @@ import java.util.Objects;
  * is made up: the record that runs is made of the arguments that were shown, and stands for these
  * and no others.
  */
-final class RecordArguments<A extends Record> {
+final class RecordArguments<A extends Record> implements Parameters<A, A> {
   private final Class<A> type;
+  private final ValueType values;
+  private final DerivedSchema schema;
 
   RecordArguments(Class<A> type) {
     this.type = Objects.requireNonNull(type, "type");
-    ComponentTypes.requireJson(type);
+    this.values = ComponentTypes.of(type);
+    this.schema = DerivedSchema.of(values);
   }
 
-  /**
-   * A record that is asked for.
-   *
-   * @param arguments what is shown
-   * @param rebuilt the record that is made of them
-   */
-  record Asked<A>(Arguments arguments, A rebuilt) {}
+  @Override
+  public DerivedSchema schema() {
+    return schema;
+  }
 
-  /** Checks a record before anybody is asked. */
-  Asked<A> ask(String toolName, A given) throws Refusal.InvalidArguments {
-    Objects.requireNonNull(given, "arguments");
+  @Override
+  public Asked<A> ask(String toolName, A given) throws Refusal.InvalidArguments {
     try {
       Arguments shown = Arguments.of(toolName, write(given));
       return new Asked<>(shown, read(shown.given()));
     } catch (Misfit.Found e) {
-      throw new Refusal.InvalidArguments(toolName, e.misfit);
+      throw new Refusal.InvalidArguments(toolName, "", e.misfit);
     }
   }
 
-  private Map<String, Object> write(A record) throws Misfit.Found {
-    return ComponentValues.write(type.cast(record), "");
+  private Object write(A record) throws Misfit.Found {
+    return values.write(type.cast(record), "");
   }
 
   /** The record that arguments stand for, and that stands for these arguments and no others. */
-  A read(Map<String, Object> arguments) throws Misfit.Found {
-    A made = type.cast(ComponentValues.readRecord(type, arguments, ""));
-    Map<String, Object> again = shown(made);
-    if (!again.equals(arguments)) {
-      String path = firstDifference(arguments, again, "");
+  @Override
+  public A read(Map<String, Object> arguments) throws Misfit.Found {
+    A made = type.cast(values.read(arguments, ""));
+    Map<String, Object> expected = shown(values.normal(arguments, ""));
+    Map<String, Object> again = shown(write(made));
+    if (!again.equals(expected)) {
+      String path = firstDifference(expected, again, "");
       throw new Misfit.Found(path, "is changed by the record " + type.getSimpleName());
     }
     return made;
   }
 
   // Of any tool: it is only compared. A record may also make of arguments what is none any more.
-  private Map<String, Object> shown(A made) throws Misfit.Found {
+  private static Map<String, Object> shown(Object written) throws Misfit.Found {
     try {
-      return Arguments.of("", write(made)).given();
+      return Arguments.of("", written).given();
     } catch (Refusal.InvalidArguments e) {
       throw new Misfit.Found(e.path(), e.problem());
     }
@@ -68,7 +69,7 @@ final class RecordArguments<A extends Record> {
       for (Map.Entry<?, ?> entry : left.entrySet()) {
         Object counterpart = right.get(entry.getKey());
         if (!Objects.equals(entry.getValue(), counterpart)) {
-          String inside = ComponentValues.join(path, (String) entry.getKey());
+          String inside = ValueType.join(path, (String) entry.getKey());
           return firstDifference(entry.getValue(), counterpart, inside);
         }
       }

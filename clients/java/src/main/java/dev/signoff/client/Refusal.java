@@ -66,8 +66,17 @@ public abstract sealed class Refusal extends Exception {
   public static final class StillWaiting extends Refusal {
     private static final long serialVersionUID = 1;
 
-    StillWaiting(String toolName, String approvalId) {
-      super(toolName, approvalId, RefusalText.stillWaiting(toolName, approvalId), null);
+    /** While the caller stopped. */
+    private final boolean approved;
+
+    StillWaiting(String toolName, String approvalId, boolean approved) {
+      super(toolName, approvalId, RefusalText.stillWaiting(toolName, approvalId, approved), null);
+      this.approved = approved;
+    }
+
+    /** {@return whether the call was approved when the caller stopped; it was not run} */
+    public boolean approved() {
+      return approved;
     }
   }
 
@@ -276,14 +285,28 @@ public abstract sealed class Refusal extends Exception {
     /** Follows a colon in a sentence. */
     private final String problem;
 
+    /** When the server was lost. */
+    private final boolean approved;
+
     Unavailable(
-        String toolName, String approvalId, String address, String problem, Throwable cause) {
+        String toolName,
+        String approvalId,
+        boolean approved,
+        String address,
+        String problem,
+        Throwable cause) {
       super(
           toolName,
           approvalId,
-          RefusalText.unavailable(toolName, !approvalId.isEmpty(), address, problem),
+          RefusalText.unavailable(toolName, approvalId, approved, address, problem),
           cause);
       this.problem = problem;
+      this.approved = approved;
+    }
+
+    /** {@return whether the call was approved, and could not be claimed; it was not run} */
+    public boolean approved() {
+      return approved;
     }
 
     /** {@return why it cannot be reached, such as {@code connection refused}} */
@@ -342,15 +365,18 @@ public abstract sealed class Refusal extends Exception {
     }
   }
 
-  /** The arguments cannot be approved as they are. Nothing was asked. */
+  /**
+   * The arguments cannot be approved as they are. Nothing was asked; but of a call that is resumed,
+   * the arguments do not fit the function, and nothing was claimed.
+   */
   public static final class InvalidArguments extends Refusal {
     private static final long serialVersionUID = 1;
 
     /** Where, and what. */
     private final Misfit misfit;
 
-    InvalidArguments(String toolName, Misfit misfit) {
-      super(toolName, "", RefusalText.invalidArguments(toolName, misfit), null);
+    InvalidArguments(String toolName, String approvalId, Misfit misfit) {
+      super(toolName, approvalId, RefusalText.invalidArguments(toolName, misfit), null);
       this.misfit = misfit;
     }
 

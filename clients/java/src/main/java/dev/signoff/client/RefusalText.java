@@ -19,12 +19,28 @@ record RefusalText(String model, String developer) {
   private static final String NO_RETRY = ". Do not try it again.";
   private static final String NO_DETOUR = " Do not work around it.";
 
-  static RefusalText stillWaiting(String tool, String approvalId) {
-    String approval = approvalId.isEmpty() ? "The approval" : "Approval " + approvalId;
+  static RefusalText stillWaiting(String tool, String approvalId, boolean approved) {
+    String stopped = "The caller stopped waiting. ";
+    if (approved) {
+      return new RefusalText(
+          "NOT RUN. The call to %s was approved, but the caller stopped before it ran."
+                  .formatted(tool)
+              + NO_DETOUR,
+          stopped + approvedAndNotRun(tool, approvalId));
+    }
+    if (approvalId.isEmpty()) {
+      return new RefusalText(
+          "NOT RUN. The call to %s is not approved yet.".formatted(tool) + NO_DETOUR,
+          stopped + "The server had not answered the request for the call to %s.".formatted(tool));
+    }
     return new RefusalText(
         "NOT RUN. The call to %s is still waiting for approval.".formatted(tool) + NO_DETOUR,
-        "The caller stopped waiting. %s of the call to %s is still pending."
-            .formatted(approval, tool));
+        stopped + "Approval %s of the call to %s is still pending.".formatted(approvalId, tool));
+  }
+
+  private static String approvedAndNotRun(String tool, String approvalId) {
+    return "Approval %s of the call to %s is approved, and was not run."
+        .formatted(approvalId, tool);
   }
 
   static RefusalText rejected(String tool, String comment) {
@@ -105,9 +121,18 @@ record RefusalText(String model, String developer) {
             .formatted(address, tool, problem));
   }
 
-  static RefusalText unavailable(String tool, boolean asked, String address, String problem) {
+  static RefusalText unavailable(
+      String tool, String approvalId, boolean approved, String address, String problem) {
+    String unreachable = unreachable(address, problem);
+    if (approved) {
+      return new RefusalText(
+          "NOT RUN. The call to %s was approved, but the approvals server cannot be reached to start it."
+                  .formatted(tool)
+              + NO_DETOUR,
+          unreachable + " " + approvedAndNotRun(tool, approvalId));
+    }
     String sentence =
-        asked
+        !approvalId.isEmpty()
             ? "The call to %s is still waiting for approval, and"
             : "The call to %s could not be approved, because";
     return new RefusalText(
@@ -115,7 +140,7 @@ record RefusalText(String model, String developer) {
             + sentence.formatted(tool)
             + " the approvals server cannot be reached."
             + NO_DETOUR,
-        unreachable(address, problem));
+        unreachable);
   }
 
   /** What is logged at the first failure, too. */

@@ -82,18 +82,24 @@ final class Results {
    * returns: its result is looked at when it is there.
    */
   static void requireBegun(ToolFunction<?, ?, ?> function) {
+    Class<?> result = declared(function);
+    if (isNotBegun(result)) {
+      throw new IllegalArgumentException(
+          "function: " + function.getClass().getName() + " returns " + unbegun(result));
+    }
+  }
+
+  /** The class that a function declares to return; that of nothing if it does not say. */
+  static Class<?> declared(ToolFunction<?, ?, ?> function) {
     Objects.requireNonNull(function, "function");
     for (Class<?> type = function.getClass(); type != null; type = type.getSuperclass()) {
       for (Type each : type.getGenericInterfaces()) {
         if (each instanceof ParameterizedType known && known.getRawType() == ToolFunction.class) {
-          Class<?> result = ComponentTypes.raw(known.getActualTypeArguments()[1]);
-          if (isNotBegun(result)) {
-            throw new IllegalArgumentException(
-                "function: " + type.getName() + " returns " + unbegun(result));
-          }
+          return ComponentTypes.raw(known.getActualTypeArguments()[1]);
         }
       }
     }
+    return void.class;
   }
 
   /**

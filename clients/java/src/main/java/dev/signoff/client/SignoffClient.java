@@ -50,7 +50,9 @@ public final class SignoffClient implements AutoCloseable {
    * @return the gate, on which everything else is optional
    */
   public Gate gate(String toolName) {
-    return new Gate(connection, new CallSettings(toolName));
+    CallSettings settings = new CallSettings(toolName);
+    settings.onRefusal = connection.onRefusal();
+    return new Gate(connection, settings);
   }
 
   /**

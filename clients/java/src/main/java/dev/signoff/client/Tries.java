@@ -95,9 +95,10 @@ final class Tries {
       this.last = last;
     }
 
-    Refusal.Unavailable refusal(Connection connection, String toolName, String approvalId) {
+    Refusal.Unavailable refusal(
+        Connection connection, String toolName, String approvalId, boolean approved) {
       return new Refusal.Unavailable(
-          toolName, approvalId, connection.address(), Problems.of(last), last);
+          toolName, approvalId, approved, connection.address(), Problems.of(last), last);
     }
   }
 }

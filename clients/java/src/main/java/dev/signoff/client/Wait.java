@@ -8,16 +8,15 @@ import dev.signoff.v1.CancelApprovalRequest;
 import dev.signoff.v1.Decision;
 import dev.signoff.v1.PolicyEvaluation;
 import dev.signoff.v1.RememberedRejection;
-import dev.signoff.v1.RequestApprovalRequest;
-import dev.signoff.v1.RequestApprovalResponse;
 import io.grpc.Deadline;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 
-/** Asks for an approval, and waits for its decision through whatever breaks meanwhile. */
+/** Follows an approval, until it is recorded or decided, through whatever breaks meanwhile. */
 final class Wait {
   private static final System.Logger LOG = System.getLogger("dev.signoff.client");
 
@@ -27,9 +26,11 @@ final class Wait {
   private final Connection connection;
   private final CallSettings settings;
   private final Outage outage;
-  private final RequestApprovalRequest request;
+  private final Awaited awaited;
   private final Answers answers;
   private final Tries tries;
+
+  /** Whether there may be an approval. */
   private boolean asked;
 
   /** Set by the thread that withdraws. */
@@ -38,13 +39,13 @@ final class Wait {
   /** Whether the tries end with the approval, and not with the caller's patience. */
   private boolean endsWithApproval;
 
-  Wait(
-      Connection connection, CallSettings settings, Outage outage, RequestApprovalRequest request) {
+  Wait(Connection connection, CallSettings settings, Outage outage, Awaited awaited) {
     this.connection = connection;
     this.settings = settings;
     this.outage = outage;
-    this.request = request;
-    this.answers = new Answers(connection, request);
+    this.awaited = awaited;
+    this.answers = new Answers(connection, awaited);
+    this.asked = !awaited.approvalId().isEmpty();
     this.tries = new Tries(connection, outage, settings.patience);
   }
 
@@ -53,23 +54,33 @@ final class Wait {
     return answers;
   }
 
+  /** Returns when the server has the request on record, whatever its status is. */
+  Approval untilRecorded() throws Refusal, InterruptedException {
+    until(this::isSeen);
+    return latest();
+  }
+
   Approval untilApproved() throws Refusal, InterruptedException {
+    until(() -> Statuses.isTerminal(latest().getStatus()));
+    if (mayBeClaimed()) {
+      return latest();
+    }
+    throw refusal();
+  }
+
+  private void until(BooleanSupplier reached) throws Refusal, InterruptedException {
     try {
-      follow();
+      follow(reached);
     } catch (InterruptedException e) {
       if (settings.cancelOnAbandon && asked) {
         GivingUp.finish("withdrawing " + settings.toolName, this::withdraw);
       }
       throw e;
     } catch (StatusRuntimeException e) {
-      throw Failures.refusal(connection.address(), settings.toolName, latest().getId(), e);
+      throw Failures.refusal(connection.address(), settings.toolName, answers.approvalId(), e);
     } catch (Tries.OutOfPatience e) {
-      throw e.refusal(connection, settings.toolName, latest().getId());
+      throw e.refusal(connection, settings.toolName, answers.approvalId(), false);
     }
-    if (mayBeClaimed()) {
-      return latest();
-    }
-    throw refusal();
   }
 
   private boolean mayBeClaimed() {
@@ -79,10 +90,12 @@ final class Wait {
   /** Why a call was not run whose caller stopped waiting by the cancel handle. */
   Refusal stopped() {
     if (withdrawn) {
-      return new Refusal.Cancelled(settings.toolName, latest().getId());
+      return new Refusal.Cancelled(settings.toolName, answers.approvalId());
     }
     boolean over = Statuses.isTerminal(latest().getStatus()) && !mayBeClaimed();
-    return over ? refusal() : new Refusal.StillWaiting(settings.toolName, latest().getId());
+    return over
+        ? refusal()
+        : new Refusal.StillWaiting(settings.toolName, answers.approvalId(), mayBeClaimed());
   }
 
   private Refusal refusal() {
@@ -119,13 +132,14 @@ final class Wait {
   }
 
   /** Reads streams until one has come to an end that counts. */
-  private void follow() throws Refusal, InterruptedException, Tries.OutOfPatience {
+  private void follow(BooleanSupplier reached)
+      throws Refusal, InterruptedException, Tries.OutOfPatience {
     while (true) {
       GivingUp.check();
       asked = true;
       tries.begin();
       try (UpdateStream stream = open()) {
-        read(stream);
+        read(stream, reached);
         return;
       } catch (StatusRuntimeException e) {
         GivingUp.check();
@@ -135,14 +149,14 @@ final class Wait {
   }
 
   private UpdateStream open() {
-    return new UpdateStream(
-        connection.calls(), request.toBuilder().setAfterRevision(latest().getRevision()).build());
+    return awaited.open(connection.calls(), latest().getRevision());
   }
 
-  private void read(UpdateStream stream) throws Refusal, InterruptedException {
+  private void read(UpdateStream stream, BooleanSupplier reached)
+      throws Refusal, InterruptedException {
     Deadline limit = firstMessageLimit();
-    while (!Statuses.isTerminal(latest().getStatus())) {
-      Optional<RequestApprovalResponse> message = stream.next(limit);
+    while (!reached.getAsBoolean()) {
+      Optional<UpdateStream.Message> message = stream.next(limit);
       if (message.isEmpty()) {
         if (isSeen() && !Statuses.isKnown(latest().getStatus())) {
           return;
@@ -174,13 +188,11 @@ final class Wait {
     return !latest().getId().isEmpty();
   }
 
-  private void take(RequestApprovalResponse message) throws Refusal {
-    switch (message.getMessageCase()) {
-      case UPDATE -> take(message.getUpdate());
-      case PROGRESS -> take(message.getProgress());
-      // Something new, which a client that does not know it can do without.
-      case MESSAGE_NOT_SET -> {}
+  private void take(UpdateStream.Message message) throws Refusal {
+    if (message.update().isPresent()) {
+      take(message.update().get());
     }
+    message.progress().ifPresent(this::take);
   }
 
   private void take(ApprovalUpdate update) throws Refusal {
@@ -201,7 +213,7 @@ final class Wait {
       waitAtMost(Times.duration(progress.getRemaining()));
     }
     try {
-      settings.onProgress.accept(Progress.of(latest().getId(), progress));
+      settings.onProgress.accept(Progress.of(answers.approvalId(), progress));
     } catch (RuntimeException | Error e) {
       LOG.log(System.Logger.Level.DEBUG, "onProgress threw, which changes nothing", e);
     }
@@ -219,13 +231,15 @@ final class Wait {
   private void withdraw() throws InterruptedException {
     Tries few = new Tries(connection, outage, GivingUp.LIMIT);
     try {
-      Approval found = isSeen() ? latest() : find(few);
-      if (Statuses.isTerminal(found.getStatus())) {
+      if (answers.approvalId().isEmpty()) {
+        find(few);
+      }
+      if (Statuses.isTerminal(latest().getStatus())) {
         return;
       }
       CancelApprovalRequest cancel =
           CancelApprovalRequest.newBuilder()
-              .setApprovalId(found.getId())
+              .setApprovalId(answers.approvalId())
               .setRequestId(UUID.randomUUID().toString())
               .setReason("the caller gave up")
               .build();
@@ -249,14 +263,15 @@ final class Wait {
   }
 
   /** Asks once more, to learn the approval's id. */
-  private Approval find(Tries few) throws Refusal, InterruptedException, Tries.OutOfPatience {
+  private void find(Tries few) throws Refusal, InterruptedException, Tries.OutOfPatience {
     while (true) {
       few.begin();
       try (UpdateStream stream = open()) {
-        Optional<RequestApprovalResponse> first = stream.next(few.streamLimit());
-        if (first.isPresent() && first.get().hasUpdate()) {
-          answers.take(first.get().getUpdate());
-          return latest();
+        Optional<ApprovalUpdate> first =
+            stream.next(few.streamLimit()).flatMap(UpdateStream.Message::update);
+        if (first.isPresent()) {
+          answers.take(first.get());
+          return;
         }
         throw Status.UNAVAILABLE
             .withDescription("the stream did not begin with the approval")

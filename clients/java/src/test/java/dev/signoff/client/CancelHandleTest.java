@@ -81,6 +81,7 @@ class CancelHandleTest {
     handle.cancel();
     Refusal.StillWaiting refusal = runner.failure(Refusal.StillWaiting.class);
     assertEquals(FakeServer.ID, refusal.approvalId());
+    assertFalse(refusal.approved());
     assertTrue(server.claimed.isEmpty());
     assertTrue(server.cancelled.isEmpty());
     assertEquals(0, runs.get());
@@ -160,9 +161,29 @@ class CancelHandleTest {
     claiming.await();
     handle.cancel();
     stopped.countDown();
-    runner.failure(Refusal.Cancelled.class);
+    Refusal.StillWaiting refusal = runner.failure(Refusal.StillWaiting.class);
+    assertTrue(refusal.approved());
     assertEquals(ExecutionResult.EXECUTION_RESULT_FAILED, server.reported.take().getResult());
     assertEquals(1, server.claimed.size());
+    assertEquals(0, runs.get());
+  }
+
+  @Test
+  @DisplayName("a call that is stopped between two tries of its claim was approved")
+  void beforeClaim() throws Exception {
+    server.onAsk.then(server::approve);
+    server.onClaim.then(
+        (request, answer) ->
+            answer.onError(
+                FakeServer.failure(
+                    Status.Code.UNAVAILABLE, "", FakeServer.retryAfter(Duration.ofDays(1)))));
+    Runner runner = Runner.of(gate().patience(Duration.ofHours(1)), ARGUMENTS, runs);
+    server.claimed.take();
+    runner.untilPaused();
+    handle.cancel();
+    Refusal.StillWaiting refusal = runner.failure(Refusal.StillWaiting.class);
+    assertTrue(refusal.approved());
+    assertEquals(FakeServer.ID, refusal.approvalId());
     assertEquals(0, runs.get());
   }
 

@@ -87,9 +87,10 @@ class ClaimTest {
     server.onAsk.then(server::approve);
     server.onClaim.then(
         (request, answer) -> answer.onError(Status.UNAVAILABLE.asRuntimeException()));
-    Refusal refusal =
+    Refusal.Unavailable refusal =
         run(gate().patience(Duration.ofSeconds(2))).failure(Refusal.Unavailable.class);
     assertEquals(FakeServer.ID, refusal.approvalId());
+    assertTrue(refusal.approved());
     assertTrue(server.claimed.size() > 1);
     assertEquals(0, runs.get());
   }

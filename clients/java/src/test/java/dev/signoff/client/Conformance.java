@@ -41,7 +41,7 @@ final class Conformance {
     return list("statuses.json", "unknown").stream().map(JsonElement::getAsInt).toList();
   }
 
-  private static List<JsonElement> list(String file, String list) {
+  static List<JsonElement> list(String file, String list) {
     JsonArray all = file(file).getAsJsonArray(list);
     if (all.isEmpty()) {
       throw new IllegalStateException(file + " has no " + list);

@@ -114,7 +114,7 @@ class ConformanceTest {
   /** Makes refusals of the fields of the vectors. */
   private static final Map<String, Function<UnaryOperator<String>, Refusal>> KINDS =
       Map.ofEntries(
-          entry("StillWaiting", f -> new Refusal.StillWaiting(tool(f), id(f))),
+          entry("StillWaiting", f -> new Refusal.StillWaiting(tool(f), id(f), isApproved(f))),
           entry("Rejected", f -> new Refusal.Rejected(tool(f), id(f), f.apply("comment"), "a/b")),
           entry(
               "AutoRejected",
@@ -140,7 +140,12 @@ class ConformanceTest {
               "Unavailable",
               f ->
                   new Refusal.Unavailable(
-                      tool(f), id(f), f.apply("address"), f.apply("problem"), failure())),
+                      tool(f),
+                      id(f),
+                      isApproved(f),
+                      f.apply("address"),
+                      f.apply("problem"),
+                      failure())),
           entry(
               "RequestFailed",
               f ->
@@ -152,7 +157,7 @@ class ConformanceTest {
                       f.apply("reason"),
                       f.apply("message"),
                       failure())),
-          entry("InvalidArguments", f -> new Refusal.InvalidArguments(tool(f), misfit(f))),
+          entry("InvalidArguments", f -> new Refusal.InvalidArguments(tool(f), id(f), misfit(f))),
           entry("InvalidEdit", f -> new Refusal.InvalidEdit(tool(f), id(f), misfit(f))));
 
   private static Map.Entry<String, Function<UnaryOperator<String>, Refusal>> entry(
@@ -166,6 +171,10 @@ class ConformanceTest {
 
   private static String id(UnaryOperator<String> fields) {
     return fields.apply("approval_id");
+  }
+
+  private static boolean isApproved(UnaryOperator<String> fields) {
+    return fields.apply("approved").equals("true");
   }
 
   private static Misfit misfit(UnaryOperator<String> fields) {

@@ -17,12 +17,15 @@ import dev.signoff.v1.Claim;
 import dev.signoff.v1.ClaimExecutionRequest;
 import dev.signoff.v1.ClaimExecutionResponse;
 import dev.signoff.v1.Decision;
+import dev.signoff.v1.Event;
 import dev.signoff.v1.GetApprovalRequest;
 import dev.signoff.v1.GetApprovalResponse;
 import dev.signoff.v1.ReportExecutionRequest;
 import dev.signoff.v1.ReportExecutionResponse;
 import dev.signoff.v1.RequestApprovalRequest;
 import dev.signoff.v1.RequestApprovalResponse;
+import dev.signoff.v1.WatchApprovalRequest;
+import dev.signoff.v1.WatchApprovalResponse;
 import io.grpc.Grpc;
 import io.grpc.InsecureServerCredentials;
 import io.grpc.Server;
@@ -31,6 +34,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
+import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.BiConsumer;
@@ -46,6 +50,7 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
   static final String ID = "0190a5f0-0000-7000-8000-000000000001";
 
   final BlockingQueue<RequestApprovalRequest> asked = new LinkedBlockingQueue<>();
+  final BlockingQueue<WatchApprovalRequest> watched = new LinkedBlockingQueue<>();
   final BlockingQueue<ClaimExecutionRequest> claimed = new LinkedBlockingQueue<>();
   final BlockingQueue<ReportExecutionRequest> reported = new LinkedBlockingQueue<>();
   final BlockingQueue<CancelApprovalRequest> cancelled = new LinkedBlockingQueue<>();
@@ -53,6 +58,7 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
   /** What each next call does; the last one stays. */
   final Script<RequestApprovalRequest, RequestApprovalResponse> onAsk = new Script<>();
 
+  final Script<WatchApprovalRequest, WatchApprovalResponse> onWatch = new Script<>();
   final Script<ClaimExecutionRequest, ClaimExecutionResponse> onClaim = new Script<>();
   final Script<ReportExecutionRequest, ReportExecutionResponse> onReport = new Script<>();
   final Script<CancelApprovalRequest, CancelApprovalResponse> onCancel = new Script<>();
@@ -139,6 +145,14 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
     stream.onCompleted();
   }
 
+  /** An update as WatchApproval sends it. */
+  WatchApprovalResponse watchUpdate(Approval.Builder approval, Event... events) {
+    newest = approval.build();
+    return WatchApprovalResponse.newBuilder()
+        .setUpdate(ApprovalUpdate.newBuilder().setApproval(approval).addAllEvents(List.of(events)))
+        .build();
+  }
+
   /** Grants a claim of the newest approval that was sent. */
   void grant(ClaimExecutionRequest request, StreamObserver<ClaimExecutionResponse> answer) {
     ClaimExecutionResponse.Builder granted =
@@ -208,6 +222,13 @@ final class FakeServer extends ApprovalServiceGrpc.ApprovalServiceImplBase
       RequestApprovalRequest request, StreamObserver<RequestApprovalResponse> stream) {
     asked.add(request);
     onAsk.play(request, stream);
+  }
+
+  @Override
+  public void watchApproval(
+      WatchApprovalRequest request, StreamObserver<WatchApprovalResponse> stream) {
+    watched.add(request);
+    onWatch.play(request, stream);
   }
 
   @Override

@@ -87,6 +87,7 @@ class GateOptionsTest {
         "patience",
         List.of(() -> gate().patience(null), () -> gate().patience(Duration.ofNanos(-1))));
     wrong.put("onProgress", List.of(() -> gate().onProgress(null)));
+    wrong.put("onRefusal", List.of(() -> gate().onRefusal(null)));
     wrong.put("cancelHandle", List.of(() -> gate().cancelHandle(null)));
     wrong.put(
         "requiredOptions",
@@ -96,7 +97,8 @@ class GateOptionsTest {
             () -> gate().requiredOptions((String) null)));
     wrong.put("function", List.of(() -> gate().wrap(null), () -> gate().call(Map.of(), null)));
     wrong.put("type", List.of(() -> gate().wrap((Class<Empty>) null, empty -> empty)));
-    wrong.put("arguments", List.of(() -> gate().call(null, run -> null)));
+    wrong.put("arguments", List.of(() -> gate().call(null, run -> null), () -> gate().ask(null)));
+    wrong.put("handle", List.of(() -> gate().await(null), () -> gate().resume(null, run -> null)));
     return wrong;
   }
 

@@ -4,10 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.signoff.v1.VoteChoice;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,6 +24,48 @@ class ReadmeTest {
   void readmeShowsTheExample() throws Exception {
     String readme = Files.readString(Path.of("README.md"));
     assertTrue(readme.contains("```java\n" + Files.readString(EXAMPLE) + "```\n"));
+  }
+
+  private static String block(String name) throws IOException {
+    String readme = Files.readString(Path.of("README.md"));
+    String begin = "<!-- " + name + " -->\n```java\n";
+    int start = readme.indexOf(begin) + begin.length();
+    assertTrue(start > begin.length(), name);
+    return readme.substring(start, readme.indexOf("```", start));
+  }
+
+  @Test
+  void partsCompile() throws Exception {
+    String program =
+        """
+        import dev.signoff.client.*;
+        import java.io.IOException;
+        class Parts {
+          record Mail(String to, int copies) {}
+          static String send(Mail mail) throws IOException { return mail.to(); }
+          static void handles(GatedFunction<Mail, String, IOException> send) throws Exception {
+            %s
+          }
+          static void refusals(Gate gate) throws Exception {
+            %s
+          }
+        }
+        """
+            .formatted(block("handles"), block("refusals"));
+    Path file = Files.writeString(dir.resolve("Parts.java"), program);
+    ByteArrayOutputStream said = new ByteArrayOutputStream();
+    int status =
+        ToolProvider.getSystemJavaCompiler()
+            .run(
+                null,
+                said,
+                said,
+                "-cp",
+                System.getProperty("java.class.path"),
+                "-d",
+                dir.toString(),
+                file.toString());
+    assertEquals(0, status, said::toString);
   }
 
   @Test

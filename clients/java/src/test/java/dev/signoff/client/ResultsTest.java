@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.signoff.v1.ExecutionResult;
 import dev.signoff.v1.ReportExecutionRequest;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -183,7 +184,12 @@ class ResultsTest {
         () -> (Runnable) WORK::incrementAndGet,
         () -> new Thread(WORK::incrementAndGet),
         () -> publisher,
-        () -> (GatedFunction<Integer, Integer, RuntimeException>) n -> WORK.incrementAndGet(),
+        () -> (ToolFunction<Integer, Integer, RuntimeException>) n -> WORK.incrementAndGet(),
+        () ->
+            Proxy.newProxyInstance(
+                ResultsTest.class.getClassLoader(),
+                new Class<?>[] {GatedFunction.class},
+                (self, method, given) -> method.getName().equals("call") ? 1 : 0),
         () -> List.of(Map.of("later", (Runnable) WORK::incrementAndGet)),
         () -> CompletableFuture.completedFuture((Runnable) WORK::incrementAndGet));
   }

@@ -367,6 +367,8 @@ class ScenariosTest {
         Runner.of(
             () ->
                 gate("send_email")
+                    // The server would refuse the edit.
+                    .deriveSchema(false)
                     .wrap(Mail.class, mail -> runs.incrementAndGet())
                     .call(new Mail("a", 1)));
     reviewer.approveEdited(label, Map.of("to", "bob@company.com", "copies", 0.5));
