@@ -59,9 +59,19 @@ impl Client {
 
     /// Its tests, against the server that was built beside this program.
     pub(crate) fn tests(&self) -> Result<Step, Failure> {
+        self.with_server("test", &[])
+    }
+
+    /// The tests of its adapters, as [`tests`](Self::tests), which has them too.
+    pub(crate) fn adapters(&self, args: &[String]) -> Result<Step, Failure> {
+        self.with_server("adapters", args)
+    }
+
+    fn with_server(&self, script: &str, args: &[String]) -> Result<Step, Failure> {
         let here = env::current_exe().map_err(|error| Failure::File("xtask".into(), error))?;
         let server = here.with_file_name("signoff");
-        Ok(Step::new(&[], "env").args(&[format!("SIGNOFF_BIN={}", server.display()), self.script("test")]))
+        let command = [format!("SIGNOFF_BIN={}", server.display()), self.script(script)];
+        Ok(Step::new(&[], "env").args(&command).args(args))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask <command>`.
 //!
 //! - [`mod@test`]: every test of the workspace and of the [`clients`], and their total.
+//! - [`adapters`]: those for agent frameworks, with the frameworks.
 //! - [`verify`]: everything that must hold before a change is merged, the tests included.
 //! - [`fuzz`]: every fuzz target for a bounded number of runs.
 //! - [`faults`]: disks that fail, hang, lie and forget, under the real server, for as many runs as one likes.
@@ -13,6 +14,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "what is read is the repository's own")]
 
+mod adapters;
 mod breaking;
 mod clients;
 mod failure;
@@ -41,6 +43,12 @@ const COMMANDS: &[Command] = &[
         "[NAMES...]",
         "run the tests of the clients in other languages, or of those named",
         test::run_named_clients,
+    ),
+    (
+        "adapters",
+        "[FRAMEWORK [VERSION]]",
+        "run the tests of the adapters for agent frameworks, with the newest and oldest versions",
+        adapters::run,
     ),
     (
         "verify",
