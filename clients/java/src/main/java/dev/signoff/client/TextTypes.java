@@ -112,7 +112,7 @@ final class TextTypes {
               Duration.class,
               new TextType(
                   "a duration such as \"PT1M30S\"",
-                  "duration",
+                  "", // that of JSON Schema has neither fractions nor a sign
                   DURATION,
                   0,
                   TextTypes::duration,
