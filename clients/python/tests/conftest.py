@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from agents import KINDS, Asyncio, Blocking
+from client_kinds import KINDS, Asyncio, Blocking
 from fakes import Fake, fake_server
 from servers import REMEMBERS, Server
 

@@ -17,6 +17,7 @@ from reviewers import all_of, decide, pending, stored
 from servers import Server
 from signoff._failures import Failure
 from signoff._tries import HurriedTries, Tries
+from signoff._wait import Wait
 from signoff.v1.approval_pb2 import ApprovalStatus, ExecutionResult
 from streams import UNAVAILABLE, Reached, breaks, call, is_at, says
 
@@ -131,8 +132,22 @@ def test_what_is_not_withdrawn_still_waits(fake: Fake, function: Recorder) -> No
     reached = Reached()
     fake.on_ask = [reached.then(fake.hang), says(is_at(PENDING))]
     fake.on_cancel = [lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, own="ALREADY_DECIDED")]
-    with pytest.raises(signoff.StillWaiting):
+    with pytest.raises(signoff.StillWaiting) as refused:
         run(fake.address, function, at(reached), cancel_on_abandon=True)
+    assert refused.value.approved is False
+    assert not fake.claims
+
+
+def test_what_was_approved_before_it_is_withdrawn(fake: Fake, function: Recorder) -> None:
+    reached = Reached()
+    winner = {"status": "APPROVED"}
+    fake.on_ask = [reached.then(fake.hang), says(is_at(PENDING))]
+    fake.on_cancel = [
+        lambda _, context: fail(context, grpc.StatusCode.FAILED_PRECONDITION, own="ALREADY_DECIDED", metadata=winner)
+    ]
+    with pytest.raises(signoff.StillWaiting) as refused:
+        run(fake.address, function, at(reached), cancel_on_abandon=True)
+    assert refused.value.approved is True
     assert not fake.claims
 
 
@@ -176,11 +191,28 @@ def test_as_it_is_approved(fake: Fake, function: Recorder) -> None:
     assert not function.runs
 
 
+def test_before_it_claims(fake: Fake, function: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    handle, own = signoff.CancelHandle(), Wait.update
+
+    def update(wait: Wait, message: Any) -> Any:
+        approval = own(wait, message)
+        handle.cancel()
+        return approval
+
+    monkeypatch.setattr(Wait, "update", update)
+    with signoff.Client(fake.address) as client, pytest.raises(signoff.StillWaiting) as refused:
+        client.run(call(cancel_handle=handle), function)
+    assert refused.value.approved is True
+    assert not fake.claims
+    assert not function.runs
+
+
 def test_while_it_claims(fake: Fake, function: Recorder) -> None:
     reached, gone = Reached(), Reached()
     fake.on_claim = [reached.then(gone.before(fake.grant))]
-    with pytest.raises(signoff.Cancelled):
+    with pytest.raises(signoff.StillWaiting) as refused:
         run(fake.address, function, at(reached, gone))
+    assert refused.value.approved is True
     assert [(report.result, report.message) for report in fake.reports] == [(FAILED, "not run: the caller gave up")]
     assert not function.runs
 
@@ -189,8 +221,9 @@ def test_while_it_claims_in_vain(fake: Fake, function: Recorder, monkeypatch: py
     monkeypatch.setattr(HurriedTries, "SECONDS", 0.2)
     reached = Reached()
     fake.on_claim = [reached.then(fake.hang), fake.grant]
-    with pytest.raises(signoff.StillWaiting):
+    with pytest.raises(signoff.StillWaiting) as refused:
         run(fake.address, function, at(reached))
+    assert refused.value.approved is True
     assert len(fake.claims) == 1
     assert not fake.reports
     assert not function.runs
@@ -203,8 +236,9 @@ def test_between_claims(fake: Fake, function: Recorder) -> None:
         fail(context, UNAVAILABLE, retry_after=60)
 
     fake.on_claim = [reached.then(refuse), fake.grant]
-    with pytest.raises(signoff.StillWaiting):
+    with pytest.raises(signoff.StillWaiting) as refused:
         run(fake.address, function, at(reached), patience=600)
+    assert refused.value.approved is True
     assert len(fake.claims) == 1
     assert not function.runs
 

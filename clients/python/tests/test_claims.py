@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 import signoff
-from agents import KINDS, Asyncio, Blocking
+from client_kinds import KINDS, Asyncio, Blocking
 from conftest import Recorder
 from fakes import Context, Fake, fail
 from signoff import _tries
@@ -78,8 +78,9 @@ def test_claims_are_repeated_as_they_are(agent: AnyAgent, fake: Fake, function: 
 
 def test_claims_fail_for_good(agent: AnyAgent, fake: Fake, function: Recorder) -> None:
     fake.on_claim = [lambda _, context: fail(context, UNAVAILABLE)]
-    with pytest.raises(signoff.Unavailable):
+    with pytest.raises(signoff.Unavailable) as refused:
         agent.run(call(patience=1), function)
+    assert (refused.value.approval_id, refused.value.approved) == ("approval-1", True)
     assert len(fake.claims) > 1
     assert not function.runs
 

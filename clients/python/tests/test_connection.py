@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 import signoff
-from agents import Asyncio, Blocking
+from client_kinds import Asyncio, Blocking
 from conftest import Recorder
 from fakes import Fake, fake_server
 from servers import Server

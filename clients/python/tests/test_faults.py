@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 import signoff
-from agents import KINDS, Asyncio, Blocking
+from client_kinds import KINDS, Asyncio, Blocking
 from conformance import vectors
 from conftest import Recorder
 from fakes import APPROVED, PENDING, Context, Fake, approve, progress, update

@@ -19,7 +19,7 @@ import pytest
 import trustme
 
 import signoff
-from agents import Asyncio, Blocking
+from client_kinds import Asyncio, Blocking
 from conftest import Recorder
 from fakes import PENDING, Fake, approve, fail
 from servers import Server

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 import signoff
-from agents import KINDS, Asyncio, Blocking, Meanwhile
+from client_kinds import KINDS, Asyncio, Blocking, Meanwhile
 from conftest import Recorder
 from fakes import PENDING, Fake, fail
 from signoff._aio_gate import AsyncGate

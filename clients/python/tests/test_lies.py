@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 import signoff
-from agents import KINDS, Asyncio, Blocking
+from client_kinds import KINDS, Asyncio, Blocking
 from conformance import vectors
 from conftest import Recorder
 from fakes import Fake

@@ -11,7 +11,7 @@ import grpc
 import pytest
 
 import signoff
-from agents import Asyncio, Blocking
+from client_kinds import Asyncio, Blocking
 from conftest import Recorder
 from reviewers import all_of, cancel, decide, frozen, pending, revoke, stored
 from servers import Server

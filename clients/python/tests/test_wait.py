@@ -8,8 +8,8 @@ import pytest
 
 import signoff
 from conformance import vectors
+from signoff._decided import refusal_of
 from signoff._statuses import is_approved, is_terminal
-from signoff._wait import refusal_of
 from signoff.v1.approval_pb2 import (
     Actor,
     Approval,

@@ -14,6 +14,7 @@ from grpc.aio import UsageError
 from ._aio_progress import Teller
 from ._answers import is_reported
 from ._call import Call
+from ._decided import refusal_of
 from ._failures import Failure, broken, failure_of, silence
 from ._first_failure import FirstFailure
 from ._options import Options
@@ -21,7 +22,7 @@ from ._permit import Permit, text_of
 from ._request import Bind, request_for
 from ._results import error_of, unfinished
 from ._tries import Exhausted, HurriedTries, Tries
-from ._wait import Wait, is_decided, refusal_of, refused, withdrawal
+from ._wait import Wait, is_decided, refused, withdrawal
 from .refusals import Refusal
 from .v1.approval_pb2 import Approval
 from .v1.approval_service_pb2 import ReportExecutionRequest, RequestApprovalRequest, RequestApprovalResponse

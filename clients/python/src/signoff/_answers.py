@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from unicodedata import normalize
 
+from ._decided import refusal_of
 from ._digest import digest
 from ._request import Request
 from ._statuses import is_known, is_terminal
@@ -42,10 +43,15 @@ class Answers:
         return approval
 
     def claim(self, answer: ClaimExecutionResponse, approved: Approval) -> None:
-        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what was approved."""
+        """Raises InvalidAnswer or DigestMismatch if the answer is not a claim of what was approved, Revoked if it was
+        revoked since: whatever was granted, the call is not to be run.
+        """
         self._refuse([(not answer.claim_id, "the answer has no claim id")])
         approval = self._approval(answer.approval if answer.HasField("approval") else None)
         self._refuse([(approval.status != approved.status, "the approval's status changed")])
+        refusal = refusal_of(approval, self._request.call.tool_name)
+        if refusal:
+            raise refusal
         if approval.digest != approved.digest or not self.is_decided_for(approval):
             raise self.mismatch()
         claim = approval.claim

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ._arguments import Unfit
+from ._contexts import Ids, context_reader, read_context
 from ._declared import Declared, NoJsonForm, declared, optional
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -19,7 +20,8 @@ _ADVICE = "take JSON, or name it in `hidden` to pass it on unseen"
 class Binding:
     """Names what a function is called with by its parameters, defaults included.
 
-    All parameters are shown, but those that are declared hidden, and the object or class that a method is called on.
+    All parameters are shown, but those that are declared hidden, contexts of frameworks, and the object or class that a
+    method is called on.
     Raises TypeError for parameters that cannot be shown: `*args` and `**kwargs`, and types that JSON has no form for.
     """
 
@@ -36,12 +38,14 @@ class Binding:
                     f"{name} takes {parameter}: reviewers see arguments by name; "
                     "name each parameter, or use run() with a Call"
                 )
-        self._hidden = frozenset(hidden)
         self._first = _first_of_method(function, parameters)
         self._declared: dict[str, Declared] = {}
         self._problem_of_first: TypeError | None = None
         self.annotations = dict(_annotations(function, self._signature))
         """The types as far as they can be resolved, those of hidden parameters and the result too."""
+        readers = {each.name: context_reader(self.annotations.get(each.name)) for each in parameters}
+        self._contexts = {name: reader for name, reader in readers.items() if reader}
+        self._hidden = frozenset(hidden) | self._contexts.keys()
         for parameter in parameters:
             if parameter.name in self._hidden:
                 continue
@@ -73,15 +77,20 @@ class Binding:
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
         shown = {name: each for name, each in self._declared.items() if name not in hidden}
-        return Bound(bound, shown)
+        ids = Ids()
+        for each in (name for name in self._signature.parameters if name in self._hidden):
+            ids = ids.joined(self._contexts.get(each, read_context)(bound.arguments[each]))
+        return Bound(bound, shown, ids)
 
 
 class Bound:
     """The parameters of one call: those that are shown, and those that are passed on."""
 
-    def __init__(self, bound: inspect.BoundArguments, shown: dict[str, Declared]) -> None:
+    def __init__(self, bound: inspect.BoundArguments, shown: dict[str, Declared], ids: Ids) -> None:
         self._bound = bound
         self._shown = shown
+        self.ids = ids
+        """What the contexts that are passed on know of the call."""
 
     @property
     def arguments(self) -> dict[str, Any]:

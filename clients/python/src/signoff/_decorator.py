@@ -15,6 +15,7 @@ from ._binding import Binding
 from ._call import Call, Run
 from ._call_options import NAMES, CallOptions, check_name, check_names, check_options
 from ._client import Client, run_bound
+from ._contexts import Ids
 from ._default_clients import default_async_client, default_client
 from ._functions import name_of, refuse_generator
 from ._request import Bind
@@ -30,6 +31,9 @@ _T = TypeVar("_T")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _IDS = ("request_id", "call_id")
+_enclosing: ContextVar[frozenset[str]] = ContextVar("signoff_enclosing_calls", default=frozenset())
+"""The call ids of contexts that the gated calls have which this one is made in."""
+
 _of_this_call: ContextVar[dict[str, list[Any]]] = ContextVar("signoff_call_options")
 """Each option in a list; that of an id is emptied by the call that takes it, whatever task or thread makes the call."""
 
@@ -112,8 +116,9 @@ def requires_approval(
     client: a Client for functions, an AsyncClient for coroutine functions. Without one, and as a decorator without
         parentheses, it is a client of the process, with its options from the environment.
     tool_name: the call's tool; the function's name if it is not given.
-    hidden: parameters that are passed on as they are, and neither shown to reviewers nor covered by the digest, such as
-        a framework's context.
+    hidden: parameters that are passed on as they are, and neither shown to reviewers nor covered by the digest. Those
+        whose types are contexts of frameworks that the client knows are hidden without it; the agent's name, the run's
+        id and the call's id are taken from them, where no option says others.
     required_options: options without which a call raises TypeError, and nothing is asked.
     options: as of Call; `call_options` sets those that differ from call to call.
 
@@ -205,6 +210,7 @@ class _Gated:
         except Unfit as unfit:
             raise InvalidArguments(tool_name=self._tool_name, path=unfit.path, problem=unfit.problem) from None
         options = cast("CallOptions", {**self._options, **self._taken()})
+        call_id = self._add_ids(bound.ids, options)
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
                 raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
@@ -212,15 +218,32 @@ class _Gated:
         def bind(approved: Run) -> Callable[[], Any]:
             args, kwargs = bound.join(approved.arguments)
             if inspect.iscoroutinefunction(self._function):
-                return lambda: _awaited_without_ids(self._function(*args, **kwargs))
+                return lambda: _awaited_without_ids(self._function(*args, **kwargs), call_id)
 
             def run() -> Any:
-                with _without_ids():
+                with _without_ids(call_id):
                     return self._function(*args, **kwargs)
 
             return run
 
         return Call(self._tool_name, arguments, **options), bind
+
+    def _add_ids(self, ids: Ids, options: CallOptions) -> str | None:
+        """Adds what a context knows and no option says; returns the call's id if it is the context's."""
+        is_run_stable = bool(options.get("run_id")) or ids.is_run_stable
+        for name in ("agent_name", "run_id"):
+            if getattr(ids, name) and not options.get(name):
+                options[name] = getattr(ids, name)
+        # The model names one call of one tool, and a context may be passed on to other gated functions. To take its id
+        # for theirs too, or in another run, would find an approval of another call.
+        is_for_this = ids.tool_name in (None, self._tool_name, self._function.__name__)
+        is_named = bool(options.get("request_id") or options.get("call_id"))
+        if is_named or not (ids.call_id and options.get("run_id") and is_run_stable and is_for_this):
+            return None
+        if ids.call_id in _enclosing.get():
+            return None
+        options["call_id"] = ids.call_id
+        return ids.call_id
 
     def _taken(self) -> dict[str, Any]:
         """The options of this call; no other call gets its ids. To make up others would ask for a second approval."""
@@ -237,16 +260,18 @@ class _Gated:
 
 
 @contextmanager
-def _without_ids() -> Generator[None]:
-    """For what a gated function calls itself: its ids name its own call."""
+def _without_ids(call_id: str | None) -> Generator[None]:
+    """For what a gated function calls itself: its ids, and its context's call_id, name its own call."""
     options = {name: box for name, box in _of_this_call.get({}).items() if name not in _IDS}
     token = _of_this_call.set(options)
+    enclosing = _enclosing.set(_enclosing.get() | {call_id} if call_id else _enclosing.get())
     try:
         yield
     finally:
+        _enclosing.reset(enclosing)
         _of_this_call.reset(token)
 
 
-async def _awaited_without_ids(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    with _without_ids():
+async def _awaited_without_ids(coroutine: Coroutine[Any, Any, _T], call_id: str | None) -> _T:
+    with _without_ids(call_id):
         return await coroutine

@@ -15,6 +15,7 @@ import grpc
 from ._answers import is_reported
 from ._call import Call
 from ._cancel_handle import CancelHandle
+from ._decided import refusal_of
 from ._failures import broken, failure_of, silence
 from ._first_failure import FirstFailure
 from ._options import Options
@@ -23,7 +24,7 @@ from ._request import Bind, request_for
 from ._results import error_of, unfinished
 from ._statuses import is_approved
 from ._tries import Exhausted, HurriedTries, Tries
-from ._wait import Wait, is_decided, refusal_of, refused, withdrawal
+from ._wait import Wait, is_approved_meanwhile, is_decided, refused, withdrawal
 from .refusals import Cancelled, Refusal, StillWaiting
 from .v1.approval_pb2 import Approval
 from .v1.approval_pb2 import Progress as ProgressMessage
@@ -89,7 +90,7 @@ class Gate:
             if permit.claim_id:
                 self._report(permit.failed(text_of(raised, has_begun)), self._tries(raised))
             if isinstance(raised, _GaveUp):
-                raise self._stopped(is_withdrawn=bool(permit.claim_id)) from None
+                raise self._still_waiting() from None
             raise
         # A future that failed is the function's result all the same.
         report = permit.failed(text_of(error, has_begun)) if error else permit.succeeded()
@@ -105,9 +106,10 @@ class Gate:
         gave_up = self._handle.is_cancelled or not (error is None or isinstance(error, Exception))
         return HurriedTries() if gave_up else Tries(self._request.patience)
 
-    def _stopped(self, *, is_withdrawn: bool) -> Refusal:
-        kind = Cancelled if is_withdrawn else StillWaiting
-        return kind(tool_name=self._call.tool_name, approval_id=self._wait.approval_id)
+    def _still_waiting(self) -> StillWaiting:
+        return StillWaiting(
+            tool_name=self._call.tool_name, approval_id=self._wait.approval_id, approved=self._wait.is_approved
+        )
 
     def _approved(self) -> Approval:
         approval = None
@@ -120,9 +122,11 @@ class Gate:
             raise
         except BaseException as error:
             is_withdrawn = self._call.cancel_on_abandon and self._withdraw()
-            if isinstance(error, _GaveUp):
-                raise self._stopped(is_withdrawn=is_withdrawn) from None
-            raise
+            if not isinstance(error, _GaveUp):
+                raise
+            if is_withdrawn:
+                raise Cancelled(tool_name=self._call.tool_name, approval_id=self._wait.approval_id) from None
+            raise self._still_waiting() from None
         refusal = refusal_of(approval, self._call.tool_name)
         if refusal:
             raise refusal
@@ -179,6 +183,7 @@ class Gate:
             approval_id = self._wait.approval_id or self._find(tries)
             self._repeat(self._stub.CancelApproval, withdrawal(approval_id), tries)
         except Exhausted as exhausted:
+            self._wait.is_approved |= is_approved_meanwhile(exhausted.failure)
             if not is_decided(exhausted.failure):
                 _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, exhausted)
             return False

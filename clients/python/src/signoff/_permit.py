@@ -12,7 +12,7 @@ from ._call import Run
 from ._failures import Failure
 from ._request import Bind, Request
 from ._structs import from_struct
-from ._wait import refusal_of, refused
+from ._wait import refused
 from .refusals import (
     AlreadyClaimed,
     ClaimWindowClosed,
@@ -87,15 +87,12 @@ class Permit:
         Raises Revoked if it says so: whatever was granted, the call is not to be run.
         """
         self._answers.claim(answer, self._approval)
-        refusal = refusal_of(answer.approval, self._request.call.tool_name)
-        if refusal:
-            raise refusal
 
     def refusal(self, failure: Failure) -> Refusal:
         """The refusal for a claim that the server did not grant; to be raised from the failure's cause."""
         tool_name, approval_id = self._request.call.tool_name, self._approval.id
         if not failure.is_servers_own:
-            return refused(failure, self._request, approval_id)
+            return refused(failure, self._request, approval_id, approved=True)
         match failure.reason:
             case "ALREADY_CLAIMED":
                 known = {name: failure.metadata.get(name, "") for name in _KNOWN}
@@ -109,7 +106,7 @@ class Permit:
             case "FROZEN":
                 return Frozen(tool_name=tool_name, approval_id=approval_id, reason=failure.metadata.get("reason", ""))
             case _:
-                return refused(failure, self._request, approval_id)
+                return refused(failure, self._request, approval_id, approved=True)
 
     def succeeded(self) -> ReportExecutionRequest:
         """The report of a function that returned."""

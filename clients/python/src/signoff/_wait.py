@@ -9,28 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ._answers import Answers
 from ._call_options import Progress
+from ._decided import unknown
 from ._failures import Failure, broken
 from ._request import Request
 from ._statuses import is_approved, is_terminal
 from ._tries import LAST_TRY, Exhausted, Tries
-from .refusals import (
-    AutoRejected,
-    Cancelled,
-    Frozen,
-    Refusal,
-    Rejected,
-    RequestFailed,
-    Revoked,
-    TimedOut,
-    Unavailable,
-    UnknownStatus,
-)
-from .v1.approval_pb2 import Actor, Approval, ApprovalStatus
+from .refusals import Refusal, RequestFailed, Unavailable
+from .v1.approval_pb2 import Approval, ApprovalStatus
 from .v1.approval_pb2 import Progress as ProgressMessage
 from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest, RequestApprovalRequest
-
-_FREEZE = "_freeze"
-"""The rule that rejects while a freeze stands. Rules of policies have no such names."""
 
 
 class Wait:
@@ -46,6 +33,8 @@ class Wait:
         self._tries = Tries(request.patience)
         self._has_spoken = False
         self.answers = Answers(request)
+        self.is_approved = False
+        """Whether it was approved, as far as the server has said."""
 
     @property
     def approval(self) -> Approval | None:
@@ -80,6 +69,7 @@ class Wait:
         # An approval seen before says nothing new about how much time is left.
         if before is None or approval.revision > before.revision:
             self._tries.end_in(_seconds(approval.deadline) - _seconds(approval.update_time))
+        self.is_approved = is_approved(approval.status)
         return approval if is_terminal(approval.status) else None
 
     def progress(self, message: ProgressMessage) -> Progress:
@@ -101,7 +91,7 @@ class Wait:
         """The stream ended as if all were well. Returns that it broke, unless its last word was an unknown status."""
         approval = self.approval
         if self._has_spoken and approval and approval.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
-            raise _unknown(approval, self._request.call.tool_name)
+            raise unknown(approval, self._request.call.tool_name)
         return broken(ConnectionError("the stream ended before a decision"))
 
     def rest(self, failure: Failure) -> float:
@@ -136,11 +126,18 @@ def is_decided(failure: Failure) -> bool:
     return failure.reason == "ALREADY_DECIDED"
 
 
-def refused(failure: Failure, request: Request, approval_id: str | None) -> Refusal:
+def is_approved_meanwhile(failure: Failure) -> bool:
+    """Whether a withdrawal failed because the approval was approved before."""
+    return is_decided(failure) and failure.metadata.get("status") == "APPROVED"
+
+
+def refused(failure: Failure, request: Request, approval_id: str | None, *, approved: bool = False) -> Refusal:
     """The refusal for a failure after which nothing is tried again; to be raised from the failure's cause."""
     tool_name, address = request.call.tool_name, request.address
     if failure.is_passing or failure.misconfiguration:
-        return Unavailable(tool_name=tool_name, approval_id=approval_id, address=address, problem=failure.problem)
+        return Unavailable(
+            tool_name=tool_name, approval_id=approval_id, address=address, problem=failure.problem, approved=approved
+        )
     return RequestFailed(
         tool_name=tool_name,
         approval_id=approval_id,
@@ -149,35 +146,3 @@ def refused(failure: Failure, request: Request, approval_id: str | None) -> Refu
         reason=failure.reason or failure.code.name,
         message=failure.message,
     )
-
-
-def refusal_of(approval: Approval, tool_name: str) -> Refusal | None:
-    """The refusal that a terminal approval means; None only if it was approved, and not revoked since."""
-    status, decision, policy = approval.status, approval.decision, approval.policy
-    if is_approved(status):
-        if approval.HasField("revocation"):
-            return Revoked(tool_name=tool_name, approval_id=approval.id, reason=approval.revocation.reason)
-        return None
-    if status == ApprovalStatus.APPROVAL_STATUS_REJECTED:
-        return _rejected(approval, tool_name, decision.comment, decision.decided_by)
-    if status == ApprovalStatus.APPROVAL_STATUS_AUTO_REJECTED:
-        if decision.HasField("remembered_rejection"):
-            remembered = decision.remembered_rejection
-            return _rejected(approval, tool_name, remembered.comment, remembered.decided_by)
-        if policy.rule == _FREEZE:
-            return Frozen(tool_name=tool_name, approval_id=approval.id, reason=decision.comment)
-        return AutoRejected(tool_name=tool_name, approval_id=approval.id, rule=policy.rule, message=policy.message)
-    if status == ApprovalStatus.APPROVAL_STATUS_TIMED_OUT:
-        return TimedOut(tool_name=tool_name, approval_id=approval.id)
-    if status == ApprovalStatus.APPROVAL_STATUS_CANCELLED:
-        return Cancelled(tool_name=tool_name, approval_id=approval.id)
-    return _unknown(approval, tool_name)
-
-
-def _rejected(approval: Approval, tool_name: str, comment: str, by: Actor) -> Rejected:
-    decided_by = f"{by.issuer}/{by.subject}"
-    return Rejected(tool_name=tool_name, approval_id=approval.id, comment=comment, decided_by=decided_by)
-
-
-def _unknown(approval: Approval, tool_name: str) -> UnknownStatus:
-    return UnknownStatus(tool_name=tool_name, approval_id=approval.id, status=str(int(approval.status)))

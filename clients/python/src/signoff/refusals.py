@@ -48,20 +48,31 @@ class Refusal(Exception):
 
 
 class StillWaiting(Refusal):
-    """The caller stopped waiting, through its cancel handle. The approval stays open."""
+    """The caller stopped waiting, through its cancel handle. A pending approval stays open.
 
-    def __init__(self, *, tool_name: str, approval_id: str | None = None) -> None:
-        state = (
-            f"Approval {approval_id} of the call to {tool_name} is still pending."
-            if approval_id
-            else f"The server had not said yet which approval the call to {tool_name} has."
-        )
+    approved: whether it was approved before the caller stopped.
+    """
+
+    approved: bool
+
+    def __init__(self, *, tool_name: str, approval_id: str | None = None, approved: bool = False) -> None:
+        call = f"The call to {tool_name}"
+        if approved:
+            text = f"{call} was approved, but the caller stopped before it ran."
+            state = _approved(tool_name, approval_id)
+        elif approval_id:
+            text = f"{call} is still waiting for approval."
+            state = f"Approval {approval_id} of the call to {tool_name} is still pending."
+        else:
+            text = f"{call} is not approved yet."
+            state = f"The server had not answered the request for the call to {tool_name}."
         super().__init__(
-            f"NOT RUN. The call to {tool_name} is still waiting for approval. Do not work around it.",
+            f"NOT RUN. {text} Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
             developer_text=f"The caller stopped waiting. {state}",
         )
+        self.approved = approved
 
 
 class Rejected(Refusal):
@@ -254,25 +265,32 @@ class Unavailable(Refusal):
 
     address: the server's.
     problem: why it could not be reached.
+    approved: whether it was approved: the claim failed.
     """
 
     address: str
     problem: str
+    approved: bool
 
-    def __init__(self, *, tool_name: str, approval_id: str | None = None, address: str, problem: str) -> None:
-        state = (
-            "is still waiting for approval, and the approvals server cannot be reached"
-            if approval_id
-            else "could not be approved, because the approvals server cannot be reached"
-        )
+    def __init__(
+        self, *, tool_name: str, approval_id: str | None = None, address: str, problem: str, approved: bool = False
+    ) -> None:
+        if approved:
+            state = "was approved, but the approvals server cannot be reached to start it"
+        elif approval_id:
+            state = "is still waiting for approval, and the approvals server cannot be reached"
+        else:
+            state = "could not be approved, because the approvals server cannot be reached"
         super().__init__(
             f"NOT RUN. The call to {tool_name} {state}. Do not work around it.",
             tool_name=tool_name,
             approval_id=approval_id,
-            developer_text=f"Cannot reach the approvals server at {address}{_said(problem)}.",
+            developer_text=f"Cannot reach the approvals server at {address}{_said(problem)}."
+            + (f" {_approved(tool_name, approval_id)}" if approved else ""),
         )
         self.address = address
         self.problem = problem
+        self.approved = approved
 
 
 class RequestFailed(Refusal):
@@ -352,6 +370,10 @@ class InvalidEdit(Refusal):
         super().__init__(text, tool_name=tool_name, approval_id=approval_id)
         self.path = path
         self.problem = problem
+
+
+def _approved(tool_name: str, approval_id: str | None) -> str:
+    return f"Approval {approval_id} of the call to {tool_name} is approved, and was not run."
 
 
 def _where(path: str) -> str:
