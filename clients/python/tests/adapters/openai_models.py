@@ -11,6 +11,7 @@ from openai.types.responses import (
     Response,
     ResponseCompletedEvent,
     ResponseFunctionToolCall,
+    ResponseOutputItemDoneEvent,
     ResponseOutputMessage,
     ResponseOutputText,
 )
@@ -51,18 +52,23 @@ class OwnScriptedModel(Model):
         return ModelResponse(output=list(self._steps.pop(0)), usage=Usage(), response_id=None)
 
     async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        """The next turn, as one event."""
+        """The next turn: each item as it is done, and the whole."""
+        items = list(self._steps.pop(0))
+        for index, item in enumerate(items):
+            yield ResponseOutputItemDoneEvent(
+                type="response.output_item.done", item=item, output_index=index, sequence_number=index
+            )
         response = Response(
             id="response",
             created_at=0,
             model="scripted",
             object="response",
-            output=list(self._steps.pop(0)),
+            output=items,
             tool_choice="none",
             tools=[],
             parallel_tool_calls=False,
         )
-        yield ResponseCompletedEvent(type="response.completed", response=response, sequence_number=0)
+        yield ResponseCompletedEvent(type="response.completed", response=response, sequence_number=len(items))
 
 
 def scripted(*steps: Step) -> Model:
