@@ -32,6 +32,8 @@ from signoff.v1.approval_service_pb2 import (
     ReportExecutionResponse,
     RequestApprovalRequest,
     RequestApprovalResponse,
+    WatchApprovalRequest,
+    WatchApprovalResponse,
 )
 from signoff.v1.approval_service_pb2_grpc import ApprovalServiceServicer, add_ApprovalServiceServicer_to_server
 
@@ -42,6 +44,7 @@ CALLER = Actor(issuer="local", subject="mail-bot")
 
 Context = Any
 Ask = Callable[[RequestApprovalRequest, Context], Iterable[RequestApprovalResponse]]
+Watch = Callable[[WatchApprovalRequest, Context], Iterable[WatchApprovalResponse]]
 Claim = Callable[[ClaimExecutionRequest, Context], ClaimExecutionResponse]
 Report = Callable[[ReportExecutionRequest, Context], ReportExecutionResponse]
 Cancel = Callable[[CancelApprovalRequest, Context], CancelApprovalResponse]
@@ -118,10 +121,12 @@ class Fake(ApprovalServiceServicer):
 
     def __init__(self) -> None:
         self.on_ask: list[Ask] = [approve]
+        self.on_watch: list[Watch] = [self.hang]
         self.on_claim: list[Claim] = [self.grant]
         self.on_report: list[Report] = [self.take_report]
         self.on_cancel: list[Cancel] = [lambda _, __: CancelApprovalResponse()]
         self.asks: list[RequestApprovalRequest] = []
+        self.watches: list[WatchApprovalRequest] = []
         self.claims: list[ClaimExecutionRequest] = []
         self.reports: list[ReportExecutionRequest] = []
         self.cancels: list[CancelApprovalRequest] = []
@@ -168,6 +173,13 @@ class Fake(ApprovalServiceServicer):
     ) -> Iterator[RequestApprovalResponse]:
         self.asks.append(request)
         behaviour = self.on_ask.pop(0) if len(self.on_ask) > 1 else self.on_ask[0]
+        for answer in behaviour(request, context):
+            self.sent[answer.update.approval.digest] = answer.update.approval
+            yield answer
+
+    def WatchApproval(self, request: WatchApprovalRequest, context: Context) -> Iterator[WatchApprovalResponse]:  # noqa: N802
+        self.watches.append(request)
+        behaviour = self.on_watch.pop(0) if len(self.on_watch) > 1 else self.on_watch[0]
         for answer in behaviour(request, context):
             self.sent[answer.update.approval.digest] = answer.update.approval
             yield answer

@@ -19,7 +19,7 @@ def call(**options: Any) -> signoff.Call:
 
 
 def sent(**options: Any) -> RequestApprovalRequest:
-    return request_for(call(**options), "http://127.0.0.1:7766").message
+    return request_for(call(**options), "http://127.0.0.1:7766").opening  # type: ignore[return-value] # pyright: ignore
 
 
 def test_everything_is_sent() -> None:
@@ -54,7 +54,7 @@ def test_what_is_not_given_is_not_sent() -> None:
 
 
 def test_no_arguments_are_an_empty_object() -> None:
-    assert request_for(signoff.Call("list_users", {}), "http://127.0.0.1:7766").message.HasField("arguments")
+    assert request_for(signoff.Call("list_users", {}), "http://127.0.0.1:7766").opening.HasField("arguments")  # type: ignore[arg-type] # pyright: ignore
 
 
 def test_ids_of_a_call_are_stable() -> None:
@@ -127,7 +127,7 @@ def test_a_tool_name_is_text() -> None:
 
 def test_times_may_be_timedeltas() -> None:
     request = request_for(call(timeout=timedelta(minutes=2), patience=timedelta(seconds=7)), "http://127.0.0.1:7766")
-    assert request.message.timeout.ToTimedelta() == timedelta(minutes=2)
+    assert request.opening.timeout.ToTimedelta() == timedelta(minutes=2)  # type: ignore[union-attr] # pyright: ignore
     assert request.patience == 7
 
 

@@ -192,14 +192,14 @@ def test_as_it_is_approved(fake: Fake, function: Recorder) -> None:
 
 
 def test_before_it_claims(fake: Fake, function: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    handle, own = signoff.CancelHandle(), Wait.update
+    handle, own = signoff.CancelHandle(), Wait.decided
 
     def update(wait: Wait, message: Any) -> Any:
         approval = own(wait, message)
         handle.cancel()
         return approval
 
-    monkeypatch.setattr(Wait, "update", update)
+    monkeypatch.setattr(Wait, "decided", update)
     with signoff.Client(fake.address) as client, pytest.raises(signoff.StillWaiting) as refused:
         client.run(call(cancel_handle=handle), function)
     assert refused.value.approved is True

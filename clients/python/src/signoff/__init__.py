@@ -13,6 +13,8 @@ from ._call_options import CallOptions, Person, Progress
 from ._cancel_handle import CancelHandle
 from ._client import Client
 from ._decorator import call_options, requires_approval
+from ._gated import AsyncGated, Gated
+from ._handle import Handle
 from .refusals import (
     AlreadyClaimed,
     AutoRejected,
@@ -36,6 +38,7 @@ from .refusals import (
 __all__ = [
     "AlreadyClaimed",
     "AsyncClient",
+    "AsyncGated",
     "AutoRejected",
     "Call",
     "CallOptions",
@@ -45,6 +48,8 @@ __all__ = [
     "Client",
     "DigestMismatch",
     "Frozen",
+    "Gated",
+    "Handle",
     "InvalidAnswer",
     "InvalidArguments",
     "InvalidEdit",

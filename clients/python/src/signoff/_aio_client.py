@@ -13,17 +13,22 @@ from grpc.aio import UsageError
 
 from ._aio_gate import AsyncGate
 from ._call import Call, Run
-from ._call_options import Seconds
+from ._call_options import Seconds, WaitOptions
 from ._channel import Authorized, arguments, credentials, target
 from ._functions import is_coroutine_function
+from ._handle import Handle
+from ._on_refusal import OnRefusal, Refusals, check_on_refusal, refuse_other_results, result_of
 from ._options import DEFAULT_DEADLINE, StrPath, resolve
-from ._request import Bind, closed
+from ._request import Bind, Request, closed, request_for, request_of
+from .refusals import Refusal
 from .v1.access_service_pb2_grpc import AccessServiceStub
 from .v1.admin_service_pb2_grpc import AdminServiceStub
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
 from .v1.policy_service_pb2_grpc import PolicyServiceStub
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .v1.access_service_pb2_grpc import AccessServiceAsyncStub
     from .v1.admin_service_pb2_grpc import AdminServiceAsyncStub
     from .v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
@@ -48,7 +53,11 @@ class AsyncClient:
         key: StrPath | None = None,
         insecure: bool | None = None,
         deadline: Seconds = DEFAULT_DEADLINE,
+        on_refusal: OnRefusal = "raise",
     ) -> None:
+        check_on_refusal(on_refusal)
+        self.on_refusal: OnRefusal = on_refusal
+        """What becomes of refusals of `run`, `resume` and gated functions that say nothing else."""
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
@@ -85,9 +94,42 @@ class AsyncClient:
         one. What the function returns is awaited, if it can be, before it is reported; futures in its result are
         waited for, and returned as they are. A function that returns a generator is reported as failed.
         """
-        if not is_coroutine_function(function):
-            raise TypeError("an AsyncClient runs coroutine functions; others need a Client")
-        return await run_bound_async(self, call, lambda approved: lambda: function(approved))
+        _refuse_others(function)
+        refusals = self._refusals(function)
+        try:
+            return await run_bound_async(self, call, refusals.watched(lambda approved: lambda: function(approved)))
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
+
+    async def ask(self, call: Call) -> Handle:
+        """Asks for approval, and returns as soon as the server has recorded it: `resume` runs the call, in any process.
+
+        Returns the handle whatever the approval's status is; raises what `run` raises before that.
+        """
+        return await gate_of_async(self, call.tool_name, lambda address: request_for(call, address)).ask()
+
+    async def wait(self, handle: Handle, **options: Unpack[WaitOptions]) -> None:
+        """Waits until the call that was asked for is approved; raises a Refusal if it is not to be run.
+
+        Claims nothing: `resume` runs it. Takes the options of Call that are of the wait.
+        """
+        await gate_of_async(self, handle.tool_name, lambda address: request_of(handle, options, address)).wait()
+
+    async def resume(
+        self, handle: Handle, function: Callable[[Run], Coroutine[Any, Any, _T]], **options: Unpack[WaitOptions]
+    ) -> _T:
+        """Waits for a call that was asked for, and runs the coroutine function once with what was approved.
+
+        As `run` does. Its arguments come from the server. Takes the options of Call that are of the wait; a wait that
+        is given up leaves the approval as it is, unless `cancel_on_abandon` is set.
+        """
+        _refuse_others(function)
+        refusals = self._refusals(function)
+        try:
+            bind = refusals.watched(lambda approved: lambda: function(approved))
+            return await resume_bound_async(self, handle, options, bind)
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
 
     async def close(self) -> None:
         """Closes the connection; what waits on it is Unavailable. Any loop may do it."""
@@ -108,6 +150,11 @@ class AsyncClient:
     def __repr__(self) -> str:
         """The address; never the token."""
         return f"AsyncClient({self._options.address!r})"
+
+    def _refusals(self, function: Callable[[Run], object]) -> Refusals:
+        if self.on_refusal == "return":
+            refuse_other_results(getattr(function, "__qualname__", repr(function)), result_of(function))
+        return Refusals(self.on_refusal)
 
     def _connected(self) -> _Connection:
         # Channels of asyncio belong to a loop, which there may be none of when a module makes its client.
@@ -143,11 +190,39 @@ class _Connection:
         self.admin = AdminServiceStub(authorized)
 
 
+def _refuse_others(function: Callable[..., object]) -> None:
+    if not is_coroutine_function(function):
+        raise TypeError("an AsyncClient runs coroutine functions; others need a Client")
+
+
 async def run_bound_async(client: AsyncClient, call: Call, bind: Bind[Awaitable[_T]]) -> _T:
     """Runs a call once it is approved."""
+    return await gate_of_async(client, call.tool_name, lambda address: request_for(call, address)).run(bind)
+
+
+async def ask_bound_async(client: AsyncClient, call: Call, bind: Bind[Any]) -> Handle:
+    """Asks for a call whose arguments its function can take."""
+
+    def request(address: str) -> Request:
+        made = request_for(call, address)
+        made.check(bind)
+        return made
+
+    return await gate_of_async(client, call.tool_name, request).ask()
+
+
+async def resume_bound_async(
+    client: AsyncClient, handle: Handle, options: WaitOptions, bind: Bind[Awaitable[_T]]
+) -> _T:
+    """Runs a call that was asked for, once it is approved."""
+    return await gate_of_async(client, handle.tool_name, lambda address: request_of(handle, options, address)).run(bind)
+
+
+def gate_of_async(client: AsyncClient, tool_name: str, make: Callable[[str], Request]) -> AsyncGate:
+    """The gate for a request, which is made for the server's address."""
     options = client._options  # pyright: ignore[reportPrivateUsage]
     try:
         approvals = client.approvals
     except UsageError as error:
-        raise closed(error, call, options) from error
-    return await AsyncGate(approvals, options, call).run(bind)
+        raise closed(error, tool_name, options) from error
+    return AsyncGate(approvals, options, make(options.address))

@@ -13,26 +13,36 @@ from grpc.aio import UsageError
 
 from ._aio_progress import Teller
 from ._answers import is_reported
-from ._call import Call
 from ._decided import refusal_of
 from ._failures import Failure, broken, failure_of, silence
 from ._first_failure import FirstFailure
+from ._handle import Handle
 from ._options import Options
 from ._permit import Permit, text_of
-from ._request import Bind, request_for
+from ._request import Bind, Opening, Request, handle_of
 from ._results import error_of, unfinished
 from ._tries import Exhausted, HurriedTries, Tries
-from ._wait import Wait, is_decided, refused, withdrawal
+from ._wait import Sought, Wait, is_decided, refused, withdrawal
 from .refusals import Refusal
 from .v1.approval_pb2 import Approval
-from .v1.approval_service_pb2 import ReportExecutionRequest, RequestApprovalRequest, RequestApprovalResponse
+from .v1.approval_service_pb2 import (
+    ReportExecutionRequest,
+    RequestApprovalRequest,
+    RequestApprovalResponse,
+    WatchApprovalRequest,
+    WatchApprovalResponse,
+)
 
 if TYPE_CHECKING:
     from grpc.aio import UnaryStreamCall
 
     from .v1.approval_service_pb2_grpc import ApprovalServiceAsyncStub
 
-    _Stream = UnaryStreamCall[RequestApprovalRequest, RequestApprovalResponse]
+    _Message = RequestApprovalResponse | WatchApprovalResponse
+    _Stream = (
+        UnaryStreamCall[RequestApprovalRequest, RequestApprovalResponse]
+        | UnaryStreamCall[WatchApprovalRequest, WatchApprovalResponse]
+    )
 
 _T = TypeVar("_T")
 _Request = TypeVar("_Request", contravariant=True)
@@ -48,22 +58,33 @@ class _Method(Protocol[_Request, _Answer]):
 class AsyncGate:
     """One gated call. `_gate.py` does the same, in the same order, for blocking code."""
 
-    def __init__(self, stub: ApprovalServiceAsyncStub, options: Options, call: Call) -> None:
-        if call.cancel_handle:
+    def __init__(self, stub: ApprovalServiceAsyncStub, options: Options, request: Request) -> None:
+        if request.waiting.get("cancel_handle"):
             raise TypeError("cancel_handle is for a Client: cancel the task to stop a call of an AsyncClient")
         self._stub = stub
         self._deadline = options.deadline
-        self._call = call
-        self._request = request_for(call, options.address)
-        self._wait = Wait(self._request, self._deadline)
-        self._first_failure = FirstFailure(options, call.tool_name)
-        self._teller = Teller(call)
+        self._request = request
+        self._tool_name = request.tool_name
+        self._wait = Wait(request, self._deadline)
+        self._first_failure = FirstFailure(options, request.tool_name)
+        self._teller = Teller(request.tool_name, request.waiting.get("on_progress"))
+
+    async def ask(self) -> Handle:
+        """Asks, and returns as soon as the server has recorded the request."""
+        return handle_of(self._request, await self._seen(self._wait.first))
+
+    async def wait(self) -> Permit:
+        """Waits until it is approved; raises a Refusal if it is not to be run. Claims nothing."""
+        approval = await self._seen(self._wait.decided)
+        refusal = refusal_of(approval, self._tool_name)
+        if refusal:
+            raise refusal
+        return Permit(self._request, self._wait.answers, approval)
 
     async def run(self, bind: Bind[Awaitable[_T]]) -> _T:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
         self._request.check(bind)
-        approval = await self._approved()
-        permit = Permit(self._request, self._wait.answers, approval)
+        permit = await self.wait()
         function = permit.bound(bind)
         cancellations = _cancellations()
         has_begun = False
@@ -89,31 +110,29 @@ class AsyncGate:
     def _tries(self, gave_up: bool) -> Tries:
         return HurriedTries() if gave_up else Tries(self._request.patience)
 
-    async def _approved(self) -> Approval:
+    async def _seen(self, sought: Sought) -> Approval:
+        """The approval, once it is what is sought."""
         approval = None
         try:
             while approval is None:
-                approval = await self._follow()
+                approval = await self._follow(sought)
         except (GeneratorExit, Refusal):
             raise
         except BaseException:
-            if self._call.cancel_on_abandon:
+            if self._request.waiting.get("cancel_on_abandon"):
                 await self._withdraw()
             raise
         finally:
             self._teller.stop()
-        refusal = refusal_of(approval, self._call.tool_name)
-        if refusal:
-            raise refusal
         return approval
 
-    async def _follow(self) -> Approval | None:
-        """Follows one stream to the approval's end; if the stream ends before, rests and returns None."""
+    async def _follow(self, sought: Sought) -> Approval | None:
+        """Follows one stream to what is sought; if the stream ends before, rests and returns None."""
         stream = self._open(self._wait.begin(), None)
         try:
             while (message := await _read(stream, self._wait.silent_for())) is not None:
                 if message.HasField("update"):
-                    approval = self._wait.update(message.update)
+                    approval = sought(message.update)
                     if approval:
                         return approval
                 elif message.HasField("progress"):
@@ -133,9 +152,11 @@ class AsyncGate:
             return await asyncio.to_thread(self._first_failure.explained, failure, self._wait)
         return self._first_failure.explained(failure, self._wait)
 
-    def _open(self, request: RequestApprovalRequest, timeout: float | None) -> _Stream:
+    def _open(self, opening: Opening, timeout: float | None) -> _Stream:
         try:
-            return self._stub.RequestApproval(request, timeout=timeout)
+            if isinstance(opening, WatchApprovalRequest):
+                return self._stub.WatchApproval(opening, timeout=timeout)
+            return self._stub.RequestApproval(opening, timeout=timeout)
         except UsageError as error:
             # The client was closed.
             raise refused(broken(error), self._request, self._wait.approval_id) from error
@@ -147,10 +168,10 @@ class AsyncGate:
             await self._repeat(self._stub.CancelApproval, withdrawal(approval_id), tries)
         except Exhausted as exhausted:
             if not is_decided(exhausted.failure):
-                _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, exhausted)
+                _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, exhausted)
         except Refusal as refusal:
             problem = refusal.developer_text
-            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, problem)
+            _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, problem)
 
     async def _find(self, tries: Tries) -> str:
         """Asks again, for the approval's id."""
@@ -159,7 +180,7 @@ class AsyncGate:
             try:
                 while (message := await _read(stream, tries.timeout(self._deadline))) is not None:
                     if message.HasField("update"):
-                        self._wait.update(message.update)
+                        self._wait.first(message.update)
                         return self._wait.approval_id or ""
                 failure = broken(ConnectionError("the stream ended before it named the approval"))
             except _Silence:
@@ -185,7 +206,7 @@ class AsyncGate:
             if not is_reported(request, answer):
                 raise ValueError("the answer is about another claim or outcome")
         except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
-            _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, error)
+            _log.warning("the outcome of a call to %s was not reported: %s", self._tool_name, error)
         except GeneratorExit:
             raise
         except BaseException:
@@ -263,7 +284,7 @@ class _Silence(Exception):
     """A stream said nothing for too long."""
 
 
-async def _read(stream: _Stream, seconds: float) -> RequestApprovalResponse | None:
+async def _read(stream: _Stream, seconds: float) -> _Message | None:
     """The stream's next message; None at its end."""
     # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the message.
     reading = asyncio.ensure_future(stream.read())
@@ -275,4 +296,4 @@ async def _read(stream: _Stream, seconds: float) -> RequestApprovalResponse | No
         raise _Silence
     # Reading ends as if cancelled when the client was closed.
     message = None if reading.cancelled() else reading.result()
-    return message if isinstance(message, RequestApprovalResponse) else None
+    return message if isinstance(message, (RequestApprovalResponse, WatchApprovalResponse)) else None

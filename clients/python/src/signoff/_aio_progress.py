@@ -6,8 +6,8 @@ import asyncio
 import inspect
 import logging
 from collections import deque
+from collections.abc import Callable
 
-from ._call import Call
 from ._call_options import Progress
 
 _log = logging.getLogger("signoff")
@@ -19,8 +19,9 @@ class Teller:
     A task of its own awaits what it returns: neither a slow callback nor a cancellation within it touches the wait.
     """
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, tool_name: str, on_progress: Callable[[Progress], object] | None) -> None:
+        self._tool_name = tool_name
+        self._on_progress = on_progress
         self._untold: deque[Progress] = deque()
         self._telling: asyncio.Future[object] | None = None
 
@@ -38,10 +39,10 @@ class Teller:
     def _go_on(self) -> None:
         while self._untold and self._telling is None:
             progress = self._untold.popleft()
-            if self._call.on_progress is None:
+            if self._on_progress is None:
                 continue
             try:
-                told = self._call.on_progress(progress)
+                told = self._on_progress(progress)
                 if inspect.isawaitable(told):
                     self._telling = asyncio.ensure_future(told)
                     self._telling.add_done_callback(self._told)
@@ -56,4 +57,4 @@ class Teller:
         self._go_on()
 
     def _failed(self, error: BaseException) -> None:
-        _log.debug("on_progress of a call to %s failed", self._call.tool_name, exc_info=error)
+        _log.debug("on_progress of a call to %s failed", self._tool_name, exc_info=error)

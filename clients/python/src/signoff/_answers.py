@@ -29,14 +29,19 @@ class Answers:
 
     def __init__(self, request: Request) -> None:
         self._request = request
+        self._is_request_shown = False
         self.newest: Approval | None = None
 
     def update(self, update: ApprovalUpdate) -> Approval:
         """The approval of an update of the stream; raises InvalidAnswer."""
         approval = self._approval(update.approval if update.HasField("approval") else None)
+        self._is_request_shown |= any(event.HasField("requested") for event in update.events)
+        # What this client asked for itself, it knows without.
+        is_unknown = self._request.arguments is None and not self._is_request_shown
         self._refuse(
             [
                 (self._records_other_arguments(update.events), "the request was recorded with other arguments"),
+                (is_unknown, "the approval does not show the request"),
                 (not _lead_to(approval, update.events), "the events contradict the approval"),
             ]
         )
@@ -49,7 +54,7 @@ class Answers:
         self._refuse([(not answer.claim_id, "the answer has no claim id")])
         approval = self._approval(answer.approval if answer.HasField("approval") else None)
         self._refuse([(approval.status != approved.status, "the approval's status changed")])
-        refusal = refusal_of(approval, self._request.call.tool_name)
+        refusal = refusal_of(approval, self._request.tool_name)
         if refusal:
             raise refusal
         if approval.digest != approved.digest or not self.is_decided_for(approval):
@@ -70,11 +75,11 @@ class Answers:
 
     def mismatch(self) -> DigestMismatch:
         """What was approved is not what would be run."""
-        return DigestMismatch(tool_name=self._request.call.tool_name, approval_id=self._approval_id)
+        return DigestMismatch(tool_name=self._request.tool_name, approval_id=self._approval_id)
 
     @property
     def _approval_id(self) -> str | None:
-        return self.newest.id if self.newest else None
+        return self.newest.id if self.newest else self._request.approval_id
 
     def _approval(self, approval: Approval | None) -> Approval:
         """Checks any approval against the request, the approval before it, and itself."""
@@ -82,14 +87,15 @@ class Answers:
             raise self._invalid("the answer has no approval")
         before = self.newest or approval
         status, decision = approval.status, approval.decision
+        approval_id = self._request.approval_id or before.id
         is_decided = approval.HasField("decision")
         has_changed = (status, approval.digest) != (before.status, before.digest)
         self._refuse(
             [
                 (not approval.id, "the approval has no id"),
-                (approval.id != before.id, "the approval's id changed"),
-                (approval.request_id != self._request.message.request_id, "the approval is for another request"),
-                (approval.tool_name != self._request.call.tool_name, "the approval is for another tool"),
+                (approval.id != approval_id, "the approval's id changed"),
+                (approval.request_id != self._request.request_id, "the approval is for another request"),
+                (approval.tool_name != self._request.tool_name, "the approval is for another tool"),
                 (not (approval.caller.issuer and approval.caller.subject), "the approval has no caller"),
                 (not _is_same(approval.caller, before.caller), "the approval's caller changed"),
                 (approval.revision == 0, "the approval has no revision"),
@@ -113,7 +119,7 @@ class Answers:
 
     def _digest(self, approval: Approval) -> str | None:
         try:
-            return digest(self._request.call.tool_name, from_struct(approval.arguments))
+            return digest(self._request.tool_name, from_struct(approval.arguments))
         except ValueError:
             # What has no canonical form cannot have been approved.
             return None
@@ -126,7 +132,7 @@ class Answers:
 
     def _invalid(self, problem: str) -> InvalidAnswer:
         return InvalidAnswer(
-            tool_name=self._request.call.tool_name,
+            tool_name=self._request.tool_name,
             approval_id=self._approval_id,
             address=self._request.address,
             problem=problem,

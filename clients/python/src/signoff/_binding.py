@@ -69,12 +69,32 @@ class Binding:
 
     def bind(self, gated: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bound:
         """What the gated function is called with; raises TypeError if the function cannot take it."""
-        hidden = self._hidden
-        if self._first and args and _is_method_of(gated, args[0]):
-            hidden |= {self._first}
-        elif self._problem_of_first:
-            raise self._problem_of_first
         bound = self._signature.bind(*args, **kwargs)
+        return self._bound(bound, self._hidden_of(gated, args))
+
+    def bind_shown(self, gated: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bound:
+        """As `bind`, for a call that is not run yet: where all are given by name, hidden ones may be left out."""
+        hidden = self._hidden_of(gated, args)
+        # By position the others would take their places.
+        left_out = {} if args else {name: None for name in hidden if name not in kwargs}
+        return self._bound(self._signature.bind(*args, **kwargs, **left_out), hidden)
+
+    def bind_hidden(self, gated: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Bound:
+        """As `bind`, with the hidden ones alone: those that are shown are in what was approved."""
+        hidden = self._hidden_of(gated, args)
+        parameters = [each for name, each in self._signature.parameters.items() if name in hidden]
+        given = inspect.Signature(parameters).bind(*args, **kwargs).arguments
+        return self._bound(inspect.BoundArguments(self._signature, given), hidden)
+
+    def _hidden_of(self, gated: Callable[..., object], args: tuple[Any, ...]) -> frozenset[str]:
+        """The parameters that a call of the gated function does not show."""
+        if self._first and args and _is_method_of(gated, args[0]):
+            return self._hidden | {self._first}
+        if self._problem_of_first:
+            raise self._problem_of_first
+        return self._hidden
+
+    def _bound(self, bound: inspect.BoundArguments, hidden: frozenset[str]) -> Bound:
         bound.apply_defaults()
         shown = {name: each for name, each in self._declared.items() if name not in hidden}
         ids = Ids()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ._call_options import Person, Progress, Seconds, check_name, check_options
+from ._call_options import DEFAULT_PATIENCE, Person, Progress, Seconds, check_name, check_options
 from ._cancel_handle import CancelHandle
 
 
@@ -63,7 +63,7 @@ class Call:
     on_behalf_of: Person | None = field(default=None, kw_only=True)
     request_id: str | None = field(default=None, kw_only=True)
     call_id: str | None = field(default=None, kw_only=True)
-    patience: Seconds = field(default=30.0, kw_only=True)
+    patience: Seconds = field(default=DEFAULT_PATIENCE, kw_only=True)
     on_progress: Callable[[Progress], object] | None = field(default=None, kw_only=True)
     cancel_on_abandon: bool = field(default=False, kw_only=True)
     cancel_handle: CancelHandle | None = field(default=None, kw_only=True)

@@ -45,6 +45,19 @@ class Progress:
     reviewers: tuple[str, ...]
 
 
+DEFAULT_PATIENCE = 30.0
+"""Seconds."""
+
+
+class WaitOptions(TypedDict, total=False):
+    """What can be said of a wait: see Call, which has the same names."""
+
+    patience: Seconds
+    on_progress: Callable[[Progress], object] | None
+    cancel_on_abandon: bool
+    cancel_handle: CancelHandle | None
+
+
 class CallOptions(TypedDict, total=False):
     """What can be said of a call besides its tool and arguments: see Call, which has the same names."""
 
@@ -64,6 +77,9 @@ class CallOptions(TypedDict, total=False):
     cancel_handle: CancelHandle | None
 
 
+WAIT_NAMES: Sequence[str] = tuple(WaitOptions.__annotations__)
+"""The options that a wait has."""
+
 NAMES: Sequence[str] = tuple(CallOptions.__annotations__)
 """The options that there are."""
 
@@ -75,6 +91,14 @@ def check_options(options: Mapping[str, Any]) -> None:
         if check is None:
             raise TypeError(f"unknown option {name!r}; allowed are {', '.join(NAMES)}")
         check(name, value)
+
+
+def check_wait_options(options: Mapping[str, Any]) -> None:
+    """As `check_options`, for those of a wait."""
+    for name in options:
+        if name not in WAIT_NAMES:
+            raise TypeError(f"unknown option {name!r}; allowed are {', '.join(WAIT_NAMES)}")
+    check_options(options)
 
 
 def check_name(name: str, value: object, *, optional: bool = True) -> None:

@@ -6,22 +6,28 @@ import os
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import grpc
 
 from ._call import Call, Run
-from ._call_options import Seconds
+from ._call_options import Seconds, WaitOptions
 from ._channel import Authorized, arguments, credentials, target
 from ._functions import is_coroutine_function, refuse_generator
 from ._gate import Gate
+from ._handle import Handle
+from ._on_refusal import OnRefusal, Refusals, check_on_refusal, refuse_other_results, result_of
 from ._options import DEFAULT_DEADLINE, Options, StrPath, resolve
-from ._request import Bind, closed
+from ._request import Bind, Request, closed, request_for, request_of
 from ._warnings import Warnings
+from .refusals import Refusal
 from .v1.access_service_pb2_grpc import AccessServiceStub
 from .v1.admin_service_pb2_grpc import AdminServiceStub
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
 from .v1.policy_service_pb2_grpc import PolicyServiceStub
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _T = TypeVar("_T")
 
@@ -38,6 +44,8 @@ class Client:
     insecure: send the token without TLS to another machine; else what `SIGNOFF_INSECURE` says:
         `true` or `1`, `false` or `0`.
     deadline: seconds, or a timedelta, that unary calls may take.
+    on_refusal: `return` makes the text of a refusal, which is for the model, the result of `run`, `resume` and gated
+        functions, for frameworks that would hide an exception from the model; `ask` and `wait` raise always.
 
     Processes cannot share it: one that was used before a fork raises RuntimeError after it, in the child.
 
@@ -55,7 +63,11 @@ class Client:
         key: StrPath | None = None,
         insecure: bool | None = None,
         deadline: Seconds = DEFAULT_DEADLINE,
+        on_refusal: OnRefusal = "raise",
     ) -> None:
+        check_on_refusal(on_refusal)
+        self.on_refusal: OnRefusal = on_refusal
+        """What becomes of refusals of `run`, `resume` and gated functions that say nothing else."""
         self._options = resolve(
             address, token=token, ca=ca, certificate=certificate, key=key, insecure=insecure, deadline=deadline
         )
@@ -93,10 +105,41 @@ class Client:
         later. A function that returns such work is reported as failed, with a TypeError; futures of
         `concurrent.futures` in its result are waited for.
         """
-        if is_coroutine_function(function):
-            raise TypeError("coroutine functions need an AsyncClient")
-        refuse_generator(function)
-        return run_bound(self, call, lambda approved: lambda: function(approved), self._warnings)
+        _refuse_work_that_begins_later(function)
+        refusals = self._refusals(function)
+        try:
+            bind = refusals.watched(lambda approved: lambda: function(approved))
+            return run_bound(self, call, bind, self._warnings)
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
+
+    def ask(self, call: Call) -> Handle:
+        """Asks for approval, and returns as soon as the server has recorded it: `resume` runs the call, in any process.
+
+        Returns the handle whatever the approval's status is; raises what `run` raises before that.
+        """
+        warnings = self._warnings
+        return gate_of(self, call.tool_name, lambda address: request_for(call, address), warnings, call).ask()
+
+    def wait(self, handle: Handle, **options: Unpack[WaitOptions]) -> None:
+        """Waits until the call that was asked for is approved; raises a Refusal if it is not to be run.
+
+        Claims nothing: `resume` runs it. Takes the options of Call that are of the wait.
+        """
+        gate_of(self, handle.tool_name, lambda address: request_of(handle, options, address), self._warnings).wait()
+
+    def resume(self, handle: Handle, function: Callable[[Run], _T], **options: Unpack[WaitOptions]) -> _T:
+        """Waits for a call that was asked for, and runs the function once with what was approved, as `run` does.
+
+        Its arguments come from the server. Takes the options of Call that are of the wait; a wait that is given up
+        leaves the approval as it is, unless `cancel_on_abandon` is set.
+        """
+        _refuse_work_that_begins_later(function)
+        refusals = self._refusals(function)
+        try:
+            return resume_bound(self, handle, options, refusals.watched(lambda approved: lambda: function(approved)))
+        except Refusal as refusal:
+            return cast("_T", refusals.text(refusal))
 
     def close(self) -> None:
         """Closes the connection; what waits on it is Unavailable."""
@@ -104,6 +147,11 @@ class Client:
             self._is_closed = True
             if self._connection and self._connection.process == os.getpid():
                 self._connection.channel.close()
+
+    def _refusals(self, function: Callable[[Run], object]) -> Refusals:
+        if self.on_refusal == "return":
+            refuse_other_results(getattr(function, "__qualname__", repr(function)), result_of(function))
+        return Refusals(self.on_refusal)
 
     def _connected(self) -> _Connection:
         if self._connection is None:
@@ -149,13 +197,44 @@ class _Connection:
         self.admin = AdminServiceStub(authorized)
 
 
+def _refuse_work_that_begins_later(function: Callable[..., object]) -> None:
+    if is_coroutine_function(function):
+        raise TypeError("coroutine functions need an AsyncClient")
+    refuse_generator(function)
+
+
 def run_bound(client: Client, call: Call, bind: Bind[_T], warnings: Warnings) -> _T:
     """Runs a call once it is approved; the warnings are those of the gate that makes the call."""
+    return gate_of(client, call.tool_name, lambda address: request_for(call, address), warnings, call).run(bind)
+
+
+def ask_bound(client: Client, call: Call, bind: Bind[Any], warnings: Warnings) -> Handle:
+    """Asks for a call whose arguments its function can take."""
+
+    def request(address: str) -> Request:
+        made = request_for(call, address)
+        made.check(bind)
+        return made
+
+    return gate_of(client, call.tool_name, request, warnings, call).ask()
+
+
+def resume_bound(client: Client, handle: Handle, options: WaitOptions, bind: Bind[_T]) -> _T:
+    """Runs a call that was asked for, once it is approved."""
+    warnings = client._warnings  # pyright: ignore[reportPrivateUsage]
+    return gate_of(client, handle.tool_name, lambda address: request_of(handle, options, address), warnings).run(bind)
+
+
+def gate_of(
+    client: Client, tool_name: str, make: Callable[[str], Request], warnings: Warnings, call: Call | None = None
+) -> Gate:
+    """The gate for a request, which is made for the server's address. Warns of a call that cannot be found again."""
     options = client._options  # pyright: ignore[reportPrivateUsage]
     try:
         approvals = client.approvals
     except ValueError as error:
-        raise closed(error, call, options) from error
+        raise closed(error, tool_name, options) from error
     client._warnings.of_event_loop()  # pyright: ignore[reportPrivateUsage]
-    warnings.of_call(call)
-    return Gate(approvals, options, call).run(bind)
+    if call:
+        warnings.of_call(call)
+    return Gate(approvals, options, make(options.address))

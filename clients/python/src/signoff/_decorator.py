@@ -9,26 +9,28 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
-from ._aio_client import AsyncClient, run_bound_async
+from ._aio_client import AsyncClient, ask_bound_async, resume_bound_async, run_bound_async
 from ._arguments import Unfit
-from ._binding import Binding
+from ._binding import Binding, Bound
 from ._call import Call, Run
-from ._call_options import NAMES, CallOptions, check_name, check_names, check_options
-from ._client import Client, run_bound
+from ._call_options import NAMES, WAIT_NAMES, CallOptions, WaitOptions, check_name, check_names, check_options
+from ._client import Client, ask_bound, resume_bound, run_bound
 from ._contexts import Ids
 from ._default_clients import default_async_client, default_client
 from ._functions import name_of, refuse_generator
+from ._gated import AsyncGated, Gated
+from ._handle import Handle
+from ._on_refusal import OnRefusal, Refusals, check_on_refusal, refuse_other_results
 from ._request import Bind
 from ._results import refuse_declared
 from ._warnings import Warnings
-from .refusals import InvalidArguments
+from .refusals import InvalidArguments, Refusal
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 _IDS = ("request_id", "call_id")
 _enclosing: ContextVar[frozenset[str]] = ContextVar("signoff_enclosing_calls", default=frozenset())
@@ -59,8 +61,13 @@ def call_options(**options: Unpack[CallOptions]) -> Generator[None]:
         _of_this_call.reset(token)
 
 
-class _Same(Protocol):
-    def __call__(self, function: _F, /) -> _F: ...
+class _OfEither(Protocol):
+    @overload
+    def __call__(  # type: ignore[overload-overlap] # a function of a coroutine is one of anything, too
+        self, function: Callable[_P, Coroutine[Any, Any, _T]], /
+    ) -> AsyncGated[_P, _T]: ...
+    @overload
+    def __call__(self, function: Callable[_P, _T], /) -> Gated[_P, _T]: ...
 
 
 @overload
@@ -70,8 +77,9 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
-) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]: ...
+) -> Callable[[Callable[_P, _T]], Gated[_P, _T]]: ...
 
 
 @overload
@@ -81,8 +89,9 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
-) -> Callable[[Callable[_P, Coroutine[Any, Any, _T]]], Callable[_P, Coroutine[Any, Any, _T]]]: ...
+) -> Callable[[Callable[_P, Coroutine[Any, Any, _T]]], AsyncGated[_P, _T]]: ...
 
 
 @overload
@@ -92,12 +101,19 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
-) -> _Same: ...
+) -> _OfEither: ...
 
 
 @overload
-def requires_approval(client: _F, /) -> _F: ...
+def requires_approval(  # type: ignore[overload-overlap]
+    client: Callable[_P, Coroutine[Any, Any, _T]], /
+) -> AsyncGated[_P, _T]: ...
+
+
+@overload
+def requires_approval(client: Callable[_P, _T], /) -> Gated[_P, _T]: ...
 
 
 def requires_approval(
@@ -106,6 +122,7 @@ def requires_approval(
     *,
     hidden: Sequence[str] = (),
     required_options: Sequence[str] = (),
+    on_refusal: OnRefusal | None = None,
     **options: Unpack[CallOptions],
 ) -> Any:
     """Makes a function run only with an approval of its arguments, by their names and with defaults filled in.
@@ -120,6 +137,8 @@ def requires_approval(
         whose types are contexts of frameworks that the client knows are hidden without it; the agent's name, the run's
         id and the call's id are taken from them, where no option says others.
     required_options: options without which a call raises TypeError, and nothing is asked.
+    on_refusal: `return` makes the text of a refusal, which is for the model, the result; `raise` raises it. The
+        client's if it is not given.
     options: as of Call; `call_options` sets those that differ from call to call.
 
     The function gets its arguments rebuilt from what was approved, in the types that its parameters declare; a
@@ -128,18 +147,22 @@ def requires_approval(
     TypeError, when it decorates, for functions of the other kind, generators, parameters that cannot be shown, and
     options that cannot be used.
 
-    The gated function has no `__wrapped__`: nothing of it leads around the gate.
+    The gated function has `ask` and `resume`, of Gated and AsyncGated. It has no `__wrapped__`: nothing of it leads
+    around the gate.
     """
     check_options(options)
     check_names("required_options", required_options)
     check_names("hidden", hidden)
     check_name("tool_name", tool_name)
+    if on_refusal is not None:
+        check_on_refusal(on_refusal)
     for name in required_options:
         if name not in NAMES:
             raise TypeError(f"required_options: unknown option {name!r}; allowed are {', '.join(NAMES)}")
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        gated = _Gated(function, tool_name, options, hidden, required_options)
+        of_client = None if client is None else client.on_refusal
+        gated = _Gated(function, tool_name, options, hidden, required_options, on_refusal or of_client)
         if inspect.iscoroutinefunction(function) and not isinstance(client, Client):
             return gated.asynchronous(lambda: client or default_async_client())
         if isinstance(client, AsyncClient):
@@ -162,6 +185,7 @@ class _Gated:
         options: CallOptions,
         hidden: Sequence[str],
         required: Sequence[str],
+        on_refusal: OnRefusal | None,
     ) -> None:
         self.name = name_of(function)
         refuse_generator(function)
@@ -173,38 +197,90 @@ class _Gated:
         refuse_declared(
             self.name, self._binding.annotations.get("return"), awaits=inspect.iscoroutinefunction(function)
         )
+        # Clients of the process have no choice of their own.
+        self._on_refusal: OnRefusal = on_refusal or "raise"
+        if self._on_refusal == "return":
+            refuse_other_results(self.name, self._binding.annotations.get("return", Any))
         self._warnings = Warnings()
 
     def blocking(self, client: Callable[[], Client]) -> Callable[..., Any]:
         """The function behind the gate of a Client."""
 
         def gated(*args: Any, **kwargs: Any) -> Any:
-            call, bind = self._call(gated, args, kwargs)
-            return run_bound(client(), call, bind, self._warnings)
+            refusals = Refusals(self._on_refusal)
+            try:
+                call, bind = self._call(self._binding.bind(gated, args, kwargs))
+                return run_bound(client(), call, refusals.watched(bind), self._warnings)
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
-        return self._dressed(gated)
+        def ask(*args: Any, **kwargs: Any) -> Handle:
+            call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
+            return ask_bound(client(), call, bind, self._warnings)
+
+        def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
+            refusals = Refusals(self._on_refusal)
+            try:
+                options, bind = self._resumption(gated, handle, args, kwargs)
+                return resume_bound(client(), handle, options, refusals.watched(bind))
+            except Refusal as refusal:
+                return refusals.text(refusal)
+
+        return self._dressed(gated, ask, resume)
 
     def asynchronous(self, client: Callable[[], AsyncClient]) -> Callable[..., Any]:
         """The coroutine function behind the gate of an AsyncClient."""
 
         async def gated(*args: Any, **kwargs: Any) -> Any:
-            call, bind = self._call(gated, args, kwargs)
-            return await run_bound_async(client(), call, bind)
+            refusals = Refusals(self._on_refusal)
+            try:
+                call, bind = self._call(self._binding.bind(gated, args, kwargs))
+                return await run_bound_async(client(), call, refusals.watched(bind))
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
-        return self._dressed(gated)
+        async def ask(*args: Any, **kwargs: Any) -> Handle:
+            call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
+            return await ask_bound_async(client(), call, bind)
 
-    def _dressed(self, gated: Callable[..., Any]) -> Callable[..., Any]:
+        async def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
+            refusals = Refusals(self._on_refusal)
+            try:
+                options, bind = self._resumption(gated, handle, args, kwargs)
+                return await resume_bound_async(client(), handle, options, refusals.watched(bind))
+            except Refusal as refusal:
+                return refusals.text(refusal)
+
+        return self._dressed(gated, ask, resume)
+
+    def _dressed(
+        self, gated: Callable[..., Any], ask: Callable[..., Any], resume: Callable[..., Any]
+    ) -> Callable[..., Any]:
         """Makes it look like the function. Whatever follows `__wrapped__` would call the function without the gate."""
         functools.update_wrapper(gated, self._function)
         vars(gated).pop("__wrapped__")
         # What looks for types would resolve them in this module, not in the function's.
         gated.__annotations__ = {**getattr(self._function, "__annotations__", {}), **self._binding.annotations}
         vars(gated)["__signature__"] = self._binding.signature
+        vars(gated).update(ask=ask, resume=resume)
         return gated
 
-    def _call(self, gated: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Call, Bind[Any]]:
+    def _resumption(
+        self, gated: Callable[..., Any], handle: Handle, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[WaitOptions, Bind[Any]]:
+        """How to wait for a call that was asked for, and what to do when it may run; TypeError for another tool's."""
+        if not isinstance(handle, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"a Handle is needed, not {handle!r}")
+        if handle.tool_name != self._tool_name:
+            raise ValueError(f"the handle is of a call to {handle.tool_name}, and {self.name} is {self._tool_name}")
+        bound = self._binding.bind_hidden(gated, args, kwargs)
+        # Those that name a call are of the one that asked.
+        around = {name: box[0] for name, box in _of_this_call.get({}).items() if name in WAIT_NAMES}
+        of_wait = {name: value for name, value in {**self._options, **around}.items() if name in WAIT_NAMES}
+        return cast("WaitOptions", of_wait), self._bind(bound, None)
+
+    def _call(self, bound: Bound) -> tuple[Call, Bind[Any]]:
         """The call to ask for, and what to do when it may run."""
-        bound = self._binding.bind(gated, args, kwargs)
         try:
             arguments = bound.arguments
         except Unfit as unfit:
@@ -214,7 +290,9 @@ class _Gated:
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
                 raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
+        return Call(self._tool_name, arguments, **options), self._bind(bound, call_id)
 
+    def _bind(self, bound: Bound, call_id: str | None) -> Bind[Any]:
         def bind(approved: Run) -> Callable[[], Any]:
             args, kwargs = bound.join(approved.arguments)
             if inspect.iscoroutinefunction(self._function):
@@ -226,7 +304,7 @@ class _Gated:
 
             return run
 
-        return Call(self._tool_name, arguments, **options), bind
+        return bind
 
     def _add_ids(self, ids: Ids, options: CallOptions) -> str | None:
         """Adds what a context knows and no option says; returns the call's id if it is the context's."""

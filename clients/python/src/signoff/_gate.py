@@ -13,22 +13,27 @@ from typing import Any, Protocol, TypeVar
 import grpc
 
 from ._answers import is_reported
-from ._call import Call
 from ._cancel_handle import CancelHandle
 from ._decided import refusal_of
 from ._failures import broken, failure_of, silence
 from ._first_failure import FirstFailure
+from ._handle import Handle
 from ._options import Options
 from ._permit import Permit, text_of
-from ._request import Bind, request_for
+from ._request import Bind, Opening, Request, handle_of
 from ._results import error_of, unfinished
 from ._statuses import is_approved
 from ._tries import Exhausted, HurriedTries, Tries
-from ._wait import Wait, is_approved_meanwhile, is_decided, refused, withdrawal
+from ._wait import Sought, Wait, is_approved_meanwhile, is_decided, refused, withdrawal
 from .refusals import Cancelled, Refusal, StillWaiting
 from .v1.approval_pb2 import Approval
 from .v1.approval_pb2 import Progress as ProgressMessage
-from .v1.approval_service_pb2 import ReportExecutionRequest, RequestApprovalRequest, RequestApprovalResponse
+from .v1.approval_service_pb2 import (
+    ReportExecutionRequest,
+    RequestApprovalResponse,
+    WatchApprovalRequest,
+    WatchApprovalResponse,
+)
 from .v1.approval_service_pb2_grpc import ApprovalServiceStub
 
 _T = TypeVar("_T")
@@ -53,30 +58,41 @@ class _Method(Protocol[_Request, _Answer]):
 
 
 class _Stream(Protocol):
-    def __iter__(self) -> Iterator[RequestApprovalResponse]: ...
+    def __iter__(self) -> Iterator[RequestApprovalResponse | WatchApprovalResponse]: ...
     def cancel(self) -> object: ...
 
 
 class Gate:
     """One gated call. `_aio_gate.py` does the same, in the same order, for asyncio."""
 
-    def __init__(self, stub: ApprovalServiceStub, options: Options, call: Call) -> None:
+    def __init__(self, stub: ApprovalServiceStub, options: Options, request: Request) -> None:
         self._stub = stub
         self._deadline = options.deadline
-        self._call = call
-        self._request = request_for(call, options.address)
-        self._wait = Wait(self._request, self._deadline)
-        self._first_failure = FirstFailure(options, call.tool_name)
-        self._handle = call.cancel_handle or CancelHandle()
+        self._request = request
+        self._tool_name = request.tool_name
+        self._waiting = request.waiting
+        self._wait = Wait(request, self._deadline)
+        self._first_failure = FirstFailure(options, request.tool_name)
+        self._handle = self._waiting.get("cancel_handle") or CancelHandle()
+
+    def ask(self) -> Handle:
+        """Asks, and returns as soon as the server has recorded the request."""
+        self._begin()
+        return handle_of(self._request, self._seen(self._wait.first))
+
+    def wait(self) -> Permit:
+        """Waits until it is approved; raises a Refusal if it is not to be run. Claims nothing."""
+        self._begin()
+        approval = self._seen(self._wait.decided)
+        refusal = refusal_of(approval, self._tool_name)
+        if refusal:
+            raise refusal
+        return Permit(self._request, self._wait.answers, approval)
 
     def run(self, bind: Bind[_T]) -> _T:
         """Runs the function once it is approved; raises a Refusal if it is not to be run."""
         self._request.check(bind)
-        if self._handle.is_cancelled:
-            # Nothing was asked.
-            raise Cancelled(tool_name=self._call.tool_name)
-        approval = self._approved()
-        permit = Permit(self._request, self._wait.answers, approval)
+        permit = self.wait()
         function = permit.bound(bind)
         error: BaseException | None = None
         has_begun = False
@@ -108,32 +124,37 @@ class Gate:
 
     def _still_waiting(self) -> StillWaiting:
         return StillWaiting(
-            tool_name=self._call.tool_name, approval_id=self._wait.approval_id, approved=self._wait.is_approved
+            tool_name=self._tool_name, approval_id=self._wait.approval_id, approved=self._wait.is_approved
         )
 
-    def _approved(self) -> Approval:
+    def _begin(self) -> None:
+        if self._handle.is_cancelled:
+            if self._request.approval_id:
+                raise self._still_waiting()
+            # Nothing was asked.
+            raise Cancelled(tool_name=self._tool_name)
+
+    def _seen(self, sought: Sought) -> Approval:
+        """The approval, once it is what is sought."""
         approval = None
         try:
             while approval is None:
-                approval = self._follow()
+                approval = self._follow(sought)
             if is_approved(approval.status):
                 self._go_on()
         except Refusal:
             raise
         except BaseException as error:
-            is_withdrawn = self._call.cancel_on_abandon and self._withdraw()
+            is_withdrawn = bool(self._waiting.get("cancel_on_abandon")) and self._withdraw()
             if not isinstance(error, _GaveUp):
                 raise
             if is_withdrawn:
-                raise Cancelled(tool_name=self._call.tool_name, approval_id=self._wait.approval_id) from None
+                raise Cancelled(tool_name=self._tool_name, approval_id=self._wait.approval_id) from None
             raise self._still_waiting() from None
-        refusal = refusal_of(approval, self._call.tool_name)
-        if refusal:
-            raise refusal
         return approval
 
-    def _follow(self) -> Approval | None:
-        """Follows one stream to the approval's end; if the stream ends before, rests and returns None."""
+    def _follow(self, sought: Sought) -> Approval | None:
+        """Follows one stream to what is sought; if the stream ends before, rests and returns None."""
         self._go_on()
         stream = self._open(self._wait.begin(), None)
         cut = _Cut(stream)
@@ -143,7 +164,7 @@ class Gate:
                 for message in stream:
                     cut.stop()
                     if message.HasField("update"):
-                        approval = self._wait.update(message.update)
+                        approval = sought(message.update)
                         if approval:
                             return approval
                     elif message.HasField("progress"):
@@ -159,21 +180,24 @@ class Gate:
         self._sleep(self._wait.rest(self._first_failure.explained(failure, self._wait)))
         return None
 
-    def _open(self, request: RequestApprovalRequest, timeout: float | None) -> _Stream:
+    def _open(self, opening: Opening, timeout: float | None) -> _Stream:
         try:
-            return self._stub.RequestApproval(request, timeout=timeout)
+            if isinstance(opening, WatchApprovalRequest):
+                return self._stub.WatchApproval(opening, timeout=timeout)
+            return self._stub.RequestApproval(opening, timeout=timeout)
         except ValueError as error:
             # The client was closed.
             raise refused(broken(error), self._request, self._wait.approval_id) from error
 
     def _tell(self, message: ProgressMessage) -> None:
         progress = self._wait.progress(message)
-        if self._call.on_progress is None:
+        on_progress = self._waiting.get("on_progress")
+        if on_progress is None:
             return
         try:
-            self._call.on_progress(progress)
+            on_progress(progress)
         except Exception:  # noqa: BLE001 - whatever it is, it says nothing about the approval
-            _log.debug("on_progress of a call to %s failed", self._call.tool_name, exc_info=True)
+            _log.debug("on_progress of a call to %s failed", self._tool_name, exc_info=True)
 
     def _withdraw(self) -> bool:
         """Whether the request is withdrawn now. It takes its time, whatever the handle says."""
@@ -185,11 +209,11 @@ class Gate:
         except Exhausted as exhausted:
             self._wait.is_approved |= is_approved_meanwhile(exhausted.failure)
             if not is_decided(exhausted.failure):
-                _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, exhausted)
+                _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, exhausted)
             return False
         except Refusal as refusal:
             problem = refusal.developer_text
-            _log.warning("the request to call %s was not withdrawn: %s", self._call.tool_name, problem)
+            _log.warning("the request to call %s was not withdrawn: %s", self._tool_name, problem)
             return False
         return True
 
@@ -200,7 +224,7 @@ class Gate:
             try:
                 for message in stream:
                     if message.HasField("update"):
-                        self._wait.update(message.update)
+                        self._wait.first(message.update)
                         return self._wait.approval_id or ""
                 failure = broken(ConnectionError("the stream ended before it named the approval"))
             except grpc.RpcError as error:
@@ -224,7 +248,7 @@ class Gate:
             if not is_reported(request, answer):
                 raise ValueError("the answer is about another claim or outcome")
         except Exception as error:  # noqa: BLE001 - none of them undoes what the function has done
-            _log.warning("the outcome of a call to %s was not reported: %s", self._call.tool_name, error)
+            _log.warning("the outcome of a call to %s was not reported: %s", self._tool_name, error)
         except BaseException:
             if not isinstance(tries, HurriedTries):
                 self._report(request, HurriedTries())
@@ -253,7 +277,7 @@ class Gate:
             try:
                 if keep is None:
                     return under_way.result()
-                answer = self._answer(under_way) if self._call.cancel_handle else under_way.result()
+                answer = self._answer(under_way) if self._waiting.get("cancel_handle") else under_way.result()
                 keep(answer)
                 return answer
             except grpc.RpcError as error:

@@ -55,7 +55,8 @@ class Permit:
         by_policy = approval.status == ApprovalStatus.APPROVAL_STATUS_AUTO_APPROVED
         if not answers.is_decided_for(approval) or (edited and by_policy):
             raise answers.mismatch()
-        arguments = from_struct(approval.arguments) if edited else request.arguments
+        known = None if edited else request.arguments
+        arguments = from_struct(approval.arguments) if known is None else known
         self.run = Run(approval_id=approval.id, arguments=arguments, edited=edited)
         self.claim = ClaimExecutionRequest(
             approval_id=approval.id,
@@ -71,7 +72,7 @@ class Permit:
         except Unfit as unfit:
             kind = InvalidEdit if self.run.edited else InvalidArguments
             raise kind(
-                tool_name=self._request.call.tool_name,
+                tool_name=self._request.tool_name,
                 approval_id=self._approval.id,
                 path=unfit.path,
                 problem=unfit.problem,
@@ -90,7 +91,7 @@ class Permit:
 
     def refusal(self, failure: Failure) -> Refusal:
         """The refusal for a claim that the server did not grant; to be raised from the failure's cause."""
-        tool_name, approval_id = self._request.call.tool_name, self._approval.id
+        tool_name, approval_id = self._request.tool_name, self._approval.id
         if not failure.is_servers_own:
             return refused(failure, self._request, approval_id, approved=True)
         match failure.reason:

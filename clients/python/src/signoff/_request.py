@@ -12,13 +12,14 @@ from google.protobuf.duration_pb2 import Duration
 
 from ._arguments import Unfit, checked
 from ._call import Call, Run
-from ._call_options import seconds
+from ._call_options import DEFAULT_PATIENCE, WaitOptions, check_wait_options, seconds
 from ._digest import digest, stable_request_id
+from ._handle import Handle
 from ._options import Options
 from ._structs import to_struct
 from .refusals import InvalidArguments, RequestFailed, Unavailable
-from .v1.approval_pb2 import Agent
-from .v1.approval_service_pb2 import Person, RequestApprovalRequest
+from .v1.approval_pb2 import Agent, Approval
+from .v1.approval_service_pb2 import Person, RequestApprovalRequest, WatchApprovalRequest
 
 MAX_BYTES = 1 << 20
 """Of a request, encoded; servers read no more."""
@@ -30,46 +31,79 @@ Bind = Callable[[Run], Callable[[], _T]]
 """Joins what may run with a function's parameters, and returns what runs it; raises Unfit if it does not fit."""
 
 
+Opening = RequestApprovalRequest | WatchApprovalRequest
+"""What opens a stream about an approval."""
+
+
 @dataclass(frozen=True)
 class Request:
-    """A call that was found fit to be asked for."""
+    """What is waited for: a call that was found fit to be asked for, or one that was asked for before."""
 
-    call: Call
+    tool_name: str
     address: str
     """The server's, for people to read."""
-    arguments: dict[str, Any]
-    """A copy, as its canonical JSON reads: what the caller changes while it waits was not approved."""
+    request_id: str
     digest: str
-    message: RequestApprovalRequest
+    """Of the arguments as asked."""
+    opening: Opening
+    waiting: WaitOptions
+    arguments: dict[str, Any] | None = None
+    """A copy, as its canonical JSON reads: what the caller changes while it waits was not approved. None for a call
+    that was asked for before: the server has them."""
+    approval_id: str | None = None
+    """Of a call that was asked for before."""
 
     @property
     def patience(self) -> float:
         """Seconds to go on trying."""
-        return seconds(self.call.patience)
+        return seconds(self.waiting.get("patience", DEFAULT_PATIENCE))
 
     def check(self, bind: Bind[_T]) -> None:
         """Raises InvalidArguments for arguments that the function cannot take."""
+        if self.arguments is None:
+            return
         try:
             bind(Run(approval_id="", arguments=self.arguments, edited=False))
         except Unfit as unfit:
-            raise invalid_arguments(self.call, unfit) from None
+            raise invalid_arguments(self.tool_name, unfit) from None
 
-    def after(self, revision: int) -> RequestApprovalRequest:
-        """The message to ask again with, when events up to this revision have been seen."""
-        message = RequestApprovalRequest()
-        message.CopyFrom(self.message)
+    def after(self, revision: int) -> Opening:
+        """The message to open a stream with, when events up to this revision have been seen."""
+        message = type(self.opening)()
+        message.CopyFrom(self.opening)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         message.after_revision = revision
         return message
 
 
-def invalid_arguments(call: Call, unfit: Unfit) -> InvalidArguments:
+def handle_of(request: Request, approval: Approval) -> Handle:
+    """The handle of a request that the server has recorded."""
+    return Handle(approval.id, request.request_id, request.tool_name, request.digest)
+
+
+def invalid_arguments(tool_name: str, unfit: Unfit) -> InvalidArguments:
     """The refusal for arguments that cannot be asked for."""
-    return InvalidArguments(tool_name=call.tool_name, path=unfit.path, problem=unfit.problem)
+    return InvalidArguments(tool_name=tool_name, path=unfit.path, problem=unfit.problem)
 
 
-def closed(error: Exception, call: Call, options: Options) -> Unavailable:
+def closed(error: Exception, tool_name: str, options: Options) -> Unavailable:
     """The refusal for a call of a client that was closed; to be raised from the error."""
-    return Unavailable(tool_name=call.tool_name, address=options.address, problem=str(error))
+    return Unavailable(tool_name=tool_name, address=options.address, problem=str(error))
+
+
+def request_of(handle: Handle, waiting: WaitOptions, address: str) -> Request:
+    """What is waited for to resume a call; raises TypeError or ValueError for options that cannot be used."""
+    if not isinstance(handle, Handle):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a Handle is needed, not {handle!r}")
+    check_wait_options(waiting)
+    return Request(
+        handle.tool_name,
+        address,
+        handle.request_id,
+        handle.digest,
+        WatchApprovalRequest(approval_id=handle.approval_id),
+        waiting,
+        approval_id=handle.approval_id,
+    )
 
 
 def request_for(call: Call, address: str) -> Request:
@@ -80,7 +114,7 @@ def request_for(call: Call, address: str) -> Request:
     try:
         arguments = checked(call.arguments)
     except Unfit as unfit:
-        raise invalid_arguments(call, unfit) from None
+        raise invalid_arguments(call.tool_name, unfit) from None
     try:
         message = _encode(call, arguments)
         digest_of_call = digest(call.tool_name, arguments)
@@ -92,7 +126,13 @@ def request_for(call: Call, address: str) -> Request:
     size = message.ByteSize()
     if size > MAX_BYTES:
         raise _invalid(call, address, f"the request has {size} bytes; at most {MAX_BYTES} are allowed")
-    return Request(call, address, arguments, digest_of_call, message)
+    waiting: WaitOptions = {
+        "patience": call.patience,
+        "on_progress": call.on_progress,
+        "cancel_on_abandon": call.cancel_on_abandon,
+        "cancel_handle": call.cancel_handle,
+    }
+    return Request(call.tool_name, address, message.request_id, digest_of_call, message, waiting, arguments)
 
 
 def _encode(call: Call, arguments: dict[str, Any]) -> RequestApprovalRequest:

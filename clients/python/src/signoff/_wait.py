@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -11,20 +12,23 @@ from ._answers import Answers
 from ._call_options import Progress
 from ._decided import unknown
 from ._failures import Failure, broken
-from ._request import Request
+from ._request import Opening, Request
 from ._statuses import is_approved, is_terminal
 from ._tries import LAST_TRY, Exhausted, Tries
 from .refusals import Refusal, RequestFailed, Unavailable
 from .v1.approval_pb2 import Approval, ApprovalStatus
 from .v1.approval_pb2 import Progress as ProgressMessage
-from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest, RequestApprovalRequest
+from .v1.approval_service_pb2 import ApprovalUpdate, CancelApprovalRequest
+
+Sought = Callable[[ApprovalUpdate], "Approval | None"]
+"""Takes an update; returns the approval if it is what is sought."""
 
 
 class Wait:
     """One wait, over as many streams as it takes.
 
-    For each stream: `begin`, then `update`, `progress` or the stream's end for what it brings, and `silent_for` before
-    each message as the longest time to wait for it. `rest` after each that broke.
+    For each stream: `begin`, then `decided` or `first`, `progress` or the stream's end for what it brings, and
+    `silent_for` before each message as the longest time to wait for it. `rest` after each that broke.
     """
 
     def __init__(self, request: Request, deadline: float) -> None:
@@ -44,9 +48,9 @@ class Wait:
     @property
     def approval_id(self) -> str | None:
         """The approval's id, once the server has said it."""
-        return self.approval.id if self.approval else None
+        return self.approval.id if self.approval else self._request.approval_id
 
-    def begin(self) -> RequestApprovalRequest:
+    def begin(self) -> Opening:
         """What to open the next stream with."""
         self._has_spoken = False
         return self._request.after(self.approval.revision if self.approval else 0)
@@ -61,8 +65,13 @@ class Wait:
         left = min(self._request.patience, LAST_TRY) if self._tries.is_last else self._tries.left()
         return max(0.0, min(left, self._deadline))
 
-    def update(self, update: ApprovalUpdate) -> Approval | None:
+    def decided(self, update: ApprovalUpdate) -> Approval | None:
         """Takes an update; returns the approval if it is terminal. Raises InvalidAnswer."""
+        approval = self.first(update)
+        return approval if is_terminal(approval.status) else None
+
+    def first(self, update: ApprovalUpdate) -> Approval:
+        """Takes an update; returns the approval, whatever its status is. Raises InvalidAnswer."""
         self._heard()
         before = self.approval
         approval = self.answers.update(update)
@@ -70,7 +79,7 @@ class Wait:
         if before is None or approval.revision > before.revision:
             self._tries.end_in(_seconds(approval.deadline) - _seconds(approval.update_time))
         self.is_approved = is_approved(approval.status)
-        return approval if is_terminal(approval.status) else None
+        return approval
 
     def progress(self, message: ProgressMessage) -> Progress:
         """Takes a progress message; returns what the caller is told of it."""
@@ -91,7 +100,7 @@ class Wait:
         """The stream ended as if all were well. Returns that it broke, unless its last word was an unknown status."""
         approval = self.approval
         if self._has_spoken and approval and approval.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
-            raise unknown(approval, self._request.call.tool_name)
+            raise unknown(approval, self._request.tool_name)
         return broken(ConnectionError("the stream ended before a decision"))
 
     def rest(self, failure: Failure) -> float:
@@ -133,7 +142,7 @@ def is_approved_meanwhile(failure: Failure) -> bool:
 
 def refused(failure: Failure, request: Request, approval_id: str | None, *, approved: bool = False) -> Refusal:
     """The refusal for a failure after which nothing is tried again; to be raised from the failure's cause."""
-    tool_name, address = request.call.tool_name, request.address
+    tool_name, address = request.tool_name, request.address
     if failure.is_passing or failure.misconfiguration:
         return Unavailable(
             tool_name=tool_name, approval_id=approval_id, address=address, problem=failure.problem, approved=approved

@@ -1,0 +1,76 @@
+"""What becomes of a refusal: an exception, or, where a framework would hide that from the model, the result."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+from ._request import Bind
+from .refusals import Refusal
+
+if typing.TYPE_CHECKING:
+    from ._call import Run
+
+OnRefusal = Literal["raise", "return"]
+"""`return` gives the text for the model as the function's result."""
+
+_T = TypeVar("_T")
+
+
+def check_on_refusal(value: object) -> None:
+    """Raises ValueError for what is neither of the two."""
+    if value not in ("raise", "return"):
+        raise ValueError(f"on_refusal must be 'raise' or 'return', not {value!r}")
+
+
+def refuse_other_results(function: str, annotation: object) -> None:
+    """Raises TypeError for a function that is declared to return no text: what it returns would not be of its type."""
+    if not _can_be_text(annotation):
+        raise TypeError(f"on_refusal='return' gives text, and {function} returns {annotation!r}: declare `| str`")
+
+
+def result_of(function: Callable[..., object]) -> object:
+    """What a function is declared to return; anything, if that cannot be told."""
+    try:
+        return typing.get_type_hints(function).get("return", Any)
+    except (AttributeError, NameError, SyntaxError, TypeError):
+        return Any
+
+
+def _can_be_text(annotation: object) -> bool:
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Annotated:
+        return _can_be_text(args[0])
+    if origin in (Union, types.UnionType):
+        return any(_can_be_text(each) for each in args)
+    return annotation in (Any, object, str) or isinstance(annotation, TypeVar)
+
+
+class Refusals:
+    """The refusal of one call. What the function itself raises is never turned into text: it has run."""
+
+    def __init__(self, choice: OnRefusal) -> None:
+        self._choice = choice
+        self._has_begun = False
+
+    def watched(self, bind: Bind[_T]) -> Bind[_T]:
+        """The same, which says when the function begins."""
+
+        def bound(approved: Run) -> Callable[[], _T]:
+            function = bind(approved)
+
+            def run() -> _T:
+                self._has_begun = True
+                return function()
+
+            return run
+
+        return bound
+
+    def text(self, refusal: Refusal) -> Any:
+        """The text for the model, if that is what is to be returned; else raises the refusal again."""
+        if self._has_begun or self._choice == "raise":
+            raise refusal
+        return str(refusal)
