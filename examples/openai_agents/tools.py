@@ -13,7 +13,7 @@ async def search_records(query: str) -> str:
 async def send_email(ctx: RunContextWrapper[dict[str, str]], to: str, subject: str, body: str) -> str:
     """Sends an e-mail."""
     assert ctx.context["smtp_password"], "the context is passed on, and no reviewer sees it"
-    return f"sent {subject!r} to {to}"
+    return f"sent {subject!r} ({len(body)} characters) to {to}"
 
 
 @function_tool

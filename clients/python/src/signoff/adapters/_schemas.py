@@ -24,7 +24,9 @@ def sendable(schema: object, tool_name: str) -> dict[str, Any] | None:
         _log.warning("The schema of %s is not sent, as it is not plain JSON: %s", tool_name, error)
         return None
     if size > MAX_BYTES:
-        _log.warning("The schema of %s is not sent: it has %d bytes, at most %d are allowed", tool_name, size, MAX_BYTES)
+        _log.warning(
+            "The schema of %s is not sent: it has %d bytes, at most %d are allowed", tool_name, size, MAX_BYTES
+        )
         return None
     return found
 

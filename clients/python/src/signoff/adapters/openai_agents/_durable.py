@@ -11,10 +11,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, cast
 
-from agents import Agent, RunContextWrapper, RunState, ToolApprovalItem, UserError
+from agents import RunContextWrapper, RunState, ToolApprovalItem, UserError
 
 from ..._aio_client import AsyncClient
-from ..._aio_gate import AsyncGate
 from ..._call import Call
 from ...refusals import Refusal, StillWaiting, Unavailable
 from ._gate import gate_of
@@ -38,7 +37,7 @@ async def decisions(state: RunState[Any, Any]) -> None:
     Other interruptions of the state are left alone. Raises Unavailable when the server cannot be reached, and TypeError
     when a durable gate paused none of the calls. Do not pass `always_approve` for gated tools yourself.
     """
-    context = cast("RunContextWrapper[Any] | None", state._context)
+    context = state._context
     items = [item for item in state.get_interruptions() if _is_durable(item.agent)]
     if context is None or not items:
         raise TypeError("the run was not paused by a gate with durable=True")
@@ -67,7 +66,7 @@ async def _decided(item: ToolApprovalItem, context: RunContextWrapper[Any]) -> N
     """Returns when the call is decided, however. Raises what leaves it undecided."""
     gate = gate_of(item.agent)
     assert gate
-    agent = cast("Agent[Any]", item.agent)
+    agent = item.agent
     tool = _paused(item, await agent.get_all_tools(context))
     try:
         call = tool.call(context, _raw(item, "arguments") or "", agent.name, _raw(item, "call_id"))
@@ -80,10 +79,9 @@ async def _decided(item: ToolApprovalItem, context: RunContextWrapper[Any]) -> N
 
 
 async def _wait(client: AsyncClient, call: Call) -> None:
-    """Asks and waits as the gate does, and claims nothing. A wait that ends before leaves the approval as it is."""
-    call = dataclasses.replace(call, cancel_on_abandon=False)
-    options = client._options  # pyright: ignore[reportPrivateUsage]
-    await AsyncGate(client.approvals, options, call)._approved()  # pyright: ignore[reportPrivateUsage]
+    """Asks and waits, and claims nothing. A wait that ends before leaves the approval as it is."""
+    handle = await client.ask(dataclasses.replace(call, cancel_on_abandon=False))
+    await client.wait(handle, patience=call.patience)
 
 
 def _paused(item: ToolApprovalItem, tools: Iterable[object]) -> GatedTool:

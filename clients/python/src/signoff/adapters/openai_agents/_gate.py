@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from agents import Agent, FunctionTool, Handoff, RunContextWrapper, Tool, handoff
 
@@ -13,9 +13,6 @@ from ..._call import Call
 from ..._call_options import CallOptions, check_names, check_options
 from ._runs import note_caller, record_of
 from ._tools import GatedTool, invoker_of
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 _Agent = TypeVar("_Agent", bound=Agent[Any])
 
@@ -33,7 +30,7 @@ def gate(
     on_refusal: str = "return",
     derive_schema: bool = True,
     per_call: Callable[[RunContextWrapper[Any]], CallOptions] | None = None,
-    **options: Unpack[CallOptions],
+    **options: Any,
 ) -> _Agent:
     """Puts the tools of an agent, and of all agents that it hands off to, behind approval; returns the agent.
 
@@ -69,8 +66,9 @@ def gate(
         raise TypeError(f"run_id must be text or a function, not {run_id!r}")
     if durable and not run_id:
         raise TypeError("durable needs run_id: another process finds the approvals of a run by its name")
-    _check_options(options)
-    Gate(client, run_id, durable, ungated, on_refusal, derive_schema, per_call, options).put_around(agent)
+    of_calls = cast("CallOptions", options)
+    _check_options(of_calls)
+    Gate(client, run_id, durable, ungated, on_refusal, derive_schema, per_call, of_calls).put_around(agent)
     return agent
 
 
@@ -132,7 +130,7 @@ class Gate:
             if not isinstance(inner, Agent):
                 raise TypeError(f"{tool.name} is an agent that cannot be found, so that its tools cannot be gated")
             # Its call only hands a task on; what it runs is behind the gate.
-            self.put_around(cast("Agent[Any]", inner))
+            self.put_around(inner)
             return tool
         return GatedTool(self, tool).as_tool()
 
@@ -151,7 +149,7 @@ class Gate:
         else:
             gated, known = cast("Handoff[Any, Any]", handoff(target)), target
         if isinstance(known, Agent):
-            self.put_around(cast("Agent[Any]", known))
+            self.put_around(known)
         gated.on_invoke_handoff = _GatedHandoff(self, agent.name, gated.on_invoke_handoff)
         return gated
 

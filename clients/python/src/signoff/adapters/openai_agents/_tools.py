@@ -17,6 +17,7 @@ from agents.tool import (
 )
 from agents.tool_context import ToolContext
 
+from ..._aio_client import run_bound_async
 from ..._call import Call, Run
 from ...refusals import InvalidArguments, Refusal
 from .._schemas import sendable, with_defaults
@@ -35,6 +36,9 @@ class GatedTool:
         self.tool = tool
         self.name: str = getattr(tool, "qualified_name", None) or _qualified(tool)
         self._gate = gate
+        function = getattr(tool, "__wrapped__", None)
+        if hasattr(function, "ask") and hasattr(function, "resume"):
+            raise TypeError(f"{self.name} has @requires_approval already, and each call would ask twice: remove one")
         if gate.returns and getattr(tool, "output_json_schema", None) is not None:
             raise TypeError(f"{self.name} declares its output, which a text is not: it needs on_refusal='raise'")
         if gate.durable and tool.needs_approval is not False:
@@ -69,7 +73,7 @@ class GatedTool:
             self._refuse_sticky(context)
             agent_name = getattr(getattr(context, "agent", None), "name", None)
             call = self.call(context, arguments, agent_name, getattr(context, "tool_call_id", None))
-            return await self._gate.client.run(call, body)
+            return await run_bound_async(self._gate.client, call, lambda run: lambda: body(run))
         except Exception as error:
             if has_begun:
                 return await self._failed(context, error)

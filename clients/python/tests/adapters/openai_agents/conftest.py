@@ -1,19 +1,15 @@
-"""What the tests of all adapters share."""
+"""What the tests of the adapter share."""
 
 from __future__ import annotations
 
 import os
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-# Last: what is installed comes first.
-sys.path.append(str(Path(__file__).parents[1]))
-
-from servers import Server  # noqa: E402 - found there
+from servers import Server
 
 POLICY = """
 rules:

@@ -11,11 +11,11 @@ import pytest
 from agents import Agent, FunctionTool, RunConfig, RunContextWrapper, Runner, WebSearchTool, function_tool, handoff
 from agents.exceptions import UserError
 from agents.tool_context import ToolContext
+from models import calls, outputs, says, scripted
+from reviewing import before_its_end, beside
 
 import signoff
-from openai_models import calls, outputs, says, scripted
 from reviewers import all_of, decide, pending, stored
-from reviewing import before_its_end, beside
 from servers import Server
 from signoff.adapters.openai_agents import gate, refusal_text
 from signoff.v1.approval_pb2 import Approval, ApprovalStatus, ExecutionResult
@@ -403,7 +403,9 @@ def test_agent_as_tool(desk: Server, name: str) -> None:
     body = Body(name)
     mailer = an_agent(body, one_call(name))
     tool = mailer.as_tool("ask_mailer", "Asks it.")
-    boss = Agent(name="Boss", model=scripted(calls(("call-0", "ask_mailer", {"input": "go"})), says("end")), tools=[tool])
+    boss = Agent(
+        name="Boss", model=scripted(calls(("call-0", "ask_mailer", {"input": "go"})), says("end")), tools=[tool]
+    )
     asked: list[Approval] = []
 
     def review() -> None:
@@ -493,6 +495,10 @@ def test_streamed(desk: Server, name: str) -> None:
     assert len(body.runs) == 1
 
 
+async def plain(to: str) -> str:
+    return to
+
+
 def test_what_cannot_be_gated(desk: Server) -> None:
     client = signoff.AsyncClient(desk.address)
     body = Body("send")
@@ -514,9 +520,13 @@ def test_what_cannot_be_gated(desk: Server) -> None:
     gate(agent, client, ungated=["web_search", "web_search_preview"])
     with pytest.raises(TypeError, match="gated already"):
         gate(agent, client)
-    theirs = Body("send", needs_approval=True)
+    theirs = function_tool(signoff.requires_approval(client, "send")(plain))
+    if hasattr(theirs, "__wrapped__"):
+        with pytest.raises(TypeError, match="ask twice"):
+            gate(Agent(name="C", tools=[theirs]), client)
+    paused = Body("send", needs_approval=True)
     with pytest.raises(TypeError, match="needs_approval"):
-        gate(Agent(name="B", tools=[theirs.tool]), client, durable=True, run_id="run")
+        gate(Agent(name="B", tools=[paused.tool]), client, durable=True, run_id="run")
 
 
 def test_a_standing_approval_of_the_sdk(desk: Server, name: str) -> None:
@@ -559,4 +569,3 @@ def test_refusal_text(desk: Server, name: str) -> None:
 
     expected = f"NOT RUN. Nobody decided on the call to {name} in time. Do not work around it."
     assert outputs(asyncio.run(main())) == {"call-1": expected}
-

@@ -47,11 +47,11 @@ class OwnScriptedModel(Model):
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = list(steps)
 
-    async def get_response(self, *args: Any, **kwargs: Any) -> ModelResponse:
+    async def get_response(self, *_args: Any, **_kwargs: Any) -> ModelResponse:
         """The next turn."""
         return ModelResponse(output=list(self._steps.pop(0)), usage=Usage(), response_id=None)
 
-    async def stream_response(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    async def stream_response(self, *_args: Any, **_kwargs: Any) -> AsyncIterator[Any]:
         """The next turn: each item as it is done, and the whole."""
         items = list(self._steps.pop(0))
         for index, item in enumerate(items):

@@ -39,5 +39,8 @@ async def before_its_end(running: asyncio.Future[Any], work: Callable[[], _T]) -
     reviewing = beside(work)
     await asyncio.wait({reviewing, running}, return_when=asyncio.FIRST_COMPLETED)
     if not reviewing.done():
-        raise AssertionError(f"the run ended before, with {running.result()!r}")
+        result = running.result()
+        # It may end because of this work, of which then only the answer is outstanding.
+        await asyncio.wait({reviewing}, timeout=30)
+        assert reviewing.done(), f"the run ended before, with {result!r}"
     return cast("_T", await reviewing)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from agents import Agent, Runner, RunState, function_tool
+from models import calls, outputs, says, scripted
+from reviewing import before_its_end
 
 import signoff
-from openai_models import calls, outputs, says, scripted
 from reviewers import all_of, decide, pending, stored
-from reviewing import before_its_end
 from servers import Server
 from signoff.adapters.openai_agents import decisions, gate
 from signoff.v1.approval_pb2 import Approval, ApprovalStatus
@@ -77,6 +77,9 @@ def test_a_stored_run_that_goes_on_twice(desk: Server, name: str) -> None:
         tool = function_tool(name_override=name)(send)
         return Agent(name="Mailer", model=scripted(*steps, says("end")), tools=[tool])
 
+    def edit() -> None:
+        decide(desk, pending(desk, name), approve=True, edited={"to": "carol"})
+
     async def main() -> list[Any]:
         async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
             options: dict[str, Any] = {"run_id": name, "durable": True}
@@ -88,10 +91,7 @@ def test_a_stored_run_that_goes_on_twice(desk: Server, name: str) -> None:
                 state = await RunState.from_string(agent, text)
                 waits = asyncio.ensure_future(decisions(state))
                 if not results:
-                    edited = {"to": "carol"}
-                    await before_its_end(
-                        waits, lambda: decide(desk, pending(desk, name), approve=True, edited=edited)
-                    )
+                    await before_its_end(waits, edit)
                 await waits
                 results.append(await Runner.run(agent, state))
             return results

@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 from agents import Agent, RunConfig, RunContextWrapper, Runner, RunState, function_tool
+from models import calls, outputs, says, scripted
+from reviewing import before_its_end
 
 import signoff
-from openai_models import calls, outputs, says, scripted
 from reviewers import all_of, decide, pending
-from reviewing import before_its_end
 from servers import BINARY, Server
-from signoff.adapters.openai_agents import decisions, refusal_text
+from signoff.adapters.openai_agents import decisions
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/adapters/openai-agents.md").read_text(), re.DOTALL)
 
 
@@ -87,13 +87,14 @@ def test_paused(own_server: Server, tmp_path: Path) -> None:
     assert len(all_of(own_server, "send_email")) == 1
 
 
-def test_one_tool(own_server: Server) -> None:
+def test_one_tool(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The article's pattern."""
+    monkeypatch.setenv("SIGNOFF_ADDRESS", own_server.address)
+    monkeypatch.setenv("SIGNOFF_TOKEN", own_server.agent)
     name = "send_email"
     scope: dict[str, Any] = {
         "signoff": signoff,
         "function_tool": function_tool,
-        "refusal_text": refusal_text,
         "RunContextWrapper": RunContextWrapper,
         "Any": Any,
     }
@@ -133,8 +134,8 @@ Support:
  → send_email {"to":"team@company.com","subject":"Alice paid twice","body":"Record 17."}
  → send_email {"to":"alice@example.com","subject":"Your refund","body":"It is on its way."}
    (reviewer) send_email, asked for by Support
- ← sent 'Alice paid twice' to team@company.com
- ← sent 'Your refund' to alice@example.com
+ ← sent 'Alice paid twice' (10 characters) to team@company.com
+ ← sent 'Your refund' (17 characters) to alice@example.com
  → delete_record {"record_id":17}
    (reviewer) delete_record, asked for by Support
  ← NOT RUN. A reviewer rejected the call to delete_record: Keep it until the audit. Do not try it again.

@@ -1,6 +1,6 @@
 """A program whose run pauses: begins it, or goes on with the stored one. Tests kill it while it waits.
 
-    python paused_run.py ADDRESS TOKEN TOOL DIRECTORY
+python paused_run.py ADDRESS TOKEN TOOL DIRECTORY
 """
 
 import asyncio
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from agents import Agent, Runner, RunState, function_tool
+from models import calls, outputs, says, scripted
 
 import signoff
-from openai_models import calls, outputs, says, scripted
 from signoff.adapters.openai_agents import decisions, gate
 
 address, token, tool_name, directory = sys.argv[1:]
