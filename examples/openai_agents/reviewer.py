@@ -1,4 +1,4 @@
-"""Decides in place of a person, for `./run`. With `./run --ask` you do, with `signoff pending` and `signoff approve`."""
+"""Decides in place of a person, for `./run`. With `./run --ask` you do, with `signoff pending`."""
 
 import uuid
 from typing import Any

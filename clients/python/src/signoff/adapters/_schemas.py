@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, cast
 
 import rfc8785
@@ -12,23 +11,19 @@ from .._arguments import Unfit, checked
 MAX_BYTES = 16 * 1024
 """Of a schema as canonical JSON; servers take no larger ones."""
 
-_log = logging.getLogger("signoff")
 
-
-def sendable(schema: object, tool_name: str) -> dict[str, Any] | None:
-    """The schema as it can be sent, or None, with a warning, for one that cannot be."""
+def sendable(schema: object) -> tuple[dict[str, Any] | None, str | None]:
+    """The schema as it can be sent, or what keeps it from being sent."""
     try:
         found = checked(schema)
         size = len(rfc8785.dumps(found))
-    except (Unfit, RecursionError, rfc8785.CanonicalizationError) as error:
-        _log.warning("The schema of %s is not sent, as it is not plain JSON: %s", tool_name, error)
-        return None
+    except Unfit as unfit:
+        return None, f"{unfit.path or 'it'} {unfit.problem}"
+    except (RecursionError, rfc8785.CanonicalizationError) as error:
+        return None, str(error)
     if size > MAX_BYTES:
-        _log.warning(
-            "The schema of %s is not sent: it has %d bytes, at most %d are allowed", tool_name, size, MAX_BYTES
-        )
-        return None
-    return found
+        return None, f"it has {size} bytes, and at most {MAX_BYTES} are allowed"
+    return found, None
 
 
 def with_defaults(arguments: dict[str, Any], schema: object) -> dict[str, Any]:

@@ -102,6 +102,38 @@ def test_a_stored_run_that_goes_on_twice(desk: Server, name: str) -> None:
     assert runs == ["carol"]
 
 
+def test_agent_as_tool_that_pauses(desk: Server, name: str) -> None:
+    """The run of an agent that is used as a tool pauses the whole, and both go on."""
+    runs: list[str] = []
+
+    async def send(to: str) -> str:
+        runs.append(to)
+        return "sent"
+
+    async def main() -> Any:
+        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
+            mailer = Agent[Any](
+                name="Mailer",
+                model=scripted(calls(("call-1", name, {"to": "alice"})), says("mailed")),
+                tools=[function_tool(name_override=name)(send)],
+            )
+            boss = Agent[Any](
+                name="Boss",
+                model=scripted(calls(("call-0", "ask_mailer", {"input": "go"})), says("end")),
+                tools=[mailer.as_tool("ask_mailer", "Asks it.")],
+            )
+            result = await Runner.run(gate(boss, client, run_id=name, durable=True), "go")
+            state = result.to_state()
+            waits = asyncio.ensure_future(decisions(state))
+            await before_its_end(waits, lambda: decide(desk, pending(desk, name), approve=True))
+            await waits
+            return await Runner.run(boss, state)
+
+    assert outputs(asyncio.run(main())) == {"call-0": "mailed"}
+    assert runs == ["alice"]
+    assert [list(each.agent.chain) for each in all_of(desk, name)] == [["Boss"]]
+
+
 def test_unreachable_while_it_waits(desk: Server, name: str) -> None:
     """The run stays paused, to go on later."""
     runs: list[str] = []

@@ -398,6 +398,36 @@ def test_handoff(desk: Server, name: str) -> None:
     assert body.runs == []
 
 
+def test_shared_list_of_handoffs(desk: Server, name: str) -> None:
+    """Who hands on is named, although agents share their list."""
+    body = Body(name)
+    shared: list[Any] = [an_agent(body, one_call(name))]
+    second = Agent[Any](name="Second", model=scripted(calls(("call-h", "transfer_to_mailer", {}))), handoffs=shared)
+    first = Agent[Any](name="First", model=scripted(calls(("call-0", "transfer_to_second", {}))), handoffs=shared)
+    shared.append(second)
+    asked: list[Approval] = []
+
+    def review() -> None:
+        asked.append(pending(desk, name))
+        decide(desk, asked[0], approve=True)
+
+    run(desk, first, review)
+    assert list(asked[0].agent.chain) == ["First", "Second"]
+
+
+def test_schema_that_cannot_be_sent(desk: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is left out, with one warning, and the call is approved without."""
+    body = Body(name)
+    body.tool.params_json_schema["description"] = "x" * 20_000
+    with caplog.at_level(logging.WARNING, "signoff"):
+        run(desk, an_agent(body, one_call(name)), lambda: approve(desk, name))
+    assert [text for text in caplog.messages if "schema" in text] == [
+        f"The schema of {name} is not sent: it has 20{caplog.messages[0].split(' has 20')[1][:3]} bytes, "
+        "and at most 16384 are allowed"
+    ]
+    assert len(body.runs) == 1
+
+
 def test_agent_as_tool(desk: Server, name: str) -> None:
     """Its tools are gated, and say who called it; its own call is not one of a tool."""
     body = Body(name)

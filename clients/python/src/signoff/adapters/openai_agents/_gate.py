@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
@@ -11,8 +12,11 @@ from agents import Agent, FunctionTool, Handoff, RunContextWrapper, Tool, handof
 from ..._aio_client import AsyncClient
 from ..._call import Call
 from ..._call_options import CallOptions, check_names, check_options
+from .._schemas import sendable
 from ._runs import note_caller, record_of
 from ._tools import GatedTool, invoker_of
+
+_log = logging.getLogger("signoff")
 
 _Agent = TypeVar("_Agent", bound=Agent[Any])
 
@@ -101,8 +105,7 @@ class Gate:
         self._ungated = frozenset(ungated)
         self._per_call = per_call
         self._options = options
-        self._handoffs: list[Handoff[Any, Any]] = []
-        """Those that were made here: the SDK has only weak references to their agents."""
+        self._warned: set[str] = set()
 
     def put_around(self, agent: Agent[Any]) -> None:
         """Gates an agent and all that it leads to; agents that are gated stay as they are."""
@@ -136,11 +139,11 @@ class Gate:
 
     def handoffs(self, agent: Agent[Any]) -> None:
         """Gates where an agent may hand off to."""
-        agent.handoffs[:] = [self._handoff(agent, each) for each in agent.handoffs]
+        if any(_source_of(each) != agent.name for each in agent.handoffs):
+            # A list of its own: agents may share theirs.
+            agent.handoffs = [self._handoff(agent, each) for each in agent.handoffs]
 
     def _handoff(self, agent: Agent[Any], target: Agent[Any] | Handoff[Any, Any]) -> Handoff[Any, Any]:
-        if isinstance(target, Handoff) and isinstance(target.on_invoke_handoff, _GatedHandoff):
-            return target
         if isinstance(target, Handoff):
             # Others may have it too; of this one it is known who hands on.
             gated = copy.copy(target)
@@ -150,8 +153,19 @@ class Gate:
             gated, known = cast("Handoff[Any, Any]", handoff(target)), target
         if isinstance(known, Agent):
             self.put_around(known)
-        gated.on_invoke_handoff = _GatedHandoff(self, agent.name, gated.on_invoke_handoff)
+        invoke: Any = gated.on_invoke_handoff
+        if isinstance(invoke, _GatedHandoff):
+            invoke = invoke.invoke
+        gated.on_invoke_handoff = _GatedHandoff(self, agent.name, invoke)
         return gated
+
+    def schema(self, tool: FunctionTool, name: str) -> dict[str, Any] | None:
+        """The tool's schema, if it can be sent; else there is one warning for each tool."""
+        schema, problem = sendable(tool.params_json_schema) if self.derive_schema else (None, None)
+        if problem and name not in self._warned:
+            self._warned.add(name)
+            _log.warning("The schema of %s is not sent: %s", name, problem)
+        return schema
 
     def call(self, tool_name: str, arguments: dict[str, Any], context: RunContextWrapper[Any], **known: Any) -> Call:
         """The call to ask for. `known` has the agent, the id of the model's call and the schema."""
@@ -194,6 +208,12 @@ def gate_of(agent: object) -> Gate | None:
     return getattr(type(agent), "_signoff_gate", None)
 
 
+def _source_of(target: Agent[Any] | Handoff[Any, Any]) -> str | None:
+    """The agent that a gated hand-off begins at."""
+    invoke: object = target.on_invoke_handoff if isinstance(target, Handoff) else None
+    return invoke.source if isinstance(invoke, _GatedHandoff) else None
+
+
 class _GatedHandoff:
     """Hands off as before, and gates the agent that is handed to: which one it is may be decided only now."""
 
@@ -201,11 +221,11 @@ class _GatedHandoff:
         self, gate: Gate, source: str, invoke: Callable[[RunContextWrapper[Any], str], Awaitable[Any]]
     ) -> None:
         self._gate = gate
-        self._source = source
-        self._invoke = invoke
+        self.source = source
+        self.invoke = invoke
 
     async def __call__(self, context: RunContextWrapper[Any], arguments: str) -> Any:
-        target = await self._invoke(context, arguments)
+        target = await self.invoke(context, arguments)
         self._gate.put_around(target)
-        record_of(context).handed_on(self._source, target.name)
+        record_of(context).handed_on(self.source, target.name)
         return target

@@ -20,7 +20,7 @@ from agents.tool_context import ToolContext
 from ..._aio_client import run_bound_async
 from ..._call import Call, Run
 from ...refusals import InvalidArguments, Refusal
-from .._schemas import sendable, with_defaults
+from .._schemas import with_defaults
 from ._texts import told
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class GatedTool:
             raise TypeError(f"{self.name} declares its output, which a text is not: it needs on_refusal='raise'")
         if gate.durable and tool.needs_approval is not False:
             raise TypeError(f"{self.name} has needs_approval of its own, which durable sets: remove it")
-        self._schema = sendable(tool.params_json_schema, self.name) if gate.derive_schema else None
+        self._schema = gate.schema(tool, self.name)
         # The gate sees how the tool ended; afterwards it ends for the SDK as the tool says.
         self._bare = set_function_tool_failure_error_function(copy.copy(tool), None)
         self._bare.timeout_behavior = "raise_exception"
