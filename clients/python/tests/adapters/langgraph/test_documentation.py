@@ -1,0 +1,69 @@
+"""What the documentation and the example say works."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphs import Mail, Scripted, State, approve, call, reviewing
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, StateGraph
+
+from reviewers import all_of
+from servers import BINARY, Server
+
+ROOT = Path(__file__).parents[5]
+DOCUMENT = (ROOT / "docs" / "adapters" / "langgraph.md").read_text()
+
+
+def test_lines(own_server: Server, tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNOFF_ADDRESS", own_server.address)
+    monkeypatch.setenv("SIGNOFF_TOKEN", own_server.agent)
+    agent, graph, pause = re.findall(r"```python\n(.*?)```\n", DOCUMENT, re.DOTALL)
+    for lines in (agent, graph, pause):
+        assert len([each for each in lines.splitlines() if each]) <= 10
+    mail = Mail(tool)
+    names: dict[str, Any] = {"model": Scripted(calls=[call(tool)], read=[]), "tools": [mail.tool]}
+    with reviewing(own_server, tool, approve) as seen:
+        exec(agent, names)
+        names["graph"] = builder = StateGraph(State)
+        builder.add_node("model", lambda state: {"messages": [names["model"].invoke(state["messages"])]})
+        builder.add_edge(START, "model")
+        builder.add_edge("tools", "model")
+        exec(graph, names)
+        builder.compile().invoke({"messages": [("human", "go")], "secret": ""})
+        before, after = pause.split("# Later, in any process:\n")
+    names["checkpointer"] = InMemorySaver()
+    exec(before, names)
+    with reviewing(own_server, tool, approve):
+        exec(after, names)
+    names["client"].close()
+    assert [each.agent.name for each in seen] == ["mailer", "mailer"]
+    assert [each.agent.run_id for each in seen] == ["conversation-7", ""]
+    assert len(mail.runs) == len(all_of(own_server, tool)) == 3
+
+
+def test_example() -> None:
+    environment = {**os.environ, "SIGNOFF_BIN": str(Path(BINARY).resolve()), "PYTHON": sys.executable}
+    environment["PYTHONPATH"] = str(ROOT / "clients" / "python" / "src")
+    ran = subprocess.run(
+        [ROOT / "examples" / "langgraph" / "demo"],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=300,
+    )
+    lines = [line for line in ran.stdout.splitlines() if not line.startswith("…")]
+    assert sorted(lines[:-1]) == [
+        "delete_record: NOT RUN. A reviewer rejected the call to delete_record: C-17 has an open order. "
+        "Do not try it again.",
+        "process_payment: paid 250.00 to bob@example.com",
+        "send_email: sent 'Your refund' with 17 characters to alice@company.com",
+    ]
+    assert lines[-1] == "model: 2 of 3 calls were made."
