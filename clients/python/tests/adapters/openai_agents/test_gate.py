@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -421,11 +422,23 @@ def test_schema_that_cannot_be_sent(desk: Server, name: str, caplog: pytest.LogC
     body.tool.params_json_schema["description"] = "x" * 20_000
     with caplog.at_level(logging.WARNING, "signoff"):
         run(desk, an_agent(body, one_call(name)), lambda: approve(desk, name))
-    assert [text for text in caplog.messages if "schema" in text] == [
-        f"The schema of {name} is not sent: it has 20{caplog.messages[0].split(' has 20')[1][:3]} bytes, "
-        "and at most 16384 are allowed"
-    ]
+    [warning] = [text for text in caplog.messages if "schema" in text]
+    assert warning.startswith(f"The schema of {name} is not sent")
     assert len(body.runs) == 1
+
+
+def test_patterns_that_servers_do_not_take(desk: Server, name: str) -> None:
+    """Pydantic writes decimals with look-ahead."""
+    runs: list[Decimal] = []
+
+    async def pay(amount: Decimal) -> str:
+        runs.append(amount)
+        return "paid"
+
+    tool = function_tool(name_override=name)(pay)
+    agent = Agent[Any](name="Payer", model=scripted(one_call(name, {"amount": "10.00"}), says("end")), tools=[tool])
+    assert outputs(run(desk, agent, lambda: approve(desk, name))) == {"call-1": "paid"}
+    assert runs == [Decimal("10.00")]
 
 
 def test_agent_as_tool(desk: Server, name: str) -> None:

@@ -12,7 +12,7 @@ from agents import Agent, FunctionTool, Handoff, RunContextWrapper, Tool, handof
 from ..._aio_client import AsyncClient
 from ..._call import Call
 from ..._call_options import CallOptions, check_names, check_options
-from .._schemas import sendable
+from .._json_schemas import sendable
 from ._runs import note_caller, record_of
 from ._tools import GatedTool, invoker_of
 
@@ -161,10 +161,16 @@ class Gate:
 
     def schema(self, tool: FunctionTool, name: str) -> dict[str, Any] | None:
         """The tool's schema, if it can be sent; else there is one warning for each tool."""
-        schema, problem = sendable(tool.params_json_schema) if self.derive_schema else (None, None)
-        if problem and name not in self._warned:
+        if not self.derive_schema:
+            return None
+        schema = sendable(tool.params_json_schema, closed=False)
+        if schema is None and name not in self._warned:
             self._warned.add(name)
-            _log.warning("The schema of %s is not sent: %s", name, problem)
+            _log.warning(
+                "The schema of %s is not sent, as servers do not take it: it is recursive, not JSON or over 16 KiB. "
+                "Reviewers' edits are not checked by it.",
+                name,
+            )
         return schema
 
     def call(self, tool_name: str, arguments: dict[str, Any], context: RunContextWrapper[Any], **known: Any) -> Call:

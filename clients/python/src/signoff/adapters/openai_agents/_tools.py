@@ -20,7 +20,7 @@ from agents.tool_context import ToolContext
 from ..._aio_client import run_bound_async
 from ..._call import Call, Run
 from ...refusals import InvalidArguments, Refusal
-from .._schemas import with_defaults
+from .._defaults import with_defaults
 from ._texts import told
 
 if TYPE_CHECKING:
