@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 from agents import Agent, FunctionTool, RunConfig, RunContextWrapper, Runner, WebSearchTool, function_tool, handoff
 from agents.exceptions import UserError
+from agents.mcp import MCPServer
+from agents.tool import tool_namespace
 from agents.tool_context import ToolContext
+from mcp.types import CallToolResult, TextContent
+from mcp.types import Tool as McpTool
 from models import calls, outputs, says, scripted
 from reviewing import before_its_end, beside
 
@@ -439,6 +443,82 @@ def test_patterns_that_servers_do_not_take(desk: Server, name: str) -> None:
     agent = Agent[Any](name="Payer", model=scripted(one_call(name, {"amount": "10.00"}), says("end")), tools=[tool])
     assert outputs(run(desk, agent, lambda: approve(desk, name))) == {"call-1": "paid"}
     assert runs == [Decimal("10.00")]
+
+
+class Mcp(MCPServer):
+    """A server of one tool, in this process."""
+
+    def __init__(self, tool: str) -> None:
+        super().__init__()
+        self.calls: list[Any] = []
+        self._tool = tool
+
+    @property
+    def name(self) -> str:
+        return "mcp"
+
+    async def connect(self) -> None:
+        return None
+
+    async def cleanup(self) -> None:
+        return None
+
+    async def list_tools(self, *_: Any, **__: Any) -> list[McpTool]:
+        schema = {
+            "type": "object",
+            "properties": {"to": {"type": "string"}, "copies": {"type": "integer", "default": 2}},
+            "required": ["to"],
+        }
+        return [McpTool.model_validate({"name": self._tool, "inputSchema": schema})]
+
+    async def call_tool(self, tool_name: str, arguments: Any, *_: Any, **__: Any) -> CallToolResult:
+        assert tool_name == self._tool
+        self.calls.append(arguments)
+        return CallToolResult(content=[TextContent(type="text", text="sent")])
+
+    async def list_prompts(self) -> Any:
+        raise NotImplementedError
+
+    async def get_prompt(self, name: str, arguments: Any = None) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_tools_of_an_mcp_server(desk: Server, name: str, approved: bool) -> None:
+    mcp = Mcp(name)
+    model = scripted(one_call(name, {"to": "alice"}), says("end"))
+    agent = Agent[Any](name="Mailer", model=model, mcp_servers=[mcp])
+    result = run(desk, agent, lambda: decide(desk, pending(desk, name), approve=approved, comment="No."))
+    assert mcp.calls == ([{"to": "alice", "copies": 2}] if approved else [])
+    assert ("sent" in str(outputs(result)["call-1"])) == approved
+    assert ("A reviewer rejected" in str(outputs(result)["call-1"])) != approved
+
+
+def test_options_of_each_run(desk: Server, name: str) -> None:
+    body = Body(name)
+    asked: list[Approval] = []
+
+    def review() -> None:
+        asked.append(pending(desk, name))
+        decide(desk, asked[0], approve=True)
+
+    def per_call(context: RunContextWrapper[Any]) -> signoff.CallOptions:
+        return {"labels": {"user": context.context["user"]}}
+
+    agent = an_agent(body, one_call(name))
+    run(desk, agent, review, context={"user": "carol"}, per_call=per_call, labels={"user": "all"}, reason="Mail")
+    assert (dict(asked[0].labels), asked[0].reason) == ({"user": "carol"}, "Mail")
+
+
+def test_namespace_of_a_tool(desk: Server, name: str) -> None:
+    """It is part of the tool's name: tools of two namespaces are two."""
+    body = Body(name)
+    [tool] = tool_namespace(name="crm", description="Customers.", tools=[body.tool])
+    turn = one_call(name)
+    turn[0].namespace = "crm"
+    agent = Agent[Any](name="Mailer", model=scripted(turn, says("end")), tools=[tool])
+    run(desk, agent, lambda: approve(desk, f"crm.{name}"))
+    assert len(body.runs) == 1
 
 
 def test_agent_as_tool(desk: Server, name: str) -> None:
