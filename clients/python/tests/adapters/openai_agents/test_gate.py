@@ -1,84 +1,23 @@
-"""The adapter for the OpenAI Agents SDK, with scripted models and the real server."""
+"""What becomes of a call behind the gate of an agent, with scripted models and the real server."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from agents import Agent, FunctionTool, RunConfig, RunContextWrapper, Runner, WebSearchTool, function_tool, handoff
+from agents import Agent, RunConfig, RunContextWrapper, Runner, function_tool
 from agents.exceptions import UserError
-from agents.mcp import MCPServer
-from agents.tool import tool_namespace
-from agents.tool_context import ToolContext
-from mcp.types import CallToolResult, TextContent
-from mcp.types import Tool as McpTool
+from at_work import REJECTED, Body, an_agent, approve, one_call, run
 from models import calls, outputs, says, scripted
 from reviewing import before_its_end, beside
 
 import signoff
 from reviewers import all_of, decide, pending, stored
 from servers import Server
-from signoff.adapters.openai_agents import gate, refusal_text
+from signoff.adapters.openai_agents import gate
 from signoff.v1.approval_pb2 import Approval, ApprovalStatus, ExecutionResult
-
-REJECTED = "NOT RUN. A reviewer rejected the call to {}: Use the staging list. Do not try it again."
-
-
-class Body:
-    """A tool that remembers what it ran with."""
-
-    def __init__(self, name: str, **options: Any) -> None:
-        self.runs: list[dict[str, Any]] = []
-        self.contexts: list[ToolContext[Any]] = []
-
-        async def body(context: ToolContext[Any], to: str, amount: float = 1.5) -> str:
-            """Does nothing.
-
-            Args:
-                context: Of the SDK.
-                to: Whom.
-                amount: How much.
-            """
-            self.runs.append({"to": to, "amount": amount})
-            self.contexts.append(context)
-            return f"done for {to}"
-
-        self.tool: FunctionTool = function_tool(name_override=name, **options)(body)
-
-
-def run(
-    server: Server,
-    agent: Agent[Any],
-    meanwhile: Callable[[], None] | None = None,
-    *,
-    address: str | None = None,
-    config: RunConfig | None = None,
-    context: Any = None,
-    **options: Any,
-) -> Any:
-    """Gates the agent and runs it; `meanwhile` runs beside it."""
-
-    async def main() -> Any:
-        async with signoff.AsyncClient(address or server.address, token=server.agent) as client:
-            gated = gate(agent, client, **options)
-            running = asyncio.ensure_future(Runner.run(gated, "go", run_config=config, context=context))
-            if meanwhile:
-                await before_its_end(running, meanwhile)
-            return await running
-
-    return asyncio.run(main())
-
-
-def an_agent(body: Body, *steps: Any, **options: Any) -> Agent[Any]:
-    return Agent(name="Mailer", model=scripted(*steps, says("end")), tools=[body.tool], **options)
-
-
-def one_call(name: str, arguments: Any = None) -> Any:
-    return calls(("call-1", name, {"to": "alice", "amount": 2} if arguments is None else arguments))
 
 
 def test_approved(desk: Server, name: str) -> None:
@@ -98,18 +37,6 @@ def test_approved(desk: Server, name: str) -> None:
     assert asked[0].agent.run_id
     assert (asked[0].reason, asked[0].labels["team"]) == ("Welcome", "mail")
     assert stored(desk, asked[0].id).claim.outcome.result == ExecutionResult.EXECUTION_RESULT_SUCCEEDED
-
-
-def test_defaults_are_shown(desk: Server, name: str) -> None:
-    body = Body(name, strict_mode=False)
-
-    def review() -> None:
-        approval = pending(desk, name)
-        assert dict(approval.arguments.items()) == {"to": "alice", "amount": 1.5}
-        decide(desk, approval, approve=True)
-
-    run(desk, an_agent(body, one_call(name, {"to": "alice"})), review)
-    assert body.runs == [{"to": "alice", "amount": 1.5}]
 
 
 def test_edited(desk: Server, name: str) -> None:
@@ -283,15 +210,6 @@ def test_failed_tool(desk: Server) -> None:
         run(desk, agent)
 
 
-@pytest.mark.parametrize("arguments", ["{", "[]", '{"to": "alice", "amount": 1e999}', '{"to": 1, "amount": 2}'])
-def test_arguments_that_cannot_be_approved(desk: Server, name: str, arguments: str) -> None:
-    body = Body(name)
-    result = run(desk, an_agent(body, one_call(name, arguments)))
-    assert outputs(result)["call-1"].startswith(f"NOT RUN. The call to {name} c")
-    assert body.runs == []
-    assert all_of(desk, name) == []
-
-
 def test_three_parallel_calls(desk: Server, name: str) -> None:
     """Three approvals; each decision, and each result, is that of its own call."""
     body = Body(name)
@@ -355,10 +273,6 @@ def test_a_second_run_after_the_first_gave_up(desk: Server, name: str) -> None:
     assert len(all_of(desk, name)) == len(body.runs) == 1
 
 
-def approve(server: Server, name: str) -> None:
-    decide(server, pending(server, name), approve=True)
-
-
 def test_secrets_of_the_context_stay(own_server: Server, name: str, tmp_path: Any) -> None:
     """What the SDK injects is in no approval, no log and no message."""
     secret = "sk-4fd1c3a90b"
@@ -375,320 +289,3 @@ def test_secrets_of_the_context_stay(own_server: Server, name: str, tmp_path: An
     own_server.drain()
     for file in (tmp_path / "own").rglob("*"):
         assert not file.is_file() or secret.encode() not in file.read_bytes()
-
-
-def test_handoff(desk: Server, name: str) -> None:
-    """The agent that calls is named, with those that handed on to it; the first agent's policy does not count."""
-    body = Body(name)
-    billing = Agent(name="Billing", model=scripted(one_call(name), says("paid")), tools=[body.tool])
-    support = Agent(
-        name="Support",
-        model=scripted(calls(("call-0", "transfer_to_billing", {}))),
-        handoffs=[handoff(billing)],
-    )
-    triage = Agent(name="Triage", model=scripted(calls(("call-h", "transfer_to_support", {}))), handoffs=[support])
-    billing.handoffs.append(triage)
-    asked: list[Approval] = []
-
-    def review() -> None:
-        asked.append(pending(desk, name))
-        decide(desk, asked[0], approve=False, comment="Use the staging list.")
-
-    result = run(desk, triage, review)
-    assert result.final_output == "paid"
-    assert result.last_agent is billing
-    assert outputs(result) == {"call-1": REJECTED.format(name)}
-    assert asked[0].agent.name == "Billing"
-    assert list(asked[0].agent.chain) == ["Triage", "Support"]
-    assert body.runs == []
-
-
-def test_shared_list_of_handoffs(desk: Server, name: str) -> None:
-    """Who hands on is named, although agents share their list."""
-    body = Body(name)
-    shared: list[Any] = [an_agent(body, one_call(name))]
-    second = Agent[Any](name="Second", model=scripted(calls(("call-h", "transfer_to_mailer", {}))), handoffs=shared)
-    first = Agent[Any](name="First", model=scripted(calls(("call-0", "transfer_to_second", {}))), handoffs=shared)
-    shared.append(second)
-    asked: list[Approval] = []
-
-    def review() -> None:
-        asked.append(pending(desk, name))
-        decide(desk, asked[0], approve=True)
-
-    run(desk, first, review)
-    assert list(asked[0].agent.chain) == ["First", "Second"]
-
-
-def test_schema_that_cannot_be_sent(desk: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    """It is left out, with one warning, and the call is approved without."""
-    body = Body(name)
-    body.tool.params_json_schema["description"] = "x" * 20_000
-    with caplog.at_level(logging.WARNING, "signoff"):
-        run(desk, an_agent(body, one_call(name)), lambda: approve(desk, name))
-    [warning] = [text for text in caplog.messages if "schema" in text]
-    assert warning.startswith(f"The schema of {name} is not sent")
-    assert len(body.runs) == 1
-
-
-def test_patterns_that_servers_do_not_take(desk: Server, name: str) -> None:
-    """Pydantic writes decimals with look-ahead."""
-    runs: list[Decimal] = []
-
-    async def pay(amount: Decimal) -> str:
-        runs.append(amount)
-        return "paid"
-
-    tool = function_tool(name_override=name)(pay)
-    agent = Agent[Any](name="Payer", model=scripted(one_call(name, {"amount": "10.00"}), says("end")), tools=[tool])
-    assert outputs(run(desk, agent, lambda: approve(desk, name))) == {"call-1": "paid"}
-    assert runs == [Decimal("10.00")]
-
-
-class Mcp(MCPServer):
-    """A server of one tool, in this process."""
-
-    def __init__(self, tool: str) -> None:
-        super().__init__()
-        self.calls: list[Any] = []
-        self._tool = tool
-
-    @property
-    def name(self) -> str:
-        return "mcp"
-
-    async def connect(self) -> None:
-        return None
-
-    async def cleanup(self) -> None:
-        return None
-
-    async def list_tools(self, *_: Any, **__: Any) -> list[McpTool]:
-        schema = {
-            "type": "object",
-            "properties": {"to": {"type": "string"}, "copies": {"type": "integer", "default": 2}},
-            "required": ["to"],
-        }
-        return [McpTool.model_validate({"name": self._tool, "inputSchema": schema})]
-
-    async def call_tool(self, tool_name: str, arguments: Any, *_: Any, **__: Any) -> CallToolResult:
-        assert tool_name == self._tool
-        self.calls.append(arguments)
-        return CallToolResult(content=[TextContent(type="text", text="sent")])
-
-    async def list_prompts(self) -> Any:
-        raise NotImplementedError
-
-    async def get_prompt(self, name: str, arguments: Any = None) -> Any:
-        raise NotImplementedError
-
-
-@pytest.mark.parametrize("approved", [True, False])
-def test_tools_of_an_mcp_server(desk: Server, name: str, approved: bool) -> None:
-    mcp = Mcp(name)
-    model = scripted(one_call(name, {"to": "alice"}), says("end"))
-    agent = Agent[Any](name="Mailer", model=model, mcp_servers=[mcp])
-    result = run(desk, agent, lambda: decide(desk, pending(desk, name), approve=approved, comment="No."))
-    assert mcp.calls == ([{"to": "alice", "copies": 2}] if approved else [])
-    assert ("sent" in str(outputs(result)["call-1"])) == approved
-    assert ("A reviewer rejected" in str(outputs(result)["call-1"])) != approved
-
-
-def test_options_of_each_run(desk: Server, name: str) -> None:
-    body = Body(name)
-    asked: list[Approval] = []
-
-    def review() -> None:
-        asked.append(pending(desk, name))
-        decide(desk, asked[0], approve=True)
-
-    def per_call(context: RunContextWrapper[Any]) -> signoff.CallOptions:
-        return {"labels": {"user": context.context["user"]}}
-
-    agent = an_agent(body, one_call(name))
-    run(desk, agent, review, context={"user": "carol"}, per_call=per_call, labels={"user": "all"}, reason="Mail")
-    assert (dict(asked[0].labels), asked[0].reason) == ({"user": "carol"}, "Mail")
-
-
-def test_namespace_of_a_tool(desk: Server, name: str) -> None:
-    """It is part of the tool's name: tools of two namespaces are two."""
-    body = Body(name)
-    [tool] = tool_namespace(name="crm", description="Customers.", tools=[body.tool])
-    turn = one_call(name)
-    turn[0].namespace = "crm"
-    agent = Agent[Any](name="Mailer", model=scripted(turn, says("end")), tools=[tool])
-    run(desk, agent, lambda: approve(desk, f"crm.{name}"))
-    assert len(body.runs) == 1
-
-
-def test_agent_as_tool(desk: Server, name: str) -> None:
-    """Its tools are gated, and say who called it; its own call is not one of a tool."""
-    body = Body(name)
-    mailer = an_agent(body, one_call(name))
-    tool = mailer.as_tool("ask_mailer", "Asks it.")
-    boss = Agent(
-        name="Boss", model=scripted(calls(("call-0", "ask_mailer", {"input": "go"})), says("end")), tools=[tool]
-    )
-    asked: list[Approval] = []
-
-    def review() -> None:
-        asked.append(pending(desk, name))
-        decide(desk, asked[0], approve=False, comment="No.")
-
-    run(desk, boss, review)
-    assert (asked[0].agent.name, list(asked[0].agent.chain)) == ("Mailer", ["Boss"])
-    assert body.runs == []
-
-
-def test_tools_that_come_later(desk: Server, name: str) -> None:
-    """Tools and hand-offs that an agent gets after it was gated are gated too."""
-    body = Body(name)
-    late = an_agent(body, one_call(name))
-    agent = Agent(name="Early", model=scripted(calls(("call-0", "transfer_to_mailer", {}))))
-    other = Body("never_late")
-
-    async def main() -> Any:
-        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
-            gate(agent, client, timeout=1)
-            agent.handoffs.append(late)
-            late.tools.append(other.tool)
-            return await Runner.run(agent, "go")
-
-    assert outputs(asyncio.run(main()))["call-1"].startswith("NOT RUN. ")
-    assert body.runs == []
-
-
-def test_dynamic_handoff(desk: Server, name: str) -> None:
-    """An agent that is chosen when it is handed to is gated then."""
-    body = Body(name)
-    chosen = an_agent(body, one_call(name))
-    named = handoff(Agent(name="Somebody"))
-
-    async def choose(_: RunContextWrapper[Any], __: str) -> Agent[Any]:
-        return chosen
-
-    named.on_invoke_handoff = choose
-    agent = Agent(name="Early", model=scripted(calls(("call-0", "transfer_to_somebody", {}))), handoffs=[named])
-    result = run(desk, agent, timeout=1)
-    assert outputs(result)["call-1"].startswith("NOT RUN. ")
-    assert body.runs == []
-
-
-def test_copies_of_agents_are_gated(desk: Server, name: str) -> None:
-    body = Body(name)
-
-    async def main() -> Any:
-        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
-            agent = gate(an_agent(body, one_call(name)), client, timeout=1).clone(tools=[body.tool])
-            return await Runner.run(agent, "go")
-
-    assert outputs(asyncio.run(main()))["call-1"].startswith("NOT RUN. ")
-    assert body.runs == []
-
-
-def test_streamed(desk: Server, name: str) -> None:
-    """Progress comes while the stream of the run stands still."""
-    body = Body(name)
-    seen: list[str] = []
-
-    async def main() -> None:
-        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
-            told = asyncio.Event()
-
-            def progress(each: signoff.Progress) -> None:
-                seen.append(each.message)
-                told.set()
-
-            result = Runner.run_streamed(gate(an_agent(body, one_call(name)), client, on_progress=progress), "go")
-
-            async def review() -> None:
-                await told.wait()
-                await beside(lambda: approve(desk, name))
-
-            reviewing = asyncio.create_task(review())
-            async for event in result.stream_events():
-                if event.type == "run_item_stream_event":
-                    seen.append(event.name)
-            await reviewing
-
-    asyncio.run(main())
-    assert seen[0] == "tool_called"
-    assert any("aiting for approval" in each for each in seen)
-    assert seen[-1] == "message_output_created"
-    assert len(body.runs) == 1
-
-
-async def plain(to: str) -> str:
-    return to
-
-
-def test_what_cannot_be_gated(desk: Server) -> None:
-    client = signoff.AsyncClient(desk.address)
-    body = Body("send")
-
-    def refused(kind: type[Exception], match: str, agent: Any, *args: Any, **options: Any) -> None:
-        with pytest.raises(kind, match=match):
-            gate(agent, *(args or (client,)), **options)
-        assert body.tool.on_invoke_tool is agent.tools[0].on_invoke_tool
-
-    agent = Agent(name="A", tools=[body.tool, WebSearchTool()])
-    refused(TypeError, "web_search.*ungated", agent)
-    refused(TypeError, "AsyncClient", agent, signoff.Client(desk.address))
-    refused(TypeError, "request_id", agent, request_id="one")
-    refused(TypeError, "agent_name", agent, agent_name="one")
-    refused(ValueError, "on_refusal", agent, on_refusal="ignore")
-    refused(TypeError, "unknown option 'lable'", agent, lable={})
-    refused(TypeError, "run_id", agent, run_id=7)
-    refused(TypeError, "durable needs run_id", agent, durable=True)
-    gate(agent, client, ungated=["web_search", "web_search_preview"])
-    with pytest.raises(TypeError, match="gated already"):
-        gate(agent, client)
-    theirs = function_tool(signoff.requires_approval(client, "send")(plain))
-    if hasattr(theirs, "__wrapped__"):
-        with pytest.raises(TypeError, match="ask twice"):
-            gate(Agent(name="C", tools=[theirs]), client)
-    paused = Body("send", needs_approval=True)
-    with pytest.raises(TypeError, match="needs_approval"):
-        gate(Agent(name="B", tools=[paused.tool]), client, durable=True, run_id="run")
-
-
-def test_a_standing_approval_of_the_sdk(desk: Server, name: str) -> None:
-    """The SDK's own approvals come before the gate; one for all calls of a gated tool ends the run."""
-    body = Body(name, needs_approval=True)
-    steps = one_call(name), calls(("call-2", name, {"to": "bob", "amount": 1}))
-
-    async def main(always: bool) -> Any:
-        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
-            agent = gate(an_agent(body, *steps), client, timeout=1)
-            result = await Runner.run(agent, "go")
-            assert body.runs == []
-            while result.interruptions:
-                state = result.to_state()
-                state.approve(result.interruptions[0], always_approve=always)
-                result = await Runner.run(agent, state)
-            return result
-
-    told = outputs(asyncio.run(main(False)))
-    assert set(told) == {"call-1", "call-2"}
-    assert all(text.startswith("NOT RUN. ") for text in told.values())
-    with pytest.raises(UserError, match="always_approve"):
-        asyncio.run(main(True))
-    assert body.runs == []
-
-
-def test_refusal_text(desk: Server, name: str) -> None:
-    """A tool that is gated by hand tells the model of the refusal as well."""
-
-    async def main() -> Any:
-        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
-
-            @signoff.requires_approval(client, name, timeout=1)
-            async def send(to: str, amount: float) -> str:
-                raise AssertionError("it ran")
-
-            tool = function_tool(name_override=name, failure_error_function=refusal_text)(send)
-            agent = Agent(name="Mailer", model=scripted(one_call(name), says("end")), tools=[tool])
-            return await Runner.run(agent, "go")
-
-    expected = f"NOT RUN. Nobody decided on the call to {name} in time. Do not work around it."
-    assert outputs(asyncio.run(main())) == {"call-1": expected}

@@ -126,6 +126,8 @@ class Gate:
                 f"{tool.name} ({type(tool).__name__}) cannot be gated: no function of this process runs it, or it has "
                 "no JSON arguments. Remove it, or name it in ungated"
             )
+        if tool.name in self._ungated:
+            raise TypeError(f"{tool.name} runs in this process: let a rule of the policy approve it, not ungated")
         if invoker_of(tool):
             return tool
         if getattr(tool, "_is_agent_tool", False):
