@@ -152,7 +152,8 @@ class _Gate:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            await asyncio.wait({allowed.run, task}, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
+            waits: set[asyncio.Future[Any]] = {allowed.run, task}
+            await asyncio.wait(waits, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
             raise
