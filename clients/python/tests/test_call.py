@@ -96,6 +96,7 @@ WRONG: list[tuple[str, Any, type[Exception], str]] = [
     ("on_behalf_of", "alice", TypeError, "on_behalf_of must be a Person"),
     ("on_progress", "print", TypeError, "on_progress must be a function"),
     ("cancel_on_abandon", "no", TypeError, "cancel_on_abandon must be True or False"),
+    ("derive_schema", "no", TypeError, "derive_schema must be True or False"),
     ("cancel_handle", True, TypeError, "cancel_handle must be a CancelHandle"),
 ]
 

@@ -247,7 +247,7 @@ def test_22_edits_that_the_function_cannot_take(
 ) -> None:
     with signoff.Client(server.address, token=server.agent) as client:
 
-        @signoff.requires_approval(client, tool, on_progress=edits(server, tool, edited))
+        @signoff.requires_approval(client, tool, derive_schema=False, on_progress=edits(server, tool, edited))
         def send(to: str, copies: int = 1) -> None:
             function(signoff.Run("", {"to": to, "copies": copies}, edited=False))
 

@@ -18,10 +18,15 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
-def run(example: Path, server: Server) -> str:
+def run(example: Path, server: Server, *arguments: str) -> str:
     environment = {**os.environ, "SIGNOFF_ADDRESS": server.address, "SIGNOFF_TOKEN": server.agent}
     return subprocess.run(
-        [sys.executable, example], env=environment, check=True, stdout=subprocess.PIPE, text=True, timeout=120
+        [sys.executable, example, *arguments],
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=120,
     ).stdout
 
 
@@ -55,6 +60,14 @@ def test_async_run(own_server: Server) -> None:
     approved = outcome(example, own_server, "search_records", approve=True)
     assert approved == "found nothing for 'Alice', edited: False\n"
     assert "NOT RUN AGAIN." in run(example, own_server)
+
+
+def test_handles(own_server: Server) -> None:
+    example = ROOT / "examples" / "handles.py"
+    handle = run(example, own_server)
+    decide(own_server, pending(own_server, "process_payment"), approve=True)
+    assert run(example, own_server, handle) == "paid 12.50, due 2027-01-15\n"
+    assert run(example, own_server, handle).startswith("NOT RUN AGAIN.")
 
 
 def snippet(first_line: str) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 
 from ._arguments import Unfit
 from ._contexts import Ids, context_reader, read_context
-from ._declared import Declared, NoJsonForm, declared, optional
+from ._declared import declared, optional
+from ._kind import Declared, NoJsonForm
+from ._schema import Making, Schema, checked_size, record
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _ADVICE = "take JSON, or name it in `hidden` to pass it on unseen"
@@ -116,6 +118,16 @@ class Bound:
     def arguments(self) -> dict[str, Any]:
         """Those that are shown, as JSON as far as their types say how."""
         return {name: each.write(self._bound.arguments[name]) for name, each in self._shown.items()}
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """The names of those that are shown."""
+        return tuple(self._shown)
+
+    def schema(self) -> Schema:
+        """The JSON Schema of those that are shown; raises NoSchema if there is none."""
+        making = Making()
+        return checked_size(record({name: each.schema(making) for name, each in self._shown.items()}, self._shown))
 
     def join(self, arguments: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """What to call the function with; raises Unfit unless each shown parameter fits, and nothing else is there.

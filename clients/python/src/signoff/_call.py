@@ -38,7 +38,9 @@ class Call:
     labels: for the policy's rules, and to find the approval again.
     timeout: seconds, or a timedelta, to wait for a decision, 1 s to 7 days; None for the server's default, 5 min unless
         it is set.
-    arguments_schema: JSON Schema that the arguments, and any edit of them, must satisfy.
+    arguments_schema: JSON Schema that the arguments, and any edit of them, must satisfy. Of a decorated function it is
+        derived from its types, if it is not given.
+    derive_schema: whether that is done.
     on_behalf_of: the person for whom the agent asks, who then cannot decide.
     request_id: names this request; asking with it again finds the same approval.
     call_id: names the call within `run_id`, from which a stable request_id is made. Needs `run_id`.
@@ -60,6 +62,7 @@ class Call:
     labels: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
     timeout: Seconds | None = field(default=None, kw_only=True)
     arguments_schema: dict[str, Any] | None = field(default=None, kw_only=True)
+    derive_schema: bool = field(default=True, kw_only=True)
     on_behalf_of: Person | None = field(default=None, kw_only=True)
     request_id: str | None = field(default=None, kw_only=True)
     call_id: str | None = field(default=None, kw_only=True)

@@ -68,6 +68,7 @@ class CallOptions(TypedDict, total=False):
     labels: Mapping[str, str]
     timeout: Seconds | None
     arguments_schema: dict[str, Any] | None
+    derive_schema: bool
     on_behalf_of: Person | None
     request_id: str | None
     call_id: str | None
@@ -174,6 +175,7 @@ _CHECKS: dict[str, Callable[[str, object], None]] = {
     "labels": _labels,
     "timeout": _optional(check_time),
     "arguments_schema": _is_a(dict, "a JSON Schema, as a dict"),
+    "derive_schema": check_flag,
     "on_behalf_of": _is_a(Person, "a Person"),
     "request_id": check_name,
     "call_id": check_name,

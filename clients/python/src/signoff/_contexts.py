@@ -53,7 +53,7 @@ def context_reader(annotation: Any) -> Reader | None:
     """What reads a parameter's value, if its declared type is a context's; None if it is an argument."""
     if typing.get_origin(annotation) is Annotated:
         inner, *metadata = typing.get_args(annotation)
-        readers = [_reader_of(each if isinstance(each, type) else type(each)) for each in metadata]
+        readers = [_reader_of(_class_of(each)) for each in metadata]
         return next((reader for reader in readers if reader), None) or context_reader(inner)
     origin = typing.get_origin(annotation)
     if origin in (Union, types.UnionType):
@@ -64,9 +64,16 @@ def context_reader(annotation: Any) -> Reader | None:
     return _reader_of(cast("type[Any]", kind)) if isinstance(kind, type) else None
 
 
+def _class_of(marker: Any) -> type[Any]:
+    """Markers are given as classes, or as objects of them."""
+    cls: type[Any] = marker if isinstance(marker, type) else type(marker)
+    return cls
+
+
 def read_context(value: Any) -> Ids:
     """What a hidden value knows, if it is a context by its own type."""
-    reader = _reader_of(type(value))
+    cls: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
+    reader = _reader_of(cls)
     return reader(value) if reader else Ids()
 
 

@@ -23,6 +23,7 @@ from ._handle import Handle
 from ._on_refusal import OnRefusal, Refusals, check_on_refusal, refuse_other_results
 from ._request import Bind
 from ._results import refuse_declared
+from ._schema import NoSchema, Schema
 from ._warnings import Warnings
 from .refusals import InvalidArguments, Refusal
 
@@ -202,6 +203,7 @@ class _Gated:
         if self._on_refusal == "return":
             refuse_other_results(self.name, self._binding.annotations.get("return", Any))
         self._warnings = Warnings()
+        self._schemas: dict[Sequence[str], Schema | None] = {}
 
     def blocking(self, client: Callable[[], Client]) -> Callable[..., Any]:
         """The function behind the gate of a Client."""
@@ -290,7 +292,20 @@ class _Gated:
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
                 raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
+        if options.get("derive_schema", True) and options.get("arguments_schema") is None:
+            options["arguments_schema"] = self._schema(bound)
         return Call(self._tool_name, arguments, **options), self._bind(bound, call_id)
+
+    def _schema(self, bound: Bound) -> Schema | None:
+        """What is derived of the types of the parameters that this call shows; None if nothing can be."""
+        shown = bound.shown
+        if shown not in self._schemas:
+            self._schemas[shown] = None
+            try:
+                self._schemas[shown] = bound.schema()
+            except NoSchema as problem:
+                self._warnings.of_schema(self._tool_name, str(problem))
+        return self._schemas[shown]
 
     def _bind(self, bound: Bound, call_id: str | None) -> Bind[Any]:
         def bind(approved: Run) -> Callable[[], Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import rfc8785
@@ -12,6 +14,41 @@ from ._arguments import Unfit, checked_value
 def is_model(cls: type[Any]) -> bool:
     """Whether it is a class of models, of pydantic 2."""
     return all(hasattr(cls, name) for name in ("__pydantic_validator__", "model_validate_json", "model_dump"))
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a model: its name in JSON, its attribute and its type."""
+
+    name: str
+    attribute: str
+    annotation: Any
+
+
+def members_of(cls: type[Any]) -> Sequence[Member] | None:
+    """The members that a model shows; None if it has a JSON form of its own, which only it can write and read."""
+    decorators = cls.__pydantic_decorators__
+    if cls.__pydantic_root_model__ or decorators.field_serializers or decorators.model_serializers:
+        return None
+    members: list[Member] = []
+    for attribute, field in cls.model_fields.items():
+        name = field.serialization_alias or field.alias or attribute
+        # Validated under another name than it is written, or under several.
+        if field.validation_alias not in (None, name) or not hasattr(field, "metadata"):
+            return None
+        if any(type(each).__module__.startswith("pydantic.functional_serializers") for each in field.metadata):
+            return None
+        if not field.exclude:
+            members.append(Member(name, attribute, field.annotation))
+    return members
+
+
+def made_model(cls: type[Any], values: dict[str, Any], path: str) -> Any:
+    """The model of values in the types of its members; raises Unfit if it refuses them."""
+    try:
+        return cls.model_validate(values, strict=True)
+    except ValueError as error:
+        raise _unfit(cls, error, path) from None
 
 
 def model_write(cls: type[Any], value: Any) -> Any:

@@ -39,7 +39,7 @@ def result_of(function: Callable[..., object]) -> object:
         return Any
 
 
-def _can_be_text(annotation: object) -> bool:
+def _can_be_text(annotation: Any) -> bool:
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Annotated:
         return _can_be_text(args[0])

@@ -16,6 +16,7 @@ class Warnings:
     def __init__(self) -> None:
         self._is_call_said = False
         self._is_loop_said = False
+        self._is_schema_said = False
 
     def of_call(self, call: Call) -> None:
         """Warns of calls that cannot be found again, nor be stopped: their callers try again, and ask twice."""
@@ -26,6 +27,15 @@ class Warnings:
             "The call to %s has no request_id, no run_id with call_id, and no cancel_handle. "
             "Trying it again asks for a second approval, and a caller that is gone cannot stop it.",
             call.tool_name,
+        )
+
+    def of_schema(self, tool_name: str, problem: str) -> None:
+        """Warns that reviewers' edits are not checked before they are approved."""
+        if self._is_schema_said:
+            return
+        self._is_schema_said = True
+        _log.warning(
+            "Calls to %s are asked for without a schema: %s. Set arguments_schema or derive_schema.", tool_name, problem
         )
 
     def of_event_loop(self) -> None:

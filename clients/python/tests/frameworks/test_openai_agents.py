@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +98,14 @@ def test_as_the_article_prints_it(server: Server, tool: str) -> None:
     assert uuid.UUID(approval.agent.run_id)
     assert from_struct(approval.arguments) == {"to": "a@x.com", "subject": "Hi", "body": ""}
     assert "hush-hush" not in str(approval)
+
+
+def test_readme() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    [snippet] = re.findall(r"```python\n(from agents import .*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {"signoff": signoff, "client": signoff.AsyncClient()}
+    exec(snippet, names)
+    assert list(names["send_email"].params_json_schema["properties"]) == ["to", "subject"]
 
 
 def test_ids(server: Server, tool: str) -> None:

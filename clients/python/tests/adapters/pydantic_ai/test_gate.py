@@ -15,6 +15,8 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from pydantic_ai import Agent, ModelRetry, RunContext, Tool
 from pydantic_ai.exceptions import ApprovalRequired
+from pydantic_ai.messages import ModelResponse
+from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.test import TestModel
 from runs import Mail, Runner, approve, call, reject, reviewing
 
@@ -178,8 +180,9 @@ def test_ids_that_a_model_uses_again(agent: Runner, mail: Mail, tool: str) -> No
 def test_a_tool_that_asks_for_another_try(agent: Runner, tool: str) -> None:
     """The model tries again with the same id: a call of its own."""
     mail = Mail(tool, ModelRetry("mailbox full"))
+    again = FunctionModel(lambda *_: ModelResponse([call(tool)]))
     with reviewing(agent.server, tool, approve) as seen, pytest.raises(Exception, match="retries"):
-        agent.run([mail.tool], [], model=TestModel())
+        agent.run([mail.tool], [], model=again)
     assert len(seen) == len(mail.runs) == 2
     outcomes = [each.claim.outcome for each in all_of(agent.server, tool)]
     assert [(each.result, each.message) for each in outcomes] == [(FAILED, "mailbox full")] * 2
