@@ -1,0 +1,205 @@
+"""Adapter for the Claude Agent SDK (`claude-agent-sdk`): its tools run only with an approval.
+
+The SDK's program runs the tools, not this process. The gate is its PreToolUse hook: it asks, waits and claims, and then
+lets the program run the tool with what was approved; the hooks after it tell how that ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
+
+from .._aio_client import AsyncClient, run_bound_async
+from .._call import Call, Run
+from .._call_options import CallOptions, Seconds, check_name, check_names, check_options, check_time, seconds
+from ..refusals import Refusal, StillWaiting
+
+_log = logging.getLogger("signoff")
+
+_OWN = ("agent_name", "chain", "run_id", "call_id", "request_id", "arguments_schema", "cancel_handle")
+_LENIENT_MODES = ("bypassPermissions", "acceptEdits")
+_MARGIN = 5.0
+"""Seconds before the hook's timeout in which it still answers."""
+
+
+def gate(
+    options: ClaudeAgentOptions,
+    client: AsyncClient,
+    *,
+    agent_name: str = "claude",
+    run_id: str | None = None,
+    ungated: Sequence[str] = (),
+    hook_timeout: Seconds = 3600.0,
+    **call_options: Any,
+) -> ClaudeAgentOptions:
+    """The options with every tool behind approval, the program's own and those of MCP servers and subagents.
+
+        options = gate(ClaudeAgentOptions(…), signoff.AsyncClient())
+
+    agent_name: what the agent is called; a subagent has its type's name, and this in its `chain`.
+    run_id: names the run; the session's id if it is not given.
+    ungated: names of tools that are not asked about here, such as `Read`; the SDK's own permissions are theirs.
+    hook_timeout: how long a call may wait; afterwards the model is told that it is still waiting.
+    call_options: as of Call.
+
+    Raises TypeError or ValueError for options that cannot be used, and for what would let a tool run beside the gate or
+    change what was approved: `allowed_tools` with other tools than `ungated`, permission modes that allow tools, and
+    PreToolUse hooks.
+    """
+    if not isinstance(client, AsyncClient):
+        raise TypeError("gate needs an AsyncClient: the SDK calls hooks in an event loop")
+    check_name("agent_name", agent_name, optional=False)
+    check_name("run_id", run_id)
+    check_names("ungated", ungated)
+    check_time("hook_timeout", hook_timeout)
+    if seconds(hook_timeout) <= _MARGIN:
+        raise ValueError(f"hook_timeout must be more than {_MARGIN:g} s, in which the hook answers")
+    for name in _OWN:
+        if name in call_options:
+            raise TypeError(f"{name} cannot be set for all calls of an agent")
+    of_calls = cast("CallOptions", call_options)
+    check_options(of_calls)
+    sticky = sorted(set(options.allowed_tools) - set(ungated))
+    if sticky:
+        raise TypeError(f"allowed_tools lets tools run that Signoff decides on: {', '.join(sticky)}. Remove them")
+    if options.permission_mode in _LENIENT_MODES:
+        raise TypeError(f"permission_mode {options.permission_mode!r} lets tools run that Signoff decides on")
+    hooks: dict[Any, list[HookMatcher]] = {event: list(each) for event, each in (options.hooks or {}).items()}
+    if hooks.get("PreToolUse"):
+        raise TypeError("PreToolUse hooks run beside the gate, and could change what was approved: remove them")
+    hook = _Gate(client, agent_name, run_id, frozenset(ungated), seconds(hook_timeout) - _MARGIN, of_calls)
+    hooks["PreToolUse"] = [HookMatcher(hooks=[hook.before], timeout=seconds(hook_timeout), on_failure="block")]
+    for event in ("PostToolUse", "PostToolUseFailure"):
+        hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.after])]
+    hooks["Stop"] = [*hooks.get("Stop", []), HookMatcher(hooks=[hook.stopped])]
+    return dataclasses.replace(options, hooks=hooks)
+
+
+class _NotRun(Exception):
+    """A call that was allowed, and of whose end the program says nothing."""
+
+
+@dataclasses.dataclass
+class _Allowed:
+    run: asyncio.Future[Run]
+    ended: asyncio.Future[Mapping[str, Any]]
+
+
+class _Gate:
+    def __init__(
+        self,
+        client: AsyncClient,
+        agent_name: str,
+        run_id: str | None,
+        ungated: frozenset[str],
+        patience: float,
+        options: CallOptions,
+    ) -> None:
+        self._client = client
+        self._agent_name = agent_name
+        self._run_id = run_id
+        self._ungated = ungated
+        self._patience = patience
+        self._options = options
+        self._under_way: dict[str, _Allowed] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def before(self, given: Any, tool_use_id: str | None, _: Any) -> Any:
+        """Lets a call run with what was approved, or tells the model why not. Any failure is a no."""
+        tool_name = str(given.get("tool_name"))
+        if tool_name in self._ungated:
+            return {}
+        try:
+            return _allow((await self._approved(given, tool_use_id)).arguments)
+        except Refusal as refusal:
+            text = str(refusal)
+            if refusal.developer_text != text:
+                _log.warning("The call to %s was not run: %s", tool_name, refusal.developer_text)
+            return _deny(text)
+        except Exception:  # noqa: BLE001 - any failure is a no
+            _log.exception("The gate of %s failed", tool_name)
+            return _deny(f"NOT RUN. The call to {tool_name} could not be approved. Do not work around it.")
+
+    async def after(self, given: Any, tool_use_id: str | None, _: Any) -> Any:
+        """Notes how a call ended."""
+        call = self._under_way.get(tool_use_id or "")
+        if call and not call.ended.done():
+            call.ended.set_result(given)
+        return {}
+
+    async def stopped(self, _: Any, __: str | None, ___: Any) -> Any:
+        """Ends what was allowed, and never ended: the turn is over."""
+        for call in list(self._under_way.values()):
+            if call.run.done() and not call.ended.done():
+                call.ended.set_exception(_NotRun("the program did not say how the call ended"))
+        return {}
+
+    async def _approved(self, given: Any, tool_use_id: str | None) -> Run:
+        """Waits for the claim; the gated call goes on beside, until the program says how the tool ended."""
+        loop = asyncio.get_running_loop()
+        key = tool_use_id or ""
+        if not key or key in self._under_way:
+            raise RuntimeError("the call has no id of its own")
+        call = self._call(given, key)
+        allowed = self._under_way[key] = _Allowed(loop.create_future(), loop.create_future())
+        task = loop.create_task(self._run(call, allowed, key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            waits: set[asyncio.Future[Any]] = {allowed.run, task}
+            await asyncio.wait(waits, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+        if not allowed.run.done():
+            if not task.done():
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+                raise StillWaiting(tool_name=str(given["tool_name"]))
+            task.result()
+        return allowed.run.result()
+
+    def _call(self, given: Any, call_id: str) -> Call:
+        options: dict[str, Any] = {**self._options, "agent_name": self._agent_name}
+        if given.get("agent_id"):
+            options.update(agent_name=given.get("agent_type") or "subagent", chain=[self._agent_name])
+        run_id = self._run_id or given["session_id"]
+        return Call(given["tool_name"], given["tool_input"], run_id=run_id, call_id=call_id, **options)
+
+    async def _run(self, call: Call, allowed: _Allowed, key: str) -> None:
+        async def body(run: Run) -> None:
+            allowed.run.set_result(run)
+            end = await allowed.ended
+            if end["tool_input"] != run.arguments:
+                raise RuntimeError("it ran with other arguments than were approved: another hook changed them")
+            if end["hook_event_name"] != "PostToolUse":
+                raise RuntimeError(str(end.get("error") or "the tool failed"))
+
+        try:
+            await run_bound_async(self._client, call, lambda run: lambda: body(run))
+        except Exception as error:
+            if not allowed.run.done():
+                raise
+            # It is reported; the program has told the model.
+            _log.debug("the call to %s failed", call.tool_name, exc_info=error)
+        finally:
+            self._under_way.pop(key, None)
+
+
+def _allow(arguments: dict[str, Any]) -> dict[str, Any]:
+    return _decision(permissionDecision="allow", updatedInput=arguments)
+
+
+def _deny(reason: str) -> dict[str, Any]:
+    return _decision(permissionDecision="deny", permissionDecisionReason=reason)
+
+
+def _decision(**decision: Any) -> dict[str, Any]:
+    return {"hookSpecificOutput": {"hookEventName": "PreToolUse", **decision}}

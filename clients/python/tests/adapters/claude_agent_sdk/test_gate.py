@@ -1,0 +1,288 @@
+"""The adapter for the Claude Agent SDK, with the SDK's own program, a scripted model and the real server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, HookMatcher, create_sdk_mcp_server, tool
+from model_server import Model, model
+from reviewing import before_its_end
+
+import signoff
+from reviewers import all_of, decide, pending, stored
+from servers import Server
+from signoff.adapters import claude_agent_sdk
+from signoff.adapters.claude_agent_sdk import gate
+from signoff.v1.approval_pb2 import ApprovalStatus, ExecutionResult
+
+NAME = "mcp__desk__{}"
+REJECTED = "NOT RUN. A reviewer rejected the call to {}: Use the staging list. Do not try it again."
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The program knows this test's model only."""
+    for variable in os.environ:
+        if variable.startswith(("ANTHROPIC", "CLAUDE", "AWS", "GOOGLE")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    for variable in ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER"):
+        monkeypatch.setenv(variable, "1")
+
+
+class Desk:
+    """A tool that remembers what it ran with."""
+
+    def __init__(self, name: str, error: str = "") -> None:
+        self.runs: list[dict[str, Any]] = []
+
+        @tool(name, "Sends.", {"to": str})
+        async def send(arguments: dict[str, Any]) -> dict[str, Any]:
+            self.runs.append(arguments)
+            if error:
+                raise RuntimeError(error)
+            return {"content": [{"type": "text", "text": f"sent to {arguments['to']}"}]}
+
+        self.server = create_sdk_mcp_server("desk", tools=[send])
+
+
+def options(body: Desk, scripted: Model, **more: Any) -> ClaudeAgentOptions:
+    env = {"ANTHROPIC_BASE_URL": scripted.address, **more.pop("env", {})}
+    return ClaudeAgentOptions(mcp_servers={"desk": body.server}, setting_sources=[], env=env, **more)
+
+
+def run(
+    server: Server,
+    body: Desk,
+    *turns: Any,
+    meanwhile: Callable[[], Any] | None = None,
+    address: str | None = None,
+    env: dict[str, str] | None = None,
+    **of_gate: Any,
+) -> dict[str, str]:
+    """What the model was told of each call."""
+
+    async def main() -> dict[str, str]:
+        async with signoff.AsyncClient(address or server.address, token=server.agent) as client:
+            with model(*turns) as scripted:
+                gated = gate(options(body, scripted, env=env or {}), client, **of_gate)
+
+                async def talk() -> None:
+                    async with ClaudeSDKClient(gated) as claude:
+                        await claude.query("go")
+                        async for _ in claude.receive_response():
+                            pass
+
+                running = asyncio.ensure_future(talk())
+                if meanwhile:
+                    await before_its_end(running, meanwhile)
+                await running
+                return scripted.results
+
+    return asyncio.run(main())
+
+
+def one(name: str) -> Any:
+    return [("call-1", NAME.format(name), {"to": "alice"})]
+
+
+def approve(server: Server, name: str, **more: Any) -> Any:
+    approval = pending(server, NAME.format(name))
+    decide(server, approval, approve=True, **more)
+    return approval
+
+
+def test_approved(desk: Server, name: str) -> None:
+    body = Desk(name)
+    asked: list[Any] = []
+    results = run(
+        desk,
+        body,
+        one(name),
+        meanwhile=lambda: asked.append(approve(desk, name)),
+        agent_name="mailer",
+        env={"SMTP_PASSWORD": "sk-4fd1c3a90b"},
+    )
+    assert results == {"call-1": "sent to alice"}
+    assert body.runs == [{"to": "alice"}]
+    approval = stored(desk, asked[0].id)
+    assert (approval.agent.name, bool(approval.agent.run_id)) == ("mailer", True)
+    assert approval.claim.outcome.result == ExecutionResult.EXECUTION_RESULT_SUCCEEDED
+    assert "sk-4fd1c3a90b" not in str(approval)
+
+
+def test_edited(desk: Server, name: str) -> None:
+    body = Desk(name)
+    results = run(desk, body, one(name), meanwhile=lambda: approve(desk, name, edited={"to": "bob"}))
+    assert results == {"call-1": "sent to bob"}
+    assert body.runs == [{"to": "bob"}]
+    outcome = all_of(desk, NAME.format(name))[0].claim.outcome
+    assert outcome.result == ExecutionResult.EXECUTION_RESULT_SUCCEEDED
+
+
+def test_rejected(desk: Server, name: str) -> None:
+    body = Desk(name)
+
+    def review() -> None:
+        decide(desk, pending(desk, NAME.format(name)), approve=False, comment="Use the staging list.")
+
+    assert REJECTED.format(NAME.format(name)) in run(desk, body, one(name), meanwhile=review)["call-1"]
+    assert body.runs == []
+
+
+def test_timeout(desk: Server, name: str) -> None:
+    body = Desk(name)
+    assert "NOT RUN. Nobody decided" in run(desk, body, one(name), timeout=1)["call-1"]
+    assert body.runs == []
+
+
+def test_failed_tool(desk: Server, name: str) -> None:
+    body = Desk(name, error="mailbox full")
+    results = run(desk, body, one(name), meanwhile=lambda: approve(desk, name))
+    assert "mailbox full" in results["call-1"]
+    outcome = all_of(desk, NAME.format(name))[0].claim.outcome
+    assert (len(body.runs), outcome.result) == (1, ExecutionResult.EXECUTION_RESULT_FAILED)
+
+
+def test_auto_approved_and_the_programs_own_tools(own_server: Server, tmp_path: Path) -> None:
+    """The policy lets `auto_…` run; a shell command needs a person like any tool that the policy does not name.
+
+    What the process knows, and the model's arguments do not say, is nowhere at the server.
+    """
+    body, secret = Desk("auto_send"), "sk-4fd1c3a90b"
+    first, second = tmp_path / "first", tmp_path / "second"
+    touch = [{"command": f"touch {file}", "description": "Touches."} for file in (first, second)]
+    turns = one("auto_send"), [("call-2", "Bash", touch[0])], [("call-3", "Bash", touch[1])]
+
+    def review() -> None:
+        rejected = pending(own_server, "Bash")
+        decide(own_server, rejected, approve=False, comment="No shell.")
+        approval = pending(own_server, "Bash")
+        while approval.id == rejected.id:
+            approval = pending(own_server, "Bash")
+        decide(own_server, approval, approve=True)
+
+    results = run(own_server, body, *turns, meanwhile=review, env={"SMTP_PASSWORD": secret})
+    assert results["call-1"] == "sent to alice"
+    assert "A reviewer rejected the call to Bash: No shell." in results["call-2"]
+    assert (first.exists(), second.exists()) == (False, True)
+    outcomes = {each.claim.outcome.result for each in all_of(own_server, "Bash") if each.HasField("claim")}
+    assert outcomes == {ExecutionResult.EXECUTION_RESULT_SUCCEEDED}
+    own_server.drain()
+    for stored_file in (tmp_path / "own").rglob("*"):
+        assert not stored_file.is_file() or secret.encode() not in stored_file.read_bytes()
+
+
+def test_lines_of_the_documentation(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Path(__file__).parents[5] / "docs/adapters/claude-agent-sdk.md"
+    [block] = re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
+    monkeypatch.setenv("SIGNOFF_ADDRESS", own_server.address)
+    monkeypatch.setenv("SIGNOFF_TOKEN", own_server.agent)
+    body = Desk("auto_send")
+    with model(one("auto_send")) as scripted:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", scripted.address)
+        scope: dict[str, Any] = {"ClaudeSDKClient": ClaudeSDKClient, "ClaudeAgentOptions": ClaudeAgentOptions}
+        scope["desk"] = body.server
+        exec(f"async def program():\n{textwrap.indent(block, '    ')}", scope)
+        asyncio.run(scope["program"]())
+    assert scripted.results == {"call-1": "sent to alice"}
+
+
+def test_server_unreachable(desk: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    body = Desk(name)
+    with caplog.at_level(logging.WARNING, "signoff"):
+        results = run(desk, body, one(name), address="http://127.0.0.1:1", patience=0.2)
+    assert "the approvals server cannot be reached" in results["call-1"]
+    assert any("Cannot reach the approvals server at http://127.0.0.1:1" in text for text in caplog.messages)
+    assert body.runs == []
+
+
+def test_hook_crashes(desk: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within what the hook guards, and outside of that: the SDK blocks then."""
+    body = Desk(name)
+
+    async def crash(*_: Any) -> Any:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(claude_agent_sdk, "run_bound_async", crash)
+    assert "could not be approved" in run(desk, body, one(name))["call-1"]
+    monkeypatch.setattr(claude_agent_sdk._Gate, "before", crash)
+    assert run(desk, body, one(name))["call-1"]
+    assert body.runs == []
+
+
+def test_hook_times_out(desk: Server, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers before; and the SDK blocks when it does not."""
+    body = Desk(name)
+    assert "NOT RUN. " in run(desk, body, one(name), hook_timeout=5.5)["call-1"]
+    decide(desk, pending(desk, NAME.format(name)), approve=True)
+
+    async def hang(*_: Any) -> Any:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(claude_agent_sdk._Gate, "before", hang)
+    assert run(desk, body, one(name), hook_timeout=6)["call-1"]
+    assert body.runs == []
+
+
+def test_three_parallel_calls(desk: Server, name: str) -> None:
+    body = Desk(name)
+    full = NAME.format(name)
+    turn = [(f"call-{to}", full, {"to": to}) for to in ("alice", "bob", "carol")]
+
+    def review() -> None:
+        decided: set[str] = set()
+        while len(decided) < 3:
+            for approval in all_of(desk, full):
+                to = str(approval.arguments["to"])
+                if to in decided or approval.status != ApprovalStatus.APPROVAL_STATUS_PENDING:
+                    continue
+                decided.add(to)
+                if to == "bob":
+                    decide(desk, approval, approve=False, comment="Use the staging list.")
+                else:
+                    decide(desk, approval, approve=True, edited={"to": "dave"} if to == "carol" else None)
+
+    results = run(desk, body, turn, meanwhile=review)
+    assert results["call-alice"] == "sent to alice"
+    assert REJECTED.format(full) in results["call-bob"]
+    assert results["call-carol"] == "sent to dave"
+    assert sorted(each["to"] for each in body.runs) == ["alice", "dave"]
+
+
+def test_a_second_run_does_not_ask_twice(desk: Server, name: str) -> None:
+    body = Desk(name)
+    run(desk, body, one(name), meanwhile=lambda: approve(desk, name), run_id=name)
+    assert "NOT RUN AGAIN." in run(desk, body, one(name), run_id=name)["call-1"]
+    assert len(all_of(desk, NAME.format(name))) == len(body.runs) == 1
+
+
+def test_what_leads_around_the_gate() -> None:
+    client = signoff.AsyncClient("http://127.0.0.1:1")
+
+    async def hook(*_: Any) -> Any:
+        return {}
+
+    def refused(kind: type[Exception], match: str, **more: Any) -> None:
+        of_gate = {each: more.pop(each) for each in ("hook_timeout", "call_id", "lable") if each in more}
+        with pytest.raises(kind, match=match):
+            gate(ClaudeAgentOptions(**more), client, ungated=["Read"], **of_gate)
+
+    refused(TypeError, "allowed_tools.*Bash", allowed_tools=["Read", "Bash"])
+    refused(TypeError, "bypassPermissions", permission_mode="bypassPermissions")
+    refused(TypeError, "PreToolUse hooks", hooks={"PreToolUse": [HookMatcher(hooks=[hook])]})
+    refused(ValueError, "hook_timeout", hook_timeout=5)
+    refused(TypeError, "call_id", call_id="one")
+    refused(TypeError, "unknown option 'lable'", lable="one")
+    assert gate(ClaudeAgentOptions(allowed_tools=["Read"]), client, ungated=["Read"]).hooks
+    with pytest.raises(TypeError, match="AsyncClient"):
+        gate(ClaudeAgentOptions(), signoff.Client("http://127.0.0.1:1"))  # type: ignore[arg-type]
