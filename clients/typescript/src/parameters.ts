@@ -124,7 +124,18 @@ async function validate({ schema, reads, names }: Parameters, json: JsonObject, 
   const result = await validated(schema, typedBy(reads, json, like));
   const issue = result.issues?.[0];
   if (issue) throw new Misfit(pathOf(issue.path ?? []), `does not fit: ${issue.message.replace(/\.$/, "")}`);
-  return "value" in result ? result.value : undefined;
+  return "value" in result ? detached(result.value) : undefined;
+}
+
+/**
+ * A copy of what a schema made, that no other code has: libraries fill in the same default each time, and a call that
+ * waits must not see what another one does to it. Instances of classes but Date are as they are.
+ */
+function detached(made: unknown): unknown {
+  if (Array.isArray(made)) return made.map(detached);
+  if (isDate(made)) return new Date(made.getTime());
+  if (!isPlainObject(made)) return made;
+  return Object.fromEntries(Object.entries(made).map(([name, value]) => [name, detached(value)]));
 }
 
 /** @param copy - what the schema does to it must not change what is shown. */

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { derived } from "../src/derive.js";
-import { fitApproved } from "../src/parameters.js";
+import { type Fitted, fitApproved, fitAsked } from "../src/parameters.js";
 import { Server } from "./server.js";
 
 let server: Server;
@@ -11,6 +11,21 @@ before(async () => {
   server = await Server.start();
 });
 after(() => server[Symbol.asyncDispose]());
+
+test("what a schema fills in is each call's own", async () => {
+  const schema = z.object({
+    opts: z.object({ bcc: z.array(z.string()) }).default({ bcc: [] }),
+    at: z.date().default(new Date(0)),
+  });
+  const parameters = { schema, reads: undefined, names: undefined };
+  const [waiting, other] = [await fitAsked(parameters, {}), await fitAsked(parameters, {})] as Fitted<
+    z.output<typeof schema>
+  >[];
+  other?.taken.opts.bcc.push("eve");
+  other?.taken.at.setTime(1);
+  assert.deepEqual(waiting?.taken, { opts: { bcc: [] }, at: new Date(0) });
+  assert.deepEqual(waiting?.shown, { opts: { bcc: [] }, at: "1970-01-01T00:00:00Z" });
+});
 
 /** Schemas, with arguments as they are shown; the library takes each, so that the server must. */
 const taken: [string, z.ZodObject, JsonObject[]][] = [
