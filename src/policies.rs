@@ -285,14 +285,18 @@ impl Policies {
 
     /// Makes a policy live whose version is durable, unless a newer one is live already.
     fn publish(&self, live: Live) {
-        self.status.send_if_modified(|status| {
-            let newer = live.version > status.live.version;
-            if newer {
-                tracing::info!(version = live.version, "the policy is live");
+        let version = live.version;
+        let is_newer = self.status.send_if_modified(|status| {
+            let is_newer = version > status.live.version;
+            if is_newer {
                 status.live = Arc::new(live);
             }
-            newer
+            is_newer
         });
+        // Only now: the store's writer reads the status, and must not wait for a log that nobody reads.
+        if is_newer {
+            tracing::info!(version, "the policy is live");
+        }
     }
 
     async fn stored(&self, version: u64) -> Result<Arc<PolicyVersion>, Error> {

@@ -125,7 +125,7 @@ pub enum FreezeError {
     #[error("there is no freeze {0}; it may have been thawed")]
     NotFound(FreezeId),
     /// There are as many freezes as may stand.
-    #[error("at most {limit} freezes can stand; thaw some, or freeze more calls with one")]
+    #[error("at most {limit} freezes can stand; thaw some, or freeze all calls")]
     TooMany {
         /// How many.
         limit: usize,

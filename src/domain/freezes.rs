@@ -17,6 +17,8 @@ const FREEZE_MESSAGE: &str =
 
 /// Most freezes that stand at once. With the longest names and reasons all of them fit into the 4 MiB that gRPC clients
 /// read by default: in an emergency a list must not fail.
+///
+/// One that stops all calls is taken beyond it, and so are those of an import: what stops calls must not be lost.
 pub const FREEZES_MAX: usize = 500;
 
 /// Thawed freezes that are kept, the newest: their calls can be repeated, and exports show them.
@@ -117,7 +119,8 @@ impl Freezes {
                 Err(FreezeError::RequestIdReused { request_id: key.clone(), id: first.id })
             };
         }
-        if self.standing().count() >= FREEZES_MAX {
+        let stops_more = scope == FreezeScope::All && self.standing().all(|freeze| freeze.scope != FreezeScope::All);
+        if self.standing().count() >= FREEZES_MAX && !stops_more {
             return Err(FreezeError::TooMany { limit: FREEZES_MAX });
         }
         let at = self.iter().map(|freeze| freeze.at).max().map_or(now, |newest| newest.max(now));
@@ -159,7 +162,7 @@ impl Freezes {
     /// stands does not undo a thaw.
     ///
     /// # Errors
-    /// [`FreezeError::Conflict`], [`FreezeError::Bad`], or [`FreezeError::TooMany`] when more would stand than may.
+    /// [`FreezeError::Conflict`] or [`FreezeError::Bad`].
     pub fn import(&mut self, freezes: Vec<Freeze>) -> Result<(ImportedFreezes, FreezeChanges), FreezeError> {
         let (mut all, mut changed) = (self.clone(), BTreeMap::new());
         for freeze in freezes {
@@ -174,9 +177,6 @@ impl Freezes {
             if self.0.get(&id) != Some(kept) {
                 changed.insert(id, Arc::clone(kept));
             }
-        }
-        if all.standing().count() > FREEZES_MAX.max(self.standing().count()) {
-            return Err(FreezeError::TooMany { limit: FREEZES_MAX });
         }
         let new = all.0.len() - self.0.len();
         let ended = self.standing().filter_map(|freeze| all.0.get(&freeze.id)).filter(|freeze| !freeze.stands());

@@ -11,9 +11,6 @@ const COUNT: usize = 256;
 /// Roughly the most bytes that they take, compiled.
 const BYTES: usize = 64 << 20;
 
-/// Longest spelling that is kept.
-const SPELLING: usize = 64 * 1024;
-
 /// JSON Schemas of arguments in their compiled form, by the hash of their text: those used last. An agent sends the
 /// same few with every request, and they are to be compiled once.
 ///
@@ -59,6 +56,9 @@ impl Default for Schemas {
 }
 
 impl Schemas {
+    /// Longest spelling that is kept, in bytes.
+    pub const SPELLING_MAX: usize = 64 * 1024;
+
     /// A schema, given as canonical JSON, in its compiled form. One that cannot be compiled is not kept.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Schemas {
     /// See [`SchemaError`].
     pub fn compile_spelled(&self, spelling: Vec<u8>, text: &Arc<str>) -> Result<Arc<Schema>, SchemaError> {
         let schema = self.compile(text)?;
-        if spelling.len() <= SPELLING {
+        if spelling.len() <= Self::SPELLING_MAX {
             let kept = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.spell(Digest::of_bytes(text.as_bytes()), spelling.into(), text);
             kept.make_room(self.count, self.bytes);
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn long_spellings_and_bad_schemas_are_not_kept() {
         let schemas = Schemas::default();
-        let long = vec![1; SPELLING + 1];
+        let long = vec![1; Schemas::SPELLING_MAX + 1];
         schemas.compile_spelled(long.clone(), &text(1).into()).unwrap();
         assert!(schemas.known(&long).is_none() && kept(&schemas, 1));
         assert!(schemas.compile_spelled(b"bad".to_vec(), &r#"{"type":7}"#.into()).is_err());

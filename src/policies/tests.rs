@@ -1,6 +1,12 @@
 //! The policy on the in-memory store, with a clock that the tests hold in their hands.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
+use tracing_subscriber::{
+    Layer,
+    layer::{Context, SubscriberExt as _},
+};
 
 use super::*;
 use crate::{
@@ -162,6 +168,28 @@ async fn a_policy_is_not_live_before_it_is_durable_and_then_whoever_waits() {
     world.store.release();
     settle().await;
     assert_eq!(judged(&policies), (Effect::AutoApprove, "1".to_owned()));
+}
+
+/// A log may wait for a terminal that nobody reads. Who looks at the policy, as the store's writer does, must not.
+#[tokio::test]
+async fn the_policy_can_be_read_while_a_new_one_is_logged() {
+    struct Reader(tokio::sync::watch::Receiver<PolicyStatus>, Arc<AtomicUsize>);
+
+    impl<S: tracing::Subscriber> Layer<S> for Reader {
+        fn on_event(&self, _: &tracing::Event<'_>, _: Context<'_, S>) {
+            let (status, (tell, told)) = (self.0.clone(), std::sync::mpsc::sync_channel(1));
+            std::thread::spawn(move || tell.send(status.borrow().live.version));
+            if told.recv_timeout(Duration::from_secs(10)).is_ok() {
+                self.1.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    let (policies, reads) = (opened(&World::new()).await, Arc::default());
+    let reader = Reader(policies.status(), Arc::clone(&reads));
+    let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(reader));
+    policies.set(&operator(), change(approving())).await.unwrap();
+    assert_ne!(reads.load(Ordering::SeqCst), 0, "the change is logged, and can be read meanwhile");
 }
 
 #[tokio::test]

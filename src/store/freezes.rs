@@ -41,10 +41,9 @@ pub trait FreezeStore: Send + Sync + 'static {
     /// stands does not undo a thaw.
     ///
     /// # Errors
-    /// [`FreezeError::Conflict`], [`FreezeError::Bad`], [`FreezeError::TooMany`], or a failure.
+    /// [`FreezeError::Conflict`], [`FreezeError::Bad`], or a failure.
     ///
     /// [`FreezeError::Conflict`]: crate::domain::FreezeError::Conflict
     /// [`FreezeError::Bad`]: crate::domain::FreezeError::Bad
-    /// [`FreezeError::TooMany`]: crate::domain::FreezeError::TooMany
     async fn import_freezes(&self, freezes: Vec<Freeze>) -> Result<ImportedFreezes, StoreError>;
 }

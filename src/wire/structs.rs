@@ -84,6 +84,19 @@ impl Reader<'_> {
     }
 }
 
+/// How deep an object is nested, in levels: 1 without other objects and lists in it.
+#[must_use]
+pub fn depth(object: &Map<String, Value>) -> u32 {
+    fn of(value: &Value) -> u32 {
+        match value {
+            Value::Object(object) => depth(object),
+            Value::Array(items) => 1 + items.iter().map(of).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+    1 + object.values().map(of).max().unwrap_or(0)
+}
+
 /// A Struct from an object. Numbers become doubles, which is what they were in a request.
 #[must_use]
 pub fn from_object(object: Map<String, Value>) -> Struct {
@@ -163,6 +176,7 @@ mod tests {
         for (value, levels) in [(json!({}), 1), (json!({"a": 1}), 1), (json!({"a": []}), 2), (json!({"a": [{}]}), 3)] {
             let from = || from_object(value.as_object().unwrap().clone());
             assert!(read(from(), levels).is_ok());
+            assert_eq!(depth(value.as_object().unwrap()), levels);
             let refused = read(from(), levels - 1).unwrap_err();
             assert!(refused[0].contains(&format!("at most {} levels", levels - 1)), "{refused:?}");
         }

@@ -115,11 +115,19 @@ fn a_request_id_belongs_to_one_call() {
 #[test]
 fn there_is_a_most_of_them() {
     let most = u32::try_from(FREEZES_MAX).unwrap();
-    let mut freezes = frozen((1..=most).map(|n| new_freeze(n, FreezeScope::All)));
-    let one_more = || new_freeze(most + 1, FreezeScope::All);
-    assert_eq!(freezes.freeze(one_more()), Err(FreezeError::TooMany { limit: FREEZES_MAX }));
-    freezes.thaw(new_thaw(1)).unwrap();
-    freezes.freeze(one_more()).unwrap();
+    let agent = || FreezeScope::Agent("a".into());
+    let mut freezes = frozen((1..=most).map(|n| new_freeze(n, agent())));
+    let too_many = FreezeError::TooMany { limit: FREEZES_MAX };
+    assert_eq!(freezes.freeze(new_freeze(most + 1, agent())), Err(too_many.clone()));
+    // The emergency stop is never refused for want of room.
+    freezes.freeze(new_freeze(most + 1, FreezeScope::All)).unwrap();
+    for scope in [FreezeScope::All, agent()] {
+        assert_eq!(freezes.freeze(new_freeze(most + 2, scope)), Err(too_many.clone()));
+    }
+    for n in [1, 2] {
+        freezes.thaw(new_thaw(n)).unwrap();
+    }
+    freezes.freeze(new_freeze(most + 2, agent())).unwrap();
 }
 
 #[test]

@@ -100,7 +100,7 @@ macro_rules! store_conformance {
             freezes: freezes_are_kept_in_order, no_claim_is_granted_while_a_freeze_covers_it,
                 a_new_request_that_is_frozen_is_rejected_for_good, what_began_before_a_freeze_goes_on,
                 a_freezes_request_id_belongs_to_one_call, a_claim_and_a_freeze_at_once_are_in_order,
-                freezes_move_with_an_export, an_import_tells_what_it_ended_and_keeps_the_most_that_may_stand,
+                freezes_move_with_an_export, an_import_tells_what_it_ended_and_loses_no_freeze,
                 the_oldest_thawed_freezes_are_forgotten;
             feed: pending_follows_every_change,
                 changes_tell_of_every_commit,

@@ -9,7 +9,7 @@ use super::{Checker, Violations};
 use crate::{
     domain::{
         Agent, Arguments, KnownSchema, NewRequest, Repetition, Schema, Schemas, canonical_json,
-        limits::{AGENT_NAME_MAX, RUN_ID_MAX, RequestLimits},
+        limits::{AGENT_NAME_MAX, ARGUMENTS_BYTES_MAX, ARGUMENTS_DEPTH_MAX, RUN_ID_MAX, RequestLimits},
     },
     proto::v1,
     wire::{field_path, structs},
@@ -35,7 +35,11 @@ pub struct InvalidRequest {
 /// takes next to no time.
 #[must_use]
 pub fn known_schema(message: &v1::RequestApprovalRequest, schemas: &Schemas) -> Option<KnownSchema> {
-    let known = schemas.known(&message.arguments_schema.as_ref()?.encode_to_vec())?;
+    let schema = message.arguments_schema.as_ref()?;
+    if schema.encoded_len() > Schemas::SPELLING_MAX {
+        return None;
+    }
+    let known = schemas.known(&schema.encode_to_vec())?;
     let bytes = message.arguments.as_ref().map_or(0, Struct::encoded_len);
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     known.schema.is_quick(1 + bytes / VALUE_BYTES, bytes).then_some(known)
@@ -56,8 +60,14 @@ pub fn request(
     let v1::RequestApprovalRequest { request_id, tool_name, arguments, agent, reason, timeout, .. } = message;
     let request_id = check.request_id(request_id);
     check.tool_name("tool_name", &tool_name);
-    let arguments = check.arguments("arguments", arguments.unwrap_or_default(), limits);
+    // A request that was taken before a limit was lowered is still found by its repetition.
+    let widest =
+        RequestLimits { arguments_bytes: ARGUMENTS_BYTES_MAX, arguments_depth: ARGUMENTS_DEPTH_MAX, ..limits.clone() };
+    let arguments = check.arguments("arguments", arguments.unwrap_or_default(), &widest);
     let refused = check.count();
+    if let Some(arguments) = &arguments {
+        check.argument_limits(arguments, limits);
+    }
     let agent = check.agent(agent.unwrap_or_default(), limits);
     check.text("reason", &reason, limits.text_bytes);
     let timeout = match timeout {
@@ -118,6 +128,19 @@ impl Checker {
                 self.refuse(field, error.to_string());
                 None
             }
+        }
+    }
+
+    /// Whether arguments that can be read keep to the limits that are set.
+    fn argument_limits(&mut self, arguments: &Arguments, limits: &RequestLimits) {
+        const FIELD: &str = "arguments";
+        let bytes = arguments.as_json().len();
+        if bytes > limits.arguments_bytes {
+            self.bytes(FIELD, bytes, limits.arguments_bytes);
+        }
+        let max = limits.arguments_depth;
+        if max < ARGUMENTS_DEPTH_MAX && structs::depth(&arguments.to_object()) > max {
+            self.refuse(FIELD, format!("is nested too deeply; at most {max} levels are allowed"));
         }
     }
 

@@ -317,6 +317,24 @@ fn an_operator_s_limits_hold() {
 }
 
 #[test]
+fn a_request_is_repeated_also_where_an_operator_lowered_a_limit() {
+    for limits in [
+        RequestLimits { arguments_bytes: 10, ..RequestLimits::default() },
+        RequestLimits { arguments_depth: 1, ..RequestLimits::default() },
+    ] {
+        let message = v1::RequestApprovalRequest {
+            request_id: "r".into(),
+            tool_name: "send_email".into(),
+            arguments: Some(object(&json!({"to": ["bob", "alice"]}))),
+            ..Default::default()
+        };
+        let refused = decode::request(message, &limits, &Schemas::default(), None).unwrap_err();
+        assert!(refused.repetition.is_some(), "{refused:?}");
+        assert_eq!(refused.violations.0.len(), 1, "{refused:?}");
+    }
+}
+
+#[test]
 fn what_repeats_a_request_is_known_by_what_must_be_said_again() {
     let repetition = |change: fn(&mut v1::RequestApprovalRequest)| {
         let mut message = v1::RequestApprovalRequest {
