@@ -269,7 +269,7 @@ func (*ListFreezesRequest) Descriptor() ([]byte, []int) {
 	return file_signoff_v1_admin_service_proto_rawDescGZIP(), []int{4}
 }
 
-// The freezes that stand; at most 500, which fit into 4 MiB.
+// The freezes that stand; at most 500, which fit into 4 MiB, but for those that an import brought.
 type ListFreezesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The freezes, the oldest first.

@@ -144,7 +144,7 @@ Global___ListFreezesRequest: _TypeAlias = ListFreezesRequest  # noqa: Y015
 
 @_typing.final
 class ListFreezesResponse(_message.Message):
-    """The freezes that stand; at most 500, which fit into 4 MiB."""
+    """The freezes that stand; at most 500, which fit into 4 MiB, but for those that an import brought."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

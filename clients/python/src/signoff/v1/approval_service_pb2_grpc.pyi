@@ -67,9 +67,9 @@ class ApprovalServiceStub:
     GetApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]
     """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 
-    Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
-    unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
-    8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+    Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+    It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
+    size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
     of RequestApproval's and WatchApproval's streams too.
     """
     WaitApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.WaitApprovalRequest, _approval_service_pb2.WaitApprovalResponse]
@@ -173,9 +173,9 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     GetApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]  # type: ignore[assignment]
     """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 
-    Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
-    unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
-    8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+    Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+    It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
+    size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
     of RequestApproval's and WatchApproval's streams too.
     """
     WaitApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.WaitApprovalRequest, _approval_service_pb2.WaitApprovalResponse]  # type: ignore[assignment]
@@ -294,9 +294,9 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_approval_service_pb2.GetApprovalResponse, _abc.Awaitable[_approval_service_pb2.GetApprovalResponse]]:
         """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 
-        Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
-        unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
-        8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+        Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+        It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
+        size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
         of RequestApproval's and WatchApproval's streams too.
         """
 

@@ -135,7 +135,7 @@ export const ListFreezesRequestSchema: GenMessage<ListFreezesRequest> = /*@__PUR
   messageDesc(file_signoff_v1_admin_service, 4);
 
 /**
- * The freezes that stand; at most 500, which fit into 4 MiB.
+ * The freezes that stand; at most 500, which fit into 4 MiB, but for those that an import brought.
  *
  * @generated from message signoff.v1.ListFreezesResponse
  */

@@ -1138,9 +1138,9 @@ export const ApprovalService: GenService<{
   /**
    * Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
    *
-   * Without events an answer has less than 2 MiB. With events it has less than 4 MiB, which gRPC clients read by default,
-   * unless an approval with arguments and edits of the largest size also has many long comments or rules. It has less than
-   * 8 MiB where at most 32 rules ask people: let a client that asks for events read that much. This holds for the messages
+   * Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+   * It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
+   * size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
    * of RequestApproval's and WatchApproval's streams too.
    *
    * @generated from rpc signoff.v1.ApprovalService.GetApproval
