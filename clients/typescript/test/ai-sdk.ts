@@ -53,7 +53,9 @@ const USAGE = {
 function scripted(Mock: new (settings: Any) => Model): Sdk["model"] {
   return (...answers) => {
     const left = [...answers];
-    const next = () => {
+    const next = ({ abortSignal }: Any) => {
+      // As models do that are reached over a network.
+      abortSignal?.throwIfAborted();
       const answer = left.shift() ?? assert.fail("the model has no more answers");
       const isText = typeof answer === "string";
       const finishReason = { unified: isText ? "stop" : "tool-calls", raw: undefined };
@@ -64,13 +66,13 @@ function scripted(Mock: new (settings: Any) => Model): Sdk["model"] {
         return { type: "tool-call", toolCallId: id, toolName: tool, input: JSON.stringify(input) };
       });
     return new Mock({
-      doGenerate: async () => {
-        const { answer, ...rest } = next();
+      doGenerate: async (options: Any) => {
+        const { answer, ...rest } = next(options);
         const content = typeof answer === "string" ? [{ type: "text", text: answer }] : calls(answer);
         return { ...rest, content, warnings: [] };
       },
-      doStream: async () => {
-        const { answer, ...rest } = next();
+      doStream: async (options: Any) => {
+        const { answer, ...rest } = next(options);
         const text = [{ type: "text-start" }, { type: "text-delta", delta: answer }, { type: "text-end" }];
         const parts = typeof answer === "string" ? text.map((part) => ({ ...part, id: "t" })) : calls(answer);
         const chunks = [{ type: "stream-start", warnings: [] }, ...parts, { type: "finish", ...rest }];
