@@ -160,7 +160,7 @@ function merge(carried: Partial<CallOptions>, options: Given, args: unknown, con
  * Options, of which the later win. Labels are joined: a policy may ask on each. Those that are undefined are as if they
  * were not given.
  */
-function join<O extends Partial<CallOptions>>(before: Partial<O>, after: Partial<O>): O {
+export function join<O extends Partial<CallOptions>>(before: Partial<O>, after: Partial<O>): O {
   const given = (options: object) => Object.entries(options).filter(([, value]) => value !== undefined);
   const labels = { ...before.labels, ...after.labels };
   const isLabelled = Object.keys(labels).length > 0;

@@ -110,7 +110,7 @@ function elementsOf(
 }
 
 /** Where in a value there are dates and bigints: equal for values whose types are. Empty when there are none. */
-function signatureOf(value: Value): string {
+export function signatureOf(value: Value): string {
   const type = textTypeOf(value);
   if (type !== undefined || typeof value !== "object" || value === null) return type ?? "";
   if (Array.isArray(value)) {

@@ -52,6 +52,11 @@ type Wrapped = (args: any, ...contexts: any[]) => unknown;
 /** Functions that ask by themselves. */
 const gated = new WeakSet<object>();
 
+/** Whether a function asks for approval by itself. */
+export function isGated(fn: unknown): boolean {
+  return typeof fn === "function" && gated.has(fn);
+}
+
 /** Wraps a function: see `Client.requiresApproval`. */
 export function wrap(connection: Connection, fn: Wrapped, options: Given): Wrapped {
   const kind = kindOf(fn, "what needs approval");
@@ -128,7 +133,7 @@ export async function resumeApproved<R>(
   options: ResumeOptions<unknown>,
 ): Promise<Awaited<R>> {
   refuseGenerator(fn);
-  if (gated.has(fn)) throw new TypeError("what is to be run asks for approval itself: use its own resume");
+  if (isGated(fn)) throw new TypeError("what is to be run asks for approval itself: use its own resume");
   const { begin, stop } = prepareResumed(connection, handleOf(handle), options);
   return ending(stop, () => gate(connection, begin, (_, run) => fn(run)));
 }

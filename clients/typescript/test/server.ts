@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -27,6 +27,7 @@ export class Server {
   readonly #directory: string;
   readonly #settings: readonly string[];
   #child: ChildProcess | undefined;
+  #log = "";
   #address = "";
   #tokens = { agent: "", reviewer: "", operator: "" };
   readonly #clients: Client[] = [];
@@ -61,12 +62,11 @@ export class Server {
     for (const setting of this.#settings) args.push("--set", setting);
     const child = spawn(program, args, { env: {}, stdio: ["ignore", "pipe", "pipe"] });
     process.once("exit", () => child.kill("SIGKILL"));
-    let log = "";
     child.stderr.on("data", (chunk) => {
-      log += chunk;
+      this.#log += chunk;
     });
     const lines = createInterface({ input: child.stdout });
-    const ended = once(child, "exit").then(() => Promise.reject(new Error(`the server ended: ${log}`)));
+    const ended = once(child, "exit").then(() => Promise.reject(new Error(`the server ended: ${this.#log}`)));
     const [first] = await Promise.race([once(lines, "line"), ended]);
     ended.catch(() => {});
     this.#child = child;
@@ -82,6 +82,15 @@ export class Server {
   /** The token of each role. */
   get tokens(): Readonly<Record<"agent" | "reviewer" | "operator", string>> {
     return this.#tokens;
+  }
+
+  /** Whether a text is anywhere in what it has logged, or stored in files. */
+  async hasKept(text: string): Promise<boolean> {
+    if (this.#log.includes(text)) return true;
+    const entries = await readdir(this.#directory, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile());
+    const contents = await Promise.all(files.map(({ parentPath, name }) => readFile(join(parentPath, name))));
+    return contents.some((content) => content.includes(text));
   }
 
   /** Ends it, and waits until it has ended. */

@@ -1,5 +1,6 @@
 // Type-checked where the package is installed, with every check on.
 import { type AnyRefusal, type Call, Client, type ClientOptions, Handle, isRefusal, type Run } from "@signoff/client";
+import { gateTools } from "@signoff/client/ai-sdk";
 import { type ApprovalStatus, VoteChoice } from "@signoff/client/v1";
 
 interface Mail {
@@ -47,6 +48,14 @@ export const text: Promise<string> = client.requiresApproval(({ to }: Mail) => t
   toolName: "send_email",
   onRefusal: "return",
 })({ to: "a" });
+
+const tools = { send: { execute: async ({ to }: Mail, _: { toolCallId: string }) => ({ id: to.length }) } };
+export const output: PromiseLike<{ id: number } | string> = gateTools(tools, client, { runId: "r" }).send.execute(
+  { to: "a" },
+  { toolCallId: "c" },
+);
+// @ts-expect-error: an id is of one call.
+gateTools(tools, client, { callId: "c" });
 
 export function explain(error: unknown): string {
   if (!isRefusal(error)) throw error;
