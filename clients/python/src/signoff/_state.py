@@ -21,7 +21,7 @@ def builtin_base(cls: type[Any]) -> type[Any] | None:
 
 def state_of(value: Any) -> dict[str, Any]:
     """The attributes that the object itself has. What `cached_property` keeps follows from the others."""
-    cls: type[Any] = type(value)
+    cls: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
     state = {name: each for name, each in getattr(value, "__dict__", {}).items() if not _is_cached(cls, name)}
     for each in cls.__mro__:
         slots = vars(each).get("__slots__", ())
@@ -47,8 +47,8 @@ def surplus(value: Any, fields: Collection[str], made: Any) -> str | None:
 def is_same(one: Any, other: Any) -> bool:
     """Whether they hold the same, also where `==` says so of more: only numbers may be of other types."""
     if type(one) in _NUMBERS and type(other) in _NUMBERS:
-        return one == other
-    kind: type[Any] = type(one)
+        return bool(one == other)
+    kind: type[Any] = type(one)  # pyright: ignore[reportUnknownVariableType]
     if kind is not type(other):
         return False
     if issubclass(kind, (datetime, time)):
@@ -60,7 +60,7 @@ def is_same(one: Any, other: Any) -> bool:
     if issubclass(kind, (list, tuple)):
         return len(one) == len(other) and all(is_same(each, its) for each, its in zip(one, other, strict=True))
     if issubclass(kind, (set, frozenset)):
-        return one == other and all(any(is_same(each, its) for its in other) for each in one)
+        return bool(one == other) and all(any(is_same(each, its) for its in other) for each in one)
     if dataclasses.is_dataclass(kind) or hasattr(kind, "__pydantic_validator__"):
         return is_same(state_of(one), state_of(other))
     return bool(one == other) and repr(one) == repr(other)
