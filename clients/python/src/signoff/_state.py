@@ -54,7 +54,7 @@ def is_same(one: Any, other: Any) -> bool:
     if issubclass(kind, (datetime, time)):
         # One with an offset says by it which of two equal times it is.
         is_fixed = one.utcoffset() is not None or one.fold == other.fold
-        return is_fixed and one.isoformat() == other.isoformat()
+        return bool(is_fixed and one.isoformat() == other.isoformat())
     if issubclass(kind, Mapping):
         return one.keys() == other.keys() and all(is_same(one[name], other[name]) for name in one)
     if issubclass(kind, (list, tuple)):
