@@ -222,7 +222,8 @@ class _Gated:
                 call, bind = self._call(self._binding.bind_shown(gated, args, kwargs), refusals)
                 return ask_bound(client(), call, bind, self._warnings)
             except Refusal as refusal:
-                return refusals.text(refusal)
+                refusals.check(refusal)
+                raise
 
         def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
             refusals = Refusals(self._on_refusal, self.name)
@@ -251,7 +252,8 @@ class _Gated:
                 call, bind = self._call(self._binding.bind_shown(gated, args, kwargs), refusals)
                 return await ask_bound_async(client(), call, bind)
             except Refusal as refusal:
-                return refusals.text(refusal)
+                refusals.check(refusal)
+                raise
 
         async def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
             refusals = Refusals(self._on_refusal, self.name)

@@ -72,17 +72,21 @@ class Refusals:
 
         return bound
 
-    def text(self, refusal: Refusal) -> Any:
-        """The text for the model, if that is what is to be returned; else raises the refusal again.
-
-        Raises TypeError for a context's id that another call has: the caller has used the context for two.
-        """
+    def check(self, refusal: Refusal) -> None:
+        """Raises TypeError for a context's id that another call has: the caller has used the context for two."""
         is_reused = isinstance(refusal, RequestFailed) and refusal.reason == "REQUEST_ID_REUSED"
         if is_reused and self.call_id and not self._has_begun:
             raise TypeError(
                 f"{self._function}: the context names one call, {self.call_id}, and another was asked for by that id: "
                 "set a call_id or request_id in call_options, around each call that is made with the context"
             ) from refusal
+
+    def text(self, refusal: Refusal) -> Any:
+        """The text for the model, if that is what is to be returned; else raises the refusal again.
+
+        Raises what `check` raises.
+        """
+        self.check(refusal)
         if self._has_begun or self._choice == "raise":
             raise refusal
         return str(refusal)
