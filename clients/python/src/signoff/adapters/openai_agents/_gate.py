@@ -13,6 +13,7 @@ from ..._aio_client import AsyncClient
 from ..._call import Call
 from ..._call_options import CallOptions, check_names, check_options
 from .._json_schemas import sendable
+from ._arguments import ToolArguments
 from ._runs import note_caller, record_of
 from ._tools import GatedTool, invoker_of
 
@@ -161,11 +162,11 @@ class Gate:
         gated.on_invoke_handoff = _GatedHandoff(self, agent.name, invoke)
         return gated
 
-    def schema(self, tool: FunctionTool, name: str) -> dict[str, Any] | None:
+    def schema(self, arguments: ToolArguments, name: str) -> dict[str, Any] | None:
         """The tool's schema, if it can be sent; else there is one warning for each tool."""
         if not self.derive_schema:
             return None
-        schema = sendable(tool.params_json_schema, closed=False)
+        schema = sendable(arguments.schema, closed=arguments.are_complete)
         if schema is None and name not in self._warned:
             self._warned.add(name)
             _log.warning(
