@@ -112,11 +112,21 @@ class Gate:
         """Gates an agent and all that it leads to; agents that are gated stay as they are."""
         if gate_of(agent):
             return
+        self.check_behavior(agent)
         # All tools are looked at before anything is changed.
         tools = [self.tool(each) for each in agent.tools]
         agent.__class__ = _gated_class(type(agent), self)
         agent.tools = tools
         self.handoffs(agent)
+
+    def check_behavior(self, agent: Agent[Any]) -> None:
+        """Raises TypeError where a refusal's text would be the run's result, as if the tool had said it."""
+        behavior = agent.tool_use_behavior
+        if self.returns and (behavior == "stop_on_first_tool" or isinstance(behavior, dict)):
+            raise TypeError(
+                f"the agent {agent.name} ends with a tool's result (tool_use_behavior), and the text of a refusal "
+                "would be that result: it needs on_refusal='raise'"
+            )
 
     def tool(self, tool: Tool) -> Tool:
         """The tool behind the gate; raises TypeError for one that cannot be."""
@@ -202,6 +212,7 @@ def _gated_class(own: type[Agent[Any]], gate: Gate) -> type[Agent[Any]]:
     """
 
     async def get_all_tools(self: Agent[Any], run_context: RunContextWrapper[Any]) -> list[Tool]:
+        gate.check_behavior(self)
         note_caller(run_context, self.name)
         gate.handoffs(self)
         tools = await own.get_all_tools(self, run_context)
