@@ -34,6 +34,8 @@ _log = logging.getLogger("signoff")
 _OWN = ("agent_name", "chain", "run_id", "call_id", "request_id", "arguments_schema", "cancel_handle")
 _MARGIN = 5.0
 """Seconds before the hook's timeout in which it still answers."""
+_CHECK = 5.0
+"""Seconds between looks at whether a call that runs can still be reported."""
 _NOT_RUN = "NOT RUN. The call to {} could not be approved. Do not work around it."
 
 
@@ -80,7 +82,8 @@ def gate(
     hooks["PreToolUse"] = [HookMatcher(hooks=[hook.before], timeout=seconds(hook_timeout), on_failure="block")]
     for event in ("PostToolUse", "PostToolUseFailure"):
         hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.after])]
-    hooks["Stop"] = [*hooks.get("Stop", []), HookMatcher(hooks=[hook.stopped])]
+    for event in ("Stop", "SubagentStop", "UserPromptSubmit"):
+        hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.stopped])]
     return dataclasses.replace(
         options,
         hooks=hooks,
@@ -98,6 +101,8 @@ class _NotRun(Exception):
 
 @dataclasses.dataclass
 class _Allowed:
+    session: Any
+    subagent: Any
     run: asyncio.Future[Run]
     ended: asyncio.Future[Mapping[str, Any]]
 
@@ -183,10 +188,14 @@ class _Gate:
             call.ended.set_result(given)
         return {}
 
-    async def stopped(self, _: Any, __: str | None, ___: Any) -> Any:
-        """Ends what was allowed, and never ended: the turn is over."""
+    async def stopped(self, given: Any, _: str | None, __: Any) -> Any:
+        """Ends what was allowed, and never ended: the agent's turn is over, or was interrupted and a new one begins.
+
+        Subagents may go on in the background.
+        """
         for call in list(self._under_way.values()):
-            if call.run.done() and not call.ended.done():
+            is_of_turn = call.subagent == given.get("agent_id")
+            if call.session == given.get("session_id") and is_of_turn and call.run.done() and not call.ended.done():
                 call.ended.set_exception(_NotRun("the program did not say how the call ended"))
         return {}
 
@@ -197,7 +206,9 @@ class _Gate:
         if not key or key in self._under_way:
             raise RuntimeError("the call has no id of its own")
         call = self._call(given, key)
-        allowed = self._under_way[key] = _Allowed(loop.create_future(), loop.create_future())
+        allowed = self._under_way[key] = _Allowed(
+            given["session_id"], given.get("agent_id"), loop.create_future(), loop.create_future()
+        )
         task = loop.create_task(self._run(call, allowed, key))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -226,7 +237,11 @@ class _Gate:
     async def _run(self, call: Call, allowed: _Allowed, key: str) -> None:
         async def body(run: Run) -> None:
             allowed.run.set_result(run)
-            end = await allowed.ended
+            while not (await asyncio.wait({allowed.ended}, timeout=_CHECK))[0]:
+                # No hook says that a session has ended. Without the client there is nothing to report to.
+                if self._client._is_closed:  # pyright: ignore[reportPrivateUsage]
+                    raise _NotRun("the client was closed before the call ended")
+            end = allowed.ended.result()
             if end["tool_input"] != run.arguments:
                 raise RuntimeError("it ran with other arguments than were approved: another hook changed them")
             if end["hook_event_name"] != "PostToolUse":

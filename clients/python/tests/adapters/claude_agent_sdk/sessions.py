@@ -8,7 +8,7 @@ from typing import Any
 
 from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, create_sdk_mcp_server, tool
 from model_server import Model, model
-from reviewing import before_its_end
+from reviewing import before_its_end, beside
 
 import signoff
 from reviewers import decide, pending
@@ -48,9 +48,12 @@ def run(
     env: dict[str, str] | None = None,
     of_sdk: dict[str, Any] | None = None,
     then: Callable[[], Any] | None = None,
+    until: Callable[[], Any] | None = None,
     **of_gate: Any,
 ) -> dict[str, str]:
-    """What the model was told of each call. `then` is done after the gate, and before the program starts."""
+    """What the model was told of each call. `then` is done after the gate, and before the program starts;
+    the session stays open until `until` is done.
+    """
 
     async def main() -> dict[str, str]:
         async with signoff.AsyncClient(address or server.address, token=server.agent) as client:
@@ -64,6 +67,8 @@ def run(
                         await claude.query("go")
                         async for _ in claude.receive_response():
                             pass
+                        if until:
+                            await asyncio.wait_for(beside(until), 30)
 
                 running = asyncio.ensure_future(talk())
                 if meanwhile:
