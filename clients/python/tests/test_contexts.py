@@ -7,7 +7,7 @@ import inspect
 import uuid
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Annotated, Any, Generic, Optional, TypeVar
+from typing import Annotated, Any, Generic, Optional, TypedDict, TypeVar
 
 import pytest
 
@@ -48,14 +48,34 @@ class Marker:
     pass
 
 
+class State(Marker):
+    pass
+
+
+class Store(Marker):
+    pass
+
+
 class CallId(Marker):
     pass
+
+
+class Config(TypedDict):
+    tags: list[Any]
+    callbacks: Usage
+
+
+class MyConfig(Config):
+    mine: str
 
 
 for cls, module, name in [
     (Wrapper, "agents.run_context", "RunContextWrapper"),
     (Run, "pydantic_ai._run_context", "RunContext"),
     (Marker, "langchain_core.tools.base", "InjectedToolArg"),
+    (State, "langgraph.prebuilt.tool_node", "InjectedState"),
+    (Store, "langgraph.prebuilt.tool_node", "InjectedStore"),
+    (Config, "langchain_core.runnables.config", "RunnableConfig"),
     (CallId, "langchain_core.tools.base", "InjectedToolCallId"),
 ]:
     cls.__module__, cls.__qualname__ = module, name
@@ -91,9 +111,11 @@ def asked(fake: Fake) -> RequestApprovalRequest:
         "Wrapper | None",
         Annotated[Wrapper[str], "the context"],
         Wrapper[str] | Run[str],
-        Annotated[str, Marker],
-        Annotated[Any, Marker()],
-        Annotated[dict[str, Any] | None, Marker, "state"],
+        Config,
+        Annotated[str, CallId],
+        Annotated[Any, State()],
+        Annotated[Any, Store],
+        Annotated[dict[str, Any] | None, State, "state"],
     ],
 )
 def test_hidden_by_type(client: signoff.Client, fake: Fake, annotation: Any) -> None:
@@ -109,13 +131,62 @@ def test_hidden_by_type(client: signoff.Client, fake: Fake, annotation: Any) -> 
     assert inspect.signature(gated).parameters["ctx"].annotation == gated.__annotations__["ctx"]
 
 
-@pytest.mark.parametrize("annotation", [Mine, Wrapper[str] | str, list[Wrapper[str]], Annotated[Mine, "a context"]])
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        Mine,
+        Wrapper[str] | str,
+        list[Wrapper[str]],
+        Annotated[Mine, "a context"],
+        # LangChain passes on what the model sends for these.
+        Annotated[Mine, Marker],
+        Annotated[Mine, Marker()],
+        Optional[Annotated[Mine, CallId]],  # noqa: UP045
+        Annotated[Mine, Wrapper],
+        Config | None,
+        MyConfig,
+        Annotated[Config, "mine"],
+    ],
+)
 def test_not_hidden(client: signoff.Client, annotation: Any) -> None:
     def send(ctx: Any, to: str) -> None: ...
 
     send.__annotations__["ctx"] = annotation
     with pytest.raises(TypeError, match="reviewers cannot see ctx"):
         signoff.requires_approval(client)(send)
+
+
+def test_only_the_first_config_is_one(client: signoff.Client) -> None:
+    def send(config: Any, other: Any) -> None: ...
+
+    send.__annotations__.update(config=Config, other=Config)
+    with pytest.raises(TypeError, match="reviewers cannot see other"):
+        signoff.requires_approval(client)(send)
+
+
+def test_what_the_model_may_set_is_shown(client: signoff.Client, fake: Fake) -> None:
+    @signoff.requires_approval(client)
+    def send(to: str, user: Annotated[str, Marker] = "me", call: Annotated[str, CallId] | None = None) -> str:
+        return f"{to} {user} {call}"
+
+    assert send("alice", user="admin", call="c") == "alice admin c"
+    assert from_struct(asked(fake).arguments) == {"to": "alice", "user": "admin", "call": "c"}
+
+
+@pytest.mark.parametrize("annotation", [Wrapper[str], Wrapper[str] | None, Annotated[Any, Store]])
+@pytest.mark.parametrize("value", [{"secret": "hush"}, ["hush"], "hush", 1, True])
+def test_json_is_no_context(client: signoff.Client, fake: Fake, annotation: Any, value: Any) -> None:
+    """It comes from the model, in place of what the framework should have put there."""
+
+    def send(ctx: Any, to: str) -> None: ...
+
+    send.__annotations__["ctx"] = annotation
+    gated = signoff.requires_approval(client)(send)
+    with pytest.raises(TypeError, match="ctx is a context of the framework, which JSON is not"):
+        gated(value, "alice")
+    with pytest.raises(TypeError, match="ctx is a context of the framework"):
+        gated.resume(signoff.Handle("a", "r", "send", f"sha256:{0:064}"), value)
+    assert not fake.asks
 
 
 def test_what_is_known_is_sent(client: signoff.Client, fake: Fake) -> None:

@@ -47,11 +47,6 @@ class Open(BaseModel):
     name: str
 
 
-class Secret(BaseModel):
-    name: str
-    hidden: str = Field(default="", exclude=True)
-
-
 DUE = datetime(2027, 1, 15, tzinfo=timezone.utc)
 
 
@@ -120,28 +115,16 @@ def test_edits_that_do(client: signoff.Client, fake: Fake) -> None:
     assert buy(Order(orderNumber=7)) == Order(orderNumber=8)
 
 
-@pytest.mark.parametrize(
-    ("model", "value"),
-    [
-        # A function would get what nobody has seen, or would not get what was seen.
-        (Loud, {"name": "a"}),
-        (Secret, Secret.model_construct(name="a", hidden="b", more="c")),
-    ],
-)
-def test_models_that_say_something_else(client: signoff.Client, fake: Fake, model: Any, value: Any) -> None:
-    def send(who: Any) -> Any:
+def test_models_that_say_something_else(client: signoff.Client, fake: Fake) -> None:
+    @signoff.requires_approval(client)
+    def send(who: Loud) -> Any:
         return who
 
-    send.__annotations__["who"] = model
-    gated = signoff.requires_approval(client)(send)
-    if model is Secret:
-        # What is not shown does not reach the function.
-        assert gated(value) == Secret(name="a")
-        assert from_struct(fake.asks[0].arguments) == {"who": {"name": "a"}}
-    else:
-        with pytest.raises(signoff.InvalidArguments, match="is changed by Loud"):
-            gated(value)
-        assert not fake.asks
+    # The function would get what nobody has seen.
+    value: Any = {"name": "a"}
+    with pytest.raises(signoff.InvalidArguments, match="is changed by Loud"):
+        send(value)
+    assert not fake.asks
 
 
 def test_what_else_a_model_holds_is_shown(client: signoff.Client, fake: Fake) -> None:

@@ -26,6 +26,13 @@ class Unfit(Exception):
         self.problem = problem
 
 
+class Unwritable:
+    """Stands in JSON for a value that has no JSON, and says why."""
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+
+
 def checked(arguments: Any) -> dict[str, Any]:
     """Copies arguments that are a JSON object, as their canonical JSON reads; raises Unfit for any others.
 
@@ -68,6 +75,8 @@ def _value(value: Any, path: str, depth: int) -> Any:
         if not math.isfinite(value):
             raise Unfit(path, "is not a finite number")
         return whole(value)
+    if kind is Unwritable:
+        raise Unfit(path, value.problem)
     if kind is not dict and kind is not list:
         raise Unfit(path, f"is not JSON, but a {kind.__qualname__}")
     if depth > MAX_DEPTH:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ._arguments import Unfit
-from ._contexts import Ids, context_reader, read_context
+from ._contexts import Ids, contexts_of, read_context
 from ._declared import declared, optional
 from ._kind import Declared, NoJsonForm
 from ._schema import Making, Schema, checked_size, record
@@ -45,8 +45,8 @@ class Binding:
         self._problem_of_first: TypeError | None = None
         self.annotations = dict(_annotations(function, self._signature))
         """The types as far as they can be resolved, those of hidden parameters and the result too."""
-        readers = {each.name: context_reader(self.annotations.get(each.name)) for each in parameters}
-        self._contexts = {name: reader for name, reader in readers.items() if reader}
+        types = {each.name: self.annotations[each.name] for each in parameters if each.name in self.annotations}
+        self._contexts = contexts_of(types)
         self._hidden = frozenset(hidden) | self._contexts.keys()
         for parameter in parameters:
             if parameter.name in self._hidden:
@@ -101,7 +101,10 @@ class Binding:
         shown = {name: each for name, each in self._declared.items() if name not in hidden}
         ids = Ids()
         for each in (name for name in self._signature.parameters if name in self._hidden):
-            ids = ids.joined(self._contexts.get(each, read_context)(bound.arguments[each]))
+            value, context = bound.arguments[each], self._contexts.get(each)
+            if context:
+                context.check(each, value)
+            ids = ids.joined(context.read(value) if context else read_context(value))
         return Bound(bound, shown, ids)
 
 

@@ -11,7 +11,7 @@ import types
 import typing
 import uuid
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, cast
@@ -49,19 +49,56 @@ Reader = Callable[[Any], Ids]
 """Takes from a context's value what it knows."""
 
 
-def context_reader(annotation: Any) -> Reader | None:
-    """What reads a parameter's value, if its declared type is a context's; None if it is an argument."""
+@dataclass(frozen=True)
+class Context:
+    """What a parameter that is a context gets.
+
+    read: takes from the value what it knows.
+    may_be_json: whether the framework itself passes text, or a dict.
+    """
+
+    read: Reader
+    may_be_json: bool = False
+
+    def check(self, name: str, value: Any) -> None:
+        """Raises TypeError for JSON, if the framework passes none: it is from the model."""
+        if not self.may_be_json and type(value) in _JSON:
+            raise TypeError(f"{name} is a context of the framework, which JSON is not: the model must not set it")
+
+
+def contexts_of(annotations: Mapping[str, Any]) -> dict[str, Context]:
+    """The parameters whose declared types are contexts; all others are arguments."""
+    found = {name: context for name, each in annotations.items() if (context := _context_of(each))}
+    # LangChain sets the first of them, and passes on what the model sends for others.
+    configs = [name for name, context in found.items() if context is _CONFIG]
+    return {name: context for name, context in found.items() if name not in configs[1:]}
+
+
+def _context_of(annotation: Any) -> Context | None:
+    if _is_config(annotation):
+        return _CONFIG
     if typing.get_origin(annotation) is Annotated:
         inner, *metadata = typing.get_args(annotation)
-        readers = [_reader_of(_class_of(each)) for each in metadata]
-        return next((reader for reader in readers if reader), None) or context_reader(inner)
+        markers = [_found(_MARKERS, _class_of(each)) for each in metadata]
+        return next((marker for marker in markers if marker), None) or _class_context_of(inner)
+    return _class_context_of(annotation)
+
+
+def _class_context_of(annotation: Any) -> Context | None:
+    """That of a class, also within a union. LangChain sees neither its markers nor its config there."""
+    if typing.get_origin(annotation) is Annotated:
+        return _class_context_of(typing.get_args(annotation)[0])
     origin = typing.get_origin(annotation)
     if origin in (Union, types.UnionType):
-        members = [each for each in typing.get_args(annotation) if each is not type(None)]
-        readers = [context_reader(each) for each in members]
-        return readers[0] if readers and all(readers) else None
+        members = [_class_context_of(each) for each in typing.get_args(annotation) if each is not type(None)]
+        return members[0] if members and all(members) else None
     kind = origin or annotation
-    return _reader_of(cast("type[Any]", kind)) if isinstance(kind, type) else None
+    return _found(_CLASSES, cast("type[Any]", kind)) if isinstance(kind, type) else None
+
+
+def _is_config(annotation: Any) -> bool:
+    """Whether it is LangChain's own, and nothing made of it: LangChain sets no other."""
+    return isinstance(annotation, type) and (annotation.__module__, annotation.__qualname__) == _CONFIG_CLASS
 
 
 def _class_of(marker: Any) -> type[Any]:
@@ -73,25 +110,14 @@ def _class_of(marker: Any) -> type[Any]:
 def read_context(value: Any) -> Ids:
     """What a hidden value knows, if it is a context by its own type."""
     cls: type[Any] = type(value)  # pyright: ignore[reportUnknownVariableType]
-    reader = _reader_of(cls)
-    return reader(value) if reader else Ids()
+    context = _found(_CLASSES, cls)
+    return context.read(value) if context else Ids()
 
 
-def _reader_of(cls: type[Any]) -> Reader | None:
-    for each in _bases(cls):
-        reader = _READERS.get((each.__module__, each.__qualname__))
-        if reader:
-            return reader
-    return None
-
-
-def _bases(cls: type[Any]) -> Iterator[type[Any]]:
-    """The class and those that it is made of. A TypedDict has its own in `__orig_bases__` alone."""
-    yield from cls.__mro__
-    for each in getattr(cls, "__orig_bases__", ()):
-        base = typing.get_origin(each) or each
-        if isinstance(base, type) and base is not cls and base not in cls.__mro__:
-            yield from _bases(cast("type[Any]", base))
+def _found(known: Mapping[tuple[str, str], Context], cls: type[Any]) -> Context | None:
+    """That of the class, or of one that it is made of."""
+    names = ((each.__module__, each.__qualname__) for each in cls.__mro__)
+    return next((known[name] for name in names if name in known), None)
 
 
 def _at(value: Any, *path: str) -> Any:
@@ -201,18 +227,26 @@ def _nothing(_: Any) -> Ids:
     return Ids()
 
 
-_READERS: dict[tuple[str, str], Reader] = {
+_JSON = (dict, list, str, int, float, bool)
+
+_CONFIG_CLASS = ("langchain_core.runnables.config", "RunnableConfig")
+_CONFIG = Context(_langchain_config, may_be_json=True)
+
+_CLASSES: dict[tuple[str, str], Context] = {
     # openai-agents; ToolContext is a RunContextWrapper.
-    ("agents.run_context", "RunContextWrapper"): _openai_agents,
-    # LangChain and LangGraph; injected by type, or by what is said of a type.
-    ("langchain_core.runnables.config", "RunnableConfig"): _langchain_config,
-    ("langgraph.prebuilt.tool_node", "ToolRuntime"): _langchain_runtime,
-    ("langchain_core.tools.base", "InjectedToolCallId"): _langchain_call_id,
-    ("langchain_core.tools.base", "InjectedToolArg"): _nothing,
-    ("langchain_core.tools.base", "_DirectlyInjectedToolArg"): _nothing,
-    ("pydantic_ai._run_context", "RunContext"): _pydantic_ai,
+    ("agents.run_context", "RunContextWrapper"): Context(_openai_agents),
+    ("langgraph.prebuilt.tool_node", "ToolRuntime"): Context(_langchain_runtime),
+    ("pydantic_ai._run_context", "RunContext"): Context(_pydantic_ai),
     # Google ADK; ToolContext, CallbackContext and Context are such.
-    ("google.adk.agents.readonly_context", "ReadonlyContext"): _google_adk,
+    ("google.adk.agents.readonly_context", "ReadonlyContext"): Context(_google_adk),
     # Microsoft Agent Framework.
-    ("agent_framework._middleware", "FunctionInvocationContext"): _agent_framework,
+    ("agent_framework._middleware", "FunctionInvocationContext"): Context(_agent_framework),
+}
+
+# LangChain and LangGraph. InjectedToolArg alone is none: LangChain hides such a parameter from the model, but passes on
+# what the model sends for it. What these mark is set by LangChain, or by LangGraph's ToolNode.
+_MARKERS: dict[tuple[str, str], Context] = {
+    ("langchain_core.tools.base", "InjectedToolCallId"): Context(_langchain_call_id, may_be_json=True),
+    ("langgraph.prebuilt.tool_node", "InjectedState"): Context(_nothing, may_be_json=True),
+    ("langgraph.prebuilt.tool_node", "InjectedStore"): Context(_nothing),
 }

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any, Literal, NewType, TypeVar, Union, cast
 
 from ._containers import list_of, object_of, set_of, tuple_of, union_of
-from ._kind import Declared, NoJsonForm
+from ._kind import Declared, HoldsMore, NoJsonForm
 from ._models import is_model, members_of
 from ._records import (
     dataclass_of,
@@ -152,8 +152,11 @@ class _Reader:
         if members is None:
             return own
         self._seen[cls] = model_of(cls, members, parts)
-        try:
-            parts.update({member.name: self.read(member.annotation) for member in members})
-        except NoJsonForm:
-            self._seen[cls] = own
+        for member in members:
+            try:
+                parts[member.name] = self.read(member.annotation)
+            except HoldsMore:
+                raise
+            except NoJsonForm:
+                self._seen[cls] = own
         return self._seen[cls]

@@ -209,19 +209,23 @@ class _Gated:
         """The function behind the gate of a Client."""
 
         def gated(*args: Any, **kwargs: Any) -> Any:
-            refusals = Refusals(self._on_refusal)
+            refusals = Refusals(self._on_refusal, self.name)
             try:
-                call, bind = self._call(self._binding.bind(gated, args, kwargs))
+                call, bind = self._call(self._binding.bind(gated, args, kwargs), refusals)
                 return run_bound(client(), call, refusals.watched(bind), self._warnings)
             except Refusal as refusal:
                 return refusals.text(refusal)
 
         def ask(*args: Any, **kwargs: Any) -> Handle:
-            call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
-            return ask_bound(client(), call, bind, self._warnings)
+            refusals = Refusals("raise", self.name)
+            try:
+                call, bind = self._call(self._binding.bind_shown(gated, args, kwargs), refusals)
+                return ask_bound(client(), call, bind, self._warnings)
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
         def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
-            refusals = Refusals(self._on_refusal)
+            refusals = Refusals(self._on_refusal, self.name)
             try:
                 options, bind = self._resumption(gated, handle, args, kwargs)
                 return resume_bound(client(), handle, options, refusals.watched(bind))
@@ -234,19 +238,23 @@ class _Gated:
         """The coroutine function behind the gate of an AsyncClient."""
 
         async def gated(*args: Any, **kwargs: Any) -> Any:
-            refusals = Refusals(self._on_refusal)
+            refusals = Refusals(self._on_refusal, self.name)
             try:
-                call, bind = self._call(self._binding.bind(gated, args, kwargs))
+                call, bind = self._call(self._binding.bind(gated, args, kwargs), refusals)
                 return await run_bound_async(client(), call, refusals.watched(bind))
             except Refusal as refusal:
                 return refusals.text(refusal)
 
         async def ask(*args: Any, **kwargs: Any) -> Handle:
-            call, bind = self._call(self._binding.bind_shown(gated, args, kwargs))
-            return await ask_bound_async(client(), call, bind)
+            refusals = Refusals("raise", self.name)
+            try:
+                call, bind = self._call(self._binding.bind_shown(gated, args, kwargs), refusals)
+                return await ask_bound_async(client(), call, bind)
+            except Refusal as refusal:
+                return refusals.text(refusal)
 
         async def resume(handle: Handle, /, *args: Any, **kwargs: Any) -> Any:
-            refusals = Refusals(self._on_refusal)
+            refusals = Refusals(self._on_refusal, self.name)
             try:
                 options, bind = self._resumption(gated, handle, args, kwargs)
                 return await resume_bound_async(client(), handle, options, refusals.watched(bind))
@@ -279,22 +287,22 @@ class _Gated:
         # Those that name a call are of the one that asked.
         around = {name: box[0] for name, box in _of_this_call.get({}).items() if name in WAIT_NAMES}
         of_wait = {name: value for name, value in {**self._options, **around}.items() if name in WAIT_NAMES}
-        return cast("WaitOptions", of_wait), self._bind(bound, None)
+        return cast("WaitOptions", of_wait), self._bind(bound)
 
-    def _call(self, bound: Bound) -> tuple[Call, Bind[Any]]:
+    def _call(self, bound: Bound, refusals: Refusals) -> tuple[Call, Bind[Any]]:
         """The call to ask for, and what to do when it may run."""
         try:
             arguments = bound.arguments
         except Unfit as unfit:
             raise InvalidArguments(tool_name=self._tool_name, path=unfit.path, problem=unfit.problem) from None
         options = cast("CallOptions", {**self._options, **self._taken()})
-        call_id = self._add_ids(bound.ids, options)
+        refusals.call_id = self._add_ids(bound.ids, options)
         for name in self._required:
             if options.get(name) in (None, "", (), [], {}):
                 raise TypeError(f"{self.name} was called without {name}: set it in call_options, around the call")
         if options.get("derive_schema", True) and options.get("arguments_schema") is None:
             options["arguments_schema"] = self._schema(bound)
-        return Call(self._tool_name, arguments, **options), self._bind(bound, call_id)
+        return Call(self._tool_name, arguments, **options), self._bind(bound)
 
     def _schema(self, bound: Bound) -> Schema | None:
         """What is derived of the types of the parameters that this call shows; None if nothing can be."""
@@ -307,7 +315,10 @@ class _Gated:
                 self._warnings.of_schema(self._tool_name, str(problem))
         return self._schemas[shown]
 
-    def _bind(self, bound: Bound, call_id: str | None) -> Bind[Any]:
+    def _bind(self, bound: Bound) -> Bind[Any]:
+        # Whatever this call's own id is: the context's is of no call that the function makes.
+        call_id = bound.ids.call_id
+
         def bind(approved: Run) -> Callable[[], Any]:
             args, kwargs = bound.join(approved.arguments)
             if inspect.iscoroutinefunction(self._function):

@@ -14,6 +14,10 @@ class NoJsonForm(Exception):
     """A type that cannot be shown as JSON and rebuilt from it."""
 
 
+class HoldsMore(NoJsonForm):
+    """A type whose values hold what its JSON does not say: no form shows all of it."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Declared:
     """One declared type.

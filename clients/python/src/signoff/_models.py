@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import rfc8785
 
-from ._arguments import Unfit, checked_value
+from ._arguments import Unfit, Unwritable, checked_value
+from ._kind import HoldsMore
+from ._state import is_same
 
 
 def is_model(cls: type[Any]) -> bool:
@@ -26,7 +28,15 @@ class Member:
 
 
 def members_of(cls: type[Any]) -> Sequence[Member] | None:
-    """The members that a model shows; None if it has a JSON form of its own, which only it can write and read."""
+    """The members that a model shows; None if it has a JSON form of its own, which only it can write and read.
+
+    Raises HoldsMore for one that has others, which the function would get at their defaults.
+    """
+    for name, field in cls.model_fields.items():
+        if field.exclude:
+            raise HoldsMore(f"{cls.__name__} leaves {name} out of its JSON")
+    for name in cls.__private_attributes__:
+        raise HoldsMore(f"{cls.__name__} has the private attribute {name}, which is not in its JSON")
     decorators = cls.__pydantic_decorators__
     if cls.__pydantic_root_model__ or decorators.field_serializers or decorators.model_serializers:
         return None
@@ -38,8 +48,7 @@ def members_of(cls: type[Any]) -> Sequence[Member] | None:
             return None
         if any(type(each).__module__.startswith("pydantic.functional_serializers") for each in field.metadata):
             return None
-        if not field.exclude:
-            members.append(Member(name, attribute, field.annotation))
+        members.append(Member(name, attribute, field.annotation))
     return members
 
 
@@ -52,10 +61,23 @@ def made_model(cls: type[Any], values: dict[str, Any], path: str) -> Any:
 
 
 def model_write(cls: type[Any], value: Any) -> Any:
-    """A model as JSON; any other value as it is."""
+    """A model as JSON, if that says all of it; any other value as it is."""
     if type(value) is not cls:
         return value
-    return value.model_dump(mode="json", by_alias=True, round_trip=True)
+    try:
+        written = _dumped(value)
+    except Exception as error:  # noqa: BLE001 - serializers are anybody's own code
+        return Unwritable(f"as {cls.__name__} has no JSON form: {error}")
+    try:
+        read = model_read(cls, checked_value(written), "")
+    except Unfit:
+        # Reading says it, with its place.
+        return written
+    return written if is_same(read, value) else Unwritable(f"as {cls.__name__} is not what its JSON reads as")
+
+
+def _dumped(model: Any) -> Any:
+    return model.model_dump(mode="json", by_alias=True, round_trip=True)
 
 
 def model_read(cls: type[Any], value: Any, path: str) -> Any:
@@ -65,7 +87,7 @@ def model_read(cls: type[Any], value: Any, path: str) -> Any:
     except ValueError as error:
         raise _unfit(cls, error, path) from None
     # Whatever the model would drop, add or change was not approved.
-    if checked_value(model_write(cls, model), path) != value:
+    if checked_value(_dumped(model), path) != value:
         raise Unfit(path, f"is changed by {cls.__name__}")
     return model
 

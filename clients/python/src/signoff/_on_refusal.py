@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from ._request import Bind
-from .refusals import Refusal
+from .refusals import Refusal, RequestFailed
 
 if typing.TYPE_CHECKING:
     from ._call import Run
@@ -51,9 +51,12 @@ def _can_be_text(annotation: Any) -> bool:
 class Refusals:
     """The refusal of one call. What the function itself raises is never turned into text: it has run."""
 
-    def __init__(self, choice: OnRefusal) -> None:
+    def __init__(self, choice: OnRefusal, function: str = "the function") -> None:
         self._choice = choice
+        self._function = function
         self._has_begun = False
+        self.call_id: str | None = None
+        """The call's id, if it is from a context."""
 
     def watched(self, bind: Bind[_T]) -> Bind[_T]:
         """The same, which says when the function begins."""
@@ -70,7 +73,16 @@ class Refusals:
         return bound
 
     def text(self, refusal: Refusal) -> Any:
-        """The text for the model, if that is what is to be returned; else raises the refusal again."""
+        """The text for the model, if that is what is to be returned; else raises the refusal again.
+
+        Raises TypeError for a context's id that another call has: the caller has used the context for two.
+        """
+        is_reused = isinstance(refusal, RequestFailed) and refusal.reason == "REQUEST_ID_REUSED"
+        if is_reused and self.call_id and not self._has_begun:
+            raise TypeError(
+                f"{self._function}: the context names one call, {self.call_id}, and another was asked for by that id: "
+                "set a call_id or request_id in call_options, around each call that is made with the context"
+            ) from refusal
         if self._has_begun or self._choice == "raise":
             raise refusal
         return str(refusal)

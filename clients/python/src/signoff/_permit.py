@@ -9,6 +9,7 @@ from typing import TypeVar
 from ._answers import Answers
 from ._arguments import Unfit
 from ._call import Run
+from ._error_texts import error_text
 from ._failures import Failure
 from ._request import Bind, Request
 from ._structs import from_struct
@@ -128,16 +129,13 @@ class Permit:
 
 
 def text_of(error: BaseException, has_begun: bool) -> str:
-    """What an error says; its type's name if it says nothing, or cannot say it.
+    """What a report says of an error.
 
     Of what is raised before the function has begun, refusals say why; else it is that the caller gave up.
     """
     if not has_begun and not isinstance(error, Refusal):
         return "not run: the caller gave up"
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001 - errors come with any code of their own
-        return type(error).__name__
+    return error_text(error)
 
 
 def shortened(message: str) -> str:

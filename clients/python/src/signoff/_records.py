@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 import typing
 from collections import abc
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
-from ._arguments import Unfit, checked_value
-from ._kind import Declared, NoJsonForm, as_object, at, is_a
+from ._arguments import Unfit, Unwritable, checked_value
+from ._kind import Declared, HoldsMore, NoJsonForm, as_object, at, is_a
 from ._models import Member, made_model, model_read, model_write
 from ._scalars import ANYTHING
 from ._schema import Making, NoSchema, Schema, record
+from ._state import builtin_base, state_of, surplus
 
 
 def dataclass_of(cls: type[Any], parts: Mapping[str, Declared]) -> Declared:
     fields = {field.name for field in dataclasses.fields(cls)}
     if set(inspect.signature(cls).parameters) != fields:
         raise NoJsonForm(f"{cls.__name__} is not made of its fields alone")
+    _refuse_builtin(cls)
 
     def write(value: Any) -> Any:
-        if type(value) is cls:
-            return {name: part.write(getattr(value, name)) for name, part in parts.items()}
-        return value
+        if type(value) is not cls:
+            return value
+        own = {name: getattr(value, name) for name in parts if hasattr(value, name)}
+        problem = _more(value, own, lambda: cls(**copy.deepcopy(own)))
+        return problem or {name: parts[name].write(each) for name, each in own.items()}
 
     def read(value: Any, path: str) -> Any:
         return _made(cls, _parts(value, path, parts, parts), path, parts, lambda read_parts: cls(**read_parts), write)
@@ -46,6 +52,7 @@ def typed_dict_of(cls: type[Any], parts: Mapping[str, Declared], required: abc.C
 
 
 def model_of(cls: type[Any], members: Sequence[Member], parts: Mapping[str, Declared]) -> Declared:
+    _refuse_builtin(cls)
     attributes = {member.name: member.attribute for member in members}
     is_open = cls.model_config.get("extra") == "allow"
 
@@ -53,13 +60,11 @@ def model_of(cls: type[Any], members: Sequence[Member], parts: Mapping[str, Decl
         if type(value) is not cls:
             return value
         # One that was made without validation may lack some.
-        written: dict[str, Any] = {
-            name: parts[name].write(getattr(value, attribute))
-            for name, attribute in attributes.items()
-            if hasattr(value, attribute)
-        }
+        has = {name: attribute for name, attribute in attributes.items() if hasattr(value, attribute)}
+        own = {name: getattr(value, attribute) for name, attribute in has.items()}
         extra: dict[str, Any] = (value.model_extra or {}) if is_open else {}
-        return {**written, **extra}
+        problem = _more(value, [*has.values(), *extra], lambda: made_model(cls, copy.deepcopy({**own, **extra}), ""))
+        return problem or {**{name: parts[name].write(each) for name, each in own.items()}, **extra}
 
     def read(value: Any, path: str) -> Any:
         values = as_object(value, path)
@@ -78,6 +83,24 @@ def own_form_of(cls: type[Any]) -> Declared:
     return Declared(
         lambda value: model_write(cls, value), lambda value, path: model_read(cls, value, path), True, schema=schema
     )
+
+
+def _refuse_builtin(cls: type[Any]) -> None:
+    """Raises HoldsMore for a class whose objects are also such as a dict, with its content."""
+    base = builtin_base(cls)
+    if base:
+        raise HoldsMore(f"{cls.__name__} is a {base.__name__} too")
+
+
+def _more(value: Any, fields: abc.Collection[str], make: Callable[[], Any]) -> Unwritable | None:
+    """What stands for a value that holds more than its fields, and than follows from them; None if it does not."""
+    others = [name for name in state_of(value) if name not in fields]
+    if not others:
+        return None
+    name: str | None = others[0]
+    with suppress(Exception):
+        name = surplus(value, fields, make())
+    return Unwritable(f"holds {name} besides the fields of {type(value).__name__}") if name else None
 
 
 def _made(

@@ -9,7 +9,7 @@ from enum import Enum, Flag
 from typing import Any
 from uuid import UUID
 
-from ._arguments import MAX_INTEGER, Unfit, checked_value
+from ._arguments import MAX_INTEGER, Unfit, Unwritable, checked_value
 from ._kind import Declared, NoJsonForm, is_equal, same, schema_of
 from ._schema import Schema, any_of
 from ._texts import (
@@ -49,6 +49,8 @@ def _text(
     """A class whose values are texts, of one of these forms. Subclasses may be more than their texts."""
 
     def write_own(value: Any) -> Any:
+        if _is_second(value):
+            return Unwritable("is the second of two equal times, which its JSON does not say: give it an offset")
         text = write(value) if type(value) is cls else None
         return value if text is None else text
 
@@ -63,6 +65,11 @@ def _text(
 
     schemas = [_SCHEMAS[form] for form in forms]
     return Declared(write_own, read, True, schema=schema_of(any_of(schemas)))
+
+
+def _is_second(value: Any) -> bool:
+    """Whether it is a time that a clock which was put back shows again, without the offset that would say so."""
+    return isinstance(value, (datetime, time)) and value.fold == 1 and value.utcoffset() is None
 
 
 _SCHEMAS: dict[str, Schema] = {

@@ -60,7 +60,7 @@ def write_datetime(value: datetime) -> str | None:
     text = f"{write_date(value)}T{_write_clock(value)}"
     offset = value.utcoffset()
     if offset is None:
-        return text
+        return None if value.tzinfo else text
     if offset % timedelta(minutes=1):
         return None
     minutes = offset // timedelta(minutes=1)
