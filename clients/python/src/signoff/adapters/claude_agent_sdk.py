@@ -124,7 +124,8 @@ class _Gate:
         self._ungated = ungated
         self._patience = patience
         self._options = options
-        self._allowed = frozenset(given.allowed_tools)
+        # The SDK allows Skill itself, where there are skills.
+        self._allowed = frozenset(given.allowed_tools) | ({"Skill"} if given.skills else set())
         self._own_permissions: CanUseTool | None = given.can_use_tool
         self._was_passed_by = False
         self._asked_about: set[str] = set()

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_agent_sdk import AgentDefinition, ClaudeAgentOptions, HookMatcher, PermissionResultAllow
+from claude_agent_sdk import (
+    AgentDefinition,
+    ClaudeAgentOptions,
+    HookMatcher,
+    PermissionResultAllow,
+    ToolPermissionContext,
+)
 from sessions import Desk, approve, one, run
 
 import signoff
@@ -172,3 +178,17 @@ def test_own_permissions_are_for_ungated_tools(own_server: Server, name: str, tm
     assert (results["call-2"], asked) == ("sent to alice", ["Read"])
     assert "hello" in run(own_server, body, read, of_sdk={"allowed_tools": ["Read"]}, ungated=["Read"])["call-1"]
     assert "Read is not allowed here" in run(own_server, body, read, ungated=["Read"])["call-1"]
+
+
+def test_skills() -> None:
+    """They run where they are ungated."""
+
+    async def main() -> Any:
+        client = signoff.AsyncClient("http://127.0.0.1:1")
+        options = gate(ClaudeAgentOptions(setting_sources=[], skills=["pdf"]), client, ungated=["Skill"])
+        assert options.hooks
+        assert options.can_use_tool
+        await options.hooks["PreToolUse"][0].hooks[0]({"tool_name": "Skill"}, "call-1", {"signal": None})  # type: ignore[arg-type,typeddict-item]
+        return await options.can_use_tool("Skill", {}, ToolPermissionContext(tool_use_id="call-1"))
+
+    assert isinstance(asyncio.run(main()), PermissionResultAllow)

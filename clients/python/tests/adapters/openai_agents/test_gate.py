@@ -303,7 +303,7 @@ def test_report_of_a_failure_has_no_secret(desk: Server) -> None:
     """Pydantic's errors repeat their input, also within those of the SDK."""
     secret = "sk-4fd1c3a90b"
 
-    async def auto_failing(context: RunContextWrapper[Any], wraps: bool) -> str:
+    async def auto_leaking(context: RunContextWrapper[Any], wraps: bool) -> str:
         try:
             Settings.model_validate({"url": "x", "timeout": context.context})
         except ValidationError as error:
@@ -312,10 +312,10 @@ def test_report_of_a_failure_has_no_secret(desk: Server) -> None:
             raise
         return "started"
 
-    steps = calls(("call-1", "auto_failing", {"wraps": False}), ("call-2", "auto_failing", {"wraps": True}))
-    agent = Agent[Any](name="A", model=scripted(steps, says("end")), tools=[function_tool(auto_failing)])
+    steps = calls(("call-1", "auto_leaking", {"wraps": False}), ("call-2", "auto_leaking", {"wraps": True}))
+    agent = Agent[Any](name="A", model=scripted(steps, says("end")), tools=[function_tool(auto_leaking)])
     run(desk, agent, context=secret)
-    approvals = all_of(desk, "auto_failing")
+    approvals = all_of(desk, "auto_leaking")
     assert [each.claim.outcome.result for each in approvals] == [ExecutionResult.EXECUTION_RESULT_FAILED] * 2
     assert all("timeout" in each.claim.outcome.message for each in approvals)
     assert secret not in str(approvals)

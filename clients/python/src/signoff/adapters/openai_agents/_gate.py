@@ -181,7 +181,7 @@ class Gate:
             self._warned.add(name)
             _log.warning(
                 "The schema of %s is not sent, as servers do not take it: it is recursive, not JSON or over 16 KiB. "
-                "Reviewers' edits are not checked by it.",
+                "Reviewers' edits are checked when the call would run.",
                 name,
             )
         return schema
