@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import rfc8785
 
@@ -30,6 +30,50 @@ def sendable(schema: dict[str, Any], *, closed: bool) -> dict[str, Any] | None:
     except (Unfit, KeyError, TypeError):
         return None
     return found if is_usable else None
+
+
+_OPEN = ("additionalProperties", "patternProperties", "unevaluatedProperties", "allOf", "anyOf", "oneOf", "$ref", "if")
+"""What says itself which other names an object has, or leaves it to several schemas."""
+
+_PARTIAL = ("allOf", "not", "if", "then", "else", "dependentSchemas", "contains", "propertyNames")
+"""Schemas of what others describe as well."""
+
+_ZONED = re.compile(r"(?:[Zz]|[+-]\d{2}:\d{2})$")
+
+
+def closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy in which objects have no other names than their properties, unless the schema says otherwise.
+
+    Tools leave other names out, and a reviewer would take them for what is run.
+    """
+    return cast("dict[str, Any]", _closed(schema))
+
+
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    copied = {name: each if name in (*_PARTIAL, *_DATA) else _closed(each) for name, each in schema.items()}
+    for by_name in ("properties", "$defs", "definitions"):
+        if isinstance(schema.get(by_name), dict):
+            copied[by_name] = {name: _without_unfit_format(_closed(each)) for name, each in schema[by_name].items()}
+    if isinstance(schema.get("properties"), dict) and not any(name in schema for name in _OPEN):
+        copied["additionalProperties"] = False
+    return copied
+
+
+_DATA = ("default", "const", "enum", "examples", "properties", "$defs", "definitions")
+"""What is no schema, or has schemas by names of any kind."""
+
+
+def _without_unfit_format(schema: Any) -> Any:
+    """Without a format that the default has not: Python's times may have no zone, those of JSON Schema have one."""
+    if not isinstance(schema, dict) or schema.get("format") not in ("date-time", "time"):
+        return schema
+    default = schema.get("default")
+    is_unfit = isinstance(default, str) and not _ZONED.search(default)
+    return {name: each for name, each in schema.items() if name != "format"} if is_unfit else schema
 
 
 def _without_costly_patterns(schema: Any) -> Any:

@@ -1,7 +1,8 @@
 """Adapter for the Claude Agent SDK (`claude-agent-sdk`): its tools run only with an approval.
 
 The SDK's program runs the tools, not this process. The gate is its PreToolUse hook: it asks, waits and claims, and then
-lets the program run the tool with what was approved; the hooks after it tell how that ended.
+lets the program run the tool with what was approved; the hooks after it tell how that ended. The program has to ask
+`can_use_tool` too, which allows only what the hook has approved: a program that calls no hooks runs no tools.
 """
 
 from __future__ import annotations
@@ -13,19 +14,29 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from claude_agent_sdk import ClaudeAgentOptions, HookMatcher
+from claude_agent_sdk import (
+    CanUseTool,
+    ClaudeAgentOptions,
+    HookMatcher,
+    PermissionResultAllow,
+    PermissionResultDeny,
+    ToolPermissionContext,
+)
 
 from .._aio_client import AsyncClient, run_bound_async
 from .._call import Call, Run
 from .._call_options import CallOptions, Seconds, check_name, check_names, check_options, check_time, seconds
 from ..refusals import Refusal, StillWaiting
+from ._claude_options import check_options_of_sdk, environment, settings
 
 _log = logging.getLogger("signoff")
 
 _OWN = ("agent_name", "chain", "run_id", "call_id", "request_id", "arguments_schema", "cancel_handle")
-_LENIENT_MODES = ("bypassPermissions", "acceptEdits")
 _MARGIN = 5.0
 """Seconds before the hook's timeout in which it still answers."""
+_CHECK = 5.0
+"""Seconds between looks at whether a call that runs can still be reported."""
+_NOT_RUN = "NOT RUN. The call to {} could not be approved. Do not work around it."
 
 
 def gate(
@@ -44,13 +55,13 @@ def gate(
 
     agent_name: what the agent is called; a subagent has its type's name, and this in its `chain`.
     run_id: names the run; the session's id if it is not given.
-    ungated: names of tools that are not asked about here, such as `Read`; the SDK's own permissions are theirs.
+    ungated: names of tools that are not asked about here, such as `Read`; the options' `allowed_tools` lets them run,
+        or their `can_use_tool` decides.
     hook_timeout: how long a call may wait; afterwards the model is told that it is still waiting.
     call_options: as of Call.
 
-    Raises TypeError or ValueError for options that cannot be used, and for what would let a tool run beside the gate or
-    change what was approved: `allowed_tools` with other tools than `ungated`, permission modes that allow tools, and
-    PreToolUse hooks.
+    Raises TypeError or ValueError for options that cannot be used, and for those that would let a tool run beside the
+    gate, or change what was approved: see the document of the adapter. `setting_sources` must be `[]`.
     """
     if not isinstance(client, AsyncClient):
         raise TypeError("gate needs an AsyncClient: the SDK calls hooks in an event loop")
@@ -65,20 +76,23 @@ def gate(
             raise TypeError(f"{name} cannot be set for all calls of an agent")
     of_calls = cast("CallOptions", call_options)
     check_options(of_calls)
-    sticky = sorted(set(options.allowed_tools) - set(ungated))
-    if sticky:
-        raise TypeError(f"allowed_tools lets tools run that Signoff decides on: {', '.join(sticky)}. Remove them")
-    if options.permission_mode in _LENIENT_MODES:
-        raise TypeError(f"permission_mode {options.permission_mode!r} lets tools run that Signoff decides on")
+    check_options_of_sdk(options, frozenset(ungated))
     hooks: dict[Any, list[HookMatcher]] = {event: list(each) for event, each in (options.hooks or {}).items()}
-    if hooks.get("PreToolUse"):
-        raise TypeError("PreToolUse hooks run beside the gate, and could change what was approved: remove them")
-    hook = _Gate(client, agent_name, run_id, frozenset(ungated), seconds(hook_timeout) - _MARGIN, of_calls)
+    hook = _Gate(client, agent_name, run_id, frozenset(ungated), seconds(hook_timeout) - _MARGIN, of_calls, options)
     hooks["PreToolUse"] = [HookMatcher(hooks=[hook.before], timeout=seconds(hook_timeout), on_failure="block")]
     for event in ("PostToolUse", "PostToolUseFailure"):
         hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.after])]
-    hooks["Stop"] = [*hooks.get("Stop", []), HookMatcher(hooks=[hook.stopped])]
-    return dataclasses.replace(options, hooks=hooks)
+    for event in ("Stop", "SubagentStop", "UserPromptSubmit"):
+        hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.stopped])]
+    return dataclasses.replace(
+        options,
+        hooks=hooks,
+        can_use_tool=hook.permitted,
+        # The gate knows them; beside it they would only hide its `can_use_tool`.
+        allowed_tools=[],
+        env=environment(options),
+        settings=settings(),
+    )
 
 
 class _NotRun(Exception):
@@ -87,6 +101,8 @@ class _NotRun(Exception):
 
 @dataclasses.dataclass
 class _Allowed:
+    session: Any
+    subagent: Any
     run: asyncio.Future[Run]
     ended: asyncio.Future[Mapping[str, Any]]
 
@@ -100,6 +116,7 @@ class _Gate:
         ungated: frozenset[str],
         patience: float,
         options: CallOptions,
+        given: ClaudeAgentOptions,
     ) -> None:
         self._client = client
         self._agent_name = agent_name
@@ -107,12 +124,20 @@ class _Gate:
         self._ungated = ungated
         self._patience = patience
         self._options = options
+        # The SDK allows Skill itself, where there are skills.
+        self._allowed = frozenset(given.allowed_tools) | ({"Skill"} if given.skills else set())
+        self._own_permissions: CanUseTool | None = given.can_use_tool
+        self._was_passed_by = False
+        self._asked_about: set[str] = set()
         self._under_way: dict[str, _Allowed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def before(self, given: Any, tool_use_id: str | None, _: Any) -> Any:
         """Lets a call run with what was approved, or tells the model why not. Any failure is a no."""
         tool_name = str(given.get("tool_name"))
+        self._asked_about.add(tool_use_id or "")
+        if self._was_passed_by:
+            return _deny(_NOT_RUN.format(tool_name))
         if tool_name in self._ungated:
             return {}
         try:
@@ -124,19 +149,54 @@ class _Gate:
             return _deny(text)
         except Exception:  # noqa: BLE001 - any failure is a no
             _log.exception("The gate of %s failed", tool_name)
-            return _deny(f"NOT RUN. The call to {tool_name} could not be approved. Do not work around it.")
+            return _deny(_NOT_RUN.format(tool_name))
+
+    async def permitted(
+        self, tool_name: str, tool_input: dict[str, Any], context: ToolPermissionContext
+    ) -> PermissionResultAllow | PermissionResultDeny:
+        """Allows what the hook has approved, and nothing else; of ungated tools, what the options say."""
+        key = context.tool_use_id or ""
+        if key not in self._asked_about:
+            self._pass_by(tool_name)
+        if self._was_passed_by:
+            return PermissionResultDeny(message=_NOT_RUN.format(tool_name))
+        if tool_name in self._ungated:
+            if self._own_permissions:
+                return await self._own_permissions(tool_name, tool_input, context)
+            if tool_name in self._allowed:
+                return PermissionResultAllow()
+            return PermissionResultDeny(message=f"NOT RUN. {tool_name} is not allowed here. Do not work around it.")
+        call = self._under_way.get(key)
+        if call and call.run.done() and not call.run.cancelled() and not call.ended.done():
+            return PermissionResultAllow(updated_input=call.run.result().arguments)
+        return PermissionResultDeny(message=_NOT_RUN.format(tool_name))
+
+    def _pass_by(self, tool_name: str) -> None:
+        """Lets nothing run any more: the program does not call the gate's hook."""
+        self._was_passed_by = True
+        _log.error(
+            "The program did not ask the gate about a call to %s: it does not call hooks as it should. The gate denies "
+            "all further calls. Look for settings of this machine and variables that switch off hooks.",
+            tool_name,
+        )
 
     async def after(self, given: Any, tool_use_id: str | None, _: Any) -> Any:
         """Notes how a call ended."""
+        if (tool_use_id or "") not in self._asked_about:
+            self._pass_by(str(given.get("tool_name")))
         call = self._under_way.get(tool_use_id or "")
         if call and not call.ended.done():
             call.ended.set_result(given)
         return {}
 
-    async def stopped(self, _: Any, __: str | None, ___: Any) -> Any:
-        """Ends what was allowed, and never ended: the turn is over."""
+    async def stopped(self, given: Any, _: str | None, __: Any) -> Any:
+        """Ends what was allowed, and never ended: the agent's turn is over, or was interrupted and a new one begins.
+
+        Subagents may go on in the background.
+        """
         for call in list(self._under_way.values()):
-            if call.run.done() and not call.ended.done():
+            is_of_turn = call.subagent == given.get("agent_id")
+            if call.session == given.get("session_id") and is_of_turn and call.run.done() and not call.ended.done():
                 call.ended.set_exception(_NotRun("the program did not say how the call ended"))
         return {}
 
@@ -147,7 +207,9 @@ class _Gate:
         if not key or key in self._under_way:
             raise RuntimeError("the call has no id of its own")
         call = self._call(given, key)
-        allowed = self._under_way[key] = _Allowed(loop.create_future(), loop.create_future())
+        allowed = self._under_way[key] = _Allowed(
+            given["session_id"], given.get("agent_id"), loop.create_future(), loop.create_future()
+        )
         task = loop.create_task(self._run(call, allowed, key))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -176,7 +238,11 @@ class _Gate:
     async def _run(self, call: Call, allowed: _Allowed, key: str) -> None:
         async def body(run: Run) -> None:
             allowed.run.set_result(run)
-            end = await allowed.ended
+            while not (await asyncio.wait({allowed.ended}, timeout=_CHECK))[0]:
+                # No hook says that a session has ended. Without the client there is nothing to report to.
+                if self._client._is_closed:  # pyright: ignore[reportPrivateUsage]
+                    raise _NotRun("the client was closed before the call ended")
+            end = allowed.ended.result()
             if end["tool_input"] != run.arguments:
                 raise RuntimeError("it ran with other arguments than were approved: another hook changed them")
             if end["hook_event_name"] != "PostToolUse":

@@ -4,101 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, HookMatcher, create_sdk_mcp_server, tool
-from model_server import Model, model
-from reviewing import before_its_end
+from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
+from model_server import model
+from sessions import NAME, Desk, approve, one, run
 
-import signoff
 from reviewers import all_of, decide, pending, stored
 from servers import Server
 from signoff.adapters import claude_agent_sdk
-from signoff.adapters.claude_agent_sdk import gate
 from signoff.v1.approval_pb2 import ApprovalStatus, ExecutionResult
 
-NAME = "mcp__desk__{}"
 REJECTED = "NOT RUN. A reviewer rejected the call to {}: Use the staging list. Do not try it again."
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The program knows this test's model only."""
-    for variable in os.environ:
-        if variable.startswith(("ANTHROPIC", "CLAUDE", "AWS", "GOOGLE")):
-            monkeypatch.delenv(variable)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
-    for variable in ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "DISABLE_TELEMETRY", "DISABLE_AUTOUPDATER"):
-        monkeypatch.setenv(variable, "1")
-
-
-class Desk:
-    """A tool that remembers what it ran with."""
-
-    def __init__(self, name: str, error: str = "") -> None:
-        self.runs: list[dict[str, Any]] = []
-
-        @tool(name, "Sends.", {"to": str})
-        async def send(arguments: dict[str, Any]) -> dict[str, Any]:
-            self.runs.append(arguments)
-            if error:
-                raise RuntimeError(error)
-            return {"content": [{"type": "text", "text": f"sent to {arguments['to']}"}]}
-
-        self.server = create_sdk_mcp_server("desk", tools=[send])
-
-
-def options(body: Desk, scripted: Model, **more: Any) -> ClaudeAgentOptions:
-    env = {"ANTHROPIC_BASE_URL": scripted.address, **more.pop("env", {})}
-    return ClaudeAgentOptions(mcp_servers={"desk": body.server}, setting_sources=[], env=env, **more)
-
-
-def run(
-    server: Server,
-    body: Desk,
-    *turns: Any,
-    meanwhile: Callable[[], Any] | None = None,
-    address: str | None = None,
-    env: dict[str, str] | None = None,
-    **of_gate: Any,
-) -> dict[str, str]:
-    """What the model was told of each call."""
-
-    async def main() -> dict[str, str]:
-        async with signoff.AsyncClient(address or server.address, token=server.agent) as client:
-            with model(*turns) as scripted:
-                gated = gate(options(body, scripted, env=env or {}), client, **of_gate)
-
-                async def talk() -> None:
-                    async with ClaudeSDKClient(gated) as claude:
-                        await claude.query("go")
-                        async for _ in claude.receive_response():
-                            pass
-
-                running = asyncio.ensure_future(talk())
-                if meanwhile:
-                    await before_its_end(running, meanwhile)
-                await running
-                return scripted.results
-
-    return asyncio.run(main())
-
-
-def one(name: str) -> Any:
-    return [("call-1", NAME.format(name), {"to": "alice"})]
-
-
-def approve(server: Server, name: str, **more: Any) -> Any:
-    approval = pending(server, NAME.format(name))
-    decide(server, approval, approve=True, **more)
-    return approval
 
 
 def test_approved(desk: Server, name: str) -> None:
@@ -264,25 +185,3 @@ def test_a_second_run_does_not_ask_twice(desk: Server, name: str) -> None:
     run(desk, body, one(name), meanwhile=lambda: approve(desk, name), run_id=name)
     assert "NOT RUN AGAIN." in run(desk, body, one(name), run_id=name)["call-1"]
     assert len(all_of(desk, NAME.format(name))) == len(body.runs) == 1
-
-
-def test_what_leads_around_the_gate() -> None:
-    client = signoff.AsyncClient("http://127.0.0.1:1")
-
-    async def hook(*_: Any) -> Any:
-        return {}
-
-    def refused(kind: type[Exception], match: str, **more: Any) -> None:
-        of_gate = {each: more.pop(each) for each in ("hook_timeout", "call_id", "lable") if each in more}
-        with pytest.raises(kind, match=match):
-            gate(ClaudeAgentOptions(**more), client, ungated=["Read"], **of_gate)
-
-    refused(TypeError, "allowed_tools.*Bash", allowed_tools=["Read", "Bash"])
-    refused(TypeError, "bypassPermissions", permission_mode="bypassPermissions")
-    refused(TypeError, "PreToolUse hooks", hooks={"PreToolUse": [HookMatcher(hooks=[hook])]})
-    refused(ValueError, "hook_timeout", hook_timeout=5)
-    refused(TypeError, "call_id", call_id="one")
-    refused(TypeError, "unknown option 'lable'", lable="one")
-    assert gate(ClaudeAgentOptions(allowed_tools=["Read"]), client, ungated=["Read"]).hooks
-    with pytest.raises(TypeError, match="AsyncClient"):
-        gate(ClaudeAgentOptions(), signoff.Client("http://127.0.0.1:1"))  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from agents import Agent, RunConfig, RunContextWrapper, Runner, function_tool
 from agents.exceptions import UserError
 from at_work import REJECTED, Body, an_agent, approve, one_call, run
 from models import calls, outputs, says, scripted
+from pydantic import BaseModel, ValidationError
 from reviewing import before_its_end, beside
 
 import signoff
@@ -289,3 +290,32 @@ def test_secrets_of_the_context_stay(own_server: Server, name: str, tmp_path: An
     own_server.drain()
     for file in (tmp_path / "own").rglob("*"):
         assert not file.is_file() or secret.encode() not in file.read_bytes()
+
+
+class Settings(BaseModel):
+    """What a tool reads its context with."""
+
+    url: str
+    timeout: int
+
+
+def test_report_of_a_failure_has_no_secret(desk: Server) -> None:
+    """Pydantic's errors repeat their input, also within those of the SDK."""
+    secret = "sk-4fd1c3a90b"
+
+    async def auto_leaking(context: RunContextWrapper[Any], wraps: bool) -> str:
+        try:
+            Settings.model_validate({"url": "x", "timeout": context.context})
+        except ValidationError as error:
+            if wraps:
+                raise RuntimeError(f"cannot start: {error}") from error
+            raise
+        return "started"
+
+    steps = calls(("call-1", "auto_leaking", {"wraps": False}), ("call-2", "auto_leaking", {"wraps": True}))
+    agent = Agent[Any](name="A", model=scripted(steps, says("end")), tools=[function_tool(auto_leaking)])
+    run(desk, agent, context=secret)
+    approvals = all_of(desk, "auto_leaking")
+    assert [each.claim.outcome.result for each in approvals] == [ExecutionResult.EXECUTION_RESULT_FAILED] * 2
+    assert all("timeout" in each.claim.outcome.message for each in approvals)
+    assert secret not in str(approvals)

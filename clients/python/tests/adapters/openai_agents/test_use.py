@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from agents import Agent, FunctionTool, RunContextWrapper, Runner, WebSearchTool, function_tool
+from agents import Agent, FunctionTool, RunContextWrapper, Runner, StopAtTools, WebSearchTool, function_tool
 from agents.exceptions import UserError
 from at_work import Body, an_agent, approve, one_call, run
 from models import calls, outputs, says, scripted
@@ -114,6 +114,33 @@ def test_what_cannot_be_gated(desk: Server) -> None:
     paused = Body("send", needs_approval=True)
     with pytest.raises(TypeError, match="needs_approval"):
         gate(Agent(name="B", tools=[paused.tool]), client, durable=True, run_id="run")
+
+
+@pytest.mark.parametrize("behavior", ["stop_on_first_tool", StopAtTools(stop_at_tool_names=["never_refund"])])
+def test_run_that_ends_with_a_tool(desk: Server, behavior: Any) -> None:
+    """A refusal ends it, and its text is not the result. Else the agent is not gated, nor runs if it is set later."""
+    body = Body("never_refund")
+    client = signoff.AsyncClient(desk.address)
+    before = body.tool.on_invoke_tool
+    stopping = Agent[Any](name="Refunds", tools=[body.tool], tool_use_behavior=behavior)
+    with pytest.raises(TypeError, match=r"Refunds ends with a tool's result.*on_refusal='raise'"):
+        gate(stopping, client)
+    assert stopping.tools[0].on_invoke_tool is before  # type: ignore[union-attr]
+    with pytest.raises(TypeError, match="Refunds ends"):
+        gate(Agent[Any](name="Triage", handoffs=[stopping]), client)
+    steps = one_call("never_refund")
+    with pytest.raises(Exception, match="Dropping tables is not allowed"):
+        run(desk, an_agent(body, steps, tool_use_behavior=behavior), on_refusal="raise")
+
+    async def later() -> Any:
+        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
+            agent = gate(an_agent(Body("never_refund"), steps), client)
+            agent.tool_use_behavior = behavior
+            return await Runner.run(agent, "go")
+
+    with pytest.raises(TypeError, match="Mailer ends"):
+        asyncio.run(later())
+    assert body.runs == []
 
 
 @pytest.mark.skipif("output_json_schema" not in FunctionTool.__dataclass_fields__, reason="this version has none")

@@ -13,6 +13,7 @@ from ..._aio_client import AsyncClient
 from ..._call import Call
 from ..._call_options import CallOptions, check_names, check_options
 from .._json_schemas import sendable
+from ._arguments import ToolArguments
 from ._runs import note_caller, record_of
 from ._tools import GatedTool, invoker_of
 
@@ -111,11 +112,21 @@ class Gate:
         """Gates an agent and all that it leads to; agents that are gated stay as they are."""
         if gate_of(agent):
             return
+        self.check_behavior(agent)
         # All tools are looked at before anything is changed.
         tools = [self.tool(each) for each in agent.tools]
         agent.__class__ = _gated_class(type(agent), self)
         agent.tools = tools
         self.handoffs(agent)
+
+    def check_behavior(self, agent: Agent[Any]) -> None:
+        """Raises TypeError where a refusal's text would be the run's result, as if the tool had said it."""
+        behavior = agent.tool_use_behavior
+        if self.returns and (behavior == "stop_on_first_tool" or isinstance(behavior, dict)):
+            raise TypeError(
+                f"the agent {agent.name} ends with a tool's result (tool_use_behavior), and the text of a refusal "
+                "would be that result: it needs on_refusal='raise'"
+            )
 
     def tool(self, tool: Tool) -> Tool:
         """The tool behind the gate; raises TypeError for one that cannot be."""
@@ -161,16 +172,16 @@ class Gate:
         gated.on_invoke_handoff = _GatedHandoff(self, agent.name, invoke)
         return gated
 
-    def schema(self, tool: FunctionTool, name: str) -> dict[str, Any] | None:
+    def schema(self, arguments: ToolArguments, name: str) -> dict[str, Any] | None:
         """The tool's schema, if it can be sent; else there is one warning for each tool."""
         if not self.derive_schema:
             return None
-        schema = sendable(tool.params_json_schema, closed=False)
+        schema = sendable(arguments.schema, closed=arguments.are_complete)
         if schema is None and name not in self._warned:
             self._warned.add(name)
             _log.warning(
                 "The schema of %s is not sent, as servers do not take it: it is recursive, not JSON or over 16 KiB. "
-                "Reviewers' edits are not checked by it.",
+                "Reviewers' edits are checked when the call would run.",
                 name,
             )
         return schema
@@ -201,6 +212,7 @@ def _gated_class(own: type[Agent[Any]], gate: Gate) -> type[Agent[Any]]:
     """
 
     async def get_all_tools(self: Agent[Any], run_context: RunContextWrapper[Any]) -> list[Tool]:
+        gate.check_behavior(self)
         note_caller(run_context, self.name)
         gate.handoffs(self)
         tools = await own.get_all_tools(self, run_context)

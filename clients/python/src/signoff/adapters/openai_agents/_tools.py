@@ -18,9 +18,10 @@ from agents.tool import (
 from agents.tool_context import ToolContext
 
 from ..._aio_client import run_bound_async
+from ..._arguments import Unfit
 from ..._call import Call, Run
 from ...refusals import InvalidArguments, Refusal
-from .._defaults import with_defaults
+from ._arguments import ToolArguments
 from ._texts import told
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class GatedTool:
             raise TypeError(f"{self.name} declares its output, which a text is not: it needs on_refusal='raise'")
         if gate.durable and tool.needs_approval is not False:
             raise TypeError(f"{self.name} has needs_approval of its own, which durable sets: remove it")
-        self._schema = gate.schema(tool, self.name)
+        self._arguments = ToolArguments(tool)
+        self._schema = gate.schema(self._arguments, self.name)
         # The gate sees how the tool ended; afterwards it ends for the SDK as the tool says.
         self._bare = set_function_tool_failure_error_function(copy.copy(tool), None)
         self._bare.timeout_behavior = "raise_exception"
@@ -64,6 +66,10 @@ class GatedTool:
 
         async def body(run: Run) -> Any:
             nonlocal has_begun
+            try:
+                self._arguments.check(run.arguments)
+            except Unfit as error:
+                raise InvalidArguments(tool_name=self.name, path=error.path, problem=error.problem) from None
             approved = json.dumps(run.arguments, ensure_ascii=False)
             _put(approved, context)
             has_begun = True
@@ -91,9 +97,13 @@ class GatedTool:
             raise InvalidArguments(tool_name=self.name, path="", problem="is not JSON") from None
         if not isinstance(parsed, dict):
             raise InvalidArguments(tool_name=self.name, path="", problem="is not a JSON object")
+        try:
+            shown = self._arguments.shown(parsed)
+        except Unfit as error:
+            raise InvalidArguments(tool_name=self.name, path=error.path, problem=error.problem) from None
         return self._gate.call(
             self.name,
-            with_defaults(parsed, self.tool.params_json_schema),
+            shown,
             context,
             agent_name=agent_name,
             call_id=call_id,
