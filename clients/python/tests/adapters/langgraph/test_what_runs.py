@@ -244,7 +244,7 @@ SCHEMA: dict[str, Any] = {"type": "object", "properties": {"to": {"type": "strin
 @pytest.mark.parametrize("schema", [None, WithSender, SCHEMA])
 @pytest.mark.parametrize("is_class", [False, True])
 def test_models_never_give_what_is_injected(agent: Agent, tool: str, schema: Any, is_class: bool) -> None:
-    got: list[Any] = Field(default_factory=list)
+    got: list[Any] = []
     gated: Any
     if is_class:
         gated = Counting(name=tool, got=got, **({"args_schema": schema} if schema else {}))
