@@ -29,6 +29,7 @@ from .._call import Call, Run
 from .._call_options import CallOptions, check_flag, check_options
 from ..refusals import InvalidArguments, Refusal
 from ._asking import pending_async
+from ._hidden import refuse_hidden
 from ._json_schemas import sendable
 
 if TYPE_CHECKING:
@@ -193,6 +194,7 @@ class _GatedCall:
         return shown
 
     def _written(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        refuse_hidden(arguments)
         try:
             written: dict[str, Any] = to_jsonable_python(arguments, by_alias=True)
         except PydanticSerializationError as error:

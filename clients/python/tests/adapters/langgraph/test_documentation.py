@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -48,17 +49,39 @@ def test_lines(own_server: Server, tool: str, monkeypatch: pytest.MonkeyPatch) -
     assert len(mail.runs) == len(all_of(own_server, tool)) == 3
 
 
-def test_example() -> None:
-    environment = {**os.environ, "SIGNOFF_BIN": str(Path(BINARY).resolve()), "PYTHON": sys.executable}
+def demo(tmp_path: Path, binary: str) -> subprocess.CompletedProcess[str]:
+    """Runs the example, as from another directory. Its processes must have ended with it."""
+    environment = {**os.environ, "SIGNOFF_BIN": binary, "PYTHON": sys.executable, "TMPDIR": str(tmp_path)}
     environment["PYTHONPATH"] = str(ROOT / "clients" / "python" / "src")
+    # What the demo starts has this in its environment.
+    environment["OF_THE_DEMO"] = str(tmp_path)
     ran = subprocess.run(
         [ROOT / "examples" / "langgraph" / "demo"],
+        cwd=tmp_path,
         env=environment,
-        check=True,
-        stdout=subprocess.PIPE,
+        check=False,
+        capture_output=True,
         text=True,
         timeout=300,
     )
+    assert not processes_with(f"OF_THE_DEMO={tmp_path}")
+    assert not list(tmp_path.glob("tmp.*"))
+    return ran
+
+
+def processes_with(variable: str) -> list[str]:
+    """The commands of processes that have the variable."""
+    found: list[str] = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if variable.encode() in (directory / "environ").read_bytes().split(b"\0"):
+                found.append((directory / "cmdline").read_text())
+    return found
+
+
+def test_example(tmp_path: Path) -> None:
+    ran = demo(tmp_path, os.path.relpath(Path(BINARY).resolve(), tmp_path))
+    assert (ran.returncode, ran.stderr) == (0, "")
     lines = [line for line in ran.stdout.splitlines() if not line.startswith("…")]
     assert sorted(lines[:-1]) == [
         "delete_record: NOT RUN. A reviewer rejected the call to delete_record: C-17 has an open order. "
@@ -67,3 +90,19 @@ def test_example() -> None:
         "send_email: sent 'Your refund' with 17 characters to alice@company.com",
     ]
     assert lines[-1] == "model: 2 of 3 calls were made."
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("echo 'no space left' >&2; exit 1", "the server did not start:\nno space left\n"),
+        (None, "cannot run ./signoff"),
+    ],
+)
+def test_example_without_a_server(tmp_path: Path, script: str | None, says: str) -> None:
+    if script:
+        (tmp_path / "signoff").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "signoff").chmod(0o755)
+    ran = demo(tmp_path, "./signoff")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(says)

@@ -8,11 +8,11 @@ import socket
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import grpc
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from pydantic_ai import Agent, ModelRetry, RunContext, Tool
 from pydantic_ai.exceptions import ApprovalRequired
 from pydantic_ai.messages import ModelResponse
@@ -291,6 +291,29 @@ def test_one_model_as_the_parameter(agent: Runner, tool: str) -> None:
     with reviewing(agent.server, tool, edit):
         assert agent.run([Tool(buy, name=tool)], [call(tool, name="pen")]) == {"call-1": "bought"}
     assert got == [Item(name="ink")]
+
+
+class Rehearsal(BaseModel):
+    to: str
+    dry_run: bool = Field(default=False, exclude=True)
+
+
+def test_what_a_reviewer_would_not_see_is_refused(agent: Runner, tool: str) -> None:
+    def pay(payments: list[Rehearsal], note: str) -> str:
+        raise AssertionError(payments, note)
+
+    results = agent.run([Tool(pay, name=tool)], [call(tool, payments=[{"to": "alice"}], note="now")])
+    assert "payments[0].dry_run is excluded from the JSON form" in results["call-1"]
+    assert not all_of(agent.server, tool)
+
+
+def test_what_changes_with_each_reading_is_refused(agent: Runner, tool: str) -> None:
+    def pay(to: Annotated[str, AfterValidator(lambda to: to + "!")]) -> str:
+        raise AssertionError(to)
+
+    results = agent.run([Tool(pay, name=tool)], [call(tool, to="alice")])
+    assert "argument to has a JSON form that does not read back as the same value" in results["call-1"]
+    assert not all_of(agent.server, tool)
 
 
 def test_what_does_not_read_back_is_refused(agent: Runner, tool: str) -> None:
