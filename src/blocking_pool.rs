@@ -49,6 +49,9 @@ pub enum PoolError {
         /// How many may wait.
         limit: usize,
     },
+    /// The runtime shuts down, as when the store has failed: the work was not begun.
+    #[error("the server is ending; reconnect")]
+    Ending,
     /// A defect: the work panicked.
     #[error("internal error: {0}")]
     Panicked(String),
@@ -72,8 +75,8 @@ impl BlockingPool {
     /// turn.
     ///
     /// # Errors
-    /// [`PoolError::TooMuchWork`] when too many pieces of the caller's wait already; [`PoolError::Panicked`] when the
-    /// work panics.
+    /// [`PoolError::TooMuchWork`] when too many pieces of the caller's wait already; [`PoolError::Ending`] when the runtime
+    /// shuts down; [`PoolError::Panicked`] when the work panics.
     pub async fn run<T: Send + 'static>(
         &self,
         caller: &Actor,
@@ -89,7 +92,7 @@ impl BlockingPool {
             drop(turn); // held until the end, whoever still waits
             done
         });
-        running.await.map_err(|error| panicked(&error))
+        running.await.map_err(|error| if error.is_cancelled() { PoolError::Ending } else { panicked(&error) })
     }
 
     /// A turn, or a place in the queue. Turns are only free while nobody waits.
@@ -172,6 +175,20 @@ mod tests {
 
     fn caller(subject: &str) -> Actor {
         Actor { kind: ActorKind::Agent, issuer: "test".into(), subject: subject.into() }
+    }
+
+    #[test]
+    fn work_that_comes_to_an_ending_runtime_is_no_defect() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ending = runtime();
+        let handle = ending.handle().clone();
+        ending.shutdown_background();
+        let (pool, caller) = (BlockingPool::new(1), caller("a"));
+        let mut work = Box::pin(pool.run(&caller, || ()));
+        let entered = handle.enter();
+        let at_once = (&mut work).now_or_never();
+        drop(entered);
+        assert_eq!(at_once.unwrap_or_else(|| runtime().block_on(work)), Err(PoolError::Ending));
     }
 
     /// A pool of one thread, whose order of work is written down.

@@ -139,6 +139,7 @@ impl Answer {
                     .with("limit", limit)
                     .retry(ROOM)
             }
+            PoolError::Ending => Self::new(Code::Unavailable, ErrorReason::Draining, error.to_string()).retry(REATTACH),
             PoolError::Panicked(cause) => Self::internal(&cause),
         }
     }

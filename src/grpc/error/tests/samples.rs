@@ -215,6 +215,7 @@ pub(super) fn pool_errors() -> Vec<Sample<PoolError>> {
             Reason::TooManyCalls,
             &["scope", "limit"] as &[&str],
         ),
+        (PoolError::Ending, Code::Unavailable, Reason::Draining, &[]),
         (PoolError::Panicked("SECRET".into()), Code::Internal, Reason::Internal, &[]),
     ]
 }
