@@ -42,7 +42,7 @@ export async function later(): Promise<{ id: number }> {
   await client.wait(Handle.fromJson(JSON.parse(JSON.stringify(handle))));
   return gated.resume(handle);
 }
-// @ts-expect-error: what it returns is no text.
+// @ts-expect-error: the function does not return text.
 client.requiresApproval(send, { toolName: "send_email", onRefusal: "return" });
 export const text: Promise<string> = client.requiresApproval(({ to }: Mail) => to, {
   toolName: "send_email",

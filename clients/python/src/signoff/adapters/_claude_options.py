@@ -98,8 +98,8 @@ def environment(options: ClaudeAgentOptions) -> dict[str, str]:
 def settings() -> str:
     """Settings that come before those of files, but for those of the machine's administrator.
 
-    Files can have variables too: `~/.claude.json` is read whatever `setting_sources` says. The program asks for every
-    tool, also when it has called no hook, and after a hook allowed it.
+    Files set variables too: the program reads `~/.claude.json` even with `setting_sources=[]`. With these settings it
+    asks for every tool, also when it has called no hook, and after a hook allowed it.
     """
     return json.dumps(
         {

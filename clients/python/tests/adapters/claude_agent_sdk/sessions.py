@@ -51,8 +51,9 @@ def run(
     until: Callable[[], Any] | None = None,
     **of_gate: Any,
 ) -> dict[str, str]:
-    """What the model was told of each call. `then` is done after the gate, and before the program starts;
-    the session stays open until `until` is done.
+    """Tool results as the model read them, by call id.
+
+    `then` runs between the gate and the start of the program. The session stays open until `until` has run.
     """
 
     async def main() -> dict[str, str]:

@@ -81,7 +81,7 @@ def scripted(*steps: Step) -> Model:
 
 
 def outputs(result: Any) -> dict[str, Any]:
-    """What the model was told of each call, by the call's id."""
+    """Tool results as the model read them, by call id."""
     return {
         item.raw_item["call_id"]: item.raw_item["output"]
         for item in result.new_items

@@ -49,7 +49,7 @@ def scripted(calls: Sequence[ToolCallPart], read: list[Any]) -> FunctionModel:
 
 
 def results_in(messages: Sequence[ModelMessage]) -> dict[str, Any]:
-    """What the model is told of its calls, by their ids."""
+    """Tool results as the model reads them, by call id."""
     parts = [part for message in messages if isinstance(message, ModelRequest) for part in message.parts]
     return {part.tool_call_id: part.content for part in parts if part.part_kind in ("tool-return", "retry-prompt")}
 
