@@ -1,14 +1,11 @@
-"""An agent with a scripted model, in each form that LangChain and LangGraph have, and its reviewers."""
+"""An agent with a scripted model, in each form that LangChain and LangGraph have."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypedDict
 
-import grpc
 from langchain.agents import create_agent
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
@@ -21,12 +18,10 @@ from langgraph.graph.message import add_messages
 from langgraph.types import Interrupt
 
 import signoff
-from reviewers import READY, decide, pending
+from reviewers import pending
 from servers import Server
 from signoff.adapters.langchain import ApprovalMiddleware
 from signoff.adapters.langgraph import one_task_per_call, tool_node
-from signoff.v1.approval_pb2 import Approval
-from signoff.v1.approval_service_pb2 import WatchPendingRequest
 
 
 class Scripted(BaseChatModel):
@@ -213,37 +208,3 @@ class Mail:
 def call(name: str, call_id: str = "call-1", /, **arguments: Any) -> dict[str, Any]:
     """What a model asks for."""
     return {"name": name, "args": arguments or {"to": "alice@example.com"}, "id": call_id}
-
-
-@contextmanager
-def reviewing(server: Server, tool: str, decision: Callable[[Approval], dict[str, Any]]) -> Generator[list[Approval]]:
-    """Decides on all approvals of the tool, each as the function says, while the `with` lasts."""
-    seen: list[Approval] = []
-    with signoff.Client(server.address, token=server.reviewer) as client:
-        queue = client.approvals.WatchPending(WatchPendingRequest(tool_name=tool), **READY)
-
-        def review() -> None:
-            try:
-                for change in queue:
-                    if change.HasField("pending") and change.pending.id not in [each.id for each in seen]:
-                        seen.append(change.pending)
-                        decide(server, change.pending, **decision(change.pending))
-            except grpc.RpcError as error:
-                if error.code() != grpc.StatusCode.CANCELLED:  # type: ignore[attr-defined]
-                    raise
-
-        thread = threading.Thread(target=review)
-        thread.start()
-        try:
-            yield seen
-        finally:
-            queue.cancel()
-            thread.join()
-
-
-def approve(_: Approval) -> dict[str, Any]:
-    return {"approve": True}
-
-
-def reject(_: Approval) -> dict[str, Any]:
-    return {"approve": False, "comment": "Use the staging list."}

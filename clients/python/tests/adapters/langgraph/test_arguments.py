@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from graphs import Agent, approve, call, reviewing
+from graphs import Agent, call
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool
 from langgraph.prebuilt import InjectedState, ToolRuntime
 from pydantic import BaseModel, SecretStr
+from reviewing import approve, reviewing
 
 from reviewers import all_of
 from servers import Server

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphs import Mail, Scripted, State, approve, call, reviewing
+from graphs import Mail, Scripted, State, call
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
+from reviewing import approve, reviewing
 
 from reviewers import all_of
 from servers import BINARY, Server

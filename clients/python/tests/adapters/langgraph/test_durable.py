@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphs import BUILDERS, Agent, Mail, approve, call, reject, reviewing
+from graphs import BUILDERS, Agent, Mail, call
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
+from reviewing import approve, reject, reviewing
 
 import signoff
 from reviewers import all_of, decide, pending

@@ -8,9 +8,10 @@ from typing import Any
 
 import grpc
 import pytest
-from graphs import Agent, Mail, approve, call, reject, reviewing
+from graphs import Agent, Mail, call
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import interrupt
+from reviewing import approve, reject, reviewing
 
 import signoff
 from reviewers import all_of, decide, pending

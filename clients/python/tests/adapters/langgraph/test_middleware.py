@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from graphs import BUILDERS, Agent, Mail, approve, call, reviewing
+from graphs import BUILDERS, Agent, Mail, call
 from langchain.agents.middleware import AgentMiddleware
 from langchain_core.messages import ToolMessage
+from reviewing import approve, reviewing
 
 from reviewers import all_of
 from servers import Server

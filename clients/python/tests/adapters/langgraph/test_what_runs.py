@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
-from graphs import Agent, approve, call, reviewing
+from graphs import Agent, call
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, InjectedToolArg, StructuredTool, Tool
 from langgraph.prebuilt import InjectedState
 from pydantic import BaseModel, ConfigDict, Field, computed_field, field_validator, model_validator
+from reviewing import approve, reviewing
 
 from reviewers import all_of
 from signoff._structs import from_struct

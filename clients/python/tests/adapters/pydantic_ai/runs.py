@@ -1,26 +1,21 @@
-"""An agent with a scripted model, in each form that Pydantic AI has, and its reviewers."""
+"""An agent with a scripted model, in each form that Pydantic AI has."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import grpc
 from pydantic_ai import Agent, DeferredToolRequests, Tool
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.toolsets import FunctionToolset
 
 import signoff
-from reviewers import READY, decide, pending
+from reviewers import pending
 from servers import Server
 from signoff.adapters.pydantic_ai import Approval as ApprovalCapability
 from signoff.adapters.pydantic_ai import ApprovalToolset
-from signoff.v1.approval_pb2 import Approval
-from signoff.v1.approval_service_pb2 import WatchPendingRequest
 
 KINDS = ["capability", "toolset"]
 
@@ -113,37 +108,3 @@ class Mail:
 def call(name: str, call_id: str = "call-1", /, **arguments: Any) -> ToolCallPart:
     """What a model asks for."""
     return ToolCallPart(name, arguments or {"to": "alice@example.com"}, tool_call_id=call_id)
-
-
-@contextmanager
-def reviewing(server: Server, tool: str, decision: Callable[[Approval], dict[str, Any]]) -> Generator[list[Approval]]:
-    """Decides on all approvals of the tool, each as the function says, while the `with` lasts."""
-    seen: list[Approval] = []
-    with signoff.Client(server.address, token=server.reviewer) as client:
-        queue = client.approvals.WatchPending(WatchPendingRequest(tool_name=tool), **READY)
-
-        def review() -> None:
-            try:
-                for change in queue:
-                    if change.HasField("pending") and change.pending.id not in [each.id for each in seen]:
-                        seen.append(change.pending)
-                        decide(server, change.pending, **decision(change.pending))
-            except grpc.RpcError as error:
-                if error.code() != grpc.StatusCode.CANCELLED:  # type: ignore[attr-defined]
-                    raise
-
-        thread = threading.Thread(target=review)
-        thread.start()
-        try:
-            yield seen
-        finally:
-            queue.cancel()
-            thread.join()
-
-
-def approve(_: Approval) -> dict[str, Any]:
-    return {"approve": True}
-
-
-def reject(_: Approval) -> dict[str, Any]:
-    return {"approve": False, "comment": "Use the staging list."}

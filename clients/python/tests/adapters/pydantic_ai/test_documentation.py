@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from pydantic_ai.toolsets import FunctionToolset
-from runs import Mail, approve, call, reviewing, scripted
+from reviewing import approve, reviewing
+from runs import Mail, call, scripted
 
 from reviewers import all_of
 from servers import Server

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from pydantic_ai import DeferredToolRequests
 from pydantic_ai.tools import ToolApproved
-from runs import Mail, Runner, approve, call, reviewing
+from reviewing import approve, reviewing
+from runs import Mail, Runner, call
 
 import signoff
 from reviewers import all_of, decide, pending

@@ -18,7 +18,8 @@ from pydantic_ai.exceptions import ApprovalRequired
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models.function import FunctionModel
 from pydantic_ai.models.test import TestModel
-from runs import Mail, Runner, approve, call, reject, reviewing
+from reviewing import approve, reject, reviewing
+from runs import Mail, Runner, call
 
 import signoff
 from reviewers import all_of, decide, pending

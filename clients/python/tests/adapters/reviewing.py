@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
+
+import grpc
+
+import signoff
+from reviewers import READY, decide
+from servers import Server
+from signoff.v1.approval_pb2 import Approval
+from signoff.v1.approval_service_pb2 import WatchPendingRequest
 
 _T = TypeVar("_T")
 
@@ -44,3 +53,37 @@ async def before_its_end(running: asyncio.Future[Any], work: Callable[[], _T]) -
         await asyncio.wait({reviewing}, timeout=30)
         assert reviewing.done(), f"the run ended before, with {result!r}"
     return cast("_T", await reviewing)
+
+
+@contextmanager
+def reviewing(server: Server, tool: str, decision: Callable[[Approval], dict[str, Any]]) -> Generator[list[Approval]]:
+    """Decides on all approvals of the tool, each as the function says, while the `with` lasts."""
+    seen: list[Approval] = []
+    with signoff.Client(server.address, token=server.reviewer) as client:
+        queue = client.approvals.WatchPending(WatchPendingRequest(tool_name=tool), **READY)
+
+        def review() -> None:
+            try:
+                for change in queue:
+                    if change.HasField("pending") and change.pending.id not in [each.id for each in seen]:
+                        seen.append(change.pending)
+                        decide(server, change.pending, **decision(change.pending))
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.CANCELLED:  # type: ignore[attr-defined]
+                    raise
+
+        thread = threading.Thread(target=review)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            queue.cancel()
+            thread.join()
+
+
+def approve(_: Approval) -> dict[str, Any]:
+    return {"approve": True}
+
+
+def reject(_: Approval) -> dict[str, Any]:
+    return {"approve": False, "comment": "Use the staging list."}
