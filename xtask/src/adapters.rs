@@ -1,31 +1,65 @@
-//! The adapters for agent frameworks, tested with the frameworks themselves: each in an environment of its own, with
-//! the newest and the oldest version that is supported. `clients/python/scripts/adapters` knows them.
+//! The adapters for agent frameworks, tested with the frameworks themselves: each version of a framework in an
+//! environment of its own. `clients/LANGUAGE/scripts/adapters` knows the frameworks and versions of its language.
 
-use crate::clients::{self, CLIENTS};
+use crate::clients::{self, CLIENTS, Client};
 use crate::failure::Failure;
 use crate::step::Step;
 
-/// `cargo xtask adapters`: the tests of all adapters, or of a framework, or of it in one version.
+/// `cargo xtask adapters`: the tests of all adapters, or of those of a language, a framework, or one version of it.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
-    if args.len() > 2 {
-        return Err(Failure::Usage("`adapters` takes a framework, and a version: `newest` or `oldest`".to_owned()));
-    }
-    let python: Vec<_> = CLIENTS.iter().filter(|client| client.name == "python").collect();
-    clients::find_tools(&python)?;
+    let (clients, named) = chosen(args)?;
+    clients::find_tools(&clients)?;
     Step::new(&[], "cargo build --locked --bin signoff").run()?;
-    for client in python {
-        client.adapters(args)?.run()?;
+    for client in clients {
+        client.set_up()?;
+        client.adapters(named)?.run()?;
     }
     Ok(())
+}
+
+/// The clients whose adapters are tested, and the framework and version, if they are named.
+fn chosen(args: &[String]) -> Result<(Vec<&'static Client>, &[String]), Failure> {
+    let with_adapters = || CLIENTS.iter().filter(|client| client.has_adapters);
+    let usage = || {
+        let languages: Vec<_> = with_adapters().map(|client| client.name).collect();
+        Failure::Usage(format!(
+            "`adapters` takes --all, or a language ({}), a framework and a version",
+            languages.join(", ")
+        ))
+    };
+    match args {
+        [all] if all == "--all" => Ok((with_adapters().collect(), &[])),
+        [language, named @ ..] if named.len() <= 2 => {
+            let client = with_adapters().find(|client| client.name == language).ok_or_else(usage)?;
+            Ok((vec![client], named))
+        }
+        _ => Err(usage()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn names(args: &[&str]) -> Result<(Vec<&'static str>, Vec<String>), Failure> {
+        let args: Vec<_> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let (clients, named) = chosen(&args)?;
+        Ok((clients.iter().map(|client| client.name).collect(), named.to_vec()))
+    }
+
     #[test]
-    fn a_third_argument_is_refused() {
-        let args = ["langgraph", "newest", "-v"].map(str::to_owned);
-        assert!(matches!(run(&args), Err(Failure::Usage(_))));
+    fn adapters_are_named_or_all() {
+        let (all, named) = names(&["--all"]).expect("all");
+        assert!(all.contains(&"python") && all.contains(&"typescript") && named.is_empty(), "{all:?} {named:?}");
+        let (python, named) = names(&["python", "langgraph", "newest"]).expect("one");
+        assert_eq!((python, named), (vec!["python"], vec!["langgraph".to_owned(), "newest".to_owned()]));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_languages() {
+        for args in [&[][..], &["go"], &["langgraph"], &["--all", "python"], &["python", "langgraph", "newest", "-v"]] {
+            let failure = names(args).expect_err("refused").to_string();
+            assert!(failure.contains("python, typescript"), "{args:?}: {failure}");
+        }
     }
 }

@@ -7,20 +7,22 @@ use crate::failure::Failure;
 use crate::step::Step;
 use crate::tools::{self, Tool};
 
-/// A client: its directory under `clients/`, whether its stubs are committed, and what must be there.
+/// A client: its directory under `clients/`, whether its stubs are committed, whether it has adapters for agent
+/// frameworks, and what must be there.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) name: &'static str,
     pub(crate) commits_stubs: bool,
+    pub(crate) has_adapters: bool,
     tools: &'static [Tool],
 }
 
 /// The Rust client is not here: it is of the workspace.
 pub(crate) const CLIENTS: &[Client] = &[
-    Client { name: "python", commits_stubs: true, tools: tools::PYTHON },
-    Client { name: "typescript", commits_stubs: true, tools: tools::NODE },
-    Client { name: "go", commits_stubs: true, tools: tools::GO },
-    Client { name: "java", commits_stubs: false, tools: tools::JAVA },
+    Client { name: "python", commits_stubs: true, has_adapters: true, tools: tools::PYTHON },
+    Client { name: "typescript", commits_stubs: true, has_adapters: true, tools: tools::NODE },
+    Client { name: "go", commits_stubs: true, has_adapters: false, tools: tools::GO },
+    Client { name: "java", commits_stubs: false, has_adapters: false, tools: tools::JAVA },
 ];
 
 /// Those that are named; all when none is.
@@ -62,7 +64,8 @@ impl Client {
         self.with_server("test", &[])
     }
 
-    /// The tests of its adapters, as [`tests`](Self::tests), which has them too.
+    /// The tests of its adapters, or of those of a framework, or of one version of it. [`tests`](Self::tests) has them
+    /// too, but for the largest.
     pub(crate) fn adapters(&self, args: &[String]) -> Result<Step, Failure> {
         self.with_server("adapters", args)
     }
@@ -84,7 +87,8 @@ mod tests {
     fn every_client_has_the_scripts_that_it_is_run_by() {
         for client in CLIENTS {
             let generate = client.commits_stubs.then_some("generate");
-            for script in ["setup", "test"].into_iter().chain(generate) {
+            let adapters = client.has_adapters.then_some("adapters");
+            for script in ["setup", "test"].into_iter().chain(generate).chain(adapters) {
                 let path = root().join(client.script(script));
                 assert!(path.is_file(), "{}", path.display());
             }

@@ -46,7 +46,7 @@ const COMMANDS: &[Command] = &[
     ),
     (
         "adapters",
-        "[FRAMEWORK [VERSION]]",
+        "--all | LANGUAGE [FRAMEWORK [VERSION]]",
         "run the tests of the adapters for agent frameworks, with the newest and oldest versions",
         adapters::run,
     ),
