@@ -221,6 +221,10 @@ function gatedPrototype(own: AgentLike): object {
       return copy;
     },
     asTool(this: AgentLike, options: unknown): unknown {
+      const { runOptions } = (options ?? {}) as { runOptions?: { context?: unknown } };
+      if (gateAround(this).durable && runOptions?.context !== undefined) {
+        throw new TypeError(`${this.name} as a tool has a context of its own, in which durable cannot find its run`);
+      }
       const tool: FunctionTool = own.asTool.call(this, options);
       agentTools.add(tool);
       const invoke = tool.invoke;

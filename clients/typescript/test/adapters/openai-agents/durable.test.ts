@@ -211,6 +211,41 @@ test("a paused run of an agent that is used as a tool goes on", async () => {
   assert.deepEqual(ran, ["alice"]);
 });
 
+test("an agent as a tool with a context of its own cannot pause", () => {
+  const payer = gate(agentOf([paying("pay_own")], new ScriptedModel()), server.client(), DURABLE);
+  const options = { toolName: "ask", toolDescription: "Asks.", runOptions: { context: { ticket: "other" } } };
+  assert.throws(() => payer.asTool(options as Any), /context of its own/);
+});
+
+test("a streamed run pauses and goes on", async () => {
+  const model = new ScriptedModel(calls("pay_streamed", { to: "alice" }), "done");
+  const agent = gate(agentOf([paying("pay_streamed")], model), server.client(), DURABLE);
+  const stream = await run(agent, "go", { context: { ticket: "T-streamed" }, stream: true });
+  await stream.completed;
+  assert.equal(stream.interruptions.length, 1);
+  const decided = decisions(stream.state);
+  await server.reviewer("pay_streamed").approve();
+  await decided;
+  const last = await run(agent, stream.state, { stream: true });
+  await last.completed;
+  assert.equal(last.finalOutput, "done");
+  assert.equal(model.read("c1"), "paid alice");
+});
+
+test("a state that was changed where it is stored runs nothing", async () => {
+  const ran: string[] = [];
+  const model = new ScriptedModel(calls("pay_changed", { to: "alice" }), "done");
+  const agent = gate(agentOf([paying("pay_changed", ran)], model), server.client(), DURABLE);
+  const result: Any = await run(agent, "go", { context: { ticket: "T-changed" } });
+  await server.reviewer("pay_changed").approve();
+  const changed = result.state.toString().replaceAll("alice", "mallory");
+  const state = await RunState.fromString(agent, changed);
+  await decisions(state);
+  await run(agent, state);
+  assert.match(String(model.read("c1")), /^NOT RUN/);
+  assert.deepEqual(ran, []);
+});
+
 test("a wait for decisions can be stopped, and leaves the approval as it is", async () => {
   const model = new ScriptedModel(calls("pay_stopped", { to: "alice" }), "done");
   const options = { ...DURABLE, cancelOnAbandon: true };

@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { Agent, handoff, Runner, run, tool } from "@openai/agents";
 import { z } from "zod";
 import { gate } from "../../../src/adapters/openai-agents.js";
+import { Cancelled } from "../../../src/refusals.js";
 import { ApprovalStatus, ExecutionResult } from "../../../src/v1.js";
 import { Server } from "../../server.js";
 import { type Any, agentOf, calls, decide, ScriptedModel } from "./agents.js";
@@ -298,6 +299,17 @@ test("a tool that fails goes the way of the SDK, and is reported FAILED", async 
   }
 });
 
+test("a refusal that a tool throws is not taken for its own", async () => {
+  const execute = async () => {
+    throw new Cancelled({ toolName: "another" });
+  };
+  const failing = { ...sending("send", [], { execute, errorFunction: null }), name: "auto.within" };
+  const agent = gate(agentOf([failing], new ScriptedModel(calls("auto.within", INPUT))), server.client());
+  await assert.rejects(run(agent, "go"), /The request to call another was withdrawn/);
+  const [recorded] = await server.approvals("auto.within");
+  assert.equal(recorded?.claim?.outcome?.result, ExecutionResult.FAILED);
+});
+
 test("a tool's time is that of its work, and not of the wait", async () => {
   const model = new ScriptedModel(calls("send_slow", INPUT), "done");
   let end = () => {};
@@ -395,4 +407,20 @@ test("an agent of a class of its own is gated", async () => {
   await server.reviewer("send_class").approve();
   await result;
   assert.equal(model.read("c1"), "10 to alice");
+});
+
+test("a run that ends while another call waits does not run that call", async () => {
+  const ran: Any[] = [];
+  const crash = async () => {
+    throw new Error("crashed");
+  };
+  const crashing = { ...sending("send", [], { execute: crash, errorFunction: null }), name: "auto.crashing" };
+  const both = [...calls("send_sibling", INPUT), ...calls("auto.crashing", INPUT, "c2")];
+  const agent = agentOf([sending("send_sibling", ran), crashing], new ScriptedModel(both));
+  await assert.rejects(run(gate(agent, server.client(), { cancelOnAbandon: true }), "go"), /crashed/);
+  const [sibling] = await server.approvals("send_sibling");
+  // Until it is withdrawn.
+  for await (const _ of server.client().approvals.watchApproval({ approvalId: sibling?.id ?? "" }));
+  assert.equal((await server.approvals("send_sibling"))[0]?.status, ApprovalStatus.CANCELLED);
+  assert.equal(ran.length, 0);
 });
