@@ -232,6 +232,23 @@ test("a streamed run pauses and goes on", async () => {
   assert.equal(model.read("c1"), "paid alice");
 });
 
+test("a call that is not JSON, or does not fit, runs nothing and lets the run go on", async () => {
+  for (const [index, input] of ["not JSON", '["alice"]', '{"to":7}', "{}"].entries()) {
+    const ran: string[] = [];
+    const model = new ScriptedModel([{ id: "c1", tool: "auto.unfit", input }], "done");
+    const agent = gate(agentOf([paying("auto.unfit", ran)], model), server.client(), DURABLE);
+    let result: Any = await run(agent, "go", { context: { ticket: `T-unfit-${index}` } });
+    while (result.interruptions.length > 0) {
+      await decisions(result.state);
+      result = await run(agent, result.state);
+    }
+    assert.equal(result.finalOutput, "done");
+    assert.match(String(model.read("c1")), /^NOT RUN|^An error occurred while parsing/, input);
+    assert.deepEqual(ran, [], input);
+  }
+  assert.deepEqual(await server.approvals("auto.unfit"), []);
+});
+
 test("a state that was changed where it is stored runs nothing", async () => {
   const ran: string[] = [];
   const model = new ScriptedModel(calls("pay_changed", { to: "alice" }), "done");
