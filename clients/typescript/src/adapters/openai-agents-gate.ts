@@ -7,7 +7,6 @@ import { recordOf } from "./openai-agents-runs.js";
 import {
   type AgentLike,
   type FunctionTool,
-  type HandoffLike,
   isAgent,
   isAgentTool,
   isFunctionTool,
@@ -58,7 +57,6 @@ export class Gate {
       Object.setPrototypeOf(each, gatedPrototype(Object.getPrototypeOf(each)));
       // A list of its own: agents may share theirs.
       each.tools = tools;
-      for (const handoff of each.handoffs) if (isHandoff(handoff)) gateTarget(this, handoff);
     }
   }
 
@@ -172,20 +170,6 @@ function refuseUnseen(agent: AgentLike): void {
     throw new TypeError(`${agent.name} is a SandboxAgent, whose capabilities cannot be gated`);
   }
   if ("voice" in agent) throw new TypeError(`${agent.name} is a RealtimeAgent, which cannot be gated`);
-}
-
-const targeted = new WeakSet<object>();
-
-/** Gates whom a hand-off of the user's own returns, however the SDK comes by the hand-off. */
-function gateTarget(gate: Gate, handoff: HandoffLike): void {
-  if (targeted.has(handoff)) return;
-  targeted.add(handoff);
-  const invoke = handoff.onInvokeHandoff;
-  handoff.onInvokeHandoff = async (context, input) => {
-    const target = await invoke.call(handoff, context, input);
-    gate.putAround(target);
-    return target;
-  };
 }
 
 const prototypes = new WeakMap<object, object>();

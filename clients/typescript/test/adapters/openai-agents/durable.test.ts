@@ -264,18 +264,37 @@ test("a state that was changed where it is stored runs nothing", async () => {
 });
 
 test("a wait for decisions can be stopped, and leaves the approval as it is", async () => {
+  await using other = await Server.start("heartbeat=50ms");
   const model = new ScriptedModel(calls("pay_stopped", { to: "alice" }), "done");
-  const options = { ...DURABLE, cancelOnAbandon: true };
-  const agent = gate(agentOf([paying("pay_stopped")], model), server.client(), options);
-  const result: Any = await run(agent, "go", { context: { ticket: "T-stopped" } });
   const controller = new AbortController();
-  const decided = decisions(result.state, { stopWaiting: controller.signal });
-  controller.abort();
-  await assert.rejects(decided, { kind: "StillWaiting" });
-  await server.reviewer("pay_stopped").approve();
+  // When it waits.
+  const onProgress = () => controller.abort();
+  const options = { ...DURABLE, cancelOnAbandon: true, onProgress };
+  const agent = gate(agentOf([paying("pay_stopped")], model), other.client(), options);
+  const result: Any = await run(agent, "go", { context: { ticket: "T-stopped" } });
+  await assert.rejects(decisions(result.state, { stopWaiting: controller.signal }), { kind: "StillWaiting" });
+  await other.reviewer("pay_stopped").approve();
   await decisions(result.state);
   await run(agent, result.state);
   assert.equal(model.read("c1"), "paid alice");
+});
+
+test("a run that goes on from its JSON form knows who handed it on", async () => {
+  const model = new ScriptedModel(
+    calls("transfer_to_payer", {}, "h1"),
+    calls("pay_chained", { to: "alice" }),
+    calls("pay_chained", { to: "bob" }, "c2"),
+    "done",
+  );
+  const payer = agentOf([paying("pay_chained")], model, { name: "payer" });
+  const triage = gate(agentOf([], model, { name: "triage", handoffs: [payer] }), server.client(), DURABLE);
+  const first: Any = await run(triage, "go", { context: { ticket: "T-chained" } });
+  await server.reviewer("pay_chained").approve();
+  const state = await RunState.fromString(triage, first.state.toString());
+  await decisions(state);
+  await run(triage, state);
+  const { agent, arguments: args } = await server.reviewer("pay_chained").pending();
+  assert.deepEqual([args, agent?.name, agent?.chain], [{ to: "bob" }, "payer", ["triage"]]);
 });
 
 test("decisions refuses a state that no durable gate paused", async () => {

@@ -70,6 +70,8 @@ test("what crashes before the gate or in its options: the body never runs", asyn
     ["misspelt", {}, { optionsFor: () => ({ label: {} }) }, false],
     ["run", {}, { runId: crash }, false],
     ["nameless", {}, { runId: () => "" }, false],
+    ["unnamed", {}, { runId: ({ context }: Any) => context.ticket }, false],
+    ["own", {}, { optionsFor: () => ({ requestId: "mine" }) }, false],
     ["guardrail", guarded, {}, false],
     ["hook", {}, {}, true],
   ];
@@ -134,6 +136,17 @@ test("calls that do not fit are refused before anybody is asked", async () => {
     assert.deepEqual(ran, [], name);
     assert.deepEqual(await server.approvals(`auto.${name}`), [], name);
   }
+});
+
+test("what is not an object is refused, also for a tool without parameters", async () => {
+  for (const input of ["[]", "null", "7"]) {
+    const ran: Any[] = [];
+    const model = new ScriptedModel(calls("auto.bare", input), "done");
+    await run(gate(agentOf([auto("bare", ran, { parameters: z.object({}) })], model), server.client()), "go");
+    assert.match(String(model.read("c1")), /^NOT RUN\. .*not a JSON object/);
+    assert.deepEqual(ran, []);
+  }
+  assert.deepEqual(await server.approvals("auto.bare"), []);
 });
 
 test("what the tool fills in is shown", async () => {
