@@ -19,12 +19,11 @@ const [gated] = gate(agentOf([bare], new ScriptedModel()), client).tools as Any[
 const args = { to: "alice", amount: 2.5 };
 const invoke = (each: Any) =>
   each.invoke(new RunContext(), JSON.stringify(args), { toolCall: { callId: crypto.randomUUID() } });
-const schema = { "~standard": { ...parameters["~standard"] } } as Any;
 const kinds: Record<string, () => Promise<unknown>> = {
   tool: () => invoke(bare),
   gate: () =>
     client.run(
-      { toolName: "auto.send", arguments: args, parameters: schema, agentName: "mailer", runId: crypto.randomUUID() },
+      { toolName: "auto.send", arguments: args, parameters, agentName: "mailer", requestId: crypto.randomUUID() },
       ({ arguments: approved }) => send(approved),
     ),
   adapter: () => invoke(gated),

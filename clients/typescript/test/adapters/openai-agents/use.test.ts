@@ -224,6 +224,8 @@ test("agents that cannot be gated are refused, and nothing is changed", () => {
 test("options that make no sense are errors of use", () => {
   const client = server.client();
   const of = () => agentOf([], new ScriptedModel());
+  const typed: sdk.Agent<{ ticket: string }> = gate(new sdk.Agent<{ ticket: string }>({ name: "typed" }), client);
+  assert.equal(typed.name, "typed");
   assert.throws(() => gate({} as Any, client), /must be an Agent/);
   assert.throws(() => gate(of(), {} as Any), /must be a Client/);
   assert.throws(() => gate(of(), client, { timeout: 5 } as Any), /timeout .*timeoutMs/);
