@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import type { JsonObject } from "@bufbuild/protobuf";
-import * as ai7 from "ai";
-import { convertArrayToReadableStream, MockLanguageModelV4 } from "ai/test";
-import * as ai6 from "ai-v6";
-import { MockLanguageModelV3 } from "ai-v6/test";
-import type { Approval } from "../src/v1.js";
-import { VoteChoice } from "../src/v1.js";
-import type { Server } from "./server.js";
+import * as ai from "ai";
+import * as mocks from "ai/test";
+import type { Approval } from "../../../src/v1.js";
+import { VoteChoice } from "../../../src/v1.js";
+import type { Server } from "../../server.js";
 
-/** The versions of the AI SDK have types of their own; here they are used alike. */
+/** Versions 6 and 7 have types of their own; here they are used alike. */
 // biome-ignore lint/suspicious/noExplicitAny: as said.
 export type Any = any;
 
@@ -20,12 +18,9 @@ export interface Call {
   readonly input: unknown;
 }
 
-/** A version of the AI SDK. */
-export interface Sdk {
-  readonly name: string;
+/** The version of the AI SDK that is tested, with a mock of a model that gives answers in turn. */
+interface Sdk {
   readonly major: 6 | 7;
-  /** Its package here. */
-  readonly module: string;
   readonly generateText: (options: Any) => PromiseLike<Any>;
   readonly streamText: (options: Any) => Any;
   readonly tool: (tool: Any) => Any;
@@ -34,23 +29,26 @@ export interface Sdk {
   readonly zodSchema: (schema: Any) => Any;
   readonly ToolLoopAgent: new (settings: Any) => Any;
   readonly stepCountIs: (count: number) => Any;
-  /** Its own mock of a model, with these answers in turn. */
-  readonly model: (...answers: Answer[]) => Model;
+  readonly convertToModelMessages: (messages: Any, options?: Any) => PromiseLike<Any>;
+  /** Of version 7 alone. */
+  readonly experimental_toolCaller?: (tool: Any, caller: Any) => Any;
+  readonly model: (...answers: Answer[]) => Any;
 }
 
-type Model = MockLanguageModelV4 | MockLanguageModelV3;
+const { MockLanguageModelV4, MockLanguageModelV3, convertArrayToReadableStream } = mocks as Any;
 
-export const SDKS: readonly Sdk[] = [
-  { ...(ai7 as Any), name: "AI SDK 7", major: 7, module: "ai", model: scripted(MockLanguageModelV4) },
-  { ...(ai6 as Any), name: "AI SDK 6", major: 6, module: "ai-v6", model: scripted(MockLanguageModelV3) },
-];
+export const sdk: Sdk = {
+  ...(ai as Any),
+  major: MockLanguageModelV4 ? 7 : 6,
+  model: scripted(MockLanguageModelV4 ?? MockLanguageModelV3),
+};
 
 const USAGE = {
   inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
   outputTokens: { total: 1, text: 1, reasoning: 0 },
 };
 
-function scripted(Mock: new (settings: Any) => Model): Sdk["model"] {
+function scripted(Mock: new (settings: Any) => Any): Sdk["model"] {
   return (...answers) => {
     const left = [...answers];
     const next = ({ abortSignal }: Any) => {
@@ -83,12 +81,12 @@ function scripted(Mock: new (settings: Any) => Model): Sdk["model"] {
 }
 
 /** Everything that the model was sent. */
-export function promptsOf(model: Model): Any[] {
-  return [...model.doGenerateCalls, ...model.doStreamCalls].map(({ prompt }) => prompt);
+export function promptsOf(model: Any): Any[] {
+  return [...model.doGenerateCalls, ...model.doStreamCalls].map(({ prompt }: Any) => prompt);
 }
 
 /** What the model read as the result of a call, in the last prompt. */
-export function readOf(model: Model, id: string): unknown {
+export function readOf(model: Any, id: string): unknown {
   const results = (promptsOf(model).at(-1) as Any[])
     .flatMap(({ role, content }) => (role === "tool" ? content : []))
     .filter(({ toolCallId }) => toolCallId === id);
