@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import type { JsonObject } from "@bufbuild/protobuf";
 import * as ai from "ai";
 import * as mocks from "ai/test";
@@ -21,6 +22,8 @@ export interface Call {
 /** The version of the AI SDK that is tested, with a mock of a model that gives answers in turn. */
 interface Sdk {
   readonly major: 6 | 7;
+  /** Whether it looks at the tools again before it goes on. */
+  readonly revalidates: boolean;
   readonly generateText: (options: Any) => PromiseLike<Any>;
   readonly streamText: (options: Any) => Any;
   readonly tool: (tool: Any) => Any;
@@ -37,9 +40,13 @@ interface Sdk {
 
 const { MockLanguageModelV4, MockLanguageModelV3, convertArrayToReadableStream } = mocks as Any;
 
+const installed = new URL("../../../../node_modules/ai/package.json", import.meta.url);
+const { version } = JSON.parse(readFileSync(installed, "utf8"));
+
 export const sdk: Sdk = {
   ...(ai as Any),
   major: MockLanguageModelV4 ? 7 : 6,
+  revalidates: version !== "6.0.0",
   model: scripted(MockLanguageModelV4 ?? MockLanguageModelV3),
 };
 
@@ -80,25 +87,30 @@ function scripted(Mock: new (settings: Any) => Any): Sdk["model"] {
   };
 }
 
+/** The messages that a run has made. */
+export function responseOf(result: Any): Any[] {
+  return result.responseMessages ?? result.response.messages;
+}
+
 /** Everything that the model was sent. */
 export function promptsOf(model: Any): Any[] {
   return [...model.doGenerateCalls, ...model.doStreamCalls].map(({ prompt }: Any) => prompt);
 }
 
 /** What the model read as the result of a call, in the last prompt. */
-export function readOf(model: Any, id: string): unknown {
+export function readOf(model: Any, id: string): Any {
   const results = (promptsOf(model).at(-1) as Any[])
     .flatMap(({ role, content }) => (role === "tool" ? content : []))
     .filter(({ toolCallId }) => toolCallId === id);
   return results.at(-1)?.output.value;
 }
 
-/** Decides a number of pending calls of a tool, as soon as each is there. */
+/** Decides a number of pending calls of a tool, as soon as each is there; leaves those alone that it is not told how. */
 export async function decide(
   server: Server,
   toolName: string,
   count: number,
-  how: (approval: Approval) => { reject: string } | { edit: JsonObject } | "approve",
+  how: (approval: Approval) => { reject: string } | { edit: JsonObject } | "approve" | undefined,
 ): Promise<void> {
   const { approvals } = server.client({ token: server.tokens.reviewer });
   let left = count;
@@ -106,6 +118,7 @@ export async function decide(
     if (change.case !== "pending") continue;
     const { id: approvalId, revision } = change.value;
     const decision = how(change.value);
+    if (decision === undefined) continue;
     await approvals.decide({
       approvalId,
       requestId: crypto.randomUUID(),

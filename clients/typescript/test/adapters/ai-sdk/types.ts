@@ -1,7 +1,7 @@
 // Compiled with each version: gated tools have the types of tools, and their results may be texts.
 import * as ai from "ai";
 import { z } from "zod";
-import { gateTools } from "../../../src/adapters/ai-sdk.js";
+import { decisions, gateTools } from "../../../src/adapters/ai-sdk.js";
 import type { Client } from "../../../src/index.js";
 
 const mail = z.object({ to: z.string() });
@@ -27,4 +27,7 @@ export async function withTools(client: Client, model: ai.LanguageModel): Promis
   }
   ai.streamText({ model, tools: gated, prompt: "Go on." });
   new ai.ToolLoopAgent({ model, tools: gated });
+  const messages: ai.ModelMessage[] = [{ role: "user", content: "Go on." }];
+  messages.push(...(await decisions(messages, gated)));
+  await ai.generateText({ model, tools: gateTools(tools, client, { durable: true }), messages });
 }
