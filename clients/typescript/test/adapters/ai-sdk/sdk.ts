@@ -22,6 +22,7 @@ export interface Call {
 /** The version of the AI SDK that is tested, with a mock of a model that gives answers in turn. */
 interface Sdk {
   readonly major: 6 | 7;
+  readonly version: string;
   /** Whether it looks at the tools again before it goes on. */
   readonly revalidates: boolean;
   readonly generateText: (options: Any) => PromiseLike<Any>;
@@ -46,6 +47,7 @@ const { version } = JSON.parse(readFileSync(installed, "utf8"));
 export const sdk: Sdk = {
   ...(ai as Any),
   major: MockLanguageModelV4 ? 7 : 6,
+  version,
   revalidates: version !== "6.0.0",
   model: scripted(MockLanguageModelV4 ?? MockLanguageModelV3),
 };
