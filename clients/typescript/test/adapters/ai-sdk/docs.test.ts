@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { ExecutionResult } from "../../../src/v1.js";
 import { Server } from "../../server.js";
 import { sdk } from "./sdk.js";
 
 const document = readFileSync("../../docs/adapters/ai-sdk.md", "utf8");
-const [first = "", second = "", third = ""] = Array.from(document.matchAll(/```js\n(.*?)```/gs), ([, code]) => code);
+const [first = "", pausing = "", second = "", third = ""] = Array.from(
+  document.matchAll(/```js\n(.*?)```/gs),
+  ([, code]) => code,
+);
 
 let server: Server;
 before(async () => {
@@ -25,7 +31,7 @@ async function run(name: string, code: string): Promise<string> {
   const before = `
     import { readOf, sdk } from "./sdk.js";
     const model = sdk.model(${CALL}, "done");
-    const chat = { id: "chat-7" };`;
+    const chat = { id: "chat-${name.split("-")[0]}" };`;
   // Next to what is compiled of the tests, so that imports are found.
   const path = fileURLToPath(new URL(`docs-${name}.mjs`, import.meta.url));
   writeFileSync(path, `${before}\n${code}\nclient.close();\n`);
@@ -45,7 +51,33 @@ test("the document's tools run with an approval", async () => {
   const { agent } = await server.reviewer("sendEmail").pending();
   await server.reviewer("sendEmail").approve();
   assert.equal(await output, 'Sent "Welcome" to alice@company.com.\n');
-  assert.deepEqual([agent?.name, agent?.runId], ["mailer", "chat-7"]);
+  assert.deepEqual([agent?.name, agent?.runId], ["mailer", "chat-tools"]);
+});
+
+test("the document's run that pauses, and goes on", async () => {
+  const declared = (first.split("const tools")[0] as string).replace("gateTools", "decisions, gateTools");
+  const [begun, later] = pausing.split("// Later, in any process:\n") as [string, string];
+  const stored = join(tmpdir(), `signoff-docs-${process.pid}.json`);
+  const before = `
+    import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+    const store = (_, messages) => writeFileSync(${JSON.stringify(stored)}, JSON.stringify(messages));
+    const load = () => JSON.parse(readFileSync(${JSON.stringify(stored)}, "utf8"));
+    const messages = [{ role: "user", content: "Go on." }];`;
+  const six = "const { response: { messages: responseMessages } }";
+  const begins = sdk.major === 6 ? begun.replace("const { responseMessages }", six) : begun;
+  try {
+    assert.equal(await run("paused", `${declared}\n${before}\n${begins}`), "");
+    await server.reviewer("sendEmail").approve();
+    const again = later.replace("generateText({ model,", 'generateText({ model: sdk.model("done"),');
+    const goes = `${declared}\n${before}\n${begun.split("\n")[0]}\n${again}\nconsole.log(text, load().length);`;
+    assert.equal(await run("paused-later", goes), "done 2\n");
+  } finally {
+    rmSync(stored);
+  }
+  const approval = (await server.approvals("sendEmail")).find(({ agent }) => agent?.runId === "chat-paused");
+  assert.equal(approval?.claim?.outcome?.result, ExecutionResult.SUCCEEDED);
 });
 
 test("the document's options of one call", async () => {
