@@ -304,6 +304,21 @@ test("with messages of a chat", async () => {
   assert.equal((await server.approvals(name)).length, 1);
 });
 
+test("an agent pauses as well; with the AI SDK's secret, what it did not sign ends the run", async () => {
+  const { name, runs, tools, messages } = conversation("durable_agent");
+  const secret = { experimental_toolApprovalSecret: "of this test" };
+  const agent = (...answers: Answer[]) => new sdk.ToolLoopAgent({ model: sdk.model(...answers), tools, ...secret });
+  messages.push(...responseOf(await agent([{ id: "cy", tool: name, input: { to: "cy" } }]).generate({ messages })));
+  await decide(server, name, 1, choose);
+  const answers = await decisions(messages, tools);
+  if (sdk.revalidates) {
+    const made = [...changed(messages, { input: { to: "mallory" } }), ...answers];
+    await assert.rejects(agent("done").generate({ messages: made }), /[Ss]ignature/);
+  }
+  assert.equal((await agent("done").generate({ messages: [...messages, ...answers] })).text, "done");
+  assert.deepEqual(runs, ["cy"]);
+});
+
 test("an id that a model uses again is another call", async () => {
   const { name, runs, tools, messages, go } = conversation("durable_reused");
   for (const to of ["bob", "cy"]) {
