@@ -388,6 +388,22 @@ test("a call without a runId is refused before anybody is asked", async () => {
   assert.deepEqual([runs, await server.approvals(name)], [[], []]);
 });
 
+test("what optionsFor throws is the call's error, and a paused run's call has it too", async () => {
+  const { name, runs, messages, pause } = conversation("durable_hook");
+  await pause("cy");
+  const optionsFor = () => {
+    throw new Error("no such customer");
+  };
+  const failing = conversation(name, { optionsFor });
+  const { model } = await failing.go([{ id: "a", tool: name, input: { to: "cy" } }], "done");
+  assert.match(readOf(model, "a"), /no such customer/);
+  await assert.rejects(decisions(messages, failing.tools), /no such customer/);
+  failing.messages.splice(0, failing.messages.length, ...messages, forged(messages));
+  const resumed = await failing.go("done");
+  assert.match(JSON.stringify(readOf(resumed.model, "cy")), sdk.revalidates ? /no such customer/ : /\{\}/);
+  assert.deepEqual([runs, failing.runs, (await server.approvals(name)).length], [[], [], 1]);
+});
+
 const validate = ({ due }: Any) => ({ success: true, value: { due: new Date(due) } });
 for (const [what, inputSchema, input] of [
   ["does not survive JSON", sdk.jsonSchema({ type: "object" }, { validate }), { due: "2026-11-29" }],
