@@ -24,8 +24,18 @@ export interface Asking {
   readonly wait: (input: unknown, naming: Naming, signal: AbortSignal | undefined) => Promise<void>;
 }
 
-/** How to ask for the calls of durable tools, by what runs them. */
-const durable = new WeakMap<object, Asking>();
+/** How to ask for the calls of gated tools, by what runs them; null for those that wait where they run. */
+const gates = new WeakMap<object, Asking | null>();
+
+/** Whether something runs a tool that is gated. */
+export function isGate(execute: object): boolean {
+  return gates.has(execute);
+}
+
+/** Remembers what runs a tool that is gated, and does not pause. */
+export function waiting(execute: object): void {
+  gates.set(execute, null);
+}
 
 /**
  * The `needsApproval` of a durable tool: the AI SDK pauses the run where it says so.
@@ -34,7 +44,7 @@ const durable = new WeakMap<object, Asking>();
  * never fails before the pause: what goes wrong goes wrong in `execute` too, and the model reads why.
  */
 export function pausing(asking: Asking, execute: object): (input: unknown, naming: Naming) => Promise<boolean> {
-  durable.set(execute, asking);
+  gates.set(execute, asking);
   const { toolName, ask, keeps } = asking;
   return async (input, naming) => {
     const { isResumed } = nameOf(naming?.toolCallId, naming?.messages);
@@ -144,11 +154,13 @@ function isModelMessage(message: unknown): boolean {
   return typeof message === "object" && message !== null && "content" in message;
 }
 
-/** How to ask for calls of a tool; undefined for one that is not durable. */
+/** How to ask for calls of a tool; undefined for one that is not gated. */
 function askingOf(tools: object, toolName: string): Asking | undefined {
   if (!Object.hasOwn(tools, toolName))
     throw new TypeError(`the run paused at a call to ${toolName}, which is not one of the tools`);
   const tool = (tools as Record<string, unknown>)[toolName];
   const execute = (tool as { execute?: unknown } | null | undefined)?.execute;
-  return typeof execute === "function" ? durable.get(execute) : undefined;
+  const asking = typeof execute === "function" ? gates.get(execute) : undefined;
+  if (asking === null) throw new TypeError(`the run paused at a call to ${toolName}, which is gated without durable`);
+  return asking;
 }

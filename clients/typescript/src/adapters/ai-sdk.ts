@@ -18,7 +18,7 @@ import { CALL_CHECKS, type Check, checkOptions, isCallable, isFlag } from "../op
 import { join } from "../prepare.js";
 import { isRefusal } from "../refusals.js";
 import { isGated } from "../wrap.js";
-import { type Naming, pausing } from "./ai-sdk-durable.js";
+import { isGate, type Naming, pausing, waiting } from "./ai-sdk-durable.js";
 import { type InputCheck, InputSchema, isJson } from "./ai-sdk-input.js";
 import { type NamedCall, nameOf } from "./ai-sdk-messages.js";
 
@@ -102,9 +102,6 @@ const { toolName: _, ...OWN_CHECKS } = CALL_CHECKS;
 const { requestId: __, callId: ___, argumentsSchema: ____, ...SHARED_CHECKS } = OWN_CHECKS;
 const CHECKS: Record<string, Check> = { ...SHARED_CHECKS, optionsFor: isCallable, durable: isFlag, ungated: areNames };
 const { stopWaiting: _____, ...CALLS_CHECKS } = OWN_CHECKS;
-
-/** What runs tools that are gated. */
-const gated = new WeakSet<object>();
 
 /**
  * Tools that run only with an approval of their input, once, and with exactly what was approved.
@@ -198,9 +195,11 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
 
   const isGenerator = kindOf(body, `execute of ${toolName}`) === "generator";
   const execute = isGenerator ? step : run;
-  gated.add(execute);
   const made = { execute, ...modelOutputOf(tool) };
-  if (!durable) return replaced(tool, made);
+  if (!durable) {
+    waiting(execute);
+    return replaced(tool, made);
+  }
 
   const keeps = async (input: unknown) => "parameters" in (await schema.checkOf(input)) && isJson(input);
   async function ask(input: unknown, execution: Naming): Promise<Handle> {
@@ -229,7 +228,7 @@ function bodyOf(toolName: string, { execute, isProviderExecuted, experimental_to
   // The AI SDK has such a tool make another one, and runs that.
   if (experimental_toolCaller !== undefined) throw refuse("calls other tools");
   if (typeof execute !== "function") throw refuse("has no execute, and is run by the client or the model's provider");
-  if (gated.has(execute) || isGated(execute)) {
+  if (isGate(execute) || isGated(execute)) {
     throw new TypeError(`${toolName} is gated already: each call would be asked for twice`);
   }
   return execute as Execute;

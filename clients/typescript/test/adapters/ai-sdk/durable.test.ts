@@ -473,6 +473,8 @@ test("errors of use", async () => {
   await assert.rejects(decisions([], tools, { toolContext: {} } as Any), /unknown option toolContext/);
   await pause("cy");
   await assert.rejects(decisions(messages, {}), new RegExp(`^TypeError: .*${name}, which is not one of the tools`));
+  const waiting = gateTools({ [name]: tool }, server.client());
+  await assert.rejects(decisions(messages, waiting), /^TypeError: .* gated without durable/);
   const overtaken = [...messages, { role: "user", content: "Well?" }];
   await assert.rejects(decisions(overtaken, tools), /^TypeError: .*no message may follow/);
   // Requests of the AI SDK's own are left alone.
