@@ -13,11 +13,11 @@ import (
 // the server refuses other edits while the reviewer can still mend them. It is made of the same fields that rebuild
 // reads. Whatever rebuild takes, the schema accepts too: it must not refuse the caller's own arguments.
 
-// What the server takes of a schema: bytes of canonical JSON, patterns, objects and booleans, and levels of nesting. Of
-// these its library for protobuf decodes no more, whatever the schema's own limit is.
+// What is sent of a schema: bytes of canonical JSON, patterns, objects and booleans, and levels of nesting. The server's
+// library for protobuf decodes no more levels. The server takes more patterns, but then not with arguments of any size.
 const (
 	maxSchemaBytes    = 16 << 10
-	maxSchemaPatterns = 100
+	maxSchemaPatterns = 40
 	maxSchemaNodes    = 2000
 	maxSchemaLevels   = 32
 )
@@ -62,9 +62,21 @@ func deriveSchema(t reflect.Type) derivedSchema {
 	if len(schema) == 0 {
 		return derivedSchema{}
 	}
-	text, err := canonical(schema)
+	if problem := overLimit(schema); problem != "" {
+		return derivedSchema{problem: fmt.Sprintf("that of %.80v %s", t, problem)}
+	}
+	made, err := structpb.NewStruct(schema)
 	if err != nil {
 		return derivedSchema{problem: err.Error()}
+	}
+	return derivedSchema{schema: made}
+}
+
+// overLimit says which limit a schema is over, if it is over one.
+func overLimit(schema object) string {
+	text, err := canonical(schema)
+	if err != nil {
+		return err.Error()
 	}
 	size := sizeOf(schema)
 	for _, bound := range []struct {
@@ -75,16 +87,10 @@ func deriveSchema(t reflect.Type) derivedSchema {
 		{"nodes", size.nodes, maxSchemaNodes}, {"levels", size.levels, maxSchemaLevels},
 	} {
 		if bound.has > bound.can {
-			return derivedSchema{
-				problem: fmt.Sprintf("that of %.80v has %d %s, and can have %d", t, bound.has, bound.what, bound.can),
-			}
+			return fmt.Sprintf("has %d %s, and can have %d", bound.has, bound.what, bound.can)
 		}
 	}
-	made, err := structpb.NewStruct(schema)
-	if err != nil {
-		return derivedSchema{problem: err.Error()}
-	}
-	return derivedSchema{schema: made}
+	return ""
 }
 
 type schemaSize struct{ patterns, nodes, levels int }

@@ -26,7 +26,7 @@ from reviewers import decide, pending, stored
 from servers import Server
 from signoff._arguments import Unfit, checked_value
 from signoff._declared import declared
-from signoff._schema import Making, NoSchema
+from signoff._schema import Making, NoSchema, checked_size
 from signoff._structs import from_struct
 from signoff.v1.approval_pb2 import ApprovalStatus
 from streams import edited
@@ -54,6 +54,15 @@ BOTH = ("point in time", "date and time")
 
 def test_the_list_is_whole() -> None:
     assert set(VECTORS) - set(TYPES) == {"big integer"}
+
+
+@pytest.mark.parametrize("vector", vectors("schemas")["schemas"], ids=lambda vector: vector["name"])
+def test_limits_of_schemas(vector: dict[str, Any]) -> None:
+    if vector["sent"]:
+        assert checked_size(vector["schema"]) == vector["schema"]
+    else:
+        with pytest.raises(NoSchema, match="at most"):
+            checked_size(vector["schema"])
 
 
 def schema_of(annotation: Any) -> Any:

@@ -5,8 +5,14 @@ use serde_json::{Map, Value, json};
 
 use crate::call::Call;
 
-/// What the server takes, as canonical JSON.
-const SCHEMA_BYTES: usize = 16 * 1024;
+/// Most bytes of canonical JSON.
+const BYTES: usize = 16 * 1024;
+/// Most objects and booleans.
+const NODES: usize = 2_000;
+/// Most levels of objects and arrays: the server's library for protobuf decodes no more.
+const LEVELS: usize = 32;
+/// Most patterns. The server takes more, but then not with arguments of any size.
+const PATTERNS: usize = 40;
 
 /// The largest integer that a double holds exactly, and all below it.
 const EXACT: i64 = (1 << 53) - 1;
@@ -18,7 +24,8 @@ impl Call {
     /// Sends the schema of `A` with the request: the server then refuses an edit that does not fit, while the reviewer can
     /// still mend it. It is closed: `A` takes no other properties.
     ///
-    /// Left out, with a warning, when `A` has itself as a part, or its schema is larger than 16 KiB.
+    /// Left out, with a warning, when `A` has itself as a part, or its schema is over one of the limits in
+    /// `docs/values.md`.
     pub fn schema_of<A: JsonSchema>(self) -> Self {
         match derived::<A>() {
             Ok(schema) => self.arguments_schema(&schema),
@@ -40,11 +47,54 @@ fn derived<A: JsonSchema>() -> Result<Value, String> {
     if tidy(&mut schema) {
         return Err(format!("{} has itself as a part", A::schema_name()));
     }
-    let bytes = serde_json_canonicalizer::to_vec(&schema).map_err(|error| error.to_string())?.len();
-    if bytes > SCHEMA_BYTES {
-        return Err(format!("the schema of {} has {bytes} bytes; at most 16 KiB are taken", A::schema_name()));
-    }
+    within_limits(&schema).map_err(|problem| format!("the schema of {} {problem}", A::schema_name()))?;
     Ok(schema)
+}
+
+fn within_limits(schema: &Value) -> Result<(), String> {
+    let bytes = serde_json_canonicalizer::to_vec(schema).map_err(|error| error.to_string())?.len();
+    let Size { nodes, levels, patterns } = Size::of(schema);
+    let limits = [
+        ("bytes", bytes, BYTES),
+        ("objects and booleans", nodes, NODES),
+        ("levels", levels, LEVELS),
+        ("patterns", patterns, PATTERNS),
+    ];
+    match limits.iter().find(|(_, has, can)| has > can) {
+        Some((what, has, can)) => Err(format!("has {has} {what}; at most {can} are sent")),
+        None => Ok(()),
+    }
+}
+
+/// A schema, measured as the server does.
+#[derive(Default)]
+struct Size {
+    nodes: usize,
+    levels: usize,
+    patterns: usize,
+}
+
+impl Size {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Bool(_) => Self { nodes: 1, ..Self::default() },
+            Value::Array(parts) => parts.iter().fold(Self { levels: 1, ..Self::default() }, Self::plus),
+            Value::Object(parts) => {
+                let patterns = parts.get("pattern").is_some_and(Value::is_string).into();
+                parts.values().fold(Self { nodes: 1, levels: 1, patterns }, Self::plus)
+            }
+            _ => Self::default(),
+        }
+    }
+
+    fn plus(self, part: &Value) -> Self {
+        let part = Self::of(part);
+        Self {
+            nodes: self.nodes + part.nodes,
+            levels: self.levels.max(part.levels + 1),
+            patterns: self.patterns + part.patterns,
+        }
+    }
 }
 
 /// Closes objects, bounds integers, and drops what says nothing about values. Tells whether a part refers to another.
@@ -169,6 +219,14 @@ mod tests {
                 schemars::json_schema!({ "enum": names })
             }
         }
-        assert!(derived::<Large>().unwrap_err().contains("at most 16 KiB"));
+        assert!(derived::<Large>().unwrap_err().contains("bytes; at most 16384 are sent"));
+    }
+
+    #[test]
+    fn limits_of_the_conformance_list() {
+        let list: Value = serde_json::from_str(include_str!("../../../tests/conformance/schemas.json")).unwrap();
+        for one in list["schemas"].as_array().unwrap() {
+            assert_eq!(within_limits(&one["schema"]).is_ok(), one["sent"], "{}", one["name"]);
+        }
     }
 }

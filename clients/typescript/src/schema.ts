@@ -10,10 +10,10 @@ export const TEXT_OF = "x-signoff-text";
 /** Keyword of a place that the library fills in when it is missing. Never sent. */
 export const FILLED_IN = "x-signoff-filled-in";
 
-/** As much as the server takes of a schema. */
+/** As much as the server takes of a schema: its library for protobuf decodes no more levels. */
 const BYTES = 16 * 1024;
 const NODES = 2_000;
-const LEVELS = 64;
+const LEVELS = 32;
 /** Fewer than the server compiles: it also bounds patterns times the bytes of texts, which may have 48 KiB. */
 const PATTERNS = 40;
 
@@ -39,11 +39,23 @@ export interface Rewritten {
 export function rewritten(given: JsonObject, closesAll: boolean): Rewritten {
   const full = new Rewriter(given, closesAll, true).root();
   const result = count(full.schema, 1).patterns > PATTERNS ? new Rewriter(given, closesAll, false).root() : full;
-  const { nodes, levels } = count(result.schema, 1);
-  const bytes = new TextEncoder().encode(canonicalize(result.schema)).length;
-  if (bytes > BYTES) throw new Inexpressible(`it has ${bytes} bytes, and may have ${BYTES}`);
-  if (nodes > NODES || levels > LEVELS) throw new Inexpressible("it is larger than the server takes");
+  const problem = overLimit(result.schema);
+  if (problem) throw new Inexpressible(problem);
   return result;
+}
+
+/** The limit that a schema is over, as the end of a sentence; undefined if it can be sent. */
+export function overLimit(schema: JsonObject): string | undefined {
+  const { patterns, nodes, levels } = count(schema, 1);
+  const bytes = new TextEncoder().encode(canonicalize(schema)).length;
+  const limits = [
+    ["bytes", bytes, BYTES],
+    ["patterns", patterns, PATTERNS],
+    ["objects and booleans", nodes, NODES],
+    ["levels", levels, LEVELS],
+  ] as const;
+  const over = limits.find(([, has, can]) => has > can);
+  return over && `it has ${over[1]} ${over[0]}, and may have ${over[2]}`;
 }
 
 class Rewriter {
@@ -233,8 +245,9 @@ function at(document: JsonObject, target: string): JsonObject {
 
 /** Counts as the server does. */
 function count(value: JsonValue, level: number): { nodes: number; levels: number; patterns: number } {
-  const sums = { nodes: typeof value === "boolean" ? 1 : 0, levels: level, patterns: 0 };
+  const sums = { nodes: typeof value === "boolean" ? 1 : 0, levels: level - 1, patterns: 0 };
   if (typeof value !== "object" || value === null) return sums;
+  sums.levels = level;
   if (!Array.isArray(value)) {
     sums.nodes += 1;
     if (typeof value.pattern === "string") sums.patterns += 1;

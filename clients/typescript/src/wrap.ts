@@ -4,6 +4,7 @@ import type { Connection } from "./connection.js";
 import { derived } from "./derive.js";
 import { dress, kindOf } from "./functions.js";
 import { approved, type Begun, gate, gateSteps, recorded } from "./gate.js";
+import type { ApprovalStatus } from "./gen/signoff/v1/approval_pb.js";
 import { Handle } from "./handle.js";
 import { checkOptions, GATE_CHECKS } from "./options.js";
 import {
@@ -141,9 +142,21 @@ export async function resumeApproved<R>(
 async function asked(connection: Connection, { begin, stop }: Prepared): Promise<Handle> {
   return ending(stop, async () => {
     const begun: Begun = await begin();
-    const { id: approvalId } = await recorded(connection, begun);
-    return new Handle({ ...begun.answers.expected, approvalId });
+    const { id: approvalId, status } = await recorded(connection, begun);
+    const handle = new Handle({ ...begun.answers.expected, approvalId });
+    statuses.set(handle, status);
+    return handle;
   });
+}
+
+const statuses = new WeakMap<Handle, ApprovalStatus>();
+
+/**
+ * The status that an approval had when `ask` returned its handle, for adapters of frameworks that pause. It says whether to
+ * wait, and never whether to run: that is for the claim.
+ */
+export function statusWhenAsked(handle: Handle): ApprovalStatus | undefined {
+  return statuses.get(handle);
 }
 
 async function resultOf<R>(

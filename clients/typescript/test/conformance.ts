@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { JsonValue } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 
 interface Files {
   "arguments.json": {
@@ -47,6 +47,7 @@ interface Files {
   "refusals.json": {
     refusals: { kind: string; fields: Record<string, string>; text: string; developer_text: string }[];
   };
+  "schemas.json": { schemas: { name: string; sent: boolean; schema: JsonObject }[] };
   "statuses.json": {
     statuses: { number: number; name: string; terminal: boolean; approved: boolean }[];
     unknown: number[];

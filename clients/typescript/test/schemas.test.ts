@@ -6,6 +6,7 @@ import { z } from "zod";
 import { derived } from "../src/derive.js";
 import { type CallOptions, InvalidArguments, type StandardSchema } from "../src/index.js";
 import { isPortable } from "../src/patterns.js";
+import { overLimit } from "../src/schema.js";
 import { ApprovalStatus } from "../src/v1.js";
 import { conformance } from "./conformance.js";
 import { approving } from "./fake.js";
@@ -117,6 +118,12 @@ test("28: of other libraries names are refused at the top, by the client and the
   assert.deepEqual(await wrapped({ a: { c: 1 } }), { a: { c: 1 } });
   await assert.rejects(wrapped({ a: {}, c: 1 }), { kind: "InvalidArguments", path: "c" });
   assert.equal(fake.asked.length, 1);
+});
+
+test("limits of the schemas that are sent", () => {
+  for (const { name, sent, schema } of conformance("schemas.json").schemas) {
+    assert.equal(overLimit(schema) === undefined, sent, name);
+  }
 });
 
 interface Tree {

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import rfc8785
 
 Schema = dict[str, Any]
 
-MAX_BYTES = 16 * 1024
+_MAX_BYTES = 16 * 1024
 """Of a schema, as canonical JSON."""
+
+_MAX_PATTERNS = 40
+"""The server takes more, but then not with arguments of any size."""
+
+_MAX_NODES = 2_000
+"""Objects and booleans."""
+
+_MAX_LEVELS = 32
+"""Of objects and arrays: the server's library for protobuf decodes no more."""
 
 _MAX_PARTS = 4096
 """Of a schema, so that one that is far too large is not made at all."""
@@ -58,9 +68,41 @@ def any_of(schemas: list[Schema]) -> Schema:
     return different[0] if len(different) == 1 else {"anyOf": different}
 
 
+@dataclass
+class _Size:
+    """A schema, measured as the server does."""
+
+    patterns: int = 0
+    nodes: int = 0
+    levels: int = 0
+
+    @staticmethod
+    def of(value: Any) -> _Size:
+        if isinstance(value, bool):
+            return _Size(nodes=1)
+        if not isinstance(value, (dict, list)):
+            return _Size()
+        members = cast("Schema | list[Any]", value)
+        size = _Size(levels=1)
+        if isinstance(members, dict):
+            size.nodes = 1
+            size.patterns = int(isinstance(members.get("pattern"), str))
+        for part in map(_Size.of, members.values() if isinstance(members, dict) else members):
+            size.patterns += part.patterns
+            size.nodes += part.nodes
+            size.levels = max(size.levels, part.levels + 1)
+        return size
+
+
 def checked_size(schema: Schema) -> Schema:
     """The schema; raises NoSchema if it is too large."""
-    size = len(rfc8785.dumps(schema))
-    if size > MAX_BYTES:
-        raise NoSchema(f"it has {size} bytes; at most {MAX_BYTES} are sent")
+    size = _Size.of(schema)
+    for what, has, can in (
+        ("bytes", len(rfc8785.dumps(schema)), _MAX_BYTES),
+        ("patterns", size.patterns, _MAX_PATTERNS),
+        ("objects and booleans", size.nodes, _MAX_NODES),
+        ("levels", size.levels, _MAX_LEVELS),
+    ):
+        if has > can:
+            raise NoSchema(f"it has {has} {what}; at most {can} are sent")
     return schema

@@ -57,6 +57,12 @@ export class InputSchema {
   }
 }
 
+/** Whether it is the same after it was stored as JSON, in the types that it has. */
+export function isJson(value: unknown): boolean {
+  const form = formOf(value);
+  return form !== undefined && form === formOf(JSON.parse(JSON.stringify(value)));
+}
+
 function refuseEdit(): never {
   throw new Error("the tool's schema does not take its own output, so that no edit can be checked");
 }

@@ -13,11 +13,16 @@ import { isPlainObject } from "../arguments.js";
 import type { CallOptions } from "../call.js";
 import type { Client } from "../client.js";
 import { kindOf } from "../functions.js";
-import { CALL_CHECKS, type Check, checkOptions, isCallable } from "../options.js";
+import type { Handle } from "../handle.js";
+import { CALL_CHECKS, type Check, checkOptions, isCallable, isFlag } from "../options.js";
 import { join } from "../prepare.js";
 import { isRefusal } from "../refusals.js";
 import { isGated } from "../wrap.js";
-import { type InputCheck, InputSchema } from "./ai-sdk-input.js";
+import { isGate, type Naming, pausing, waiting } from "./ai-sdk-durable.js";
+import { type InputCheck, InputSchema, isJson } from "./ai-sdk-input.js";
+import { type NamedCall, nameOf } from "./ai-sdk-messages.js";
+
+export { type AnswersMessage, type DecisionsOptions, decisions } from "./ai-sdk-durable.js";
 
 /** A call that the model makes of a tool. */
 export interface ToolCall {
@@ -42,6 +47,11 @@ export interface GateToolsOptions extends SharedOptions {
    * Gives one call's own options, which come before the others. What it throws is the call's error; the tool is not run.
    */
   readonly optionsFor?: ((call: ToolCall) => Partial<Omit<CallOptions, "toolName" | "stopWaiting">>) | undefined;
+  /**
+   * The run does not wait for decisions: it pauses, and may go on in another process, with the messages that
+   * {@link decisions} makes. Each call then needs a `runId`, which names the conversation.
+   */
+  readonly durable?: boolean | undefined;
   /** Names of tools that stay as they are, without approval. Tools that do not run here must be named. */
   readonly ungated?: readonly string[] | undefined;
 }
@@ -66,23 +76,18 @@ interface SdkTool {
   readonly inputSchema?: unknown;
   readonly execute?: unknown;
   readonly toModelOutput?: unknown;
+  readonly needsApproval?: unknown;
   readonly isProviderExecuted?: unknown;
   readonly experimental_toolCaller?: unknown;
 }
 
 /** What the AI SDK passes to a tool besides its input. It is handed on as it is. */
-interface Execution {
-  readonly toolCallId: string;
-  readonly messages: readonly unknown[];
+interface Execution extends Naming {
   readonly abortSignal?: AbortSignal | undefined;
-  readonly context?: unknown;
-  readonly experimental_context?: unknown;
 }
 
 /** A call on its way through the gate, in the form of a context: its id names the call. */
-interface Ready {
-  readonly toolCallId: string | undefined;
-  readonly messages: readonly unknown[];
+interface Ready extends NamedCall {
   readonly execution: Execution;
   readonly check: InputCheck;
   readonly stopWaiting: AbortSignal | undefined;
@@ -95,11 +100,8 @@ const areNames: Check = (value) =>
 
 const { toolName: _, ...OWN_CHECKS } = CALL_CHECKS;
 const { requestId: __, callId: ___, argumentsSchema: ____, ...SHARED_CHECKS } = OWN_CHECKS;
-const CHECKS: Record<string, Check> = { ...SHARED_CHECKS, optionsFor: isCallable, ungated: areNames };
+const CHECKS: Record<string, Check> = { ...SHARED_CHECKS, optionsFor: isCallable, durable: isFlag, ungated: areNames };
 const { stopWaiting: _____, ...CALLS_CHECKS } = OWN_CHECKS;
-
-/** What runs tools that are gated. */
-const gated = new WeakSet<object>();
 
 /**
  * Tools that run only with an approval of their input, once, and with exactly what was approved.
@@ -132,28 +134,34 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
   const tool: SdkTool = given;
   const body = bodyOf(toolName, tool);
   const schema = new InputSchema(toolName, tool.inputSchema);
-  const { optionsFor, stopWaiting, ...shared } = options;
+  const { optionsFor, stopWaiting, durable = false, ...shared } = options;
+  if (durable && tool.needsApproval !== undefined && tool.needsApproval !== false) {
+    throw new TypeError(`${toolName} has needsApproval, and with durable the gate pauses the run itself: remove it`);
+  }
 
   const makeOptions = (input: object, ready: Ready) => {
-    const { toolCallId, messages = [], context, experimental_context } = ready.execution;
+    const { toolCallId, context, experimental_context } = ready.execution;
     const call = {
       toolName,
       input: input as ToolCall["input"],
       toolCallId,
-      messages,
+      messages: ready.messages,
       context: context ?? experimental_context,
     };
     const own = optionsFor?.(call) ?? {};
     checkOptions(own, CALLS_CHECKS, "optionsFor");
     const { stopWaiting, check } = ready;
     const made = join<CallOptions>(shared, { ...own, toolName });
-    return { ...made, ...check, stopWaiting, passContext: true, onRefusal: "throw" as const };
+    // Another process finds the approval by it.
+    const requiredOptions = [...(made.requiredOptions ?? []), ...(durable ? (["runId"] as const) : [])];
+    return { ...made, ...check, requiredOptions, stopWaiting, passContext: true, onRefusal: "throw" as const };
   };
 
   async function readied(input: unknown, execution: Execution): Promise<Ready & { readonly stop: () => void }> {
     const check = await schema.checkOf(input);
     const { signal, stop } = joined(stopWaiting, execution?.abortSignal);
-    return { ...namesOf(execution), execution: execution ?? {}, check, stopWaiting: signal, stop };
+    const named = nameOf(execution?.toolCallId, execution?.messages);
+    return { ...named, execution: execution ?? {}, check, stopWaiting: signal, stop };
   }
 
   const plain = client.requiresApproval(
@@ -187,8 +195,29 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
 
   const isGenerator = kindOf(body, `execute of ${toolName}`) === "generator";
   const execute = isGenerator ? step : run;
-  gated.add(execute);
-  return replaced(tool, { execute, ...modelOutputOf(tool) });
+  const made = { execute, ...modelOutputOf(tool) };
+  if (!durable) {
+    waiting(execute);
+    return replaced(tool, made);
+  }
+
+  const keeps = async (input: unknown) => "parameters" in (await schema.checkOf(input)) && isJson(input);
+  async function ask(input: unknown, execution: Naming): Promise<Handle> {
+    const ready = await readied(input, execution);
+    try {
+      return await plain.ask(input as object, ready);
+    } finally {
+      ready.stop();
+    }
+  }
+  async function wait(input: unknown, execution: Naming, signal: AbortSignal | undefined): Promise<void> {
+    const handle = await ask(input, execution);
+    const ready = await readied(input, execution);
+    const { patienceMs, onProgress } = makeOptions(input as object, ready);
+    ready.stop();
+    await client.wait(handle, { patienceMs, onProgress, stopWaiting, signal });
+  }
+  return replaced(tool, { ...made, needsApproval: pausing({ toolName, keeps, ask, wait }, execute) });
 }
 
 /** @throws TypeError for a tool that does not run here, or not only by its `execute`; for one that is gated already. */
@@ -199,7 +228,7 @@ function bodyOf(toolName: string, { execute, isProviderExecuted, experimental_to
   // The AI SDK has such a tool make another one, and runs that.
   if (experimental_toolCaller !== undefined) throw refuse("calls other tools");
   if (typeof execute !== "function") throw refuse("has no execute, and is run by the client or the model's provider");
-  if (gated.has(execute) || isGated(execute)) {
+  if (isGate(execute) || isGated(execute)) {
     throw new TypeError(`${toolName} is gated already: each call would be asked for twice`);
   }
   return execute as Execute;
@@ -221,28 +250,6 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 function textOf(error: unknown): string {
   if (isRefusal(error)) return error.message;
   throw error;
-}
-
-/**
- * What names a call within its run. Some models count their calls anew in each answer: an id that has a result already is
- * that of another call.
- */
-function namesOf(execution: Execution | undefined): Pick<Ready, "toolCallId" | "messages"> {
-  const { toolCallId, messages } = (execution ?? {}) as Partial<Execution>;
-  if (typeof toolCallId !== "string" || !Array.isArray(messages)) return { toolCallId: undefined, messages: [] };
-  const earlier = messages.flatMap((message) => partsOf(message)).filter((part) => isResultOf(part, toolCallId));
-  const id = earlier.length === 0 ? toolCallId : JSON.stringify([toolCallId, earlier.length]);
-  return { toolCallId: id, messages };
-}
-
-function partsOf(message: unknown): readonly unknown[] {
-  const content = (message as { content?: unknown } | null)?.content;
-  return Array.isArray(content) ? content : [];
-}
-
-function isResultOf(part: unknown, toolCallId: string): boolean {
-  const { type, toolCallId: id } = (part ?? {}) as { type?: unknown; toolCallId?: unknown };
-  return type === "tool-result" && id === toolCallId;
 }
 
 const REFUSED = /^NOT RUN(?: AGAIN)?\. /;

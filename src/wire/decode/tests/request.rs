@@ -1,5 +1,6 @@
 use std::{collections::HashMap, time::Duration};
 
+use prost::Message as _;
 use prost_types::{Struct, Value, value::Kind};
 use serde_json::json;
 
@@ -44,6 +45,25 @@ fn with_schema(schema: &serde_json::Value, arguments: &serde_json::Value) -> Res
         message.arguments = Some(object(arguments));
         message.arguments_schema = Some(object(schema));
     })
+}
+
+/// What clients send of the schemas that they derive must be taken, and reach us: prost decodes no deeper messages.
+#[test]
+fn schemas_within_the_limits_of_clients_are_taken() {
+    let list = include_str!("../../../../tests/conformance/schemas.json");
+    let list: serde_json::Value = serde_json::from_str(list).unwrap();
+    for one in list["schemas"].as_array().unwrap() {
+        let message = v1::RequestApprovalRequest {
+            tool_name: "send_email".into(),
+            arguments_schema: Some(object(&one["schema"])),
+            ..Default::default()
+        };
+        let taken = v1::RequestApprovalRequest::decode(&*message.encode_to_vec()).is_ok_and(|message| {
+            decode::request(message, &RequestLimits::default(), &Schemas::default(), None).is_ok()
+        });
+        // Clients send fewer patterns than are taken here: docs/values.md.
+        assert!(taken == one["sent"].as_bool().unwrap() || one["name"] == "41 patterns", "{}", one["name"]);
+    }
 }
 
 #[test]

@@ -80,17 +80,41 @@ def processes_with(variable: str) -> list[str]:
     return found
 
 
+EXPECTED = """\
+Support:
+ → search_records {'query': 'Alice'}
+ ← record 17: Alice, alice@example.com, paid twice
+ → send_email {'to': 'team@company.com', 'subject': 'Alice paid twice', 'body': 'Record 17.'}
+ → send_email {'to': 'alice@example.com', 'subject': 'Your refund', 'body': 'It is on its way.'}
+   (reviewer) send_email, asked for by Support
+ ← sent 'Alice paid twice' (10 characters) to team@company.com
+ ← sent 'Your refund' (17 characters) to alice@example.com
+ → delete_record {'record_id': 17}
+   (reviewer) delete_record, asked for by Support
+ ← NOT RUN. A reviewer rejected the call to delete_record: Keep it until the audit. Do not try it again.
+ → process_payment {'amount': 250.0, 'to': 'alice@example.com'}
+ ← NOT RUN. The policy does not allow the call to process_payment: Support does not pay. \
+Hand the customer over to Billing. Do not try it again.
+ → transfer_to_billing {}
+ ← Billing takes over.
+Billing:
+ → process_payment {'amount': 250.0, 'to': 'alice@example.com'}
+   (reviewer) process_payment, asked for by Support → Billing
+ ← paid 125.00 to alice@example.com
+Alice has her money back.
+"""
+
+
 def test_example(tmp_path: Path) -> None:
+    """Progress is shown while each of the three calls waits."""
     ran = demo(tmp_path, os.path.relpath(Path(BINARY).resolve(), tmp_path))
     assert (ran.returncode, ran.stderr) == (0, "")
-    lines = [line for line in ran.stdout.splitlines() if not line.startswith("…")]
-    assert sorted(lines[:-1]) == [
-        "delete_record: NOT RUN. A reviewer rejected the call to delete_record: C-17 has an open order. "
-        "Do not try it again.",
-        "process_payment: paid 250.00 to bob@example.com",
-        "send_email: sent 'Your refund' with 17 characters to alice@company.com",
-    ]
-    assert lines[-1] == "model: 2 of 3 calls were made."
+    lines = ran.stdout.splitlines()
+    waits = [line for line in lines if line.startswith("   … ")]
+    assert len(waits) >= 3
+    assert all(line.startswith("   … Waiting for approval from a reviewer") for line in waits)
+    # A result may come before or after somebody is asked about another call.
+    assert sorted(line for line in lines if line not in waits) == sorted(EXPECTED.splitlines())
 
 
 @pytest.mark.parametrize(

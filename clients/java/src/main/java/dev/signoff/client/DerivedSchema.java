@@ -10,20 +10,15 @@ import java.util.Optional;
  * @param whyNot why it was left out: words that follow a colon; empty if it was not
  */
 record DerivedSchema(Optional<Struct> struct, String whyNot) {
-  /** The server's limit of a schema, as canonical JSON. */
-  static final int MAX_BYTES = 16 << 10;
-
-  static final String TOO_LARGE = "it is larger than 16 KiB";
-
   /** Of functions whose parameters have no declared types. */
   static final DerivedSchema NONE = new DerivedSchema(Optional.empty(), "");
 
   static DerivedSchema of(ValueType type) {
     try {
       Struct struct = Arguments.of("", type.schema(new ValueType.Derivation())).message();
-      return Canonical.json(struct).length > MAX_BYTES
-          ? leftOut(TOO_LARGE)
-          : new DerivedSchema(Optional.of(struct), "");
+      return SchemaSize.overLimit(struct)
+          .map(DerivedSchema::leftOut)
+          .orElseGet(() -> new DerivedSchema(Optional.of(struct), ""));
     } catch (ValueType.Derivation.LeftOut e) {
       return leftOut(e.getMessage());
     } catch (Refusal.InvalidArguments e) {

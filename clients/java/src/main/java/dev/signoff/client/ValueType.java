@@ -67,7 +67,7 @@ abstract class ValueType {
   /** The derivation of one schema, which must end, and stay small. */
   static final class Derivation {
     /** Each type takes 2 bytes at least. */
-    private int left = DerivedSchema.MAX_BYTES / 2;
+    private int left = SchemaSize.MAX_BYTES / 2;
 
     private final Set<Class<?>> inside = new HashSet<>();
 
@@ -75,7 +75,7 @@ abstract class ValueType {
     void count() throws LeftOut {
       left--;
       if (left < 0) {
-        throw new LeftOut(DerivedSchema.TOO_LARGE);
+        throw new LeftOut("it is larger than 16 KiB");
       }
     }
 

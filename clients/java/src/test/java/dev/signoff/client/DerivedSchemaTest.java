@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.protobuf.Struct;
 import dev.signoff.v1.RequestApprovalRequest;
@@ -148,7 +149,26 @@ class DerivedSchemaTest {
     assertTrue(new RecordArguments<>(Wide0.class).schema().struct().isPresent());
     for (Class<? extends Record> type : List.of(Wide4.class, Wide9.class)) {
       DerivedSchema schema = new RecordArguments<>(type).schema();
-      assertEquals(new DerivedSchema(Optional.empty(), "it is larger than 16 KiB"), schema);
+      assertEquals(Optional.empty(), schema.struct());
+      assertTrue(
+          schema.whyNot().matches("it is larger than 16 KiB|it has \\d+ bytes; .*"),
+          schema.whyNot());
+    }
+  }
+
+  @Test
+  void limitsOfTheSchemasThatAreSent() throws Exception {
+    for (JsonObject vector : Conformance.read("schemas.json", "schemas").toList()) {
+      Object schema = Conformance.toJava(vector.get("schema"));
+      String name = vector.get("name").getAsString();
+      boolean sent;
+      try {
+        Struct struct = Arguments.of("", (Map<?, ?>) schema).message();
+        sent = SchemaSize.overLimit(struct).isEmpty();
+      } catch (Refusal.InvalidArguments e) {
+        sent = false; // The levels of arguments are limited, too.
+      }
+      assertEquals(vector.get("sent").getAsBoolean(), sent, name);
     }
   }
 }

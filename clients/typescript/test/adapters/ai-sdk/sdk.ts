@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import type { JsonObject } from "@bufbuild/protobuf";
-import * as ai7 from "ai";
-import { convertArrayToReadableStream, MockLanguageModelV4 } from "ai/test";
-import * as ai6 from "ai-v6";
-import { MockLanguageModelV3 } from "ai-v6/test";
-import type { Approval } from "../src/v1.js";
-import { VoteChoice } from "../src/v1.js";
-import type { Server } from "./server.js";
+import * as ai from "ai";
+import * as mocks from "ai/test";
+import type { Approval } from "../../../src/v1.js";
+import { VoteChoice } from "../../../src/v1.js";
+import type { Server } from "../../server.js";
 
-/** The versions of the AI SDK have types of their own; here they are used alike. */
+/** Versions 6 and 7 have types of their own; here they are used alike. */
 // biome-ignore lint/suspicious/noExplicitAny: as said.
 export type Any = any;
 
@@ -20,12 +19,12 @@ export interface Call {
   readonly input: unknown;
 }
 
-/** A version of the AI SDK. */
-export interface Sdk {
-  readonly name: string;
+/** The version of the AI SDK that is tested, with a mock of a model that gives answers in turn. */
+interface Sdk {
   readonly major: 6 | 7;
-  /** Its package here. */
-  readonly module: string;
+  readonly version: string;
+  /** Whether it looks at the tools again before it goes on. */
+  readonly revalidates: boolean;
   readonly generateText: (options: Any) => PromiseLike<Any>;
   readonly streamText: (options: Any) => Any;
   readonly tool: (tool: Any) => Any;
@@ -34,23 +33,31 @@ export interface Sdk {
   readonly zodSchema: (schema: Any) => Any;
   readonly ToolLoopAgent: new (settings: Any) => Any;
   readonly stepCountIs: (count: number) => Any;
-  /** Its own mock of a model, with these answers in turn. */
-  readonly model: (...answers: Answer[]) => Model;
+  readonly convertToModelMessages: (messages: Any, options?: Any) => PromiseLike<Any>;
+  /** Of version 7 alone. */
+  readonly experimental_toolCaller?: (tool: Any, caller: Any) => Any;
+  readonly model: (...answers: Answer[]) => Any;
 }
 
-type Model = MockLanguageModelV4 | MockLanguageModelV3;
+const { MockLanguageModelV4, MockLanguageModelV3, convertArrayToReadableStream } = mocks as Any;
 
-export const SDKS: readonly Sdk[] = [
-  { ...(ai7 as Any), name: "AI SDK 7", major: 7, module: "ai", model: scripted(MockLanguageModelV4) },
-  { ...(ai6 as Any), name: "AI SDK 6", major: 6, module: "ai-v6", model: scripted(MockLanguageModelV3) },
-];
+const installed = new URL("../../../../node_modules/ai/package.json", import.meta.url);
+const { version } = JSON.parse(readFileSync(installed, "utf8"));
+
+export const sdk: Sdk = {
+  ...(ai as Any),
+  major: MockLanguageModelV4 ? 7 : 6,
+  version,
+  revalidates: version !== "6.0.0",
+  model: scripted(MockLanguageModelV4 ?? MockLanguageModelV3),
+};
 
 const USAGE = {
   inputTokens: { total: 1, noCache: 1, cacheRead: 0, cacheWrite: 0 },
   outputTokens: { total: 1, text: 1, reasoning: 0 },
 };
 
-function scripted(Mock: new (settings: Any) => Model): Sdk["model"] {
+function scripted(Mock: new (settings: Any) => Any): Sdk["model"] {
   return (...answers) => {
     const left = [...answers];
     const next = ({ abortSignal }: Any) => {
@@ -82,25 +89,30 @@ function scripted(Mock: new (settings: Any) => Model): Sdk["model"] {
   };
 }
 
+/** The messages that a run has made. */
+export function responseOf(result: Any): Any[] {
+  return result.responseMessages ?? result.response.messages;
+}
+
 /** Everything that the model was sent. */
-export function promptsOf(model: Model): Any[] {
-  return [...model.doGenerateCalls, ...model.doStreamCalls].map(({ prompt }) => prompt);
+export function promptsOf(model: Any): Any[] {
+  return [...model.doGenerateCalls, ...model.doStreamCalls].map(({ prompt }: Any) => prompt);
 }
 
 /** What the model read as the result of a call, in the last prompt. */
-export function readOf(model: Model, id: string): unknown {
+export function readOf(model: Any, id: string): Any {
   const results = (promptsOf(model).at(-1) as Any[])
     .flatMap(({ role, content }) => (role === "tool" ? content : []))
     .filter(({ toolCallId }) => toolCallId === id);
   return results.at(-1)?.output.value;
 }
 
-/** Decides a number of pending calls of a tool, as soon as each is there. */
+/** Decides a number of pending calls of a tool, as soon as each is there; leaves those alone that it is not told how. */
 export async function decide(
   server: Server,
   toolName: string,
   count: number,
-  how: (approval: Approval) => { reject: string } | { edit: JsonObject } | "approve",
+  how: (approval: Approval) => { reject: string } | { edit: JsonObject } | "approve" | undefined,
 ): Promise<void> {
   const { approvals } = server.client({ token: server.tokens.reviewer });
   let left = count;
@@ -108,6 +120,7 @@ export async function decide(
     if (change.case !== "pending") continue;
     const { id: approvalId, revision } = change.value;
     const decision = how(change.value);
+    if (decision === undefined) continue;
     await approvals.decide({
       approvalId,
       requestId: crypto.randomUUID(),

@@ -1,0 +1,113 @@
+/** What the adapter reads in the AI SDK's messages. Clients may have made them up: they name calls, and permit nothing. */
+
+/** A part of a message, as far as it is one of those that are looked for. */
+interface Part {
+  readonly type?: unknown;
+  readonly toolCallId?: unknown;
+  readonly toolName?: unknown;
+  readonly input?: unknown;
+  readonly approvalId?: unknown;
+  readonly approved?: unknown;
+  readonly isAutomatic?: unknown;
+}
+
+/** What names a call within its run. */
+export interface NamedCall {
+  readonly toolCallId: string | undefined;
+  /** What the model had been sent when it made the call. */
+  readonly messages: readonly unknown[];
+  /** Whether the messages have the call already: the run goes on after a pause. */
+  readonly isResumed: boolean;
+}
+
+/**
+ * Names a call. Some models count their calls anew in each answer: an id that has a result already is that of another
+ * call.
+ */
+export function nameOf(toolCallId: unknown, messages: unknown): NamedCall {
+  if (typeof toolCallId !== "string" || !Array.isArray(messages)) {
+    return { toolCallId: undefined, messages: [], isResumed: false };
+  }
+  const paused = placeOf(toolCallId, messages) ?? answeredPlaceOf(toolCallId, messages);
+  const before = paused === undefined ? messages : messages.slice(0, paused);
+  const earlier = before.flatMap(partsOf).filter((part) => isResultOf(part, toolCallId)).length;
+  return {
+    toolCallId: earlier === 0 ? toolCallId : JSON.stringify([toolCallId, earlier]),
+    messages: before,
+    isResumed: paused !== undefined,
+  };
+}
+
+/** A call that the AI SDK's own request for approval stands for, and that has no result. */
+export interface PausedCall {
+  readonly toolCallId: string;
+  readonly toolName: string;
+  readonly input: unknown;
+  /** The AI SDK's id of its request. */
+  readonly approvalId: string;
+  /** Whether somebody told the AI SDK not to run it. */
+  readonly isDenied: boolean;
+  /** Whether only results and answers follow it, so that the run can go on with it. */
+  readonly isLast: boolean;
+}
+
+/** The calls that a run paused at, in their order. */
+export function pausedCalls(messages: readonly unknown[]): PausedCall[] {
+  const denied = messages
+    .flatMap(partsOf)
+    .filter(({ type, approved }) => type === "tool-approval-response" && approved === false)
+    .map(({ approvalId }) => approvalId);
+  const found = new Map<string, PausedCall>();
+  for (const { type, approvalId, toolCallId, isAutomatic } of messages.flatMap(partsOf)) {
+    if (type !== "tool-approval-request" || isAutomatic === true) continue;
+    if (typeof approvalId !== "string" || typeof toolCallId !== "string" || found.has(toolCallId)) continue;
+    const place = placeOf(toolCallId, messages);
+    const call = partsOf(messages[place ?? -1]).find((part) => isCallOf(part, toolCallId));
+    if (typeof call?.toolName !== "string") continue;
+    const { toolName, input } = call;
+    const isLast = messages.slice((place ?? 0) + 1).every((message) => (message as { role?: unknown }).role === "tool");
+    found.set(toolCallId, { toolCallId, toolName, input, approvalId, isDenied: denied.includes(approvalId), isLast });
+  }
+  return [...found.values()];
+}
+
+/** The message that has the newest call of this id, if there is no result of it. */
+function placeOf(toolCallId: string, messages: readonly unknown[]): number | undefined {
+  for (let place = messages.length - 1; place >= 0; place -= 1) {
+    const parts = partsOf(messages[place]);
+    if (parts.some((part) => isResultOf(part, toolCallId))) return undefined;
+    if (parts.some((part) => isCallOf(part, toolCallId))) return place;
+  }
+  return undefined;
+}
+
+/**
+ * The message that has the newest call of this id, if the AI SDK is about to run it because the last message answers its
+ * request: also when messages are given once more that have its result.
+ */
+function answeredPlaceOf(toolCallId: string, messages: readonly unknown[]): number | undefined {
+  const last = partsOf(messages.at(-1));
+  if (last.some((part) => isResultOf(part, toolCallId))) return undefined;
+  const answered = last.filter(({ type }) => type === "tool-approval-response").map(({ approvalId }) => approvalId);
+  const isAnswered = messages
+    .flatMap(partsOf)
+    .some(
+      (part) =>
+        part.type === "tool-approval-request" && part.toolCallId === toolCallId && answered.includes(part.approvalId),
+    );
+  const place = messages.findLastIndex((message) => partsOf(message).some((part) => isCallOf(part, toolCallId)));
+  return isAnswered && place !== -1 ? place : undefined;
+}
+
+function isCallOf({ type, toolCallId }: Part, id: string): boolean {
+  return type === "tool-call" && toolCallId === id;
+}
+
+function isResultOf({ type, toolCallId }: Part, id: string): boolean {
+  return type === "tool-result" && toolCallId === id;
+}
+
+function partsOf(message: unknown): readonly Part[] {
+  const content = (message as { content?: unknown } | null | undefined)?.content;
+  return Array.isArray(content) ? content.filter((part) => typeof part === "object" && part !== null) : [];
+}
