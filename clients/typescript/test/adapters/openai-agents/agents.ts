@@ -8,8 +8,10 @@ import {
   type ModelResponse,
   type StreamEvent,
   setTracingDisabled,
+  tool,
   Usage,
 } from "@openai/agents";
+import { z } from "zod";
 import type { Approval } from "../../../src/v1.js";
 import { VoteChoice } from "../../../src/v1.js";
 import type { Server } from "../../server.js";
@@ -73,10 +75,27 @@ export class ScriptedModel implements Model {
   }
 }
 
-/** A call of `send`, in the way of the tests. */
+/** An answer of the model with one call. */
 export function calls(tool: string, input: unknown, id = "c1"): ModelCall[] {
   return [{ id, tool, input }];
 }
+
+/** A tool that says what it was called with. */
+export function sending(name: string, ran: Any[] = [], more: Any = {}) {
+  return tool({
+    name,
+    description: "Sends.",
+    parameters: z.object({ to: z.string(), amount: z.number() }),
+    execute: async (args: Any, context?: Any, details?: Any) => {
+      ran.push({ args, context, details });
+      return `${args.amount} to ${args.to}`;
+    },
+    ...more,
+  });
+}
+
+/** What `sending` takes. */
+export const INPUT = { to: "alice", amount: 10 };
 
 /** An agent with tools and a scripted model. */
 export function agentOf(tools: Any[], model: Model, more: Any = {}): Agent<Any, Any> {
