@@ -14,7 +14,7 @@ import (
 // reads. Whatever rebuild takes, the schema accepts too: it must not refuse the caller's own arguments.
 
 // What is sent of a schema: bytes of canonical JSON, patterns, objects and booleans, and levels of nesting. The server's
-// library for protobuf decodes no more levels. The server takes more patterns, but then not with arguments of any size.
+// library for protobuf decodes few more levels. The server takes more patterns, but then not with arguments of any size.
 const (
 	maxSchemaBytes    = 16 << 10
 	maxSchemaPatterns = 40

@@ -9,7 +9,7 @@ use crate::call::Call;
 const BYTES: usize = 16 * 1024;
 /// Most objects and booleans.
 const NODES: usize = 2_000;
-/// Most levels of objects and arrays: the server's library for protobuf decodes no more.
+/// Most levels of objects and arrays: the server's library for protobuf decodes few more.
 const LEVELS: usize = 32;
 /// Most patterns. The server takes more, but then not with arguments of any size.
 const PATTERNS: usize = 40;

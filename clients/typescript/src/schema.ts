@@ -10,7 +10,7 @@ export const TEXT_OF = "x-signoff-text";
 /** Keyword of a place that the library fills in when it is missing. Never sent. */
 export const FILLED_IN = "x-signoff-filled-in";
 
-/** As much as the server takes of a schema: its library for protobuf decodes no more levels. */
+/** As much as the server takes of a schema: its library for protobuf decodes few more levels. */
 const BYTES = 16 * 1024;
 const NODES = 2_000;
 const LEVELS = 32;

@@ -21,7 +21,7 @@ _MAX_NODES = 2_000
 """Objects and booleans."""
 
 _MAX_LEVELS = 32
-"""Of objects and arrays: the server's library for protobuf decodes no more."""
+"""Of objects and arrays: the server's library for protobuf decodes few more."""
 
 _MAX_PARTS = 4096
 """Of a schema, so that one that is far too large is not made at all."""

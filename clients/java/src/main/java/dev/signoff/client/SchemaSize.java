@@ -21,7 +21,7 @@ record SchemaSize(int bytes, int patterns, int nodes, int levels) {
 
   private static final int MAX_NODES = 2_000;
 
-  /** The server's library for protobuf decodes no more. */
+  /** The server's library for protobuf decodes few more. */
   private static final int MAX_LEVELS = 32;
 
   /** The limit that a schema is over, as words that follow a colon; empty if it can be sent. */
