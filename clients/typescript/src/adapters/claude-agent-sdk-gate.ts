@@ -123,7 +123,7 @@ export class ClaudeGate {
     add(["PreToolUse"], { hooks: [this.before], timeout: hookTimeoutMs / 1000, onFailure: "block" });
     add(["PreSkillShellCommand"], { hooks: [this.inSkill], onFailure: "block" });
     add(["PostToolUse", "PostToolUseFailure"], { hooks: [this.after] });
-    add(["Stop", "StopFailure", "SubagentStop", "UserPromptSubmit", "SessionEnd"], { hooks: [this.stopped] });
+    add(["Stop", "StopFailure", "SubagentStop", "UserPromptSubmit"], { hooks: [this.stopped] });
     return hooks;
   }
 
@@ -183,13 +183,12 @@ export class ClaudeGate {
   };
 
   /**
-   * Ends what was allowed and never ended: the agent's turn is over, or was interrupted and a new one begins, or the
-   * session ends. Subagents may go on in the background, but not after the session.
+   * Ends what was allowed and never ended: the agent's turn is over, or was interrupted and a new one begins. Subagents
+   * may go on in the background. Of the session's end no hook tells.
    */
-  readonly stopped: Hook = async ({ hook_event_name, session_id, agent_id }) => {
+  readonly stopped: Hook = async ({ session_id, agent_id }) => {
     for (const call of this.#underWay.values()) {
-      const isOfTurn = hook_event_name === "SessionEnd" || call.subagent === agent_id;
-      if (call.run && call.session === session_id && isOfTurn) {
+      if (call.run && call.session === session_id && call.subagent === agent_id) {
         call.end(new Error("the program did not say how the call ended"));
       }
     }

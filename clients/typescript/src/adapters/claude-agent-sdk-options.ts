@@ -84,8 +84,8 @@ export function checkSdkOptions(options: SdkOptions, ungated: ReadonlySet<string
   refuseHooks(objectOf(options.hooks, "hooks"));
   refuseFlags(objectOf(options.extraArgs, "extraArgs"));
   refuseSandbox(objectOf(options.sandbox, "sandbox"));
-  // The SDK starts the program with these variables, or with those of this process.
-  refuseSwitches({ ...process.env, ...objectOf(options.env, "env") });
+  // The SDK starts the program with these variables alone, or with those of this process.
+  refuseSwitches(options.env === undefined ? process.env : objectOf(options.env, "env"));
 }
 
 /** The variables of the program, without what switches off its hooks. */

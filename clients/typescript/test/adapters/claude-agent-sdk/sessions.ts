@@ -1,7 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createSdkMcpServer, type Options, query, type SDKMessage, tool } from "@anthropic-ai/claude-agent-sdk";
+import {
+  createSdkMcpServer,
+  type Options,
+  query,
+  type SDKMessage,
+  type SDKUserMessage,
+  tool,
+} from "@anthropic-ai/claude-agent-sdk";
 import { z } from "zod";
 import { type GateSettings, gateOptions } from "../../../src/adapters/claude-agent-sdk.js";
 import type { Client } from "../../../src/node/index.js";
@@ -96,6 +103,50 @@ export function environment(home: string, model: Model, more: Record<string, str
     DISABLE_TELEMETRY: "1",
     ...more,
   };
+}
+
+/** What a user says, one prompt after the other, in a session that stays open meanwhile. */
+export class Prompts implements AsyncIterable<SDKUserMessage> {
+  readonly #said: SDKUserMessage[] = [];
+  #hasEnded = false;
+  #next = () => {};
+
+  say(content: string): void {
+    this.#said.push({ type: "user", message: { role: "user", content }, parent_tool_use_id: null });
+    this.#next();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#next();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<SDKUserMessage> {
+    for (;;) {
+      const said = this.#said.shift();
+      if (said) yield said;
+      else if (this.#hasEnded) return;
+      else {
+        await new Promise<void>((resolve) => {
+          this.#next = resolve;
+        });
+      }
+    }
+  }
+}
+
+/** Reads to the end of a turn. */
+export async function resultOf(session: AsyncGenerator<SDKMessage>): Promise<SDKMessage> {
+  for (;;) {
+    const { value, done } = await session.next();
+    if (done) throw new Error("the session has ended");
+    if (value.type === "result") return value;
+  }
+}
+
+/** Reads to the end of the session. */
+export async function readOut(session: AsyncGenerator<SDKMessage>): Promise<void> {
+  for await (const _ of session);
 }
 
 export type Decision = { readonly reject: string } | { readonly edit: Record<string, string> } | "approve";
