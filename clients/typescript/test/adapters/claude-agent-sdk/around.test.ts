@@ -3,8 +3,9 @@ import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type HookInput, type Options, query } from "@anthropic-ai/claude-agent-sdk";
+import { type HookCallbackMatcher, type HookInput, type Options, query } from "@anthropic-ai/claude-agent-sdk";
 import { type GateSettings, gateOptions } from "../../../src/adapters/claude-agent-sdk.js";
+import { ExecutionResult } from "../../../src/v1.js";
 import { Server } from "../../server.js";
 import { type Call, Model } from "./model-server.js";
 import { Desk, environment, named, Prompts, RULES, readOut, resultOf, run } from "./sessions.js";
@@ -146,6 +147,14 @@ test("a program that calls no hooks runs nothing", async () => {
   assert.equal((await server.approvals(named("unseen"))).length, 0);
 });
 
+test("a program that does not call the gate's hook runs nothing, not even what asks nobody else", async () => {
+  const { results } = await run(server, [[LIST]], {
+    gate: { logger: { warn: () => {} } },
+    changed: (options) => ({ ...options, hooks: { ...options.hooks, PreToolUse: [] } }),
+  });
+  assert.match(results["call-list"] ?? "", /could not be approved/);
+});
+
 test("settings that are applied while the session runs do not switch off the gate", async () => {
   const desk = new Desk("switched");
   const directory = await mkdtemp(join(tmpdir(), "signoff-claude-"));
@@ -204,6 +213,29 @@ test("a tool that ends without the hook before it ends all", async () => {
   assert.match(warnings.join(), /did not ask the gate about a call to Bash/);
 });
 
+test("a call that ran with other input than was approved is reported as failed", async () => {
+  const { signal } = new AbortController();
+  const { hooks, canUseTool } = unchecked({});
+  const input = (event: string, to: string) =>
+    ({ hook_event_name: event, tool_name: "auto.other", tool_input: { to }, session_id: "s" }) as unknown as HookInput;
+  const before = (to: string) => hooks?.PreToolUse?.[0]?.hooks[0]?.(input("PreToolUse", to), "call-1", { signal });
+  const permission = () => canUseTool?.("auto.other", { to: "bob" }, { signal, toolUseID: "call-1", requestId: "r" });
+  const [answer, second] = await Promise.all([before("alice"), before("alice")]);
+  assert.match(JSON.stringify(answer), /"permissionDecision":"allow","updatedInput":\{"to":"alice"\}/);
+  assert.match(JSON.stringify(second), /"permissionDecision":"deny"/);
+  assert.deepEqual(await permission(), { behavior: "allow", updatedInput: { to: "alice" } });
+  await hooks?.PostToolUse?.[0]?.hooks[0]?.(input("PostToolUse", "bob"), "call-1", { signal });
+  assert.equal((await permission())?.behavior, "deny");
+  for (;;) {
+    const [approval] = await server.approvals("auto.other");
+    const { result, message } = approval?.claim?.outcome ?? {};
+    if (result === undefined) continue;
+    assert.equal(result, ExecutionResult.FAILED);
+    assert.match(message ?? "", /ran with other arguments than were approved/);
+    break;
+  }
+});
+
 inHome("own permissions are for ungated tools; without them, allowedTools says what may run", async () => {
   const file = join(home, "note");
   await writeFile(file, "hello");
@@ -235,13 +267,15 @@ inHome("own permissions are for ungated tools; without them, allowedTools says w
 test("skills run where they are ungated, and so do the commands in their texts", async () => {
   const { signal } = new AbortController();
   const input = { hook_event_name: "PreToolUse", tool_name: "Skill", session_id: "s" } as unknown as HookInput;
-  const { hooks, canUseTool } = unchecked({ skills: ["pdf"] }, { ungated: ["Skill"] });
-  await hooks?.PreToolUse?.[0]?.hooks[0]?.(input, "call-1", { signal });
-  const permission = await canUseTool?.("Skill", {}, { signal, toolUseID: "call-1", requestId: "r" });
+  // The oldest version does not know this event.
+  const inSkill = ({ hooks }: Options) =>
+    (hooks as Record<string, HookCallbackMatcher[]>).PreSkillShellCommand?.[0]?.hooks[0]?.(input, "c", { signal });
+  const options = unchecked({ skills: ["pdf"] }, { ungated: ["Skill"] });
+  await options.hooks?.PreToolUse?.[0]?.hooks[0]?.(input, "call-1", { signal });
+  const permission = await options.canUseTool?.("Skill", {}, { signal, toolUseID: "call-1", requestId: "r" });
   assert.equal(permission?.behavior, "allow");
-  assert.deepEqual(await hooks?.PreSkillShellCommand?.[0]?.hooks[0]?.(input, "c", { signal }), {});
-  const refused = await unchecked({}).hooks?.PreSkillShellCommand?.[0]?.hooks[0]?.(input, "c", { signal });
-  assert.match(JSON.stringify(refused), /"permissionDecision":"deny"/);
+  assert.deepEqual(await inSkill(options), {});
+  assert.match(JSON.stringify(await inSkill(unchecked({}))), /"permissionDecision":"deny"/);
 });
 
 test("hooks of one's own stay", async () => {
