@@ -9,6 +9,7 @@ import { join } from "../prepare.js";
 import { isRefusal } from "../refusals.js";
 import { textOf } from "../report.js";
 import type { OwnOptions, ToolCall } from "./claude-agent-sdk.js";
+import type { Deferrals } from "./claude-agent-sdk-deferrals.js";
 import type { SdkOptions } from "./claude-agent-sdk-options.js";
 
 /** Milliseconds before the hook's timeout in which it still answers. */
@@ -21,6 +22,7 @@ interface HookInput {
   readonly cwd?: string;
   readonly agent_id?: string;
   readonly agent_type?: string;
+  readonly prompt_id?: string;
   readonly tool_name?: string;
   readonly tool_input?: unknown;
   readonly tool_use_id?: string;
@@ -48,6 +50,8 @@ type CanUseTool = (toolName: string, input: unknown, context: { readonly toolUse
 
 interface Given {
   readonly calls: OptionsOfCalls;
+  /** Ends runs instead of waiting; undefined unless they are durable. */
+  readonly deferrals: Deferrals | undefined;
   readonly ungated: ReadonlySet<string>;
   readonly hookTimeoutMs: number;
   readonly logger: Logger;
@@ -136,7 +140,11 @@ export class ClaudeGate {
       this.#seen.set(id, toolName);
       if (this.#wasPassedBy) return deny(notRun(toolName));
       if (ungated.has(toolName)) return {};
-      const { arguments: updatedInput } = await this.#approved(input, id, options?.signal);
+      const call = this.#callOf(input, id);
+      const verdict = await this.#judge(input, call);
+      if (verdict === "defer") return decision({ permissionDecision: "defer" });
+      if (verdict === "again") return deny(makeAgain(toolName));
+      const { arguments: updatedInput } = await this.#approved(input, call, options?.signal);
       return decision({ permissionDecision: "allow", updatedInput });
     } catch (error) {
       if (!isRefusal(error)) {
@@ -163,6 +171,7 @@ export class ClaudeGate {
     }
     const call = this.#underWay.get(id);
     if (call?.run && !call.hasEnded) return { behavior: "allow", updatedInput: call.run.arguments };
+    if (await this.#given.deferrals?.giveUp(id)) return refused(makeAgain(seen));
     return refused(notRun(toolName));
   };
 
@@ -204,10 +213,18 @@ export class ClaudeGate {
     );
   }
 
+  /** What becomes of a call before anybody waits for it. A subagent's call cannot be resumed: it is waited for. */
+  async #judge(input: HookInput, call: Call): Promise<"defer" | "again" | "run"> {
+    const { deferrals } = this.#given;
+    if (deferrals === undefined || input.agent_id !== undefined) return "run";
+    const turn = JSON.stringify([input.session_id, input.prompt_id]);
+    return deferrals.judge(turn, call, toldOf(input, call.callId ?? ""));
+  }
+
   /** Waits for the claim; the gated call goes on beside, until the program says how the tool ended. */
-  async #approved(input: HookInput, id: string, hook: AbortSignal | undefined): Promise<Run> {
+  async #approved(input: HookInput, call: Call, hook: AbortSignal | undefined): Promise<Run> {
+    const id = call.callId ?? "";
     if (id === "" || this.#underWay.has(id)) throw new Error("the call has no id of its own");
-    const call = this.#callOf(input, id);
     const underWay = new UnderWay(input);
     this.#underWay.set(id, underWay);
     const late = new AbortController();
@@ -232,22 +249,26 @@ export class ClaudeGate {
     }
   }
 
-  #callOf({ tool_name, tool_input, session_id, agent_id, agent_type, cwd }: HookInput, callId: string): Call {
+  #callOf(input: HookInput, callId: string): Call {
     const { agentName, shared, optionsFor } = this.#given.calls;
-    const toolName = tool_name as string;
-    const subagent = agent_id === undefined ? undefined : (agent_type ?? "subagent");
-    const own = optionsFor?.({
-      toolName,
-      input: copyValues(tool_input as object),
-      toolUseId: callId,
-      sessionId: session_id,
-      subagent,
-      cwd,
-    });
-    const known = { runId: session_id, agentName: subagent ?? agentName, ...(subagent && { chain: [agentName] }) };
-    const options = join<Call>(join<Call>(known, shared), own ?? {});
-    return { ...options, toolName, arguments: tool_input as object, callId };
+    const told = toldOf(input, callId);
+    const { subagent, toolName, sessionId } = told;
+    const own = optionsFor?.(told) ?? {};
+    const known = { runId: sessionId, agentName: subagent ?? agentName, ...(subagent && { chain: [agentName] }) };
+    const options = join<Call>(join<Call>(known, shared), own);
+    return { ...options, toolName, arguments: input.tool_input as object, callId };
   }
+}
+
+function toldOf({ tool_name, tool_input, session_id, agent_id, agent_type, cwd }: HookInput, id: string): ToolCall {
+  return {
+    toolName: String(tool_name),
+    input: copyValues(tool_input),
+    toolUseId: id,
+    sessionId: session_id,
+    subagent: agent_id === undefined ? undefined : (agent_type ?? "subagent"),
+    cwd,
+  };
 }
 
 /** How a tool failed, as the program tells it; undefined when it ended well, with what was approved. */
@@ -261,6 +282,13 @@ function failureOf({ hook_event_name, tool_input, error }: HookInput, run: Run):
 
 function notRun(toolName: string): string {
   return `NOT RUN. The call to ${toolName} could not be approved. Do not work around it.`;
+}
+
+function makeAgain(toolName: string): string {
+  return (
+    "NOT RUN. Another call of this turn waits for approval, and only one can. Make the call to " +
+    `${toolName} again once that call has its result.`
+  );
 }
 
 function refused(message: string): Permission {

@@ -88,6 +88,12 @@ export function checkSdkOptions(options: SdkOptions, ungated: ReadonlySet<string
   refuseSwitches(options.env === undefined ? process.env : objectOf(options.env, "env"));
 }
 
+/** @throws TypeError for sessions that are not kept: they cannot be resumed. */
+export function checkKept({ persistSession, extraArgs }: SdkOptions): void {
+  if (persistSession !== false && !Object.hasOwn(objectOf(extraArgs, "extraArgs"), "no-session-persistence")) return;
+  throw new TypeError("durable needs sessions that are kept: remove persistSession: false and no-session-persistence");
+}
+
 /** The variables of the program, without what switches off its hooks. */
 export function environment(options: SdkOptions): Record<string, string | undefined> {
   const given = (options.env ?? process.env) as Record<string, string | undefined>;

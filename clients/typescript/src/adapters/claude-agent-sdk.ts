@@ -12,9 +12,10 @@ import { isPlainObject } from "../arguments.js";
 import type { CallOptions } from "../call.js";
 import type { Client } from "../client.js";
 import type { Logger } from "../connection.js";
-import { CALL_CHECKS, type Check, checkOptions, isCallable, isLogger } from "../options.js";
+import { CALL_CHECKS, type Check, checkOptions, isCallable, isFlag, isLogger } from "../options.js";
+import { Deferrals, type OnDeferred } from "./claude-agent-sdk-deferrals.js";
 import { ClaudeGate, MARGIN_MS } from "./claude-agent-sdk-gate.js";
-import { checkSdkOptions, environment, type SdkOptions, settings } from "./claude-agent-sdk-options.js";
+import { checkKept, checkSdkOptions, environment, type SdkOptions, settings } from "./claude-agent-sdk-options.js";
 
 /** A call that the model makes of a tool. */
 export interface ToolCall {
@@ -51,6 +52,13 @@ export interface GateSettings extends SharedOptions {
   readonly ungated?: readonly string[] | undefined;
   /** How long a call may wait, an hour unless set; afterwards the model is told that it is still waiting. */
   readonly hookTimeoutMs?: number | undefined;
+  /**
+   * Ends the run when a call needs a decision, instead of waiting: the session is resumed once there is one, in any
+   * process. The calls of subagents are waited for.
+   */
+  readonly durable?: boolean | undefined;
+  /** Is told of a call that the run ends with; awaited. With its handle one can wait for the decision. */
+  readonly onDeferred?: OnDeferred | undefined;
   /** Where warnings go; `console` unless set. */
   readonly logger?: Logger | undefined;
 }
@@ -82,6 +90,8 @@ const CHECKS: Record<string, Check> = {
   optionsFor: isCallable,
   ungated: areNames,
   hookTimeoutMs: isHookTimeout,
+  durable: isFlag,
+  onDeferred: isCallable,
   logger: isLogger,
 };
 
@@ -96,14 +106,18 @@ export function gateOptions<O extends object>(options: O, client: Client, gate: 
   if (!isPlainObject(options)) throw new TypeError("options of gateOptions must be an object of options of query");
   if (typeof client?.requiresApproval !== "function") throw new TypeError("client of gateOptions must be a Client");
   checkOptions(gate, CHECKS, "gateOptions");
-  const { agentName = "claude", optionsFor, ungated = [], hookTimeoutMs = HOUR_MS, logger = console, ...shared } = gate;
+  const { agentName = "claude", optionsFor, ungated = [], hookTimeoutMs = HOUR_MS, logger = console, ...more } = gate;
+  const { durable = false, onDeferred, ...shared } = more;
   if (agentName === "") throw new TypeError("agentName of gateOptions must not be empty");
+  if (onDeferred && !durable) throw new TypeError("onDeferred of gateOptions needs durable: true");
   const given: SdkOptions = options;
   const names = new Set(ungated);
   checkSdkOptions(given, names);
+  if (durable) checkKept(given);
   const own = optionsFor && ((call: ToolCall) => checked(optionsFor(call)));
   const calls = { agentName, shared, optionsFor: own };
-  const hook = new ClaudeGate(client, { calls, ungated: names, hookTimeoutMs, logger, given });
+  const deferrals = durable ? new Deferrals(client, onDeferred) : undefined;
+  const hook = new ClaudeGate(client, { calls, deferrals, ungated: names, hookTimeoutMs, logger, given });
   return {
     ...options,
     hooks: hook.hooks(),
