@@ -9,6 +9,7 @@ export type OnDeferred = (handle: Handle, call: ToolCall) => unknown;
 
 /** A call that the run ends with. */
 interface Held {
+  readonly sessionId: string;
   readonly turn: string;
   readonly approvalId: string;
 }
@@ -34,11 +35,12 @@ export class Deferrals {
    * Asks for a call, and says what to do with it: `defer` while nobody has decided, `again` if another call of its turn is
    * deferred, and `run` once there is a decision.
    *
-   * @param turn - names what the model answers at once.
+   * @param prompt - names the prompt whose turn it is.
    * @throws Refusal if it cannot be asked for; what onDeferred throws.
    */
-  async judge(turn: string, call: Call, told: ToolCall): Promise<"defer" | "again" | "run"> {
-    const id = told.toolUseId;
+  async judge(prompt: string | undefined, call: Call, told: ToolCall): Promise<"defer" | "again" | "run"> {
+    const { toolUseId: id, sessionId } = told;
+    const turn = JSON.stringify([sessionId, prompt]);
     // It is asked about again: nothing is held any more.
     this.#held.delete(id);
     const handle = await this.#client.ask(call);
@@ -49,7 +51,7 @@ export class Deferrals {
       await this.#withdraw(approvalId);
       return "again";
     }
-    this.#held.set(id, { turn, approvalId });
+    this.#held.set(id, { sessionId, turn, approvalId });
     try {
       await this.#onDeferred?.(handle, told);
     } catch (error) {
@@ -57,6 +59,11 @@ export class Deferrals {
       throw error;
     }
     return "defer";
+  }
+
+  /** Whether a call of the session waits. A prompt would have the program forget it. */
+  isHeld(sessionId: string): boolean {
+    return [...this.#held.values()].some((held) => held.sessionId === sessionId);
   }
 
   /** Gives up a call that the program goes on with, in place of ending the run; whether there was one. */

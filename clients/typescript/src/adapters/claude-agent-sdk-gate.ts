@@ -127,7 +127,8 @@ export class ClaudeGate {
     add(["PreToolUse"], { hooks: [this.before], timeout: hookTimeoutMs / 1000, onFailure: "block" });
     add(["PreSkillShellCommand"], { hooks: [this.inSkill], onFailure: "block" });
     add(["PostToolUse", "PostToolUseFailure"], { hooks: [this.after] });
-    add(["Stop", "StopFailure", "SubagentStop", "UserPromptSubmit"], { hooks: [this.stopped] });
+    add(["Stop", "StopFailure", "SubagentStop"], { hooks: [this.stopped] });
+    add(["UserPromptSubmit"], { hooks: [this.prompted], onFailure: "block" });
     return hooks;
   }
 
@@ -204,6 +205,15 @@ export class ClaudeGate {
     return {};
   };
 
+  /** Refuses a prompt while a call of the session waits for its resumption; else a new turn begins. */
+  readonly prompted: Hook = async (input, ...rest) => {
+    if (this.#given.deferrals?.isHeld(input.session_id)) {
+      const reason = "A call waits for approval. Resume the session once there is a decision.";
+      return { decision: "block", reason };
+    }
+    return this.stopped(input, ...rest);
+  };
+
   /** Lets nothing run any more: the program does not call the gate's hook. */
   #passBy(toolName: string): void {
     this.#wasPassedBy = true;
@@ -217,8 +227,7 @@ export class ClaudeGate {
   async #judge(input: HookInput, call: Call): Promise<"defer" | "again" | "run"> {
     const { deferrals } = this.#given;
     if (deferrals === undefined || input.agent_id !== undefined) return "run";
-    const turn = JSON.stringify([input.session_id, input.prompt_id]);
-    return deferrals.judge(turn, call, toldOf(input, call.callId ?? ""));
+    return deferrals.judge(input.prompt_id, call, toldOf(input, call.callId ?? ""));
   }
 
   /** Waits for the claim; the gated call goes on beside, until the program says how the tool ended. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Options, SDKResultMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { Options, SDKResultMessage, SDKResultSuccess } from "@anthropic-ai/claude-agent-sdk";
 import { type GateSettings, gateOptions } from "../../../src/adapters/claude-agent-sdk.js";
 import { Handle, type HandleJson } from "../../../src/node/index.js";
 import { ApprovalStatus, ExecutionResult } from "../../../src/v1.js";
@@ -43,9 +43,10 @@ async function part(turns: readonly (readonly Call[])[], session: Session, resum
     options: { ...session.options, ...(resume && { resume }) },
     onMessage: (message) => message.type === "result" && ends.push(message),
   });
-  const last = ends.at(-1);
-  const deferred = last?.subtype === "success" ? last.deferred_tool_use : undefined;
-  return { results, deferred, handles, sessionId: last?.session_id ?? "" };
+  // The prompt is a turn of its own, if the call was resumed before it: it is refused while another call waits.
+  const waits = ends.filter((end) => end.subtype === "success" && end.stop_reason === "tool_deferred");
+  const [last] = waits.slice(-1) as SDKResultSuccess[];
+  return { results, deferred: last?.deferred_tool_use, handles, sessionId: ends[0]?.session_id ?? "" };
 }
 
 const statuses = async (name: string) => (await server.approvals(named(name))).map(({ status }) => status).sort();
@@ -115,9 +116,28 @@ inHome("of three calls of one turn one waits, and the model is told to make the 
   assert.deepEqual(await statuses("crowd"), [APPROVED, APPROVED, CANCELLED, CANCELLED].sort());
 });
 
+inHome("prompts are refused while a call waits, and what is resumed may wait again", async (home) => {
+  const touch = (id: string): Call => ({
+    id,
+    tool: "Bash",
+    input: { command: `touch ${home}/${id}`, description: "Touches." },
+  });
+  const first = await part([[touch("one")]], { home });
+  const early = await part([[touch("lost")]], { home }, first.sessionId);
+  assert.deepEqual([early.deferred?.id, early.results], ["one", {}]);
+  await server.reviewer("Bash").approve();
+  const second = await part([[touch("two")], [touch("lost")]], { home }, first.sessionId);
+  assert.deepEqual([second.deferred?.id, second.results], ["two", { one: "(Bash completed with no output)" }]);
+  await server.reviewer("Bash").approve();
+  const third = await part([], { home }, first.sessionId);
+  assert.deepEqual(Object.keys(third.results), ["one", "two"]);
+  for (const name of ["one", "two"]) await access(join(home, name));
+  assert.equal((await server.approvals("Bash")).length, 2);
+});
+
 inHome("a call of a subagent is waited for", async (home) => {
   const file = join(home, "touched");
-  const agent = { description: "x", prompt: "y", subagent_type: "general-purpose" };
+  const agent = { description: "x", prompt: "y", subagent_type: "general-purpose", run_in_background: false };
   const turns = [
     [{ id: "call-1", tool: "Agent", input: agent }],
     [{ id: "call-2", tool: "Bash", input: { command: `touch ${file}`, description: "Touches." } }],
