@@ -11,7 +11,8 @@ import { type Call, Model } from "./model-server.js";
 import { environment, named } from "./sessions.js";
 
 const document = await readFile("../../docs/adapters/claude-agent-sdk-js.md", "utf8");
-const [first = "", second = ""] = Array.from(document.matchAll(/```js\n(.*?)```/gs), ([, code]) => code);
+const blocks = Array.from(document.matchAll(/```js\n(.*?)```/gs), ([, code]) => code);
+const [first = "", second = "", third = "", fourth = ""] = blocks;
 
 let server: Server;
 let home: string;
@@ -69,5 +70,20 @@ test("the document's options of one call, and a tool that is not gated", async (
   assert.match(model.results["call-0"] ?? "", /hello/);
   assert.match(model.results["call-1"] ?? "", /NOT RUN\. A reviewer rejected/);
   assert.deepEqual([reason, Object.keys(labels)], ["Mail to alice", ["session"]]);
+  model.stop();
+});
+
+test("the document's run ends, and goes on in another process", async () => {
+  const imported = `import { readFile, writeFile } from "node:fs/promises";
+    import { Handle, isRefusal } from "@signoff/client";`;
+  const declared = `${imported}\n${first.split("const options")[0]}`;
+  const ended = third.split("const options")[0];
+  const model = await Model.start([{ ...MAIL, id: "call-2" }]);
+  const paused = await run("ends", `${declared}\n${third}\nclient.close();\n`, model);
+  assert.deepEqual([paused, model.results], ["tool_deferred\n", {}]);
+  await server.reviewer(MAIL.tool).approve();
+  const resumed = await run("goes-on", `${declared}\n${ended}\n${fourth}\nclient.close();\n`, model);
+  assert.match(resumed, /end_turn\n$/);
+  assert.deepEqual(model.results, { "call-2": "Sent to alice." });
   model.stop();
 });

@@ -116,6 +116,21 @@ inHome("of three calls of one turn one waits, and the model is told to make the 
   assert.deepEqual(await statuses("crowd"), [APPROVED, APPROVED, CANCELLED, CANCELLED].sort());
 });
 
+inHome("what the policy decides runs beside a call that waits, and each result is at its own call", async (home) => {
+  const desk = new Desk("auto_beside");
+  const later: Call = { id: "call-later", tool: "mcp__more__later", input: { to: "bob" } };
+  const both = { desk: desk.server(), more: new Desk("later").server("more") };
+  const first = await part([[later, ...desk.calls("alice")]], {
+    home,
+    options: { mcpServers: both },
+  });
+  assert.deepEqual([first.deferred?.id, desk.runs], ["call-later", [{ to: "alice" }]]);
+  await server.reviewer("mcp__more__later").approve();
+  const mcpServers = { more: new Desk("later").server("more") };
+  const { results } = await part([], { home, options: { mcpServers } }, first.sessionId);
+  assert.deepEqual(results, { "call-later": "sent to bob", "call-alice": "sent to alice" });
+});
+
 inHome("prompts are refused while a call waits, and what is resumed may wait again", async (home) => {
   const touch = (id: string): Call => ({
     id,

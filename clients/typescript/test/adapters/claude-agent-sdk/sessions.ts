@@ -39,13 +39,13 @@ export class Desk {
   }
 
   /** A server of its own for each session: it can be connected once. */
-  server() {
+  server(name = "desk") {
     const send = tool(this.name, "Sends.", { to: z.string() }, async (input) => {
       this.runs.push(input);
       if (this.#error) throw new Error(this.#error);
       return { content: [{ type: "text", text: `sent to ${input.to}` }] };
     });
-    return createSdkMcpServer({ name: "desk", tools: [send] });
+    return createSdkMcpServer({ name, tools: [send] });
   }
 
   /** Calls of it, one for each addressee. */
