@@ -13,7 +13,7 @@ from claude_agent_sdk import ClaudeAgentOptions
 _MODES = (None, "default", "plan")
 """Permission modes that allow nothing by themselves, and let the program ask."""
 
-_DECIDING_HOOKS = ("PreToolUse", "PermissionRequest")
+_DECIDING_HOOKS = ("PreToolUse", "PermissionRequest", "PreSkillShellCommand")
 
 _FLAGS = ("debug", "debug-file", "debug-to-stderr", "no-session-persistence", "replay-user-messages")
 """The program's arguments that only watch the session or keep it."""
@@ -27,6 +27,9 @@ _SWITCHES = (
 """Variables that switch off hooks or permissions in the program."""
 
 _OFF = ("", "0", "false")
+
+_ASKS = {"autoAllowBashIfSandboxed": False}
+"""Of a sandbox: commands in it are asked about."""
 
 _LEADS_AROUND: Mapping[str, str] = {
     "cli_path": "another program than the SDK's own may not call hooks",
@@ -67,6 +70,8 @@ def check_options_of_sdk(options: ClaudeAgentOptions, ungated: frozenset[str]) -
         raise TypeError("skills lets the tool Skill run, which Signoff decides on: name Skill in ungated")
     modes = {"permission_mode": options.permission_mode}
     for name, agent in (options.agents or {}).items():
+        if agent.skills and "Skill" not in ungated:
+            raise TypeError(f"skills of the agent {name} load without being asked about: name Skill in ungated")
         modes[f"permissionMode of the agent {name}"] = agent.permissionMode
     for name, mode in modes.items():
         if mode not in _MODES:
@@ -76,12 +81,20 @@ def check_options_of_sdk(options: ClaudeAgentOptions, ungated: frozenset[str]) -
     for event in _DECIDING_HOOKS:
         if (options.hooks or {}).get(event):  # type: ignore[call-overload]
             raise TypeError(f"{event} hooks run beside the gate, and could change what was approved: remove them")
+    if (options.sandbox or {}).get("autoAllowBashIfSandboxed"):
+        raise TypeError("sandbox: autoAllowBashIfSandboxed lets commands run that Signoff decides on: remove it")
     flags = sorted(set(options.extra_args) - set(_FLAGS))
     if flags:
         raise TypeError(f"extra_args cannot have {', '.join(flags)}; it can have {', '.join(_FLAGS)}")
     for name, value in {**os.environ, **options.env}.items():
         if name.upper() in _SWITCHES and value.strip().lower() not in _OFF:
             raise TypeError(f"{name} is set, which switches off hooks or permissions of the program: remove it")
+
+
+def check_kept(options: ClaudeAgentOptions) -> None:
+    """Raises TypeError for sessions that are not kept: they cannot be resumed."""
+    if "no-session-persistence" in options.extra_args:
+        raise TypeError("durable needs sessions that are kept: remove no-session-persistence from extra_args")
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -99,12 +112,18 @@ def settings() -> str:
     """Settings that come before those of files, but for those of the machine's administrator.
 
     Files set variables too: the program reads `~/.claude.json` even with `setting_sources=[]`. With these settings it
-    asks for every tool, also when it has called no hook, and after a hook allowed it.
+    asks for every tool, also when it has called no hook, after a hook allowed it, and for commands in a sandbox.
     """
     return json.dumps(
         {
             "disableAllHooks": False,
             "env": dict.fromkeys(_SWITCHES, ""),
             "permissions": {"ask": ["*"]},
+            "sandbox": _ASKS,
         }
     )
+
+
+def sandbox(options: ClaudeAgentOptions) -> Any:
+    """The options' sandbox, which the SDK puts in place of that of the settings."""
+    return None if options.sandbox is None else {**options.sandbox, **_ASKS}

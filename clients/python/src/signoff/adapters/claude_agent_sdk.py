@@ -25,9 +25,19 @@ from claude_agent_sdk import (
 
 from .._aio_client import AsyncClient, run_bound_async
 from .._call import Call, Run
-from .._call_options import CallOptions, Seconds, check_name, check_names, check_options, check_time, seconds
+from .._call_options import (
+    CallOptions,
+    Seconds,
+    check_flag,
+    check_name,
+    check_names,
+    check_options,
+    check_time,
+    seconds,
+)
 from ..refusals import Refusal, StillWaiting
-from ._claude_options import check_options_of_sdk, environment, settings
+from ._claude_deferrals import Deferrals, OnDeferred
+from ._claude_options import check_kept, check_options_of_sdk, environment, sandbox, settings
 
 _log = logging.getLogger("signoff")
 
@@ -36,6 +46,12 @@ _MARGIN = 5.0
 """Seconds before the hook's timeout in which it still answers."""
 _CHECK = 5.0
 """Seconds between looks at whether a call that runs can still be reported."""
+_MAKE_AGAIN = (
+    "NOT RUN. Another call of this turn waits for approval, and only one can. Make the call to {} again once that call "
+    "has its result."
+)
+_WAITS = "A call waits for approval. Resume the session once there is a decision."
+_IN_SKILL = "NOT RUN. Commands in the text of a skill cannot be approved. Do not work around it."
 _NOT_RUN = "NOT RUN. The call to {} could not be approved. Do not work around it."
 
 
@@ -47,6 +63,8 @@ def gate(
     run_id: str | None = None,
     ungated: Sequence[str] = (),
     hook_timeout: Seconds = 3600.0,
+    durable: bool = False,
+    on_deferred: OnDeferred | None = None,
     **call_options: Any,
 ) -> ClaudeAgentOptions:
     """The options with every tool behind approval, the program's own and those of MCP servers and subagents.
@@ -58,6 +76,10 @@ def gate(
     ungated: names of tools that are not asked about here, such as `Read`; the options' `allowed_tools` lets them run,
         or their `can_use_tool` decides.
     hook_timeout: how long a call may wait; afterwards the model is told that it is still waiting.
+    durable: ends the run when a call needs a decision, instead of waiting: the session is resumed once there is one,
+        in any process. The calls of subagents are waited for.
+    on_deferred: gets the handle of a call that the run ends with, and what the program told the hook. With the handle
+        one can wait for the decision. It may be a coroutine function.
     call_options: as of Call.
 
     Raises TypeError or ValueError for options that cannot be used, and for those that would let a tool run beside the
@@ -76,22 +98,36 @@ def gate(
             raise TypeError(f"{name} cannot be set for all calls of an agent")
     of_calls = cast("CallOptions", call_options)
     check_options(of_calls)
+    check_flag("durable", durable)
+    if on_deferred and not durable:
+        raise TypeError("on_deferred needs durable=True")
     check_options_of_sdk(options, frozenset(ungated))
+    if durable:
+        check_kept(options)
+    deferrals = Deferrals(client, on_deferred) if durable else None
     hooks: dict[Any, list[HookMatcher]] = {event: list(each) for event, each in (options.hooks or {}).items()}
-    hook = _Gate(client, agent_name, run_id, frozenset(ungated), seconds(hook_timeout) - _MARGIN, of_calls, options)
+    patience = seconds(hook_timeout) - _MARGIN
+    hook = _Gate(client, agent_name, run_id, frozenset(ungated), patience, of_calls, options, deferrals)
     hooks["PreToolUse"] = [HookMatcher(hooks=[hook.before], timeout=seconds(hook_timeout), on_failure="block")]
+    # Of later versions: the program runs such commands without asking anyone.
+    hooks["PreSkillShellCommand"] = [HookMatcher(hooks=[hook.in_skill], on_failure="block")]
     for event in ("PostToolUse", "PostToolUseFailure"):
         hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.after])]
-    for event in ("Stop", "SubagentStop", "UserPromptSubmit"):
+    for event in ("Stop", "SubagentStop"):
         hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.stopped])]
+    prompted = HookMatcher(hooks=[hook.prompted], on_failure="block")
+    hooks["UserPromptSubmit"] = [*hooks.get("UserPromptSubmit", []), prompted]
     return dataclasses.replace(
         options,
         hooks=hooks,
         can_use_tool=hook.permitted,
         # The gate knows them; beside it they would only hide its `can_use_tool`.
         allowed_tools=[],
+        # Without one, the program may begin in a mode that lets a model decide.
+        permission_mode=options.permission_mode or "default",
         env=environment(options),
         settings=settings(),
+        sandbox=sandbox(options),
     )
 
 
@@ -117,6 +153,7 @@ class _Gate:
         patience: float,
         options: CallOptions,
         given: ClaudeAgentOptions,
+        deferrals: Deferrals | None,
     ) -> None:
         self._client = client
         self._agent_name = agent_name
@@ -124,6 +161,7 @@ class _Gate:
         self._ungated = ungated
         self._patience = patience
         self._options = options
+        self._deferrals = deferrals
         # The SDK allows Skill itself, where there are skills.
         self._allowed = frozenset(given.allowed_tools) | ({"Skill"} if given.skills else set())
         self._own_permissions: CanUseTool | None = given.can_use_tool
@@ -141,7 +179,13 @@ class _Gate:
         if tool_name in self._ungated:
             return {}
         try:
-            return _allow((await self._approved(given, tool_use_id)).arguments)
+            call = self._call(given, tool_use_id or "")
+            verdict = await self._deferrals.judge(given, call) if self._deferrals else "run"
+            if verdict == "defer":
+                return _decision(permissionDecision="defer")
+            if verdict == "again":
+                return _deny(_MAKE_AGAIN.format(tool_name))
+            return _allow((await self._approved(given, call)).arguments)
         except Refusal as refusal:
             text = str(refusal)
             if refusal.developer_text != text:
@@ -169,7 +213,15 @@ class _Gate:
         call = self._under_way.get(key)
         if call and call.run.done() and not call.run.cancelled() and not call.ended.done():
             return PermissionResultAllow(updated_input=call.run.result().arguments)
+        if self._deferrals and await self._deferrals.give_up(key):
+            return PermissionResultDeny(message=_MAKE_AGAIN.format(tool_name))
         return PermissionResultDeny(message=_NOT_RUN.format(tool_name))
+
+    async def in_skill(self, *_: Any) -> Any:
+        """Refuses commands in the text of a skill, which are no calls of the model, unless skills are ungated."""
+        if "Skill" in self._ungated and not self._was_passed_by:
+            return {}
+        return _deny(_IN_SKILL, "PreSkillShellCommand")
 
     def _pass_by(self, tool_name: str) -> None:
         """Lets nothing run any more: the program does not call the gate's hook."""
@@ -200,13 +252,18 @@ class _Gate:
                 call.ended.set_exception(_NotRun("the program did not say how the call ended"))
         return {}
 
-    async def _approved(self, given: Any, tool_use_id: str | None) -> Run:
+    async def prompted(self, given: Any, tool_use_id: str | None, context: Any) -> Any:
+        """Refuses a prompt while a call of the session waits for its resumption; else a new turn begins."""
+        if self._deferrals and self._deferrals.is_held(given.get("session_id")):
+            return {"decision": "block", "reason": _WAITS}
+        return await self.stopped(given, tool_use_id, context)
+
+    async def _approved(self, given: Any, call: Call) -> Run:
         """Waits for the claim; the gated call goes on beside, until the program says how the tool ended."""
         loop = asyncio.get_running_loop()
-        key = tool_use_id or ""
+        key = call.call_id or ""
         if not key or key in self._under_way:
             raise RuntimeError("the call has no id of its own")
-        call = self._call(given, key)
         allowed = self._under_way[key] = _Allowed(
             given["session_id"], given.get("agent_id"), loop.create_future(), loop.create_future()
         )
@@ -263,9 +320,9 @@ def _allow(arguments: dict[str, Any]) -> dict[str, Any]:
     return _decision(permissionDecision="allow", updatedInput=arguments)
 
 
-def _deny(reason: str) -> dict[str, Any]:
-    return _decision(permissionDecision="deny", permissionDecisionReason=reason)
+def _deny(reason: str, event: str = "PreToolUse") -> dict[str, Any]:
+    return _decision(event, permissionDecision="deny", permissionDecisionReason=reason)
 
 
-def _decision(**decision: Any) -> dict[str, Any]:
-    return {"hookSpecificOutput": {"hookEventName": "PreToolUse", **decision}}
+def _decision(event: str = "PreToolUse", **decision: Any) -> dict[str, Any]:
+    return {"hookSpecificOutput": {"hookEventName": event, **decision}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -46,6 +47,9 @@ async def always(*_: Any) -> Any:
         ("acceptEdits", {"permission_mode": "acceptEdits"}),
         ("auto", {"permission_mode": "auto"}),
         ("PreToolUse hooks", {"hooks": {"PreToolUse": [HookMatcher(hooks=[hook])]}}),
+        ("PreSkillShellCommand hooks", {"hooks": {"PreSkillShellCommand": [HookMatcher(hooks=[hook])]}}),
+        ("autoAllowBashIfSandboxed", {"sandbox": {"enabled": True, "autoAllowBashIfSandboxed": True}}),
+        ("skills of the agent helper", {"agents": {"helper": AgentDefinition("x", "y", skills=["pdf"])}}),
         ("PermissionRequest hooks", {"hooks": {"PermissionRequest": [HookMatcher(hooks=[hook])]}}),
         ("bare", {"extra_args": {"bare": None}}),
         ("dangerously-skip-permissions", {"extra_args": {"dangerously-skip-permissions": None}}),
@@ -94,7 +98,9 @@ def test_options_of_the_gate() -> None:
     ):
         with pytest.raises(kind, match=match):
             gate(options, client, ungated=["Read"], **given)  # type: ignore[arg-type]
-    assert gate(options, client, ungated=["Read"]).hooks
+    gated = gate(dataclasses.replace(options, sandbox={"enabled": True}), client, ungated=["Read"])
+    assert gated.hooks
+    assert (gated.permission_mode, gated.sandbox) == ("default", {"enabled": True, "autoAllowBashIfSandboxed": False})
     with pytest.raises(TypeError, match="AsyncClient"):
         gate(options, signoff.Client("http://127.0.0.1:1"))  # type: ignore[arg-type]
 
@@ -188,7 +194,17 @@ def test_skills() -> None:
         options = gate(ClaudeAgentOptions(setting_sources=[], skills=["pdf"]), client, ungated=["Skill"])
         assert options.hooks
         assert options.can_use_tool
+        in_skill: Any = options.hooks["PreSkillShellCommand"][0].hooks[0]  # type: ignore[index]
+        assert await in_skill({}, None, {"signal": None}) == {}
         await options.hooks["PreToolUse"][0].hooks[0]({"tool_name": "Skill"}, "call-1", {"signal": None})  # type: ignore[arg-type,typeddict-item]
         return await options.can_use_tool("Skill", {}, ToolPermissionContext(tool_use_id="call-1"))
 
     assert isinstance(asyncio.run(main()), PermissionResultAllow)
+
+
+def test_commands_in_the_text_of_a_skill() -> None:
+    hooks = gate(ClaudeAgentOptions(setting_sources=[]), signoff.AsyncClient("http://127.0.0.1:1")).hooks
+    assert hooks
+    in_skill: Any = hooks["PreSkillShellCommand"][0].hooks[0]  # type: ignore[index]
+    answer = asyncio.run(in_skill({}, None, {"signal": None}))["hookSpecificOutput"]
+    assert (answer["hookEventName"], answer["permissionDecision"]) == ("PreSkillShellCommand", "deny")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient
+from claude_agent_sdk import ClaudeAgentOptions, ClaudeSDKClient, query
 from model_server import model
 from sessions import NAME, Desk, approve, one, run
 
+import signoff
 from reviewers import all_of, decide, pending, stored
 from servers import Server
 from signoff.adapters import claude_agent_sdk
@@ -103,19 +106,31 @@ def test_auto_approved_and_the_programs_own_tools(own_server: Server, tmp_path: 
         assert not stored_file.is_file() or secret.encode() not in stored_file.read_bytes()
 
 
-def test_lines_of_the_documentation(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_of_the_documentation(own_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     document = Path(__file__).parents[5] / "docs/adapters/claude-agent-sdk.md"
-    [block] = re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
+    block, durable = re.findall(r"```python\n(.*?)```", document.read_text(), re.DOTALL)
     monkeypatch.setenv("SIGNOFF_ADDRESS", own_server.address)
     monkeypatch.setenv("SIGNOFF_TOKEN", own_server.agent)
+    monkeypatch.chdir(tmp_path)
     body = Desk("auto_send")
+    scope: dict[str, Any] = {"ClaudeSDKClient": ClaudeSDKClient, "ClaudeAgentOptions": ClaudeAgentOptions}
+    scope |= {"Path": Path, "json": json, "query": query, "suppress": suppress, "desk": body.server}
+    # What the first block imports is within its function here.
+    scope |= {"signoff": signoff, "gate": claude_agent_sdk.gate}
     with model(one("auto_send")) as scripted:
         monkeypatch.setenv("ANTHROPIC_BASE_URL", scripted.address)
-        scope: dict[str, Any] = {"ClaudeSDKClient": ClaudeSDKClient, "ClaudeAgentOptions": ClaudeAgentOptions}
-        scope["desk"] = body.server
         exec(f"async def program():\n{textwrap.indent(block, '    ')}", scope)
         asyncio.run(scope["program"]())
     assert scripted.results == {"call-1": "sent to alice"}
+    scope["desk"] = Desk("send").server
+    with model([("call-2", NAME.format("send"), {"to": "bob"})]) as scripted:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", scripted.address)
+        exec(durable, scope)
+        asyncio.run(scope["run"]("Send Bob his invoice."))
+        assert scripted.results == {}
+        decide(own_server, pending(own_server, NAME.format("send")), approve=True)
+        asyncio.run(scope["go_on"]())
+    assert scripted.results == {"call-2": "sent to bob"}
 
 
 def test_server_unreachable(desk: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
