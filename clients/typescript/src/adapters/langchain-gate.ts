@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { ToolMessage } from "@langchain/core/messages";
+import { joined } from "../aborts.js";
 import { refusedBy } from "../arguments.js";
 import type { CallOptions } from "../call.js";
 import type { Client } from "../client.js";
@@ -61,11 +62,10 @@ export interface NodeConfig {
   readonly interrupt?: unknown;
 }
 
-/** A call on its way through the gate, in the form of a context: its id and its signal are the call's. */
+/** A call on its way through the gate, in the form of a context: its id is the call's, where there is a run. */
 interface Ready {
   readonly toolCallId: string | undefined;
   readonly messages: readonly [];
-  readonly abortSignal: AbortSignal | undefined;
   readonly options: Partial<CallOptions> & { readonly toolName: string };
   readonly parseEdited: (edited: JsonObject) => Promise<JsonObject>;
   readonly run: (approved: JsonObject) => Promise<Outcome>;
@@ -109,7 +109,12 @@ export class ToolGate {
     this.#ungated = new Set(ungated);
     this.#gated = client.requiresApproval(
       (approved: JsonObject, { run }: Ready) => run(approved),
-      (_: JsonObject, { options: call, parseEdited }: Ready) => ({ ...call, parseEdited, onRefusal: "throw" as const }),
+      (_: JsonObject, { options: call, parseEdited }: Ready) => ({
+        ...call,
+        parseEdited,
+        passContext: true,
+        onRefusal: "throw" as const,
+      }),
     );
   }
 
@@ -187,10 +192,12 @@ export class ToolGate {
       throw refusedBy(error, toolName);
     });
     let { taken } = asked;
+    const { toolCallId, options } = await this.#named(call, asked.shown, takes.jsonSchema, around);
+    const { signal, stop } = joined(options.signal, around.config.signal);
     const ready: Ready = {
-      ...(await this.#named(call, asked.shown, takes.jsonSchema, around)),
+      toolCallId,
       messages: [],
-      abortSignal: around.config.signal,
+      options: { ...options, signal },
       parseEdited: async (edited) => {
         taken = await takes.edited(edited);
         return edited;
@@ -198,16 +205,23 @@ export class ToolGate {
       run: (approved) =>
         runApproved(tool, { approved, taken }, (standIn) => run(standIn, { ...call, args: structuredClone(approved) })),
     };
-    if (this.#durable) {
-      const interrupt = pauseOf(call, around);
-      for (;;) {
-        const handle = await this.#gated.ask(asked.shown, ready);
-        if (!(await this.#isPending(handle))) break;
-        // Throws, unless the graph is resumed with an answer, which decides nothing.
-        interrupt(pauseFor(handle, call));
-      }
+    try {
+      if (this.#durable) await this.#pauseWhilePending(call, around, () => this.#gated.ask(asked.shown, ready));
+      return await this.#gated(asked.shown, ready);
+    } finally {
+      stop();
     }
-    return this.#gated(asked.shown, ready);
+  }
+
+  /** @throws what pauses the graph, while nobody has decided. */
+  async #pauseWhilePending(call: ModelCall, around: Surroundings, ask: () => Promise<Handle>): Promise<void> {
+    const interrupt = pauseOf(call, around);
+    for (;;) {
+      const handle = await ask();
+      if (!(await this.#isPending(handle))) return;
+      // Returns where the graph was resumed with an answer, which decides nothing.
+      interrupt(pauseFor(handle, call));
+    }
   }
 
   /** The options of a call, with what the framework knows of it. */

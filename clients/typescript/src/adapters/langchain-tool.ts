@@ -65,8 +65,12 @@ export async function runApproved(
   };
 
   async function invoke(input: unknown, config?: unknown): Promise<unknown> {
-    if (canonicalOf(argsOf(input)) !== text) throw refuse(new DigestMismatch({ toolName }));
     if (state !== "ready") throw refuse(new AlreadyClaimed({ toolName }));
+    if (canonicalOf(argsOf(input)) !== text) {
+      // Nothing runs any more: the model reads that nothing did.
+      state = "over";
+      throw refuse(new DigestMismatch({ toolName }));
+    }
     state = "started";
     const args = structuredClone(approved);
     try {
