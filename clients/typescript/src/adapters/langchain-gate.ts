@@ -186,6 +186,7 @@ export class ToolGate {
     if (tool === undefined) {
       throw new InvalidArguments({ toolName }, "", "is for a tool that this agent does not have");
     }
+    if (tool.name !== toolName) throw new InvalidArguments({ toolName }, "", `is for ${tool.name}, under another name`);
     this.requireSeen(tool);
     const takes = new ToolArguments(tool);
     const asked = await takes.asked(call.args).catch((error: unknown) => {

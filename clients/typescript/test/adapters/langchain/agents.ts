@@ -86,9 +86,13 @@ const graph =
       .addEdge("tools", "model")
       .compile(checkpointer && { checkpointer });
 
+const agentOfGated: Build = (model, tools, client, { checkpointer, ...options } = {}) =>
+  createAgent({ model, tools: gateTools(tools, client, options), ...(checkpointer && { checkpointer }) });
+
 /** Those that run each call in a task of its own. */
 export const TASKS: Readonly<Record<string, Build>> = {
   agent: agent("v2"),
+  "agent of gated tools": agentOfGated,
   "graph of tasks": graph(oneTaskPerCall()),
 };
 

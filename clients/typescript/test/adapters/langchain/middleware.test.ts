@@ -82,6 +82,14 @@ suite("before the gate", () => {
     assert.deepEqual(mail.runs, []);
   });
 
+  test("a tool that a middleware puts under another's name is refused", async () => {
+    const [mail, harmless] = [new Mail(toolName("forbidden")), new Mail(toolName("auto"))];
+    const other = around((request: Any, handler: Any) => handler({ ...request, tool: mail.tool }));
+    const read = await readOf(agentOf(harmless, [other, approvalMiddleware(server.client())]));
+    assert.match(read, /^NOT RUN\. .*is for forbidden\..*, under another name/);
+    assert.deepEqual([mail.runs, harmless.runs], [[], []]);
+  });
+
   test("a tool that the agent does not have", async () => {
     const mail = new Mail(toolName());
     const agent = agentOf(mail, [approvalMiddleware(server.client())], [call("other")]);
