@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import { MemorySaver } from "@langchain/langgraph";
+import { END, MemorySaver, MessagesAnnotation, START, StateGraph } from "@langchain/langgraph";
+import { ToolNode, toolsCondition } from "@langchain/langgraph/prebuilt";
+import { gateTools } from "../../../src/adapters/langgraph.js";
 import { ApprovalStatus, ExecutionResult } from "../../../src/v1.js";
 import { Server } from "../../server.js";
 import {
@@ -243,3 +245,22 @@ for (const [name, build] of Object.entries(BUILDERS)) {
     });
   });
 }
+
+test("a task that is tried again finds its approval, also without a thread", async () => {
+  const mail = new Mail(toolName("auto"), () => {
+    throw new Error("away");
+  });
+  const model = new Scripted([call(mail.tool.name)]);
+  const node = new ToolNode(gateTools([mail.tool], server.client()), { handleToolErrors: false });
+  const graph = new StateGraph(MessagesAnnotation)
+    .addNode("model", async ({ messages }) => ({ messages: [await model.invoke(messages)] }))
+    .addNode("tools", node, { retryPolicy: { maxAttempts: 3, initialInterval: 1, retryOn: () => true } })
+    .addEdge(START, "model")
+    .addConditionalEdges("model", toolsCondition, ["tools", END])
+    .addEdge("tools", "model")
+    .compile();
+  const read = String(resultOf(await run(graph)).content);
+  assert.match(read, /^NOT RUN AGAIN\. .*failed.*away/);
+  assert.equal(mail.runs.length, 1);
+  assert.equal((await server.approvals(mail.tool.name)).length, 1);
+});

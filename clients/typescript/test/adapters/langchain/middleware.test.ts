@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
+import { RunnableLambda } from "@langchain/core/runnables";
 import { tool as coreTool } from "@langchain/core/tools";
 import { createAgent, createMiddleware, toolRetryMiddleware } from "langchain";
 import { tool as headless } from "langchain/tools";
@@ -80,6 +81,14 @@ suite("before the gate", () => {
     const agent = createAgent({ model, tools: [], middleware: [added, approvalMiddleware(server.client())] });
     assert.match(await readOf(agent), /^NOT RUN\. .*Dropping tables/);
     assert.deepEqual(mail.runs, []);
+  });
+
+  test("a tool of the client that a middleware adds for a call is refused", async () => {
+    const mail = new Mail(toolName("auto"));
+    const location = headless({ name: mail.tool.name, description: "Where.", schema: z.object({}).loose() });
+    const other = around((request: Any, handler: Any) => handler({ ...request, tool: location }));
+    assert.match(await readOf(agentOf(mail, [other, approvalMiddleware(server.client())])), /is run by the client/);
+    assert.deepEqual(await server.approvals(mail.tool.name), []);
   });
 
   test("a tool that a middleware puts under another's name is refused", async () => {
@@ -257,6 +266,20 @@ suite("misuse", () => {
     assert.throws(() => gateTools([], client, { ungated: ["x"] }), /ungated of gateTools names x, which is not one/);
   });
 
+  test("options of one call that make no sense", async () => {
+    const mail = new Mail(toolName("auto"));
+    const wrong: [() => Any, RegExp][] = [
+      [() => ({ label: {} }), /unknown option label of optionsFor/],
+      [async () => ({}), /the options of optionsFor must be a plain object/],
+      [() => ({ toolName: "auto.other" }), /unknown option toolName/],
+    ];
+    for (const [optionsFor, message] of wrong) {
+      const agent = agentOf(mail, [approvalMiddleware(server.client(), { optionsFor })]);
+      assert.match(await readOf(agent), message);
+    }
+    assert.deepEqual(await server.approvals(mail.tool.name), []);
+  });
+
   test("gated twice", async () => {
     const mail = new Mail(toolName("auto"));
     const [tool] = gateTools([mail.tool], server.client());
@@ -334,6 +357,27 @@ test("a gated tool that is invoked by itself", async () => {
   assert.match((await never.batch([{ to: "a" }]))[0], /^NOT RUN\. /);
   for (const way of [() => never.func({ to: "a" }), () => never._call({ to: "a" })]) assert.throws(way, /is gated/);
   assert.deepEqual(forbidden.runs, []);
+});
+
+test("a gated Runnable that is invoked by itself", async () => {
+  const runs: unknown[] = [];
+  const runnable = RunnableLambda.from((args: unknown) => {
+    runs.push(args);
+    return "done";
+  });
+  const of = { description: "A tool.", schema: z.object({ to: z.string() }) as Any };
+  const names = [toolName("auto"), toolName("forbidden")];
+  const [allowed, never] = gateTools(
+    names.map((name) => runnable.asTool({ ...of, name })),
+    server.client(),
+  ) as Any[];
+  assert.equal(await allowed.invoke({ to: "a" }), "done");
+  assert.match(await never.invoke({ to: "a" }), /^NOT RUN\. /);
+  const args = { to: "a" };
+  const ways = [() => never.stream(args), () => never.batch([args]), () => never.streamEvents(args, { version: "v2" })];
+  for (const way of ways) assert.throws(way, /is gated: run it by its invoke/);
+  assert.equal(never.bound, undefined);
+  assert.deepEqual(runs, [{ to: "a" }]);
 });
 
 test("the calls of a message in tasks of their own", () => {

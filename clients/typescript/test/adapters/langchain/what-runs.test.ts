@@ -3,7 +3,7 @@ import { after, before, suite, test } from "node:test";
 import { ToolMessage } from "@langchain/core/messages";
 import { RunnableLambda } from "@langchain/core/runnables";
 import { StructuredTool } from "@langchain/core/tools";
-import { Command } from "@langchain/langgraph";
+import { Command, GraphBubbleUp } from "@langchain/langgraph";
 import { tool as makeTool } from "langchain";
 import { z } from "zod";
 import { z as z3 } from "zod/v3";
@@ -173,6 +173,29 @@ for (const name of ["agent", "graph of tasks"]) {
       assert.equal((await ran(tool, { by: 3 }, { edit: { by: 5 } })).read, "now 7");
     });
 
+    test("a class of the user's that would run twice", async () => {
+      let runs = 0;
+      class Twice extends StructuredTool {
+        name = toolName("auto");
+        description = "Runs twice.";
+        schema = z.object({});
+
+        async _call(): Promise<string> {
+          runs += 1;
+          return "ran";
+        }
+
+        override async call(...args: Any): Promise<Any> {
+          await (super.call as Any)(...args);
+          return (super.call as Any)(...args);
+        }
+      }
+      const tool = new Twice();
+      const twice = build(new Scripted([call(tool.name, {})]), [tool], server.client());
+      assert.match(String(resultOf(await run(twice, thread())).content), /^NOT RUN AGAIN\. /);
+      assert.equal(runs, 1);
+    });
+
     test("content and artifact", async () => {
       const { tool } = tooled(z.object({}), { responseFormat: "content_and_artifact" }, () => ["seen", { rows: 3 }]);
       const { state } = await ran(tool, {});
@@ -222,6 +245,17 @@ for (const name of ["agent", "graph of tasks"]) {
       assert.equal(got.length, 1);
       const [approval] = await server.approvals(tool.name);
       assert.equal(approval?.claim?.outcome?.result, ExecutionResult.FAILED);
+    });
+
+    test("what leads out of the graph is no failure of the tool", async () => {
+      class Leaves extends GraphBubbleUp {}
+      const { tool } = tooled(z.object({}), { name: toolName("auto") }, () => {
+        throw new Leaves("elsewhere");
+      });
+      const agent = build(new Scripted([call(tool.name, {})]), [tool], server.client());
+      await run(agent, thread()).catch(() => {});
+      const [approval] = await server.approvals(tool.name);
+      assert.equal(approval?.claim?.outcome?.result, ExecutionResult.SUCCEEDED);
     });
 
     test("what has no JSON form, or is no object, is refused", async () => {
