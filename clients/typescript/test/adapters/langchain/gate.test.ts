@@ -189,6 +189,18 @@ for (const [name, build] of Object.entries(BUILDERS)) {
       assert.equal(mail.runs.length, 2);
     });
 
+    test("calls of one message that share an id run once, and none with other arguments", async () => {
+      const mail = new Mail(toolName("auto"));
+      const tool = mail.tool.name;
+      const calls = ["alice", "alice", "mallory"].map((to) => call(tool, { to }));
+      const agent = build(new Scripted(calls), [mail.tool], server.client());
+      const read = messagesOf(await run(agent, thread())).map(({ content }) => String(content));
+      assert.equal(read.filter((text) => text.startsWith("sent 1")).length, 1);
+      assert.equal(read.filter((text) => text.startsWith("NOT RUN")).length, 2);
+      assert.equal(mail.runs.length, 1);
+      assert.equal((await server.approvals(tool)).length, 1);
+    });
+
     test("an error of the tool goes the framework's way, and is reported", async () => {
       const mail = new Mail(toolName("auto"), () => {
         throw new Error("the mail server is away");

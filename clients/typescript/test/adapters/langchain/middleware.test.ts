@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { RunnableLambda } from "@langchain/core/runnables";
 import { tool as coreTool } from "@langchain/core/tools";
+import { MemorySaver } from "@langchain/langgraph";
 import { createAgent, createMiddleware, toolRetryMiddleware } from "langchain";
 import { tool as headless } from "langchain/tools";
 import { z } from "zod";
@@ -68,6 +69,17 @@ suite("before the gate", () => {
     assert.match(read, /^NOT RUN AGAIN\. .*failed.*away/);
     assert.equal(mail.runs.length, 1);
     assert.equal((await outcomeOf(mail))?.result, ExecutionResult.FAILED);
+  });
+
+  test("a retry that catches a pause runs nothing", async () => {
+    const mail = new Mail(toolName());
+    const retry = toolRetryMiddleware({ maxRetries: 1, initialDelayMs: 1, onFailure: "continue" } as Any);
+    const model = new Scripted([call(mail.tool.name)]);
+    const middleware = [retry, approvalMiddleware(server.client(), { durable: true })];
+    const agent = createAgent({ model, tools: [mail.tool], middleware, checkpointer: new MemorySaver() });
+    assert.match(await readOf(agent), /GraphInterrupt|signoff_approval/);
+    assert.deepEqual(mail.runs, []);
+    assert.equal((await server.approvals(mail.tool.name)).length, 1);
   });
 
   test("a tool that a middleware adds is gated too", async () => {
@@ -332,19 +344,41 @@ suite("options", () => {
     await running;
   });
 
-  test("a time limit of the graph's step ends the wait, and nothing runs later", async () => {
-    const mail = new Mail(toolName());
-    const middleware = [approvalMiddleware(server.client())];
-    const agent = agentOf(mail, middleware) as Any;
-    agent.graph.stepTimeout = 1500;
-    const ended = assert.rejects(run(agent));
-    const { id } = await server.reviewer(mail.tool.name).pending();
-    await ended;
-    await server.reviewer(mail.tool.name).approve();
-    const { approval } = await server.client().approvals.getApproval({ approvalId: id });
-    assert.deepEqual([approval?.status, approval?.claim], [ApprovalStatus.APPROVED, undefined]);
-    assert.deepEqual(mail.runs, []);
-  });
+  for (const how of ["an abort", "a time limit of the graph's step"]) {
+    test(`${how} ends the wait, and nothing runs later`, async () => {
+      const mail = new Mail(toolName());
+      const waits: Promise<unknown>[] = [];
+      const observer = around((request: Any, handler: Any) => {
+        const wait = handler(request);
+        waits.push(wait);
+        return wait;
+      });
+      const agent = agentOf(mail, [observer, approvalMiddleware(server.client())]);
+      const controller = new AbortController();
+      if (how !== "an abort") agent.graph.stepTimeout = 1500;
+      const ended = assert.rejects(run(agent, { signal: controller.signal }));
+      const { id } = await server.reviewer(mail.tool.name).pending();
+      if (how === "an abort") controller.abort(new Error("enough"));
+      await ended;
+      await server.reviewer(mail.tool.name).approve();
+      await Promise.allSettled(waits);
+      const { approval } = await server.client().approvals.getApproval({ approvalId: id });
+      assert.deepEqual([approval?.status, approval?.claim], [ApprovalStatus.APPROVED, undefined]);
+      assert.deepEqual(mail.runs, []);
+    });
+  }
+});
+
+test("a gated tool's wait ends when its config is aborted, and nothing runs later", async () => {
+  const mail = new Mail(toolName());
+  const [tool] = gateTools([mail.tool], server.client());
+  const controller = new AbortController();
+  const ended = assert.rejects(tool.invoke({ to: "a" }, { signal: controller.signal }), /enough/);
+  await server.reviewer(mail.tool.name).pending();
+  controller.abort(new Error("enough"));
+  await ended;
+  await server.reviewer(mail.tool.name).approve();
+  assert.deepEqual(mail.runs, []);
 });
 
 test("a gated tool that is invoked by itself", async () => {
