@@ -26,7 +26,7 @@ use crate::domain::{Actor, Agent, Arguments, Effect, RuleTrace, Time, Verdict};
 
 pub use change::{PolicyChange, Tried};
 pub use document::{Asks, Document, Escalate, Rule, RuleEffect};
-pub use judge::TRACE_MAX;
+pub use judge::{PANELS_MAX, TOO_MANY_PANELS_RULE, TRACE_MAX};
 pub use problems::{Problem, RULE_NAME_MAX, RULES_MAX, TEXT_MAX, UNLISTED_TOOLS};
 pub use rules::Policy;
 pub use test_case::TestCase;

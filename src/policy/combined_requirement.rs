@@ -57,6 +57,11 @@ impl CombinedRequirement {
         self.claim_window = shorter(self.claim_window, asks.claim_window);
     }
 
+    /// How many rules ask.
+    pub(super) fn panels(&self) -> usize {
+        self.requirement.as_ref().map_or(0, |requirement| requirement.panels.len())
+    }
+
     /// What is asked of people, and how long the call can be claimed afterwards.
     pub(super) fn into_requirement(self) -> (Requirement, Option<Duration>) {
         let mut requirement = self.requirement.unwrap_or_else(|| Requirement::any(1));

@@ -14,6 +14,12 @@ use crate::domain::{Effect, RuleOutcome, RuleTrace};
 /// Most rules in a trace.
 pub const TRACE_MAX: usize = 256;
 
+/// Most rules that may ask people about one call: bounds what is stored and sent of an approval.
+pub const PANELS_MAX: usize = 32;
+
+/// The rule, in the trace, of a call that is rejected because more than [`PANELS_MAX`] rules ask people about it.
+pub const TOO_MANY_PANELS_RULE: &str = "_too_many_panels";
+
 /// The rules that count for a call: of each kind the first, as the strictest come first and then those whose names do.
 ///
 /// What a failed rule counts for is decided in `count`, in `judge` and in `by_default`.
@@ -61,6 +67,9 @@ impl Policy {
         }
         let (effect, rule, message, claim_window) = match tally {
             Tally { rejects: Some(rule), .. } => (Effect::AutoReject, &rule.name, Arc::clone(&rule.message), None),
+            Tally { asks: Some(_), requirement, .. } if requirement.panels() > PANELS_MAX => {
+                return too_many_panels(requirement.panels(), trace, meter.is_empty());
+            }
             Tally { asks: Some(rule), requirement, .. } => {
                 let (requirement, claim_window) = requirement.into_requirement();
                 (Effect::RequireApproval(requirement), &rule.name, Arc::clone(&rule.message), claim_window)
@@ -115,6 +124,27 @@ impl Policy {
         };
         Judgement { effect, rule, message, claim_window, trace, trace_omitted: 0, exhausted }.fitting()
     }
+}
+
+/// To ask some of the panels would let the call pass without the others.
+fn too_many_panels(panels: usize, mut trace: Vec<RuleTrace>, exhausted: bool) -> Judgement {
+    let rule = Arc::from(TOO_MANY_PANELS_RULE);
+    let message = format!(
+        "{panels} rules of the policy require approval of this call; the limit is {PANELS_MAX}. \
+         An operator must change the policy."
+    );
+    let detail = format!("{panels} rules require approval; the limit is {PANELS_MAX}");
+    trace.push(RuleTrace { rule: Arc::clone(&rule), outcome: RuleOutcome::Matched, detail: detail.into() });
+    Judgement {
+        effect: Effect::AutoReject,
+        rule,
+        message: message.into(),
+        claim_window: None,
+        trace,
+        trace_omitted: 0,
+        exhausted,
+    }
+    .fitting()
 }
 
 impl Judgement {

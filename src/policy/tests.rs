@@ -154,6 +154,25 @@ fn a_failure_asks_a_person() {
 }
 
 #[test]
+fn more_panels_than_an_approval_can_have_reject() {
+    let asked_by = |panels: usize| {
+        let rules =
+            (0..panels).map(|n| rule(&format!("ask-{n:0>4}"), &["pay"], "", asks(&json!({"quorum": 2})))).collect();
+        judged(&of(rules), "pay", &json!({}))
+    };
+    match asked_by(PANELS_MAX).effect {
+        Effect::RequireApproval(requirement) => assert_eq!(requirement.panels.len(), PANELS_MAX),
+        other => panic!("{other:?}"),
+    }
+    for panels in [PANELS_MAX + 1, 300] {
+        let judgement = asked_by(panels);
+        assert_eq!((&judgement.effect, &*judgement.rule), (&Effect::AutoReject, TOO_MANY_PANELS_RULE));
+        assert!(judgement.message.starts_with(&format!("{panels} rules")), "{}", judgement.message);
+        assert!(judgement.trace.iter().any(|one| *one.rule == *TOO_MANY_PANELS_RULE), "{panels}");
+    }
+}
+
+#[test]
 fn too_much_work_asks_a_person_and_says_so() {
     let policy = of(vec![rule("a", &["*"], "args.l.all(x, args.l.all(y, x + y >= 0))", approve())]);
     let judgement = judged(&policy, "x", &json!({ "l": (0..5_000).collect::<Vec<_>>() }));

@@ -1,6 +1,12 @@
 //! `google.protobuf.Struct` to JSON and back.
 
+use std::fmt;
+
 use prost_types::{ListValue, Struct, Value as ProtoValue, value::Kind};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 use serde_json::{Map, Number, Value};
 
 use super::{field_path, violations::Checker};
@@ -103,13 +109,81 @@ pub fn from_object(object: Map<String, Value>) -> Struct {
     Struct { fields: object.into_iter().map(|(key, value)| (key, from_value(value))).collect() }
 }
 
-/// A Struct from the JSON text of an object.
+/// A Struct from the JSON text of an object, without the JSON value in between: every answer has the arguments in it.
 ///
 /// # Panics
 /// For any other text, which only a corrupt store can hold: an empty object would be another call than was approved.
 #[must_use]
 pub fn from_json(text: &str) -> Struct {
-    from_object(serde_json::from_str(text).expect("stored JSON is an object"))
+    match serde_json::from_str(text) {
+        Ok(Read(ProtoValue { kind: Some(Kind::StructValue(object)) })) => object,
+        other => panic!("stored JSON is an object: {:?}", other.err()),
+    }
+}
+
+/// A value that is read from JSON, with numbers as [`from_object`] has them.
+struct Read(ProtoValue);
+
+impl<'de> Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ReadVisitor).map(|kind| Self(ProtoValue { kind: Some(kind) }))
+    }
+}
+
+struct ReadVisitor;
+
+impl<'de> Visitor<'de> for ReadVisitor {
+    type Value = Kind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Kind, E> {
+        Ok(Kind::NullValue(0))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Kind, E> {
+        Ok(Kind::BoolValue(flag))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "numbers are doubles")]
+    fn visit_i64<E>(self, number: i64) -> Result<Kind, E> {
+        Ok(Kind::NumberValue(number as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "numbers are doubles")]
+    fn visit_u64<E>(self, number: u64) -> Result<Kind, E> {
+        Ok(Kind::NumberValue(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Kind, E> {
+        Ok(Kind::NumberValue(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Kind, E> {
+        Ok(Kind::StringValue(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Kind, E> {
+        Ok(Kind::StringValue(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Kind, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Read(value)) = items.next_element()? {
+            values.push(value);
+        }
+        Ok(Kind::ListValue(ListValue { values }))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Kind, A::Error> {
+        let mut object = Struct::default();
+        while let Some((key, Read(value))) = members.next_entry()? {
+            object.fields.insert(key, value);
+        }
+        Ok(Kind::StructValue(object))
+    }
 }
 
 fn from_value(value: Value) -> ProtoValue {
@@ -205,6 +279,13 @@ mod tests {
                     .prop_map(|fields| proto(Some(Kind::StructValue(Struct { fields })))),
             ]
         })
+    }
+
+    #[test]
+    fn stored_json_that_is_no_object_is_never_sent() {
+        for text in ["[]", "7", "null", "", "{"] {
+            assert!(std::panic::catch_unwind(|| from_json(text)).is_err(), "{text:?}");
+        }
     }
 
     proptest! {

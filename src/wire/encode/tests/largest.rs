@@ -11,7 +11,7 @@ use crate::{
             PERSON_MAX, SCHEMA_BYTES_MAX, TEXT_BYTES_MAX,
         },
     },
-    policy::TRACE_MAX,
+    policy::{PANELS_MAX, TRACE_MAX},
 };
 
 /// What gRPC clients read unless told otherwise.
@@ -71,9 +71,6 @@ fn numbers(name: &str, bytes: usize) -> String {
     format!(r#"{{"{name}":[0{}]}}"#, ",0".repeat((bytes - frame) / 2))
 }
 
-/// Rules that ask people, in what the proto says of the largest answer.
-const ASKING_RULES: usize = 32;
-
 #[test]
 fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
     let rule = |n: usize| Arc::from(format!("{n:0>64}"));
@@ -84,7 +81,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
     // A policy has at most a MiB: the reviewers of these rules take half of it.
     let reviewers =
         |n: usize| (0..64).map(|m| format!("user:{n:0>120}/{}{m:0>3}", text(120)).parse().unwrap()).collect();
-    let panels = (0..ASKING_RULES).map(|n| Panel { rule: rule(n), reviewers: reviewers(n), quorum: 32 }).collect();
+    let panels = (0..PANELS_MAX).map(|n| Panel { rule: rule(n), reviewers: reviewers(n), quorum: 32 }).collect();
     let failed = |n| RuleTrace { rule: rule(n), outcome: RuleOutcome::Failed, detail: text(256).into() };
     let asks = Effect::RequireApproval(Requirement { panels, ..Requirement::any(1) });
     let verdict = Verdict {
@@ -99,7 +96,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
     let vote = |n: u32| Vote {
         actor: Actor { subject: format!("{n:0>1024}"), ..somebody() },
         via: Some(somebody()),
-        counted_for: (0..ASKING_RULES).map(rule).collect(),
+        counted_for: (0..PANELS_MAX).map(rule).collect(),
         choice: Choice::Approve,
         comment: text(TEXT_BYTES_MAX),
         at: at(1),
@@ -148,7 +145,7 @@ fn the_largest_approval_with_its_events_is_as_large_as_the_proto_says() {
         comment: text(TEXT_BYTES_MAX),
         seen: u64::MAX,
         digest,
-        counted_for: (0..ASKING_RULES).map(rule).collect(),
+        counted_for: (0..PANELS_MAX).map(rule).collect(),
     };
     kinds.extend([decided(Status::Approved), EventKind::Revoked { reason: text(TEXT_BYTES_MAX) }]);
     let revision = u64::MAX;
