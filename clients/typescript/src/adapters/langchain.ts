@@ -45,7 +45,7 @@ export function approvalMiddleware(client: Client, options: ToolGateOptions = {}
     name: "ApprovalMiddleware",
     async wrapToolCall(request: ToolCallRequest, handler: (request: object) => Promise<unknown>): Promise<unknown> {
       const { toolCall, tool, state, runtime } = request;
-      if (gate.isUngated(toolCall.name)) return handler(request);
+      if (gate.isUngated(toolCall.name) && (tool === undefined || tool.name === toolCall.name)) return handler(request);
       if (isGatedTool(tool)) {
         throw new TypeError(`${toolCall.name} is gated already: each call would be asked for twice`);
       }

@@ -106,8 +106,10 @@ suite("before the gate", () => {
   test("a tool that a middleware puts under another's name is refused", async () => {
     const [mail, harmless] = [new Mail(toolName("forbidden")), new Mail(toolName("auto"))];
     const other = around((request: Any, handler: Any) => handler({ ...request, tool: mail.tool }));
-    const read = await readOf(agentOf(harmless, [other, approvalMiddleware(server.client())]));
-    assert.match(read, /^NOT RUN\. .*is for forbidden\..*, under another name/);
+    for (const ungated of [[], [harmless.tool.name]]) {
+      const read = await readOf(agentOf(harmless, [other, approvalMiddleware(server.client(), { ungated })]));
+      assert.match(read, /^NOT RUN\. .*is for forbidden\..*, under another name/);
+    }
     assert.deepEqual([mail.runs, harmless.runs], [[], []]);
   });
 
