@@ -7,6 +7,7 @@ import { Command, GraphBubbleUp } from "@langchain/langgraph";
 import { tool as makeTool } from "langchain";
 import { z } from "zod";
 import { z as z3 } from "zod/v3";
+import { gateTools } from "../../../src/adapters/langgraph.js";
 import { ExecutionResult } from "../../../src/v1.js";
 import { Server } from "../../server.js";
 import { type Any, BUILDERS, call, messagesOf, resultOf, run, Scripted, thread, toolName } from "./agents.js";
@@ -53,7 +54,9 @@ for (const name of ["agent", "graph of tasks"]) {
     }
 
     test("a schema that changes what it reads does so once", async () => {
-      const { tool, got } = tooled(z.object({ to: z.string().transform((to) => `${to}!`) }));
+      // A second time it would refuse what it made.
+      const to = z.string().refine((text) => !text.endsWith("!"));
+      const { tool, got } = tooled(z.object({ to: to.transform((text) => `${text}!`) }));
       const { shown } = await ran(tool, { to: "alice" });
       assert.deepEqual([shown, got], [{ to: "alice!" }, [{ to: "alice!" }]]);
     });
@@ -171,6 +174,8 @@ for (const name of ["agent", "graph of tasks"]) {
       const tool = new Counter();
       assert.equal((await ran(tool, { by: 2 })).read, "now 2");
       assert.equal((await ran(tool, { by: 3 }, { edit: { by: 5 } })).read, "now 7");
+      const [gated] = gateTools([tool], server.client()) as Any[];
+      assert.throws(() => gated._call({ by: 1 }), /is gated: run it by its invoke/);
     });
 
     test("a class of the user's that would run twice", async () => {
