@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
 import { RunnableLambda } from "@langchain/core/runnables";
 import { tool as coreTool } from "@langchain/core/tools";
-import { MemorySaver } from "@langchain/langgraph";
-import { createAgent, createMiddleware, toolRetryMiddleware } from "langchain";
+import { Command, MemorySaver } from "@langchain/langgraph";
+import { createAgent, createMiddleware, humanInTheLoopMiddleware, toolRetryMiddleware } from "langchain";
 import { tool as headless } from "langchain/tools";
 import { z } from "zod";
 import { approvalMiddleware } from "../../../src/adapters/langchain.js";
@@ -69,6 +69,26 @@ suite("before the gate", () => {
     assert.match(read, /^NOT RUN AGAIN\. .*failed.*away/);
     assert.equal(mail.runs.length, 1);
     assert.equal((await outcomeOf(mail))?.result, ExecutionResult.FAILED);
+  });
+
+  test("LangChain's own approval decides nothing, and its edit is what is asked for", async () => {
+    const mail = new Mail(toolName("forbidden"));
+    const asked: unknown[] = [];
+    const optionsFor = ({ args }: Any) => {
+      asked.push(args);
+      return {};
+    };
+    const model = new Scripted([call(mail.tool.name)]);
+    const own = (humanInTheLoopMiddleware as Any)({ interruptOn: { [mail.tool.name]: true } });
+    const middleware = [own, approvalMiddleware(server.client(), { optionsFor })];
+    const agent = createAgent({ model, tools: [mail.tool], middleware, checkpointer: new MemorySaver() });
+    const config = thread();
+    await run(agent, config);
+    const editedAction = { name: mail.tool.name, args: { to: "bob" } };
+    const state = await agent.invoke(new Command({ resume: { decisions: [{ type: "edit", editedAction }] } }), config);
+    assert.match(String(resultOf(state).content), /^NOT RUN\. .*Dropping tables/);
+    assert.deepEqual(asked, [{ to: "bob", count: 1 }]);
+    assert.deepEqual(mail.runs, []);
   });
 
   test("a retry that catches a pause runs nothing", async () => {
