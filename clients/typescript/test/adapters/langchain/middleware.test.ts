@@ -64,7 +64,7 @@ suite("before the gate", () => {
     const mail = new Mail(toolName("auto"), () => {
       throw new Error("away");
     });
-    const retry = toolRetryMiddleware({ maxRetries: 2, initialDelayMs: 1, onFailure: "continue" } as Any);
+    const retry: Any = toolRetryMiddleware({ maxRetries: 2, initialDelayMs: 1, onFailure: "continue" } as Any);
     const read = await readOf(agentOf(mail, [retry, approvalMiddleware(server.client())]));
     assert.match(read, /^NOT RUN AGAIN\. .*failed.*away/);
     assert.equal(mail.runs.length, 1);
@@ -93,7 +93,7 @@ suite("before the gate", () => {
 
   test("a retry that catches a pause runs nothing", async () => {
     const mail = new Mail(toolName());
-    const retry = toolRetryMiddleware({ maxRetries: 1, initialDelayMs: 1, onFailure: "continue" } as Any);
+    const retry: Any = toolRetryMiddleware({ maxRetries: 1, initialDelayMs: 1, onFailure: "continue" } as Any);
     const model = new Scripted([call(mail.tool.name)]);
     const middleware = [retry, approvalMiddleware(server.client(), { durable: true })];
     const agent = createAgent({ model, tools: [mail.tool], middleware, checkpointer: new MemorySaver() });

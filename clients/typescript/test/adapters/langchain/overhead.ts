@@ -12,10 +12,17 @@ const mail = new Mail(toolName("auto"));
 const name = mail.tool.name;
 const args = { to: "alice@company.com", count: 1 };
 
-const bare = client.requiresApproval(async ({ to, count }: typeof args) => `sent ${count} to ${to}`, {
-  toolName: name,
-  agentName: "mailer",
-});
+// With the same request: ids and the schema.
+const bare = client.requiresApproval(
+  async ({ to, count }: typeof args) => `sent ${count} to ${to}`,
+  () => ({
+    toolName: name,
+    agentName: "mailer",
+    runId: crypto.randomUUID(),
+    callId: "call-1",
+    parameters: mail.tool.schema,
+  }),
+);
 // The same run without the gate: what the framework itself takes.
 const plain = BUILDERS.agent?.(new Scripted([call(name, args)]), [mail.tool], client, { ungated: [name] });
 const gated = BUILDERS.agent?.(new Scripted([call(name, args)]), [mail.tool], client, { agentName: "mailer" });
