@@ -1,0 +1,83 @@
+/**
+ * LangGraph, version 1: tools of a ToolNode run only with an approval.
+ *
+ *     const tools = new ToolNode(gateTools([sendEmail], client, { agentName: "mailer" }));
+ *
+ * `@signoff/client/langchain` has the same as a middleware of `createAgent`.
+ *
+ * @module
+ */
+import { END, Send } from "@langchain/langgraph";
+import type { Client } from "../client.js";
+import { inputOf, type NodeConfig, ToolGate, type ToolGateOptions } from "./langchain-gate.js";
+import {
+  argsOf,
+  gatedBy,
+  isGatedTool,
+  isTool,
+  isToolCall,
+  type LangChainTool,
+  type ModelCall,
+} from "./langchain-tool.js";
+
+export type { ToolCall, ToolGateOptions } from "./langchain-gate.js";
+
+/** What a ToolNode passes to a tool besides its call; it is handed on as it is. */
+interface ToolConfig extends NodeConfig {
+  readonly state?: unknown;
+  readonly toolCall?: { readonly id?: string | undefined } | undefined;
+  readonly toolCallId?: string | undefined;
+}
+
+/**
+ * Tools that run only with an approval of their arguments, once, and with exactly what was approved.
+ *
+ * A refusal's text is the tool's message, with status `error`, for the model to read.
+ *
+ * @param tools - as of a ToolNode, or of an agent. They are not changed.
+ * @throws TypeError for a tool that does not run here and is not named in `ungated`; for a tool that is gated already, or
+ *   takes what has no JSON form; for options that make no sense.
+ */
+export function gateTools<T extends readonly unknown[]>(tools: T, client: Client, options: ToolGateOptions = {}): T {
+  if (!Array.isArray(tools)) throw new TypeError("tools of gateTools must be an array of tools");
+  const gate = new ToolGate(client, options, "gateTools");
+  gate.requireNamed(tools);
+  return tools.map((tool) => gateTool(tool, gate)) as unknown as T;
+}
+
+function gateTool(tool: unknown, gate: ToolGate): unknown {
+  gate.requireSeen(tool);
+  if (!isTool(tool) || gate.isUngated(tool.name)) return tool;
+  const { name } = tool;
+  if (isGatedTool(tool)) throw new TypeError(`${name} is gated already: each call would be asked for twice`);
+  gate.requireReadable(tool);
+
+  const invoke = async (input: unknown, config: unknown = {}): Promise<unknown> => {
+    const given = config as ToolConfig;
+    const isCall = isToolCall(input);
+    const id = (isCall ? input.id : undefined) ?? given.toolCall?.id ?? given.toolCallId;
+    const call: ModelCall = { ...(isCall && input), name, args: argsOf(input), id };
+    const around = { config: given, state: given.state ?? inputOf(given), runtime: given };
+    const run = (standIn: LangChainTool, approved: ModelCall) =>
+      standIn.invoke(isCall ? approved : approved.args, config);
+    // What is not a call of a model has the tool's result alone, and no message.
+    return gate.run(tool, call, around, run, id === undefined ? (text) => text : undefined);
+  };
+  return gatedBy(tool, invoke);
+}
+
+/**
+ * A router for `addConditionalEdges`: the calls of the last message each in a task of its own, or the end.
+ *
+ * A task that pauses runs again from its start. So that no finished call is in it, a durable gate needs one for each.
+ *
+ * @param node - the name of the ToolNode.
+ */
+export function oneTaskPerCall(
+  node = "tools",
+): (state: { readonly messages: readonly unknown[] }) => Send[] | typeof END {
+  return (state) => {
+    const { tool_calls: calls = [] } = (state.messages.at(-1) ?? {}) as { tool_calls?: readonly ModelCall[] };
+    return calls.length === 0 ? END : calls.map((call) => new Send(node, { ...state, lg_tool_call: call }));
+  };
+}
