@@ -1,0 +1,169 @@
+"""What a tool is called with: what a reviewer sees of it, and what the tool gets of what was approved."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
+from google.adk.tools.base_tool import BaseTool
+from google.adk.tools.function_tool import FunctionTool
+from jsonschema import Draft202012Validator, SchemaError
+from referencing import Registry
+
+from ..._arguments import Unfit, checked
+from ..._binding import Binding
+from ..._schema import Making, NoSchema, record
+from .._defaults import with_defaults
+from .._json_schemas import closed, sendable
+
+
+class Arguments(Protocol):
+    """The arguments that a tool takes from a model."""
+
+    schema: dict[str, Any] | None
+    """For reviewers' edits; None if the server would not take it."""
+
+    def shown(self, given: dict[str, Any]) -> dict[str, Any]:
+        """What a reviewer sees of a call, with defaults. Raises Unfit for what the tool does not take."""
+        ...
+
+    def read(self, approved: dict[str, Any]) -> dict[str, Any]:
+        """What the tool is run with. Raises Unfit for what it does not take."""
+        ...
+
+
+def arguments_of(tool: BaseTool) -> Arguments:
+    """The arguments of a tool; raises TypeError for tools that have some that a reviewer could not see."""
+    # Others of its kind make something else of the arguments than the function's own parameters.
+    is_plain = isinstance(tool, FunctionTool) and own_class(tool).run_async is FunctionTool.run_async
+    if is_plain and _is_callable_by_name(tool.func):
+        return OfFunction(tool)
+    return OfSchema(tool)
+
+
+def own_class(tool: BaseTool) -> type[BaseTool]:
+    """The class that a tool had before it was gated."""
+    return cast("type[BaseTool]", getattr(type(tool), "_signoff_own_class", type(tool)))
+
+
+def _is_callable_by_name(function: object) -> bool:
+    return inspect.isroutine(function) or inspect.ismethod(getattr(function, "__call__", None))  # noqa: B004
+
+
+class OfFunction:
+    """Those of a function, whose declared types say how they are written as JSON and read again.
+
+    ADK itself passes most of them on as the model gave them.
+    """
+
+    def __init__(self, tool: FunctionTool) -> None:
+        function: Any = tool.func if inspect.isroutine(tool.func) else tool.func.__call__
+        parameters = inspect.signature(function).parameters
+        # ADK gives them: the context, and the stream of a live tool.
+        hidden = [name for name in tool._ignore_params if name in parameters]
+        binding = Binding(function, hidden)
+        self._declared = {name: each for name, each in binding._declared.items() if name not in binding._hidden}
+        self._defaults = {
+            name: parameter.default
+            for name, parameter in parameters.items()
+            if parameter.default is not parameter.empty
+        }
+        self.schema = self._sendable_schema()
+
+    def shown(self, given: dict[str, Any]) -> dict[str, Any]:
+        """All parameters, in the forms of docs/values.md."""
+        given = checked(given)
+        self._refuse_others(given)
+        values: dict[str, Any] = {}
+        for name, each in self._declared.items():
+            if name in given:
+                values[name] = each.write(each.read(given[name], name))
+            elif name in self._defaults:
+                values[name] = each.write(self._defaults[name])
+            else:
+                raise Unfit(name, "is missing")
+        return checked(values)
+
+    def read(self, approved: dict[str, Any]) -> dict[str, Any]:
+        """In the types that the function declares."""
+        self._refuse_others(approved)
+        for name in self._declared:
+            if name not in approved:
+                raise Unfit(name, "is missing")
+        return {name: each.read(approved[name], name) for name, each in self._declared.items()}
+
+    def _sendable_schema(self) -> dict[str, Any] | None:
+        making = Making()
+        try:
+            schema = record({name: each.schema(making) for name, each in self._declared.items()}, self._declared)
+        except NoSchema:
+            return None
+        return sendable(schema, closed=True)
+
+    def _refuse_others(self, arguments: dict[str, Any]) -> None:
+        for name in arguments:
+            if name not in self._declared:
+                raise Unfit(name, "is not one that the tool takes")
+
+
+class OfSchema:
+    """Those of a tool of which only the declaration is known, such as one of an MCP server."""
+
+    def __init__(self, tool: BaseTool) -> None:
+        declared = _declared_schema(tool)
+        self._schema = closed(declared)
+        try:
+            Draft202012Validator.check_schema(self._schema)
+        except SchemaError as error:
+            raise TypeError(f"{tool.name}: its parameters are not a JSON Schema: {error.message}") from None
+        # Nothing is fetched: a schema has its parts itself.
+        self._validator = Draft202012Validator(self._schema, registry=Registry())
+        self.schema = sendable(self._schema, closed=False)
+
+    def shown(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as they are, with the schema's defaults."""
+        given = checked(given)
+        self._check(given)
+        shown = with_defaults(given, self._schema)
+        for name in set(shown) - set(given):
+            try:
+                self._check({**given, name: shown[name]})
+            except Unfit:
+                del shown[name]
+        return checked(shown)
+
+    def read(self, approved: dict[str, Any]) -> dict[str, Any]:
+        """A copy, if it fits the schema."""
+        self._check(approved)
+        return copy.deepcopy(approved)
+
+    def _check(self, arguments: dict[str, Any]) -> None:
+        try:
+            error = next(iter(self._validator.iter_errors(arguments)), None)
+        except Exception as problem:  # noqa: BLE001 - schemas come from anywhere
+            raise Unfit("", f"cannot be checked by the tool's schema: {type(problem).__name__}") from None
+        if error is None:
+            return
+        if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+            known: Any = error.schema.get("properties", {}) if isinstance(error.schema, dict) else {}
+            for name in error.instance:
+                if name not in known:
+                    raise Unfit(_path([*error.absolute_path, name]), "is not one that the tool takes")
+        raise Unfit(_path(error.absolute_path), f"does not fit the tool's schema ({error.validator})")
+
+
+def _declared_schema(tool: BaseTool) -> dict[str, Any]:
+    declaration = tool._get_declaration()
+    schema: Any = getattr(declaration, "parameters_json_schema", None)
+    parameters = getattr(declaration, "parameters", None)
+    if schema is None and parameters is not None:
+        schema = parameters.json_schema.model_dump(mode="json", by_alias=True, exclude_none=True)
+    # A tool without parameters declares none.
+    return schema if isinstance(schema, dict) else {"type": "object", "properties": {}}
+
+
+def _path(where: Iterable[int | str]) -> str:
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in where]
+    return "".join(steps).removeprefix(".")
