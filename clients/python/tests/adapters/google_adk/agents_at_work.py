@@ -31,10 +31,12 @@ class Scripted(BaseLlm):
     """Answers with its steps, one for each request, and then with "done"."""
 
     steps: list[types.Content]
-    read: list[Any] = []
+    read: list[Any]
 
     async def generate_content_async(
-        self, llm_request: LlmRequest, stream: bool = False
+        self,
+        llm_request: LlmRequest,
+        stream: bool = False,  # noqa: ARG002
     ) -> AsyncGenerator[LlmResponse, None]:
         self.read.append(llm_request.contents)
         yield LlmResponse(content=self.steps.pop(0) if self.steps else says("done"))
