@@ -315,7 +315,7 @@ def test_async_client_in_a_second_loop(desk: Server, name: str) -> None:
         if is_first:
             asyncio.run(events_of(runner))
         else:
-            with pytest.raises(RuntimeError, match="one event loop"):
+            with pytest.raises(RuntimeError, match="one event loop only: give ApprovalPlugin a Client"):
                 asyncio.run(events_of(runner))
     asyncio.run(client.close())
     assert len(body.runs) == 1

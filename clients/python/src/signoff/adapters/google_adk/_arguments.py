@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
 from google.adk.tools.base_tool import BaseTool
@@ -36,11 +37,25 @@ class Arguments(Protocol):
 
 def arguments_of(tool: BaseTool) -> Arguments:
     """The arguments of a tool; raises TypeError for tools that have some that a reviewer could not see."""
-    # Others of its kind make something else of the arguments than the function's own parameters.
-    is_plain = isinstance(tool, FunctionTool) and own_class(tool).run_async is FunctionTool.run_async
-    if is_plain and _is_callable_by_name(tool.func):
-        return OfFunction(tool)
-    return OfSchema(tool)
+    function = _function_of(tool)
+    return _of_function(function, tuple(cast("FunctionTool", tool)._ignore_params)) if function else OfSchema(tool)
+
+
+def check_parameters(tool: BaseTool) -> None:
+    """Raises TypeError for a tool whose function has parameters that a reviewer could not see."""
+    if _function_of(tool):
+        arguments_of(tool)
+
+
+def _function_of(tool: BaseTool) -> Callable[..., Any] | None:
+    """The function of a tool that passes the arguments on to its parameters of the same names, and does only that."""
+    if not isinstance(tool, FunctionTool) or own_class(tool).run_async is not FunctionTool.run_async:
+        return None
+    function: Any = tool.func
+    if inspect.isroutine(function):
+        return function
+    called = getattr(function, "__call__", None)  # noqa: B004 - what it is called by is asked for
+    return called if inspect.ismethod(called) else None
 
 
 def own_class(tool: BaseTool) -> type[BaseTool]:
@@ -48,8 +63,10 @@ def own_class(tool: BaseTool) -> type[BaseTool]:
     return cast("type[BaseTool]", getattr(type(tool), "_signoff_own_class", type(tool)))
 
 
-def _is_callable_by_name(function: object) -> bool:
-    return inspect.isroutine(function) or inspect.ismethod(getattr(function, "__call__", None))  # noqa: B004
+@functools.lru_cache(maxsize=1024)
+def _of_function(function: Callable[..., Any], given_by_adk: tuple[str, ...]) -> OfFunction:
+    # ADK makes a tool of a function anew for each turn of the model.
+    return OfFunction(function, given_by_adk)
 
 
 class OfFunction:
@@ -58,12 +75,10 @@ class OfFunction:
     ADK itself passes most of them on as the model gave them.
     """
 
-    def __init__(self, tool: FunctionTool) -> None:
-        function: Any = tool.func if inspect.isroutine(tool.func) else tool.func.__call__
+    def __init__(self, function: Callable[..., Any], given_by_adk: Iterable[str]) -> None:
         parameters = inspect.signature(function).parameters
-        # ADK gives them: the context, and the stream of a live tool.
-        hidden = [name for name in tool._ignore_params if name in parameters]
-        binding = Binding(function, hidden)
+        # The context, and the stream of a live tool.
+        binding = Binding(function, [name for name in given_by_adk if name in parameters])
         self._declared = {name: each for name, each in binding._declared.items() if name not in binding._hidden}
         self._defaults = {
             name: parameter.default

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from grpc.aio import UsageError
+
 from ..._aio_client import AsyncClient, run_bound_async
 from ..._call import Call, Run
 from ..._cancel_handle import CancelHandle
@@ -34,6 +36,22 @@ class Asking:
     def __init__(self, client: AnyClient) -> None:
         self._client = client
         self._warnings = Warnings()
+
+    def check_loop(self) -> None:
+        """Raises TypeError in another event loop than that of the client; the first one is its own from now on."""
+        if not isinstance(self._client, AsyncClient):
+            return
+        try:
+            # The connection is made in the loop that asks for it.
+            _ = self._client.approvals
+        except RuntimeError as error:
+            raise TypeError(
+                f"{error}: give ApprovalPlugin a Client where runs have loops of their own, as those of Runner.run and "
+                "the tools of a live run with a thread pool"
+            ) from error
+        except UsageError:
+            # It was closed, which the gate says.
+            return
 
     async def run(self, call: Call, bind: Bind) -> Any:
         """Runs the call once it is approved; raises a Refusal if it is not to be run."""

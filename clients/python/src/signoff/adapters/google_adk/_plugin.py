@@ -24,7 +24,7 @@ from ..._call import Call, Run
 from ..._call_options import CallOptions, check_flag, check_names, check_options
 from ..._client import Client
 from ...refusals import InvalidArguments, Refusal
-from ._arguments import Arguments, arguments_of, own_class
+from ._arguments import Arguments, arguments_of, check_parameters, own_class
 from ._calls import known_of
 from ._clients import AnyClient, Asking
 from ._durable import can_pause, pause
@@ -140,6 +140,7 @@ class ApprovalPlugin(BasePlugin):
         tool_context: ToolContext,  # noqa: ARG002
     ) -> dict[str, Any] | None:
         """Gates the tool, which runs only after all other plugins and callbacks."""
+        self._asking.check_loop()
         self._gate(tool)
         return None
 
@@ -158,6 +159,7 @@ class ApprovalPlugin(BasePlugin):
                     f"{tool.name} has require_confirmation of its own, beside the approval: remove it, or name the "
                     "tool in ungated"
                 )
+            check_parameters(tool)
             put_gate(tool)
 
     async def run(self, tool: BaseTool, args: dict[str, Any], context: ToolContext, body: Body) -> Any:
@@ -182,6 +184,7 @@ class ApprovalPlugin(BasePlugin):
             return execute
 
         try:
+            self._asking.check_loop()
             _refuse_live(tool, context)
             if context.tool_confirmation and not context.tool_confirmation.confirmed and self._durable:
                 return {"error": "This tool call is rejected."}
