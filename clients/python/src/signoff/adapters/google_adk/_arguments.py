@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+import json
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
 from google.adk.tools.base_tool import BaseTool
 from google.adk.tools.function_tool import FunctionTool
 from jsonschema import Draft202012Validator, SchemaError
+from pydantic import TypeAdapter, ValidationError
 from referencing import Registry
 
 from ..._arguments import Unfit, checked
@@ -85,6 +87,7 @@ class OfFunction:
             for name, parameter in parameters.items()
             if parameter.default is not parameter.empty
         }
+        self._annotations = binding.annotations
         self.schema = self._sendable_schema()
 
     def shown(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -94,12 +97,15 @@ class OfFunction:
         values: dict[str, Any] = {}
         for name, each in self._declared.items():
             if name in given:
-                values[name] = each.write(each.read(given[name], name))
+                values[name] = each.write(self._taken(name, given[name]))
             elif name in self._defaults:
                 values[name] = each.write(self._defaults[name])
             else:
                 raise Unfit(name, "is missing")
-        return checked(values)
+        shown = checked(values)
+        # What runs is read from it.
+        self.read(shown)
+        return shown
 
     def read(self, approved: dict[str, Any]) -> dict[str, Any]:
         """In the types that the function declares."""
@@ -108,6 +114,23 @@ class OfFunction:
             if name not in approved:
                 raise Unfit(name, "is missing")
         return {name: each.read(approved[name], name) for name, each in self._declared.items()}
+
+    def _taken(self, name: str, given: Any) -> Any:
+        """What a model's value stands for. Unlike a reviewer's edit, it need not name what has a default."""
+        try:
+            return self._declared[name].read(given, name)
+        except Unfit as unfit:
+            try:
+                # As ADK makes the schema that the model knows; "3" is no number.
+                adapter = TypeAdapter[Any](self._annotations[name])
+                return adapter.validate_json(json.dumps(given), strict=True)
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+                message = first["msg"]
+                problem = f"does not fit: {message[:1].lower()}{message[1:]}"
+                raise Unfit(_path([name, *first["loc"]]), problem) from None
+            except Exception:  # noqa: BLE001 - types have code of any kind
+                raise unfit from None
 
     def _sendable_schema(self) -> dict[str, Any] | None:
         making = Making()
