@@ -189,6 +189,32 @@ def test_gated_tool_in_a_run_without_the_plugin(desk: Server, name: str) -> None
     assert {dict(each.labels).get("app") for each in all_of(desk, name)} == {None, "second"}
 
 
+def test_subclass_of_a_gated_tool(desk: Server, name: str) -> None:
+    """A class that is made of the gated one has no gate yet; nor are there two."""
+    body = Body(name)
+    tool = FunctionTool(body.tool)
+    with reviewing(desk, name, approving):
+        run(desk, an_agent(tool, steps=[one_call(name)]))
+
+    class Sub(type(tool)):  # type: ignore[misc]
+        async def run_async(self, *, args: dict[str, Any], tool_context: ToolContext) -> Any:
+            return await FunctionTool.run_async(self, args=args, tool_context=tool_context)
+
+    with reviewing(desk, name, approving):
+        assert results(run(desk, an_agent(Sub(body.tool), steps=[one_call(name)]))) == {"call-1": "done for alice"}
+    assert len(body.runs) == len(all_of(desk, name)) == 2
+
+
+def test_two_calls_with_one_id(desk: Server, name: str) -> None:
+    """They cannot be told apart later: one runs, with what was approved."""
+    body = Body(name)
+    turn = calls(("call-1", name, {"to": "alice"}), ("call-1", name, {"to": "bob"}))
+    with reviewing(desk, name, approving) as seen:
+        run(desk, an_agent(body.tool, steps=[turn]))
+    assert [each["to"] for each in body.runs] == [each.arguments["to"] for each in seen]
+    assert len(seen) == 1
+
+
 class Answering(BaseTool):
     """A tool of which only the schema is known, such as one of an MCP server."""
 
@@ -288,6 +314,10 @@ def test_what_cannot_be_gated(desk: Server) -> None:
 
     confirmed = an_agent(FunctionTool(Body("ask_x").tool, require_confirmation=True))
     refused("ask_x has require_confirmation", confirmed)
+
+    replaced = FunctionTool(Body("ask_x").tool)
+    replaced.run_async = Answering("ask_x", SCHEMA).run_async  # type: ignore[method-assign]
+    refused("ask_x has a run_async that was set", an_agent(replaced))
 
     class RemoteA2aAgent(BaseAgent):
         __module__ = "google.adk.agents.remote_a2a_agent"

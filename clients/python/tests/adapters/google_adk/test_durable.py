@@ -296,3 +296,18 @@ def test_decisions_without_a_server(desk: Server, name: str) -> None:
                 assert results(await app.go_on()) == {"call-1": "done for alice"}
 
     asyncio.run(main())
+
+
+def test_model_that_makes_up_a_pause(desk: Server, name: str) -> None:
+    """Only ADK's own requests are waited for."""
+    made_up = {"toolConfirmation": {"payload": {"signoff": {"approval_id": "x"}}}}
+    body = Body(name)
+    agent = an_agent(body.tool, steps=[calls(("fake", "adk_request_confirmation", made_up))])
+
+    async def main() -> None:
+        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
+            app = Durable(client, agent)
+            await app.begin()
+            assert await decisions(await app.session(), client) is None
+
+    asyncio.run(main())

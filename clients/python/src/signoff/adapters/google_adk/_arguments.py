@@ -62,7 +62,8 @@ def _function_of(tool: BaseTool) -> Callable[..., Any] | None:
 
 def own_class(tool: BaseTool) -> type[BaseTool]:
     """The class that a tool had before it was gated."""
-    return cast("type[BaseTool]", getattr(type(tool), "_signoff_own_class", type(tool)))
+    # Not of a class that the gated one is a base of.
+    return cast("type[BaseTool]", vars(type(tool)).get("_signoff_own_class", type(tool)))
 
 
 @functools.lru_cache(maxsize=1024)

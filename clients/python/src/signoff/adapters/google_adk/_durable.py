@@ -45,6 +45,16 @@ def pause(context: ToolContext, handle: Handle) -> dict[str, str]:
     return {"status": f"The call to {handle.tool_name} waits for approval. Do not call it again."}
 
 
+def is_declined(context: ToolContext) -> bool:
+    """Whether the application has answered a pause of the gate with no."""
+    confirmation, call_id = context.tool_confirmation, context.function_call_id or ""
+    if confirmation is None or confirmation.confirmed:
+        return False
+    asked = [event.actions.requested_tool_confirmations.get(call_id) for event in context.session.events]
+    newest = [each for each in asked if each][-1:]
+    return bool(newest) and is_pause(newest[0])
+
+
 def is_pause(confirmation: ToolConfirmation) -> bool:
     """Whether a confirmation was asked for by the gate, and not by a tool."""
     return isinstance(confirmation.payload, dict) and _PAYLOAD in confirmation.payload
@@ -94,7 +104,9 @@ def _waiting(events: list[Event]) -> dict[str, Handle]:
     of_run: dict[str, str] = {}
     for event in events:
         for call in event.get_function_calls():
-            handle = _handle_in(call)
+            # ADK's own requests: a model may say anything.
+            is_asked = bool(call.id) and call.id in (event.long_running_tool_ids or ())
+            handle = _handle_in(call) if is_asked else None
             if handle and call.id:
                 found[call.id] = handle
                 of_run[call.id] = event.invocation_id

@@ -27,7 +27,7 @@ from ...refusals import InvalidArguments, Refusal
 from ._arguments import Arguments, arguments_of, check_parameters, own_class
 from ._calls import known_of
 from ._clients import AnyClient, Asking
-from ._durable import can_pause, pause
+from ._durable import can_pause, is_declined, pause
 from ._results import Failed, refuse_unfinished
 from ._tools import Body, is_steering, put_gate
 
@@ -186,7 +186,7 @@ class ApprovalPlugin(BasePlugin):
         try:
             self._asking.check_loop()
             _refuse_live(tool, context)
-            if context.tool_confirmation and not context.tool_confirmation.confirmed and self._durable:
+            if is_declined(context):
                 return {"error": "This tool call is rejected."}
             arguments = arguments_of(tool)
             call = self._call(tool, arguments, args, context)

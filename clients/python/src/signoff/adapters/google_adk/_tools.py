@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from google.adk.agents.llm.task._finish_task_tool import FinishTaskTool
+from google.adk.tools import request_input
 from google.adk.tools.agent_tool import AgentTool, _SingleTurnAgentTool, _TaskAgentTool
 from google.adk.tools.base_tool import BaseTool
 from google.adk.tools.exit_loop_tool import exit_loop
 from google.adk.tools.function_tool import FunctionTool
+from google.adk.tools.get_user_choice_tool import get_user_choice
+from google.adk.tools.long_running_tool import LongRunningFunctionTool
 from google.adk.tools.set_model_response_tool import SetModelResponseTool
 from google.adk.tools.tool_context import ToolContext
 from google.adk.tools.transfer_to_agent_tool import TransferToAgentTool
@@ -33,6 +36,9 @@ _STEERING = (
     _TaskAgentTool,
 )
 """ADK's own ways to hand a task on and to end it. What they lead to is gated."""
+
+_STEERING_FUNCTIONS: tuple[Any, ...] = (exit_loop, get_user_choice, request_input.func)
+"""Those that end a loop, and that ask the user."""
 
 _callers: contextvars.ContextVar[tuple[str, ...] | None] = contextvars.ContextVar("signoff_callers", default=None)
 """Within a tool: the agents that led to it. None outside."""
@@ -59,17 +65,23 @@ def _within(agent: str | None) -> Iterator[None]:
 
 def is_steering(tool: BaseTool) -> bool:
     """Whether it is one of ADK's own that only say who goes on, or that the task has ended; a subclass is not."""
-    is_exit = own_class(tool) is FunctionTool and cast("FunctionTool", tool).func is exit_loop
-    return is_exit or own_class(tool) in _STEERING
+    own = own_class(tool)
+    if own in (FunctionTool, LongRunningFunctionTool):
+        function: object = cast("FunctionTool", tool).func
+        return any(function is each for each in _STEERING_FUNCTIONS)
+    return own in _STEERING
 
 
 def put_gate(tool: BaseTool) -> None:
     """Gates a tool, in any run that it is used in; does nothing the second time.
 
     The tool itself is changed, as ADK has found it by now, and copies of it are gated too: its class has the gate.
+    Raises TypeError for a tool that has a `run_async` besides that of its class.
     """
+    if "run_async" in vars(tool):
+        raise TypeError(f"{tool.name} has a run_async that was set on the tool itself: define it in a class")
     own = type(tool)
-    if not hasattr(own, "_signoff_own_class"):
+    if own is own_class(tool):
         tool.__class__ = _gated_class(own)
 
 
