@@ -162,10 +162,15 @@ def test_exit_loop(desk: Server) -> None:
     assert runs == []
 
 
-def test_agent_tool_without_plugins(desk: Server, name: str) -> None:
+class OwnAgentTool(AgentTool):
+    """One that an application has made."""
+
+
+@pytest.mark.parametrize("kind", [AgentTool, OwnAgentTool])
+def test_agent_tool_without_plugins(desk: Server, name: str, kind: type[AgentTool]) -> None:
     body = Body(name)
     helper = an_agent(body.tool, name="helper", steps=[one_call(name)])
-    triage = an_agent(AgentTool(helper, include_plugins=False), steps=[calls(("t-1", "helper", {"request": "go"}))])
+    triage = an_agent(kind(helper, include_plugins=False), steps=[calls(("t-1", "helper", {"request": "go"}))])
     with pytest.raises(RuntimeError, match="include_plugins=False"):
         run(desk, triage)
     assert body.runs == []
@@ -273,12 +278,25 @@ def test_toolset(desk: Server, name: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"to": 7}, {"to": "alice", "bcc": "eve"}, {}])
-def test_arguments_that_do_not_fit_a_schema(desk: Server, name: str, arguments: dict[str, Any]) -> None:
+@pytest.mark.parametrize("derive_schema", [True, False])
+def test_arguments_that_do_not_fit_a_schema(
+    desk: Server, name: str, arguments: dict[str, Any], derive_schema: bool
+) -> None:
+    """Whether the server knows the schema or not; likewise for an edit."""
     tool = Answering(name, SCHEMA)
-    told = results(run(desk, an_agent(tool, steps=[calls(("call-1", name, arguments))])))
+    agent = an_agent(tool, steps=[calls(("call-1", name, arguments))])
+    told = results(run(desk, agent, derive_schema=derive_schema))
     assert told["call-1"].startswith("NOT RUN.")
-    assert tool.runs == []
     assert all_of(desk, name) == []
+    if not derive_schema:
+        agent = an_agent(tool, steps=[one_call(name, to="alice")])
+
+        def review() -> None:
+            decide(desk, pending(desk, name), approve=True, edited=arguments or {"count": 1})
+
+        assert results(run(desk, agent, review, derive_schema=False))["call-1"].startswith("NOT RUN.")
+        assert not all_of(desk, name)[0].HasField("claim")
+    assert tool.runs == []
 
 
 def test_tool_that_a_callback_adds(desk: Server, name: str) -> None:
@@ -314,6 +332,9 @@ def test_what_cannot_be_gated(desk: Server) -> None:
 
     confirmed = an_agent(FunctionTool(Body("ask_x").tool, require_confirmation=True))
     refused("ask_x has require_confirmation", confirmed)
+
+    gated = signoff.requires_approval(signoff.AsyncClient(desk.address), "ask_x")(Body("ask_x").tool)
+    refused("ask twice", an_agent(gated))
 
     replaced = FunctionTool(Body("ask_x").tool)
     replaced.run_async = Answering("ask_x", SCHEMA).run_async  # type: ignore[method-assign]

@@ -24,7 +24,7 @@ from ..._call import Call, Run
 from ..._call_options import CallOptions, check_flag, check_names, check_options
 from ..._client import Client
 from ...refusals import InvalidArguments, Refusal
-from ._arguments import Arguments, arguments_of, check_parameters, own_class
+from ._arguments import Arguments, arguments_of, check_parameters
 from ._calls import known_of
 from ._clients import AnyClient, Asking
 from ._durable import can_pause, is_declined, pause
@@ -148,7 +148,7 @@ class ApprovalPlugin(BasePlugin):
         if tool.name in self._ungated:
             # It may be gated for another plugin: `run` passes it.
             return
-        if own_class(tool) is AgentTool and not getattr(tool, "include_plugins", True):
+        if isinstance(tool, AgentTool) and not tool.include_plugins:
             raise TypeError(
                 f"{tool.name} runs its agent without this plugin (include_plugins=False), and so without approval: "
                 "remove that, or name it in ungated"
@@ -159,6 +159,9 @@ class ApprovalPlugin(BasePlugin):
                     f"{tool.name} has require_confirmation of its own, beside the approval: remove it, or name the "
                     "tool in ungated"
                 )
+            function = getattr(tool, "func", None)
+            if hasattr(function, "ask") and hasattr(function, "resume"):
+                raise TypeError(f"{tool.name} has @requires_approval already, and each call would ask twice: remove it")
             check_parameters(tool)
             put_gate(tool)
 
