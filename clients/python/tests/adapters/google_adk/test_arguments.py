@@ -118,7 +118,7 @@ def test_what_cannot_be_approved(desk: Server, name: str, arguments: dict[str, A
         return "ran"
 
     count.__name__ = name
-    told = results(run(desk, an_agent(count, steps=[calls(("call-1", name, arguments))])))
+    told = results(run(desk, an_agent(count, steps=[calls(("call-1", name, arguments))]), timeout=1))
     assert told["call-1"].startswith(f"NOT RUN. The call to {name} c")
     assert got == []
     assert all_of(desk, name) == []

@@ -493,10 +493,11 @@ def test_workflow_with_a_tool_node(desk: Server, name: str) -> None:
 
 
 class Connection(BaseLlmConnection):
-    """A live model that makes one call, and ends when it has read the result."""
+    """A live model that makes one call, and ends when it has read the result, or as many as there are."""
 
-    def __init__(self, step: types.Content) -> None:
+    def __init__(self, step: types.Content, reads: int) -> None:
         self.step = step
+        self.reads = reads
         self.read: asyncio.Queue[types.Content] = asyncio.Queue()
 
     async def send_history(self, history: list[types.Content]) -> None:
@@ -511,7 +512,8 @@ class Connection(BaseLlmConnection):
 
     async def receive(self) -> AsyncGenerator[LlmResponse, None]:
         yield LlmResponse(content=self.step)
-        await self.read.get()
+        for _ in range(self.reads):
+            await self.read.get()
         yield LlmResponse(content=says("done"))
         yield LlmResponse(turn_complete=True)
         await asyncio.Event().wait()
@@ -520,10 +522,12 @@ class Connection(BaseLlmConnection):
         pass
 
 
-def live(desk: Server, tool: Any, step: types.Content, *, client: Any = None, **config: Any) -> list[Event]:
+def live(
+    desk: Server, tool: Any, step: types.Content, *, client: Any = None, reads: int = 1, **config: Any
+) -> list[Event]:
     """A live run with one call, until the model has said that it is done."""
     model = scripted()
-    connection = Connection(step)
+    connection = Connection(step, reads)
 
     @asynccontextmanager
     async def connect(_: Any) -> AsyncGenerator[Connection, None]:
@@ -569,18 +573,17 @@ def test_live_in_threads(desk: Server, name: str) -> None:
     assert len(body.runs) == 1
 
 
-def test_live_streaming_tool(desk: Server, name: str) -> None:
-    """Its work would go on outside of the gate."""
+def test_live_streaming_tool(desk: Server) -> None:
+    """Its work would go on outside of the gate. The model reads at once that it has begun, and then that it failed."""
     runs: list[str] = []
 
-    async def send(to: str) -> AsyncGenerator[str, None]:
+    async def auto_stream(to: str) -> AsyncGenerator[str, None]:
         runs.append(to)
         yield "sent"
 
-    send.__name__ = name
-    live(desk, send, one_call(name, to="alice"))
+    live(desk, auto_stream, one_call("auto_stream", to="alice"), reads=2)
     assert runs == []
-    assert all_of(desk, name) == []
+    assert all_of(desk, "auto_stream") == []
 
 
 def test_plugins_of_a_runner(desk: Server, name: str) -> None:
