@@ -285,7 +285,7 @@ def test_arguments_that_do_not_fit_a_schema(
     """Whether the server knows the schema or not; likewise for an edit."""
     tool = Answering(name, SCHEMA)
     agent = an_agent(tool, steps=[calls(("call-1", name, arguments))])
-    told = results(run(desk, agent, derive_schema=derive_schema))
+    told = results(run(desk, agent, derive_schema=derive_schema, timeout=1))
     assert told["call-1"].startswith("NOT RUN.")
     assert all_of(desk, name) == []
     if not derive_schema:

@@ -290,9 +290,10 @@ def test_decisions_without_a_server(desk: Server, name: str) -> None:
             await app.begin()
             with reviewing(desk, name, approve):
                 async with signoff.AsyncClient("http://127.0.0.1:1") as other:
-                    waiting = asyncio.ensure_future(decisions(await app.session(), other))
-                    await asyncio.wait({waiting}, timeout=0.5)
-                    waiting.cancel()
+                    with pytest.raises(signoff.Unavailable):
+                        await decisions(await app.session(), other, patience=0.5)
+                with signoff.Client("http://127.0.0.1:1") as blocking, pytest.raises(signoff.Unavailable):
+                    await decisions(await app.session(), blocking, patience=0.5)
                 assert results(await app.go_on()) == {"call-1": "done for alice"}
 
     asyncio.run(main())

@@ -14,6 +14,7 @@ from grpc.aio import UsageError
 
 from ..._aio_client import AsyncClient, run_bound_async
 from ..._call import Call, Run
+from ..._call_options import Seconds
 from ..._cancel_handle import CancelHandle
 from ..._client import Client, run_bound
 from ..._handle import Handle
@@ -69,13 +70,13 @@ class Asking:
             lambda stop, _: pending(client, dataclasses.replace(call, cancel_handle=stop), self._warnings)
         )
 
-    async def wait(self, handle: Handle) -> None:
+    async def wait(self, handle: Handle, patience: Seconds) -> None:
         """Waits until the call is approved; raises a Refusal if it is not to be run."""
         client = self._client
         if isinstance(client, AsyncClient):
-            await client.wait(handle)
+            await client.wait(handle, patience=patience)
         else:
-            await _in_thread(lambda stop, _: client.wait(handle, cancel_handle=stop))
+            await _in_thread(lambda stop, _: client.wait(handle, patience=patience, cancel_handle=stop))
 
     def _run(self, client: Client, call: Call, bind: Bind, stop: CancelHandle, bodies: _Bodies) -> Any:
         def bound(run: Run) -> Callable[[], Any]:

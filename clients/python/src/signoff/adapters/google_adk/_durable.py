@@ -16,6 +16,7 @@ from google.adk.tools.tool_confirmation import ToolConfirmation
 from google.adk.tools.tool_context import ToolContext
 from google.genai import types
 
+from ..._call_options import DEFAULT_PATIENCE, Seconds
 from ..._handle import Handle
 from ...refusals import Refusal, StillWaiting, Unavailable
 from ._clients import AnyClient, Asking
@@ -60,7 +61,9 @@ def is_pause(confirmation: ToolConfirmation) -> bool:
     return isinstance(confirmation.payload, dict) and _PAYLOAD in confirmation.payload
 
 
-async def decisions(session: Session, client: AnyClient) -> types.Content | None:
+async def decisions(
+    session: Session, client: AnyClient, *, patience: Seconds = DEFAULT_PATIENCE
+) -> types.Content | None:
     """Waits until the calls that a run paused for are all decided; returns the message that it goes on with.
 
         while message := await decisions(await session_service.get_session(...), client):
@@ -69,11 +72,11 @@ async def decisions(session: Session, client: AnyClient) -> types.Content | None
     None if the run is not paused. Any process may do it, as often as it takes. What the message says decides nothing:
     it is always yes, and the gate around the tool claims what was approved, or tells the model why it did not run.
 
-    Raises Unavailable when the server cannot be reached.
+    Raises Unavailable when the server cannot be reached for as long as `patience` says.
     """
     waiting = _waiting(session.events)
     asking = Asking(client)
-    waits = [asyncio.ensure_future(_decided(asking, handle)) for handle in waiting.values()]
+    waits = [asyncio.ensure_future(_decided(asking, handle, patience)) for handle in waiting.values()]
     try:
         await asyncio.gather(*waits)
     finally:
@@ -87,10 +90,10 @@ async def decisions(session: Session, client: AnyClient) -> types.Content | None
     return types.Content(role="user", parts=parts) if parts else None
 
 
-async def _decided(asking: Asking, handle: Handle) -> None:
+async def _decided(asking: Asking, handle: Handle, patience: Seconds) -> None:
     """Returns when the call is decided, however. Raises what leaves it undecided."""
     try:
-        await asking.wait(handle)
+        await asking.wait(handle, patience)
     except (StillWaiting, Unavailable):
         raise
     except Refusal:
