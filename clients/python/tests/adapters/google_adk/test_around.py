@@ -1,4 +1,4 @@
-"""What else ADK has around tools: callbacks, plugins, other agents, toolsets, workflows, live runs."""
+"""What else ADK has around tools: other agents, toolsets, workflows, and what cannot be gated."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import asyncio
 import copy
 import threading
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from agents_at_work import (
-    USER,
     Body,
     a_runner,
     an_agent,
@@ -26,14 +24,10 @@ from agents_at_work import (
     scripted,
 )
 from google.adk.agents.base_agent import BaseAgent
-from google.adk.agents.live_request_queue import LiveRequestQueue
-from google.adk.agents.run_config import RunConfig, StreamingMode, ToolThreadPoolConfig
+from google.adk.agents.run_config import RunConfig, ToolThreadPoolConfig
 from google.adk.apps.app import App
 from google.adk.code_executors.unsafe_local_code_executor import UnsafeLocalCodeExecutor
 from google.adk.events.event import Event
-from google.adk.models.base_llm_connection import BaseLlmConnection
-from google.adk.models.llm_response import LlmResponse
-from google.adk.plugins.base_plugin import BasePlugin
 from google.adk.runners import Runner
 from google.adk.sessions.in_memory_session_service import InMemorySessionService
 from google.adk.tools.agent_tool import AgentTool
@@ -54,79 +48,6 @@ from reviewers import all_of, decide, pending
 from servers import Server
 from signoff.adapters.google_adk import ApprovalPlugin
 from signoff.v1.approval_pb2 import ExecutionResult
-
-
-class Changes(BasePlugin):
-    """Changes the arguments of calls."""
-
-    async def before_tool_callback(self, *, tool_args: dict[str, Any], **_: Any) -> None:
-        tool_args["amount"] = tool_args.get("amount", 0) + 1
-
-
-class Answers(BasePlugin):
-    """Answers calls in the tools' place."""
-
-    async def before_tool_callback(self, **_: Any) -> dict[str, Any]:
-        return {"result": "cached"}
-
-
-class Runs(BasePlugin):
-    """Runs tools itself, in place of ADK."""
-
-    async def before_tool_callback(
-        self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext
-    ) -> dict[str, Any]:
-        return {"result": await tool.run_async(args=tool_args, tool_context=tool_context)}
-
-
-def test_arguments_that_callbacks_change(desk: Server, name: str) -> None:
-    """Plugins after the gate's, and callbacks of the agent: the reviewer sees what they made of the call."""
-    body = Body(name)
-
-    def before_tool(tool: Any, args: dict[str, Any], tool_context: Any) -> None:
-        args["to"] = "eve"
-
-    agent = an_agent(body.tool, steps=[one_call(name)], before_tool_callback=before_tool)
-    with reviewing(desk, name, approving) as seen:
-        run(desk, agent, plugins=lambda gate: [gate, Changes("changes")])
-    assert dict(seen[0].arguments.items()) == {"to": "eve", "amount": 3}
-    assert body.runs == [{"to": "eve", "amount": 3.0}]
-
-
-@pytest.mark.parametrize("is_first", [True, False])
-def test_plugin_that_answers(desk: Server, name: str, is_first: bool) -> None:
-    """Whether it comes before or after: the tool does not run, and nobody is asked."""
-    body = Body(name)
-    order = (lambda gate: [Answers("answers"), gate]) if is_first else (lambda gate: [gate, Answers("answers")])
-    assert results(run(desk, an_agent(body.tool, steps=[one_call(name)]), plugins=order)) == {"call-1": "cached"}
-    assert body.runs == []
-    assert all_of(desk, name) == []
-
-
-@pytest.mark.parametrize("is_first", [True, False])
-def test_plugin_that_runs_tools(desk: Server, name: str, is_first: bool) -> None:
-    body = Body(name)
-    order = (lambda gate: [Runs("runs"), gate]) if is_first else (lambda gate: [gate, Runs("runs")])
-    with reviewing(desk, name, approving):
-        run(desk, an_agent(body.tool, steps=[one_call(name)]), plugins=order)
-    assert len(body.runs) == len(all_of(desk, name)) == 1
-
-
-def test_retry_of_the_tool_within_a_run(desk: Server, name: str) -> None:
-    """A plugin that has the tool run twice gets a refusal the second time."""
-    body = Body(name)
-
-    class Twice(Runs):
-        async def before_tool_callback(self, **given: Any) -> dict[str, Any]:
-            await super().before_tool_callback(**given)
-            return await super().before_tool_callback(**given)
-
-    with reviewing(desk, name, approving):
-        told = results(
-            run(desk, an_agent(body.tool, steps=[one_call(name)]), plugins=lambda gate: [gate, Twice("two")])
-        )
-    assert "NOT RUN AGAIN." in str(told["call-1"])
-    assert len(body.runs) == len(all_of(desk, name)) == 1
 
 
 def test_agent_that_is_handed_on_to(desk: Server, name: str) -> None:
@@ -490,100 +411,6 @@ def test_workflow_with_a_tool_node(desk: Server, name: str) -> None:
     assert len(body.runs) == len(all_of(desk, name)) == 1
     run(desk, workflow, lambda: decide(desk, pending(desk, name), approve=False))
     assert len(body.runs) == 1
-
-
-class Connection(BaseLlmConnection):
-    """A live model that makes one call, and ends when it has read the result, or as many as there are."""
-
-    def __init__(self, step: types.Content, reads: int) -> None:
-        self.step = step
-        self.reads = reads
-        self.read: asyncio.Queue[types.Content] = asyncio.Queue()
-
-    async def send_history(self, history: list[types.Content]) -> None:
-        pass
-
-    async def send_content(self, content: types.Content) -> None:
-        if content.parts and content.parts[0].function_response:
-            await self.read.put(content)
-
-    async def send_realtime(self, blob: Any) -> None:
-        pass
-
-    async def receive(self) -> AsyncGenerator[LlmResponse, None]:
-        yield LlmResponse(content=self.step)
-        for _ in range(self.reads):
-            await self.read.get()
-        yield LlmResponse(content=says("done"))
-        yield LlmResponse(turn_complete=True)
-        await asyncio.Event().wait()
-
-    async def close(self) -> None:
-        pass
-
-
-def live(
-    desk: Server, tool: Any, step: types.Content, *, client: Any = None, reads: int = 1, **config: Any
-) -> list[Event]:
-    """A live run with one call, until the model has said that it is done."""
-    model = scripted()
-    connection = Connection(step, reads)
-
-    @asynccontextmanager
-    async def connect(_: Any) -> AsyncGenerator[Connection, None]:
-        yield connection
-
-    object.__setattr__(model, "connect", connect)
-
-    async def main() -> list[Event]:
-        async with signoff.AsyncClient(desk.address, token=desk.agent) as own:
-            agent = an_agent(tool)
-            agent.model = model
-            runner = a_runner(an_app(agent, ApprovalPlugin(client or own)))
-            queue = LiveRequestQueue()
-            queue.send_content(types.Content(role="user", parts=[types.Part(text="go")]))
-            events: list[Event] = []
-            run_config = RunConfig(streaming_mode=StreamingMode.BIDI, response_modalities=["TEXT"], **config)
-            async for event in runner.run_live(**USER, live_request_queue=queue, run_config=run_config):
-                events.append(event)
-                if event.turn_complete:
-                    queue.close()
-                    break
-            return events
-
-    return asyncio.run(main())
-
-
-def test_live(desk: Server, name: str) -> None:
-    body = Body(name)
-    with reviewing(desk, name, approving):
-        assert results(live(desk, body.tool, one_call(name))) == {"call-1": "done for alice"}
-    assert len(body.runs) == len(all_of(desk, name)) == 1
-
-
-def test_live_in_threads(desk: Server, name: str) -> None:
-    """ADK runs asynchronous tools in loops of their own there, which need a Client."""
-    body = Body(name)
-    with pytest.raises(TypeError, match="one event loop only: give ApprovalPlugin a Client"):
-        live(desk, body.tool, one_call(name), tool_thread_pool_config=ToolThreadPoolConfig())
-    assert body.runs == []
-    with signoff.Client(desk.address, token=desk.agent) as client, reviewing(desk, name, approving):
-        events = live(desk, body.tool, one_call(name), client=client, tool_thread_pool_config=ToolThreadPoolConfig())
-    assert results(events) == {"call-1": "done for alice"}
-    assert len(body.runs) == 1
-
-
-def test_live_streaming_tool(desk: Server) -> None:
-    """Its work would go on outside of the gate. The model reads at once that it has begun, and then that it failed."""
-    runs: list[str] = []
-
-    async def auto_stream(to: str) -> AsyncGenerator[str, None]:
-        runs.append(to)
-        yield "sent"
-
-    live(desk, auto_stream, one_call("auto_stream", to="alice"), reads=2)
-    assert runs == []
-    assert all_of(desk, "auto_stream") == []
 
 
 def test_plugins_of_a_runner(desk: Server, name: str) -> None:
