@@ -1,0 +1,111 @@
+"""Tools of the Microsoft Agent Framework: which can be gated, and how the gate gets around them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextvars import ContextVar
+from typing import Any, Protocol, cast
+
+from agent_framework import FunctionTool
+
+Invoke = Callable[..., Awaitable[Any]]
+
+
+class Marked(Protocol):
+    """A call of a model that has a gate; it is on its way to its tool."""
+
+    @property
+    def tool(self) -> FunctionTool:
+        """The tool that it is for."""
+        ...
+
+    async def invoke(self, invoke: Invoke, arguments: Any, **options: Any) -> Any:
+        """Runs the tool by `invoke` if it is approved."""
+        ...
+
+
+marked: ContextVar[Marked | None] = ContextVar("signoff_agent_framework_call", default=None)
+"""The call that is on its way to its tool. None where there is no gate, and while a tool runs."""
+
+_ATTRIBUTE = "_signoff_gated"
+
+
+def put_around(tool: FunctionTool) -> None:
+    """Puts the gate around a tool's `invoke`, after all middlewares: what comes there is what would run.
+
+    The class changes, as the framework holds on to the object. Calls that are not marked pass: the tool may also be an
+    agent's that has no gate. Raises TypeError for a tool that the gate cannot get around.
+    """
+    if "invoke" in vars(tool):
+        raise TypeError(f"{tool.name} has an invoke of its own, which the gate cannot get around: make a subclass")
+    function = getattr(tool.func, "func", tool.func)
+    if hasattr(function, "ask") and hasattr(function, "resume"):
+        raise TypeError(f"{tool.name} has @requires_approval already, and each call would ask twice: remove one")
+    own = type(tool)
+    if _ATTRIBUTE not in vars(own):
+        tool.__class__ = _gated_class(own)
+
+
+_classes: dict[type[FunctionTool], type[FunctionTool]] = {}
+
+
+def _gated_class(own: type[FunctionTool]) -> type[FunctionTool]:
+    known = _classes.get(own)
+    if known:
+        return known
+
+    async def invoke(
+        self: FunctionTool, *, arguments: Any = None, context: Any = None, skip_parsing: bool = False, **options: Any
+    ) -> Any:
+        if skip_parsing:
+            # Older versions have no such option.
+            options["skip_parsing"] = True
+
+        async def run(given: Any) -> Any:
+            return await own.invoke(self, arguments=given, context=context, **options)
+
+        call = marked.get()
+        if call is None or call.tool is not self:
+            return await run(arguments)
+        return await call.invoke(run, context.arguments if arguments is None and context else arguments)
+
+    # One base only: an object can change only to a class with the same layout.
+    members = {"invoke": invoke, _ATTRIBUTE: True, "__module__": own.__module__, "__qualname__": own.__qualname__}
+    gated = cast("type[FunctionTool]", type(own.__name__, (own,), members))
+    _classes[own] = gated
+    return gated
+
+
+def gateable(tools: Any, ungated: Collection[str]) -> list[FunctionTool]:
+    """Those that functions of this process run; raises TypeError for others, unless they are named."""
+    each_tool: list[Any] = list(tools) if isinstance(tools, (list, tuple)) else [tools] if tools else []
+    found: list[FunctionTool] = []
+    for tool in each_tool:
+        if isinstance(tool, FunctionTool) and not tool.declaration_only:
+            found.append(tool)
+        elif (name := _name(tool)) not in ungated:
+            raise TypeError(
+                f"no function of this process runs {name}, so it cannot be gated: remove it, or name it in ungated"
+            )
+    return found
+
+
+def agent_behind(tool: FunctionTool) -> object | None:
+    """The agent of a tool that was made by `as_tool`. The framework keeps it in a variable of the function."""
+    function = tool.func
+    if inspect.isfunction(function) and function.__qualname__.endswith("as_tool.<locals>._agent_wrapper"):
+        return cast("object | None", inspect.getclosurevars(function).nonlocals.get("self"))
+    return None
+
+
+def _name(tool: Any) -> str:
+    """What a tool is called that the model's provider or the caller runs."""
+    if isinstance(tool, Mapping):
+        described = cast("Mapping[str, Any]", tool)
+        function = described.get("function")
+        names = [function.get("name")] if isinstance(function, Mapping) else []
+        names += [described.get("name"), described.get("type")]
+    else:
+        names = [getattr(tool, "name", None), getattr(tool, "type", None)]
+    return next((name for name in names if isinstance(name, str) and name), type(tool).__name__)
