@@ -30,6 +30,7 @@ class ToolArguments:
         self._tool = tool
         # None where the tool was given a JSON Schema.
         self._model: type[BaseModel] | None = tool.input_model
+        self._injected: str | None = getattr(tool, "_context_parameter_name", None)
         self._not_shown: frozenset[str] = frozenset()
         if self._model:
             self._not_shown = frozenset(name for name in self._model.model_fields if self._has_unfit_default(name))
@@ -48,6 +49,7 @@ class ToolArguments:
     def shown(self, given: Any) -> dict[str, Any]:
         """What a reviewer sees: what would run, with all defaults. Raises Unfit for what the tool does not take."""
         arguments = _as_dict(given)
+        self._refuse_injected(arguments)
         if self._model is None:
             shown = checked(with_defaults(_plain_dict(arguments), self._tool.parameters()))
             self._check_names(shown)
@@ -63,6 +65,7 @@ class ToolArguments:
 
     def check(self, approved: dict[str, Any]) -> None:
         """Raises Unfit for arguments that the tool reads as others: a reviewer's edit may be such."""
+        self._refuse_injected(approved)
         if self._model is None:
             self._check_names(approved)
         else:
@@ -71,6 +74,11 @@ class ToolArguments:
     @property
     def _takes_others(self) -> bool:
         return self._model is not None and self._model.model_config.get("extra") == "allow"
+
+    def _refuse_injected(self, arguments: Mapping[str, Any]) -> None:
+        """The framework sets its context, whatever a model says: a reviewer must not see another value."""
+        if self._injected in arguments:
+            raise Unfit(str(self._injected), "is not one that the tool takes")
 
     def _check_names(self, arguments: Mapping[str, Any]) -> None:
         """The framework passes on any name, to parameters too that are not the model's to set."""

@@ -169,10 +169,7 @@ class Gate:
         """Gates an agent; one that is gated stays as it is."""
         if gate_of(agent):
             return
-        if not isinstance(agent, Agent) or not isinstance(agent.client, FunctionInvocationLayer):
-            raise TypeError(
-                f"only an Agent can be gated, with a chat client that invokes functions, and not {type(agent).__name__}"
-            )
+        _check_agent(agent)
         self.check(agent.default_options.get("tools"))
         agent.middleware = [*(agent.middleware or ()), _OfAgent(self)]
 
@@ -180,7 +177,9 @@ class Gate:
         """Gates tools, and the agents behind them; raises TypeError for those that cannot be."""
         for tool in gateable(tools, self.ungated):
             if self.durable and tool.approval_mode == "always_require":
-                raise TypeError(f"{tool.name} has approval_mode='always_require', and durable pauses by itself: remove it")
+                raise TypeError(
+                    f"{tool.name} has approval_mode='always_require', and durable pauses by itself: remove it"
+                )
             self.put_around_tool(tool)
 
     def put_around_tool(self, tool: FunctionTool) -> bool:
@@ -198,6 +197,13 @@ def gate_of(agent: object) -> Gate | None:
     return next((each.gate for each in middlewares if isinstance(each, _OfAgent)), None)
 
 
+def _check_agent(agent: Any) -> None:
+    if not isinstance(agent, Agent) or not isinstance(agent.client, FunctionInvocationLayer):
+        # Others run tools by themselves, past all middlewares, or have none.
+        kind = type(agent).__name__
+        raise TypeError(f"only an Agent can be gated, with a chat client that invokes functions, and not {kind}")
+
+
 class _OfAgent(AgentMiddleware):
     """Begins each run of an agent: gives the run a gate of its own, which knows the agent."""
 
@@ -206,6 +212,7 @@ class _OfAgent(AgentMiddleware):
 
     async def process(self, context: AgentContext, call_next: Next) -> None:
         agent: Any = context.agent
+        _check_agent(agent)
         # An agent that is used as a tool cannot pause the run around it.
         durable = self.gate.durable and not _callers.get()
         if durable:
@@ -335,7 +342,7 @@ class _GatedCall:
                         "is for one run"
                     )
                 ) from None
-            except Exception as error:  # noqa: BLE001 - it is raised again, outside of the gate
+            except Exception as error:
                 raise _Failed(error) from error
 
         return execute

@@ -39,9 +39,11 @@ class Scripted(FunctionInvocationLayer, ChatMiddlewareLayer, BaseChatClient):
         self.read: list[dict[str, str]] = []
         """The results that it was given, by call id, in each turn that follows one with calls."""
         self.turns = 0
+        self.options: Any = None
 
     def _inner_get_response(self, *, messages: Sequence[Message], stream: bool, options: Any, **_: Any) -> Any:
         self.turns += 1
+        self.options = options
         if results := results_in(messages):
             self.read.append(results)
         contents = [*self.steps.pop(0)] if self.steps else [Content.from_text("done")]
@@ -117,6 +119,8 @@ class Runner:
     ) -> dict[str, str]:
         """The results that the model gets for its calls, by their ids."""
         self.model = model or Scripted(*steps)
+        # A test that waits for nobody ends.
+        options.setdefault("timeout", 20)
 
         async def main() -> Any:
             async with signoff.AsyncClient(self.address, token=self.server.agent) as client:

@@ -127,7 +127,10 @@ def test_server_unreachable(agent: Runner, mail: Mail, tool: str, caplog: pytest
 
 
 def test_refusals_that_end_the_run(agent: Runner, mail: Mail, tool: str) -> None:
-    with reviewing(agent.server, tool, reject), pytest.raises(MiddlewareFailure, match=r"Use the staging list\.") as end:
+    with (
+        reviewing(agent.server, tool, reject),
+        pytest.raises(MiddlewareFailure, match=r"Use the staging list\.") as end,
+    ):
         agent.run([mail.tool], [call(tool)], on_refusal="raise")
     assert isinstance(end.value.__cause__, signoff.Rejected)
     assert not mail.runs
