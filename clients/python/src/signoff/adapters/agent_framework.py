@@ -59,6 +59,8 @@ _MAX_CHAIN = 16
 """Agents in a chain; servers take no more."""
 _HANDLE = "signoff"
 """Where the framework's request has the handle, among its additional properties."""
+_REQUEST_ID, _IS_REPLACEMENT = "_approval_request_id", "_replacement_approval_request"
+"""What the framework knows a request by that takes the place of one that was answered."""
 _AS_ANSWERED = "_approved_function_arguments"
 """Where the framework keeps what its own request was answered for: it would take a reviewer's edit for another call."""
 
@@ -123,7 +125,7 @@ async def decisions(client: AsyncClient, requests: Sequence[Content]) -> list[Co
     durable gate made none of the requests.
     """
     handles = [(each, _handle_in(each)) for each in requests]
-    waits = {asyncio.ensure_future(_decided(client, handle)): each for each, handle in handles if handle}
+    waits = [asyncio.ensure_future(_decided(client, handle)) for _, handle in handles if handle]
     if not waits:
         raise TypeError("none of these requests was made by a gate with durable=True")
     try:
@@ -135,7 +137,8 @@ async def decisions(client: AsyncClient, requests: Sequence[Content]) -> list[Co
         await asyncio.gather(*waits, return_exceptions=True)
     for wait in decided:
         wait.result()
-    return [waits[wait].to_function_approval_response(approved=True) for wait in decided]
+    # All of them: what the framework has no answer for, it leaves out of the model's next turn.
+    return [each.to_function_approval_response(approved=True) for each, handle in handles if handle]
 
 
 def _handle_in(request: Content) -> Handle | None:
@@ -280,8 +283,8 @@ class _GatedCall:
             fit = ToolArguments(self.tool)
             shown = self._shown(fit, arguments)
             call = self._call(fit, shown)
-            # A request that was answered means: go on, and then the call waits here.
-            if self._run.durable and "approval_response" not in self._context.metadata:
+            # Answered or not, a request only pauses: the server decides.
+            if self._run.durable:
                 handle = await pending_async(gate.client, call)
                 if handle:
                     return self._pause(shown, handle)
@@ -367,8 +370,13 @@ class _GatedCall:
             call_id=call_id, name=self.tool.name, arguments=json.dumps(shown, ensure_ascii=False)
         )
         call.id = occurrence
+        request_id, properties = occurrence or call_id, {_HANDLE: handle.to_json()}
+        if "approval_response" in metadata:
+            # The one before was answered: this one takes its place.
+            request_id = f"{request_id}:replacement:{uuid.uuid4().hex}"
+            properties.update({_REQUEST_ID: request_id, _IS_REPLACEMENT: True})
         return Content.from_function_approval_request(
-            id=occurrence or call_id, function_call=call, additional_properties={_HANDLE: handle.to_json()}
+            id=request_id, function_call=call, additional_properties=properties
         )
 
 
