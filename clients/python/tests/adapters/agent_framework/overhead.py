@@ -1,8 +1,9 @@
-"""What Agent Framework's adapter costs over the bare gate, for calls that the policy approves at once.
+r"""What Agent Framework's adapter costs over the bare gate, for calls that the policy approves at once.
 
 A run with one call with the gate, less the same without it, less the bare gate's call. Needs SIGNOFF_BIN:
 
-    PYTHONPATH=src:tests:tests/adapters .venv-adapters/agent_framework-newest/bin/python tests/adapters/agent_framework/overhead.py
+    PYTHONPATH=src:tests:tests/adapters .venv-adapters/agent_framework-newest/bin/python \
+        tests/adapters/agent_framework/overhead.py
 """
 
 from __future__ import annotations
