@@ -71,6 +71,14 @@ class ToolArguments:
         else:
             self._check_written(approved, self._read(approved))
 
+    def are_got(self, approved: dict[str, Any], got: dict[str, Any]) -> bool:
+        """Whether a function is called with what was approved, besides what the framework injects."""
+        try:
+            written = checked(_plain_dict({name: each for name, each in got.items() if name != self._injected}))
+            return rfc8785.dumps(written) == rfc8785.dumps(approved)
+        except Unfit:
+            return False
+
     @property
     def _takes_others(self) -> bool:
         return self._model is not None and self._model.model_config.get("extra") == "allow"

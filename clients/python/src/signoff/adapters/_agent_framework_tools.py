@@ -28,11 +28,30 @@ class Marked(Protocol):
 marked: ContextVar[Marked | None] = ContextVar("signoff_agent_framework_call", default=None)
 """The call that is on its way to its tool. None where there is no gate, and while a tool runs."""
 
+
+class Expected(Protocol):
+    """What a tool's function is to be called with."""
+
+    @property
+    def tool(self) -> FunctionTool:
+        """The tool."""
+        ...
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises a Refusal for anything else."""
+        ...
+
+
+expected: ContextVar[Expected | None] = ContextVar("signoff_agent_framework_expected", default=None)
+"""The approved call that is on its way to its tool's function."""
+
 _ATTRIBUTE = "_signoff_gated"
 
 
 def put_around(tool: FunctionTool) -> None:
     """Puts the gate around a tool's `invoke`, after all middlewares: what comes there is what would run.
+
+    The framework prepares the arguments once more behind it: what it made of them is looked at before the function.
 
     The class changes, as the framework holds on to the object. Calls that are not marked pass: the tool may also be an
     agent's that has no gate. Raises TypeError for a tool that the gate cannot get around.
@@ -70,8 +89,17 @@ def _gated_class(own: type[FunctionTool]) -> type[FunctionTool]:
             return await run(arguments)
         return await call.invoke(run, context.arguments if arguments is None and context else arguments)
 
+    def call(self: FunctionTool, /, *args: Any, **kwargs: Any) -> Any:
+        approved = expected.get()
+        if approved is not None and approved.tool is self:
+            # What the function calls itself is its own work.
+            expected.set(None)
+            approved.check({**{f"#{index}": each for index, each in enumerate(args)}, **kwargs})
+        return own.__call__(self, *args, **kwargs)
+
     # One base only: an object can change only to a class with the same layout.
-    members = {"invoke": invoke, _ATTRIBUTE: True, "__module__": own.__module__, "__qualname__": own.__qualname__}
+    members: dict[str, Any] = {"invoke": invoke, "__call__": call, _ATTRIBUTE: True}
+    members.update({"__module__": own.__module__, "__qualname__": own.__qualname__})
     gated = cast("type[FunctionTool]", type(own.__name__, (own,), members))
     _classes[own] = gated
     return gated

@@ -8,6 +8,7 @@ The gate is at the tool's execution, after all middlewares. `decisions` waits fo
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import logging
 import uuid
@@ -39,9 +40,9 @@ from .._call import Call, Run
 from .._call_options import CallOptions, check_flag, check_names, check_options
 from .._error_texts import error_text
 from .._handle import Handle
-from ..refusals import InvalidArguments, Refusal, StillWaiting, Unavailable
+from ..refusals import DigestMismatch, InvalidArguments, Refusal, StillWaiting, Unavailable
 from ._agent_framework_arguments import ToolArguments
-from ._agent_framework_tools import Invoke, agent_behind, gateable, marked, put_around
+from ._agent_framework_tools import Invoke, agent_behind, expected, gateable, marked, put_around
 from ._asking import pending_async
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ _HANDLE = "signoff"
 """Where the framework's request has the handle, among its additional properties."""
 _REQUEST_ID, _IS_REPLACEMENT = "_approval_request_id", "_replacement_approval_request"
 """What the framework knows a request by that takes the place of one that was answered."""
-_AS_ANSWERED = "_approved_function_arguments"
-"""Where the framework keeps what its own request was answered for: it would take a reviewer's edit for another call."""
+_KEPT = ("_approved_function_arguments", "_prepared_function_arguments")
+"""Where the framework keeps the arguments that its own request was answered for, and would take a reviewer's edit for
+another call; and those that it prepared, which middlewares may have changed since."""
 
 _callers: ContextVar[tuple[str, ...]] = ContextVar("signoff_agent_framework_callers", default=())
 """The agents whose tools run around what runs, the outermost first."""
@@ -173,8 +175,14 @@ class Gate:
         if gate_of(agent):
             return
         _check_agent(agent)
-        self.check(agent.default_options.get("tools"))
-        agent.middleware = [*(agent.middleware or ()), _OfAgent(self)]
+        before = agent.middleware
+        # First, as agents may use each other as tools.
+        agent.middleware = [*(before or ()), _OfAgent(self)]
+        try:
+            self.check(agent.default_options.get("tools"))
+        except TypeError:
+            agent.middleware = before
+            raise
 
     def check(self, tools: Any) -> None:
         """Gates tools, and the agents behind them; raises TypeError for those that cannot be."""
@@ -222,7 +230,8 @@ class _OfAgent(AgentMiddleware):
             _check_durable(context)
         run = _OfRun(self.gate, durable, getattr(agent, "name", None), str(uuid.uuid4()))
         others = context.client_kwargs.get("middleware") or ()
-        context.client_kwargs["middleware"] = [*others, run, _OfModel(self.gate)]
+        # The first, so that it also knows the calls that other middlewares make of the tool themselves.
+        context.client_kwargs["middleware"] = [run, *others, _OfModel(self.gate)]
         await call_next()
 
 
@@ -256,7 +265,10 @@ class _OfRun(FunctionMiddleware):
     """For runs without a session."""
 
     async def process(self, context: FunctionInvocationContext, call_next: Next) -> None:
-        asks = not self.gate.put_around_tool(context.function)
+        try:
+            asks = not self.gate.put_around_tool(context.function)
+        except TypeError as error:
+            raise MiddlewareFailure(str(error)) from error
         before = marked.set(_GatedCall(self, context, asks))
         try:
             await call_next()
@@ -320,7 +332,7 @@ class _GatedCall:
             **gate.options,
         }
         if gate.options_for:
-            own = gate.options_for(self._context, dict(shown))
+            own = gate.options_for(self._context, copy.deepcopy(shown))
             check_options(own)
             options.update(own)
         if options.get("derive_schema", True) and options.get("arguments_schema") is None:
@@ -329,11 +341,13 @@ class _GatedCall:
 
     def _bind(self, fit: ToolArguments, invoke: Invoke, run: Run) -> Callable[[], Awaitable[_Outcome]]:
         fit.check(run.arguments)
+        approved = _Approved(self.tool, fit, run)
 
         async def execute() -> _Outcome:
-            self._context.metadata.pop(_AS_ANSWERED, None)
+            for name in _KEPT:
+                self._context.metadata.pop(name, None)
             try:
-                with self._inside():
+                with self._inside(approved):
                     return _Outcome(await invoke(run.arguments))
             except MiddlewareTermination as ended:
                 # The tool has ended, and tells the framework to end the run.
@@ -346,18 +360,22 @@ class _GatedCall:
                     )
                 ) from None
             except Exception as error:
+                if approved.problem:
+                    raise approved.problem from None
                 raise _Failed(error) from error
 
         return execute
 
     @contextmanager
-    def _inside(self) -> Generator[None]:
+    def _inside(self, approved: _Approved | None = None) -> Generator[None]:
         """While the tool runs: what it calls itself is not this call, and agents in it have this one's as caller."""
         callers = _callers.set((*_callers.get(), self._run.agent_name or "agent"))
         before = marked.set(None)
+        expects = expected.set(approved)
         try:
             yield
         finally:
+            expected.reset(expects)
             marked.reset(before)
             _callers.reset(callers)
 
@@ -378,6 +396,23 @@ class _GatedCall:
         return Content.from_function_approval_request(
             id=request_id, function_call=call, additional_properties=properties
         )
+
+
+class _Approved:
+    """What was approved, and is looked for just before the tool's function."""
+
+    def __init__(self, tool: FunctionTool, fit: ToolArguments, run: Run) -> None:
+        self.tool = tool
+        self.problem: DigestMismatch | None = None
+        self._fit = fit
+        self._run = run
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises DigestMismatch for other arguments."""
+        if not self._fit.are_got(self._run.arguments, arguments):
+            # Noted, as this may come through other hands.
+            self.problem = DigestMismatch(tool_name=self.tool.name, approval_id=self._run.approval_id)
+            raise self.problem
 
 
 @dataclass(frozen=True)
