@@ -20,7 +20,7 @@ class Marked(Protocol):
         """The tool that it is for."""
         ...
 
-    async def invoke(self, invoke: Invoke, arguments: Any, **options: Any) -> Any:
+    async def invoke(self, invoke: Invoke, arguments: Any) -> Any:
         """Runs the tool by `invoke` if it is approved."""
         ...
 
@@ -122,7 +122,8 @@ def gateable(tools: Any, ungated: Collection[str]) -> list[FunctionTool]:
 def agent_behind(tool: FunctionTool) -> object | None:
     """The agent of a tool that was made by `as_tool`. The framework keeps it in a variable of the function."""
     function = tool.func
-    if inspect.isfunction(function) and function.__qualname__.endswith("as_tool.<locals>._agent_wrapper"):
+    is_frameworks = inspect.isfunction(function) and function.__module__ == "agent_framework._agents"
+    if is_frameworks and function.__qualname__.endswith(".as_tool.<locals>._agent_wrapper"):
         return cast("object | None", inspect.getclosurevars(function).nonlocals.get("self"))
     return None
 

@@ -217,9 +217,13 @@ def test_what_durable_needs(agent: Runner, tool: str) -> None:
         gate(Agent(Scripted(), tools=[mail.tool]), client, durable=True)
     with pytest.raises(TypeError, match="durable needs a session"):
         agent.run([], durable=True)
-    gated = gate(Agent(Scripted(), middleware=[ToolApprovalMiddleware()]), client, durable=True)
+    answering = Agent(Scripted(), middleware=[ToolApprovalMiddleware()])
     with pytest.raises(TypeError, match="ToolApprovalMiddleware answers the requests"):
-        asyncio.run(run_as(agent.kind, gated, session=AgentSession()))
+        gate(answering, client, durable=True)
+    later = gate(Agent(Scripted()), client, durable=True)
+    later.middleware = [*(later.middleware or ()), ToolApprovalMiddleware()]
+    with pytest.raises(TypeError, match="ToolApprovalMiddleware answers the requests"):
+        asyncio.run(run_as(agent.kind, later, session=AgentSession()))
 
 
 def test_requests_of_others(agent: Runner, tool: str) -> None:
