@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import uuid
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -40,8 +39,6 @@ _MAX_CHAIN = 16
 """Agents in a chain; servers take no more."""
 HANDLE = "signoff"
 """Where the framework's request has the handle, among its additional properties."""
-_REQUEST_ID, _IS_REPLACEMENT = "_approval_request_id", "_replacement_approval_request"
-"""What the framework knows a request by that takes the place of one that was answered."""
 _KEPT = ("_approved_function_arguments", "_prepared_function_arguments")
 """Where the framework keeps the arguments that its own request was answered for, and would take a reviewer's edit for
 another call; and those that it prepared, which middlewares may have changed since."""
@@ -185,14 +182,9 @@ class GatedCall:
             call_id=call_id, name=self.tool.name, arguments=json.dumps(shown, ensure_ascii=False)
         )
         call.id = occurrence
-        request_id = occurrence or call_id
-        properties: dict[str, Any] = {HANDLE: handle.to_json()}
-        if "approval_response" in metadata:
-            # The one before was answered: this one takes its place.
-            request_id = f"{request_id}:replacement:{uuid.uuid4().hex}"
-            properties.update({_REQUEST_ID: request_id, _IS_REPLACEMENT: True})
+        # The same id each time: a request that was answered too early is made again.
         return Content.from_function_approval_request(
-            id=request_id, function_call=call, additional_properties=properties
+            id=occurrence or call_id, function_call=call, additional_properties={HANDLE: handle.to_json()}
         )
 
 
