@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from crewai.tools import BaseTool
+from pydantic import Field
 from reviewing import approve, beside, reject, reviewing
 from runs import Mail, Runner, Scripted, call, crew_of, mailer
 
@@ -219,7 +220,7 @@ class Account(BaseTool):
     name: str = "account"
     description: str = "Sends."
     api_key: str = ""
-    used: list[str] = []
+    used: list[str] = Field(default_factory=list)
 
     def _run(self, to: str) -> str:
         self.used.append(self.api_key)

@@ -10,8 +10,10 @@ from typing import Any, TypeVar, cast
 from crewai import Agent, Crew
 from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tools import BaseTool
+from crewai.tools.agent_tools.ask_question_tool import AskQuestionTool
 from crewai.tools.agent_tools.base_agent_tools import BaseAgentTool
 from crewai.tools.agent_tools.deferred_tool_result_reader import DeferredToolResultReader
+from crewai.tools.agent_tools.delegate_work_tool import DelegateWorkTool
 from crewai.utilities.agent_utils import parse_tools
 
 from ..._call import Call
@@ -23,6 +25,9 @@ from ._attempts import ModelCall, attempt, current_attempt, name_of, watch_model
 from ._tools import GatedTool, gated_tool
 
 _Target = TypeVar("_Target")
+
+_HAND_ON = (AskQuestionTool, DelegateWorkTool)
+"""Tools that only give a task to another agent."""
 
 _OF_ONE_CALL = ("request_id", "call_id", "arguments_schema", "cancel_handle")
 
@@ -145,14 +150,18 @@ class Gate:
         tools = [self._tool(each) for each in executor.original_tools]
         executor.original_tools = tools
         executor.tools = parse_tools(tools)
+        # It has the tools that it was made with.
+        executor._step_executor = None
+        # A result in it would be handed to a call that nobody approved.
+        if executor.tools_handler:
+            executor.tools_handler.cache = None
 
     def _tool(self, tool: BaseTool) -> BaseTool:
-        if not isinstance(tool, BaseAgentTool):
-            return gated_tool(tool, self)
-        # It only hands a task on; what its agents run is behind the gate.
-        for agent in tool.agents:
-            self.put_around(agent)
-        return tool
+        if isinstance(tool, BaseAgentTool):
+            # What its agents run is behind the gate.
+            for agent in tool.agents:
+                self.put_around(agent)
+        return tool if type(tool) in _HAND_ON else gated_tool(tool, self)
 
     def call(
         self, tool: BaseTool, name: str, shown: dict[str, Any], schema: dict[str, Any] | None, made: ModelCall
@@ -257,11 +266,11 @@ def gate_of(target: object) -> Gate | None:
 
 def is_around(agent: object, tool: object) -> bool:
     """Whether a tool that an agent is about to run is behind the agent's gate, if it has one."""
-    inner = getattr(tool, "_original_tool", None)
     if gate_of(agent) is None or tool is None:
         return True
-    # The last of them reads what the agent's tools have said.
-    return isinstance(inner, (GatedTool, BaseAgentTool, DeferredToolResultReader))
+    inner = getattr(tool, "_original_tool", None)
+    # The last of them reads what the agent's tools have said; CrewAI adds it while the agent works.
+    return isinstance(inner, GatedTool) or type(inner) in (*_HAND_ON, DeferredToolResultReader)
 
 
 def _named(target: Any) -> str:
