@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from crewai import Agent, Crew, Process, Task
-from crewai.agents.agent_executor import AgentExecutor
+from crewai.agent.core import AgentExecutor  # its module moved
 from crewai.flow.flow import Flow, start
 from crewai.hooks import clear_all_tool_call_hooks
 from crewai.tools import BaseTool

@@ -12,7 +12,6 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tools import BaseTool
 from crewai.tools.agent_tools.ask_question_tool import AskQuestionTool
 from crewai.tools.agent_tools.base_agent_tools import BaseAgentTool
-from crewai.tools.agent_tools.deferred_tool_result_reader import DeferredToolResultReader
 from crewai.tools.agent_tools.delegate_work_tool import DelegateWorkTool
 from crewai.utilities.agent_utils import parse_tools
 
@@ -28,6 +27,9 @@ _Target = TypeVar("_Target")
 
 _HAND_ON = (AskQuestionTool, DelegateWorkTool)
 """Tools that only give a task to another agent."""
+
+_READER = ("crewai.tools.agent_tools.deferred_tool_result_reader", "DeferredToolResultReader")
+"""Reads long results of an agent's tools; CrewAI adds it while the agent works. Older versions do not have it."""
 
 _OF_ONE_CALL = ("request_id", "call_id", "arguments_schema", "cancel_handle")
 
@@ -269,8 +271,8 @@ def is_around(agent: object, tool: object) -> bool:
     if gate_of(agent) is None or tool is None:
         return True
     inner = getattr(tool, "_original_tool", None)
-    # The last of them reads what the agent's tools have said; CrewAI adds it while the agent works.
-    return isinstance(inner, GatedTool) or type(inner) in (*_HAND_ON, DeferredToolResultReader)
+    kind = type(inner)
+    return isinstance(inner, GatedTool) or kind in _HAND_ON or (kind.__module__, kind.__qualname__) == _READER
 
 
 def _named(target: Any) -> str:
