@@ -25,6 +25,8 @@ import signoff
 from reviewers import all_of, decide, pending
 from servers import Server
 from signoff.adapters.crewai import gate
+from signoff.refusals import Rejected
+from signoff.v1.approval_pb2 import ExecutionResult
 
 MODES = pytest.mark.parametrize("is_native", [True, False], ids=["native", "text"])
 
@@ -195,16 +197,16 @@ def test_delegation(client: Any, server: Server, mail: Mail, tool: str, is_nativ
 
 @MODES
 def test_a_manager(client: Any, server: Server, mail: Mail, tool: str, is_native: bool) -> None:
-    """CrewAI makes it when the crew is kicked off."""
+    """CrewAI makes it when the crew, or a copy of it, is kicked off."""
     handed_on = {"task": "Write to Alice.", "context": "Now.", "coworker": "Mailer"}
-    manager = Scripted([[("delegate_work_to_coworker", handed_on)]], native=is_native)
-    worker = Scripted([[call(tool)]], native=is_native)
-    crew = crew_of(mailer(worker, [mail.tool]), process=Process.hierarchical, manager_llm=manager)
-    with reviewing(server, tool, approve) as seen:
-        gate(crew, client).kickoff()
-    assert list(seen[0].agent.chain) == ["Crew Manager"]
-    assert manager.read == ["done"]
-    assert len(mail.runs) == 1
+    for kickoff in (lambda crew: crew.kickoff(), lambda crew: crew.kickoff_for_each([{"day": 1}])):
+        manager = Scripted([[("delegate_work_to_coworker", handed_on)]], native=is_native)
+        worker = Scripted([[call(tool)]], native=is_native)
+        crew = crew_of(mailer(worker, [mail.tool]), process=Process.hierarchical, manager_llm=manager)
+        with reviewing(server, tool, reject) as seen:
+            kickoff(gate(crew, client))
+        assert [list(each.agent.chain) for each in seen] == [["Crew Manager"]]
+    assert not mail.runs
 
 
 def test_copies_of_a_crew(client: Any, server: Server, mail: Mail, tool: str) -> None:
@@ -259,13 +261,14 @@ def test_planned_steps(client: Any, server: Server, mail: Mail, tool: str, is_na
 
 
 @MODES
-def test_hooks_that_are_cleared(client: Any, server: Server, mail: Mail, tool: str, is_native: bool) -> None:
+def test_hooks_that_are_cleared(client: Any, server: Server, tool: str, is_native: bool) -> None:
+    """They are there again when an agent begins: without them CrewAI's retries would be calls of their own."""
+    mail = Mail(tool, ValueError("mailbox full"))
     crew = gate(crew_of(mailer(Scripted([[call(tool)]], native=is_native), [mail.tool])), client)
     clear_all_tool_call_hooks()
-    with reviewing(server, tool, reject) as seen:
+    with reviewing(server, tool, approve) as seen:
         crew.kickoff()
-    assert len(seen) == 1
-    assert not mail.runs
+    assert len(seen) == len(mail.runs) == 1
 
 
 @MODES
@@ -348,6 +351,19 @@ def test_a_tool_that_runs_a_crew(client: Any, server: Server, mail: Mail, tool: 
         gate(crew_of(mailer(outer, [Nested()])), client).kickoff()
     assert len(seen) == len(mail.runs) == 1
     assert "after all" in outer.read[0]
+
+
+@MODES
+def test_a_tool_that_is_refused_within(client: Any, server: Server, tool: str, is_native: bool) -> None:
+    """By a gated function that it calls, which is an error of the tool."""
+    mail = Mail(tool, Rejected(tool_name="inner", comment="Not this.", decided_by="test/eve"))
+    model = Scripted([[call(tool)]], native=is_native)
+    with reviewing(server, tool, approve):
+        gate(crew_of(mailer(model, [mail.tool])), client).kickoff()
+    assert "NOT RUN. A reviewer rejected the call to inner: Not this." in model.read[0]
+    [approval] = all_of(server, tool)
+    assert approval.claim.outcome.result == ExecutionResult.EXECUTION_RESULT_FAILED
+    assert len(mail.runs) == 1
 
 
 def test_what_cannot_be_gated(client: Any, mail: Mail) -> None:
