@@ -105,7 +105,7 @@ class Louder(BaseModel):
 @pytest.mark.parametrize(("schema", "given"), [(Password, {"password": "hunter2"}), (Louder, {"text": "hello"})])
 def test_what_does_not_read_back_is_refused(crew: Runner, tool: str, schema: Any, given: dict[str, Any]) -> None:
     buy = Buy(name=tool, args_schema=schema)
-    [result] = crew.run([buy], [call(tool, **given)])
+    [result] = crew.run([buy], [call(tool, **given)], timeout=1)
     assert "has a JSON form that does not read back as the same values" in result
     assert not buy.got
     assert not all_of(crew.server, tool)
@@ -137,7 +137,7 @@ def test_a_schema_without_fields(server: Server, tool: str) -> None:
     """CrewAI passes on whatever the model says for it."""
     buy = Buy(name=tool, args_schema=Nothing)
     runner = Runner(server, "crew native")
-    [result] = runner.run([buy], [call(tool, dry_run=False)])
+    [result] = runner.run([buy], [call(tool, dry_run=False)], timeout=1)
     assert "argument dry_run is not one that the tool takes" in result
     with reviewing(server, tool, approve):
         assert runner.run([buy], [(tool, {})]) == ["bought"]
@@ -187,7 +187,7 @@ def test_one_coroutine_tool(server: Server, tool: str) -> None:
         assert loops == [asyncio.get_running_loop()]
 
     async def given_up(client: signoff.Client) -> None:
-        running = asyncio.ensure_future(gate(send, client).arun(to="bob"))
+        running = asyncio.ensure_future(gate(send, client, timeout=20).arun(to="bob"))
         await asyncio.to_thread(pending, server, tool)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -197,7 +197,8 @@ def test_one_coroutine_tool(server: Server, tool: str) -> None:
     with signoff.Client(server.address, token=server.agent) as client:
         asyncio.run(approved(client))
         asyncio.run(given_up(client))
-    decide(server, pending(server, tool), approve=True)
+    [waiting] = [each for each in all_of(server, tool) if each.arguments["to"] == "bob"]
+    decide(server, waiting, approve=True)
     assert len(loops) == 1
 
 

@@ -117,22 +117,22 @@ def name_of(agent: Any) -> str:
 class ModelCall:
     """One call of a tool by a model.
 
-    CrewAI runs a tool of the text path again when it raised, up to six times, and when what follows on it raised. What
-    the first run ended with stands for all of them.
+    CrewAI runs a tool of the text path again when it raised, up to six times and once with arguments that it had left
+    out before, and when what follows on it raised. What the first run ended with stands for all of them.
     """
 
     def __init__(self, agent: Any = None, task: Any = None) -> None:
         self.agent = agent
         self.task = task
-        self._ended: dict[tuple[int, str], Outcome] = {}
+        self._ended: dict[int, Outcome] = {}
 
-    def ended(self, tool: object, call: str) -> Outcome | None:
-        """What the call ended with before, if it did."""
-        return self._ended.get((id(tool), call))
+    def ended(self, tool: object) -> Outcome | None:
+        """What the tool's run ended with, if it was run."""
+        return self._ended.get(id(tool))
 
-    def end(self, tool: object, call: str, outcome: Outcome) -> None:
-        """Keeps what the call ended with."""
-        self._ended[id(tool), call] = outcome
+    def end(self, tool: object, outcome: Outcome) -> None:
+        """Keeps what the tool's run ended with."""
+        self._ended[id(tool)] = outcome
 
 
 class Outcome:

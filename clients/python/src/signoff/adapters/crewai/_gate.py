@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -152,6 +154,8 @@ class Gate:
         tools = [self._tool(each) for each in executor.original_tools]
         executor.original_tools = tools
         executor.tools = parse_tools(tools)
+        if not getattr(type(executor), "_signoff_gives_up", False):
+            executor.__class__ = _giving_up(type(executor))
         # It has the tools that it was made with.
         executor._step_executor = None
         # A result in it would be handed to a call that nobody approved.
@@ -221,6 +225,28 @@ def _gated_agent(own: type[Agent], gate: Gate) -> type[Agent]:
 
     members = [execute_task, aexecute_task, kickoff, kickoff_async, create_agent_executor, _prepare_kickoff]
     return _gated_class(own, gate, members)
+
+
+@functools.cache
+def _giving_up(own: type[Any]) -> type[Any]:
+    """The class of an executor whose calls wait no longer when it is cancelled, as by Ctrl-C.
+
+    It runs tools in threads, which it waits for, and which would run a tool that is approved meanwhile.
+    """
+
+    async def kickoff_async(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await own.kickoff_async(self, *args, **kwargs)
+        except asyncio.CancelledError:
+            working = current_attempt()
+            if working:
+                working.handle.cancel()
+            raise
+
+    namespace = {"kickoff_async": kickoff_async, "__module__": own.__module__, "__qualname__": own.__qualname__}
+    made = types.new_class(own.__name__, (own,), {}, lambda body: body.update(namespace))
+    type.__setattr__(made, "_signoff_gives_up", True)
+    return made
 
 
 def _gated_crew(own: type[Crew], gate: Gate) -> type[Crew]:

@@ -21,7 +21,6 @@ from ..._arguments import Unfit
 from ..._call import Run
 from ..._cancel_handle import CancelHandle
 from ..._client import run_bound
-from ..._digest import digest
 from ...refusals import InvalidArguments, Refusal
 from ._arguments import ToolArguments
 from ._attempts import Outcome, current_model_call, no_model_call
@@ -92,13 +91,13 @@ class GatedTool(BaseTool):
     def _gated(self, given: dict[str, Any], body: Callable[[dict[str, Any]], Any], handle: CancelHandle) -> Any:
         gate: Gate = self._gate
         name = sanitize_tool_name(self.name)
+        made = current_model_call()
+        if ended := made.ended(self._inner):
+            return ended.settled()
         try:
             shown = self._arguments.shown(given)
         except Unfit as unfit:
             return told(self._invalid(unfit))
-        made, this = current_model_call(), digest(name, shown)
-        if ended := made.ended(self._inner, this):
-            return ended.settled()
         has_begun = False
 
         def bind(run: Run) -> Callable[[], Any]:
@@ -131,7 +130,7 @@ class GatedTool(BaseTool):
             if not has_begun:
                 raise
             outcome = Outcome(error=error)
-        made.end(self._inner, this, outcome)
+        made.end(self._inner, outcome)
         return outcome.settled()
 
     def format_output_for_agent(self, raw_result: Any) -> str:
