@@ -379,7 +379,7 @@ def check_given_up(server: Server, mail: Mail, tool: str) -> None:
     assert not approval.HasField("claim")
 
 
-@pytest.mark.parametrize("kind", ["acrew native", "acrew text", "aagent native"])
+@pytest.mark.parametrize("kind", ["acrew native", "acrew text", "aagent native", "tcrew native", "tcrew text"])
 def test_cancelled(server: Server, mail: Mail, tool: str, kind: str) -> None:
     """A run that is cancelled while it waits; CrewAI's threads go on."""
     runner = Runner(server, kind)
@@ -389,7 +389,9 @@ def test_cancelled(server: Server, mail: Mail, tool: str, kind: str) -> None:
         with signoff.Client(server.address, token=server.agent) as client:
             worker = mailer(model, [mail.tool])
             target: Any = gate(worker if runner.kind == "aagent" else crew_of(worker), client, timeout=20)
-            begun = target.kickoff_async("go") if runner.kind == "aagent" else target.akickoff()
+            # A crew's kickoff_async is its kickoff in a thread.
+            begun = {"acrew": "akickoff", "aagent": "kickoff_async", "tcrew": "kickoff_async"}[runner.kind]
+            begun = getattr(target, begun)(*(["go"] if runner.kind == "aagent" else []))
             running = asyncio.ensure_future(begun)
             await beside(lambda: pending(server, tool))
             running.cancel()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from reviewers import all_of, decide, pending
 from servers import Server
 from signoff.adapters.crewai import gate
 from signoff.refusals import Rejected
-from signoff.v1.approval_pb2 import ExecutionResult
+from signoff.v1.approval_pb2 import ApprovalStatus, ExecutionResult
 
 MODES = pytest.mark.parametrize("is_native", [True, False], ids=["native", "text"])
 
@@ -192,6 +195,46 @@ def test_delegation(client: Any, server: Server, mail: Mail, tool: str, is_nativ
         assert (seen[0].agent.name, list(seen[0].agent.chain)) == ("Mailer", ["Lead"])
         assert "NOT RUN. A reviewer rejected" in worker.read[0]
         assert lead.read == ["done"]
+    assert not mail.runs
+
+
+@MODES
+def test_delegation_that_takes_too_long(client: Any, server: Server, mail: Mail, tool: str, is_native: bool) -> None:
+    """The time of the agent that delegates ends the wait of the other one."""
+    handed_on = {"task": "Write to Alice.", "context": "Now.", "coworker": "Mailer"}
+    lead = Scripted([[("delegate_work_to_coworker", handed_on)]], native=is_native)
+    worker = Scripted([[call(tool)]], native=is_native)
+    crew = delegating(lead, mailer(worker, [mail.tool]))
+    crew.agents[0].max_execution_time = 1
+    with contextlib.suppress(TimeoutError):
+        gate(crew, client, timeout=20).kickoff()
+    [waiting] = all_of(server, tool)
+    assert decide(server, waiting, approve=True).status == ApprovalStatus.APPROVAL_STATUS_APPROVED
+    assert not mail.runs
+
+
+def test_a_thread_that_outlives_its_agent(client: Any, server: Server, mail: Mail, tool: str) -> None:
+    """What it waits for is given up when the agent has ended."""
+    gated = gate(mail.tool, client, timeout=20)
+    threads: list[threading.Thread] = []
+
+    class Starting(BaseTool):
+        name: str = f"starts_{tool}"
+        description: str = "Starts a thread."
+
+        def _run(self) -> str:
+            context = contextvars.copy_context()
+            threads.append(threading.Thread(target=lambda: context.run(gated.run, to="alice")))
+            threads[0].start()
+            pending(server, tool)
+            return "started"
+
+    model = Scripted([[(f"starts_{tool}", {})]], native=True)
+    with reviewing(server, f"starts_{tool}", approve):
+        gate(crew_of(mailer(model, [Starting()])), client).kickoff()
+    threads[0].join()
+    [waiting] = all_of(server, tool)
+    assert decide(server, waiting, approve=True).status == ApprovalStatus.APPROVAL_STATUS_APPROVED
     assert not mail.runs
 
 

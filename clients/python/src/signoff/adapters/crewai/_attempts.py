@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import uuid
@@ -90,11 +91,20 @@ def current_attempt() -> Attempt | None:
     return _attempt.get()
 
 
+_stops: ContextVar[tuple[CancelHandle, ...]] = ContextVar("signoff_crewai_stops", default=())
+
+
+def current_stops() -> tuple[CancelHandle, ...]:
+    """What the calling code is part of, and gives up with: agents' attempts, each within the other, and kickoffs."""
+    return _stops.get()
+
+
 @contextmanager
 def attempt(agent: Any, task: Any, seconds: float | None = None) -> Generator[None]:
     """One attempt; when it ends, or its seconds are over, nothing of it is waited for any more."""
     made = Attempt(agent, task, _attempt.get())
     token = _attempt.set(made)
+    stops = _stops.set((*_stops.get(), made.handle))
     # CrewAI waits for its own thread after a time-out, and would let it run the tool.
     timer = threading.Timer(seconds, made.handle.cancel) if seconds else None
     if timer:
@@ -106,7 +116,22 @@ def attempt(agent: Any, task: Any, seconds: float | None = None) -> Generator[No
         if timer:
             timer.cancel()
         made.handle.cancel()
+        _stops.reset(stops)
         _attempt.reset(token)
+
+
+@contextmanager
+def kickoff_in_thread() -> Generator[None]:
+    """A kickoff that CrewAI makes in a thread; when its caller is cancelled, nothing of it is waited for any more."""
+    handle = CancelHandle()
+    token = _stops.set((*_stops.get(), handle))
+    try:
+        yield
+    except asyncio.CancelledError:
+        handle.cancel()
+        raise
+    finally:
+        _stops.reset(token)
 
 
 def name_of(agent: Any) -> str:

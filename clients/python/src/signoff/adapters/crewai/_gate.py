@@ -22,7 +22,7 @@ from ..._call_options import CallOptions, check_names, check_options
 from ..._cancel_handle import CancelHandle
 from ..._client import Client
 from ..._warnings import Warnings
-from ._attempts import ModelCall, attempt, current_attempt, name_of, watch_model_calls
+from ._attempts import ModelCall, attempt, current_attempt, current_stops, kickoff_in_thread, name_of, watch_model_calls
 from ._tools import GatedTool, gated_tool
 
 _Target = TypeVar("_Target")
@@ -187,8 +187,8 @@ class Gate:
             options["arguments_schema"] = None
         if working and options.get("run_id") and not (options.get("request_id") or options.get("call_id")):
             options["call_id"] = working.call_id(options["run_id"], name, shown)
-        stops = [options.pop("cancel_handle", None), working.handle if working else None]
-        return Call(name, shown, **options), [each for each in stops if each]
+        own_stop: CancelHandle | None = options.pop("cancel_handle", None)
+        return Call(name, shown, **options), [*current_stops(), *([own_stop] if own_stop else ())]
 
 
 def _gated_agent(own: type[Agent], gate: Gate) -> type[Agent]:
@@ -263,7 +263,11 @@ def _gated_crew(own: type[Crew], gate: Gate) -> type[Crew]:
         gate.put_around(copied)
         return copied
 
-    return _gated_class(own, gate, [_get_agent_to_use, copy])
+    async def kickoff_async(self: Crew, *args: Any, **kwargs: Any) -> Any:
+        with kickoff_in_thread():
+            return await own.kickoff_async(self, *args, **kwargs)
+
+    return _gated_class(own, gate, [_get_agent_to_use, copy, kickoff_async])
 
 
 def _gated_class(own: type[_Target], gate: Gate, members: Sequence[Callable[..., Any]]) -> type[_Target]:
