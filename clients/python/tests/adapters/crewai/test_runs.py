@@ -198,6 +198,36 @@ def test_delegation(client: Any, server: Server, mail: Mail, tool: str, is_nativ
     assert not mail.runs
 
 
+@pytest.mark.parametrize("run_id", [None, "ticket"])
+@MODES
+def test_delegation_again(
+    client: Any, server: Server, mail: Mail, tool: str, is_native: bool, run_id: str | None
+) -> None:
+    """Within an attempt another task is another one; an attempt that is made again finds both."""
+    handed_on = {"task": "Write to Alice.", "context": "Now.", "coworker": "Mailer"}
+    turns = [[("delegate_work_to_coworker", {**handed_on, "context": each})] for each in ("Now.", "Again.")]
+    lead, worker = Scripted(turns, native=is_native), Scripted([], native=is_native)
+    crew = delegating(lead, mailer(worker, [mail.tool]))
+    checked: list[Any] = []
+
+    def guardrail(output: Any) -> tuple[bool, Any]:
+        checked.append(output)
+        lead._turns = list(turns)
+        return len(checked) > 1, output if len(checked) > 1 else "again"
+
+    def each_task(messages: Any, *_: Any, **__: Any) -> Any:
+        if not any("NOT RUN" in str(each) or "sent 1" in str(each) for each in messages):
+            worker._turns = [[call(tool)]]
+        return Scripted.call(worker, messages)
+
+    worker.__dict__["call"] = each_task
+    crew.tasks[0]._guardrail = guardrail
+    with reviewing(server, tool, approve) as seen:
+        gate(crew, client, **({"run_id": f"{run_id}-{tool}"} if run_id else {})).kickoff()
+    assert len(checked) == 2
+    assert len(seen) == len(mail.runs) == 2
+
+
 @MODES
 def test_delegation_that_takes_too_long(client: Any, server: Server, mail: Mail, tool: str, is_native: bool) -> None:
     """The time of the agent that delegates ends the wait of the other one."""

@@ -46,6 +46,9 @@ class Attempt:
         self._own_id = str(uuid.uuid4())
         self._lock = threading.Lock()
         self._made: Counter[str] = Counter()
+        self._is_again = outer is not None and outer.agent is agent and outer.task is task
+        # Of the same tasks that the outer agent hands on.
+        self._number = outer._next(json.dumps(self._named)) if outer and not self._is_again else 0
 
     @property
     def run_id(self) -> str:
@@ -58,7 +61,7 @@ class Attempt:
         outer = self._outer
         if outer is None:
             return ()
-        if outer.agent is self.agent and outer.task is self.task:
+        if self._is_again:
             return outer.chain
         return (*outer.chain, name_of(outer.agent))[-MAX_CHAIN:]
 
@@ -69,18 +72,31 @@ class Attempt:
         that it finds the approvals of the first.
         """
         call = digest(tool_name, arguments)
+        # The caller's own run may go on in another process, where all ids are others.
+        place = self._place(by_ids=run_id == self.run_id)
+        return json.dumps([*place, call, self._next(call)])
+
+    @property
+    def _named(self) -> list[Any]:
+        return [getattr(self.task, "key", None), name_of(self.agent)]
+
+    def _place(self, *, by_ids: bool) -> list[Any]:
+        """What the attempt has in common with those that repeat it."""
+        if self._outer:
+            outer = self._outer._place(by_ids=by_ids)
+            return outer if self._is_again else [*outer, *self._named, self._number]
+        if not by_ids:
+            return self._named
+        if self.task is None:
+            return [self._own_id]
+        kickoff = getattr(getattr(self.agent, "crew", None), "_kickoff_event_id", None)
+        return [str(self.task.id), str(kickoff), str(self.agent.id)]
+
+    def _next(self, what: str) -> int:
         with self._lock:
-            number = self._made[call]
-            self._made[call] += 1
-        if run_id != self.run_id:
-            # The caller's own run may go on in another process, where all ids are others.
-            place = [getattr(self.task, "key", None), name_of(self.agent)]
-        elif self.task is None:
-            place = [self._own_id]
-        else:
-            crew = getattr(self.agent, "crew", None)
-            place = [str(self.task.id), str(getattr(crew, "_kickoff_event_id", None)), str(self.agent.id)]
-        return json.dumps([*place, call, number])
+            number = self._made[what]
+            self._made[what] += 1
+        return number
 
 
 _attempt: ContextVar[Attempt | None] = ContextVar("signoff_crewai_attempt", default=None)
