@@ -20,6 +20,7 @@ os.environ.update(
 import pytest
 from runs import KINDS, Mail, Runner
 
+import signoff
 from servers import Server
 
 
@@ -62,3 +63,10 @@ def tool() -> str:
 @pytest.fixture
 def mail(tool: str) -> Mail:
     return Mail(tool)
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[signoff.Client]:
+    """The agent's client."""
+    with signoff.Client(server.address, token=server.agent) as client:
+        yield client

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from crewai import Agent, Crew, Task
 from crewai.llms.base_llm import BaseLLM
 from crewai.tools import BaseTool, tool
@@ -18,6 +19,9 @@ from signoff.adapters.crewai import gate
 
 KINDS = ["crew native", "crew text", "acrew native", "acrew text", "agent native", "agent text", "aagent native"]
 """What runs, and how its model calls tools: in the provider's form, or in text that CrewAI parses."""
+
+
+MODES = pytest.mark.parametrize("is_native", [True, False], ids=["native", "text"])
 
 
 class Scripted(BaseLLM):
@@ -78,6 +82,11 @@ def mailer(model: Any, tools: Sequence[BaseTool], **options: Any) -> Agent:
 def crew_of(*agents: Agent, **options: Any) -> Crew:
     task = Task(description="Write to Alice.", expected_output="What was done.", agent=agents[0])
     return Crew(agents=list(agents), tasks=[task], **options)
+
+
+def delegating(model: Any, *others: Agent) -> Crew:
+    lead = Agent(role="Lead", goal="Lead", backstory="A lead.", llm=model, allow_delegation=True)
+    return crew_of(lead, *others)
 
 
 class Runner:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-import os
-import signal
 import socket
 import threading
 from pathlib import Path
@@ -16,15 +12,15 @@ import grpc
 import pytest
 from crewai.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field
-from reviewing import approve, beside, reject, reviewing
-from runs import Mail, Runner, Scripted, call, crew_of, mailer
+from reviewing import approve, reject, reviewing
+from runs import Mail, Runner, call
 
 import signoff
-from reviewers import READY, all_of, decide, pending
+from reviewers import READY, all_of, decide
 from servers import Server
 from signoff._structs import from_struct
 from signoff.adapters.crewai import ToolCall, gate
-from signoff.v1.approval_pb2 import Approval, ApprovalStatus, ExecutionResult
+from signoff.v1.approval_pb2 import Approval, ExecutionResult
 from signoff.v1.approval_service_pb2 import WatchPendingRequest
 
 SUCCEEDED = ExecutionResult.EXECUTION_RESULT_SUCCEEDED
@@ -358,63 +354,6 @@ def test_names_that_crewai_leaves_out(server: Server, mail: Mail, tool: str) -> 
         assert Runner(server, "crew text").run([mail.tool], [call(tool, to="alice", cc="eve")]) == ["sent 1 to alice"]
     [approval] = all_of(server, tool)
     assert from_struct(approval.arguments) == {"to": "alice", "count": 1}
-
-
-@pytest.mark.parametrize("kind", ["crew native", "crew text", "acrew native", "acrew text"])
-def test_hook_timing_out(server: Server, mail: Mail, tool: str, kind: str) -> None:
-    """CrewAI's time limit of an agent ends the wait, and a decision that comes too late runs nothing."""
-    runner = Runner(server, kind)
-    # The gate's limit begins before CrewAI's, and the model may be faster than that.
-    with contextlib.suppress(TimeoutError):
-        runner.run([mail.tool], [call(tool)], agent={"max_execution_time": 1}, timeout=20)
-    check_given_up(server, mail, tool)
-
-
-def check_given_up(server: Server, mail: Mail, tool: str) -> None:
-    [waiting] = all_of(server, tool)
-    approved = decide(server, waiting, approve=True)
-    assert approved.status == ApprovalStatus.APPROVAL_STATUS_APPROVED
-    assert not mail.runs
-    [approval] = all_of(server, tool)
-    assert not approval.HasField("claim")
-
-
-@pytest.mark.parametrize("kind", ["acrew native", "acrew text", "aagent native", "tcrew native", "tcrew text"])
-def test_cancelled(server: Server, mail: Mail, tool: str, kind: str) -> None:
-    """A run that is cancelled while it waits; CrewAI's threads go on."""
-    runner = Runner(server, kind)
-    model = Scripted([[call(tool)]], native=runner.is_native)
-
-    async def main() -> None:
-        with signoff.Client(server.address, token=server.agent) as client:
-            worker = mailer(model, [mail.tool])
-            target: Any = gate(worker if runner.kind == "aagent" else crew_of(worker), client, timeout=20)
-            # A crew's kickoff_async is its kickoff in a thread.
-            begun = {"acrew": "akickoff", "aagent": "kickoff_async", "tcrew": "kickoff_async"}[runner.kind]
-            begun = getattr(target, begun)(*(["go"] if runner.kind == "aagent" else []))
-            running = asyncio.ensure_future(begun)
-            await beside(lambda: pending(server, tool))
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-            await asyncio.get_running_loop().shutdown_default_executor()
-
-    asyncio.run(main())
-    check_given_up(server, mail, tool)
-
-
-@pytest.mark.parametrize("kind", ["crew native", "crew text", "agent native"])
-def test_interrupted(server: Server, mail: Mail, tool: str, kind: str) -> None:
-    """By Ctrl-C, after which CrewAI waits for its threads."""
-
-    def interrupt() -> None:
-        pending(server, tool)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        Runner(server, kind).run([mail.tool], [call(tool)], timeout=20)
-    check_given_up(server, mail, tool)
 
 
 @pytest.mark.parametrize("name", ["request_id", "call_id", "arguments_schema", "cancel_handle", "colour"])
