@@ -177,6 +177,10 @@ def test_what_cannot_be_gated(client: Any, mail: Mail) -> None:
     gate(agent, client, ungated=["a2a"])
     with pytest.raises(TypeError, match="is gated already"):
         gate(agent, client)
+    agent = mailer(Scripted([], native=True), [])
+    agent.__dict__["executor_class"] = dict
+    with pytest.raises(TypeError, match="gated agents need AgentExecutor"):
+        gate(agent, client)
     with pytest.raises(TypeError, match="only crews, agents and tools"):
         gate([mail.runs], client)
 

@@ -25,7 +25,7 @@ def test_run_again(agent: Runner, mail: Mail, tool: str) -> None:
     """As after a crash, with a run_id that stays: the call is found, and not made again."""
     with reviewing(agent.server, tool, approve):
         agent.run([mail.tool], [call(tool)], run_id=f"ticket-{tool}")
-    [again] = agent.run([mail.tool], [call(tool)], run_id=f"ticket-{tool}")
+    [again] = agent.run([mail.tool], [call(tool)], run_id=f"ticket-{tool}", timeout=5)
     assert again.startswith(f"NOT RUN AGAIN. The call to {tool} was approved and started at ")
     assert "and succeeded at" in again
     assert len(mail.runs) == len(all_of(agent.server, tool)) == 1
@@ -37,7 +37,7 @@ def test_the_same_call_twice(agent: Runner, mail: Mail, tool: str) -> None:
     with reviewing(agent.server, tool, approve) as seen:
         agent.run([mail.tool], *turns, run_id=f"ticket-{tool}")
     assert len(seen) == len(mail.runs) == 3
-    results = agent.run([mail.tool], *turns, run_id=f"ticket-{tool}")
+    results = agent.run([mail.tool], *turns, run_id=f"ticket-{tool}", timeout=5)
     assert all(each.startswith("NOT RUN AGAIN.") for each in results)
     assert len(mail.runs) == len(all_of(agent.server, tool)) == 3
 

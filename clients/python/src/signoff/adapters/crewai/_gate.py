@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from crewai import Agent, Crew
+from crewai.agent.core import AgentExecutor  # its module moved
 from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tools import BaseTool
 from crewai.tools.agent_tools.ask_question_tool import AskQuestionTool
@@ -137,6 +138,9 @@ class Gate:
             raise TypeError(
                 f"{_named(agent)} runs its tools in its own way: give it gated ones, as in tools=gate(tools, client)"
             )
+        if not issubclass(agent.executor_class, AgentExecutor):
+            # It runs tools in threads without the context of their call.
+            raise TypeError(f"{_named(agent)} has {agent.executor_class.__name__}: gated agents need AgentExecutor")
         if agent.a2a and "a2a" not in self._ungated:
             raise TypeError(
                 f"{_named(agent)} may use agents elsewhere (a2a), whose tools are not gated: remove it, or name it in "
@@ -154,10 +158,8 @@ class Gate:
         tools = [self._tool(each) for each in executor.original_tools]
         executor.original_tools = tools
         executor.tools = parse_tools(tools)
-        kind = type(executor)
-        # Older versions have an executor that is not a flow.
-        if hasattr(kind, "kickoff_async") and not getattr(kind, "_signoff_gives_up", False):
-            executor.__class__ = _giving_up(kind)
+        if not getattr(type(executor), "_signoff_gives_up", False):
+            executor.__class__ = _giving_up(type(executor))
         # It has the tools that it was made with.
         executor._step_executor = None
         # A result in it would be handed to a call that nobody approved.
