@@ -223,6 +223,24 @@ def test_a_tool_that_runs_a_crew(client: Any, server: Server, mail: Mail, tool: 
     assert "after all" in outer.read[0]
 
 
+def test_a_tool_that_calls_another_one(client: Any, server: Server, mail: Mail, tool: str) -> None:
+    """Each of its calls is one of its own."""
+    inner = gate(mail.tool, client)
+
+    class Calling(BaseTool):
+        name: str = f"calls_{tool}"
+        description: str = "Calls."
+
+        def _run(self) -> str:
+            return f"{inner.run(to='alice')}, {inner.run(to='bob')}"
+
+    model = Scripted([[(f"calls_{tool}", {})]], native=False)
+    with reviewing(server, tool, approve), reviewing(server, f"calls_{tool}", approve):
+        gate(crew_of(mailer(model, [Calling()])), client).kickoff()
+    assert model.read == ["sent 1 to alice, sent 1 to bob"]
+    assert len(mail.runs) == 2
+
+
 @MODES
 def test_a_tool_that_is_refused_within(client: Any, server: Server, tool: str, is_native: bool) -> None:
     """By a gated function that it calls, which is an error of the tool."""
