@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Agent, handoff, Runner, run } from "@openai/agents";
+import { Agent, handoff, Runner, RunState, run } from "@openai/agents";
 import { gate } from "../../../src/adapters/openai-agents.js";
 import { Server } from "../../server.js";
 import { type Any, agentOf, calls, decide, INPUT, ScriptedModel, sending } from "./agents.js";
@@ -52,6 +52,29 @@ test("a hand-off that is added later is gated, too", async () => {
   const result = run(triage, "go");
   await server.reviewer("send_later").reject("No.");
   await result;
+  assert.deepEqual(ran, []);
+});
+
+test("a hand-off that is added later is gated where a stored run is taken up", async () => {
+  const ran: Any[] = [];
+  const model = new ScriptedModel(calls("transfer_to_later", {}, "h1"), calls("forbidden.stored", INPUT), "done");
+  const start = (wrap: (agent: Any) => Any) => {
+    const stored = { ...sending("send", ran, { needsApproval: true }), name: "forbidden.stored" };
+    const triage = gate(agentOf([], model, { name: "triage" }), server.client());
+    triage.handoffs.push(wrap(agentOf([stored], model, { name: "later" })));
+    return triage;
+  };
+  const first: Any = await run(start((agent) => agent), "go");
+  for (const wrap of [(agent: Any) => agent, (agent: Any) => handoff(agent)]) {
+    // As another process does.
+    const triage = start(wrap);
+    const state: Any = await RunState.fromString(triage, first.state.toString());
+    state.approve(state.getInterruptions()[0]);
+    const last = new ScriptedModel("done");
+    state._currentAgent.model = last;
+    await run(triage, state);
+    assert.match(String(last.read("c1")), /^NOT RUN\. The policy/);
+  }
   assert.deepEqual(ran, []);
 });
 
