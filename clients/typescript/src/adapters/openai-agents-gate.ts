@@ -163,7 +163,9 @@ export class Gate {
   #nameOfRun(context: RunContextLike): string {
     const name = typeof this.#runId === "function" ? this.#runId(context) : this.#runId;
     if (this.#runId !== undefined && (typeof name !== "string" || name === "")) {
-      throw new TypeError(`runId of gate must say the run's name, and said ${JSON.stringify(name)}`);
+      // Not what it is: that may be the context.
+      const said = name === "" ? "an empty text" : `a value of type ${typeof name}`;
+      throw new TypeError(`runId of gate must return the run's name as a non-empty text, and returned ${said}`);
     }
     return name ?? recordOf(context).runId;
   }
