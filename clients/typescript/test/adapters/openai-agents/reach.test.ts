@@ -64,8 +64,9 @@ test("a hand-off that is added later is gated where a stored run is taken up", a
     triage.handoffs.push(wrap(agentOf([stored], model, { name: "later" })));
     return triage;
   };
-  const first: Any = await run(start((agent) => agent), "go");
-  for (const wrap of [(agent: Any) => agent, (agent: Any) => handoff(agent)]) {
+  const wraps = [(agent: Any) => agent, (agent: Any) => handoff(agent)] as const;
+  const first: Any = await run(start(wraps[0]), "go");
+  for (const wrap of wraps) {
     // As another process does.
     const triage = start(wrap);
     const state: Any = await RunState.fromString(triage, first.state.toString());
