@@ -126,14 +126,20 @@ test("tools of MCP servers are gated", async () => {
     },
   };
   const model = new ScriptedModel(
-    [...calls("delete_file", { path: "/a" }), ...calls("delete_file", { path: "/b", sudo: true }, "c2")],
+    [
+      ...calls("delete_file", { path: "/a" }),
+      ...calls("delete_file", { path: "/b", sudo: true }, "c2"),
+      ...calls("delete_file", { path: "/c", force: true }, "c3"),
+    ],
     "done",
   );
   const agent = gate(agentOf([], model, { mcpServers: [mcp] }), server.client());
   const result = run(agent, "go");
   const shown: Any[] = [];
-  await decide(server, "delete_file", 2, ({ arguments: args }) => {
+  await decide(server, "delete_file", 3, ({ arguments: args }) => {
     shown.push(args);
+    // The server behind would fill in what this leaves out.
+    if (args?.path === "/c") return { edit: { path: "/d" } };
     return args?.path === "/a" ? "approve" : { reject: "Not with sudo." };
   });
   await result;
@@ -142,9 +148,11 @@ test("tools of MCP servers are gated", async () => {
   assert.deepEqual(shown, [
     { path: "/a", force: false },
     { path: "/b", force: false, sudo: true },
+    { path: "/c", force: true },
   ]);
   assert.deepEqual(called, [["delete_file", { path: "/a", force: false }]]);
   assert.match(String(model.read("c2")), /^NOT RUN\. .*sudo/);
+  assert.match(String(model.read("c3")), /^NOT RUN\. A reviewer changed the arguments .*force/);
 });
 
 test("each agent that shares a tool makes its own calls", async () => {
