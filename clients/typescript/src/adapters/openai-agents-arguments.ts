@@ -1,4 +1,4 @@
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { isPlainObject } from "../arguments.js";
 import { Misfit } from "../misfit.js";
 import { refuseMisshapen, type SchemaResult, type StandardSchema, shapeOf } from "../parameters.js";
@@ -41,25 +41,30 @@ export class ToolArguments {
       throw new Misfit("", "is not JSON");
     }
     if (!isPlainObject(given)) throw new Misfit("", "is not a JSON object");
-    return { ...this.#defaults(given as JsonObject), ...(given as JsonObject) };
-  }
-
-  #defaults(given: JsonObject): JsonObject {
-    const properties = isPlainObject(this.#schema.properties) ? Object.entries(this.#schema.properties) : [];
-    const entries = properties.flatMap(([name, property]) =>
-      !Object.hasOwn(given, name) && isPlainObject(property) && property.default !== undefined
-        ? [[name, property.default] as const]
-        : [],
-    );
-    return structuredClone(Object.fromEntries(entries)) as JsonObject;
+    return filled(given as JsonObject, this.#schema);
   }
 }
 
-function shaped(value: JsonObject, schema: JsonObject): SchemaResult<unknown> {
-  if (!isPlainObject(schema.properties)) return { value };
+/** A value with what its schema says of what is left out of its objects, but within `anyOf`, `$ref` and the like. */
+function filled<V extends JsonValue>(value: V, schema: unknown): V {
+  if (!isPlainObject(schema) || typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => filled(item, schema.items)) as JsonValue[] as V;
+  const properties = isPlainObject(schema.properties) ? Object.entries(schema.properties) : [];
+  const entries = properties.flatMap(([name, property]) => {
+    const found = Object.hasOwn(value, name)
+      ? (value as JsonObject)[name]
+      : structuredClone((property as JsonObject | null)?.default);
+    return found === undefined ? [] : [[name, filled(found, property)] as const];
+  });
+  return { ...value, ...Object.fromEntries(entries) };
+}
+
+/** What differs from the value would be filled in after an edit: the gate refuses that. */
+function shaped(given: JsonObject, schema: JsonObject): SchemaResult<unknown> {
+  if (!isPlainObject(schema.properties)) return { value: given };
   try {
-    refuseMisshapen(value, shapeOf({}, schema));
-    return { value };
+    refuseMisshapen(given, shapeOf({}, schema));
+    return { value: filled(given, schema) };
   } catch (error) {
     if (!(error instanceof Misfit)) throw error;
     return { issues: [{ message: error.problem, ...(error.path !== "" && { path: [error.path] }) }] };

@@ -4,7 +4,14 @@ import type { Client } from "../client.js";
 import { isRefusal } from "../refusals.js";
 import { type Gate, gateOf } from "./openai-agents-gate.js";
 import { recordOf } from "./openai-agents-runs.js";
-import { type AgentLike, isAgent, type RunContextLike } from "./openai-agents-sdk.js";
+import {
+  type AgentLike,
+  type FunctionTool,
+  isAgent,
+  isFunctionTool,
+  qualifiedName,
+  type RunContextLike,
+} from "./openai-agents-sdk.js";
 import { type GatedTool, gatedOf } from "./openai-agents-tools.js";
 
 /** The state of a run of the SDK, as far as it is looked at. */
@@ -51,13 +58,13 @@ interface Interruption {
  *   StillWaiting when `stopWaiting` is aborted before.
  */
 export async function decisions(state: RunStateLike, options: { stopWaiting?: AbortSignal } = {}): Promise<void> {
-  const items = (state.getInterruptions() as Interruption[]).filter(({ agent }) => gateOf(agent)?.durable);
-  if (items.length === 0) throw new TypeError("the run was not paused by a gate with durable: true");
   const context: RunContextLike = state._context;
+  const paused = await pausedCalls(state.getInterruptions(), context);
+  if (paused.length === 0) throw new TypeError("the run was not paused by a gate with durable: true");
   restoreChains(state, context);
   const enough = new AbortController();
   const end = whenAborted(options.stopWaiting, () => enough.abort());
-  const waits = items.map((item) => decided(item, context, enough.signal));
+  const waits = paused.map((each) => decided(each, context, enough.signal));
   try {
     await Promise.race(waits);
   } finally {
@@ -66,14 +73,31 @@ export async function decisions(state: RunStateLike, options: { stopWaiting?: Ab
   }
   const ends = await Promise.allSettled(waits);
   ends.forEach(({ status }, index) => {
-    if (status === "fulfilled") state.approve(items[index]);
+    if (status === "fulfilled") state.approve(paused[index]?.item);
   });
 }
 
+/** A call that a gate paused. */
+interface Paused {
+  readonly item: Interruption;
+  readonly gate: Gate;
+  readonly tool: GatedTool;
+}
+
+/** Not those of tools that are not gated, such as agents as tools, with `needsApproval` of their own. */
+async function pausedCalls(items: readonly Interruption[], context: RunContextLike): Promise<Paused[]> {
+  const paused: Paused[] = [];
+  for (const item of items) {
+    const gate = gateOf(item.agent);
+    if (!gate?.durable || item.rawItem.type !== "function_call") continue;
+    const tool = gatedOf(pausedTool(item, await item.agent.getAllTools(context)));
+    if (tool) paused.push({ item, gate, tool });
+  }
+  return paused;
+}
+
 /** Returns when the call is decided, however. Throws what leaves it undecided. */
-async function decided(item: Interruption, context: RunContextLike, stopWaiting: AbortSignal): Promise<void> {
-  const gate = gateOf(item.agent) as Gate;
-  const tool = pausedTool(item, await item.agent.getAllTools(context));
+async function decided({ item, gate, tool }: Paused, context: RunContextLike, stopWaiting: AbortSignal): Promise<void> {
   try {
     const { arguments: input = "", callId } = item.rawItem;
     await waitFor(gate.client, tool.callOf(context, input, callId), stopWaiting);
@@ -90,10 +114,10 @@ async function waitFor(client: Client, call: Call<unknown>, stopWaiting: AbortSi
   await client.wait(handle, { patienceMs, onProgress, stopWaiting, cancelOnAbandon: false });
 }
 
-function pausedTool({ rawItem, name, agent }: Interruption, tools: readonly unknown[]): GatedTool {
+function pausedTool({ rawItem, name, agent }: Interruption, tools: readonly unknown[]): FunctionTool {
   const called = rawItem.name ?? name;
   const qualified = rawItem.namespace ? `${rawItem.namespace}.${called}` : called;
-  const found = tools.map(gatedOf).find((tool) => tool && [tool.name, tool.own.name].includes(qualified));
+  const found = tools.filter(isFunctionTool).find((tool) => [qualifiedName(tool), tool.name].includes(qualified));
   if (!found) throw new TypeError(`the run paused for ${qualified}, a tool that ${agent.name} has no more`);
   return found;
 }

@@ -57,7 +57,22 @@ export class Gate {
       Object.setPrototypeOf(each, gatedPrototype(Object.getPrototypeOf(each)));
       // A list of its own: agents may share theirs.
       each.tools = tools;
+      this.#watchHandoffs(each);
     }
+  }
+
+  /** Gates what is added later, too: where a stored run is read, the SDK finds its agent in these lists, and only there. */
+  #watchHandoffs(agent: AgentLike): void {
+    let handoffs = agent.handoffs;
+    Object.defineProperty(agent, "handoffs", {
+      get: () => {
+        for (const target of agentsIn(handoffs)) this.putAround(target);
+        return handoffs;
+      },
+      set: (others: unknown[]) => {
+        handoffs = others;
+      },
+    });
   }
 
   #look(agent: AgentLike, found: Map<AgentLike, unknown[]>): void {
@@ -68,10 +83,7 @@ export class Gate {
       agent,
       agent.tools.map((tool) => this.tool(agent, tool)),
     );
-    for (const target of agent.handoffs) {
-      const known = isHandoff(target) ? target.agent : target;
-      if (isAgent(known)) this.#look(known, found);
-    }
+    for (const target of agentsIn(agent.handoffs)) this.#look(target, found);
   }
 
   /** @throws TypeError where a refusal's text would be the run's result, as if the tool had said it. */
@@ -151,7 +163,9 @@ export class Gate {
   #nameOfRun(context: RunContextLike): string {
     const name = typeof this.#runId === "function" ? this.#runId(context) : this.#runId;
     if (this.#runId !== undefined && (typeof name !== "string" || name === "")) {
-      throw new TypeError(`runId of gate must say the run's name, and said ${JSON.stringify(name)}`);
+      // Not what it is: that may be the context.
+      const said = name === "" ? "an empty text" : `a value of type ${typeof name}`;
+      throw new TypeError(`runId of gate must return the run's name as a non-empty text, and returned ${said}`);
     }
     return name ?? recordOf(context).runId;
   }
@@ -159,6 +173,11 @@ export class Gate {
 
 /** Tools that gated agents are. */
 const agentTools = new WeakSet<object>();
+
+/** The agents that hand-offs lead to, as far as that is known before. */
+function agentsIn(handoffs: readonly unknown[]): AgentLike[] {
+  return handoffs.map((target) => (isHandoff(target) ? target.agent : target)).filter(isAgent);
+}
 
 /** @throws TypeError for an agent whose tools come from elsewhere than its class. */
 function refuseUnseen(agent: AgentLike): void {

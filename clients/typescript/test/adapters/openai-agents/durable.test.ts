@@ -190,6 +190,26 @@ test("needsApproval of a tool comes before the gate, and is refused with durable
   assert.deepEqual(ran, ["a"]);
 });
 
+test("the interruption of an agent as a tool with needsApproval is left alone", async () => {
+  const ran: string[] = [];
+  const payer = gate(agentOf([], new ScriptedModel("asked"), { name: "payer" }), server.client(), DURABLE);
+  const asked = payer.asTool({ toolName: "ask_payer", toolDescription: "Asks.", needsApproval: true });
+  const both = [...calls("pay_beside", { to: "alice" }), ...calls("ask_payer", { input: "pay" }, "o1")];
+  const model = new ScriptedModel(both, "done");
+  const boss = gate(agentOf([paying("pay_beside", ran), asked], model), server.client(), DURABLE);
+  let result: Any = await run(boss, "go", { context: { ticket: "T-beside" } });
+  assert.equal(result.interruptions.length, 2);
+  await server.reviewer("pay_beside").approve();
+  await decisions(result.state);
+  result = await run(boss, result.state);
+  const left = result.interruptions.map(({ name }: Any) => name);
+  assert.deepEqual([left, ran], [["ask_payer"], ["alice"]]);
+  await assert.rejects(decisions(result.state), /not paused by a gate/);
+  result.state.approve(result.interruptions[0]);
+  await run(boss, result.state);
+  assert.equal(model.read("o1"), "asked");
+});
+
 test("a paused run of an agent that is used as a tool goes on", async () => {
   const ran: string[] = [];
   const inner = new ScriptedModel(calls("pay_nested", { to: "alice" }), "paid");

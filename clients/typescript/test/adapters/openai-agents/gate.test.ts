@@ -161,6 +161,17 @@ test("the context is passed on, and appears nowhere else", async () => {
   assert.ok(!JSON.stringify(model.requests).includes(secret));
 });
 
+test("the context is not in the error of a runId that returns it", async () => {
+  const ran: Any[] = [];
+  const agent = agentOf([sending("send_context", ran)], new ScriptedModel(calls("send_context", INPUT)));
+  const gated = gate(agent, server.client(), { runId: ({ context }) => context });
+  await assert.rejects(run(gated, "go", { context: { secret: "hunter2" } }), ({ message }: Error) => {
+    assert.match(message, /runId of gate must return the run's name .*type object/);
+    return !message.includes("hunter2");
+  });
+  assert.deepEqual(ran, []);
+});
+
 test("a tool that fails goes the way of the SDK, and is reported FAILED", async () => {
   const failing = (name: string, more: Any = {}) => {
     const execute = async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { Agent, handoff, Runner, run } from "@openai/agents";
+import { Agent, handoff, Runner, RunState, run } from "@openai/agents";
 import { gate } from "../../../src/adapters/openai-agents.js";
 import { Server } from "../../server.js";
 import { type Any, agentOf, calls, decide, INPUT, ScriptedModel, sending } from "./agents.js";
@@ -55,6 +55,30 @@ test("a hand-off that is added later is gated, too", async () => {
   assert.deepEqual(ran, []);
 });
 
+test("a hand-off that is added later is gated where a stored run is taken up", async () => {
+  const ran: Any[] = [];
+  const model = new ScriptedModel(calls("transfer_to_later", {}, "h1"), calls("forbidden.stored", INPUT), "done");
+  const start = (wrap: (agent: Any) => Any) => {
+    const stored = { ...sending("send", ran, { needsApproval: true }), name: "forbidden.stored" };
+    const triage = gate(agentOf([], model, { name: "triage" }), server.client());
+    triage.handoffs.push(wrap(agentOf([stored], model, { name: "later" })));
+    return triage;
+  };
+  const wraps = [(agent: Any) => agent, (agent: Any) => handoff(agent)] as const;
+  const first: Any = await run(start(wraps[0]), "go");
+  for (const wrap of wraps) {
+    // As another process does.
+    const triage = start(wrap);
+    const state: Any = await RunState.fromString(triage, first.state.toString());
+    state.approve(state.getInterruptions()[0]);
+    const last = new ScriptedModel("done");
+    state._currentAgent.model = last;
+    await run(triage, state);
+    assert.match(String(last.read("c1")), /^NOT RUN\. The policy/);
+  }
+  assert.deepEqual(ran, []);
+});
+
 test("an agent that is used as a tool has its tools gated", async () => {
   const inner = new ScriptedModel(calls("send_inner", INPUT), "sent");
   const outer = new ScriptedModel(calls("ask_mailer", { input: "send it" }, "o1"), "done");
@@ -102,14 +126,20 @@ test("tools of MCP servers are gated", async () => {
     },
   };
   const model = new ScriptedModel(
-    [...calls("delete_file", { path: "/a" }), ...calls("delete_file", { path: "/b", sudo: true }, "c2")],
+    [
+      ...calls("delete_file", { path: "/a" }),
+      ...calls("delete_file", { path: "/b", sudo: true }, "c2"),
+      ...calls("delete_file", { path: "/c", force: true }, "c3"),
+    ],
     "done",
   );
   const agent = gate(agentOf([], model, { mcpServers: [mcp] }), server.client());
   const result = run(agent, "go");
   const shown: Any[] = [];
-  await decide(server, "delete_file", 2, ({ arguments: args }) => {
+  await decide(server, "delete_file", 3, ({ arguments: args }) => {
     shown.push(args);
+    // The server behind would fill in what this leaves out.
+    if (args?.path === "/c") return { edit: { path: "/d" } };
     return args?.path === "/a" ? "approve" : { reject: "Not with sudo." };
   });
   await result;
@@ -118,9 +148,11 @@ test("tools of MCP servers are gated", async () => {
   assert.deepEqual(shown, [
     { path: "/a", force: false },
     { path: "/b", force: false, sudo: true },
+    { path: "/c", force: true },
   ]);
   assert.deepEqual(called, [["delete_file", { path: "/a", force: false }]]);
   assert.match(String(model.read("c2")), /^NOT RUN\. .*sudo/);
+  assert.match(String(model.read("c3")), /^NOT RUN\. A reviewer changed the arguments .*force/);
 });
 
 test("each agent that shares a tool makes its own calls", async () => {

@@ -159,6 +159,23 @@ test("what the tool fills in is shown", async () => {
   assert.equal(ran[0].amount, 5);
 });
 
+test("what the tool fills in within objects and lists is shown", async () => {
+  for (const deriveSchema of [false, true]) {
+    const ran: Any[] = [];
+    const force = z.object({ force: z.boolean().default(true) });
+    const parameters = z.object({ how: force, each: z.array(force), none: force.nullable() });
+    const name = `within_${deriveSchema}`;
+    const model = new ScriptedModel(
+      calls(`auto.${name}`, { how: {}, each: [{}, { force: false }], none: null }),
+      "done",
+    );
+    await run(gate(agentOf([auto(name, ran, { parameters })], model), server.client(), { deriveSchema }), "go");
+    const [approval] = await server.approvals(`auto.${name}`);
+    const filled = { how: { force: true }, each: [{ force: true }, { force: false }], none: null };
+    assert.deepEqual([approval?.arguments, ran], [filled, [filled]], String(model.read("c1")));
+  }
+});
+
 test("an edit that does not fit is refused by the server, else before the claim", async () => {
   const ran: Any[] = [];
   for (const deriveSchema of [true, false]) {
