@@ -1,0 +1,31 @@
+package dev.signoff.langchain4j;
+
+import dev.langchain4j.agent.tool.ToolExecutionRequest;
+import dev.langchain4j.invocation.InvocationContext;
+import java.util.Map;
+
+/** How a tool reads its arguments. */
+interface ToolInput {
+  /**
+   * The arguments as the tool would get them, and whatever the model names beyond them, for {@link
+   * #requireFit} to refuse.
+   */
+  Map<String, Object> read(ToolExecutionRequest request, InvocationContext context);
+
+  /**
+   * Requires that the tool would get just these arguments.
+   *
+   * @throws IllegalArgumentException otherwise; its message follows "the set of arguments"
+   */
+  void requireFit(
+      ToolExecutionRequest request, InvocationContext context, Map<String, Object> arguments);
+
+  /** The call with other arguments. */
+  static ToolExecutionRequest with(ToolExecutionRequest request, Map<String, Object> arguments) {
+    return ToolExecutionRequest.builder()
+        .id(request.id())
+        .name(request.name())
+        .arguments(JsonObjects.write(arguments))
+        .build();
+  }
+}
