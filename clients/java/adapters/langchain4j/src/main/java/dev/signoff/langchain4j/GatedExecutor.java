@@ -44,9 +44,14 @@ final class GatedExecutor implements ToolExecutor {
   @Override
   public ToolExecutionResult executeWithContext(
       ToolExecutionRequest request, InvocationContext context) {
-    Map<String, Object> arguments = input.read(request, context);
+    if (!toolName.equals(request.name())) {
+      // Executors of MCP servers call the tool that the request names.
+      throw new IllegalArgumentException(
+          "a call of " + request.name() + " came to the executor of " + toolName);
+    }
+    ToolInput.Read read = input.read(request, context);
     try {
-      return gate(request, context).call(arguments, run -> run(request, context, run.arguments()));
+      return gate(request, context, read).call(read.arguments(), run -> run(request, context, run.arguments()));
     } catch (FailedTool failed) {
       return failed.result;
     } catch (Refusal refusal) {
@@ -71,7 +76,8 @@ final class GatedExecutor implements ToolExecutor {
     return result;
   }
 
-  private Gate gate(ToolExecutionRequest request, InvocationContext context) {
+  private Gate gate(
+      ToolExecutionRequest request, InvocationContext context, ToolInput.Read read) {
     Gate gate = client.gate(toolName);
     if (context != null) {
       String run = run(context);
@@ -86,7 +92,11 @@ final class GatedExecutor implements ToolExecutor {
             options.apply(gate, new ToolCall(request, context)), "options returned null");
     return refined
         .onRefusal(OnRefusal.RAISE)
-        .argumentsCheck(arguments -> input.requireFit(request, context, arguments));
+        .argumentsCheck(
+            arguments -> {
+              read.requireNoMore();
+              input.requireFit(request, context, arguments);
+            });
   }
 
   /**

@@ -20,21 +20,25 @@ final class JsonInput implements ToolInput {
   }
 
   @Override
-  public Map<String, Object> read(ToolExecutionRequest request, InvocationContext context) {
+  public Read read(ToolExecutionRequest request, InvocationContext context) {
     try {
-      return JsonObjects.read(request.arguments());
+      Map<String, Object> arguments = JsonObjects.read(request.arguments());
+      return new Read(arguments, beyond(arguments));
     } catch (RuntimeException e) {
       throw new ToolArgumentsException(e);
     }
   }
 
+  private String beyond(Map<String, Object> arguments) {
+    return arguments.keySet().stream()
+        .filter(name -> !open && !names.contains(name))
+        .findFirst()
+        .orElse("");
+  }
+
   @Override
   public void requireFit(
       ToolExecutionRequest request, InvocationContext context, Map<String, Object> arguments) {
-    for (String name : arguments.keySet()) {
-      if (!open && !names.contains(name)) {
-        throw new IllegalArgumentException("has " + name + ", which the tool does not take");
-      }
-    }
+    new Read(arguments, beyond(arguments)).requireNoMore();
   }
 }

@@ -65,6 +65,29 @@ final class JsonObjects {
     return one == null ? other == null : one.equals(other);
   }
 
+  /** The path of the first value that was given and not read; empty if there is none. */
+  static String beyond(Object given, Object read, String path) {
+    if (given instanceof Map<?, ?> left && read instanceof Map<?, ?> right) {
+      for (Map.Entry<?, ?> each : left.entrySet()) {
+        String here = path.isEmpty() ? each.getKey().toString() : path + "." + each.getKey();
+        boolean dropped = !right.containsKey(each.getKey()) && each.getValue() != null;
+        String found = dropped ? here : beyond(each.getValue(), right.get(each.getKey()), here);
+        if (!found.isEmpty()) {
+          return found;
+        }
+      }
+    }
+    if (given instanceof List<?> left && read instanceof List<?> right) {
+      for (int i = 0; i < Math.min(left.size(), right.size()); i++) {
+        String found = beyond(left.get(i), right.get(i), path + "[" + i + "]");
+        if (!found.isEmpty()) {
+          return found;
+        }
+      }
+    }
+    return "";
+  }
+
   private static BigDecimal decimal(Object number) {
     return new BigDecimal(number.toString());
   }

@@ -29,16 +29,13 @@ final class MethodInput implements ToolInput {
   }
 
   @Override
-  public Map<String, Object> read(ToolExecutionRequest request, InvocationContext context) {
+  public Read read(ToolExecutionRequest request, InvocationContext context) {
     Map<String, Object> arguments = convert(request, context);
-    beyond(request).forEach(arguments::putIfAbsent);
-    return arguments;
+    return new Read(arguments, JsonObjects.beyond(given(request), arguments, ""));
   }
 
-  /**
-   * What the model names. LangChain4j mends broken JSON, and drops what the method does not take.
-   */
-  private static Map<String, Object> beyond(ToolExecutionRequest request) {
+  /** What the model wrote; nothing if it is broken JSON, which LangChain4j mends as it can. */
+  private static Map<String, Object> given(ToolExecutionRequest request) {
     try {
       return JsonObjects.read(request.arguments());
     } catch (RuntimeException e) {
@@ -104,11 +101,7 @@ final class MethodInput implements ToolInput {
     } catch (ToolArgumentsException e) {
       throw new IllegalArgumentException("does not fit the tool: " + e.getCause().getMessage(), e);
     }
-    for (String name : arguments.keySet()) {
-      if (!read.containsKey(name)) {
-        throw new IllegalArgumentException("has " + name + ", which the tool does not take");
-      }
-    }
+    new Read(read, JsonObjects.beyond(arguments, read, "")).requireNoMore();
     read.forEach(
         (name, value) -> {
           if (!arguments.containsKey(name)) {

@@ -7,10 +7,21 @@ import java.util.Map;
 /** How a tool reads its arguments. */
 interface ToolInput {
   /**
-   * The arguments as the tool would get them, and whatever the model names beyond them, for {@link
-   * #requireFit} to refuse.
+   * What a tool reads.
+   *
+   * @param arguments as the tool would get them, written as JSON again
+   * @param beyond the path of a value that it would not get; empty if there is none
    */
-  Map<String, Object> read(ToolExecutionRequest request, InvocationContext context);
+  record Read(Map<String, Object> arguments, String beyond) {
+    void requireNoMore() {
+      if (!beyond.isEmpty()) {
+        throw new IllegalArgumentException("has " + beyond + ", which the tool does not take");
+      }
+    }
+  }
+
+  /** Reads what a model wrote. */
+  Read read(ToolExecutionRequest request, InvocationContext context);
 
   /**
    * Requires that the tool would get just these arguments.

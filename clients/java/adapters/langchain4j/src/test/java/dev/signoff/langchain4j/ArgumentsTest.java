@@ -103,13 +103,16 @@ class ArgumentsTest extends DeskTest {
                     "1", "sendEmail", "{\"to\": \"a\", \"copies\": 1, \"bcc\": \"eve\"}"),
                 ScriptedModel.call("2", "charge", "{\"amount\": 1, \"memory\": \"8\"}"),
                 ScriptedModel.call("3", "charge", "{\"amount\": \"NaN\"}"),
+                ScriptedModel.call(
+                    "5", "write", "{\"notes\": [{\"text\": \"a\", \"seal\": \"b\"}]}"),
                 ScriptedModel.call("4", "sendEmail", "{\"to\": \"\\ud800\", \"copies\": 1}"))
             .result();
     String[] lines = said.split("\n");
     assertTrue(lines[0].endsWith("the set of arguments has bcc, which the tool does not take."));
     assertTrue(lines[1].endsWith("the set of arguments has memory, which the tool does not take."));
     assertTrue(lines[2].startsWith("3: NOT RUN. The call to charge cannot be approved"), said);
-    assertTrue(lines[3].startsWith("4: NOT RUN. The call to sendEmail cannot be approved"), said);
+    assertTrue(lines[3].endsWith("has notes[0].seal, which the tool does not take."), said);
+    assertTrue(lines[4].startsWith("4: NOT RUN. The call to sendEmail cannot be approved"), said);
     assertEquals(List.of(), approvals());
     assertEquals(List.of(), desk.calls);
   }

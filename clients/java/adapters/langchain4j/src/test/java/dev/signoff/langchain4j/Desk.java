@@ -1,5 +1,6 @@
 package dev.signoff.langchain4j;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.langchain4j.agent.tool.P;
 import dev.langchain4j.agent.tool.ReturnBehavior;
 import dev.langchain4j.agent.tool.Tool;
@@ -62,6 +63,16 @@ final class Desk {
     Object card = parameters.get("card");
     calls.add("charge " + amount + " " + memory + " " + card + " " + (context != null));
     return "charged";
+  }
+
+  /** Its JSON does not show the seal. */
+  record Note(
+      String text, @JsonProperty(access = JsonProperty.Access.WRITE_ONLY) String seal) {}
+
+  @Tool
+  String write(List<Note> notes) {
+    calls.add("write " + notes);
+    return "written";
   }
 
   @Tool

@@ -192,6 +192,17 @@ class ServicesTest extends DeskTest {
   }
 
   @Test
+  void aCallOfAnotherTool() {
+    ToolExecutor executor = ToolGate.of(client).executor(PRINT, printer());
+    IllegalArgumentException error =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> executor.execute(ScriptedModel.call("1", "shred", "{\"text\": \"a\"}"), "m"));
+    assertEquals("a call of shred came to the executor of print", error.getMessage());
+    assertEquals(List.of(), desk.calls);
+  }
+
+  @Test
   void aResultThatIsAnError() throws Exception {
     ToolExecutor failing =
         new ToolExecutor() {
