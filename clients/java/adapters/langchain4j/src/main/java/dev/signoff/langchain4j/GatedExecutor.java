@@ -51,7 +51,8 @@ final class GatedExecutor implements ToolExecutor {
     }
     ToolInput.Read read = input.read(request, context);
     try {
-      return gate(request, context, read).call(read.arguments(), run -> run(request, context, run.arguments()));
+      return gate(request, context, read)
+          .call(read.arguments(), run -> run(request, context, run.arguments()));
     } catch (FailedTool failed) {
       return failed.result;
     } catch (Refusal refusal) {
@@ -76,8 +77,7 @@ final class GatedExecutor implements ToolExecutor {
     return result;
   }
 
-  private Gate gate(
-      ToolExecutionRequest request, InvocationContext context, ToolInput.Read read) {
+  private Gate gate(ToolExecutionRequest request, InvocationContext context, ToolInput.Read read) {
     Gate gate = client.gate(toolName);
     if (context != null) {
       String run = run(context);

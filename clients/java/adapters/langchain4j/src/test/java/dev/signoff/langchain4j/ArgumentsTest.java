@@ -56,10 +56,10 @@ class ArgumentsTest extends DeskTest {
     reviewer.approve(
         reviewer.pending(),
         "{\"currency\":\"USD\",\"discount\":5,\"lines\":[{\"count\":1,"
-            + "\"day\":\"2026-12-01\",\"item\":\"ink\"}],\"note\":\"soon\",\"price\":3,\"urgency\":\"HIGH\"}");
+            + "\"day\":\"2026-12-01\",\"item\":\"ink\"}],\"note\":\"soon\",\"price\":3.5,\"urgency\":\"HIGH\"}");
     assertEquals("1: ordered", chat.result());
     assertEquals(
-        List.of("order [Line[item=ink, count=1, day=2026-12-01]] 3 HIGH Optional[soon] 5 USD"),
+        List.of("order [Line[item=ink, count=1, day=2026-12-01]] 3.5 HIGH Optional[soon] 5 USD"),
         desk.calls);
   }
 

@@ -66,8 +66,7 @@ final class Desk {
   }
 
   /** Its JSON does not show the seal. */
-  record Note(
-      String text, @JsonProperty(access = JsonProperty.Access.WRITE_ONLY) String seal) {}
+  record Note(String text, @JsonProperty(access = JsonProperty.Access.WRITE_ONLY) String seal) {}
 
   @Tool
   String write(List<Note> notes) {

@@ -25,7 +25,7 @@ import org.springframework.ai.model.tool.ToolExecutionResult;
 import org.springframework.ai.support.ToolCallbacks;
 import org.springframework.ai.tool.ToolCallback;
 import org.springframework.ai.tool.ToolCallbackProvider;
-import org.springframework.ai.tool.resolution.StaticToolCallbackResolver;
+import org.springframework.ai.tool.definition.ToolDefinition;
 import reactor.core.Disposable;
 
 /** All ways in which a chat client gets and runs tools. */
@@ -137,12 +137,20 @@ class ClientsTest extends DeskTest {
 
   @Test
   void toolsThatTheGateDoesNotSee() {
-    // A resolver would find a tool that the request does not have.
+    // A manager may find tools that the request does not have, as Spring AI's can be told to.
     ToolCallingManager resolving =
-        ToolCallingManager.builder()
-            .toolCallbackResolver(new StaticToolCallbackResolver(List.of(ToolCallbacks.from(desk))))
-            .resolutionFallbackEnabled(true)
-            .build();
+        new ToolCallingManager() {
+          @Override
+          public List<ToolDefinition> resolveToolDefinitions(ToolCallingChatOptions options) {
+            return List.of();
+          }
+
+          @Override
+          public ToolExecutionResult executeToolCalls(Prompt prompt, ChatResponse response) {
+            desk.sendEmail("alice", 1);
+            throw new AssertionError();
+          }
+        };
     ChatClient chat =
         through(ToolGate.of(client).manager(resolving), mail("alice"))
             .defaultTools(new Object[] {new Other()})
