@@ -40,6 +40,8 @@ final class CallSettings implements Cloneable {
   /** Null if there is none. */
   CancelHandle cancelHandle;
 
+  Consumer<Map<String, Object>> argumentsCheck = arguments -> {};
+
   Set<CallOption> requiredOptions = Set.of();
 
   CallSettings(String toolName) {
@@ -103,6 +105,15 @@ final class CallSettings implements Cloneable {
               + toolName
               + " lacks options that its gate requires: "
               + String.join(", ", missing));
+    }
+  }
+
+  /** Lets the caller's own check look at arguments. */
+  void requireFit(Arguments arguments) throws Misfit.Found {
+    try {
+      argumentsCheck.accept(arguments.given());
+    } catch (IllegalArgumentException e) {
+      throw new Misfit.Found("", Text.of(e));
     }
   }
 

@@ -241,6 +241,21 @@ public final class Gate {
   }
 
   /**
+   * What looks at the arguments before anybody is asked, and at those that were approved before the
+   * call is claimed. For adapters, whose tools read their arguments in ways of their own.
+   *
+   * @param argumentsCheck gets the arguments as the function would, and throws an {@link
+   *     IllegalArgumentException} if the tool cannot take them as they are. Its message, words that
+   *     follow "the set of arguments", is the problem of {@link Refusal.InvalidArguments}, or of
+   *     {@link Refusal.InvalidEdit}. Whatever else it throws ends the call, and nothing is run
+   * @return the gate with it
+   */
+  public Gate argumentsCheck(Consumer<Map<String, Object>> argumentsCheck) {
+    Objects.requireNonNull(argumentsCheck, "argumentsCheck");
+    return with(call -> call.argumentsCheck = argumentsCheck);
+  }
+
+  /**
    * What becomes of a refusal of a call, in place of what the options of the client say. {@link
    * OnRefusal#RETURN} is for calls and wrapped functions whose result can be text; a lambda does
    * not say what it returns, so name the class of its result after it. {@link #ask} and {@link

@@ -24,6 +24,11 @@ final class GatedCall {
   /** A call that is to be asked for. */
   static GatedCall asking(Connection connection, CallSettings settings, Arguments arguments)
       throws Refusal {
+    try {
+      settings.requireFit(arguments);
+    } catch (Misfit.Found e) {
+      throw new Refusal.InvalidArguments(settings.toolName, "", e.misfit);
+    }
     Awaited asked = Awaited.Requested.of(Requests.make(connection, settings, arguments));
     connection.advice().considerRepeats(settings);
     return new GatedCall(connection, settings, asked);
@@ -136,6 +141,7 @@ final class GatedCall {
     Arguments approved = Arguments.received(approval.getArguments());
     A given;
     try {
+      settings.requireFit(approved);
       given = input.of(new Run(id, approved.given(), edited));
     } catch (Misfit.Found e) {
       // Unedited arguments may not fit the function of another process that resumes.

@@ -88,6 +88,7 @@ class GateOptionsTest {
         List.of(() -> gate().patience(null), () -> gate().patience(Duration.ofNanos(-1))));
     wrong.put("onProgress", List.of(() -> gate().onProgress(null)));
     wrong.put("onRefusal", List.of(() -> gate().onRefusal(null)));
+    wrong.put("argumentsCheck", List.of(() -> gate().argumentsCheck(null)));
     wrong.put("cancelHandle", List.of(() -> gate().cancelHandle(null)));
     wrong.put(
         "requiredOptions",

@@ -1,0 +1,2 @@
+/** What the adapters' tests have in common. */
+package dev.signoff.testing;
