@@ -59,7 +59,7 @@ mod tests {
     fn anything_else_is_refused_with_the_languages() {
         for args in [&[][..], &["go"], &["langgraph"], &["--all", "python"], &["python", "langgraph", "newest", "-v"]] {
             let failure = names(args).expect_err("refused").to_string();
-            assert!(failure.contains("python, typescript"), "{args:?}: {failure}");
+            assert!(failure.contains("python, typescript, java"), "{args:?}: {failure}");
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const CLIENTS: &[Client] = &[
     Client { name: "python", commits_stubs: true, has_adapters: true, tools: tools::PYTHON },
     Client { name: "typescript", commits_stubs: true, has_adapters: true, tools: tools::NODE },
     Client { name: "go", commits_stubs: true, has_adapters: false, tools: tools::GO },
-    Client { name: "java", commits_stubs: false, has_adapters: false, tools: tools::JAVA },
+    Client { name: "java", commits_stubs: false, has_adapters: true, tools: tools::JAVA },
 ];
 
 /// Those that are named; all when none is.
