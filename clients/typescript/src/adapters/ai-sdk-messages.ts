@@ -58,17 +58,25 @@ export function pausedCalls(messages: readonly unknown[]): PausedCall[] {
     .filter(({ type, approved }) => type === "tool-approval-response" && approved === false)
     .map(({ approvalId }) => approvalId);
   const found = new Map<string, PausedCall>();
-  for (const { type, approvalId, toolCallId, isAutomatic } of messages.flatMap(partsOf)) {
+  for (const { at, type, approvalId, toolCallId, isAutomatic } of placedParts(messages)) {
     if (type !== "tool-approval-request" || isAutomatic === true) continue;
-    if (typeof approvalId !== "string" || typeof toolCallId !== "string" || found.has(toolCallId)) continue;
+    if (typeof approvalId !== "string" || typeof toolCallId !== "string") continue;
     const place = placeOf(toolCallId, messages);
-    const call = partsOf(messages[place ?? -1]).find((part) => isCallOf(part, toolCallId));
+    // A request before the call is that of another call, which had the same id.
+    if (place === undefined || at < place) continue;
+    const call = partsOf(messages[place]).find((part) => isCallOf(part, toolCallId));
     if (typeof call?.toolName !== "string") continue;
     const { toolName, input } = call;
-    const isLast = messages.slice((place ?? 0) + 1).every((message) => (message as { role?: unknown }).role === "tool");
-    found.set(toolCallId, { toolCallId, toolName, input, approvalId, isDenied: denied.includes(approvalId), isLast });
+    const isLast = messages.slice(place + 1).every((message) => (message as { role?: unknown }).role === "tool");
+    const isDenied = denied.includes(approvalId) || found.get(toolCallId)?.isDenied === true;
+    found.set(toolCallId, { toolCallId, toolName, input, approvalId, isDenied, isLast });
   }
   return [...found.values()];
+}
+
+/** The parts of all messages, each with the place of its message. */
+function placedParts(messages: readonly unknown[]): (Part & { readonly at: number })[] {
+  return messages.flatMap((message, at) => partsOf(message).map((part) => ({ ...part, at })));
 }
 
 /** The message that has the newest call of this id, if there is no result of it. */

@@ -35,7 +35,7 @@ async function all(lines: AsyncIterator<string>): Promise<string[]> {
 }
 
 /** A tool that remembers its runs, and conversations with it. */
-function conversation(name: string, options: GateToolsOptions = {}) {
+function conversation(name: string, options: GateToolsOptions = {}, settings: object = {}) {
   const runs: Any[] = [];
   const mail = sdk.tool({
     inputSchema: z.object({ to: z.string() }),
@@ -49,7 +49,7 @@ function conversation(name: string, options: GateToolsOptions = {}) {
   /** One run: what the model makes of the messages is added to them. */
   async function go(...answers: Answer[]): Promise<Any> {
     const model = sdk.model(...answers);
-    const result = await sdk.generateText({ model, tools, messages, stopWhen: sdk.stepCountIs(5) });
+    const result = await sdk.generateText({ model, tools, messages, stopWhen: sdk.stepCountIs(5), ...settings });
     messages.push(...responseOf(result));
     return { ...result, model, content: result.content };
   }
@@ -330,6 +330,26 @@ test("an id that a model uses again is another call", async () => {
   assert.deepEqual(runs, ["bert", "cy"]);
   assert.equal((await server.approvals(name)).length, 2);
 });
+
+for (const denied of ["cy", "bob", "nobody"]) {
+  const secret = { experimental_toolApprovalSecret: "of this test" };
+  test(`an id that a model uses again, with a no to ${denied}, is answered by itself`, async () => {
+    const { name, runs, tools, messages, go } = conversation(`durable_reused_${denied}`, {}, secret);
+    for (const to of ["bob", "cy"]) {
+      await go([{ id: "call-0", tool: name, input: { to } }]);
+      await decide(server, name, 1, ({ arguments: args }) => (args?.to === to ? "approve" : undefined));
+      // The newest request, which has no answer yet.
+      const { content } = forged(messages, false);
+      if (to === denied) messages.push({ role: "tool", content: content.slice(-1) });
+      messages.push(...(await decisions(messages, tools)));
+      await go("done");
+    }
+    assert.deepEqual(
+      runs,
+      ["bob", "cy"].filter((to) => to !== denied),
+    );
+  });
+}
 
 test("a no to the AI SDK runs nothing, and the approval stays", async () => {
   const { name, runs, tools, messages, go, pause } = conversation("durable_denied");
