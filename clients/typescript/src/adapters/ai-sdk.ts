@@ -71,6 +71,9 @@ type OrText<R> =
       ? PromiseLike<O | string>
       : R | string;
 
+/** What the AI SDK knows its `toolSearch` by. */
+const TOOL_SEARCH = Symbol.for("vercel.ai.toolSearch");
+
 /** What the gate looks at in a tool. */
 interface SdkTool {
   readonly inputSchema?: unknown;
@@ -79,6 +82,7 @@ interface SdkTool {
   readonly needsApproval?: unknown;
   readonly isProviderExecuted?: unknown;
   readonly experimental_toolCaller?: unknown;
+  readonly [TOOL_SEARCH]?: unknown;
 }
 
 /** What the AI SDK passes to a tool besides its input. It is handed on as it is. */
@@ -221,12 +225,14 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
 }
 
 /** @throws TypeError for a tool that does not run here, or not only by its `execute`; for one that is gated already. */
-function bodyOf(toolName: string, { execute, isProviderExecuted, experimental_toolCaller }: SdkTool): Execute {
+function bodyOf(toolName: string, tool: SdkTool): Execute {
+  const { execute, isProviderExecuted, experimental_toolCaller } = tool;
   const refuse = (problem: string) =>
     new TypeError(`${toolName} ${problem}: the gate cannot see its calls. Name it in ungated to leave it as it is`);
   if (isProviderExecuted === true) throw refuse("is run by the model's provider");
-  // The AI SDK has such a tool make another one, and runs that.
+  // The AI SDK makes other tools of the next two, and runs those.
   if (experimental_toolCaller !== undefined) throw refuse("calls other tools");
+  if (tool[TOOL_SEARCH] !== undefined) throw refuse("searches for tools");
   if (typeof execute !== "function") throw refuse("has no execute, and is run by the client or the model's provider");
   if (isGate(execute) || isGated(execute)) {
     throw new TypeError(`${toolName} is gated already: each call would be asked for twice`);
