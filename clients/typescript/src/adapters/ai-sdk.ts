@@ -19,7 +19,7 @@ import { join } from "../prepare.js";
 import { isRefusal } from "../refusals.js";
 import { isGated } from "../wrap.js";
 import { isGate, type Naming, pausing, waiting } from "./ai-sdk-durable.js";
-import { type InputCheck, InputSchema, isJson } from "./ai-sdk-input.js";
+import { contextOf, type InputCheck, InputSchema, isJson } from "./ai-sdk-input.js";
 import { type NamedCall, nameOf } from "./ai-sdk-messages.js";
 
 export { type AnswersMessage, type DecisionsOptions, decisions } from "./ai-sdk-durable.js";
@@ -80,6 +80,7 @@ interface SdkTool {
   readonly execute?: unknown;
   readonly toModelOutput?: unknown;
   readonly needsApproval?: unknown;
+  readonly contextSchema?: unknown;
   readonly isProviderExecuted?: unknown;
   readonly experimental_toolCaller?: unknown;
   readonly [TOOL_SEARCH]?: unknown;
@@ -214,7 +215,8 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
       ready.stop();
     }
   }
-  async function wait(input: unknown, execution: Naming, signal: AbortSignal | undefined): Promise<void> {
+  async function wait(input: unknown, given: Naming, signal: AbortSignal | undefined): Promise<void> {
+    const execution = { ...given, context: await contextOf(toolName, tool.contextSchema, given.context) };
     const handle = await ask(input, execution);
     const ready = await readied(input, execution);
     const { patienceMs, onProgress } = makeOptions(input as object, ready);

@@ -470,7 +470,30 @@ test("a context names the run, and is nowhere in the messages or at the server",
   assert.equal((await server.approvals(name)).length, 1);
 });
 
-const isOfSix = sdk.major === 6 && "version 6 has no toolApproval";
+const isOfSix = sdk.major === 6 && "version 6 has no toolApproval, and no contextSchema";
+test("a context that contextSchema changes names the same run in decisions", { skip: isOfSix }, async () => {
+  const name = "durable_context";
+  const execute = (_: Any, { context }: Any) => `ran in ${context.run}`;
+  const contextSchema = z.object({ run: z.string().transform((chat) => `run of ${chat}`) });
+  const tool = sdk.tool({ inputSchema: z.object({ to: z.string() }), contextSchema, execute });
+  const optionsFor = ({ context }: Any) => ({ runId: context.run });
+  const tools = gateTools({ [name]: tool }, server.client(), { optionsFor, durable: true });
+  const toolsContext = { [name]: { run: "chat 7" } };
+  const messages: Any[] = [{ role: "user", content: "Go on." }];
+  const model = sdk.model([{ id: "a", tool: name, input: { to: "cy" } }], "done");
+  messages.push(...responseOf(await sdk.generateText({ model, tools, messages, toolsContext })));
+  const waits = decisions(messages, tools, { toolsContext });
+  await decide(server, name, 1, ({ agent }) => (agent?.runId === "run of chat 7" ? "approve" : undefined));
+  messages.push(...(await waits));
+  await sdk.generateText({ model, tools, messages, toolsContext });
+  assert.equal(readOf(model, "a"), "ran in run of chat 7");
+  assert.equal((await server.approvals(name)).length, 1);
+  const other = { toolsContext: { [name]: { run: 7, key: "secret" } } };
+  await assert.rejects(decisions(messages.slice(0, 2), tools, other), (error: Any) => {
+    return /^TypeError: toolsContext of decisions does not fit/.test(String(error)) && !/secret/.test(String(error));
+  });
+});
+
 test("where toolApproval comes before, a call waits, and needs the server's yes", { skip: isOfSix }, async () => {
   const { name, runs, tools, messages } = conversation("durable_own");
   const model = sdk.model([{ id: "cy", tool: name, input: { to: "cy" } }], "done");
