@@ -9,7 +9,7 @@
  * @module
  */
 import { joined } from "../aborts.js";
-import { isPlainObject } from "../arguments.js";
+import { copyValues, isPlainObject } from "../arguments.js";
 import type { CallOptions } from "../call.js";
 import type { Client } from "../client.js";
 import { kindOf } from "../functions.js";
@@ -219,7 +219,7 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
     const execution = { ...given, context: await contextOf(toolName, tool.contextSchema, given.context) };
     const handle = await ask(input, execution);
     const ready = await readied(input, execution);
-    const { patienceMs, onProgress } = makeOptions(input as object, ready);
+    const { patienceMs, onProgress } = makeOptions(copyValues(input), ready);
     ready.stop();
     await client.wait(handle, { patienceMs, onProgress, stopWaiting, signal });
   }

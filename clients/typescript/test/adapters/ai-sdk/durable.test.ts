@@ -408,6 +408,22 @@ test("a call without a runId is refused before anybody is asked", async () => {
   assert.deepEqual([runs, await server.approvals(name)], [[], []]);
 });
 
+test("what optionsFor does to its copy of the arguments changes no stored message", async () => {
+  const optionsFor = ({ input }: Any) => {
+    input.to = "nobody";
+    return {};
+  };
+  const { name, runs, tools, messages, go, pause } = conversation("durable_copy", { optionsFor });
+  await pause("cy");
+  const stored = structuredClone(messages);
+  await decide(server, name, 1, choose);
+  const answers = await decisions(messages, tools);
+  assert.deepEqual(messages, stored);
+  messages.push(...answers);
+  await go("done");
+  assert.deepEqual(runs, ["cy"]);
+});
+
 test("what optionsFor throws is the call's error, and a paused run's call has it too", async () => {
   const { name, runs, messages, pause } = conversation("durable_hook");
   await pause("cy");
