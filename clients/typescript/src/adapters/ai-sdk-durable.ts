@@ -47,9 +47,10 @@ export function pausing(asking: Asking, execute: object): (input: unknown, namin
   gates.set(execute, asking);
   const { toolName, ask, keeps } = asking;
   return async (input, naming) => {
-    const { isResumed } = nameOf(naming?.toolCallId, naming?.messages);
+    const { isResumed, toolCallId } = nameOf(naming?.toolCallId, naming?.messages);
     try {
-      if (!(await keeps(input))) return false;
+      // Without an id, a run that goes on would not find the approval.
+      if (!toolCallId || !(await keeps(input))) return false;
       const handle = await ask(input, naming);
       const status = statusWhenAsked(handle);
       const { approvalId } = handle;

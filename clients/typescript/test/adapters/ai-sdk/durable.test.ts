@@ -461,6 +461,13 @@ for (const [what, inputSchema, input] of [
   });
 }
 
+test("a call that the model gave no id does not pause, but waits", async () => {
+  const { name, runs, go } = conversation("durable_no_id");
+  const going = go([{ id: "", tool: name, input: { to: "cy" } }], "done");
+  await Promise.all([going, server.reviewer(name).approve()]);
+  assert.deepEqual([runs, (await server.approvals(name)).length], [["cy"], 1]);
+});
+
 test("a context names the run, and is nowhere in the messages or at the server", async () => {
   const name = "durable_secret";
   const secret = `sk-${crypto.randomUUID()}`;
