@@ -38,6 +38,14 @@ export function nameOf(toolCallId: unknown, messages: unknown): NamedCall {
   };
 }
 
+/** An answer to a request of the AI SDK. */
+export interface Answer {
+  type: "tool-approval-response";
+  approvalId: string;
+  approved: boolean;
+  reason?: string;
+}
+
 /** A call that the AI SDK's own request for approval stands for, and that has no result. */
 export interface PausedCall {
   readonly toolCallId: string;
@@ -45,18 +53,15 @@ export interface PausedCall {
   readonly input: unknown;
   /** The AI SDK's id of its request. */
   readonly approvalId: string;
-  /** Whether somebody told the AI SDK not to run it. */
-  readonly isDenied: boolean;
+  /** What somebody told the AI SDK about it: a "no", if there is one. */
+  readonly answer: Answer | undefined;
   /** Whether only results and answers follow it, so that the run can go on with it. */
   readonly isLast: boolean;
 }
 
 /** The calls that a run paused at, in their order. */
 export function pausedCalls(messages: readonly unknown[]): PausedCall[] {
-  const denied = messages
-    .flatMap(partsOf)
-    .filter(({ type, approved }) => type === "tool-approval-response" && approved === false)
-    .map(({ approvalId }) => approvalId);
+  const answers = messages.flatMap(partsOf).filter(isAnswer);
   const found = new Map<string, PausedCall>();
   for (const { at, type, approvalId, toolCallId, isAutomatic } of placedParts(messages)) {
     if (type !== "tool-approval-request" || isAutomatic === true) continue;
@@ -68,8 +73,10 @@ export function pausedCalls(messages: readonly unknown[]): PausedCall[] {
     if (typeof call?.toolName !== "string") continue;
     const { toolName, input } = call;
     const isLast = messages.slice(place + 1).every((message) => (message as { role?: unknown }).role === "tool");
-    const isDenied = denied.includes(approvalId) || found.get(toolCallId)?.isDenied === true;
-    found.set(toolCallId, { toolCallId, toolName, input, approvalId, isDenied, isLast });
+    const own = answers.filter((answer) => answer.approvalId === approvalId);
+    const before = found.get(toolCallId)?.answer;
+    const answer = [...own, ...(before ? [before] : [])].find(({ approved }) => !approved) ?? own[0];
+    found.set(toolCallId, { toolCallId, toolName, input, approvalId, answer, isLast });
   }
   return [...found.values()];
 }
@@ -105,6 +112,11 @@ function answeredPlaceOf(toolCallId: string, messages: readonly unknown[]): numb
     );
   const place = messages.findLastIndex((message) => partsOf(message).some((part) => isCallOf(part, toolCallId)));
   return isAnswered && place !== -1 ? place : undefined;
+}
+
+function isAnswer(part: Part): part is Answer {
+  const { type, approvalId, approved } = part;
+  return type === "tool-approval-response" && typeof approvalId === "string" && typeof approved === "boolean";
 }
 
 function isCallOf({ type, toolCallId }: Part, id: string): boolean {

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { decisions, type GateToolsOptions, gateTools } from "../../../src/adapters/ai-sdk.js";
 import { type Approval, ApprovalStatus } from "../../../src/v1.js";
 import { Server } from "../../server.js";
-import { type Answer, type Any, decide, readOf, responseOf, sdk } from "./sdk.js";
+import { type Answer, type Any, decide, promptsOf, readOf, responseOf, sdk } from "./sdk.js";
 
 let server: Server;
 before(async () => {
@@ -351,17 +351,47 @@ for (const denied of ["cy", "bob", "nobody"]) {
   });
 }
 
+test("of one answer, a call that the AI SDK asks for itself keeps its answer, and needs one", async () => {
+  for (const approved of [true, false]) {
+    const { name, runs, tools: gated, messages } = conversation(`durable_beside_${approved}`);
+    const execute = () => "found";
+    const tools = { ...gated, other: sdk.tool({ inputSchema: z.object({}), needsApproval: true, execute }) };
+    async function run(...answers: Answer[]) {
+      const model = sdk.model(...answers);
+      messages.push(...responseOf(await sdk.generateText({ model, tools, messages, stopWhen: sdk.stepCountIs(5) })));
+      return model;
+    }
+    await run([
+      { id: "other", tool: "other", input: {} },
+      { id: "cy", tool: name, input: { to: "cy" } },
+    ]);
+    await decide(server, name, 1, choose);
+    await assert.rejects(decisions(messages, tools), /^TypeError: .* at a call to other, too: add its answer/);
+    const [{ approvalId }] = forged(messages).content;
+    const no = { type: "tool-approval-response", approvalId, approved, ...(!approved && { reason: "Not now." }) };
+    messages.push({ role: "tool", content: [no] });
+    messages.push(...(await decisions(messages, tools)));
+    const model = await run("done");
+    const read = readOf(model, "other");
+    if (approved) assert.equal(read, "found");
+    else assert.match(JSON.stringify(promptsOf(model)), /Not now\./);
+    assert.deepEqual([runs, readOf(model, "cy")], [["cy"], "sent to cy"]);
+  }
+});
+
 test("a no to the AI SDK runs nothing, and the approval stays", async () => {
   const { name, runs, tools, messages, go, pause } = conversation("durable_denied");
   await pause("ann", "cy");
   const denied = forged(messages, false);
   denied.content.pop();
+  denied.content[0].reason = "Ann is on leave.";
   messages.push(denied);
   const waits = decisions(messages, tools);
   await decide(server, name, 1, ({ arguments: args }) => (args?.to === "cy" ? "approve" : undefined));
   messages.push(...(await waits));
   const { model } = await go("done");
   assert.equal(readOf(model, "cy"), "sent to cy");
+  assert.match(JSON.stringify(promptsOf(model)), /Ann is on leave\./);
   assert.deepEqual(runs, ["cy"]);
   assert.deepEqual((await statuses(name)).sort(), ["APPROVED", "PENDING"]);
 });
