@@ -4,7 +4,7 @@ import type { Handle } from "../handle.js";
 import { CALL_CHECKS, type Check, checkOptions } from "../options.js";
 import { isRefusal, StillWaiting } from "../refusals.js";
 import { statusWhenAsked } from "../wrap.js";
-import { type Answer, nameOf, type PausedCall, pausedCalls } from "./ai-sdk-messages.js";
+import { type Answer, nameOf, openBeside, type PausedCall, pausedCalls } from "./ai-sdk-messages.js";
 
 /** What the AI SDK passes to a tool besides its input, as far as it names the call. */
 export interface Naming {
@@ -116,11 +116,11 @@ export async function decisions(
     );
   }
   if (calls.length === 0) return [];
-  const others = paused.filter(({ asking, isLast }) => !asking && isLast);
-  const open = others.find(({ answer }) => !answer);
-  if (open) {
+  const others = paused.filter(({ asking, answer, isLast }) => !asking && answer && isLast);
+  const open = openBeside([...calls, ...others], messages);
+  if (open !== undefined) {
     // The AI SDK would run the calls that are answered, and then fail and lose their results.
-    throw new TypeError(`the run paused at a call to ${open.toolName}, too: add its answer to the messages first`);
+    throw new TypeError(`the run waits for a call to ${open}, too: add its answer or result to the messages first`);
   }
   const failed = new AbortController();
   const { signal, stop } = joined(options.signal, failed.signal);

@@ -9,6 +9,7 @@ interface Part {
   readonly approvalId?: unknown;
   readonly approved?: unknown;
   readonly isAutomatic?: unknown;
+  readonly providerExecuted?: unknown;
 }
 
 /** What names a call within its run. */
@@ -79,6 +80,21 @@ export function pausedCalls(messages: readonly unknown[]): PausedCall[] {
     found.set(toolCallId, { toolCallId, toolName, input, approvalId, answer, isLast });
   }
   return [...found.values()];
+}
+
+/** The tool of a call that is without a result, of those that come with the paused ones and are not among them. */
+export function openBeside(paused: readonly PausedCall[], messages: readonly unknown[]): string | undefined {
+  const ids = paused.map(({ toolCallId }) => toolCallId);
+  const places = new Set(ids.map((id) => placeOf(id, messages)));
+  const isOpen = ({ at, type, toolCallId, providerExecuted }: Part & { readonly at: number }) =>
+    type === "tool-call" &&
+    providerExecuted !== true &&
+    typeof toolCallId === "string" &&
+    !ids.includes(toolCallId) &&
+    places.has(at) &&
+    placeOf(toolCallId, messages) === at;
+  const open = placedParts(messages).find(isOpen);
+  return open && String(open.toolName);
 }
 
 /** The parts of all messages, each with the place of its message. */

@@ -366,7 +366,7 @@ test("of one answer, a call that the AI SDK asks for itself keeps its answer, an
       { id: "cy", tool: name, input: { to: "cy" } },
     ]);
     await decide(server, name, 1, choose);
-    await assert.rejects(decisions(messages, tools), /^TypeError: .* at a call to other, too: add its answer/);
+    await assert.rejects(decisions(messages, tools), /^TypeError: .* a call to other, too: add its answer/);
     const [{ approvalId }] = forged(messages).content;
     const no = { type: "tool-approval-response", approvalId, approved, ...(!approved && { reason: "Not now." }) };
     messages.push({ role: "tool", content: [no] });
@@ -377,6 +377,24 @@ test("of one answer, a call that the AI SDK asks for itself keeps its answer, an
     else assert.match(JSON.stringify(promptsOf(model)), /Not now\./);
     assert.deepEqual([runs, readOf(model, "cy")], [["cy"], "sent to cy"]);
   }
+});
+
+test("of one answer, a call that runs in the client needs its result first", async () => {
+  const { name, runs, tools: gated, messages } = conversation("durable_beside_client");
+  const tools = { ...gated, ask: sdk.tool({ inputSchema: z.object({}) }) };
+  const both = [
+    { id: "cy", tool: name, input: { to: "cy" } },
+    { id: "ask", tool: "ask", input: {} },
+  ];
+  messages.push(...responseOf(await sdk.generateText({ model: sdk.model(both), tools, messages })));
+  await decide(server, name, 1, choose);
+  await assert.rejects(decisions(messages, tools), /^TypeError: .* a call to ask, too: .* result/);
+  const output = { type: "text", value: "yes" };
+  messages.push({ role: "tool", content: [{ type: "tool-result", toolCallId: "ask", toolName: "ask", output }] });
+  messages.push(...(await decisions(messages, tools)));
+  const model = sdk.model("done");
+  await sdk.generateText({ model, tools, messages });
+  assert.deepEqual([runs, readOf(model, "ask"), readOf(model, "cy")], [["cy"], "yes", "sent to cy"]);
 });
 
 test("a no to the AI SDK runs nothing, and the approval stays", async () => {
