@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 import signoff
@@ -25,8 +25,10 @@ def waiting(progress: signoff.Progress) -> None:
 
 
 def after_support(state: MessagesState) -> str:
-    """The hand-over ends the run of Support, and Billing goes on with its messages."""
-    return "Billing" if state["messages"][-1].name == transfer_to_billing.name else END
+    """The hand-over ends the run of Support, and Billing goes on with its messages, unless it was refused."""
+    last = state["messages"][-1]
+    is_done = isinstance(last, ToolMessage) and last.status == "success"
+    return "Billing" if is_done and last.name == transfer_to_billing.name else END
 
 
 def two_agents(client: signoff.Client) -> Any:

@@ -4,7 +4,7 @@ import type { Handle } from "../handle.js";
 import { CALL_CHECKS, type Check, checkOptions } from "../options.js";
 import { isRefusal, StillWaiting } from "../refusals.js";
 import { statusWhenAsked } from "../wrap.js";
-import { nameOf, type PausedCall, pausedCalls } from "./ai-sdk-messages.js";
+import { type Answer, nameOf, openBeside, type PausedCall, pausedCalls } from "./ai-sdk-messages.js";
 
 /** What the AI SDK passes to a tool besides its input, as far as it names the call. */
 export interface Naming {
@@ -47,9 +47,10 @@ export function pausing(asking: Asking, execute: object): (input: unknown, namin
   gates.set(execute, asking);
   const { toolName, ask, keeps } = asking;
   return async (input, naming) => {
-    const { isResumed } = nameOf(naming?.toolCallId, naming?.messages);
+    const { isResumed, toolCallId } = nameOf(naming?.toolCallId, naming?.messages);
     try {
-      if (!(await keeps(input))) return false;
+      // Without an id, a run that goes on would not find the approval.
+      if (!toolCallId || !(await keeps(input))) return false;
       const handle = await ask(input, naming);
       const status = statusWhenAsked(handle);
       const { approvalId } = handle;
@@ -77,7 +78,7 @@ export interface DecisionsOptions {
 /** A message with which a paused run goes on. */
 export interface AnswersMessage {
   role: "tool";
-  content: { type: "tool-approval-response"; approvalId: string; approved: boolean }[];
+  content: Answer[];
 }
 
 const isAnything: Check = () => undefined;
@@ -93,7 +94,7 @@ const CHECKS = { toolsContext: isAnything, experimental_context: isAnything, sig
  * The answers only say: go on. Each call is claimed when it would run; the model reads of those that are not.
  *
  * @param messages - as of the AI SDK: of a `useChat`, what `convertToModelMessages` makes of them.
- * @param tools - those of the run, gated with `durable`. Calls of other tools are left alone.
+ * @param tools - those of the run, gated with `durable`. Calls of other tools keep the answers that the messages have.
  * @returns none where the run is not paused.
  * @throws Unavailable when the server cannot be reached for long enough; the signal's reason; TypeError.
  */
@@ -106,10 +107,8 @@ export async function decisions(
   if (!Array.isArray(messages) || !messages.every(isModelMessage)) {
     throw new TypeError("messages of decisions must be model messages: see convertToModelMessages of the AI SDK");
   }
-  const calls = pausedCalls(messages).flatMap((call) => {
-    const asking = askingOf(tools, call.toolName);
-    return asking ? [{ ...call, asking }] : [];
-  });
+  const paused = pausedCalls(messages).map((call) => ({ ...call, asking: askingOf(tools, call.toolName) }));
+  const calls = paused.flatMap(({ asking, ...call }) => (asking ? [{ ...call, asking }] : []));
   const overtaken = calls.find(({ isLast }) => !isLast);
   if (overtaken) {
     throw new TypeError(
@@ -117,18 +116,31 @@ export async function decisions(
     );
   }
   if (calls.length === 0) return [];
+  const others = paused.filter(({ asking, answer, isLast }) => !asking && answer && isLast);
+  const open = openBeside([...calls, ...others], messages);
+  if (open !== undefined) {
+    // The AI SDK would run the calls that are answered, and then fail and lose their results.
+    throw new TypeError(`the run waits for a call to ${open}, too: add its answer or result to the messages first`);
+  }
   const failed = new AbortController();
   const { signal, stop } = joined(options.signal, failed.signal);
   try {
-    await Promise.all(calls.map((call) => call.isDenied || decided(call, messages, options, signal)));
+    await Promise.all(calls.map((call) => isDenied(call) || decided(call, messages, options, signal)));
   } finally {
     failed.abort();
     stop();
   }
-  const content = calls.map(({ approvalId, isDenied }) => {
-    return { type: "tool-approval-response" as const, approvalId, approved: !isDenied };
+  // All of them, as the AI SDK reads those of the last message alone.
+  const content = [...calls, ...others].map((call): Answer => {
+    const { answer, approvalId } = call;
+    if (answer && (isDenied(call) || others.includes(call))) return answer;
+    return { type: "tool-approval-response", approvalId, approved: true };
   });
   return [{ role: "tool", content }];
+}
+
+function isDenied({ answer }: PausedCall): boolean {
+  return answer?.approved === false;
 }
 
 /** Returns when a call is decided, however it is. */

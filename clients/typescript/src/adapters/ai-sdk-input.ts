@@ -88,6 +88,22 @@ function formOf(value: unknown): string | undefined {
   }
 }
 
+/**
+ * A tool's context as the AI SDK passes it to the tool: what its `contextSchema` makes of what the run was given.
+ *
+ * @throws TypeError for one that does not fit, without its values.
+ */
+export async function contextOf(toolName: string, contextSchema: unknown, given: unknown): Promise<unknown> {
+  if (contextSchema === undefined || contextSchema === null) return given;
+  const { vendor, validate } = (await standardOf(contextSchema))["~standard"];
+  if (vendor === UNCHECKED) return given;
+  const result = await validate(given);
+  if ("value" in result) return result.value;
+  // Where no option is made of it, it need not be given.
+  if (given === undefined) return undefined;
+  throw new TypeError(`toolsContext of decisions does not fit contextSchema of ${toolName}`);
+}
+
 function isStandard(value: unknown): value is StandardSchema {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
   return typeof (value as Partial<StandardSchema>)["~standard"]?.validate === "function";

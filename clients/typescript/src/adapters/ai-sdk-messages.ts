@@ -9,6 +9,7 @@ interface Part {
   readonly approvalId?: unknown;
   readonly approved?: unknown;
   readonly isAutomatic?: unknown;
+  readonly providerExecuted?: unknown;
 }
 
 /** What names a call within its run. */
@@ -38,6 +39,14 @@ export function nameOf(toolCallId: unknown, messages: unknown): NamedCall {
   };
 }
 
+/** An answer to a request of the AI SDK. */
+export interface Answer {
+  type: "tool-approval-response";
+  approvalId: string;
+  approved: boolean;
+  reason?: string;
+}
+
 /** A call that the AI SDK's own request for approval stands for, and that has no result. */
 export interface PausedCall {
   readonly toolCallId: string;
@@ -45,30 +54,52 @@ export interface PausedCall {
   readonly input: unknown;
   /** The AI SDK's id of its request. */
   readonly approvalId: string;
-  /** Whether somebody told the AI SDK not to run it. */
-  readonly isDenied: boolean;
+  /** What somebody told the AI SDK about it: a "no", if there is one. */
+  readonly answer: Answer | undefined;
   /** Whether only results and answers follow it, so that the run can go on with it. */
   readonly isLast: boolean;
 }
 
 /** The calls that a run paused at, in their order. */
 export function pausedCalls(messages: readonly unknown[]): PausedCall[] {
-  const denied = messages
-    .flatMap(partsOf)
-    .filter(({ type, approved }) => type === "tool-approval-response" && approved === false)
-    .map(({ approvalId }) => approvalId);
+  const answers = messages.flatMap(partsOf).filter(isAnswer);
   const found = new Map<string, PausedCall>();
-  for (const { type, approvalId, toolCallId, isAutomatic } of messages.flatMap(partsOf)) {
+  for (const { at, type, approvalId, toolCallId, isAutomatic } of placedParts(messages)) {
     if (type !== "tool-approval-request" || isAutomatic === true) continue;
-    if (typeof approvalId !== "string" || typeof toolCallId !== "string" || found.has(toolCallId)) continue;
+    if (typeof approvalId !== "string" || typeof toolCallId !== "string") continue;
     const place = placeOf(toolCallId, messages);
-    const call = partsOf(messages[place ?? -1]).find((part) => isCallOf(part, toolCallId));
+    // A request before the call is that of another call, which had the same id.
+    if (place === undefined || at < place) continue;
+    const call = partsOf(messages[place]).find((part) => isCallOf(part, toolCallId));
     if (typeof call?.toolName !== "string") continue;
     const { toolName, input } = call;
-    const isLast = messages.slice((place ?? 0) + 1).every((message) => (message as { role?: unknown }).role === "tool");
-    found.set(toolCallId, { toolCallId, toolName, input, approvalId, isDenied: denied.includes(approvalId), isLast });
+    const isLast = messages.slice(place + 1).every((message) => (message as { role?: unknown }).role === "tool");
+    const own = answers.filter((answer) => answer.approvalId === approvalId);
+    const before = found.get(toolCallId)?.answer;
+    const answer = [...own, ...(before ? [before] : [])].find(({ approved }) => !approved) ?? own[0];
+    found.set(toolCallId, { toolCallId, toolName, input, approvalId, answer, isLast });
   }
   return [...found.values()];
+}
+
+/** The tool of a call that is without a result, of those that come with the paused ones and are not among them. */
+export function openBeside(paused: readonly PausedCall[], messages: readonly unknown[]): string | undefined {
+  const ids = paused.map(({ toolCallId }) => toolCallId);
+  const places = new Set(ids.map((id) => placeOf(id, messages)));
+  const isOpen = ({ at, type, toolCallId, providerExecuted }: Part & { readonly at: number }) =>
+    type === "tool-call" &&
+    providerExecuted !== true &&
+    typeof toolCallId === "string" &&
+    !ids.includes(toolCallId) &&
+    places.has(at) &&
+    placeOf(toolCallId, messages) === at;
+  const open = placedParts(messages).find(isOpen);
+  return open && String(open.toolName);
+}
+
+/** The parts of all messages, each with the place of its message. */
+function placedParts(messages: readonly unknown[]): (Part & { readonly at: number })[] {
+  return messages.flatMap((message, at) => partsOf(message).map((part) => ({ ...part, at })));
 }
 
 /** The message that has the newest call of this id, if there is no result of it. */
@@ -97,6 +128,11 @@ function answeredPlaceOf(toolCallId: string, messages: readonly unknown[]): numb
     );
   const place = messages.findLastIndex((message) => partsOf(message).some((part) => isCallOf(part, toolCallId)));
   return isAnswered && place !== -1 ? place : undefined;
+}
+
+function isAnswer(part: Part): part is Answer {
+  const { type, approvalId, approved } = part;
+  return type === "tool-approval-response" && typeof approvalId === "string" && typeof approved === "boolean";
 }
 
 function isCallOf({ type, toolCallId }: Part, id: string): boolean {

@@ -9,7 +9,7 @@
  * @module
  */
 import { joined } from "../aborts.js";
-import { isPlainObject } from "../arguments.js";
+import { copyValues, isPlainObject } from "../arguments.js";
 import type { CallOptions } from "../call.js";
 import type { Client } from "../client.js";
 import { kindOf } from "../functions.js";
@@ -19,7 +19,7 @@ import { join } from "../prepare.js";
 import { isRefusal } from "../refusals.js";
 import { isGated } from "../wrap.js";
 import { isGate, type Naming, pausing, waiting } from "./ai-sdk-durable.js";
-import { type InputCheck, InputSchema, isJson } from "./ai-sdk-input.js";
+import { contextOf, type InputCheck, InputSchema, isJson } from "./ai-sdk-input.js";
 import { type NamedCall, nameOf } from "./ai-sdk-messages.js";
 
 export { type AnswersMessage, type DecisionsOptions, decisions } from "./ai-sdk-durable.js";
@@ -71,14 +71,19 @@ type OrText<R> =
       ? PromiseLike<O | string>
       : R | string;
 
+/** What the AI SDK knows its `toolSearch` by. */
+const TOOL_SEARCH = Symbol.for("vercel.ai.toolSearch");
+
 /** What the gate looks at in a tool. */
 interface SdkTool {
   readonly inputSchema?: unknown;
   readonly execute?: unknown;
   readonly toModelOutput?: unknown;
   readonly needsApproval?: unknown;
+  readonly contextSchema?: unknown;
   readonly isProviderExecuted?: unknown;
   readonly experimental_toolCaller?: unknown;
+  readonly [TOOL_SEARCH]?: unknown;
 }
 
 /** What the AI SDK passes to a tool besides its input. It is handed on as it is. */
@@ -210,10 +215,11 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
       ready.stop();
     }
   }
-  async function wait(input: unknown, execution: Naming, signal: AbortSignal | undefined): Promise<void> {
+  async function wait(input: unknown, given: Naming, signal: AbortSignal | undefined): Promise<void> {
+    const execution = { ...given, context: await contextOf(toolName, tool.contextSchema, given.context) };
     const handle = await ask(input, execution);
     const ready = await readied(input, execution);
-    const { patienceMs, onProgress } = makeOptions(input as object, ready);
+    const { patienceMs, onProgress } = makeOptions(copyValues(input), ready);
     ready.stop();
     await client.wait(handle, { patienceMs, onProgress, stopWaiting, signal });
   }
@@ -221,12 +227,14 @@ function gateTool(toolName: string, given: unknown, client: Client, options: Gat
 }
 
 /** @throws TypeError for a tool that does not run here, or not only by its `execute`; for one that is gated already. */
-function bodyOf(toolName: string, { execute, isProviderExecuted, experimental_toolCaller }: SdkTool): Execute {
+function bodyOf(toolName: string, tool: SdkTool): Execute {
+  const { execute, isProviderExecuted, experimental_toolCaller } = tool;
   const refuse = (problem: string) =>
     new TypeError(`${toolName} ${problem}: the gate cannot see its calls. Name it in ungated to leave it as it is`);
   if (isProviderExecuted === true) throw refuse("is run by the model's provider");
-  // The AI SDK has such a tool make another one, and runs that.
+  // The AI SDK makes other tools of the next two, and runs those.
   if (experimental_toolCaller !== undefined) throw refuse("calls other tools");
+  if (tool[TOOL_SEARCH] !== undefined) throw refuse("searches for tools");
   if (typeof execute !== "function") throw refuse("has no execute, and is run by the client or the model's provider");
   if (isGate(execute) || isGated(execute)) {
     throw new TypeError(`${toolName} is gated already: each call would be asked for twice`);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,14 +51,16 @@ def test_lines(own_server: Server, tool: str, monkeypatch: pytest.MonkeyPatch) -
     assert len(mail.runs) == len(all_of(own_server, tool)) == 3
 
 
-def demo(tmp_path: Path, binary: str) -> subprocess.CompletedProcess[str]:
+def demo(
+    tmp_path: Path, binary: str, example: Path = ROOT / "examples" / "langgraph"
+) -> subprocess.CompletedProcess[str]:
     """Runs the example, as from another directory. Its processes must have ended with it."""
     environment = {**os.environ, "SIGNOFF_BIN": binary, "PYTHON": sys.executable, "TMPDIR": str(tmp_path)}
     environment["PYTHONPATH"] = str(ROOT / "clients" / "python" / "src")
     # What the demo starts has this in its environment.
     environment["OF_THE_DEMO"] = str(tmp_path)
     ran = subprocess.run(
-        [ROOT / "examples" / "langgraph" / "demo"],
+        [example / "demo"],
         cwd=tmp_path,
         env=environment,
         check=False,
@@ -115,6 +118,18 @@ def test_example(tmp_path: Path) -> None:
     assert all(line.startswith("   … Waiting for approval from a reviewer") for line in waits)
     # A result may come before or after somebody is asked about another call.
     assert sorted(line for line in lines if line not in waits) == sorted(EXPECTED.splitlines())
+
+
+def test_example_without_the_hand_over(tmp_path: Path) -> None:
+    example = shutil.copytree(ROOT / "examples" / "langgraph", tmp_path / "example")
+    policy = example / "policy.yaml"
+    hand_over = "    tools: [transfer_to_billing]\n    auto_approve: {}"
+    assert hand_over in policy.read_text()
+    refused = hand_over.replace("auto_approve: {}", "auto_reject: { message: Billing is closed. }")
+    policy.write_text(policy.read_text().replace(hand_over, refused))
+    ran = demo(tmp_path, str(Path(BINARY).resolve()), example)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1].endswith("Billing is closed. Do not try it again.")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import { z } from "zod";
 import { decisions, type GateToolsOptions, gateTools } from "../../../src/adapters/ai-sdk.js";
 import { type Approval, ApprovalStatus } from "../../../src/v1.js";
 import { Server } from "../../server.js";
-import { type Answer, type Any, decide, readOf, responseOf, sdk } from "./sdk.js";
+import { type Answer, type Any, decide, promptsOf, readOf, responseOf, sdk } from "./sdk.js";
 
 let server: Server;
 before(async () => {
@@ -35,7 +35,7 @@ async function all(lines: AsyncIterator<string>): Promise<string[]> {
 }
 
 /** A tool that remembers its runs, and conversations with it. */
-function conversation(name: string, options: GateToolsOptions = {}) {
+function conversation(name: string, options: GateToolsOptions = {}, settings: object = {}) {
   const runs: Any[] = [];
   const mail = sdk.tool({
     inputSchema: z.object({ to: z.string() }),
@@ -49,7 +49,7 @@ function conversation(name: string, options: GateToolsOptions = {}) {
   /** One run: what the model makes of the messages is added to them. */
   async function go(...answers: Answer[]): Promise<Any> {
     const model = sdk.model(...answers);
-    const result = await sdk.generateText({ model, tools, messages, stopWhen: sdk.stepCountIs(5) });
+    const result = await sdk.generateText({ model, tools, messages, stopWhen: sdk.stepCountIs(5), ...settings });
     messages.push(...responseOf(result));
     return { ...result, model, content: result.content };
   }
@@ -331,17 +331,85 @@ test("an id that a model uses again is another call", async () => {
   assert.equal((await server.approvals(name)).length, 2);
 });
 
+for (const denied of ["cy", "bob", "nobody"]) {
+  const secret = { experimental_toolApprovalSecret: "of this test" };
+  test(`an id that a model uses again, with a no to ${denied}, is answered by itself`, async () => {
+    const { name, runs, tools, messages, go } = conversation(`durable_reused_${denied}`, {}, secret);
+    for (const to of ["bob", "cy"]) {
+      await go([{ id: "call-0", tool: name, input: { to } }]);
+      await decide(server, name, 1, ({ arguments: args }) => (args?.to === to ? "approve" : undefined));
+      // The newest request, which has no answer yet.
+      const { content } = forged(messages, false);
+      if (to === denied) messages.push({ role: "tool", content: content.slice(-1) });
+      messages.push(...(await decisions(messages, tools)));
+      await go("done");
+    }
+    assert.deepEqual(
+      runs,
+      ["bob", "cy"].filter((to) => to !== denied),
+    );
+  });
+}
+
+test("of one answer, a call that the AI SDK asks for itself keeps its answer, and needs one", async () => {
+  for (const approved of [true, false]) {
+    const { name, runs, tools: gated, messages } = conversation(`durable_beside_${approved}`);
+    const execute = () => "found";
+    const tools = { ...gated, other: sdk.tool({ inputSchema: z.object({}), needsApproval: true, execute }) };
+    async function run(...answers: Answer[]) {
+      const model = sdk.model(...answers);
+      messages.push(...responseOf(await sdk.generateText({ model, tools, messages, stopWhen: sdk.stepCountIs(5) })));
+      return model;
+    }
+    await run([
+      { id: "other", tool: "other", input: {} },
+      { id: "cy", tool: name, input: { to: "cy" } },
+    ]);
+    await decide(server, name, 1, choose);
+    await assert.rejects(decisions(messages, tools), /^TypeError: .* a call to other, too: add its answer/);
+    const [{ approvalId }] = forged(messages).content;
+    const no = { type: "tool-approval-response", approvalId, approved, ...(!approved && { reason: "Not now." }) };
+    messages.push({ role: "tool", content: [no] });
+    messages.push(...(await decisions(messages, tools)));
+    const model = await run("done");
+    const read = readOf(model, "other");
+    if (approved) assert.equal(read, "found");
+    else assert.match(JSON.stringify(promptsOf(model)), /Not now\./);
+    assert.deepEqual([runs, readOf(model, "cy")], [["cy"], "sent to cy"]);
+  }
+});
+
+test("of one answer, a call that runs in the client needs its result first", async () => {
+  const { name, runs, tools: gated, messages } = conversation("durable_beside_client");
+  const tools = { ...gated, ask: sdk.tool({ inputSchema: z.object({}) }) };
+  const both = [
+    { id: "cy", tool: name, input: { to: "cy" } },
+    { id: "ask", tool: "ask", input: {} },
+  ];
+  messages.push(...responseOf(await sdk.generateText({ model: sdk.model(both), tools, messages })));
+  await decide(server, name, 1, choose);
+  await assert.rejects(decisions(messages, tools), /^TypeError: .* a call to ask, too: .* result/);
+  const output = { type: "text", value: "yes" };
+  messages.push({ role: "tool", content: [{ type: "tool-result", toolCallId: "ask", toolName: "ask", output }] });
+  messages.push(...(await decisions(messages, tools)));
+  const model = sdk.model("done");
+  await sdk.generateText({ model, tools, messages });
+  assert.deepEqual([runs, readOf(model, "ask"), readOf(model, "cy")], [["cy"], "yes", "sent to cy"]);
+});
+
 test("a no to the AI SDK runs nothing, and the approval stays", async () => {
   const { name, runs, tools, messages, go, pause } = conversation("durable_denied");
   await pause("ann", "cy");
   const denied = forged(messages, false);
   denied.content.pop();
+  denied.content[0].reason = "Ann is on leave.";
   messages.push(denied);
   const waits = decisions(messages, tools);
   await decide(server, name, 1, ({ arguments: args }) => (args?.to === "cy" ? "approve" : undefined));
   messages.push(...(await waits));
   const { model } = await go("done");
   assert.equal(readOf(model, "cy"), "sent to cy");
+  assert.match(JSON.stringify(promptsOf(model)), /Ann is on leave\./);
   assert.deepEqual(runs, ["cy"]);
   assert.deepEqual((await statuses(name)).sort(), ["APPROVED", "PENDING"]);
 });
@@ -388,6 +456,22 @@ test("a call without a runId is refused before anybody is asked", async () => {
   assert.deepEqual([runs, await server.approvals(name)], [[], []]);
 });
 
+test("what optionsFor does to its copy of the arguments changes no stored message", async () => {
+  const optionsFor = ({ input }: Any) => {
+    input.to = "nobody";
+    return {};
+  };
+  const { name, runs, tools, messages, go, pause } = conversation("durable_copy", { optionsFor });
+  await pause("cy");
+  const stored = structuredClone(messages);
+  await decide(server, name, 1, choose);
+  const answers = await decisions(messages, tools);
+  assert.deepEqual(messages, stored);
+  messages.push(...answers);
+  await go("done");
+  assert.deepEqual(runs, ["cy"]);
+});
+
 test("what optionsFor throws is the call's error, and a paused run's call has it too", async () => {
   const { name, runs, messages, pause } = conversation("durable_hook");
   await pause("cy");
@@ -425,6 +509,13 @@ for (const [what, inputSchema, input] of [
   });
 }
 
+test("a call that the model gave no id does not pause, but waits", async () => {
+  const { name, runs, go } = conversation("durable_no_id");
+  const going = go([{ id: "", tool: name, input: { to: "cy" } }], "done");
+  await Promise.all([going, server.reviewer(name).approve()]);
+  assert.deepEqual([runs, (await server.approvals(name)).length], [["cy"], 1]);
+});
+
 test("a context names the run, and is nowhere in the messages or at the server", async () => {
   const name = "durable_secret";
   const secret = `sk-${crypto.randomUUID()}`;
@@ -450,7 +541,30 @@ test("a context names the run, and is nowhere in the messages or at the server",
   assert.equal((await server.approvals(name)).length, 1);
 });
 
-const isOfSix = sdk.major === 6 && "version 6 has no toolApproval";
+const isOfSix = sdk.major === 6 && "version 6 has no toolApproval, and no contextSchema";
+test("a context that contextSchema changes names the same run in decisions", { skip: isOfSix }, async () => {
+  const name = "durable_context";
+  const execute = (_: Any, { context }: Any) => `ran in ${context.run}`;
+  const contextSchema = z.object({ run: z.string().transform((chat) => `run of ${chat}`) });
+  const tool = sdk.tool({ inputSchema: z.object({ to: z.string() }), contextSchema, execute });
+  const optionsFor = ({ context }: Any) => ({ runId: context.run });
+  const tools = gateTools({ [name]: tool }, server.client(), { optionsFor, durable: true });
+  const toolsContext = { [name]: { run: "chat 7" } };
+  const messages: Any[] = [{ role: "user", content: "Go on." }];
+  const model = sdk.model([{ id: "a", tool: name, input: { to: "cy" } }], "done");
+  messages.push(...responseOf(await sdk.generateText({ model, tools, messages, toolsContext })));
+  const waits = decisions(messages, tools, { toolsContext });
+  await decide(server, name, 1, ({ agent }) => (agent?.runId === "run of chat 7" ? "approve" : undefined));
+  messages.push(...(await waits));
+  await sdk.generateText({ model, tools, messages, toolsContext });
+  assert.equal(readOf(model, "a"), "ran in run of chat 7");
+  assert.equal((await server.approvals(name)).length, 1);
+  const other = { toolsContext: { [name]: { run: 7, key: "secret" } } };
+  await assert.rejects(decisions(messages.slice(0, 2), tools, other), (error: Any) => {
+    return /^TypeError: toolsContext of decisions does not fit/.test(String(error)) && !/secret/.test(String(error));
+  });
+});
+
 test("where toolApproval comes before, a call waits, and needs the server's yes", { skip: isOfSix }, async () => {
   const { name, runs, tools, messages } = conversation("durable_own");
   const model = sdk.model([{ id: "cy", tool: name, input: { to: "cy" } }], "done");

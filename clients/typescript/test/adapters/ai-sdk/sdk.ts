@@ -36,6 +36,8 @@ interface Sdk {
   readonly convertToModelMessages: (messages: Any, options?: Any) => PromiseLike<Any>;
   /** Of version 7 alone. */
   readonly experimental_toolCaller?: (tool: Any, caller: Any) => Any;
+  /** Of the newest version 7. */
+  readonly toolSearch?: (options: Any) => Any;
   readonly model: (...answers: Answer[]) => Any;
 }
 

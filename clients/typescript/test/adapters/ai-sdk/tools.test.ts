@@ -213,6 +213,7 @@ test("a tool that does not run here is refused, unless it is named", async () =>
   const toolCaller = sdk.experimental_toolCaller;
   const bind = () => ({ inputSchema, execute });
   if (toolCaller) elsewhere.push(["other tools", toolCaller({ inputSchema, execute }, { type: "local", bind })]);
+  if (sdk.toolSearch) elsewhere.push(["searches for tools", sdk.toolSearch({ search: () => [] })]);
   for (const [problem, tool] of elsewhere) {
     assert.throws(() => gateTools({ search: tool }, client), new RegExp(`^TypeError: search .*${problem}.* ungated`));
     assert.equal(gateTools({ search: tool }, client, { ungated: ["search"] }).search, tool);
