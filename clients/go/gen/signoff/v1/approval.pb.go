@@ -955,7 +955,8 @@ type PolicyEvaluation struct {
 	// What the policy demands.
 	Effect PolicyEffect `protobuf:"varint,2,opt,name=effect,proto3,enum=signoff.v1.PolicyEffect" json:"effect,omitempty"`
 	// The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
-	// `_freeze` when an operator had frozen such calls: `message` then says what the agent can do.
+	// `_freeze` when an operator had frozen such calls: `message` then says what the agent can do. `_too_many_panels` when
+	// more than 32 rules require approval: the call is rejected until an operator changes the policy.
 	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
 	// The rule's message to the caller; may be empty.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`

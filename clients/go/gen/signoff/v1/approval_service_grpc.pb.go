@@ -69,7 +69,7 @@ type ApprovalServiceClient interface {
 	WatchApproval(ctx context.Context, in *WatchApprovalRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchApprovalResponse], error)
 	// Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 	//
-	// Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+	// An answer without events has less than 2 MiB, and one with events less than 8 MiB.
 	// It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
 	// size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
 	// of RequestApproval's and WatchApproval's streams too.
@@ -319,7 +319,7 @@ type ApprovalServiceServer interface {
 	WatchApproval(*WatchApprovalRequest, grpc.ServerStreamingServer[WatchApprovalResponse]) error
 	// Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 	//
-	// Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+	// An answer without events has less than 2 MiB, and one with events less than 8 MiB.
 	// It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
 	// size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
 	// of RequestApproval's and WatchApproval's streams too.

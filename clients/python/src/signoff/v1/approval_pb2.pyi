@@ -542,7 +542,8 @@ class PolicyEvaluation(_message.Message):
     """What the policy demands."""
     rule: _builtins.str
     """The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
-    `_freeze` when an operator had frozen such calls: `message` then says what the agent can do.
+    `_freeze` when an operator had frozen such calls: `message` then says what the agent can do. `_too_many_panels` when
+    more than 32 rules require approval: the call is rejected until an operator changes the policy.
     """
     message: _builtins.str
     """The rule's message to the caller; may be empty."""

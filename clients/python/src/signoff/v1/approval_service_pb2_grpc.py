@@ -150,7 +150,7 @@ class ApprovalServiceServicer(object):
     def GetApproval(self, request, context):
         """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 
-        Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+        An answer without events has less than 2 MiB, and one with events less than 8 MiB.
         It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
         size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
         of RequestApproval's and WatchApproval's streams too.

@@ -67,7 +67,7 @@ class ApprovalServiceStub:
     GetApproval: _grpc.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]
     """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 
-    Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+    An answer without events has less than 2 MiB, and one with events less than 8 MiB.
     It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
     size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
     of RequestApproval's and WatchApproval's streams too.
@@ -173,7 +173,7 @@ class ApprovalServiceAsyncStub(ApprovalServiceStub):
     GetApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.GetApprovalResponse]  # type: ignore[assignment]
     """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 
-    Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+    An answer without events has less than 2 MiB, and one with events less than 8 MiB.
     It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
     size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
     of RequestApproval's and WatchApproval's streams too.
@@ -294,7 +294,7 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_approval_service_pb2.GetApprovalResponse, _abc.Awaitable[_approval_service_pb2.GetApprovalResponse]]:
         """Returns an approval as it is now. Errors: NOT_FOUND. Changes nothing.
 
-        Where at most 32 rules ask people, an answer without events has less than 2 MiB, and one with events less than 8 MiB.
+        An answer without events has less than 2 MiB, and one with events less than 8 MiB.
         It rarely has more than the 4 MiB that gRPC clients read by default: only when arguments and edits of the largest
         size come with many long comments. Let a client that asks for events read 8 MiB. This holds for the messages
         of RequestApproval's and WatchApproval's streams too.

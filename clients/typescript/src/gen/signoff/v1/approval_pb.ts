@@ -372,7 +372,8 @@ export type PolicyEvaluation = Message<"signoff.v1.PolicyEvaluation"> & {
 
   /**
    * The rule that decided, or `tools` or `unlisted_tools`; of several equally strict ones that whose name sorts first.
-   * `_freeze` when an operator had frozen such calls: `message` then says what the agent can do.
+   * `_freeze` when an operator had frozen such calls: `message` then says what the agent can do. `_too_many_panels` when
+   * more than 32 rules require approval: the call is rejected until an operator changes the policy.
    *
    * @generated from field: string rule = 3;
    */
