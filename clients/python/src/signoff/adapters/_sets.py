@@ -25,7 +25,7 @@ def with_sorted_sets(value: Any, written: Any) -> Any:
         if isinstance(value, (set, frozenset)):
             # What has no canonical JSON is refused later.
             with suppress(rfc8785.CanonicalizationError):
-                texts.sort(key=_canonical)
+                texts.sort(key=canonical)
         return texts
     if isinstance(written, dict):
         texts_by_name = dict(cast("dict[str, Any]", written))
@@ -55,5 +55,6 @@ def _parts(value: Any, written: dict[str, Any]) -> Iterator[tuple[str, Any]]:
                 break
 
 
-def _canonical(value: Any) -> bytes:
+def canonical(value: Any) -> bytes:
+    """What JSON is sorted by."""
     return rfc8785.dumps(value).decode().encode("utf-16-be")

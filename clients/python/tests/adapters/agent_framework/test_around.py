@@ -41,10 +41,13 @@ def anywhere(agent: Runner, middleware: Any) -> list[dict[str, Any]]:
         {"of_agent": {"middleware": [middleware]}},
         {"of_run": {"middleware": [middleware]}},
         {"of_agent": {"context_providers": [Provider("provider")]}},
+        {"of_model": {"middleware": [middleware]}},
     ]
 
 
-PLACES = range(3)
+PLACES = range(4)
+BEHIND_THE_MARK = range(3)
+"""Those of the chat client come before."""
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -104,7 +107,7 @@ def test_a_middleware_that_changes_what_was_approved(
     assert mail.runs == [{"to": "alice", "count": 1}]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", BEHIND_THE_MARK)
 def test_a_middleware_that_runs_the_tool_itself(agent: Runner, mail: Mail, tool: str, place: int) -> None:
     @function_middleware
     async def run(context: FunctionInvocationContext, call_next: Next) -> None:
@@ -411,8 +414,8 @@ def test_another_chat_client_later(agent: Runner, mail: Mail, tool: str) -> None
         asyncio.run(main())
 
 
-@pytest.mark.parametrize("place", [*PLACES, "client"])
-def test_a_middleware_that_names_another_function(agent: Runner, mail: Mail, tool: str, place: Any) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_a_middleware_that_names_another_function(agent: Runner, mail: Mail, tool: str, place: int) -> None:
     """The framework runs the call's own tool all the same; those of the chat client come before the gate's mark."""
     other = Mail(f"other_{tool}")
 
@@ -421,15 +424,12 @@ def test_a_middleware_that_names_another_function(agent: Runner, mail: Mail, too
         context.function = other.tool
         await call_next()
 
-    steps = [[call(tool)]]
-    given: dict[str, Any] = (
-        {"model": Scripted(*steps, middleware=[replace])} if place == "client" else anywhere(agent, replace)[place]
-    )
+    given = anywhere(agent, replace)[place]
     with reviewing(agent.server, tool, reject) as seen:
-        results = agent.run([mail.tool], *steps, **given)
+        results = agent.run([mail.tool], [call(tool)], **given)
     assert len(seen) == 1
     assert "Use the staging list." in results["call-1"]
-    assert not mail.runs and not other.runs
+    assert not mail.runs + other.runs
 
 
 @pytest.mark.parametrize("place", PLACES)
