@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import rfc8785
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 
 def with_sorted_sets(value: Any, written: Any) -> Any:
@@ -17,6 +17,8 @@ def with_sorted_sets(value: Any, written: Any) -> Any:
     A set has another order in each process, and a call that is made again in another one would not be the same. The
     order is the one of docs/values.md. What a serializer of its own wrote in another shape than the value's stays.
     """
+    if isinstance(value, RootModel):
+        return with_sorted_sets(cast("RootModel[Any]", value).root, written)
     if isinstance(value, (list, tuple, set, frozenset)) and isinstance(written, list):
         values, texts = list(cast("list[Any]", value)), cast("list[Any]", written)
         if len(values) != len(texts):
@@ -51,7 +53,7 @@ def _parts(value: Any, written: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, field in fields.items():
         for known in (getattr(field, "serialization_alias", None), name):
             if known in written:
-                yield known, getattr(value, name)
+                yield known, getattr(value, name, None)
                 break
 
 
