@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from .._arguments import Unfit, checked, checked_value
 from ._defaults import with_defaults
 from ._json_schemas import sendable
+from ._sets import canonical
 
 _OPEN = ("patternProperties", "unevaluatedProperties", "allOf", "anyOf", "oneOf", "$ref", "if")
 """What lets a schema have other names than its properties."""
@@ -168,7 +169,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     if isinstance(value, (set, frozenset)):
-        return sorted((_plain(each) for each in value), key=lambda each: rfc8785.dumps(checked_value(each)))
+        return sorted((_plain(each) for each in value), key=lambda each: canonical(checked_value(each)))
     try:
         return to_jsonable_python(value)
     except Exception as error:  # noqa: BLE001 - values have serializers of any kind

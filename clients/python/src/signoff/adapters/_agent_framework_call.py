@@ -28,7 +28,7 @@ from .._error_texts import error_text
 from .._handle import Handle
 from ..refusals import DigestMismatch, InvalidArguments, Refusal
 from ._agent_framework_arguments import ToolArguments
-from ._agent_framework_tools import Invoke, expected, marked
+from ._agent_framework_tools import Inside, Invoke, expected, marked
 from ._asking import pending_async
 
 _log = logging.getLogger("signoff")
@@ -73,14 +73,22 @@ class GatedRun:
 class GatedCall:
     """One call, and how its tool is run once it is approved."""
 
-    def __init__(self, run: GatedRun, context: FunctionInvocationContext, asks: bool) -> None:
-        self.tool: FunctionTool = context.function
+    def __init__(
+        self, run: GatedRun, context: FunctionInvocationContext, asks: bool, tool: FunctionTool | None = None
+    ) -> None:
+        self.tool: FunctionTool = tool or context.function
         self._asks = asks
         self._run = run
         self._context = context
 
-    async def invoke(self, invoke: Invoke, arguments: Any) -> Any:
+    def is_for(self, tool: FunctionTool, context: object) -> bool:
+        """Whether it is on its way to this tool, also if a middleware has named another in the context."""
+        return tool is self.tool or context is self._context
+
+    async def invoke(self, tool: FunctionTool, invoke: Invoke, arguments: Any) -> Any:
         """Runs the tool if it is approved; what the model reads otherwise is the result."""
+        if tool is not self.tool:
+            return await GatedCall(self._run, self._context, True, tool).invoke(tool, invoke, arguments)
         settings = self._run.settings
         if not self._asks:
             with self._inside():
@@ -164,7 +172,7 @@ class GatedCall:
     def _inside(self, approved: _Approved | None = None) -> Generator[None]:
         """While the tool runs: what it calls itself is not this call, and agents in it have this one's as caller."""
         called_by = callers.set((*callers.get(), self._run.agent_name or "agent"))
-        before = marked.set(None)
+        before = marked.set(Inside())
         expects = expected.set(approved)
         try:
             yield

@@ -15,18 +15,23 @@ Invoke = Callable[..., Awaitable[Any]]
 class Marked(Protocol):
     """A call of a model that has a gate; it is on its way to its tool."""
 
-    @property
-    def tool(self) -> FunctionTool:
-        """The tool that it is for."""
+    def is_for(self, tool: FunctionTool, context: object) -> bool:
+        """Whether it is on its way to this tool."""
         ...
 
-    async def invoke(self, invoke: Invoke, arguments: Any) -> Any:
+    async def invoke(self, tool: FunctionTool, invoke: Invoke, arguments: Any) -> Any:
         """Runs the tool by `invoke` if it is approved."""
         ...
 
 
-marked: ContextVar[Marked | None] = ContextVar("signoff_agent_framework_call", default=None)
-"""The call that is on its way to its tool. None where there is no gate, and while a tool runs."""
+class Inside:
+    """Says that a tool runs: what it calls itself is its own work."""
+
+
+marked: ContextVar[Marked | Inside | None] = ContextVar("signoff_agent_framework_call", default=None)
+"""The call that is on its way to its tool. None where there is no gate, or where a middleware went on elsewhere."""
+MARK = "_signoff_call"
+"""Where the framework's own context has the call too, as it comes to the tool in any case."""
 
 
 class Expected(Protocol):
@@ -85,9 +90,11 @@ def _gated_class(own: type[FunctionTool]) -> type[FunctionTool]:
             return await own.invoke(self, arguments=given, context=context, **options)
 
         call = marked.get()
-        if call is None or call.tool is not self:
+        if call is None and context is not None:
+            call = cast("Marked | None", context.metadata.get(MARK))
+        if call is None or isinstance(call, Inside) or not call.is_for(self, context):
             return await run(arguments)
-        return await call.invoke(run, context.arguments if arguments is None and context else arguments)
+        return await call.invoke(self, run, context.arguments if arguments is None and context else arguments)
 
     def call(self: FunctionTool, /, *args: Any, **kwargs: Any) -> Any:
         approved = expected.get()

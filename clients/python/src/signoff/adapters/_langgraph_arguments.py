@@ -14,6 +14,7 @@ from .._arguments import Unfit, checked
 from ._hidden import refuse_hidden
 from ._json_schemas import sendable
 from ._langgraph_injected import configuration_names, injected_names
+from ._sets import with_sorted_sets
 
 
 class ToolArguments:
@@ -144,7 +145,8 @@ class ToolArguments:
     def _written(self, value: BaseModel) -> dict[str, Any]:
         # Computed fields are not arguments.
         besides = self._injected | set(type(value).model_computed_fields)
-        return checked(value.model_dump(mode="json", by_alias=True, exclude=set(besides)))
+        written = value.model_dump(mode="json", by_alias=True, exclude=set(besides))
+        return checked(with_sorted_sets(value, written))
 
     def _valid(self, arguments: dict[str, Any]) -> BaseModel:
         assert self._model

@@ -31,7 +31,7 @@ from .._call_options import CallOptions, check_flag, check_names, check_options
 from .._handle import Handle
 from ..refusals import Refusal, StillWaiting, Unavailable
 from ._agent_framework_call import HANDLE, GatedCall, GatedRun, OptionsFor, Settings, callers
-from ._agent_framework_tools import agent_behind, gateable, marked, put_around
+from ._agent_framework_tools import MARK, agent_behind, gateable, marked, put_around
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -239,7 +239,9 @@ class _OfRun(FunctionMiddleware):
             asks = not self._gate.put_around_tool(context.function)
         except TypeError as error:
             raise MiddlewareFailure(str(error)) from error
-        before = marked.set(GatedCall(self._run, context, asks))
+        call = GatedCall(self._run, context, asks)
+        context.metadata[MARK] = call
+        before = marked.set(call)
         try:
             await call_next()
         finally:

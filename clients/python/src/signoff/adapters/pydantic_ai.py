@@ -31,6 +31,7 @@ from ..refusals import InvalidArguments, Refusal
 from ._asking import pending_async
 from ._hidden import refuse_hidden
 from ._json_schemas import sendable
+from ._sets import with_sorted_sets
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -104,9 +105,11 @@ class _Gated(WrapperToolset[Any]):
                     raise ApprovalRequired(metadata=json.loads(handle.to_json()))
             return await run_bound_async(gate.client, call, gated.bind)
         except _Failed as failed:
-            raise failed.error from None
+            error = failed.error
         except Refusal as refusal:
             return str(refusal)
+        # Here, as it would lose its own cause in there.
+        raise error
 
 
 def ApprovalToolset(  # noqa: N802 - it makes a toolset, as the framework's own classes do
@@ -196,7 +199,7 @@ class _GatedCall:
     def _written(self, arguments: dict[str, Any]) -> dict[str, Any]:
         refuse_hidden(arguments)
         try:
-            written: dict[str, Any] = to_jsonable_python(arguments, by_alias=True)
+            written: dict[str, Any] = with_sorted_sets(arguments, to_jsonable_python(arguments, by_alias=True))
         except PydanticSerializationError as error:
             raise Unfit("", f"has no JSON form: {error}") from None
         only = next(iter(written.values()), None) if len(written) == 1 else None

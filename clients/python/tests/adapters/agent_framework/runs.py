@@ -115,10 +115,11 @@ class Runner:
         meanwhile: Callable[[], object] | None = None,
         of_run: dict[str, Any] | None = None,
         of_agent: dict[str, Any] | None = None,
+        of_model: dict[str, Any] | None = None,
         **options: Any,
     ) -> dict[str, str]:
         """The results that the model gets for its calls, by their ids."""
-        self.model = model or Scripted(*steps)
+        self.model = model or Scripted(*steps, **(of_model or {}))
         # A test that waits for nobody ends.
         options.setdefault("timeout", 20)
 

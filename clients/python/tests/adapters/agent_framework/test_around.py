@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -40,10 +41,13 @@ def anywhere(agent: Runner, middleware: Any) -> list[dict[str, Any]]:
         {"of_agent": {"middleware": [middleware]}},
         {"of_run": {"middleware": [middleware]}},
         {"of_agent": {"context_providers": [Provider("provider")]}},
+        {"of_model": {"middleware": [middleware]}},
     ]
 
 
-PLACES = range(3)
+PLACES = range(4)
+BEHIND_THE_MARK = range(3)
+"""Those of the chat client come before."""
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -103,7 +107,7 @@ def test_a_middleware_that_changes_what_was_approved(
     assert mail.runs == [{"to": "alice", "count": 1}]
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", BEHIND_THE_MARK)
 def test_a_middleware_that_runs_the_tool_itself(agent: Runner, mail: Mail, tool: str, place: int) -> None:
     @function_middleware
     async def run(context: FunctionInvocationContext, call_next: Next) -> None:
@@ -408,3 +412,41 @@ def test_another_chat_client_later(agent: Runner, mail: Mail, tool: str) -> None
 
     with pytest.raises(TypeError, match="only an Agent can be gated"):
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_middleware_that_names_another_function(agent: Runner, mail: Mail, tool: str, place: int) -> None:
+    """The framework runs the call's own tool all the same; those of the chat client come before the gate's mark."""
+    other = Mail(f"other_{tool}")
+
+    @function_middleware
+    async def replace(context: FunctionInvocationContext, call_next: Next) -> None:
+        context.function = other.tool
+        await call_next()
+
+    given = anywhere(agent, replace)[place]
+    with reviewing(agent.server, tool, reject) as seen:
+        results = agent.run([mail.tool], [call(tool)], **given)
+    assert len(seen) == 1
+    assert "Use the staging list." in results["call-1"]
+    assert not mail.runs + other.runs
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_middleware_that_goes_on_elsewhere(agent: Runner, mail: Mail, tool: str, place: int) -> None:
+    """In a context of its own, where the call is not known."""
+
+    @function_middleware
+    async def away(context: FunctionInvocationContext, call_next: Next) -> None:
+        async def rest() -> None:
+            await call_next()
+
+        loop = asyncio.get_running_loop()
+        await contextvars.Context().run(loop.create_task, rest())
+
+    given = anywhere(agent, away)[place]
+    with reviewing(agent.server, tool, reject) as seen:
+        results = agent.run([mail.tool], [call(tool)], **given)
+    assert len(seen) == 1
+    assert "Use the staging list." in results["call-1"]
+    assert not mail.runs

@@ -14,7 +14,7 @@ from graphs import Agent, call
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolArg, InjectedToolCallId, StructuredTool
 from langgraph.prebuilt import InjectedState, ToolRuntime
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from reviewing import approve, reviewing
 
 from reviewers import all_of
@@ -196,3 +196,23 @@ def test_a_tool_with_a_json_schema(agent: Agent, tool: str) -> None:
     assert good.content == "sent"
     assert bad.text.startswith(f"NOT RUN. The call to {tool} could not be approved: ")
     assert got == [{"to": "alice", "count": 2}]
+
+
+class Labels(BaseModel):
+    names: frozenset[str] = Field(alias="all")
+
+
+def test_sets_are_the_same_in_each_process(agent: Agent, tool: str) -> None:
+    """Their order is not, and a call that is made again in another process would be another."""
+    got: list[Any] = []
+    letters = list("jihgfedcba")
+
+    def label(tags: set[str], of: list[Labels]) -> str:
+        got.append((tags, [each.names for each in of]))
+        return "done"
+
+    with reviewing(agent.server, tool, approve) as seen:
+        [result] = agent.run([tool_of(label, tool)], [call(tool, tags=letters, of=[{"all": letters}])])
+    assert result.content == "done"
+    assert [from_struct(each.arguments) for each in seen] == [{"tags": letters[::-1], "of": [{"all": letters[::-1]}]}]
+    assert got == [(set(letters), [set(letters)])]

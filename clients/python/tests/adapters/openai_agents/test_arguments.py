@@ -197,3 +197,22 @@ def test_edit_that_the_tool_reads_otherwise(desk: Server, name: str) -> None:
     result = run(desk, Agent[Any](name="A", model=model, tools=[tool]), review)
     assert "mail is not in the form that the tool reads" in outputs(result)["call-1"]
     assert taken.values == []
+
+
+class Labels(BaseModel):
+    names: frozenset[str] = Field(alias="all")
+
+
+def test_sets_are_the_same_in_each_process(desk: Server) -> None:
+    """Their order is not, and a call that is made again in another process would be another."""
+    got: list[Any] = []
+    letters = list("jihgfedcba")
+
+    async def label(tags: set[str], of: list[Labels]) -> str:
+        got.append((tags, [each.names for each in of]))
+        return "done"
+
+    tool = function_tool(name_override=next(names), strict_mode=False)(label)
+    read, seen = called(desk, tool, {"tags": letters, "of": [{"all": letters}]})
+    assert (read, seen) == ("done", [{"tags": letters[::-1], "of": [{"all": letters[::-1]}]}])
+    assert got == [(set(letters), [set(letters)])]

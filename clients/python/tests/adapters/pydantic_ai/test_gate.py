@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import grpc
 import pytest
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 from pydantic_ai import Agent, ModelRetry, RunContext, Tool
 from pydantic_ai.exceptions import ApprovalRequired
 from pydantic_ai.messages import ModelResponse
@@ -375,3 +375,41 @@ def test_wrong_options(agent: Runner, mail: Mail, tool: str, name: str) -> None:
 def test_the_other_kind_of_client(server: Server) -> None:
     with signoff.Client(server.address) as client, pytest.raises(TypeError, match="client must be an AsyncClient"):
         Agent(TestModel(), capabilities=[ApprovalCapability(client)])  # type: ignore[arg-type]
+
+
+class Labels(BaseModel):
+    names: frozenset[str] = Field(serialization_alias="all", validation_alias="all")
+
+
+def test_sets_are_the_same_in_each_process(agent: Runner, tool: str) -> None:
+    """Their order is not, and a call that is made again in another process would be another."""
+    got: list[Any] = []
+    letters = list("jihgfedcba")
+
+    def label(tags: set[str], of: list[Labels]) -> str:
+        got.append((tags, [each.names for each in of]))
+        return "done"
+
+    function: Tool[Any] = Tool(label, name=tool, takes_ctx=False)
+    with reviewing(agent.server, tool, approve) as seen:
+        assert agent.run([function], [call(tool, tags=letters, of=[{"all": letters}])]) == {"call-1": "done"}
+    assert [from_struct(each.arguments) for each in seen] == [{"tags": letters[::-1], "of": [{"all": letters[::-1]}]}]
+    assert got == [(set(letters), [set(letters)])]
+
+
+def test_a_tools_error_keeps_its_cause(agent: Runner, tool: str) -> None:
+    """The framework raises its own error from that of the tool, and a traceback shows both."""
+    cause = OSError("the address book is closed")
+
+    def send(to: str) -> str:
+        try:
+            return str(Labels.model_validate({"all": 1}))
+        except ValidationError as error:
+            raise error from cause
+
+    with reviewing(agent.server, tool, approve), pytest.raises(Exception, match="max") as raised:
+        agent.run([Tool(send, name=tool, takes_ctx=False, max_retries=0)], [call(tool)])
+    causes: list[BaseException | None] = [raised.value]
+    while causes[-1]:
+        causes.append(causes[-1].__cause__)
+    assert cause in causes

@@ -18,6 +18,7 @@ from referencing import Registry
 from ..._arguments import Unfit, checked
 from .._defaults import with_defaults
 from .._json_schemas import closed
+from .._sets import with_sorted_sets
 
 
 class ToolArguments:
@@ -103,7 +104,7 @@ class ToolArguments:
 
     def _json(self, value: BaseModel) -> dict[str, Any]:
         try:
-            read = json.loads(value.model_dump_json(by_alias=True))
+            read = with_sorted_sets(value, json.loads(value.model_dump_json(by_alias=True)))
         except Exception as error:  # noqa: BLE001 - models have serializers of any kind
             raise Unfit("", f"has no JSON form: {type(error).__name__}") from None
         return checked(read)
