@@ -27,7 +27,7 @@ from ...refusals import InvalidArguments, Refusal
 from ._arguments import Arguments, arguments_of, check_parameters
 from ._calls import known_of
 from ._clients import AnyClient, Asking
-from ._durable import can_pause, is_declined, pause
+from ._durable import can_pause, is_declined, pause, without_answer
 from ._results import Failed, refuse_unfinished
 from ._tools import Body, is_steering, put_gate
 
@@ -180,7 +180,8 @@ class ApprovalPlugin(BasePlugin):
                 # For the callbacks after the tool.
                 args.clear()
                 args.update(json.loads(json.dumps(run.arguments)))
-                result = await body(typed)
+                with without_answer(context):
+                    result = await body(typed)
                 refuse_unfinished(tool, result, context)
                 return result
 
