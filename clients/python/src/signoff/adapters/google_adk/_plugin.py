@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.adk.agents.base_agent import BaseAgent
 from google.adk.agents.callback_context import CallbackContext
+from google.adk.agents.llm_agent import LlmAgent
+from google.adk.flows.llm_flows.tools._agent_tools import process_agent_tools
 from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
 from google.adk.plugins.base_plugin import BasePlugin
@@ -101,7 +103,7 @@ class ApprovalPlugin(BasePlugin):
         self._options = options
         self._warned: set[str] = set()
 
-    async def before_agent_callback(self, *, agent: BaseAgent, callback_context: CallbackContext) -> None:  # noqa: ARG002
+    async def before_agent_callback(self, *, agent: BaseAgent, callback_context: CallbackContext) -> None:
         """Refuses agents that run code or tools beside the gate."""
         if getattr(agent, "code_executor", None) is not None and "code_executor" not in self._ungated:
             raise TypeError(
@@ -114,6 +116,12 @@ class ApprovalPlugin(BasePlugin):
                 f"the tools of the agent {agent.name} ({type(agent).__name__}) run elsewhere: gate them there, and "
                 "name the agent in ungated"
             )
+        invocation = callback_context._invocation_context
+        if isinstance(agent, LlmAgent) and invocation.live_request_queue is not None:
+            # A live run asks no plugin before it connects, nor for audio: its request is made here once more.
+            request = LlmRequest(model=agent.canonical_model.model)
+            await process_agent_tools(invocation, request)
+            await self.before_model_callback(callback_context=callback_context, llm_request=request)
 
     async def before_model_callback(
         self,
