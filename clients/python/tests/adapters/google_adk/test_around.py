@@ -285,6 +285,12 @@ def test_what_cannot_be_gated(desk: Server) -> None:
     refused("run elsewhere", RemoteA2aAgent(name="far"))
     run(desk, RemoteA2aAgent(name="far"), ungated=["far"])
 
+    class AntigravityAgent(RemoteA2aAgent):
+        __module__ = "google.adk.labs.antigravity._antigravity_agent"
+
+    AntigravityAgent.__mro__[1].__module__ = __name__
+    refused("run elsewhere", AntigravityAgent(name="far"))
+
 
 async def variadic(**others: Any) -> str:
     return str(others)

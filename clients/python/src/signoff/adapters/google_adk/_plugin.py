@@ -42,7 +42,7 @@ _log = logging.getLogger("signoff")
 
 _OF_ONE_CALL = ("request_id", "call_id", "arguments_schema", "cancel_handle")
 
-_ELSEWHERE = ("RemoteA2aAgent", "LangGraphAgent", "ManagedAgent")
+_ELSEWHERE = ("RemoteA2aAgent", "LangGraphAgent", "ManagedAgent", "AntigravityAgent")
 """ADK's agents whose tools are not ADK's."""
 
 _DECLARATIONS = ("function_declarations", "computer_use")
