@@ -24,6 +24,7 @@ from agents_at_work import (
     scripted,
 )
 from google.adk.agents.base_agent import BaseAgent
+from google.adk.agents.parallel_agent import ParallelAgent
 from google.adk.agents.run_config import RunConfig, ToolThreadPoolConfig
 from google.adk.apps.app import App
 from google.adk.code_executors.unsafe_local_code_executor import UnsafeLocalCodeExecutor
@@ -139,6 +140,20 @@ def test_two_calls_with_one_id(desk: Server, name: str) -> None:
         run(desk, an_agent(body.tool, steps=[turn]))
     assert [each["to"] for each in body.runs] == [each.arguments["to"] for each in seen]
     assert len(seen) == 1
+
+
+@pytest.mark.filterwarnings("ignore:ParallelAgent is deprecated")
+def test_agents_beside_each_other_that_use_one_id(desk: Server, name: str) -> None:
+    """They are two calls, each with its own approval."""
+    body = Body(name)
+    agents = [an_agent(body.tool, name=f"for_{to}", steps=[one_call(name, to=to)]) for to in ("alice", "bob")]
+    with reviewing(desk, name, approving) as seen:
+        run(desk, ParallelAgent(name="both", sub_agents=agents))
+    assert sorted(each["to"] for each in body.runs) == ["alice", "bob"]
+    assert sorted((each.agent.name, each.arguments["to"]) for each in seen) == [
+        ("for_alice", "alice"),
+        ("for_bob", "bob"),
+    ]
 
 
 class Answering(BaseTool):
@@ -269,6 +284,12 @@ def test_what_cannot_be_gated(desk: Server) -> None:
 
     refused("run elsewhere", RemoteA2aAgent(name="far"))
     run(desk, RemoteA2aAgent(name="far"), ungated=["far"])
+
+    class AntigravityAgent(RemoteA2aAgent):
+        __module__ = "google.adk.labs.antigravity._antigravity_agent"
+
+    AntigravityAgent.__mro__[1].__module__ = __name__
+    refused("run elsewhere", AntigravityAgent(name="far"))
 
 
 async def variadic(**others: Any) -> str:

@@ -27,6 +27,7 @@ from google.adk.apps.app import ResumabilityConfig
 from google.adk.events.event import Event
 from google.adk.sessions.in_memory_session_service import InMemorySessionService
 from google.adk.tools.agent_tool import AgentTool
+from google.adk.tools.tool_context import ToolContext
 from google.genai import types
 from reviewing import approve, before_its_end, beside, reviewing
 
@@ -34,6 +35,7 @@ import signoff
 from reviewers import all_of, decide, pending
 from servers import Server
 from signoff.adapters.google_adk import ApprovalPlugin, decisions
+from signoff.v1.approval_pb2 import ExecutionResult
 
 PROGRAM = Path(__file__).parent / "durable_program.py"
 
@@ -204,6 +206,32 @@ def test_a_no_of_the_application(desk: Server, name: str) -> None:
     asyncio.run(main())
     assert body.runs == []
     assert not all_of(desk, name)[0].HasField("claim")
+
+
+def test_tool_that_asks_the_user_itself(desk: Server, name: str) -> None:
+    """The yes that goes on with the run is not the user's yes to the tool's own question, which ADK does not ask."""
+    runs: list[bool] = []
+
+    def send(to: str, tool_context: ToolContext) -> Any:
+        runs.append(bool(tool_context.tool_confirmation))
+        if not tool_context.tool_confirmation:
+            tool_context.request_confirmation(hint="Really?")
+            return {"status": "waits for the user"}
+        return f"sent to {to}"
+
+    send.__name__ = name
+
+    async def main() -> None:
+        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
+            app = Durable(client, an_agent(send, steps=[one_call(name, to="alice")]))
+            await app.begin()
+            with reviewing(desk, name, approve), pytest.raises(TypeError, match=r"asks the user.*not durable"):
+                await app.go_on()
+
+    asyncio.run(main())
+    assert runs == [False]
+    [approval] = all_of(desk, name)
+    assert approval.claim.outcome.result == ExecutionResult.EXECUTION_RESULT_FAILED
 
 
 def test_only_what_waits_pauses(desk: Server, name: str) -> None:

@@ -24,6 +24,7 @@ from google.adk.agents.run_config import RunConfig, StreamingMode, ToolThreadPoo
 from google.adk.events.event import Event
 from google.adk.models.base_llm_connection import BaseLlmConnection
 from google.adk.models.llm_response import LlmResponse
+from google.adk.tools.google_search_tool import GoogleSearchTool
 from google.genai import types
 from reviewing import approve as approving
 from reviewing import reviewing
@@ -126,3 +127,34 @@ def test_live_streaming_tool(desk: Server) -> None:
     live(desk, auto_stream, one_call("auto_stream", to="alice"), reads=2)
     assert runs == []
     assert all_of(desk, "auto_stream") == []
+
+
+def test_live_tool_of_the_provider(desk: Server) -> None:
+    """It is refused before the model is connected: with audio alone, ADK calls no plugin before the model."""
+    model = scripted()
+    model.model = "gemini-2.5-flash"
+    connected: list[Any] = []
+
+    @asynccontextmanager
+    async def connect(request: Any) -> AsyncGenerator[Connection, None]:
+        connected.append(request)
+        yield Connection(says("hello"), 0)
+
+    object.__setattr__(model, "connect", connect)
+
+    async def main() -> None:
+        async with signoff.AsyncClient(desk.address, token=desk.agent) as client:
+            agent = an_agent(GoogleSearchTool(bypass_multi_tools_limit=False))
+            agent.model = model
+            runner = a_runner(an_app(agent, ApprovalPlugin(client)))
+            queue = LiveRequestQueue()
+            queue.send_realtime(types.Blob(data=b"hello", mime_type="audio/pcm"))
+            run_config = RunConfig(streaming_mode=StreamingMode.BIDI, response_modalities=["TEXT"])
+            async for event in runner.run_live(**USER, live_request_queue=queue, run_config=run_config):
+                if event.turn_complete:
+                    queue.close()
+                    break
+
+    with pytest.raises(RuntimeError, match="google_search cannot be gated"):
+        asyncio.run(main())
+    assert connected == []

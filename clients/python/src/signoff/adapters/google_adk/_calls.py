@@ -24,19 +24,19 @@ def known_of(context: ToolContext) -> dict[str, Any]:
         known["chain"] = (*callers(), *_handed_on(events, agent))[-MAX_CHAIN:]
     call_id = context.function_call_id
     if call_id:
-        event = event_of(events, call_id)
+        event = event_of(context, call_id)
         # Some models use the id of a call again: it names the call within the model's answer.
         within = event.id if event else context.invocation_id
         known["call_id"] = json.dumps([within, call_id, _put_off(events, call_id)])
     return known
 
 
-def event_of(events: list[Event], call_id: str) -> Event | None:
-    """The model's answer that makes the call."""
-    for event in reversed(events):
-        if any(each.id == call_id for each in event.get_function_calls()):
-            return event
-    return None
+def event_of(context: ToolContext, call_id: str) -> Event | None:
+    """The model's answer that makes the call: the newest, of this agent where others beside it use the same id."""
+    branch = context._invocation_context.branch
+    found = [each for each in context.session.events if any(call.id == call_id for call in each.get_function_calls())]
+    found.reverse()
+    return max(found, key=lambda each: (each.author == context.agent_name, each.branch == branch), default=None)
 
 
 def _put_off(events: list[Event], call_id: str) -> int:

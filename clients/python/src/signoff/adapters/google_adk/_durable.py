@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 from google.adk.events.event import Event
 from google.adk.sessions.session import Session
@@ -48,9 +50,36 @@ def pause(context: ToolContext, handle: Handle) -> dict[str, str]:
 
 def is_declined(context: ToolContext) -> bool:
     """Whether the application has answered a pause of the gate with no."""
-    confirmation, call_id = context.tool_confirmation, context.function_call_id or ""
-    if confirmation is None or confirmation.confirmed:
+    return _answers_pause(context) and not cast("ToolConfirmation", context.tool_confirmation).confirmed
+
+
+@contextmanager
+def without_answer(context: ToolContext) -> Iterator[None]:
+    """Keeps the answer to a pause of the gate from the tool: it would take it for the user's yes to its own question.
+
+    Raises TypeError if the tool then asks the user: of a call that goes on ADK passes no question on.
+    """
+    answer = context.tool_confirmation
+    if not _answers_pause(context):
+        yield
+        return
+    context.tool_confirmation = None
+    try:
+        yield
+    finally:
+        context.tool_confirmation = answer
+    call_id, actions = context.function_call_id, context.actions
+    if call_id in actions.requested_tool_confirmations or call_id in actions.requested_auth_configs:
+        raise TypeError(
+            "the tool asks the user for a confirmation or a sign-in by itself, which ADK does not do after a pause: "
+            "use it in a run that is not durable, or name it in ungated"
+        )
+
+
+def _answers_pause(context: ToolContext) -> bool:
+    if context.tool_confirmation is None:
         return False
+    call_id = context.function_call_id or ""
     asked = [event.actions.requested_tool_confirmations.get(call_id) for event in context.session.events]
     newest = [each for each in asked if each][-1:]
     return bool(newest) and is_pause(newest[0])

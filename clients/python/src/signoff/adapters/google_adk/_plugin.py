@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from google.adk.agents.base_agent import BaseAgent
 from google.adk.agents.callback_context import CallbackContext
+from google.adk.agents.llm_agent import LlmAgent
+from google.adk.flows.llm_flows.tools._agent_tools import process_agent_tools
 from google.adk.models.llm_request import LlmRequest
 from google.adk.models.llm_response import LlmResponse
 from google.adk.plugins.base_plugin import BasePlugin
@@ -27,7 +29,7 @@ from ...refusals import InvalidArguments, Refusal
 from ._arguments import Arguments, arguments_of, check_parameters
 from ._calls import known_of
 from ._clients import AnyClient, Asking
-from ._durable import can_pause, is_declined, pause
+from ._durable import can_pause, is_declined, pause, without_answer
 from ._results import Failed, refuse_unfinished
 from ._tools import Body, is_steering, put_gate
 
@@ -40,7 +42,7 @@ _log = logging.getLogger("signoff")
 
 _OF_ONE_CALL = ("request_id", "call_id", "arguments_schema", "cancel_handle")
 
-_ELSEWHERE = ("RemoteA2aAgent", "LangGraphAgent", "ManagedAgent")
+_ELSEWHERE = ("RemoteA2aAgent", "LangGraphAgent", "ManagedAgent", "AntigravityAgent")
 """ADK's agents whose tools are not ADK's."""
 
 _DECLARATIONS = ("function_declarations", "computer_use")
@@ -101,7 +103,7 @@ class ApprovalPlugin(BasePlugin):
         self._options = options
         self._warned: set[str] = set()
 
-    async def before_agent_callback(self, *, agent: BaseAgent, callback_context: CallbackContext) -> None:  # noqa: ARG002
+    async def before_agent_callback(self, *, agent: BaseAgent, callback_context: CallbackContext) -> None:
         """Refuses agents that run code or tools beside the gate."""
         if getattr(agent, "code_executor", None) is not None and "code_executor" not in self._ungated:
             raise TypeError(
@@ -114,6 +116,12 @@ class ApprovalPlugin(BasePlugin):
                 f"the tools of the agent {agent.name} ({type(agent).__name__}) run elsewhere: gate them there, and "
                 "name the agent in ungated"
             )
+        invocation = callback_context._invocation_context
+        if isinstance(agent, LlmAgent) and invocation.live_request_queue is not None:
+            # A live run asks no plugin before it connects, nor for audio: its request is made here once more.
+            request = LlmRequest(model=agent.canonical_model.model)
+            await process_agent_tools(invocation, request)
+            await self.before_model_callback(callback_context=callback_context, llm_request=request)
 
     async def before_model_callback(
         self,
@@ -180,7 +188,8 @@ class ApprovalPlugin(BasePlugin):
                 # For the callbacks after the tool.
                 args.clear()
                 args.update(json.loads(json.dumps(run.arguments)))
-                result = await body(typed)
+                with without_answer(context):
+                    result = await body(typed)
                 refuse_unfinished(tool, result, context)
                 return result
 
