@@ -7,7 +7,7 @@ import json
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -148,6 +148,25 @@ def kickoff_in_thread() -> Generator[None]:
         raise
     finally:
         _stops.reset(token)
+
+
+async def stream_of_thread(chunks: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
+    """The stream of such a kickoff, whose thread begins when it is read; when it is closed, likewise."""
+    handle = CancelHandle()
+    stops = (*_stops.get(), handle)
+    try:
+        while True:
+            token = _stops.set(stops)
+            try:
+                chunk = await chunks.__anext__()
+            except StopAsyncIteration:
+                return
+            finally:
+                _stops.reset(token)
+            yield chunk
+    finally:
+        handle.cancel()
+        await chunks.aclose()
 
 
 def name_of(agent: Any) -> str:
