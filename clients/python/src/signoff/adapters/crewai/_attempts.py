@@ -218,6 +218,17 @@ def current_model_call() -> ModelCall:
 
 
 @contextmanager
+def own_model_call() -> Generator[None]:
+    """A call by `run`, which CrewAI does not make again: hooks and listeners may make others within a model's call."""
+    made = current_model_call()
+    token = _model_call.set(ModelCall(made.agent, made.task))
+    try:
+        yield
+    finally:
+        _model_call.reset(token)
+
+
+@contextmanager
 def no_model_call() -> Generator[None]:
     """While a tool works: the calls that it makes itself are others."""
     token = _model_call.set(None)
