@@ -152,6 +152,32 @@ def test_a_hook_that_changes_a_call(client: Any, server: Server, mail: Mail, too
     assert mail.runs == [{"to": "eve", "count": 1}]
 
 
+@MODES
+def test_a_hook_that_calls_the_tool(client: Any, server: Server, tool: str, is_native: bool) -> None:
+    """Within a model's call that has run: its call is another one, and gets nothing of the model's."""
+    from crewai.hooks import register_after_tool_call_hook, unregister_after_tool_call_hook
+
+    mail = Mail(tool)
+    gated = gate(mail.tool, client)
+    results: list[str] = []
+
+    def after(_: Any) -> None:
+        results.append(gated.run(to="bob"))
+
+    # Before the hook of the gate, which ends the model's call.
+    clear_all_tool_call_hooks()
+    register_after_tool_call_hook(after)
+    model = Scripted([[call(tool, to="alice")]], native=is_native)
+    try:
+        with reviewing(server, tool, approve) as seen:
+            gate(crew_of(mailer(model, [mail.tool])), client).kickoff()
+    finally:
+        unregister_after_tool_call_hook(after)
+    assert results == ["sent 1 to bob"]
+    assert model.read == ["sent 1 to alice"]
+    assert len(seen) == len(mail.runs) == 2
+
+
 def test_a_streamed_crew(client: Any, server: Server, mail: Mail, tool: str) -> None:
     crew = crew_of(mailer(Scripted([[call(tool)]], native=True), [mail.tool]), stream=True)
     with reviewing(server, tool, approve):

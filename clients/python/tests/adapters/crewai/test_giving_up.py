@@ -65,6 +65,33 @@ def test_cancelled(server: Server, mail: Mail, tool: str, kind: str) -> None:
     check_given_up(server, mail, tool)
 
 
+@pytest.mark.parametrize("form", ["akickoff", "kickoff_async", "kickoff_for_each_async", "akickoff_for_each"])
+@MODES
+def test_a_stream_that_is_closed(
+    client: Any, server: Server, mail: Mail, tool: str, is_native: bool, form: str
+) -> None:
+    """Its reader is cancelled while the crew waits, which may be in a thread that goes on."""
+    worker = mailer(Scripted([[call(tool)]], native=is_native), [mail.tool])
+    crew = gate(crew_of(worker, stream=True), client, timeout=20)
+
+    async def read(streaming: Any) -> None:
+        async for _ in streaming:
+            pass
+
+    async def main() -> None:
+        streaming = await getattr(crew, form)(*([[{"day": 1}]] if "each" in form else []))
+        reading = asyncio.ensure_future(read(streaming))
+        await beside(lambda: pending(server, tool))
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        await streaming.aclose()
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+    asyncio.run(main())
+    check_given_up(server, mail, tool)
+
+
 @pytest.mark.parametrize("kind", ["crew native", "crew text", "agent native"])
 def test_interrupted(server: Server, mail: Mail, tool: str, kind: str) -> None:
     """By Ctrl-C, after which CrewAI waits for its threads."""

@@ -7,7 +7,7 @@ import json
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -150,6 +150,25 @@ def kickoff_in_thread() -> Generator[None]:
         _stops.reset(token)
 
 
+async def stream_of_thread(chunks: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
+    """The stream of such a kickoff, whose thread begins when it is read; when it is closed, likewise."""
+    handle = CancelHandle()
+    stops = (*_stops.get(), handle)
+    try:
+        while True:
+            token = _stops.set(stops)
+            try:
+                chunk = await chunks.__anext__()
+            except StopAsyncIteration:
+                return
+            finally:
+                _stops.reset(token)
+            yield chunk
+    finally:
+        handle.cancel()
+        await chunks.aclose()
+
+
 def name_of(agent: Any) -> str:
     """The agent's role on one line: those of YAML files end with a line feed."""
     return " ".join(str(getattr(agent, "role", None) or "").split())[:MAX_NAME]
@@ -196,6 +215,17 @@ _model_call: ContextVar[ModelCall | None] = ContextVar("signoff_crewai_model_cal
 def current_model_call() -> ModelCall:
     """The model's call that the calling code is part of; a new one for calls that are not a model's."""
     return _model_call.get() or ModelCall()
+
+
+@contextmanager
+def own_model_call() -> Generator[None]:
+    """A call by `run`, which CrewAI does not make again: hooks and listeners may make others within a model's call."""
+    made = current_model_call()
+    token = _model_call.set(ModelCall(made.agent, made.task))
+    try:
+        yield
+    finally:
+        _model_call.reset(token)
 
 
 @contextmanager

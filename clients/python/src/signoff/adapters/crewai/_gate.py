@@ -16,6 +16,7 @@ from crewai.tools import BaseTool
 from crewai.tools.agent_tools.ask_question_tool import AskQuestionTool
 from crewai.tools.agent_tools.base_agent_tools import BaseAgentTool
 from crewai.tools.agent_tools.delegate_work_tool import DelegateWorkTool
+from crewai.types.streaming import CrewStreamingOutput
 from crewai.utilities.agent_utils import parse_tools
 
 from ..._call import Call
@@ -23,7 +24,16 @@ from ..._call_options import CallOptions, check_names, check_options
 from ..._cancel_handle import CancelHandle
 from ..._client import Client
 from ..._warnings import Warnings
-from ._attempts import ModelCall, attempt, current_attempt, current_stops, kickoff_in_thread, name_of, watch_model_calls
+from ._attempts import (
+    ModelCall,
+    attempt,
+    current_attempt,
+    current_stops,
+    kickoff_in_thread,
+    name_of,
+    stream_of_thread,
+    watch_model_calls,
+)
 from ._tools import GatedTool, gated_tool
 
 _Target = TypeVar("_Target")
@@ -269,7 +279,10 @@ def _gated_crew(own: type[Crew], gate: Gate) -> type[Crew]:
 
     async def kickoff_async(self: Crew, *args: Any, **kwargs: Any) -> Any:
         with kickoff_in_thread():
-            return await own.kickoff_async(self, *args, **kwargs)
+            result: Any = await own.kickoff_async(self, *args, **kwargs)
+        if isinstance(result, CrewStreamingOutput) and result._async_iterator:
+            result._async_iterator = stream_of_thread(cast("Any", result._async_iterator))
+        return result
 
     return _gated_class(own, gate, [_get_agent_to_use, copy, kickoff_async])
 

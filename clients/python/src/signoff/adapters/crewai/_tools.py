@@ -23,7 +23,7 @@ from ..._cancel_handle import CancelHandle
 from ..._client import run_bound
 from ...refusals import InvalidArguments, Refusal
 from ._arguments import ToolArguments
-from ._attempts import Outcome, current_model_call, no_model_call
+from ._attempts import Outcome, current_model_call, no_model_call, own_model_call
 
 if TYPE_CHECKING:
     from ._gate import Gate
@@ -45,7 +45,8 @@ class GatedTool(BaseTool):
             self._arguments.refuse_others(kwargs)
         except Unfit as unfit:
             return told(self._invalid(unfit))
-        return super().run(**kwargs)
+        with own_model_call():
+            return super().run(**kwargs)
 
     async def arun(self, *args: Any, **kwargs: Any) -> Any:
         """As `run`, for tools that are coroutine functions."""
@@ -54,7 +55,8 @@ class GatedTool(BaseTool):
             self._arguments.refuse_others(kwargs)
         except Unfit as unfit:
             return told(self._invalid(unfit))
-        return await super().arun(**kwargs)
+        with own_model_call():
+            return await super().arun(**kwargs)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         inner = self._tool()
