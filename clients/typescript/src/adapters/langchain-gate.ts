@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { ToolMessage } from "@langchain/core/messages";
+import canonicalize from "canonicalize";
 import { joined } from "../aborts.js";
 import { refusedBy } from "../arguments.js";
 import type { CallOptions } from "../call.js";
@@ -52,6 +53,8 @@ export interface Surroundings {
   readonly state: unknown;
   /** What the tool would get of both. */
   readonly runtime: unknown;
+  /** The id of the call whose tool makes this one by itself. */
+  readonly caller?: string | undefined;
 }
 
 /** What is looked at in the config of a node. */
@@ -245,7 +248,7 @@ export class ToolGate {
     const task = nameOf(configurable.checkpoint_ns) ?? nameOf(metadata.langgraph_checkpoint_ns);
     // Models made for tests use a call's id again: it names the call only within the model's message, or the task.
     const within = messageOf(call, around)?.id ?? task;
-    const { id } = call;
+    const id = call.id ?? (await idWithin(around.caller, toolName, shown));
     if (id === undefined || within === undefined) return { toolCallId: undefined, options };
     if (options.runId !== undefined) return { toolCallId: JSON.stringify([within, id]), options };
     // Without a run only the task itself finds it again.
@@ -274,7 +277,12 @@ function nameOfTool(tool: unknown): string {
   return String(name ?? fn?.name ?? type ?? "a tool");
 }
 
-function messageFor({ name, id = "" }: ModelCall, content: string): ToolMessage {
+/** What names a call that another one's tool makes: nobody gave it an id. */
+async function idWithin(caller: string | undefined, toolName: string, shown: JsonObject): Promise<string | undefined> {
+  return caller === undefined ? undefined : requestIdOf(caller, JSON.stringify([toolName, canonicalize(shown)]));
+}
+
+export function messageFor({ name, id = "" }: ModelCall, content: string): ToolMessage {
   return new ToolMessage({ content, name, tool_call_id: id, status: "error" });
 }
 
@@ -296,6 +304,9 @@ function pauseOf(call: ModelCall, around: Surroundings): (value: unknown) => unk
   const isKept = configurable.thread_id !== undefined && configurable.__pregel_checkpointer !== undefined;
   if (!isKept || typeof interrupt !== "function") {
     throw new TypeError("durable needs a checkpointer, and a thread_id in the config's configurable");
+  }
+  if ((call.id ?? around.caller) === undefined) {
+    throw new TypeError("durable needs the call's id: without it a run that goes on would ask again, each time");
   }
   const isAlone = isSent(inputOf(around.config)) || (messageOf(call, around)?.tool_calls?.length ?? 1) === 1;
   if (!isAlone) {
@@ -323,10 +334,11 @@ interface ModelMessage {
   readonly tool_calls?: readonly ModelCall[] | undefined;
 }
 
-/** The model's message that makes the call. */
-function messageOf({ id }: ModelCall, { state, config }: Surroundings): ModelMessage | undefined {
+/** The model's message that makes the call, or that of the tool which makes it. */
+function messageOf(call: ModelCall, { state, config, caller }: Surroundings): ModelMessage | undefined {
+  const id = call.id ?? caller;
   const messages = [state, inputOf(config)].map(messagesOf).find((found) => found.length > 0) ?? [];
-  return messages.findLast(({ tool_calls }) => Array.isArray(tool_calls) && tool_calls.some((call) => call.id === id));
+  return messages.findLast(({ tool_calls }) => Array.isArray(tool_calls) && tool_calls.some((made) => made.id === id));
 }
 
 function messagesOf(state: unknown): readonly ModelMessage[] {
@@ -340,6 +352,7 @@ function nameOf(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
-function defined<O extends object>(options: O): O {
+/** Options without those that are undefined. */
+export function defined<O extends object>(options: O): O {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as O;
 }

@@ -54,7 +54,7 @@ export async function runApproved(
 ): Promise<Outcome> {
   const { name: toolName } = tool;
   const text = canonicalize(approved);
-  let state: "ready" | "started" | "over" = "ready";
+  let state: "ready" | "started" | "ended" | "over" = "ready";
   let refusal: Refusal | undefined;
   let failure: { readonly error: unknown } | undefined;
 
@@ -78,6 +78,8 @@ export async function runApproved(
     } catch (error) {
       failure = { error };
       throw error;
+    } finally {
+      state = "ended";
     }
   }
 
@@ -114,6 +116,7 @@ export async function runApproved(
   if (refusal) throw refusal;
   if (failure) throw new Failed(textOf(failure.error), { result });
   if (state === "over") throw new Failed("not run: a middleware answered in the tool's place", { result });
+  if (state === "started") throw new Failed("not known: a middleware answered before the tool ended", { result });
   if (ToolMessage.isInstance(result) && result.status === "error") throw new Failed(String(result.content), { result });
   return { result };
 }

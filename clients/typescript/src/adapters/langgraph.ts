@@ -7,9 +7,10 @@
  *
  * @module
  */
+import { AsyncLocalStorageProviderSingleton } from "@langchain/core/singletons";
 import { END, Send } from "@langchain/langgraph";
 import type { Client } from "../client.js";
-import { inputOf, type NodeConfig, ToolGate, type ToolGateOptions } from "./langchain-gate.js";
+import { defined, inputOf, messageFor, type NodeConfig, ToolGate, type ToolGateOptions } from "./langchain-gate.js";
 import {
   argsOf,
   gatedBy,
@@ -53,17 +54,25 @@ function gateTool(tool: unknown, gate: ToolGate): unknown {
   gate.requireReadable(tool);
 
   const invoke = async (input: unknown, config: unknown = {}): Promise<unknown> => {
-    const given = config as ToolConfig;
+    const given = withNode(config as ToolConfig);
     const isCall = isToolCall(input);
-    const id = (isCall ? input.id : undefined) ?? given.toolCall?.id ?? given.toolCallId;
-    const call: ModelCall = { ...(isCall && input), name, args: argsOf(input), id };
-    const around = { config: given, state: given.state ?? inputOf(given), runtime: given };
+    const call: ModelCall = { ...(isCall && input), name, args: argsOf(input) };
+    // The config that a tool hands on to another one has its own call, which is not this one.
+    const caller = given.toolCall?.id ?? given.toolCallId;
+    const around = { config: given, state: given.state ?? inputOf(given), runtime: given, caller };
     const run = (standIn: LangChainTool, approved: ModelCall) =>
       standIn.invoke(isCall ? approved : approved.args, config);
+    const id = call.id ?? caller;
     // What is not a call of a model has the tool's result alone, and no message.
-    return gate.run(tool, call, around, run, id === undefined ? (text) => text : undefined);
+    return gate.run(tool, call, around, run, (text) => (id === undefined ? text : messageFor({ ...call, id }, text)));
   };
   return gatedBy(tool, invoke);
+}
+
+/** The config that the tool gets: LangChain adds that of the node around it, which not every node hands on. */
+function withNode(given: ToolConfig): ToolConfig {
+  const node = AsyncLocalStorageProviderSingleton.getRunnableConfig() as ToolConfig | undefined;
+  return { ...node, ...defined(given) };
 }
 
 /**

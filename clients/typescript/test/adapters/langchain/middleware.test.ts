@@ -190,6 +190,33 @@ suite("after the gate", () => {
     assert.deepEqual(mail.runs, []);
   });
 
+  test("what answers while the tool still runs is not reported as its success", async () => {
+    let end: ((text: string) => void) | undefined;
+    let start: (() => void) | undefined;
+    const started = new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    const mail = new Mail(toolName("auto"), () => {
+      start?.();
+      return new Promise((resolve) => {
+        end = resolve;
+      });
+    });
+    const other = around(async (request: Any, handler: Any) => {
+      void handler(request);
+      await started;
+      const { ToolMessage } = await import("@langchain/core/messages");
+      return new ToolMessage({ content: "slow", tool_call_id: request.toolCall.id, name: request.toolCall.name });
+    });
+    assert.equal(await readOf(agentOf(mail, [approvalMiddleware(server.client()), other])), "slow");
+    const { result, message } = (await outcomeOf(mail)) ?? {};
+    assert.deepEqual(
+      [result, message],
+      [ExecutionResult.FAILED, "not known: a middleware answered before the tool ended"],
+    );
+    end?.("late");
+  });
+
   test("an error that is made a message of is reported", async () => {
     const mail = new Mail(toolName("auto"), () => {
       throw new Error("away");
