@@ -198,6 +198,36 @@ class ServicesTest extends DeskTest {
     assertTrue(approvals().stream().noneMatch(Approval::hasClaim));
   }
 
+  @SuppressWarnings("unchecked")
+  private static <E extends Throwable> void unchecked(Throwable error) throws E {
+    throw (E) error;
+  }
+
+  /** As tools in Kotlin can. */
+  @Test
+  void aToolThatIsInterrupted() throws Exception {
+    ToolExecutor tool =
+        (request, memory) -> {
+          desk.calls.add("print");
+          ServicesTest.<RuntimeException>unchecked(new InterruptedException("in the tool"));
+          return "printed";
+        };
+    ToolExecutor executor = ToolGate.of(client).executor(PRINT, tool);
+    Background<String> direct =
+        Background.of(
+            () ->
+                assertThrows(
+                        RuntimeException.class,
+                        () ->
+                            executor.execute(
+                                ScriptedModel.call("1", "print", "{\"text\": \"a\"}"), "m"))
+                    .getMessage());
+    reviewer.approve(reviewer.pending());
+    // It ran: nobody may read that it did not.
+    assertEquals("tool print was interrupted while it ran", direct.result());
+    assertEquals(List.of("print"), desk.calls);
+  }
+
   @Test
   void executors() throws Exception {
     Map<ToolSpecification, ToolExecutor> tools =
