@@ -69,8 +69,17 @@ final class GatedExecutor implements ToolExecutor {
   private ToolExecutionResult run(
       ToolExecutionRequest request, InvocationContext context, Map<String, Object> approved)
       throws FailedTool {
-    ToolExecutionResult result =
-        tool.executeWithContext(ToolInput.with(request, approved), context);
+    ToolExecutionResult result;
+    try {
+      result = tool.executeWithContext(ToolInput.with(request, approved), context);
+    } catch (Exception e) {
+      // Undeclared, as tools in Kotlin throw it: it is not an interrupt of the wait.
+      if (e instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException("tool " + toolName + " was interrupted while it ran");
+      }
+      throw e;
+    }
     if (result.isError()) {
       throw new FailedTool(result);
     }

@@ -9,6 +9,7 @@ import dev.signoff.v1.Approval;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
 /** The same call of the same conversation is one call, whoever makes it again. */
@@ -30,13 +31,16 @@ class SecondRunsTest extends DeskTest {
 
   @Test
   void anotherConversationAsks() throws Exception {
-    for (Object conversation : List.of(7, "8")) {
+    for (Object conversation : List.of(7, "8", UUID.randomUUID())) {
       Assistant assistant = assistant(builder -> {}, gate -> gate, mail("alice"));
       Background<String> chat = Background.of(() -> assistant.chat(conversation, "Go."));
       reviewer.approve(reviewer.pending());
       assertEquals("call-1: sent to alice", chat.result());
+      assertTrue(
+          approvals().stream()
+              .anyMatch(each -> each.getAgent().getRunId().equals(conversation.toString())));
     }
-    assertEquals(2, approvals().size());
+    assertEquals(3, approvals().size());
   }
 
   @Test

@@ -1,6 +1,7 @@
 package dev.signoff.langchain4j;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -158,6 +159,76 @@ class ServicesTest extends DeskTest {
   }
 
   @Test
+  void aProviderStaysAsDynamicAsItIs() {
+    ToolProvider dynamic =
+        new ToolProvider() {
+          @Override
+          public ToolProviderResult provideTools(ToolProviderRequest request) {
+            return null;
+          }
+
+          @Override
+          public boolean isDynamic() {
+            return true;
+          }
+        };
+    assertTrue(ToolGate.of(client).provider(dynamic).isDynamic());
+    assertFalse(ToolGate.of(client).provider(request -> null).isDynamic());
+    assertEquals(null, ToolGate.of(client).provider(dynamic).provideTools(null));
+  }
+
+  @Test
+  void anEditWithMoreThanTheToolTakes() throws Exception {
+    Background<String> method = chat(mail("alice"));
+    reviewer.approve(reviewer.pending(), "{\"to\": \"bob\", \"copies\": 2, \"bcc\": \"eve\"}");
+    assertTrue(method.result().contains("has bcc, which the tool does not take"));
+    assertEquals(List.of(), desk.calls);
+    assertTrue(approvals().stream().noneMatch(Approval::hasClaim));
+  }
+
+  @Test
+  void anEditOfJsonWithMoreThanTheToolTakes() throws Exception {
+    ToolExecutor executor = ToolGate.of(client).executor(PRINT, printer());
+    Background<String> json =
+        Background.of(
+            () -> executor.execute(ScriptedModel.call("2", "print", "{\"text\": \"a\"}"), "m"));
+    reviewer.approve(reviewer.pending(), "{\"text\": \"b\", \"colour\": \"red\"}");
+    assertTrue(json.result().contains("has colour, which the tool does not take"));
+    assertEquals(List.of(), desk.calls);
+    assertTrue(approvals().stream().noneMatch(Approval::hasClaim));
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <E extends Throwable> void unchecked(Throwable error) throws E {
+    throw (E) error;
+  }
+
+  /** As tools in Kotlin can. */
+  @Test
+  void aToolThatIsInterrupted() throws Exception {
+    ToolExecutor tool =
+        (request, memory) -> {
+          desk.calls.add("print");
+          ServicesTest.<RuntimeException>unchecked(new InterruptedException("in the tool"));
+          return "printed";
+        };
+    ToolExecutor executor = ToolGate.of(client).executor(PRINT, tool);
+    Background<String> direct =
+        Background.of(
+            () ->
+                assertThrows(
+                        RuntimeException.class,
+                        () ->
+                            executor.execute(
+                                ScriptedModel.call("1", "print", "{\"text\": \"a\"}"), "m"))
+                    .getMessage());
+    reviewer.approve(reviewer.pending());
+    // It ran: nobody may read that it did not.
+    assertEquals("tool print was interrupted while it ran", direct.result());
+    assertEquals(List.of("print"), desk.calls);
+  }
+
+  @Test
   void executors() throws Exception {
     Map<ToolSpecification, ToolExecutor> tools =
         ToolGate.of(client).tools(Map.of(PRINT, printer()));
@@ -232,7 +303,7 @@ class ServicesTest extends DeskTest {
   }
 
   /** Rolls back without asking. */
-  static final class Compensating {
+  static class Compensating {
     @Tool
     void book() {}
 
@@ -240,12 +311,16 @@ class ServicesTest extends DeskTest {
     void unbook() {}
   }
 
+  /** Inherits what rolls back. */
+  static class Inheriting extends Compensating {}
+
   @Test
   void whatWouldRunWithoutApproval() {
     IllegalArgumentException error =
         assertThrows(
             IllegalArgumentException.class, () -> ToolGate.of(client).tools(new Compensating()));
     assertTrue(error.getMessage().startsWith("method unbook of "), error.getMessage());
+    assertThrows(IllegalArgumentException.class, () -> ToolGate.of(client).tools(new Inheriting()));
   }
 
   @Test
