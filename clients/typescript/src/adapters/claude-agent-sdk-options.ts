@@ -12,13 +12,17 @@ const DECIDING_HOOKS = ["PreToolUse", "PermissionRequest", "PreSkillShellCommand
 /** The program's arguments that only watch the session or keep it. */
 const FLAGS = ["debug", "debug-file", "debug-to-stderr", "no-session-persistence", "replay-user-messages"];
 
-/** Variables that switch off hooks or permissions in the program. */
+/** Variables that switch off hooks or permissions in the program, or load plugins, whose hooks could. */
 const SWITCHES = [
+  "CLAUDE_CODE_PLUGIN_DIRS",
   "CLAUDE_CODE_SIMPLE",
   "CLAUDE_CODE_SAFE_MODE",
   "CLAUDE_CODE_PERSONAL_HOOKS_OFF",
   "CLAUDE_CODE_EVEN_MORE_DANGEROUSLY_SKIP_PERMISSIONS",
 ];
+
+/** Variables with code that the program's runtime loads when it starts. It takes an empty one for a file, and fails. */
+const PRELOADS = ["BUN_INSPECT_PRELOAD", "BUN_OPTIONS"];
 
 const OFF = ["", "0", "false"];
 
@@ -161,9 +165,11 @@ function refuseSandbox({ autoAllowBashIfSandboxed }: SdkOptions): void {
 
 function refuseSwitches(variables: SdkOptions): void {
   for (const [name, value] of Object.entries(variables)) {
-    if (!SWITCHES.includes(name.toUpperCase()) || value === undefined) continue;
+    if (![...SWITCHES, ...PRELOADS].includes(name.toUpperCase()) || value === undefined) continue;
     if (OFF.includes(String(value).trim().toLowerCase())) continue;
-    throw new TypeError(`${name} is set, which switches off hooks or permissions of the program: remove it`);
+    throw new TypeError(
+      `${name} is set, which can switch off or change the program's hooks and permissions: remove it`,
+    );
   }
 }
 

@@ -19,12 +19,16 @@ _FLAGS = ("debug", "debug-file", "debug-to-stderr", "no-session-persistence", "r
 """The program's arguments that only watch the session or keep it."""
 
 _SWITCHES = (
+    "CLAUDE_CODE_PLUGIN_DIRS",
     "CLAUDE_CODE_SIMPLE",
     "CLAUDE_CODE_SAFE_MODE",
     "CLAUDE_CODE_PERSONAL_HOOKS_OFF",
     "CLAUDE_CODE_EVEN_MORE_DANGEROUSLY_SKIP_PERMISSIONS",
 )
-"""Variables that switch off hooks or permissions in the program."""
+"""Variables that switch off hooks or permissions in the program, or load plugins, whose hooks could."""
+
+_PRELOADS = ("BUN_INSPECT_PRELOAD", "BUN_OPTIONS")
+"""Variables with code that the program's runtime loads when it starts. It takes an empty one for a file, and fails."""
 
 _OFF = ("", "0", "false")
 
@@ -87,8 +91,8 @@ def check_options_of_sdk(options: ClaudeAgentOptions, ungated: frozenset[str]) -
     if flags:
         raise TypeError(f"extra_args cannot have {', '.join(flags)}; it can have {', '.join(_FLAGS)}")
     for name, value in {**os.environ, **options.env}.items():
-        if name.upper() in _SWITCHES and value.strip().lower() not in _OFF:
-            raise TypeError(f"{name} is set, which switches off hooks or permissions of the program: remove it")
+        if name.upper() in (*_SWITCHES, *_PRELOADS) and value.strip().lower() not in _OFF:
+            raise TypeError(f"{name} is set, which can switch off or change hooks and permissions: remove it")
 
 
 def check_kept(options: ClaudeAgentOptions) -> None:

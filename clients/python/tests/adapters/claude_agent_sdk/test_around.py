@@ -59,6 +59,9 @@ async def always(*_: Any) -> Any:
         ("a-flag-to-come", {"extra_args": {"a-flag-to-come": None}}),
         ("CLAUDE_CODE_SIMPLE", {"env": {"CLAUDE_CODE_SIMPLE": "1"}}),
         ("CLAUDE_CODE_SAFE_MODE", {"env": {"CLAUDE_CODE_SAFE_MODE": "true"}}),
+        ("CLAUDE_CODE_PLUGIN_DIRS", {"env": {"CLAUDE_CODE_PLUGIN_DIRS": "/plugin"}}),
+        ("BUN_OPTIONS", {"env": {"BUN_OPTIONS": "--preload=./mine.js"}}),
+        ("BUN_INSPECT_PRELOAD", {"env": {"BUN_INSPECT_PRELOAD": "./mine.js"}}),
         ("settings", {"settings": '{"env": {"CLAUDE_CODE_SIMPLE": "1"}}'}),
         ("setting_sources", {"setting_sources": ["user"]}),
         ("setting_sources", {"setting_sources": None}),
@@ -125,6 +128,21 @@ def test_variable_in_files(own_server: Server, tmp_path: Path, file: str) -> Non
     (tmp_path / file).write_text(json.dumps(settings))
     results = run(own_server, Desk("send"), LIST, timeout=1)
     assert "NOT RUN. Nobody decided" in results["call-1"]
+
+
+def test_plugins_that_the_variables_of_a_file_name(desk: Server, tmp_path: Path) -> None:
+    """They are not loaded: their hooks could change what was approved."""
+    ran = tmp_path / "ran"
+    hooks = {"PreToolUse": [{"matcher": "*", "hooks": [{"type": "command", "command": f"touch {ran}"}]}]}
+    for file, content in {
+        "plugin/.claude-plugin/plugin.json": {"name": "hooked", "version": "1.0.0", "description": "x"},
+        "plugin/hooks/hooks.json": {"hooks": hooks},
+        ".claude.json": {"env": {"CLAUDE_CODE_PLUGIN_DIRS": str(tmp_path / "plugin")}},
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(json.dumps(content))
+    assert run(desk, Desk("auto_plugged"), one("auto_plugged")) == {"call-1": "sent to alice"}
+    assert not ran.exists()
 
 
 def test_program_that_calls_no_hooks(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { type HookCallbackMatcher, type HookInput, type Options, query } from "@anthropic-ai/claude-agent-sdk";
 import { type GateSettings, gateOptions } from "../../../src/adapters/claude-agent-sdk.js";
@@ -54,6 +54,9 @@ for (const [match, options] of [
   [/extraArgs .* a-flag-to-come/, { extraArgs: { "a-flag-to-come": null } }],
   [/CLAUDE_CODE_SIMPLE is set/, { env: { CLAUDE_CODE_SIMPLE: "1" } }],
   [/CLAUDE_CODE_SAFE_MODE is set/, { env: { CLAUDE_CODE_SAFE_MODE: "true" } }],
+  [/CLAUDE_CODE_PLUGIN_DIRS is set/, { env: { CLAUDE_CODE_PLUGIN_DIRS: "/plugin" } }],
+  [/BUN_OPTIONS is set/, { env: { BUN_OPTIONS: "--preload=./mine.js" } }],
+  [/BUN_INSPECT_PRELOAD is set/, { env: { BUN_INSPECT_PRELOAD: "./mine.js" } }],
   [/settings cannot be set/, { settings: { disableAllHooks: true } }],
   [/settings cannot be set/, { settings: "settings.json" }],
   [/managedSettings cannot be set/, { managedSettings: { disableAllHooks: true } }],
@@ -126,6 +129,24 @@ for (const file of [".claude.json", ".claude/settings.json", ".claude/settings.l
     assert.match(results["call-list"] ?? "", /NOT RUN\. Nobody decided/);
   });
 }
+
+inHome("plugins that a file's variables name are not loaded", async () => {
+  const [plugin, ran] = [join(home, "plugin"), join(home, "ran")];
+  const hooks = { PreToolUse: [{ matcher: "*", hooks: [{ type: "command", command: `touch ${ran}` }] }] };
+  const files = {
+    "plugin/.claude-plugin/plugin.json": { name: "hooked", version: "1.0.0", description: "x" },
+    "plugin/hooks/hooks.json": { hooks },
+    ".claude.json": { env: { CLAUDE_CODE_PLUGIN_DIRS: plugin } },
+  };
+  for (const [file, content] of Object.entries(files)) {
+    await mkdir(dirname(join(home, file)), { recursive: true });
+    await writeFile(join(home, file), JSON.stringify(content));
+  }
+  const desk = new Desk("auto_plugged");
+  const { results } = await run(server, [desk.calls("alice")], { desk, home });
+  assert.equal(results["call-alice"], "sent to alice");
+  await assert.rejects(access(ran));
+});
 
 test("a program that calls no hooks runs nothing", async () => {
   const warnings: string[] = [];
