@@ -8,6 +8,11 @@ from typing import Any
 import rfc8785
 
 
+def canonical(value: Any) -> bytes:
+    """RFC 8785 JSON; raises CanonicalizationError for what that cannot hold."""
+    return rfc8785.dumps(value)
+
+
 def digest(tool_name: str, arguments: dict[str, Any]) -> str:
     """What an approval is for: the digest of its tool and arguments, as in `Approval.digest`."""
     return "sha256:" + sha256(rfc8785.dumps({"arguments": arguments, "tool_name": tool_name})).hexdigest()

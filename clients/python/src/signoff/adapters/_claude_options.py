@@ -58,6 +58,22 @@ _JUDGED = frozenset(
     )
 )
 
+_JUDGED_OF_AGENTS = frozenset(
+    (
+        *(
+            "background",
+            "description",
+            "disallowedTools",
+            "effort",
+            "initialPrompt",
+            "maxTurns",
+            "mcpServers",
+            "memory",
+        ),
+        *("model", "permissionMode", "prompt", "skills", "tools"),
+    )
+)
+
 
 def check_options_of_sdk(options: ClaudeAgentOptions, ungated: frozenset[str]) -> None:
     """Raises TypeError for an option that lets tools run beside the gate, or that is not known."""
@@ -74,6 +90,11 @@ def check_options_of_sdk(options: ClaudeAgentOptions, ungated: frozenset[str]) -
         raise TypeError("skills lets the tool Skill run, which Signoff decides on: name Skill in ungated")
     modes = {"permission_mode": options.permission_mode}
     for name, agent in (options.agents or {}).items():
+        for field in dataclasses.fields(agent):
+            if field.name not in _JUDGED_OF_AGENTS and getattr(agent, field.name) != _default(field):
+                raise TypeError(
+                    f"{field.name} of the agent {name} cannot be set: this version of the gate does not know it"
+                )
         if agent.skills and "Skill" not in ungated:
             raise TypeError(f"skills of the agent {name} load without being asked about: name Skill in ungated")
         modes[f"permissionMode of the agent {name}"] = agent.permissionMode

@@ -35,6 +35,7 @@ from .._call_options import (
     check_time,
     seconds,
 )
+from .._digest import canonical
 from ..refusals import Refusal, StillWaiting
 from ._claude_deferrals import Deferrals, OnDeferred
 from ._claude_options import check_kept, check_options_of_sdk, environment, sandbox, settings
@@ -113,7 +114,7 @@ def gate(
     hooks["PreSkillShellCommand"] = [HookMatcher(hooks=[hook.in_skill], on_failure="block")]
     for event in ("PostToolUse", "PostToolUseFailure"):
         hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.after])]
-    for event in ("Stop", "SubagentStop"):
+    for event in ("Stop", "StopFailure", "SubagentStop"):
         hooks[event] = [*hooks.get(event, []), HookMatcher(hooks=[hook.stopped])]
     prompted = HookMatcher(hooks=[hook.prompted], on_failure="block")
     hooks["UserPromptSubmit"] = [*hooks.get("UserPromptSubmit", []), prompted]
@@ -300,7 +301,8 @@ class _Gate:
                 if self._client._is_closed:  # pyright: ignore[reportPrivateUsage]
                     raise _NotRun("the client was closed before the call ended")
             end = allowed.ended.result()
-            if end["tool_input"] != run.arguments:
+            # As JSON: in Python True is 1.
+            if canonical(end["tool_input"]) != canonical(run.arguments):
                 raise RuntimeError("it ran with other arguments than were approved: another hook changed them")
             if end["hook_event_name"] != "PostToolUse":
                 raise RuntimeError(str(end.get("error") or "the tool failed"))

@@ -39,9 +39,17 @@ async def always(*_: Any) -> Any:
     return PermissionResultAllow()
 
 
+@dataclasses.dataclass
+class LaterAgent(AgentDefinition):
+    """As of a later version of the SDK."""
+
+    hooks: dict[str, Any] | None = None
+
+
 @pytest.mark.parametrize(
     ("match", "given"),
     [
+        ("hooks of the agent helper", {"agents": {"helper": LaterAgent("x", "y", hooks={"PreToolUse": []})}}),
         ("allowed_tools.*Bash", {"allowed_tools": ["Read", "Bash"]}),
         ("bypassPermissions", {"permission_mode": "bypassPermissions"}),
         ("acceptEdits", {"permission_mode": "acceptEdits"}),
