@@ -9,6 +9,7 @@ mod file_limit;
 mod observer;
 mod policy_status;
 mod preauth_rate_limit;
+mod probes;
 mod routes;
 mod throttled_stream;
 mod tls_status;

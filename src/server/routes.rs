@@ -1,4 +1,4 @@
-//! One port: gRPC, gRPC-Web and `/metrics`, over HTTP/1.1 and HTTP/2.
+//! One port: gRPC, gRPC-Web, `/metrics`, `/healthz` and `/readyz`, over HTTP/1.1 and HTTP/2.
 
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_web::GrpcWebLayer;
 use tower::util::{MapRequestLayer, MapResponseLayer};
 
-use super::{accept::Accept, preauth_rate_limit::PreauthRateLimitLayer, use_cases::Apis};
+use super::{accept::Accept, preauth_rate_limit::PreauthRateLimitLayer, probes::probes, use_cases::Apis};
 use crate::{
     clock::{Clock, WallClock},
     config::ReflectionAccess,
@@ -124,7 +124,8 @@ pub(super) async fn routes(
         .layer(GrpcWebLayer::new()) // what is inside sees plain gRPC
         .layer(MapRequestLayer::new(without_doubtful_type))
         .layer(MapResponseLayer::new(metered::<axum::body::Body>)) // outermost: counts the bytes that are sent
-        .route("/metrics", get(exposition));
+        .route("/metrics", get(exposition))
+        .merge(probes(&health));
     Ok((health, router))
 }
 

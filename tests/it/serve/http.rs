@@ -97,6 +97,19 @@ async fn metrics_tell_what_happened() {
 }
 
 #[tokio::test]
+async fn probes_are_answered_without_a_token() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]).await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = exchange(&server, &format!("GET {path} HTTP/1.1"), b"").await;
+        assert!(answer.head.starts_with("http/1.1 200"), "{path}: {}", answer.head);
+        assert_eq!(answer.body, b"ok\n", "{path}");
+        let answer = exchange(&server, &format!("POST {path} HTTP/1.1"), b"").await;
+        assert!(answer.head.starts_with("http/1.1 405"), "{path}: {}", answer.head);
+    }
+}
+
+#[tokio::test]
 async fn names_that_only_match_a_pattern_do_not_crowd_out_those_that_the_policy_spells_out() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &["limits.calls_per_second=100000"]).await;
