@@ -19,14 +19,16 @@ use crate::grpc::{Held, UnauthenticatedCall, UnauthenticatedCalls};
 /// `/healthz` answers 200 while the process serves. `/readyz` answers what `grpc.health.v1.Health` says of the server as
 /// a whole: 200, or 503 while it ends.
 pub(super) fn probes(health: &HealthReporter) -> Router {
-    let health = HealthService::from_health_reporter(health.clone());
-    let ready = move |extensions: Extensions| async move {
-        let overall = health.check(Request::new(HealthCheckRequest::default())).await;
-        let serving = overall.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving);
-        if serving {
-            answer(&extensions, StatusCode::OK, "ok\n")
-        } else {
-            answer(&extensions, StatusCode::SERVICE_UNAVAILABLE, "not serving\n")
+    let health = health.clone();
+    let ready = move |extensions: Extensions| {
+        let health = HealthService::from_health_reporter(health.clone());
+        async move {
+            let overall = health.check(Request::new(HealthCheckRequest::default())).await;
+            if overall.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving) {
+                answer(&extensions, StatusCode::OK, "ok\n")
+            } else {
+                answer(&extensions, StatusCode::SERVICE_UNAVAILABLE, "not serving\n")
+            }
         }
     };
     let alive = |extensions: Extensions| async move { answer(&extensions, StatusCode::OK, "ok\n") };
