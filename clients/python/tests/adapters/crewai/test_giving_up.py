@@ -95,14 +95,19 @@ def test_a_stream_that_is_closed(
 @pytest.mark.parametrize("kind", ["crew native", "crew text", "agent native"])
 def test_interrupted(server: Server, mail: Mail, tool: str, kind: str) -> None:
     """By Ctrl-C, after which CrewAI waits for its threads."""
+    # A program that is started in the background ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         pending(server, tool)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        Runner(server, kind).run([mail.tool], [call(tool)], timeout=20)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            Runner(server, kind).run([mail.tool], [call(tool)], timeout=20)
+    finally:
+        signal.signal(signal.SIGINT, before)
     check_given_up(server, mail, tool)
 
 
