@@ -178,6 +178,17 @@ fn every_variant_is_among_the_samples() {
     count(errors().iter().map(|sample| nth_error(&sample.0)).collect(), ERRORS);
 }
 
+/// Operators search for the name that they see.
+#[test]
+fn every_reason_has_a_section_in_troubleshooting() {
+    let page = include_str!("../../../docs/troubleshooting.md");
+    let sections: BTreeSet<_> = page.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    for reason in (0..1_000).filter_map(|number| ErrorReason::try_from(number).ok()) {
+        let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+        assert!(sections.contains(name), "{name}");
+    }
+}
+
 #[test]
 fn every_reason_of_the_api_is_given_by_something() {
     let given: BTreeSet<_> = failures().into_iter().map(|(_, _, reason, _)| i32::from(reason)).collect();
