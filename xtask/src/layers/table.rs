@@ -247,7 +247,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "identity",
-                holds: "who is calling: tokens of the server, development tokens, `oidc/`, client certificates; `access.rs` is the one table of role and call",
+                holds: "who is calling: tokens of the server, development tokens, `oidc/`, client certificates; `role_matrix.rs` is the one table of role and call",
                 may_use: &["bounded_file", "clock", "domain", "private_files"],
                 tests_may_use: &["proto", "telemetry"],
             },
