@@ -10,11 +10,13 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     let (clients, named) = chosen(args)?;
     clients::find_tools(&clients)?;
     Step::new(&[], "cargo build --locked --bin signoff").run()?;
+    let mut outcome = Ok(());
     for client in clients {
         client.set_up()?;
-        client.adapters(named)?.run()?;
+        // A language that fails does not hide what another one finds.
+        outcome = outcome.and(client.adapters(named)?.run());
     }
-    Ok(())
+    outcome
 }
 
 /// The clients whose adapters are tested, and the framework and version, if they are named.

@@ -108,7 +108,7 @@ export function environment(options: SdkOptions): Record<string, string | undefi
  * Settings that come before those of files, but for those of the machine's administrator.
  *
  * Files set variables too: the program reads `~/.claude.json` even without setting sources. With these settings it asks
- * for every tool, also when it has called no hook, after a hook allowed it, and for commands in a sandbox.
+ * for every tool: without a hook, after a hook that allowed it, and for commands in a sandbox.
  */
 export function settings(): object {
   return {

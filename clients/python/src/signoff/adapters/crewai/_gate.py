@@ -161,7 +161,7 @@ class Gate:
                 raise TypeError(f"the model of {_named(agent)} runs {name} itself: remove it, or name it in ungated")
 
     def put_within(self, executor: Any, agent: Agent) -> None:
-        """Gates what an agent is about to run with, whoever added it."""
+        """Gates all tools that an agent is about to run with."""
         self._check(agent)
         # Hooks can be cleared.
         watch_model_calls()

@@ -122,7 +122,7 @@ class OfFunction:
             return self._declared[name].read(given, name)
         except Unfit as unfit:
             try:
-                # As ADK makes the schema that the model knows; "3" is no number.
+                # The schema that ADK gives to the model; the text "3" is not a number.
                 adapter = TypeAdapter[Any](self._annotations[name])
                 return adapter.validate_json(json.dumps(given), strict=True)
             except ValidationError as error:

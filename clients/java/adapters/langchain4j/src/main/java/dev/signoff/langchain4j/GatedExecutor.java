@@ -110,7 +110,7 @@ final class GatedExecutor implements ToolExecutor {
 
   /**
    * The conversation, if it has a name; else this invocation of the AI service, if there is one.
-   * All conversations without a name share the id "default", whoever has them.
+   * All conversations without a name share the id "default", even of different users.
    */
   private static String run(InvocationContext context) {
     Object memory = context.chatMemoryId();

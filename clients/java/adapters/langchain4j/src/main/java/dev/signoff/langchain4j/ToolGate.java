@@ -141,7 +141,7 @@ public final class ToolGate {
   /**
    * What runs one tool.
    *
-   * @param specification what the model is told of the tool
+   * @param specification the description of the tool that the model gets
    * @param executor what runs it
    * @return what runs it if its call is approved
    * @throws IllegalArgumentException if the tool is behind a gate already

@@ -117,7 +117,7 @@ class ArgumentsTest extends DeskTest {
     assertEquals(List.of(), desk.calls);
   }
 
-  /** Has more than the model is told of. */
+  /** Has more fields than its description names. */
   interface Cashier {
     String chat(
         @MemoryId String conversation, @UserMessage String text, InvocationParameters parameters);

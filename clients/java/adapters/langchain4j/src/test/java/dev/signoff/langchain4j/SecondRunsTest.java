@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-/** The same call of the same conversation is one call, whoever makes it again. */
+/** A repeated call of the same conversation is one call, also from another process. */
 class SecondRunsTest extends DeskTest {
   @Test
   void runsOnce() throws Exception {

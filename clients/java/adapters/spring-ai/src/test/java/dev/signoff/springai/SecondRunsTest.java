@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.ai.chat.client.ChatClient;
 import org.springframework.ai.chat.memory.ChatMemory;
 
-/** The same call of the same conversation is one call, whoever makes it again. */
+/** A repeated call of the same conversation is one call, also from another process. */
 class SecondRunsTest extends DeskTest {
   @Test
   void runsOnce() throws Exception {
