@@ -1,8 +1,8 @@
-//! Things that have no end, in place of each kind of file that is read.
+//! Files that never end, for tests of every reader of files.
 
 use std::path::{Path, PathBuf};
 
-/// A device without an end, a pipe that nobody writes to, and a directory; as links and names in `directory`.
+/// An endless device, a pipe without a writer, and a directory, each in `directory`.
 pub(crate) fn endless(directory: &Path) -> [PathBuf; 3] {
     let [zero, pipe, inner] = ["zero", "pipe", "directory"].map(|name| directory.join(name));
     std::os::unix::fs::symlink("/dev/zero", &zero).unwrap();

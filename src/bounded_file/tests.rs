@@ -7,7 +7,7 @@ fn message<T: std::fmt::Debug>(result: io::Result<T>) -> String {
 }
 
 #[test]
-fn a_file_may_have_as_much_as_is_allowed() {
+fn a_file_may_have_the_maximum_size() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("file");
     for (length, allowed) in [(0, true), (9, true), (10, true), (11, false), (1_000, false)] {
@@ -28,9 +28,9 @@ fn a_file_may_have_as_much_as_is_allowed() {
     assert_eq!(read_input(&directory.path().join("no"), 10).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
-/// A file whose length is given as 0.
+/// `/proc` reports length 0.
 #[test]
-fn the_length_that_a_file_system_gives_does_not_count() {
+fn the_length_that_a_file_system_reports_does_not_count() {
     let path = Path::new("/proc/self/cmdline");
     if path.exists() {
         assert!(!read(path, 1 << 20).unwrap().is_empty());
@@ -39,16 +39,16 @@ fn the_length_that_a_file_system_gives_does_not_count() {
 }
 
 #[test]
-fn what_has_no_end_is_an_error() {
+fn endless_files_are_errors() {
     let directory = tempfile::tempdir().unwrap();
     let [zero, pipe, inner] = endless(directory.path());
     for path in [&zero, &pipe, &inner] {
-        assert_eq!(message(read(path, 1 << 20)), "is no file");
+        assert_eq!(message(read(path, 1 << 20)), "not a regular file");
     }
     let more = "is larger than the limit of 1048576 bytes";
     assert_eq!(message(read_input(&zero, 1 << 20)), more);
     assert_eq!(message(read_stream(File::open(&zero).unwrap(), 1 << 20)), more);
-    assert_eq!(message(read_input(&pipe, 1 << 20)), "is a pipe that nobody writes to");
+    assert_eq!(message(read_input(&pipe, 1 << 20)), "is a pipe without a writer");
     assert_eq!(read_input(&inner, 1 << 20).unwrap_err().kind(), ErrorKind::IsADirectory);
 }
 
@@ -61,13 +61,13 @@ fn a_pipe_may_be_opened_before_its_writer() {
             let pipe = pipe.clone();
             move || read_input(&pipe, 10)
         });
-        // Cannot be opened in this way before it has a reader.
+        // Opening for writing without blocking fails until there is a reader.
         let flags = OFlags::NONBLOCK.bits().cast_signed();
         let mut writer = loop {
             match File::options().write(true).custom_flags(flags).open(&pipe) {
                 Ok(writer) => break writer,
                 Err(_) => {
-                    assert!(!reading.is_finished(), "a writer that has not come yet is no end");
+                    assert!(!reading.is_finished(), "the reader waits for a writer");
                     thread::yield_now();
                 }
             }
@@ -82,7 +82,7 @@ fn a_pipe_may_be_opened_before_its_writer() {
 fn a_pipe_whose_writer_is_slow_is_waited_for() {
     let directory = tempfile::tempdir().unwrap();
     let [_, pipe, _] = endless(directory.path());
-    // Open in both ways, which does not wait for anybody. Nothing is written before the wait for a writer ends.
+    // Opening for reading and writing does not block. Nothing is written before the wait for a writer ends.
     let mut writer = File::options().read(true).write(true).open(&pipe).unwrap();
     let mut input = open_input(&pipe).unwrap();
     let reading = thread::spawn(move || {
@@ -96,5 +96,5 @@ fn a_pipe_whose_writer_is_slow_is_waited_for() {
 #[tokio::test]
 async fn errors_name_the_file() {
     let error = read_named(Path::new("/dev/zero"), 10).await.unwrap_err();
-    assert_eq!(error, "/dev/zero: is no file");
+    assert_eq!(error, "/dev/zero: not a regular file");
 }

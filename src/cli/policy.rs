@@ -97,7 +97,7 @@ mod tests {
         let [zero, pipe, inner] = bounded_file::samples::endless(directory.path());
         for (path, expected) in [
             (zero, "zero:1:1: is larger than the limit of 1048576 bytes"),
-            (pipe, "pipe: is a pipe that nobody writes to"),
+            (pipe, "pipe: is a pipe without a writer"),
             (inner, "directory: Is a directory"),
         ] {
             let Err(Failure::Files(problems)) = contents(&path) else { panic!("{} is read", path.display()) };

@@ -131,7 +131,7 @@ async fn a_cut_export_is_refused() {
     for (text, complaint) in [
         (without_end, "the file is cut"),
         (without_one, "and 250 request_ids of forgotten approvals, but has 449 approvals"),
-        (without_policy, "version 20 of the policy is wrong: it is not stored"),
+        (without_policy, "version 20 of the policy is invalid: a call refers to it"),
     ] {
         let mut lines = Lines { input: text.as_bytes(), number: 0 };
         lines.next::<Header>().unwrap();
@@ -176,7 +176,7 @@ async fn a_pipe_that_nobody_writes_to_is_refused() {
     let [_, pipe, _] = bounded_file::samples::endless(directory.path());
     let data_dir = directory.path().join("data");
     let error = read_all(ImportArgs { data_dir: data_dir.clone(), input: Some(pipe.clone()) }).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("{}: is a pipe that nobody writes to", pipe.display()));
+    assert_eq!(error.to_string(), format!("{}: is a pipe without a writer", pipe.display()));
     assert!(!data_dir.exists());
 }
 

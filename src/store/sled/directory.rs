@@ -129,7 +129,7 @@ impl Directory {
     /// Removes snapshots without content, once it is proven that nothing is missing without them.
     pub(super) fn remove_empty_snapshots(&self) -> io::Result<()> {
         for name in log::empty_snapshots(&self.sled())? {
-            tracing::warn!(file = name, "removing a snapshot that is empty; sled makes another one");
+            tracing::warn!(file = name, "removing an empty snapshot; sled creates another one");
             fs::remove_file(self.sled().join(name))?;
         }
         Ok(())
@@ -153,7 +153,7 @@ impl Directory {
     /// which holds for the log as the kernel shows it and for the one on the disk.
     pub(super) fn rewrite(&self) -> io::Result<()> {
         let (log, copy) = (self.sled().join("db"), self.sled().join("db.rewritten"));
-        tracing::warn!("a write failed before the store was last closed; writing its log anew");
+        tracing::warn!("a write failed before the last shutdown; rewriting sled's log");
         copy_bytes(&log, &copy)?;
         fs::rename(&copy, &log)?;
         self.sync()
@@ -298,7 +298,7 @@ fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with("snap.") && name.ends_with(".generating") {
-            tracing::warn!(file = %name, "removing a snapshot that was never finished");
+            tracing::warn!(file = %name, "removing an unfinished snapshot");
             fs::remove_file(entry.path())?;
         }
     }
@@ -376,7 +376,7 @@ mod tests {
         for endless in bounded_file::samples::endless(parent.path()) {
             fs::rename(&endless, &log).unwrap();
             let refused = Directory::open(parent.path()).unwrap_err();
-            assert!(refused.to_string().contains("is no file"), "{}: {refused}", endless.display());
+            assert!(refused.to_string().contains("not a regular file"), "{}: {refused}", endless.display());
             fs::rename(&log, &endless).unwrap();
         }
     }
