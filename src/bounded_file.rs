@@ -43,7 +43,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 /// # Errors
 /// When an open file is not a regular file.
 pub(crate) fn ensure_regular(file: &File) -> io::Result<()> {
-    if file.metadata()?.is_file() { Ok(()) } else { Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file")) }
+    if file.metadata()?.is_file() { Ok(()) } else { Err(io::Error::new(ErrorKind::InvalidInput, "is not a regular file")) }
 }
 
 /// Like [`read`], on a thread that may block. Errors begin with the path.

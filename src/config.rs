@@ -1,9 +1,9 @@
-//! Configuration: read once, checked as a whole, handed on as plain types.
+//! Configuration: read once, checked as a whole, passed on as plain types.
 //!
-//! Values come from flags, environment variables, a TOML file and defaults; the first of these that names a setting
-//! wins. Every value is checked, also one that another source overrides, and all problems are reported together.
-//! One table (`table.rs`) describes every setting; the parser, the flags' help, `signoff config check` and the table in
-//! the README come from it.
+//! Values come from flags, environment variables, a TOML file and defaults; the first of these that sets a setting
+//! wins. Every value is checked, even if another source overrides it, and all problems are reported together. One
+//! table (`table.rs`) describes every setting; the parser, the help of flags, `signoff config check` and the table in
+//! the README use it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -36,49 +36,48 @@ pub use resolve::{check, load};
 pub use sources::{ServeFlags, environment};
 pub use table::reference_markdown;
 
-/// The settings of a server. [`Config::default`] holds the defaults; as it has neither `dev` nor an authentication
-/// method, [`load`] refuses to return it unchanged.
+/// The settings of a server. [`Config::default`] holds the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Development mode: makes its own tokens, and files to source them from; listens on loopback only.
+    /// Development mode: creates tokens, and shell files that export them; listens on loopback only.
     pub dev: bool,
     /// Address that serves gRPC, gRPC-Web and `/metrics`. Loopback whenever `dev` is set.
     pub listen: SocketAddr,
-    /// Certificates that it is served with.
+    /// Certificates of the server, and CAs of client certificates.
     pub tls: TlsConfig,
-    /// Whether an address that is not loopback may be served without TLS.
+    /// Whether to serve without TLS on an address that is not loopback.
     pub plaintext: bool,
     /// Directory of the store, relative to the working directory unless absolute.
     pub data_dir: PathBuf,
-    /// How long decided approvals are kept, at least an hour; `None` keeps them forever.
+    /// Retention of decided approvals, at least an hour; `None` keeps them forever.
     pub retain: Option<Duration>,
-    /// Time between two Progress messages of a waiting stream, 50 ms to 5 min.
+    /// Interval between Progress messages of a waiting stream, 50 ms to 5 min.
     pub heartbeat: Duration,
-    /// How long after the decision an approved call can be claimed, 1 s to 1 h.
+    /// Time after the decision in which an approved call can be claimed, 1 s to 1 h.
     pub claim_window: Duration,
-    /// Age at which the server ends a stream so that its client reattaches, 1 s to 24 h.
+    /// Maximum age of a stream, 1 s to 24 h. The server then ends it, and the client reconnects.
     pub max_stream_age: Duration,
-    /// How long a stopping server waits for calls to end, 100 ms to 30 s.
+    /// Time that a stopping server waits for calls to end, 100 ms to 30 s.
     pub drain_timeout: Duration,
-    /// How long the disk may take over one group of commands before the server gives it up and ends, 1 s to 5 min.
+    /// Maximum time for one group of commands on the disk, 1 s to 5 min; the server exits when it takes longer.
     pub write_timeout: Duration,
-    /// Whether a freeze is thawed only by another operator than the one who froze.
+    /// Whether only another operator can thaw a freeze than the one who set it.
     pub thaw_requires_other_operator: bool,
-    /// What a caller may send or hold.
+    /// Limits of requests, calls and connections.
     pub limits: Limits,
-    /// Whose OpenID tokens are accepted.
+    /// OpenID provider whose tokens are accepted.
     pub oidc: OidcSettings,
-    /// Which groups have which role.
+    /// Groups that grant each role.
     pub roles: RoleGroups,
-    /// Which names of client certificates have which role. [`load`] refuses any without [`TlsConfig::client_ca`].
+    /// Names of client certificates that grant each role. [`load`] rejects them without [`TlsConfig::client_ca`].
     pub certificates: CertificateRoles,
-    /// File that the policy is taken from; `None`: it is set over the API.
+    /// File with the policy; with `None`, the API sets the policy.
     pub policy: Option<PathBuf>,
-    /// Who may use gRPC reflection; [`ReflectionAccess::Open`] with `dev` unless it is set.
+    /// Access to gRPC reflection. With `dev`, the default is [`ReflectionAccess::Open`].
     pub reflection: ReflectionAccess,
-    /// What is logged, and how.
+    /// Log format and filter.
     pub log: LogConfig,
-    /// `http://host:port` of an OTLP gRPC collector that receives traces; `None` sends none.
+    /// `http://host:port` of an OTLP gRPC collector that receives traces; `None` sends no traces.
     pub otlp_endpoint: Option<String>,
 }
 
@@ -110,29 +109,29 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Whether callers can be recognised by anything but the tokens in the store.
+    /// Whether callers can authenticate by anything other than the tokens in the store.
     #[must_use]
     pub fn anybody_authenticates(&self) -> bool {
         self.dev || self.oidc.issuer.is_some() || !self.certificates.is_empty()
     }
 }
 
-/// Who may use gRPC reflection.
+/// Access to gRPC reflection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReflectionAccess {
-    /// Callers with a token, whatever their role.
+    /// Authenticated callers, with any role.
     #[default]
     Token,
-    /// Everybody who can connect.
+    /// All clients that can connect.
     Open,
 }
 
-/// What is logged, and how.
+/// Log format and filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// How a log line looks.
+    /// Format of log lines.
     pub format: LogFormat,
-    /// Directives for `tracing_subscriber::EnvFilter`, known to parse.
+    /// Valid directives of `tracing_subscriber::EnvFilter`.
     pub filter: String,
 }
 
@@ -142,10 +141,10 @@ impl Default for LogConfig {
     }
 }
 
-/// How a log line looks.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
     /// One JSON object per line.

@@ -43,7 +43,7 @@ fn endless_files_are_errors() {
     let directory = tempfile::tempdir().unwrap();
     let [zero, pipe, inner] = endless(directory.path());
     for path in [&zero, &pipe, &inner] {
-        assert_eq!(message(read(path, 1 << 20)), "not a regular file");
+        assert_eq!(message(read(path, 1 << 20)), "is not a regular file");
     }
     let more = "is larger than the limit of 1048576 bytes";
     assert_eq!(message(read_input(&zero, 1 << 20)), more);
@@ -96,5 +96,5 @@ fn a_pipe_whose_writer_is_slow_is_waited_for() {
 #[tokio::test]
 async fn errors_name_the_file() {
     let error = read_named(Path::new("/dev/zero"), 10).await.unwrap_err();
-    assert_eq!(error, "/dev/zero: not a regular file");
+    assert_eq!(error, "/dev/zero: is not a regular file");
 }

@@ -1,10 +1,10 @@
-//! What one source says of one setting.
+//! The value of one setting in one source.
 
 use super::error::Place;
 use super::raw_value::RawValue;
 use super::table::Setting;
 
-/// A setting's value in one source.
+/// The value of a setting in one source, with its place.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) setting: &'static Setting,

@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a configuration, and where.
+//! Errors of the configuration, and their places.
 
 use std::fmt;
 use std::io;
@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::Config;
 use crate::domain::duration_text;
 
-/// Where a value was given. Ordered by source, then as in the file or by name.
+/// Where a value was set. Ordered by source, then by position in the file or by name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Nowhere: the default.
+    /// Nowhere: it is the default.
     Default,
-    /// In the configuration file. Line and column count from 1, the column in characters.
+    /// In the configuration file. Line and column start at 1; the column counts characters.
     File {
-        /// The file as it was named.
+        /// The path as it was set.
         path: String,
         /// The line.
         line: usize,
@@ -39,57 +39,57 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong. Displayed as one line.
+/// One problem. Displayed as one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The configuration file cannot be read.
-    #[error("{place}: cannot read {path:?}: {source}; allowed: the path of a TOML file")]
+    #[error("{place}: cannot read {path:?}: {source}; set the path of a TOML file")]
     Unreadable {
-        /// Where the file was named.
+        /// Where the path was set.
         place: Place,
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// The configuration file is not TOML, or defines a key twice.
     #[error("{place}: {message}")]
     Syntax {
-        /// Where it stopped making sense.
+        /// Position of the error.
         place: Place,
-        /// What the TOML parser said.
+        /// The TOML parser's error.
         message: String,
     },
-    /// No setting has this name. The value is not shown, as it may be a secret that was misspelt.
+    /// No setting has this name. The value is not shown: it may be a secret under a misspelled name.
     #[error("{place}: unknown {what}{}", suggest(.suggestion.as_deref()))]
     Unknown {
-        /// Where it was given.
+        /// Where it was set.
         place: Place,
-        /// What is unknown, with its name.
+        /// `variable`, or `key` with its name.
         what: String,
-        /// A name that is close to it.
+        /// A similar name.
         suggestion: Option<String>,
     },
     /// `--set` without `KEY=VALUE`.
     #[error("flag --set: {given} is not allowed; allowed: KEY=VALUE")]
     MalformedSet {
-        /// What was given.
+        /// The argument.
         given: String,
     },
-    /// A value of the wrong type, out of range or otherwise not allowed.
+    /// A value has the wrong type, is out of range, or is otherwise not allowed.
     #[error("{place}: {key}: {given} is not allowed; allowed: {allowed}")]
     NotAllowed {
-        /// Where it was given.
+        /// Where it was set.
         place: Place,
         /// The setting.
         key: String,
-        /// What was given.
+        /// The value.
         given: String,
-        /// What is allowed.
+        /// The allowed values.
         allowed: String,
     },
-    /// One source gives a setting twice.
-    #[error("{place}: {key} is given twice, first by {first}; allowed: once")]
+    /// One source sets a setting twice.
+    #[error("{place}: {key} is set twice; first set by {first}")]
     Twice {
         /// The second place.
         place: Place,
@@ -99,83 +99,83 @@ pub enum ConfigError {
         first: Place,
     },
     /// Development mode would be reachable from other machines.
-    #[error("{place}: listen: {listen} is not allowed with dev; allowed: a loopback address such as 127.0.0.1:7766")]
+    #[error("{place}: listen: {listen} is not allowed with dev; allowed: a loopback address, such as 127.0.0.1:7766")]
     NotLoopback {
-        /// Where the address was given.
+        /// Where the address was set.
         place: Place,
         /// The address.
         listen: SocketAddr,
     },
-    /// What is sent could be read and changed on its way.
+    /// Messages could be read and changed on their way.
     #[error(
-        "{place}: listen: {listen} is not loopback, and is not served without TLS; allowed: with tls.certificate and \
-         tls.key, or with plaintext = true behind a mesh or proxy that encrypts"
+        "{place}: listen: {listen} is not a loopback address, which requires TLS; set tls.certificate and tls.key, or \
+         set plaintext = true if a mesh or proxy encrypts"
     )]
     Plaintext {
-        /// Where the address was given.
+        /// Where the address was set.
         place: Place,
         /// The address.
         listen: SocketAddr,
     },
-    /// TLS is asked for, and no TLS.
-    #[error("{place}: plaintext: true is not allowed with tls.certificate; allowed: one of them")]
+    /// Both TLS and plaintext are set.
+    #[error("{place}: plaintext: true is not allowed with tls.certificate; remove one of them")]
     PlaintextWithTls {
-        /// Where plaintext was given.
+        /// Where `plaintext` was set.
         place: Place,
     },
-    /// A setting means nothing without another.
-    #[error("{place}: {key} is given without {needs}; allowed: both, or neither")]
+    /// A setting requires another one.
+    #[error("{place}: {key} is set without {needs}; set {needs}, or remove {key}")]
     Needs {
-        /// Where it was given.
+        /// Where it was set.
         place: Place,
         /// The setting.
         key: &'static str,
         /// The setting that is missing.
         needs: &'static str,
     },
-    /// Whoever authenticated could do nothing.
+    /// No role is granted: authenticated callers could do nothing.
     #[error(
-        "{place}: oidc.issuer: nobody has a role; set roles.agent, roles.reviewer, roles.auditor or roles.operator"
+        "{place}: oidc.issuer: no group has a role; set roles.agent, roles.reviewer, roles.auditor or roles.operator"
     )]
     NoRoles {
-        /// Where the issuer was given.
+        /// Where the issuer was set.
         place: Place,
     },
-    /// Tokens could not be verified like that.
+    /// The `oidc` settings cannot be used.
     #[error("{place}: oidc: {problem}")]
     Oidc {
-        /// Where one of the settings was given.
+        /// Where the issuer was set.
         place: Place,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// Development mode has no place for its data.
+    /// Development mode has no data directory.
     #[error(
-        "data_dir: dev has no default without an absolute XDG_STATE_HOME or HOME in the environment; \
-         allowed: a path in --data-dir, SIGNOFF_DATA_DIR or data_dir"
+        "data_dir: no default with dev, because neither XDG_STATE_HOME nor HOME is an absolute path; \
+         set --data-dir, SIGNOFF_DATA_DIR or data_dir"
     )]
     NoDataDirectory,
-    /// The shortest timeout is longer than the longest.
+    /// The minimum timeout is longer than the maximum.
     #[error(
-        "{place}: limits.timeout_min: {} is not allowed; allowed: at most {}, which is limits.timeout_max",
+        "{place}: limits.timeout_min: {} is not allowed; allowed: at most {} (limits.timeout_max)",
         duration_text(*.min), duration_text(*.max)
     )]
     TimeoutMin {
-        /// Where one of the two was given.
+        /// Where one of the two was set.
         place: Place,
         /// `limits.timeout_min`.
         min: Duration,
         /// `limits.timeout_max`.
         max: Duration,
     },
-    /// The default timeout could not be asked for.
+    /// The default timeout is out of range.
     #[error(
-        "{place}: limits.timeout_default: {} is not allowed; allowed: {} to {}, which are limits.timeout_min and \
-         limits.timeout_max",
+        "{place}: limits.timeout_default: {} is not allowed; allowed: {} (limits.timeout_min) to {} \
+         (limits.timeout_max)",
         duration_text(*.default), duration_text(*.min), duration_text(*.max)
     )]
     TimeoutDefault {
-        /// Where one of the three was given.
+        /// Where one of the three was set.
         place: Place,
         /// `limits.timeout_default`.
         default: Duration,
@@ -187,7 +187,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// Where it is; `None` for what is missing or belongs to no one place.
+    /// Its place; `None` for a missing setting and for a malformed `--set`.
     pub fn place(&self) -> Option<&Place> {
         match self {
             Self::Unreadable { place, .. }
@@ -212,8 +212,10 @@ fn suggest(name: Option<&str>) -> String {
     name.map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 
-/// Everything that is wrong with a configuration; never empty. Displayed with one problem per line: the file's first,
-/// then the environment's and the flags', each by place, and then what does not fit together.
+/// All problems of a configuration; never empty.
+///
+/// Displayed with one problem per line: those of the file, the environment and the flags, each ordered by place, and
+/// then settings that do not fit together.
 #[derive(Debug)]
 pub struct ConfigErrors {
     problems: Vec<ConfigError>,
@@ -225,7 +227,7 @@ impl ConfigErrors {
         Self { problems, config: Box::new(config) }
     }
 
-    /// The problems, in the order of their display.
+    /// The problems, in display order.
     pub fn problems(&self) -> &[ConfigError] {
         &self.problems
     }
@@ -235,8 +237,8 @@ impl ConfigErrors {
         self.problems
     }
 
-    /// What could be read; a setting that was refused has its default. Not to be served with: it says how problems are
-    /// to be told, and what else may be wrong.
+    /// The valid settings; a rejected one has its default. Never start a server with it: use it for the log format of
+    /// errors, and to find more problems.
     pub fn readable(&self) -> &Config {
         &self.config
     }

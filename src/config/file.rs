@@ -1,4 +1,4 @@
-//! The TOML file.
+//! Reads the TOML configuration file.
 
 use std::{ops::Range, path::Path};
 
@@ -10,12 +10,12 @@ use super::raw_value::{RawValue, Value, shown};
 use super::table::{Setting, TABLE};
 use crate::{bounded_file, spelling::closest};
 
-/// Largest file, in bytes: far more than all settings take.
+/// Maximum size of the file, in bytes: far more than all settings need.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Reads the file that `place` names. Adds what it sets and what is wrong with it.
+/// Reads the file at `path`, which was set at `place`. Adds its settings and its problems.
 pub(super) fn read(path: &str, place: Place, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
-    // Pipes too: a shell's `<(…)` decrypts a file without another one on the disk.
+    // Reads pipes too: with `<(…)` of a shell, a decrypted file never reaches the disk.
     let content = bounded_file::read_input(Path::new(path), BYTES_MAX);
     let text = match content.and_then(bounded_file::text) {
         Ok(text) => text,

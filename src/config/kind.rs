@@ -1,4 +1,4 @@
-//! Kinds of settings: what is allowed, how it is read into [`Config`] and written back as TOML.
+//! Kinds of settings: their allowed values, parsing into [`Config`], and writing as TOML.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -36,14 +36,14 @@ pub(super) enum Kind {
     CertificateNames(Slot<Vec<NameGlob>>),
 }
 
-/// How `retain` says "no limit".
+/// The value of `retain` for "no limit".
 const FOREVER: &str = "forever";
 const REFLECTION: [(&str, ReflectionAccess); 2] =
     [("token", ReflectionAccess::Token), ("open", ReflectionAccess::Open)];
 const LOG_FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 impl Kind {
-    /// Puts a value into its slot, or returns how to show it when it is not allowed.
+    /// Puts a value into its slot. If it is not allowed, returns the form in which an error shows it.
     pub(super) fn fill(&self, config: &mut Config, given: RawValue) -> Result<(), String> {
         let shown = given.shown.clone();
         let filled = match *self {
@@ -71,7 +71,7 @@ impl Kind {
             Self::Reflection(slot) => put(slot(config), given.as_text().and_then(|text| choice(&REFLECTION, text))),
             Self::LogFilter(slot) => put(slot(config), given.as_text().and_then(log_filter)),
             Self::Endpoint(slot) => match given.as_text() {
-                // Not shown: an error must not put a password into a log.
+                // An error must not write a password to a log.
                 Some(text) if text.contains('@') => return Err("a URL with a user name or password".to_owned()),
                 text => put(slot(config), text.and_then(endpoint).map(Some)),
             },
@@ -91,34 +91,36 @@ impl Kind {
         if filled { Ok(()) } else { Err(shown) }
     }
 
-    /// What is allowed, as half a sentence.
+    /// The allowed values, as the end of a sentence.
     pub(super) fn allowed(&self) -> String {
         match self {
             Self::Bool(_) => "true or false".to_owned(),
-            Self::Address(_) => "an IP address and port such as 127.0.0.1:7766 or [::1]:7766".to_owned(),
+            Self::Address(_) => "an IP address and port, such as 127.0.0.1:7766 or [::1]:7766".to_owned(),
             Self::Path(_) | Self::File(_) => "a path".to_owned(),
             Self::Duration { min, max, .. } => {
-                format!("a duration of {} to {}", duration_text(*min), duration_text(*max))
+                format!("a duration from {} to {}", duration_text(*min), duration_text(*max))
             }
             Self::Retention { min, max, .. } => {
-                format!("{FOREVER}, or a duration of {} to {}", duration_text(*min), duration_text(*max))
+                format!("{FOREVER}, or a duration from {} to {}", duration_text(*min), duration_text(*max))
             }
-            Self::Bytes { min, max, .. } => format!("{min} to {max} bytes"),
-            Self::Count { min, max, .. } => format!("{min} to {max}"),
+            Self::Bytes { min, max, .. } => format!("{min}–{max} bytes"),
+            Self::Count { min, max, .. } => format!("{min}–{max}"),
             Self::LogFormat(_) => LOG_FORMATS.map(|(word, _)| word).join(" or "),
             Self::Reflection(_) => REFLECTION.map(|(word, _)| word).join(" or "),
-            Self::LogFilter(_) => "tracing filter directives such as info,signoff=debug".to_owned(),
+            Self::LogFilter(_) => "tracing filter directives, such as info,signoff=debug".to_owned(),
             Self::Endpoint(_) => "http://host:port".to_owned(),
-            Self::Text(_) | Self::OptionalText(_) => "1 to 256 characters, none a control character".to_owned(),
-            Self::Names(_) => "names of 1 to 256 visible characters, separated by commas".to_owned(),
-            Self::Algorithms(_) => format!("of {}, separated by commas", Algorithm::ALL.map(Algorithm::name).join(" ")),
+            Self::Text(_) | Self::OptionalText(_) => "1–256 characters, no control characters".to_owned(),
+            Self::Names(_) => "comma-separated names of 1–256 visible characters".to_owned(),
+            Self::Algorithms(_) => {
+                format!("comma-separated names from {}", Algorithm::ALL.map(Algorithm::name).join(", "))
+            }
             Self::CertificateNames(_) => {
-                "globs of names, each after its kind URI:, DNS: or email:, separated by commas".to_owned()
+                "comma-separated globs that start with URI:, DNS: or email:, such as DNS:*.example.org".to_owned()
             }
         }
     }
 
-    /// The slot's value as a TOML literal; `None` when there is none. Takes `config` as slots do; changes nothing.
+    /// The slot's value as a TOML literal, if it has one. Takes `&mut` because slots do; changes nothing.
     pub(super) fn literal(&self, config: &mut Config) -> Option<String> {
         Some(match *self {
             Self::Bool(slot) => slot(config).to_string(),
@@ -163,7 +165,7 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> Option<&'static 
     words.iter().find(|(_, known)| *known == value).map(|(word, _)| *word)
 }
 
-/// A path, unless empty, with a NUL, or damaged when the environment was decoded.
+/// A path, unless it is empty, contains a NUL, or was not UTF-8 in the environment.
 fn path(text: &str) -> Option<PathBuf> {
     let usable = !text.is_empty() && !text.contains(['\0', char::REPLACEMENT_CHARACTER]);
     usable.then(|| PathBuf::from(text))
@@ -176,12 +178,12 @@ fn plain(text: &str) -> Option<String> {
     usable.then(|| text.to_owned())
 }
 
-/// What stands between commas, each as `read` reads it.
+/// Items between commas, each parsed by `read`.
 fn names<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     text.split(',').map(|name| read(name.trim_matches([' ', '\t']))).collect()
 }
 
-/// The name of a group, in the one form of names.
+/// A normalized group name.
 fn group(text: &str) -> Option<String> {
     let name = name::normal(text).ok()?;
     (1..=256).contains(&name.chars().count()).then(|| name.into_owned())

@@ -1,15 +1,15 @@
 use crate::{connections::ConnectionLimits, domain::limits::RequestLimits, grpc::CallLimits};
 
-/// What a caller may send or hold, by what is limited: the settings `limits.…`.
+/// Limits of requests, calls and connections: the settings `limits.…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// What a request may hold.
+    /// Limits of one request.
     pub request: RequestLimits,
-    /// PENDING approvals of one caller: 1 to 1,000,000.
+    /// Maximum number of PENDING approvals per caller: 1 to 1,000,000.
     pub pending_per_caller: u32,
-    /// What calls may cost.
+    /// Limits of messages, streams, call rates and memory.
     pub calls: CallLimits,
-    /// How many connections there may be.
+    /// Limits of connections.
     pub connections: ConnectionLimits,
 }
 

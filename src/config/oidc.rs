@@ -1,23 +1,23 @@
-//! Who is let in.
+//! Settings of the OpenID provider.
 
 use std::{path::PathBuf, time::Duration};
 
 use crate::identity::oidc::{Algorithm, KeySource, OidcConfig};
 
-/// Whose OpenID tokens are accepted. All but `issuer` has a default; without it none are.
+/// OpenID provider whose tokens are accepted. Without `issuer`, no OpenID tokens are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OidcSettings {
-    /// The provider's name for itself.
+    /// The `iss` claim of accepted tokens.
     pub issuer: Option<String>,
-    /// This server's name at the provider.
+    /// Audience that tokens must have in their `aud` claim.
     pub audience: String,
-    /// URL or path of the provider's keys; `None`: where the issuer says.
+    /// URL or path of the provider's JWKS; with `None`, the discovery document has the URL.
     pub keys: Option<String>,
-    /// The claim that lists groups.
+    /// Claim with the caller's groups.
     pub groups_claim: String,
-    /// How far the clocks may be apart, 0 to 10 min.
+    /// Maximum difference between the clocks of the provider and of this server, 0 to 10 min.
     pub clock_skew: Duration,
-    /// The algorithms of signatures.
+    /// Signature algorithms that are accepted.
     pub algorithms: Vec<Algorithm>,
 }
 
@@ -29,13 +29,13 @@ impl Default for OidcSettings {
 }
 
 impl OidcSettings {
-    /// The file of the provider's keys, where `keys` names one.
+    /// The JWKS file, if `keys` is a path.
     #[must_use]
     pub fn keys_file(&self) -> Option<PathBuf> {
         self.keys.as_ref().filter(|keys| !keys.contains("://")).map(PathBuf::from)
     }
 
-    /// What a verifier needs; `None` without an issuer.
+    /// The configuration of a verifier; `None` without an issuer.
     #[must_use]
     pub fn verifier(&self) -> Option<OidcConfig> {
         let keys = match (self.keys_file(), &self.keys) {

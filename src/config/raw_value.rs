@@ -1,8 +1,8 @@
-//! A value as it stands in a source, before its setting reads it.
+//! A value from a source, before its setting parses it.
 
 use crate::unicode;
 
-/// A value, and how an error shows it.
+/// A value, and the form in which an error shows it.
 #[derive(Debug)]
 pub(super) struct RawValue {
     value: Value,
@@ -11,7 +11,7 @@ pub(super) struct RawValue {
 
 #[derive(Debug)]
 pub(super) enum Value {
-    /// From the environment or a flag: the setting decides what the text means.
+    /// From the environment or a flag: the setting parses the text.
     Word(String),
     /// A string in TOML, where types must match.
     Text(String),
@@ -19,7 +19,7 @@ pub(super) enum Value {
     Integer(Option<u64>),
     /// A boolean in TOML.
     Bool(bool),
-    /// Something in TOML that no setting takes.
+    /// A TOML type that no setting has.
     Other,
 }
 
@@ -58,11 +58,11 @@ impl RawValue {
     }
 }
 
-/// Longest part of a value that an error repeats, in characters.
+/// Maximum length of a value in an error, in characters.
 const SHOWN_MAX: usize = 80;
 
-/// Fits text into one line of an error: shortened, with a space for each control character, and an escape for what else
-/// is invisible.
+/// Makes text fit into one line of an error: shortens it, replaces control characters with spaces, and escapes other
+/// invisible characters.
 pub(super) fn shown(text: &str) -> String {
     let line: String = text.chars().take(SHOWN_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut line = unicode::escape(&line).into_owned();

@@ -1,4 +1,4 @@
-//! Puts the sources together, and checks what no single value can tell.
+//! Merges the sources, and checks that the settings fit together.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,7 @@ use super::table::{Setting, TABLE};
 use super::{Config, ReflectionAccess, file};
 use crate::domain::Role;
 
-/// Names whose tokens are accepted.
 const ISSUER: &str = "oidc.issuer";
-/// Names of certificates whose holders have a role.
 const CERTIFICATES: [(&str, Role); 4] = [
     ("certificates.agent", Role::Agent),
     ("certificates.reviewer", Role::Reviewer),
@@ -20,19 +18,19 @@ const CERTIFICATES: [(&str, Role); 4] = [
     ("certificates.operator", Role::Operator),
 ];
 
-/// The configuration of a server: flags over environment over file over defaults.
+/// The configuration of a server: flags override the environment, which overrides the file, which overrides defaults.
 ///
-/// `env` is the whole environment, as [`environment`](super::environment) returns it: besides `SIGNOFF_…` it needs
+/// `env` is the whole environment, as [`environment`](super::environment) returns it: `SIGNOFF_…`, and
 /// `XDG_STATE_HOME` and `HOME` for the data directory of development mode.
 ///
 /// # Errors
-/// Everything that is wrong with any source.
+/// All problems of all sources.
 pub fn load(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
     resolve(flags, env).map(|resolved| resolved.config)
 }
 
-/// What [`load`] would return, for people: one line per setting with its value and where it came from. The text is
-/// TOML, and loads as the same configuration.
+/// The result of [`load`] for people: one line per setting with its value and its place. The text is TOML, and loads
+/// as the same configuration.
 ///
 /// # Errors
 /// As [`load`].
@@ -42,9 +40,9 @@ pub fn check(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>
 
 struct Resolved {
     config: Config,
-    /// Where each setting that is not at its default was given.
+    /// The place of each setting that is set.
     places: BTreeMap<&'static str, Place>,
-    /// Settings whose values were refused: nothing can be said about how they fit with others.
+    /// Settings with rejected values: checks of several settings skip them.
     refused: Vec<&'static str>,
     problems: Vec<ConfigError>,
 }
@@ -60,7 +58,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
     resolved.apply(|entries, problems| read_environment(&env, entries, problems));
     resolved.apply(|entries, problems| read_flags(flags, entries, problems));
 
-    // A file that could not be read may hold what these would miss.
+    // An unreadable file may have the settings that these checks would report as missing.
     if !resolved.problems.iter().any(|problem| matches!(problem, ConfigError::Unreadable { .. })) {
         resolved.default_data_dir(&env);
         resolved.default_reflection();
@@ -76,7 +74,7 @@ fn resolve(flags: &ServeFlags, env: impl IntoIterator<Item = (String, String)>) 
 }
 
 impl Resolved {
-    /// Lets one source override what came before it.
+    /// Applies one source, which overrides the earlier ones.
     fn apply(&mut self, read: impl FnOnce(&mut Vec<Entry>, &mut Vec<ConfigError>)) {
         let (mut entries, mut problems) = (Vec::new(), Vec::new());
         read(&mut entries, &mut problems);
@@ -94,31 +92,31 @@ impl Resolved {
             self.places.insert(key, place);
         }
         problems.sort_by(|one, other| one.place().cmp(&other.place()));
-        // What the parser made of broken TOML deserves no second complaint.
+        // The parser's recovered value at a syntax error is not a second problem.
         problems.dedup_by(|later, earlier| {
             matches!(earlier, ConfigError::Syntax { .. }) && earlier.place() == later.place()
         });
         self.problems.append(&mut problems);
     }
 
-    /// Whether all of these settings can be relied on.
+    /// Whether none of these settings was rejected.
     fn sound(&self, keys: &[&str]) -> bool {
         !keys.iter().any(|key| self.refused.contains(key))
     }
 
-    /// The place of the first of these settings that is not at its default.
+    /// The place of the first of these settings that is set.
     fn place(&self, keys: &[&str]) -> Place {
         keys.iter().find_map(|key| self.places.get(key)).cloned().unwrap_or(Place::Default)
     }
 
-    /// Keeps the data of development mode away from the working directory, and from any other server's.
+    /// Separates the data of development mode from the working directory and from other servers.
     fn default_data_dir(&mut self, env: &[(String, String)]) {
         if !self.config.dev || !self.sound(&["dev"]) || self.places.contains_key("data_dir") {
             return;
         }
         let directory = |variable: &str| {
             let (_, value) = env.iter().find(|(name, _)| name == variable)?;
-            // The XDG specification: relative paths are to be ignored.
+            // The XDG specification requires that relative paths are ignored.
             let usable = Path::new(value).is_absolute() && !value.contains(char::REPLACEMENT_CHARACTER);
             usable.then(|| PathBuf::from(value))
         };
@@ -129,14 +127,14 @@ impl Resolved {
         }
     }
 
-    /// In development mode, which is on loopback, tools need no token to look at the API.
+    /// In development mode, which listens on loopback only, tools can read the API without a token.
     fn default_reflection(&mut self) {
         if self.config.dev && !self.places.contains_key("reflection") {
             self.config.reflection = ReflectionAccess::Open;
         }
     }
 
-    /// Development mode stays on this machine.
+    /// Development mode must listen on loopback.
     fn check_dev(&mut self) {
         let Config { dev, listen, .. } = self.config;
         if dev && self.sound(&["dev", "listen"]) && !listen.ip().to_canonical().is_loopback() {
@@ -144,7 +142,7 @@ impl Resolved {
         }
     }
 
-    /// Tokens of a provider can be verified, and are good for something.
+    /// Tokens of the provider can be verified, and grant a role.
     fn check_oidc(&mut self) {
         let Some(verifier) = self.config.oidc.verifier() else { return };
         let place = self.place(&[ISSUER]);
@@ -158,7 +156,7 @@ impl Resolved {
         }
     }
 
-    /// What belongs together is given together, and nobody is exposed by what is missing.
+    /// Settings that require each other are set together, and plaintext beyond loopback is explicit.
     fn check_tls(&mut self) {
         const CERTIFICATE: &str = "tls.certificate";
         const KEY: &str = "tls.key";
@@ -176,7 +174,7 @@ impl Resolved {
             (CLIENT_CA, client_ca, CERTIFICATE, certificate),
             (REQUIRE, tls.require_client_certificate, CLIENT_CA, client_ca),
         ];
-        // Nobody is asked for a certificate without an authority that it could come from.
+        // Without a CA, the server requests no client certificates.
         let names = CERTIFICATES.map(|(key, role)| (key, !certificates.of(role).is_empty(), CLIENT_CA, client_ca));
         let missing = needs.into_iter().chain(names).filter(|(_, given, _, needed)| *given && !needed);
         let needs = missing.map(|(key, _, needs, _)| ConfigError::Needs { place: self.place(&[key]), key, needs });
@@ -184,7 +182,7 @@ impl Resolved {
         if certificate && *plaintext {
             problems.push(ConfigError::PlaintextWithTls { place: self.place(&[PLAINTEXT]) });
         }
-        // Development mode is on loopback, whatever else.
+        // `check_dev` has the stricter rule for development mode.
         if !dev && !certificate && !plaintext && !listen.ip().to_canonical().is_loopback() {
             problems.push(ConfigError::Plaintext { place: self.place(&["listen"]), listen: *listen });
         }

@@ -1,14 +1,13 @@
-//! The variables that Kubernetes sets in every pod for the services of its namespace.
+//! Variables that Kubernetes sets in every pod for the Services of its namespace.
 //!
-//! A Service named `signoff` gives `SIGNOFF_SERVICE_HOST`, `SIGNOFF_PORT=tcp://…` and more, one named `signoff-web`
-//! `SIGNOFF_WEB_SERVICE_HOST`. None of them is a setting, and no setting has such a name: a test of the table holds that.
+//! A Service named `signoff` sets `SIGNOFF_SERVICE_HOST`, `SIGNOFF_PORT=tcp://…` and more; `signoff-web` sets
+//! `SIGNOFF_WEB_SERVICE_HOST`. They are not settings, and a test of the table ensures that no setting has such a name.
 
 use std::net::IpAddr;
 
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Whether a variable is one of those. The value counts too: `SIGNOFF_PORT=7766` was written by a person, who expects
-/// that it has an effect.
+/// Whether Kubernetes set a variable. The value counts too: a person wrote `SIGNOFF_PORT=7766`, and expects an effect.
 pub(super) fn is_service_variable(name: &str, value: &str) -> bool {
     shapes(name).any(|shape| match shape {
         Shape::Address => value.parse::<IpAddr>().is_ok(),
@@ -18,7 +17,7 @@ pub(super) fn is_service_variable(name: &str, value: &str) -> bool {
     })
 }
 
-/// What such a variable holds.
+/// The form of such a variable's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// `…_SERVICE_HOST`, `…_PORT_7766_TCP_ADDR`.
@@ -31,8 +30,8 @@ pub(super) enum Shape {
     Protocol,
 }
 
-/// What a variable of this name may hold when Kubernetes sets it; nothing for a name that it never makes. Several, as
-/// `SIGNOFF_SERVICE_PORT` is the number of the service `signoff`, and the URL of the service `signoff-service`.
+/// The forms that Kubernetes may set a variable of this name to; none if it never makes such a name. There can be
+/// several: `SIGNOFF_SERVICE_PORT` is the port of the Service `signoff`, and the URL of the Service `signoff-service`.
 pub(super) fn shapes(name: &str) -> impl Iterator<Item = Shape> {
     let ours = name.starts_with("SIGNOFF_");
     let host = name.ends_with("_SERVICE_HOST").then_some(Shape::Address);
@@ -42,7 +41,7 @@ pub(super) fn shapes(name: &str) -> impl Iterator<Item = Shape> {
     [host, port, url, one_port].into_iter().flatten().filter(move |_| ours)
 }
 
-/// What `7766_TCP…` behind `…_PORT_` holds.
+/// The form for `7766_TCP…` after `…_PORT_`.
 fn of_one_port(port: &str) -> Option<Shape> {
     let mut parts = port.splitn(3, '_');
     parts.next()?.parse::<u16>().ok()?;
@@ -61,8 +60,8 @@ fn of_one_port(port: &str) -> Option<Shape> {
 mod tests {
     use super::*;
 
-    /// As a kubelet makes them for the services `signoff`, `signoff-web`, `signoff-listen`, `signoff-service`,
-    /// `signoff-port` and `signoff-port-forward`, the last over IPv6.
+    /// As a kubelet sets them for the Services `signoff`, `signoff-web`, `signoff-listen`, `signoff-service`,
+    /// `signoff-port` and `signoff-port-forward`; the last is IPv6.
     const SET: [(&str, &str); 27] = [
         ("SIGNOFF_SERVICE_HOST", "10.0.0.11"),
         ("SIGNOFF_SERVICE_PORT", "7766"),
@@ -94,14 +93,14 @@ mod tests {
     ];
 
     #[test]
-    fn what_kubernetes_sets_is_told() {
+    fn variables_of_kubernetes_are_detected() {
         for (name, value) in SET {
             assert!(is_service_variable(name, value), "{name}={value}");
         }
     }
 
     #[test]
-    fn what_a_person_wrote_is_not() {
+    fn variables_of_people_are_not() {
         for (name, value) in [
             ("SIGNOFF_PORT", "7766"),
             ("SIGNOFF_PORT", "http://10.0.0.11:7766"),

@@ -7,9 +7,9 @@ use super::service_variables::is_service_variable;
 use super::table::{Setting, TABLE, help};
 use crate::spelling::closest;
 
-/// Names the configuration file; also `--config`.
+/// Variable with the path of the configuration file; its flag is `--config`.
 pub(super) const CONFIG_VARIABLE: &str = "SIGNOFF_CONFIG";
-/// What clients read, and `signoff exec` sets; a server that runs beside or under one must not stumble over it.
+/// Variables that clients read and `signoff exec` sets. A server may run in the same environment, and ignores them.
 pub(super) const CLIENT_VARIABLES: [&str; 8] = [
     "SIGNOFF_ADDRESS",
     "SIGNOFF_APPROVAL_ID",
@@ -21,21 +21,21 @@ pub(super) const CLIENT_VARIABLES: [&str; 8] = [
     "SIGNOFF_TOKEN",
 ];
 
-/// What other servers call the parts of their address; here SIGNOFF_LISTEN has all of it.
+/// Names that other servers use for parts of their address; `SIGNOFF_LISTEN` has the whole address.
 const ADDRESS_VARIABLES: [&str; 3] = ["SIGNOFF_BIND", "SIGNOFF_HOST", "SIGNOFF_PORT"];
 
-/// Flags of `signoff serve` and `signoff config check`. Their values are text: [`load`](super::load) reads them, so
-/// that it can report their problems together with those of the other sources.
+/// Flags of `signoff serve` and `signoff config check`. Their values are text: [`load`](super::load) parses them, and
+/// reports their problems together with those of the other sources.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ServeFlags {
-    /// Development mode; `--dev` alone means `true`.
+    /// Development mode; `--dev` without a value means `true`.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(help = help("dev"))]
     pub dev: Option<String>,
-    /// Address to serve on.
+    /// Address and port to listen on.
     #[arg(long, value_name = "ADDRESS", help = help("listen"))]
     pub listen: Option<String>,
-    /// Directory of the store.
+    /// Data directory.
     #[arg(long, value_name = "DIRECTORY", help = help("data_dir"))]
     pub data_dir: Option<String>,
     /// YAML file with the policy.
@@ -44,18 +44,18 @@ pub struct ServeFlags {
     /// TOML file with settings [env: SIGNOFF_CONFIG]
     #[arg(long, value_name = "FILE")]
     pub config: Option<String>,
-    /// Any setting by its key, as in `--set heartbeat=5s`; repeatable
+    /// Set any setting by its key, such as `--set heartbeat=5s`; repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
 
-/// The process's environment for [`load`](super::load). Text that is not UTF-8 is damaged, which settings that it
-/// could harm refuse; unlike `std::env::vars` this never panics.
+/// The process's environment for [`load`](super::load). Unlike `std::env::vars`, this never panics: text that is not
+/// UTF-8 is decoded with replacement characters, which paths reject.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
-/// The file to read, and where it was named.
+/// The path of the configuration file, and where it was set.
 pub(super) fn config_file(flags: &ServeFlags, env: &[(String, String)]) -> Option<(String, Place)> {
     let from_env = || env.iter().find(|(name, _)| name == CONFIG_VARIABLE);
     match &flags.config {
@@ -64,8 +64,8 @@ pub(super) fn config_file(flags: &ServeFlags, env: &[(String, String)]) -> Optio
     }
 }
 
-/// Adds what the variables named `SIGNOFF_…` set, and those that mean nothing. A setting's variable is always read: no
-/// setting has a name that Kubernetes makes.
+/// Adds the settings of `SIGNOFF_…` variables, and a problem for each unknown variable. The variable of a setting is
+/// always read: no setting has a name that Kubernetes uses.
 pub(super) fn read_environment(env: &[(String, String)], entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
     let others = || CLIENT_VARIABLES.into_iter().chain([CONFIG_VARIABLE]);
     for (name, value) in env.iter().filter(|(name, _)| name.starts_with("SIGNOFF_")) {
@@ -84,7 +84,7 @@ pub(super) fn read_environment(env: &[(String, String)], entries: &mut Vec<Entry
     }
 }
 
-/// Adds what the flags set, and each `--set` that is not understood.
+/// Adds the settings of flags, and a problem for each `--set` that is malformed or unknown.
 pub(super) fn read_flags(flags: &ServeFlags, entries: &mut Vec<Entry>, problems: &mut Vec<ConfigError>) {
     let own =
         [("dev", &flags.dev), ("listen", &flags.listen), ("data_dir", &flags.data_dir), ("policy", &flags.policy)];

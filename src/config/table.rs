@@ -1,4 +1,4 @@
-//! The table of settings.
+//! The table of all settings.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,15 +7,15 @@ use super::Config;
 use super::kind::{Kind, Slot};
 use crate::domain::limits;
 
-/// One setting. Its default is the slot's value in [`Config::default`]; that of a limit stands in `domain/limits.rs`,
-/// `grpc/limits.rs` or `connections/limits.rs`.
+/// One setting. Its default is the slot's value in [`Config::default`]; defaults of limits are in `domain/limits.rs`,
+/// `grpc/limits.rs` and `connections/limits.rs`.
 #[derive(Debug)]
 pub(super) struct Setting {
     /// Dotted key in TOML and for `--set`.
     pub(super) key: &'static str,
-    /// Whether it has a flag of its own, named after the key with `-` for `_`.
+    /// Whether it has its own flag: the key with `-` for `_`.
     pub(super) flag: bool,
-    /// What is allowed, and where it goes.
+    /// Allowed values, and the slot that the value fills.
     pub(super) kind: Kind,
     /// One line of help.
     pub(super) help: &'static str,
@@ -24,9 +24,9 @@ pub(super) struct Setting {
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// A century: beyond it, times in the past could not be calculated.
+/// A century: with a longer retention, subtracting it from the current time could overflow.
 const RETAIN_MAX: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
-/// Far more than a server of this kind can hold; guards against a slip.
+/// Far more than one server can hold; catches typing errors.
 const MANY: u32 = 1_000_000;
 
 const fn flag(key: &'static str, kind: Kind, help: &'static str) -> Setting {
@@ -38,7 +38,7 @@ const fn key(key: &'static str, kind: Kind, help: &'static str) -> Setting {
 }
 
 const fn timeout(slot: Slot<Duration>) -> Kind {
-    // The API promises nothing beyond 7 days; below a second is for tests and demonstrations.
+    // The API allows at most 7 days; less than a second is for tests and demonstrations.
     Kind::Duration { min: Duration::from_millis(10), max: limits::TIMEOUT_MAX, slot }
 }
 
@@ -50,7 +50,7 @@ const fn count(min: u32, max: u32, slot: Slot<u32>) -> Kind {
     Kind::Count { min, max, slot }
 }
 
-/// At least one of the largest messages and its reply.
+/// The minimum has room for one message of maximum size and its reply.
 const fn in_flight(slot: Slot<usize>) -> Kind {
     bytes(8 * 1024 * 1024, 64 * 1024 * 1024 * 1024, slot)
 }
@@ -59,123 +59,124 @@ const fn in_flight(slot: Slot<usize>) -> Kind {
 #[rustfmt::skip]
 pub(super) static TABLE: [Setting; 59] = [
     flag("dev", Kind::Bool(|c| &mut c.dev),
-        "Development mode: makes its own tokens, and files to source them from; listens on loopback only"),
+        "Development mode: creates tokens, and shell files that export them; listens on loopback only"),
     flag("listen", Kind::Address(|c| &mut c.listen),
-        "Address to serve on"),
+        "Address and port to listen on"),
     key("tls.certificate", Kind::File(|c| &mut c.tls.certificate),
-        "PEM file with the server's certificate and its chain, read again when it changes; needs tls.key"),
+        "PEM file with the server's certificate chain, reloaded when it changes; requires tls.key"),
     key("tls.key", Kind::File(|c| &mut c.tls.key),
-        "PEM file with the certificate's private key"),
+        "PEM file with the private key of tls.certificate"),
     key("tls.client_ca", Kind::File(|c| &mut c.tls.client_ca),
-        "PEM file with the authorities that certificates of clients must come from; none are asked for without it"),
+        "PEM file with the CAs of client certificates; without it, the server requests no client certificate"),
     key("tls.require_client_certificate", Kind::Bool(|c| &mut c.tls.require_client_certificate),
-        "Refuse connections without a client certificate; needs tls.client_ca"),
+        "Reject connections without a client certificate; requires tls.client_ca"),
     key("plaintext", Kind::Bool(|c| &mut c.plaintext),
-        "Serve without TLS on an address that is not loopback, as behind a mesh or proxy that encrypts"),
+        "Serve without TLS on an address that is not loopback, behind a mesh or proxy that encrypts"),
     flag("data_dir", Kind::Path(|c| &mut c.data_dir),
-        "Directory of the store; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
+        "Data directory; default with dev: $XDG_STATE_HOME/signoff/dev, or $HOME/.local/state/signoff/dev"),
     key("retain", Kind::Retention { min: HOUR, max: RETAIN_MAX, slot: |c| &mut c.retain },
-        "How long decided approvals are kept; their request_ids are remembered for 8 days more"),
+        "Retention of decided approvals; their request_ids are kept 8 days longer"),
     key("heartbeat", Kind::Duration { min: Duration::from_millis(50), max: Duration::from_secs(300), slot: |c| &mut c.heartbeat },
-        "Time between Progress messages while a stream waits"),
+        "Interval between Progress messages while a stream waits"),
     key("claim_window", Kind::Duration { min: SECOND, max: limits::CLAIM_WINDOW_MAX, slot: |c| &mut c.claim_window },
-        "How long after its decision an approved call can be claimed"),
+        "Time after the decision in which an approved call can be claimed"),
     key("max_stream_age", Kind::Duration { min: SECOND, max: DAY, slot: |c| &mut c.max_stream_age },
-        "Age at which a stream is ended so that its client reattaches"),
+        "Maximum age of a stream; the server then ends it, and the client reconnects"),
     key("drain_timeout", Kind::Duration { min: Duration::from_millis(100), max: Duration::from_secs(30), slot: |c| &mut c.drain_timeout },
-        "How long a stopping server waits for calls to end"),
+        "Time that a stopping server waits for calls to end"),
     key("write_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(300), slot: |c| &mut c.write_timeout },
-        "How long the disk may take over one write before the server gives it up and ends"),
+        "Maximum time for one write to disk; the server exits when a write takes longer"),
     key("thaw_requires_other_operator", Kind::Bool(|c| &mut c.thaw_requires_other_operator),
-        "Whether a freeze is thawed only by another operator than the one who froze"),
+        "Reject a thaw by the operator who set the freeze; another operator must thaw it"),
     key("limits.arguments_bytes", bytes(2, limits::ARGUMENTS_BYTES_MAX, |c| &mut c.limits.request.arguments_bytes),
-        "Size of the arguments as canonical JSON"),
+        "Maximum size of the arguments as canonical JSON"),
     key("limits.arguments_depth", count(1, limits::ARGUMENTS_DEPTH_MAX, |c| &mut c.limits.request.arguments_depth),
-        "Nesting of the arguments"),
+        "Maximum nesting depth of the arguments"),
     key("limits.schema_bytes", bytes(0, limits::SCHEMA_BYTES_MAX, |c| &mut c.limits.request.schema_bytes),
-        "Size of the arguments' JSON Schema as canonical JSON"),
+        "Maximum size of the arguments' JSON Schema as canonical JSON"),
     key("limits.text_bytes", bytes(0, limits::TEXT_BYTES_MAX, |c| &mut c.limits.request.text_bytes),
-        "Size of a reason, a comment or a report's message"),
+        "Maximum size of a reason, a comment or a report's message"),
     key("limits.labels", count(0, limits::LABELS_MAX, |c| &mut c.limits.request.labels),
-        "Labels of an approval"),
+        "Maximum number of labels on an approval"),
     key("limits.chain", count(0, limits::CHAIN_MAX, |c| &mut c.limits.request.chain),
-        "Agents in a hand-off chain"),
+        "Maximum number of agents in a hand-off chain"),
     key("limits.timeout_min", timeout(|c| &mut c.limits.request.timeout_min),
-        "Shortest timeout of a request"),
+        "Minimum timeout of a request"),
     key("limits.timeout_max", timeout(|c| &mut c.limits.request.timeout_max),
-        "Longest timeout of a request"),
+        "Maximum timeout of a request"),
     key("limits.timeout_default", timeout(|c| &mut c.limits.request.timeout_default),
-        "Timeout of a request that names none; between the two above"),
+        "Timeout of a request that sets none; from limits.timeout_min to limits.timeout_max"),
     key("limits.page_size_max", count(1, limits::PAGE_SIZE_MAX, |c| &mut c.limits.request.page_size_max),
-        "Largest page of a list"),
+        "Maximum page size of a list"),
     key("limits.message_bytes", bytes(64 * 1024, 4 * 1024 * 1024, |c| &mut c.limits.calls.message_bytes),
-        "Size of a gRPC message that the server reads"),
+        "Maximum size of a gRPC message that the server accepts"),
     key("limits.pending_per_caller", count(1, MANY, |c| &mut c.limits.pending_per_caller),
-        "Pending approvals of one caller"),
+        "Maximum number of pending approvals per caller"),
     key("limits.streams", count(1, MANY, |c| &mut c.limits.calls.streams),
-        "Streams open at once, in all"),
+        "Maximum number of open streams"),
     key("limits.streams_per_connection", count(1, MANY, |c| &mut c.limits.calls.streams_per_connection),
-        "Streams open at once on one connection"),
+        "Maximum number of open streams per connection"),
     key("limits.streams_per_caller", count(1, MANY, |c| &mut c.limits.calls.streams_per_caller),
-        "Streams that one caller has open at once, over all connections"),
+        "Maximum number of open streams per caller, over all connections"),
     key("limits.calls_per_second", count(1, MANY, |c| &mut c.limits.calls.calls_per_second),
-        "Calls a second of one caller, and calls at once after a rest"),
+        "Maximum number of calls per second per caller, and maximum burst"),
     key("limits.in_flight_bytes", in_flight(|c| &mut c.limits.calls.in_flight_bytes),
-        "Bytes of requests and replies in memory at once, in all"),
+        "Maximum bytes of requests and replies in memory"),
     key("limits.in_flight_bytes_per_connection", in_flight(|c| &mut c.limits.calls.in_flight_bytes_per_connection),
-        "Bytes of requests and replies in memory at once of one connection"),
+        "Maximum bytes of requests and replies in memory per connection"),
     key("limits.in_flight_bytes_per_caller", in_flight(|c| &mut c.limits.calls.in_flight_bytes_per_caller),
-        "Bytes of requests and replies in memory at once of one caller, over all connections"),
+        "Maximum bytes of requests and replies in memory per caller, over all connections"),
     key("limits.connections", count(1, MANY, |c| &mut c.limits.connections.open),
-        "Connections open at once; for one more the oldest without an authenticated call is closed"),
+        "Maximum number of open connections; one more evicts an unauthenticated connection"),
     key("limits.unauthenticated_connections", count(1, MANY, |c| &mut c.limits.connections.unauthenticated_connections),
-        "Connections open at once without an authenticated call"),
+        "Maximum number of unauthenticated connections: those without an authenticated call"),
     key("limits.unauthenticated_per_address", count(1, MANY, |c| &mut c.limits.connections.unauthenticated_per_address),
-        "The same for one IPv4 address or IPv6 /64 network; behind a balancer all clients share its address"),
+        "Maximum number of unauthenticated connections per IPv4 address or IPv6 /64 network; clients behind a load balancer \
+         share its address"),
     key("limits.unauthenticated_idle", Kind::Duration { min: SECOND, max: DAY, slot: |c| &mut c.limits.connections.unauthenticated_idle },
-        "How long a connection without an authenticated call stays open after its last health check or scrape"),
+        "Idle timeout of an unauthenticated connection, since its last health check or scrape"),
     key("limits.handshake_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(60), slot: |c| &mut c.limits.connections.handshake_timeout },
-        "Time for a TLS handshake, then for the first byte, then for the HTTP/2 preface or HTTP/1 head"),
+        "Timeout of the TLS handshake, then of the first byte, then of the HTTP/2 preface or HTTP/1 headers"),
     key("limits.message_timeout", Kind::Duration { min: SECOND, max: Duration::from_secs(300), slot: |c| &mut c.limits.calls.message_timeout },
-        "Time for a call's message to arrive after its headers"),
+        "Timeout of a call's message, from the call's headers to the end of the message"),
     key("reflection", Kind::Reflection(|c| &mut c.reflection),
-        "Who may use gRPC reflection: callers with a token of any role, or everybody; default with dev: open"),
+        "Access to gRPC reflection: token, for authenticated callers; open, for all; default with dev: open"),
     key("oidc.issuer", Kind::OptionalText(|c| &mut c.oidc.issuer),
-        "OpenID provider whose tokens are accepted, as its tokens name it; none are without it"),
+        "OpenID provider, exactly as in the iss claim of its tokens; without it, OpenID is off"),
     key("oidc.audience", Kind::Text(|c| &mut c.oidc.audience),
-        "This server's name at the provider: tokens must be for it"),
+        "Audience that tokens must have in their aud claim"),
     key("oidc.keys", Kind::OptionalText(|c| &mut c.oidc.keys),
-        "URL or file of the provider's keys; without it where the issuer's discovery document says"),
+        "URL or file of the provider's JWKS; default: the jwks_uri of its discovery document"),
     key("oidc.groups_claim", Kind::Text(|c| &mut c.oidc.groups_claim),
-        "Claim that lists the caller's groups, or a path such as realm_access.roles"),
+        "Claim with the caller's groups: a name, or a path such as realm_access.roles"),
     key("oidc.clock_skew", Kind::Duration { min: Duration::ZERO, max: Duration::from_secs(600), slot: |c| &mut c.oidc.clock_skew },
-        "How far the provider's clock and this one may be apart"),
+        "Maximum difference between the clocks of the provider and of this server"),
     key("oidc.algorithms", Kind::Algorithms(|c| &mut c.oidc.algorithms),
-        "Algorithms that tokens may be signed with"),
+        "Signature algorithms that are accepted"),
     key("roles.agent", Kind::Names(|c| &mut c.roles.agent),
-        "Groups whose members are agents"),
+        "Groups that grant the agent role"),
     key("roles.reviewer", Kind::Names(|c| &mut c.roles.reviewer),
-        "Groups whose members are reviewers"),
+        "Groups that grant the reviewer role"),
     key("roles.auditor", Kind::Names(|c| &mut c.roles.auditor),
-        "Groups whose members are auditors"),
+        "Groups that grant the auditor role"),
     key("roles.operator", Kind::Names(|c| &mut c.roles.operator),
-        "Groups whose members are operators"),
+        "Groups that grant the operator role"),
     key("certificates.agent", Kind::CertificateNames(|c| &mut c.certificates.agent),
-        "Client certificates whose holders are agents, by name; needs tls.client_ca"),
+        "Names of client certificates that grant the agent role; requires tls.client_ca"),
     key("certificates.reviewer", Kind::CertificateNames(|c| &mut c.certificates.reviewer),
-        "Client certificates whose holders are reviewers, by name; needs tls.client_ca"),
+        "Names of client certificates that grant the reviewer role; requires tls.client_ca"),
     key("certificates.auditor", Kind::CertificateNames(|c| &mut c.certificates.auditor),
-        "Client certificates whose holders are auditors, by name; needs tls.client_ca"),
+        "Names of client certificates that grant the auditor role; requires tls.client_ca"),
     key("certificates.operator", Kind::CertificateNames(|c| &mut c.certificates.operator),
-        "Client certificates whose holders are operators, by name; needs tls.client_ca"),
+        "Names of client certificates that grant the operator role; requires tls.client_ca"),
     flag("policy", Kind::File(|c| &mut c.policy),
-        "YAML file with the policy, read again when it changes; without it SetPolicy sets the policy"),
+        "YAML file with the policy, reloaded when it changes; without it, SetPolicy sets the policy"),
     key("log.format", Kind::LogFormat(|c| &mut c.log.format),
-        "How log lines look"),
+        "Format of log lines"),
     key("log.filter", Kind::LogFilter(|c| &mut c.log.filter),
-        "What is logged"),
+        "Log levels, by target"),
     key("otlp.endpoint", Kind::Endpoint(|c| &mut c.otlp_endpoint),
-        "OTLP gRPC collector that receives traces; none are sent without it"),
+        "OTLP gRPC collector that receives traces; without it, no traces are sent"),
 ];
 
 impl Setting {
@@ -189,7 +190,7 @@ impl Setting {
         format!("SIGNOFF_{}", self.key.to_ascii_uppercase().replace('.', "_"))
     }
 
-    /// Its own flag.
+    /// Its own flag, if it has one.
     pub(super) fn flag(&self) -> Option<String> {
         self.flag.then(|| format!("--{}", self.key.replace('_', "-")))
     }
@@ -202,7 +203,7 @@ pub(super) fn help(key: &str) -> String {
     })
 }
 
-/// The table of settings in Markdown, for the README. Defaults are written as in TOML.
+/// The table of settings in Markdown, for the README. Defaults are TOML literals.
 pub fn reference_markdown() -> String {
     let mut text = String::from(
         "| Key | Environment | Flag | Default | Allowed | Meaning |\n| --- | --- | --- | --- | --- | --- |\n",

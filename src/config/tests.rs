@@ -9,7 +9,7 @@ mod places;
 mod settings;
 mod variables;
 
-/// Flags of a server that starts: development mode and these `--set`s.
+/// Flags for development mode with these `--set`s: the server starts.
 fn dev(set: &[&str]) -> ServeFlags {
     ServeFlags {
         dev: Some("true".to_owned()),
@@ -24,7 +24,7 @@ fn env(variables: &[(&str, &str)]) -> Vec<(String, String)> {
     home.iter().chain(variables).map(|(name, value)| (name.to_string(), value.to_string())).collect()
 }
 
-/// What a server in development mode has when nothing else is said.
+/// The configuration of development mode without other settings.
 fn dev_defaults() -> Config {
     Config {
         dev: true,
@@ -44,5 +44,5 @@ fn load_file(text: &str, mut flags: ServeFlags, env: Vec<(String, String)>) -> R
 }
 
 fn message(result: Result<Config, ConfigErrors>) -> String {
-    result.map_or_else(|errors| errors.to_string(), |config| panic!("not refused: {config:?}"))
+    result.map_or_else(|errors| errors.to_string(), |config| panic!("not rejected: {config:?}"))
 }

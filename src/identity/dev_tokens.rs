@@ -192,7 +192,7 @@ mod tests {
         for endless in [pipe, inner] {
             fs::rename(&endless, &path).unwrap();
             let told = DevTokens::in_directory(directory.path()).unwrap_err().to_string();
-            assert!(told.ends_with("dev-tokens.json: not a regular file"), "{told}");
+            assert!(told.ends_with("dev-tokens.json: is not a regular file"), "{told}");
             fs::rename(&path, &endless).unwrap();
         }
         fs::write(&path, vec![b' '; BYTES_MAX + 1]).unwrap();

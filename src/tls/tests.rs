@@ -52,7 +52,7 @@ async fn what_cannot_be_used_is_refused_with_its_file() {
     for endless in bounded_file::samples::endless(directory.path()) {
         std::fs::rename(&endless, directory.path().join("tls.key")).unwrap();
         let told = start().await.err().unwrap().to_string();
-        assert!(told.ends_with("tls.key: not a regular file"), "{told}");
+        assert!(told.ends_with("tls.key: is not a regular file"), "{told}");
         std::fs::rename(directory.path().join("tls.key"), endless).unwrap();
     }
 }

@@ -108,7 +108,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for path in endless(directory.path()) {
             let told = PolicyFile(path.clone()).read().await.unwrap_err();
-            assert_eq!(told, format!("{}: not a regular file", path.display()));
+            assert_eq!(told, format!("{}: is not a regular file", path.display()));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Texts that tell defaults and limits. The values stand in the settings' own types; here each text is compared with
-//! them. The table of README.md is generated, and the clients' stubs have the comments of the protos.
+//! Compares defaults and limits in documents with their values in code. Not needed for the table in README.md, which is
+//! generated, and the clients' stubs, which copy the comments of the protos.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::domain::{
     },
 };
 
-/// A file's words, without marks of comments: a sentence may go over several lines.
+/// A file's words, without comment markers: a sentence may span several lines.
 #[expect(clippy::disallowed_methods, reason = "the repository's own files")]
 fn words(path: &str) -> String {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path);
@@ -20,12 +20,11 @@ fn words(path: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// In the largest unit of which it is a whole number; hours up to a day.
+/// A whole number of the largest possible unit.
 fn spoken(span: Duration) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400, "days"), (3_600, "h"), (60, "min"), (1, "s")];
     let seconds = span.as_secs();
-    let (unit, name) =
-        UNITS.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).expect("a second is the least");
+    let (unit, name) = UNITS.into_iter().find(|(unit, _)| seconds.is_multiple_of(*unit)).expect("at least a second");
     format!("{} {name}", seconds / unit)
 }
 
@@ -34,13 +33,13 @@ fn kib(bytes: usize) -> String {
     format!("{} KiB", bytes / 1024)
 }
 
-/// With a comma before the thousands.
+/// With a comma as thousands separator.
 fn number(number: u32) -> String {
     if number < 1_000 { number.to_string() } else { format!("{},{:03}", number / 1_000, number % 1_000) }
 }
 
 #[test]
-fn texts_tell_the_defaults_and_limits_that_are() {
+fn documents_state_the_current_defaults_and_limits() {
     let Config { heartbeat, claim_window, max_stream_age, write_timeout, limits, oidc, .. } = Config::default();
     let (request, calls, connections) = (limits.request, limits.calls, limits.connections);
     let arguments = format!("{} as canonical JSON, {} levels", kib(request.arguments_bytes), request.arguments_depth);
@@ -107,5 +106,5 @@ fn texts_tell_the_defaults_and_limits_that_are() {
         ("clients/java/README.md", format!("It says every {} what it waits for.", spoken(heartbeat))),
     ];
     let wrong: Vec<_> = told.iter().filter(|(path, sentence)| !words(path).contains(sentence)).collect();
-    assert!(wrong.is_empty(), "the value changed, or the sentence: {wrong:#?}");
+    assert!(wrong.is_empty(), "a value or a sentence changed: {wrong:#?}");
 }

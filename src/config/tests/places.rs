@@ -1,4 +1,4 @@
-//! Sources: precedence, places, what nobody knows, and everything at once.
+//! Sources: precedence, places, unknown names, and all problems together.
 
 use clap::Args as _;
 
@@ -23,7 +23,7 @@ fn flags_win_over_environment_over_file_over_defaults() {
 }
 
 #[test]
-fn a_flag_can_take_dev_back() {
+fn a_flag_can_turn_dev_off() {
     let flags = ServeFlags { dev: Some("false".to_owned()), ..Default::default() };
     let config = load(&flags, env(&[("SIGNOFF_DEV", "true")])).unwrap();
     assert!(!config.dev && !config.anybody_authenticates());
@@ -49,17 +49,18 @@ fn certificates_alone_let_a_server_start() {
         let names = format!("certificates.{role}=DNS:a");
         assert!(with(&["tls.client_ca=a", &names]).is_ok(), "{role}");
         let told = format!(
-            "flag --set certificates.{role}: certificates.{role} is given without tls.client_ca; allowed: both, or neither"
+            "flag --set certificates.{role}: certificates.{role} is set without tls.client_ca; \
+             set tls.client_ca, or remove certificates.{role}"
         );
         assert_eq!(message(with(&[&names])), told);
     }
     assert!(!with(&["tls.client_ca=a"]).unwrap().anybody_authenticates());
     assert!(with(&["tls.client_ca=a", "certificates.agent=DNS:a"]).unwrap().anybody_authenticates());
     let refused = message(with(&["tls.client_ca=a", "certificates.agent=a"]));
-    assert_eq!(refused.lines().count(), 1, "a refused value causes no second problem: {refused}");
-    // Names of certificates give nothing to the callers of a provider.
+    assert_eq!(refused.lines().count(), 1, "a rejected value causes no second problem: {refused}");
+    // Names of certificates grant no role to callers of a provider.
     let oidc = message(with(&["tls.client_ca=a", "certificates.agent=DNS:a", "oidc.issuer=https://idp"]));
-    assert!(oidc.contains("oidc.issuer: nobody has a role"), "{oidc}");
+    assert!(oidc.contains("oidc.issuer: no group has a role"), "{oidc}");
 }
 
 #[test]
@@ -72,7 +73,7 @@ fn dev_stays_on_loopback() {
             message(load(&dev(&[]), env(&[("SIGNOFF_LISTEN", listen)]))),
             format!(
                 "environment SIGNOFF_LISTEN: listen: {listen} is not allowed with dev; \
-                 allowed: a loopback address such as 127.0.0.1:7766"
+                 allowed: a loopback address, such as 127.0.0.1:7766"
             )
         );
     }
@@ -95,7 +96,7 @@ fn dev_has_a_data_directory_of_its_own() {
 }
 
 #[test]
-fn unknown_names_are_refused_with_a_hint() {
+fn unknown_names_are_rejected_with_a_suggestion() {
     let file = "limits.chian = 3\nchain = 3\n[limit]\nx = 1\ny = 2\n[lxyz]\n";
     assert_eq!(
         load_file(
@@ -125,14 +126,14 @@ fn a_group_must_be_a_table() {
 }
 
 #[test]
-fn a_source_gives_a_setting_once() {
+fn a_source_sets_a_setting_once() {
     let mut flags = dev(&["listen=127.0.0.1:2", "heartbeat=1s", "heartbeat=2s"]);
     flags.listen = Some("127.0.0.1:1".to_owned());
     assert_eq!(
         message(load(&flags, env(&[("SIGNOFF_DEV", "true"), ("SIGNOFF_DEV", "false")]))),
-        "environment SIGNOFF_DEV: dev is given twice, first by environment SIGNOFF_DEV; allowed: once\n\
-         flag --set heartbeat: heartbeat is given twice, first by flag --set heartbeat; allowed: once\n\
-         flag --set listen: listen is given twice, first by flag --listen; allowed: once"
+        "environment SIGNOFF_DEV: dev is set twice; first set by environment SIGNOFF_DEV\n\
+         flag --set heartbeat: heartbeat is set twice; first set by flag --set heartbeat\n\
+         flag --set listen: listen is set twice; first set by flag --listen"
     );
     let errors = load_file("[log]\nformat = 'text'\nformat = 'json'", dev(&[]), env(&[])).unwrap_err();
     assert_eq!(errors, "signoff.toml:3:1: duplicate key: format");
@@ -156,7 +157,7 @@ fn broken_toml_is_located() {
         errors,
         "signoff.toml:2:22: invalid basic string, expected `\"`\n\
          signoff.toml:3:14: string values must be quoted, expected literal string: xml\n\
-         signoff.toml:4:13: heartbeat: '1h' is not allowed; allowed: a duration of 50ms to 5m"
+         signoff.toml:4:13: heartbeat: '1h' is not allowed; allowed: a duration from 50ms to 5m"
     );
 }
 
@@ -182,8 +183,8 @@ fn the_file_can_be_named_by_flag_or_environment() {
     let directory = tempfile::tempdir().unwrap();
     let endless = bounded_file::samples::endless(directory.path());
     for (path, expected) in endless.iter().zip([
-        "zero\": is larger than the limit of 1048576 bytes; allowed: the path of a TOML file",
-        "pipe\": is a pipe that nobody writes to; allowed: the path of a TOML file",
+        "zero\": is larger than the limit of 1048576 bytes; set the path of a TOML file",
+        "pipe\": is a pipe without a writer; set the path of a TOML file",
         "directory\": Is a directory",
     ]) {
         let flags = ServeFlags { config: Some(path.display().to_string()), ..dev(&[]) };
@@ -204,7 +205,7 @@ fn values_in_errors_are_short_and_on_one_line() {
 }
 
 #[test]
-fn a_refused_value_causes_no_second_problem() {
+fn a_rejected_value_causes_no_second_problem() {
     let flags = ServeFlags { listen: Some("nowhere".to_owned()), ..dev(&[]) };
     let errors = load(&flags, env(&[("SIGNOFF_LISTEN", "0.0.0.0:1")])).unwrap_err();
     assert!(matches!(errors.problems(), [ConfigError::NotAllowed { .. }]), "{errors}");
@@ -226,28 +227,28 @@ fn everything_wrong_is_reported_together() {
     let set = ["retain=10m".to_owned(), "drain".to_owned(), "limits.stream=1".to_owned()];
     let flags = ServeFlags { data_dir: Some(String::new()), set: set.to_vec(), ..Default::default() };
     let expected = [
-        "signoff.toml:1:10: listen: 'nowhere' is not allowed; allowed: an IP address and port such as 127.0.0.1:7766 or \
+        "signoff.toml:1:10: listen: 'nowhere' is not allowed; allowed: an IP address and port, such as 127.0.0.1:7766 or \
          [::1]:7766",
         "signoff.toml:2:1: unknown key colour",
-        "signoff.toml:5:9: limits.chain: 17 is not allowed; allowed: 0 to 16",
-        "signoff.toml:6:10: limits.labels: '3' is not allowed; allowed: 0 to 32",
+        "signoff.toml:5:9: limits.chain: 17 is not allowed; allowed: 0–16",
+        "signoff.toml:6:10: limits.labels: '3' is not allowed; allowed: 0–32",
         "signoff.toml:7:1: duplicate key: labels",
         "signoff.toml:10:10: log.format: 'allow' is not allowed; allowed: text or json",
-        "environment SIGNOFF_HEARTBEAT: heartbeat: \"1\" is not allowed; allowed: a duration of 50ms to 5m",
+        "environment SIGNOFF_HEARTBEAT: heartbeat: \"1\" is not allowed; allowed: a duration from 50ms to 5m",
         "environment SIGNOFF_LOG_FORMATS: unknown variable; did you mean SIGNOFF_LOG_FORMAT?",
         "environment SIGNOFF_OTLP_ENDPOINT: otlp.endpoint: \"collector\" is not allowed; allowed: http://host:port",
         "flag --set: \"drain\" is not allowed; allowed: KEY=VALUE",
         "flag --data-dir: data_dir: \"\" is not allowed; allowed: a path",
         "flag --set limits.stream: unknown key; did you mean limits.streams?",
-        "flag --set retain: retain: \"10m\" is not allowed; allowed: forever, or a duration of 1h to 36500d",
-        "environment SIGNOFF_LIMITS_TIMEOUT_MAX: limits.timeout_default: 5m is not allowed; allowed: 1s to 1m, which are \
-         limits.timeout_min and limits.timeout_max",
+        "flag --set retain: retain: \"10m\" is not allowed; allowed: forever, or a duration from 1h to 36500d",
+        "environment SIGNOFF_LIMITS_TIMEOUT_MAX: limits.timeout_default: 5m is not allowed; allowed: 1s \
+         (limits.timeout_min) to 1m (limits.timeout_max)",
     ];
     assert_eq!(load_file(file, flags, variables).unwrap_err().lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn check_tells_values_and_places_and_loads_again() {
+fn check_prints_values_and_places_and_loads_again() {
     let mut flags = dev(&["policy=my policy.yaml", "retain=48h"]);
     flags.data_dir = Some("a \"b\" \\ c".to_owned());
     let text = check(&flags, env(&[("SIGNOFF_HEARTBEAT", "90s")])).unwrap();

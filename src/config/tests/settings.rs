@@ -7,7 +7,7 @@ use super::super::{Config, ConfigError, LogFormat, ReflectionAccess, reference_m
 use super::*;
 use crate::identity::oidc::Algorithm;
 
-/// Each setting with a value that is not its default, as text and as TOML, and what it changes.
+/// Each setting with a value that is not its default, as text and as TOML, and its effect.
 type Example = (&'static str, &'static str, &'static str, fn(&mut Config));
 
 const EXAMPLES: [Example; 58] = [
@@ -85,7 +85,7 @@ const EXAMPLES: [Example; 58] = [
     }),
 ];
 
-/// Settings that must be given with another.
+/// Settings that another one requires.
 fn companions(key: &str) -> &'static [&'static str] {
     match key {
         "tls.certificate" => &["tls.key"],
@@ -134,7 +134,7 @@ fn dev_is_a_boolean_in_every_source() {
     );
 }
 
-/// The messages of values that their setting does not allow by itself.
+/// Messages about values that are not allowed.
 fn refusals(set: &str) -> Vec<String> {
     let problems = load(&dev(&[set]), env(&[])).map_or_else(|errors| errors.into_problems(), |_| Vec::new());
     let refused = problems.iter().filter(|problem| matches!(problem, ConfigError::NotAllowed { .. }));
@@ -183,18 +183,18 @@ fn ranges_hold_at_both_ends() {
 }
 
 #[test]
-fn what_is_allowed_names_the_range() {
+fn allowed_values_name_the_range() {
     let allowed = |key| Setting::named(key).unwrap().kind.allowed();
-    assert_eq!(allowed("retain"), "forever, or a duration of 1h to 36500d");
-    assert_eq!(allowed("heartbeat"), "a duration of 50ms to 5m");
-    assert_eq!(allowed("limits.arguments_bytes"), "2 to 49152 bytes");
-    assert_eq!(allowed("limits.chain"), "0 to 16");
+    assert_eq!(allowed("retain"), "forever, or a duration from 1h to 36500d");
+    assert_eq!(allowed("heartbeat"), "a duration from 50ms to 5m");
+    assert_eq!(allowed("limits.arguments_bytes"), "2–49152 bytes");
+    assert_eq!(allowed("limits.chain"), "0–16");
     assert_eq!(allowed("policy"), "a path");
     assert_eq!(allowed("log.format"), "text or json");
 }
 
 #[test]
-fn values_without_a_range_are_checked_too() {
+fn values_without_a_range_are_checked() {
     let good = [
         "retain=forever",
         "log.format=text",
@@ -280,22 +280,22 @@ fn timeouts_must_fit_together() {
     assert_eq!(
         refused(&["limits.timeout_max=1m"]),
         "flag --set limits.timeout_max: limits.timeout_default: 5m is not allowed; \
-         allowed: 1s to 1m, which are limits.timeout_min and limits.timeout_max"
+         allowed: 1s (limits.timeout_min) to 1m (limits.timeout_max)"
     );
     assert_eq!(
         refused(&["limits.timeout_min=10m"]),
         "flag --set limits.timeout_min: limits.timeout_default: 5m is not allowed; \
-         allowed: 10m to 7d, which are limits.timeout_min and limits.timeout_max"
+         allowed: 10m (limits.timeout_min) to 7d (limits.timeout_max)"
     );
     assert_eq!(
         refused(&["limits.timeout_max=1m", "limits.timeout_default=61s"]),
         "flag --set limits.timeout_default: limits.timeout_default: 61s is not allowed; \
-         allowed: 1s to 1m, which are limits.timeout_min and limits.timeout_max"
+         allowed: 1s (limits.timeout_min) to 1m (limits.timeout_max)"
     );
     assert_eq!(
         refused(&["limits.timeout_min=2m", "limits.timeout_max=1m"]),
         "flag --set limits.timeout_min: limits.timeout_min: 2m is not allowed; \
-         allowed: at most 1m, which is limits.timeout_max"
+         allowed: at most 1m (limits.timeout_max)"
     );
     let equal = ["limits.timeout_min=1m", "limits.timeout_max=1m", "limits.timeout_default=1m"];
     assert!(load(&dev(&equal), env(&[])).is_ok());
@@ -304,8 +304,9 @@ fn timeouts_must_fit_together() {
 #[test]
 fn tls_settings_must_fit_together() {
     let refused = |set: &[&str]| message(load(&dev(set), env(&[])));
-    let needs =
-        |key: &str, needs: &str| format!("flag --set {key}: {key} is given without {needs}; allowed: both, or neither");
+    let needs = |key: &str, needs: &str| {
+        format!("flag --set {key}: {key} is set without {needs}; set {needs}, or remove {key}")
+    };
     assert_eq!(refused(&["tls.certificate=c"]), needs("tls.certificate", "tls.key"));
     assert_eq!(refused(&["tls.key=k"]), needs("tls.key", "tls.certificate"));
     assert_eq!(refused(&["tls.client_ca=a"]), needs("tls.client_ca", "tls.certificate"));
@@ -317,17 +318,17 @@ fn tls_settings_must_fit_together() {
         let names = format!("{key}=DNS:a");
         assert_eq!(refused(&["tls.certificate=c", "tls.key=k", &names]), needs(key, "tls.client_ca"));
         let refused = refused(&["tls.certificate=c", "tls.key=k", &format!("{key}=a")]);
-        assert_eq!(refused.lines().count(), 1, "a refused value causes no second problem: {refused}");
+        assert_eq!(refused.lines().count(), 1, "a rejected value causes no second problem: {refused}");
     }
     assert_eq!(
         refused(&["tls.certificate=c", "tls.key=k", "plaintext=true"]),
-        "flag --set plaintext: plaintext: true is not allowed with tls.certificate; allowed: one of them"
+        "flag --set plaintext: plaintext: true is not allowed with tls.certificate; remove one of them"
     );
-    assert_eq!(refused(&["tls.certificate="]).lines().count(), 1, "a refused value causes no second problem");
+    assert_eq!(refused(&["tls.certificate="]).lines().count(), 1, "a rejected value causes no second problem");
 }
 
 #[test]
-fn plaintext_beyond_loopback_is_chosen() {
+fn plaintext_beyond_loopback_is_explicit() {
     let exposed = |set: &[&str]| {
         let flags = ServeFlags { set: set.iter().map(ToString::to_string).collect(), ..ServeFlags::default() };
         let problems = load(&flags, env(&[])).map_or_else(|errors| errors.into_problems(), |_| Vec::new());
@@ -337,8 +338,8 @@ fn plaintext_beyond_loopback_is_chosen() {
     for listen in ["listen=0.0.0.0:7766", "listen=[::]:7766", "listen=192.168.1.2:1", "listen=[::ffff:10.0.0.1]:1"] {
         let address = listen.strip_prefix("listen=").unwrap();
         let told = format!(
-            "flag --set listen: listen: {address} is not loopback, and is not served without TLS; allowed: with \
-             tls.certificate and tls.key, or with plaintext = true behind a mesh or proxy that encrypts"
+            "flag --set listen: listen: {address} is not a loopback address, which requires TLS; set \
+             tls.certificate and tls.key, or set plaintext = true if a mesh or proxy encrypts"
         );
         assert_eq!(exposed(&[listen]), [told]);
         assert_eq!(exposed(&[listen, "plaintext=true"]), [""; 0]);
@@ -350,7 +351,7 @@ fn plaintext_beyond_loopback_is_chosen() {
 }
 
 #[test]
-fn a_password_in_the_endpoint_is_not_repeated() {
+fn a_password_in_the_endpoint_is_not_shown() {
     let errors = message(load(&dev(&["otlp.endpoint=http://me:secret@collector:4317"]), env(&[])));
     assert!(errors.contains("a URL with a user name or password") && !errors.contains("secret"), "{errors}");
 }
@@ -360,13 +361,13 @@ fn reference_has_every_setting_once() {
     let reference = reference_markdown();
     assert_eq!(reference.lines().count(), TABLE.len() + 2);
     assert!(reference.contains(
-        "| `listen` | `SIGNOFF_LISTEN` | `--listen` | `\"127.0.0.1:7766\"` | an IP address and port such as"
+        "| `listen` | `SIGNOFF_LISTEN` | `--listen` | `\"127.0.0.1:7766\"` | an IP address and port, such as"
     ));
     assert!(reference.contains("| `data_dir` | `SIGNOFF_DATA_DIR` | `--data-dir` | `\"./signoff-data\"` | a path | "));
     assert!(reference.contains(
-        "| `limits.page_size_max` | `SIGNOFF_LIMITS_PAGE_SIZE_MAX` |  | `1000` | 1 to 1000 | Largest page of a list |"
+        "| `limits.page_size_max` | `SIGNOFF_LIMITS_PAGE_SIZE_MAX` |  | `1000` | 1–1000 | Maximum page size of a list |"
     ));
     assert!(reference.contains("| `otlp.endpoint` | `SIGNOFF_OTLP_ENDPOINT` |  | none | http://host:port | "));
-    // A pipe in a cell would start another one.
+    // A pipe would start another cell.
     assert!(reference.lines().all(|line| line.matches('|').count() == 7), "{reference}");
 }

@@ -1,4 +1,4 @@
-//! Variables that are no settings: of clients, of Kubernetes, and mistyped.
+//! Variables that are not settings: of clients, of Kubernetes, and misspelled ones.
 
 use super::super::{
     service_variables, sources,
@@ -7,7 +7,7 @@ use super::super::{
 use super::*;
 
 #[test]
-fn variables_of_clients_and_of_others_are_left_alone() {
+fn variables_of_clients_and_of_others_are_ignored() {
     let others = [
         ("SIGNOFF_TOKEN", "t"),
         ("SIGNOFF_ADDRESS", "http://a"),
@@ -31,7 +31,7 @@ fn variables_of_clients_and_of_others_are_left_alone() {
 }
 
 #[test]
-fn variables_of_kubernetes_services_are_left_alone_and_typing_errors_found() {
+fn variables_of_kubernetes_services_are_ignored_and_typing_errors_found() {
     let service = [
         ("SIGNOFF_SERVICE_HOST", "10.0.0.11"),
         ("SIGNOFF_SERVICE_PORT", "7766"),
@@ -57,5 +57,5 @@ fn variables_of_kubernetes_services_are_left_alone_and_typing_errors_found() {
 fn no_setting_has_a_name_that_kubernetes_makes() {
     let names = TABLE.iter().map(Setting::variable).chain(sources::CLIENT_VARIABLES.map(str::to_owned));
     let taken: Vec<_> = names.filter(|name| service_variables::shapes(name).next().is_some()).collect();
-    assert!(taken.is_empty(), "beside a service of that name Kubernetes would set them: {taken:?}");
+    assert!(taken.is_empty(), "Kubernetes sets these for a Service of that name: {taken:?}");
 }

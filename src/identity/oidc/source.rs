@@ -149,7 +149,7 @@ mod tests {
         for path in bounded_file::samples::endless(directory.path()) {
             let source = Source::File { path, read: Mutex::default() };
             let error = source.load(|_| Ok(())).await.unwrap_err().to_string();
-            assert_eq!(error, "cannot read the file of the key set: not a regular file");
+            assert_eq!(error, "cannot read the file of the key set: is not a regular file");
         }
         let path = directory.path().join("keys.json");
         std::fs::write(&path, vec![b' '; http::BYTES_MAX + 1]).unwrap();

@@ -376,7 +376,7 @@ mod tests {
         for endless in bounded_file::samples::endless(parent.path()) {
             fs::rename(&endless, &log).unwrap();
             let refused = Directory::open(parent.path()).unwrap_err();
-            assert!(refused.to_string().contains("not a regular file"), "{}: {refused}", endless.display());
+            assert!(refused.to_string().contains("is not a regular file"), "{}: {refused}", endless.display());
             fs::rename(&log, &endless).unwrap();
         }
     }

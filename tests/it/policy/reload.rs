@@ -162,7 +162,10 @@ async fn a_change_is_noticed_without_a_signal_and_health_tells_of_a_broken_file(
     until(&mut client, "a missing file is noticed", |now| now.file.as_ref().unwrap().error.contains("No such file"))
         .await;
     fs::create_dir(&file).unwrap();
-    until(&mut client, "a directory is noticed", |now| now.file.as_ref().unwrap().error.contains("not a regular file")).await;
+    until(&mut client, "a directory is noticed", |now| {
+        now.file.as_ref().unwrap().error.contains("is not a regular file")
+    })
+    .await;
     fs::remove_dir(&file).unwrap();
     replace(&file, &"#".repeat((1 << 20) + 1));
     until(&mut client, "a huge file is noticed", |now| {

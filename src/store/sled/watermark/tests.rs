@@ -115,7 +115,7 @@ fn what_has_no_end_is_no_watermark() {
     let directory = tempfile::tempdir().unwrap();
     for endless in bounded_file::samples::endless(directory.path()) {
         let error = Mark::read(&endless).unwrap_err().to_string();
-        assert_eq!(error, "cannot read it: not a regular file", "{}", endless.display());
+        assert_eq!(error, "cannot read it: is not a regular file", "{}", endless.display());
     }
     assert!(Mark::read(&directory.path().join("none")).unwrap().is_none());
 }
