@@ -20,17 +20,17 @@ pub struct Cursor {
     position: Vec<u8>,
 }
 
-/// Why a cursor cannot be used. Begin anew without one: the feed then tells of every approval that is kept.
+/// Why a cursor cannot be used. Start again without one: the feed then reports every stored approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CursorError {
-    /// No store wrote it.
-    #[error("not a cursor of a change feed")]
+    /// Not the text of a cursor.
+    #[error("not a valid change feed cursor")]
     Malformed,
     /// Another store wrote it.
-    #[error("the cursor belongs to another store; begin without a cursor")]
+    #[error("the cursor belongs to another store; start again without a cursor")]
     OtherStore,
-    /// This store wrote it, and has since been replaced by an older state of itself.
-    #[error("the cursor belongs to another history of this store, as after a restored backup; begin without a cursor")]
+    /// This store wrote it, and was then restored from an older backup.
+    #[error("the cursor does not match this store; a backup may have been restored. Start again without a cursor")]
     OtherHistory,
 }
 

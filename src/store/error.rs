@@ -14,11 +14,11 @@ pub enum StoreError {
     /// The domain forbids it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// Another approval is stored under this id.
-    #[error("another approval is stored as {0}")]
+    /// Another approval is stored under this id, or with the caller and `request_id` of this one.
+    #[error("approval {0} conflicts with a stored one: same id or same request_id")]
     Conflict(ApprovalId),
-    /// Events that no approval can have.
-    #[error("the events of {0} are wrong: {1}")]
+    /// The events do not form a valid history.
+    #[error("the events of approval {0} are invalid: {1}")]
     BadHistory(ApprovalId, ReplayError),
     /// The newest version of the policy is not the expected one.
     #[error("the policy has changed: its newest version is {version}")]
@@ -37,53 +37,54 @@ pub enum StoreError {
         field: &'static str,
     },
     /// Another version of the policy is stored under this number, or with its author and `request_id`.
-    #[error("version {0} of the policy conflicts with one that is stored")]
+    #[error("version {0} of the policy conflicts with a stored version")]
     PolicyConflict(u64),
-    /// What cannot be a version of the policy.
-    #[error("version {0} of the policy is wrong: {1}")]
+    /// A version of the policy that cannot be stored.
+    #[error("version {0} of the policy is invalid: {1}")]
     BadPolicy(u64, PolicyFault),
-    /// Another token is kept under this id.
-    #[error("another token is kept as {0}")]
+    /// Another token is stored under this id.
+    #[error("another token is stored under the id {0}")]
     TokenConflict(TokenId),
-    /// What cannot be a token.
-    #[error("token {0} is wrong: {1}")]
+    /// A token that cannot be stored.
+    #[error("token {0} is invalid: {1}")]
     BadToken(TokenId, &'static str),
-    /// Calls were not frozen, or not thawed.
+    /// A freeze or a thaw failed.
     #[error(transparent)]
     Freeze(#[from] FreezeError),
-    /// What cannot be a request_id that was forgotten.
-    #[error("the forgotten request_id {0:?} is wrong: {1}")]
+    /// A forgotten `request_id` that cannot be stored.
+    #[error("the forgotten request_id {0:?} is invalid: {1}")]
     BadForgotten(String, &'static str),
-    /// The store has failed or is closed. What was asked may or may not have been recorded.
+    /// The store has failed or is closed. The request may or may not be on record.
     #[error("the store is unavailable: {0}")]
     Unavailable(Arc<str>),
-    /// What is stored is damaged, or contradicts itself. Nothing is done with it.
+    /// A record is damaged, or contradicts another one. The store does not act on it.
     #[error("stored data is damaged: {0}")]
     Corrupt(Arc<str>),
-    /// A record was written by a later version. It may restrict what it stands for, so that nothing is done with it.
+    /// A later version wrote this record. It may hold a restriction that this build does not know, so the store does
+    /// not act on it.
     #[error("stored data was written by a later version: {0}")]
     Newer(Arc<str>),
 }
 
-/// Why something cannot be a version of the policy.
+/// Why a version of the policy cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyFault {
-    /// A gap, or time running backwards.
-    #[error("it does not follow version {newest}, or is earlier than it")]
+    /// Its number leaves a gap, or its time is before that of the newest version.
+    #[error("it does not follow version {newest}, or is dated before it")]
     OutOfOrder {
         /// The newest version; 0 for none.
         newest: u64,
     },
-    /// Its author expected another version, so that it would have been refused.
-    #[error("it expects another version than the one before it")]
+    /// Its author expected another newest version, so SetPolicy would have rejected it.
+    #[error("its expected_version is not the version before it")]
     Unexpected,
-    /// A call that found a version which is not stored.
-    #[error("it is not stored")]
+    /// A call refers to this version.
+    #[error("a call refers to it, but it is not stored")]
     Missing,
-    /// A name that no store could index.
-    #[error("a name is longer than {NAME_MAX} bytes, or holds a NUL")]
+    /// A name that cannot be part of an index key.
+    #[error("a name is longer than {NAME_MAX} bytes, or contains a NUL")]
     BadName,
-    /// A document that no store takes.
+    /// The document is too long.
     #[error("its document is longer than {DOCUMENT_MAX} bytes")]
     DocumentTooLong,
 }

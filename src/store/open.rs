@@ -11,14 +11,14 @@ pub enum StoreConfig {
     Sled(SledConfig),
 }
 
-/// Why a store could not be opened. Each engine has reasons of its own.
+/// Why a store could not be opened. Each engine has its own reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// sled's, which has a directory.
     #[error(transparent)]
     Sled(#[from] SledOpenError),
-    /// A defect.
-    #[error("the store could not be opened: {0}")]
+    /// A bug.
+    #[error("cannot open the store: {0}")]
     Panicked(String),
 }
 

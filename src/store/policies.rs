@@ -11,9 +11,9 @@ use crate::domain::{Actor, Digest, Time, moment};
 /// Keeps versions of the policy.
 #[async_trait]
 pub trait PolicyStore: Send + Sync + 'static {
-    /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`. A
-    /// policy that says what the newest version says makes none, in the same transaction: that version is returned, and
-    /// found again under this `request_id` whatever is set later.
+    /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`.
+    /// A policy that says what the newest version says makes none, in the same transaction: that version is returned,
+    /// and found again under this `request_id` whatever is set later.
     ///
     /// # Errors
     /// [`StoreError::PolicyChanged`] when the newest version is not the expected one,
@@ -81,8 +81,8 @@ pub struct PolicyVersion {
     pub document: Arc<str>,
 }
 
-/// A call that set what was set already: it made no version. What is kept of it, so that its repetition finds the version
-/// which it found, and never brings that one back after another was set. The unit of export and import, too.
+/// A call that set what was set already: it made no version. What is kept of it, so that its repetition finds the
+/// version which it found, and never brings that one back after another was set. The unit of export and import, too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnchangedPolicy {
@@ -161,8 +161,8 @@ impl UnchangedPolicy {
         self.author.is(author) && self.request_id == request_id
     }
 
-    /// For implementations of stores: rejects what has its author and `request_id`, but is not a repetition. `version` is
-    /// the one that it names.
+    /// For implementations of stores: rejects what has its author and `request_id`, but is not a repetition. `version`
+    /// is the one that it names.
     ///
     /// # Errors
     /// [`StoreError::PolicyRequestIdReused`].
@@ -170,7 +170,8 @@ impl UnchangedPolicy {
         again.repeats(version, self.expected, Digest::of_bytes(again.comment.as_bytes()) == self.comment)
     }
 
-    /// For implementations of stores: rejects what cannot be stored. `version` is the one that it names, if it is stored.
+    /// For implementations of stores: rejects what cannot be stored. `version` is the one that it names, if it is
+    /// stored.
     ///
     /// # Errors
     /// [`StoreError::BadPolicy`].

@@ -219,7 +219,7 @@ impl SledStore {
         let watchdog = Watchdog::start(write_timeout, expired).map_err(failed)?;
         let (jobs, mut receiver) = mpsc::channel(QUEUE);
         let state = Arc::clone(&shared);
-        let unsynced = move |error: io::Error| state.fail(&format!("the watermark cannot be synced: {error}").into());
+        let unsynced = move |error: io::Error| state.fail(&format!("cannot sync WATERMARK: {error}").into());
         mark.keep_synced(write_timeout, unsynced).map_err(failed)?;
         let writer = Writer {
             db: Handle::new(db, &directory),

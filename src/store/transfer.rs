@@ -62,8 +62,8 @@ pub trait Transfer: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<UnchangedPolicy>, StoreError>;
 
-    /// Takes such calls from an export: all of them or none. Their versions are there already. One that is stored, and is
-    /// the same, is skipped. Returns how many are new.
+    /// Takes such calls from an export: all of them or none. Their versions are there already. One that is stored, and
+    /// is the same, is skipped. Returns how many are new.
     ///
     /// # Errors
     /// [`StoreError::PolicyConflict`], [`StoreError::BadPolicy`], or a failure.
@@ -122,6 +122,6 @@ impl Forgotten {
         if names.iter().any(|name| name.len() > NAME_MAX) {
             return Some("a name is longer than 1024 bytes");
         }
-        names.iter().any(|name| name.contains('\0')).then_some("a name holds a NUL")
+        names.iter().any(|name| name.contains('\0')).then_some("a name contains a NUL")
     }
 }

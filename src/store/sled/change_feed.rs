@@ -98,7 +98,7 @@ impl ChangeFeed for SledStore {
 }
 
 fn store_id(pages: &TreeReader) -> Result<Uuid, StoreError> {
-    let id = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled holds no store"))?;
+    let id = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled has no store id"))?;
     Uuid::from_slice(&id).map_err(|error| corrupt(error.to_string()))
 }
 

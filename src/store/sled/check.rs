@@ -58,7 +58,7 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
                 let earlier = std::mem::take(&mut findings);
                 match within(patience(&copy.0), move || verify(&pages, mark.as_ref())) {
                     Ok(found) => findings = found,
-                    Err(reason) => findings.fault(format!("sled cannot read its files to their end: {reason}")),
+                    Err(reason) => findings.fault(format!("sled cannot read all of its files: {reason}")),
                 }
                 findings.faults.splice(0..0, earlier.faults);
                 findings.notes.splice(0..0, earlier.notes);
@@ -74,8 +74,8 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
         && let Ok(salvaged) = salvage(path, chrono::DateTime::UNIX_EPOCH)
     {
         findings.notes.push(format!(
-            "`signoff store salvage` would save {} approvals, {} versions of the policy, {} tokens and {} freezes, and leave \
-             out {}",
+            "`signoff store salvage` would save {} approvals, {} versions of the policy, {} tokens and {} freezes, and \
+             leave out {}",
             salvaged.histories.len(),
             salvaged.policies.len(),
             salvaged.tokens.len(),

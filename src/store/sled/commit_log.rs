@@ -126,7 +126,7 @@ impl Tip {
         let newest = match link.record.newest_us {
             Some(micros) => Some(
                 chrono::DateTime::from_timestamp_micros(micros)
-                    .ok_or_else(|| corrupt(format!("group {counter} has a time out of range")))?,
+                    .ok_or_else(|| corrupt(format!("the time of commit group {counter} is out of range")))?,
             ),
             None => None,
         };
@@ -174,11 +174,12 @@ impl Link {
     pub(super) fn decode(counter: u64, payload: &[u8]) -> Result<Self, StoreError> {
         let (previous, record) = payload
             .split_first_chunk()
-            .ok_or_else(|| corrupt(format!("the record of group {counter} is too short")))?;
+            .ok_or_else(|| corrupt(format!("the record of commit group {counter} is too short")))?;
         let record: GroupRecord = rmp_serde::from_slice(record)
-            .map_err(|error| corrupt(format!("the record of group {counter}: {error}")))?;
+            .map_err(|error| corrupt(format!("the record of commit group {counter}: {error}")))?;
         if record.counter != counter {
-            return Err(corrupt(format!("the record of group {counter} says that it is group {}", record.counter)));
+            let found = record.counter;
+            return Err(corrupt(format!("the record of commit group {counter} says that it is group {found}")));
         }
         Ok(Self { previous: Digest::from_bytes(*previous), record })
     }
@@ -233,7 +234,7 @@ pub(super) fn walk(
         let payload = frame::join(pages, &key, first)?.ok_or_else(|| gone(counter))?;
         let (link, next) = Tip::after(counter, &payload)?;
         if link.previous != tip.hash {
-            return Err(corrupt(format!("the record of group {counter} does not follow the one before it")));
+            return Err(corrupt(format!("the record of commit group {counter} does not follow the one before it")));
         }
         see(&link.record)?;
         tip = next;
@@ -299,7 +300,7 @@ pub(super) fn drop_old(
 
 /// A record that should be there.
 pub(super) fn gone(counter: u64) -> StoreError {
-    corrupt(format!("the record of group {counter} is missing"))
+    corrupt(format!("the record of commit group {counter} is missing"))
 }
 
 #[cfg(test)]

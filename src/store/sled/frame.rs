@@ -37,7 +37,7 @@ pub(super) fn seal(key: &[u8], payload: &[u8]) -> Vec<u8> {
 pub(super) fn cut(encoded: &mut Encoded, key: Vec<u8>, payload: &[u8]) -> Result<(), StoreError> {
     let (first, rest) = payload.split_at(payload.len().min(PIECE - HEADER));
     let pieces = u8::try_from(rest.len().div_ceil(PIECE))
-        .map_err(|_| corrupt(format!("a record of {} bytes is longer than can be stored", payload.len())))?;
+        .map_err(|_| corrupt(format!("a record of {} bytes is too long to store", payload.len())))?;
     let mut value = Vec::with_capacity(HEADER + first.len());
     value.extend_from_slice(&[FORMAT, pieces]);
     value.extend_from_slice(&checksum(&key, pieces, payload).to_le_bytes());
@@ -133,7 +133,7 @@ fn checksum(key: &[u8], pieces: u8, payload: &[u8]) -> u32 {
 }
 
 fn mismatch(key: &[u8]) -> StoreError {
-    corrupt(format!("the record {} does not fit its checksum", shown(key)))
+    corrupt(format!("the checksum of the record {} does not match", shown(key)))
 }
 
 /// A key for people: its prefix, then hex.

@@ -35,7 +35,7 @@ impl<T> Drop for Handle<T> {
         if let Err(panic) = guarded(|| drop(value)) {
             // What was acknowledged had been synced before. The next start does not trust pages that the kernel calls
             // clean.
-            tracing::error!(reason = %panic, "sled could not be closed; the next start repairs what it left");
+            tracing::error!(reason = %panic, "cannot close sled; the next start repairs its files");
             watermark::note_failure(&self.watermark);
         }
     }

@@ -50,7 +50,7 @@ pub(super) struct Log {
 pub(super) enum LogError {
     #[error("{0}: {1}")]
     Io(&'static str, io::Error),
-    #[error("the snapshot {0} does not fit its checksum")]
+    #[error("the checksum of the snapshot {0} does not match")]
     Snapshot(String),
 }
 

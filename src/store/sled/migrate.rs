@@ -58,7 +58,7 @@ pub(super) fn migrate(directory: &Directory, old: &TreeReader) -> Result<Mark, O
         .apply_batch(batch)
         .map_err(|error| corrupt(error.to_string()))
         .and_then(|()| new.take(old))
-        .map_err(|error| unreadable(directory, format!("it cannot be migrated: {error}")))?;
+        .map_err(|error| unreadable(directory, format!("cannot migrate it: {error}")))?;
     write_out(directory, &db, Batch::default(), patience(&directory.sled()))?;
     let tip = new.tip;
     drop((new, db));
@@ -90,7 +90,7 @@ pub(super) fn swap(directory: &Directory) -> io::Result<()> {
 pub(super) fn clean(directory: &Directory) -> io::Result<()> {
     let replaced = directory.replaced();
     if replaced.exists() {
-        tracing::info!(path = %replaced.display(), "removing the store that was migrated");
+        tracing::info!(path = %replaced.display(), "removing the old store after its migration");
         remove(&replaced)?;
     }
     Ok(())
@@ -209,7 +209,7 @@ fn read<T: serde::de::DeserializeOwned>(old: &TreeReader, key: &[u8]) -> Result<
     let (pieces, rest) = first.split_first().ok_or_else(|| named("it is empty"))?;
     let mut payload = rest.to_vec();
     for number in 1..=*pieces {
-        let piece = old.get(frame::piece_key(key, number))?.ok_or_else(|| named("it lacks a piece"))?;
+        let piece = old.get(frame::piece_key(key, number))?.ok_or_else(|| named("a piece is missing"))?;
         payload.extend_from_slice(&piece);
     }
     records::decode(&payload).map_err(|error| named(&error.to_string()))

@@ -48,7 +48,7 @@ pub(super) fn open(directory: &Directory, write_timeout: Duration, sync: &mut Sy
 
 /// What the watermark says; `None` when there is none.
 pub(super) fn read_mark(directory: &Directory) -> Result<Option<Mark>, OpenError> {
-    Mark::read(&directory.watermark()).map_err(|error| unreadable(directory, format!("WATERMARK is damaged: {error}")))
+    Mark::read(&directory.watermark()).map_err(|error| unreadable(directory, format!("cannot use WATERMARK: {error}")))
 }
 
 /// No watermark: there was no store here, or one of an older build.
@@ -57,8 +57,8 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
     let damaged = |reason| unreadable(directory, reason);
     if !directory.has_content().map_err(failed)? {
         if directory.was_served().map_err(failed)? {
-            let reason = "the store and WATERMARK are missing, but CLOCK shows that a server has used this directory. To start \
-                          with an empty store, delete CLOCK";
+            let reason = "the store and WATERMARK are missing, but CLOCK shows that a server has used this directory. \
+                          To start with an empty store, delete CLOCK";
             return Err(damaged(reason.into()));
         }
         return create(directory, write_timeout, sync);
@@ -83,7 +83,7 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
         }
         Some(SCHEMA | UPGRADED) => Err(unreadable(directory, "WATERMARK is missing".into())),
         Some(found) => Err(OpenError::Schema { path: directory.path().to_owned(), found, known: SCHEMA }),
-        None => Err(unreadable(directory, "it has content, but no schema version".into())),
+        None => Err(unreadable(directory, "sled has data, but no schema version".into())),
     }
 }
 
@@ -131,7 +131,7 @@ fn marked(
                 && preflight::shows(&directory.sled(), |key, _| keys::is_whole_record(key))
                     .map_err(|reason| unreadable(directory, reason))?;
             if any {
-                return Err(unreadable(directory, "WATERMARK says that it is new, but it has records".into()));
+                return Err(unreadable(directory, "WATERMARK says that the store is new, but it has records".into()));
             }
             return create(directory, write_timeout, sync);
         }
@@ -184,35 +184,30 @@ fn raise(directory: &Directory, db: &Db, write_timeout: Duration) -> Result<(), 
 
 /// Compares what sled has with the mark, and follows the groups from there on. Returns the newest one.
 fn end_of(pages: &TreeReader, mark: &Mark) -> Result<Tip, StoreError> {
-    let store = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled holds no store"))?;
+    let store = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled has no store id"))?;
     if store != mark.store.as_bytes() {
-        return Err(corrupt("WATERMARK belongs to another store than what sled holds"));
+        return Err(corrupt("WATERMARK and sled belong to different stores"));
     }
     let tip = Tip::read(pages)?;
     let acknowledged = mark.counter;
     match commit_log::hash_of(pages, acknowledged)? {
         Some(hash) if hash == mark.hash => {}
         Some(_) => {
-            return Err(corrupt(format!("group {acknowledged} of commits is another one than was acknowledged")));
+            return Err(corrupt(format!("commit group {acknowledged} differs from the acknowledged one")));
         }
         None => {
             let newest = tip.counter;
-            return Err(corrupt(format!(
-                "group {acknowledged} of commits was acknowledged, but the newest is {newest}"
-            )));
+            return Err(corrupt(format!("commit group {acknowledged} was acknowledged, but the newest is {newest}")));
         }
     }
     let marked = Tip { counter: acknowledged, hash: mark.hash, newest: None };
     let end = commit_log::walk(pages, marked, |_| Ok(()))?;
-    if end.counter == tip.counter { Ok(tip) } else { Err(corrupt("records of groups of commits are missing")) }
+    if end.counter == tip.counter { Ok(tip) } else { Err(corrupt("records of commit groups are missing")) }
 }
 
 /// Compares everything, in a copy: sled overwrites what it does not understand.
 fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), OpenError> {
-    tracing::warn!(
-        doubts = doubts.join("; "),
-        "the store's files may be damaged; comparing everything in a copy of them"
-    );
+    tracing::warn!(doubts = doubts.join("; "), "the store's files may be damaged; verifying a copy of them");
     let copy = directory.copied();
     let outcome = directory.copy_to(&copy).map_err(|source| io_error(directory, source)).and_then(|()| {
         let db = open_sled(directory, &copy)?;
@@ -238,7 +233,7 @@ fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), O
     });
     migrate::remove(&copy).map_err(|source| io_error(directory, source))?;
     outcome?;
-    tracing::warn!("everything that was acknowledged is there");
+    tracing::warn!("verified the copy: no acknowledged data is missing");
     directory.remove_empty_snapshots().map_err(|source| io_error(directory, source))
 }
 
@@ -277,7 +272,7 @@ pub(super) fn write_out(directory: &Directory, db: &Db, batch: Batch, limit: Dur
         Ok(Ok(_)) => return Ok(()),
         Ok(Err(sled::Error::Io(source))) => source,
         Ok(Err(error)) => io::Error::other(sentence(&error)),
-        Err(reason) => io::Error::other(format!("writing did not succeed: {reason}")),
+        Err(reason) => io::Error::other(format!("cannot write: {reason}")),
     };
     std::mem::forget(db.clone());
     Err(io_error(directory, source))
@@ -301,7 +296,7 @@ pub(super) fn within<T: Send + 'static>(
         .map_err(|error| error.to_string())?;
     match outcome.recv_timeout(limit) {
         Ok(outcome) => outcome,
-        Err(_) => Err(format!("it did not end within {}", duration_text(limit))),
+        Err(_) => Err(format!("it did not finish within {}", duration_text(limit))),
     }
 }
 
@@ -327,7 +322,7 @@ mod tests {
     fn what_never_ends_is_left() {
         let (end, ended) = mpsc::sync_channel::<()>(1);
         let hanging = move || ended.recv().is_ok();
-        assert_eq!(within(Duration::ZERO, hanging), Err("it did not end within 0s".into()));
+        assert_eq!(within(Duration::ZERO, hanging), Err("it did not finish within 0s".into()));
         drop(end);
         assert_eq!(within(PATIENCE, || 7), Ok(7));
         assert_eq!(within(PATIENCE, || -> u8 { panic!("odd") }), Err("odd".into()));

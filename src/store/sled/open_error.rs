@@ -7,7 +7,7 @@ use crate::private_files::PrivacyError;
 /// Why a store in a directory could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// There is no store, and none is to be made.
+    /// There is no store, and [`create`](super::SledConfig::create) is off.
     #[error("{}: {source}", path.display())]
     Absent {
         /// The data directory.
@@ -15,25 +15,29 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
-    /// Another process has it.
-    #[error("the data directory {} is in use by another process{}; stop that one, or name another directory", path.display(), holder.as_ref().map(|pid| format!(" (pid {pid})")).unwrap_or_default())]
+    /// Another process has locked it.
+    #[error(
+        "the data directory {} is in use by another process{}; stop that process, or set another data directory",
+        path.display(),
+        holder.as_ref().map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+    )]
     Locked {
         /// The data directory.
         path: PathBuf,
-        /// The process that has it, as far as is known.
+        /// The pid of that process, if known.
         holder: Option<u32>,
     },
-    /// Written by another version.
+    /// Another version wrote it.
     #[error("the store in {} has schema version {found}; this build reads version {known}", path.display())]
     Schema {
         /// The data directory.
         path: PathBuf,
         /// What it has.
         found: u32,
-        /// What is understood.
+        /// What this build reads.
         known: u32,
     },
-    /// An older version wrote it, and only a server takes it over.
+    /// An older version wrote it. Only a server migrates it.
     #[error("the store in {} has schema version {found}: start the server once to migrate it", path.display())]
     Unmigrated {
         /// The data directory.
@@ -41,10 +45,10 @@ pub enum OpenError {
         /// What it has.
         found: u32,
     },
-    /// Others could read it.
+    /// Other users can read it.
     #[error(transparent)]
     NotPrivate(#[from] PrivacyError),
-    /// The disk refuses.
+    /// An I/O error.
     #[error("cannot open the store in {}: {source}", path.display())]
     Io {
         /// The data directory.
@@ -60,8 +64,12 @@ pub enum OpenError {
         /// Why.
         reason: String,
     },
-    /// The store is damaged: what was acknowledged is not all there.
-    #[error("the store in {0} is damaged: {reason}. Run `signoff store check --data-dir {0}` to see what is affected; then restore a backup, or save what is whole with `signoff store salvage`", path.display())]
+    /// The store is damaged: acknowledged data is missing or unreadable.
+    #[error(
+        "the store in {0} is damaged: {reason}. Run `signoff store check --data-dir {0}` to see what is affected; then \
+         restore a backup, or recover the intact data with `signoff store salvage`",
+        path.display()
+    )]
     Corrupt {
         /// The data directory.
         path: PathBuf,

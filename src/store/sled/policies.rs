@@ -176,7 +176,7 @@ impl<'a> Policies<'a> {
 
     /// A version that something names.
     fn named(&self, number: u64) -> Result<Arc<PolicyVersion>, StoreError> {
-        self.get(number)?.ok_or_else(|| corrupt(format!("version {number} of the policy is named, but missing")))
+        self.get(number)?.ok_or_else(|| corrupt(format!("version {number} of the policy is referenced, but missing")))
     }
 
     fn find(&self, author: &Actor, request_id: Option<&str>) -> Result<Option<Found>, StoreError> {
@@ -195,7 +195,7 @@ impl<'a> Policies<'a> {
             NamedPolicy::Unchanged(call) => Ok(Some(Found::Unchanged(call, version))),
             NamedPolicy::Version(_) if version.is_by(author, request_id) => Ok(Some(Found::Version(version))),
             NamedPolicy::Version(number) => {
-                Err(corrupt(format!("version {number} of the policy is named by a request_id that is not its own")))
+                Err(corrupt(format!("version {number} of the policy does not have the request_id that refers to it")))
             }
         }
     }

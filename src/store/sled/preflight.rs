@@ -19,18 +19,18 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
     match std::fs::metadata(sled.join("db")) {
         Ok(file) if file.len() > 0 => {}
         Ok(_) => return Err("sled/db is empty".into()),
-        Err(error) => return Err(format!("sled/db cannot be read: {error}")),
+        Err(error) => return Err(format!("cannot read sled/db: {error}")),
     }
     let log = Log::open(sled).map_err(|error| error.to_string())?;
-    let failed = |error: std::io::Error| format!("sled/db cannot be read: {error}");
+    let failed = |error: std::io::Error| format!("cannot read sled/db: {error}");
     let empty = log::empty_snapshots(sled).map_err(failed)?;
     let mut doubts: Vec<_> = empty.iter().map(|name| format!("the snapshot sled/{name} is empty")).collect();
     if let Some(lsn) = log.doubled {
-        doubts.push(format!("two segments claim the place {lsn}"));
+        doubts.push(format!("two segments claim log position {lsn}"));
     }
-    doubts.extend(log.headless.iter().map(|at| format!("the segment at byte {at} has content, but no header")));
+    doubts.extend(log.headless.iter().map(|at| format!("the segment at byte {at} has data, but no header")));
     if let Some(lsn) = log.erased() {
-        doubts.push(format!("no segment has the place {lsn}, and one is blank"));
+        doubts.push(format!("no segment has log position {lsn}, and a segment is blank"));
     }
     let tail: Vec<_> = log.tail().collect();
     let mut segment = Segment::default();
@@ -51,7 +51,7 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
         // Where the log ends, leftovers of what was never acknowledged are usual after a kill.
         if !ends_log || !(sought.is_whole(place) || segment.is_blank_from(place)) {
             let byte = at + u64::try_from(place - lsn).unwrap_or_default();
-            doubts.push(format!("sled/db holds something unreadable at byte {byte}"));
+            doubts.push(format!("sled/db is unreadable at byte {byte}"));
         }
     }
     Ok(doubts)
@@ -80,7 +80,7 @@ fn search(sled: &Path, mut sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<(
     let (mut segment, mut entries, mut found) = (Segment::default(), Entries::default(), false);
     let whole = log.segments.iter().map(|(lsn, at)| (Some(*lsn), *at));
     for (lsn, at) in whole.chain(log.headless.iter().chain(&log.others).map(|at| (None, *at))) {
-        log.read(lsn.unwrap_or(0), at, &mut segment).map_err(|error| format!("sled/db cannot be read: {error}"))?;
+        log.read(lsn.unwrap_or(0), at, &mut segment).map_err(|error| format!("cannot read sled/db: {error}"))?;
         segment.every_message(lsn.is_some(), |message| {
             entries.of(&message, |prefix, rest, value| {
                 found |= sought(&[prefix.unwrap_or_default(), rest].concat(), value);

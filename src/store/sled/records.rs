@@ -155,7 +155,7 @@ fn check(id: ApprovalId, link: &Link, head: &Head) -> Result<(), StoreError> {
     if begins && (revision != head.revision || link.hash == head.chain) {
         return Ok(());
     }
-    Err(corrupt(format!("revision {revision} of {id} is not the one that was recorded")))
+    Err(corrupt(format!("revision {revision} of {id} differs from the recorded one")))
 }
 
 pub(super) fn head(pages: &TreeReader, id: ApprovalId) -> Result<Option<Head>, StoreError> {
@@ -231,7 +231,7 @@ fn range(
         return Err(missing(id, next));
     }
     if up_to == head.revision && last != Some(head.chain) {
-        return Err(corrupt(format!("revision {up_to} of {id} is not the one that was recorded")));
+        return Err(corrupt(format!("revision {up_to} of {id} differs from the recorded one")));
     }
     Ok(found)
 }
@@ -299,17 +299,17 @@ pub(super) fn request_id(pages: &TreeReader, key: &[u8]) -> Result<Option<Named>
 }
 
 pub(super) fn decode_request_id(key: &[u8], value: &[u8]) -> Result<Named, StoreError> {
-    let (code, rest) = frame::open(key, value)?.split_first().ok_or_else(|| corrupt("an empty request_id"))?;
+    let (code, rest) = frame::open(key, value)?.split_first().ok_or_else(|| corrupt("a request_id entry is empty"))?;
     match *code {
         APPROVAL => keys::id_of(rest)
             .filter(|_| rest.len() == 16)
             .map(Named::Approval)
-            .ok_or_else(|| corrupt("a request_id without an approval")),
+            .ok_or_else(|| corrupt("a request_id entry has no approval")),
         FORGOTTEN => {
-            let micros = rest.try_into().map_err(|_| corrupt("a forgotten request_id without a time"))?;
+            let micros = rest.try_into().map_err(|_| corrupt("a forgotten request_id has no time"))?;
             time(i64::from_be_bytes(micros)).map(Named::Forgotten)
         }
-        code => Err(StoreError::Newer(format!("a request_id stands for something of kind {code}").into())),
+        code => Err(StoreError::Newer(format!("a request_id entry has the unknown kind {code}").into())),
     }
 }
 
@@ -327,7 +327,7 @@ pub(super) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, StoreErro
 }
 
 fn time(micros: i64) -> Result<Time, StoreError> {
-    chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt(format!("time {micros}")))
+    chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt(format!("time {micros} is out of range")))
 }
 
 /// A key that should hold an id, but does not.
@@ -337,7 +337,7 @@ pub(super) fn odd_key(key: &[u8]) -> StoreError {
 
 /// An index or an idempotency key that names an approval which is not there.
 pub(super) fn dangling(id: ApprovalId, by: &str) -> StoreError {
-    corrupt(format!("{id} is named by {by}, but has no record"))
+    corrupt(format!("{by} refers to the approval {id}, which has no record"))
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ pub struct Salvaged {
     pub unchanged_policies: Vec<UnchangedPolicy>,
     /// Tokens, in order. None when anything is damaged: a token that was revoked must not come back.
     pub tokens: Vec<Token>,
-    /// Freezes, in order. One that was thawed may stand again when anything is damaged: that stops calls, and runs none.
+    /// Freezes, in order. One that was thawed may stand again when anything is damaged: that stops calls, and runs
+    /// none.
     pub freezes: Vec<Freeze>,
     /// `request_id`s of approvals that were forgotten, as far as they are readable.
     pub forgotten: Vec<Forgotten>,
@@ -182,10 +183,11 @@ impl Found {
         let recorded = self.groups(mark);
         if !recorded.complete {
             salvaged.leave(
-                "Records of groups of commits are missing, so that some of what was acknowledged may be unknown.",
+                "Records of commit groups are missing. This list may not name everything that was acknowledged.",
             );
             salvaged.leave(
-                "A newer version of the policy may have been unreadable: compare the saved one with what you expect before the server starts.",
+                "A newer policy version may be lost. Compare the saved policy with the one you expect before you start \
+                 the server.",
             );
         }
         self.policies(&recorded, &mut salvaged);
@@ -241,8 +243,7 @@ impl Found {
             let newest = salvaged.policies.last().map(|newest| &newest.head);
             let policy = self.policy(version).filter(|policy| policy.check(newest).is_ok());
             let Some(policy) = policy else {
-                salvaged
-                    .leave(format!("Versions {version} to {last} of the policy: version {version} cannot be read."));
+                salvaged.leave(format!("Policy versions {version} to {last}: cannot read version {version}."));
                 return;
             };
             salvaged.policies.push(policy);
@@ -268,7 +269,7 @@ impl Found {
     fn tokens(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
         if !self.sound || !recorded.complete {
             if !recorded.standing.tokens.is_empty() || self.values.range(keys::tokens()).next().is_some() {
-                salvaged.leave("All tokens: one that was revoked could come back. Make new ones.");
+                salvaged.leave("All tokens: a revoked token could become valid again. Create new tokens.");
             }
             return;
         }
@@ -277,7 +278,7 @@ impl Found {
             let token = payload.and_then(|payload| records::decode::<Token>(&payload).ok());
             match token.filter(|token| token.id == *id && token.fault().is_none()) {
                 Some(token) => salvaged.tokens.push(token),
-                None => salvaged.leave(format!("Token {id}: it cannot be read, or is not as it was acknowledged.")),
+                None => salvaged.leave(format!("Token {id}: it is unreadable, or differs from the acknowledged one.")),
             }
         }
     }
@@ -285,7 +286,7 @@ impl Found {
     /// Every freeze that can be read, as it was last readable.
     fn freezes(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
         if !recorded.complete {
-            salvaged.leave("A freeze may have been unreadable: look at `signoff freezes` before agents run.");
+            salvaged.leave("A freeze may be lost. Check `signoff freezes` before agents run.");
         }
         let found = self.values.range(keys::freezes()).filter_map(|(key, _)| keys::freeze_of(key));
         let ids: BTreeSet<_> = found.chain(recorded.standing.freezes.keys().copied()).collect();
@@ -297,8 +298,9 @@ impl Found {
             let freeze = payload.and_then(|payload| records::decode::<Freeze>(&payload).ok());
             match freeze.filter(|freeze| freeze.id == id && freeze.fault().is_none()) {
                 Some(freeze) => salvaged.freezes.push(freeze),
-                None => salvaged
-                    .leave(format!("Freeze {id}: it cannot be read. What it stopped could run: freeze it again.")),
+                None => salvaged.leave(format!(
+                    "Freeze {id}: it is unreadable. The calls that it stopped could run: freeze them again."
+                )),
             }
         }
     }
@@ -324,7 +326,7 @@ impl Found {
                 Err(reason) if named.contains(&id) || self.request_id(id).is_some() => salvaged.without(id, reason),
                 Err(reason) => salvaged.without(
                     id,
-                    format!("{reason}. Its request_id is unknown as well: a repetition of the request is taken for a new one"),
+                    format!("{reason}. Its request_id is unknown too: a repeated request would count as a new one"),
                 ),
             }
         }
@@ -390,25 +392,23 @@ impl Found {
                 }
                 // Why: one schema that is lost may leave out many approvals.
                 Some(Err(error)) if revision <= wanted => {
-                    return Err(format!("revision {revision} of {wanted} cannot be read: {error}"));
+                    return Err(format!("cannot read revision {revision} of {wanted}: {error}"));
                 }
-                _ if revision <= wanted => return Err(format!("revision {revision} of {wanted} cannot be read")),
+                _ if revision <= wanted => return Err(format!("cannot read revision {revision} of {wanted}")),
                 _ => break,
             }
         }
         let newest = events.len() as u64;
         if newest == 0 || head.is_some_and(|(revision, chain)| *revision == newest && *chain != last) {
-            return Err("its events are not those that were recorded".into());
+            return Err("its events differ from the recorded ones".into());
         }
-        let approval = Approval::replay(id, &events).map_err(|error| format!("its events are impossible: {error}"))?;
+        let approval = Approval::replay(id, &events).map_err(|error| format!("its events are invalid: {error}"))?;
         let over = !approval.status.is_approved() || approval.claim.is_some() || approval.revocation.is_some();
         let settled = approval.status.is_terminal() && over;
         if settled || (recorded.complete && acknowledged.is_some()) {
             return Ok((History { id, events }, approval));
         }
-        Err(format!(
-            "something may have happened to it after revision {newest}: records of groups of commits are missing"
-        ))
+        Err(format!("it may have changed after revision {newest}: records of commit groups are missing"))
     }
 }
 

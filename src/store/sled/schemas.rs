@@ -39,7 +39,7 @@ pub(super) fn resolve(
 ) -> Result<(), StoreError> {
     let EventKind::Requested { request, .. } = &mut event.kind else { return Ok(()) };
     let Some(name) = &request.schema else { return Ok(()) };
-    let hash: Digest = name.parse().map_err(|_| corrupt("a request that names no schema by its hash"))?;
+    let hash: Digest = name.parse().map_err(|_| corrupt("a request has a malformed schema hash"))?;
     let text = find(hash)?.ok_or_else(|| corrupt(format!("the schema {hash} is missing")))?;
     Arc::make_mut(request).schema = Some(whole(hash, text)?.into());
     Ok(())
@@ -55,7 +55,7 @@ fn whole(hash: Digest, text: Vec<u8>) -> Result<String, StoreError> {
     String::from_utf8(text)
         .ok()
         .filter(|text| Digest::of_bytes(text.as_bytes()) == hash)
-        .ok_or_else(|| corrupt(format!("the schema {hash} is another one")))
+        .ok_or_else(|| corrupt(format!("the schema {hash} does not match its hash")))
 }
 
 /// Schemas that a group of commits needs, and those that it may leave behind.
@@ -66,8 +66,8 @@ pub(super) struct Schemas {
 }
 
 impl Schemas {
-    /// Stores the schema of a new approval, unless it is stored whole: a damaged one is mended, for the new approval and
-    /// for all others that name it.
+    /// Stores the schema of a new approval, unless it is stored whole: a damaged one is mended, for the new approval
+    /// and for all others that name it.
     pub(super) fn keep(
         &mut self,
         pages: &TreeReader,

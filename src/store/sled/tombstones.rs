@@ -72,12 +72,12 @@ pub(super) fn faults(pages: &TreeReader) -> Result<Vec<String>, StoreError> {
         if let Ok(Named::Forgotten(at)) = records::decode_request_id(&key, &value)
             && !pages.contains(keys::forgotten(at, &key))?
         {
-            faults.push(format!("a request_id that was forgotten at {at} is missing from the index by time"));
+            faults.push(format!("a request_id that was forgotten at {at} is missing from the time index"));
         }
     }
     for (at, key) in entries(pages, keys::forgotten_before(None), usize::MAX)? {
         if records::request_id(pages, &key)? != Some(Named::Forgotten(at)) {
-            faults.push(format!("the index by time has a request_id that was forgotten at {at}, which is not there"));
+            faults.push(format!("the time index lists a request_id that was forgotten at {at}, but it is not stored"));
         }
     }
     Ok(faults)

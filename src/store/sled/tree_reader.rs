@@ -113,7 +113,7 @@ impl DoubleEndedIterator for Entries<'_> {
 /// What an error of sled means.
 fn broken(error: &sled::Error) -> StoreError {
     match error {
-        sled::Error::Io(error) => StoreError::Unavailable(format!("the disk cannot be read: {error}").into()),
+        sled::Error::Io(error) => StoreError::Unavailable(format!("cannot read the disk: {error}").into()),
         other => StoreError::Corrupt(format!("sled cannot read a page: {}", sentence(other)).into()),
     }
 }

@@ -110,15 +110,15 @@ fn check_store(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings)
     match findings.take(pages.get(keys::SCHEMA)) {
         // An upgrade raises it in sled first, then in the mark.
         Some(Some(schema)) if known.into_iter().flatten().any(|known| *schema == known.to_be_bytes()) => {}
-        Some(Some(_)) => findings.fault("sled holds another schema version"),
-        Some(None) => findings.fault("sled holds no schema version"),
+        Some(Some(_)) => findings.fault("sled has another schema version"),
+        Some(None) => findings.fault("sled has no schema version"),
         None => {}
     }
     let Some(store) = findings.take(frame::get(pages, keys::STORE)) else { return };
     match (store, mark) {
-        (None, _) => findings.fault("sled holds no store id"),
+        (None, _) => findings.fault("sled has no store id"),
         (Some(store), Some(mark)) if store != mark.store.as_bytes() => {
-            findings.fault("WATERMARK belongs to another store than what sled holds");
+            findings.fault("WATERMARK and sled belong to different stores");
         }
         _ => {}
     }
@@ -129,8 +129,8 @@ fn check_groups(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings
     if let Some(mark) = mark {
         match findings.take(commit_log::hash_of(pages, mark.counter)) {
             Some(Some(hash)) if hash == mark.hash => {}
-            Some(Some(_)) => findings.fault(format!("group {} is another one than was acknowledged", mark.counter)),
-            Some(None) => findings.fault(format!("group {} was acknowledged, but is not there", mark.counter)),
+            Some(Some(_)) => findings.fault(format!("commit group {} differs from the acknowledged one", mark.counter)),
+            Some(None) => findings.fault(format!("commit group {} was acknowledged, but is missing", mark.counter)),
             None => {}
         }
     }
@@ -171,7 +171,7 @@ fn check_approvals(pages: &TreeReader, recorded: &Recorded, findings: &mut Findi
                 continue;
             }
             // No record is dropped while its approvals are kept.
-            None if recorded.whole => findings.of(id, "no group of commits tells of it"),
+            None if recorded.whole => findings.of(id, "no record of a commit group lists it"),
             _ => {}
         }
         findings.approvals += 1;
@@ -180,7 +180,7 @@ fn check_approvals(pages: &TreeReader, recorded: &Recorded, findings: &mut Findi
     }
     for (id, revision) in &recorded.approvals {
         if !heads.contains_key(id) {
-            findings.of(*id, format!("{revision} events were acknowledged, but nothing is there"));
+            findings.of(*id, format!("{revision} events were acknowledged, but the approval is missing"));
         }
     }
     expected.check_others(pages, &heads, findings);
@@ -189,14 +189,10 @@ fn check_approvals(pages: &TreeReader, recorded: &Recorded, findings: &mut Findi
 
 /// An approval whose events make what its head says.
 fn approval(pages: &TreeReader, id: ApprovalId) -> Result<(Approval, u64), StoreError> {
-    let stored = records::load(pages, id)?.ok_or_else(|| corrupt("its head is gone"))?.approval;
+    let stored = records::load(pages, id)?.ok_or_else(|| corrupt("its head is missing"))?.approval;
     let events = records::events(pages, id, 0, Revision::MAX)?;
-    let made = Approval::replay(id, &events).map_err(|error| corrupt(format!("its events are impossible: {error}")))?;
-    if made == stored {
-        Ok((stored, events.len() as u64))
-    } else {
-        Err(corrupt("its head is not what its events make"))
-    }
+    let made = Approval::replay(id, &events).map_err(|error| corrupt(format!("its events are invalid: {error}")))?;
+    if made == stored { Ok((stored, events.len() as u64)) } else { Err(corrupt("its head does not match its events")) }
 }
 
 /// Entries of indexes that there must be, counted by the first byte of their keys.
@@ -236,7 +232,9 @@ impl Expected {
         if let Some(value) = self.entry(pages, &key, findings) {
             match value.map(|value| records::decode_request_id(&key, &value)) {
                 Some(Ok(Named::Approval(found))) if found == id => {}
-                Some(Ok(Named::Approval(other))) => findings.of(id, format!("its request_id stands for {other}")),
+                Some(Ok(Named::Approval(other))) => {
+                    findings.of(id, format!("its request_id leads to the approval {other}"))
+                }
                 Some(Ok(Named::Forgotten(at))) => findings.of(id, format!("its request_id was forgotten at {at}")),
                 Some(Err(error)) => findings.of(id, format!("its request_id: {error}")),
                 None => findings.of(id, "its request_id is missing"),
@@ -281,7 +279,7 @@ impl Expected {
                 findings.fault(format!("the entry {key} in the index of {index} belongs to no approval"));
             }
             if !damaged && strange == 0 && found > expected {
-                findings.fault(format!("the index of {index} has {found} entries; {expected} belong there"));
+                findings.fault(format!("the index of {index} has {found} entries; expected {expected}"));
             }
         }
     }
@@ -350,7 +348,7 @@ fn check_unchanged_policies(pages: &TreeReader, findings: &mut Findings) {
     for call in calls {
         let Some(version) = findings.take(records::policy(pages, call.version)) else { continue };
         if let Err(error) = call.check(version.as_ref()) {
-            findings.fault(format!("a request_id of the policy: {error}"));
+            findings.fault(format!("a request_id of SetPolicy: {error}"));
         }
     }
 }
@@ -376,9 +374,11 @@ fn check_tokens(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings
         let hash = payload.map(|payload| Digest::of_bytes(&payload));
         match recorded.standing.tokens.get(&id) {
             _ if !recorded.whole => {}
-            None => findings.fault(format!("token {id} was forgotten, but is there")),
+            None => findings.fault(format!("token {id} was forgotten, but is still stored")),
             Some(recorded) if Some(*recorded) == hash => {}
-            Some(_) => findings.fault(format!("token {id} is not as it was acknowledged: a revocation may be lost")),
+            Some(_) => {
+                findings.fault(format!("token {id} differs from the acknowledged one: a revocation may be lost"))
+            }
         }
     }
     for id in recorded.standing.tokens.keys().filter(|id| recorded.whole && !kept.contains(*id)) {
@@ -407,9 +407,9 @@ fn check_freezes(pages: &TreeReader, recorded: &Recorded, findings: &mut Finding
         let hash = payload.map(|payload| Digest::of_bytes(&payload));
         match recorded.standing.freezes.get(&id) {
             _ if !recorded.whole => {}
-            None => findings.fault(format!("freeze {id} was forgotten, but is there")),
+            None => findings.fault(format!("freeze {id} was forgotten, but is still stored")),
             Some(recorded) if Some(*recorded) == hash => {}
-            Some(_) => findings.fault(format!("freeze {id} is not as it was acknowledged")),
+            Some(_) => findings.fault(format!("freeze {id} differs from the acknowledged one")),
         }
     }
     for id in recorded.standing.freezes.keys().filter(|id| recorded.whole && !kept.contains(*id)) {

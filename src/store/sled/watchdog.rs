@@ -119,7 +119,7 @@ impl Watchdog {
 
     fn reason(&self) -> Arc<str> {
         let limit = duration_text(self.limit);
-        format!("the disk did not take a write within {limit} (write_timeout)").into()
+        format!("a disk write did not finish within {limit} (write_timeout)").into()
     }
 
     fn lock(&self) -> MutexGuard<'_, Watched> {
@@ -147,7 +147,7 @@ mod tests {
         let (watchdog, told) = watchdog(LIMIT);
         watchdog.begin();
         let reason = told.recv().unwrap();
-        assert_eq!(&*reason, "the disk did not take a write within 20ms (write_timeout)");
+        assert_eq!(&*reason, "a disk write did not finish within 20ms (write_timeout)");
         assert_eq!(watchdog.end(), Err(reason.clone()));
         watchdog.begin();
         assert_eq!(watchdog.end(), Err(reason));

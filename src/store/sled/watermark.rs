@@ -81,7 +81,7 @@ pub(super) struct Mark {
 /// Why a file is no watermark.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MarkError {
-    #[error("cannot read it: {0}")]
+    #[error("{0}")]
     Io(#[from] io::Error),
     #[error("its header is damaged")]
     Header,
@@ -256,7 +256,7 @@ impl Watermark {
     /// Notes that writing has failed. The disk may refuse this as well, and nothing depends on it but caution.
     pub(super) fn failed(&mut self) {
         if let Err(error) = self.settle(State::Failed) {
-            tracing::warn!(%error, "cannot note in the watermark that the store failed");
+            tracing::warn!(%error, "cannot record the failure of the store in WATERMARK");
         }
     }
 
@@ -304,7 +304,7 @@ pub(super) fn note_failure(path: &Path) {
         Ok(file.write_all_at(&mark.sector(), mark.slot_offset())?)
     };
     if let Err(error) = note() {
-        tracing::warn!(%error, "cannot note in the watermark that the store failed");
+        tracing::warn!(%error, "cannot record the failure of the store in WATERMARK");
     }
 }
 
@@ -342,13 +342,13 @@ impl Syncer {
     fn moved(&self) -> io::Result<()> {
         let mut moves = self.moves();
         if moves.failed {
-            return Err(io::Error::other("the watermark cannot be synced"));
+            return Err(io::Error::other("cannot sync WATERMARK"));
         }
         let since = moves.syncing.or(moves.waiting);
         if let Some((since, limit)) = since.zip(moves.limit)
             && since.elapsed() >= limit
         {
-            let reason = format!("the watermark was not synced within {}", duration_text(limit));
+            let reason = format!("WATERMARK was not synced within {}", duration_text(limit));
             return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
         }
         if moves.waiting.is_none() {

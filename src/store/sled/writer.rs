@@ -85,7 +85,7 @@ impl Writer {
                     self.watchdog.begin(); // until the thread has let go of everything
                     self.shared.durability.stop(&CLOSED.into());
                     if let Err(error) = self.mark.settle_at(&self.tip, State::Closed) {
-                        tracing::error!(%error, "cannot close the store's watermark");
+                        tracing::error!(%error, "cannot write WATERMARK while closing the store");
                     }
                     return;
                 }
@@ -226,7 +226,7 @@ impl Shared {
         if first {
             // Readers first: where logs go may hang as well.
             self.durability.stop(reason);
-            tracing::error!(%reason, "the store failed; nothing more is accepted");
+            tracing::error!(%reason, "the store failed; it accepts no more commands");
         }
     }
 

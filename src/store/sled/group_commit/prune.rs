@@ -71,7 +71,7 @@ impl Group<'_> {
         let kept = |id| Ok(!self.pruned.contains(&id) && self.pages.contains(keys::head(id))?);
         match commit_log::drop_old(self.pages, what, kept, &mut self.batch) {
             Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
-                tracing::warn!(%error, "cannot drop old records of groups of commits");
+                tracing::warn!(%error, "cannot drop old records of commit groups");
                 Ok(false)
             }
             outcome => outcome,

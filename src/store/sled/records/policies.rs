@@ -140,7 +140,7 @@ pub(in super::super) fn decode_policy_request_id(key: &[u8], value: &[u8]) -> Re
     }
     let call: UnchangedPolicy = decode(payload)?;
     if keys::policy_request_id(&call.author, &call.request_id) != key {
-        return Err(corrupt("a request_id of the policy stands under another one's key"));
+        return Err(corrupt("a request_id of SetPolicy is stored under another key"));
     }
     Ok(NamedPolicy::Unchanged(call))
 }

@@ -307,13 +307,13 @@ async fn an_older_state_of_the_files_is_noticed() {
     close(store).await;
     fs::copy(older.path("WATERMARK"), copy.path().join("WATERMARK")).unwrap();
     let refused = open(&copy).unwrap_err().to_string();
-    assert!(refused.contains("group 2 of commits was acknowledged, but the newest is 1"), "{refused}");
+    assert!(refused.contains("commit group 2 was acknowledged, but the newest is 1"), "{refused}");
     // Nor does one store's watermark vouch for another.
     let other = tempfile::tempdir().unwrap();
     close(open(&other).unwrap()).await;
     fs::copy(other.path().join("WATERMARK"), copy.path().join("WATERMARK")).unwrap();
     let refused = open(&copy).unwrap_err().to_string();
-    assert!(refused.contains("belongs to another store"), "{refused}");
+    assert!(refused.contains("belong to different stores"), "{refused}");
     fs::remove_file(copy.path().join("WATERMARK")).unwrap();
     let refused = open(&copy).unwrap_err().to_string();
     assert!(refused.contains("WATERMARK is missing") && refused.contains("signoff store check"), "{refused}");
@@ -352,7 +352,7 @@ async fn what_was_being_made_is_made_again() {
     fs::copy(directory.path().join("WATERMARK"), other.path("WATERMARK")).unwrap();
     let before = bounded_file::whole(other.path("sled/db"));
     let refused = open(&other.directory).unwrap_err().to_string();
-    assert!(refused.contains("WATERMARK says that it is new, but it has records"), "{refused}");
+    assert!(refused.contains("WATERMARK says that the store is new, but it has records"), "{refused}");
     assert_eq!(bounded_file::whole(other.path("sled/db")), before);
     let store = open(&directory).unwrap();
     assert!(store.export(None, 1).await.unwrap().is_empty() && store.pages.get(b"half").unwrap().is_none());

@@ -86,5 +86,5 @@ async fn a_check_compares_the_index_with_the_rejections() {
             db.insert(&key[..], &[]).unwrap();
         }
     });
-    assert_eq!(faults(&directory).await, ["the index of remembered rejections has 2 entries; 1 belong there"]);
+    assert_eq!(faults(&directory).await, ["the index of remembered rejections has 2 entries; expected 1"]);
 }

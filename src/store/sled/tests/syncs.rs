@@ -314,7 +314,7 @@ async fn a_sync_that_hangs_fails_the_store_and_keeps_nobody_waiting() {
     let (new, queued) = (begin(store.submit(submission(0, 1))), begin(store.submit(submission(0, 2))));
     let (get, list) = (store.get(id(0, 1)), store.list(oldest_first(Filter::default())));
 
-    let slow = StoreError::Unavailable("the disk did not take a write within 300ms (write_timeout)".into());
+    let slow = StoreError::Unavailable("a disk write did not finish within 300ms (write_timeout)".into());
     assert_eq!(new.await.unwrap_err(), slow);
     assert_eq!(queued.await.unwrap_err(), slow);
     assert_eq!(get.await.unwrap_err(), slow);

@@ -176,7 +176,8 @@ pub async fn forgotten_request_ids_move_with_an_export(mut subject: impl Subject
     expected.sort_unstable();
     assert_eq!(subject.store().export_forgotten(None, 100).await.unwrap(), expected);
 
-    for (bad, fault) in [("x".repeat(1_025), "a name is longer than 1024 bytes"), ("a\0b".into(), "a name holds a NUL")]
+    for (bad, fault) in
+        [("x".repeat(1_025), "a name is longer than 1024 bytes"), ("a\0b".into(), "a name contains a NUL")]
     {
         let wrong = Forgotten { request_id: bad.clone(), ..later.clone() };
         let new = Forgotten { request_id: "new".into(), ..later.clone() };
