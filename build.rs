@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("signoff.bin"), descriptors.encode_to_vec())?;
-    // Messages and clients are those of the Rust client.
+    // Messages and clients come from the Rust client crate.
     tonic_prost_build::configure()
         .build_client(false)
         .codec_path("crate::grpc::codec::Protobuf")

@@ -1,4 +1,4 @@
-//! Stopping agents in an emergency, and how the server is.
+//! Freezes agents in an emergency, and reports the server's status.
 
 mod error;
 
@@ -20,14 +20,14 @@ use crate::{
 
 pub use error::Error;
 
-/// What an operator can set about freezes.
+/// Settings of freezes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Whether a freeze is thawed only by another operator than the one who froze.
+    /// Whether only another operator than the one who froze may thaw.
     pub thaw_requires_other_operator: bool,
 }
 
-/// What only the process knows about itself.
+/// The state of this process, for the status.
 pub struct Process {
     /// Version of the policy that is live.
     pub policy_version: Box<dyn Fn() -> u64 + Send + Sync>,
@@ -35,7 +35,7 @@ pub struct Process {
     pub draining: CancellationToken,
 }
 
-/// Everything that can be done with the server as a whole.
+/// Use-cases that concern the server as a whole.
 pub struct Admin {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -46,14 +46,14 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Puts the parts together, for a process that starts now.
+    /// For a process that starts now.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Settings, process: Process) -> Arc<Self> {
         let started = clock.now();
         Arc::new(Self { store, clock, settings, process, ids: IdGenerator::default(), started })
     }
 
-    /// Freezes calls: from the answer on no claim of them is granted. A repetition of a call finds its freeze.
+    /// Freezes calls. Once this returns, no claim in the scope is granted. A repeated call returns the same freeze.
     ///
     /// # Errors
     /// [`Error::Access`], what the store refuses, or its failure.
@@ -67,13 +67,13 @@ impl Admin {
         by.require_role(Method::Freeze)?;
         by.ensure_not_revoked()?;
         let (this, actor) = (Arc::clone(self), by.actor.clone());
-        // In a task of its own: who froze is logged also when the caller leaves.
+        // In its own task: the log must say who froze even if the caller has left.
         detached(async move {
             let now = this.clock.now();
             let id = this.ids.freeze(now);
             let freeze = this.store.freeze(NewFreeze { id, scope, reason, actor, request_id, now }).await?;
             if freeze.id == id {
-                // As texts, which are quoted: names hold blanks and signs.
+                // As strings, which the log quotes: names contain spaces and punctuation.
                 let (scope, by) = (freeze.scope.to_string(), freeze.actor.to_string());
                 tracing::info!(freeze = %id, scope = scope.as_str(), by = by.as_str(), "froze calls");
             }
@@ -82,7 +82,7 @@ impl Admin {
         .await
     }
 
-    /// Ends a freeze. A repetition of a call finds what it ended.
+    /// Ends a freeze. A repeated call returns the same freeze.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::OtherOperatorRequired`], what the store refuses, or its failure.
@@ -95,7 +95,7 @@ impl Admin {
         by.require_role(Method::Thaw)?;
         by.ensure_not_revoked()?;
         if self.settings.thaw_requires_other_operator {
-            // Who froze never changes: it may be looked up first.
+            // The author of a freeze never changes, so it is safe to read it outside the transaction.
             let own = |freeze: &Freeze| freeze.id == id && freeze.stands() && freeze.actor.is(&by.actor);
             if let Some(freeze) = self.store.freezes().await?.into_iter().find(own) {
                 return Err(Error::OtherOperatorRequired { id, frozen_by: freeze.actor });
@@ -106,7 +106,7 @@ impl Admin {
             let now = this.clock.now();
             let by = actor.to_string();
             let freeze = this.store.thaw(NewThaw { id, actor, request_id, now }).await?;
-            // A repetition finds what was logged then.
+            // Do not log a repeated call again.
             if freeze.thawed.as_ref().is_some_and(|thawed| thawed.at >= now) {
                 let (scope, frozen_by) = (freeze.scope.to_string(), freeze.actor.to_string());
                 let (scope, by, frozen_by) = (scope.as_str(), by.as_str(), frozen_by.as_str());
@@ -117,7 +117,7 @@ impl Admin {
         .await
     }
 
-    /// The freezes that stand, the oldest first.
+    /// The active freezes, oldest first.
     ///
     /// # Errors
     /// [`Error::Access`], or a failure of the store.
@@ -126,7 +126,7 @@ impl Admin {
         Ok(self.standing().await?)
     }
 
-    /// How the server is.
+    /// The server's status.
     ///
     /// # Errors
     /// [`Error::Access`], or a failure of the store.
@@ -154,7 +154,7 @@ impl Admin {
     }
 }
 
-/// Runs work to its end, whether or not anybody waits for it.
+/// Runs work to completion, even if the caller stops waiting.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {

@@ -73,7 +73,7 @@ impl Server {
     /// Opens the store and starts to serve. Returns once calls are accepted.
     ///
     /// # Errors
-    /// When the store, the tokens or the address cannot be had.
+    /// When the store or the tokens cannot be loaded, or the address cannot be bound.
     pub async fn start(config: Config, metrics: Metrics, traces: bool) -> Result<Self, StartError> {
         SystemWall::check()?;
         let files = SettledAtStart::read(&config).await?;
@@ -139,13 +139,13 @@ impl Server {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the files are that set the address and the tokens of development mode.
+    /// The shell files with the address and the tokens of development mode.
     #[must_use]
     pub const fn dev_env_files(&self) -> Option<&DevEnvFiles> {
         self.dev_env_files.as_ref()
@@ -157,7 +157,7 @@ impl Server {
         self.policy.borrow().live.version
     }
 
-    /// Tells the server to read its files again, once nobody writes to them: the policy, and those of TLS.
+    /// Makes the server reload its policy and TLS files, once no program writes to them.
     #[must_use]
     pub fn reload(&self) -> watch::Sender<()> {
         self.reload.clone()
@@ -169,11 +169,11 @@ impl Server {
         self.store.health()
     }
 
-    /// Serves until `stop` is done, then drains; or until the store fails. Once either has happened, this takes at most
-    /// the drain timeout and twice the write timeout.
+    /// Serves until `stop` completes, then drains; or until the store fails. After that it takes at most the drain
+    /// timeout and twice the write timeout.
     ///
     /// # Errors
-    /// When the server ended by itself, or the store failed meanwhile.
+    /// When the server stopped by itself, or the store failed meanwhile.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), RunError> {
         let outcome = tokio::select! {
             () = stop => Ok(()),
@@ -208,8 +208,8 @@ impl Server {
         outcome.and(at_the_end)
     }
 
-    /// Health first, so that nobody new is sent here; then our streams, which would otherwise never end; then the
-    /// listener; and no waiting for connections that stay open.
+    /// Stops in this order: health first, so that load balancers send no new clients; then our own streams, which would
+    /// otherwise never end; then the listener. Connections that stay open do not delay the end beyond `patience`.
     #[expect(clippy::disallowed_methods, reason = "the drain ends even where the injected clock stands still")]
     async fn end(mut self, patience: Duration) {
         self.workers.abort_all();
@@ -225,23 +225,23 @@ impl Server {
         self.serving.abort();
         match tokio::time::timeout(self.write_timeout, self.tokens.keep_uses()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "cannot keep when tokens were last used"),
-            Err(_) => tracing::warn!("cannot keep when tokens were last used: the disk is slow"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot save the last use of tokens"),
+            Err(_) => tracing::warn!("cannot save the last use of tokens: the disk is slow"),
         }
         self.store.close().await;
         let log = self.log;
-        let _ = tokio::task::spawn_blocking(move || log.flush()).await; // nothing is lost but lines
+        let _ = tokio::task::spawn_blocking(move || log.flush()).await; // a failure loses only log lines
     }
 }
 
-/// The files that a server starts with, as they are once nobody writes to them, and what follows each of them.
+/// The policy and TLS files at start, read once no program writes to them, each with the watcher that reloads it.
 struct SettledAtStart {
     policy: Option<(use_cases::PolicyFromFile, SettledFiles<PolicyFile>)>,
     tls: Option<(Arc<LiveTls>, SettledFiles<TlsFiles>)>,
 }
 
 impl SettledAtStart {
-    /// First of all: this may wait for a writer, and nothing is held meanwhile.
+    /// Comes before everything else: it may wait for a writer, and must not hold the store or the port meanwhile.
     async fn read(config: &Config) -> Result<Self, StartError> {
         let clock = ServerClock::start(None, |_| {})?;
         let tls = tls_status::read(TlsFiles::of(&config.tls), &clock);
@@ -261,8 +261,8 @@ async fn open_store(
     Ok(store::open(&kept, Arc::new(Observed::new(metrics.clone(), Arc::clone(log), policy))).await?)
 }
 
-/// The tokens of development mode, and the files that set them in a shell; without it no such file stays. On a thread of
-/// its own: a disk that hangs takes none with it that hears signals or serves.
+/// The tokens of development mode, and their shell files; without `--dev` it removes such files. Runs on its own
+/// thread: a disk that hangs must not block one that handles signals or calls.
 async fn development(config: &Config, address: SocketAddr) -> Result<Option<(DevTokens, DevEnvFiles)>, StartError> {
     let (directory, dev) = (config.data_dir.clone(), config.dev);
     let scheme = if config.tls.certificate.is_some() { "https" } else { "http" };
@@ -285,9 +285,9 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-/// Why a task ended that works as long as the server does.
+/// Why a task ended that should run as long as the server.
 fn why(ended: Result<(), tokio::task::JoinError>) -> String {
-    ended.map_or_else(|error| error.to_string(), |()| "it had nothing more to do".to_owned())
+    ended.map_or_else(|error| error.to_string(), |()| "it ended without an error".to_owned())
 }
 
 async fn failure(mut health: watch::Receiver<Health>) -> String {

@@ -1,4 +1,4 @@
-//! What the tests of the use-cases share: callers, a store whose timing they control, and ways to look without waiting.
+//! Helpers for tests of the use-cases: callers, a store with controlled timing, and polling without waiting.
 
 mod staged_store;
 
@@ -13,14 +13,14 @@ use crate::{
 
 pub(crate) use staged_store::Staged;
 
-/// Somebody with these roles.
+/// A caller with these roles.
 pub(crate) fn principal(roles: &[Role], kind: ActorKind, subject: &str) -> Arc<Principal> {
     let actor = Actor { kind, issuer: "test".into(), subject: subject.into() };
     let roles = roles.iter().copied().collect();
     Arc::new(Principal { roles, ..Principal::new(actor, AuthenticationMethod::Token, Time::UNIX_EPOCH) })
 }
 
-/// Somebody in these groups.
+/// A reviewer in these groups.
 pub(crate) fn member(n: usize, groups: &[&str]) -> Arc<Principal> {
     let groups = groups.iter().map(ToString::to_string).collect();
     Arc::new(Principal { groups, ..Principal::clone(&reviewer(n)) })
@@ -41,12 +41,12 @@ pub(crate) fn operator() -> Arc<Principal> {
     principal(&[Role::Auditor, Role::Operator], ActorKind::Person, "operator")
 }
 
-/// What is ready now, however much the task has done already.
+/// The future's output if it is ready now, without tokio's budget for tasks.
 pub(crate) fn poll<T>(future: impl Future<Output = T>) -> Option<T> {
     tokio::task::unconstrained(future).now_or_never()
 }
 
-/// Lets spawned tasks do what is to be done now: in a runtime of one thread, until nothing is left to do.
+/// Lets spawned tasks run until they wait, in a runtime of one thread.
 pub(crate) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;

@@ -4,13 +4,13 @@ use crate::{
     store::StoreError,
 };
 
-/// Why a use-case of the server as a whole failed.
+/// Why freezing, thawing or reading the status failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessDenied),
-    /// The one who froze cannot thaw.
+    /// The operator who froze may not thaw.
     #[error("{frozen_by} made this freeze, and another operator must thaw it (`thaw_requires_other_operator`)")]
     OtherOperatorRequired {
         /// Which freeze.
@@ -18,10 +18,10 @@ pub enum Error {
         /// Who froze.
         frozen_by: Actor,
     },
-    /// A defect.
+    /// A bug.
     #[error("internal error: {0}")]
     Internal(String),
-    /// The store refused or failed.
+    /// The store rejected it, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -1,4 +1,4 @@
-//! Accepts connections, and makes them secure. A slow handshake delays nobody but its own client.
+//! Accepts connections, and performs TLS handshakes. A slow handshake delays only its own client.
 
 #![expect(clippy::disallowed_methods, reason = "sockets are timed by the runtime, as their reads and writes are")]
 
@@ -25,25 +25,26 @@ use super::{connection::Connection, throttled_stream::ThrottledStream};
 use crate::{
     clock::Clock,
     connections::{Connections, Stage},
+    domain::duration_text,
     identity::{CertificateError, PeerCertificate},
     telemetry::Metrics,
     tls::LiveTls,
 };
 
-/// Rest after a connection that could not be accepted.
+/// Pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often strangers are looked at whose time may be up.
+/// How often unauthenticated connections are checked for expiry.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Why a connection was not made secure.
+/// Why a TLS handshake failed.
 #[derive(Debug, thiserror::Error)]
 enum HandshakeError {
     #[error("{0}")]
     Tls(#[from] io::Error),
-    #[error("the client's certificate is refused: {0}")]
+    #[error("rejected the client's certificate: {0}")]
     Certificate(#[from] CertificateError),
-    #[error("the client took longer than {0:?}")]
+    #[error("the client took longer than {}", duration_text(*.0))]
     Slow(Duration),
 }
 
@@ -55,7 +56,7 @@ pub(super) struct Handshakes {
     pub(super) timeout: Duration,
 }
 
-/// A listener whose connections have a place in the registry, and TLS if there is any.
+/// A listener that registers its connections, and secures them with TLS if it is configured.
 pub(super) struct Accept {
     listener: TcpListener,
     connections: Connections,
@@ -66,7 +67,7 @@ pub(super) struct Accept {
 }
 
 impl Accept {
-    /// Those that are still shaking hands have their place, too.
+    /// A listener. Connections count against the limits from the start of their handshake.
     pub(super) fn new(
         listener: TcpListener,
         connections: Connections,
@@ -77,7 +78,7 @@ impl Accept {
         Self { listener, connections, secure, metrics, clock, handshakes: JoinSet::new() }
     }
 
-    /// The connections, for ever. Handshakes that are under way end with it.
+    /// An endless stream of connections. Dropping it ends the handshakes that are under way.
     pub(super) fn connections(self) -> impl Stream<Item = Result<Connection, Infallible>> {
         stream::unfold(self, |mut accept| async {
             let connection = accept.next().await;
@@ -107,7 +108,7 @@ impl Accept {
         }
     }
 
-    /// A connection with its place; one that has none is closed at once.
+    /// Registers a connection, or closes it immediately when the limits are reached.
     async fn admit(&self, accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<ThrottledStream> {
         let accepted = accepted.and_then(|(stream, peer)| stream.set_nodelay(true).map(|()| (stream, peer)));
         match accepted {
@@ -116,14 +117,14 @@ impl Accept {
                 match self.connections.admit(peer.ip(), stage, Instant::now()) {
                     Ok(ticket) => Some(ThrottledStream::new(stream, ticket, Arc::clone(&self.clock))),
                     Err(full) => {
-                        tracing::debug!(%full, "a connection is refused");
+                        tracing::debug!(%full, "rejected a connection");
                         None
                     }
                 }
             }
             Err(error) => {
-                // Mostly that there are no more file descriptors: a stranger's will do. Asking again at once would only
-                // keep us busy.
+                // Usually the process is out of file descriptors, so evict an unauthenticated connection to free one.
+                // Accepting again without a pause would only burn CPU.
                 let scarce = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
                 let made_room =
                     error.raw_os_error().is_some_and(|code| scarce.contains(&code)) && self.connections.evict();
@@ -135,7 +136,7 @@ impl Accept {
     }
 }
 
-/// Ends the strangers whose time is up, for ever.
+/// Closes expired unauthenticated connections. Never returns.
 pub(super) async fn sweep(connections: Connections, clock: Arc<dyn Clock>) {
     loop {
         clock.sleep(SWEEP).await;
@@ -143,7 +144,7 @@ pub(super) async fn sweep(connections: Connections, clock: Arc<dyn Clock>) {
     }
 }
 
-/// Shakes hands in time, or not at all.
+/// Performs the TLS handshake within the limit; `None` when it fails.
 async fn secure(
     stream: ThrottledStream,
     config: Arc<ServerConfig>,
@@ -154,7 +155,7 @@ async fn secure(
         Ok((stream, certificate)) => Some(Connection::secure(stream, certificate)),
         Err(error) => {
             metrics.tls_handshake_failed();
-            tracing::debug!(%error, "a TLS handshake failed");
+            tracing::debug!(%error, "TLS handshake failed");
             None
         }
     }

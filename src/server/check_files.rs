@@ -1,4 +1,4 @@
-//! Looks at the files that a configuration names, without starting anything.
+//! Checks the files that a configuration names, without starting a server.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ use crate::{
     workers::read_policy_file,
 };
 
-/// Everything that would keep a server from starting with this configuration, or from accepting tokens: a line each.
+/// Problems that would keep a server from starting with this configuration, or from accepting tokens; one per line.
 ///
-/// A server also waits for writers of these files and opens the store; that is not done here, as one may be running.
+/// It does not open the store or wait for writers of the files, as a server does: one may be running.
 pub async fn check_files(config: &Config) -> Vec<String> {
     let mut problems = check_data_dir(&config.data_dir);
     if let Some(files) = TlsFiles::of(&config.tls) {
@@ -36,7 +36,7 @@ pub async fn check_files(config: &Config) -> Vec<String> {
     problems
 }
 
-/// Each file by itself: when one cannot be read, others may be wrong as well.
+/// Checks each file separately: when one is unreadable, others may be wrong too.
 async fn check_tls(files: TlsFiles) -> Vec<String> {
     let mut problems = files.unreadable().await;
     if problems.is_empty() {
@@ -48,7 +48,7 @@ async fn check_tls(files: TlsFiles) -> Vec<String> {
     problems.into_iter().map(|problem| format!("tls: {problem}")).collect()
 }
 
-/// The data directory, or the one that it would be made in.
+/// Checks the data directory, or the closest existing parent in which it would be created.
 fn check_data_dir(path: &Path) -> Vec<String> {
     let existing = path.ancestors().find(|ancestor| ancestor.as_os_str().is_empty() || ancestor.exists());
     let existing = existing.filter(|ancestor| !ancestor.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
@@ -70,7 +70,7 @@ mod tests {
     use crate::{config::OidcSettings, tls::TlsConfig};
 
     #[tokio::test]
-    async fn everything_that_is_wrong_with_files_is_told_at_once() {
+    async fn every_problem_is_reported() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         fs::write(path("file"), "no directory").unwrap();
@@ -112,13 +112,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_that_are_right_or_will_be_made_are_not_told() {
+    async fn valid_files_and_new_directories_are_not_reported() {
         let directory = tempfile::tempdir().unwrap();
         let policy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policy.yaml");
         for data_dir in [directory.path().to_owned(), directory.path().join("a/b")] {
             let config = Config { data_dir, policy: Some(policy.clone()), ..Config::default() };
             assert_eq!(check_files(&config).await, [""; 0]);
         }
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is made");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "creates nothing");
     }
 }

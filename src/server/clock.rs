@@ -1,4 +1,4 @@
-//! Server time, and how the machine's clock shows from outside.
+//! Server time: starts it, saves it for the next start, and reports the machine's clock to metrics.
 
 use std::{io, path::Path, sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// How often to look at the machine's clock when nobody else does, and to keep server time.
+/// How often to check the machine's clock and save server time.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Begins with the newest time that the store or the data directory knows of.
+/// Starts at the newest time in the store or the data directory.
 pub(super) fn start(
     store: &dyn Lifecycle,
     data_dir: &Path,
@@ -26,9 +26,8 @@ pub(super) fn start(
     Ok((Arc::new(clock), kept))
 }
 
-/// Looks at the machine's clock, so that jumps are noticed on a server that has nothing to do, and keeps server time
-/// for the next start. Ends when the clock says a time that certificates and HTTP have no name for: no call could be
-/// answered.
+/// Checks the machine's clock, so that an idle server also detects jumps, and saves server time for the next start.
+/// Ends when the clock leaves the range that certificates and HTTP can express: the server could not answer any call.
 pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: PersistedTime, metrics: Metrics) -> OutOfRange {
     let mut broken = false;
     loop {
@@ -36,7 +35,7 @@ pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: PersistedTime, metr
             Ok(ahead) => metrics.clock_ahead(ahead),
             Err(error) => return error,
         }
-        // The disk may hang, and with it a thread that everybody else needs.
+        // On another thread: the disk may hang, and must not block a thread that serves.
         let now = clock.now();
         let outcome = match tokio::task::spawn_blocking(move || (kept.keep(now), kept)).await {
             Ok((outcome, same)) => {
@@ -46,7 +45,7 @@ pub(super) async fn watch(clock: Arc<ServerClock>, mut kept: PersistedTime, metr
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         match &outcome {
-            Err(error) if !broken => tracing::warn!(%error, file = PersistedTime::FILE, "cannot keep the time"),
+            Err(error) if !broken => tracing::warn!(%error, file = PersistedTime::FILE, "cannot save the server time"),
             _ => {}
         }
         broken = outcome.is_err();

@@ -19,16 +19,15 @@ use crate::{
     identity::PeerCertificate,
 };
 
-/// What every client that speaks HTTP/2 sends first.
+/// The first bytes of every HTTP/2 connection.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A connection that knows who made it, how far it has come, and how many streams are open on it. It has its place in
-/// the registry until it is dropped.
+/// A connection, with its client's certificate and its stage. It stays registered until it is dropped.
 pub(super) struct Connection {
     stream: Box<dyn Stream>,
     info: ConnectionInfo,
     link: Arc<ConnectionState>,
-    /// Bytes of [`PREFACE`] that were read; `None` once HTTP is spoken, or the bytes were others.
+    /// Bytes of [`PREFACE`] read so far; `None` after the preface, or after other bytes.
     opening: Option<usize>,
 }
 
@@ -59,12 +58,12 @@ impl Connection {
         Self { stream, info, link, opening: Some(0) }
     }
 
-    /// Sees what comes first: the preface of HTTP/2, whole or not, or the head of an HTTP/1 request, of which only the
-    /// server behind this knows when it ends.
+    /// Inspects the first bytes: the HTTP/2 preface, whole or in part, or the head of an HTTP/1 request. Only the HTTP
+    /// server knows where that head ends.
     fn see(&mut self, bytes: &[u8]) {
         let Some(seen) = self.opening else { return };
         if bytes.is_empty() {
-            return; // the client's end
+            return; // end of file
         }
         let expected = &PREFACE[seen..];
         let common = expected.len().min(bytes.len());

@@ -1,4 +1,4 @@
-//! Why a server does not start, or ends by itself.
+//! Why a server does not start, or stops by itself.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -16,10 +16,10 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
-    /// The machine's clock is off by centuries.
+    /// The machine's clock is out of range.
     #[error(transparent)]
     Clock(#[from] OutOfRange),
-    /// The newest time cannot be kept.
+    /// The file that holds the server time cannot be opened.
     #[error("cannot open {}: {source}", path.display())]
     PersistedTime {
         /// The file.
@@ -30,33 +30,33 @@ pub enum StartError {
     /// The stored tokens cannot be read.
     #[error("cannot read the tokens: {0}")]
     StoredTokens(StoreError),
-    /// Nobody could authenticate.
+    /// No call could authenticate.
     #[error(
-        "nobody could authenticate: there is no active token, and neither oidc.issuer nor certificates.… is set. Make the first \
-         token with `signoff token create --data-dir {} --subject NAME --kind person --role operator`, see docs/security.md; \
-         or use --dev on your own machine",
+        "no authentication is configured: there is no active token, and neither oidc.issuer nor certificates.… is \
+         set. Create the first token with `signoff token create --data-dir {} --subject NAME --kind person --role \
+         operator` (see docs/security.md), or use --dev on your own machine",
         data_dir.display()
     )]
     NoAuthentication {
         /// The data directory.
         data_dir: PathBuf,
     },
-    /// The tokens of development mode cannot be read or made.
+    /// The tokens of development mode cannot be read or created.
     #[error(transparent)]
     Tokens(#[from] DevTokensError),
-    /// The tokens of an OpenID provider could not be verified.
+    /// The OpenID configuration is invalid.
     #[error("oidc: {0}")]
     Oidc(#[from] OidcConfigError),
-    /// The certificate, its key or the authorities of clients cannot be used.
-    #[error("the files of TLS cannot be used\n{0}")]
+    /// The certificate, its key or the client authorities cannot be loaded.
+    #[error("cannot load the TLS files:\n{0}")]
     Tls(#[from] TlsError),
-    /// The policy file cannot be read, or is wrong: there is no last good one to go on with.
-    #[error("the policy file cannot be used\n{0}")]
+    /// The policy file is unreadable or invalid. At start there is no earlier valid policy to keep.
+    #[error("cannot load the policy file:\n{0}")]
     PolicyFile(String),
     /// The stored policy cannot be used.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The address cannot be listened on.
+    /// The server cannot bind the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
@@ -64,30 +64,30 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
-    /// There can be no further thread.
+    /// The system does not allow another thread.
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
-    /// A defect.
-    #[error("the start failed: {0}")]
+    /// A bug.
+    #[error("the server failed to start: {0}")]
     Panicked(String),
-    /// The descriptors that this build carries cannot be served.
+    /// The protobuf descriptors in this build are invalid.
     #[error("cannot serve reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Why a server ended by itself.
+/// Why a server stopped by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The store failed.
     #[error("the store failed: {0}")]
     Store(String),
-    /// A worker, which works for ever, has ended: deadlines would not fire any more.
-    #[error("a worker ended: {0}")]
+    /// A worker stopped. Workers run as long as the server; without them deadlines would not fire.
+    #[error("a worker stopped: {0}")]
     Worker(String),
-    /// The machine's clock was set to a time that no answer can carry.
+    /// The machine's clock was set out of the range that replies can carry.
     #[error(transparent)]
     Clock(OutOfRange),
     /// The network failed.
-    #[error("the server ended: {0}")]
+    #[error("the server stopped: {0}")]
     Network(String),
 }

@@ -1,12 +1,12 @@
-//! How many files the process may have open, of which every connection is one.
+//! The limit of open files. Every connection is one open file.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files that are open beside connections: the store's, listeners, those that are being read again, the runtime's.
+/// Open files other than connections: the store's, listeners, files being reloaded, the runtime's.
 const OTHERS: u64 = 64;
 
-/// Raises the soft limit of open files to the hard one, as nothing here waits with `select`, which is what the low
-/// default is for. Says when `connections` will not fit.
+/// Raises the soft limit of open files to the hard limit, and warns when it is too low for `connections`. The default
+/// soft limit is low only for programs that use `select`; this one does not.
 pub(super) fn raise(connections: u32) {
     let before = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: before.maximum, maximum: before.maximum };
@@ -21,13 +21,13 @@ pub(super) fn raise(connections: u32) {
     }
 }
 
-/// What is wrong with a limit of open files, for so many connections.
+/// A warning when the limit is too low for this number of connections.
 fn shortage(limit: u64, connections: u32) -> Option<String> {
     let needed = u64::from(connections) + OTHERS;
     (limit < needed).then(|| {
         format!(
-            "the process may have {limit} files open, but limits.connections = {connections} needs {needed}: raise the hard \
-             limit (`ulimit -Hn`, LimitNOFILE of systemd), or lower limits.connections"
+            "the limit of open files is {limit}, but limits.connections = {connections} needs {needed}: raise the hard \
+             limit (`ulimit -Hn`, systemd's LimitNOFILE), or lower limits.connections"
         )
     })
 }
@@ -37,11 +37,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_that_do_not_fit_are_told() {
+    fn a_limit_below_the_connections_is_reported() {
         assert_eq!(shortage(1_064, 1_000), None);
         let told = shortage(1_063, 1_000).unwrap();
         assert!(
-            told.starts_with("the process may have 1063 files open, but limits.connections = 1000 needs 1064"),
+            told.starts_with("the limit of open files is 1063, but limits.connections = 1000 needs 1064"),
             "{told}"
         );
     }

@@ -12,7 +12,7 @@ use crate::{
     telemetry::{ApprovalLog, Metrics},
 };
 
-/// The policy that is live, once it is loaded: the store that holds it is observed from its opening on.
+/// The live policy, once it is loaded. The observer starts before that, when the store that holds it opens.
 pub(super) type LivePolicy = Arc<OnceLock<watch::Receiver<PolicyStatus>>>;
 
 /// Counts and logs what the store commits.
@@ -34,8 +34,8 @@ impl Observer for Observed {
     }
 
     fn reached(&self, approval: &Approval) {
-        // Callers choose the names of tools. Only a policy that spells one out vouches for it: any number of names match a
-        // pattern.
+        // Callers choose tool names, so they must not become metric labels without a limit. A name counts as known only
+        // if the policy spells it out: a pattern matches any number of names.
         let tool = approval.request.tool_name.as_str();
         let invented = self.policy.get().is_none_or(|status| !status.borrow().live.policy.spells_out(tool));
         self.metrics.approval_reached(approval, invented);

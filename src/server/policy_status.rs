@@ -1,4 +1,4 @@
-//! The policy at start-up, and how it shows from outside.
+//! Loads the policy file at start, and reports the policy's status to metrics and health.
 
 use std::path::Path;
 
@@ -15,10 +15,10 @@ use crate::{
     workers::{self, PolicyFile, SettledFiles},
 };
 
-/// The policy that a server starts with, and its file to be followed.
+/// The policy at start, and the watcher of its file.
 pub(super) type Started = (PolicyFromFile, SettledFiles<PolicyFile>);
 
-/// Reads the policy file that a server starts with, once nobody writes to it.
+/// Reads the policy file at start, once no program writes to it.
 pub(super) async fn read(path: Option<&Path>, clock: &dyn Clock) -> Result<Option<Started>, StartError> {
     let Some(path) = path else { return Ok(None) };
     let (followed, text) = workers::settled_policy_file(path, clock).await.map_err(StartError::PolicyFile)?;
@@ -26,8 +26,8 @@ pub(super) async fn read(path: Option<&Path>, clock: &dyn Clock) -> Result<Optio
     Ok(Some(((path.to_owned(), policy), followed)))
 }
 
-/// Tells metrics and health how things stand with the policy, for ever. While the policy file cannot be used
-/// `signoff.v1.PolicyService` does not count as serving; approvals go on.
+/// Reports the policy's status to metrics and health. While the policy file is invalid, the health of
+/// `signoff.v1.PolicyService` is NOT_SERVING; approvals continue. Never returns.
 pub(super) async fn report(status: watch::Receiver<PolicyStatus>, metrics: Metrics, health: HealthReporter) {
     let mut statuses = WatchStream::new(status);
     while let Some(PolicyStatus { live, fault }) = statuses.next().await {
@@ -35,5 +35,5 @@ pub(super) async fn report(status: watch::Receiver<PolicyStatus>, metrics: Metri
         let serving = if fault.is_some() { ServingStatus::NotServing } else { ServingStatus::Serving };
         health.set_service_status(routes::POLICY_SERVICE, serving).await;
     }
-    std::future::pending::<()>().await; // the server ends
+    std::future::pending::<()>().await; // the server is stopping
 }

@@ -1,4 +1,4 @@
-//! What is noted of every request before anything looks at it.
+//! Charges unauthenticated connections for each request, before any other layer.
 
 #![expect(clippy::disallowed_methods, reason = "what connections pay is counted by the runtime's time")]
 
@@ -15,7 +15,7 @@ use crate::{
     grpc::ConnectionInfo,
 };
 
-/// Tells the registry that a connection speaks HTTP, and has strangers pay for each call.
+/// Notes that a connection speaks HTTP, and charges it for each call until a call on it is authenticated.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PreauthRateLimitLayer;
 

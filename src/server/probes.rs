@@ -16,8 +16,8 @@ use tonic_health::{
 
 use crate::grpc::{Held, UnauthenticatedCall, UnauthenticatedCalls};
 
-/// `/healthz` answers 200 while the process serves. `/readyz` answers what `grpc.health.v1.Health` says of the server as
-/// a whole: 200, or 503 while it ends.
+/// `/healthz` answers 200 while the process serves. `/readyz` answers with the overall status of
+/// `grpc.health.v1.Health`: 200, or 503 while the server drains.
 pub(super) fn probes(health: &HealthReporter) -> Router {
     let health = health.clone();
     let ready = move |extensions: Extensions| {
@@ -38,11 +38,11 @@ pub(super) fn probes(health: &HealthReporter) -> Router {
 fn answer(extensions: &Extensions, status: StatusCode, text: &'static str) -> Response<Body> {
     let (status, body) = match UnauthenticatedCalls::enter(UnauthenticatedCall::Check, extensions) {
         Ok(permit) => (status, Body::new(Held::new(Full::new(Bytes::from_static(text.as_bytes())), permit))),
-        Err(_) => (StatusCode::TOO_MANY_REQUESTS, Body::from("too many requests are open\n")),
+        Err(_) => (StatusCode::TOO_MANY_REQUESTS, Body::from("too many open requests\n")),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    // A proxy must not answer for a server that has ended.
+    // A cached reply must not hide that the server has stopped.
     response.headers_mut().insert(CACHE_CONTROL, axum::http::HeaderValue::from_static("no-store"));
     response
 }

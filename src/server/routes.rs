@@ -39,28 +39,29 @@ use crate::{
 /// The service's full name, as health checks name it.
 pub(super) const POLICY_SERVICE: &str = "signoff.v1.PolicyService";
 
-/// What health checks can ask about: the server as a whole, and each service.
+/// Names for health checks: the server as a whole (empty), and each service.
 pub(super) const SERVICES: [&str; 5] =
     ["", "signoff.v1.AccessService", "signoff.v1.AdminService", "signoff.v1.ApprovalService", POLICY_SERVICE];
 
-/// HTTP/2 streams that a connection may have beside our own streaming calls: decisions must not queue behind waits.
+/// HTTP/2 streams that a connection may have in addition to streaming calls: decisions must not queue behind waits.
 const UNARY_HEADROOM: u32 = 256;
 
-/// Calls that a connection may take back before they are looked at. HTTP/2 libraries end a connection beyond a few,
-/// with every call on it; but callers behind one proxy may well give up many waits at the same moment.
+/// Calls that a connection may reset before the server has accepted them. By default, the HTTP/2 library ends the
+/// connection after a few such resets, with every call on it. Callers behind one proxy can cancel many waits at the
+/// same moment, so this limit is higher.
 const RESETS: usize = 1_024;
 
-/// What the HTTP/2 library counts for a small frame that is not read yet, in bytes. It ends a connection on which these
-/// add up to more than half its window; and each stream may have one, its whole request, when many come at once.
+/// Bytes that the HTTP/2 library counts for a small unread frame. It ends a connection on which these add up to more
+/// than half the window. Each stream can have one, its whole request, when many start simultaneously.
 const SMALL_FRAME: u32 = 256;
 
-/// Bounds of a connection's window, in bytes: what its client may have sent without its being read.
+/// Bounds of a connection's window, in bytes: unread data that a client may have sent.
 const WINDOW: RangeInclusive<u32> = 1 << 20..=64 << 20;
 
-/// Largest message of a health check or a question of reflection, in bytes: both hold little more than a name.
+/// Maximum size of a health or reflection request, in bytes: both hold little more than a name.
 const SIDE_MESSAGE: usize = 4 << 10;
 
-/// Headers of a request, in bytes as HTTP/2 counts them: room for the longest token, which has 16 KiB, and some more.
+/// Maximum size of request headers, in bytes as HTTP/2 counts them: room for the longest token (16 KiB) and more.
 const HEADERS: u32 = 24 << 10;
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -82,7 +83,7 @@ pub(super) async fn routes(
     let scraped = Arc::clone(&clock);
     let clocks = (Arc::<dyn Clock>::clone(&clock) as Arc<dyn WallClock>, clock);
     let admission = Admission::new(authenticator, clocks, limits, metrics.clone());
-    let entry = Entry::new(limits); // it measures messages; the services' own limit must only not be lower
+    let entry = Entry::new(limits); // enforces the message limit; the services' own limit must not be lower
     let approvals = entry.to(ApprovalServiceServer::new(approvals).max_decoding_message_size(limits.message_bytes));
     let policies = entry.to(PolicyServiceServer::new(policies).max_decoding_message_size(limits.message_bytes));
     let access = entry.to(AccessServiceServer::new(access).max_decoding_message_size(limits.message_bytes));
@@ -114,7 +115,7 @@ pub(super) async fn routes(
             let body = Body::new(Held::new(Full::new(Bytes::from(metrics.render(scraped.now()))), permit));
             ([(CONTENT_TYPE, telemetry::CONTENT_TYPE)], body)
         });
-        std::future::ready(answer.map_err(|_| (StatusCode::TOO_MANY_REQUESTS, "too many requests are open\n")))
+        std::future::ready(answer.map_err(|_| (StatusCode::TOO_MANY_REQUESTS, "too many open requests\n")))
     };
     let router = grpc
         .prepare()
@@ -129,8 +130,8 @@ pub(super) async fn routes(
     Ok((health, router))
 }
 
-/// A request with several content types has none, and is refused as such: a proxy may have gone by another one than we
-/// would. To be asked before gRPC-Web, whose layer puts one type in their place.
+/// Removes the content type from a request that has several, so that it is rejected: a proxy may have checked another
+/// one than this server would. Must run before the gRPC-Web layer, which replaces them with one type.
 fn without_doubtful_type(mut request: Request) -> Request {
     if request.headers().get_all(CONTENT_TYPE).iter().nth(1).is_some() {
         request.headers_mut().remove(CONTENT_TYPE);
@@ -138,7 +139,7 @@ fn without_doubtful_type(mut request: Request) -> Request {
     request
 }
 
-/// Serves until told to stop accepting, and until then every connection has ended.
+/// Serves until `stop` is cancelled and every connection has ended.
 pub(super) fn serve(
     router: Router,
     accept: Accept,

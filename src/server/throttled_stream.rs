@@ -20,18 +20,18 @@ use crate::{
 
 type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A socket whose stranger pays for what it sends, and which the registry can close.
+/// A socket that limits what an unauthenticated client can send, and that the registry can close.
 ///
-/// A stranger that does not read what it is sent is not read either: answers to its pings, settings and calls would
-/// pile up. Once a call was authenticated, this is only the socket.
+/// If such a client does not read its replies, the server stops reading from it: replies to its pings, settings and
+/// calls would pile up in memory. After the first authenticated call, this is a plain socket.
 pub(super) struct ThrottledStream {
     socket: TcpStream,
     clock: Arc<dyn Clock>,
-    /// The wait for an empty bucket, and the bytes that may be read then.
+    /// The wait for more allowance, and the bytes that may be read after it.
     pause: Option<(Sleep, usize)>,
-    /// Bytes that were paid for and not read yet.
+    /// Bytes that are charged, but not read yet.
     paid: usize,
-    /// Whether the socket took no more when it was last written to.
+    /// Whether the last write found the socket full.
     stuck: bool,
     ticket: Ticket,
 }
@@ -45,13 +45,13 @@ impl ThrottledStream {
         &self.ticket
     }
 
-    /// How much of a stranger's may be read; `Pending` while that is nothing.
+    /// Bytes that may be read now; `Pending` while there are none.
     fn poll_allowance(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.stuck {
             return Poll::Pending; // until something was written: see `written`
         }
         if self.paid == 0 {
-            ready!(self.socket.poll_read_ready(cx))?; // those who have sent nothing do not stand in line
+            ready!(self.socket.poll_read_ready(cx))?; // a client that has sent nothing needs no allowance
             if self.pause.is_none() {
                 match self.ticket.link().allowance(Instant::now()) {
                     Allowance::Unpaid(bytes) => return Poll::Ready(Ok(bytes)),
@@ -141,7 +141,8 @@ impl AsyncWrite for ThrottledStream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // HTTP/1 may neither read nor write for as long as an answer streams that says nothing: it only flushes.
+        // An HTTP/1 connection with an idle streaming reply neither reads nor writes: it only flushes. So check here
+        // too.
         if this.ticket.link().is_authenticated() {
             this.ticket.link().check()?;
         } else {

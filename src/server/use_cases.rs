@@ -1,4 +1,4 @@
-//! The use-cases of a server, over one store and one clock, and who may call them.
+//! Builds the use-cases and services over one store and one clock.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     tokens::Tokens,
 };
 
-/// A policy that a file holds, and the file.
+/// A policy file's path, and its policy.
 pub(super) type PolicyFromFile = (PathBuf, Policy);
 
 /// The services.
@@ -27,7 +27,7 @@ pub(super) struct Apis {
     pub(super) admin: AdminApi,
 }
 
-/// Everything that calls can ask for.
+/// The use-cases.
 pub(super) struct UseCases {
     pub(super) tokens: Arc<Tokens>,
     pub(super) policies: Arc<Policies>,
@@ -36,7 +36,7 @@ pub(super) struct UseCases {
 }
 
 impl UseCases {
-    /// Loads what the store holds of tokens and of the policy; with a policy file, what that says is live.
+    /// Loads tokens and the policy from the store. A policy file takes precedence.
     pub(super) async fn load(
         config: &Config,
         store: &Arc<dyn Store>,
@@ -81,7 +81,7 @@ impl UseCases {
         }
     }
 
-    /// Recognises callers by every kind of credentials that is configured, and records which reviewers it has seen.
+    /// Authenticates callers with every configured kind of credentials, and records the reviewers that it has seen.
     pub(super) fn authenticator(
         &self,
         config: &Config,

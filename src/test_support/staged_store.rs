@@ -19,20 +19,20 @@ use crate::{
 
 type Ambush = Box<dyn FnOnce() + Send>;
 
-/// The in-memory store; its commits can be kept from being acknowledged.
+/// The in-memory store, with commits that a test can hold back before they are acknowledged.
 pub(crate) struct Staged {
     pub(crate) inner: MemoryStore,
     /// Approvals that lists have read.
     pub(crate) read: std::sync::atomic::AtomicUsize,
     /// Every submit and transition takes a permit after it is recorded.
     acknowledge: Semaphore,
-    /// Commits that wait for one, or have had one.
+    /// Commits that wait for a permit, or had one.
     pub(crate) recorded: watch::Sender<usize>,
     /// Runs at the next `subscribe`, just before it.
     ambush: std::sync::Mutex<Option<Ambush>>,
     /// Approvals whose records are damaged.
     damaged: std::sync::Mutex<std::collections::BTreeSet<ApprovalId>>,
-    /// The index of deadlines is.
+    /// Whether the index of deadlines is damaged.
     pub(crate) deadlines_damaged: std::sync::atomic::AtomicBool,
 }
 

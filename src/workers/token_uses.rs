@@ -10,7 +10,7 @@ pub async fn keep_token_uses(tokens: Arc<Tokens>) {
     loop {
         tokens.sleep(EVERY).await;
         if let Err(error) = tokens.keep_uses().await {
-            tracing::error!(%error, "cannot keep when tokens were last used");
+            tracing::error!(%error, "cannot save the last use of tokens");
         }
     }
 }

@@ -107,5 +107,5 @@ async fn the_limit_of_open_files_is_raised_and_told_when_it_is_low() {
     let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
     assert_eq!(files.split_whitespace().nth(3), Some("700"), "the soft limit: {files}");
     let log = server.log();
-    assert!(log.contains("the process may have 700 files open, but limits.connections = "), "{log}");
+    assert!(log.contains("the limit of open files is 700, but limits.connections = "), "{log}");
 }

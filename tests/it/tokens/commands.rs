@@ -30,7 +30,10 @@ async fn the_first_token_is_made_in_the_data_directory() {
     let store = data.path().join("store");
     let (status, log) = Process::spawn(&store, plain_server(&store)).listening().await.err().unwrap();
     assert_eq!(status.code(), Some(2), "{log}");
-    assert!(log.contains("nobody could authenticate") && log.contains("signoff token create --data-dir"), "{log}");
+    assert!(
+        log.contains("no authentication is configured") && log.contains("signoff token create --data-dir"),
+        "{log}"
+    );
 
     let directory = store.to_str().unwrap();
     let create = ["token", "create", "--data-dir", directory, "--subject", "olga", "--kind", "person"];
