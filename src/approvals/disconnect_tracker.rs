@@ -92,7 +92,7 @@ impl Drop for Attached {
             let command = Command::Cancel { actor, request_id: None, reason };
             match approvals.store.transition(id, command, now).await {
                 Ok(_) | Err(StoreError::Refused(_)) => {} // decided in the meantime
-                Err(error) => tracing::warn!(approval = %id, %error, "cannot withdraw for a caller that left"),
+                Err(error) => tracing::warn!(approval = %id, %error, "cannot cancel for a disconnected caller"),
             }
         });
     }

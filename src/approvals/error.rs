@@ -9,13 +9,13 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// There is no such approval, or none that the caller may see.
-    #[error("there is no approval {0}")]
+    #[error("approval {0} does not exist, or the caller may not read it")]
     NotFound(ApprovalId),
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessDenied),
     /// The resume point is beyond the approval's newest revision.
-    #[error("after_revision {after} is beyond the newest revision, {revision}")]
+    #[error("after_revision {after} is newer than the newest revision, {revision}")]
     RevisionOutOfRange {
         /// Of which approval.
         id: ApprovalId,
@@ -25,14 +25,14 @@ pub enum Error {
         revision: Revision,
     },
     /// There is a resume point, but no request under this `request_id`.
-    #[error("after_revision is set, but there is no earlier request with this request_id; nothing was recorded")]
+    #[error("after_revision is set, but this request_id is new; nothing was recorded; set it only to resume")]
     NothingToResume,
     /// Edited arguments do not satisfy the request's schema.
     #[error("the edited arguments do not satisfy the request's schema")]
     EditViolatesSchema(Vec<String>),
     /// An operator who may not read the approval cannot revoke it. By whom and when it was claimed, or when its window
     /// closed, is not theirs to know.
-    #[error("{}", if *claimed { "already claimed" } else { "the claim window has closed" })]
+    #[error("cannot revoke: {}", if *claimed { "already claimed" } else { "the claim window has closed" })]
     NotRevocable {
         /// Of which approval.
         id: ApprovalId,
@@ -43,10 +43,10 @@ pub enum Error {
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// The server is shutting down.
-    #[error("the server is shutting down")]
+    #[error("the server is shutting down; reconnect")]
     Draining,
     /// The stream reached its greatest age.
-    #[error("the stream reached its greatest age; reattach")]
+    #[error("the stream reached its maximum age; reconnect")]
     StreamAged,
     /// A defect.
     #[error("internal error: {0}")]

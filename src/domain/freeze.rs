@@ -122,17 +122,17 @@ pub struct NewThaw {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FreezeError {
     /// There is no such freeze, or it was thawed before.
-    #[error("there is no freeze {0}; it may have been thawed")]
+    #[error("freeze {0} does not exist; it may have been thawed")]
     NotFound(FreezeId),
     /// There are as many freezes as may stand.
-    #[error("at most {limit} freezes can stand; thaw some, or freeze all calls")]
+    #[error("too many freezes: at most {limit} can be active; thaw some, or freeze all calls")]
     TooMany {
         /// How many.
         limit: usize,
     },
     /// The idempotency key belongs to another call of the same operator, or to a freeze that was thawed since: saying
     /// again that it froze would be a lie.
-    #[error("this request_id was used before, for freeze {id}; use another one")]
+    #[error("request_id was used before, for freeze {id}; use a new request_id for a new call")]
     RequestIdReused {
         /// The key.
         request_id: String,
@@ -140,10 +140,10 @@ pub enum FreezeError {
         id: FreezeId,
     },
     /// Another freeze is kept under this id.
-    #[error("another freeze is kept as {0}")]
+    #[error("another freeze has the id {0}")]
     Conflict(FreezeId),
     /// What cannot be a freeze.
-    #[error("freeze {0} is wrong: {1}")]
+    #[error("freeze {0} is invalid: {1}")]
     Bad(FreezeId, &'static str),
 }
 

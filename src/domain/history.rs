@@ -9,10 +9,10 @@ use super::{Actor, Approval, ApprovalId, Choice, Digest, Event, EventKind, Revis
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// The first event is not the request, or its digest is not that of its arguments.
-    #[error("the first event is not a whole request")]
+    #[error("the first event is not a complete request")]
     NotARequest,
     /// A gap, a repetition, or time running backwards.
-    #[error("revision {found} follows {last}, or is earlier than it")]
+    #[error("revision {found} after {last} is out of order, in number or in time")]
     OutOfOrder {
         /// The revision before.
         last: Revision,
@@ -26,7 +26,7 @@ pub enum ReplayError {
         limit: usize,
     },
     /// An event that cannot follow the ones before it.
-    #[error("revision {0} cannot follow what was before it")]
+    #[error("revision {0} cannot follow the earlier events")]
     Impossible(Revision),
 }
 

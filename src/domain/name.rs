@@ -15,7 +15,7 @@ use crate::unicode::is_invisible;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// A blank at one of its ends.
-    #[error("begins or ends with a blank, which is not allowed")]
+    #[error("begins or ends with a space; remove it")]
     OuterBlank,
     /// A character without a look of its own.
     #[error("contains U+{:04X}; control, invisible and unassigned characters are not allowed", u32::from(*.0))]

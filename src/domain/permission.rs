@@ -46,15 +46,15 @@ pub struct DecidesFor {
 pub enum OutsideScope {
     /// Anybody: the token is from before the permission had a scope.
     #[error(
-        "the caller's token is from before decide_for_others named issuers, and lets it decide for nobody: make a new one, and \
-         revoke this one"
+        "the caller's token allows no issuers for decide_for_others, because it was created by an older version; \
+         create a new token with issuers, and revoke this one"
     )]
     Anybody,
     /// People of an authority.
-    #[error("the caller's token does not let it decide for people of the issuer {0}")]
+    #[error("the caller's token does not allow decisions for people of the issuer {0}")]
     Issuer(String),
     /// Members of a group.
-    #[error("the caller's token does not let it say who is in the group {0}")]
+    #[error("the caller's token does not allow decisions for members of the group {0}")]
     Group(String),
 }
 

@@ -15,7 +15,7 @@ pub enum Refusal {
     #[error("only the requester may do this")]
     NotRequester,
     /// The arguments changed since the reviewer looked.
-    #[error("the arguments changed since they were looked at; they are now at revision {revision}, {digest}")]
+    #[error("the arguments were edited since the reviewer saw them; read revision {revision} again, digest {digest}")]
     Stale {
         /// The approval's revision.
         revision: Revision,
@@ -23,24 +23,22 @@ pub enum Refusal {
         digest: Digest,
     },
     /// This reviewer has voted on these arguments.
-    #[error("this reviewer has voted on these arguments already")]
+    #[error("this reviewer has already voted on these arguments")]
     AlreadyVoted,
     /// Others are asked.
-    #[error("this reviewer is not among those who are asked")]
+    #[error("the policy does not ask this reviewer")]
     NotEligible,
     /// It would be decided by credentials alone that let their holder name voters.
-    #[error(
-        "these credentials bring one approving vote among those of others, and none where one is enough: to decide alone they need the permission decide_alone"
-    )]
+    #[error("this caller's votes alone cannot approve; another reviewer must vote, or the caller needs decide_alone")]
     NeedsOthers,
     /// A vote without a comment.
-    #[error("the policy wants a comment with every vote on this approval")]
+    #[error("the policy requires a comment with every vote on this approval")]
     CommentRequired,
     /// The arguments must be approved as they are, or rejected.
-    #[error("the policy allows no edits of this approval")]
+    #[error("the policy does not allow edits of this approval; approve or reject it unchanged")]
     EditsNotAllowed,
     /// The policy rejects the edited arguments.
-    #[error("the policy forbids these arguments (rule {rule}): {message}")]
+    #[error("the policy forbids the edited arguments (rule {rule}): {message}")]
     EditForbidden {
         /// The rule that forbids them.
         rule: String,
@@ -48,22 +46,22 @@ pub enum Refusal {
         message: String,
     },
     /// Too many edits.
-    #[error("an approval can be edited at most {limit} times")]
+    #[error("too many edits: an approval can be edited at most {limit} times")]
     TooManyEdits {
         /// How many are allowed.
         limit: u32,
     },
     /// Too many votes.
-    #[error("an approval can have at most {limit} votes on the same arguments")]
+    #[error("too many votes: an approval can have at most {limit} on the same arguments")]
     TooManyVotes {
         /// How many are allowed.
         limit: u32,
     },
     /// Only an approved call can be claimed.
-    #[error("only an approved call can be claimed or revoked; this one is {}", .0.name())]
+    #[error("the call is {}; only an approved call can be claimed or revoked", .0.name())]
     NotApproved(Status),
     /// Not what was approved.
-    #[error("this is not what was approved; the approved digest is {approved}")]
+    #[error("the digest is not the approved one, {approved}; run the approved arguments, or request approval again")]
     DigestMismatch {
         /// What was approved.
         approved: Digest,
@@ -81,16 +79,16 @@ pub enum Refusal {
     #[error("the approval was revoked by {} at {}", .0.actor, .0.at)]
     Revoked(Box<Revocation>),
     /// An operator has frozen such calls.
-    #[error("{} has frozen such calls; nothing was claimed", .0.actor)]
+    #[error("{} has frozen such calls; nothing was claimed; retry after the thaw", .0.actor)]
     Frozen(Box<Frozen>),
     /// No such claim by this caller.
-    #[error("there is no such claim on this approval")]
+    #[error("this approval has no such claim by this caller")]
     NotClaimed,
     /// Reported before.
-    #[error("the outcome was reported before, at {}", .0.at)]
+    #[error("the outcome was already reported at {}", .0.at)]
     AlreadyReported(Box<Outcome>),
     /// The idempotency key belongs to another call of the same caller.
-    #[error("this request_id was used before {}; use a new request_id for a new call", for_what(*field))]
+    #[error("request_id was used before {}; use a new request_id for a new call", for_what(*field))]
     RequestIdReused {
         /// The key.
         request_id: String,
@@ -100,7 +98,7 @@ pub enum Refusal {
         field: Option<RepeatedField>,
     },
     /// The request that this idempotency key belongs to was forgotten. What became of it is not known any more.
-    #[error("the request with this request_id was forgotten, as `retain` says; ask again with another request_id")]
+    #[error("the approval of this request_id was deleted after `retain`; request approval again with a new request_id")]
     RequestForgotten {
         /// The key.
         request_id: String,
@@ -108,7 +106,7 @@ pub enum Refusal {
         until: Time,
     },
     /// The caller waits for too many approvals.
-    #[error("at most {limit} approvals may be pending per caller")]
+    #[error("too many pending approvals: at most {limit} are allowed per caller")]
     TooManyPending {
         /// How many are allowed.
         limit: u32,
@@ -144,7 +142,7 @@ const fn for_what(field: Option<RepeatedField>) -> &'static str {
         Some(RepeatedField::ToolName) => "with another tool_name",
         Some(RepeatedField::Arguments) => "with other arguments",
         Some(RepeatedField::OnBehalfOf) => "with another on_behalf_of, which the caller's token may set",
-        None => "for something else",
+        None => "for a different call",
     }
 }
 
@@ -155,6 +153,6 @@ fn reported(claim: &Claim) -> String {
             ExecutionResult::Succeeded => "succeeded",
             ExecutionResult::Failed => "failed",
         };
-        format!("; the call was reported at {at}: it {result}")
+        format!("; reported at {at}: it {result}")
     })
 }

@@ -93,7 +93,7 @@ pub enum Reviewer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewerError {
     /// It has another form, or is too long.
-    #[error("a reviewer is group:NAME or user:ISSUER/SUBJECT, of at most {REVIEWER_MAX} characters")]
+    #[error("must be group:NAME or user:ISSUER/SUBJECT, with at most {REVIEWER_MAX} characters")]
     Form,
     /// Nobody can have the name.
     #[error("the name {0}")]

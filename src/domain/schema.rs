@@ -54,10 +54,10 @@ pub enum SchemaError {
     #[error("a schema must be an object or a boolean")]
     NotASchema,
     /// An unknown `$schema`.
-    #[error("`$schema` {0} is not supported; use draft-04, draft-06, draft-07, 2019-09 or 2020-12, or leave it out")]
+    #[error("`$schema` {0} is not supported; use draft-04, draft-06, draft-07, 2019-09 or 2020-12, or omit it")]
     Draft(String),
     /// A keyword that could make a reference reach elsewhere.
-    #[error("`{keyword}` at {at} is not supported; refer to parts of this schema with `$ref`: `#/…`")]
+    #[error("`{keyword}` at {at} is not supported; use `$ref`: `#/…` to refer to parts of this schema")]
     Keyword {
         /// Which.
         keyword: &'static str,
@@ -73,7 +73,7 @@ pub enum SchemaError {
         at: String,
     },
     /// A reference to nothing.
-    #[error("`$ref` {target} at {at} points to nothing in this schema")]
+    #[error("`$ref` {target} at {at} does not exist in this schema")]
     Dangling {
         /// Where it leads.
         target: String,
@@ -81,21 +81,22 @@ pub enum SchemaError {
         at: String,
     },
     /// References that lead back to where they started.
-    #[error("references lead from {at} back to it; recursive schemas are not supported")]
+    #[error("the schema at {at} refers to itself; recursive schemas are not supported")]
     Recursive {
         /// JSON pointer of a schema on the way.
         at: String,
     },
     /// Nested too deeply.
-    #[error("the schema is nested more than {MAX_LEVELS} levels deep, references followed")]
+    #[error("the schema is nested too deeply; at most {MAX_LEVELS} levels are allowed, including references")]
     TooDeep,
     /// Grows too large when its references are followed.
     #[error(
-        "the schema has more than {MAX_NODES} subschemas, each counted once for every reference to it and thrice inside `unevaluated…`"
+        "the schema is too large; at most {MAX_NODES} subschemas are allowed; \
+         each counts once per reference to it, and three times inside `unevaluated…`"
     )]
     TooLarge,
     /// Has too many patterns.
-    #[error("the schema has more than {MAX_PATTERNS} patterns")]
+    #[error("the schema has too many patterns; at most {MAX_PATTERNS} are allowed")]
     TooManyPatterns,
     /// Breaks the rules of its draft, or has a pattern that is invalid or too large.
     #[error("not a valid schema: {0}")]

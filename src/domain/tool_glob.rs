@@ -25,9 +25,9 @@ pub fn compile_glob(glob: &str) -> Result<Glob, globset::Error> {
 /// In words, for whoever wrote it.
 pub fn check_glob(glob: &str) -> Result<Glob, String> {
     if glob.is_empty() {
-        return Err("must not be empty; \"*\" is everything".to_owned());
+        return Err("must not be empty; \"*\" matches everything".to_owned());
     }
-    compile_glob(glob).map_err(|error| format!("{glob:?} is no glob: {}", error.kind()))
+    compile_glob(glob).map_err(|error| format!("{glob:?} is not a valid glob: {}", error.kind()))
 }
 
 /// A glob that stands alone.
@@ -53,7 +53,7 @@ impl ToolGlob {
         }
         let fits = |c: &char| c.is_ascii_alphanumeric() || "_.:/-".contains(*c) || SYNTAX.contains(*c);
         if let Some(odd) = text.chars().find(|c| !fits(c)) {
-            return Err(format!("has the character {odd:?}; allowed are A-Z a-z 0-9 _ . : / - and the signs {SYNTAX}"));
+            return Err(format!("contains {odd:?}; only A-Z a-z 0-9 _ . : / - and {SYNTAX} are allowed"));
         }
         Ok(Self { glob: Box::new(check_glob(text)?), text: text.to_owned(), matcher: OnceLock::new() })
     }

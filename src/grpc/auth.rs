@@ -133,7 +133,7 @@ impl Admission {
         if let Failure::Unrecognised(cause) = &failure
             && *cause != Unrecognised::Unavailable
         {
-            tracing::debug!(%cause, "a call without credentials that are accepted");
+            tracing::debug!(%cause, "rejected a call without valid credentials");
             self.metrics.authentication_failed();
             if let Ok(_pause) = self.pauses.try_acquire() {
                 self.timer.sleep(FAILURE_PAUSE).await;

@@ -92,7 +92,7 @@ fn explained(error: &prost::DecodeError) -> String {
         (field, rest) = (Some(name), deeper);
     }
     match field {
-        Some(field) => format!("the message cannot be decoded: {field}: {rest}"),
-        None => format!("the message cannot be decoded: {rest}"),
+        Some(field) => format!("cannot decode the message: {field}: {rest}"),
+        None => format!("cannot decode the message: {rest}"),
     }
 }

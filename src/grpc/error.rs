@@ -252,7 +252,7 @@ impl Answer {
             Failure::Access(denied) => Self::denied(denied),
             Failure::Pool(error) => Self::pool(error),
             Failure::RateLimited { limit, retry } => {
-                let message = format!("at most {limit} calls a second are allowed per caller");
+                let message = format!("rate limit exceeded: at most {limit} calls per second are allowed per caller");
                 Self::new(Code::ResourceExhausted, ErrorReason::RateLimited, message).with("limit", limit).retry(retry)
             }
             Failure::Malformed(what) => {
@@ -266,19 +266,19 @@ impl Answer {
             }
             Failure::NoSuchMethod(path) => {
                 let path = characters(&path, VALUE);
-                let message = format!("there is no method {path}");
+                let message = format!("unknown method {path}");
                 Self::new(Code::Unimplemented, ErrorReason::NotImplemented, message).with("method", path)
             }
             Failure::NoSuchEncoding(encoding) => {
                 let encoding = characters(&encoding, VALUE);
-                let message = format!("messages with grpc-encoding {encoding} cannot be read; send them without one");
+                let message = format!("grpc-encoding {encoding} is not supported; send messages without compression");
                 Self::new(Code::Unimplemented, ErrorReason::NotImplemented, message).with("encoding", encoding)
             }
             Failure::TooManyCalls { scope, limit } => {
                 let scope = scope.name();
                 let message = format!(
-                    "calls in flight hold all of the {limit} bytes that are allowed per {scope}; read replies and streams \
-                     as they come, and make fewer calls at once"
+                    "calls in flight use all {limit} bytes that are allowed per {scope}; read replies and streams \
+                     promptly, and make fewer calls at the same time"
                 );
                 Self::new(Code::ResourceExhausted, ErrorReason::TooManyCalls, message)
                     .with("scope", scope)
@@ -287,7 +287,7 @@ impl Answer {
             }
             Failure::TooManyStreams { scope, limit } => {
                 let scope = scope.name();
-                let message = format!("at most {limit} streams may be open per {scope}");
+                let message = format!("too many open streams: at most {limit} are allowed per {scope}");
                 Self::new(Code::ResourceExhausted, ErrorReason::TooManyStreams, message)
                     .with("scope", scope)
                     .with("limit", limit)
@@ -295,8 +295,7 @@ impl Answer {
             }
             Failure::MessageLate { limit } => {
                 let limit = duration_text(limit);
-                let message =
-                    format!("the request's message did not arrive within {limit} of its headers; send it again");
+                let message = format!("the request's message did not arrive within {limit} after its headers; retry");
                 Self::new(Code::Unavailable, ErrorReason::MessageLate, message).with("limit", limit).retry(ROOM)
             }
             Failure::Policy(error) => Self::policy(error),
@@ -307,7 +306,10 @@ impl Answer {
     }
 
     fn not_found(id: Option<ApprovalId>) -> Self {
-        let message = id.map_or("there is no such approval".to_owned(), |id| format!("there is no approval {id}"));
+        let message = match id {
+            Some(id) => format!("approval {id} does not exist, or the caller may not read it"),
+            None => "the approval does not exist, or the caller may not read it".to_owned(),
+        };
         Self::new(Code::NotFound, ErrorReason::ApprovalNotFound, message).on(id)
     }
 

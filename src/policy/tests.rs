@@ -258,10 +258,10 @@ fn every_problem_is_told() {
     };
     let found = problems(document);
     for expected in [
-        "tools[0]: \"b{\" is no glob",
+        "tools[0]: \"b{\" is not a valid glob",
         "tools[1]: has 129 characters; at most 128",
         "rules[0].name: \"Bad name\" is no name",
-        "rules[0].tools[0]: \"a[\" is no glob",
+        "rules[0].tools[0]: \"a[\" is not a valid glob",
         "rules[0].tools[2]: \"x\" is there already, as rules[0].tools[1]",
         "rules[0].agents[0]: must not be empty",
         "rules[0].labels: no call has a label \"sp ace\"",
@@ -419,7 +419,7 @@ fn no_rule_has_a_name_that_the_server_uses() {
 #[test]
 fn what_is_asked_of_people_is_checked() {
     let cases = [
-        (json!({"reviewers": ["finance"]}), "reviewers[0]: a reviewer is group:NAME or user:ISSUER/SUBJECT"),
+        (json!({"reviewers": ["finance"]}), "reviewers[0]: must be group:NAME or user:ISSUER/SUBJECT"),
         (json!({"reviewers": ["group:a", "group:a"]}), "reviewers[1]: \"group:a\" is there already"),
         (json!({"reviewers": vec!["group:a"; 65]}), "reviewers: has 65 reviewers; at most 64"),
         (json!({"quorum": 33}), "quorum: is 33; 1 to 32"),

@@ -82,7 +82,7 @@ fn write(jobs: &Receiver<Job>, left_out: &AtomicU64) {
         }
         let missing = left_out.swap(0, Ordering::Relaxed);
         if missing > 0 {
-            tracing::warn!(target: TARGET, missing, "lines about approvals were left out: the log is too slow");
+            tracing::warn!(target: TARGET, missing, "dropped lines about approvals: the log is too slow");
         }
     }
 }

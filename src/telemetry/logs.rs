@@ -42,16 +42,16 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// [`Options::filter`] is malformed.
-    #[error("the log filter is not understood: {0}")]
+    #[error("invalid log filter: {0}")]
     Filter(#[from] ParseError),
     /// [`Options::otlp_endpoint`] cannot be used.
-    #[error("traces cannot be exported: {0}")]
+    #[error("cannot export traces: {0}")]
     Exporter(#[from] ExporterBuildError),
     /// Traces are sent by tokio, and [`init`] was called outside of it.
-    #[error("traces cannot be exported: no tokio runtime is running")]
+    #[error("cannot export traces: no tokio runtime is running")]
     NoRuntime,
     /// This process has its logs set up already.
-    #[error("logs are set up already: {0}")]
+    #[error("logging is already initialized: {0}")]
     AlreadySet(#[from] TryInitError),
 }
 
@@ -74,8 +74,8 @@ impl Guard {
         let flushed = tokio::task::spawn_blocking(move || provider.shutdown_with_timeout(traces::FLUSH_TIMEOUT)).await;
         match flushed {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last spans were not exported"),
-            Err(error) => tracing::warn!(%error, "the last spans were not exported"),
+            Ok(Err(error)) => tracing::warn!(%error, "cannot export the last spans"),
+            Err(error) => tracing::warn!(%error, "cannot export the last spans"),
         }
     }
 }

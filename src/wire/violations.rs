@@ -14,7 +14,7 @@ pub struct Violation {
 
 /// Everything that is wrong with a request, at most 51: the last one then tells how many more there are.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request breaks {} rules", .0.len())]
+#[error("the request has {} violations", .0.len())]
 pub struct Violations(pub Vec<Violation>);
 
 /// Collects violations.

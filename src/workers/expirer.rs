@@ -20,11 +20,11 @@ pub async fn expire(approvals: Arc<Approvals>) {
             Ok(next) => next,
             // One damaged approval is no error: this is the index itself.
             Err(Error::Store(error @ StoreError::Corrupt(_))) => {
-                tracing::error!(%error, "the index of deadlines is damaged; no deadline would fire");
+                tracing::error!(%error, "the index of deadlines is damaged; no deadline can fire");
                 return;
             }
             Err(error) => {
-                tracing::error!(%error, "cannot do what is due");
+                tracing::error!(%error, "cannot process due approvals");
                 Some(after(approvals.now(), RETRY_DELAY))
             }
         };

@@ -81,18 +81,18 @@ async fn take(policies: &Policies, content: Result<Vec<u8>, String>) -> bool {
         match policies.blocking_pool().run(&Actor::policy_file(), move || policy_file::load(&path, &content?)).await {
             Ok(content) => content,
             Err(error) => {
-                tracing::error!(%error, "the policy file cannot be compiled; the policy stays as it is");
+                tracing::error!(%error, "cannot compile the policy file; the live policy stays unchanged");
                 return false;
             }
         };
     if let Err(error) = &content {
         let error = error.replace('\n', "; ");
-        tracing::error!(error, "the policy file cannot be used; the policy stays as it is");
+        tracing::error!(error, "cannot use the policy file; the live policy stays unchanged");
     }
     match policies.take_file(content).await {
         Ok(()) => true,
         Err(error) => {
-            tracing::error!(%error, "cannot record the policy file's content; the policy stays as it is");
+            tracing::error!(%error, "cannot record the policy file's content; the live policy stays unchanged");
             false
         }
     }

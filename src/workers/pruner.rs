@@ -14,8 +14,8 @@ pub async fn prune(approvals: Arc<Approvals>, retain: Duration) {
         match approvals.forget_decided(retain, BATCH_MAX).await {
             Ok(BATCH_MAX) => continue,
             Ok(0) => {}
-            Ok(count) => tracing::debug!(count, "forgot old approvals"),
-            Err(error) => tracing::error!(%error, "cannot prune"),
+            Ok(count) => tracing::debug!(count, "deleted old approvals"),
+            Err(error) => tracing::error!(%error, "cannot delete old approvals"),
         }
         approvals.sleep(EVERY).await;
     }

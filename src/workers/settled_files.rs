@@ -157,10 +157,10 @@ impl<F: WatchedFiles> SettledFiles<F> {
                 "open for writing for {seconds} s; what was read before stays until the writer closes it"
             );
         } else if writing && told {
-            tracing::info!(files, "SIGHUP: being written; read once the writer closes it");
+            tracing::info!(files, "SIGHUP: the file is being written; it is read once the writer closes it");
         } else if trust == Trust::Unreported && !writing && (told || polls == 1) {
             let seconds = (POLL_INTERVAL * Trust::Unreported.quiet_polls()).as_secs();
-            tracing::info!(files, "changed without a report of the system; read after {seconds} s without a change");
+            tracing::info!(files, "changed without an inotify event; read after {seconds} s without another change");
         }
     }
 }

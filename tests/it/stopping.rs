@@ -123,7 +123,7 @@ async fn an_operator_that_may_not_read_gets_the_revocation_only() {
     let status = only_operator.revoke_approval(revoking(&claimed, "")).await.unwrap_err();
     let metadata = refused(&status, Code::FailedPrecondition, "ALREADY_CLAIMED");
     assert_eq!(metadata, [("approval_id".to_owned(), claimed.id.clone())].into());
-    assert_eq!(status.message(), "already claimed");
+    assert_eq!(status.message(), "cannot revoke: already claimed");
     let status = server.operator().revoke_approval(revoking(&claimed, "")).await.unwrap_err();
     assert_eq!(refused(&status, Code::FailedPrecondition, "ALREADY_CLAIMED")["claimed_by"], "dev/agent");
 }

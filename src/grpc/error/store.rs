@@ -17,9 +17,9 @@ impl Answer {
             StoreError::NotFound => Self::not_found(id),
             StoreError::Refused(refusal) => Self::refused(refusal, id),
             StoreError::Unavailable(cause) => {
-                tracing::debug!(%cause, "the store is unavailable"); // it has told of its failure itself
-                let message = "the store is unavailable; a call that changes something may or may not have been \
-                               recorded: repeat it with the same request_id";
+                tracing::debug!(%cause, "the store is unavailable"); // the store has logged its failure itself
+                let message = "the store is unavailable; the call may or may not have been recorded; \
+                               retry with the same request_id";
                 Self::new(Code::Unavailable, ErrorReason::StoreUnavailable, message).retry(REATTACH)
             }
             StoreError::PolicyChanged { version } => {
@@ -41,14 +41,14 @@ impl Answer {
             | StoreError::BadForgotten(..) => Self::internal(&error),
             StoreError::Corrupt(cause) => {
                 tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is damaged");
-                let message = "stored data is damaged, so that nothing was done; \
-                               the server's operator must run `signoff store check`";
+                let message = "stored data is damaged; nothing was done; \
+                               an operator of the server must run `signoff store check`";
                 Self::new(Code::DataLoss, ErrorReason::DataDamaged, message).on(id)
             }
             StoreError::Newer(cause) => {
                 tracing::error!(%cause, approval_id = id.map(tracing::field::display), "stored data is too new");
-                let message = "stored data was written by a later version of the server, so that nothing was done; \
-                               the server's operator must start that version again";
+                let message = "stored data was written by a newer version of the server; nothing was done; \
+                               an operator must start that version again";
                 Self::new(Code::Unavailable, ErrorReason::RecordTooNew, message).on(id).retry(UPGRADE)
             }
         }

@@ -216,7 +216,7 @@ fn what_became_of_a_claimed_call_is_told() {
     let claim = Claim { id: claim_id(1), actor: agent(), at: at(6), outcome: Some(outcome) };
     let refusal = Refusal::AlreadyClaimed(Box::new(claim));
     let status = Status::from(Failure::on(id(0, 7), StoreError::from(refusal).into()));
-    assert!(status.message().ends_with("; the call was reported at 2027-01-15 08:00:09 UTC: it failed"), "{status:?}");
+    assert!(status.message().ends_with("; reported at 2027-01-15 08:00:09 UTC: it failed"), "{status:?}");
     let details = status.get_error_details();
     let metadata = &details.error_info().unwrap().metadata;
     assert_eq!(metadata["claim_id"], claim_id(1).to_string());

@@ -33,7 +33,7 @@ impl Answer {
                 let field = "edited_arguments".to_owned();
                 let violation = |text| Violation {
                     field: field.clone(),
-                    description: format!("do not satisfy the request's arguments_schema: {text}"),
+                    description: format!("do not satisfy arguments_schema: {text}"),
                 };
                 Self::invalid(violations.into_iter().map(violation).collect())
             }

@@ -64,7 +64,7 @@ impl<B> Incoming<B> {
                     "the message is compressed, but `grpc-encoding` names no encoding".into(),
                 ));
             }
-            _ => return Err(Failure::Malformed(format!("the message begins with the flag {flag}; 0 is allowed"))),
+            _ => return Err(Failure::Malformed(format!("the message has compression flag {flag}; it must be 0"))),
         }
         let length = u32::from_be_bytes(length) as usize;
         if length > self.limit {
@@ -103,7 +103,7 @@ where
             // A layer below has said what is wrong, with its details.
             Some(Err(status)) if !status.details().is_empty() => return Poll::Ready(Some(Err(status))),
             Some(Err(status)) => {
-                Err(Failure::Malformed(format!("the request's body cannot be read: {}", status.message())))
+                Err(Failure::Malformed(format!("cannot read the request's body: {}", status.message())))
             }
         };
         Poll::Ready(checked.map_err(Status::from).transpose())

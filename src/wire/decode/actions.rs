@@ -116,12 +116,12 @@ impl Checker {
         match seen {
             Some(v1::decide_request::Seen::Digest(digest)) => self.digest("digest", &digest).map(Seen::Digest),
             Some(v1::decide_request::Seen::Revision(0)) => {
-                self.refuse("revision", "is 0; the revision that was looked at is at least 1");
+                self.refuse("revision", "is 0; revisions start at 1");
                 None
             }
             Some(v1::decide_request::Seen::Revision(revision)) => Some(Seen::Revision(revision)),
             None => {
-                self.refuse("seen", "is required; give the `revision` or the `digest` that was looked at");
+                self.refuse("seen", "is required; set the `revision` or the `digest` that the reviewer saw");
                 None
             }
         }

@@ -40,7 +40,7 @@ pub fn freeze(message: v1::FreezeRequest) -> Result<FreezeCall, Violations> {
     let scope = match scope.unwrap_or_default().scope {
         Some(scope) => check.within("scope", |check| check.freeze_scope(scope)),
         None => {
-            check.refuse("scope", "is required: all, caller, tool or agent");
+            check.refuse("scope", "is required; set all, caller, tool or agent");
             None
         }
     };
@@ -65,7 +65,7 @@ impl Checker {
         match from {
             Scope::All(true) => Some(FreezeScope::All),
             Scope::All(false) => {
-                self.refuse("all", "is false; it must be true, or another scope must be given");
+                self.refuse("all", "is false; set it to true, or set another scope");
                 None
             }
             Scope::Caller(caller) => self.frozen_caller(&caller),

@@ -26,7 +26,7 @@ impl Checker {
                 issuer => check.identity("issuer", issuer, PERSON_MAX),
             };
             if issuer == OWN_ISSUER {
-                check.refuse("issuer", "is that of the server itself, which is nobody");
+                check.refuse("issuer", "is `signoff`, which is reserved for the server itself");
             }
             if subject.is_empty() {
                 check.refuse("subject", "is required");

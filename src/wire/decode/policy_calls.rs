@@ -48,7 +48,7 @@ pub fn policy_change(message: v1::SetPolicyRequest, limits: &RequestLimits) -> R
     let policy = match policy {
         Some(policy) => check.compiled(policy),
         None => {
-            check.refuse("policy", "is required; {} asks for every call");
+            check.refuse("policy", "is required; {} requires approval of every call");
             None
         }
     };

@@ -85,7 +85,7 @@ pub fn request(
     let differing = check.count() - refused;
     let on_behalf_of = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
-            check.refuse("on_behalf_of.groups", "is only for DecideRequest");
+            check.refuse("on_behalf_of.groups", "must be empty; groups are only allowed in DecideRequest");
         }
         check.person("on_behalf_of", person).0
     });

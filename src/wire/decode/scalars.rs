@@ -22,7 +22,7 @@ impl Checker {
         let id = text.parse().ok();
         if id.is_none() {
             let wrong = if text.is_empty() { "is required" } else { "is not a UUID" };
-            self.refuse(field, format!("{wrong}; it must be one like 01890a5d-ac96-774b-bcce-b302099a8057"));
+            self.refuse(field, format!("{wrong}; expected a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057"));
         }
         id
     }
@@ -66,9 +66,8 @@ impl Checker {
         let (seconds, nanos) = (from.seconds, from.nanos);
         let mixed = (seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0);
         if mixed || nanos <= -NANOS || nanos >= NANOS {
-            let wrong =
-                format!("is malformed: {seconds} s and {nanos} ns; nanos must be of the same sign and below 1 s");
-            self.refuse(field, wrong);
+            let wrong = format!("is malformed: {seconds} s and {nanos} ns");
+            self.refuse(field, format!("{wrong}; nanos must have the sign of seconds, and be less than 1 s"));
             return None;
         }
         let range = || format!("from {} to {}", duration_text(min), duration_text(max));

@@ -46,7 +46,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Res
     let groups = check.groups("groups", &groups);
     let person = message.on_behalf_of.map(|person| {
         if !person.groups.is_empty() {
-            check.refuse("on_behalf_of.groups", "is only for DecideRequest");
+            check.refuse("on_behalf_of.groups", "must be empty; groups are only allowed in DecideRequest");
         }
         check.person("on_behalf_of", person).0
     });
@@ -55,7 +55,7 @@ pub fn new_token(message: v1::CreateTokenRequest, limits: &RequestLimits) -> Res
     let decides_for = check.decides_for(message.decides_for, &permissions);
     // Whoever decides with such a token would be the person's hand.
     if person.is_some() && (!permissions.is_empty() || roles.contains(&Role::Reviewer)) {
-        check.refuse("on_behalf_of", "is for who only asks: it goes neither with REVIEWER nor with permissions");
+        check.refuse("on_behalf_of", "cannot be combined with the role REVIEWER or with permissions");
     }
     let ttl = ttl.map(|ttl| check.span("ttl", &ttl, TTL.0, TTL.1));
     check.text("comment", &comment, limits.text_bytes);
@@ -99,10 +99,10 @@ impl Checker {
     fn decides_for(&mut self, from: Option<v1::DecidesFor>, permissions: &BTreeSet<Permission>) -> DecidesFor {
         if !permissions.contains(&Permission::DecideForOthers) {
             if permissions.contains(&Permission::DecideAlone) {
-                self.refuse("permissions", "has DECIDE_ALONE, which is only for those with DECIDE_FOR_OTHERS");
+                self.refuse("permissions", "has DECIDE_ALONE without DECIDE_FOR_OTHERS; set both");
             }
             if from.is_some() {
-                self.refuse("decides_for", "is only for those with DECIDE_FOR_OTHERS");
+                self.refuse("decides_for", "is only allowed with the permission DECIDE_FOR_OTHERS");
             }
             return DecidesFor::default();
         }
@@ -116,13 +116,13 @@ impl Checker {
     fn issuers(&mut self, issuers: &[String]) -> BTreeSet<String> {
         if issuers.is_empty() || issuers.len() > ISSUERS_MAX {
             let count = issuers.len();
-            self.refuse("issuers", format!("has {count} issuers; 1 to {ISSUERS_MAX} are needed for DECIDE_FOR_OTHERS"));
+            self.refuse("issuers", format!("has {count} issuers; DECIDE_FOR_OTHERS requires 1 to {ISSUERS_MAX}"));
         }
         let issuers = issuers.iter().enumerate().take(ISSUERS_MAX);
         let named = issuers.map(|(index, issuer)| {
             let at = field_path::at("issuers", index);
             if issuer.is_empty() {
-                self.refuse(&at, "must not be empty; the issuer of this server's own tokens is local");
+                self.refuse(&at, "must not be empty; the issuer of this server's own tokens is `local`");
             }
             self.identity(&at, issuer, PERSON_MAX)
         });

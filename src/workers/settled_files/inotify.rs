@@ -133,7 +133,11 @@ impl Watcher {
     fn warn_once(&mut self, path: &Path, error: Errno) {
         if !std::mem::replace(&mut self.warned, true) {
             let path = path.display();
-            tracing::warn!(%path, %error, "the system does not report changes here; they are taken after 30 s without one");
+            tracing::warn!(
+                %path,
+                %error,
+                "cannot watch this path with inotify; changes are read after 30 s without another change"
+            );
         }
     }
 

@@ -32,7 +32,7 @@ async fn check_tells_everything_with_its_place() {
     let (code, out, err) = run(&["policy", "check", path]).await;
     assert_eq!((code, out.as_str()), (Some(1), ""));
     for (place, complaint) in [
-        ("1:14", "tools[1]: \"a[\" is no glob"),
+        ("1:14", "tools[1]: \"a[\" is not a valid glob"),
         ("4:5", "rules[0].tols: is unknown; known: name, "),
         ("6:11", "rules[0].when: column 9"),
         ("8:11", "rules[1].name: \"one\" is the name of rules[0] already"),

@@ -72,7 +72,7 @@ async fn half_a_file_is_not_live_even_when_told_to() {
     let mut writer = File::create(&file).unwrap();
     writer.write_all(half("two").as_bytes()).unwrap();
     server.hang_up();
-    until_logged(&server, &mut client, "SIGHUP: being written; read once the writer closes it").await;
+    until_logged(&server, &mut client, "SIGHUP: the file is being written; it is read once the writer closes it").await;
     is_rejected(&mut agent, "while it is written").await;
     assert_eq!(live(&mut client).await.version.unwrap().version, 1);
     writer.write_all(&text("two").as_bytes()[half("two").len()..]).unwrap();
@@ -100,7 +100,7 @@ async fn files_are_taken_as_tools_write_them() {
     until_whole(&mut client, "after-a-backup").await;
 
     fs::remove_file(&file).unwrap();
-    until_logged(&server, &mut client, "the policy file cannot be used; the policy stays as it is").await;
+    until_logged(&server, &mut client, "cannot use the policy file; the live policy stays unchanged").await;
     assert!(live(&mut client).await.file.unwrap().error.contains("No such file"));
     fs::write(&file, text("made-anew")).unwrap();
     until_whole(&mut client, "made-anew").await;

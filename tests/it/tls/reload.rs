@@ -107,8 +107,8 @@ async fn what_is_broken_leaves_the_last_good_certificate() {
     server.hang_up();
     until_broken(&files, &server, 1).await;
     call(&server, "still served", files.trusting(None)).await.unwrap();
-    assert!(server.log().contains("new connections get the last good one"), "{}", server.log());
-    assert!(server.log().contains("is not the key of the certificate in"), "{}", server.log());
+    assert!(server.log().contains("new connections use the last valid certificate"), "{}", server.log());
+    assert!(server.log().contains("does not match the certificate in"), "{}", server.log());
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn a_key_that_is_being_written_is_not_taken() {
     replace(&files.path("tls.crt"), &new.certificate);
     server.hang_up();
     let waits = async {
-        while !server.log().contains("SIGHUP: being written; read once the writer closes it") {
+        while !server.log().contains("SIGHUP: the file is being written; it is read once the writer closes it") {
             assert_eq!(files.seen(&server).await, good.der);
         }
     };

@@ -41,7 +41,7 @@ fn time(seconds: i64, nanos: i32) -> Option<prost_types::Timestamp> {
 #[test]
 fn ids_are_uuids() {
     assert_eq!(approval_id(ID).unwrap().to_string(), ID);
-    assert!(one(approval_id("")).starts_with("approval_id: is required; it must be one like 0189"));
+    assert!(one(approval_id("")).starts_with("approval_id: is required; expected a UUID such as 0189"));
     for text in ["x", "01890a5d-ac96-774b-bcce-b302099a805", &format!("{ID} "), &ID.repeat(1_000)] {
         assert!(one(approval_id(text)).starts_with("approval_id: is not a UUID"));
     }

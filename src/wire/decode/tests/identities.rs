@@ -78,7 +78,7 @@ fn what_has_no_form_is_refused_wherever_it_stands() {
         ("rita\u{200b}", "contains U+200B; control, invisible and unassigned characters are not allowed"),
         ("rita\u{202e}", "contains U+202E; control, invisible and unassigned characters are not allowed"),
         ("rita\n", "contains U+000A; control, invisible and unassigned characters are not allowed"),
-        ("rita ", "begins or ends with a blank, which is not allowed"),
+        ("rita ", "begins or ends with a space; remove it"),
     ] {
         let at = |fields: &[&str]| fields.iter().map(|field| format!("{field}: {wrong}")).collect::<Vec<_>>();
         let fields = ["groups[0]", "on_behalf_of.issuer", "on_behalf_of.subject", "subject"];

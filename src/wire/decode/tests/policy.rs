@@ -47,8 +47,8 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
         "rules[1].require_approval.timeout: is 604800.000000001 s; it must be from 1s to 7d",
         "rules[1].require_approval.claim_window: is 3601 s; it must be from 1s to 1h",
         "rules[3].require_approval.timeout: is negative; it must be from 1s to 7d",
-        "rules[3].require_approval.claim_window: is malformed: 1 s and -1 ns; nanos must be of the same sign and below \
-         1 s",
+        "rules[3].require_approval.claim_window: is malformed: 1 s and -1 ns; nanos must have the sign of \
+         seconds, and be less than 1 s",
         "rules[4].require_approval.remember_rejection: is 86401 s; it must be from 1s to 1d",
     ];
     assert_eq!(lines(&violations), expected);
