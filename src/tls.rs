@@ -1,6 +1,7 @@
-//! Transport security: what a server speaks on new connections, made of files that may be replaced while it runs.
+//! TLS configuration of new connections, built from files that may be replaced while the server runs.
 //!
-//! A connection keeps what it began with. [`LiveTls`] holds what the next one gets: the newest files that fit together.
+//! A connection keeps the configuration that it started with. [`LiveTls`] holds the configuration of new connections,
+//! from the last valid content of the files.
 
 mod build;
 mod config;
@@ -16,48 +17,48 @@ pub use files::{TlsContents, TlsFiles};
 
 use crate::{domain::Time, identity::CertificateError};
 
-/// Why files cannot be used for TLS.
+/// Why the TLS files cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
     #[error("{0}")]
     Unreadable(String),
-    /// A file holds something else than it should.
+    /// A file has invalid content.
     #[error("{}: {problem}", .path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// The certificate is for another key.
-    #[error("{} is not the key of the certificate in {}", .key.display(), .certificate.display())]
+    /// The private key does not match the certificate.
+    #[error("the private key in {} does not match the certificate in {}", .key.display(), .certificate.display())]
     Mismatch {
         /// The file with the key.
         key: PathBuf,
         /// The file with the certificate.
         certificate: PathBuf,
     },
-    /// The certificate is none.
+    /// The certificate cannot be parsed.
     #[error("{}: {problem}", .path.display())]
     Certificate {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: CertificateError,
     },
 }
 
-/// How things stand with the files.
+/// Status of the TLS files.
 #[derive(Clone, Debug)]
 pub struct TlsStatus {
-    /// When the certificate that new connections get ends.
+    /// End of validity of the certificate that new connections use.
     pub not_after: Time,
-    /// Why the files' present content is not used; `None` while it is.
+    /// Why the current content of the files is not used; `None` while it is used.
     pub fault: Option<String>,
 }
 
-/// What new connections get: the last good content of the files.
+/// The TLS configuration of new connections, from the last valid content of the files.
 #[derive(Debug)]
 pub struct LiveTls {
     files: TlsFiles,
@@ -66,36 +67,36 @@ pub struct LiveTls {
 }
 
 impl LiveTls {
-    /// Begins with what the files hold.
+    /// Starts with the content of the files.
     ///
     /// # Errors
-    /// When that cannot be used: there is no last good content to go on with.
+    /// When the content is invalid.
     pub fn start(files: TlsFiles, contents: &TlsContents) -> Result<Self, TlsError> {
         let (config, not_after) = build::build(&files, contents)?;
         let status = TlsStatus { not_after, fault: None };
         Ok(Self { files, config: watch::Sender::new(config), status: watch::Sender::new(status) })
     }
 
-    /// What the next connection gets.
+    /// The configuration of the next connection.
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config.borrow())
     }
 
-    /// Follows how things stand.
+    /// Follows the status.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<TlsStatus> {
         self.status.subscribe()
     }
 
-    /// Takes what the files hold now, or why they cannot be read. What cannot be used changes nothing but the status.
+    /// Loads new content of the files. Content that is unreadable or invalid changes only the status.
     pub(crate) fn take(&self, contents: Result<TlsContents, String>) {
         let contents = contents.map_err(TlsError::Unreadable);
         match contents.and_then(|contents| build::build(&self.files, &contents)) {
             Ok((config, not_after)) => {
-                let again = self.status.borrow().fault.is_some();
-                tracing::info!(%not_after, "new connections get the certificate as it is now{}", if again {
-                    "; the files are good again"
+                let recovered = self.status.borrow().fault.is_some();
+                tracing::info!(%not_after, "reloaded the TLS certificate; new connections use it{}", if recovered {
+                    "; the files are valid again"
                 } else {
                     ""
                 });
@@ -103,7 +104,7 @@ impl LiveTls {
                 self.status.send_replace(TlsStatus { not_after, fault: None });
             }
             Err(error) => {
-                tracing::error!(%error, "the certificate's files cannot be used; new connections get the last good one");
+                tracing::error!(%error, "cannot load the TLS files; new connections use the last valid certificate");
                 self.status.send_modify(|status| status.fault = Some(error.to_string()));
             }
         }

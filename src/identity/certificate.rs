@@ -1,4 +1,4 @@
-//! What a verified client certificate says about its holder.
+//! Names and validity in a verified client certificate.
 
 use chrono::DateTime;
 use x509_parser::{
@@ -9,40 +9,48 @@ use x509_parser::{
 
 use crate::domain::Time;
 
-/// The names in a client's certificate. Whether it is to be believed was settled before: this only reads it.
+/// The names in a client certificate. Only parses: the TLS handshake has verified the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerCertificate {
-    /// URIs among the subject's alternative names, such as SPIFFE ids, in their order.
+    /// URIs of the subjectAltName extension, such as SPIFFE IDs, in order.
     pub uris: Vec<String>,
-    /// DNS names among them, in their order.
+    /// DNS names of the subjectAltName extension, in order.
     pub dns_names: Vec<String>,
-    /// Mail addresses among them, in their order.
+    /// Email addresses of the subjectAltName extension, in order.
     pub emails: Vec<String>,
-    /// The last moment at which it is valid.
+    /// End of validity.
     pub not_after: Time,
-    /// The issuer's distinguished name, to be shown to people: never compare it.
+    /// The issuer's distinguished name, for people; never compare it.
     pub issuer: String,
 }
 
 /// Why a certificate cannot be used.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum CertificateError {
-    /// It is no X.509 certificate.
-    #[error("it cannot be read: {0}")]
+    /// It is not a valid X.509 certificate.
+    #[error("malformed certificate{}", detail(.0))]
     Malformed(#[from] X509Error),
-    /// A name is no printable ASCII, and could pass for another one.
-    #[error("it has a name with characters that no name has")]
+    /// A name has characters other than printable ASCII, and could imitate another name.
+    #[error("certificate with a name that is not printable ASCII")]
     Name,
-    /// It ends at a moment that cannot be told.
-    #[error("the end of its validity cannot be told")]
+    /// Its notAfter date is out of range.
+    #[error("certificate with an invalid notAfter date")]
     NotAfter,
 }
 
+/// The parser's error, unless that is a name in its code.
+fn detail(error: &X509Error) -> String {
+    match error {
+        X509Error::Generic | X509Error::Der(_) | X509Error::NomError(_) => String::new(),
+        error => format!(": {error}"),
+    }
+}
+
 impl PeerCertificate {
-    /// Reads a certificate in DER.
+    /// Parses a DER certificate.
     ///
     /// # Errors
-    /// When it cannot be read as a whole, names included.
+    /// When the certificate or one of its names is malformed.
     pub fn parse(der: &[u8]) -> Result<Self, CertificateError> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(X509Error::from)?;
         let mut peer = Self {
@@ -70,10 +78,10 @@ impl PeerCertificate {
     }
 }
 
-/// The last moment at which a certificate in DER is valid.
+/// End of validity of a DER certificate.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the certificate is malformed.
 pub fn certificate_not_after(der: &[u8]) -> Result<Time, CertificateError> {
     let (_, certificate) = X509Certificate::from_der(der).map_err(X509Error::from)?;
     not_after(&certificate)
@@ -101,7 +109,7 @@ mod tests {
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
     }
 
-    /// A certificate with one alternative name of this tag and these bytes.
+    /// A certificate with one subjectAltName of this tag and these bytes.
     fn with_name(tag: u8, name: &[u8]) -> Vec<u8> {
         let length = |bytes: &[u8]| u8::try_from(bytes.len()).unwrap();
         let name = [&[0x80 | tag, length(name)], name].concat();
@@ -137,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_could_pass_for_others_are_refused() {
+    fn names_that_could_imitate_others_are_rejected() {
         const URI: u8 = 6;
         assert_eq!(PeerCertificate::parse(&with_name(URI, b"spiffe://a/b")).unwrap().uris, ["spiffe://a/b"]);
         for tag in [1, 2, URI] {
@@ -148,15 +156,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_certificate_is_refused() {
+    fn malformed_certificates_are_rejected() {
         let der = certificate(|_| {});
         for broken in [&[][..], b"nonsense", &der[..der.len() - 1]] {
-            assert!(matches!(PeerCertificate::parse(broken), Err(CertificateError::Malformed(_))));
+            let error = PeerCertificate::parse(broken).unwrap_err();
+            assert!(matches!(error, CertificateError::Malformed(_)));
+            assert_eq!(error.to_string(), "malformed certificate", "no names of the parser's errors");
         }
     }
 
     #[test]
-    fn names_given_twice_are_refused() {
+    fn duplicate_name_extensions_are_rejected() {
         let der = certificate(|params| {
             params.subject_alt_names = vec![SanType::DnsName("a".try_into().unwrap())];
             let names = vec![0x30, 3, 0x82, 1, b'b'];

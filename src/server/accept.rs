@@ -40,7 +40,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 /// Why a TLS handshake failed.
 #[derive(Debug, thiserror::Error)]
 enum HandshakeError {
-    #[error("{0}")]
+    #[error("{}", signoff_client::tls_problem(.0).unwrap_or_else(|| .0.to_string()))]
     Tls(#[from] io::Error),
     #[error("rejected the client's certificate: {0}")]
     Certificate(#[from] CertificateError),

@@ -108,7 +108,7 @@ mod tests {
             fs::write(path(name), content).unwrap();
         }
         let told = check_files(&config).await.join("\n");
-        assert!(told.contains("tls.crt: holds no certificate in PEM"), "{told}");
+        assert!(told.contains("tls.crt: contains no PEM certificate"), "{told}");
     }
 
     #[tokio::test]

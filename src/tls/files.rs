@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use super::TlsConfig;
 use crate::bounded_file;
 
-/// Largest file: room for hundreds of authorities.
+/// Maximum size of a file, in bytes: room for hundreds of CAs.
 const FILE_MAX: usize = 1 << 20;
 
-/// Where certificates and their key are.
+/// Paths of the TLS files.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
     pub(super) certificate: PathBuf,
@@ -15,7 +15,7 @@ pub struct TlsFiles {
     pub(super) require_client_certificate: bool,
 }
 
-/// What the files hold. Without a `Debug` form, as one of them is a secret.
+/// Content of the TLS files. Without `Debug`, because the key is a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TlsContents {
     pub(super) certificate: Vec<u8>,
@@ -24,19 +24,19 @@ pub struct TlsContents {
 }
 
 impl TlsFiles {
-    /// Where a checked configuration has them; `None` without TLS.
+    /// The paths in a checked configuration; `None` without TLS.
     #[must_use]
     pub fn of(config: &TlsConfig) -> Option<Self> {
         let TlsConfig { certificate, key, client_ca, require_client_certificate } = config.clone();
         Some(Self { certificate: certificate?, key: key?, client_ca, require_client_certificate })
     }
 
-    /// Where they are.
+    /// All paths.
     pub(crate) fn places(&self) -> Vec<PathBuf> {
         [&self.certificate, &self.key].into_iter().chain(&self.client_ca).cloned().collect()
     }
 
-    /// Which of them cannot be read, and why.
+    /// The errors of files that cannot be read.
     pub(crate) async fn unreadable(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for path in self.places() {
@@ -45,7 +45,7 @@ impl TlsFiles {
         problems
     }
 
-    /// What they hold now, or why one of them cannot be read.
+    /// Reads the files. The error names the file.
     pub(crate) async fn contents(&self) -> Result<TlsContents, String> {
         let client_ca = match &self.client_ca {
             Some(path) => Some(bounded_file::read_named(path, FILE_MAX).await?),

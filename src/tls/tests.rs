@@ -5,7 +5,7 @@ use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use super::*;
 use crate::bounded_file;
 
-/// A certificate that ends in a year, and its key, in PEM.
+/// A PEM certificate that is valid until this year, and its key.
 fn pair(year: i32) -> (String, String) {
     let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
     params.not_after = date_time_ymd(year, 1, 1);
@@ -29,7 +29,7 @@ fn write(directory: &Path, certificate: &str, key: &str, client_ca: &str) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_used_is_refused_with_its_file() {
+async fn invalid_files_are_rejected_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let ((certificate, key), (other, _)) = (pair(2040), pair(2041));
     let half = &certificate[..certificate.len() / 2];
@@ -39,13 +39,18 @@ async fn what_cannot_be_used_is_refused_with_its_file() {
     };
     let refused = async |certificate: &str, key: &str, client_ca: &str| {
         write(directory.path(), certificate, key, client_ca);
-        start().await.expect_err("it is refused").to_string()
+        start().await.expect_err("it is rejected").to_string()
     };
-    assert!(refused("", &key, &other).await.ends_with("tls.crt: holds no certificate in PEM"));
-    assert!(refused(half, &key, &other).await.contains("tls.crt: "));
-    assert!(refused(&certificate, &certificate, &other).await.ends_with("tls.key: holds no private key in PEM"));
-    assert!(refused(&other, &key, &other).await.contains("tls.key is not the key of the certificate in "));
-    assert!(refused(&certificate, &key, &key).await.ends_with("ca.crt: holds no certificate in PEM"));
+    assert!(refused("", &key, &other).await.ends_with("tls.crt: contains no PEM certificate"));
+    assert!(refused(half, &key, &other).await.ends_with("tls.crt: contains a PEM block without its END line"));
+    let letters = certificate.replace("BEGIN CERTIFICATE-----\n", "BEGIN CERTIFICATE-----\n?");
+    assert!(refused(&letters, &key, &other).await.ends_with("tls.crt: contains a PEM block that is not valid base64"));
+    let empty = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    assert!(refused(empty, &key, &other).await.contains("tls.crt: malformed certificate"));
+    assert!(refused(&certificate, &key, empty).await.ends_with("ca.crt: malformed certificate"));
+    assert!(refused(&certificate, &certificate, &other).await.ends_with("tls.key: contains no PEM private key"));
+    assert!(refused(&other, &key, &other).await.contains("tls.key does not match the certificate in "));
+    assert!(refused(&certificate, &key, &key).await.ends_with("ca.crt: contains no PEM certificate"));
     std::fs::remove_file(directory.path().join("tls.key")).unwrap();
     let missing = start().await.err().unwrap().to_string();
     assert!(missing.contains("tls.key: No such file"), "{missing}");
@@ -58,7 +63,7 @@ async fn what_cannot_be_used_is_refused_with_its_file() {
 }
 
 #[tokio::test]
-async fn the_last_good_content_stays() {
+async fn the_last_valid_content_stays() {
     let directory = tempfile::tempdir().unwrap();
     let ((first, first_key), (second, second_key)) = (pair(2040), pair(2041));
     write(directory.path(), &first, &first_key, &first);
@@ -71,7 +76,7 @@ async fn the_last_good_content_stays() {
 
     for fault in [Err("gone".to_owned()), Ok(TlsContents { key: second_key.clone().into(), ..contents.clone() })] {
         tls.take(fault);
-        assert!(Arc::ptr_eq(&config, &tls.config()), "new connections get the last good one");
+        assert!(Arc::ptr_eq(&config, &tls.config()), "new connections use the last valid files");
         assert_eq!((year(), status.borrow().fault.is_some()), ("2040".to_owned(), true));
     }
     let replaced = TlsContents { certificate: second.into(), key: second_key.into(), ..contents };

@@ -31,6 +31,7 @@ mod refusal;
 mod resume;
 #[cfg(feature = "schemars")]
 mod schema;
+mod tls_problem;
 mod unreachable;
 mod wait;
 
@@ -46,6 +47,8 @@ pub use handle::Handle;
 pub use options::{ConnectError, DEFAULT_ADDRESS, Options};
 pub use passing::{Backoff, is_passing, reason};
 pub use refusal::{EarlierClaim, Kind, Refusal};
+#[doc(hidden)]
+pub use tls_problem::tls_problem;
 pub use wait::{Step, Wait};
 // Their types are in this crate's own.
 pub use {prost_types, serde_json, tonic};

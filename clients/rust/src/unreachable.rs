@@ -11,7 +11,10 @@ use tokio::{
 };
 use tonic::Status;
 
-use crate::passing::reason;
+use crate::{
+    passing::reason,
+    tls_problem::{beneath, certificate_problem},
+};
 
 /// How long a server that speaks another protocol is listened to.
 const PROBE: Duration = Duration::from_secs(2);
@@ -59,15 +62,18 @@ fn of_tls(error: &TlsError) -> Option<String> {
         TlsError::InvalidCertificate(
             why @ (CertificateError::UnknownIssuer | CertificateError::BadSignature | CertificateError::Revoked),
         ) => Some(untrusted(why)),
-        // What webpki says of a certificate that signed itself.
+        // webpki's error for a self-signed certificate, which is a CA certificate.
         TlsError::InvalidCertificate(why @ CertificateError::Other(_)) => Some(untrusted(why)),
-        TlsError::InvalidCertificate(why) => Some(format!("its certificate is not valid here ({why})")),
+        TlsError::InvalidCertificate(why) => {
+            Some(format!("its certificate is not valid here ({})", certificate_problem(why)))
+        }
         TlsError::InvalidMessage(_) => Some("this address does not speak TLS: use http://".to_owned()),
         _ => None,
     }
 }
 
 fn untrusted(why: &CertificateError) -> String {
+    let why = certificate_problem(why);
     format!("its certificate is not trusted ({why}): set ca (SIGNOFF_CA) to the authority that signed it")
 }
 
@@ -103,14 +109,6 @@ fn of_first_bytes(answer: &[u8]) -> Option<String> {
 /// The errors beneath a status, the outermost first.
 fn sources(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(status.source(), |error| beneath(*error))
-}
-
-/// What an io::Error carries is inside of it; its `source` is the error after that.
-fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inside) => Some(inside),
-        None => error.source(),
-    }
 }
 
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {

@@ -14,13 +14,13 @@ use crate::{
     domain::duration_text,
 };
 
-/// How long a fetch may take, from resolving the name to the last byte.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout of a fetch, from resolving the name to the last byte.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Largest document: a key has about a kilobyte.
+/// Maximum size of a document: a key has about a kilobyte.
 pub(super) const BYTES_MAX: usize = 1024 * 1024;
 
-/// Fetches documents. Follows no redirects: what a provider publishes is where it says.
+/// Fetches documents. Follows no redirects: the provider must publish its keys at the URL that it states.
 pub(super) struct Client {
     http: legacy::Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     clock: Arc<dyn Clock>,
@@ -31,24 +31,25 @@ pub(super) struct Client {
 pub(super) enum HttpError {
     #[error("the URL is neither https nor on loopback")]
     Url,
-    #[error("cannot connect or send: {}", innermost(.0))]
+    #[error("cannot connect or send: {}", cause(.0))]
     Connection(#[from] legacy::Error),
-    #[error("the answer breaks off: {0}")]
+    #[error("the response was cut off: {0}")]
     Body(Box<dyn Error + Send + Sync>),
-    #[error("the answer's status is {0}")]
+    #[error("the response has HTTP status {0}")]
     Status(StatusCode),
-    #[error("the answer has more than {BYTES_MAX} bytes")]
+    #[error("the response has more than {BYTES_MAX} bytes")]
     TooLarge,
-    #[error("no whole answer within {}", duration_text(PATIENCE))]
+    #[error("no complete response within {}", duration_text(FETCH_TIMEOUT))]
     Late,
 }
 
-/// The client's own errors only say at what it was.
-fn innermost(error: &dyn Error) -> &dyn Error {
-    error.source().map_or(error, innermost)
+/// The root cause: the client's own errors only name the step that failed.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let innermost = std::iter::successors(Some(error), |error| error.source()).last();
+    signoff_client::tls_problem(error).unwrap_or_else(|| innermost.unwrap_or(error).to_string())
 }
 
-/// A URL that keys may come from: nobody on the way can replace what it serves.
+/// Parses a URL that keys may come from: https, or http on loopback, so that its content cannot be replaced on the way.
 pub(super) fn allowed(url: &str) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let host = uri.host()?.trim_start_matches('[').trim_end_matches(']');
@@ -63,22 +64,22 @@ pub(super) fn allowed(url: &str) -> Option<Uri> {
 }
 
 impl Client {
-    /// Makes a client that trusts whom the system trusts.
+    /// A client that trusts the system's CAs.
     pub(super) fn new(clock: Arc<dyn Clock>) -> io::Result<Self> {
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())?
             .https_or_http()
             .enable_http1()
             .build();
-        // Ten minutes pass between two fetches: no connection lives that long.
+        // There are ten minutes between fetches: pooled connections would not live that long.
         let http = legacy::Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Ok(Self { http, clock })
     }
 
-    /// What is at a URL.
+    /// Fetches a URL.
     pub(super) async fn get(&self, url: &str) -> Result<Bytes, HttpError> {
         let uri = allowed(url).ok_or(HttpError::Url)?;
-        timeout(&*self.clock, PATIENCE, self.get_allowed(uri)).await.unwrap_or(Err(HttpError::Late))
+        timeout(&*self.clock, FETCH_TIMEOUT, self.get_allowed(uri)).await.unwrap_or(Err(HttpError::Late))
     }
 
     async fn get_allowed(&self, uri: Uri) -> Result<Bytes, HttpError> {

@@ -32,6 +32,6 @@ async fn a_certificate_that_is_not_trusted_ends_the_call_at_once() {
     std::fs::write(&other, others.pem()).unwrap();
     let secure = client(&format!("https://{}", server.address()), Some(&other));
     let problem = problem(&secure, Call::new("t")).await;
-    assert!(problem.starts_with("its certificate is not trusted ("), "{problem}");
+    assert!(problem.starts_with("its certificate is not trusted (certificate signed by an unknown CA)"), "{problem}");
     assert!(problem.ends_with("set ca (SIGNOFF_CA) to the authority that signed it"), "{problem}");
 }

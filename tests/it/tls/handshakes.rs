@@ -64,7 +64,7 @@ async fn a_server_does_not_start_with_files_that_do_not_fit() {
         Ok(_) => panic!("it listens"),
         Err((status, log)) => {
             assert_eq!(status.code(), Some(1), "{log}");
-            assert!(log.contains("tls.key is not the key of the certificate in"), "{log}");
+            assert!(log.contains("tls.key does not match the certificate in"), "{log}");
             assert!(!store.exists(), "nothing is made before the files are known to be good");
         }
     }
