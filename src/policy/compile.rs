@@ -40,8 +40,8 @@ impl Policy {
         let failed = |message: &str| vec![Problem { path: String::new(), message: message.to_owned() }];
         match done {
             Ok(Ok(compiled)) => compiled,
-            Ok(Err(_)) => Err(failed("it cannot be compiled: a defect of this program")),
-            Err(error) => Err(failed(&format!("no thread to compile it: {error}"))),
+            Ok(Err(_)) => Err(failed("cannot compile the policy: internal error")),
+            Err(error) => Err(failed(&format!("cannot start a thread to compile the policy: {error}"))),
         }
     }
 }
@@ -67,7 +67,10 @@ fn compile(origin: Origin, document: Document) -> Result<Policy, Vec<Problem>> {
         };
         pattern_bytes += condition.as_ref().map_or(0, Condition::pattern_bytes);
         if pattern_bytes > PATTERNS_MAX {
-            let message = format!("the policy's patterns together take more than {} MiB", PATTERNS_MAX >> 20);
+            let message = format!(
+                "the policy's patterns need too much memory; at most {} MiB are allowed in total",
+                PATTERNS_MAX >> 20
+            );
             problems.add(format!("rules[{index}].when"), message);
             break;
         }

@@ -54,10 +54,10 @@ struct PlacedPattern {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EvaluationError {
     /// The call's evaluations together took too many steps.
-    #[error("the evaluation takes more steps than are allowed")]
+    #[error("the evaluation exceeds the step limit; simplify the conditions")]
     TooLong,
     /// A key or field that is not there.
-    #[error("there is no {0}; `has()` asks whether there is")]
+    #[error("there is no {0}; use `has()` to test for optional values")]
     Missing(String),
     /// Types that do not go together, numbers out of range, texts that are not what they should be.
     #[error("{0}")]
@@ -81,7 +81,7 @@ impl Condition {
         let held = match evaluate::evaluate(&self.root, scope, meter) {
             Ok(Value::Bool(held)) => Ok(held),
             Ok(other) => {
-                Err(EvaluationError::Invalid(format!("the condition is a {}, not true or false", other.kind())))
+                Err(EvaluationError::Invalid(format!("the condition is a {}; it must be a bool", other.kind())))
             }
             Err(error) => Err(error),
         };

@@ -133,7 +133,7 @@ mod priority {
         let text = Cow::<str>::deserialize(deserializer)?;
         let name = text.strip_prefix("PRIORITY_").unwrap_or_default();
         let known = ALL.into_iter().find(|priority| priority.name() == name);
-        known.map(Some).ok_or_else(|| D::Error::custom(format!("{text:?} is no priority")))
+        known.map(Some).ok_or_else(|| D::Error::custom(format!("{text:?} is not a priority")))
     }
 }
 
@@ -156,7 +156,7 @@ mod seconds {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
         let text = Cow::<str>::deserialize(deserializer)?;
-        let wrong = || D::Error::custom(format!("{text:?} is no span of seconds such as 300s"));
+        let wrong = || D::Error::custom(format!("{text:?} is not a duration in seconds such as 300s"));
         let (whole, fraction) = text.strip_suffix('s').ok_or_else(wrong)?.split_once('.').unwrap_or_else(|| {
             let whole = text.strip_suffix('s').unwrap_or_default();
             (whole, "0")

@@ -40,7 +40,7 @@ impl GlobIndex {
                 meanings.push(meaning);
             }
         }
-        let globs = builder.build().map_err(|error| format!("the globs together are too complex: {error}"))?;
+        let globs = builder.build().map_err(|error| format!("the globs are too complex in total: {error}"))?;
         Ok(Self { exact, globs, meanings })
     }
 

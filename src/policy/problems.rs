@@ -74,8 +74,8 @@ impl Problems {
         let in_rules = document.rules.iter().flat_map(|rule| rule.tools.iter().chain(&rule.agents));
         let costly = document.tools.iter().chain(in_rules).filter(|glob| is_costly(glob)).count();
         if costly > COSTLY_MAX {
-            let what = "globs with ?, […], {…}, or a * that is not their only one at an end";
-            self.add("", format!("has {costly} {what}; at most {COSTLY_MAX} are allowed"));
+            let what = "a glob is complex if it has ?, […], {…}, or a * other than one at its beginning or end";
+            self.add("", format!("has {costly} complex globs; at most {COSTLY_MAX} are allowed; {what}"));
         }
         if document.rules.len() > RULES_MAX {
             self.add("rules", format!("has {} rules; at most {RULES_MAX} are allowed", document.rules.len()));
@@ -86,7 +86,7 @@ impl Problems {
             let path = |field: &str| format!("rules[{index}].{field}");
             self.name(&path("name"), &rule.name);
             if let Some(first) = names.insert(rule.name.as_str(), index).filter(|_| !rule.name.is_empty()) {
-                self.add(path("name"), format!("{:?} is the name of rules[{first}] already", rule.name));
+                self.add(path("name"), format!("{:?} is already the name of rules[{first}]", rule.name));
             }
             self.rule(&path, rule);
         }
@@ -98,7 +98,7 @@ impl Problems {
     fn rule(&mut self, path: &dyn Fn(&str) -> String, rule: &Rule) {
         self.length(&path("description"), &rule.description);
         if rule.tools.is_empty() {
-            self.add(path("tools"), "is required; it names tools by globs, and \"*\" is every tool");
+            self.add(path("tools"), "is required; it lists globs of tools, and \"*\" matches every tool");
         }
         self.globs(&path("tools"), &rule.tools, GLOBS_MAX);
         self.globs(&path("agents"), &rule.agents, GLOBS_MAX);
@@ -109,19 +109,23 @@ impl Problems {
         for (key, value) in &rule.labels {
             let allowed = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
             if key.is_empty() || key.len() > LABEL_KEY_MAX || !key.chars().all(allowed) {
-                let rule = format!("a key has 1 to {LABEL_KEY_MAX} of A-Z a-z 0-9 _ . / -");
+                let rule = format!("a key must have 1 to {LABEL_KEY_MAX} of A-Z a-z 0-9 _ . / -");
                 let key: String = key.chars().take(LABEL_KEY_MAX).collect();
-                self.add(path("labels"), format!("no call has a label {key:?}: {rule}"));
+                self.add(path("labels"), format!("invalid label {key:?}; {rule}"));
             }
-            if value.chars().count() > LABEL_VALUE_MAX {
+            let length = value.chars().count();
+            if length > LABEL_VALUE_MAX {
                 let message =
-                    format!("the value of {key:?} is longer than the {LABEL_VALUE_MAX} characters of a label");
+                    format!("the value of {key:?} has {length} characters; at most {LABEL_VALUE_MAX} are allowed");
                 self.add(path("labels"), message);
             }
         }
         match &rule.effect {
             Some(effect) => self.prose(&path(effect.name()), effect),
-            None => self.add(path("").trim_end_matches('.'), "needs auto_approve, require_approval or auto_reject"),
+            None => self.add(
+                path("").trim_end_matches('.'),
+                "has no effect; set auto_approve, require_approval or auto_reject",
+            ),
         }
     }
 
@@ -132,14 +136,14 @@ impl Problems {
             self.add(path, "is required");
         } else if name.starts_with('_') {
             let name: String = name.chars().take(RULE_NAME_MAX).collect();
-            let wrong = "begins with _, as the server's own rules do; choose one beginning with a letter or digit";
+            let wrong = "begins with _, which is reserved for the server's rules; begin it with a letter or digit";
             self.add(path, format!("{name:?} {wrong}"));
         } else if name.len() > RULE_NAME_MAX || !name.bytes().all(other) || !name.bytes().next().is_some_and(first) {
             let rule = "of a-z 0-9 _ . -, beginning with a letter or digit";
             let name: String = name.chars().take(RULE_NAME_MAX).collect();
-            self.add(path, format!("{name:?} is no name: a rule has 1 to {RULE_NAME_MAX} characters {rule}"));
+            self.add(path, format!("{name:?} is not a valid name; it must have 1 to {RULE_NAME_MAX} {rule}"));
         } else if [TOOLS, UNLISTED_TOOLS].contains(&name) {
-            self.add(path, format!("{name:?} stands for a default in traces; choose another name"));
+            self.add(path, format!("{name:?} is reserved for a default; choose another name"));
         }
     }
 
@@ -154,7 +158,7 @@ impl Problems {
             if glob.chars().count() > GLOB_MAX {
                 self.add(at, format!("has {} characters; at most {GLOB_MAX} are allowed", glob.chars().count()));
             } else if let Some(first) = seen.insert(glob, index) {
-                self.add(at, format!("{glob:?} is there already, as {path}[{first}]"));
+                self.add(at, format!("{glob:?} is a duplicate of {path}[{first}]"));
             } else if let Err(wrong) = check_glob(glob) {
                 self.add(at, wrong);
             }
@@ -182,7 +186,7 @@ impl Problems {
         let only_users =
             !reviewers.is_empty() && users == reviewers.len() && escalate.iter().all(|one| one.reviewers.is_empty());
         if let Some(quorum) = quorum.filter(|quorum| only_users && *quorum as usize > users) {
-            self.add(format!("{path}.quorum"), format!("is {quorum}; only {users} may decide"));
+            self.add(format!("{path}.quorum"), format!("is {quorum}, more than the number of reviewers, {users}"));
         }
         if escalate.len() > ESCALATIONS_MAX {
             let message = format!("has {} escalations; at most {ESCALATIONS_MAX} are allowed", escalate.len());
@@ -192,15 +196,15 @@ impl Problems {
             let path = format!("{path}.escalate[{index}]");
             self.reviewers(&format!("{path}.reviewers"), &one.reviewers);
             if one.reviewers.is_empty() && one.priority.is_none_or(|priority| priority == Priority::Normal) {
-                self.add(&path, "changes nothing: it needs reviewers, or a priority above PRIORITY_NORMAL");
+                self.add(&path, "changes nothing; set reviewers, or a priority above PRIORITY_NORMAL");
             }
             if reviewers.is_empty() && !one.reviewers.is_empty() {
-                self.add(format!("{path}.reviewers"), "add nobody: any reviewer may decide from the start");
+                self.add(format!("{path}.reviewers"), "have no effect, because any reviewer may decide from the start");
             }
             match one.after {
                 None => self.add(format!("{path}.after"), "is required"),
                 Some(after) if timeout.is_some_and(|timeout| after >= timeout) => {
-                    self.add(format!("{path}.after"), "comes at the timeout or after it, so that it never happens");
+                    self.add(format!("{path}.after"), "is not before the timeout, so the escalation never happens");
                 }
                 Some(_) => {}
             }
@@ -219,7 +223,7 @@ impl Problems {
                 Err(wrong) => self.add(at, wrong.to_string()),
                 Ok(known) => {
                     if let Some(first) = seen.insert(known, index) {
-                        self.add(at, format!("{reviewer:?} is there already, as {path}[{first}]"));
+                        self.add(at, format!("{reviewer:?} is a duplicate of {path}[{first}]"));
                     }
                 }
             }
@@ -238,7 +242,8 @@ impl Problems {
             self.add(path, format!("has {} bytes; at most {PROSE_MAX} are allowed", text.len()));
         }
         if let Some(c) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-            self.add(path, format!("contains U+{:04X}; of controls only line feed and tab are allowed", u32::from(c)));
+            let rule = "control characters other than line feed and tab are not allowed";
+            self.add(path, format!("contains U+{:04X}; {rule}", u32::from(c)));
         }
     }
 }

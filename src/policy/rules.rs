@@ -107,14 +107,14 @@ impl Matcher {
     ) -> (RuleOutcome, std::borrow::Cow<'static, str>) {
         let not = |why: &'static str| (RuleOutcome::NotMatched, why.into());
         if self.agents.as_ref().is_some_and(|agents| !agents.contains(&call.agent.name)) {
-            return not("the agent does not fit");
+            return not("the agent does not match");
         }
         if self.labels.iter().any(|(key, value)| call.labels.get(key) != Some(value)) {
-            return not("the labels do not fit");
+            return not("the labels do not match");
         }
         match self.condition.as_ref().map_or(Ok(true), |condition| condition.holds(scope, meter)) {
             Ok(true) => (RuleOutcome::Matched, self.effect.name().into()),
-            Ok(false) => not("the condition does not hold"),
+            Ok(false) => not("the condition is false"),
             Err(error) => (RuleOutcome::Failed, cut(error.to_string()).into()),
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn check(policy: &Policy, problems: &mut Problems) {
     for matcher in in_order {
         let (index, rule) = (matcher.place, &policy.document().rules[matcher.place]);
         if matcher.constant() == Some(false) {
-            problems.add(format!("rules[{index}].when"), "never holds: the rule can never apply");
+            problems.add(format!("rules[{index}].when"), "is always false, so the rule can never match");
             continue;
         }
         let stricter =
@@ -26,7 +26,7 @@ pub(super) fn check(policy: &Policy, problems: &mut Problems) {
         if let Some(shadow) = shadows.covering_all(&rule.tools).into_iter().find(stricter) {
             let (shadow, effect) = (&policy.matchers()[shadow as usize], matcher.effect.name());
             let message = format!(
-                "can never decide: for these tools {:?} always applies, and {} is stricter than {effect}",
+                "can never decide: for these tools, rule {:?} always matches, and {} is stricter than {effect}",
                 shadow.name,
                 shadow.effect.name(),
             );

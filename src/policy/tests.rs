@@ -118,8 +118,8 @@ fn agents_and_labels_select() {
     assert_eq!(
         outcomes,
         [
-            ("four", RuleOutcome::NotMatched, "the agent does not fit"),
-            ("three", RuleOutcome::NotMatched, "the labels do not fit"),
+            ("four", RuleOutcome::NotMatched, "the agent does not match"),
+            ("three", RuleOutcome::NotMatched, "the labels do not match"),
             ("two", RuleOutcome::Matched, "require_approval"),
         ]
     );
@@ -150,7 +150,7 @@ fn a_failure_asks_a_person() {
     let Effect::RequireApproval(requirement) = judgement.effect else { panic!() };
     assert_eq!(requirement.timeout, Some(Duration::from_secs(9)));
     assert_eq!(judgement.trace[0].outcome, RuleOutcome::Failed);
-    assert_eq!(judgement.trace[0].detail, "there is no args.missing; `has()` asks whether there is");
+    assert_eq!(judgement.trace[0].detail, "there is no args.missing; use `has()` to test for optional values");
 }
 
 #[test]
@@ -260,18 +260,18 @@ fn every_problem_is_told() {
     for expected in [
         "tools[0]: \"b{\" is not a valid glob",
         "tools[1]: has 129 characters; at most 128",
-        "rules[0].name: \"Bad name\" is no name",
+        "rules[0].name: \"Bad name\" is not a valid name",
         "rules[0].tools[0]: \"a[\" is not a valid glob",
-        "rules[0].tools[2]: \"x\" is there already, as rules[0].tools[1]",
+        "rules[0].tools[2]: \"x\" is a duplicate of rules[0].tools[1]",
         "rules[0].agents[0]: must not be empty",
-        "rules[0].labels: no call has a label \"sp ace\"",
+        "rules[0].labels: invalid label \"sp ace\"",
         "rules[0].labels: the value of \"k\" is longer",
         "rules[0].description: has 1025 bytes; at most 1024",
-        "rules[0].when: column 1: there is no variable arg",
-        "rules[1].name: \"tools\" stands for a default",
+        "rules[0].when: column 1: unknown variable arg",
+        "rules[1].name: \"tools\" is reserved for a default",
         "rules[1].tools: is required",
-        "rules[1]: needs auto_approve, require_approval or auto_reject",
-        "rules[3].name: \"same\" is the name of rules[2] already",
+        "rules[1]: has no effect; set auto_approve, require_approval or auto_reject",
+        "rules[3].name: \"same\" is already the name of rules[2]",
         "unlisted_tools.message: contains U+001B",
     ] {
         assert!(found.iter().any(|found| found.starts_with(expected)), "{expected} is missing in {found:#?}");
@@ -306,7 +306,10 @@ fn patterns_are_bounded_together_and_problems_end_the_search() {
     let found = patterns(200, "(");
     assert_eq!(found.len(), 100, "{}", found.len());
     let found = patterns(8_200, "a");
-    assert_eq!(found, ["rules[6144].when: the policy's patterns together take more than 24 MiB"]);
+    assert_eq!(
+        found,
+        ["rules[6144].when: the policy's patterns need too much memory; at most 24 MiB are allowed in total"]
+    );
 }
 
 #[test]
@@ -314,12 +317,13 @@ fn rules_that_nothing_reaches_are_refused() {
     let unreached = |rules: Vec<Rule>| problems(Document { rules, ..Document::default() });
     assert_eq!(
         unreached(vec![rule("a", &["x"], "1 > 2", approve())]),
-        ["rules[0].when: never holds: the rule can never apply"]
+        ["rules[0].when: is always false, so the rule can never match"]
     );
     let wall = || rule("wall", &["sql.*", "x"], "", reject());
     let refusal = |name: &str| {
         format!(
-            "rules[1]: can never decide: for these tools \"wall\" always applies, and auto_reject is stricter than {name}"
+            "rules[1]: can never decide: for these tools, rule \"wall\" always matches, and auto_reject is stricter than \
+             {name}"
         )
     };
     assert_eq!(
@@ -412,7 +416,7 @@ fn no_rule_has_a_name_that_the_server_uses() {
     for name in [REMEMBERED_REJECTION_RULE, "_freeze", "_"] {
         let rules = vec![rule(name, &["pay"], "", approve())];
         let problems = Policy::compile(Document { rules, ..Document::default() }).unwrap_err();
-        assert!(problems[0].to_string().contains("as the server's own rules do"), "{problems:?}");
+        assert!(problems[0].to_string().contains("reserved for the server's rules"), "{problems:?}");
     }
 }
 
@@ -420,17 +424,17 @@ fn no_rule_has_a_name_that_the_server_uses() {
 fn what_is_asked_of_people_is_checked() {
     let cases = [
         (json!({"reviewers": ["finance"]}), "reviewers[0]: must be group:NAME or user:ISSUER/SUBJECT"),
-        (json!({"reviewers": ["group:a", "group:a"]}), "reviewers[1]: \"group:a\" is there already"),
+        (json!({"reviewers": ["group:a", "group:a"]}), "reviewers[1]: \"group:a\" is a duplicate of "),
         (json!({"reviewers": vec!["group:a"; 65]}), "reviewers: has 65 reviewers; at most 64"),
         (json!({"quorum": 33}), "quorum: is 33; 1 to 32"),
         (json!({"reject_threshold": 0}), "reject_threshold: is 0; 1 to 32"),
-        (json!({"reviewers": ["user:dev/a"], "quorum": 2}), "quorum: is 2; only 1 may decide"),
+        (json!({"reviewers": ["user:dev/a"], "quorum": 2}), "quorum: is 2, more than the number of reviewers, 1"),
         (json!({"escalate": [{"after": "60s"}]}), "escalate[0]: changes nothing"),
         (json!({"escalate": [{"priority": "PRIORITY_HIGH"}]}), "escalate[0].after: is required"),
-        (json!({"escalate": [{"after": "60s", "reviewers": ["group:a"]}]}), "escalate[0].reviewers: add nobody"),
+        (json!({"escalate": [{"after": "60s", "reviewers": ["group:a"]}]}), "escalate[0].reviewers: have no effect"),
         (
             json!({"timeout": "60s", "escalate": [{"after": "60s", "priority": "PRIORITY_HIGH"}]}),
-            "so that it never happens",
+            "so the escalation never happens",
         ),
         (
             json!({"escalate": vec![json!({"after": "1s", "priority": "PRIORITY_HIGH"}); 5]}),

@@ -77,8 +77,8 @@ impl<'a> Warnings<'a> {
             self.add(
                 "unlisted_tools",
                 format!(
-                    "approves every tool that the policy does not name, such as other spellings of {tool:?}; use \
-                     require_approval, and rules that approve what they name"
+                    "approves every tool that the policy does not name, including other spellings of {tool:?}; use \
+                     require_approval, and rules that approve the tools they name"
                 ),
             );
         }
@@ -112,8 +112,8 @@ impl<'a> Warnings<'a> {
                 self.add(
                     format!("rules[{}].when", matcher.place),
                     format!(
-                        "a denylist: {effect} applies to the texts that it names, and other calls of {tool:?} are approved; let \
-                         the default ask, and approve by a pattern of all that is allowed"
+                        "denylist: {effect} applies to the listed texts, and all other calls of {tool:?} are approved; \
+                         require approval by default, and auto_approve only what matches a pattern of allowed texts"
                     ),
                 );
             }
@@ -138,7 +138,7 @@ impl<'a> Warnings<'a> {
             if let Some(c) = glob.chars().find(|c| !c.is_ascii()) {
                 self.add(
                     &path,
-                    format!("{glob:?} contains {c:?} (U+{:04X}): no tool has it in its name", u32::from(c)),
+                    format!("{glob:?} contains {c:?} (U+{:04X}), which no tool name can contain", u32::from(c)),
                 );
             } else if path.starts_with("rules") && is_literal(glob) && !self.policy.lists(glob) {
                 for (other, difference) in listed.near(glob) {
@@ -162,13 +162,13 @@ impl<'a> Warnings<'a> {
             let near = if is_literal(glob) { names.near(glob) } else { names.nearly_fit(glob) };
             for (tool, difference) in near {
                 if told.insert(tool) {
-                    let what = if is_literal(glob) { "is not" } else { "does not fit" };
+                    let what = if is_literal(glob) { "is not" } else { "does not match" };
                     let default = self.document().unlisted_tools.as_ref().map_or("require_approval", RuleEffect::name);
                     self.add(
                         &path,
                         format!(
-                            "the tool {tool:?} was called, which {what} {glob:?}: it differs {}. It has the default of other \
-                             tools, {default}",
+                            "the tool {tool:?} was called, which {what} {glob:?}: it differs {}. The default for other \
+                             tools applies to it: {default}",
                             difference.name()
                         ),
                     );
@@ -194,7 +194,7 @@ impl<'a> Warnings<'a> {
             let is_known = if kind == "group" { known.groups.contains(&name) } else { known.users.contains(&name) };
             // Two names that are both in use are two.
             for (other, difference) in near.into_iter().filter(|(_, how)| !is_known || *how != Difference::Typing) {
-                let rest = if is_known { "both are known" } else { "only that one is known" };
+                let rest = if is_known { "the server has seen both" } else { "the server has seen only that one" };
                 self.add(&path, format!("the {kind} {other:?} differs {}; {rest}", difference.name()));
             }
         }

@@ -100,7 +100,7 @@ mod tests {
             "tls: tls.key: No such file",
             "oidc.keys: keys.json: the key set has no key that can be used",
             "policy: policy.yaml:3:5: rules[0].tols: is unknown",
-            "policy: policy.yaml:4:11: rules[0].when: column 4: the condition ends before it is complete",
+            "policy: policy.yaml:4:11: rules[0].when: column 4: unexpected end of the condition",
         ] {
             assert!(told.lines().any(|line| line.starts_with(expected)), "no {expected:?} in\n{told}");
         }

@@ -33,7 +33,7 @@ pub(super) fn compile(source: &str) -> Result<Condition, Vec<String>> {
     if let Some((_, Some(kind))) = &root
         && *kind != Kind::Bool
     {
-        compiler.refuse(&tree, format!("the condition is a {kind}; it must be true or false"));
+        compiler.refuse(&tree, format!("the condition is a {kind}; it must be a bool"));
     }
     match root {
         Some((root, _)) if compiler.problems.is_empty() => {
@@ -78,7 +78,7 @@ impl Compiler {
 
     fn expr(&mut self, tree: &IdedExpr, depth: usize) -> Option<Typed> {
         if depth == DEPTH_MAX {
-            self.refuse(tree, format!("nested more than {DEPTH_MAX} levels deep"));
+            self.refuse(tree, format!("nested too deeply; at most {DEPTH_MAX} levels are allowed"));
             return None;
         }
         match &tree.expr {
@@ -99,7 +99,7 @@ impl Compiler {
                     match &entry.key.expr {
                         Syntax::Literal(LiteralValue::String(key)) => {
                             if entries.iter().any(|(known, _): &(String, _)| *known == **key) {
-                                self.refuse(&entry.key, format!("the key {:?} is there twice", &**key));
+                                self.refuse(&entry.key, format!("duplicate key {:?}", &**key));
                             }
                             entries.push((key.to_string(), value?.0));
                         }
@@ -125,7 +125,7 @@ impl Compiler {
             LiteralValue::Int(value) => number(self.number(tree, Some(*value.inner()))?),
             LiteralValue::UInt(value) => number(self.number(tree, i64::try_from(*value.inner()).ok())?),
             LiteralValue::Double(_) | LiteralValue::Bytes(_) => {
-                self.refuse(tree, "is neither text nor a finite number");
+                self.refuse(tree, "is not supported; use a string or a finite number");
                 return None;
             }
         };
@@ -155,7 +155,7 @@ impl Compiler {
         let known = VARIABLES.map(|(name, _)| name);
         let names = known.iter().map(ToString::to_string).chain(self.bound.iter().cloned());
         let meant = closest(name, names).map_or_else(String::new, |meant| format!(", did you mean {meant}?"));
-        self.refuse(tree, format!("there is no variable {name}{meant} (there are {})", known.join(", ")));
+        self.refuse(tree, format!("unknown variable {name}{meant} (variables: {})", known.join(", ")));
         None
     }
 
@@ -172,7 +172,7 @@ impl Compiler {
             _ => &[],
         };
         if !fields.is_empty() && !fields.contains(&select.field.as_str()) {
-            self.refuse(tree, format!("there is no field {}; there are {}", select.field, fields.join(", ")));
+            self.refuse(tree, format!("unknown field {} (fields: {})", select.field, fields.join(", ")));
             return None;
         }
         let kind = match (&operand, select.field.as_str()) {

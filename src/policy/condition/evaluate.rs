@@ -48,7 +48,7 @@ impl<'a> Evaluation<'a, '_> {
             Expr::Negate(operand) => match self.value(operand)? {
                 Value::Number(number) => Ok(Value::Number(-number)),
                 Value::Span(span) => Ok(Value::Span(-span)),
-                other => Err(EvaluationError::Invalid(format!("`-` wants a number, not a {}", other.kind()))),
+                other => Err(EvaluationError::Invalid(format!("`-` requires a number, not a {}", other.kind()))),
             },
             Expr::If(parts) => {
                 let [condition, then, otherwise] = &**parts;
@@ -97,7 +97,8 @@ impl<'a> Evaluation<'a, '_> {
         match (self.value(operand)?, self.value(index)?) {
             (Value::List(list), Value::Number(number)) => {
                 let place = position(number).and_then(|place| list.get(place));
-                place.ok_or_else(|| EvaluationError::Missing(format!("item {number} in a list of {}", list.len())))
+                place
+                    .ok_or_else(|| EvaluationError::Missing(format!("item {number} in a list of {} items", list.len())))
             }
             (Value::Map(map), Value::Text(key)) => {
                 self.meter.key(&key)?;
@@ -105,7 +106,7 @@ impl<'a> Evaluation<'a, '_> {
                 map.get(&key).ok_or_else(|| EvaluationError::Missing(format!("key {:?}", shown())))
             }
             (operand, index) => {
-                Err(EvaluationError::Invalid(format!("a {} has no item at a {}", operand.kind(), index.kind())))
+                Err(EvaluationError::Invalid(format!("a {} cannot be indexed by a {}", operand.kind(), index.kind())))
             }
         }
     }
@@ -133,7 +134,7 @@ impl<'a> Evaluation<'a, '_> {
                 self.meter.take(map.len())?;
                 List::Made(map.keys().into_iter().map(Value::Text).collect())
             }
-            other => return Err(EvaluationError::Invalid(format!("a {} cannot be gone through", other.kind()))),
+            other => return Err(EvaluationError::Invalid(format!("cannot iterate over a {}", other.kind()))),
         };
         match each.quantifier {
             Quantifier::All => self.decided(each, &items, false),
@@ -197,7 +198,7 @@ impl<'a> Evaluation<'a, '_> {
 fn truth(value: &Value<'_>) -> Result<bool, EvaluationError> {
     match value {
         Value::Bool(held) => Ok(*held),
-        other => Err(EvaluationError::Invalid(format!("a {} is neither true nor false", other.kind()))),
+        other => Err(EvaluationError::Invalid(format!("a {} is not a bool", other.kind()))),
     }
 }
 

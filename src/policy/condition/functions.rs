@@ -153,7 +153,7 @@ impl Function {
         if let Value::Text(text) = value {
             meter.bytes(text.len())?;
         }
-        let wrong = |wanted: &str| EvaluationError::Invalid(format!("a {} is not {wanted}", value.kind()));
+        let wrong = || EvaluationError::Invalid(format!("this function does not accept a {}", value.kind()));
         Ok(match (self, value) {
             (Self::Type, value) => {
                 let name = TYPES.iter().find(|(_, kind)| *kind == value.kind()).map(|(name, _)| (*name).to_owned());
@@ -184,10 +184,8 @@ impl Function {
             (Self::UpperAscii, Value::Text(text)) => Value::text(text.to_ascii_uppercase()),
             (Self::Trim, Value::Text(text)) => Value::text(text.trim().to_owned()),
             (Self::Part(part, zone), Value::Time(time)) => Value::Number(part.of_time(time.with_timezone(&zone))),
-            (Self::Part(part, _), Value::Span(span)) => {
-                Value::Number(part.of_span(*span).ok_or_else(|| wrong("a timestamp"))?)
-            }
-            _ => return Err(wrong("what this function takes")),
+            (Self::Part(part, _), Value::Span(span)) => Value::Number(part.of_span(*span).ok_or_else(wrong)?),
+            _ => return Err(wrong()),
         })
     }
 
@@ -268,7 +266,7 @@ pub(super) fn exact(number: i64) -> Result<f64, EvaluationError> {
     if number.unsigned_abs() <= EXACT {
         Ok(number as f64)
     } else {
-        Err(EvaluationError::Invalid(format!("{number} is beyond 2^53, where a double is not exact")))
+        Err(EvaluationError::Invalid(format!("{number} is beyond 2^53, so a double cannot hold it exactly")))
     }
 }
 

@@ -60,7 +60,7 @@ impl Operator {
                     return Err("the keys of a map are strings".to_owned());
                 }
                 None | Some(List | Map) => return Ok(Some(Bool)),
-                Some(right) => return Err(format!("`in` wants a list or map, not a {right}")),
+                Some(right) => return Err(format!("`in` requires a list or map, not a {right}")),
             },
             Self::Add => &[
                 (Number, Number, Number),
@@ -267,7 +267,7 @@ fn contains(item: &Value<'_>, container: &Value<'_>, meter: &StepBudget) -> Resu
             }
             _ => Ok(false),
         },
-        other => Err(EvaluationError::Invalid(format!("`in` wants a list or map, not a {}", other.kind()))),
+        other => Err(EvaluationError::Invalid(format!("`in` requires a list or map, not a {}", other.kind()))),
     }
 }
 
@@ -275,6 +275,6 @@ fn contains(item: &Value<'_>, container: &Value<'_>, meter: &StepBudget) -> Resu
 pub(super) fn text<'v, 'a>(function: &str, value: &'v Value<'a>) -> Result<&'v Text<'a>, EvaluationError> {
     match value {
         Value::Text(text) => Ok(text),
-        other => Err(EvaluationError::Invalid(format!("{function} wants a string, not a {}", other.kind()))),
+        other => Err(EvaluationError::Invalid(format!("{function} requires a string, not a {}", other.kind()))),
     }
 }

@@ -41,8 +41,8 @@ impl Pattern {
         let built = dense::Builder::new().configure(dfa).thompson(nfa).syntax(syntax).build(pattern);
         built.map(Self).map_err(|_| {
             format!(
-                "the pattern {} is too complex; write shorter repetitions, [A-Za-z0-9_] instead of \\w, and (?-u:\\b) \
-                 instead of \\b, in quotes with an r before them: r\"…\"",
+                "the pattern {} is too complex; use shorter repetitions, [A-Za-z0-9_] instead of \\w, and (?-u:\\b) \
+                 instead of \\b, in a raw string: r\"…\"",
                 shown(pattern)
             )
         })
@@ -53,7 +53,7 @@ impl Pattern {
         let found = self.0.try_search_fwd(&Input::new(text).earliest(true));
         found
             .map(|found| found.is_some())
-            .map_err(|error| EvaluationError::Invalid(format!("the pattern fails: {error}")))
+            .map_err(|error| EvaluationError::Invalid(format!("cannot match the pattern: {error}")))
     }
 
     /// Whether any text at all can match. Looks at every state of the automaton once.

@@ -9,7 +9,7 @@ const BACKSPACE: char = '\u{8}';
 pub(super) fn doubt(source: &str, pattern: &Pattern) -> Option<String> {
     if source.contains(BACKSPACE) {
         return Some(
-            r#"the pattern holds U+0008, a backspace: that is what \b means in "…". For the edge of a word write (?-u:\b) in r"…", and in YAML put the condition below `when: >-` or in single quotes"#
+            r#"the pattern contains U+0008, a backspace, because "…" turns \b into it. For a word boundary write (?-u:\b) in r"…"; in YAML put the condition below `when: >-` or in single quotes"#
                 .to_owned(),
         );
     }
@@ -17,11 +17,11 @@ pub(super) fn doubt(source: &str, pattern: &Pattern) -> Option<String> {
         return None;
     }
     let why = if has_empty_class(source) {
-        "one of its […] allows no character"
+        "one of its […] matches no character"
     } else if stands_inside(source, '^') {
-        "^ is the beginning of the text, and something must come before it; write \\^ for the character"
+        "^ matches only at the beginning of the text, but something must come before it; write \\^ for the character"
     } else if stands_inside(source, '$') {
-        "$ is the end of the text, and something must come after it; write [$] for the character"
+        "$ matches only at the end of the text, but something must come after it; write [$] for the character"
     } else {
         "its parts exclude each other"
     };
@@ -71,11 +71,11 @@ mod tests {
     fn patterns_that_do_not_say_what_is_meant_are_told_with_what_to_write() {
         for (source, complaint) in [
             ("\u{8}drop", r#"write (?-u:\b) in r"…""#),
-            ("x|(?i)\u{8}drop\u{8}", "holds U+0008, a backspace"),
-            ("price: ^5", r"^ is the beginning of the text, and something must come before it; write \^"),
-            ("^[a-z]+^$", "^ is the beginning"),
-            ("US$5", "$ is the end of the text, and something must come after it; write [$]"),
-            (r"^[^\s\S]$", "one of its […] allows no character"),
+            ("x|(?i)\u{8}drop\u{8}", "contains U+0008, a backspace"),
+            ("price: ^5", r"^ matches only at the beginning of the text, but something must come before it; write \^"),
+            ("^[a-z]+^$", "^ matches only at the beginning"),
+            ("US$5", "$ matches only at the end of the text, but something must come after it; write [$]"),
+            (r"^[^\s\S]$", "one of its […] matches no character"),
             (r"a(?-u:\b)b", "its parts exclude each other"),
         ] {
             let told = told(source).unwrap_or_else(|| panic!("{source}: nothing is told"));

@@ -27,7 +27,7 @@ fn a_denylist_over_a_default_that_approves() {
         ];
         rules.extend(rest.as_array().unwrap().clone());
         let found = warnings(json!({"tools": tools, "unlisted_tools": unlisted, "rules": rules}), &Known::default());
-        found.iter().any(|warning| warning.starts_with("rules[0].when: a denylist: auto_reject applies"))
+        found.iter().any(|warning| warning.starts_with("rules[0].when: denylist: auto_reject applies"))
     };
     let (asks, approves) = (json!({"require_approval": {}}), json!({"auto_approve": {}}));
     let approve_sql = json!([{"name": "sql", "tools": ["*"], "auto_approve": {}}]);
@@ -50,7 +50,7 @@ fn a_denylist_over_a_default_that_approves() {
         &Known::default(),
     );
     assert!(
-        asking.iter().any(|warning| warning.starts_with("rules[0].when: a denylist: require_approval")),
+        asking.iter().any(|warning| warning.starts_with("rules[0].when: denylist: require_approval")),
         "{asking:?}"
     );
 }
@@ -70,8 +70,8 @@ fn patterns_that_do_not_say_what_is_meant() {
         warnings(json!({"rules": [rule]}), &Known::default())
     };
     for (when, told) in [
-        ("args.q.matches(\"(?-u:\\b)drop\")", "rules[0].when: column 16: the pattern holds U+0008, a backspace"),
-        ("args.q.matches('\u{8}drop')", "rules[0].when: column 16: the pattern holds U+0008, a backspace"),
+        ("args.q.matches(\"(?-u:\\b)drop\")", "rules[0].when: column 16: the pattern contains U+0008, a backspace"),
+        ("args.q.matches('\u{8}drop')", "rules[0].when: column 16: the pattern contains U+0008, a backspace"),
         ("tool == 'sql' &&\n  args.q.matches('a^b')", "rules[0].when: line 2, column 18: no text can match"),
         ("args.l.all(x, x.matches('[^\\\\s\\\\S]'))", "no character"),
     ] {
@@ -97,7 +97,7 @@ fn names_that_differ_within_the_policy() {
     }
     assert_eq!(found("send_email"), [""; 0]);
     assert_eq!(found("search"), [""; 0]);
-    assert!(found("s\u{435}nd_email")[0].contains("(U+0435): no tool has it in its name"));
+    assert!(found("s\u{435}nd_email")[0].contains("(U+0435), which no tool name can contain"));
     quiet(json!({"tools": ["send_email", "SEND_EMAIL"], "rules": [rule("SEND_EMAIL")]}));
 }
 
@@ -140,11 +140,14 @@ fn reviewers_that_look_like_others() {
     };
     let found = |reviewer: &str| warnings(asking(reviewer), &known);
     for (reviewer, part) in [
-        ("group:Finance", "the group \"finance\" differs only in upper and lower case; only that one is known"),
+        (
+            "group:Finance",
+            "the group \"finance\" differs only in upper and lower case; the server has seen only that one",
+        ),
         ("group:/finance", "\"finance\" differs only in what separates its words"),
         ("group:\u{ff46}inance", "\"finance\" differs in characters that look the same"),
         ("group:legal", "\"Legal\" differs only in upper and lower case; both are known"),
-        ("group:finanse", "\"finance\" differs in one letter; only that one is known"),
+        ("group:finanse", "\"finance\" differs in one letter; the server has seen only that one"),
         ("user:https://login.example.com/Alice", "the user \"https://login.example.com/alice\" differs only in upper"),
     ] {
         let found = found(reviewer);

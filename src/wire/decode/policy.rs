@@ -81,7 +81,7 @@ impl Checker {
                 Some(self.within("unlisted_tools", |check| check.require_approval(asks)))
             }
             None => {
-                self.refuse("unlisted_tools", "needs auto_approve, require_approval or auto_reject");
+                self.refuse("unlisted_tools", "has no effect; set auto_approve, require_approval or auto_reject");
                 None
             }
         }

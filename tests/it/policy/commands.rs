@@ -20,7 +20,7 @@ fn example(name: &str) -> String {
 async fn check_tells_everything_with_its_place() {
     let (code, out, _) = run(&["policy", "check", &example("policy.yaml")]).await;
     assert_eq!(code, Some(0), "{out}");
-    assert!(out.contains("3 rules, 3 listed tools; nothing is wrong"), "{out}");
+    assert!(out.contains("3 rules, 3 listed tools; no problems"), "{out}");
 
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("policy.yaml");
@@ -35,8 +35,8 @@ async fn check_tells_everything_with_its_place() {
         ("1:14", "tools[1]: \"a[\" is not a valid glob"),
         ("4:5", "rules[0].tols: is unknown; known: name, "),
         ("6:11", "rules[0].when: column 9"),
-        ("8:11", "rules[1].name: \"one\" is the name of rules[0] already"),
-        ("10:11", "there is no variable arg, did you mean args?"),
+        ("8:11", "rules[1].name: \"one\" is already the name of rules[0]"),
+        ("10:11", "unknown variable arg, did you mean args?"),
         ("11:34", "8d"),
     ] {
         let line = err.lines().find(|line| line.starts_with(&format!("{path}:{place}: ")));
@@ -96,13 +96,13 @@ async fn a_policy_is_compared_set_shown_and_remembered() {
     // The same content, however it is written, makes no version.
     for more in [&[][..], &["--comment", "again"], &["--expected-version", "1"], &["--dry-run"]] {
         let (code, out, err) = run(&[&["set", &file], more].concat()).await;
-        let told = "nothing changes; this is live already: version 1, set by dev/operator";
+        let told = "no change; already live: version 1, set by dev/operator";
         assert!(code == Some(0) && out.contains(told) && out.contains(": small payments"), "{more:?}: {out}{err}");
     }
     let (code, _, err) = run(&["set", &file, "--expected-version", "0"]).await;
     assert!(code == Some(1) && err.contains("POLICY_CHANGED") && err.contains("signoff policy diff"), "{err}");
     let (code, _, err) = run(&["diff", &file]).await;
-    assert!(code == Some(0) && err.contains("says the same as version 1"), "{err}");
+    assert!(code == Some(0) && err.contains("is equivalent to version 1"), "{err}");
 
     let (_, shown, _) = run(&["show"]).await;
     assert!(

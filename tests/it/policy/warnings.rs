@@ -100,7 +100,7 @@ async fn the_command_warns_and_is_strict_when_told_to() {
     }
     let (code, _, err) = run(&["policy", "check", path, "--strict", "--cases", cases]).await;
     assert!(
-        code == Some(1) && err.contains("the tool \"SQL.query\" was called, which does not fit \"sql.*\""),
+        code == Some(1) && err.contains("the tool \"SQL.query\" was called, which does not match \"sql.*\""),
         "{err}"
     );
     let (code, out, err) = run(&["policy", "test", path, cases]).await;

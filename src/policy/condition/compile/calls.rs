@@ -65,7 +65,7 @@ impl Compiler {
                     Some((Expr::Has { operand: Box::new(operand), field: select.field.clone() }, Some(Kind::Bool)))
                 }
                 _ => {
-                    self.refuse(tree, "has() wants a field, such as has(args.to)");
+                    self.refuse(tree, "has() requires a field, such as has(args.to)");
                     None
                 }
             },
@@ -149,7 +149,7 @@ impl Compiler {
         match literal.map(|literal| literal.parse::<IpNet>()) {
             Some(Ok(network)) => Some((Expr::InNetwork(Box::new(address?), network), Some(Kind::Bool))),
             _ => {
-                self.refuse(network, "containsIP is called on a network, such as cidr(\"10.0.0.0/8\")");
+                self.refuse(network, "containsIP must be called on a network, such as cidr(\"10.0.0.0/8\")");
                 None
             }
         }
@@ -169,21 +169,21 @@ impl Compiler {
             (_, [item, body]) => (item, None, body),
             (Quantifier::Map, [item, filter, body]) => (item, Some(filter), body),
             _ => {
-                self.refuse(tree, format!("{name}() wants a name and an expression, such as x, x != \"\""));
+                self.refuse(tree, format!("{name}() requires a name and an expression, such as x, x != \"\""));
                 return None;
             }
         };
         let Syntax::Ident(item_name) = &item.expr else {
-            self.refuse(item, format!("{name}() wants a name for the items first"));
+            self.refuse(item, format!("the first argument of {name}() must be a name for the items"));
             return None;
         };
         let taken = VARIABLES.iter().any(|(known, _)| known == item_name) || self.bound.contains(item_name);
         if taken || item_name.starts_with('.') {
-            self.refuse(item, format!("{item_name} names something else already"));
+            self.refuse(item, format!("the name {item_name} is already in use; choose another"));
             return None;
         }
         if self.bound.len() == NESTING_MAX {
-            self.refuse(tree, format!("at most {NESTING_MAX} of all, exists, map, … may be inside each other"));
+            self.refuse(tree, format!("all, exists, map, … can be nested at most {NESTING_MAX} levels deep"));
             return None;
         }
         self.bound.push(item_name.clone());
@@ -236,17 +236,17 @@ impl Compiler {
     fn unknown_function(&mut self, tree: &IdedExpr, call: &CallExpr, known: Option<&Signature>) {
         let name = call.func_name.as_str();
         let what = match known {
-            Some(Signature { style: Style::Method, .. }) => format!("{name} is called on a value: x.{name}(…)"),
-            Some(_) => format!("{name} is called as {name}(x)"),
-            None if functions::SPECIAL.contains(&name) => format!("{name} is not called like this"),
+            Some(Signature { style: Style::Method, .. }) => format!("{name} is a method; write x.{name}(…)"),
+            Some(_) => format!("{name} is not a method; write {name}(x)"),
+            None if functions::SPECIAL.contains(&name) => format!("invalid arguments for {name}()"),
             None if name.contains(['_', '@', '[', '?']) && !name.chars().any(char::is_alphanumeric) => {
                 "is not supported here".to_owned()
             }
             None => {
                 let meant = closest(name, functions::names().into_iter().map(str::to_owned));
                 meant.map_or_else(
-                    || format!("there is no function {name}"),
-                    |meant| format!("there is no function {name}, did you mean {meant}?"),
+                    || format!("unknown function {name}"),
+                    |meant| format!("unknown function {name}, did you mean {meant}?"),
                 )
             }
         };

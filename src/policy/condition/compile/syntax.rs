@@ -30,7 +30,7 @@ pub(super) fn problems(source: &str, errors: &ParseErrors) -> Vec<String> {
             let (line, column) = (at_least_one(error.pos.0), at_least_one(error.pos.1));
             format!("{}: {}", place(source, line, column), sentence(&Position::of(source, line, column), &error.msg))
         }
-        None => "it cannot be read".to_owned(),
+        None => "cannot parse the condition".to_owned(),
     };
     vec![told]
 }
@@ -89,8 +89,7 @@ fn sentence(at: &Position<'_>, said: &str) -> String {
         return unreadable(at, said);
     }
     if said.starts_with("invalid string literal") {
-        return "a text has an escape that does not exist; write r\"…\" for a pattern, or \\\\ for a backslash"
-            .to_owned();
+        return "invalid escape in a string; write r\"…\" for a pattern, or \\\\ for a backslash".to_owned();
     }
     if said.starts_with("invalid int literal") || said.starts_with("invalid uint literal") {
         return format!("the number {} is out of range", at.token());
@@ -109,17 +108,17 @@ fn sentence(at: &Position<'_>, said: &str) -> String {
     }
     if token.is_empty() {
         return match missing(said) {
-            Some(sign) => format!("the condition ends before it is complete: `{sign}` is missing"),
+            Some(sign) => format!("unexpected end of the condition: `{sign}` is missing"),
             None if at.before.trim().is_empty() => "the condition is empty".to_owned(),
-            None => "the condition ends before it is complete".to_owned(),
+            None => "unexpected end of the condition".to_owned(),
         };
     }
     if let Some((_, ours)) = OPERATORS.iter().find(|(theirs, _)| *theirs == token) {
-        return format!("`{token}` is no operator here; write {ours}");
+        return format!("`{token}` is not an operator in CEL; write {ours}");
     }
     match missing(said) {
         Some(sign) => format!("`{sign}` is missing before `{token}`"),
-        None => format!("`{token}` cannot stand here"),
+        None => format!("unexpected `{token}`"),
     }
 }
 
@@ -135,13 +134,15 @@ fn unreadable(at: &Position<'_>, said: &str) -> String {
     let quoted = text.trim_start_matches(['r', 'R', 'b', 'B']).starts_with(['"', '\'']);
     let escape = text.rfind('\\').and_then(|at| text[at + 1..].chars().next()).filter(|c| *c != '\'');
     match (quoted, escape) {
-        (true, Some(c)) => format!("a text has no escape \\{c}; write r\"…\" for a pattern, or \\\\ for a backslash"),
-        (true, None) => "a text begins here that does not end: its closing quote is missing".to_owned(),
+        (true, Some(c)) => {
+            format!("invalid escape \\{c} in a string; write r\"…\" for a pattern, or \\\\ for a backslash")
+        }
+        (true, None) => "unterminated string: the closing quote is missing".to_owned(),
         (false, _) => {
             let token = at.token();
             match OPERATORS.iter().find(|(theirs, _)| *theirs == token) {
-                Some((theirs, ours)) => format!("`{theirs}` is no operator here; write {ours}"),
-                None => format!("`{}` means nothing here", crate::unicode::escape(token)),
+                Some((theirs, ours)) => format!("`{theirs}` is not an operator in CEL; write {ours}"),
+                None => format!("unexpected character `{}`", crate::unicode::escape(token)),
             }
         }
     }

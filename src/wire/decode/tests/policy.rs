@@ -71,7 +71,10 @@ fn spans_that_a_policy_cannot_hold_are_all_named_and_left_out() {
 fn a_default_without_an_effect_is_refused() {
     let message = v1::Policy { unlisted_tools: Some(v1::UnlistedTools { effect: None }), ..Default::default() };
     let (document, violations) = decode::document(message);
-    assert_eq!(lines(&violations), ["unlisted_tools: needs auto_approve, require_approval or auto_reject"]);
+    assert_eq!(
+        lines(&violations),
+        ["unlisted_tools: has no effect; set auto_approve, require_approval or auto_reject"]
+    );
     assert_eq!(document, Document::default());
     assert_eq!(decode::document(v1::Policy::default()), (Document::default(), Vec::new()));
 }
