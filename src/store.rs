@@ -1,7 +1,7 @@
-//! Where approvals are kept, the versions of the policy that judged them, and the tokens of those who call.
+//! Stores approvals, the versions of the policy that judged them, tokens of callers, and freezes.
 //!
-//! A store speaks of approvals, not of keys. Whatever it answers is durable: it never shows, acknowledges or publishes
-//! a state that a crash could take back. One conformance suite (`testing/conformance.rs`) holds for every
+//! The interface is in terms of approvals, not of keys. Every answer is durable: a store never shows, acknowledges or
+//! publishes a state that a crash could undo. One conformance suite (`testing/conformance.rs`) tests every
 //! implementation.
 //!
 //! | trait | concern |
@@ -9,24 +9,25 @@
 //! | [`ApprovalStore`] | requests, commands, histories, lists, what is due |
 //! | [`PolicyStore`] | versions of the policy |
 //! | [`TokenStore`] | tokens of callers |
-//! | [`FreezeStore`] | freezes, which no claim is granted against |
-//! | [`ChangeFeed`] | what changed: pages after a durable [`Cursor`], and a nudge |
+//! | [`FreezeStore`] | freezes, which block claims |
+//! | [`ChangeFeed`] | changes: pages after a durable [`Cursor`], and a wake-up |
 //! | [`Transfer`] | export and import |
 //! | [`Lifecycle`] | health, the newest time on record, closing |
 //!
-//! [`Store`] is their sum. Whoever needs one concern takes that trait: an `Arc<dyn Store>` turns into an `Arc<dyn
-//! PolicyStore>` by itself. [`open`] makes a store of a [`StoreConfig`]; engines are `sled/` and the model in
+//! [`Store`] combines them. Code that needs one concern takes that trait: an `Arc<dyn Store>` coerces to an `Arc<dyn
+//! PolicyStore>`. [`open`] opens the store of a [`StoreConfig`]. The engines are `sled/`, and the model in
 //! `testing/memory.rs`.
 //!
-//! **A new concern** (an outbox, sessions) is a trait in a file of its own, with its types and its part of the suite,
-//! and one more name in the definition of [`Store`]. What must be atomic with a transition, as the rows of an outbox
-//! must, is not a call of its own: it becomes part of [`Submission`] or of the transition, and the new trait only reads
-//! and settles it. **A new engine** is a variant of [`StoreConfig`] and of [`OpenError`], and passes the suite. The
-//! rules that all stores share are public, so that an engine in another crate follows them too: [`NewPolicy::after`],
-//! the checks of [`PolicyVersion`], [`UnchangedPolicy`] and [`Forgotten`], [`Page::keep_before_next`], [`weight`] with [`PAGE_BYTES`],
-//! [`NAME_MAX`] and [`DOCUMENT_MAX`].
+//! **A new concern** (an outbox, sessions) is a trait in its own file, with its types and its part of the suite, and
+//! one more name in the definition of [`Store`]. Data that must be atomic with a transition, such as the rows of an
+//! outbox, needs no write call of its own: it becomes part of [`Submission`] or of the transition, and the new trait
+//! only reads and settles it. **A new engine** is a variant of [`StoreConfig`] and of [`OpenError`], and passes the
+//! suite. The rules that all stores share are public, so that an engine in another crate can follow them:
+//! [`NewPolicy::after`], the checks of [`PolicyVersion`], [`UnchangedPolicy`] and [`Forgotten`],
+//! [`Page::keep_before_next`], [`weight`] with
+//! [`PAGE_BYTES`], [`NAME_MAX`] and [`DOCUMENT_MAX`].
 //!
-//! [`SledStore`], [`SledConfig`], [`check`], [`salvage`] and [`sync_to_disk`], with their types, are only of sled.
+//! [`SledStore`], [`SledConfig`], [`check`], [`salvage`], [`sync_to_disk`] and their types are specific to sled.
 
 mod approvals;
 mod changes;
@@ -60,18 +61,18 @@ pub(crate) use testing::{MemoryStore, conformance};
 pub use tokens::TokenStore;
 pub use transfer::{Forgotten, History, REMEMBERED, Transfer};
 
-// Only of sled, and of directories that it wrote: no other store has these.
+// Specific to sled and its directories.
 pub use sled::{
     Fault, Findings, OpenError as SledOpenError, Salvaged, SledConfig, SledStore, check, salvage, sync_to_disk,
 };
 
-/// Longest name in a key, in bytes: far more than a request may have, far less than would make a page too large.
+/// Maximum length of a name in a key, in bytes: far above the limits of a request, and small enough for sled's pages.
 pub const NAME_MAX: usize = 1_024;
 
-/// Longest document, in bytes.
+/// Maximum length of a policy document, in bytes.
 pub const DOCUMENT_MAX: usize = 1 << 20;
 
-/// Everything that the server keeps. Implemented by whatever implements its parts.
+/// Everything that the server stores. Implemented by every type that implements its parts.
 pub trait Store: ApprovalStore + PolicyStore + TokenStore + FreezeStore + ChangeFeed + Transfer + Lifecycle {}
 
 impl<T: ApprovalStore + PolicyStore + TokenStore + FreezeStore + ChangeFeed + Transfer + Lifecycle> Store for T {}

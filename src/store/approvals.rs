@@ -1,4 +1,4 @@
-//! Approvals: what is asked, decided and done with them.
+//! The store of approvals: requests, commands, histories and lists.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use async_trait::async_trait;
 use super::{Query, StoreError, Subscription, query::Order};
 use crate::domain::{Actor, Approval, ApprovalId, Arguments, Command, Event, Request, Revision, Time, Verdict};
 
-/// Keeps approvals. An implementation runs the domain's [`step`](crate::domain::step), and commits the approval, its
-/// events, its index entries and its entry in the change feed at once.
+/// Stores approvals. An implementation runs the domain's [`step`](crate::domain::step), and commits the approval, its
+/// events, its index entries and its entry in the change feed atomically.
 #[async_trait]
 pub trait ApprovalStore: Send + Sync + 'static {
-    /// Records a new request, or finds the one that the same caller made with the same `request_id`, which must be the
-    /// same as [`Approval::check_repetition`] says.
+    /// Records a new request, or finds the earlier one of the same caller with the same `request_id`. A repetition must
+    /// match the first request, as [`Approval::check_repetition`] defines.
     ///
-    /// A new one is looked up among the rejections that are remembered, in the same transaction: where
-    /// [`Approval::remembered_for`] has a verdict for it, that one is recorded in the place of the submission's. Of several
-    /// such rejections the one counts whose time ends last, and of these the newest.
+    /// The same transaction searches for a remembered rejection of a new request. If [`Approval::remembered_for`]
+    /// returns a verdict, that verdict is recorded instead of the submission's. Of several such rejections, the one
+    /// whose time ends last counts, and of these the newest.
     ///
     /// # Errors
     /// [`Refusal::RequestIdReused`], [`Refusal::RequestForgotten`], [`Refusal::TooManyPending`], or a failure.
@@ -26,19 +26,19 @@ pub trait ApprovalStore: Send + Sync + 'static {
     /// [`Refusal::TooManyPending`]: crate::domain::Refusal::TooManyPending
     async fn submit(&self, submission: Submission) -> Result<Submitted, StoreError>;
 
-    /// The approval that a caller asked for under a `request_id`.
+    /// Finds the approval of a caller's `request_id`.
     ///
     /// # Errors
     /// [`Refusal::RequestForgotten`](crate::domain::Refusal::RequestForgotten), or a failure.
     async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError>;
 
-    /// Does what a command asks for, as far as [`step`](crate::domain::step) allows.
+    /// Runs a command, as [`step`](crate::domain::step) allows.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], the refusal of `step`, or a failure.
     async fn transition(&self, id: ApprovalId, command: Command, now: Time) -> Result<Transitioned, StoreError>;
 
-    /// The approval as it is now.
+    /// Reads an approval.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], or a failure.
@@ -56,23 +56,21 @@ pub trait ApprovalStore: Send + Sync + 'static {
     /// A failure.
     async fn list(&self, query: Query) -> Result<Page, StoreError>;
 
-    /// Pending approvals that are due: whose deadline has passed, or that are to be escalated. At most `limit`, the
-    /// longest overdue first.
+    /// Pending approvals whose deadline or escalation is due: at most `limit`, the longest overdue first.
     ///
     /// # Errors
     /// A failure.
     async fn due(&self, now: Time, limit: usize) -> Result<Due, StoreError>;
 
-    /// Forgets approvals to which nothing has happened since before a moment, and which were decided then: at most
-    /// `limit`, the oldest decision first. Their callers' `request_id`s are remembered as used for
-    /// [`REMEMBERED`](super::REMEMBERED) from `now` on; of those whose time is over some are forgotten as well. Returns
-    /// how many approvals it forgot.
+    /// Forgets approvals that were decided, and last changed, before `decided_before`: at most `limit`, the oldest
+    /// decision first. The store remembers their `request_id`s for [`REMEMBERED`](super::REMEMBERED) from `now` on, and
+    /// forgets some of those whose time is over. Returns the number of forgotten approvals.
     ///
     /// # Errors
     /// A failure.
     async fn prune(&self, decided_before: Time, now: Time, limit: usize) -> Result<usize, StoreError>;
 
-    /// How many approvals are pending.
+    /// The number of pending approvals.
     fn pending(&self) -> u64;
 
     /// Wakes on every new revision of one approval.
@@ -82,17 +80,17 @@ pub trait ApprovalStore: Send + Sync + 'static {
 /// A new request.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// The name it will have.
+    /// The id of the new approval.
     pub id: ApprovalId,
-    /// What is asked.
+    /// The request.
     pub request: Arc<Request>,
-    /// The arguments, as asked.
+    /// The arguments of the request.
     pub arguments: Arguments,
-    /// What the policy says of it.
+    /// The policy's verdict.
     pub verdict: Arc<Verdict>,
-    /// When it was accepted.
+    /// When the request arrived.
     pub now: Time,
-    /// Most pending approvals of one caller.
+    /// Maximum pending approvals of one caller.
     pub pending_limit: u32,
 }
 
@@ -101,7 +99,7 @@ pub struct Submission {
 pub struct Submitted {
     /// The approval as it is now.
     pub approval: Arc<Approval>,
-    /// False when it was found under its `request_id`.
+    /// False for a repetition, which was found by its `request_id`.
     pub created: bool,
 }
 
@@ -119,14 +117,14 @@ pub struct Transitioned {
 pub struct Page {
     /// The approvals, in the query's order.
     pub approvals: Vec<Arc<Approval>>,
-    /// Where the next page starts: after this id. `None` on the last page.
+    /// The next page starts after this id. `None` on the last page.
     pub next: Option<ApprovalId>,
-    /// Approvals that may belong here, and cannot be read: their records are damaged, or a later version wrote them.
+    /// Approvals that may belong to the page, but are unreadable: damaged, or written by a later version.
     pub unreadable: Vec<ApprovalId>,
 }
 
 impl Page {
-    /// For implementations of stores: leaves out unreadable approvals that the next page names again.
+    /// For implementations of stores: removes unreadable approvals that the next page will list again.
     pub fn keep_before_next(&mut self, order: Order) {
         if let Some(next) = self.next {
             self.unreadable.retain(|id| match order {
@@ -137,11 +135,11 @@ impl Page {
     }
 }
 
-/// What is overdue.
+/// Overdue approvals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
     /// Approvals that are due.
     pub ids: Vec<ApprovalId>,
-    /// When the next one will be.
+    /// When the next approval will be due.
     pub next: Option<Time>,
 }

@@ -1,4 +1,5 @@
-//! Wakes those who wait for an approval. Carries no data worth losing: whoever is woken reads the store.
+//! Wakes the streams that wait for an approval. A wake-up carries no data that could be lost: its receiver reads the
+//! store.
 
 use std::{
     collections::HashMap,
@@ -10,10 +11,10 @@ use tokio::sync::{broadcast, watch};
 use super::Change;
 use crate::domain::{ApprovalId, Revision};
 
-/// Changes that a receiver may be behind before it has to read the store again.
+/// Changes that a receiver may lag behind before it must read the store again.
 const BACKLOG: usize = 4_096;
 
-/// What a store publishes its commits with: it wakes those who wait for an approval, and tells everybody who listens.
+/// Publishes the commits of a store: wakes the subscriptions to an approval, and sends the change to all receivers.
 #[derive(Debug)]
 pub struct CommitBroadcast {
     waiting: Mutex<HashMap<ApprovalId, Waiters>>,
@@ -23,23 +24,23 @@ pub struct CommitBroadcast {
 #[derive(Debug)]
 struct Waiters {
     sender: watch::Sender<Revision>,
-    /// Counted here, since receivers count until after their subscription has let go of the lock.
+    /// Counted here: the sender's own count falls only after a subscription has released the lock.
     subscriptions: usize,
 }
 
 impl CommitBroadcast {
-    /// One that nobody listens to.
+    /// A broadcast without receivers.
     #[must_use]
     pub fn new() -> Arc<Self> {
         Arc::new(Self { waiting: Mutex::default(), changes: broadcast::Sender::new(BACKLOG) })
     }
 
-    /// Publishes a commit. It must be durable.
+    /// Publishes a commit, which must be durable.
     pub fn publish(&self, change: Change) {
         if let Some(waiters) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).get(&change.id) {
             waiters.sender.send_replace(change.revision);
         }
-        let _ = self.changes.send(change); // nobody listening is fine
+        let _ = self.changes.send(change); // fails without receivers, which is fine
     }
 
     /// Every change from now on.
@@ -58,7 +59,7 @@ impl CommitBroadcast {
     }
 }
 
-/// Wakes on new revisions of one approval. Subscribe before reading: nothing in between is missed.
+/// Wakes on new revisions of one approval. Subscribe before you read the approval, so that no revision is missed.
 #[derive(Debug)]
 pub struct Subscription {
     id: ApprovalId,
@@ -67,13 +68,13 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Which approval it is for.
+    /// The approval.
     #[must_use]
     pub const fn id(&self) -> ApprovalId {
         self.id
     }
 
-    /// Waits for a revision beyond `seen`. Several may pass as one.
+    /// Waits for a revision newer than `seen`. Several revisions may cause one wake-up.
     pub async fn beyond(&mut self, seen: Revision) {
         if self.receiver.wait_for(|revision| *revision > seen).await.is_err() {
             std::future::pending::<()>().await; // the sender lives as long as this subscription
@@ -101,7 +102,7 @@ mod tests {
     use crate::domain::samples::id;
 
     #[test]
-    fn the_last_subscriber_leaves_nothing_behind() {
+    fn dropping_the_last_subscription_frees_the_entry() {
         let commits = CommitBroadcast::new();
         let (first, second) = (commits.subscribe(id(0, 1)), commits.subscribe(id(0, 1)));
         drop(first);
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn subscribers_that_leave_at_once_leave_nothing_behind() {
+    fn subscriptions_dropped_simultaneously_free_the_entry() {
         let (commits, ready) = (CommitBroadcast::new(), AtomicU64::new(0));
         let subscriber = || {
             for n in 1..=20_000 {

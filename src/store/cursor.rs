@@ -1,4 +1,4 @@
-//! A place in a change feed, as consumers keep it.
+//! A position in a change feed, as consumers store it.
 
 use std::{fmt, str::FromStr};
 
@@ -6,14 +6,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
-/// First byte of the text's content.
+/// First byte of the encoded content.
 const VERSION: u8 = 1;
 
-/// Longest position, in bytes.
+/// Maximum length of a position, in bytes.
 const POSITION_MAX: usize = 64;
 
-/// A place in the change feed of one store: everything before it was seen. Its text, of letters, digits, `-` and `_`,
-/// can be kept anywhere for as long as one likes; what is in it is the store's own business.
+/// A position in the change feed of one store: the consumer has seen everything before it. Its text of letters, digits,
+/// `-` and `_` never expires. Its content is opaque: each store defines its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     store: Uuid,
@@ -35,7 +35,7 @@ pub enum CursorError {
 }
 
 impl Cursor {
-    /// For implementations of stores: a place in the feed of a store, in a form of its own of at most 64 bytes.
+    /// For implementations of stores: a cursor with the store's own encoding of a position, at most 64 bytes.
     ///
     /// # Errors
     /// [`CursorError::Malformed`] when the position is longer.
@@ -44,7 +44,7 @@ impl Cursor {
         if position.len() > POSITION_MAX { Err(CursorError::Malformed) } else { Ok(Self { store, position }) }
     }
 
-    /// The position, when it is one of this store.
+    /// The position, if the cursor belongs to this store.
     ///
     /// # Errors
     /// [`CursorError::OtherStore`].

@@ -1,11 +1,11 @@
-//! Why a store did not do what it was asked.
+//! Errors of a store.
 
 use std::sync::Arc;
 
 use super::{DOCUMENT_MAX, NAME_MAX};
 use crate::domain::{ApprovalId, FreezeError, Refusal, ReplayError, TokenId};
 
-/// Why a store did not do what it was asked.
+/// Why a store operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// There is no such approval.

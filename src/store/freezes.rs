@@ -1,19 +1,19 @@
-//! Freezes: what no claim is granted for.
+//! The store of freezes, which block claims.
 
 use async_trait::async_trait;
 
 use super::StoreError;
 use crate::domain::{Freeze, ImportedFreezes, NewFreeze, NewThaw};
 
-/// Keeps freezes, by the rules of [`Freezes`](crate::domain::Freezes).
+/// Stores freezes, by the rules of [`Freezes`](crate::domain::Freezes).
 ///
-/// They count where approvals change: [`submit`](super::ApprovalStore::submit) asks
+/// Freezes apply where approvals change: [`submit`](super::ApprovalStore::submit) calls
 /// [`Freezes::judge`](crate::domain::Freezes::judge), and [`transition`](super::ApprovalStore::transition) runs
-/// [`step_unless_frozen`](crate::domain::step_unless_frozen), each with the freezes that are on record in its own
-/// transaction. So no claim is granted after [`freeze`](Self::freeze) has answered, on any server.
+/// [`step_unless_frozen`](crate::domain::step_unless_frozen). Both read the freezes in their own transaction. So no
+/// server grants a claim after [`freeze`](Self::freeze) has returned.
 #[async_trait]
 pub trait FreezeStore: Send + Sync + 'static {
-    /// Freezes calls, or finds the freeze that the same operator made with the same `request_id`.
+    /// Freezes calls, or finds the earlier freeze of the same operator with the same `request_id`.
     ///
     /// # Errors
     /// [`FreezeError::TooMany`], [`FreezeError::RequestIdReused`], or a failure.
@@ -22,7 +22,7 @@ pub trait FreezeStore: Send + Sync + 'static {
     /// [`FreezeError::RequestIdReused`]: crate::domain::FreezeError::RequestIdReused
     async fn freeze(&self, new: NewFreeze) -> Result<Freeze, StoreError>;
 
-    /// Ends a freeze, or finds the one that the same operator ended with the same `request_id`.
+    /// Ends a freeze, or finds the one that the same operator ended earlier with the same `request_id`.
     ///
     /// # Errors
     /// [`FreezeError::NotFound`], [`FreezeError::RequestIdReused`], or a failure.
@@ -31,14 +31,14 @@ pub trait FreezeStore: Send + Sync + 'static {
     /// [`FreezeError::RequestIdReused`]: crate::domain::FreezeError::RequestIdReused
     async fn thaw(&self, new: NewThaw) -> Result<Freeze, StoreError>;
 
-    /// Every freeze that is kept, in order of id: those that stand, and the newest that were thawed.
+    /// All stored freezes, in order of id: the active ones, and the most recently thawed ones.
     ///
     /// # Errors
     /// A failure.
     async fn freezes(&self) -> Result<Vec<Freeze>, StoreError>;
 
-    /// Takes freezes from an export, copies of such as are kept already included: all of them or none. A copy that
-    /// stands does not undo a thaw.
+    /// Imports freezes from an export: all or none. It accepts copies of stored freezes; a copy that is still active
+    /// does not undo a thaw.
     ///
     /// # Errors
     /// [`FreezeError::Conflict`], [`FreezeError::Bad`], or a failure.

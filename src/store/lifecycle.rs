@@ -1,4 +1,4 @@
-//! A store as a part of a process: from its opening to its end.
+//! The life of a store in a process: health, closing, and observers.
 
 use std::time::Duration;
 
@@ -7,44 +7,45 @@ use tokio::sync::watch;
 
 use crate::domain::{Approval, Event, Freezes, Time};
 
-/// Tells how a store is, and ends it.
+/// Health, newest time, and closing.
 #[async_trait]
 pub trait Lifecycle: Send + Sync + 'static {
-    /// The newest time of an event or a version of the policy that was on record when the store was opened, of
-    /// approvals that were forgotten since as well; `None` when there was none. Server time goes on from it.
+    /// The newest time on record when the store was opened: of an event, a version of the policy or a freeze, including
+    /// those of approvals forgotten since. `None` for an empty store. Server time continues from it.
     fn newest_time(&self) -> Option<Time>;
 
-    /// Whether the store works. Once it has failed it stays so.
+    /// Whether the store works. A failed store never recovers.
     fn health(&self) -> watch::Receiver<Health>;
 
-    /// Writes out everything accepted so far and releases the store. Later calls fail.
+    /// Writes all accepted commands, and releases the store. Later calls fail.
     async fn close(&self);
 }
 
 /// Whether a store works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// It does.
+    /// The store works.
     Working,
-    /// A write failed; nothing more is accepted.
+    /// A write failed; the store accepts no more commands.
     Failed(String),
 }
 
-/// Told about commits, for metrics. Calls come from the store's writer and must return at once.
+/// Receives commits, for metrics and logs. The store's writer makes the calls, so they must return immediately.
 pub trait Observer: Send + Sync + 'static {
     /// A group of commands was made durable.
     fn committed(&self, commands: usize, sync: Duration);
     /// An approval has a new status, `PENDING` included.
     fn reached(&self, approval: &Approval);
-    /// Something was recorded on an approval, which is as that left it, or newer. In order for each approval.
+    /// An event was recorded. `approval` is in the state after that event, or a newer one. Events of one approval are
+    /// in order.
     fn recorded(&self, approval: &Approval, event: &Event);
-    /// How many approvals are pending now, and when the oldest of them was asked for.
+    /// The number of pending approvals, and when the oldest was requested.
     fn pending(&self, count: u64, oldest: Option<Time>);
-    /// The freezes that are kept now: from the opening on, and when they change.
+    /// The stored freezes: when the store opens, and whenever they change.
     fn frozen(&self, freezes: &Freezes);
 }
 
-/// Observes nothing.
+/// Ignores everything.
 impl Observer for () {
     fn committed(&self, _: usize, _: Duration) {}
     fn reached(&self, _: &Approval) {}

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Observer, SledConfig, SledOpenError, SledStore, Store};
 
-/// Which store, and where. A server makes it of its settings in `server.rs`; `data_dir` alone leads here today.
+/// Which store, and where. `server.rs` makes it from the settings; today only `data_dir` matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreConfig {
     /// A directory of this machine.
@@ -14,7 +14,7 @@ pub enum StoreConfig {
 /// Why a store could not be opened. Each engine has its own reasons.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// sled's, which has a directory.
+    /// The store in a directory.
     #[error(transparent)]
     Sled(#[from] SledOpenError),
     /// A bug.
@@ -23,20 +23,19 @@ pub enum OpenError {
 }
 
 impl StoreConfig {
-    /// A store in a directory, made when it is absent.
+    /// A store in a directory, created if it is missing.
     #[must_use]
     pub fn in_directory(directory: &Path) -> Self {
         Self::Sled(SledConfig::new(directory))
     }
 
-    /// A store in a directory that must have one already: a mistyped name must not become an empty store.
+    /// An existing store in a directory. A mistyped name must not create an empty store.
     #[must_use]
     pub fn existing_in_directory(directory: &Path) -> Self {
         Self::Sled(SledConfig { create: false, ..SledConfig::new(directory) })
     }
 
-    /// The same store, with another limit on the time that a group of commands, or closing, may take. A store that
-    /// takes longer has failed.
+    /// Sets the maximum time for a group of commands, or for closing. A store that takes longer has failed.
     #[must_use]
     pub fn with_write_timeout(self, write_timeout: Duration) -> Self {
         match self {
@@ -45,10 +44,10 @@ impl StoreConfig {
     }
 }
 
-/// Opens a store. This may take minutes, and a disk that hangs takes one thread with it, none that serves.
+/// Opens a store. This may take minutes. It runs on its own thread, so a disk that hangs blocks no thread that serves.
 ///
 /// # Errors
-/// When the store cannot be used as it is.
+/// When the store is locked, damaged, of another version or unreadable.
 pub async fn open(config: &StoreConfig, observer: Arc<dyn Observer>) -> Result<Arc<dyn Store>, OpenError> {
     match config.clone() {
         StoreConfig::Sled(config) => {

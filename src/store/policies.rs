@@ -1,4 +1,4 @@
-//! Versions of the policy, and the rules that they follow in every store. What they say is opaque here.
+//! Versions of the policy, and the rules that they follow in every store. Their documents are opaque here.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{DOCUMENT_MAX, NAME_MAX, PolicyFault, StoreError};
 use crate::domain::{Actor, Digest, Time, moment};
 
-/// Keeps versions of the policy.
+/// Stores versions of the policy.
 #[async_trait]
 pub trait PolicyStore: Send + Sync + 'static {
     /// Records a new version of the policy, or finds the one that the same author recorded with the same `request_id`.
-    /// A policy that says what the newest version says makes none, in the same transaction: that version is returned,
-    /// and found again under this `request_id` whatever is set later.
+    ///
+    /// If the newest version has the same document, the call makes no version: it returns the newest one, and the same
+    /// transaction records the `request_id`, so that a repetition finds that version whatever is set later.
     ///
     /// # Errors
     /// [`StoreError::PolicyChanged`] when the newest version is not the expected one,
@@ -26,7 +27,7 @@ pub trait PolicyStore: Send + Sync + 'static {
     /// A failure.
     async fn policy(&self, version: Option<u64>) -> Result<Option<Arc<PolicyVersion>>, StoreError>;
 
-    /// Versions of the policy older than `before`, all without it: the newest first, at most `limit`.
+    /// Versions of the policy older than `before`, or of any age without it: newest first, at most `limit`.
     ///
     /// # Errors
     /// A failure.
@@ -36,7 +37,7 @@ pub trait PolicyStore: Send + Sync + 'static {
 /// A policy to record.
 #[derive(Clone, Debug)]
 pub struct NewPolicy {
-    /// What it says, at most [`DOCUMENT_MAX`] bytes.
+    /// The policy's text, at most [`DOCUMENT_MAX`] bytes.
     pub document: Arc<str>,
     /// Who sets it.
     pub author: Actor,
@@ -44,32 +45,32 @@ pub struct NewPolicy {
     pub comment: String,
     /// The author's idempotency key.
     pub request_id: Option<String>,
-    /// What must be the newest version, 0 for none; without it, any may be.
+    /// The version that must be the newest; 0 for none. Without it, any may be.
     pub expected: Option<u64>,
-    /// When it was accepted.
+    /// When the call arrived.
     pub now: Time,
 }
 
-/// A version of the policy, without what it says.
+/// A version of the policy, without its document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyHead {
-    /// 1, 2, 3…; 0 stands for "none was set".
+    /// 1, 2, 3…; 0 means that no policy was set.
     pub version: u64,
     /// Who set it.
     pub author: Actor,
     /// Why.
     pub comment: String,
-    /// When; never before an older version.
+    /// When; never earlier than an older version.
     #[serde(with = "moment")]
     pub at: Time,
 }
 
-/// A version of the policy: the unit of export and import. Never changes, and is never forgotten.
+/// A version of the policy: the unit of export and import. It never changes, and is never forgotten.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyVersion {
-    /// Which version, by whom.
+    /// The number, author and time.
     pub head: PolicyHead,
     /// The author's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,16 +78,18 @@ pub struct PolicyVersion {
     /// What its author expected to be the newest version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
-    /// What it says.
+    /// The policy's text.
     pub document: Arc<str>,
 }
 
-/// A call that set what was set already: it made no version. What is kept of it, so that its repetition finds the
-/// version which it found, and never brings that one back after another was set. The unit of export and import, too.
+/// A SetPolicy call that made no version, because the newest one had the same document.
+///
+/// It is recorded for its idempotency key: a repetition must find the version that the first call found. Otherwise a
+/// late repetition could set that policy again, after another one was set. It is also a unit of export and import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnchangedPolicy {
-    /// The version that said the same.
+    /// The version with the same document.
     pub version: u64,
     /// Who called.
     pub author: Actor,
@@ -95,27 +98,27 @@ pub struct UnchangedPolicy {
     /// What its author expected to be the newest version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<u64>,
-    /// Hash of its comment, by which a repetition is known.
+    /// Hash of its comment, to compare a repetition with.
     pub comment: Digest,
 }
 
-/// What follows from a policy to record.
+/// The result of [`NewPolicy::after`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextPolicy {
     /// A version that follows the newest one.
     Version(PolicyVersion),
-    /// Nothing: the newest version says the same. The call is kept, if it has an idempotency key.
+    /// No version: the newest one has the same document. Holds the call to record, if it has an idempotency key.
     Unchanged(Option<UnchangedPolicy>),
 }
 
 impl NewPolicy {
-    /// For implementations of stores: what follows the newest version. Look first for a version and for an unchanged
-    /// policy with the same author and `request_id` ([`PolicyVersion::is_by`], [`UnchangedPolicy::is_by`]): what is a
-    /// repetition is answered with the version that was found first.
+    /// For implementations of stores: what to record after the newest version. First look for a version and for an
+    /// unchanged policy with the same author and `request_id` ([`PolicyVersion::is_by`], [`UnchangedPolicy::is_by`]): a
+    /// repetition gets the version of the first call.
     ///
     /// # Errors
-    /// [`StoreError::PolicyChanged`] when the newest version is not the expected one, or what
-    /// [`PolicyVersion::check`] and [`UnchangedPolicy::check`] say.
+    /// [`StoreError::PolicyChanged`] when the newest version is not the expected one, or the errors of
+    /// [`PolicyVersion::check`] and [`UnchangedPolicy::check`].
     pub fn after(self, newest: Option<&PolicyVersion>) -> Result<NextPolicy, StoreError> {
         let last = newest.map_or(0, |newest| newest.head.version);
         if self.expected.is_some_and(|expected| expected != last) {
@@ -155,14 +158,14 @@ impl NewPolicy {
 }
 
 impl UnchangedPolicy {
-    /// For implementations of stores: whether an author recorded it under this `request_id`.
+    /// For implementations of stores: whether it has this author and `request_id`.
     #[must_use]
     pub fn is_by(&self, author: &Actor, request_id: &str) -> bool {
         self.author.is(author) && self.request_id == request_id
     }
 
-    /// For implementations of stores: rejects what has its author and `request_id`, but is not a repetition. `version`
-    /// is the one that it names.
+    /// For implementations of stores: rejects a call that reuses the author's `request_id` with other content.
+    /// `version` is the version that this one refers to.
     ///
     /// # Errors
     /// [`StoreError::PolicyRequestIdReused`].
@@ -170,8 +173,8 @@ impl UnchangedPolicy {
         again.repeats(version, self.expected, Digest::of_bytes(again.comment.as_bytes()) == self.comment)
     }
 
-    /// For implementations of stores: rejects what cannot be stored. `version` is the one that it names, if it is
-    /// stored.
+    /// For implementations of stores: rejects a call that cannot be stored. `version` is the version that it refers to,
+    /// if that is stored.
     ///
     /// # Errors
     /// [`StoreError::BadPolicy`].
@@ -197,13 +200,13 @@ fn unusable(name: &str) -> bool {
 }
 
 impl PolicyVersion {
-    /// For implementations of stores: whether an author recorded it under this `request_id`.
+    /// For implementations of stores: whether it has this author and `request_id`.
     #[must_use]
     pub fn is_by(&self, author: &Actor, request_id: &str) -> bool {
         self.head.author.is(author) && self.request_id.as_deref() == Some(request_id)
     }
 
-    /// For implementations of stores: rejects what has its author and `request_id`, but is not a repetition.
+    /// For implementations of stores: rejects a call that reuses the author's `request_id` with other content.
     ///
     /// # Errors
     /// [`StoreError::PolicyRequestIdReused`].
@@ -211,7 +214,7 @@ impl PolicyVersion {
         again.repeats(self, self.expected, again.comment == self.head.comment)
     }
 
-    /// For implementations of stores: rejects what cannot follow the newest version, or is too long to store.
+    /// For implementations of stores: rejects a version that does not follow the newest one, or is too long to store.
     ///
     /// # Errors
     /// [`StoreError::BadPolicy`].

@@ -1,4 +1,4 @@
-//! What to list. Filters are equalities, so that every store can index them, and all must hold.
+//! Queries of lists. Filters are equalities, so that every store can index them; all must match.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use crate::domain::{Approval, ApprovalId, Status, Time, name};
 pub struct Query {
     /// Which approvals.
     pub filter: Filter,
-    /// In which order of creation.
+    /// The order, by creation.
     pub order: Order,
-    /// Only those that come after this one, in `order`.
+    /// Only approvals after this one, in `order`.
     pub after: Option<ApprovalId>,
-    /// At most so many; fewer when they are large.
+    /// Maximum number of approvals. Large approvals end a page earlier.
     pub limit: usize,
 }
 
-/// For implementations of stores: bytes of text after which a page ends, whatever its limit. What an approval says can
-/// be far larger on the wire, and clients take 4 MiB of it unless told otherwise.
+/// For implementations of stores: a page ends once it has this many bytes of text, whatever its limit. An approval can
+/// be far larger on the wire, and gRPC clients accept messages of 4 MiB by default.
 pub const PAGE_BYTES: usize = 384 * 1024;
 
-/// About how much of a page an approval takes, in bytes of text. Pages end by it at [`PAGE_BYTES`].
+/// Approximate size of an approval in a page, in bytes of text. A page ends at [`PAGE_BYTES`].
 #[must_use]
 pub fn weight(approval: &Approval) -> usize {
     let request = &approval.request;
@@ -29,7 +29,7 @@ pub fn weight(approval: &Approval) -> usize {
     let trace: usize = approval.verdict.trace.iter().map(|rule| rule.rule.len() + rule.detail.len()).sum();
     let votes: usize = approval.votes.iter().map(|vote| vote.comment.len() + 128).sum();
     let schema = request.schema.as_deref().map_or(0, str::len);
-    // The verdict's message, and the comment on the decision once more where a remembered rejection is shown.
+    // A remembered rejection shows the comment of the decision a second time.
     let comment = approval.decision.as_ref().map_or(0, |decision| decision.comment.len());
     let remembered = approval.verdict.remembered_rejection.as_ref().map_or(0, |_| comment);
     let revocation = approval.revocation.as_ref().map_or(0, |revocation| revocation.reason.len() + 128);
@@ -46,7 +46,7 @@ pub enum Order {
     NewestFirst,
 }
 
-/// Which approvals; an empty filter takes all.
+/// Which approvals; an empty filter matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// One of these; empty: any.
@@ -66,13 +66,13 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Pending approvals.
+    /// A filter for pending approvals.
     #[must_use]
     pub fn pending() -> Self {
         Self { statuses: vec![Status::Pending], ..Self::default() }
     }
 
-    /// Whether an approval is one of those.
+    /// Whether the filter matches an approval.
     #[must_use]
     pub fn matches(&self, approval: &Approval) -> bool {
         let request = &approval.request;

@@ -1,7 +1,9 @@
 //! The default store: sled 0.34 with a single writer thread and group commit.
 //!
-//! What shapes it, each measured: sled's `flush` is not an fsync, concurrent `flush_async` callers deadlock, a batch is
-//! atomic within one tree only, and it is visible before it is durable.
+//! Measured facts about sled shaped it: `flush` is not an fsync, concurrent `flush_async` callers deadlock, a batch is
+//! atomic within one tree only, and a batch is visible before it is durable. [`writer`] says how the writer deals with
+//! them, [`keys`] why there is one tree, [`watermark`] why sled alone cannot prove that nothing is lost, and [`frame`]
+//! why values are small.
 
 mod approvals;
 mod catch_panic;
@@ -74,41 +76,41 @@ use self::{
 use super::{Health, Lifecycle, Observer, StoreError, commit_broadcast::CommitBroadcast};
 use crate::domain::Time;
 
-/// Version of the keys and records. Raised when a build could not read what an older one wrote, or the reverse.
+/// Version of the keys and records. Raise it when a build cannot read what an older one wrote, or the reverse.
 const SCHEMA: u32 = 4;
 
-/// The schema version before, whose records are all records of this one.
+/// The previous schema version. Its records are valid in this one.
 const UPGRADED: u32 = 3;
 
-/// Commands that may wait for the writer before senders wait themselves.
+/// Capacity of the writer's queue. Senders wait when it is full.
 const QUEUE: usize = 4_096;
 
-/// Longest time for a group of commands to be durable, and for closing, unless another is given.
+/// Default for [`SledConfig::write_timeout`].
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Memory for sled's pages.
+/// Size of sled's page cache, in bytes.
 const CACHE_BYTES: u64 = 256 << 20;
 
-/// Where a store is, and how it behaves.
+/// Settings of a store in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SledConfig {
     /// The data directory.
     pub directory: PathBuf,
-    /// Longest time that a group of commands, or closing, may take. A store that takes longer has failed.
+    /// Maximum time for a group of commands, or for closing. A store that takes longer has failed.
     pub write_timeout: Duration,
-    /// Whether a store is made where there is none.
+    /// Whether to create a missing store.
     pub create: bool,
 }
 
 impl SledConfig {
-    /// A store in a directory, made when it is absent.
+    /// A store in a directory, created if it is missing.
     #[must_use]
     pub fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned(), write_timeout: WRITE_TIMEOUT, create: true }
     }
 }
 
-/// Keeps approvals in a directory of this machine.
+/// A store in a directory of this machine.
 #[derive(Debug)]
 pub struct SledStore {
     jobs: mpsc::Sender<Job>,
@@ -120,7 +122,7 @@ pub struct SledStore {
     directory: Arc<Directory>,
 }
 
-/// What readers and the writer share.
+/// State that readers and the writer share.
 struct Shared {
     durability: Durability,
     commits: Arc<CommitBroadcast>,
@@ -138,7 +140,7 @@ impl std::fmt::Debug for Shared {
 /// Makes a file's content durable: `fdatasync`.
 ///
 /// # Errors
-/// What the disk says.
+/// An I/O error of the disk.
 pub fn sync_to_disk(file: &File) -> io::Result<()> {
     file.sync_data()
 }
@@ -147,7 +149,7 @@ impl SledStore {
     /// Opens, or creates, the store in a data directory.
     ///
     /// # Errors
-    /// When another process has it, another version wrote it, or the disk refuses.
+    /// When another process has locked it, another version wrote it, it is damaged, or the disk fails.
     pub fn open(path: &Path, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
         Self::open_with(path, observer, sync_to_disk)
     }
@@ -155,7 +157,7 @@ impl SledStore {
     /// Opens the store that a configuration names.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and when there is none and none is to be made.
+    /// As [`open`](Self::open); also when the store is missing and [`SledConfig::create`] is off.
     pub fn open_as(config: &SledConfig, observer: Arc<dyn Observer>) -> Result<Self, OpenError> {
         let SledConfig { directory, write_timeout, create } = config;
         if !create {
@@ -165,8 +167,8 @@ impl SledStore {
         Self::open_within(directory, observer, *write_timeout, sync_to_disk)
     }
 
-    /// As [`open`](Self::open), with another way to sync: for tests of failing disks and for benchmarks. The first sync
-    /// is part of opening: what a killed process left in the kernel's cache must not be shown before it is durable.
+    /// As [`open`](Self::open), with another sync function, for tests of failing disks and for benchmarks. Opening
+    /// syncs once: data that a killed process left in the kernel's cache must not be shown before it is durable.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -178,8 +180,7 @@ impl SledStore {
         Self::open_within(path, observer, WRITE_TIMEOUT, sync)
     }
 
-    /// As [`open_with`](Self::open_with), with another limit than 30 seconds on the time that a group of commands, or
-    /// closing, may take. A store that takes longer has failed.
+    /// As [`open_with`](Self::open_with), with another [`SledConfig::write_timeout`] than 30 seconds.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -199,7 +200,7 @@ impl SledStore {
         open_files.check().map_err(|lost| OpenError::Corrupt { path: path.to_owned(), reason: lost.to_string() })?;
 
         let pending = PendingCounts::read(&pages).map_err(unreadable)?;
-        // A freeze that cannot be read stops nobody: then the store does not open.
+        // An unreadable freeze could not block claims, so the store must not open.
         let freezes = records::freezes(&pages).map_err(unreadable)?;
         observer.pending(pending.total(), pending.oldest());
         observer.frozen(&freezes);
@@ -214,7 +215,7 @@ impl SledStore {
         let marked = directory.watermark();
         let expired = move |reason| {
             given_up.fail(&reason);
-            watermark::note_failure(&marked); // last: it may hang as well, and then nobody waits for it
+            watermark::note_failure(&marked); // last, because it may hang too
         };
         let watchdog = Watchdog::start(write_timeout, expired).map_err(failed)?;
         let (jobs, mut receiver) = mpsc::channel(QUEUE);
@@ -237,8 +238,8 @@ impl SledStore {
         };
         let watching = Arc::clone(&watchdog);
         let run = move || {
-            // The receiver is dropped last: when sending fails, the writer has let go of everything. If it panics, its
-            // drop tells.
+            // The receiver is dropped last, so that a failed send means that the writer has released everything. If the
+            // writer panics, its drop reports that.
             let _ = std::panic::catch_unwind(AssertUnwindSafe(|| writer.run(&mut receiver)));
             watching.stop();
         };
@@ -247,7 +248,7 @@ impl SledStore {
         Ok(Self { jobs, pages, shared, newest: tip.newest, watchdog, directory })
     }
 
-    /// Hands a job to the writer. Once it is handed over it is done, whether or not the caller still waits.
+    /// Sends a job to the writer, which runs it even if the caller stops waiting.
     async fn write<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let answered = async {
@@ -259,14 +260,14 @@ impl SledStore {
         self.unless_failed(answered).await
     }
 
-    /// Waits for something that a thread which hangs in sled may never give.
+    /// Waits for an answer, or for the failure of the store: a thread that hangs in sled may never answer.
     async fn unless_failed<T>(&self, answered: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         let mut health = self.shared.health.subscribe();
         // `wait_for` returns a read guard of the channel's lock. `unavailable` takes that lock again, which deadlocks
         // when a writer is waiting for it, so drop the guard first.
         let failed = async { drop(health.wait_for(|health| *health != Health::Working).await) };
         tokio::select! {
-            biased; // what was answered counts, also when the store failed just after it
+            biased; // an answer counts even if the store failed right after it
             answer = answered => answer,
             () = failed => Err(self.unavailable()),
         }
@@ -279,7 +280,7 @@ impl SledStore {
         })
     }
 
-    /// Runs a read that may touch much of the store where it blocks nobody, and waits until what it saw is durable.
+    /// Runs a large read on a blocking thread, and waits until the data that it saw is durable.
     async fn scan<T: Send + 'static>(
         &self,
         read: impl FnOnce(&TreeReader) -> Result<T, StoreError> + Send + 'static,
@@ -307,7 +308,7 @@ impl Lifecycle for SledStore {
 
     async fn close(&self) {
         let closed = async {
-            let _ = self.jobs.send(Job::Close).await; // refused when closed before, or failed
+            let _ = self.jobs.send(Job::Close).await; // fails if the store is closed or has failed
             self.jobs.closed().await;
             Ok(())
         };

@@ -1,4 +1,4 @@
-//! What moves a store's content to another one.
+//! Export and import, which move the content of one store to another.
 
 use std::time::Duration;
 
@@ -8,32 +8,31 @@ use serde::{Deserialize, Serialize};
 use super::{NAME_MAX, PolicyVersion, StoreError, UnchangedPolicy};
 use crate::domain::{ApprovalId, Event, Refusal, Time, after};
 
-/// Exports and imports in a form that every store has. Tokens move by [`TokenStore`](super::TokenStore), which takes
-/// copies.
+/// Exports and imports in a form that all stores share. Tokens move with [`TokenStore`](super::TokenStore), which
+/// accepts copies.
 #[async_trait]
 pub trait Transfer: Send + Sync + 'static {
-    /// Whole histories of the approvals with ids beyond `after`, in order of id, at most `limit`.
+    /// Whole histories of the approvals with ids after `after`, in order of id, at most `limit`.
     ///
     /// # Errors
     /// A failure.
     async fn export(&self, after: Option<ApprovalId>, limit: usize) -> Result<Vec<History>, StoreError>;
 
-    /// Takes histories from an export: all of them or none. One that is stored already, with the same events, is
-    /// skipped, and so is one whose `request_id` is remembered as that of an approval that was forgotten. Returns how
-    /// many are new.
+    /// Imports histories: all or none. It skips histories that are stored already with the same events, and those whose
+    /// `request_id` belongs to a forgotten approval. Returns the number of new ones.
     ///
     /// # Errors
     /// [`StoreError::Conflict`], [`StoreError::BadHistory`], or a failure.
     async fn import(&self, histories: Vec<History>) -> Result<usize, StoreError>;
 
-    /// `request_id`s of approvals that were forgotten, beyond `after`, in order, at most `limit`.
+    /// `request_id`s of forgotten approvals after `after`, in order, at most `limit`.
     ///
     /// # Errors
     /// A failure.
     async fn export_forgotten(&self, after: Option<Forgotten>, limit: usize) -> Result<Vec<Forgotten>, StoreError>;
 
-    /// Takes `request_id`s from an export: all of them or none. One that is known already, as used for an approval or
-    /// as forgotten later, stays as it is. Returns how many are new.
+    /// Imports forgotten `request_id`s: all or none. It skips one that belongs to a stored approval, or is stored
+    /// already with a later time. Returns the number of new ones.
     ///
     /// # Errors
     /// [`StoreError::BadForgotten`], or a failure.
@@ -45,14 +44,14 @@ pub trait Transfer: Send + Sync + 'static {
     /// A failure.
     async fn export_policies(&self, after: u64, limit: usize) -> Result<Vec<PolicyVersion>, StoreError>;
 
-    /// Takes versions of the policy from an export, in order: all of them or none. One that is stored already, and is
-    /// the same, is skipped. Returns how many are new.
+    /// Imports versions of the policy, in order: all or none. It skips versions that are stored already and equal.
+    /// Returns the number of new ones.
     ///
     /// # Errors
     /// [`StoreError::PolicyConflict`], [`StoreError::BadPolicy`], or a failure.
     async fn import_policies(&self, versions: Vec<PolicyVersion>) -> Result<usize, StoreError>;
 
-    /// Calls that set what was set already, beyond `after`, in order of author and `request_id`, at most `limit`.
+    /// SetPolicy calls that made no version, after `after`, in order of author and `request_id`, at most `limit`.
     ///
     /// # Errors
     /// A failure.
@@ -62,15 +61,15 @@ pub trait Transfer: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<UnchangedPolicy>, StoreError>;
 
-    /// Takes such calls from an export: all of them or none. Their versions are there already. One that is stored, and
-    /// is the same, is skipped. Returns how many are new.
+    /// Imports such calls: all or none. Import their versions first. It skips calls that are stored already and equal.
+    /// Returns the number of new ones.
     ///
     /// # Errors
     /// [`StoreError::PolicyConflict`], [`StoreError::BadPolicy`], or a failure.
     async fn import_unchanged_policies(&self, calls: Vec<UnchangedPolicy>) -> Result<usize, StoreError>;
 }
 
-/// An approval with its events, which say everything about it: the unit of export and import.
+/// An approval's id and events, which hold everything about it: the unit of export and import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
@@ -80,33 +79,33 @@ pub struct History {
     pub events: Vec<Event>,
 }
 
-/// How long a `request_id` is remembered after its approval was forgotten. A request waits for 7 days at most, and its
-/// caller may repeat it for as long; a day more is for those who come late.
+/// How long a `request_id` is remembered after its approval was forgotten. A request waits for at most 7 days, and its
+/// caller may repeat it during that time; one more day is a margin.
 pub const REMEMBERED: Duration = Duration::from_secs(8 * 86_400);
 
-/// A `request_id` whose approval was forgotten. Sorted by time.
+/// A `request_id` whose approval was forgotten. Orders by time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forgotten {
     /// When its approval was forgotten.
     #[serde(with = "crate::domain::moment")]
     pub at: Time,
-    /// Who says who the caller was.
+    /// The issuer of the caller's name.
     pub issuer: String,
-    /// The caller.
+    /// The caller's name.
     pub subject: String,
     /// The caller's idempotency key.
     pub request_id: String,
 }
 
 impl Forgotten {
-    /// From this moment on it is as if the key had never been used.
+    /// When the key becomes usable again.
     #[must_use]
     pub fn until(&self) -> Time {
         after(self.at, REMEMBERED)
     }
 
-    /// For implementations of stores: rejects the key while it is remembered.
+    /// For implementations of stores: rejects the key until then.
     ///
     /// # Errors
     /// [`Refusal::RequestForgotten`].
@@ -115,7 +114,7 @@ impl Forgotten {
         if now < until { Err(Refusal::RequestForgotten { request_id: self.request_id.clone(), until }) } else { Ok(()) }
     }
 
-    /// For implementations of stores: why it cannot be stored; `None` when it can.
+    /// For implementations of stores: why it cannot be stored; `None` if it can.
     #[must_use]
     pub fn fault(&self) -> Option<&'static str> {
         let names = [&self.issuer, &self.subject, &self.request_id];

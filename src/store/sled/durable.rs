@@ -1,7 +1,9 @@
-//! Keeps readers from seeing what a crash could take back.
+//! Keeps readers from showing data that a crash could undo.
 //!
-//! sled shows a batch as soon as it is applied, but it is durable only after the sync. A reader therefore reads first
-//! and asks here second: if what it read may be part of a group that is on its way to the disk, it waits for the sync.
+//! sled shows a batch as soon as it is applied, but the batch is durable only after the sync. So a reader reads first,
+//! and then asks here: if the data may belong to the group in flight, it waits for the sync. The order matters. Asked
+//! first, "nothing is in flight" could be outdated by the time of the read. Most reads find nothing in flight for their
+//! approval, and do not wait.
 
 use std::{
     collections::HashSet,
@@ -12,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{domain::ApprovalId, store::StoreError};
 
-/// Which group of commits is durable, and what the group on its way holds.
+/// The newest durable group, and the approvals in the group in flight.
 #[derive(Debug)]
 pub(super) struct Durability {
     in_flight: Mutex<InFlight>,
@@ -27,9 +29,9 @@ struct InFlight {
 
 #[derive(Clone, Debug)]
 enum Progress {
-    /// Every group up to this one is on disk.
+    /// Every group up to this one is durable.
     Group(u64),
-    /// The store has failed, and what was on its way may be lost; or it is closed.
+    /// The store has failed, and the group in flight may be lost; or the store is closed.
     Stopped(Arc<str>),
 }
 
@@ -38,32 +40,32 @@ impl Durability {
         Self { in_flight: Mutex::default(), durable: watch::Sender::new(Progress::Group(0)) }
     }
 
-    /// Before a batch is applied: these approvals are about to change.
+    /// Call before a batch is applied: these approvals are about to change.
     pub(super) fn begin(&self, ids: impl IntoIterator<Item = ApprovalId>) {
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         in_flight.group += 1;
         in_flight.ids.extend(ids);
     }
 
-    /// After the sync.
+    /// Call after the sync.
     pub(super) fn end(&self) {
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         in_flight.ids.clear();
         let group = in_flight.group;
         self.durable.send_modify(|progress| {
-            // A writer that was given up may still come back: what is stopped stays so.
+            // A writer that timed out may still return: stopped is final.
             if let Progress::Group(durable) = progress {
                 *durable = group;
             }
         });
     }
 
-    /// After a failure, when nobody may be shown what was on its way, or when closed: nothing more is read.
+    /// Call after a failure, or when closing: all later reads fail, so that the group in flight is never shown.
     pub(super) fn stop(&self, reason: &Arc<str>) {
         self.durable.send_replace(Progress::Stopped(Arc::clone(reason)));
     }
 
-    /// Waits until what was just read of one approval is durable.
+    /// Waits until data that was just read of one approval is durable.
     pub(super) async fn settle(&self, id: ApprovalId) -> Result<(), StoreError> {
         let group = {
             let in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,7 +74,7 @@ impl Durability {
         self.wait(group).await
     }
 
-    /// Waits until everything that was just read is durable.
+    /// Waits until all data that was just read is durable.
     pub(super) async fn settle_all(&self) -> Result<(), StoreError> {
         let group = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).group;
         self.wait(group).await
@@ -80,7 +82,7 @@ impl Durability {
 
     async fn wait(&self, group: u64) -> Result<(), StoreError> {
         match &*self.durable.borrow() {
-            Progress::Group(durable) if *durable >= group => return Ok(()), // nearly always
+            Progress::Group(durable) if *durable >= group => return Ok(()), // the usual case
             _ => {}
         }
         let reached = |progress: &Progress| match progress {
@@ -102,7 +104,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     #[tokio::test]
-    async fn readers_of_what_is_on_its_way_wait() {
+    async fn readers_wait_for_the_group_in_flight() {
         let durability = Durability::new();
         let (changing, other) = (id(0, 1), id(0, 2));
         durability.begin([changing]);
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_never_reached_the_disk_is_never_shown() {
+    async fn a_group_that_failed_is_never_shown() {
         let durability = Durability::new();
         durability.begin([id(0, 1)]);
         durability.stop(&"disk full".into());

@@ -1,4 +1,18 @@
-//! Names of what is stored. One tree, one byte of prefix each, numbers big-endian so that keys sort as they count.
+//! The keys of all records and index entries.
+//!
+//! **One tree.** sled applies a batch atomically within one tree only. A change of an approval writes its head, its
+//! event, its index entries and the record of its group, and a crash must leave all of them or none. So everything is
+//! in one tree, and the first byte of a key says what it is.
+//!
+//! **Order.** sled sorts keys by their bytes, and reads ranges in that order. Big-endian numbers sort as they count, so
+//! "deadlines up to now", "the newest record of a group" and "events after revision 3" are each one short range. Ids
+//! are UUIDv7, which begin with the time: ranges of ids are in order of creation.
+//!
+//! **Index entries** end with the id of their approval, so that the entries of one value are sorted by id, and lists
+//! can intersect several indexes ([`id_set`](super::id_set)). Names in keys end with a NUL, which no name contains: "a"
+//! is then no prefix of "ab".
+//!
+//! Keys are part of the stored format. A change needs a new schema version, and a migration.
 
 use std::ops::{Bound, RangeInclusive};
 
@@ -24,14 +38,14 @@ const SCHEMA_TEXT: u8 = b'j';
 const FREEZE: u8 = b'z';
 const REJECTION: u8 = b'n';
 
-/// The schema version: four bytes, which every build has written and read so.
+/// The schema version: four bytes. Every build writes and reads it in this form.
 pub(super) const SCHEMA: &[u8] = b"m/schema";
-/// The store's id, which the watermark repeats.
+/// The store's id. The watermark has it too.
 pub(super) const STORE: &[u8] = b"m/store";
-/// Where the chain of groups begins.
+/// The start of the chain of groups.
 pub(super) const CHECKPOINT: &[u8] = b"m/groups";
 
-/// First bytes of the keys that lead to approvals, and what they index.
+/// Prefixes of the indexes of approvals, with their names.
 pub(super) const INDEXES: [(u8, &str); 5] = [
     (REQUEST_ID, "request_ids"),
     (DEADLINE, "deadlines"),
@@ -44,7 +58,7 @@ const ID: usize = 16;
 const END: ApprovalId = ApprovalId::new(Uuid::max());
 const START: ApprovalId = ApprovalId::new(Uuid::nil());
 
-/// What lists can filter by.
+/// Fields that lists can filter by.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Field<'a> {
     /// Every approval: its head.
@@ -54,12 +68,12 @@ pub(super) enum Field<'a> {
     Agent(&'a str),
     Caller(&'a str),
     Label(&'a str, &'a str),
-    /// Approvals whose requests name this schema: what keeps it stored.
+    /// Approvals whose requests use this schema. The schema is stored while there are any.
     Schema(Digest),
 }
 
 impl Field<'_> {
-    /// What all keys of this field and value begin with; an approval's id follows. Names and values hold no NUL.
+    /// The prefix of all keys of this field and value; an approval's id follows it.
     pub(super) fn prefix(&self) -> Vec<u8> {
         let text = |field: u8, parts: &[&str]| {
             let mut key = vec![INDEX, field];
@@ -85,7 +99,7 @@ impl Field<'_> {
     }
 }
 
-/// A status in keys. Never changed, and never used again for another.
+/// The code of a status in keys. A code never changes, and is never reused.
 const fn status_code(status: Status) -> u8 {
     match status {
         Status::Pending => 0,
@@ -142,18 +156,18 @@ pub(super) const EVENT_LEN: usize = 1 + ID + 8;
 /// Length of a head's key.
 pub(super) const HEAD_LEN: usize = 1 + ID;
 
-/// A caller's idempotency key. Names hold no NUL.
+/// A caller's idempotency key.
 pub(super) fn request_id(caller: &Actor, request_id: &str) -> Vec<u8> {
     named(REQUEST_ID, caller, request_id)
 }
 
-/// The same of one that was forgotten.
+/// The idempotency key of a forgotten approval.
 pub(super) fn request_id_of(forgotten: &Forgotten) -> Vec<u8> {
     let names = [&*composed(&forgotten.issuer), &composed(&forgotten.subject), &forgotten.request_id];
     [&[REQUEST_ID], names.join("\0").as_bytes()].concat()
 }
 
-/// Finds the `request_id`s that were forgotten at a time; `request_id` is their key.
+/// An entry of the time index of forgotten `request_id`s; `request_id` is the key of one.
 pub(super) fn forgotten(at: Time, request_id: &[u8]) -> Vec<u8> {
     let mut key = vec![FORGOTTEN];
     key.extend_from_slice(&to_micros(at).to_be_bytes());
@@ -161,12 +175,12 @@ pub(super) fn forgotten(at: Time, request_id: &[u8]) -> Vec<u8> {
     key
 }
 
-/// What was forgotten before a moment, or at all: the earliest first.
+/// Entries of that index before a time, or all: earliest first.
 pub(super) fn forgotten_before(time: Option<Time>) -> std::ops::Range<Vec<u8>> {
     vec![FORGOTTEN]..time.map_or(vec![FORGOTTEN + 1], |time| forgotten(time, &[]))
 }
 
-/// The time in such a key, and the key of the `request_id`.
+/// The time in such an entry, and the key of its `request_id`.
 pub(super) fn forgotten_of(key: &[u8]) -> Option<(Time, Vec<u8>)> {
     let (time, name) = key.strip_prefix(&[FORGOTTEN])?.split_first_chunk()?;
     let micros = i64::try_from(u64::from_be_bytes(*time)).ok()?;
@@ -185,8 +199,8 @@ fn named(prefix: u8, Actor { issuer, subject, .. }: &Actor, request_id: &str) ->
     key
 }
 
-/// What tells a caller from any other, in the form in which names are compared: one that was recorded before names had
-/// one form is the same caller.
+/// A caller's issuer and subject, in the normalized form in which names are compared. A caller that was recorded before
+/// names were normalized is thus the same caller.
 pub(super) fn caller(Actor { issuer, subject, .. }: &Actor) -> String {
     [composed(issuer), composed(subject)].join("\0")
 }
@@ -199,31 +213,31 @@ pub(super) fn decided(time: Time, id: ApprovalId) -> Vec<u8> {
     timed(DECIDED, time, id)
 }
 
-/// Finds the rejections that answer a call, and when each stops to; the id is that of the rejected approval. An entry
-/// stays when its time is over, as long as the approval does.
+/// An entry of the index of remembered rejections: the call, the time until which its rejection is remembered, and the
+/// id of the rejected approval. The entry stays as long as the approval, even after that time.
 pub(super) fn rejection((call, until): (Digest, Time), id: ApprovalId) -> Vec<u8> {
     let mut key = [&[REJECTION], &call.as_bytes()[..]].concat();
     key.extend_from_slice(&to_micros(until).to_be_bytes());
     with_id(key, id)
 }
 
-/// The rejections that answer a call at a time: the one that does so longest last.
+/// The rejections of a call that are remembered at a time: the one that is remembered longest comes last.
 pub(super) fn rejections(call: Digest, now: Time) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     let last = [&[REJECTION], &call.as_bytes()[..], &[0xff; 8 + ID]].concat();
     (Bound::Excluded(rejection((call, now), END)), Bound::Included(last))
 }
 
-/// Deadlines up to and including a moment, the earliest first.
+/// Deadlines up to and including a time, earliest first.
 pub(super) fn deadlines_until(now: Time) -> RangeInclusive<Vec<u8>> {
     vec![DEADLINE]..=timed(DEADLINE, now, END)
 }
 
-/// Deadlines after a moment, the earliest first.
+/// Deadlines after a time, earliest first.
 pub(super) fn deadlines_after(now: Time) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     (Bound::Excluded(timed(DEADLINE, now, END)), Bound::Excluded(vec![DEADLINE + 1]))
 }
 
-/// Decisions before a moment, the oldest first.
+/// Decisions before a time, oldest first.
 pub(super) fn decided_before(time: Time) -> std::ops::Range<Vec<u8>> {
     vec![DECIDED]..timed(DECIDED, time, START)
 }
@@ -250,7 +264,7 @@ pub(super) fn token(id: TokenId) -> Vec<u8> {
 /// Length of that key.
 pub(super) const TOKEN_LEN: usize = 1 + ID;
 
-/// Everything of every token.
+/// All keys of tokens.
 pub(super) fn tokens() -> std::ops::Range<Vec<u8>> {
     vec![TOKEN]..vec![TOKEN + 1]
 }
@@ -278,7 +292,7 @@ pub(super) fn freeze(id: FreezeId) -> Vec<u8> {
 /// Length of that key.
 pub(super) const FREEZE_LEN: usize = 1 + ID;
 
-/// Everything of every freeze.
+/// All keys of freezes.
 pub(super) fn freezes() -> std::ops::Range<Vec<u8>> {
     vec![FREEZE]..vec![FREEZE + 1]
 }
@@ -304,7 +318,7 @@ pub(super) fn group(counter: u64) -> Vec<u8> {
 /// Length of that key; longer ones are further pieces of a large record.
 pub(super) const GROUP_LEN: usize = 1 + 8;
 
-/// Every record of a group, in order.
+/// All records of groups, in order.
 pub(super) fn groups() -> std::ops::Range<Vec<u8>> {
     vec![GROUP]..vec![GROUP + 1]
 }
@@ -338,12 +352,12 @@ pub(super) fn policy_document(version: u64) -> Vec<u8> {
     numbered(POLICY_DOCUMENT, version)
 }
 
-/// An author's idempotency key. Names hold no NUL.
+/// An author's idempotency key.
 pub(super) fn policy_request_id(author: &Actor, request_id: &str) -> Vec<u8> {
     named(POLICY_REQUEST_ID, author, request_id)
 }
 
-/// Every author's idempotency key beyond one, or from the first on.
+/// All authors' idempotency keys after one, or from the first.
 pub(super) fn policy_request_ids_after(key: Option<Vec<u8>>) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
     (Bound::Excluded(key.unwrap_or_else(|| vec![POLICY_REQUEST_ID])), Bound::Excluded(vec![POLICY_REQUEST_ID + 1]))
 }
@@ -353,12 +367,12 @@ pub(super) fn is_policy_request_id(key: &[u8]) -> bool {
     key.first() == Some(&POLICY_REQUEST_ID)
 }
 
-/// Versions before one, or all; the oldest first.
+/// Versions before one, or all; oldest first.
 pub(super) fn policies_before(version: Option<u64>) -> std::ops::Range<Vec<u8>> {
     vec![POLICY]..version.map_or(vec![POLICY + 1], policy)
 }
 
-/// Versions after one, the oldest first.
+/// Versions after one, oldest first.
 pub(super) fn policies_after(version: u64) -> std::ops::Range<Vec<u8>> {
     policy(version.saturating_add(1))..vec![POLICY + 1]
 }
@@ -371,7 +385,7 @@ pub(super) fn schema(hash: &Digest) -> Vec<u8> {
 /// Length of that key.
 pub(super) const SCHEMA_LEN: usize = 1 + 32;
 
-/// Everything of every JSON Schema.
+/// All keys of JSON Schemas.
 pub(super) fn schemas() -> std::ops::Range<Vec<u8>> {
     vec![SCHEMA_TEXT]..vec![SCHEMA_TEXT + 1]
 }
@@ -382,13 +396,13 @@ pub(super) fn schema_of(key: &[u8]) -> Option<Digest> {
     Some(Digest::from_bytes(hash.try_into().ok()?))
 }
 
-/// Whether a key is that of a record, or of a piece of one, rather than of an index entry that can be made again.
+/// Whether a key belongs to a record or to a piece of one. Index entries can be rebuilt; records cannot.
 pub(super) fn is_record(key: &[u8]) -> bool {
     let records = [HEAD, EVENT, POLICY, POLICY_DOCUMENT, TOKEN, GROUP, SCHEMA_TEXT, FREEZE];
     key.first().is_some_and(|prefix| records.contains(prefix)) || key.starts_with(CHECKPOINT)
 }
 
-/// Whether a key is that of a record, to the last byte.
+/// Whether a key is exactly that of a record, not of a further piece.
 pub(super) fn is_whole_record(key: &[u8]) -> bool {
     let approval = head_of(key).is_some() || event_of(key).is_some() || schema_of(key).is_some();
     approval
@@ -398,7 +412,7 @@ pub(super) fn is_whole_record(key: &[u8]) -> bool {
         || freeze_of(key).is_some()
 }
 
-/// The version in the key of its head.
+/// The version in the key of a policy's head.
 pub(super) fn policy_of(key: &[u8]) -> Option<u64> {
     let version = key.strip_prefix(&[POLICY]).filter(|_| key.len() == POLICY_LEN)?;
     Some(u64::from_be_bytes(version.try_into().ok()?))

@@ -1,15 +1,19 @@
-//! `WATERMARK`: a small file beside sled which knows how far the store had come.
+//! `WATERMARK`: a small file beside sled that says how much of the store was acknowledged.
 //!
-//! sled takes the first bad checksum for the end of its log, and a missing file for a new store. This file says what
-//! must be there: the store's id, and the number and hash of the newest group of commits that was answered. It is
-//! written after the group is durable and before it is answered, without a sync: what was written survives the process,
-//! so that after a kill nothing acknowledged is beyond it. A thread syncs it, then rests for 100 ms. After a power
-//! loss, damage to what was committed in the last 100 ms and the time of a sync before it could therefore go unnoticed;
-//! the power loss itself loses nothing of that. When a sync takes longer than a write may, nothing more is
-//! acknowledged.
+//! **Why.** sled reports no error when acknowledged data is gone. It treats the first bad checksum as the end of its
+//! log, and a missing file as a new store, so one flipped bit can silently undo a decision. Therefore the store does
+//! not trust sled to notice. This file says what must be there: the store's id, and the number and hash of the newest
+//! group that was answered. Records of groups form a chain of hashes ([`commit_log`](super::commit_log)), so that one
+//! hash proves all groups before it. Opening compares the two, and rejects a store that ends before its mark.
 //!
-//! It holds a header, which never changes, and two slots that are written in turn, each with a checksum and on a sector
-//! of its own: a torn write leaves the other.
+//! **When.** The mark is written after its group is durable, and before the group is answered. The write is not synced:
+//! it survives a kill of the process, so after a kill nothing acknowledged is beyond the mark. A thread syncs the file,
+//! then pauses for 100 ms. A power loss thus loses no acknowledged data, but may set the mark back by 100 ms and the
+//! time of a sync: damage to groups of that time may stay undetected. If a sync takes longer than `write_timeout`, the
+//! store acknowledges nothing more.
+//!
+//! **Layout.** A header, which never changes, and two slots, which are written in turn. Each has a checksum and its own
+//! sector, so that a torn write damages one slot and leaves the other.
 
 use std::{
     fs::File,
@@ -28,44 +32,44 @@ use crate::{
     domain::{Digest, duration_text},
 };
 
-/// Begins the file.
+/// First bytes of the file.
 const MAGIC: &[u8; 16] = b"signoff-watermrk";
 
-/// Version of this file's layout.
+/// Version of the file's layout.
 const VERSION: u32 = 1;
 
-/// A header or a slot: one sector, which a disk writes whole.
+/// Size of the header and of a slot: one sector, which a disk writes whole.
 const SECTOR: usize = 512;
 
-/// Largest file that is read, in bytes: many times what is written.
+/// Maximum size of a file that is read, in bytes: many times the size that is written.
 const BYTES_MAX: usize = 64 << 10;
 
-/// Rest after a sync of the mark.
+/// Pause after a sync of the mark.
 const SYNC_EVERY: Duration = Duration::from_millis(100);
 
-/// What the process was doing with the store when it last wrote the mark.
+/// What the process was doing when it last wrote the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// It was making the store: nothing in it was acknowledged.
+    /// It was creating the store: nothing in it was acknowledged.
     Creating,
     /// It was moving a migrated store to its place.
     Swapping,
-    /// It was serving. Found when opening, it tells of a kill.
+    /// It was serving. When opening finds this state, the process was killed.
     Open,
     /// It had closed the store.
     Closed,
-    /// A write or a sync had failed: what the kernel calls clean may not be on the disk.
+    /// A write or a sync had failed: pages that the kernel reports as clean may not be on the disk.
     Failed,
 }
 
-/// A state's code on disk.
+/// The codes of states on disk. A code never changes.
 const STATES: [(State, u8); 5] =
     [(State::Creating, 1), (State::Swapping, 2), (State::Open, 3), (State::Closed, 4), (State::Failed, 5)];
 
-/// What the file says.
+/// The content of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// The store that it belongs to, as written in sled.
+    /// The store's id, as in sled.
     pub(super) store: Uuid,
     /// The store's schema version.
     pub(super) schema: u32,
@@ -73,12 +77,12 @@ pub(super) struct Mark {
     pub(super) counter: u64,
     /// The hash of its record.
     pub(super) hash: Digest,
-    /// What was going on.
+    /// The state of the process.
     pub(super) state: State,
     sequence: u64,
 }
 
-/// Why a file is no watermark.
+/// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MarkError {
     #[error("{0}")]
@@ -100,22 +104,22 @@ pub(super) struct Watermark {
 }
 
 impl Mark {
-    /// Of a store which is being made.
+    /// The mark of a new store.
     pub(super) const fn new(store: Uuid, schema: u32, state: State) -> Self {
         Self { store, schema, counter: 0, hash: Digest::ZERO, state, sequence: 0 }
     }
 
-    /// The same for another newest group.
+    /// The mark at another group.
     pub(super) const fn at(self, tip: &Tip) -> Self {
         Self { counter: tip.counter, hash: tip.hash, ..self }
     }
 
-    /// The same of a store that has a later schema version by now.
+    /// The mark with a later schema version.
     pub(super) const fn raised(self, schema: u32) -> Self {
         Self { schema, ..self }
     }
 
-    /// Reads a file; `None` when there is none.
+    /// Reads the file; `None` if it is missing.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, MarkError> {
         match bounded_file::read(path, BYTES_MAX) {
             Ok(bytes) => Self::decode(&bytes).map(Some),
@@ -172,7 +176,7 @@ impl Mark {
     }
 }
 
-/// A sector with these fields, ending with their checksum.
+/// A sector with these fields, and their checksum at its end.
 fn sealed(fields: &[&[u8]]) -> [u8; SECTOR] {
     let mut sector = [0; SECTOR];
     let mut at = 0;
@@ -185,13 +189,13 @@ fn sealed(fields: &[&[u8]]) -> [u8; SECTOR] {
     sector
 }
 
-/// The fields of a sector, when they fit their checksum.
+/// The fields of a sector, if their checksum matches.
 fn unsealed(sector: &[u8; SECTOR]) -> Option<&[u8]> {
     let (fields, sum) = sector.split_last_chunk::<4>()?;
     (crc32fast::hash(fields) == u32::from_le_bytes(*sum)).then_some(fields)
 }
 
-/// The next field. Fields have fixed sizes, all of them far less than a sector's.
+/// Takes the next field. Fields have fixed sizes; together they are smaller than a sector.
 fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     let mut field = [0; N];
     let (taken, left) = rest.split_at(N);
@@ -201,7 +205,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
 }
 
 impl Watermark {
-    /// Makes the file, whole or not at all; the directory's entry for it is the caller's to sync.
+    /// Creates the file atomically. The caller must sync the directory.
     pub(super) fn create(path: &Path, mark: Mark) -> io::Result<Self> {
         let made = path.with_extension("new");
         let file = File::options().read(true).write(true).create(true).truncate(true).mode(0o600).open(&made)?;
@@ -211,7 +215,7 @@ impl Watermark {
         Ok(watermark)
     }
 
-    /// Opens a file that [`Mark::read`] has read, and marks in it what is going on now, durably.
+    /// Opens a file that [`Mark::read`] has read, and durably writes the mark to it.
     pub(super) fn open(path: &Path, mark: Mark) -> io::Result<Self> {
         Self::with(File::options().read(true).write(true).open(path)?, mark)
     }
@@ -227,19 +231,19 @@ impl Watermark {
         &self.mark
     }
 
-    /// The file, for looking after it.
+    /// The open file.
     pub(super) fn file(&self) -> &File {
         &self.file
     }
 
-    /// Moves the mark: this group is durable. Fails for good once a sync of the mark has failed.
+    /// Moves the mark to a group, which must be durable. Once a sync of the mark has failed, every move fails.
     pub(super) fn advance(&mut self, tip: &Tip) -> io::Result<()> {
         self.mark = self.mark.at(tip);
         self.write()?;
         self.syncer.moved()
     }
 
-    /// Writes both slots, so that no single damage takes the mark back, and makes them durable.
+    /// Writes both slots, and syncs them. Damage to one slot then does not set the mark back.
     pub(super) fn settle(&mut self, state: State) -> io::Result<()> {
         self.mark.state = state;
         self.write()?;
@@ -253,15 +257,15 @@ impl Watermark {
         self.settle(state)
     }
 
-    /// Notes that writing has failed. The disk may refuse this as well, and nothing depends on it but caution.
+    /// Records that a write has failed. This is best effort: the disk may reject this write too.
     pub(super) fn failed(&mut self) {
         if let Err(error) = self.settle(State::Failed) {
             tracing::warn!(%error, "cannot record the failure of the store in WATERMARK");
         }
     }
 
-    /// Makes moves durable from now on, on a thread of its own, until dropped. `failed` is told when that fails. Moves
-    /// fail once one has waited for longer than `limit` and the rest after a sync.
+    /// Syncs moves on a separate thread, until dropped. `failed` receives the error of a sync. Moves fail once one has
+    /// waited for longer than `limit` and the pause after a sync.
     pub(super) fn keep_synced(
         &self,
         limit: Duration,
@@ -277,8 +281,8 @@ impl Watermark {
         std::thread::Builder::new().name("signoff-mark".into()).spawn(run).map(drop)
     }
 
-    /// Counts a write once it is whole. What follows one that failed half-way then goes to the same slot, and the other
-    /// one stays as it was.
+    /// Writes the next slot, and counts the write only when it is complete. After a failed write, the next one uses the
+    /// same slot, so that the other slot stays intact.
     fn write(&mut self) -> io::Result<()> {
         let next = Mark { sequence: self.mark.sequence + 1, ..self.mark };
         self.file.write_all_at(&next.sector(), next.slot_offset())?;
@@ -287,18 +291,18 @@ impl Watermark {
     }
 }
 
-/// As [`Watermark::failed`], for whoever does not have the file: the one that has it hangs, or nobody has it yet. Not
-/// synced, as that could hang too; a restart finds it all the same, and after a power loss the kernel's pages are gone
-/// anyway.
+/// As [`Watermark::failed`], without the open [`Watermark`]: its owner hangs, or there is none yet. It does not sync,
+/// which could hang too. A restart reads the note from the kernel's cache; a power loss drops that cache, and with it
+/// the pages that the note warns about.
 pub(super) fn note_failure(path: &Path) {
     let note = || -> Result<(), MarkError> {
-        // A store that is being made, or moved to its place, is made or moved again.
+        // The next start repeats creating or moving a store anyway.
         let mark = match Mark::read(path)? {
             Some(mark) if matches!(mark.state, State::Open | State::Closed) => mark,
             _ => return Ok(()),
         };
-        // In the slot that is not the newest, as this may fail half-way. The one that hangs uses it next, too; if it
-        // comes back so far, it notes its failure itself.
+        // Use the older slot, because this write may be torn. A hanging owner would use the same slot next; if it
+        // resumes that far, it records its own failure.
         let mark = Mark { state: State::Failed, sequence: mark.sequence + 3, ..mark };
         let file = File::options().write(true).open(path)?;
         Ok(file.write_all_at(&mark.sector(), mark.slot_offset())?)
@@ -314,7 +318,7 @@ impl Drop for Watermark {
     }
 }
 
-/// Syncs the file some time after it was written.
+/// Syncs the file after moves.
 #[derive(Debug)]
 struct Syncer {
     file: Arc<File>,
@@ -324,11 +328,11 @@ struct Syncer {
 
 #[derive(Debug, Default)]
 struct Moves {
-    /// Since when there is one that no sync has begun for.
+    /// The time of the oldest move that no sync covers yet.
     waiting: Option<Instant>,
-    /// Since when there was one that is being synced.
+    /// The time of the oldest move that the running sync covers.
     syncing: Option<Instant>,
-    /// Longest time for either.
+    /// Maximum age of either.
     limit: Option<Duration>,
     stopped: bool,
     failed: bool,
@@ -375,7 +379,7 @@ impl Syncer {
             let idle = |moves: &mut Moves| moves.waiting.is_none() && !moves.stopped;
             moves = self.woken.wait_while(moves, idle).unwrap_or_else(PoisonError::into_inner);
             if moves.stopped {
-                return Ok(()); // whoever stopped it has settled the mark, or has failed
+                return Ok(()); // the mark is settled, or its owner has failed
             }
             moves.syncing = moves.waiting.take();
             drop(moves);

@@ -1,8 +1,23 @@
 //! The one thread that writes: receive, drain, run, apply, flush, sync, publish, answer.
 //!
-//! One sync serves every command that came while the one before was under way. An I/O error fails the whole group and
-//! ends the thread: a failed sync may have lost pages that the kernel now calls clean, so it is never tried again. So
-//! does an error of sled while the group reads: what it knows of its pages then cannot be trusted for writing either.
+//! **Why one thread.** A sync takes about the same time for one command as for many. So the thread takes all commands
+//! that arrived during the previous sync, up to [`GROUP`], runs them as one group, and syncs once: group commit. One
+//! thread also makes "the first decision wins" simple: each command sees the result of the one before it, and needs
+//! neither locks nor transactions. And sled requires it: concurrent callers of `flush_async` deadlock within seconds.
+//!
+//! **Why flush, and then `fdatasync` of our own descriptor.** sled's `flush` passes its data to the kernel, which is
+//! enough to survive a kill, but not a power loss: on Linux it calls `sync_file_range`, not `fsync`. A sync concerns
+//! the file, whichever descriptor wrote to it. So the writer keeps its own descriptor of sled's file, and syncs that.
+//!
+//! **Why publish after the sync.** sled shows a batch to readers as soon as it is applied. If the writer woke streams
+//! then, an agent could run an approved tool, and a power loss could undo the approval. So it answers and publishes
+//! only after the sync, the watermark and the check of the open files. Readers that come earlier wait in
+//! [`durable`](super::durable).
+//!
+//! **Why a failed sync is never retried.** After a failed sync Linux marks the lost pages as clean. A second sync would
+//! then succeed, although the data is not on the disk. So an I/O error fails the whole group and the store, and the
+//! process ends. The next start writes the log to a new file before it trusts it. An error of sled while a group reads
+//! has the same effect: its view of its pages may be wrong for writing too.
 
 use std::{
     fs::File,
@@ -33,32 +48,32 @@ use crate::{
     store::{Health, StoreError},
 };
 
-/// Most commands in one group.
+/// Maximum commands in one group.
 const GROUP: usize = 256;
 
-/// Why a closed store does nothing more.
+/// The reason that calls get from a closed store.
 pub(super) const CLOSED: &str = "closed";
 
-/// Why a store failed whose writer has a bug.
+/// The reason that calls get after a bug in the writer.
 const PANICKED: &str = "the writer panicked";
 
-/// What follows a group.
+/// Whether the writer continues after a group.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     More,
     Close,
 }
 
-/// An answer that is kept back until its group is durable.
+/// An answer that waits until its group is durable; called with an error if the group failed.
 type Answer = Box<dyn FnOnce(Option<StoreError>) + Send>;
 
-/// Makes everything that was written to the store's file durable.
+/// Makes the data in the store's file durable.
 pub(super) type SyncFile = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
 
-/// What the thread owns.
+/// The state of the writer thread.
 pub(super) struct Writer {
     pub(super) db: Handle<Db>,
-    /// Read by nobody else: what fails in it fails the store.
+    /// The writer's own reader: a fault in it fails the store.
     pub(super) pages: Handle<TreeReader>,
     pub(super) file: File,
     pub(super) sync: SyncFile,
@@ -74,7 +89,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Writes until closed, failed, or nobody can send more; then lets go of everything.
+    /// Writes until the store is closed or fails, or all senders are dropped. Then it releases everything.
     pub(super) fn run(mut self, jobs: &mut mpsc::Receiver<Job>) {
         let mut group = Vec::with_capacity(GROUP);
         while jobs.blocking_recv_many(&mut group, GROUP) > 0 {
@@ -82,7 +97,7 @@ impl Writer {
             match self.commit(group.drain(..)) {
                 Ok(Next::More) => {}
                 Ok(Next::Close) => {
-                    self.watchdog.begin(); // until the thread has let go of everything
+                    self.watchdog.begin(); // until the thread has released everything
                     self.shared.durability.stop(&CLOSED.into());
                     if let Err(error) = self.mark.settle_at(&self.tip, State::Closed) {
                         tracing::error!(%error, "cannot write WATERMARK while closing the store");
@@ -126,7 +141,7 @@ impl Writer {
             });
         }
         let commit = group.into_commit(&self.tip).map_err(|error| error.to_string());
-        // What the group read decided what it does: where sled failed at that, nothing of it can be trusted.
+        // If sled failed while the group read, the group's results cannot be trusted.
         let fault = self.pages.fault().map(ToString::to_string);
         let mut commit = match (commit, fault) {
             (Ok(commit), None) => commit,
@@ -161,7 +176,7 @@ impl Writer {
         }
     }
 
-    /// Answers a group of which nothing may be on record.
+    /// Fails the store, and answers the whole group with the reason. The group may or may not be on record.
     fn refuse(&self, reason: String, answers: Vec<Answer>) -> Arc<str> {
         let reason: Arc<str> = reason.into();
         self.shared.fail(&reason);
@@ -169,11 +184,11 @@ impl Writer {
         reason
     }
 
-    /// Makes a group durable, then moves the watermark. A panic of sled is an error like any other.
+    /// Makes a group durable, then advances the watermark. A panic in sled becomes an error.
     fn write(&mut self, batch: sled::Batch, tip: Option<Tip>) -> io::Result<()> {
         let apply = || -> sled::Result<()> {
             self.pages.tree().apply_batch(batch)?;
-            // sled's flush hands everything to the kernel but does not fsync: the sync of our own descriptor does.
+            // Passes the data to the kernel. The sync below makes it durable.
             #[expect(clippy::disallowed_methods, reason = "the writer is the one that flushes, and syncs after it")]
             self.db.flush().map(drop)
         };
@@ -191,8 +206,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether what is stored is under the names by which the next start will look for it. Also for groups that write
-    /// nothing: their answers repeat what is on record.
+    /// Checks that the open files are still the ones that the next start would open. Also for a group that writes
+    /// nothing: its answers repeat recorded data.
     fn acknowledgeable(&self) -> Result<(), Arc<str>> {
         self.open_files.check().map_err(|lost| lost.to_string().into())
     }
@@ -209,12 +224,13 @@ impl Drop for Writer {
 
 fn answer<T: Send + 'static>(reply: Reply<T>, result: Result<T, StoreError>) -> Answer {
     Box::new(move |failure| {
-        let _ = reply.send(failure.map_or(result, Err)); // a caller that left is fine: it is on record
+        let _ = reply.send(failure.map_or(result, Err)); // fails if the caller has left; the command is on record
     })
 }
 
 impl Shared {
-    /// Nothing more is accepted, and nothing that was on its way is shown. The first reason stays.
+    /// Fails the store: it accepts no more commands, and shows nothing of the group in flight. The first reason is
+    /// kept.
     pub(super) fn fail(&self, reason: &Arc<str>) {
         let first = self.health.send_if_modified(|health| {
             let first = *health == Health::Working;
@@ -224,14 +240,14 @@ impl Shared {
             first
         });
         if first {
-            // Readers first: where logs go may hang as well.
+            // Readers first, because writing the log may hang too.
             self.durability.stop(reason);
             tracing::error!(%reason, "the store failed; it accepts no more commands");
         }
     }
 
-    /// sled writes and syncs when its last handle is dropped. After a failure that would try the failed sync again, or
-    /// wait for ever: then it stays open until the process ends.
+    /// Keeps sled open after a failure. It writes and syncs when its last handle is dropped, which would retry the
+    /// failed sync, or hang. So one handle is leaked, until the process ends.
     pub(super) fn leave_open_if_failed(&self, pages: &TreeReader) {
         if *self.health.borrow() != Health::Working {
             std::mem::forget(pages.clone());
