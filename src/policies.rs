@@ -187,8 +187,8 @@ impl Policies {
         Ok((heads, more))
     }
 
-    /// Sets the policy. When this returns it is live, unless a newer one is. What says the same as the newest version makes
-    /// none: that one is returned.
+    /// Sets the policy. When this returns it is live, unless a newer one is. What says the same as the newest version
+    /// makes none: that one is returned.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::FromFile`], [`StoreError::PolicyChanged`],
@@ -286,6 +286,7 @@ impl Policies {
     /// Makes a policy live whose version is durable, unless a newer one is live already.
     fn publish(&self, live: Live) {
         let version = live.version;
+        let by = live.head.as_ref().map(|head| head.author.to_string());
         let is_newer = self.status.send_if_modified(|status| {
             let is_newer = version > status.live.version;
             if is_newer {
@@ -295,7 +296,7 @@ impl Policies {
         });
         // Only now: the store's writer reads the status, and must not wait for a log that nobody reads.
         if is_newer {
-            tracing::info!(version, "the policy is live");
+            tracing::info!(version, by = by.as_deref(), "the policy is live");
         }
     }
 

@@ -1,8 +1,12 @@
 //! The policy on the in-memory store, with a clock that the tests hold in their hands.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use serde_json::{Value, json};
+use tracing::field::{Field, Visit};
 use tracing_subscriber::{
     Layer,
     layer::{Context, SubscriberExt as _},
@@ -190,6 +194,33 @@ async fn the_policy_can_be_read_while_a_new_one_is_logged() {
     let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(reader));
     policies.set(&operator(), change(approving())).await.unwrap();
     assert_ne!(reads.load(Ordering::SeqCst), 0, "the change is logged, and can be read meanwhile");
+}
+
+#[tokio::test]
+async fn the_log_names_the_author_of_a_new_policy() {
+    #[derive(Clone, Default)]
+    struct Authors(Arc<Mutex<Vec<String>>>);
+
+    impl Visit for Authors {
+        fn record_str(&mut self, field: &Field, value: &str) {
+            if field.name() == "by" {
+                self.0.lock().unwrap().push(value.to_owned());
+            }
+        }
+
+        fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+    }
+
+    impl<S: tracing::Subscriber> Layer<S> for Authors {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            event.record(&mut self.clone());
+        }
+    }
+
+    let (policies, authors) = (opened(&World::new()).await, Authors::default());
+    let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(authors.clone()));
+    policies.set(&operator(), change(approving())).await.unwrap();
+    assert_eq!(*authors.0.lock().unwrap(), [operator().actor.to_string()]);
 }
 
 #[tokio::test]
