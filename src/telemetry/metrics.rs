@@ -39,8 +39,8 @@ const DECISION_SECONDS: [f64; 17] = [
     259_200.0, 604_800.0,
 ];
 
-/// Who decides, by what [`decider`] says. Policies and deadlines are told apart from people: otherwise their times would
-/// hide how long people take.
+/// Who decides, by what [`decider`] says. Policies and deadlines are told apart from people: otherwise their times
+/// would hide how long people take.
 const DECIDERS: [&str; 6] = ["person", "service", "agent", "policy", "deadline", "requester"];
 
 /// Kinds of scopes of freezes, by what [`kind`] says.
@@ -153,79 +153,79 @@ impl Metrics {
         // Names get `_total`, `_info` and the unit from the encoder; help texts get their full stop.
         let mut registry = Registry::with_prefix("signoff");
         registry.register("build", "The running version", Info::new([("version", version)]));
-        registry.register("requests", "Calls that ended, by method and status code", requests.clone());
+        registry.register("requests", "Finished calls, by method and status code", requests.clone());
         registry.register_with_unit("request", "Duration of unary calls", Unit::Seconds, seconds);
-        registry.register("open_streams", "Streams being sent now", open);
+        registry.register("open_streams", "Open streams", open);
         registry.register("approvals", "Approvals that reached a status", approvals.clone());
         registry.register("tool_approvals", "Approvals that reached a status, by tool", tools.clone());
         registry.register("rule_approvals", "Approvals that reached a status, by the rule that decided", rules.clone());
-        registry.register("pending_approvals", "Approvals waiting for a decision now", pending.clone());
-        registry.register("freezes", "Freezes that stand now, by the kind of their scope", freezes.clone());
+        registry.register("pending_approvals", "Pending approvals", pending.clone());
+        registry.register("freezes", "Active freezes, by kind of scope", freezes.clone());
         registry.register_with_unit(
             "oldest_pending_approval_age",
-            "How long the oldest approval has waited for a decision; 0 when none waits",
+            "Age of the oldest pending approval; 0 if none is pending",
             Unit::Seconds,
             oldest_pending_age.clone(),
         );
         registry.register_with_unit(
             "decision",
-            "From an approval's creation to its decision, by who decided",
+            "Time from the creation of an approval to its decision, by who decided",
             Unit::Seconds,
             decision_seconds.clone(),
         );
-        registry.register("commit_group_size", "Commands made durable by one sync", group_size.clone());
+        registry.register("commit_group_size", "Commands per sync", group_size.clone());
         registry.register_with_unit(
             "commit_sync",
-            "Time to make one group durable",
+            "Duration of the sync that makes one group durable",
             Unit::Seconds,
             sync_seconds.clone(),
         );
         registry.register("policy_version", "Version of the live policy", policy_version.clone());
         registry.register(
             "policy_file_broken",
-            "1 while the policy file cannot be used and an older policy is live",
+            "1 if the policy file is invalid and an older policy is live",
             policy_file_broken.clone(),
         );
         registry.register(
             "policy_rule_failures",
-            "Rules that could not be evaluated for a request",
+            "Rules whose evaluation failed for a request",
             policy_failures.clone(),
         );
         registry.register(
             "authentication_failures",
-            "Calls without credentials that are known",
+            "Calls without valid credentials",
             authentication_failures.clone(),
         );
         registry.register(
             "tls_handshake_failures",
-            "Connections that were given up before they were secure",
+            "Connections that were closed before the TLS handshake was complete",
             tls_handshake_failures.clone(),
         );
         registry.register(
             "tls_certificate_broken",
-            "1 while the files of TLS cannot be used and new connections get an older certificate",
+            "1 if the TLS files are invalid and new connections get an older certificate",
             tls_certificate_broken.clone(),
         );
         registry.register_with_unit(
             "tls_certificate_not_after",
-            "When the certificate that new connections get ends, since 1970",
+            "Expiry time of the certificate for new connections, since the Unix epoch",
             Unit::Seconds,
             tls_certificate_not_after.clone(),
         );
         registry.register(
             "clock_jumps",
-            "Times that the system clock was set by a second or more, or was found behind the newest time on record",
+            "Changes of the system clock by a second or more, including starts behind the newest recorded time",
             clock_jumps.clone(),
         );
         registry.register_with_unit(
             "clock_ahead",
-            "How far server time is ahead of the system clock, which was set back by that",
+            "Lead of server time over the system clock, after the clock was set back",
             Unit::Seconds,
             clock_ahead.clone(),
         );
         registry.register(
             "connections",
-            "Open connections, by whether a call on them was ever authenticated",
+            "Open connections, by whether a call on them has been authenticated",
             connections.clone(),
         );
         registry.register(
@@ -261,8 +261,8 @@ impl Metrics {
         }))
     }
 
-    /// Counts an approval that has reached its status, [`Status::Pending`] included. `invented`: the policy does not spell
-    /// out its tool, so that anybody may have thought of the name.
+    /// Counts an approval that has reached its status, [`Status::Pending`] included. `invented`: the policy does not
+    /// spell out its tool, so that anybody may have thought of the name.
     pub fn approval_reached(&self, approval: &Approval, invented: bool) {
         let Approval { status, request, verdict, .. } = approval;
         self.0.approvals.row(*status as usize).inc();
