@@ -1,4 +1,4 @@
-//! Who is calling. A [`Principal`] comes from the connection's credentials, never from a request body.
+//! Authentication and roles. A [`Principal`] comes from the credentials of a call, never from a request body.
 
 mod authorization;
 mod certificate;
@@ -34,51 +34,52 @@ pub use role_matrix::{Method, Reach, reference_markdown};
 pub use secret::Secret;
 pub use token_registry::TokenRegistry;
 
-/// Issuer of those whom this server alone knows: by its own tokens, or by what a caller says of them.
+/// Issuer of actors that only this server knows: by its own tokens, or by name from a caller.
 pub const LOCAL_ISSUER: &str = "local";
 
 /// An authenticated caller.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// Who it is, as recorded on everything that it does.
+    /// Its identity, recorded with everything that it does.
     pub actor: Actor,
-    /// What it is allowed to be; without any, it may do nothing.
+    /// Its roles; without a role, every call is denied.
     pub roles: BTreeSet<Role>,
-    /// The groups that it is in.
+    /// Its groups.
     pub groups: BTreeSet<String>,
-    /// The person whom it always asks for, as its credentials say.
+    /// The person on whose behalf it makes every request, if its credentials are bound to one.
     pub on_behalf_of: Option<Actor>,
-    /// What it may assert about others.
+    /// Its permissions to assert facts about others.
     pub permissions: BTreeSet<Permission>,
-    /// For whom it may decide, with the permission to decide for others.
+    /// The people for whom it may decide, with the permission to decide for others.
     pub decides_for: DecidesFor,
-    /// By what it was recognised.
+    /// The authentication method.
     pub method: AuthenticationMethod,
-    /// When it proved who it is: when it signed in with its provider, or its token was made, or its connection.
+    /// Time of authentication: of the sign-in at the provider, of the token's creation, or of the certificate's first
+    /// use on the connection.
     pub authenticated_at: Time,
-    /// When its credentials end, if they do.
+    /// Expiry of its credentials, if they expire.
     pub expires_at: Option<Time>,
-    /// Whether its credentials were taken back, which may happen while its calls are open.
+    /// Whether its credentials were revoked, which can happen while its calls are open.
     pub revocation: Revocation,
 }
 
-/// How callers are recognised.
+/// Methods of authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthenticationMethod {
-    /// By a token of development mode.
+    /// A token of development mode.
     DevToken,
-    /// By a token that this server has made.
+    /// A token that this server created.
     Token,
-    /// By a token of the OpenID provider.
+    /// A token of the OpenID provider.
     Oidc,
-    /// By the certificate of its connection.
+    /// The client certificate of the connection.
     Certificate,
-    /// By holding the data directory of a server that is not running.
+    /// Access to the data directory of a stopped server.
     DataDirectory,
 }
 
 impl Principal {
-    /// Somebody who is in no group and may do nothing, by credentials that do not end.
+    /// A caller without roles or groups, whose credentials do not expire.
     #[must_use]
     pub fn new(actor: Actor, method: AuthenticationMethod, authenticated_at: Time) -> Self {
         Self {
@@ -95,30 +96,30 @@ impl Principal {
         }
     }
 
-    /// Whoever has the data directory of a server that is not running: an operator, as they could do worse.
+    /// The user of a stopped server's data directory: an operator, because direct access allows more anyway.
     #[must_use]
     pub fn of_data_directory(now: Time) -> Self {
         let holder = Self::new(Actor::data_directory(), AuthenticationMethod::DataDirectory, now);
         Self { roles: [Role::Auditor, Role::Operator].into(), ..holder }
     }
 
-    /// Whoever shows a token that this server has made.
+    /// The owner of a token that this server created.
     #[must_use]
     pub fn from_token(token: &Token) -> Self {
         let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment: _ } =
             token.grant.clone();
-        // The subject stays as it is on record, and so what was asked with the token stays its own; it is the same by
-        // whatever it is compared with. Groups are compared with those that policies name.
+        // The subject stays as recorded, so that earlier requests of the token stay its own; comparisons normalize it.
+        // Groups are compared with those that policies name.
         let groups = groups.iter().map(|group| name::composed(group).into_owned()).collect();
         let actor = Actor { kind, issuer: LOCAL_ISSUER.into(), subject };
         let owner = Self::new(actor, AuthenticationMethod::Token, token.created_at);
         Self { roles, groups, on_behalf_of, permissions, decides_for, expires_at: token.expires_at, ..owner }
     }
 
-    /// Whether its credentials are still good: they may end between the head of a call and its message.
+    /// Requires that its credentials are still valid: they may expire between a call's headers and its message.
     ///
     /// # Errors
-    /// When they are not.
+    /// When they expired or were revoked.
     pub fn check(&self, now: Time) -> Result<(), Unrecognised> {
         if self.revocation.is_revoked() {
             return Err(Unrecognised::TokenRevoked);
@@ -132,13 +133,13 @@ impl Principal {
         })
     }
 
-    /// Whether one of its roles may make a call at all.
+    /// Whether one of its roles allows a call.
     #[must_use]
     pub fn may(&self, method: Method) -> bool {
         self.roles.iter().any(|role| method.reach(*role).is_some())
     }
 
-    /// Whether one of its roles may make a call about this approval. What it may not see does not exist for it.
+    /// Whether one of its roles allows a call about this approval. An approval that it cannot reach looks missing.
     #[must_use]
     pub fn reaches(&self, method: Method, approval: &Approval) -> bool {
         self.roles.iter().filter_map(|role| method.reach(*role)).any(|reach| match reach {
@@ -148,25 +149,25 @@ impl Principal {
         })
     }
 
-    /// Whether one of its roles makes a call about whatever there is.
+    /// Whether one of its roles allows a call about all approvals.
     #[must_use]
     pub fn reaches_all(&self, method: Method) -> bool {
         self.roles.iter().any(|role| method.reach(*role) == Some(Reach::All))
     }
 
-    /// Whether it makes a call about its own approvals only.
+    /// Whether its roles allow a call about its own approvals only.
     #[must_use]
     pub fn reaches_own_only(&self, method: Method) -> bool {
         self.roles.iter().filter_map(|role| method.reach(*role)).all(|reach| reach == Reach::Own)
     }
 
-    /// Whether the votes that it casts and brings must not reach a quorum alone, as its credentials let it name voters.
+    /// Whether votes of others are required too: a caller that names voters must not reach a quorum alone.
     #[must_use]
     pub fn needs_others(&self) -> bool {
         self.permissions.contains(&Permission::DecideForOthers) && !self.permissions.contains(&Permission::DecideAlone)
     }
 
-    /// Its roles, for messages.
+    /// Its roles as text for messages.
     #[must_use]
     pub fn role_names(&self) -> String {
         if self.roles.is_empty() {
@@ -176,39 +177,39 @@ impl Principal {
     }
 }
 
-/// Why a caller is not recognised. Says nothing that the credentials do.
+/// Why a caller is not authenticated. Contains nothing from the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unrecognised {
-    /// No credentials, or none that anybody here knows.
-    #[error("give a bearer token that this server knows in the `authorization` metadata")]
+    /// Missing or unknown credentials.
+    #[error("missing or unknown credentials; send a valid bearer token in the `authorization` metadata")]
     Unknown,
     /// Several `authorization` headers, or several values in one.
-    #[error("the `authorization` metadata has several values; send it once, with one bearer token")]
+    #[error("the `authorization` metadata has several values; send one value with one bearer token")]
     SeveralCredentials,
-    /// An `authorization` header that holds no bearer token.
+    /// An `authorization` header without a bearer token.
     #[error("the `authorization` metadata is not `Bearer TOKEN`")]
     NoBearer,
-    /// A token of this server's whose time is over.
+    /// An expired token of this server.
     #[error("the token has expired")]
     TokenExpired,
-    /// A token of this server's that was taken back.
+    /// A revoked token of this server.
     #[error("the token was revoked")]
     TokenRevoked,
-    /// A token of the provider's that is not accepted.
+    /// A rejected token of the provider.
     #[error("{0}")]
     Rejected(Rejection),
-    /// A certificate whose name has no role, and no token.
-    #[error("the certificate of this connection has no role here, and the call has no bearer token")]
+    /// A certificate that grants no role, and no token.
+    #[error("the client certificate grants no role, and the call has no bearer token")]
     CertificateUnknown,
-    /// A certificate that ended while its connection was open.
-    #[error("the certificate of this connection has expired")]
+    /// A certificate that expired while its connection was open.
+    #[error("the client certificate has expired")]
     CertificateExpired,
-    /// Nobody can tell at present.
+    /// The token cannot be verified at present.
     #[error("the identity provider's keys are not available")]
     Unavailable,
 }
 
-/// What a caller shows.
+/// The credentials of a call.
 #[derive(Clone, Copy, Default)]
 pub struct Credentials<'a> {
     /// The bearer token of the call.
@@ -224,13 +225,13 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-/// Recognises callers.
+/// Authenticates callers.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// Whose credentials these are. A token speaks for the call, whatever certificate its connection has.
+    /// Authenticates a call. A token takes precedence over the certificate of the connection.
     ///
     /// # Errors
-    /// When they are nobody's, or that cannot be told.
+    /// When the credentials are not valid, or cannot be verified at present.
     async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Arc<Principal>, Unrecognised>;
 }
 
@@ -240,7 +241,7 @@ mod tests {
     use crate::domain::token_samples::token;
 
     #[test]
-    fn a_token_of_before_names_had_one_form_is_still_good() {
+    fn a_token_from_before_names_were_normalized_is_still_valid() {
         let grant = Grant { subject: "Jose\u{301} ".into(), groups: ["cafe\u{301}".into()].into(), ..token(1).grant };
         let old = Token { grant, ..token(1) };
         assert_eq!(old.fault(), None);

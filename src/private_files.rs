@@ -1,4 +1,4 @@
-//! Files that hold secrets: only their owner may open them, and what was written is there after a crash.
+//! Files with secrets: only their owner can open them, and their content survives a crash.
 
 use std::{
     fs::{self, File, Metadata, Permissions},
@@ -12,16 +12,16 @@ use rustix::{
     process::{geteuid, umask},
 };
 
-/// Permissions of a group and of everybody.
+/// Permission bits of the group and of other users.
 const OTHERS: u32 = 0o077;
 
-/// Why a data directory is not used.
+/// Why a data directory is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivacyError {
-    /// Others can open it, and it belongs to another user.
+    /// Other users can open it, and it belongs to another user.
     #[error(
-        "{} can be opened by others (mode {mode:04o}) and belongs to another user (uid {owner}), so that this one cannot \
-         change it. Have its owner run `chmod go-rwx`, or use a directory inside it, which is then made private",
+        "{} is accessible to other users (mode {mode:04o}) and belongs to another user (uid {owner}); have its owner run \
+         `chmod go-rwx`, or use a directory inside it",
         path.display()
     )]
     NotOurs {
@@ -32,20 +32,27 @@ pub enum PrivacyError {
         /// Its owner.
         owner: u32,
     },
-    /// Others can open it, whatever is done about it.
-    #[error("{} can be opened by others (mode {mode:04o}), and its file system keeps no other permissions; use another one", path.display())]
+    /// Other users can open it, and its permissions cannot be changed.
+    #[error(
+        "{} is accessible to other users (mode {mode:04o}), and its file system ignores changes of permissions; use \
+         another file system",
+        path.display()
+    )]
     NotKept {
         /// The file or directory.
         path: PathBuf,
         /// Its permissions.
         mode: u32,
     },
-    /// It is a link to nothing.
-    #[error("{} is a link to {}, which does not exist; make that directory, or remove the link", path.display(), target.display())]
+    /// It is a symbolic link to a missing directory.
+    #[error(
+        "{} is a symbolic link to {}, which does not exist; create that directory, or remove the link",
+        path.display(), target.display()
+    )]
     Dangling {
         /// The link.
         path: PathBuf,
-        /// What it names.
+        /// Its target.
         target: PathBuf,
     },
     /// Its permissions cannot be read.
@@ -53,22 +60,22 @@ pub enum PrivacyError {
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// Has every file that this process makes from now on be its owner's alone. sled makes files with the permissions that
-/// the process gives by default.
+/// Sets the umask so that only the owner can open new files. sled creates files with the default permissions of the
+/// process.
 pub(crate) fn keep_new_files_private() {
     umask(Mode::from_raw_mode(OTHERS));
 }
 
-/// A data directory as its links lead to it, which nobody but its owner can open; and so are our files in it. Does
-/// nothing to one that does not exist.
+/// Resolves the links of a data directory, and makes the directory and our files in it private. Does nothing if the
+/// directory does not exist.
 ///
 /// # Errors
-/// When others can open it, and that cannot be changed.
+/// When other users can open it, and its permissions cannot be changed.
 pub(crate) fn secured(directory: &Path) -> Result<PathBuf, PrivacyError> {
     let failed = |source| PrivacyError::Io { path: directory.to_owned(), source };
     let directory = match fs::canonicalize(directory) {
@@ -82,28 +89,28 @@ pub(crate) fn secured(directory: &Path) -> Result<PathBuf, PrivacyError> {
         Err(error) => return Err(failed(error)),
     };
     if !directory.is_dir() {
-        return Ok(directory); // whoever opens it says so, and no permissions of what is not ours are changed
+        return Ok(directory); // opening it reports the error; permissions of other files are not changed
     }
     if let Some(mode) = secure(&directory)? {
         tracing::warn!(
-            "others could open the data directory {} (mode {mode:04o}); made it private",
+            "other users could open the data directory {} (mode {mode:04o}); made it private",
             directory.display()
         );
     }
-    // Its files are out of reach by now. They are made private, too: copies and links of them may be elsewhere.
+    // The directory already protects its files. They become private too: they may be copied or linked elsewhere.
     let mut opened = ours_in(&directory)?;
     opened.extend(all_in(&directory.join("sled"))?);
     if let Some((path, mode)) = opened.first() {
         let count = opened.len();
         tracing::warn!(
-            "others could open {count} files, such as {} (mode {mode:04o}); made them private",
+            "other users could open {count} files, such as {} (mode {mode:04o}); made them private",
             path.display()
         );
     }
     Ok(directory)
 }
 
-/// Makes private what is directly in a directory and belongs to us: an operator may keep other things there.
+/// Makes private the files directly in a directory that belong to this user: an operator may keep other things there.
 fn ours_in(directory: &Path) -> Result<Vec<(PathBuf, u32)>, PrivacyError> {
     let ours = |found: &Metadata| found.is_file() && found.uid() == geteuid().as_raw();
     let mut opened = Vec::new();
@@ -115,14 +122,14 @@ fn ours_in(directory: &Path) -> Result<Vec<(PathBuf, u32)>, PrivacyError> {
     Ok(opened)
 }
 
-/// Makes private a directory and all that is in it.
+/// Makes private a directory and everything in it.
 fn all_in(directory: &Path) -> Result<Vec<(PathBuf, u32)>, PrivacyError> {
     let (mut opened, mut left) = (Vec::new(), vec![directory.to_owned()]);
     while let Some(path) = left.pop() {
         match fs::symlink_metadata(&path) {
             Ok(found) if found.is_dir() => left.extend(entries(&path)?),
             Ok(found) if found.is_file() => {}
-            _ => continue, // links are not followed: they could lead anywhere
+            _ => continue, // links are not followed: their targets may be outside
         }
         opened.extend(secure(&path)?.map(|mode| (path, mode)));
     }
@@ -135,7 +142,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, PrivacyError> {
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
 }
 
-/// Takes the permissions of others away; the ones that were there, when there were any. A file that is gone is private.
+/// Removes the permissions of other users. Returns the previous mode if it was changed. A missing file is private.
 pub(crate) fn secure(path: &Path) -> Result<Option<u32>, PrivacyError> {
     let failed = |source| PrivacyError::Io { path: path.to_owned(), source };
     let look = || match fs::metadata(path) {
@@ -158,10 +165,10 @@ pub(crate) fn secure(path: &Path) -> Result<Option<u32>, PrivacyError> {
     }
 }
 
-/// Puts a file in its place as a whole, or not at all: after a crash there is the old one, or the new one.
+/// Replaces a file atomically: after a crash there is the old file or the new one.
 ///
 /// # Errors
-/// What the disk says.
+/// The system's error.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -170,7 +177,7 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // A new one: an old one might belong to another user, or be open.
+    // A new file: an old one might belong to another user, or be open in another process.
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
     file.write_all(content)?;
     file.sync_all()?;
@@ -178,10 +185,10 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_name(path)
 }
 
-/// Makes the name of a file durable: it stands in the directory.
+/// Makes the name of a file durable by syncing its directory.
 ///
 /// # Errors
-/// What the disk says.
+/// The system's error.
 pub(crate) fn sync_name(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     File::open(directory.unwrap_or_else(|| Path::new(".")))?.sync_all()
@@ -203,7 +210,7 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A data directory with files, all of them open to others.
+    /// A data directory with files, all accessible to other users.
     fn opened() -> (tempfile::TempDir, PathBuf) {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
@@ -219,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_open_is_made_private_and_told() {
+    fn files_that_other_users_can_open_are_made_private_and_logged() {
         let (_parent, data) = opened();
         let (lines, _guard) = capture(Format::Text, "warn", None);
         assert_eq!(secured(&data).unwrap(), fs::canonicalize(&data).unwrap());
@@ -231,14 +238,14 @@ mod tests {
         }
         let told = lines.text();
         assert!(told.contains("data (mode 2775); made it private"), "{told}");
-        assert!(told.contains("others could open 6 files"), "{told}");
+        assert!(told.contains("other users could open 6 files"), "{told}");
         let before = told.len();
         secured(&data).unwrap();
-        assert_eq!(lines.text().len(), before, "nothing is left to say");
+        assert_eq!(lines.text().len(), before, "nothing is left to report");
     }
 
     #[test]
-    fn a_link_to_the_directory_is_followed_and_one_to_nothing_refused() {
+    fn a_link_to_the_directory_is_followed_and_a_dangling_one_rejected() {
         let (parent, data) = opened();
         let link = parent.path().join("link");
         symlink(&data, &link).unwrap();
@@ -247,8 +254,8 @@ mod tests {
         fs::remove_dir_all(&data).unwrap();
         let refused = secured(&link).unwrap_err();
         assert!(matches!(&refused, PrivacyError::Dangling { target, .. } if *target == data), "{refused}");
-        assert!(refused.to_string().contains("which does not exist; make that directory"), "{refused}");
-        assert_eq!(secured(&data).unwrap(), data, "it will be made, and private");
+        assert!(refused.to_string().contains("which does not exist; create that directory"), "{refused}");
+        assert_eq!(secured(&data).unwrap(), data, "it will be created, and private");
     }
 
     #[test]
@@ -265,19 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_others_is_refused_with_what_to_do() {
-        // Permissions of /proc cannot be changed, not even by root.
+    fn files_of_other_users_are_rejected_with_a_remedy() {
+        // Even root cannot change permissions of /proc.
         let refused = secure(Path::new("/proc/self/status")).unwrap_err().to_string();
-        assert!(refused.contains("can be opened by others (mode 0444)"), "{refused}");
-        assert!(refused.contains("Have its owner run `chmod go-rwx`, or use a directory inside it"), "{refused}");
+        assert!(refused.contains("is accessible to other users (mode 0444)"), "{refused}");
+        assert!(refused.contains("have its owner run `chmod go-rwx`, or use a directory inside it"), "{refused}");
     }
 
     #[test]
-    fn a_file_is_replaced_as_a_whole() {
+    fn a_file_is_replaced_atomically() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.json");
         for content in [&b"one"[..], b"two"] {
-            // What a crash left, open to all.
+            // The rest of a crash, readable by all users.
             fs::write(directory.path().join("a.json.new"), b"half").unwrap();
             replace(&path, content).unwrap();
             assert_eq!((bounded_file::whole(&path).as_slice(), mode(&path)), (content, 0o600));

@@ -1,36 +1,35 @@
-//! Checks of what a caller may do, as errors: its roles by `role_matrix.rs`, its permissions, and whether it was
-//! revoked.
+//! Authorization checks, as errors: roles by `role_matrix.rs`, permissions, and revocation.
 
 use std::collections::BTreeSet;
 
 use super::{Method, Principal};
 use crate::domain::{Actor, OutsideScope, Permission};
 
-/// Why a caller that is known may not do something.
+/// Why an authenticated caller is denied.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccessDenied {
-    /// None of the caller's roles may do this.
-    #[error("role {role} may not call {method}")]
+    /// None of the caller's roles allows the call.
+    #[error("role {role} is not allowed to call {method}")]
     RoleNotAllowed {
         /// The caller's roles.
         role: String,
-        /// What it called.
+        /// The call.
         method: &'static str,
     },
-    /// The caller asserts something about others that its credentials do not allow.
-    #[error("this needs the permission {}, which the caller's credentials do not give", .0.name())]
+    /// The caller asserts a fact about others without the permission.
+    #[error("permission {} is required, and the caller's credentials do not have it", .0.name())]
     PermissionRequired(Permission),
-    /// The caller may decide for others, but not for this one.
+    /// The caller may decide for others, but not for this person.
     #[error(transparent)]
     OutsideScope(#[from] OutsideScope),
-    /// The caller's credentials were taken back.
+    /// The caller's credentials were revoked.
     #[error("the credentials of this call were revoked")]
     Revoked,
 }
 
 impl Principal {
-    /// Requires that one of its roles may make a call at all. The wire asks before it reads a message, and every
-    /// use-case asks again, whoever calls it.
+    /// Requires a role that allows a call. `grpc` checks it before it reads a message, and every use-case checks it
+    /// again.
     ///
     /// # Errors
     /// [`AccessDenied::RoleNotAllowed`].
@@ -42,8 +41,8 @@ impl Principal {
         }
     }
 
-    /// Requires that its credentials were not taken back. To be asked again after what may have taken long, before
-    /// anything is recorded.
+    /// Requires that its credentials are not revoked. Check again after work that may take long, before anything is
+    /// recorded.
     ///
     /// # Errors
     /// [`AccessDenied::Revoked`].
@@ -59,7 +58,7 @@ impl Principal {
         if self.permissions.contains(&permission) { Ok(()) } else { Err(AccessDenied::PermissionRequired(permission)) }
     }
 
-    /// Requires that it may decide for a person, and say that they are in these groups.
+    /// Requires that it may decide for a person, and may assert that the person is in these groups.
     ///
     /// # Errors
     /// [`AccessDenied::PermissionRequired`] or [`AccessDenied::OutsideScope`].

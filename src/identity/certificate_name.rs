@@ -1,4 +1,4 @@
-//! The one name that a certificate's holder goes by, and globs of such names.
+//! The name that identifies a certificate's holder, and globs that match such names.
 
 use std::{fmt, str::FromStr};
 
@@ -6,10 +6,10 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::PeerCertificate;
 
-/// Longest name, and longest glob, in characters, with its kind before it.
+/// Maximum length of a name and of a glob, in characters, with the prefix of its kind.
 const NAME_MAX: usize = 256;
 
-/// Kinds of names, written as OpenSSL writes them: what one kind says cannot pass for another.
+/// Kinds of names, with OpenSSL's prefixes: a name of one kind cannot imitate one of another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Uri,
@@ -28,8 +28,8 @@ impl Kind {
         }
     }
 
-    /// A name or glob, as it is compared: case does not count in DNS names, and in the domains of mail addresses.
-    /// `None` when this kind has none like it.
+    /// The normalized form of a name or glob, for comparisons: DNS names and the domains of email addresses are
+    /// case-insensitive. `None` if it is not valid for this kind.
     fn normal(self, name: &str) -> Option<String> {
         match self {
             Self::Uri => (!name.is_empty()).then(|| name.to_owned()),
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// Takes a normal name or glob apart. What stands between two `/` of a part is what `*` can stand for.
+    /// Splits a normalized name or glob into parts, with labels separated by `/`: `*` matches within one label.
     fn parts(self, normal: &str) -> Vec<String> {
         match self {
             Self::Uri => vec![normal.to_owned()],
@@ -54,13 +54,14 @@ impl Kind {
     }
 }
 
-/// A domain in lower case. A `/` could pass for the end of a label, and an `@` for that of a mail address's local part.
+/// A domain in lower case. Rejects `/`, which would act as the end of a label, and `@`, which would act as the end of an
+/// email address's local part.
 fn labels(domain: &str) -> Option<String> {
     let sound = domain.split('.').all(|label| !label.is_empty() && !label.contains(['/', '@']));
     sound.then(|| domain.to_ascii_lowercase())
 }
 
-/// Whether a domain in its normal form names one host: no wildcard.
+/// Whether a normalized domain names one host, without a wildcard.
 fn is_host(domain: &str) -> bool {
     domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
@@ -69,14 +70,16 @@ fn is_host(domain: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateName {
     kind: Kind,
-    /// The normal form, without the kind.
+    /// The normalized form, without the prefix.
     name: String,
 }
 
 impl CertificateName {
-    /// The first URI of a certificate, or else its first DNS name, or else its first mail address: always the same one,
-    /// so that its holder is always the same person. `None` without any, or when that one is longer than 256
-    /// characters or is no name of a single host or mailbox; no other takes its place.
+    /// The first URI of a certificate, or else its first DNS name, or else its first email address.
+    ///
+    /// The choice depends only on the certificate, so that its holder is always the same actor. `None` without a name,
+    /// or if the chosen name is longer than 256 characters or does not name a single host or mailbox; no other name
+    /// replaces it.
     #[must_use]
     pub fn of(certificate: &PeerCertificate) -> Option<Self> {
         let names = [&certificate.uris, &certificate.dns_names, &certificate.emails];
@@ -92,17 +95,17 @@ impl CertificateName {
     }
 }
 
-/// With its kind, as it is in approvals and policies.
+/// With the prefix of its kind, as in approvals and policies.
 impl fmt::Display for CertificateName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.kind.prefix(), self.name)
     }
 }
 
-/// A glob of names of one kind, such as `URI:spiffe://example.org/agents/*`.
+/// A glob that matches names of one kind, such as `URI:spiffe://example.org/agents/*`.
 ///
-/// `*` and `?` stay within a part of the name: between two `/` of a URI, between two dots of a domain. `**` in the
-/// place of a part is any number of parts. It is compared with the whole name.
+/// `*` and `?` match within one segment: between two `/` of a URI, or two dots of a domain. `**` as a whole segment
+/// matches any number of segments. A glob must match the whole name.
 #[derive(Clone, Debug)]
 pub struct NameGlob {
     text: String,
@@ -110,17 +113,17 @@ pub struct NameGlob {
     globs: Vec<GlobMatcher>,
 }
 
-/// A text that is no glob of names.
+/// Why a text is not a glob of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameGlobError {
-    /// It does not say of which kind.
+    /// It has no prefix of a kind.
     #[error("does not begin with URI:, DNS: or email:")]
     Kind,
-    /// Names of its kind do not look like that.
-    #[error("no name can match it")]
+    /// It cannot match a name of its kind.
+    #[error("cannot match any name")]
     Name,
-    /// It is no glob.
-    #[error("is no glob")]
+    /// It is not a valid glob.
+    #[error("is not a valid glob")]
     Glob,
 }
 
@@ -152,7 +155,7 @@ impl FromStr for NameGlob {
 
 fn compile(part: &str) -> Result<GlobMatcher, globset::Error> {
     let glob: Glob = GlobBuilder::new(part).literal_separator(true).backslash_escape(true).build()?;
-    // One at a time, by its regular expression alone: sets of globs look at names as at paths of files.
+    // One matcher per glob, by its regular expression: a `GlobSet` would match names as file paths.
     Ok(glob.compile_matcher())
 }
 
@@ -186,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_has_one_name_whatever_else_it_says() {
+    fn a_certificate_has_one_name() {
         let of = |uris: &[&str], dns: &[&str], emails: &[&str]| name(&certificate(uris, dns, emails));
         assert_eq!(of(&["spiffe://b", "spiffe://a"], &["a"], &["a@a"]).as_deref(), Some("URI:spiffe://b"));
         assert_eq!(of(&[], &["b.Example.ORG", "a"], &["a@a"]).as_deref(), Some("DNS:b.example.org"));
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_nobodys_has_none_in_its_place() {
+    fn no_other_name_replaces_an_invalid_one() {
         let long = format!("spiffe://{}", "x".repeat(NAME_MAX));
         assert_eq!(name(&certificate(&[&long], &["a"], &[])), None);
         assert!(name(&certificate(&[&long[..NAME_MAX - 4]], &[], &[])).is_some());
@@ -208,7 +211,7 @@ mod tests {
         }
     }
 
-    /// Whether a certificate with this name alone matches.
+    /// Whether a certificate with only this name matches.
     fn matches(glob: &str, typed: &str) -> bool {
         let (kind, plain) = typed.split_once(':').unwrap();
         let certificate = match kind {
@@ -216,12 +219,12 @@ mod tests {
             "DNS" => certificate(&[], &[plain], &[]),
             _ => certificate(&[], &[], &[plain]),
         };
-        let name = CertificateName::of(&certificate).unwrap_or_else(|| panic!("{typed} is no name"));
+        let name = CertificateName::of(&certificate).unwrap_or_else(|| panic!("{typed} is not a name"));
         glob.parse::<NameGlob>().unwrap().matches(&name)
     }
 
     #[test]
-    fn stars_stay_within_their_part() {
+    fn stars_match_within_a_segment() {
         let globs: &[(&str, &[&str], &[&str])] = &[
             (
                 "URI:spiffe://example.org/agents/*",
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_glob_of_names_is_refused() {
+    fn invalid_globs_are_rejected() {
         use NameGlobError::{Glob, Kind, Name};
         let long = format!("URI:{}", "x".repeat(NAME_MAX - 3));
         for (text, error) in [

@@ -12,7 +12,7 @@ use crate::{
     domain::{Actor, ActorKind, Role},
 };
 
-/// Verifies the credentials of callers by every method that is configured.
+/// Authenticates callers by every configured method.
 pub struct CredentialVerifier {
     /// The server's own tokens.
     pub tokens: Arc<TokenRegistry>,
@@ -20,11 +20,11 @@ pub struct CredentialVerifier {
     pub dev: Option<DevTokens>,
     /// The verifier of an OpenID provider's tokens.
     pub oidc: Option<Arc<Oidc>>,
-    /// The roles that the provider's groups give.
+    /// Groups of the provider that grant roles.
     pub roles: RoleGroups,
-    /// The roles that the names of client certificates give.
+    /// Names of client certificates that grant roles.
     pub certificates: CertificateRoles,
-    /// The clock that credentials are judged by.
+    /// The clock by which credentials expire.
     pub clock: Arc<dyn WallClock>,
 }
 
@@ -51,10 +51,10 @@ impl Authenticator for CredentialVerifier {
     }
 }
 
-/// Who the bearer of a provider's token is here.
+/// The principal for a verified token of the provider.
 fn bearer(verified: &Verified, roles: &RoleGroups) -> Principal {
     let roles = roles.roles(|group| verified.groups.contains(group));
-    // Providers know people and programs; a program that only asks is an agent here.
+    // Providers distinguish people and services; a service with the agent role is an agent here.
     let kind = match verified.kind {
         ActorKind::Service if roles.contains(&Role::Agent) => ActorKind::Agent,
         kind => kind,
@@ -78,7 +78,7 @@ mod tests {
 
     const VALID: Duration = Duration::from_secs(3600);
 
-    /// A verifier with tokens of development mode, and a certificate that it accepts.
+    /// A verifier with development tokens, and a certificate that it accepts.
     fn verifier(directory: &tempfile::TempDir, clock: &Arc<ManualClock>) -> (CredentialVerifier, PresentedCertificate) {
         let certificates =
             CertificateRoles { reviewer: vec!["DNS:desk".parse().unwrap()], ..CertificateRoles::default() };
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_alone_speaks_for_the_call() {
+    async fn a_token_takes_precedence_over_the_certificate() {
         let directory = tempfile::tempdir().unwrap();
         let (verifier, presented) = verifier(&directory, &Arc::new(ManualClock::new(Time::UNIX_EPOCH)));
         let who = async |bearer, certificate| {
@@ -111,7 +111,7 @@ mod tests {
         let agent = verifier.dev.as_ref().unwrap().agent.as_str();
         assert_eq!(who(Some(agent), Some(&presented)).await.unwrap(), "dev/agent");
         assert_eq!(who(None, Some(&presented)).await.unwrap(), "certificate/DNS:desk");
-        // A token that nobody knows is not made good by a certificate.
+        // A certificate does not replace an unknown token.
         for token in ["", "x", "a.b.c"] {
             assert_eq!(who(Some(token), Some(&presented)).await.unwrap_err(), Unrecognised::Unknown, "{token}");
         }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_certificate_ends_on_an_open_connection() {
+    async fn a_certificate_expires_on_an_open_connection() {
         let (directory, clock) = (tempfile::tempdir().unwrap(), Arc::new(ManualClock::new(Time::UNIX_EPOCH)));
         let (verifier, presented) = verifier(&directory, &clock);
         let call = async || verifier.authenticate(Credentials { bearer: None, certificate: Some(&presented) }).await;
@@ -135,9 +135,9 @@ mod tests {
         let ended = call().await.unwrap_err();
         assert_eq!(
             (ended, &*ended.to_string()),
-            (Unrecognised::CertificateExpired, "the certificate of this connection has expired")
+            (Unrecognised::CertificateExpired, "the client certificate has expired")
         );
-        // A token does not mind.
+        // A token is still valid.
         let token = verifier.dev.as_ref().map(|dev| dev.agent.as_str());
         assert!(verifier.authenticate(Credentials { bearer: token, certificate: Some(&presented) }).await.is_ok());
     }

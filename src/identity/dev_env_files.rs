@@ -1,4 +1,4 @@
-//! Files that make a shell the agent's, the reviewer's or the operator's: `. agent.env`, and nothing is to be pasted.
+//! Shell files with the address and a token of development mode: `. agent.env` sets up a shell as the agent.
 
 use std::{
     fs, io,
@@ -8,25 +8,25 @@ use std::{
 use super::dev_tokens::{DevTokens, DevTokensError};
 use crate::{bounded_file, private_files};
 
-/// First line of each. A file without it is somebody else's, and is never touched.
+/// First line of each file. A file without it belongs to the user, and is never changed.
 const MARK: &str = "# Made by `signoff serve --dev`, which writes it anew at each start.";
 
-/// Largest file that is looked at, in bytes: many times what is written.
+/// Maximum size of a file that is read, in bytes: many times what is written.
 const BYTES_MAX: usize = 64 << 10;
 
-/// Where the files of development mode are.
+/// Paths of the shell files of development mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DevEnvFiles {
-    /// Makes a shell the agent's.
+    /// With the agent's token.
     pub agent: PathBuf,
-    /// Makes a shell the reviewer's.
+    /// With the reviewer's token.
     pub reviewer: PathBuf,
-    /// Makes a shell the operator's.
+    /// With the operator's token.
     pub operator: PathBuf,
 }
 
 impl DevEnvFiles {
-    /// Their places in a data directory.
+    /// The files in a data directory.
     #[must_use]
     pub fn in_directory(directory: &Path) -> Self {
         let [agent, reviewer, operator] =
@@ -34,10 +34,10 @@ impl DevEnvFiles {
         Self { agent, reviewer, operator }
     }
 
-    /// Writes the files of a server that is reached at `url`. Only their owner can open them.
+    /// Writes the files of a server at `url`. Only their owner can open them.
     ///
     /// # Errors
-    /// When they cannot be written, or one of them is not ours.
+    /// When a file cannot be written, or one belongs to the user.
     pub fn write(&self, tokens: &DevTokens, url: &str) -> Result<(), DevTokensError> {
         let Self { agent, reviewer, operator } = self;
         for (path, token) in [(agent, &tokens.agent), (reviewer, &tokens.reviewer), (operator, &tokens.operator)] {
@@ -45,17 +45,17 @@ impl DevEnvFiles {
             if !is_ours(path).map_err(failed)?.unwrap_or(true) {
                 return Err(DevTokensError::NotOurs { path: path.clone() });
             }
-            // Quoted: the brackets of an IPv6 address are a pattern to a shell.
+            // Quoted, because a shell treats the brackets of an IPv6 address as a pattern.
             let text = format!("{MARK}\nexport SIGNOFF_ADDRESS='{url}'\nexport SIGNOFF_TOKEN='{token}'\n");
             private_files::replace(path, text.as_bytes()).map_err(failed)?;
         }
         Ok(())
     }
 
-    /// Removes the files that a server in development mode left: to any other its tokens mean nothing.
+    /// Removes the files that a server in development mode left: other servers do not accept its tokens.
     ///
     /// # Errors
-    /// When one is there and cannot be removed.
+    /// When a file cannot be read or removed.
     pub fn remove(&self) -> Result<(), DevTokensError> {
         for path in [&self.agent, &self.reviewer, &self.operator] {
             let failed = |source| DevTokensError::Io { path: path.clone(), source };
@@ -67,7 +67,7 @@ impl DevEnvFiles {
     }
 }
 
-/// Whether this server wrote a file; `None` when there is none.
+/// Whether a server wrote a file; `None` if it does not exist.
 fn is_ours(path: &Path) -> io::Result<Option<bool>> {
     match bounded_file::read(path, BYTES_MAX) {
         Ok(content) => Ok(Some(content.starts_with(MARK.as_bytes()))),
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    /// What a POSIX shell has once it has read the file.
+    /// The variables of a POSIX shell after it has sourced the file.
     fn sourced(path: &Path) -> String {
         let script = "cd / && set -eu && . \"$0\" && sh -c 'printf %s\" \"%s \"$SIGNOFF_ADDRESS\" \"$SIGNOFF_TOKEN\"'";
         let output = Command::new("/bin/sh").args(["-c", script]).arg(path).env_clear().output().unwrap();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_that_reads_a_file_has_the_address_and_the_token() {
+    fn a_shell_that_sources_a_file_has_the_address_and_the_token() {
         let directory = tempfile::tempdir().unwrap();
         let (files, tokens) = (DevEnvFiles::in_directory(directory.path()), DevTokens::in_directory(directory.path()));
         let tokens = tokens.unwrap();
@@ -110,14 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_somebody_else_is_left_alone() {
+    fn a_file_of_the_user_is_never_changed() {
         let directory = tempfile::tempdir().unwrap();
         let tokens = DevTokens::in_directory(directory.path()).unwrap();
         let files = DevEnvFiles::in_directory(directory.path());
         for content in [&b"export SIGNOFF_TOKEN=mine\n"[..], b"", &vec![b'#'; BYTES_MAX + 1]] {
             fs::write(&files.reviewer, content).unwrap();
             let told = files.write(&tokens, "http://127.0.0.1:1").unwrap_err().to_string();
-            assert!(told.ends_with("reviewer.env was not made by `signoff serve --dev`; rename it"), "{told}");
+            assert!(told.ends_with("reviewer.env was not created by `signoff serve --dev`; rename it"), "{told}");
             files.remove().unwrap();
             assert_eq!(bounded_file::whole(&files.reviewer), content);
         }

@@ -14,61 +14,64 @@ use crate::{
     private_files::{self, PrivacyError},
 };
 
-/// The three tokens of `--dev`: kept in the data directory, so that clients survive a restart of the server. Three, as
-/// nobody can approve what they asked for themselves.
+/// The three tokens of `--dev`. They are stored in the data directory, so that they survive a restart of the server.
+/// There are several because callers cannot approve their own requests.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct DevTokens {
-    /// Speaks as agent `dev/agent`.
+    /// Token of the agent `dev/agent`.
     pub agent: String,
-    /// Speaks as person `dev/reviewer`.
+    /// Token of the person `dev/reviewer`.
     pub reviewer: String,
-    /// Speaks as person `dev/operator`, who sees everything too.
+    /// Token of the person `dev/operator`, who is an auditor too.
     pub operator: String,
 }
 
-/// Why there are no tokens.
+/// Why there are no development tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum DevTokensError {
-    /// The file can be neither read nor written, or the system has no random numbers.
+    /// The file cannot be read or written, or the system has no random numbers.
     #[error("cannot read or write {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file holds something else.
-    #[error("{} does not hold the tokens of development mode: {reason}. Remove it to have new ones made", path.display())]
+    /// The content of the file is invalid.
+    #[error("{} does not contain valid development tokens: {reason}; remove the file to create new tokens", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
-    /// A file of somebody else is where one of development mode belongs.
-    #[error("{} was not made by `signoff serve --dev`; rename it", path.display())]
+    /// A file of the user has the name of a file of development mode.
+    #[error("{} was not created by `signoff serve --dev`; rename it", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,
     },
-    /// Others can read the file.
+    /// Other users can read the file.
     #[error(transparent)]
     NotPrivate(#[from] PrivacyError),
 }
 
 impl DevTokens {
-    /// Their file in the data directory.
+    /// Name of the file in the data directory.
     pub const FILE: &str = "dev-tokens.json";
 
-    /// Reads the tokens of a data directory, or makes them.
+    /// Reads the tokens of a data directory, or creates them.
     ///
     /// # Errors
-    /// When the file can be neither read nor written, holds something else, or others can read it and that cannot be
-    /// changed; or the system has no random numbers.
+    /// When the file cannot be read or written, its content is invalid, other users can read it and its permissions
+    /// cannot be changed, or the system has no random numbers.
     pub fn in_directory(directory: &Path) -> Result<Self, DevTokensError> {
         let path = directory.join(Self::FILE);
         if let Some(mode) = private_files::secure(&path)? {
-            tracing::warn!("others could read the tokens in {} (mode {mode:04o}); made it private", path.display());
+            tracing::warn!(
+                "other users could read the tokens in {} (mode {mode:04o}); made the file private",
+                path.display()
+            );
         }
         match bounded_file::read(&path, BYTES_MAX) {
             Ok(content) => Self::parse(&content).map_err(|reason| DevTokensError::Damaged { path, reason }),
@@ -89,21 +92,21 @@ impl DevTokens {
     fn parse(content: &[u8]) -> Result<Self, String> {
         let tokens: Self = serde_json::from_slice(content).map_err(|error| error.to_string())?;
         let Self { agent, reviewer, operator } = &tokens;
-        // A short one could be guessed, and of two that are equal the first would be both.
+        // A short token could be guessed, and equal tokens would share the first one's role.
         let roles = [("agent", agent), ("reviewer", reviewer), ("operator", operator)];
         let sound = |role: &str, token: &str| token.strip_prefix(&prefix(role)).map(str::len) == Some(SECRET);
         let broken = roles.into_iter().find_map(|(role, token)| (!sound(role, token)).then_some(role));
         match broken {
-            Some(role) => Err(format!("the token of the {role} is not one that this server made")),
+            Some(role) => Err(format!("the {role} token is invalid")),
             None => Ok(tokens),
         }
     }
 }
 
-/// Largest file, in bytes: many times what is written.
+/// Maximum size of the file, in bytes: many times what is written.
 const BYTES_MAX: usize = 64 << 10;
 
-/// Characters of a token behind its prefix: 192 random bits in base64url.
+/// Number of characters after a token's prefix: 192 random bits in base64url.
 const SECRET: usize = 32;
 
 fn prefix(role: &str) -> String {
@@ -117,7 +120,7 @@ fn random(role: &str) -> io::Result<String> {
 }
 
 impl DevTokens {
-    /// Whose token this is; `None` for any other.
+    /// The principal of a token; `None` for an unknown token.
     pub(super) fn recognise(&self, token: &str, now: Time) -> Option<Principal> {
         let known = [
             (&self.agent, ActorKind::Agent, "agent", &[Role::Agent][..]),
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_can_read_is_made_private() {
+    fn a_file_that_other_users_can_read_is_made_private() {
         let directory = tempfile::tempdir().unwrap();
         let first = DevTokens::in_directory(directory.path()).unwrap();
         let path = directory.path().join(DevTokens::FILE);
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_told_and_left_alone() {
+    fn a_damaged_file_is_reported_and_not_changed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(DevTokens::FILE);
         let whole = bounded_file::whole(DevTokens::in_directory(directory.path()).map(|_| &path).unwrap());
@@ -177,17 +180,17 @@ mod tests {
         for damaged in [b"", &whole[..whole.len() / 2], b"[]", empty, swapped.as_bytes()] {
             fs::write(&path, damaged).unwrap();
             let told = DevTokens::in_directory(directory.path()).unwrap_err().to_string();
-            assert!(told.contains("does not hold the tokens of development mode"), "{told}");
-            assert!(told.ends_with("Remove it to have new ones made"), "{told}");
+            assert!(told.contains("does not contain valid development tokens"), "{told}");
+            assert!(told.ends_with("remove the file to create new tokens"), "{told}");
             assert_eq!(bounded_file::whole(&path), damaged);
         }
     }
 
     #[test]
-    fn what_has_no_end_is_told() {
+    fn endless_files_are_errors() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(DevTokens::FILE);
-        // Not /dev/zero: what others can read would be made private.
+        // Not /dev/zero: its permissions would be changed.
         let [_, pipe, inner] = bounded_file::samples::endless(directory.path());
         for endless in [pipe, inner] {
             fs::rename(&endless, &path).unwrap();
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn each_token_speaks_for_its_role() {
+    fn each_token_has_its_role() {
         let directory = tempfile::tempdir().unwrap();
         let tokens = DevTokens::in_directory(directory.path()).unwrap();
         for (token, name, roles) in [

@@ -1,7 +1,7 @@
 //! Bearer tokens of an OpenID provider: signed JWTs, verified with the provider's published keys.
 //!
-//! - `token` takes a JWT apart and refuses what no key may be asked about; `claims` judges what a signed token says.
-//! - `jwks` is a set of keys; `source` fetches it, `keys` keeps it fresh; `cache` remembers what was verified.
+//! - `token` parses a JWT, and rejects it if no key must verify it; `claims` checks the claims of a verified token.
+//! - `jwks` is a set of keys; `source` fetches it, `keys` keeps it fresh; `cache` remembers verified tokens.
 
 mod cache;
 mod claims;
@@ -35,57 +35,57 @@ pub use self::{
     token::looks_like_jwt,
 };
 
-/// What a token that was accepted says about its bearer.
+/// The bearer of a verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The provider: [`OidcConfig::issuer`].
     pub issuer: String,
-    /// The bearer's name at the provider: 1 to 256 characters, in the one form of names.
+    /// The bearer's name at the provider: 1 to 256 characters, normalized.
     pub subject: String,
     /// [`ActorKind::Service`] for a client that got the token for itself, else [`ActorKind::Person`].
     pub kind: ActorKind,
-    /// At most 1,000 names of 1 to 128 characters, in the one form of names.
+    /// At most 1,000 group names of 1 to 128 characters, normalized.
     pub groups: BTreeSet<String>,
-    /// When the bearer last proved who it is: `auth_time`, or `iat` without it.
+    /// Time of the bearer's last authentication: `auth_time`, or `iat` without it.
     pub authenticated_at: Time,
-    /// From this moment on the token is refused: `exp` and the allowed skew.
+    /// Expiry of the token: `exp` plus the clock skew.
     pub expires_at: Time,
 }
 
-/// Why a token is refused. Holds nothing that the token says, but for a character that no name may have.
+/// Why a token is rejected. Contains nothing from the token, except a character that names must not contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// Not a signed JWT, larger than 16 KiB, of another type, or with critical extensions.
-    #[error("the token is not a JWT of a known form")]
+    #[error("the token is not a supported JWT")]
     NotAJwt,
-    /// Signed with an algorithm that is not allowed, or that its key is not for.
-    #[error("the token's algorithm is not allowed")]
+    /// The algorithm is not allowed, or does not fit the key.
+    #[error("the token's signature algorithm is not allowed")]
     Algorithm,
-    /// The provider has no such key, or had none at the last look, less than 10 seconds ago.
-    #[error("the token's key is not known")]
+    /// The provider does not have the key, or did not when its keys were fetched less than 10 seconds ago.
+    #[error("the token is signed with an unknown key")]
     UnknownKey,
-    /// The signature is wrong.
-    #[error("the token's signature is wrong")]
+    /// The signature is invalid.
+    #[error("the token's signature is invalid")]
     Signature,
-    /// Made by somebody else.
-    #[error("the token is of another issuer")]
+    /// The token has another issuer.
+    #[error("the token is from another issuer")]
     Issuer,
-    /// Made for somebody else.
+    /// The token has another audience.
     #[error("the token is for another audience")]
     Audience,
-    /// Its time is over.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// Its time has not come.
+    /// The token is not valid yet.
     #[error("the token is not yet valid")]
     NotYetValid,
-    /// This claim is missing or not as it must be.
+    /// This claim is missing or malformed.
     #[error("the token's claim {0} is missing or malformed")]
     Claims(&'static str),
-    /// This claim is no name.
+    /// This claim is not a valid name.
     #[error("the token's claim {0} {1}")]
     Name(&'static str, NameError),
-    /// There are no keys, or none younger than 24 hours: not the bearer's fault.
+    /// There are no keys, or none that were confirmed in the last 24 hours. The token may be valid.
     #[error("the provider's keys are not available")]
     KeysUnavailable,
 }
@@ -93,37 +93,37 @@ pub enum Rejection {
 /// Verifies tokens of one provider.
 pub struct Oidc {
     config: OidcConfig,
-    /// By which tokens end. How old keys are is told by server time, which nobody can set back.
+    /// The wall clock, by which tokens expire. The age of keys is measured in server time, which never runs backwards.
     clock: Arc<dyn WallClock>,
     keys: Keys,
     cache: Cache,
 }
 
 impl Oidc {
-    /// Prepares to verify tokens. Keys are fetched when the first token comes.
+    /// A verifier. It fetches keys when it verifies the first token.
     ///
     /// # Errors
-    /// When the configuration makes no sense, or the system has no certificates to know a provider by.
+    /// When the configuration is invalid, or the system has no root certificates.
     pub fn new(config: OidcConfig, clock: Arc<dyn Clock>) -> Result<Arc<Self>, OidcConfigError> {
         config.check()?;
         let keys = Keys::new(Source::new(&config, &clock)?, Arc::clone(&clock));
         Ok(Arc::new(Self { config, clock, keys, cache: Cache::default() }))
     }
 
-    /// Who bears a token. Takes about a microsecond for a token that was accepted before; else it may wait for the
-    /// provider, at most 10 seconds. Needs a Tokio runtime.
+    /// Verifies a token. Takes about a microsecond for a cached token; otherwise it may wait for the provider, at most
+    /// 10 seconds. Requires a Tokio runtime.
     ///
     /// # Errors
-    /// When the token is not to be accepted: see [`Rejection`].
+    /// When the token is rejected: see [`Rejection`].
     pub async fn authenticate(&self, token: &str) -> Result<Arc<Verified>, Rejection> {
         Ok(Arc::clone(&self.known(token).await?.verified))
     }
 
-    /// The same, as a caller of this server. `principal` must make the same of the same each time: its answer is kept
-    /// for as long as the token is.
+    /// Verifies a token, and returns the principal of its bearer. `principal` must be deterministic: its result is
+    /// cached with the token.
     ///
     /// # Errors
-    /// When the token is not to be accepted: see [`Rejection`].
+    /// When the token is rejected: see [`Rejection`].
     pub(super) async fn principal(
         &self,
         token: &str,
@@ -145,7 +145,7 @@ impl Oidc {
         }
         let token = Token::parse(token, &self.config.algorithms)?;
         let mut set = self.keys.current().await?;
-        // After a look that brought no other keys, as most do, nothing has to be verified again.
+        // Most fetches bring no other keys; then nothing has to be verified again.
         if let Some(known) = self.cache.get(&digest, set.generation(), self.clock.wall()) {
             return Ok(known);
         }
@@ -158,14 +158,14 @@ impl Oidc {
             Lookup::Unknown => return Err(Rejection::UnknownKey),
         };
         let claims = token.verify(key)?;
-        let now = self.clock.wall(); // read again, as it may have waited for the provider
+        let now = self.clock.wall(); // read again, because fetching keys may have taken long
         let known = Arc::new(Known::from(claims::judge(&claims, &self.config, now)?));
         self.cache.put(digest, set.generation(), Arc::clone(&known), now);
         Ok(known)
     }
 }
 
-/// Without keys and tokens.
+/// Shows neither keys nor tokens.
 impl fmt::Debug for Oidc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Oidc").field("config", &self.config).finish_non_exhaustive()

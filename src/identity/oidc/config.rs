@@ -3,29 +3,29 @@ use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 use super::http;
 use crate::domain::name::{self, NameError};
 
-/// Issuers that mean others here: somebody of a provider with such a name would be taken for them.
+/// Issuers of this server's own actors. A provider with such a name could imitate them.
 const RESERVED_ISSUERS: [&str; 4] = ["local", "certificate", "dev", "signoff"];
 
-/// Whose tokens are accepted, and how they are verified.
+/// The OpenID provider, and how its tokens are verified.
 #[derive(Clone, Debug)]
 pub struct OidcConfig {
-    /// The provider's name for itself: what `iss` must be, to the character.
+    /// The exact `iss` claim of tokens.
     pub issuer: String,
-    /// This server's name at the provider: `aud` must be it, or contain it.
+    /// The audience of tokens: `aud` must equal or contain it.
     pub audience: String,
-    /// Where the provider's keys are.
+    /// Source of the provider's keys.
     pub keys: KeySource,
-    /// The claim that lists the bearer's groups: a claim's name, or else a path such as `realm_access.roles`.
+    /// The claim with the bearer's groups: a claim's name, or a path such as `realm_access.roles`.
     pub groups_claim: String,
-    /// How far the provider's clock and ours may be apart.
+    /// Maximum difference between the clocks of the provider and of this server.
     pub clock_skew: Duration,
-    /// The algorithms that tokens may be signed with.
+    /// Signature algorithms that are accepted.
     pub algorithms: Vec<Algorithm>,
 }
 
 impl OidcConfig {
-    /// The usual configuration for a provider: its published keys, groups in `groups`, a minute of skew, and RS256,
-    /// ES256 and EdDSA.
+    /// The default configuration of a provider: keys by discovery, groups in `groups`, a clock skew of one minute, and
+    /// RS256, ES256 and EdDSA.
     #[must_use]
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self {
@@ -38,10 +38,10 @@ impl OidcConfig {
         }
     }
 
-    /// Whether tokens can be verified like that.
+    /// Checks that tokens can be verified with this configuration.
     ///
     /// # Errors
-    /// When a text is empty, a URL is none that anything is fetched from, or nothing would be accepted.
+    /// When a text is empty, a URL is not allowed, or no token would be accepted.
     pub fn check(&self) -> Result<(), OidcConfigError> {
         let named = [("issuer", &self.issuer), ("audience", &self.audience), ("groups claim", &self.groups_claim)];
         if let Some((what, _)) = named.into_iter().find(|(_, text)| text.is_empty() || text.contains(char::is_control))
@@ -63,18 +63,18 @@ impl OidcConfig {
     }
 }
 
-/// Where a provider's keys are: a JSON Web Key Set.
+/// Source of a provider's keys, a JSON Web Key Set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
-    /// Where `.well-known/openid-configuration` below the issuer says.
+    /// The `jwks_uri` in `.well-known/openid-configuration` below the issuer.
     Discovery,
-    /// At this URL: https, or http on loopback.
+    /// This URL: https, or http on loopback.
     Url(String),
-    /// In this file, read again when it changes.
+    /// This file, reloaded when it changes.
     File(PathBuf),
 }
 
-/// Algorithms of signatures: only those with a public key, as all who can check others' signatures could make them.
+/// Signature algorithms: only those with a public key. With a symmetric algorithm, every verifier could create tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the algorithm of its name in RFC 7518 and RFC 8037")]
 pub enum Algorithm {
@@ -103,7 +103,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// The algorithm's name in a token's header.
+    /// The algorithm's name in the header of a token.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -142,9 +142,9 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// There is no algorithm of this name, or it has no public key.
+/// The name is unknown, or its algorithm has no public key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the name of an algorithm with public keys")]
+#[error("is not the name of a signature algorithm with a public key")]
 pub struct UnknownAlgorithm;
 
 impl FromStr for Algorithm {
@@ -155,25 +155,25 @@ impl FromStr for Algorithm {
     }
 }
 
-/// Why tokens cannot be verified like that.
+/// Why a configuration is rejected.
 #[derive(Debug, thiserror::Error)]
 pub enum OidcConfigError {
-    /// A text is empty or has a control character.
-    #[error("the {0} is empty or has a control character")]
+    /// A text is empty or contains a control character.
+    #[error("the {0} is empty or contains a control character")]
     Text(&'static str),
-    /// An issuer that is no name.
+    /// The issuer is not a valid name.
     #[error("the issuer {0}")]
     Issuer(#[source] NameError),
-    /// A URL that nothing is fetched from.
-    #[error("the {0} must be a URL with https, or with http on loopback, without a password")]
+    /// A URL is not allowed.
+    #[error("the {0} must be an https URL, or an http URL on loopback, without a user name or password")]
     Url(&'static str),
-    /// A name by which this server means others than those of a provider.
-    #[error("the issuer must be none of local, certificate, dev and signoff")]
+    /// The issuer is a name that this server uses for its own actors.
+    #[error("the issuer names local, certificate, dev and signoff are reserved")]
     Reserved,
-    /// Nothing would be accepted.
-    #[error("at least one algorithm is needed")]
+    /// No token would be accepted.
+    #[error("no signature algorithm is set; set at least one")]
     NoAlgorithm,
-    /// A provider could not be told from an impostor.
-    #[error("the system's root certificates cannot be used: {0}")]
+    /// The provider's certificate could not be verified.
+    #[error("cannot load the system's root certificates: {0}")]
     Certificates(#[source] io::Error),
 }

@@ -153,7 +153,7 @@ async fn a_file_of_somebody_else_keeps_development_mode_from_starting() {
     let mut command = signoff(&["serve", "--dev", "--listen=127.0.0.1:0"]);
     command.env("HOME", home.path());
     let (code, log) = super::refused(&data, command).await;
-    assert!(code == Some(1) && log.contains("agent.env was not made by `signoff serve --dev`; rename it"), "{log}");
+    assert!(code == Some(1) && log.contains("agent.env was not created by `signoff serve --dev`; rename it"), "{log}");
     assert_eq!(crate::files::text(data.join("agent.env")).unwrap(), "export SIGNOFF_TOKEN=mine\n");
 }
 

@@ -18,7 +18,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Everything in a directory that others could open.
+/// Everything in a directory that other users can open.
 fn open_to_others(directory: &Path) -> Vec<String> {
     let (mut found, mut left) = (Vec::new(), vec![directory.to_owned()]);
     while let Some(path) = left.pop() {
@@ -54,7 +54,7 @@ async fn files_are_private_whatever_the_process_was_given() {
     let server = start_after("umask 000", &store).await;
     open(&mut server.agent(), ask("one")).await.unwrap();
     assert_eq!(open_to_others(&store), [""; 0]);
-    assert!(!server.log().contains("others could open"), "{}", server.log());
+    assert!(!server.log().contains("other users could open"), "{}", server.log());
     assert!(server.stop().await.success());
 
     let export = data.path().join("export.jsonl");
@@ -76,13 +76,13 @@ async fn a_directory_that_others_can_open_is_repaired_and_told() {
     let server = Server::start(&link, &[]).await;
     assert_eq!(open_to_others(&store), [""; 0]);
     let log = server.log();
-    assert!(log.contains("(mode 0755); made it private") && log.contains("others could open 4 files"), "{log}");
+    assert!(log.contains("(mode 0755); made it private") && log.contains("other users could open 4 files"), "{log}");
     server.kill().await;
 
     fs::remove_dir_all(&store).unwrap();
     let refused = run(&["serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir", link.to_str().unwrap()]).await;
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && told.contains("which does not exist; make that directory"), "{told}");
+    assert!(refused.status.code() == Some(1) && told.contains("which does not exist; create that directory"), "{told}");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn damaged_tokens_of_development_are_told() {
     let arguments = ["serve", "--dev", "--listen", "127.0.0.1:0", "--data-dir", data.path().to_str().unwrap()];
     let refused = signoff(&arguments).output().await.unwrap();
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && told.contains("Remove it to have new ones made"), "{told}");
+    assert!(refused.status.code() == Some(1) && told.contains("remove the file to create new tokens"), "{told}");
     fs::remove_file(&path).unwrap();
     open(&mut Server::start(data.path(), &[]).await.agent(), ask("one")).await.unwrap();
 }
