@@ -1,4 +1,4 @@
-//! Approvals in sled: point reads on the caller's thread, scans on threads that may block, commands through the writer.
+//! Approvals in sled: point reads on the caller's thread, scans on blocking threads, commands through the writer.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -28,14 +28,14 @@ impl ApprovalStore for SledStore {
         self.write(|reply| Job::Transition(id, command, now, reply)).await
     }
 
-    // Point reads stay on the caller's thread: they are a few microseconds from memory, less than a hand-over costs.
+    // Point reads stay on the caller's thread: from memory they take a few microseconds, less than switching threads.
     async fn find(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
         let key = keys::request_id(caller, request_id);
         match records::request_id(&self.pages, &key)? {
             None => Ok(None),
             Some(named @ Named::Approval(id)) => {
                 if !self.pages.contains(keys::head(id))? && records::request_id(&self.pages, &key)? == Some(named) {
-                    return Err(records::dangling(id, "a request_id")); // else it was forgotten between the looks
+                    return Err(records::dangling(id, "a request_id")); // otherwise it was forgotten meanwhile
                 }
                 self.shared.durability.settle(id).await?;
                 Ok(Some(id))

@@ -1,5 +1,5 @@
-//! sled panics on damage that it did not foresee. A panic while it is read is an answer here, not the end of a task,
-//! and leaves no backtrace on stderr.
+//! Turns panics of sled into errors. sled panics on unexpected damage; such a panic must neither end a task nor print a
+//! backtrace on stderr.
 
 use std::{
     cell::RefCell,
@@ -7,16 +7,16 @@ use std::{
     sync::Once,
 };
 
-/// What sled prints in place of a backtrace.
+/// sled's placeholder for a backtrace in its messages.
 const NO_BACKTRACE: &str = ", bt: ()";
 
 thread_local! {
-    /// Of the innermost guarded call on this thread: nothing yet, or the panic's message.
+    /// The panic message of the innermost guarded call on this thread.
     static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
     static GUARDED: RefCell<bool> = const { RefCell::new(false) };
 }
 
-/// Makes a call, and returns the message of the panic that ended it. Calls may nest.
+/// Makes a call; if it panics, returns the message. Calls may nest.
 pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -28,7 +28,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
             let payload = info.payload();
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
-            // An assertion's message spans lines; the first one says which.
+            // The message of an assertion has several lines; the first one names it.
             let text = text.unwrap_or_default().lines().next().unwrap_or_default().replace(NO_BACKTRACE, "");
             CAUGHT.set(Some(text));
         }));
@@ -39,7 +39,7 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|_| CAUGHT.take().filter(|text| !text.is_empty()).unwrap_or_else(|| "no message".into()))
 }
 
-/// The text of an error of sled, without sled's empty backtrace.
+/// The text of a sled error, without its empty backtrace.
 pub(super) fn sentence(error: &sled::Error) -> String {
     match error {
         sled::Error::Corruption { at: Some(at), .. } => format!("damaged data at byte {} of sled/db", at.lid()),
@@ -48,7 +48,7 @@ pub(super) fn sentence(error: &sled::Error) -> String {
     }
 }
 
-/// Whether a panic on this thread is somebody's answer. sled's own threads hand theirs on to the one that waits.
+/// Whether a guarded call catches panics of this thread. sled's own threads pass theirs to the waiting thread.
 fn is_guarded() -> bool {
     GUARDED.with(|guarded| guarded.try_borrow().is_ok_and(|guarded| *guarded))
         || std::thread::current().name().is_some_and(|name| name.starts_with("sled-io-"))

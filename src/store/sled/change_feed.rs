@@ -1,8 +1,7 @@
-//! The change feed in sled: the records of groups of commits, which are written with every commit anyway.
+//! The change feed in sled: the records of groups, which every commit writes anyway.
 //!
-//! A record goes only when every approval that it tells of was forgotten (see
-//! [`drop_old`](super::commit_log::drop_old)). So a cursor that is older than the oldest record is not expired: it goes
-//! on at that record, and misses no approval that is kept.
+//! A record is dropped only after all approvals in it were forgotten ([`drop_old`](super::commit_log::drop_old)). So a
+//! cursor before the oldest record has not expired: it continues at that record, and misses no stored approval.
 
 use async_trait::async_trait;
 use tokio::sync::broadcast;
@@ -20,24 +19,24 @@ use crate::{
     store::{Change, ChangeFeed, ChangePage, Cursor, CursorError, FeedError, RecordedChange, StoreError},
 };
 
-/// Most records that one page looks at: many may tell of no approval.
+/// Maximum records that one page reads: many may contain no approval.
 const RECORDS: usize = 1_000;
 
-/// Stands for the number of a group's changes.
+/// As [`Position::seen`]: all changes of the group.
 const ALL: u32 = u32::MAX;
 
-/// Bytes of a group's hash in a cursor.
+/// Length of the group's hash in a cursor, in bytes.
 const CHECK: usize = 8;
 
-/// What a cursor says.
+/// The position in a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Position {
-    /// A group; 0 before the first.
+    /// The number of a group; 0 before the first.
     group: u64,
-    /// Changes of it that were seen.
+    /// Number of its changes that the consumer has seen.
     seen: u32,
-    /// The beginning of the hash of its record: groups that are numbered anew after an old backup was restored have
-    /// other ones.
+    /// The start of the hash of its record. After an old backup was restored, a new group can have the same number, but
+    /// not the same hash.
     check: [u8; CHECK],
 }
 
@@ -65,7 +64,7 @@ impl Position {
         Cursor::new(store, bytes)
     }
 
-    /// Refuses a position that this store cannot have given.
+    /// Rejects a position that this store cannot have written.
     fn check(&self, pages: &TreeReader, newest: &Tip) -> Result<(), FeedError> {
         if self.group > newest.counter {
             return Err(CursorError::OtherHistory.into());
@@ -73,7 +72,7 @@ impl Position {
         let recorded = if self.group == 0 { Some(Digest::ZERO) } else { commit_log::hash_of(pages, self.group)? };
         match recorded {
             Some(hash) if !hash.as_bytes().starts_with(&self.check) => Err(CursorError::OtherHistory.into()),
-            _ => Ok(()), // without a record nothing can be compared
+            _ => Ok(()), // the record was dropped: there is nothing to compare
         }
     }
 }
@@ -110,7 +109,7 @@ fn page(pages: &TreeReader, cursor: Option<&Cursor>, limit: usize) -> Result<Cha
     };
     position.check(pages, &Tip::read(pages)?)?;
     let (mut changes, mut looked_at) = (Vec::new(), 0);
-    // A group of which something is left is read again.
+    // Read a partly seen group again.
     let mut last = if position.seen == ALL { position.group } else { position.group.saturating_sub(1) };
     for entry in pages.range(keys::groups_after(last)) {
         let (key, first) = entry.map_err(FeedError::Store)?;
@@ -119,7 +118,7 @@ fn page(pages: &TreeReader, cursor: Option<&Cursor>, limit: usize) -> Result<Cha
             return Ok(ChangePage { changes, next: position.cursor(store)?, more: true });
         }
         looked_at += 1;
-        // Records before this one, or this one, may be dropped meanwhile. Others are never missing.
+        // This record, or ones before it, may have been dropped meanwhile. Any other gap is damage.
         if counter != last + 1 && Checkpoint::read(pages)?.counter + 1 < counter {
             return Err(FeedError::Store(gone(last + 1)));
         }

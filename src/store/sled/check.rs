@@ -1,5 +1,4 @@
-//! `signoff store check`: everything is compared with everything, in a copy of the files. The store itself is only
-//! read.
+//! `signoff store check`: verifies a copy of the files. It does not change the store.
 
 use std::{
     fs,
@@ -20,12 +19,11 @@ use super::{
     verify::{Findings, verify},
 };
 
-/// Compares everything in a data directory, whose server must not be running. `scratch` is where the files are copied
-/// to: sled cannot open any without writing.
+/// Verifies the store in a data directory. Its server must not be running. The files are copied to `scratch`, because
+/// sled writes when it opens.
 ///
 /// # Errors
-/// When there is no such directory, another process has it, or the disk refuses. What is wrong with the store is in the
-/// findings.
+/// When the directory is missing, another process has locked it, or the disk fails. Damage is in the findings.
 pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
     let directory = Directory::inspect(path)?;
     let mut findings = Findings::default();
@@ -86,7 +84,7 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Findings, OpenError> {
     Ok(findings)
 }
 
-/// A copy of sled's files, removed when it is done with.
+/// A copy of sled's files, removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {

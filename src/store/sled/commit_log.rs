@@ -1,9 +1,9 @@
-//! One record for each group of commits: the proof of what was acknowledged, and the order in which it came to be.
+//! One record for each group of commits. The records prove what was acknowledged, and hold the order of changes.
 //!
-//! A record's payload is the SHA-256 of the payload before it, then MessagePack. Each one therefore vouches for all
-//! that were before it; [`Watermark`](super::watermark::Watermark) vouches for the newest one from outside sled.
-//! Records older than every approval that is kept are dropped, and [`Checkpoint`] holds where the chain then begins,
-//! and what else the dropped ones proved.
+//! A record's payload starts with the SHA-256 of the previous record's payload; MessagePack follows. So each record
+//! proves all records before it, and the [`Watermark`](super::watermark::Watermark), outside sled, proves the newest
+//! one. A record is dropped once all approvals in it, and in the records before it, were forgotten. [`Checkpoint`] then
+//! holds the start of the remaining chain, and what else the dropped records proved.
 
 use std::collections::BTreeMap;
 
@@ -20,16 +20,17 @@ use crate::{
     store::StoreError,
 };
 
-/// Newest records that are never dropped, however old: the watermark on disk may be some groups behind.
+/// Number of newest records that are never dropped: the watermark on disk may be some groups behind.
 pub(super) const KEPT: u64 = 10_000;
 
-/// What a group of commits did.
+/// The record of a group of commits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GroupRecord {
     /// 1, 2, 3…
     pub(super) counter: u64,
-    /// The newest time of an event or a version of the policy, in this group or before it, in microseconds since 1970.
+    /// The newest time of an event, a version of the policy or a freeze, in this group or before it, in microseconds
+    /// since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) newest_us: Option<i64>,
     /// Approvals that changed, with their newest revisions.
@@ -41,14 +42,14 @@ pub(super) struct GroupRecord {
     /// New versions of the policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) policies: Vec<u64>,
-    /// Tokens that were made or changed, with the hashes of their payloads: an older state of a token, such as one from
-    /// before its revocation, is whole as well.
+    /// New or changed tokens, with the hashes of their payloads. Without the hash, an older state of a token, from
+    /// before its revocation, would also look intact.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) tokens: Vec<(TokenId, Digest)>,
     /// Tokens that were forgotten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) forgotten: Vec<TokenId>,
-    /// Freezes that were made or ended, with the hashes of their payloads, as for tokens.
+    /// New or thawed freezes, with the hashes of their payloads, for the same reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) freezes: Vec<(FreezeId, Digest)>,
     /// Freezes that were forgotten.
@@ -56,10 +57,10 @@ pub(super) struct GroupRecord {
     pub(super) forgotten_freezes: Vec<FreezeId>,
 }
 
-/// The newest group: what the next one follows.
+/// The newest group, which the next one follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tip {
-    /// Its number; 0 when there is none.
+    /// Its number; 0 if there is none.
     pub(super) counter: u64,
     /// The hash of its record.
     pub(super) hash: Digest,
@@ -67,34 +68,34 @@ pub(super) struct Tip {
     pub(super) newest: Option<Time>,
 }
 
-/// Where the chain begins: after the newest record that was dropped.
+/// The start of the chain: the newest record that was dropped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Checkpoint {
-    /// Its number; 0 when none was dropped.
+    /// Its number; 0 if none was dropped.
     pub(super) counter: u64,
     /// The hash of its record.
     pub(super) hash: Digest,
-    /// What all records up to it say together.
+    /// The combined content of all records up to it.
     #[serde(default)]
     pub(super) standing: Standing,
 }
 
-/// What there is beside approvals, as records of groups tell it.
+/// Policies, tokens and freezes in the store, according to the records of groups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Standing {
     /// The newest version of the policy; 0 for none.
     pub(super) policies: u64,
-    /// Every token that was not forgotten, with the hash of its payload.
+    /// All tokens that were not forgotten, with the hashes of their payloads.
     pub(super) tokens: BTreeMap<TokenId, Digest>,
-    /// Every freeze that was not forgotten, with the hash of its payload.
+    /// All freezes that were not forgotten, with the hashes of their payloads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) freezes: BTreeMap<FreezeId, Digest>,
 }
 
 impl Standing {
-    /// Takes what the next group did.
+    /// Adds the record of the next group.
     pub(super) fn add(&mut self, record: &GroupRecord) {
         self.policies = record.policies.iter().copied().fold(self.policies, u64::max);
         self.tokens.retain(|id, _| !record.forgotten.contains(id));
@@ -105,7 +106,7 @@ impl Standing {
 }
 
 impl Tip {
-    /// Before the first group.
+    /// The tip before the first group.
     pub(super) const NONE: Self = Self { counter: 0, hash: Digest::ZERO, newest: None };
 
     /// Reads the newest record.
@@ -120,7 +121,7 @@ impl Tip {
         Ok(Checkpoint::read(pages)?.tip())
     }
 
-    /// The group in a payload, and the tip that it makes.
+    /// Decodes a group's payload; returns it with the tip after it.
     pub(super) fn after(counter: u64, payload: &[u8]) -> Result<(Link, Self), StoreError> {
         let link = Link::decode(counter, payload)?;
         let newest = match link.record.newest_us {
@@ -145,12 +146,12 @@ impl Checkpoint {
         }
     }
 
-    /// What the first record that is kept follows.
+    /// The tip that the first stored record follows.
     pub(super) const fn tip(&self) -> Tip {
         Tip { counter: self.counter, hash: self.hash, newest: None }
     }
 
-    /// Puts this one in the place of the one before, which may have had more pieces.
+    /// Replaces the previous checkpoint, which may have had more pieces.
     fn write(&self, pages: &TreeReader, batch: &mut Batch) -> Result<(), StoreError> {
         let payload = rmp_serde::to_vec_named(self).map_err(|error| corrupt(error.to_string()))?;
         let mut encoded = Encoded::new();
@@ -163,7 +164,7 @@ impl Checkpoint {
     }
 }
 
-/// A record with what ties it to the one before.
+/// A record, with the hash of the previous one.
 pub(super) struct Link {
     pub(super) previous: Digest,
     pub(super) record: GroupRecord,
@@ -186,12 +187,12 @@ impl Link {
 }
 
 impl GroupRecord {
-    /// The newest time on record, when it is one.
+    /// The newest time on record, if it is valid.
     pub(super) fn newest(&self) -> Option<Time> {
         self.newest_us.and_then(chrono::DateTime::from_timestamp_micros)
     }
 
-    /// Numbers the record, and adds it to what is written. Returns the tip that it will be.
+    /// Numbers the record, and adds it to a batch. Returns the new tip.
     pub(super) fn append(mut self, tip: &Tip, newest: Option<Time>, batch: &mut Batch) -> Result<Tip, StoreError> {
         let newest = tip.newest.max(newest);
         self.counter = tip.counter + 1;
@@ -207,9 +208,10 @@ impl GroupRecord {
     }
 }
 
-/// The hash of the record with this number; `None` when there is none. The record comes first: a checkpoint holds every
-/// token, and is needed only for a record that was dropped. Both change in one batch, so that one of them is found also
-/// when the record is dropped meanwhile.
+/// The hash of the record with this number; `None` if there is none.
+///
+/// It reads the record first, because the checkpoint is large: it holds all tokens, and is needed only for a dropped
+/// record. Both change in one batch, so one of them is found even if the record is dropped meanwhile.
 pub(super) fn hash_of(pages: &TreeReader, counter: u64) -> Result<Option<Digest>, StoreError> {
     if let Some(payload) = frame::get(pages, &keys::group(counter))? {
         return Ok(Some(Digest::of_bytes(&payload)));
@@ -218,7 +220,7 @@ pub(super) fn hash_of(pages: &TreeReader, counter: u64) -> Result<Option<Digest>
     Ok((checkpoint.counter == counter).then_some(checkpoint.hash))
 }
 
-/// Follows the chain from a group on, and gives each record to `see`. Returns where it ends.
+/// Follows the chain after a group, and calls `see` with each record. Returns the tip.
 pub(super) fn walk(
     pages: &TreeReader,
     from: Tip,
@@ -242,19 +244,19 @@ pub(super) fn walk(
     Ok(tip)
 }
 
-/// Which records of groups may go.
+/// Which records of groups may be dropped.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dropping {
     /// Only those that are older than this.
     pub(super) before: Time,
-    /// At most so many values.
+    /// Maximum number of values.
     pub(super) limit: usize,
-    /// None of the newest ones, as many as this.
+    /// Number of newest records that stay.
     pub(super) kept: u64,
 }
 
-/// Drops the oldest records of groups. It stops at the first one that tells of an approval which is `kept`: that record
-/// says which of its revisions was acknowledged. True when there were any.
+/// Drops the oldest records of groups. It stops at the first record with an approval that is `kept`, because that
+/// record proves the approval's acknowledged revision. Returns whether it dropped any.
 pub(super) fn drop_old(
     pages: &TreeReader,
     what: Dropping,
@@ -298,7 +300,7 @@ pub(super) fn drop_old(
     Ok(true)
 }
 
-/// A record that should be there.
+/// The error for a missing record.
 pub(super) fn gone(counter: u64) -> StoreError {
     corrupt(format!("the record of commit group {counter} is missing"))
 }

@@ -1,4 +1,4 @@
-//! The data directory: one process at a time, and nothing in it that keeps sled from opening.
+//! The data directory: locks it for one process, and removes files that would keep sled from opening.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -14,31 +14,31 @@ use crate::{bounded_file, private_files};
 /// sled's own directory, in the data directory.
 pub(super) const SLED: &str = "sled";
 
-/// How long threads of a store that this process has dropped may still hold sled's file.
+/// How long threads of a dropped store may keep the lock on sled's file.
 const SLED_LETS_GO: Duration = Duration::from_secs(2);
 
-/// Time between two looks at that.
+/// Time between two attempts to take that lock.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A data directory that this process has for itself, until dropped.
+/// A data directory, locked by this process until dropped.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
     lock: File,
-    /// The directory itself, locked too: who deletes `LOCK` cannot make room for a second server.
+    /// The directory itself, locked too, so that deleting `LOCK` does not let a second server in.
     itself: File,
 }
 
 impl Directory {
-    /// Creates the directory where needed, locks it, and removes what a killed process left half-written.
+    /// Creates the directory if it is missing, locks it, and removes unfinished snapshots of a killed process.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let path = &private_files::secured(path)?;
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         let sled = path.join(SLED);
-        // Arguments can be secrets: nobody else on this machine is to read them.
+        // Arguments can be secrets, so other users must not read the directory.
         let made: Vec<_> = sled.ancestors().take_while(|path| !path.exists()).map(Path::to_owned).collect();
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&sled).map_err(failed)?;
-        // A new directory is durable once the one that names it is.
+        // A new directory is durable once its parent is synced.
         for parent in made.iter().filter_map(|path| path.parent()) {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
@@ -48,7 +48,7 @@ impl Directory {
         Ok(Self { path: path.to_owned(), lock, itself })
     }
 
-    /// Locks a directory that is there, and changes nothing else in it.
+    /// Locks an existing directory, and changes nothing else in it.
     pub(super) fn inspect(path: &Path) -> Result<Self, OpenError> {
         let failed = |source| OpenError::Io { path: path.to_owned(), source };
         fs::read_dir(path).map_err(failed)?;
@@ -61,39 +61,39 @@ impl Directory {
         &self.path
     }
 
-    /// What proves how far the store had come.
+    /// The path of the watermark.
     pub(super) fn watermark(&self) -> PathBuf {
         self.path.join("WATERMARK")
     }
 
-    /// Where sled keeps its files.
+    /// The directory of sled's files.
     pub(super) fn sled(&self) -> PathBuf {
         self.path.join(SLED)
     }
 
-    // These directories are removed without a question: nobody else chooses such names.
+    // These three directories are removed without confirmation: no other program uses such names.
 
-    /// Where a store is made that will take the place of one with an older schema.
+    /// The directory of a new store during a migration.
     pub(super) fn made(&self) -> PathBuf {
         self.path.join("sled.being-migrated")
     }
 
-    /// Where a store stays whose place another one takes.
+    /// The directory of the old store during a migration.
     pub(super) fn replaced(&self) -> PathBuf {
         self.path.join("sled.before-migration")
     }
 
-    /// Where a copy is compared.
+    /// The directory of a copy to verify.
     pub(super) fn copied(&self) -> PathBuf {
         self.path.join("sled.being-compared")
     }
 
-    /// Whether a server has used this directory. It creates `CLOCK` only after it has opened a store.
+    /// Whether a server has used this directory: it creates `CLOCK` after it has opened a store.
     pub(super) fn was_served(&self) -> io::Result<bool> {
         self.path.join("CLOCK").try_exists()
     }
 
-    /// Whether sled has written anything: its log, or a snapshot of it.
+    /// Whether sled has written anything: its log, or a snapshot.
     pub(super) fn has_content(&self) -> io::Result<bool> {
         let entries = match fs::read_dir(self.sled()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -110,7 +110,7 @@ impl Directory {
         Ok(false)
     }
 
-    /// Whether sled has written a snapshot: it does so when it opens, or closes, a log with content.
+    /// Whether sled has written a snapshot: it does so when it opens or closes a log with content.
     pub(super) fn has_snapshot(&self) -> io::Result<bool> {
         for entry in fs::read_dir(self.sled())? {
             if entry?.file_name().to_string_lossy().starts_with("snap.") {
@@ -126,7 +126,7 @@ impl Directory {
         fs::DirBuilder::new().mode(0o700).create(self.sled())
     }
 
-    /// Removes snapshots without content, once it is proven that nothing is missing without them.
+    /// Removes empty snapshots. Call it only after the store is proven complete without them.
     pub(super) fn remove_empty_snapshots(&self) -> io::Result<()> {
         for name in log::empty_snapshots(&self.sled())? {
             tracing::warn!(file = name, "removing an empty snapshot; sled creates another one");
@@ -135,7 +135,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Copies sled's files to another directory, which is made anew; snapshots without content stay behind.
+    /// Copies sled's files, except empty snapshots, to another directory, which is replaced.
     pub(super) fn copy_to(&self, copy: &Path) -> io::Result<()> {
         match fs::remove_dir_all(copy) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -145,12 +145,16 @@ impl Directory {
         log::empty_snapshots(copy)?.iter().try_for_each(|name| fs::remove_file(copy.join(name)))
     }
 
-    /// Writes sled's log to a new file that takes the old one's place. After a failed sync the kernel calls pages clean
-    /// that may not be on the disk, and a further sync of that file says nothing: what it shows now is made durable so,
-    /// and only then opened. If the kernel has dropped such pages meanwhile, after a reboot for instance, the copy is
-    /// what the disk has: groups that were answered were durable before, and what was not, the watermark does not ask
-    /// for. If the failure could not be noted in the watermark, then its disk fails as well: it keeps an older mark,
-    /// which holds for the log as the kernel shows it and for the one on the disk.
+    /// Copies sled's log to a new file, which replaces it.
+    ///
+    /// After a failed sync, the kernel may report pages as clean that are not on the disk, and another sync of that
+    /// file would not write them. A new file has no such pages: writing and syncing it makes the log durable as the
+    /// kernel shows it now. Only then is it opened.
+    ///
+    /// The kernel may have dropped those pages already, for example in a reboot. Then the copy equals the log on the
+    /// disk. That is safe too: answered groups were durable before the failure, and the watermark does not require
+    /// others. If the failure could not be recorded in the watermark, its disk also failed, and it has an older mark,
+    /// which both versions of the log satisfy.
     pub(super) fn rewrite(&self) -> io::Result<()> {
         let (log, copy) = (self.sled().join("db"), self.sled().join("db.rewritten"));
         tracing::warn!("a write failed before the last shutdown; rewriting sled's log");
@@ -159,7 +163,7 @@ impl Directory {
         self.sync()
     }
 
-    /// Makes the files in a directory of sled durable, with their names.
+    /// Syncs the files in a directory of sled, and the directory.
     pub(super) fn settle(sled: &Path) -> io::Result<()> {
         if !sled_lets_go(sled)? {
             return Err(io::Error::from(io::ErrorKind::ResourceBusy));
@@ -178,7 +182,7 @@ impl Directory {
         File::options().read(true).write(true).open(self.sled().join("db"))
     }
 
-    /// The files that must keep their names while the store is open: these, and sled's.
+    /// The files that must not be deleted or replaced while the store is open.
     pub(super) fn open_files(&self, log: &File) -> io::Result<OpenFiles> {
         let mut files = OpenFiles::default();
         files.add(&self.path, &self.itself)?;
@@ -187,7 +191,7 @@ impl Directory {
         Ok(files)
     }
 
-    /// Makes the files' names durable.
+    /// Syncs the directories, so that the names of their files are durable.
     pub(super) fn sync(&self) -> io::Result<()> {
         for directory in [self.sled(), self.path.clone()] {
             File::open(directory)?.sync_all()?;
@@ -196,7 +200,7 @@ impl Directory {
     }
 }
 
-/// Locks a data directory, and notes in it who has it. Returns the locked directory and its `LOCK`.
+/// Locks a data directory, and writes the pid to `LOCK`. Returns the locked directory and `LOCK`.
 fn lock(path: &Path) -> Result<(File, File), OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let locked = |holder| OpenError::Locked { path: path.to_owned(), holder };
@@ -204,7 +208,7 @@ fn lock(path: &Path) -> Result<(File, File), OpenError> {
     match itself.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
-        // Some network file systems lock no directories: there `LOCK` and sled's own file have to do.
+        // Some network file systems cannot lock directories: there `LOCK` and sled's own file must suffice.
         Err(TryLockError::Error(_)) => {}
     }
     let mut lock = File::options()
@@ -220,7 +224,7 @@ fn lock(path: &Path) -> Result<(File, File), OpenError> {
         Err(TryLockError::WouldBlock) => return Err(locked(holder(path))),
         Err(TryLockError::Error(source)) => return Err(failed(source)),
     }
-    // Before the file names us: the one that has sled's file may be a server whose LOCK was deleted.
+    // Before writing our pid: a server whose LOCK was deleted may still hold sled's file.
     if !sled_lets_go(&path.join(SLED)).map_err(failed)? {
         return Err(locked(None));
     }
@@ -247,7 +251,7 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies a file through the kernel's pages, durably. A copy by the file system itself could share what is on the disk.
+/// Copies a file durably, through the kernel's cache. A copy-on-write clone could share the bad blocks on the disk.
 fn copy_bytes(from: &Path, to: &Path) -> io::Result<()> {
     let (mut from, mut to) = (File::open(from)?, File::create(to)?);
     let mut buffer = vec![0; 1 << 20];
@@ -259,15 +263,14 @@ fn copy_bytes(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// The process that has the directory, for messages only.
+/// The pid in `LOCK`, for messages only.
 fn holder(path: &Path) -> Option<u32> {
     let content = bounded_file::read(&path.join("LOCK"), 64).ok()?;
     std::str::from_utf8(&content).ok()?.trim().parse().ok()
 }
 
-/// Whether nobody has sled's file locked. After a store was dropped in this process, threads of sled may still write,
-/// and keep the lock for a moment. Whoever keeps it longer has the store open, though the directory could be locked: no
-/// second one may have it.
+/// Whether sled's file is unlocked. After this process dropped a store, threads of sled may still write, and keep the
+/// lock for a moment. A process that keeps it longer has the store open, even though the directory could be locked.
 #[expect(clippy::disallowed_methods, reason = "another process's lock is waited for before there is a clock")]
 fn sled_lets_go(sled: &Path) -> io::Result<bool> {
     let file = match bounded_file::open(&sled.join("db")) {
@@ -291,7 +294,7 @@ fn pause() {
     std::thread::sleep(LOOK);
 }
 
-/// sled cannot open a store beside which a kill left such a file, and never needs it.
+/// Removes snapshots that a kill left unfinished. sled cannot open with such a file, and never needs it.
 fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
     for entry in fs::read_dir(sled)? {
         let entry = entry?;
@@ -305,9 +308,9 @@ fn remove_half_written_snapshots(sled: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// sled writes its settings into `conf` when it finds none, in two pieces and without a sync, and cannot open a store
-/// whose `conf` a failed write or a power loss left half-written. It holds nothing that this build does not know: the
-/// version of sled, which is pinned, and settings that never change.
+/// Removes sled's `conf`. sled writes this file if it is missing, in two pieces and without a sync, and cannot open if
+/// a failed write or a power loss left it half-written. Its content is known: the version of sled, which is pinned, and
+/// settings that never change.
 pub(super) fn forget_settings(sled: &Path) -> io::Result<()> {
     match fs::remove_file(sled.join("conf")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -331,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_sled_that_were_half_written_do_not_matter() {
+    fn a_half_written_conf_does_not_matter() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("sled");
         let open = || sled::Config::new().path(&path).flush_every_ms(None).open();
@@ -350,7 +353,7 @@ mod tests {
         let (log, leftover) = (directory.sled().join("db"), directory.sled().join("db.rewritten"));
         let content = vec![7; 3 << 20];
         fs::write(&log, &content).unwrap();
-        fs::write(&leftover, vec![1; 4 << 20]).unwrap(); // of a rewrite that was killed
+        fs::write(&leftover, vec![1; 4 << 20]).unwrap(); // left by an interrupted rewrite
         let before = fs::metadata(&log).unwrap().ino();
         directory.rewrite().unwrap();
         assert_ne!(fs::metadata(&log).unwrap().ino(), before);
@@ -359,7 +362,7 @@ mod tests {
 
     /// Locks of one file exclude each other between its descriptors, whichever process has them.
     #[test]
-    fn a_deleted_lock_makes_no_room_for_a_second_server() {
+    fn deleting_lock_does_not_let_a_second_server_in() {
         let parent = tempfile::tempdir().unwrap();
         let first = Directory::open(parent.path()).unwrap();
         fs::remove_file(parent.path().join("LOCK")).unwrap();
@@ -382,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_whose_log_another_process_keeps_is_refused_after_a_moment() {
+    fn a_log_that_another_process_locks_is_rejected_after_a_wait() {
         let parent = tempfile::tempdir().unwrap();
         fs::create_dir(parent.path().join("sled")).unwrap();
         let log = File::create(parent.path().join("sled/db")).unwrap();

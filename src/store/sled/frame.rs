@@ -1,31 +1,36 @@
-//! What every stored value is wrapped in: `[format][number of further pieces][CRC-32 of everything else and the key]`,
-//! then the payload. Large payloads are cut into pieces, whose keys are the first one's with a number behind.
+//! The frame of every stored value: `[format][number of further pieces][CRC-32 of everything else and the key]`, then
+//! the payload.
 //!
-//! The checksum is over the key and the whole payload, so that a value which is stale, belongs elsewhere or lacks a
-//! piece is noticed however whole each of its parts is. sled has checksums of its own, of what it writes; these are of
-//! what we meant.
+//! **Why a checksum.** sled has its own checksums, but they cover the pages that it writes, not the records that we
+//! meant: a correct page can hold an old value, or the value of another key. This checksum covers the key and the whole
+//! payload. So reading detects a value that is stale, in the wrong place, or lacks a piece, even if each part is
+//! intact.
+//!
+//! **Why pieces.** sled stores a page of over 128 KiB in a separate file, and never syncs that file. It splits pages by
+//! their number of entries, not by their size. So values must be small: a large payload is cut into pieces of
+//! [`PIECE`] bytes, under the key of the first piece followed by a number.
 
 use sled::IVec;
 
 use super::tree_reader::TreeReader;
 use crate::store::StoreError;
 
-/// The format of values. A build answers [`StoreError::Newer`] for one that it does not know.
+/// The format of values. Reading a later one gives [`StoreError::Newer`].
 const FORMAT: u8 = 1;
 
 /// Bytes before the payload: format, pieces, checksum.
 const HEADER: usize = 1 + 1 + 4;
 
-/// Most bytes in one stored value. sled splits a page only by its number of entries: it may hold 17, or 20 after a
-/// merge, and all of them with their keys must stay under 128 KiB, as sled never syncs larger ones.
+/// Maximum size of a stored value, in bytes. A page of sled has up to 17 entries, or 20 after a merge, and all of them
+/// with their keys must stay under 128 KiB.
 const PIECE: usize = 6_000;
 
 /// Keys and values, ready to be written.
 pub(super) type Encoded = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Wraps a payload that is small.
+/// Frames a small payload.
 pub(super) fn seal(key: &[u8], payload: &[u8]) -> Vec<u8> {
-    debug_assert!(HEADER + payload.len() <= PIECE, "cut it");
+    debug_assert!(HEADER + payload.len() <= PIECE, "use cut() for a large payload");
     let mut value = Vec::with_capacity(HEADER + payload.len());
     value.extend_from_slice(&[FORMAT, 0]);
     value.extend_from_slice(&checksum(key, 0, payload).to_le_bytes());
@@ -33,7 +38,7 @@ pub(super) fn seal(key: &[u8], payload: &[u8]) -> Vec<u8> {
     value
 }
 
-/// Wraps a payload, and adds it in as many pieces as it needs.
+/// Frames a payload, in as many pieces as it needs.
 pub(super) fn cut(encoded: &mut Encoded, key: Vec<u8>, payload: &[u8]) -> Result<(), StoreError> {
     let (first, rest) = payload.split_at(payload.len().min(PIECE - HEADER));
     let pieces = u8::try_from(rest.len().div_ceil(PIECE))
@@ -53,13 +58,13 @@ pub(super) fn piece_key(key: &[u8], number: u8) -> Vec<u8> {
     [key, &[number]].concat()
 }
 
-/// Unwraps a value that has no further pieces.
+/// The payload of a value without further pieces.
 pub(super) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], StoreError> {
     let (pieces, sum, payload) = split(key, value)?;
     if pieces == 0 && sum == checksum(key, 0, payload) { Ok(payload) } else { Err(mismatch(key)) }
 }
 
-/// Unwraps the value under a key, with its pieces; `None` when there is none.
+/// Reads the payload under a key, with its pieces; `None` if there is none.
 pub(super) fn get(pages: &TreeReader, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     match pages.get(key)? {
         Some(first) => join(pages, key, first),
@@ -67,9 +72,11 @@ pub(super) fn get(pages: &TreeReader, key: &[u8]) -> Result<Option<Vec<u8>>, Sto
     }
 }
 
-/// Unwraps a value whose first piece has been read; `None` when it was removed meanwhile. Pieces are read one by one
-/// while the writer may replace them, so they belong together only if the first, which differs in every version, is
-/// still the same.
+/// Reads the payload of a value whose first piece is known; `None` if it was removed meanwhile.
+///
+/// The writer may replace pieces while they are read one by one. The first piece differs in every version. So after a
+/// mismatch it is read again: if it has changed, so has the value, and reading starts again; if not, the value is
+/// damaged.
 pub(super) fn join(pages: &TreeReader, key: &[u8], mut first: IVec) -> Result<Option<Vec<u8>>, StoreError> {
     loop {
         let (pieces, sum, payload) = split(key, &first)?;
@@ -91,7 +98,7 @@ pub(super) fn join(pages: &TreeReader, key: &[u8], mut first: IVec) -> Result<Op
     }
 }
 
-/// Unwraps a value whose pieces are at hand.
+/// The payload of a value whose pieces are known.
 pub(super) fn assemble<'a>(
     key: &[u8],
     first: &[u8],
@@ -105,12 +112,12 @@ pub(super) fn assemble<'a>(
     if sum == checksum(key, pieces, &payload) { Ok(payload) } else { Err(mismatch(key)) }
 }
 
-/// Whether a value has further pieces, which stand elsewhere.
+/// Whether a value has further pieces.
 pub(super) fn is_first_of_several(value: &[u8]) -> bool {
     matches!(value, [FORMAT, pieces, ..] if *pieces > 0)
 }
 
-/// Number of further pieces, checksum, and the payload in this one.
+/// Splits a first piece: number of further pieces, checksum, payload.
 fn split<'a>(key: &[u8], value: &'a [u8]) -> Result<(u8, u32, &'a [u8]), StoreError> {
     let Some((&[format, pieces, a, b, c, d], payload)) = value.split_first_chunk::<HEADER>() else {
         return Err(mismatch(key));
@@ -136,7 +143,7 @@ fn mismatch(key: &[u8]) -> StoreError {
     corrupt(format!("the checksum of the record {} does not match", shown(key)))
 }
 
-/// A key for people: its prefix, then hex.
+/// A key for messages: its prefix, then hex.
 pub(super) fn shown(key: &[u8]) -> String {
     match key.split_first() {
         Some((prefix, rest)) => {
@@ -155,7 +162,7 @@ pub(super) fn corrupt(what: impl Into<String>) -> StoreError {
 mod tests {
     use super::*;
 
-    /// What a build of today writes must be read by every later one.
+    /// Every later build must read this.
     #[test]
     fn the_frame_is_pinned() {
         assert_eq!(seal(b"key", b"payload"), b"\x01\x00\x69\x3b\xf1\xc1payload");

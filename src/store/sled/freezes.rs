@@ -1,4 +1,4 @@
-//! Freezes in sled, and those that a group makes and ends.
+//! Freezes in sled, and their changes in a group.
 
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ impl FreezeStore for SledStore {
     }
 }
 
-/// Freezes as they are after what a group did. The writer holds them all in memory: it is the only one that changes
-/// them, and each claim and each request looks at them.
+/// Freezes after the commands of a group. The writer holds all freezes in memory, because each claim and each request
+/// reads them, and only the writer changes them.
 pub(super) struct GroupFreezes<'a> {
     pages: &'a TreeReader,
     kept: &'a mut Freezes,
@@ -55,12 +55,12 @@ impl<'a> GroupFreezes<'a> {
         Self { pages, kept, changed: BTreeMap::new(), gone: Vec::new(), newest: None }
     }
 
-    /// What stops calls now.
+    /// The freezes now.
     pub(super) const fn standing(&self) -> &Freezes {
         self.kept
     }
 
-    /// Adds everything to a batch, and its ids to the group's record. Returns the newest time in it.
+    /// Adds all changes to a batch, and their ids to the group's record. Returns the newest time.
     pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) -> Option<Time> {
         self.gone.into_iter().for_each(|key| batch.remove(key));
         for (id, change) in self.changed {
@@ -96,7 +96,7 @@ impl<'a> GroupFreezes<'a> {
         Ok(imported)
     }
 
-    /// Takes a change, of which everything is encoded first: what cannot be stored must not count.
+    /// Applies changes. It encodes all of them first: a freeze that cannot be stored must not take effect.
     fn take(&mut self, all: Freezes, changes: FreezeChanges) -> Result<(), StoreError> {
         let newest = changes.newest();
         let FreezeChanges { changed, forgotten } = changes;

@@ -1,4 +1,13 @@
-//! A group of commands that is committed at once: every command sees what the ones before it in the group did.
+//! A group of commands that is committed atomically.
+//!
+//! **Why an overlay.** The commands of a group share one batch and one sync. sled sees the batch only after the last
+//! command has run. But two commands of a group may concern the same approval: the second decision must see the first
+//! one, or both would win. So a group holds an overlay: maps of everything that its commands changed so far. A lookup
+//! reads the overlay first, and then the tree. Overlays exist for approvals, their events, `request_id`s, remembered
+//! rejections, forgotten approvals, policies, tokens, schemas and freezes.
+//!
+//! A command that fails must leave no trace in the batch, because the other commands of the group are still committed.
+//! So a command reads, checks and encodes before it changes the overlay and the batch.
 
 mod import;
 mod prune;
@@ -30,7 +39,7 @@ use crate::{
     store::{Change, Observer, StoreError, Submitted, Transitioned},
 };
 
-/// Commands run, but not yet committed.
+/// Commands that have run, but are not committed yet.
 pub(super) struct Group<'a> {
     pages: &'a TreeReader,
     pending: &'a mut PendingCounts,
@@ -41,16 +50,16 @@ pub(super) struct Group<'a> {
     approvals: HashMap<ApprovalId, Known>,
     events: HashMap<ApprovalId, Vec<Event>>,
     request_ids: HashMap<Vec<u8>, Named>,
-    /// Entries of the index of remembered rejections.
+    /// New entries of the index of remembered rejections.
     rejections: BTreeSet<Vec<u8>>,
     pruned: HashSet<ApprovalId>,
     schemas: Schemas,
-    /// Records of groups before this one were looked at for dropping, and the batch may hold that.
+    /// Whether this group has tried to drop old records of groups; at the end, whether the batch drops any.
     dropped: bool,
-    /// Whether `request_id`s that were forgotten, or are over, are written.
+    /// Whether the batch changes tombstones.
     forgotten: bool,
     changed: Vec<Arc<Approval>>,
-    /// Approvals that have a new status, in order.
+    /// Approvals with a new status, in order.
     reached: Vec<Arc<Approval>>,
 }
 
@@ -61,13 +70,13 @@ struct Known {
     chain: Digest,
 }
 
-/// What a group writes, and whom it concerns.
+/// What a group writes, and what to publish once it is durable.
 pub(super) struct Commit {
     pub(super) batch: Batch,
     pub(super) ids: HashSet<ApprovalId>,
-    /// What the chain of groups ends with once it is durable; `None` when there is nothing to write.
+    /// The new end of the chain of groups; `None` if there is nothing to write.
     pub(super) tip: Option<Tip>,
-    /// Freezes changed.
+    /// Whether freezes changed.
     pub(super) froze: bool,
     changed: Vec<Arc<Approval>>,
     reached: Vec<Arc<Approval>>,
@@ -80,7 +89,7 @@ impl Commit {
         self.tip.is_none()
     }
 
-    /// What to publish once it is durable.
+    /// Changes to publish.
     pub(super) fn changes(&self) -> impl Iterator<Item = Change> {
         self.changed.iter().map(|approval| {
             let Approval { id, revision, status, .. } = **approval;
@@ -124,7 +133,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// What to write, ending with the group's record, which follows `tip`.
+    /// Ends the group: adds its record, which follows `tip`, to the batch.
     pub(super) fn into_commit(mut self, tip: &Tip) -> Result<Commit, StoreError> {
         let mut record = GroupRecord {
             changed: self.approvals.iter().map(|(id, known)| (*id, known.approval.revision)).collect(),
@@ -162,12 +171,12 @@ impl<'a> Group<'a> {
                 Some(at)
             }
         };
-        // What an operator froze is not judged by anything else.
+        // A freeze takes precedence over every other verdict.
         let verdict = match self.freezes.standing().judge(&new.approval.request, &new.approval.verdict) {
             None => self.remembered(&new.approval)?,
             frozen => frozen,
         };
-        // Prepared anew, which costs the others something only while calls are frozen, or rejected again.
+        // Prepare it again with the new verdict. This delays the other commands, but is rare.
         let new = match verdict {
             Some(verdict) => new.judged(verdict)?,
             None => new,
@@ -201,7 +210,7 @@ impl<'a> Group<'a> {
         Ok(Transitioned { approval, revision })
     }
 
-    /// Remembers a `request_id` as used, without its approval.
+    /// Adds a tombstone for a `request_id`.
     fn remember(&mut self, key: Vec<u8>, at: Time) {
         tombstones::put(&mut self.batch, &key, at);
         self.request_ids.insert(key, Named::Forgotten(at));
@@ -226,7 +235,7 @@ impl<'a> Group<'a> {
         Ok(Known { approval: Arc::new(approval), chain })
     }
 
-    /// An approval that an idempotency key or an index names.
+    /// Reads an approval that an idempotency key or an index refers to.
     fn named(&self, id: ApprovalId, by: &str) -> Result<Known, StoreError> {
         match self.get(id) {
             Err(StoreError::NotFound) => Err(records::dangling(id, by)),
@@ -267,7 +276,7 @@ impl<'a> Group<'a> {
             self.insert_status(&after, &caller);
         } else if status.is_none() {
             for field in fields(&after, &shown) {
-                // Heads index themselves; the caller beside a status is what start-up counts.
+                // Heads are their own index. Start-up counts pending approvals by the caller in the status index.
                 match field {
                     Field::All => continue,
                     Field::Status(_) => self.insert_status(&after, &caller),

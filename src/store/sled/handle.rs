@@ -1,13 +1,13 @@
-//! The last handle of sled that is dropped closes it: sled writes and syncs then, and panics when the disk refuses.
+//! Dropping the last handle of sled closes it: sled then writes and syncs, and panics if the disk fails.
 
 use std::{ops::Deref, path::PathBuf};
 
 use super::{catch_panic::guarded, directory::Directory, watermark};
 
-/// A handle of sled, whose drop panics for nobody.
+/// A handle of sled that catches a panic while it is dropped.
 #[derive(Debug)]
 pub(super) struct Handle<T> {
-    /// `None` only while it is dropped.
+    /// `None` only during drop.
     value: Option<T>,
     watermark: PathBuf,
 }
@@ -24,7 +24,7 @@ impl<T> Deref for Handle<T> {
     fn deref(&self) -> &T {
         match &self.value {
             Some(value) => value,
-            None => unreachable!("it is dropped"),
+            None => unreachable!("used during drop"),
         }
     }
 }
@@ -33,8 +33,8 @@ impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
         let value = self.value.take();
         if let Err(panic) = guarded(|| drop(value)) {
-            // What was acknowledged had been synced before. The next start does not trust pages that the kernel calls
-            // clean.
+            // Acknowledged data was synced before. The note makes the next start rewrite the log: pages that the kernel
+            // reports as clean may not be on the disk.
             tracing::error!(reason = %panic, "cannot close sled; the next start repairs its files");
             watermark::note_failure(&self.watermark);
         }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_refuses_while_sled_closes_is_remembered() {
+    fn a_failure_while_sled_closes_is_recorded() {
         for works in [true, false] {
             let path = tempfile::tempdir().unwrap();
             let directory = Directory::open(path.path()).unwrap();

@@ -1,5 +1,5 @@
-//! Walks index entries in order of id. A filter with several fields is an intersection that leaps from one field's
-//! entries to the other's, so that a list reads little more than it returns.
+//! Walks index entries in order of id. A filter with several fields is an intersection: it leaps from one index to the
+//! next id in the other, so that a list reads little more than it returns.
 
 use std::collections::BTreeSet;
 
@@ -24,23 +24,23 @@ pub(super) enum IdSet<'a> {
     All(Vec<IdSet<'a>>),
 }
 
-/// What a seek came to.
+/// The result of a seek.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sought {
     /// The first id.
     Found(ApprovalId),
-    /// There is none.
+    /// No further id.
     Nothing,
-    /// None before this one, and the budget is used up.
+    /// The budget is used up. No id comes before this one.
     Paused(ApprovalId),
 }
 
 impl<'a> IdSet<'a> {
-    /// The set of ids that an index has for a filter. Creation times bound the walk instead: see [`bounds`].
+    /// The set of ids for a filter. Creation times are not in it: they bound the walk, see [`bounds`].
     pub(super) fn of(pages: &'a TreeReader, filter: &Filter) -> Self {
         let index = |field: Field<'_>| IdSet::Index { pages, prefix: field.prefix() };
         let mut all = Vec::new();
-        // In order, PENDING first: what leaves it while we look is then found where it went to.
+        // In order, PENDING first: an approval that is decided during the walk is then found under its new status.
         let statuses: BTreeSet<_> = filter.statuses.iter().copied().collect();
         if !statuses.is_empty() {
             all.push(IdSet::Any(statuses.into_iter().map(|status| index(Field::Status(status))).collect()));
@@ -52,8 +52,8 @@ impl<'a> IdSet<'a> {
         if all.is_empty() { index(Field::All) } else { IdSet::All(all) }
     }
 
-    /// The first id at `from` or beyond it, in `order`. Each look into an index takes one from the budget: sets that
-    /// hardly overlap could otherwise keep a walk busy for long without a result.
+    /// The first id at or after `from`, in `order`. Each index lookup takes one from the budget: without it, sets that
+    /// hardly overlap could occupy a thread for a long time without a result.
     pub(super) fn seek(&self, from: ApprovalId, order: Order, budget: &mut usize) -> Result<Sought, StoreError> {
         match self {
             Self::Index { pages, prefix } => {
@@ -65,7 +65,7 @@ impl<'a> IdSet<'a> {
                     found = id_at(&key?);
                     Ok::<_, StoreError>(found.is_some())
                 };
-                // Keys with another length are pieces of large heads, or other values that begin with this one.
+                // Keys of another length are pieces of large heads, or values that begin with this one.
                 match order {
                     Order::OldestFirst => {
                         let last = [&prefix[..], Uuid::max().as_bytes()].concat();
@@ -126,7 +126,7 @@ fn first(a: ApprovalId, b: ApprovalId, order: Order) -> ApprovalId {
     }
 }
 
-/// The id after `id`, in `order`; `None` at the end.
+/// The next possible id, in `order`; `None` at the end.
 pub(super) fn beyond(id: ApprovalId, order: Order) -> Option<ApprovalId> {
     let number = id.uuid().as_u128();
     let next = match order {
@@ -136,7 +136,7 @@ pub(super) fn beyond(id: ApprovalId, order: Order) -> Option<ApprovalId> {
     next.map(|number| ApprovalId::new(Uuid::from_u128(number)))
 }
 
-/// The id before `id`, in `order`; `None` at the start.
+/// The previous possible id, in `order`; `None` at the start.
 pub(super) fn before(id: ApprovalId, order: Order) -> Option<ApprovalId> {
     match order {
         Order::OldestFirst => beyond(id, Order::NewestFirst),
@@ -144,8 +144,8 @@ pub(super) fn before(id: ApprovalId, order: Order) -> Option<ApprovalId> {
     }
 }
 
-/// Lowest and highest id that approvals created in the filter's time range can have: ids begin with the millisecond
-/// of creation, and a generator that runs out of numbers in one may borrow from the next ones.
+/// Minimum and maximum id of approvals in the filter's time range. Ids begin with the millisecond of creation, but a
+/// generator that runs out of numbers in one millisecond may borrow from the next ones.
 pub(super) fn bounds(filter: &Filter) -> (ApprovalId, ApprovalId) {
     const BORROWED_MS: u64 = 1_000;
     let at = |millis: u64, rest: u128| ApprovalId::new(Uuid::from_u128(u128::from(millis) << 80 | rest));

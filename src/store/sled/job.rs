@@ -1,4 +1,4 @@
-//! What the writer is asked to do.
+//! Jobs of the writer.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     store::{Forgotten, History, NewPolicy, PolicyVersion, StoreError, Submitted, Transitioned, UnchangedPolicy},
 };
 
-/// Something to write.
+/// A command for the writer, with the channel for its answer.
 pub(super) enum Job {
     Submit(PreparedSubmission, Reply<Submitted>),
     Transition(ApprovalId, Command, Time, Reply<Transitioned>),

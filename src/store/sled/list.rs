@@ -1,4 +1,4 @@
-//! TreeReader of lists.
+//! Reads pages of lists.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::store::{
     query::{PAGE_BYTES, weight},
 };
 
-/// Looks into an index that one page may take; a page that needs more ends early.
+/// Maximum index lookups for one page; a page that needs more ends early.
 const WALK: usize = 20_000;
 
 /// Reads a page.
@@ -41,18 +41,18 @@ pub(super) fn list(pages: &TreeReader, query: &Query) -> Result<Page, StoreError
             }
             _ => break,
         };
-        // Index and record are read one after the other: the record is the truth.
+        // The index and the record are read one after the other, and may differ: the record is right.
         let found = match records::load(pages, id) {
             Ok(None)
                 if ids.seek(id, query.order, &mut 1_000)? == Sought::Found(id)
                     && records::head(pages, id)?.is_none() =>
             {
-                Err(records::dangling(id, "an index")) // else it was forgotten between the looks
+                Err(records::dangling(id, "an index")) // otherwise it was forgotten meanwhile
             }
             found => found.map(|stored| stored.map(|stored| stored.approval)),
         };
         let found = match found {
-            // One that cannot be read must not hide all others.
+            // An unreadable approval must not hide the others.
             Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
                 tracing::error!(%id, %error, "cannot list an approval whose record is unreadable");
                 page.unreadable.push(id);

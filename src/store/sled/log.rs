@@ -1,9 +1,9 @@
-//! sled's files as they are on the disk, read without sled and without changing anything.
+//! Reads sled's files without sled, and without changing them.
 //!
-//! sled 0.34.7 keeps everything in `db`: segments of 512 KiB, each with a header that holds its place in the log (LSN),
-//! then messages: pieces of pages, with a checksum each. When it opens, it reads the page table from the newest
-//! `snap.*` and follows the log from there; the first message that does not fit its checksum is taken for the end of a
-//! segment, and whatever follows is overwritten. What is read here is read before that happens.
+//! sled 0.34.7 stores everything in `db`: segments of 512 KiB. Each segment has a header with its position in the log
+//! (LSN), then messages: pieces of pages, each with a checksum. When sled opens, it reads the page table from the
+//! newest `snap.*`, and follows the log from there. It treats the first message with a bad checksum as the end of the
+//! segment, and later overwrites the data after it. This module reads the files before that happens.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,31 +21,31 @@ pub(super) const SEGMENT: usize = 512 << 10;
 /// Bytes of a segment's header.
 const HEADER: usize = 20;
 
-/// Longest header of a message. No message begins in the last bytes of a segment that could not hold it.
+/// Maximum size of a message's header. No message starts where a segment has less room than this.
 const MESSAGE_HEADER: usize = 32;
 
-/// A place in the log.
+/// A position in the log (log sequence number).
 pub(super) type Lsn = i64;
 
 /// The segments of a log.
 #[derive(Debug)]
 pub(super) struct Log {
     file: File,
-    /// By their place in the log: where in the file they are.
+    /// File offsets of segments, by position in the log.
     pub(super) segments: BTreeMap<Lsn, u64>,
-    /// Segments with content, but without a whole header: where in the file they are.
+    /// File offsets of segments with data, but without an intact header.
     pub(super) headless: Vec<u64>,
-    /// Segments that claim a place which another one has: where in the file they are.
+    /// File offsets of segments that claim the position of another one.
     pub(super) others: Vec<u64>,
-    /// Segments in which nothing is written, or which have been erased.
+    /// Number of segments that are empty or erased.
     blank: usize,
-    /// Two segments that claim the same place.
+    /// A position that two segments claim.
     pub(super) doubled: Option<Lsn>,
-    /// Up to where the newest snapshot holds the page table; 0 without one.
+    /// The position up to which the newest snapshot has the page table; 0 without one.
     pub(super) snapshot: Lsn,
 }
 
-/// Why a log cannot be read at all.
+/// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LogError {
     #[error("{0}: {1}")]
@@ -54,7 +54,7 @@ pub(super) enum LogError {
     Snapshot(String),
 }
 
-/// What a segment holds.
+/// The content of a segment.
 #[derive(Debug, Default)]
 pub(super) struct Segment {
     bytes: Vec<u8>,
@@ -68,14 +68,14 @@ pub(super) struct Message<'a> {
     pub(super) body: Body<'a>,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Body<'a> {
     /// A whole page of the tree.
     Node(&'a [u8]),
     /// A change of one key of a page.
     Link(&'a [u8]),
-    /// The beginning of a batch: without everything up to this place, sled takes nothing of it.
+    /// The start of a batch. sled applies the batch only if the log is intact up to this position.
     Batch(Lsn),
 }
 
@@ -84,18 +84,18 @@ pub(super) enum Body<'a> {
 pub(super) enum End {
     /// With the segment.
     Full,
-    /// With bytes that are no message, from this place on.
+    /// With bytes that are not a message, from this position on.
     Broken(Lsn),
 }
 
 impl Log {
-    /// Reads the headers of every segment, and how far the snapshot goes.
+    /// Reads the headers of all segments, and the position of the snapshot.
     pub(super) fn open(sled: &Path) -> Result<Self, LogError> {
         let snapshot = snapshot(sled)?;
         Ok(Self { snapshot, ..Self::open_unproven(sled)? })
     }
 
-    /// The same without a look at the snapshot: all of the log is its tail.
+    /// As [`open`](Self::open), but ignores the snapshot: the whole log is its tail.
     pub(super) fn open_unproven(sled: &Path) -> Result<Self, LogError> {
         let failed = |error| LogError::Io("db", error);
         let file = bounded_file::open(&sled.join("db")).map_err(failed)?;
@@ -126,17 +126,17 @@ impl Log {
         Ok(log)
     }
 
-    /// Segments that hold something newer than the snapshot, in the order of the log.
+    /// Segments with data newer than the snapshot, in the order of the log.
     pub(super) fn tail(&self) -> impl Iterator<Item = (Lsn, u64)> {
         let from = self.snapshot / SEGMENT as Lsn * SEGMENT as Lsn;
         self.segments.range(from..).map(|(lsn, at)| (*lsn, *at))
     }
 
-    /// The first place in the tail that no segment has, when an erased one may have had it. Places are also missing
-    /// where a segment was used again, but then there is nothing erased.
+    /// The first position in the tail that no segment has, if an erased segment may have had it. Positions are also
+    /// missing after a segment was reused, but then none is erased.
     pub(super) fn erased(&self) -> Option<Lsn> {
         let from = self.snapshot / SEGMENT as Lsn * SEGMENT as Lsn;
-        // The snapshot ends in a segment that was written.
+        // A snapshot ends in a segment that was written.
         let last = self.segments.last_key_value().map_or(0, |(last, _)| *last).max(self.snapshot);
         let mut places = (from..last).step_by(SEGMENT);
         places.find(|place| self.blank > 0 && !self.segments.contains_key(place))
@@ -158,7 +158,7 @@ impl Log {
 }
 
 impl Segment {
-    /// Gives every message to `see`, and tells how they end.
+    /// Calls `see` with every message, and returns how they end.
     pub(super) fn messages<'a>(&'a self, mut see: impl FnMut(Message<'a>)) -> End {
         let number = self.base / SEGMENT as Lsn;
         let mut at = HEADER;
@@ -178,8 +178,8 @@ impl Segment {
         End::Full
     }
 
-    /// Gives every message to `see`, also those after bytes that are no message, and of a segment without a header.
-    /// Returns whether there were such bytes. Their order is that of the log.
+    /// Calls `see` with every message, in the order of the log, including those after unreadable bytes and in a segment
+    /// without a header. Returns whether there were unreadable bytes.
     pub(super) fn every_message<'a>(&'a self, headed: bool, mut see: impl FnMut(Message<'a>)) -> bool {
         let mut number = headed.then_some(self.base / SEGMENT as Lsn);
         let (mut at, mut unreadable) = (HEADER, !headed);
@@ -189,7 +189,7 @@ impl Segment {
                 at += 1;
                 continue;
             };
-            // Without a header, the first message says which segment this is.
+            // Without a header, the first message gives the number of the segment.
             number = Some(parsed.segment);
             if let Some(body) = parsed.body() {
                 see(Message { page: parsed.page, body });
@@ -199,7 +199,7 @@ impl Segment {
         unreadable
     }
 
-    /// Whether nothing but zeros follows a place: nothing was written there, or sled has erased it.
+    /// Whether only zeros follow a position: nothing was written there, or sled has erased it.
     pub(super) fn is_blank_from(&self, lsn: Lsn) -> bool {
         let at = usize::try_from(lsn - self.base).unwrap_or(usize::MAX);
         self.bytes.get(at..).is_none_or(|rest| rest.iter().all(|byte| *byte == 0))
@@ -223,7 +223,7 @@ struct Parsed<'a> {
 }
 
 impl<'a> Parsed<'a> {
-    /// What it says of the tree; `None` for bookkeeping.
+    /// Its change of the tree; `None` for bookkeeping.
     fn body(&self) -> Option<Body<'a>> {
         match self.kind {
             BATCH => self.body.try_into().ok().map(|last| Body::Batch(Lsn::from_le_bytes(last))),
@@ -234,8 +234,8 @@ impl<'a> Parsed<'a> {
     }
 }
 
-/// The message that bytes begin with, when it fits its checksum, its segment where that is known, and the room that it
-/// has.
+/// The message at the start of some bytes, if its checksum matches, it fits into the room, and it belongs to the
+/// segment, if that is known.
 fn parse(bytes: &[u8], room: usize, segment: Option<Lsn>) -> Option<Parsed<'_>> {
     let (sum, mut rest) = bytes.split_first_chunk::<4>()?;
     let kind = *rest.split_off_first()?;
@@ -255,7 +255,7 @@ fn parse(bytes: &[u8], room: usize, segment: Option<Lsn>) -> Option<Parsed<'_>> 
     fits.then_some(Parsed { kind, segment: number, page, body, length: header + length })
 }
 
-/// The place in a segment's header, when that fits its checksum.
+/// The position in a segment's header, if its checksum matches.
 fn lsn_of(header: &[u8; HEADER]) -> Option<Lsn> {
     let (sum, rest) = header.split_first_chunk::<4>()?;
     let lsn = i64::from_le_bytes(*rest.first_chunk()?) ^ i64::MAX;
@@ -263,7 +263,7 @@ fn lsn_of(header: &[u8; HEADER]) -> Option<Lsn> {
     (fits && lsn >= 0 && lsn % SEGMENT as Lsn == 0).then_some(lsn)
 }
 
-/// How far the newest snapshot goes; 0 without one. An [empty](empty_snapshots) one is none.
+/// The position of the newest snapshot; 0 without one. An [empty](empty_snapshots) one does not count.
 fn snapshot(sled: &Path) -> Result<Lsn, LogError> {
     let failed = |error| LogError::Io("the snapshot", error);
     let found = snapshots(sled).map_err(failed)?;
@@ -272,8 +272,8 @@ fn snapshot(sled: &Path) -> Result<Lsn, LogError> {
     snapshot_lsn(&file).map_err(failed)?.ok_or(LogError::Snapshot(newest))
 }
 
-/// Snapshots without content, by name: what a power loss leaves of one whose name was durable before it was. sled does
-/// not open beside them. It needs no snapshot, as long as its log has everything, which must be proven without it.
+/// Names of empty snapshots. A power loss leaves one if the file's name was durable before its content. sled cannot
+/// open with such a file. It does not need a snapshot if its log is complete, which must be proven without it.
 pub(super) fn empty_snapshots(sled: &Path) -> io::Result<Vec<String>> {
     Ok(snapshots(sled)?.into_iter().filter(|(_, length)| *length == 0).map(|(name, _)| name).collect())
 }
@@ -292,8 +292,8 @@ fn snapshots(sled: &Path) -> io::Result<Vec<(String, u64)>> {
     Ok(found)
 }
 
-/// How far a snapshot goes; `None` when it does not fit its checksum. It has the size of the page table, so it is read
-/// in pieces: all but the last 12 bytes is its content, and the last 4 are the checksum of that.
+/// The position of a snapshot; `None` if its checksum does not match. A snapshot is as large as the page table, so it
+/// is read in pieces. Its content is all but the last 12 bytes; the last 4 are the checksum of the content.
 fn snapshot_lsn(file: &File) -> io::Result<Option<Lsn>> {
     let Some(end) = file.metadata()?.len().checked_sub(12) else { return Ok(None) };
     let (mut hasher, mut lsn) = (crc32fast::Hasher::new(), None);

@@ -1,8 +1,8 @@
-//! Takes over a store of schema version 2, which commit debbbb3 wrote: events without a chain, records without
-//! checksums, no groups, no watermark.
+//! Migrates a store of schema version 2, which commit debbbb3 wrote: events without a chain, records without checksums,
+//! no groups, no watermark.
 //!
-//! The new store is made beside the old one, which is only read, and takes its place by renaming once it is durable.
-//! Whatever a crash interrupts is begun again, or finished, by the next start. The old files are removed after that.
+//! It only reads the old store. It creates the new one beside it, and renames it into place once it is durable. After a
+//! crash, the next start repeats or completes the migration. It removes the old files last.
 
 use std::{fs, io, path::Path};
 
@@ -27,16 +27,16 @@ use crate::{
     store::{History, PolicyVersion, StoreError},
 };
 
-/// The schema version that is taken over.
+/// The schema version that is migrated.
 pub(super) const FROM: u32 = 2;
 
 /// Approvals in one batch of the new store.
 const BATCH: usize = 200;
 
-/// Versions of the policy in one batch: each may be a MiB.
+/// Versions of the policy in one batch: each may have 1 MiB.
 const POLICIES: usize = 8;
 
-/// Makes a new store of an old one, beside it, and marks that it takes the old one's place. Returns the mark.
+/// Creates the new store beside the old one, and marks that it will replace the old one. Returns the mark.
 pub(super) fn migrate(directory: &Directory, old: &TreeReader) -> Result<Mark, OpenError> {
     let failed = |source| io_error(directory, source);
     tracing::info!(path = %directory.path().display(), from = FROM, to = SCHEMA, "migrating the store");
@@ -71,14 +71,14 @@ pub(super) fn migrate(directory: &Directory, old: &TreeReader) -> Result<Mark, O
     Ok(mark)
 }
 
-/// Puts the new store in the old one's place. Does what is left of that, wherever a crash interrupted it.
+/// Replaces the old store by the new one. After a crash, it continues where it was interrupted.
 pub(super) fn swap(directory: &Directory) -> io::Result<()> {
     let (made, place, replaced) = (directory.made(), directory.sled(), directory.replaced());
     if !made.exists() {
-        return Ok(()); // done before
+        return Ok(()); // already replaced
     }
     if replaced.exists() {
-        remove(&place)?; // an empty directory, made anew when opening
+        remove(&place)?; // an empty directory, which opening has created
     } else {
         fs::rename(&place, &replaced)?;
     }
@@ -103,7 +103,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The store that is being made.
+/// The new store.
 struct New {
     pages: TreeReader,
     pending: PendingCounts,
@@ -112,7 +112,7 @@ struct New {
 }
 
 impl New {
-    /// Takes over everything. Returns how many approvals, versions of the policy and tokens there were.
+    /// Copies everything. Returns the numbers of approvals, versions of the policy and tokens.
     fn take(&mut self, old: &TreeReader) -> Result<[usize; 3], StoreError> {
         let policies = policies(old)?;
         for versions in policies.chunks(POLICIES) {
@@ -148,13 +148,13 @@ impl New {
     }
 }
 
-/// What a head said that its events must bear out.
+/// The part of an old head that is compared with its events.
 #[derive(Deserialize)]
 struct OldHead {
     revision: Revision,
 }
 
-/// What a version of the policy was, without its document.
+/// An old version of the policy, without its document.
 #[derive(Deserialize)]
 struct OldPolicy {
     head: crate::store::PolicyHead,

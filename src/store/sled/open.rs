@@ -1,5 +1,4 @@
-//! Opens what is in a data directory, or refuses to: an initialised one never opens empty, and never older than what
-//! was acknowledged.
+//! Opens a data directory. A directory with a mark never opens as an empty store, and never in a state before the mark.
 
 use std::{fs::File, io, path::Path, sync::mpsc, time::Duration};
 
@@ -20,16 +19,16 @@ use super::{
 };
 use crate::{domain::duration_text, store::StoreError};
 
-/// Most faults that a refusal to open names.
+/// Maximum faults in an error message.
 const NAMED: usize = 3;
 
-/// Least time that opening may take. sled can wait for ever on files that do not make sense.
+/// Minimum time limit for opening. sled can hang on damaged files.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Bytes that are opened in a second by a machine so slow that nobody has it.
+/// Bytes per second that even a very slow machine opens.
 const SLOWEST: u64 = 1 << 20;
 
-/// A store that is whole as far as opening can tell, and durable.
+/// An open store, whose content is verified against its mark, and durable.
 pub(super) struct Opened {
     pub(super) db: Db,
     pub(super) pages: TreeReader,
@@ -38,7 +37,7 @@ pub(super) struct Opened {
     pub(super) mark: Watermark,
 }
 
-/// Opens what is there, or makes a new store: no single write of that takes longer than `write_timeout`.
+/// Opens the store, or creates one. Each write may take at most `write_timeout`.
 pub(super) fn open(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -> Result<Opened, OpenError> {
     match read_mark(directory)? {
         None => unmarked(directory, write_timeout, sync),
@@ -46,12 +45,12 @@ pub(super) fn open(directory: &Directory, write_timeout: Duration, sync: &mut Sy
     }
 }
 
-/// What the watermark says; `None` when there is none.
+/// Reads the watermark; `None` if it is missing.
 pub(super) fn read_mark(directory: &Directory) -> Result<Option<Mark>, OpenError> {
     Mark::read(&directory.watermark()).map_err(|error| unreadable(directory, format!("cannot use WATERMARK: {error}")))
 }
 
-/// No watermark: there was no store here, or one of an older build.
+/// Opens a directory without a watermark: it is new, or an older build wrote it.
 fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -> Result<Opened, OpenError> {
     let failed = |source| io_error(directory, source);
     let damaged = |reason| unreadable(directory, reason);
@@ -65,9 +64,9 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
     }
     let snapshot = directory.has_snapshot().map_err(failed)?;
     if !snapshot && !preflight::holds(&directory.sled(), |_, _| true).map_err(damaged)? {
-        return create(directory, write_timeout, sync); // an older build was stopped while it made the store
+        return create(directory, write_timeout, sync); // an older build was stopped while it created the store
     }
-    // Without a mark nothing settles a doubt. sled would overwrite what raises it, or come up empty.
+    // Without a mark, a doubt cannot be resolved. sled would overwrite the doubtful bytes, or open an empty store.
     let nothing = Mark::new(Uuid::nil(), migrate::FROM, State::Open);
     let doubts = preflight::doubts(&directory.sled(), &nothing).map_err(damaged)?;
     if !doubts.is_empty() {
@@ -87,13 +86,13 @@ fn unmarked(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile)
     }
 }
 
-/// The schema version that sled holds; 0 for one that is no number.
+/// The schema version in sled; 0 if it is malformed.
 fn schema_of(pages: &TreeReader) -> Result<Option<u32>, StoreError> {
     let schema = pages.get(keys::SCHEMA)?;
     Ok(schema.as_deref().map(|schema| schema.try_into().map(u32::from_be_bytes).unwrap_or(0)))
 }
 
-/// Makes a new store. The mark comes first: what a crash leaves is then known to be nothing yet.
+/// Creates a store. It writes the mark first, so that after a crash the next start knows that the store was never used.
 fn create(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -> Result<Opened, OpenError> {
     let failed = |source| io_error(directory, source);
     let store = store_id().map_err(failed)?;
@@ -114,7 +113,7 @@ fn create(directory: &Directory, write_timeout: Duration, sync: &mut SyncFile) -
     Ok(Opened { db, pages, file, tip: Tip::NONE, mark })
 }
 
-/// Opens a store that is as far as its watermark, or further.
+/// Opens a store with a watermark. The store must reach it; it may be ahead of it.
 fn marked(
     directory: &Directory,
     mark: Mark,
@@ -163,7 +162,7 @@ fn marked(
     let mut watermark = if mark.schema == SCHEMA {
         Watermark::open(&directory.watermark(), mark).map_err(failed)?
     } else {
-        // After sled's own version is durable: a crash in between leaves a mark that is raised by the next start.
+        // After the version in sled is durable. After a crash in between, the next start raises the mark.
         let raised = Watermark::create(&directory.watermark(), mark.raised(SCHEMA)).map_err(failed)?;
         directory.sync().map_err(failed)?;
         raised
@@ -173,8 +172,7 @@ fn marked(
     Ok(Opened { db, pages, file, tip, mark: watermark })
 }
 
-/// Takes over a store of the version before: its records are read as they are, and none is written as it was. The sync
-/// is the caller's.
+/// Upgrades a store of the previous version. Its records stay valid; only the version changes. The caller syncs.
 fn raise(directory: &Directory, db: &Db, write_timeout: Duration) -> Result<(), OpenError> {
     tracing::info!(path = %directory.path().display(), from = UPGRADED, to = SCHEMA, "upgrading the store");
     let mut batch = Batch::default();
@@ -182,7 +180,7 @@ fn raise(directory: &Directory, db: &Db, write_timeout: Duration) -> Result<(), 
     write_out(directory, db, batch, write_timeout)
 }
 
-/// Compares what sled has with the mark, and follows the groups from there on. Returns the newest one.
+/// Compares sled's content with the mark, and follows the groups after it. Returns the newest group.
 fn end_of(pages: &TreeReader, mark: &Mark) -> Result<Tip, StoreError> {
     let store = frame::get(pages, keys::STORE)?.ok_or_else(|| corrupt("sled has no store id"))?;
     if store != mark.store.as_bytes() {
@@ -205,7 +203,8 @@ fn end_of(pages: &TreeReader, mark: &Mark) -> Result<Tip, StoreError> {
     if end.counter == tip.counter { Ok(tip) } else { Err(corrupt("records of commit groups are missing")) }
 }
 
-/// Compares everything, in a copy: sled overwrites what it does not understand.
+/// Resolves doubts by verifying the whole store, in a copy: opening lets sled overwrite bytes that it does not
+/// understand.
 fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), OpenError> {
     tracing::warn!(doubts = doubts.join("; "), "the store's files may be damaged; verifying a copy of them");
     let copy = directory.copied();
@@ -237,7 +236,7 @@ fn dispel(directory: &Directory, mark: &Mark, doubts: &[String]) -> Result<(), O
     directory.remove_empty_snapshots().map_err(|source| io_error(directory, source))
 }
 
-/// Opens sled in a directory. Its panics become sentences, and it has a limited time.
+/// Opens sled in a directory, with a time limit. Panics become errors.
 pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenError> {
     forget_settings(path).map_err(|source| io_error(directory, source))?;
     // The writer flushes; a second flusher could deadlock with it.
@@ -259,8 +258,8 @@ pub(super) fn open_sled(directory: &Directory, path: &Path) -> Result<Db, OpenEr
     }
 }
 
-/// Gives a store that has no writer yet a batch, and has the kernel take it; syncing is the caller's. After a write
-/// that failed sled can wait without limit: then it is left as it is, as it would write once more when it is dropped.
+/// Writes a batch to a store that has no writer yet, and flushes it to the kernel. The caller syncs. After a failed
+/// write, sled would write again when it is dropped, and can hang: so a handle is leaked.
 pub(super) fn write_out(directory: &Directory, db: &Db, batch: Batch, limit: Duration) -> Result<(), OpenError> {
     let writing = db.clone();
     let write = move || {
@@ -278,13 +277,13 @@ pub(super) fn write_out(directory: &Directory, db: &Db, batch: Batch, limit: Dur
     Err(io_error(directory, source))
 }
 
-/// How long reading everything in a directory may take: far longer than it does wherever it ends.
+/// Time limit for reading all of a directory: far above what any working machine needs.
 pub(super) fn patience(sled: &Path) -> Duration {
     let bytes = std::fs::metadata(sled.join("db")).map_or(0, |file| file.len());
     PATIENCE + Duration::from_secs(bytes / SLOWEST)
 }
 
-/// Makes a call on a thread of its own, and leaves it there when it takes too long: nothing can end it.
+/// Makes a call on a new thread, and abandons the thread when the call takes too long: nothing can stop it.
 pub(super) fn within<T: Send + 'static>(
     limit: Duration,
     call: impl FnOnce() -> T + Send + 'static,
@@ -319,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_never_ends_is_left() {
+    fn a_call_that_hangs_is_abandoned() {
         let (end, ended) = mpsc::sync_channel::<()>(1);
         let hanging = move || ended.recv().is_ok();
         assert_eq!(within(Duration::ZERO, hanging), Err("it did not finish within 0s".into()));
@@ -328,9 +327,9 @@ mod tests {
         assert_eq!(within(PATIENCE, || -> u8 { panic!("odd") }), Err("odd".into()));
     }
 
-    /// A full disk for temporary files says nothing about the store.
+    /// For example when the disk for temporary files is full.
     #[test]
-    fn a_copy_that_cannot_be_opened_is_no_damage() {
+    fn failing_to_open_a_copy_does_not_mark_the_store_as_failed() {
         let path = tempfile::tempdir().unwrap();
         let directory = Directory::open(path.path()).unwrap();
         let mark = Mark::new(Uuid::from_u128(1), SCHEMA, State::Closed);

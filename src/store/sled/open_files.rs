@@ -1,8 +1,8 @@
-//! Whether the store's names still lead to the files that this process has open.
+//! Checks that the store's paths still lead to the files that this process has open.
 //!
-//! A deleted or replaced file can be written and synced for as long as one likes: it is gone with the process. So the
-//! writer looks after every sync, before it answers: what is acknowledged is under its name, and two servers, of which
-//! one was given a new file by whoever deleted the old one, never both answer for one directory.
+//! Writes and syncs to a deleted or replaced file succeed, but the data is gone when the process ends. So the writer
+//! checks the paths after every sync, before it answers. This also keeps two servers from serving one directory after
+//! somebody deleted the first one's files.
 
 use std::{
     fs::{self, File, Metadata},
@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Files that are open, with their names.
+/// Open files, with their paths.
 #[derive(Debug, Default)]
 pub(super) struct OpenFiles(Vec<OpenFile>);
 
@@ -21,7 +21,7 @@ struct OpenFile {
     identity: Identity,
 }
 
-/// What tells a file from every other that exists at the same time. An open file keeps its number, deleted or not.
+/// Identifies a file among all that exist at the same time. An open file keeps its inode, even when deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     device: u64,
@@ -34,37 +34,37 @@ impl Identity {
     }
 }
 
-/// A name that does not lead to its file any more.
+/// A path that no longer leads to the open file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LostFile {
-    /// Nothing has the name.
+    /// The path does not exist.
     #[error(
-        "{} was deleted or renamed while it was in use. Put it back, or restore the whole data directory from a backup, \
-         before you start the server again",
+        "{} was deleted or renamed while it was in use. Put it back, or restore the whole data directory from a \
+         backup, before you start the server again",
         .0.display()
     )]
     Gone(PathBuf),
-    /// Something else has it.
+    /// Another file has the path.
     #[error(
         "{} was replaced by another file while it was in use. Make sure that no other server uses this data directory, \
          and restore the whole directory from a backup if the original is lost",
         .0.display()
     )]
     Replaced(PathBuf),
-    /// The name cannot be looked up.
+    /// The path cannot be looked up.
     #[error("cannot look up {}: {}", .0.display(), .1)]
     Unreadable(PathBuf, io::Error),
 }
 
 impl OpenFiles {
-    /// Adds an open file, or directory, under the name that it was opened by.
+    /// Adds an open file or directory, with the path by which it was opened.
     pub(super) fn add(&mut self, path: &Path, file: &File) -> io::Result<()> {
         let identity = Identity::of(&file.metadata()?);
         self.0.push(OpenFile { path: path.to_owned(), identity });
         Ok(())
     }
 
-    /// Looks up every name: about a microsecond each.
+    /// Looks up every path: about a microsecond each.
     pub(super) fn check(&self) -> Result<(), LostFile> {
         self.0.iter().try_for_each(|OpenFile { path, identity }| match fs::metadata(path) {
             Ok(found) if Identity::of(&found) == *identity => Ok(()),
@@ -95,16 +95,16 @@ mod tests {
         fs::rename(&aside, &path).unwrap();
         open_files.check().unwrap();
         fs::hard_link(&path, &aside).unwrap();
-        open_files.check().unwrap(); // another name for it: a backup, perhaps
+        open_files.check().unwrap(); // a hard link, as a backup may make
         fs::remove_file(&path).unwrap();
         assert!(
             open_files.check().unwrap_err().to_string().contains("was deleted or renamed"),
-            "another name does not help"
+            "a hard link does not help"
         );
     }
 
     #[test]
-    fn a_renamed_directory_loses_everything_in_it() {
+    fn renaming_the_directory_loses_its_files() {
         let parent = tempfile::tempdir().unwrap();
         let data = parent.path().join("data");
         fs::create_dir(&data).unwrap();

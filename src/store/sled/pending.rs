@@ -1,4 +1,4 @@
-//! Approvals that wait for a decision, counted.
+//! Counts pending approvals.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +12,7 @@ use crate::{
     store::StoreError,
 };
 
-/// How many approvals are pending, by caller, and which is the oldest.
+/// The pending approvals: their number by caller, and the oldest.
 #[derive(Debug, Default)]
 pub(super) struct PendingCounts {
     by_caller: HashMap<String, u32>,
@@ -20,7 +20,7 @@ pub(super) struct PendingCounts {
 }
 
 impl PendingCounts {
-    /// Counts what a store has.
+    /// Counts the pending approvals of a store.
     pub(super) fn read(pages: &TreeReader) -> Result<Self, StoreError> {
         let mut pending = Self::default();
         for entry in pages.prefix(Field::Status(Status::Pending).prefix()) {
@@ -54,7 +54,7 @@ impl PendingCounts {
         self.ids.len() as u64
     }
 
-    /// When the oldest was asked for, by its id.
+    /// When the oldest was requested, from its id.
     pub(super) fn oldest(&self) -> Option<Time> {
         self.ids.first()?.created_at()
     }

@@ -1,4 +1,4 @@
-//! Versions of the policy in sled. A group adds them: each follows the ones before it in the group.
+//! Versions of the policy in sled, and those that a group adds.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -41,15 +41,15 @@ impl PolicyStore for SledStore {
     }
 }
 
-/// Versions added, but not yet committed.
+/// Versions that a group adds; each follows the one before it.
 pub(super) struct Policies<'a> {
     pages: &'a TreeReader,
     added: Vec<(Arc<PolicyVersion>, Encoded)>,
-    /// Calls that made no version, likewise, by their keys.
+    /// New calls that made no version, by their keys.
     unchanged: BTreeMap<Vec<u8>, (UnchangedPolicy, Vec<u8>)>,
 }
 
-/// What an author's idempotency key was used for, with the version that answers its repetition.
+/// What an author's idempotency key was used for, with the version that a repetition gets.
 enum Found {
     Version(Arc<PolicyVersion>),
     Unchanged(UnchangedPolicy, Arc<PolicyVersion>),
@@ -60,7 +60,7 @@ impl<'a> Policies<'a> {
         Self { pages, added: Vec::new(), unchanged: BTreeMap::new() }
     }
 
-    /// Whether calls that made no version are added: no record of a group names them.
+    /// Whether the group adds calls that made no version. They are not in the group's record.
     pub(super) fn keeps_calls(&self) -> bool {
         !self.unchanged.is_empty()
     }
@@ -174,7 +174,7 @@ impl<'a> Policies<'a> {
         }
     }
 
-    /// A version that something names.
+    /// Reads a version that a record refers to.
     fn named(&self, number: u64) -> Result<Arc<PolicyVersion>, StoreError> {
         self.get(number)?.ok_or_else(|| corrupt(format!("version {number} of the policy is referenced, but missing")))
     }

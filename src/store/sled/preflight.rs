@@ -1,4 +1,5 @@
-//! Looks at sled's files before sled does: what sled takes for the end of its log, or passes over, it then overwrites.
+//! Checks sled's files before sled opens them. sled treats the first bad checksum as the end of a segment, and
+//! overwrites the data after it, so damage must be found first.
 
 use std::path::Path;
 
@@ -9,12 +10,11 @@ use super::{
 };
 use crate::domain::Digest;
 
-/// Reads everything that was written since sled was last opened, which is what sled will read. Returns what could be
-/// damage. A power loss in the middle of a write can look the same, so that a doubt is a reason to compare the whole
-/// store.
+/// Reads all data that was written since sled was last opened, which sled will read too. Returns possible damage. An
+/// interrupted write before a power loss can look the same, so a doubt is a reason to verify the whole store.
 ///
 /// # Errors
-/// Why sled cannot or must not be let near its files.
+/// Why sled cannot, or must not, open its files.
 pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
     match std::fs::metadata(sled.join("db")) {
         Ok(file) if file.len() > 0 => {}
@@ -35,7 +35,7 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
     let tail: Vec<_> = log.tail().collect();
     let mut segment = Segment::default();
     let mut sought = Sought::new(mark);
-    // From the end, where it stands unless something is wrong.
+    // Search from the end, where the record is unless something is wrong.
     for (lsn, at) in tail.iter().rev().copied() {
         if sought.is_done() {
             break;
@@ -48,7 +48,7 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
         log.read(lsn, at, &mut segment).map_err(failed)?;
         let End::Broken(place) = segment.messages(|_| {}) else { continue };
         let ends_log = Some(lsn) == last;
-        // Where the log ends, leftovers of what was never acknowledged are usual after a kill.
+        // At the end of the log, remains of unacknowledged writes are normal after a kill.
         if !ends_log || !(sought.is_whole(place) || segment.is_blank_from(place)) {
             let byte = at + u64::try_from(place - lsn).unwrap_or_default();
             doubts.push(format!("sled/db is unreadable at byte {byte}"));
@@ -57,20 +57,20 @@ pub(super) fn doubts(sled: &Path, mark: &Mark) -> Result<Vec<String>, String> {
     Ok(doubts)
 }
 
-/// Whether a log has a key that is sought, with its value, wherever it stands there; or something that could be one.
+/// Whether the log contains an entry that `sought` accepts, anywhere; or a segment without a header, which could
+/// contain one.
 ///
 /// # Errors
-/// Why that cannot be told.
+/// When the log cannot be read.
 pub(super) fn holds(sled: &Path, sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<bool, String> {
     search(sled, sought).map(|(found, log)| found || !log.headless.is_empty())
 }
 
-/// Whether a log has a key that is sought, as [`holds`], but only counts what can be read. sled writes a segment's
-/// beginning and what follows it apart, so that the end of the first write of a new store can be there without its
-/// beginning.
+/// As [`holds`], but only for readable entries. sled writes the header of a segment separately from its content: a new
+/// store that was interrupted can have a segment without a header.
 ///
 /// # Errors
-/// Why that cannot be told.
+/// When the log cannot be read.
 pub(super) fn shows(sled: &Path, sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<bool, String> {
     search(sled, sought).map(|(found, _)| found)
 }
@@ -90,7 +90,7 @@ fn search(sled: &Path, mut sought: impl FnMut(&[u8], &[u8]) -> bool) -> Result<(
     Ok((found, log))
 }
 
-/// The newest schema version that the log tells.
+/// The newest schema version in the log.
 pub(super) fn schema(sled: &Path) -> Option<u32> {
     let mut schema = None;
     let read = |key: &[u8], value: &[u8]| {
@@ -103,12 +103,12 @@ pub(super) fn schema(sled: &Path) -> Option<u32> {
     schema
 }
 
-/// The record of the group that was acknowledged last, among what was written since sled was last opened.
+/// The search for the record of the newest acknowledged group.
 struct Sought {
     key: Vec<u8>,
     hash: Digest,
     found: bool,
-    /// Where the batch that it belongs to ends, as far as that has been found.
+    /// The end of its batch, once found.
     batch: Option<Lsn>,
 }
 
@@ -118,17 +118,18 @@ impl Sought {
         Self { key: keys::group(mark.counter), hash: mark.hash, found: nothing, batch: nothing.then_some(0) }
     }
 
-    /// Whether there is nothing more to look for.
+    /// Whether the search is complete.
     const fn is_done(&self) -> bool {
         self.found && self.batch.is_some()
     }
 
-    /// Whether sled, which reads the log up to a place, takes the whole group.
+    /// Whether sled applies the whole group if it reads the log up to `end`.
     fn is_whole(&self, end: Lsn) -> bool {
         self.found && self.batch.is_none_or(|last| last < end)
     }
 
-    /// Looks through a segment, after those that come after it. A batch can begin in the one before its record's.
+    /// Searches a segment; call it from the last segment to the first. A batch can begin in the segment before the one
+    /// with its record.
     fn search(&mut self, segment: &Segment) {
         let (before, mut batch) = (self.found, None);
         segment.messages(|message| match message.body {

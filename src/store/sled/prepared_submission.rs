@@ -1,4 +1,4 @@
-//! What callers prepare for the writer.
+//! Submissions, prepared for the writer.
 
 use std::sync::Arc;
 
@@ -8,7 +8,8 @@ use crate::{
     store::{StoreError, Submission},
 };
 
-/// A submission with everything done that the writer need not do: it serves all callers, one after the other.
+/// A submission that is already checked and encoded. The caller's thread does this work, because the writer serves all
+/// callers one after the other.
 pub(super) struct PreparedSubmission {
     pub(super) approval: Arc<Approval>,
     pub(super) event: Event,
@@ -26,7 +27,7 @@ impl PreparedSubmission {
         Ok(Self { approval: Arc::new(approval), event, encoded, chain, pending_limit })
     }
 
-    /// The same with another verdict.
+    /// The submission with another verdict.
     pub(super) fn judged(self, verdict: Verdict) -> Result<Self, StoreError> {
         let Approval { id, request, arguments, created_at: now, .. } = Arc::unwrap_or_clone(self.approval);
         let (verdict, pending_limit) = (Arc::new(verdict), self.pending_limit);

@@ -1,10 +1,10 @@
-//! What is stored under the keys: MessagePack with field names, in the [`frame`](super::frame) of every value. Unknown
-//! fields are refused: what a later version adds may restrict what a record allows.
+//! The stored records: MessagePack with field names, in a [`frame`](super::frame). Decoding rejects unknown fields,
+//! because a later version may add a field that restricts a record.
 //!
-//! An approval is its first event (what was asked; [`schemas`](super::schemas) stand apart), the event of its last
-//! edit, and a small [`Head`] that every change rewrites. An event's payload begins with the SHA-256 of the payload of
-//! the event before it, and the head holds that of the newest one, so that a history which was read whole is the one
-//! that was written.
+//! An approval consists of its first event (the request; [`schemas`](super::schemas) are stored separately), the event
+//! of its last edit, and a small [`Head`] that every change rewrites. An event's payload starts with the SHA-256 of the
+//! previous event's payload, and the head has the hash of the newest one. Reading a whole history follows this chain,
+//! and so proves that it is the history that was written.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -38,7 +38,7 @@ pub(super) use tokens::{encode_token, token, tokens};
 #[serde(deny_unknown_fields)]
 pub(super) struct Head {
     pub(super) revision: Revision,
-    /// Hash of the newest event.
+    /// Hash of the newest event's payload.
     pub(super) chain: Digest,
     status: Status,
     digest: Digest,
@@ -60,7 +60,7 @@ pub(super) struct Head {
     receipts: Vec<Recorded>,
 }
 
-/// An event as it is stored: its payload's hash is what the next one names.
+/// A stored event, with the hash of the previous one and its own, which the next one has.
 pub(super) struct Link {
     pub(super) previous: Digest,
     pub(super) hash: Digest,
@@ -87,19 +87,20 @@ impl Link {
     }
 }
 
-/// An approval as it is stored, with the hash of its newest event.
+/// A stored approval, with the hash of its newest event.
 pub(super) struct Stored {
     pub(super) approval: Approval,
     pub(super) chain: Digest,
 }
 
-/// Reads whole approvals. `None` when there is none; an error when only a part is left of one.
+/// Reads an approval. `None` if there is none; an error if only a part of it is stored.
 pub(super) fn load(pages: &TreeReader, id: ApprovalId) -> Result<Option<Stored>, StoreError> {
     loop {
         let Some(head) = head(pages, id)? else { return absent(pages, id).map(|()| None) };
         match with(pages, id, head) {
             Ok(stored) => return Ok(Some(stored)),
-            // Head and events are removed together: an event that is gone may be on its way out.
+            // Head and events are removed together. A missing event may mean that the approval was just forgotten: then
+            // the head is gone too.
             Err(error) => match self::head(pages, id)? {
                 None => {}
                 Some(_) => return Err(error),
@@ -108,7 +109,7 @@ pub(super) fn load(pages: &TreeReader, id: ApprovalId) -> Result<Option<Stored>,
     }
 }
 
-/// The approval that a head belongs to.
+/// Builds the approval of a head.
 fn with(pages: &TreeReader, id: ApprovalId, head: Head) -> Result<Stored, StoreError> {
     let first = link(pages, id, 1)?;
     check(id, &first, &head)?;
@@ -148,7 +149,7 @@ fn with(pages: &TreeReader, id: ApprovalId, head: Head) -> Result<Stored, StoreE
     Ok(Stored { approval, chain: head.chain })
 }
 
-/// Refuses an event that is not the one which its head was written with, as far as that can be told from the two.
+/// Rejects an event that does not belong to its head, as far as the two alone can show.
 fn check(id: ApprovalId, link: &Link, head: &Head) -> Result<(), StoreError> {
     let Event { revision, .. } = link.event;
     let begins = (revision == 1) == (link.previous == Digest::ZERO);
@@ -169,10 +170,10 @@ fn link(pages: &TreeReader, id: ApprovalId, revision: Revision) -> Result<Link, 
     }
 }
 
-/// Makes sure that an approval without a head has no events either.
+/// Checks that an approval without a head has no events either.
 fn absent(pages: &TreeReader, id: ApprovalId) -> Result<(), StoreError> {
     match pages.keys(keys::events(id)).next().transpose()? {
-        // Unless it was recorded between the two looks.
+        // Look again: it may have been recorded meanwhile.
         Some(_) if !pages.contains(keys::head(id))? && pages.keys(keys::events(id)).next().is_some() => {
             Err(corrupt(format!("{id} has events, but no head")))
         }
@@ -180,7 +181,8 @@ fn absent(pages: &TreeReader, id: ApprovalId) -> Result<(), StoreError> {
     }
 }
 
-/// Reads events with revisions from `after + 1` to `up_to`: all of them, or none when they are pruned meanwhile.
+/// Reads events with revisions from `after + 1` to `up_to`: all of them, or none if the approval is forgotten
+/// meanwhile.
 pub(super) fn events(
     pages: &TreeReader,
     id: ApprovalId,
@@ -199,7 +201,7 @@ pub(super) fn events(
     }
 }
 
-/// Reads events that are there, and follows their chain.
+/// Reads a range of events, and verifies their chain.
 fn range(
     pages: &TreeReader,
     id: ApprovalId,
@@ -240,8 +242,8 @@ fn missing(id: ApprovalId, revision: Revision) -> StoreError {
     corrupt(format!("revision {revision} of {id} is missing"))
 }
 
-/// Keys and values of an approval's head and of new events, and the hash of the newest one. Everything is encoded
-/// first, so that a failure leaves nothing half-written in a batch.
+/// Encodes an approval's head and new events; returns them with the hash of the newest event. Everything is encoded
+/// before anything is added to a batch, so that a failure adds nothing.
 pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) -> Result<(Encoded, Digest), StoreError> {
     let (mut encoded, mut chain) = (Encoded::with_capacity(1 + events.len()), previous);
     for event in events {
@@ -271,7 +273,7 @@ pub(super) fn encode(approval: &Approval, events: &[Event], previous: Digest) ->
     Ok((encoded, chain))
 }
 
-/// What a caller's idempotency key stands for.
+/// What a caller's idempotency key leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     /// An approval.
@@ -280,7 +282,7 @@ pub(super) enum Named {
     Forgotten(Time),
 }
 
-/// Codes of what a key stands for. Never changed, and never used again for another.
+/// Codes of [`Named`] on disk. A code never changes, and is never reused.
 const APPROVAL: u8 = 1;
 const FORGOTTEN: u8 = 2;
 
@@ -293,7 +295,7 @@ pub(super) fn encode_request_id(key: &[u8], named: Named) -> Vec<u8> {
     frame::seal(key, &payload)
 }
 
-/// What is stored under a caller's idempotency key.
+/// Reads the value under a caller's idempotency key.
 pub(super) fn request_id(pages: &TreeReader, key: &[u8]) -> Result<Option<Named>, StoreError> {
     pages.get(key)?.map(|value| decode_request_id(key, &value)).transpose()
 }
@@ -330,12 +332,12 @@ fn time(micros: i64) -> Result<Time, StoreError> {
     chrono::DateTime::from_timestamp_micros(micros).ok_or_else(|| corrupt(format!("time {micros} is out of range")))
 }
 
-/// A key that should hold an id, but does not.
+/// The error for a key without the id that it should have.
 pub(super) fn odd_key(key: &[u8]) -> StoreError {
     corrupt(format!("the key {} names no approval", frame::shown(key)))
 }
 
-/// An index or an idempotency key that names an approval which is not there.
+/// The error for an index entry or an idempotency key whose approval is missing.
 pub(super) fn dangling(id: ApprovalId, by: &str) -> StoreError {
     corrupt(format!("{by} refers to the approval {id}, which has no record"))
 }

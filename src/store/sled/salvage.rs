@@ -1,9 +1,9 @@
-//! Reads what is provably whole out of files that sled may not be able to open, without sled and without changing them.
+//! Recovers intact data from files that sled may not be able to open, without sled and without changing them.
 //!
-//! Every value vouches for itself: its checksum is over its key as well, every event names the one before it, and the
-//! records of groups say which revision of each approval was acknowledged. So it does not matter where in the log a
-//! value is found, nor what of the log is lost around it. What may be older than what was acknowledged is left out: an
-//! approval that may have been decided or claimed since must not come back as it was.
+//! Every value proves itself: its checksum covers its key, every event has the hash of the one before it, and the
+//! records of groups have the acknowledged revision of each approval. So it does not matter where in the log a value
+//! is, or what around it is lost. Data that may be older than the acknowledged state is omitted: an approval that may
+//! have been decided or claimed since must not reappear in its earlier state.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -30,37 +30,36 @@ use crate::{
     store::{Forgotten, History, PolicyVersion, StoreError, UnchangedPolicy},
 };
 
-/// Values that are kept of one key whose pieces stand elsewhere, the newest last.
+/// Maximum candidates for a value whose pieces are elsewhere, newest last.
 const CANDIDATES: usize = 8;
 
-/// What is whole, and what is not.
+/// The intact data, and the omissions.
 #[derive(Debug, Default)]
 pub struct Salvaged {
     /// Versions of the policy, in order.
     pub policies: Vec<PolicyVersion>,
-    /// Calls that set what was set already, as far as they are readable, in order of their keys.
+    /// Readable SetPolicy calls that made no version, in order of their keys.
     pub unchanged_policies: Vec<UnchangedPolicy>,
-    /// Tokens, in order. None when anything is damaged: a token that was revoked must not come back.
+    /// Tokens, in order. Empty if anything is damaged: a revoked token must not become valid again.
     pub tokens: Vec<Token>,
-    /// Freezes, in order. One that was thawed may stand again when anything is damaged: that stops calls, and runs
-    /// none.
+    /// Freezes, in order. If anything is damaged, a thawed freeze may be active again, which only blocks calls.
     pub freezes: Vec<Freeze>,
-    /// `request_id`s of approvals that were forgotten, as far as they are readable.
+    /// Readable `request_id`s of forgotten approvals.
     pub forgotten: Vec<Forgotten>,
     /// Approvals with all of their events, in order.
     pub histories: Vec<History>,
-    /// What is known to have been there and is left out, and why.
+    /// Omitted data, with reasons.
     pub left_out: Vec<Fault>,
 }
 
-/// Reads the files in a data directory. `request_id`s of approvals that are left out are forgotten at `now`, or at the
-/// newest time on record if that is later: a repetition of such a request must not be taken for a new one.
+/// Reads the files in a data directory. The `request_id`s of omitted approvals count as forgotten at `now`, or at the
+/// newest time on record if that is later: a repetition of such a request must not count as a new one.
 ///
 /// # Errors
-/// When there is no store of this schema version, another process has it, or the disk refuses.
+/// When there is no store of this schema version, another process has locked it, or the disk fails.
 pub fn salvage(path: &Path, now: Time) -> Result<Salvaged, OpenError> {
     let directory = Directory::inspect(path)?;
-    // A damaged mark proves nothing, and neither does a missing one.
+    // Neither a damaged nor a missing mark proves anything.
     let mark = match read_mark(&directory) {
         Ok(None) if preflight::schema(&directory.sled()) == Some(FROM) => {
             return Err(OpenError::Unmigrated { path: path.to_owned(), found: FROM });
@@ -71,20 +70,20 @@ pub fn salvage(path: &Path, now: Time) -> Result<Salvaged, OpenError> {
     Ok(found.sort(mark.as_ref(), now))
 }
 
-/// Values by their keys, as far as they may be whole.
+/// The values in the log that may be intact.
 #[derive(Default)]
 struct Found {
-    /// The newest one that is whole by itself, or the newest ones that have, or are, further pieces.
+    /// By key: the newest value that is complete in itself, or the newest ones that have, or are, further pieces.
     values: BTreeMap<Vec<u8>, Vec<Vec<u8>>>,
-    /// The newest revision of each approval that any head tells of, and the hash of its event.
+    /// The newest revision of each approval in any head, and the hash of its event.
     heads: HashMap<ApprovalId, (Revision, Digest)>,
-    /// Approvals that `request_id`s stand for, or once stood for.
+    /// Approvals of each `request_id`, now or earlier.
     names: BTreeMap<Vec<u8>, BTreeSet<ApprovalId>>,
-    /// `request_id`s of approvals that were forgotten, and when: the latest time that any entry tells.
+    /// `request_id`s of forgotten approvals, with the latest time in any entry.
     forgotten: BTreeMap<Vec<u8>, Time>,
-    /// Calls that set what was set already.
+    /// SetPolicy calls that made no version.
     unchanged_policies: BTreeMap<Vec<u8>, UnchangedPolicy>,
-    /// Whether all of the log could be read.
+    /// Whether the whole log was readable.
     sound: bool,
 }
 
@@ -92,7 +91,7 @@ impl Found {
     fn read(directory: &Directory) -> Result<Self, OpenError> {
         let failed = |source| io_error(directory, source);
         let log = Log::open_unproven(&directory.sled()).map_err(|error| match error {
-            // The log is there: the next attempt may be able to read it.
+            // The log exists, so another attempt may succeed.
             LogError::Io(_, source) if source.kind() != io::ErrorKind::NotFound => failed(source),
             error => OpenError::Lost { path: directory.path().to_owned(), reason: format!("sled/{error}") },
         })?;
@@ -109,17 +108,17 @@ impl Found {
                     }
                 });
             });
-            // Leftovers of a kill count as well: whether a token is the newest one is not on record elsewhere.
+            // Remains of a kill count too: nothing else proves that a token's value is the newest one.
             found.sound &= !unreadable;
         }
         Ok(found)
     }
 
-    /// Takes a value; later ones come later in the log.
+    /// Adds a value. Calls are in the order of the log.
     fn add(&mut self, key: Vec<u8>, value: &[u8]) {
         if key.first() == Some(&keys::REQUEST_ID) {
             match records::decode_request_id(&key, value) {
-                // Nothing tells which of two entries is the newer one when a segment has lost its header.
+                // If a segment has lost its header, the order of entries is unknown: keep the latest time.
                 Ok(Named::Forgotten(at)) => {
                     let known = self.forgotten.entry(key).or_insert(at);
                     *known = at.max(*known);
@@ -130,7 +129,7 @@ impl Found {
             return;
         }
         if keys::is_policy_request_id(&key) {
-            // It is written once, and never changes.
+            // Written once, and never changed.
             if let Ok(NamedPolicy::Unchanged(call)) = records::decode_policy_request_id(&key, value) {
                 self.unchanged_policies.insert(key, call);
             }
@@ -159,7 +158,7 @@ impl Found {
         candidates.push(value.to_vec());
     }
 
-    /// The newest whole payload under a key.
+    /// The newest intact payload of a key.
     fn payload(&self, key: &[u8]) -> Option<Vec<u8>> {
         self.values.get(key)?.iter().rev().find_map(|first| self.assemble(key, first))
     }
@@ -168,7 +167,7 @@ impl Found {
         if let Ok(payload) = frame::open(key, first) {
             return Some(payload.to_vec());
         }
-        // Pieces are written together: those of one version stand equally far from the newest.
+        // The pieces of one version are written together, so they have the same distance from the newest ones.
         (0..CANDIDATES).find_map(|back| {
             let piece = |key: &[u8]| {
                 let candidates = self.values.get(key)?;
@@ -200,7 +199,7 @@ impl Found {
         salvaged
     }
 
-    /// Follows the chain of groups as far as it goes.
+    /// Follows the chain of groups as far as possible.
     fn groups(&self, mark: Option<&Mark>) -> Recorded {
         let mut recorded = Recorded::default();
         let checkpoint =
@@ -250,7 +249,7 @@ impl Found {
         }
     }
 
-    /// Calls whose versions are saved. Of the others nothing is left that they could lead to.
+    /// Saves the calls whose versions are saved; the others refer to lost versions.
     fn unchanged_policies(&self, salvaged: &mut Salvaged) {
         let saved = |call: &&UnchangedPolicy| {
             let version = salvaged.policies.iter().find(|version| version.head.version == call.version);
@@ -283,7 +282,7 @@ impl Found {
         }
     }
 
-    /// Every freeze that can be read, as it was last readable.
+    /// Saves every readable freeze, in its newest readable state.
     fn freezes(&self, recorded: &Recorded, salvaged: &mut Salvaged) {
         if !recorded.complete {
             salvaged.leave("A freeze may be lost. Check `signoff freezes` before agents run.");
@@ -305,7 +304,7 @@ impl Found {
         }
     }
 
-    /// Sorts approvals. Returns the `request_id`s of those that are saved.
+    /// Saves or omits each approval. Returns the `request_id`s of the saved ones.
     fn approvals(&self, recorded: &Recorded, salvaged: &mut Salvaged) -> BTreeMap<Vec<u8>, ApprovalId> {
         let mut ids = self.with_events();
         ids.extend(recorded.approvals.keys().chain(self.heads.keys()));
@@ -317,7 +316,7 @@ impl Found {
                 Ok((history, approval)) => {
                     let key = keys::request_id(&approval.request.caller, &approval.request.request_id);
                     if let Some(older) = request_ids.insert(key, id) {
-                        // The older one was forgotten by `retain`, or the key could not have been used again.
+                        // A key can be used again only after `retain` has forgotten its approval: the older one.
                         salvaged.histories.retain(|history| history.id != older);
                         salvaged.without(older, "another approval has its request_id");
                     }
@@ -333,16 +332,16 @@ impl Found {
         request_ids
     }
 
-    /// `request_id`s that must not be used again, without those of approvals that are saved. That of an approval which
-    /// is left out counts as forgotten only now: its tool may have run.
+    /// `request_id`s that must not be used again, apart from those of saved approvals. The one of an omitted approval
+    /// counts as forgotten now, because its tool may have run.
     fn forgotten(&self, recorded: &Recorded, kept: &BTreeMap<Vec<u8>, ApprovalId>, now: Time) -> Vec<Forgotten> {
         let names = self.names.iter().flat_map(|(key, ids)| ids.iter().map(|id| (key.clone(), *id)));
         let asked = self.with_events().into_iter().filter_map(|id| Some((self.request_id(id)?, id)));
-        // By key: whether something that was not forgotten stood behind it.
+        // By key: whether it belonged to an approval that was not forgotten.
         let mut used: BTreeMap<Vec<u8>, bool> = self.forgotten.keys().map(|key| (key.clone(), false)).collect();
         for (key, id) in names.chain(asked) {
             let lost = !recorded.forgot(id);
-            // In a whole store, one without a trace of being forgotten was so for long enough.
+            // In an intact store, a key of a forgotten approval without a tombstone has expired.
             if lost || !(recorded.complete && self.sound) || self.forgotten.contains_key(&key) {
                 *used.entry(key).or_default() |= lost;
             }
@@ -355,14 +354,14 @@ impl Found {
         forgotten
     }
 
-    /// Approvals of which there is any event.
+    /// Approvals with at least one event.
     fn with_events(&self) -> BTreeSet<ApprovalId> {
         let events = keys::event(ApprovalId::new(uuid::Uuid::nil()), 0)
             ..=keys::event(ApprovalId::new(uuid::Uuid::max()), Revision::MAX);
         self.values.range(events).filter_map(|(key, _)| Some(keys::event_of(key)?.0)).collect()
     }
 
-    /// The key of an approval's `request_id`, as its first event tells it.
+    /// The key of an approval's `request_id`, from its first event.
     fn request_id(&self, id: ApprovalId) -> Option<Vec<u8>> {
         let payload = self.payload(&keys::event(id, 1))?;
         let (_previous, event) = payload.split_first_chunk::<32>()?; // its schema does not matter
@@ -376,7 +375,7 @@ impl Found {
         Link::decode(id, revision, payload, |hash| Ok(self.payload(&keys::schema(&hash))))
     }
 
-    /// An approval's events, when they are all that was acknowledged.
+    /// An approval's events, if all that were acknowledged are intact.
     fn history(&self, id: ApprovalId, recorded: &Recorded) -> Result<(History, Approval), String> {
         let (mut events, mut last): (Vec<Event>, _) = (Vec::new(), Digest::ZERO);
         let head = self.heads.get(&id);
@@ -390,7 +389,7 @@ impl Found {
                     last = link.hash;
                     events.push(link.event);
                 }
-                // Why: one schema that is lost may leave out many approvals.
+                // With the reason: one lost schema can affect many approvals.
                 Some(Err(error)) if revision <= wanted => {
                     return Err(format!("cannot read revision {revision} of {wanted}: {error}"));
                 }
@@ -412,20 +411,20 @@ impl Found {
     }
 }
 
-/// What the records of groups say that there was.
+/// The content of the store according to the records of groups.
 #[derive(Default)]
 struct Recorded {
     approvals: HashMap<ApprovalId, Revision>,
     pruned: BTreeSet<ApprovalId>,
     standing: Standing,
-    /// The newest time that they tell.
+    /// The newest time in them.
     newest: Option<Time>,
-    /// Whether they lead without a gap from where they begin to the watermark.
+    /// Whether their chain reaches the watermark without a gap.
     complete: bool,
 }
 
 impl Recorded {
-    /// Whether an approval was forgotten: no record of a group is dropped while it tells of one that is kept.
+    /// Whether an approval was forgotten. Every stored approval is in a record: none is dropped before its approvals.
     fn forgot(&self, id: ApprovalId) -> bool {
         self.pruned.contains(&id) || (self.complete && !self.approvals.contains_key(&id))
     }

@@ -1,5 +1,5 @@
-//! JSON Schemas, each stored once by its hash: most calls of a tool come with the same one. The first event of an
-//! approval names its schema; what was stored last goes with the last approval that names it.
+//! JSON Schemas. Each is stored once, by its hash, because most calls of a tool have the same schema. The first event
+//! of an approval holds the hash. A schema is removed with the last approval that uses it.
 
 use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
@@ -20,7 +20,7 @@ pub(super) fn hash(request: &Request) -> Option<Digest> {
     request.schema.as_deref().map(|schema| Digest::of_bytes(schema.as_bytes()))
 }
 
-/// An event as it is stored: with the hash of its schema in the place of the schema.
+/// The stored form of an event: the hash of its schema replaces the schema.
 pub(super) fn named(event: &Event) -> Cow<'_, Event> {
     let EventKind::Requested { request, arguments, verdict, deadline } = &event.kind else {
         return Cow::Borrowed(event);
@@ -32,7 +32,7 @@ pub(super) fn named(event: &Event) -> Cow<'_, Event> {
     Cow::Owned(Event { kind, ..event.clone() })
 }
 
-/// Puts the schema in the place of its hash.
+/// Replaces the hash by the schema.
 pub(super) fn resolve(
     event: &mut Event,
     find: impl FnOnce(Digest) -> Result<Option<Vec<u8>>, StoreError>,
@@ -50,7 +50,7 @@ pub(super) fn read(pages: &TreeReader, hash: Digest) -> Result<Option<Vec<u8>>, 
     frame::get(pages, &keys::schema(&hash))
 }
 
-/// A schema's text, which must be the one with this hash.
+/// Checks that a schema's text has this hash.
 fn whole(hash: Digest, text: Vec<u8>) -> Result<String, StoreError> {
     String::from_utf8(text)
         .ok()
@@ -58,7 +58,7 @@ fn whole(hash: Digest, text: Vec<u8>) -> Result<String, StoreError> {
         .ok_or_else(|| corrupt(format!("the schema {hash} does not match its hash")))
 }
 
-/// Schemas that a group of commits needs, and those that it may leave behind.
+/// Schemas that a group of commits uses, and those that it may make unused.
 #[derive(Debug, Default)]
 pub(super) struct Schemas {
     kept: HashSet<Digest>,
@@ -66,8 +66,8 @@ pub(super) struct Schemas {
 }
 
 impl Schemas {
-    /// Stores the schema of a new approval, unless it is stored whole: a damaged one is mended, for the new approval
-    /// and for all others that name it.
+    /// Stores the schema of a new approval, unless an intact copy is stored. This repairs a damaged copy for all
+    /// approvals that use it.
     pub(super) fn keep(
         &mut self,
         pages: &TreeReader,
@@ -90,12 +90,12 @@ impl Schemas {
         Ok(())
     }
 
-    /// Notes that an approval is forgotten.
+    /// Notes that an approval was forgotten.
     pub(super) fn leave(&mut self, approval: &Approval) {
         self.left.extend(hash(&approval.request));
     }
 
-    /// Removes the schemas that no approval names any more, but those that are `gone`.
+    /// Removes the schemas that no approval uses any more, apart from approvals that are `gone`.
     pub(super) fn remove_unused(
         &self,
         pages: &TreeReader,
@@ -114,7 +114,7 @@ impl Schemas {
     }
 }
 
-/// Whether a schema is stored as it was. What sled itself cannot read is an error: no write would mend it.
+/// Whether an intact copy of a schema is stored. A page that sled cannot read is an error: no write could repair it.
 fn is_whole(pages: &TreeReader, hash: Digest) -> Result<bool, StoreError> {
     let first = keys::schema(&hash);
     let entries = pages.range(first.clone()..=frame::piece_key(&first, u8::MAX)).collect::<Result<Vec<_>, _>>()?;
@@ -123,12 +123,12 @@ fn is_whole(pages: &TreeReader, hash: Digest) -> Result<bool, StoreError> {
     match frame::assemble(&first, value, find) {
         Ok(text) => Ok(Digest::of_bytes(&text) == hash),
         Err(StoreError::Corrupt(_)) => Ok(false),
-        Err(error) => Err(error), // of a later version
+        Err(error) => Err(error), // written by a later version
     }
 }
 
 fn is_named(pages: &TreeReader, hash: Digest, gone: &HashSet<ApprovalId>) -> Result<bool, StoreError> {
-    // The oldest approvals are forgotten first: the newest one is the one that most likely stays.
+    // Newest first: the oldest approvals are forgotten first, so the newest most likely remains.
     for entry in pages.prefix(Field::Schema(hash).prefix()).rev() {
         if keys::id_of(&entry?.0).is_none_or(|id| !gone.contains(&id)) {
             return Ok(true);
@@ -137,8 +137,8 @@ fn is_named(pages: &TreeReader, hash: Digest, gone: &HashSet<ApprovalId>) -> Res
     Ok(false)
 }
 
-/// What is wrong with the schemas that are stored: each must be the one that its key says, and have an approval that
-/// names it. Those that are missing are missed by their approvals.
+/// Faults of stored schemas: each must match the hash in its key, and have an approval that uses it. Missing schemas
+/// show up as faults of their approvals.
 pub(super) fn faults(pages: &TreeReader) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     for key in pages.keys(keys::schemas()) {

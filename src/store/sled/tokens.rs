@@ -1,4 +1,4 @@
-//! Tokens in sled, and those that a group keeps or forgets.
+//! Tokens in sled, and those that a group saves or forgets.
 
 use std::collections::BTreeMap;
 
@@ -33,9 +33,10 @@ impl TokenStore for SledStore {
     }
 }
 
-/// Tokens changed, but not yet committed; `None`: forgotten.
+/// Tokens that a group changes.
 pub(super) struct Tokens<'a> {
     pages: &'a TreeReader,
+    /// `None`: forgotten.
     changed: BTreeMap<TokenId, Option<(Token, Encoded, Digest)>>,
     /// Keys that forgotten tokens have in the tree.
     gone: Vec<sled::IVec>,
@@ -46,7 +47,7 @@ impl<'a> Tokens<'a> {
         Self { pages, changed: BTreeMap::new(), gone: Vec::new() }
     }
 
-    /// Adds everything to a batch, and its ids to the group's record.
+    /// Adds all changes to a batch, and their ids to the group's record.
     pub(super) fn write(self, batch: &mut Batch, record: &mut GroupRecord) {
         for (id, change) in &self.changed {
             match change {
@@ -55,7 +56,7 @@ impl<'a> Tokens<'a> {
             }
         }
         self.gone.into_iter().for_each(|key| batch.remove(key));
-        // After what is gone: a token may have come back.
+        // After the removals: a forgotten token may have been saved again.
         for (key, value) in self.changed.into_values().flatten().flat_map(|(_, encoded, _)| encoded) {
             batch.insert(key, value);
         }

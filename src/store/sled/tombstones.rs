@@ -1,6 +1,5 @@
-//! `request_id`s of approvals that were forgotten. Until their time is over they take the place of the approval under
-//! the caller's idempotency key, so that no repetition of the request is taken for a new one; an index finds them by
-//! time.
+//! `request_id`s of forgotten approvals. Until it expires, a tombstone takes the approval's place under the caller's
+//! idempotency key, so that a repetition of the request does not count as a new one. An index finds tombstones by time.
 
 use sled::Batch;
 
@@ -15,7 +14,7 @@ use crate::{
     store::{Forgotten, REMEMBERED, StoreError},
 };
 
-/// What the key of a `request_id` says.
+/// Decodes the key of a `request_id`.
 pub(super) fn of_key(at: Time, request_id: &[u8]) -> Result<Forgotten, StoreError> {
     let (issuer, subject, request_id) =
         keys::names_of(request_id).ok_or_else(|| corrupt("a forgotten request_id's key is malformed"))?;
@@ -23,22 +22,22 @@ pub(super) fn of_key(at: Time, request_id: &[u8]) -> Result<Forgotten, StoreErro
     Ok(Forgotten { at, issuer, subject, request_id })
 }
 
-/// Puts a `request_id` that is forgotten in the place of its approval.
+/// Replaces an approval under its `request_id` by a tombstone.
 pub(super) fn put(batch: &mut Batch, key: &[u8], at: Time) {
     batch.insert(key, records::encode_request_id(key, Named::Forgotten(at)));
     batch.insert(keys::forgotten(at, key), &[]);
 }
 
-/// Keys of `request_id`s whose time is over, and when they were forgotten: the earliest first, at most `limit`.
+/// Expired tombstones: when they were forgotten, and the key of the `request_id`. Earliest first, at most `limit`.
 pub(super) fn over(pages: &TreeReader, now: Time, limit: usize) -> Result<Vec<(Time, Vec<u8>)>, StoreError> {
-    // Up to and including the moment that is exactly as long ago.
+    // Include those that expire exactly now.
     let until = before(now, REMEMBERED) + chrono::TimeDelta::microseconds(1);
     let mut found = entries(pages, keys::forgotten_before(Some(until)), limit)?;
-    found.retain(|(at, _)| after(*at, REMEMBERED) <= now); // in the first days of 1970 there is no such moment
+    found.retain(|(at, _)| after(*at, REMEMBERED) <= now); // `before` saturates in the first days of 1970
     Ok(found)
 }
 
-/// `request_id`s beyond one, or from the first on.
+/// Tombstones after one, or from the first.
 pub(super) fn export(
     pages: &TreeReader,
     after: Option<&Forgotten>,
@@ -46,7 +45,7 @@ pub(super) fn export(
 ) -> Result<Vec<Forgotten>, StoreError> {
     let mut range = keys::forgotten_before(None);
     if let Some(after) = after {
-        // The next possible key: names hold no NUL at their end.
+        // The next possible key: names contain no NUL.
         range.start = keys::forgotten(after.at, &keys::request_id_of(after));
         range.start.push(0);
     }
@@ -64,7 +63,7 @@ fn entries(
     pages.keys(range).take(limit).map(entry).collect()
 }
 
-/// What contradicts itself: a forgotten `request_id` that the index does not find, or the reverse.
+/// Faults: a tombstone that is missing from the index, or an index entry without a tombstone.
 pub(super) fn faults(pages: &TreeReader) -> Result<Vec<String>, StoreError> {
     let mut faults = Vec::new();
     for entry in pages.prefix([keys::REQUEST_ID]) {

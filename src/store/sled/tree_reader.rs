@@ -1,4 +1,4 @@
-//! sled's tree as everything else reads it: a panic or an error of sled is an answer, and is remembered.
+//! Reads sled's tree. Panics and errors of sled become errors of the store, and the first one is remembered.
 
 use std::{
     ops::RangeBounds,
@@ -10,7 +10,7 @@ use sled::{IVec, Tree};
 use super::catch_panic::{guarded, sentence};
 use crate::store::StoreError;
 
-/// A tree to read from.
+/// A reader of a tree.
 #[derive(Clone, Debug)]
 pub(super) struct TreeReader {
     tree: Tree,
@@ -22,17 +22,17 @@ impl TreeReader {
         Self { tree, fault: Arc::default() }
     }
 
-    /// The same tree for another reader, which remembers only its own faults.
+    /// Another reader of the same tree, with its own fault.
     pub(super) fn again(&self) -> Self {
         Self::new(self.tree.clone())
     }
 
-    /// What sled said when it failed first, other than by finding damage.
+    /// The first error or panic of sled, apart from a bad checksum.
     pub(super) fn fault(&self) -> Option<&StoreError> {
         self.fault.get()
     }
 
-    /// For the writer, which applies batches.
+    /// The tree, for the writer, which applies batches.
     pub(super) const fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -50,7 +50,7 @@ impl TreeReader {
         Entries { pages: self, entries: Some(self.tree.range(range)) }
     }
 
-    /// Entries whose keys begin so.
+    /// Entries whose keys have this prefix, in order.
     pub(super) fn prefix(&self, prefix: impl AsRef<[u8]>) -> Entries<'_> {
         Entries { pages: self, entries: Some(self.tree.scan_prefix(prefix)) }
     }
@@ -66,17 +66,18 @@ impl TreeReader {
     fn read<T>(&self, read: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
         let outcome = match guarded(read) {
             Ok(Ok(found)) => return Ok(found),
-            // A page that does not fit its checksum does so each time: it concerns whoever needs it, and nobody else.
+            // A page with a bad checksum fails only the commands that read it, each time they do. It is not a fault of
+            // the reader.
             Ok(Err(error @ sled::Error::Corruption { .. })) => return Err(broken(&error)),
             Ok(Err(error)) => broken(&error),
             Err(panic) => StoreError::Corrupt(format!("sled cannot read a page: {panic}").into()),
         };
-        let _ = self.fault.set(outcome.clone()); // the first one says most
+        let _ = self.fault.set(outcome.clone()); // keep the first one, which says most
         Err(outcome)
     }
 }
 
-/// An iterator that ends after an error: sled's may give the same one for ever.
+/// An iterator that ends after an error: sled's could return the same error endlessly.
 pub(super) struct Entries<'a> {
     pages: &'a TreeReader,
     entries: Option<sled::Iter>,
@@ -110,7 +111,7 @@ impl DoubleEndedIterator for Entries<'_> {
     }
 }
 
-/// What an error of sled means.
+/// The store's error for an error of sled.
 fn broken(error: &sled::Error) -> StoreError {
     match error {
         sled::Error::Io(error) => StoreError::Unavailable(format!("cannot read the disk: {error}").into()),

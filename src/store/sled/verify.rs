@@ -1,4 +1,4 @@
-//! Compares everything in a store with everything else: what `signoff store check` reports, and what opening asks when
+//! Verifies a whole store by comparing its records with each other. `signoff store check` uses it, and opening when
 //! sled's files raise doubts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -21,34 +21,33 @@ use crate::{
     store::{PolicyHead, StoreError},
 };
 
-/// What was looked at, and what is wrong.
+/// The result of verifying a store.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Findings {
-    /// Approvals that are whole.
+    /// Intact approvals.
     pub approvals: u64,
     /// Their events.
     pub events: u64,
-    /// Versions of the policy that are whole.
+    /// Intact versions of the policy.
     pub policies: u64,
-    /// Tokens that are whole.
+    /// Intact tokens.
     pub tokens: u64,
-    /// Freezes that are whole.
+    /// Intact freezes.
     pub freezes: u64,
-    /// Records of groups of commits, whose chain is whole as far as no fault says otherwise.
+    /// Records of commit groups. Their chain is intact unless a fault says otherwise.
     pub groups: u64,
-    /// What is wrong, in the order in which it was found.
+    /// The damage, in the order in which it was found.
     pub faults: Vec<Fault>,
-    /// What is unusual, or follows from the faults. After a kill or a power loss, sled's files may hold bytes that were
-    /// never acknowledged.
+    /// Remarks: unusual bytes, which a kill or a power loss can leave, and what `signoff store salvage` would save.
     pub notes: Vec<String>,
 }
 
-/// Something that is wrong with a store.
+/// Damage in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
-    /// What, in a sentence.
+    /// A description.
     pub what: String,
-    /// The approval that it is wrong with, if it is with one.
+    /// The damaged approval, if it concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval_id: Option<ApprovalId>,
 }
@@ -62,13 +61,13 @@ impl Findings {
         self.faults.push(Fault { what: what.into(), approval_id: Some(id) });
     }
 
-    /// Notes what went wrong, and goes on.
+    /// Records an error as a fault, and continues.
     fn take<T>(&mut self, outcome: Result<T, StoreError>) -> Option<T> {
         outcome.map_err(|error| self.fault(error.to_string())).ok()
     }
 }
 
-/// Reads everything. Ends early only where sled does.
+/// Verifies everything. Stops a part early only if sled cannot read on.
 pub(super) fn verify(pages: &TreeReader, mark: Option<&Mark>) -> Findings {
     let mut findings = Findings::default();
     check_store(pages, mark, &mut findings);
@@ -86,12 +85,12 @@ pub(super) fn verify(pages: &TreeReader, mark: Option<&Mark>) -> Findings {
     findings
 }
 
-/// What the records of groups say that there is.
+/// The content of the store according to the records of groups.
 #[derive(Default)]
 struct Recorded {
     approvals: HashMap<ApprovalId, Revision>,
     standing: Standing,
-    /// Whether they could all be read.
+    /// Whether all records were readable.
     whole: bool,
 }
 
@@ -108,7 +107,7 @@ impl Recorded {
 fn check_store(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings) {
     let known = [Some(SCHEMA), mark.map(|mark| mark.schema).filter(|schema| *schema == UPGRADED)];
     match findings.take(pages.get(keys::SCHEMA)) {
-        // An upgrade raises it in sled first, then in the mark.
+        // An upgrade raises the version in sled first, then in the mark.
         Some(Some(schema)) if known.into_iter().flatten().any(|known| *schema == known.to_be_bytes()) => {}
         Some(Some(_)) => findings.fault("sled has another schema version"),
         Some(None) => findings.fault("sled has no schema version"),
@@ -147,7 +146,7 @@ fn check_groups(pages: &TreeReader, mark: Option<&Mark>, findings: &mut Findings
     recorded
 }
 
-/// Replays every history, compares it with its head, and both with the indexes. Returns the heads' revisions.
+/// Replays every history, and compares it with its head and with the indexes. Returns the revisions of the heads.
 fn check_approvals(pages: &TreeReader, recorded: &Recorded, findings: &mut Findings) -> BTreeMap<ApprovalId, Revision> {
     let (mut heads, mut expected) = (BTreeMap::new(), Expected::default());
     let all = keys::head(ApprovalId::new(uuid::Uuid::nil()))..=Field::All.key(ApprovalId::new(uuid::Uuid::max()));
@@ -170,7 +169,7 @@ fn check_approvals(pages: &TreeReader, recorded: &Recorded, findings: &mut Findi
                 findings.of(id, format!("it has {stored} events, but {revision} were acknowledged"));
                 continue;
             }
-            // No record is dropped while its approvals are kept.
+            // A record is never dropped while its approvals are stored.
             None if recorded.whole => findings.of(id, "no record of a commit group lists it"),
             _ => {}
         }
@@ -187,7 +186,7 @@ fn check_approvals(pages: &TreeReader, recorded: &Recorded, findings: &mut Findi
     heads
 }
 
-/// An approval whose events make what its head says.
+/// Reads an approval whose head matches its events.
 fn approval(pages: &TreeReader, id: ApprovalId) -> Result<(Approval, u64), StoreError> {
     let stored = records::load(pages, id)?.ok_or_else(|| corrupt("its head is missing"))?.approval;
     let events = records::events(pages, id, 0, Revision::MAX)?;
@@ -195,7 +194,7 @@ fn approval(pages: &TreeReader, id: ApprovalId) -> Result<(Approval, u64), Store
     if made == stored { Ok((stored, events.len() as u64)) } else { Err(corrupt("its head does not match its events")) }
 }
 
-/// Entries of indexes that there must be, counted by the first byte of their keys.
+/// Expected index entries, counted by the prefix of their keys.
 #[derive(Default)]
 struct Expected {
     counts: BTreeMap<u8, u64>,
@@ -253,7 +252,7 @@ impl Expected {
         findings.take(pages.get(key))
     }
 
-    /// Looks for entries of which no whole approval knows.
+    /// Finds entries that belong to no intact approval.
     fn check_others(&self, pages: &TreeReader, heads: &BTreeMap<ApprovalId, Revision>, findings: &mut Findings) {
         let damaged = heads.values().any(|revision| *revision == Revision::MAX);
         for (prefix, index) in keys::INDEXES {
@@ -263,7 +262,7 @@ impl Expected {
                 let id = if prefix == keys::REQUEST_ID {
                     match records::decode_request_id(&key, &value) {
                         Ok(Named::Approval(id)) => Some(id),
-                        Ok(Named::Forgotten(_)) => continue, // belongs to no approval any more
+                        Ok(Named::Forgotten(_)) => continue, // its approval was forgotten
                         Err(_) => None,
                     }
                 } else {
@@ -342,7 +341,7 @@ fn check_policies(pages: &TreeReader, recorded: &Recorded, findings: &mut Findin
     }
 }
 
-/// Calls that made no version: each has its own key, and a version that it found.
+/// SetPolicy calls that made no version: each must be under its own key, and refer to a stored version.
 fn check_unchanged_policies(pages: &TreeReader, findings: &mut Findings) {
     let Some(calls) = findings.take(records::unchanged_policies(pages, None, usize::MAX)) else { return };
     for call in calls {

@@ -1,9 +1,9 @@
-//! Ends a store whose writer hangs.
+//! Fails a store whose writer hangs.
 //!
-//! A disk can take a write and never answer, and sled waits for ever on a condition variable after some failed writes.
-//! The writer cannot notice that by itself, so a second thread looks at a monotonic clock: a writer that takes longer
-//! than the limit over one group, or over closing, has failed. The hanging thread is left behind: nobody joins it, and
-//! the process ends.
+//! A disk may never answer a write, and after some failed writes sled waits without limit on a condition variable. A
+//! hanging writer cannot detect that itself. So a second thread reads a monotonic clock: if the writer takes longer
+//! than the limit for one group, or for closing, the store has failed. Nothing joins the hanging thread, and the
+//! process ends.
 
 use std::{
     io,
@@ -13,13 +13,13 @@ use std::{
 
 use crate::domain::duration_text;
 
-/// Longest time between two looks. The thread looks by itself, so that the writer need not wake it for every group.
+/// Maximum time between two checks. The thread polls, so that the writer need not wake it for every group.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Looks in a limit, when that is shorter: a writer is given up at most a tenth of the limit too late.
+/// Checks per limit, for short limits: a timeout is detected at most a tenth of the limit late.
 const TICKS: u32 = 10;
 
-/// Knows since when the writer has been at work.
+/// Tracks how long the writer has been busy.
 #[derive(Debug)]
 pub(super) struct Watchdog {
     limit: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Watchdog {
 #[derive(Debug)]
 struct Watched {
     state: State,
-    /// Since when the store is to close. Many groups may be queued before that, each within its limit.
+    /// When closing began. Many groups may still be queued then, each within its own limit.
     closing: Option<Instant>,
 }
 
@@ -38,20 +38,20 @@ struct Watched {
 enum State {
     /// Waiting for jobs.
     Idle,
-    /// In a group, or letting go of the store.
+    /// In a group, or releasing the store.
     Busy { since: Instant },
-    /// Too late: whatever the writer still finishes does not count.
+    /// Timed out: a later result of the writer does not count.
     Expired,
-    /// There is no writer any more.
+    /// The writer has ended.
     Stopped,
 }
 
 impl Watchdog {
-    /// Starts to watch. `expired` is called at most once, from a thread of its own, which touches no file: it must not
-    /// hang where the writer does.
+    /// Starts the watchdog. It calls `expired` at most once, on its own thread, which touches no file: it must not hang
+    /// where the writer does.
     ///
     /// # Errors
-    /// When there can be no further thread.
+    /// When the system does not allow another thread.
     pub(super) fn start(limit: Duration, expired: impl FnOnce(Arc<str>) + Send + 'static) -> io::Result<Arc<Self>> {
         let watchdog = Arc::new(Self {
             limit,
@@ -68,7 +68,7 @@ impl Watchdog {
         Ok(watchdog)
     }
 
-    /// The writer begins something that must end within the limit.
+    /// The writer starts work that must end within the limit.
     #[expect(clippy::disallowed_methods, reason = "the disk is timed on a thread of its own")]
     pub(super) fn begin(&self) {
         let mut watched = self.lock();
@@ -77,7 +77,7 @@ impl Watchdog {
         }
     }
 
-    /// The writer is done, and may say so. If not, others were told already that it failed.
+    /// The writer has finished in time, and may answer. Fails after a timeout, which has already failed the store.
     pub(super) fn end(&self) -> Result<(), Arc<str>> {
         let mut watched = self.lock();
         if watched.state == State::Expired {
@@ -87,19 +87,19 @@ impl Watchdog {
         Ok(())
     }
 
-    /// The store is to close: everything that is left must end within the limit.
+    /// The store is closing: all remaining work must end within the limit.
     #[expect(clippy::disallowed_methods, reason = "the disk is timed on a thread of its own")]
     pub(super) fn closing(&self) {
         self.lock().closing.get_or_insert_with(Instant::now);
     }
 
-    /// The writer is gone; so is the watchdog.
+    /// The writer has ended; stops the watchdog.
     pub(super) fn stop(&self) {
         self.lock().state = State::Stopped;
         self.stopped.notify_all();
     }
 
-    /// Returns once the writer has taken too long, or is gone.
+    /// Waits for a timeout, or for the end of the writer.
     fn watch(&self) -> Result<(), Arc<str>> {
         let tick = TICK.min(self.limit / TICKS);
         let mut watched = self.lock();
@@ -136,7 +136,7 @@ mod tests {
     const LIMIT: Duration = Duration::from_millis(20);
     const LONG: Duration = Duration::from_secs(3_600);
 
-    /// A watchdog, and what it says.
+    /// A watchdog, and its reports.
     fn watchdog(limit: Duration) -> (Arc<Watchdog>, mpsc::Receiver<Arc<str>>) {
         let (tell, told) = mpsc::sync_channel(1);
         (Watchdog::start(limit, move |reason| tell.send(reason).unwrap()).unwrap(), told)
@@ -154,14 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_is_done_or_gone_is_left_alone() {
+    fn a_writer_that_finished_or_ended_does_not_time_out() {
         let (watchdog, told) = watchdog(LONG);
         watchdog.begin();
         assert_eq!(watchdog.end(), Ok(()));
         watchdog.begin();
         watchdog.stop();
-        assert!(told.recv().is_err(), "the thread ends, and told nobody");
+        assert!(told.recv().is_err(), "the thread ends without a report");
     }
+
     #[test]
     fn closing_has_a_limit_of_its_own_however_many_groups_are_left() {
         let (watchdog, told) = watchdog(LIMIT);

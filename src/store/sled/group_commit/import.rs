@@ -1,4 +1,4 @@
-//! What a group takes from an export.
+//! Imports into a group.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -79,7 +79,7 @@ impl Group<'_> {
     }
 }
 
-/// Everything of an approval that becomes part of a key.
+/// All texts of an approval that become part of a key.
 fn names(approval: &Approval) -> impl Iterator<Item = &str> {
     let request = &approval.request;
     let fixed =

@@ -1,4 +1,4 @@
-//! What a group forgets.
+//! Forgetting in a group: approvals, tombstones, and old records of groups.
 
 use super::{
     super::{
@@ -23,7 +23,7 @@ impl Group<'_> {
     ) -> Result<usize, StoreError> {
         for (at, key) in tombstones::over(self.pages, now, limit)? {
             if self.request_ids.contains_key(&key) {
-                continue; // used again in this very group: next time
+                continue; // this group reused it: leave it for the next call
             }
             if records::request_id(self.pages, &key)? == Some(Named::Forgotten(at)) {
                 self.batch.remove(&key[..]);
@@ -39,13 +39,13 @@ impl Group<'_> {
             let key = key?;
             let id = keys::id_of(&key).ok_or_else(|| records::odd_key(&key))?;
             if self.approvals.contains_key(&id) || self.pruned.contains(&id) {
-                continue; // changed in this very group: next time
+                continue; // this group changed it: leave it for the next call
             }
             let stored = records::load(self.pages, id)
                 .and_then(|stored| stored.ok_or_else(|| records::dangling(id, "the index of decisions")));
             let approval = match stored {
                 Ok(Stored { approval, .. }) => approval,
-                // It stays, and keeps no other one from being forgotten.
+                // Keep it, and forget the others.
                 Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
                     tracing::warn!(%id, %error, "cannot forget an approval whose record is unreadable");
                     continue;
@@ -53,19 +53,19 @@ impl Group<'_> {
                 Err(error) => return Err(error),
             };
             if approval.updated_at >= decided_before {
-                continue; // claimed or reported since: kept for as long again
+                continue; // claimed or reported since: its time starts again
             }
             self.forget(&approval, now)?;
             gone += 1;
         }
-        // Approvals change in a few groups each; what is left over goes the next time.
+        // An approval changes in a few groups, so this limit is usually enough; the next call continues.
         if !std::mem::replace(&mut self.dropped, true) {
             self.dropped = self.drop_groups(decided_before, 4 * limit)?;
         }
         Ok(gone)
     }
 
-    /// Drops records of groups. What is damaged keeps its record, and nothing else waits for that.
+    /// Drops old records of groups. Damage stops only this, not the forgetting of approvals.
     fn drop_groups(&mut self, before: Time, limit: usize) -> Result<bool, StoreError> {
         let what = Dropping { before, limit, kept: commit_log::KEPT };
         let kept = |id| Ok(!self.pruned.contains(&id) && self.pages.contains(keys::head(id))?);

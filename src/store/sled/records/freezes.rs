@@ -26,7 +26,7 @@ pub(in super::super) fn freezes(pages: &TreeReader) -> Result<Freezes, StoreErro
     let mut found = Vec::new();
     for key in pages.keys(keys::freezes()) {
         if let Some(id) = keys::freeze_of(&key?) {
-            found.extend(freeze(pages, id)?); // none when forgotten meanwhile
+            found.extend(freeze(pages, id)?); // `None` if forgotten meanwhile
         }
     }
     Ok(found.into_iter().collect())

@@ -12,7 +12,7 @@ use crate::store::{
     },
 };
 
-/// A version of the policy without its document, which stands beside it so that lists need not read it.
+/// A version of the policy without its document. The document has its own key, so that lists need not read it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct PolicyRecord {
@@ -29,7 +29,7 @@ pub(in super::super) fn policy(pages: &TreeReader, version: u64) -> Result<Optio
     let (record, document) = match (get(pages, &keys::policy(version))?, document) {
         (None, None) => return Ok(None),
         (Some(record), Some(document)) => (record, document),
-        // They are written together, the document looked for first.
+        // Both are written together. The document was read first, so it may have been written since.
         (Some(record), None) => match get(pages, &keys::policy_document(version))? {
             Some(document) => (record, document),
             None => return Err(corrupt(format!("version {version} of the policy has no document"))),
@@ -48,7 +48,7 @@ fn numbered(version: u64, head: &PolicyHead) -> Result<(), StoreError> {
     Err(corrupt(format!("version {version} of the policy says that it is version {}", head.version)))
 }
 
-/// Reads heads of versions of the policy before one, or of all: the newest first.
+/// Reads heads of versions of the policy before one, or of all: newest first.
 pub(in super::super) fn policies(
     pages: &TreeReader,
     before: Option<u64>,
@@ -114,12 +114,12 @@ pub(in super::super) fn encode_policy(version: &PolicyVersion) -> Result<Encoded
 pub(in super::super) enum NamedPolicy {
     /// The version that it made: eight bytes.
     Version(u64),
-    /// A call that made none: its record, which is longer.
+    /// A call that made no version: its record, which is longer.
     Unchanged(UnchangedPolicy),
 }
 
 impl NamedPolicy {
-    /// The version that answers the key's repetition.
+    /// The version that a repetition gets.
     pub(in super::super) const fn version(&self) -> u64 {
         match self {
             Self::Version(version) => *version,
@@ -128,7 +128,7 @@ impl NamedPolicy {
     }
 }
 
-/// What stands under an author's idempotency key.
+/// Reads the value under an author's idempotency key.
 pub(in super::super) fn policy_request_id(pages: &TreeReader, key: &[u8]) -> Result<Option<NamedPolicy>, StoreError> {
     pages.get(key)?.map(|value| decode_policy_request_id(key, &value)).transpose()
 }
@@ -145,7 +145,7 @@ pub(in super::super) fn decode_policy_request_id(key: &[u8], value: &[u8]) -> Re
     Ok(NamedPolicy::Unchanged(call))
 }
 
-/// Key and value of a call that made no version. It fits into one value: its comment is a hash.
+/// Key and value of a call that made no version. It fits into one value, because it has only a hash of the comment.
 pub(in super::super) fn encode_unchanged_policy(call: &UnchangedPolicy) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
     let key = keys::policy_request_id(&call.author, &call.request_id);
     let payload = rmp_serde::to_vec_named(call).map_err(|error| corrupt(error.to_string()))?;
@@ -153,7 +153,7 @@ pub(in super::super) fn encode_unchanged_policy(call: &UnchangedPolicy) -> Resul
     Ok((key, value))
 }
 
-/// Reads calls that made no version, beyond one, or from the first on.
+/// Reads calls that made no version, after one, or from the first.
 pub(in super::super) fn unchanged_policies(
     pages: &TreeReader,
     after: Option<&UnchangedPolicy>,

@@ -26,7 +26,7 @@ pub(in super::super) fn tokens(pages: &TreeReader) -> Result<Vec<Token>, StoreEr
     let mut found = Vec::new();
     for key in pages.keys(keys::tokens()) {
         if let Some(id) = keys::token_of(&key?) {
-            found.extend(token(pages, id)?); // none when forgotten meanwhile
+            found.extend(token(pages, id)?); // `None` if forgotten meanwhile
         }
     }
     Ok(found)
