@@ -1,4 +1,4 @@
-//! The server's own tokens. Kept in the store; recognised from memory, which follows the store.
+//! The server's own tokens. The store has them all, and a registry in memory authenticates with them.
 
 mod error;
 
@@ -19,39 +19,39 @@ use crate::{
 
 pub use error::Error;
 
-/// Most tokens that are kept, ended ones included.
+/// Maximum number of tokens, including expired and revoked ones.
 const TOKENS_MAX: usize = 10_000;
 
-/// Most tokens that are being made at once.
+/// Maximum number of tokens that are created concurrently.
 const MAKING: usize = 4;
 
-/// Last uses that are kept in one commit: others wait for it.
+/// Maximum number of last uses in one commit: other commits wait for it.
 const USES: usize = 200;
 
-/// Bytes of tokens at which a page ends early: clients read messages of 4 MiB at most by default.
+/// Size at which a page ends early: by default, clients reject messages of more than 4 MiB.
 const PAGE_BYTES: usize = 1 << 20;
 
-/// Some of the tokens.
+/// A page of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPage {
     /// The tokens, the newest first.
     pub tokens: Vec<Token>,
     /// Whether there are more.
     pub more: bool,
-    /// Wall time when they were looked at, by which they are active or have expired.
+    /// Wall time of the list, by which tokens are active or expired.
     pub at: Time,
 }
 
-/// Everything that can be done with the server's own tokens.
+/// The use-cases of the server's own tokens.
 pub struct Tokens {
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
     ids: IdGenerator,
     registry: Arc<TokenRegistry>,
     limit: usize,
-    /// Held while tokens are made or taken back: one looks at all of them, and then adds to them.
+    /// Held while a token is created or revoked: a creation checks all tokens before it adds one.
     changing: Mutex<()>,
-    /// Tokens that are being made: others wait outside, so that taking one back never waits behind many.
+    /// Limits concurrent creations, so that a revocation never waits behind many.
     making: Arc<Semaphore>,
 }
 
@@ -75,7 +75,7 @@ impl Tokens {
             let usable = token.revoked.is_none() && permissions.contains(&Permission::DecideForOthers);
             if usable && decides_for.is_empty() {
                 let id = token.id;
-                tracing::warn!(token = %id, subject, "this token may decide for nobody any more: make one that names issuers");
+                tracing::warn!(token = %id, subject, "this token can no longer decide for others; create a token that names issuers");
             }
             registry.insert(token);
         }
@@ -90,20 +90,20 @@ impl Tokens {
         }))
     }
 
-    /// What callers are recognised by.
+    /// The registry that authenticates callers.
     #[must_use]
     pub fn registry(&self) -> Arc<TokenRegistry> {
         Arc::clone(&self.registry)
     }
 
-    /// Whether anybody could be recognised.
+    /// Whether there is an active token.
     #[must_use]
     pub fn any_active(&self) -> bool {
         let now = self.clock.wall();
         !self.registry.before(None, 1, |token| token.state(now) == TokenState::Active).is_empty()
     }
 
-    /// Makes a token. Its secret is only in this answer.
+    /// Creates a token. Only this result contains its secret.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::AlreadyCreated`], [`Error::RequestIdReused`],
@@ -113,12 +113,12 @@ impl Tokens {
         let making = Arc::clone(&self.making).acquire_owned().await;
         let making = making.map_err(|error| Error::Internal(error.to_string()))?;
         let (this, principal) = (Arc::clone(self), by.clone());
-        // In a task of its own: a caller that leaves must not keep a token that is recorded from being known.
+        // In its own task: a token that is recorded must reach the registry, even if the caller leaves.
         detached(async move {
-            let _making = making; // as long as the work, not as long as somebody waits for it
+            let _making = making; // held until the work ends, even if the caller leaves
             let NewToken { request_id, grant, ttl } = new;
             let _changing = this.changing.lock().await;
-            principal.ensure_not_revoked()?; // it may be the one that was taken back meanwhile
+            principal.ensure_not_revoked()?; // the caller's own token may have been revoked meanwhile
             let by = principal.actor;
             let now = truncate(this.clock.wall());
             if let Some(request_id) = request_id.clone()
@@ -147,13 +147,13 @@ impl Tokens {
             this.registry.insert(token.clone());
             let roles: Vec<_> = token.grant.roles.iter().map(|role| role.name()).collect();
             let (subject, roles) = (token.grant.subject.as_str(), roles.join(","));
-            tracing::info!(token = %token.id, subject, roles, by = %token.creator, "made a token");
+            tracing::info!(token = %token.id, subject, roles, by = %token.creator, "created a token");
             Ok((token, secret))
         })
         .await
     }
 
-    /// Tokens made before one, or all: the newest first, at most `limit`.
+    /// Tokens that are older than `before`, or all; the newest first, at most `limit`.
     ///
     /// # Errors
     /// [`Error::Access`].
@@ -180,8 +180,8 @@ impl Tokens {
         Ok(TokenPage { tokens, more, at: now })
     }
 
-    /// Takes a token back: no call with it is accepted from the answer on, and open streams end. A token that was taken
-    /// back before is returned as it is.
+    /// Revokes a token. After this returns, every call with it is rejected, and its open streams end. An already revoked
+    /// token is returned unchanged.
     ///
     /// # Errors
     /// [`Error::Access`], [`Error::NotFound`], or a failure of the store.
@@ -206,7 +206,7 @@ impl Tokens {
         .await
     }
 
-    /// Keeps when tokens were last used, as far as it is not kept yet.
+    /// Stores the last uses of tokens that are not in the store yet.
     ///
     /// # Errors
     /// A failure of the store.
@@ -218,7 +218,7 @@ impl Tokens {
         Ok(())
     }
 
-    /// Waits for a while, by the clock that decides.
+    /// Sleeps by the injected clock.
     pub async fn sleep(&self, span: Duration) {
         self.clock.sleep(span).await;
     }
@@ -228,8 +228,8 @@ impl Tokens {
         self.registry.before(None, 1, same).pop()
     }
 
-    /// Forgets the token that expired longest ago, if there are as many as may be. Never one that was only taken back:
-    /// its copy in an export would be good again.
+    /// At the limit, removes the token that expired first. Never removes a token that is only revoked: importing an older
+    /// export would make it valid again.
     async fn make_room(&self, now: Time) -> Result<(), Error> {
         if self.registry.count() < self.limit {
             return Ok(());
@@ -241,7 +241,7 @@ impl Tokens {
     }
 }
 
-/// The first field of CreateToken by which this is another token than the one that was made.
+/// The first field of CreateToken that differs from an existing token.
 fn differing(made: &Token, grant: &Grant, ttl: Option<Duration>) -> Option<&'static str> {
     let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment } = &made.grant;
     let fields = [
@@ -258,7 +258,7 @@ fn differing(made: &Token, grant: &Grant, ttl: Option<Duration>) -> Option<&'sta
     fields.into_iter().find_map(|(same, field)| (!same).then_some(field))
 }
 
-/// Roughly the bytes of a token in a message.
+/// Approximate size of a token in a message, in bytes.
 fn weight(token: &Token) -> usize {
     let Grant { subject, groups, comment, on_behalf_of, decides_for, .. } = &token.grant;
     let revoker = token.revoked.as_ref().map(|revoked| &revoked.actor);
@@ -268,7 +268,7 @@ fn weight(token: &Token) -> usize {
     512 + names + subject.len() + comment.len() + lists.flatten().map(|name| name.len() + 4).sum::<usize>()
 }
 
-/// Runs work to its end, whether or not anybody waits for it.
+/// Runs work to its end, even if the caller leaves.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {

@@ -3,10 +3,10 @@ use std::sync::{Arc, OnceLock};
 use super::{AuthenticationMethod, CertificateName, CertificateRoles, PeerCertificate, Principal, Unrecognised};
 use crate::domain::{Actor, ActorKind, Role, Time};
 
-/// Issuer of those who are known by their certificates, whichever authority made them.
+/// Issuer of actors with client certificates, for every CA.
 const ISSUER: &str = "certificate";
 
-/// The verified certificate of a connection, and whose it turned out to be.
+/// The verified certificate of a connection, with its principal once it was needed.
 #[derive(Debug)]
 pub struct PresentedCertificate {
     certificate: PeerCertificate,
@@ -20,16 +20,16 @@ impl From<PeerCertificate> for PresentedCertificate {
 }
 
 impl PresentedCertificate {
-    /// Whose it is, by the roles that its name has. It is the same principal for as long as the connection lasts, made
-    /// when this is first asked.
+    /// The principal with the roles that the certificate's name grants. Created at the first call, and kept for the
+    /// connection.
     ///
     /// # Errors
-    /// When its time is over, or its name has no role.
+    /// When the certificate has expired, or its name grants no role.
     pub(super) fn recognise(&self, names: &CertificateRoles, now: Time) -> Result<Arc<Principal>, Unrecognised> {
         if names.is_empty() {
             return Err(Unrecognised::Unknown);
         }
-        // It was valid when the connection was made, which may have been long ago.
+        // It was valid at the handshake, which may have been long ago.
         if now >= self.certificate.not_after {
             return Err(Unrecognised::CertificateExpired);
         }
@@ -44,7 +44,7 @@ fn holder(certificate: &PeerCertificate, names: &CertificateRoles, now: Time) ->
     if roles.is_empty() {
         return None;
     }
-    // Certificates are programs' for the most part; one that decides too is no agent, whoever is behind it.
+    // Most certificates belong to programs. One that also decides is a service, not an agent.
     let only_asks = roles.contains(&Role::Agent) && !roles.contains(&Role::Reviewer);
     let kind = if only_asks { ActorKind::Agent } else { ActorKind::Service };
     let actor = Actor { kind, issuer: ISSUER.into(), subject: name.to_string() };
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_gives_its_roles_and_nothing_else() {
+    fn a_name_grants_its_roles_and_nothing_else() {
         let agent =
             presented(|it| it.uris = vec!["spiffe://example.org/agents/a".into(), "spiffe://example.org/desk".into()]);
         let both = presented(|it| it.dns_names = vec!["Both.example.org".into()]);
@@ -104,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_without_a_role_is_nobodys() {
-        // Only its first name counts; what looks like a URI elsewhere is none.
+    fn a_certificate_without_a_role_is_rejected() {
+        // Only the first name counts; a DNS name that looks like a URI is not a URI.
         let second = presented(|it| it.uris = vec!["spiffe://a".into(), "spiffe://example.org/desk".into()]);
         let dns = presented(|it| it.dns_names = vec!["spiffe://example.org/desk".into()]);
         for presented in [presented(|_| {}), second, dns] {

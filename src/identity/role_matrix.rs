@@ -1,18 +1,18 @@
-//! Which role may make which call, and about which approvals: one table.
+//! The table of roles and the calls that they allow, and about which approvals.
 //!
-//! Who is eligible to vote says the policy (`domain/requirement.rs`); nobody decides on their own request
-//! (`domain/transition/decide.rs`); for whom a bridge decides says its token (`authorization.rs`).
+//! Other rules are elsewhere: the policy defines eligible voters (`domain/requirement.rs`), callers cannot decide on their
+//! own requests (`domain/transition/decide.rs`), and a token limits for whom a bridge decides (`authorization.rs`).
 
 use crate::domain::Role;
 
-/// Which approvals a role may make a call about.
+/// The approvals that a role allows a call about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Those that the caller asked for.
+    /// The caller's own requests.
     Own,
-    /// Those that the caller may vote on, by the policy.
+    /// Approvals that the policy lets the caller vote on.
     Eligible,
-    /// All; for calls that are about no approval, whatever they are about.
+    /// All. Also the reach of calls that are not about approvals.
     All,
 }
 
@@ -117,20 +117,20 @@ impl Method {
         }
     }
 
-    /// The call at a path of the wire, such as `/signoff.v1.ApprovalService/Decide`.
+    /// The call with this HTTP/2 path, such as `/signoff.v1.ApprovalService/Decide`.
     #[must_use]
     pub fn at_path(path: &str) -> Option<Self> {
         let (service, name) = path.strip_prefix("/signoff.v1.")?.split_once('/')?;
         Self::ALL.into_iter().find(|method| method.name() == name && method.service() == service)
     }
 
-    /// Whether it answers with a stream of messages.
+    /// Whether the response is a stream.
     #[must_use]
     pub const fn streams(self) -> bool {
         matches!(self, Self::RequestApproval | Self::WatchApproval | Self::WatchPending)
     }
 
-    /// What a role may make the call about; `None`: nothing.
+    /// The approvals that a role allows the call about; `None` if it does not allow the call.
     #[must_use]
     pub const fn reach(self, role: Role) -> Option<Reach> {
         use Reach::{All, Eligible, Own};
@@ -210,7 +210,7 @@ mod tests {
         rows.sort();
         assert_eq!(calls, rows);
         for method in Method::ALL {
-            assert!(Role::ALL.iter().any(|role| method.reach(*role).is_some()), "nobody may call {method:?}");
+            assert!(Role::ALL.iter().any(|role| method.reach(*role).is_some()), "no role may call {method:?}");
         }
     }
 }

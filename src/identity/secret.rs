@@ -4,18 +4,18 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::domain::SecretHash;
 
-/// Random bytes of a secret.
+/// Number of random bytes in a secret.
 const RANDOM: usize = 32;
 
-/// What a caller shows: `signoff_` and 256 random bits in base64url. Kept nowhere.
+/// The secret of a token: `signoff_` and 256 random bits in base64url. It is never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// What every secret begins with, so that scanners find those that were published by mistake.
+    /// Prefix of every secret, by which scanners find leaked ones.
     pub const PREFIX: &str = "signoff_";
 
-    /// A new one.
+    /// A new secret.
     ///
     /// # Errors
     /// When the system has no random numbers.
@@ -25,13 +25,13 @@ impl Secret {
         Ok(Self(format!("{}{}", Self::PREFIX, URL_SAFE_NO_PAD.encode(bytes))))
     }
 
-    /// The text, to be shown once.
+    /// The text, to be shown only once.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is kept of it.
+    /// The hash, which is stored.
     #[must_use]
     pub fn hash(&self) -> SecretHash {
         SecretHash::of(&self.0)
@@ -51,7 +51,7 @@ mod tests {
     use crate::domain::token_samples::token;
 
     #[test]
-    fn secrets_are_random_and_never_shown_by_accident() {
+    fn secrets_are_random_and_not_in_debug_output() {
         let (one, other) = (Secret::generate().unwrap(), Secret::generate().unwrap());
         assert!(one.reveal().starts_with("signoff_") && one.reveal().len() == 51, "{}", one.reveal());
         assert!(one != other && one.hash() != other.hash() && one.hash() == SecretHash::of(one.reveal()));

@@ -11,7 +11,7 @@ use chrono::DateTime;
 use super::{Principal, Unrecognised};
 use crate::domain::{SecretHash, Time, Token, TokenId, TokenState, to_micros};
 
-/// The tokens that this server has made, in memory: recognising one touches no disk.
+/// The server's own tokens in memory: authentication does not read the disk.
 #[derive(Debug, Default)]
 pub struct TokenRegistry(RwLock<Known>);
 
@@ -24,13 +24,13 @@ struct Known {
 #[derive(Debug)]
 struct Entry {
     token: Token,
-    /// Shared by every call that is made with it.
+    /// Shared by all calls with the token.
     principal: Arc<Principal>,
-    /// Outlives this entry: a call may be looking at it when it is replaced.
+    /// Outlives this entry: a call may use it while the entry is replaced.
     uses: Arc<Uses>,
 }
 
-/// When a token was last used, and what of that the store knows: microseconds since 1970; 0: never.
+/// Time of a token's last use, and of the last use in the store, in microseconds since 1970; 0 means never.
 #[derive(Debug, Default)]
 struct Uses {
     last: AtomicU64,
@@ -49,7 +49,7 @@ impl Entry {
 }
 
 impl TokenRegistry {
-    /// Whose secret this is; `None` when it is no token's.
+    /// The principal of a secret; `None` for an unknown secret.
     pub(super) fn recognise(&self, secret: &str, now: Time) -> Option<Result<Arc<Principal>, Unrecognised>> {
         let entry = self.read(|known| known.by_secret.get(&SecretHash::of(secret)).cloned())?;
         Some(match entry.token.state(now) {
@@ -62,8 +62,7 @@ impl TokenRegistry {
         })
     }
 
-    /// Knows a token from now on, or what has become of it. One that was taken back ends the calls that are open with
-    /// it.
+    /// Adds or updates a token. A revoked token ends its open calls.
     pub(crate) fn insert(&self, token: Token) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let before = known.by_id.get(&token.id);
@@ -80,7 +79,7 @@ impl TokenRegistry {
         known.by_id.insert(id, entry);
     }
 
-    /// Knows a token no more.
+    /// Removes a token, and ends its open calls.
     pub(crate) fn remove(&self, id: TokenId) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = known.by_id.remove(&id) {
@@ -89,13 +88,13 @@ impl TokenRegistry {
         }
     }
 
-    /// The token of this name, as it is now.
+    /// The token with this id.
     #[must_use]
     pub fn get(&self, id: TokenId) -> Option<Token> {
         self.read(|known| known.by_id.get(&id).map(|entry| entry.token()))
     }
 
-    /// Tokens made before one, or all: the newest first, of which `wanted` does not ask when they were last used.
+    /// Tokens that are older than `id`, or all; the newest first. `wanted` must not depend on the last use.
     #[must_use]
     pub fn before(&self, id: Option<TokenId>, limit: usize, wanted: impl Fn(&Token) -> bool) -> Vec<Token> {
         self.read(|known| {
@@ -105,7 +104,7 @@ impl TokenRegistry {
         })
     }
 
-    /// How many there are.
+    /// The number of tokens.
     pub(crate) fn count(&self) -> usize {
         self.read(|known| known.by_id.len())
     }
@@ -118,7 +117,7 @@ impl TokenRegistry {
         })
     }
 
-    /// Tokens that were used since what is kept of them.
+    /// Tokens whose last use is not in the store yet.
     #[must_use]
     pub fn used(&self) -> Vec<Token> {
         self.read(|known| {
@@ -128,7 +127,7 @@ impl TokenRegistry {
         })
     }
 
-    /// Takes note of what the store knows by now of the last uses of tokens.
+    /// Records that the store has the last uses of these tokens.
     pub(crate) fn kept(&self, tokens: &[Token]) {
         self.read(|known| {
             for token in tokens {
@@ -153,12 +152,12 @@ mod tests {
         token_samples::token,
     };
 
-    fn taken_back(token: Token) -> Token {
+    fn revoked(token: Token) -> Token {
         Token { revoked: Some(Revoked { actor: actor(ActorKind::Person, "o"), at: at(9) }), ..token }
     }
 
     #[test]
-    fn a_secret_is_good_until_its_token_ends() {
+    fn a_secret_is_valid_until_its_token_expires() {
         let registry = TokenRegistry::default();
         registry.insert(Token { expires_at: Some(at(50)), ..token(1) });
         registry.insert(token(2));
@@ -168,8 +167,8 @@ mod tests {
         assert!(["signoff_3", "signoff_", "", "signoff_1 "].iter().all(|bad| registry.recognise(bad, at(1)).is_none()));
 
         assert!(!one.revocation.is_revoked());
-        registry.insert(taken_back(Token { expires_at: Some(at(50)), ..token(1) }));
-        assert!(one.revocation.is_revoked(), "open calls hold the principal of before");
+        registry.insert(revoked(Token { expires_at: Some(at(50)), ..token(1) }));
+        assert!(one.revocation.is_revoked(), "open calls have the earlier principal");
         assert_eq!(registry.recognise("signoff_1", at(10)).unwrap().unwrap_err(), Unrecognised::TokenRevoked);
         assert!(!registry.recognise("signoff_2", at(10)).unwrap().unwrap().revocation.is_revoked());
     }
@@ -193,7 +192,7 @@ mod tests {
     fn the_newest_come_first_in_pages() {
         let registry = TokenRegistry::default();
         (1..=5).for_each(|n| registry.insert(token(n)));
-        registry.insert(taken_back(token(4)));
+        registry.insert(revoked(token(4)));
         let page = |before, limit| registry.before(before, limit, |token| token.revoked.is_none());
         assert_eq!(page(None, 2), [token(5), token(3)]);
         assert_eq!(page(Some(token(3).id), 9), [token(2), token(1)]);

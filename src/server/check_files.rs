@@ -98,7 +98,7 @@ mod tests {
             "data_dir: file is not a directory",
             "tls: tls.crt: No such file",
             "tls: tls.key: No such file",
-            "oidc.keys: keys.json: the key set has no key that can be used",
+            "oidc.keys: keys.json: the key set has no usable key",
             "policy: policy.yaml:3:5: rules[0].tols: is unknown",
             "policy: policy.yaml:4:11: rules[0].when: column 4: unexpected end of the condition",
         ] {

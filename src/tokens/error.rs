@@ -1,29 +1,35 @@
 use crate::{domain::TokenId, identity::AccessDenied, store::StoreError};
 
-/// Why a use-case of tokens failed.
+/// Errors of the token use-cases.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The caller may not do this.
+    /// The caller is denied.
     #[error(transparent)]
     Access(#[from] AccessDenied),
-    /// There is no such token.
+    /// The token does not exist.
     #[error("there is no token {0}")]
     NotFound(TokenId),
-    /// There are as many tokens as are kept, and none has expired.
-    #[error("at most {limit} tokens are kept, and none of them has expired; give tokens a ttl")]
+    /// The maximum number of tokens exists, and none has expired.
+    #[error(
+        "the server has {limit} tokens, its maximum, and none has expired (revoked tokens count until they expire); \
+         authenticate by OpenID or client certificates, or remove tokens by an export and import"
+    )]
     TooMany {
-        /// How many.
+        /// The maximum.
         limit: usize,
     },
-    /// This very call made a token before.
-    #[error("this call made token {id} before, and its secret was shown then; revoke it, and use another request_id")]
+    /// The same call created a token before.
+    #[error(
+        "this request_id created token {id} before, and its secret is shown only once; revoke that token, and use a new \
+         request_id"
+    )]
     AlreadyCreated {
         /// The idempotency key.
         request_id: String,
         /// The token.
         id: TokenId,
     },
-    /// The idempotency key belongs to another token by the same operator.
+    /// The same operator used the idempotency key for another token.
     #[error("this request_id was used before with another {field}; use a new request_id for a new token")]
     RequestIdReused {
         /// The key.
@@ -36,7 +42,7 @@ pub enum Error {
     /// A defect.
     #[error("internal error: {0}")]
     Internal(String),
-    /// The store refused or failed.
+    /// The store rejected the call or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

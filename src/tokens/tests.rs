@@ -1,4 +1,4 @@
-//! Tokens on the in-memory store, with a clock that the tests hold in their hands.
+//! Tokens on the in-memory store, with a manual clock.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +75,7 @@ fn new(subject: &str) -> NewToken {
 }
 
 #[tokio::test]
-async fn a_token_speaks_for_its_owner_until_it_is_revoked() {
+async fn a_token_authenticates_its_owner_until_it_is_revoked() {
     let fixture = TokenFixture::new().await;
     let (token, secret) = fixture.create(new("a")).await.unwrap();
     assert_eq!(fixture.kept().await, std::slice::from_ref(&token));
@@ -98,7 +98,7 @@ async fn a_token_speaks_for_its_owner_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn a_token_ends_at_its_time() {
+async fn a_token_expires() {
     let fixture = TokenFixture::new().await;
     let (token, secret) = fixture.create(NewToken { ttl: Some(HOUR), ..new("a") }).await.unwrap();
     assert!(fixture.tokens.any_active());
@@ -110,7 +110,7 @@ async fn a_token_ends_at_its_time() {
 }
 
 #[tokio::test]
-async fn one_token_comes_of_one_request_id() {
+async fn a_request_id_creates_one_token() {
     let fixture = TokenFixture::new().await;
     let asked = NewToken { request_id: Some("r".into()), ttl: Some(HOUR), ..new("a") };
     let tries = (0..8).map(|_| fixture.create(asked.clone()));
@@ -135,7 +135,7 @@ async fn one_token_comes_of_one_request_id() {
 }
 
 #[tokio::test]
-async fn room_is_made_by_what_expired_longest_ago() {
+async fn the_first_token_to_expire_makes_room() {
     let fixture = TokenFixture::new().await;
     let (one, secret) = fixture.create(new("1")).await.unwrap();
     let (two, _) = fixture.create(NewToken { ttl: Some(HOUR * 3), ..new("2") }).await.unwrap();
@@ -143,9 +143,11 @@ async fn room_is_made_by_what_expired_longest_ago() {
     let (four, _) = fixture.create(new("4")).await.unwrap();
     let full = Error::TooMany { limit: LIMIT };
     assert_eq!(fixture.create(new("5")).await.unwrap_err(), full);
+    assert!(full.to_string().contains("4 tokens, its maximum"), "{full}");
+    assert!(full.to_string().contains("authenticate by OpenID or client certificates, or remove tokens"), "{full}");
     fixture.clock.advance(HOUR);
     fixture.tokens.revoke(&operator(), one.id).await.unwrap();
-    // What was only revoked stays: a copy of it from before would be good again.
+    // A token that is only revoked stays: importing an older export would make it valid again.
     assert_eq!(fixture.create(new("5")).await.unwrap_err(), full);
     fixture.clock.advance(HOUR * 9);
     let (five, _) = fixture.create(new("5")).await.unwrap();
@@ -160,7 +162,7 @@ async fn room_is_made_by_what_expired_longest_ago() {
 }
 
 #[tokio::test]
-async fn lists_come_in_pages_that_clients_can_read() {
+async fn pages_fit_into_messages_of_clients() {
     const TOKENS: usize = 40;
     let fixture = TokenFixture::with_limit(TOKENS).await;
     for n in 0..TOKENS {
@@ -181,7 +183,7 @@ async fn lists_come_in_pages_that_clients_can_read() {
 }
 
 #[tokio::test]
-async fn the_last_use_is_kept() {
+async fn the_last_use_is_stored() {
     let fixture = TokenFixture::new().await;
     let (token, secret) = fixture.create(new("a")).await.unwrap();
     fixture.create(new("unused")).await.unwrap();
@@ -189,18 +191,18 @@ async fn the_last_use_is_kept() {
     fixture.recognise(&secret).await.unwrap();
     let used = Token { last_used_at: Some(at(3_600)), ..token.clone() };
     assert_eq!(fixture.tokens.registry().get(token.id), Some(used.clone()));
-    assert_eq!(fixture.kept().await[0], token); // not on the way of the call
+    assert_eq!(fixture.kept().await[0], token); // the call itself does not write
     fixture.tokens.keep_uses().await.unwrap();
     assert_eq!(fixture.kept().await[0], used);
     assert_eq!(fixture.kept().await[1].last_used_at, None);
-    // What is kept of its use is kept when it is taken back.
+    // Revoking keeps the last use.
     let revoked = fixture.tokens.revoke(&operator(), token.id).await.unwrap();
     assert_eq!((revoked.last_used_at, revoked.state(at(3_601))), (Some(at(3_600)), TokenState::Revoked));
 }
 
-/// Whoever is revoked does nothing more, even by what was on its way.
+/// A revoked caller can do nothing, even with a call that started before.
 #[tokio::test]
-async fn nothing_is_done_for_whom_was_revoked() {
+async fn a_revoked_caller_changes_nothing() {
     let (fixture, mallory) = (TokenFixture::new().await, operator());
     let (token, _) = fixture.create(new("a")).await.unwrap();
     mallory.revocation.revoke();

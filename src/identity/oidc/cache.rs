@@ -10,22 +10,21 @@ use crate::{domain::Time, identity::Principal};
 
 const ENTRIES: usize = 10_000;
 
-/// What stands for a token: the token itself is not kept.
+/// SHA-256 of a token. The token itself is not stored.
 pub(super) type Digest = [u8; 32];
 
 pub(super) fn digest(token: &str) -> Digest {
     Sha256::digest(token).into()
 }
 
-/// Tokens that were verified, so that a signature is checked once.
+/// Verified tokens, so that each signature is checked once.
 #[derive(Default)]
 pub(super) struct Cache(Mutex<HashMap<Digest, Entry>>);
 
-/// A token that was verified.
+/// A verified token.
 pub(super) struct Known {
     pub(super) verified: Arc<Verified>,
-    /// What its bearer is here, once somebody has asked: to copy it for every call would take longer the more groups it
-    /// has.
+    /// The principal of its bearer, once it was needed. Shared, because copying many groups for each call is slow.
     pub(super) principal: OnceLock<Arc<Principal>>,
 }
 
@@ -37,7 +36,7 @@ impl From<Verified> for Known {
 
 struct Entry {
     known: Arc<Known>,
-    /// Of the key set that it was verified with: with any other it is to be verified again.
+    /// Generation of the key set that verified it. With another one, the token must be verified again.
     generation: u64,
 }
 
@@ -48,14 +47,14 @@ impl Entry {
 }
 
 impl Cache {
-    /// What was verified with this generation of keys, and has not expired since.
+    /// A token that this generation of keys verified, and that has not expired.
     pub(super) fn get(&self, digest: &Digest, generation: u64, now: Time) -> Option<Arc<Known>> {
         let entries = self.entries();
         let entry = entries.get(digest).filter(|entry| entry.holds(generation, now))?;
         Some(Arc::clone(&entry.known))
     }
 
-    /// Remembers a token; forgets what no longer holds, or else what expires first, when there are too many.
+    /// Adds a token. A full cache first removes invalid tokens, or else the token that expires first.
     pub(super) fn put(&self, digest: Digest, generation: u64, known: Arc<Known>, now: Time) {
         let mut entries = self.entries();
         if entries.len() >= ENTRIES {
@@ -103,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_cache_forgets_what_expired_and_then_what_expires_first() {
+    fn a_full_cache_removes_expired_tokens_and_then_the_first_to_expire() {
         let cache = Cache::default();
         put(&cache, 0, 10);
         (1..ENTRIES).for_each(|name| put(&cache, name, 100 + name as u64));

@@ -11,7 +11,7 @@ const GROUPS: usize = 1_000;
 
 type Claims = Map<String, Value>;
 
-/// What a token says whose signature is right, if it is for us and for now.
+/// Checks the claims of a token with a valid signature: issuer, audience, times and subject.
 pub(super) fn judge(claims: &Claims, config: &OidcConfig, now: Time) -> Result<Verified, Rejection> {
     if text(claims, "iss") != Some(&config.issuer) {
         return Err(Rejection::Issuer);
@@ -52,7 +52,7 @@ fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     claims.get(name)?.as_str()
 }
 
-/// A moment that a claim names: seconds since 1970, perhaps with a fraction.
+/// A time claim: seconds since 1970, possibly with a fraction.
 fn moment(claims: &Claims, name: &'static str) -> Result<Option<Time>, Rejection> {
     let Some(value) = claims.get(name) else { return Ok(None) };
     let since_1970 = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
@@ -60,18 +60,18 @@ fn moment(claims: &Claims, name: &'static str) -> Result<Option<Time>, Rejection
     Ok(Some(truncate(after(Time::UNIX_EPOCH, since_1970))))
 }
 
-/// No claim tells people from programs. A client that gets a token for itself is its own subject (RFC 9068, section
-/// 2.2), or its provider says so in a way of its own: Auth0 in `gty`, Microsoft in `idtyp`.
+/// A person or a service. No standard claim says which: a client that gets a token for itself is its own subject (RFC
+/// 9068, section 2.2), or has a claim of its provider: Auth0's `gty`, Microsoft's `idtyp`.
 fn kind(claims: &Claims, subject: &str) -> ActorKind {
     let own = ["client_id", "azp"].into_iter().any(|name| text(claims, name) == Some(subject));
     let said = text(claims, "gty") == Some("client-credentials") || text(claims, "idtyp") == Some("app");
     if own || said { ActorKind::Service } else { ActorKind::Person }
 }
 
-/// The usable groups. What is not one is left out, as groups only ever add rights: to refuse the token would let
-/// whoever may name groups at the provider lock others out.
+/// The valid groups. Invalid ones are ignored, which is safe because groups only add rights. Rejecting the token would let
+/// everyone who can name groups at the provider lock others out.
 fn groups(claims: &Claims, path: &str) -> BTreeSet<String> {
-    // Names of claims may have dots in them: some providers demand that they are URLs.
+    // Names of claims may contain dots: some providers require URLs.
     let found = claims.get(path).or_else(|| {
         let (first, rest) = path.split_once('.')?;
         rest.split('.').try_fold(claims.get(first)?, |value, name| value.get(name))
@@ -86,13 +86,13 @@ fn groups(claims: &Claims, path: &str) -> BTreeSet<String> {
         (0..).zip(&groups).find_map(|(index, group): (usize, _)| Some((index, group.as_ref().err()?)))
     {
         let ignored = groups.iter().filter(|group| group.is_err()).count();
-        tracing::warn!("a token's claim {path} has {ignored} groups that do not count; the first, at {index}, {wrong}");
+        tracing::warn!("ignored {ignored} invalid groups in a token's claim {path}; the first, at {index}, {wrong}");
     }
     groups.into_iter().flatten().take(GROUPS).collect()
 }
 
 fn group(value: &Value) -> Result<String, String> {
-    let text = value.as_str().ok_or("is no text")?;
+    let text = value.as_str().ok_or("is not a string")?;
     let name = name::normal(text).map_err(|wrong| wrong.to_string())?;
     let wrong = || format!("is empty or longer than {GROUP_CHARS} characters");
     fits(&name, GROUP_CHARS).then(|| name.into_owned()).ok_or_else(wrong)

@@ -8,34 +8,34 @@ use serde_json::Value;
 
 use super::Algorithm;
 
-/// Shorter RSA keys can be broken, or soon could be.
+/// Minimum length of RSA keys: shorter keys are not secure.
 const RSA_BITS_MIN: usize = 2048;
 
-/// The keys of a provider that tokens may be signed with.
+/// The keys of a provider that can verify tokens.
 pub(super) struct KeySet {
     keys: Vec<Key>,
     generation: u64,
 }
 
-/// A key, and what it is for.
+/// A key with its algorithms.
 pub(super) struct Key {
     jwk: Jwk,
     decoding: DecodingKey,
     algorithms: Vec<Algorithm>,
 }
 
-/// Which key a token names.
+/// The key that a token names.
 #[derive(Clone, Copy)]
 pub(super) enum Lookup<'a> {
     Key(&'a Key),
-    /// One that is not for the token's algorithm.
+    /// A key for another algorithm.
     Unfit,
-    /// None of the set.
+    /// A key that is not in the set.
     Unknown,
 }
 
 impl KeySet {
-    /// Reads a JSON Web Key Set. A key that cannot be used is left out: providers publish keys for other ends too.
+    /// Parses a JSON Web Key Set. Ignores unusable keys: providers publish keys for other purposes too.
     pub(super) fn read(json: &[u8], generation: u64) -> serde_json::Result<Self> {
         #[derive(Deserialize)]
         struct Published {
@@ -45,17 +45,17 @@ impl KeySet {
         let all = published.keys.len();
         let keys: Vec<_> = published.keys.into_iter().filter_map(Key::read).collect();
         if keys.is_empty() {
-            tracing::warn!(published = all, "the provider publishes no key that can be used: no token is accepted");
+            tracing::warn!(published = all, "the provider's key set has no usable key; all its tokens are rejected");
         }
         Ok(Self { keys, generation })
     }
 
-    /// Differs from that of every set with other keys.
+    /// Number of the set: sets with different keys have different numbers.
     pub(super) const fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Whether no token can be verified with it.
+    /// Whether it has no usable key.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -65,7 +65,7 @@ impl KeySet {
         self.keys.iter().map(|key| &key.jwk).eq(other.keys.iter().map(|key| &key.jwk))
     }
 
-    /// The key with this id, for this algorithm. Without an id it is the only key of the set.
+    /// Finds the key with this id, for this algorithm. Without an id, the set must have exactly one key.
     pub(super) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup<'_> {
         let named = match (kid, self.keys.as_slice()) {
             (None, [only]) => Some(only),
@@ -105,7 +105,7 @@ impl Key {
     }
 }
 
-/// The algorithms that a key of this kind can be for.
+/// The algorithms of a key of this kind.
 fn of_kind(parameters: &AlgorithmParameters) -> &'static [Algorithm] {
     use Algorithm as A;
     match parameters {
@@ -119,7 +119,7 @@ fn of_kind(parameters: &AlgorithmParameters) -> &'static [Algorithm] {
     }
 }
 
-/// How long a number in base64url is; 0 when it is none.
+/// The bit length of a number in base64url; 0 if it is malformed.
 fn bits(number: &str) -> usize {
     let bytes = URL_SAFE_NO_PAD.decode(number).unwrap_or_default();
     let significant = bytes.iter().skip_while(|byte| **byte == 0).count();

@@ -11,10 +11,10 @@ use crate::{
     domain::{Time, after},
 };
 
-/// How long keys are used when the provider does not say that they still hold: long enough to mend it.
+/// Maximum time that keys are used while the provider cannot be reached: long enough to repair it.
 const STALE_MAX: Duration = Duration::from_hours(24);
 
-/// The provider's keys, looked at again by those who need them.
+/// The provider's keys. Callers that need them trigger a fetch when one is due.
 pub(super) struct Keys(Arc<Shared>);
 
 struct Shared {
@@ -26,18 +26,18 @@ struct Shared {
 #[derive(Default)]
 struct State {
     set: Option<Known>,
-    /// When the next look is due; at once when there was none.
+    /// When the next fetch is due; immediately if there was none.
     due: Option<Time>,
-    /// When somebody who misses a key may urge another look.
+    /// When a missing key may trigger another fetch.
     urgeable: Option<Time>,
     failed: bool,
-    /// Open while a look is under way.
+    /// Open while a fetch is running.
     look: Option<watch::Receiver<()>>,
 }
 
 struct Known {
     set: Arc<KeySet>,
-    /// The last moment at which they are used unless the provider confirms them.
+    /// The last moment at which they are used, unless a fetch confirms them.
     until: Time,
 }
 
@@ -51,7 +51,7 @@ impl State {
     }
 
     fn under_way(&self) -> Option<watch::Receiver<()>> {
-        // One that panicked has closed it too.
+        // A fetch that panicked has closed it too.
         self.look.clone().filter(|look| look.has_changed().is_ok())
     }
 }
@@ -61,14 +61,14 @@ impl Keys {
         Self(Arc::new(Shared { source, clock, state: Mutex::default() }))
     }
 
-    /// The keys, if nobody has to look at the source.
+    /// The keys, if no fetch is due.
     pub(super) fn fresh(&self) -> Option<Arc<KeySet>> {
         let now = self.0.clock.now();
         let state = self.0.state();
         if state.is_due(now) { None } else { state.usable(now) }
     }
 
-    /// The keys, after a look at the source when one is due.
+    /// The keys, after a fetch if one is due.
     pub(super) async fn current(&self) -> Result<Arc<KeySet>, Rejection> {
         let now = self.0.clock.now();
         let look = {
@@ -81,7 +81,7 @@ impl Keys {
         self.0.state().usable(self.0.clock.now()).ok_or(Rejection::KeysUnavailable)
     }
 
-    /// The keys, for somebody who misses one in `seen`: after a look at the source, unless the last such is too recent.
+    /// The keys, for a token whose key is not in `seen`: after a fetch, unless the last such fetch is too recent.
     pub(super) async fn newer(&self, seen: Arc<KeySet>) -> Result<Arc<KeySet>, Rejection> {
         if !self.0.source.can_be_urged() {
             return Ok(seen);
@@ -90,7 +90,7 @@ impl Keys {
         let look = {
             let mut state = self.0.state();
             match state.usable(now) {
-                // Somebody else's look brought other keys in the meantime.
+                // Another caller's fetch brought other keys in the meantime.
                 Some(set) if set.generation() != seen.generation() => return Ok(set),
                 _ if state.urgeable.is_some_and(|urgeable| now < urgeable) => state.under_way(),
                 _ => {
@@ -103,7 +103,7 @@ impl Keys {
         self.0.state().usable(self.0.clock.now()).ok_or(Rejection::KeysUnavailable)
     }
 
-    /// The look that is under way, or a new one. It is a task of its own: that a caller gives up does not end it.
+    /// The running fetch, or a new one. It runs in its own task, which continues when the caller leaves.
     fn look(&self, state: &mut State) -> watch::Receiver<()> {
         state.under_way().unwrap_or_else(|| {
             let (under_way, look) = watch::channel(());
@@ -120,7 +120,7 @@ impl Keys {
 
 async fn finished(look: Option<watch::Receiver<()>>) {
     if let Some(mut look) = look {
-        // Nothing is ever sent: it ends by being closed.
+        // Nothing is ever sent: the end of the fetch closes the channel.
         let _ = look.changed().await;
     }
 }
@@ -137,12 +137,12 @@ impl Shared {
         let set = match (loaded, before) {
             (Ok(Some(new)), Some(before)) if new.same(&before) => Some(before),
             (Ok(Some(new)), _) => {
-                tracing::info!(generation, "took the provider's keys");
+                tracing::info!(generation, "loaded the provider's keys");
                 Some(Arc::new(new))
             }
             (Ok(None), before) => before,
             (Err(error), before) => {
-                tracing::warn!(%error, has_keys = before.is_some(), "no keys from the provider; old ones hold for a day");
+                tracing::warn!(%error, has_keys = before.is_some(), "cannot load the provider's keys; old keys are used for up to a day");
                 return;
             }
         };

@@ -14,40 +14,40 @@ use super::{
 };
 use crate::{bounded_file, clock::Clock};
 
-/// Where key sets come from.
+/// A source of key sets.
 pub(super) enum Source {
     Discovery { client: Client, issuer: String },
     Url { client: Client, url: String },
     File { path: PathBuf, read: Mutex<Option<Stamp>> },
 }
 
-/// What tells one state of a file from another.
+/// Identifies a state of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     modified: SystemTime,
     bytes: u64,
 }
 
-/// Why there is no key set.
+/// Why a key set cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SourceError {
-    #[error("cannot fetch the provider's configuration: {0}")]
+    #[error("cannot fetch the provider's discovery document: {0}")]
     Configuration(#[source] HttpError),
-    #[error("the provider's configuration is not understood: {0}")]
+    #[error("the provider's discovery document is not valid: {0}")]
     Json(#[source] serde_json::Error),
-    #[error("the provider's configuration names another issuer")]
+    #[error("the provider's discovery document has another issuer")]
     Issuer,
     #[error("cannot fetch the key set: {0}")]
     Fetch(#[source] HttpError),
-    #[error("cannot read the file of the key set: {0}")]
+    #[error("cannot read the key set file: {0}")]
     File(#[from] io::Error),
-    #[error("the file of the key set has more than {} bytes", http::BYTES_MAX)]
+    #[error("the key set file has more than {} bytes", http::BYTES_MAX)]
     TooLarge,
-    #[error("the key set is not understood: {0}")]
+    #[error("the key set is not valid: {0}")]
     KeySet(#[source] serde_json::Error),
 }
 
-/// What is read of a provider's configuration.
+/// The fields of a discovery document that are used.
 #[derive(Deserialize)]
 struct Configuration {
     issuer: String,
@@ -64,7 +64,7 @@ impl Source {
         })
     }
 
-    /// How long to go by a key set before looking again.
+    /// Interval between fetches.
     pub(super) const fn every(&self) -> Duration {
         match self {
             Self::Discovery { .. } | Self::Url { .. } => Duration::from_mins(10),
@@ -72,12 +72,12 @@ impl Source {
         }
     }
 
-    /// Whether looking sooner may help: a file is looked at so often that it does not.
+    /// Whether an earlier fetch may help. Not for a file, which is checked every second.
     pub(super) const fn can_be_urged(&self) -> bool {
         matches!(self, Self::Discovery { .. } | Self::Url { .. })
     }
 
-    /// How long to wait after a look that was urged, or that failed.
+    /// Minimum time after a fetch that failed or that a missing key triggered.
     pub(super) const fn pause(&self) -> Duration {
         match self {
             Self::Discovery { .. } | Self::Url { .. } => Duration::from_secs(10),
@@ -85,7 +85,7 @@ impl Source {
         }
     }
 
-    /// The key set as `take` makes it of JSON; `None` when it is still the one that was taken last.
+    /// Loads the key set, parsed by `take`; `None` if it has not changed since the last time.
     pub(super) async fn load<T>(
         &self,
         take: impl FnOnce(&[u8]) -> serde_json::Result<T>,
@@ -115,14 +115,14 @@ impl Source {
     }
 }
 
-/// Whether a file holds keys that tokens can be verified with.
+/// Checks that a file has a usable key.
 ///
 /// # Errors
-/// Why not.
+/// The reason if it has none.
 pub async fn check_keys_file(path: &Path) -> Result<(), String> {
     let json = content(path).await.map_err(|error| error.to_string())?;
     let keys = KeySet::read(&json, 0).map_err(|error| SourceError::KeySet(error).to_string())?;
-    if keys.is_empty() { Err("the key set has no key that can be used".to_owned()) } else { Ok(()) }
+    if keys.is_empty() { Err("the key set has no usable key".to_owned()) } else { Ok(()) }
 }
 
 async fn content(path: &Path) -> Result<Vec<u8>, SourceError> {
@@ -144,17 +144,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_key_set_without_an_end_is_refused() {
+    async fn endless_files_and_large_key_sets_are_errors() {
         let directory = tempfile::tempdir().unwrap();
         for path in bounded_file::samples::endless(directory.path()) {
             let source = Source::File { path, read: Mutex::default() };
             let error = source.load(|_| Ok(())).await.unwrap_err().to_string();
-            assert_eq!(error, "cannot read the file of the key set: is not a regular file");
+            assert_eq!(error, "cannot read the key set file: is not a regular file");
         }
         let path = directory.path().join("keys.json");
         std::fs::write(&path, vec![b' '; http::BYTES_MAX + 1]).unwrap();
         let source = Source::File { path, read: Mutex::default() };
         let error = source.load(|_| Ok(())).await.unwrap_err().to_string();
-        assert_eq!(error, "the file of the key set has more than 1048576 bytes");
+        assert_eq!(error, "the key set file has more than 1048576 bytes");
     }
 }

@@ -1,4 +1,4 @@
-//! Every attack on a token, and what becomes of keys over time.
+//! Attacks on tokens, checks of claims, and changes of keys over time.
 
 mod attacks;
 mod claims;

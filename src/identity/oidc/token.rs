@@ -4,26 +4,26 @@ use serde_json::{Map, Value};
 
 use super::{Algorithm, Rejection, jwks::Key};
 
-/// Larger than any token that fits into usual headers.
+/// Maximum size of a token, in bytes: larger than what common limits of headers allow.
 pub(super) const BYTES_MAX: usize = 16 * 1024;
 
-/// A token whose signature nobody has looked at.
+/// A parsed token whose signature is not verified.
 pub(super) struct Token<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
-    /// Header and claims, as they are signed.
+    /// Header and claims: the signed text.
     message: &'a str,
     claims: &'a str,
     signature: &'a str,
 }
 
-/// What is read of a header. Keys that a token brings itself (`jwk`, `jku`, `x5c`, `x5u`) are not even looked at.
+/// The fields of a header that are used. Keys in the token itself (`jwk`, `jku`, `x5c`, `x5u`) are ignored.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
     kid: Option<String>,
     typ: Option<String>,
-    /// Extensions that must be understood: none are. Present even when it is null.
+    /// Whether there are critical extensions, none of which is supported. True even for null.
     #[serde(default, deserialize_with = "present")]
     crit: bool,
 }
@@ -32,25 +32,24 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-/// Whether a bearer token has the form of a signed JWT: three parts in base64url with dots between them. Says nothing
-/// about what is in it.
+/// Whether a bearer token has the form of a signed JWT: three base64url parts, separated by dots. Does not decode them.
 #[must_use]
 pub fn looks_like_jwt(token: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_digit() | byte.is_ascii_alphabetic() | (byte == b'-') | (byte == b'_');
-    // Every call asks this. Without a way out of the loop, many bytes are looked at at once, which takes about a
-    // quarter of the time.
+    // Runs for every call. Without an early exit the compiler vectorizes the loop, which takes about a quarter of the
+    // time.
     let base64url = |part: &str| !part.is_empty() && part.bytes().fold(true, |all, byte| all & allowed(byte));
     token.split('.').count() == 3 && token.split('.').all(base64url)
 }
 
 impl<'a> Token<'a> {
-    /// Takes a token apart, and refuses what no key may be asked about.
+    /// Parses a token, and rejects it if no key must verify it.
     pub(super) fn parse(token: &'a str, allowed: &[Algorithm]) -> Result<Self, Rejection> {
         let (message, signature) = token.rsplit_once('.').ok_or(Rejection::NotAJwt)?;
         let (header, claims) = message.split_once('.').ok_or(Rejection::NotAJwt)?;
         let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| Rejection::NotAJwt)?;
         let header: Header = serde_json::from_slice(&header).map_err(|_| Rejection::NotAJwt)?;
-        // The one answer to `none`, to symmetric algorithms, and to what is not pinned.
+        // Rejects `none`, symmetric algorithms, and all that are not configured.
         let algorithm = header.alg.parse().map_err(|_| Rejection::Algorithm)?;
         if !allowed.contains(&algorithm) {
             return Err(Rejection::Algorithm);
@@ -61,7 +60,7 @@ impl<'a> Token<'a> {
         Ok(Self { algorithm, kid: header.kid, message, claims, signature })
     }
 
-    /// The claims, if the key has signed them.
+    /// Verifies the signature, and returns the claims.
     pub(super) fn verify(&self, key: &Key) -> Result<Map<String, Value>, Rejection> {
         let signed = jsonwebtoken::crypto::verify(
             self.signature,
@@ -77,7 +76,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// A provider signs more than access tokens with its keys, such as notices of a logout: those name another type.
+/// Whether a type is that of an access token. Providers sign other tokens with the same keys, such as logout tokens.
 fn is_access_token(typ: &str) -> bool {
     let typ = typ.to_ascii_lowercase();
     matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")

@@ -10,7 +10,7 @@ use crate::{
     telemetry::{Format, test_logs::capture},
 };
 
-/// Judges claims as if they had been signed.
+/// Checks claims as if they had been signed.
 fn judge(config: &OidcConfig, change: Value) -> Result<Verified, Rejection> {
     let mut claims = json!({"iss": config.issuer, "aud": AUDIENCE, "sub": "ada", "iat": 1_000, "exp": 2_000});
     let Value::Object(changes) = change else { panic!("an object") };
@@ -64,7 +64,7 @@ fn a_token_must_be_ours_and_complete() {
 }
 
 #[test]
-fn an_issuer_is_a_name() {
+fn an_issuer_must_be_a_valid_name() {
     for issuer in ["https://login.example\u{200b}", "https://login.example ", "\u{202e}https://login.example"] {
         let wrong = OidcConfig::new(issuer, AUDIENCE).check();
         assert!(matches!(wrong, Err(OidcConfigError::Issuer(_))), "{issuer:?}: {wrong:?}");
@@ -92,7 +92,7 @@ fn times_are_judged_with_a_minute_of_skew() {
 }
 
 #[test]
-fn groups_are_found_by_name_or_by_path_and_only_names_count() {
+fn groups_are_found_by_name_or_path_and_invalid_ones_ignored() {
     let groups = |path: &str, change: Value| {
         let config = OidcConfig { groups_claim: path.to_owned(), ..config() };
         judge(&config, change).unwrap().groups.into_iter().collect::<Vec<_>>()
@@ -110,7 +110,7 @@ fn groups_are_found_by_name_or_by_path_and_only_names_count() {
     assert_eq!(groups("groups", json!({"groups": unusable})), ["x".repeat(128)]);
     let told = lines.text();
     assert!(
-        told.contains("claim groups has 9 groups that do not count; the first, at 0, is empty or longer"),
+        told.contains("ignored 9 invalid groups in a token's claim groups; the first, at 0, is empty or longer"),
         "{told}"
     );
     assert_eq!(groups("groups", json!({"groups": ["cafe\u{301}", "caf\u{e9}"]})), ["caf\u{e9}"]);
@@ -134,7 +134,7 @@ fn a_client_that_got_the_token_for_itself_is_a_service() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_accepted_expires_all_the_same() {
+async fn a_cached_token_expires() {
     let ours = Signer::ec("ours");
     let provider = Provider::start(&[&ours]).await;
     let verifier = Verifier::of(&provider);

@@ -1,4 +1,4 @@
-//! A provider on loopback, as far as keys go, and somebody who verifies its tokens by a clock that stands still.
+//! A test provider on loopback that serves keys, and a verifier of its tokens with a manual clock.
 
 use std::{
     sync::{Arc, Mutex},
@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) const AUDIENCE: &str = "signoff";
 
-/// What the provider answers, and what it was asked.
+/// The responses of the provider, and its count of requests.
 struct Answers {
     issuer: String,
     keys: String,
@@ -65,7 +65,7 @@ impl Provider {
         self.answers.lock().unwrap().down = down;
     }
 
-    /// How often the key set was fetched.
+    /// Number of fetches of the key set.
     pub(super) fn fetches(&self) -> usize {
         self.answers.lock().unwrap().fetches
     }
@@ -97,7 +97,7 @@ async fn answer(mut stream: TcpStream, answers: &Mutex<Answers>, address: &str) 
     stream.shutdown().await
 }
 
-/// Somebody who verifies tokens.
+/// A verifier with a manual clock.
 pub(super) struct Verifier {
     pub(super) oidc: Arc<Oidc>,
     pub(super) clock: Arc<ManualClock>,
@@ -109,7 +109,7 @@ impl Verifier {
         Self::new(OidcConfig::new(&provider.issuer, AUDIENCE))
     }
 
-    /// One that takes keys from a file.
+    /// A verifier with keys from a file.
     pub(super) fn of_file(path: &std::path::Path) -> Self {
         let keys = KeySource::File(path.to_owned());
         Self::new(OidcConfig { keys, ..OidcConfig::new("https://login.example", AUDIENCE) })
@@ -131,17 +131,17 @@ impl Verifier {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// The claims of a token that is to be accepted, for ten minutes.
+    /// Claims of a token that is valid for ten minutes.
     pub(super) fn claims(&self) -> Value {
         json!({"iss": self.issuer, "aud": AUDIENCE, "sub": "ada", "iat": self.now(), "exp": self.now() + 600})
     }
 
-    /// As [`Verifier::claims`], valid for ever.
+    /// Like [`Verifier::claims`], valid for 11 days.
     pub(super) fn lasting(&self) -> Value {
         self.claims_with("exp", json!(self.now() + 1_000_000))
     }
 
-    /// As [`Verifier::claims`], with one claim changed, or removed by null.
+    /// Like [`Verifier::claims`], with one claim changed, or removed by null.
     pub(super) fn claims_with(&self, name: &str, value: Value) -> Value {
         let mut claims = self.claims();
         if value.is_null() {

@@ -1,4 +1,4 @@
-//! Keys of a provider, and the tokens that it signs. Signs without the library that verifies.
+//! Keys and signed tokens of a test provider. Signs without the library that verifies.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// Making an RSA key takes a while.
+/// Shared, because generating an RSA key is slow.
 pub(super) static RSA: LazyLock<Signer> =
     LazyLock::new(|| Signer { kid: "rsa", pair: Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).unwrap()) });
 
@@ -60,7 +60,7 @@ impl Signer {
         self.token_with(&json!({"typ": "at+jwt", "alg": alg, "kid": self.kid}), claims)
     }
 
-    /// A token with a header of one's own. The signature is as the key can make it.
+    /// A token with this header, signed with the key's own algorithm.
     pub(super) fn token_with(&self, header: &Value, claims: &Value) -> String {
         let message = message(header, claims);
         let random = SystemRandom::new();
@@ -77,7 +77,7 @@ impl Signer {
     }
 }
 
-/// What is signed of a token.
+/// The signed text of a token.
 pub(super) fn message(header: &Value, claims: &Value) -> String {
     format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))
 }
