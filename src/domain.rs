@@ -1,7 +1,7 @@
-//! What may happen to an approval. Pure: no I/O, no clock, no runtime, no wire or storage types.
+//! The rules of an approval. Pure: no I/O, no clock, no runtime, no wire or storage types.
 //!
-//! An [`Approval`] is the fold of its [`Event`]s. [`step`] is the only way to make new ones: it looks at the deadline
-//! first, then at the [`Command`], and returns the events to record together with what the commander is to be told.
+//! An [`Approval`] is the fold of its [`Event`]s. [`step`] is the only function that makes new ones: it checks the
+//! deadline first, then the [`Command`], and returns the events to record and the answer for the caller.
 
 mod actor;
 mod apply;

@@ -1,20 +1,20 @@
-//! Signoff, the approvals server for AI agents: an agent asks before it runs a sensitive tool; policy or a person
-//! decides; the agent runs the tool only with a yes, once, with exactly the arguments that were approved.
+//! Signoff, the approvals server for AI agents. An agent asks before it runs a sensitive tool. The policy or a person
+//! decides. The agent runs the tool only after an approval, once, with exactly the approved arguments.
 //!
-//! Read [`domain`] first: what may happen to an approval, pure and whole. Then, from the wire inwards:
+//! Read [`domain`] first: it is pure, and holds all rules of an approval. Then, from the wire inwards:
 //!
-//! - [`server`] puts everything together and serves it on one port; [`grpc`] answers calls, and decides nothing.
-//! - [`wire`] translates between the API's messages and the domain, for calls, files and commands alike.
-//! - [`approvals`], [`policies`], [`tokens`] and [`admin`] have the use-cases, side by side: the only places where
-//!   [`domain`], [`policy`], [`store`], [`identity`] and [`clock`] meet.
-//! - [`store`] keeps approvals durably; [`policy`] judges calls; [`identity`] says who is calling.
-//! - [`policy_file`] reads and writes policies as people keep them: YAML, with every mistake at its place.
-//! - [`tls`] holds what new connections get of certificates that are replaced while it runs.
-//! - [`workers`] do what is due: time-outs, forgetting what is old, and taking what files hold.
-//! - [`connections`] counts who is connected, and bounds what strangers can hold.
+//! - [`server`] assembles everything and serves it on one port; [`grpc`] answers calls, and makes no decisions.
+//! - [`wire`] converts between the API's messages and the domain, for calls, files and commands alike.
+//! - [`approvals`], [`policies`], [`tokens`] and [`admin`] hold the use-cases: the only places where [`domain`],
+//!   [`policy`], [`store`], [`identity`] and [`clock`] meet.
+//! - [`store`] keeps approvals durably; [`policy`] evaluates calls; [`identity`] says who is calling.
+//! - [`policy_file`] reads and writes policies as YAML, and reports every mistake with line and column.
+//! - [`tls`] reloads certificates while the server runs, and provides the current one to new connections.
+//! - [`workers`] run in the background: they time out approvals, delete old ones, and reload changed files.
+//! - [`connections`] counts connections, and limits what unauthenticated ones can use.
 //! - [`config`] and [`telemetry`] are for operators, and so is [`cli`], the `signoff` command.
-//! - [`blocking_pool`] does work that takes long, where callers take turns.
-//! - [`proto`] is the generated code of the API, whose documentation is `proto/signoff/v1/`.
+//! - [`blocking_pool`] runs slow work, and shares its threads fairly between callers.
+//! - [`proto`] is the generated code of the API. `proto/signoff/v1/` documents the API.
 //!
 //! ARCHITECTURE.md follows a request, a decision and a timeout through them.
 

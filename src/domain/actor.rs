@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::name;
 
-/// Who did something. Made from a connection's credentials or by the server itself, never from a request body.
+/// The author of an action. Comes from a connection's credentials or from the server itself, never from a request body.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
-    /// What kind of actor it is.
+    /// The kind of actor.
     pub kind: ActorKind,
     /// The authority that vouches for `subject`.
     pub issuer: String,
-    /// The actor's name at that authority; the version for [`ActorKind::Policy`].
+    /// The actor's name at that authority. For [`ActorKind::Policy`], the version.
     pub subject: String,
 }
 
@@ -35,37 +35,37 @@ pub enum ActorKind {
 impl Actor {
     const OWN_ISSUER: &str = "signoff";
 
-    /// The policy, at a version.
+    /// A version of the policy.
     #[must_use]
     pub fn policy(version: &str) -> Self {
         Self { kind: ActorKind::Policy, issuer: Self::OWN_ISSUER.into(), subject: version.into() }
     }
 
-    /// The server, acting because a deadline passed.
+    /// The server, when a deadline passes.
     #[must_use]
     pub fn deadline() -> Self {
         Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "deadline".into() }
     }
 
-    /// The server, acting because nobody has decided for a while.
+    /// The server, when an escalation is due.
     #[must_use]
     pub fn escalation() -> Self {
         Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "escalation".into() }
     }
 
-    /// The server, taking its policy from a file.
+    /// The server, when it loads its policy from a file.
     #[must_use]
     pub fn policy_file() -> Self {
         Self { kind: ActorKind::Server, issuer: Self::OWN_ISSUER.into(), subject: "policy-file".into() }
     }
 
-    /// Whoever has the data directory of a server that is not running.
+    /// A user with access to the data directory of a stopped server.
     #[must_use]
     pub fn data_directory() -> Self {
         Self { kind: ActorKind::Service, issuer: Self::OWN_ISSUER.into(), subject: "data-directory".into() }
     }
 
-    /// True when both are the same person or program, by [`name::same`]: kinds aside, which a credential could state
+    /// Whether both are the same person or program, by [`name::same`]. Ignores the kind, which a credential could state
     /// differently.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
@@ -73,7 +73,7 @@ impl Actor {
     }
 }
 
-/// `issuer/subject`, for people: an issuer may hold a `/` too, so that [`Actor::is`] is what tells actors apart.
+/// `issuer/subject`, for people. An issuer can contain a `/`, so only [`Actor::is`] tells actors apart reliably.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.issuer, self.subject)

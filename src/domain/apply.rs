@@ -1,4 +1,4 @@
-//! What each event changes: an approval is the fold of its events.
+//! Applies events: an approval is the fold of its events.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Approval {
-    /// The approval that a `Requested` event makes; `None` for any other event.
+    /// The approval that a `Requested` event opens; `None` for any other event.
     pub(super) fn open(id: ApprovalId, event: &Event) -> Option<Self> {
         let EventKind::Requested { request, arguments, verdict, deadline } = &event.kind else { return None };
         let status = verdict.effect.status();
@@ -18,7 +18,8 @@ impl Approval {
         if verdict.frozen.is_some() && status != Status::AutoRejected {
             return None;
         }
-        // Who froze decides, and says why; the verdict's message tells a model what it can do.
+        // The operator who froze is the decider and gives the reason. The verdict's message tells a model what it can
+        // do.
         let (actor, comment) = match &verdict.frozen {
             Some(frozen) => (frozen.actor.clone(), frozen.reason.clone()),
             None => (Actor::policy(&verdict.policy_version), verdict.message.clone()),
@@ -55,7 +56,7 @@ impl Approval {
         })
     }
 
-    /// The event that opened it, as long as there is no other.
+    /// The event that opened the approval, if there is no other event yet.
     #[must_use]
     pub fn first_event(&self) -> Option<Event> {
         (self.revision == 1).then(|| Event {
@@ -74,7 +75,7 @@ impl Approval {
         })
     }
 
-    /// Records an event that may follow: one that [`step`](super::step) made, or that was checked.
+    /// Applies an event that [`step`](super::step) made, or that was checked.
     pub(crate) fn apply(&mut self, event: &Event) {
         self.revision = event.revision;
         self.updated_at = event.at;
@@ -96,7 +97,8 @@ impl Approval {
                 self.deadline = *deadline;
                 self.votes.clear();
                 self.edits += 1;
-                // What would have happened by now under this verdict is in force with it: whoever was added stays.
+                // Escalations of the new verdict that would already be due apply immediately: reviewers who were added
+                // stay.
                 let due = |one: &&Escalation| time::after(self.created_at, one.after) <= event.at;
                 let due = verdict.effect.requirement().escalations.iter().take_while(due).count();
                 self.escalated = u32::try_from(due).unwrap_or(u32::MAX);
@@ -133,7 +135,8 @@ impl Approval {
         }
     }
 
-    /// One vote per reviewer: who votes again has changed their mind, or is asked by more rules by now.
+    /// One vote per reviewer. A second vote replaces the first: the reviewer changed their mind, or more rules ask them
+    /// now.
     fn vote(&mut self, event: &Event, choice: Choice, comment: &str, seen: Revision, counted_for: &[Arc<str>]) {
         self.votes.retain(|vote| !vote.actor.is(&event.actor));
         self.votes.push(Vote {

@@ -7,79 +7,79 @@ use super::{
     Revision, Status, Time, Verdict, time,
 };
 
-/// One tool call that waits for, or has, a decision: the fold of its events (`apply.rs`).
+/// A tool call that waits for a decision, or has one: the fold of its events (`apply.rs`).
 ///
-/// A new field comes from an event (`event.rs`) or from the request, is declared in `/proto/signoff/v1/approval.proto` (the
-/// file under `clients/rust` is a copy) and shown by `wire/encode.rs`. The store keeps the events, and a head that spares
-/// it the fold (`store/sled/records.rs`).
+/// To add a field: take it from an event (`event.rs`) or the request, declare it in `/proto/signoff/v1/approval.proto`
+/// (the file under `clients/rust` is a copy), and encode it in `wire/encode.rs`. The store keeps the events, and a head
+/// that saves it the fold (`store/sled/records.rs`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {
-    /// Its name.
+    /// Its id.
     pub id: ApprovalId,
-    /// How many events it has.
+    /// The number of its events.
     pub revision: Revision,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// What was asked. Never changes.
+    /// The request. Never changes.
     pub request: Arc<Request>,
-    /// The arguments that may be run: as asked, or as edited.
+    /// The arguments to run: as requested, or as edited.
     pub arguments: Arguments,
     /// Digest of `arguments`.
     pub digest: Digest,
-    /// The event that set `arguments`.
+    /// The revision of the event that set `arguments`.
     pub arguments_revision: Revision,
-    /// What the policy said of `arguments`.
+    /// The policy's verdict on `arguments`.
     pub verdict: Arc<Verdict>,
     /// When the request was accepted.
     pub created_at: Time,
     /// When the newest event was recorded.
     pub updated_at: Time,
-    /// From this moment on it cannot be approved.
+    /// From this time on it cannot be approved.
     pub deadline: Time,
     /// Votes on the current arguments.
     pub votes: Vec<Vote>,
-    /// How often it was edited.
+    /// Number of edits.
     pub edits: u32,
-    /// How many escalations of the current verdict have happened.
+    /// Number of escalations of the current verdict that have happened.
     pub escalated: u32,
-    /// The one decision, once terminal.
+    /// The decision. `None` while pending.
     pub decision: Option<Decision>,
-    /// The claim, once taken.
+    /// The claim. `None` until it is claimed.
     pub claim: Option<Claim>,
-    /// The revocation: it can never be claimed.
+    /// The revocation. A revoked approval can never be claimed.
     pub revocation: Option<Revocation>,
-    /// Calls that were recorded under a `request_id`, for recognising their repetition.
+    /// Calls that were recorded with a `request_id`, to recognize repetitions.
     pub receipts: Vec<Recorded>,
 }
 
-/// A call that was recorded, and where.
+/// A recorded call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// Who called.
     pub actor: Actor,
-    /// The call.
+    /// The call's receipt.
     pub receipt: Receipt,
-    /// The revision that the call led to.
+    /// The revision that the call created.
     pub revision: Revision,
 }
 
-/// What a caller asked for. What makes two requests under one `request_id` the same request says `repetition.rs`.
+/// A caller's request. `repetition.rs` says which requests with one `request_id` are the same.
 ///
-/// It is stored: a new field needs `serde(default)`, or stores of earlier versions do not open.
+/// It is stored: a new field needs `serde(default)`, or stores of earlier versions cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
     /// The caller's idempotency key.
     pub request_id: String,
-    /// Who asked.
+    /// Who made the request.
     pub caller: Actor,
-    /// The person on whose behalf, as an authority says that the caller may name.
+    /// The person on whose behalf the request is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Actor>,
     /// The tool.
     pub tool_name: String,
-    /// Digest of the call as asked.
+    /// Digest of the call as requested.
     pub digest: Digest,
     /// The agent that makes the call.
     pub agent: Agent,
@@ -87,10 +87,10 @@ pub struct Request {
     pub reason: String,
     /// The caller's labels.
     pub labels: BTreeMap<String, String>,
-    /// How long the caller wants to wait for a decision.
+    /// How long the caller waits for a decision.
     #[serde(with = "time::micros", rename = "timeout_us")]
     pub timeout: Duration,
-    /// Whether it is withdrawn when the caller's streams are gone.
+    /// Whether it is cancelled when the caller's streams are cut.
     pub cancel_on_disconnect: bool,
     /// JSON Schema of the arguments, as canonical JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +105,7 @@ pub struct Agent {
     pub name: String,
     /// The run that the call belongs to.
     pub run_id: String,
-    /// The agents that handed the task on, first one first.
+    /// The agents that delegated the task, in order.
     pub chain: Vec<String>,
 }
 
@@ -115,13 +115,13 @@ pub struct Agent {
 pub struct Vote {
     /// Who voted.
     pub actor: Actor,
-    /// Who brought the vote, where that was not the voter.
+    /// Who submitted the vote, if that was not the voter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Actor>,
-    /// The rules that it counts for.
+    /// The rules that the vote counts for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counted_for: Vec<Arc<str>>,
-    /// Which way.
+    /// Approve or reject.
     pub choice: Choice,
     /// Why.
     pub comment: String,
@@ -130,19 +130,19 @@ pub struct Vote {
     pub at: Time,
     /// The revision that the reviewer saw.
     pub seen: Revision,
-    /// What the vote is for.
+    /// Digest of the arguments that the vote is for.
     pub digest: Digest,
 }
 
-/// The one decision.
+/// The decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The terminal status.
     pub status: Status,
-    /// Who brought it about.
+    /// Who decided.
     pub actor: Actor,
-    /// Who brought the deciding vote, where that was not the decider.
+    /// Who submitted the deciding vote, if that was not the decider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Actor>,
     /// The reviewer's comment, the requester's reason, or the policy's message.
@@ -150,43 +150,43 @@ pub struct Decision {
     /// When.
     #[serde(with = "time::moment")]
     pub at: Time,
-    /// The revision that the decider saw; 0 where nobody looked.
+    /// The revision that the decider saw. 0 if there was no reviewer.
     pub seen: Revision,
-    /// What was decided on.
+    /// Digest of the arguments that the decision is for.
     pub digest: Digest,
-    /// Where it is recorded.
+    /// The revision of its event.
     pub revision: Revision,
 }
 
-/// The one permission to start an approved call.
+/// The one-time permission to start an approved call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
-    /// Its name.
+    /// Its id.
     pub id: ClaimId,
     /// Who claimed.
     pub actor: Actor,
     /// When.
     #[serde(with = "time::moment")]
     pub at: Time,
-    /// What became of the call, once reported.
+    /// The outcome of the call, once reported.
     pub outcome: Option<Outcome>,
 }
 
-/// What became of a claimed call.
+/// The outcome of a claimed call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Whether the tool succeeded.
     pub result: ExecutionResult,
-    /// A short account.
+    /// A short description.
     pub message: String,
     /// When it was reported.
     #[serde(with = "time::moment")]
     pub at: Time,
 }
 
-/// Who stopped an approved call before it was claimed.
+/// The revocation of an approved call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revocation {
@@ -200,19 +200,19 @@ pub struct Revocation {
 }
 
 impl Approval {
-    /// What people must do for it to be approved.
+    /// The votes and conditions that approve it.
     #[must_use]
     pub fn requirement(&self) -> &Requirement {
         self.verdict.effect.requirement()
     }
 
-    /// Escalations that have happened.
+    /// The escalations that have happened.
     pub(super) fn escalations(&self) -> &[Escalation] {
         let all = &self.requirement().escalations;
         &all[..all.len().min(self.escalated as usize)]
     }
 
-    /// The next escalation, and when it is due; `None` once decided.
+    /// The next escalation, and when it is due. `None` if decided.
     #[must_use]
     pub fn next_escalation(&self) -> Option<(Time, &Escalation)> {
         let next =
@@ -220,25 +220,25 @@ impl Approval {
         Some((time::after(self.created_at, next.after), next))
     }
 
-    /// When the server must look at it again, unless somebody acts: its next escalation or its deadline.
+    /// The time of the next automatic event: its next escalation or its deadline.
     #[must_use]
     pub fn due(&self) -> Time {
         self.next_escalation().map_or(self.deadline, |(at, _)| at.min(self.deadline))
     }
 
-    /// How urgent it is.
+    /// Its priority.
     #[must_use]
     pub fn priority(&self) -> Priority {
         self.escalations().iter().map(|escalation| escalation.priority).max().unwrap_or_default()
     }
 
-    /// Whether the policy left it to people.
+    /// Whether the policy requires reviewers.
     #[must_use]
     pub const fn asks_people(&self) -> bool {
         !matches!(self.status, Status::AutoApproved | Status::AutoRejected)
     }
 
-    /// From this moment on it cannot be claimed, even if it was not revoked; `None` unless approved.
+    /// From this time on it cannot be claimed, even if not revoked. `None` unless approved.
     #[must_use]
     pub fn claimable_until(&self) -> Option<Time> {
         let decision = self.decision.as_ref().filter(|decision| decision.status.is_approved())?;

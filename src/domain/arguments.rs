@@ -9,17 +9,17 @@ use sha2::{Digest as _, Sha256};
 
 /// The arguments of a tool call, as canonical JSON text (RFC 8785) of an object.
 ///
-/// Kept as text: it is what was digested, takes little room, and two equal sets of arguments are equal strings.
+/// Stored as text: the text is what the digest covers, takes little memory, and is equal for equal arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arguments(Arc<str>);
 
-/// Why arguments were refused.
+/// Why arguments are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an object in canonical JSON (RFC 8785): {0}")]
 pub struct ArgumentsError(String);
 
 impl Arguments {
-    /// Takes an object; numbers must be finite doubles, which [`serde_json::Number`] guarantees.
+    /// Converts an object. Numbers must be finite doubles, which [`serde_json::Number`] guarantees.
     ///
     /// # Errors
     /// When the object has no canonical form.
@@ -36,8 +36,8 @@ impl Arguments {
     /// The object.
     ///
     /// # Panics
-    /// When this is not the JSON of an object, which only a corrupt store can make of it: other arguments than those
-    /// that were digested must never be shown.
+    /// When the text is not the JSON of an object, which only a corrupt store can cause. Other arguments than the
+    /// digested ones must never be shown.
     #[must_use]
     pub fn to_object(&self) -> Map<String, Value> {
         serde_json::from_str(&self.0).expect("arguments are the JSON of an object")
@@ -61,7 +61,7 @@ impl Serialize for Arguments {
     }
 }
 
-/// Checked in formats that people can write; binary ones hold only what was [`Arguments`] before.
+/// Checked in text formats, which people can write. Binary formats hold only valid [`Arguments`].
 impl<'de> Deserialize<'de> for Arguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let readable = deserializer.is_human_readable();
@@ -78,7 +78,8 @@ pub fn canonical_json(value: &Value) -> Result<String, ArgumentsError> {
     serde_json_canonicalizer::to_string(value).map_err(|error| ArgumentsError(error.to_string()))
 }
 
-/// SHA-256 over the RFC 8785 JSON of `{"arguments":…,"tool_name":…}`: what was asked, and what may be run.
+/// SHA-256 over the RFC 8785 JSON of `{"arguments":…,"tool_name":…}`: identifies the call that was requested, and the
+/// one that may be run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -90,10 +91,10 @@ pub struct DigestError;
 impl Digest {
     const PREFIX: &str = "sha256:";
 
-    /// No digest of anything: where a chain begins.
+    /// The start of a hash chain: not the digest of anything.
     pub(crate) const ZERO: Self = Self([0; 32]);
 
-    /// The 32 bytes that stand for it in files.
+    /// The 32 bytes, as stored in files.
     pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -107,7 +108,7 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// Digest of a call. `tool_name` may be any text; the arguments are canonical already.
+    /// Digest of a call. `tool_name` may be any text.
     #[must_use]
     pub fn of(tool_name: &str, arguments: &Arguments) -> Self {
         // Canonical key order is by UTF-16 code units: "arguments" before "tool_name".

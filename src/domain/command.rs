@@ -5,27 +5,27 @@ use serde_json::json;
 
 use super::{Actor, Arguments, Choice, ClaimId, Digest, ExecutionResult, Revision, Verdict};
 
-/// Something that somebody wants to happen to an approval.
+/// A command to an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// A reviewer votes.
     Decide(Deciding),
-    /// The requester withdraws.
+    /// The requester cancels.
     Cancel {
-        /// Who.
+        /// The requester.
         actor: Actor,
         /// The call's idempotency key.
         request_id: Option<String>,
         /// Why.
         reason: String,
     },
-    /// Time has passed: an escalation may be due, or the deadline over.
+    /// Time has passed: the deadline or an escalation may be due.
     Tick,
-    /// The requester wants to start the call.
+    /// The requester claims the call.
     Claim(Claiming),
-    /// The claimer tells what became of the call.
+    /// The claimer reports the outcome.
     Report(Reporting),
-    /// Somebody stops an approved call that is not claimed yet.
+    /// Someone revokes an approved call that is not claimed yet.
     Revoke(Revoking),
 }
 
@@ -34,25 +34,25 @@ pub enum Command {
 pub struct Deciding {
     /// The reviewer.
     pub actor: Actor,
-    /// The groups that the reviewer is in.
+    /// The reviewer's groups.
     pub groups: BTreeSet<String>,
-    /// Who brings the decision, where that is not the reviewer.
+    /// Who submits the decision, if not the reviewer.
     pub via: Option<Actor>,
-    /// Whether the credentials that it comes with let their holder name voters, and must not reach a quorum alone.
+    /// Whether the vote must not decide alone, because its credentials can name any voter.
     pub needs_others: bool,
     /// The call's idempotency key.
     pub request_id: Option<String>,
-    /// Which way.
+    /// Approve or reject.
     pub choice: Choice,
-    /// What the reviewer looked at.
+    /// What the reviewer saw.
     pub seen: Seen,
     /// Why.
     pub comment: String,
-    /// Arguments to approve instead of those asked for.
+    /// Arguments to approve instead of the current ones.
     pub edit: Option<Edit>,
 }
 
-/// What a reviewer looked at.
+/// What a reviewer saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
@@ -62,32 +62,32 @@ pub enum Seen {
     Digest(Digest),
 }
 
-/// Changed arguments, judged by the policy.
+/// Edited arguments, and the policy's verdict on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// The new arguments.
     pub arguments: Arguments,
-    /// What the policy says of them.
+    /// The policy's verdict on them.
     pub verdict: Arc<Verdict>,
 }
 
 /// A claim to start the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claiming {
-    /// Who.
+    /// The claimer.
     pub actor: Actor,
     /// The call's idempotency key.
     pub request_id: Option<String>,
-    /// The name that the claim will have.
+    /// The id for the claim.
     pub claim_id: ClaimId,
-    /// What is about to be run.
+    /// Digest of the call that the claimer is about to run.
     pub digest: Digest,
 }
 
-/// A report of what became of the call.
+/// A report of the outcome of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reporting {
-    /// Who.
+    /// The reporter.
     pub actor: Actor,
     /// The call's idempotency key.
     pub request_id: Option<String>,
@@ -95,18 +95,18 @@ pub struct Reporting {
     pub claim_id: ClaimId,
     /// Whether the tool succeeded.
     pub result: ExecutionResult,
-    /// A short account.
+    /// A short description.
     pub message: String,
 }
 
 /// A revocation of an approved call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revoking {
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// The groups that the actor is in, if it may act as a reviewer.
+    /// The actor's groups, if it may act as a reviewer.
     pub groups: Option<BTreeSet<String>>,
-    /// Whether it may act as an operator.
+    /// Whether the actor may act as an operator.
     pub operator: bool,
     /// The call's idempotency key.
     pub request_id: Option<String>,
@@ -114,18 +114,18 @@ pub struct Revoking {
     pub reason: String,
 }
 
-/// Proof that a call was recorded: its idempotency key, and a hash of what it asked for.
+/// Proof that a call was recorded: its idempotency key, and a hash of its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// The call's idempotency key.
     pub request_id: String,
-    /// Hash of the call, without what differs between repetitions (claim id, time, policy).
+    /// Hash of the call, without the parts that differ between repetitions (claim id, time, policy).
     pub fingerprint: Digest,
 }
 
 impl Command {
-    /// Who commands; the server for [`Command::Tick`].
+    /// Who issued the command. For [`Command::Tick`], the server.
     #[must_use]
     pub fn actor(&self) -> Actor {
         match self {
@@ -138,7 +138,7 @@ impl Command {
         }
     }
 
-    /// Who brings it, where that is not who commands.
+    /// Who submitted it, if not the actor.
     #[must_use]
     pub fn via(&self) -> Option<&Actor> {
         match self {
@@ -147,7 +147,7 @@ impl Command {
         }
     }
 
-    /// Whether it comes with credentials that must not reach a quorum alone.
+    /// Whether its credentials must not decide alone.
     #[must_use]
     pub const fn needs_others(&self) -> bool {
         matches!(self, Self::Decide(Deciding { needs_others: true, .. }))

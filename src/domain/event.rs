@@ -4,44 +4,45 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, Arguments, ClaimId, Digest, Escalation, Receipt, Request, Revision, Status, Time, Verdict, time};
 
-/// Something that was recorded on an approval.
+/// An event recorded on an approval.
 ///
-/// It is stored, as is all that it holds: a new field needs `serde(default)`, or stores of earlier versions do not open.
+/// It is stored with all its fields: a new field needs `serde(default)`, or stores of earlier versions cannot be
+/// opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// The approval's revision once this was recorded.
+    /// The approval's revision after this event.
     pub revision: Revision,
     /// When.
     #[serde(with = "time::moment")]
     pub at: Time,
-    /// Who did it.
+    /// Who caused it.
     pub actor: Actor,
-    /// Who brought it, where that was somebody else.
+    /// Who submitted it, if not the actor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<Actor>,
-    /// Whether it came with credentials that let their holder name voters, and must not reach a quorum alone. Never on
-    /// what was recorded before there was such a limit.
+    /// Whether the vote must not decide alone, because its credentials can name any voter. Never set on events that
+    /// were recorded before this limit existed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub needs_others: bool,
-    /// The call that did it, when it had an idempotency key and this is its last event.
+    /// The receipt of the call, if it had an idempotency key and this is its last event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
     /// What happened.
     pub kind: EventKind,
 }
 
-/// What can be recorded.
+/// The kinds of events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum EventKind {
-    /// Somebody asked; always, and only, revision 1.
+    /// The request. Always revision 1, and only there.
     Requested {
-        /// What for.
+        /// The request.
         request: Arc<Request>,
-        /// The arguments as asked.
+        /// The requested arguments.
         arguments: Arguments,
-        /// What the policy says.
+        /// The policy's verdict.
         verdict: Arc<Verdict>,
         /// The server's deadline.
         #[serde(with = "time::moment")]
@@ -49,13 +50,13 @@ pub enum EventKind {
     },
     /// A reviewer voted without deciding.
     Voted {
-        /// Which way.
+        /// Approve or reject.
         choice: Choice,
         /// Why.
         comment: String,
         /// The revision that the reviewer saw.
         seen: Revision,
-        /// What was voted on.
+        /// Digest of the arguments.
         digest: Digest,
         /// The rules that the vote counts for.
         counted_for: Vec<Arc<str>>,
@@ -66,9 +67,9 @@ pub enum EventKind {
         arguments: Arguments,
         /// Their digest.
         digest: Digest,
-        /// What the policy says of them.
+        /// The policy's verdict on them.
         verdict: Arc<Verdict>,
-        /// The server's deadline, which an edit can only bring forward.
+        /// The server's deadline. An edit can only bring it forward.
         #[serde(with = "time::moment")]
         deadline: Time,
         /// The revision that the reviewer saw.
@@ -76,35 +77,35 @@ pub enum EventKind {
     },
     /// A terminal status was reached.
     Decided {
-        /// Which.
+        /// The status.
         status: Status,
         /// Why.
         comment: String,
-        /// The revision that the decider saw; 0 where nobody looked.
+        /// The revision that the decider saw. 0 if there was no reviewer.
         seen: Revision,
-        /// What was decided on.
+        /// Digest of the arguments.
         digest: Digest,
-        /// The rules that the deciding vote counts for; empty where nobody voted.
+        /// The rules that the deciding vote counts for. Empty if nobody voted.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         counted_for: Vec<Arc<str>>,
     },
-    /// Nobody had decided for a while: more reviewers are asked, or it is more urgent.
+    /// An escalation became due: more reviewers are asked, or the priority is raised.
     Escalated(Escalation),
     /// The call was claimed.
     Claimed {
-        /// The claim's name.
+        /// The claim's id.
         claim_id: ClaimId,
-        /// What was claimed.
+        /// The claimed digest.
         digest: Digest,
     },
     /// The outcome of the call was reported.
     Reported {
         /// Whether the tool succeeded.
         result: ExecutionResult,
-        /// A short account.
+        /// A short description.
         message: String,
     },
-    /// The approved call was stopped before it was claimed.
+    /// The approved call was revoked before it was claimed.
     Revoked {
         /// Why.
         reason: String,
@@ -116,13 +117,13 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// Which way a reviewer votes.
+/// A reviewer's choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// The call may run.
     Approve,
-    /// It must not.
+    /// The call must not run.
     Reject,
 }
 
@@ -130,8 +131,8 @@ pub enum Choice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExecutionResult {
-    /// It ran and succeeded.
+    /// The tool ran and succeeded.
     Succeeded,
-    /// It was started and failed.
+    /// The tool was started and failed.
     Failed,
 }

@@ -1,6 +1,6 @@
-//! Emergency stops: which calls an operator has frozen.
+//! Freezes: emergency stops of calls.
 //!
-//! A [`Freeze`] is recorded once, and thawed at most once; then it is history.
+//! A [`Freeze`] is recorded once, and thawed at most once. A thawed freeze is kept for a while as history.
 
 use std::fmt;
 
@@ -12,49 +12,48 @@ use super::{
     moment,
 };
 
-/// Bytes of a character, at most.
+/// Maximum bytes of a character.
 const CHARACTER: usize = 4;
-/// Longest name in a scope, and longest key, in bytes: no less than what can be asked for.
+/// Maximum length of a name in a scope, and of a key, in bytes. At least as long as the API allows.
 const NAME_MAX: usize = CHARACTER * CALLER_MAX;
-/// Longest issuer, and longest name at one, in bytes.
+/// Maximum length of an issuer, and of a name at one, in bytes.
 const ACTOR_NAME_MAX: usize = CHARACTER * PERSON_MAX;
 
-/// An emergency stop. What a later version adds may make it stop more, so that nothing unknown is passed over in
-/// reading one.
+/// An emergency stop. Reading one rejects unknown fields: a later version may add fields that make it stop more calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Freeze {
-    /// Its name.
+    /// Its id.
     pub id: FreezeId,
-    /// What it stops.
+    /// The calls that it stops.
     pub scope: FreezeScope,
     /// Why.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// Who froze.
     pub actor: Actor,
-    /// When; never before an older freeze.
+    /// When. Never before an older freeze.
     #[serde(with = "moment")]
     pub at: Time,
-    /// The freezer's idempotency key.
+    /// The operator's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// Its end.
+    /// Its end, once thawed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thawed: Option<Thawed>,
 }
 
-/// Which calls a freeze stops.
+/// The calls that a freeze stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum FreezeScope {
     /// Every call.
     All,
-    /// Those of one caller, as an [`Actor`] is displayed.
+    /// The calls of one caller, as [`Actor`] is displayed.
     Caller(String),
-    /// Those of the tools that match.
+    /// The calls of the tools that match this glob.
     Tool(ToolGlob),
-    /// Those of an agent, or handed on by it. Agents say their names themselves.
+    /// The calls of this agent, or delegated by it. Agents choose their own names.
     Agent(String),
 }
 
@@ -67,12 +66,12 @@ pub struct Thawed {
     /// When.
     #[serde(with = "moment")]
     pub at: Time,
-    /// The thawer's idempotency key.
+    /// The operator's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
 
-/// What is told of a freeze to those whose calls it stops.
+/// The facts about a freeze for the callers whose calls it stops.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Frozen {
@@ -88,18 +87,18 @@ pub struct Frozen {
     pub at: Time,
 }
 
-/// Calls to stop.
+/// A freeze to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFreeze {
-    /// The name that the freeze will have.
+    /// The id for the freeze.
     pub id: FreezeId,
-    /// Which calls.
+    /// The calls to stop.
     pub scope: FreezeScope,
     /// Why.
     pub reason: String,
     /// Who freezes.
     pub actor: Actor,
-    /// The freezer's idempotency key.
+    /// The operator's idempotency key.
     pub request_id: Option<String>,
     /// When it was accepted.
     pub now: Time,
@@ -108,41 +107,41 @@ pub struct NewFreeze {
 /// A freeze to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewThaw {
-    /// Which.
+    /// The freeze's id.
     pub id: FreezeId,
     /// Who thaws.
     pub actor: Actor,
-    /// The thawer's idempotency key.
+    /// The operator's idempotency key.
     pub request_id: Option<String>,
     /// When it was accepted.
     pub now: Time,
 }
 
-/// Why calls were not frozen, or not thawed.
+/// Why a freeze or a thaw failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FreezeError {
-    /// There is no such freeze, or it was thawed before.
+    /// The freeze does not exist, or is thawed already.
     #[error("freeze {0} does not exist; it may have been thawed")]
     NotFound(FreezeId),
-    /// There are as many freezes as may stand.
+    /// The maximum number of freezes is active.
     #[error("too many freezes: at most {limit} can be active; thaw some, or freeze all calls")]
     TooMany {
-        /// How many.
+        /// The maximum.
         limit: usize,
     },
-    /// The idempotency key belongs to another call of the same operator, or to a freeze that was thawed since: saying
-    /// again that it froze would be a lie.
+    /// The idempotency key belongs to another call of the same operator, or to a freeze that was thawed since.
+    /// Returning that freeze would wrongly say that its calls are frozen.
     #[error("request_id was used before, for freeze {id}; use a new request_id for a new call")]
     RequestIdReused {
         /// The key.
         request_id: String,
-        /// The freeze that it was used for.
+        /// The freeze of the earlier call.
         id: FreezeId,
     },
-    /// Another freeze is kept under this id.
+    /// Another freeze has this id.
     #[error("another freeze has the id {0}")]
     Conflict(FreezeId),
-    /// What cannot be a freeze.
+    /// An impossible freeze, in an import.
     #[error("freeze {0} is invalid: {1}")]
     Bad(FreezeId, &'static str),
 }
@@ -166,13 +165,13 @@ impl From<&Freeze> for Frozen {
 }
 
 impl Freeze {
-    /// Whether it stops calls.
+    /// Whether it is active.
     #[must_use]
     pub const fn stands(&self) -> bool {
         self.thawed.is_none()
     }
 
-    /// Why nobody can have made such a freeze; `None` when it may be one.
+    /// Why such a freeze is impossible; `None` if it is valid.
     #[must_use]
     pub fn fault(&self) -> Option<&'static str> {
         let scope = match &self.scope {
@@ -197,7 +196,7 @@ impl Freeze {
         }
     }
 
-    /// Takes over the end of a copy of this freeze: the first one counts. False when it is no copy of this freeze.
+    /// Merges a copy of this freeze: the first thaw counts. Returns false if the other is not a copy of this freeze.
     pub(super) fn absorb(&mut self, other: &Self) -> bool {
         let same = |freeze: &Self| Self { thawed: None, ..freeze.clone() };
         if same(self) != same(other) {
@@ -225,13 +224,13 @@ pub(crate) mod samples {
         actor(ActorKind::Person, &format!("operator-{n}"))
     }
 
-    /// A freeze by the first operator at `at(n)`.
+    /// A freeze by the first operator, at `at(n)`.
     pub(crate) fn new_freeze(n: u32, scope: FreezeScope) -> NewFreeze {
         let (reason, now) = (format!("incident {n}"), at(i64::from(n)));
         NewFreeze { id: freeze_id(n), scope, reason, actor: operator(1), request_id: None, now }
     }
 
-    /// Its end by the second operator, ten seconds later.
+    /// Its thaw by the second operator, ten seconds later.
     pub(crate) fn new_thaw(n: u32) -> NewThaw {
         NewThaw { id: freeze_id(n), actor: operator(2), request_id: None, now: at(i64::from(n) + 10) }
     }

@@ -1,5 +1,5 @@
-//! All that a store has of freezes, with the rules that every store follows. What they stop is decided by
-//! `transition.rs`, for claims, and by [`Freezes::judge`], for new requests.
+//! The freezes of a store, with the rules that all stores follow. `transition.rs` applies them to claims, and
+//! [`Freezes::judge`] to new requests.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,24 +8,24 @@ use super::{
     Verdict, name,
 };
 
-/// The rule that a verdict names when a freeze rejected the call. No rule of a policy begins with `_`.
+/// The rule in the verdict of a call that a freeze rejected. Rules of policies cannot begin with `_`.
 pub const FREEZE_RULE: &str = "_freeze";
 
-/// What a model reads that asks for a frozen call. Who froze, and why, stands in the decision.
+/// The message for the model that requested a frozen call. The decision says who froze, and why.
 const FREEZE_MESSAGE: &str =
     "An operator has frozen calls such as this one. It was not run. After the thaw, ask again with another request_id.";
 
-/// Most freezes that stand at once. With the longest names and reasons all of them fit into the 4 MiB that gRPC clients
-/// read by default: in an emergency a list must not fail.
+/// Maximum number of active freezes. With the longest names and reasons they fit into 4 MiB, the default limit of gRPC
+/// clients: in an emergency a list must not fail.
 ///
-/// One that stops all calls is taken beyond it, and so are those of an import: what stops calls must not be lost.
+/// A freeze of all calls may exceed it, and so may imported freezes: a stop must not be lost.
 pub const FREEZES_MAX: usize = 500;
 
-/// Thawed freezes that are kept, the newest: their calls can be repeated, and exports show them.
+/// Maximum number of thawed freezes to keep. The newest are kept, for repeated calls and exports.
 const THAWED_KEPT: usize = 1_000;
 
 impl FreezeScope {
-    /// Whether it stops the calls of a request. Names of callers and agents are the same in every form of Unicode.
+    /// Whether it stops the calls of a request. Names of callers and agents are compared in Unicode NFC.
     #[must_use]
     pub fn covers(&self, request: &Request) -> bool {
         match self {
@@ -40,31 +40,30 @@ impl FreezeScope {
     }
 }
 
-/// Every freeze that a store keeps: those that stand, and the newest that were thawed. For implementations of stores,
-/// and pure: what it changes, they make durable.
+/// All freezes that a store keeps: the active ones, and the newest thawed ones. Pure: stores persist its changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Freezes(BTreeMap<FreezeId, Arc<Freeze>>);
 
-/// What a change of [`Freezes`] means for what is stored.
+/// A change of [`Freezes`] for the store to persist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FreezeChanges {
-    /// Freezes as they are now.
+    /// Freezes to write.
     pub changed: Vec<Arc<Freeze>>,
-    /// Freezes that are not kept any more.
+    /// Freezes to delete.
     pub forgotten: Vec<FreezeId>,
 }
 
-/// What an import of freezes did.
+/// The result of an import of freezes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportedFreezes {
-    /// How many were not kept before.
+    /// Number of freezes that are new.
     pub new: usize,
-    /// Those that stood until a copy said that they were thawed.
+    /// Active freezes that a copy in the import ended.
     pub ended: Vec<Freeze>,
 }
 
 impl FreezeChanges {
-    /// The newest time in what changed.
+    /// The newest time in the change.
     #[must_use]
     pub fn newest(&self) -> Option<Time> {
         let end = |freeze: &Arc<Freeze>| freeze.thawed.as_ref().map_or(freeze.at, |thawed| thawed.at.max(freeze.at));
@@ -79,12 +78,12 @@ impl FromIterator<Freeze> for Freezes {
 }
 
 impl Freezes {
-    /// All of them, in order of id.
+    /// All freezes, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Freeze>> {
         self.0.values()
     }
 
-    /// Those that stand, in order of id.
+    /// The active freezes, ordered by id.
     pub fn standing(&self) -> impl Iterator<Item = &Arc<Freeze>> {
         self.iter().filter(|freeze| freeze.stands())
     }
@@ -95,7 +94,7 @@ impl Freezes {
         self.standing().find(|freeze| freeze.scope.covers(request))
     }
 
-    /// What a new request gets in the place of the policy's verdict, if its calls are frozen.
+    /// The verdict on a new request that replaces the policy's, if its calls are frozen.
     #[must_use]
     pub fn judge(&self, request: &Request, verdict: &Verdict) -> Option<Verdict> {
         let frozen = Frozen::from(&**self.covering(request)?);
@@ -103,7 +102,7 @@ impl Freezes {
         Some(Verdict { effect: Effect::AutoReject, rule, message, frozen: Some(frozen), ..verdict.clone() })
     }
 
-    /// Freezes calls, or finds the freeze that the same operator made with the same `request_id`, if it still stands.
+    /// Adds a freeze. A repetition, by operator and `request_id`, returns the existing one if it is still active.
     ///
     /// # Errors
     /// [`FreezeError::TooMany`] or [`FreezeError::RequestIdReused`].
@@ -135,7 +134,7 @@ impl Freezes {
         Ok((Arc::clone(&freeze), FreezeChanges { changed: vec![freeze], forgotten: Vec::new() }))
     }
 
-    /// Ends a freeze, or finds the one that the same operator ended with the same `request_id`.
+    /// Ends a freeze. A repetition, by operator and `request_id`, returns the freeze that it ended.
     ///
     /// # Errors
     /// [`FreezeError::NotFound`] or [`FreezeError::RequestIdReused`].
@@ -158,8 +157,7 @@ impl Freezes {
         Ok((freeze, FreezeChanges { changed, forgotten: self.forget_old() }))
     }
 
-    /// Takes freezes from an export, copies of such as are kept already included: all of them or none. A copy that
-    /// stands does not undo a thaw.
+    /// Imports freezes, all or none. They may be copies of existing freezes. An active copy does not undo a thaw.
     ///
     /// # Errors
     /// [`FreezeError::Conflict`] or [`FreezeError::Bad`].
@@ -187,7 +185,7 @@ impl Freezes {
         Ok((imported, FreezeChanges { changed, forgotten }))
     }
 
-    /// What an operator recorded under a `request_id`, as its freezer or as its thawer.
+    /// The freeze that an operator froze or thawed with this `request_id`.
     fn under(&self, actor: &Actor, request_id: &str) -> Option<Arc<Freeze>> {
         let is = |by: &Actor, key: Option<&String>| key.is_some_and(|key| key == request_id) && by.is(actor);
         let known = |freeze: &&Arc<Freeze>| {
@@ -198,7 +196,7 @@ impl Freezes {
         self.iter().find(known).cloned()
     }
 
-    /// Forgets those that were thawed first, if there are too many.
+    /// Deletes the thawed freezes that ended first, if there are too many.
     fn forget_old(&mut self) -> Vec<FreezeId> {
         let thawed = |freeze: &Arc<Freeze>| freeze.thawed.as_ref().map(|thawed| (thawed.at, freeze.id));
         let mut old: Vec<_> = self.iter().filter_map(thawed).collect();

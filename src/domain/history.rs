@@ -1,28 +1,27 @@
-//! The histories that an approval can have: how events that come from elsewhere, as imports do, are checked before they
-//! count.
+//! Validates histories: events from elsewhere, such as imports, are checked before they are accepted.
 
 use std::sync::Arc;
 
 use super::{Actor, Approval, ApprovalId, Choice, Digest, Event, EventKind, Revision, Status};
 
-/// Events that no approval can have.
+/// Why events cannot be the history of an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
     /// The first event is not the request, or its digest is not that of its arguments.
     #[error("the first event is not a complete request")]
     NotARequest,
-    /// A gap, a repetition, or time running backwards.
+    /// A gap, a repetition, or an earlier time.
     #[error("revision {found} after {last} is out of order, in number or in time")]
     OutOfOrder {
-        /// The revision before.
+        /// The previous revision.
         last: Revision,
         /// The offending event's revision.
         found: Revision,
     },
-    /// A name that no store could index.
+    /// A name that is too long for the store's index.
     #[error("a name is longer than {limit} bytes")]
     NameTooLong {
-        /// The longest that is taken.
+        /// The maximum length.
         limit: usize,
     },
     /// An event that cannot follow the ones before it.
@@ -31,10 +30,10 @@ pub enum ReplayError {
 }
 
 impl Approval {
-    /// Folds events into the approval that they made, refusing those that no approval can have.
+    /// Folds events into an approval, and rejects impossible histories.
     ///
     /// # Errors
-    /// When the events have gaps or contradict each other: two decisions, a claim without approval, and so on.
+    /// When the events have gaps, or contradict each other, such as two decisions or a claim without an approval.
     pub fn replay<'a>(id: ApprovalId, events: impl IntoIterator<Item = &'a Event>) -> Result<Self, ReplayError> {
         let mut events = events.into_iter();
         let mut approval = events.next().and_then(|first| Self::open(id, first)).ok_or(ReplayError::NotARequest)?;
@@ -53,8 +52,8 @@ impl Approval {
         Ok(approval)
     }
 
-    /// Whether an event may come next. [`step`](super::step) never makes one that may not. Limits are not looked at:
-    /// they may have been others when it was recorded.
+    /// Whether an event may come next. [`step`](super::step) makes only such events. Does not check limits: they may
+    /// have been different when the event was recorded.
     fn can_follow(&self, event: &Event) -> bool {
         let open = !self.status.is_terminal() && event.at < self.deadline;
         let by_requester = self.request.caller.is(&event.actor);
@@ -97,7 +96,7 @@ impl Approval {
                 Status::Pending | Status::AutoApproved | Status::AutoRejected => false,
             },
             EventKind::Claimed { digest, .. } => by_requester && current(digest) && claimable(),
-            // Who may is a matter of groups and roles, which are not on record.
+            // Permission depends on groups and roles, which are not recorded.
             EventKind::Revoked { .. } => claimable(),
             EventKind::Reported { .. } => {
                 self.claim.as_ref().is_some_and(|claim| claim.outcome.is_none() && claim.actor.is(&event.actor))

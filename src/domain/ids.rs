@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Time;
 
-/// Counts an approval's events: 1 for the request itself.
+/// Counts an approval's events. 1 is the request.
 pub type Revision = u64;
 
 macro_rules! id {
@@ -46,12 +46,12 @@ macro_rules! id {
 }
 
 id! {
-    /// Names an approval: a UUIDv7, so that ids sort by time of creation.
+    /// The id of an approval: a UUIDv7, so ids sort by time of creation.
     ApprovalId
 }
 
 impl ApprovalId {
-    /// The moment in the id, to the millisecond: when the approval was asked for. `None` for one that has none.
+    /// The time in the id, in milliseconds: when the request was made. `None` if the id has none.
     #[must_use]
     pub fn created_at(self) -> Option<Time> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
@@ -60,14 +60,14 @@ impl ApprovalId {
 }
 
 id! {
-    /// Names a claim: a UUIDv7.
+    /// The id of a claim: a UUIDv7.
     ClaimId
 }
 id! {
-    /// Names a token, and is no secret: a UUIDv7.
+    /// The id of a token: a UUIDv7. Not secret.
     TokenId
 }
 id! {
-    /// Names a freeze: a UUIDv7.
+    /// The id of a freeze: a UUIDv7.
     FreezeId
 }

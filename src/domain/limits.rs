@@ -1,4 +1,4 @@
-//! What a request may hold: fixed limits, and those that an operator can lower.
+//! Limits of requests: fixed ones, and those that an operator can lower.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const TOOL_NAME_MAX: usize = 128;
 /// Longest request_id, in characters.
 pub const REQUEST_ID_MAX: usize = 128;
-/// Longest name of an agent, in characters; also for each agent of a hand-off chain.
+/// Longest name of an agent, in characters. Also of each agent in the chain.
 pub const AGENT_NAME_MAX: usize = 128;
 /// Longest run_id of an agent, in characters.
 pub const RUN_ID_MAX: usize = 128;
@@ -14,29 +14,30 @@ pub const RUN_ID_MAX: usize = 128;
 pub const LABEL_KEY_MAX: usize = 63;
 /// Longest value of a label, in characters.
 pub const LABEL_VALUE_MAX: usize = 256;
-/// Longest issuer, and longest name at one, in characters.
+/// Longest issuer, and longest name at an issuer, in characters.
 pub const PERSON_MAX: usize = 256;
-/// Longest `caller` of a filter, issuer or subject of a tested call, in characters: more than any of them needs.
+/// Longest `caller` of a filter, and longest issuer and subject of a tested call, in characters. Longer than any valid
+/// one.
 pub const CALLER_MAX: usize = 1_024;
 /// Longest name of a group, in characters.
 pub const GROUP_MAX: usize = 128;
-/// Most groups of a person.
+/// Maximum number of groups of a person.
 pub const GROUPS_MAX: usize = 64;
-/// Most issuers for whose people somebody may decide.
+/// Maximum number of issuers in a `DecidesFor`.
 pub const ISSUERS_MAX: usize = 16;
-/// Longest claim window: of a rule, and as a setting.
+/// Longest claim window, of a rule and of the setting.
 pub const CLAIM_WINDOW_MAX: Duration = Duration::from_secs(60 * 60);
 /// Longest time that a policy remembers a rejection.
 pub const REMEMBER_REJECTION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// Longest timeout: of a request, of a rule, and as a setting.
+/// Longest timeout, of a request, a rule and the setting.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Longest wait of WaitApproval; also its default.
+/// Longest wait of WaitApproval, and its default.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
-/// Rows on a page when the caller does not say; fewer when [`RequestLimits::page_size_max`] is below.
+/// Default page size. [`RequestLimits::page_size_max`] may lower it.
 pub const PAGE_SIZE_DEFAULT: u32 = 50;
 
-/// Largest arguments as canonical JSON, in bytes. The store's record size caps it.
+/// Largest arguments as canonical JSON, in bytes. Limited by the store's record size.
 pub const ARGUMENTS_BYTES_MAX: usize = 48 * 1024;
 /// Deepest nesting of arguments, in levels.
 pub const ARGUMENTS_DEPTH_MAX: u32 = 32;
@@ -46,14 +47,14 @@ pub const SCHEMA_BYTES_MAX: usize = 16 * 1024;
 pub const TEXT_BYTES_MAX: usize = 4 * 1024;
 /// Longest reason of a freeze, in bytes.
 pub const FREEZE_REASON_BYTES_MAX: usize = 1_024;
-/// Most labels of an approval, and of a rule.
+/// Maximum number of labels of an approval, and of a rule.
 pub const LABELS_MAX: u32 = 32;
-/// Most agents in a hand-off chain.
+/// Maximum number of agents in a chain.
 pub const CHAIN_MAX: u32 = 16;
 /// Largest page of a list.
 pub const PAGE_SIZE_MAX: u32 = 1_000;
 
-/// The limits that an operator can change, each within the range given here.
+/// The limits that an operator can set, each within this range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLimits {
     /// Arguments as canonical JSON, in bytes: 2 to [`ARGUMENTS_BYTES_MAX`].
@@ -66,15 +67,15 @@ pub struct RequestLimits {
     pub text_bytes: usize,
     /// Labels of an approval: 0 to [`LABELS_MAX`].
     pub labels: u32,
-    /// Agents in a hand-off chain: 0 to [`CHAIN_MAX`].
+    /// Agents in a chain: 0 to [`CHAIN_MAX`].
     pub chain: u32,
-    /// Shortest timeout that a request may ask for: 10 ms to [`TIMEOUT_MAX`], and at most `timeout_max`.
+    /// Shortest timeout of a request: 10 ms to [`TIMEOUT_MAX`], and at most `timeout_max`.
     pub timeout_min: Duration,
-    /// Longest timeout that a request may ask for: 10 ms to [`TIMEOUT_MAX`].
+    /// Longest timeout of a request: 10 ms to [`TIMEOUT_MAX`].
     pub timeout_max: Duration,
-    /// Timeout of a request that names none; between `timeout_min` and `timeout_max`.
+    /// Default timeout of a request: between `timeout_min` and `timeout_max`.
     pub timeout_default: Duration,
-    /// Largest page of a list: 1 to [`PAGE_SIZE_MAX`]. May be below the default page size of the API.
+    /// Largest page of a list: 1 to [`PAGE_SIZE_MAX`]. May be lower than the default page size of the API.
     pub page_size_max: u32,
 }
 

@@ -1,9 +1,9 @@
-//! Names by which authorities know people, programs and groups.
+//! Names of people, programs, groups and their authorities.
 //!
-//! A name has one form: composed (NFC), with no blanks around it and no character that shows nothing. Two names are the
-//! same when these forms are equal, to the letter and its case. Whatever brings a name in asks [`normal`] for it:
-//! requests, tokens, a provider's claims, settings and policies. What cannot be brought into that form is refused, not
-//! mended: a character that is dropped would make two names of an authority one.
+//! A name has one normal form: Unicode NFC, without outer spaces and invisible characters. Two names are the same if
+//! their normal forms are equal, including case. All names pass through [`normal`]: those in requests, tokens, a
+//! provider's claims, settings and policies. A text without a normal form is rejected, not repaired: dropping a
+//! character could turn two names of an authority into one.
 
 use std::borrow::Cow;
 
@@ -11,22 +11,22 @@ use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 use crate::unicode::is_invisible;
 
-/// Why a text is no name.
+/// Why a text is not a valid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// A blank at one of its ends.
+    /// A space at the beginning or the end.
     #[error("begins or ends with a space; remove it")]
     OuterBlank,
-    /// A character without a look of its own.
+    /// An invisible, control or unassigned character.
     #[error("contains U+{:04X}; control, invisible and unassigned characters are not allowed", u32::from(*.0))]
     Invisible(char),
 }
 
-/// A name in its one form. The form never changes once it is taken: Unicode keeps it for assigned characters, and
-/// others are refused. May be empty, and is not limited in length.
+/// The normal form of a name. It never changes in later versions of Unicode, because unassigned characters are
+/// rejected. May be empty, and has no maximum length.
 ///
 /// # Errors
-/// When the text has no such form.
+/// When the text has no normal form.
 pub fn normal(text: &str) -> Result<Cow<'_, str>, NameError> {
     if let Some(c) = text.chars().find(|c| is_invisible(*c)) {
         return Err(NameError::Invisible(c));
@@ -37,16 +37,16 @@ pub fn normal(text: &str) -> Result<Cow<'_, str>, NameError> {
     Ok(composed(text))
 }
 
-/// A text in its composed form: for names that were recorded before names had one form, and must still be read.
+/// The NFC form of a text: for names that were recorded before names were normalized, and must still be read.
 #[must_use]
 pub fn composed(text: &str) -> Cow<'_, str> {
     if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }
 
-/// Whether two names are the same, also when one of them was recorded before names had one form.
+/// Whether two names are the same, even if one was recorded before names were normalized.
 #[must_use]
 pub fn same(one: &str, other: &str) -> bool {
-    // A name that is not ASCII may have a form that is: the Kelvin sign is a K.
+    // The NFC form of a non-ASCII name can be ASCII: the Kelvin sign becomes K.
     one == other || (!(one.is_ascii() && other.is_ascii()) && one.nfc().eq(other.nfc()))
 }
 

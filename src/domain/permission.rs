@@ -4,16 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::Actor;
 
-/// Something about other people that a caller may assert, and is believed.
+/// A permission to make trusted claims about other people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// On whose behalf it asks.
+    /// Name the person on whose behalf the caller asks.
     AskForOthers,
-    /// Who decides, and in which groups they are, within [`DecidesFor`]: a chat bridge. What it brings counts as one
-    /// vote among others, unless it may decide alone too.
+    /// Name the person who decides and their groups, within [`DecidesFor`], as a chat bridge does. All its votes
+    /// together count as one, unless it may also decide alone.
     DecideForOthers,
-    /// That several people have decided, without a vote by anybody else: it can complete a quorum.
+    /// Let the caller's votes reach a quorum alone, without another caller's vote.
     DecideAlone,
 }
 
@@ -29,46 +29,46 @@ impl Permission {
     }
 }
 
-/// For whom the holder of [`DecideForOthers`](Permission::DecideForOthers) may decide. Empty: for nobody.
+/// The people for whom the holder of [`DecideForOthers`](Permission::DecideForOthers) may decide. Empty: no one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecidesFor {
-    /// People of these authorities.
+    /// Authorities of these people.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub issuers: BTreeSet<String>,
-    /// Groups that it may say they are in.
+    /// Groups that the holder may name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<String>,
 }
 
-/// Who a caller may not decide for.
+/// The reason why a caller may not decide for a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutsideScope {
-    /// Anybody: the token is from before the permission had a scope.
+    /// No issuers: the token was created before the permission had a scope.
     #[error(
         "the caller's token allows no issuers for decide_for_others, because it was created by an older version; \
          create a new token with issuers, and revoke this one"
     )]
     Anybody,
-    /// People of an authority.
+    /// A person of another authority.
     #[error("the caller's token does not allow decisions for people of the issuer {0}")]
     Issuer(String),
-    /// Members of a group.
+    /// A member of another group.
     #[error("the caller's token does not allow decisions for members of the group {0}")]
     Group(String),
 }
 
 impl DecidesFor {
-    /// Whether it is for nobody.
+    /// Whether it allows no one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.issuers.is_empty() && self.groups.is_empty()
     }
 
-    /// Whether a person in these groups is within.
+    /// Checks that a person with these groups is within the scope.
     ///
     /// # Errors
-    /// What of it is not.
+    /// The part that is outside the scope.
     pub fn check(&self, person: &Actor, groups: &BTreeSet<String>) -> Result<(), OutsideScope> {
         if self.issuers.is_empty() {
             return Err(OutsideScope::Anybody);

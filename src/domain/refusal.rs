@@ -2,7 +2,7 @@ use super::{
     ApprovalId, Claim, Decision, Digest, ExecutionResult, Frozen, Outcome, Revision, Revocation, Status, Time,
 };
 
-/// Why a command was refused. Nothing was recorded for it.
+/// Why a command was refused. The command itself recorded nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Another decision was first.
@@ -14,7 +14,7 @@ pub enum Refusal {
     /// Only the requester may do this.
     #[error("only the requester may do this")]
     NotRequester,
-    /// The arguments changed since the reviewer looked.
+    /// The arguments changed since the reviewer saw them.
     #[error("the arguments were edited since the reviewer saw them; read revision {revision} again, digest {digest}")]
     Stale {
         /// The approval's revision.
@@ -22,19 +22,19 @@ pub enum Refusal {
         /// The approval's digest.
         digest: Digest,
     },
-    /// This reviewer has voted on these arguments.
+    /// This reviewer has already voted on these arguments.
     #[error("this reviewer has already voted on these arguments")]
     AlreadyVoted,
-    /// Others are asked.
+    /// The policy does not ask this reviewer.
     #[error("the policy does not ask this reviewer")]
     NotEligible,
-    /// It would be decided by credentials alone that let their holder name voters.
+    /// The vote would decide alone, and its credentials can name any voter.
     #[error("this caller's votes alone cannot approve; another reviewer must vote, or the caller needs decide_alone")]
     NeedsOthers,
-    /// A vote without a comment.
+    /// A comment is missing.
     #[error("the policy requires a comment with every vote on this approval")]
     CommentRequired,
-    /// The arguments must be approved as they are, or rejected.
+    /// Only the current arguments can be approved.
     #[error("the policy does not allow edits of this approval; approve or reject it unchanged")]
     EditsNotAllowed,
     /// The policy rejects the edited arguments.
@@ -48,79 +48,80 @@ pub enum Refusal {
     /// Too many edits.
     #[error("too many edits: an approval can be edited at most {limit} times")]
     TooManyEdits {
-        /// How many are allowed.
+        /// The maximum.
         limit: u32,
     },
     /// Too many votes.
     #[error("too many votes: an approval can have at most {limit} on the same arguments")]
     TooManyVotes {
-        /// How many are allowed.
+        /// The maximum.
         limit: u32,
     },
-    /// Only an approved call can be claimed.
+    /// The call is not approved.
     #[error("the call is {}; only an approved call can be claimed or revoked", .0.name())]
     NotApproved(Status),
-    /// Not what was approved.
+    /// The digest is not the approved one.
     #[error("the digest is not the approved one, {approved}; run the approved arguments, or request approval again")]
     DigestMismatch {
-        /// What was approved.
+        /// The approved digest.
         approved: Digest,
     },
-    /// Too late to claim.
+    /// The claim window has closed.
     #[error("the claim window closed at {closed_at}")]
     ClaimWindowClosed {
         /// When it closed.
         closed_at: Time,
     },
-    /// Claimed before: by another call, or by this one, whose claim window has closed or whose outcome is on record.
+    /// Claimed by another call, or by this one, and its claim window has closed or its outcome is reported.
     #[error("already claimed by {} at {}{}", .0.actor, .0.at, reported(.0))]
     AlreadyClaimed(Box<Claim>),
-    /// Stopped before it was claimed.
+    /// The approval was revoked before it was claimed.
     #[error("the approval was revoked by {} at {}", .0.actor, .0.at)]
     Revoked(Box<Revocation>),
     /// An operator has frozen such calls.
     #[error("{} has frozen such calls; nothing was claimed; retry after the thaw", .0.actor)]
     Frozen(Box<Frozen>),
-    /// No such claim by this caller.
+    /// This caller has no such claim.
     #[error("this approval has no such claim by this caller")]
     NotClaimed,
-    /// Reported before.
+    /// The outcome is already reported.
     #[error("the outcome was already reported at {}", .0.at)]
     AlreadyReported(Box<Outcome>),
-    /// The idempotency key belongs to another call of the same caller.
+    /// The caller used the idempotency key for a different call.
     #[error("request_id was used before {}; use a new request_id for a new call", for_what(*field))]
     RequestIdReused {
         /// The key.
         request_id: String,
-        /// The approval that it was used on.
+        /// The approval of the earlier call.
         approval: ApprovalId,
-        /// The first thing that differs, where both calls are requests.
+        /// The first field that differs, if both calls are requests.
         field: Option<RepeatedField>,
     },
-    /// The request that this idempotency key belongs to was forgotten. What became of it is not known any more.
+    /// The request of this idempotency key was deleted. Its outcome is unknown.
     #[error("the approval of this request_id was deleted after `retain`; request approval again with a new request_id")]
     RequestForgotten {
         /// The key.
         request_id: String,
-        /// From this moment on it is as if the key had never been used.
+        /// When the key can be used again.
         until: Time,
     },
-    /// The caller waits for too many approvals.
+    /// The caller has too many pending approvals.
     #[error("too many pending approvals: at most {limit} are allowed per caller")]
     TooManyPending {
-        /// How many are allowed.
+        /// The maximum.
         limit: u32,
     },
 }
 
-/// What a repetition must say again. Its caller is the same because it is found by caller and `request_id`.
+/// A field that a repetition must repeat. The caller is the same, because the request is found by caller and
+/// `request_id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RepeatedField {
     /// The tool.
     ToolName,
-    /// The arguments, as asked.
+    /// The requested arguments.
     Arguments,
-    /// The person on whose behalf, whom the caller names or its credentials do.
+    /// The person on whose behalf, as named by the caller or its credentials.
     OnBehalfOf,
 }
 
@@ -136,7 +137,7 @@ impl RepeatedField {
     }
 }
 
-/// What a `request_id` was used for before, as the middle of a sentence.
+/// The earlier use of a `request_id`, as the middle of a sentence.
 const fn for_what(field: Option<RepeatedField>) -> &'static str {
     match field {
         Some(RepeatedField::ToolName) => "with another tool_name",
@@ -146,7 +147,7 @@ const fn for_what(field: Option<RepeatedField>) -> &'static str {
     }
 }
 
-/// What is known of a claimed call's outcome, as the end of a sentence.
+/// The known outcome of a claimed call, as the end of a sentence.
 fn reported(claim: &Claim) -> String {
     claim.outcome.as_ref().map_or_else(String::new, |Outcome { result, at, .. }| {
         let result = match result {

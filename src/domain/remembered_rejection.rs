@@ -1,22 +1,22 @@
-//! Rejections that answer the same call again.
+//! Remembered rejections: a reviewer's rejection also rejects the same call later in the same run.
 //!
-//! A model that was told no tries once more, and the reviewer is asked the same question four times. So a policy can
-//! say for how long a person's rejection counts (`remember_rejection`). It answers **the same call in the same run**:
-//! with the same caller, `run_id`, tool and digest as asked. A call without a `run_id` always asks, as nothing tells
-//! its run from another. What decides, and why:
+//! A model whose call is rejected often tries again, and the reviewer gets the same question four times. So a policy
+//! can remember a rejection for some time (`remember_rejection`). It applies to **the same call in the same run**: the
+//! same caller, `run_id`, tool and requested digest. A call without a `run_id` always asks, because its run cannot be
+//! identified. The decisions, and why:
 //!
-//! - **Only a reviewer's rejection is remembered**, and never one that was itself remembered: else a model that keeps
-//!   trying would prolong the memory, and nobody would be asked again.
-//! - **The window is that of the verdict under which the reviewer rejected**, and is recorded with the approval. A
-//!   policy that is set afterwards neither lengthens nor shortens it: as with pending approvals, what was recorded
-//!   holds. Of a call that was edited and then rejected, that is the verdict on the edited arguments, and what is
-//!   remembered is the call as it was asked: an agent that asks for it again did not get it the first time.
-//! - **The strictest wins**, as between rules. A call that the present policy rejects is rejected by the policy, with
-//!   its rule and message. One that it would approve is still rejected: labels and the agent's name are the caller's
-//!   own words, and other ones must not turn a no into a yes. A caller that wants another answer starts another run, or
+//! - **Only a reviewer's rejection is remembered**, never a remembered one. Otherwise a model that keeps trying would
+//!   extend the time, and no reviewer would be asked again.
+//! - **The time is that of the verdict under which the reviewer rejected**, recorded with the approval. A later policy
+//!   does not change it, as with pending approvals. If the call was edited before the rejection, the verdict on the
+//!   edited arguments counts, but the requested call is remembered: it is the one that the agent repeats.
+//! - **The strictest wins**, as between rules. If the current policy rejects the call, it decides, with its rule and
+//!   message. If it would approve the call, the remembered rejection still holds: the caller chooses labels and the
+//!   agent's name, and must not turn a no into a yes by changing them. To ask again, the caller starts another run, or
 //!   waits.
-//! - **A freeze comes first**: it rejects every request in its scope, and says that the call may be asked for after it.
-//! - **Server time counts**, from the decision on, and the window ends exactly when it is over.
+//! - **A freeze comes first**: it rejects every request in its scope, and says to request approval again after the
+//!   thaw.
+//! - **Server time counts**, from the decision on. At the end of the time the rejection no longer applies.
 
 use serde_json::json;
 
@@ -25,11 +25,11 @@ use super::{
     name::composed, time,
 };
 
-/// The rule that is recorded where a remembered rejection decides. No policy has a rule with such a name.
+/// The rule of a verdict that a remembered rejection decided. Rules of policies cannot have this name.
 pub const REMEMBERED_REJECTION_RULE: &str = "_remembered_rejection";
 
 impl Request {
-    /// What a call and its repetitions in the same run have in common; `None` outside a run.
+    /// A hash that identifies the call within its run; `None` without a run.
     #[must_use]
     pub fn call_in_run(&self) -> Option<Digest> {
         let Self { caller, agent, tool_name, digest, .. } = self;
@@ -41,8 +41,8 @@ impl Request {
 }
 
 impl Approval {
-    /// The call that its rejection answers, and until when; `None` unless a reviewer rejected it, in a run, under a
-    /// policy that remembers.
+    /// The call to reject, and until when. `None` unless a reviewer rejected it, in a run, under a policy that
+    /// remembers.
     #[must_use]
     pub fn remembered(&self) -> Option<(Digest, Time)> {
         let decision = self.decision.as_ref().filter(|_| self.status == Status::Rejected)?;
@@ -50,8 +50,8 @@ impl Approval {
         Some((self.request.call_in_run()?, time::after(decision.at, window)))
     }
 
-    /// For implementations of stores: what becomes of a call at a time by this approval's rejection, where `verdict` is
-    /// what the policy says of it. `None` when the rejection does not answer it, or the policy rejects it by itself.
+    /// For stores: the verdict on a new call because of this rejection. `verdict` is the policy's. `None` if the
+    /// rejection does not apply, or if the policy itself rejects the call.
     #[must_use]
     pub fn remembered_for(&self, request: &Request, verdict: &Verdict, now: Time) -> Option<Verdict> {
         let (call, until) = self.remembered()?;
@@ -84,7 +84,7 @@ impl Approval {
 }
 
 impl Verdict {
-    /// Whether a verdict on a request can be: what a rejection decides is a rejection, of a call in a run.
+    /// Whether a verdict on a request is possible: a remembered rejection must reject, and needs a run.
     pub(super) fn may_be_on(&self, request: &Request) -> bool {
         let rejects = self.effect == Effect::AutoReject && self.rule == REMEMBERED_REJECTION_RULE;
         self.remembered_rejection.is_none() || (rejects && self.frozen.is_none() && !request.agent.run_id.is_empty())

@@ -1,38 +1,37 @@
-//! Requests that come again under their `request_id`.
+//! Repetitions: requests that are sent again with the same `request_id`.
 //!
-//! A caller that runs again, after a crash or with another version of its program, sends the same call in other words:
-//! a reason that a model wrote anew, a label, a timeout, a schema. Its approval must not be lost for that. So a
-//! repetition says again only what would be run, and for whom; everything else is the first request's, whatever the
-//! repetition says. In particular the first request's schema is what edits must satisfy, and its `cancel_on_disconnect`
-//! is what holds.
+//! A caller that restarts, after a crash or an update, may send the same call with different words: a reason that a
+//! model wrote again, a label, a timeout, a schema. It must not lose its approval for that. So a repetition must only
+//! repeat what would be run, and for whom. All other fields of the first request apply, including the schema that edits
+//! must satisfy and `cancel_on_disconnect`.
 //!
-//! The arguments are compared as asked: an edit in between changes what may be run, and not what was asked.
+//! The requested arguments are compared: an edit changes what may be run, not what was requested.
 
 use super::{Actor, Approval, Arguments, Digest, Refusal, RepeatedField, Request};
 
-/// What a repetition must say again. All that is needed to find the first request, so that what a new request must not
-/// say does not keep a caller from its approval.
+/// The fields that a repetition must repeat. They are enough to find the first request, so a caller can reach its
+/// approval even if the rest of the repetition would be invalid as a new request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repetition {
     /// The first request's idempotency key.
     pub request_id: String,
     /// The tool.
     pub tool_name: String,
-    /// The arguments, as asked.
+    /// The requested arguments.
     pub arguments: Arguments,
-    /// The person on whose behalf the caller says that it asks.
+    /// The person on whose behalf the caller asks, if named.
     pub on_behalf_of: Option<Actor>,
 }
 
 impl Request {
-    /// The first thing in which another request, by the same caller with the same `request_id`, is not a repetition of
-    /// this one; `None` when it is one.
+    /// The first field in which another request with the same caller and `request_id` differs; `None` if it is a
+    /// repetition.
     #[must_use]
     pub fn differs_from(&self, again: &Self) -> Option<RepeatedField> {
         self.differs(&again.tool_name, again.digest, again.on_behalf_of.as_ref())
     }
 
-    /// Whether a call by the same caller repeats this request, on behalf of this person.
+    /// Whether a call of the same caller repeats this request, for this person.
     #[must_use]
     pub fn is_repeated_by(&self, again: &Repetition, on_behalf_of: Option<&Actor>) -> bool {
         let digest = Digest::of(&again.tool_name, &again.arguments);
@@ -51,8 +50,7 @@ impl Request {
 }
 
 impl Approval {
-    /// For implementations of stores: refuses a request that was found to have this one's caller and `request_id`,
-    /// unless it is the same request again.
+    /// For stores: refuses a request with this one's caller and `request_id`, unless it is a repetition.
     ///
     /// # Errors
     /// [`Refusal::RequestIdReused`].

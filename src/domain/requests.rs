@@ -1,4 +1,4 @@
-//! What callers ask for, checked. Who asks is not part of it: that comes from the connection.
+//! Validated requests of callers. The caller is not part of them: it comes from the connection.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,11 +11,11 @@ use super::{Actor, Agent, ApprovalId, Arguments, Choice, ClaimId, Digest, Execut
 /// A request for approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRequest {
-    /// Idempotency key; one is made when absent.
+    /// Idempotency key. Generated if absent.
     pub request_id: Option<String>,
     /// The tool.
     pub tool_name: String,
-    /// The arguments; they satisfy `schema`.
+    /// The arguments. They satisfy `schema`.
     pub arguments: Arguments,
     /// The agent that makes the call.
     pub agent: Agent,
@@ -27,35 +27,35 @@ pub struct NewRequest {
     pub timeout: Duration,
     /// JSON Schema of the arguments, as canonical JSON.
     pub schema: Option<Arc<str>>,
-    /// Withdraw when the caller's streams are gone.
+    /// Cancel when the caller's streams are cut.
     pub cancel_on_disconnect: bool,
-    /// The person on whose behalf the caller says that it asks.
+    /// The person on whose behalf the caller asks, if named.
     pub on_behalf_of: Option<Actor>,
 }
 
 /// A reviewer's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDecision {
-    /// Of what.
+    /// The approval.
     pub id: ApprovalId,
     /// Idempotency key.
     pub request_id: Option<String>,
-    /// Which way.
+    /// Approve or reject.
     pub choice: Choice,
-    /// What the reviewer looked at.
+    /// What the reviewer saw.
     pub seen: Seen,
     /// Why.
     pub comment: String,
     /// Arguments to approve instead.
     pub edit: Option<Arguments>,
-    /// The person whose decision the caller says that it brings, and the groups of that person.
+    /// The person for whom the caller submits the decision, and their groups.
     pub on_behalf_of: Option<(Actor, BTreeSet<String>)>,
 }
 
-/// A withdrawal.
+/// A cancellation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancellation {
-    /// Of what.
+    /// The approval.
     pub id: ApprovalId,
     /// Idempotency key.
     pub request_id: Option<String>,
@@ -66,7 +66,7 @@ pub struct Cancellation {
 /// A revocation of an approved call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRevocation {
-    /// Of what.
+    /// The approval.
     pub id: ApprovalId,
     /// Idempotency key.
     pub request_id: Option<String>,
@@ -77,25 +77,25 @@ pub struct NewRevocation {
 /// A claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewClaim {
-    /// Of what.
+    /// The approval.
     pub id: ApprovalId,
     /// Idempotency key.
     pub request_id: Option<String>,
-    /// What is about to be run.
+    /// Digest of the call to run.
     pub digest: Digest,
 }
 
 /// A report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewReport {
-    /// Of what.
+    /// The approval.
     pub id: ApprovalId,
     /// Idempotency key.
     pub request_id: Option<String>,
-    /// The claim.
+    /// The claim's id.
     pub claim_id: ClaimId,
     /// Whether the tool succeeded.
     pub result: ExecutionResult,
-    /// A short account.
+    /// A short description.
     pub message: String,
 }

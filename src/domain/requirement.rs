@@ -1,4 +1,4 @@
-//! Whose approval is needed: what a policy asks of people, and who counts for it.
+//! Requirements: the reviewers that a policy asks, and whose votes count.
 
 use std::{borrow::Cow, collections::BTreeSet, fmt, str::FromStr, sync::Arc, time::Duration};
 
@@ -10,25 +10,25 @@ use super::{
     time,
 };
 
-/// What people must do for an approval, and until when.
+/// The votes that approve or reject a call, and the time limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
-    /// Every one of these must reach its quorum; never empty.
+    /// One panel per rule. Each must reach its quorum. Never empty.
     pub panels: Vec<Panel>,
-    /// So many rejecting votes reject, at least 1.
+    /// Rejecting votes that reject, at least 1.
     pub reject_threshold: u32,
     /// Whether every vote needs a comment.
     pub comment_required: bool,
-    /// Whether a reviewer may approve other arguments than those asked for.
+    /// Whether a reviewer may approve edited arguments.
     pub allow_edits: bool,
-    /// What happens while nobody decides, the earliest first.
+    /// Escalations while undecided, the earliest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escalations: Vec<Escalation>,
-    /// Longest time to wait for a decision, when the policy limits it.
+    /// Maximum time to wait for a decision, if the policy limits it.
     #[serde(with = "time::optional_micros", rename = "timeout_us")]
     pub timeout: Option<Duration>,
-    /// How long a rejection answers the same call in the same run, when the policy remembers it.
+    /// How long a rejection also rejects the same call in the same run, if the policy remembers it.
     #[serde(
         default,
         with = "time::optional_micros",
@@ -38,64 +38,64 @@ pub struct Requirement {
     pub remember_rejection: Option<Duration>,
 }
 
-/// Those whom one rule asks.
+/// The reviewers that one rule asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Panel {
-    /// The rule that asks.
+    /// The rule.
     pub rule: Arc<str>,
-    /// Who may vote; empty: any reviewer.
+    /// Who may vote. Empty: any reviewer.
     pub reviewers: Vec<Reviewer>,
     /// Approving votes needed, at least 1.
     pub quorum: u32,
 }
 
-/// A change of an approval that waits too long.
+/// A change of an approval that has waited for some time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Escalation {
-    /// The rule that demands it, and whose panel grows.
+    /// The rule. Its panel gets the reviewers.
     pub rule: Arc<str>,
-    /// How long after the request.
+    /// Time after the request.
     #[serde(with = "time::micros", rename = "after_us")]
     pub after: Duration,
-    /// Who may vote from then on, too.
+    /// Additional reviewers from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reviewers: Vec<Reviewer>,
-    /// How urgent it is from then on, unless it is more so already.
+    /// Minimum priority from then on.
     pub priority: Priority,
 }
 
-/// How urgent an approval is.
+/// The urgency of an approval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// As any.
+    /// The default.
     #[default]
     Normal,
-    /// More than others.
+    /// More urgent than normal.
     High,
-    /// Before all others.
+    /// More urgent than high.
     Urgent,
 }
 
-/// Somebody whom a rule may ask: `group:NAME` or `user:ISSUER/SUBJECT`.
+/// A reviewer in a rule: `group:NAME` or `user:ISSUER/SUBJECT`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Cow<'_, str>")]
 pub enum Reviewer {
-    /// Everybody in a group.
+    /// All members of a group.
     Group(String),
     /// One principal, as [`Actor`] is displayed.
     User(String),
 }
 
-/// Why a text names no reviewer.
+/// Why a text is not a valid reviewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewerError {
-    /// It has another form, or is too long.
+    /// The text has another form, or is too long.
     #[error("must be group:NAME or user:ISSUER/SUBJECT, with at most {REVIEWER_MAX} characters")]
     Form,
-    /// Nobody can have the name.
+    /// The name is invalid.
     #[error("the name {0}")]
     Name(#[from] NameError),
 }
@@ -104,7 +104,7 @@ pub enum ReviewerError {
 pub const REVIEWER_MAX: usize = 256;
 
 impl Requirement {
-    /// So many votes of any reviewers.
+    /// A number of votes from any reviewers.
     #[must_use]
     pub fn any(quorum: u32) -> Self {
         Self {
@@ -118,13 +118,13 @@ impl Requirement {
         }
     }
 
-    /// The same, with a limit to the wait.
+    /// The same requirement with a maximum wait.
     #[must_use]
     pub fn within(self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self }
     }
 
-    /// The greatest of the quorums.
+    /// The maximum quorum of all panels.
     #[must_use]
     pub fn quorum(&self) -> u32 {
         self.panels.iter().map(|panel| panel.quorum).max().unwrap_or(1)
@@ -132,7 +132,7 @@ impl Requirement {
 }
 
 impl Reviewer {
-    /// Whether somebody, who is in these groups, is meant: names are compared as [`name::same`] does.
+    /// Whether this reviewer includes an actor with these groups. Compares names like [`name::same`].
     #[must_use]
     pub fn is(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
         match self {
@@ -140,15 +140,14 @@ impl Reviewer {
                 groups.contains(group) || (!group.is_ascii() && groups.iter().any(|other| name::same(group, other)))
             }
             Self::User(user) => {
-                // Without making a text of the actor: this is asked for every approval of a list.
+                // Does not build a string of the actor: a list does this for every approval.
                 let rest = user.strip_prefix(actor.issuer.as_str()).and_then(|rest| rest.strip_prefix('/'));
                 rest == Some(actor.subject.as_str()) || (!user.is_ascii() && name::same(user, &actor.to_string()))
             }
         }
     }
 
-    /// A reviewer as it is on record. It may be from before names had one form: it is left as it is, so that what was
-    /// recorded stays what it was.
+    /// Reads a recorded reviewer. It may be older than the normal form of names, and is left unchanged.
     ///
     /// # Errors
     /// [`ReviewerError::Form`].
@@ -167,8 +166,7 @@ impl Reviewer {
     }
 }
 
-/// The name of a user in its one form. Where the issuer ends is not known, as it may hold a `/` itself: somewhere it
-/// must.
+/// Normalizes the name of a user. The issuer may contain a `/` itself, so every `/` is tried as its end.
 fn user(name: &str) -> Result<Cow<'_, str>, NameError> {
     let normal = name::normal(name)?;
     let parts = || normal.match_indices('/').map(|(at, _)| (&normal[..at], &normal[at + 1..]));
@@ -192,7 +190,7 @@ impl Priority {
     }
 }
 
-/// As a policy names it, in the one form of names.
+/// Parses a reviewer of a policy, and normalizes its name.
 impl FromStr for Reviewer {
     type Err = ReviewerError;
 
@@ -204,7 +202,7 @@ impl FromStr for Reviewer {
     }
 }
 
-/// As it is on record.
+/// Reads a recorded reviewer.
 impl TryFrom<Cow<'_, str>> for Reviewer {
     type Error = ReviewerError;
 

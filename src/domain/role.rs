@@ -2,17 +2,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a principal is allowed to be.
+/// A principal's role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Asks, and sees, cancels, claims and reports what it asked for.
+    /// Requests approvals; reads, cancels, claims and reports its own.
     Agent,
-    /// Sees what it is asked about, and decides it.
+    /// Reads and decides the approvals that it is asked about.
     Reviewer,
-    /// Sees everything.
+    /// Reads everything.
     Auditor,
-    /// Sets the policy, makes tokens and takes them back; stops agents.
+    /// Sets the policy; creates and revokes tokens; freezes calls.
     Operator,
 }
 

@@ -1,4 +1,4 @@
-//! Made-up approvals for tests.
+//! Sample approvals for tests.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -7,12 +7,12 @@ use uuid::Uuid;
 
 use super::*;
 
-/// A moment, in seconds after an arbitrary start.
+/// A time in seconds after an arbitrary start.
 pub(crate) fn at(seconds: i64) -> Time {
     chrono::DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
 
-/// An id whose time part is `at(seconds)`, and whose rest is `n`.
+/// An id with the time `at(seconds)` and the random part `n`.
 pub(crate) fn id(seconds: i64, n: u64) -> ApprovalId {
     let millis = u64::try_from(at(seconds).timestamp_millis()).unwrap();
     let mut random = [0; 10];
@@ -58,7 +58,7 @@ pub(crate) fn quorum(quorum: u32) -> Arc<Verdict> {
     verdict(Effect::RequireApproval(Requirement::any(quorum)))
 }
 
-/// A request for `send_email`, waiting 300 s.
+/// A request for `send_email` with a timeout of 300 s.
 pub(crate) fn a_request(request_id: &str) -> (Request, Arguments) {
     let arguments = arguments(&json!({"to": "alice@company.com"}));
     let request = Request {
@@ -77,7 +77,7 @@ pub(crate) fn a_request(request_id: &str) -> (Request, Arguments) {
     (request, arguments)
 }
 
-/// An approval opened at `at(0)` under a verdict.
+/// An approval, opened at `at(0)` with a verdict.
 #[cfg(test)]
 pub(crate) fn opened(verdict: Arc<Verdict>) -> Approval {
     let (asked, arguments) = a_request("r1");

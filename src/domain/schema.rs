@@ -1,8 +1,8 @@
-//! JSON Schema of a call's arguments, given by the caller and so not to be trusted.
+//! JSON Schemas of arguments. Callers provide them, so they are not trusted.
 //!
-//! The validator follows references while it compiles and while it validates, so a schema can be small and still cost a
-//! stack or an hour. `measure` walks the schema as a graph first and refuses what would: the library then only sees
-//! schemas that are finite, shallow and small once their references are expanded.
+//! The validator follows references when it compiles and when it validates, so a small schema can overflow the stack or
+//! run for an hour. `measure` therefore walks the schema as a graph first, and rejects such schemas: the library sees
+//! only schemas that are finite, shallow and small with all references expanded.
 
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value};
@@ -11,18 +11,18 @@ mod measure;
 
 use measure::{MAX_LEVELS, MAX_NODES, MAX_PATTERNS, Measure};
 
-/// Most violations that are reported.
+/// Maximum number of reported violations.
 const MAX_VIOLATIONS: usize = 20;
 
 /// Largest compiled pattern, in bytes.
 const PATTERN_BYTES: usize = 128 * 1024;
-/// Most values of the expanded schema × values of the arguments: bounds the time that a check takes.
+/// Maximum of (values in the expanded schema × values in the arguments). Bounds the time of a check.
 const MAX_COMPARISONS: u64 = 20_000_000;
-/// As `MAX_COMPARISONS`, to have violations listed: the library makes all of them before it hands out the first.
+/// Like `MAX_COMPARISONS`, for a list of all violations: the library collects all of them before it returns the first.
 const MAX_LISTED: u64 = 100_000;
-/// Most patterns of the expanded schema × bytes of text in the arguments, likewise.
+/// Maximum of (patterns in the expanded schema × bytes of text in the arguments). Bounds the time of a check.
 const MAX_MATCHING: u64 = 2_000_000;
-/// As `MAX_COMPARISONS` and `MAX_MATCHING`, for checks that take less time than another thread would: far below a
+/// Like `MAX_COMPARISONS` and `MAX_MATCHING`, for checks that are faster than a switch to another thread: far below a
 /// millisecond.
 const QUICK_COMPARISONS: u64 = 20_000;
 const QUICK_MATCHING: u64 = 4_000;
@@ -40,14 +40,14 @@ const DRAFTS: [(&str, Draft); 5] = [
     ("http://json-schema.org/draft/2020-12/schema", Draft::Draft202012),
 ];
 
-/// A compiled JSON Schema. Never retrieves anything: every reference is local.
+/// A compiled JSON Schema. It never loads anything: every reference is local.
 #[derive(Debug)]
 pub struct Schema {
     validator: Validator,
     measure: Measure,
 }
 
-/// Why a schema was refused.
+/// Why a schema was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     /// Neither an object nor a boolean.
@@ -56,40 +56,40 @@ pub enum SchemaError {
     /// An unknown `$schema`.
     #[error("`$schema` {0} is not supported; use draft-04, draft-06, draft-07, 2019-09 or 2020-12, or omit it")]
     Draft(String),
-    /// A keyword that could make a reference reach elsewhere.
+    /// A keyword that could change where references lead.
     #[error("`{keyword}` at {at} is not supported; use `$ref`: `#/…` to refer to parts of this schema")]
     Keyword {
-        /// Which.
+        /// The keyword.
         keyword: &'static str,
-        /// JSON pointer of the schema that has it.
+        /// JSON pointer of the schema that contains it.
         at: String,
     },
     /// A reference that is not local.
     #[error("`$ref` {target} at {at} is not local; it must be `#` or `#/…`, without percent-encoding")]
     NotLocal {
-        /// Where it leads.
+        /// The reference.
         target: String,
-        /// JSON pointer of the schema that has it.
+        /// JSON pointer of the schema that contains it.
         at: String,
     },
-    /// A reference to nothing.
+    /// A reference to a missing part.
     #[error("`$ref` {target} at {at} does not exist in this schema")]
     Dangling {
-        /// Where it leads.
+        /// The reference.
         target: String,
-        /// JSON pointer of the schema that has it.
+        /// JSON pointer of the schema that contains it.
         at: String,
     },
-    /// References that lead back to where they started.
+    /// A schema that refers to itself.
     #[error("the schema at {at} refers to itself; recursive schemas are not supported")]
     Recursive {
-        /// JSON pointer of a schema on the way.
+        /// JSON pointer of a schema in the cycle.
         at: String,
     },
     /// Nested too deeply.
     #[error("the schema is nested too deeply; at most {MAX_LEVELS} levels are allowed, including references")]
     TooDeep,
-    /// Grows too large when its references are followed.
+    /// Too large with its references expanded.
     #[error(
         "the schema is too large; at most {MAX_NODES} subschemas are allowed; \
          each counts once per reference to it, and three times inside `unevaluated…`"
@@ -98,15 +98,14 @@ pub enum SchemaError {
     /// Has too many patterns.
     #[error("the schema has too many patterns; at most {MAX_PATTERNS} are allowed")]
     TooManyPatterns,
-    /// Breaks the rules of its draft, or has a pattern that is invalid or too large.
+    /// Invalid in its draft, or with an invalid or too large pattern.
     #[error("not a valid schema: {0}")]
     Invalid(String),
 }
 
 impl Schema {
-    /// Compiles a schema. The draft is that of `$schema`, 2020-12 without one; known formats are checked in every
-    /// draft, unknown ones are ignored. Patterns have no look-around and no back-references, so that they match in
-    /// linear time.
+    /// Compiles a schema. The draft is that of `$schema`, or 2020-12. Known formats are checked in every draft, unknown
+    /// ones are ignored. Patterns support no look-around and no back-references, so they match in linear time.
     ///
     /// # Errors
     /// See [`SchemaError`].
@@ -119,7 +118,8 @@ impl Schema {
         let measure = measure::measure(schema, draft == Draft::Draft4)?;
         let mut schema = schema.clone();
         if let Value::Object(object) = &mut schema {
-            // With local references only they change nothing, but `$id` could shadow a schema that the library knows.
+            // All references are local, so these keywords have no effect, but `$id` could shadow a schema that the
+            // library knows.
             for name in ["$schema", "$id", "id"].into_iter().filter(|name| *name != "id" || draft == Draft::Draft4) {
                 object.remove(name);
             }
@@ -135,7 +135,7 @@ impl Schema {
         Ok(Self { validator, measure })
     }
 
-    /// Roughly the bytes that it takes, at most: patterns are compiled to tables.
+    /// Estimate of its memory in bytes, an upper bound: patterns are compiled to tables.
     #[must_use]
     pub fn weight(&self) -> usize {
         const VALUE_BYTES: u64 = 256;
@@ -144,8 +144,8 @@ impl Schema {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// Whether a check takes so little time that it need not be kept from the threads that serve calls. `values` and
-    /// `text`: at least how many values the arguments are, and how many bytes of text are in them.
+    /// Whether a check is so fast that it can run on a thread that serves calls. `values` and `text` are upper bounds:
+    /// the number of values in the arguments, and the bytes of text in them.
     #[must_use]
     pub const fn is_quick(&self, values: u64, text: u64) -> bool {
         self.measure.values.saturating_mul(values) <= QUICK_COMPARISONS
@@ -155,8 +155,8 @@ impl Schema {
     /// Checks arguments.
     ///
     /// # Errors
-    /// What is wrong with them: 1 to 20 sentences, each led by the JSON pointer of the value; or only that they are
-    /// wrong, or cannot be checked, when schema and arguments are large.
+    /// The violations: 1 to 20 sentences, each beginning with the JSON pointer of the value. If schema and arguments
+    /// are large, only one sentence that says they are invalid or cannot be checked.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), Vec<String>> {
         let arguments = Value::Object(arguments.clone());
         let (values, text) = size(&arguments);
@@ -186,14 +186,14 @@ fn draft(schema: &Map<String, Value>) -> Result<Draft, SchemaError> {
     known.map(|(_, draft)| *draft).ok_or_else(|| SchemaError::Draft(shorten(&given.to_string(), EXCERPT)))
 }
 
-/// JSON pointer and message of a library's error, which would otherwise quote the whole instance.
+/// JSON pointer and message of a library's error. The library's own text would quote the whole instance.
 fn describe(error: &jsonschema::ValidationError<'_>) -> String {
     let excerpt = shorten(&error.instance().to_string(), EXCERPT);
     let message = shorten(&error.masked_with(excerpt).to_string(), MESSAGE);
     format!("{}: {message}", pointer(error.instance_path().as_str()))
 }
 
-/// A JSON pointer for people, who would overlook the root's: an empty text.
+/// A JSON pointer for people. The root's pointer is an empty text, which is easy to overlook.
 fn pointer(pointer: &str) -> String {
     if pointer.is_empty() { "the top level".into() } else { shorten(pointer, MESSAGE) }
 }
@@ -205,7 +205,7 @@ fn shorten(text: &str, characters: usize) -> String {
     }
 }
 
-/// How many values there are, and how many bytes of text in keys and strings.
+/// The number of values, and the bytes of text in keys and strings.
 fn size(value: &Value) -> (u64, u64) {
     let bytes = |text: &str| u64::try_from(text.len()).unwrap_or(u64::MAX);
     let add = |(values, text): (u64, u64), (more, longer): (u64, u64)| (values + more, text + longer);

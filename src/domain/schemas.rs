@@ -5,17 +5,17 @@ use std::{
 
 use super::{Digest, Schema, SchemaError};
 
-/// Most schemas that are kept.
+/// Maximum number of cached schemas.
 const COUNT: usize = 256;
 
-/// Roughly the most bytes that they take, compiled.
+/// Approximate maximum of their compiled size, in bytes.
 const BYTES: usize = 64 << 20;
 
-/// JSON Schemas of arguments in their compiled form, by the hash of their text: those used last. An agent sends the
-/// same few with every request, and they are to be compiled once.
+/// A cache of compiled JSON Schemas, by the hash of their text, least recently used first out. An agent sends the same
+/// few schemas with every request, so each should be compiled once.
 ///
-/// Each is also found by the bytes that it last came as, its spelling: to make its canonical JSON, and to hash that, takes
-/// longer than to check most arguments.
+/// A schema is also found by the bytes of the request that last contained it (its spelling). Computing its canonical
+/// JSON and hash takes longer than most checks of arguments.
 #[derive(Debug)]
 pub struct Schemas {
     kept: Mutex<Kept>,
@@ -28,7 +28,7 @@ struct Kept {
     by_text: HashMap<Digest, Entry>,
     by_spelling: HashMap<Arc<[u8]>, Digest>,
     bytes: usize,
-    /// Counts uses: the entry with the smallest number was not used for longest.
+    /// Counts uses. The entry with the smallest number is the least recently used.
     uses: u64,
 }
 
@@ -36,11 +36,11 @@ struct Kept {
 struct Entry {
     schema: Arc<Schema>,
     used: u64,
-    /// How it came last, and its canonical JSON.
+    /// Its last spelling, and its canonical JSON.
     spelling: Option<(Arc<[u8]>, Arc<str>)>,
 }
 
-/// A schema that is compiled already.
+/// A schema that is already compiled.
 #[derive(Clone, Debug)]
 pub struct KnownSchema {
     /// Its canonical JSON.
@@ -56,10 +56,10 @@ impl Default for Schemas {
 }
 
 impl Schemas {
-    /// Longest spelling that is kept, in bytes.
+    /// Longest spelling to keep, in bytes.
     pub const SPELLING_MAX: usize = 64 * 1024;
 
-    /// A schema, given as canonical JSON, in its compiled form. One that cannot be compiled is not kept.
+    /// Returns the compiled form of a schema in canonical JSON. A schema that does not compile is not cached.
     ///
     /// # Errors
     /// See [`SchemaError`].
@@ -68,14 +68,14 @@ impl Schemas {
         if let Some(schema) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(schema);
         }
-        // Without the lock, as this may take long: two may compile the same.
+        // Not under the lock, because compiling can be slow. Two threads may compile the same schema.
         let schema = serde_json::from_str(text).map_err(|error| SchemaError::Invalid(error.to_string()))?;
         let schema = Arc::new(Schema::compile(&schema)?);
         self.keep(key, Arc::clone(&schema));
         Ok(schema)
     }
 
-    /// As [`compile`](Self::compile). From then on the schema is [known](Self::known) by this spelling, too.
+    /// Like [`compile`](Self::compile). Afterwards the schema is also [known](Self::known) by this spelling.
     ///
     /// # Errors
     /// See [`SchemaError`].
@@ -89,7 +89,7 @@ impl Schemas {
         Ok(schema)
     }
 
-    /// The schema that these bytes stood for when it was compiled, while it is kept.
+    /// The cached schema with this spelling, if any.
     #[must_use]
     pub fn known(&self, spelling: &[u8]) -> Option<KnownSchema> {
         let kept = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);

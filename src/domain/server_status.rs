@@ -1,22 +1,22 @@
 use super::{Freeze, Time};
 
-/// How a server is, for those who operate it.
+/// The server's status, for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerStatus {
     /// Version of the program.
     pub version: &'static str,
-    /// Server time.
+    /// The server's time.
     pub now: Time,
     /// When the process started.
     pub started: Time,
-    /// Version of the policy that is live.
+    /// Version of the live policy.
     pub policy_version: u64,
-    /// How many approvals are pending.
+    /// Number of pending approvals.
     pub pending: u64,
-    /// When the oldest of them was asked for.
+    /// When the oldest pending approval was requested.
     pub oldest_pending: Option<Time>,
-    /// The freezes that stand, the oldest first.
+    /// The active freezes, the oldest first.
     pub freezes: Vec<Freeze>,
-    /// Whether the server shuts down.
+    /// Whether the server is shutting down.
     pub draining: bool,
 }

@@ -1,22 +1,22 @@
 use serde::{Deserialize, Serialize};
 
-/// Where an approval stands. Everything but `Pending` is terminal.
+/// The status of an approval. All values except `Pending` are terminal.
 ///
-/// A new status also goes into `approval.proto`, `wire/enums.rs`, the clients and `tests/conformance/statuses.json`. The
-/// compiler does not find everything: see `is_terminal` and `is_approved` here, `asks_people` (`approval.rs`), the votes in
-/// `apply.rs`, and the command under `transition/` that leads to it.
+/// To add a status: also change `approval.proto`, `wire/enums.rs`, the clients and `tests/conformance/statuses.json`.
+/// The compiler does not find everything: see `is_terminal` and `is_approved` here, `asks_people` (`approval.rs`), the
+/// votes in `apply.rs`, and the command under `transition/` that leads to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Waiting for a decision.
     Pending,
-    /// People approved it.
+    /// Reviewers approved it.
     Approved,
-    /// A person rejected it.
+    /// Reviewers rejected it.
     Rejected,
     /// The deadline passed.
     TimedOut,
-    /// The requester withdrew it.
+    /// The requester cancelled it.
     Cancelled,
     /// The policy approved it.
     AutoApproved,
@@ -25,7 +25,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, in the order of declaration: metrics count by it.
+    /// Every status, in the order of declaration. Metrics use this order.
     pub const ALL: [Self; 7] = [
         Self::Pending,
         Self::Approved,
@@ -36,13 +36,13 @@ impl Status {
         Self::AutoRejected,
     ];
 
-    /// True when it can never change again.
+    /// Whether the status can never change.
     #[must_use]
     pub const fn is_terminal(self) -> bool {
         !matches!(self, Self::Pending)
     }
 
-    /// True when the call may be claimed.
+    /// Whether the call can be claimed.
     #[must_use]
     pub const fn is_approved(self) -> bool {
         matches!(self, Self::Approved | Self::AutoApproved)

@@ -2,40 +2,40 @@ use std::time::Duration;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 
-/// A moment, in whole microseconds: what every store can hold exactly.
+/// A time in whole microseconds: the resolution that every store can keep.
 pub type Time = DateTime<Utc>;
 
-/// The last moment that RFC 3339 and protobuf can tell: the end of the year 9999.
+/// The last time that RFC 3339 and protobuf can represent: the end of the year 9999.
 pub const LAST_TIME: Time = DateTime::from_timestamp_micros(253_402_300_799_999_999).unwrap();
 
-/// A moment and a span later, but not beyond the year 9999.
+/// A time plus a duration, at most the year 9999.
 #[must_use]
 pub fn after(time: Time, span: Duration) -> Time {
     let later = TimeDelta::from_std(span).ok().and_then(|span| time.checked_add_signed(span));
     later.map_or(LAST_TIME, |later| later.min(LAST_TIME))
 }
 
-/// A moment and a span earlier, but not before 1970, where times in stored keys begin.
+/// A time minus a duration, at least 1970, the earliest time in stored keys.
 #[must_use]
 pub fn before(time: Time, span: Duration) -> Time {
     let earlier = TimeDelta::from_std(span).ok().and_then(|span| time.checked_sub_signed(span));
     earlier.map_or(Time::UNIX_EPOCH, |earlier| earlier.max(Time::UNIX_EPOCH))
 }
 
-/// Drops what is finer than a microsecond.
+/// Truncates a time to microseconds.
 #[must_use]
 pub fn truncate(time: Time) -> Time {
     time.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(time)
 }
 
-/// Microseconds since 1970; earlier times count as 0, so that the number sorts as an unsigned one.
+/// Microseconds since the Unix epoch. Earlier times become 0, so that the number sorts as unsigned.
 #[must_use]
 pub fn to_micros(time: Time) -> u64 {
     u64::try_from(time.timestamp_micros()).unwrap_or(0)
 }
 
-/// A duration for people, the same in every message: in the largest unit that holds it exactly, for example `90s`, `7d`.
-/// Reads back as the same duration.
+/// A duration as text, in the largest unit that holds it exactly, for example `90s`, `7d`. Parses back to the same
+/// duration.
 #[must_use]
 pub fn duration_text(duration: Duration) -> String {
     const UNITS: [(u128, &str); 7] = [
@@ -52,7 +52,7 @@ pub fn duration_text(duration: Duration) -> String {
     unit.map_or_else(|| "0s".to_owned(), |(unit, name)| format!("{}{name}", nanos / unit))
 }
 
-/// Serde form of a moment: RFC 3339 for people, microseconds since 1970 in binary formats.
+/// Serde form of a time: RFC 3339 in text formats, microseconds since the Unix epoch in binary formats.
 pub(crate) mod moment {
     use super::{DateTime, Time};
     use chrono::SecondsFormat;
@@ -77,7 +77,7 @@ pub(crate) mod moment {
     }
 }
 
-/// Serde form of a moment that may be missing.
+/// Serde form of an optional time.
 pub(crate) mod optional_moment {
     use super::{Time, moment};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -96,7 +96,7 @@ pub(crate) mod optional_moment {
     }
 }
 
-/// Serde form of a span of time: whole microseconds.
+/// Serde form of a duration: whole microseconds.
 pub(crate) mod micros {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use std::time::Duration;
@@ -110,7 +110,7 @@ pub(crate) mod micros {
     }
 }
 
-/// As [`micros`], for spans that may be absent.
+/// Like [`micros`], for optional durations.
 pub(crate) mod optional_micros {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use std::time::Duration;

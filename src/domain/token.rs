@@ -1,4 +1,4 @@
-//! The record of a token: what is kept of credentials that this server has made.
+//! Tokens: the records of credentials that this server created.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -8,17 +8,17 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Actor, ActorKind, DecidesFor, Permission, Role, Time, TokenId, moment, optional_moment};
 
-/// Longest name, most groups and longest comment that a token could have, in bytes: no less than what can be asked for.
+/// Limits of a valid token: bytes of a name, number of groups, bytes of a comment. At least what the API allows.
 const NAME_MAX: usize = 1_024;
 const GROUPS_MAX: usize = 64;
 const COMMENT_MAX: usize = 4_096;
 
-/// SHA-256 of a secret. A fast hash is enough: nobody can try 2^256 secrets.
+/// SHA-256 of a secret. A fast hash is enough: a secret has 256 random bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// The hash of what a caller shows.
+    /// The hash of a secret that a caller sends.
     #[must_use]
     pub fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret).into())
@@ -46,98 +46,97 @@ impl<'de> Deserialize<'de> for SecretHash {
     }
 }
 
-/// Credentials that this server has made, without their secret. What a later version adds may restrict what it gives,
-/// so that nothing unknown is passed over in reading one.
+/// A token, without its secret. Reading one rejects unknown fields: a later version may add fields that restrict it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// Its name.
+    /// Its id.
     pub id: TokenId,
-    /// What its secret is recognised by.
+    /// The hash of its secret.
     pub secret: SecretHash,
-    /// Whose it is, and what it gives them.
+    /// Its owner, with roles and permissions.
     pub grant: Grant,
-    /// Who made it.
+    /// Who created it.
     pub creator: Actor,
     /// The creator's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// When it was made.
+    /// When it was created.
     #[serde(with = "moment")]
     pub created_at: Time,
-    /// From when on it is refused; never without it.
+    /// When it expires. `None`: never.
     #[serde(default, with = "optional_moment", skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
-    /// When it was last shown, as far as that is on record: up to a minute may be missing after a crash.
+    /// When it was last used. A crash can lose up to the last minute.
     #[serde(default, with = "optional_moment", skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Time>,
-    /// Who took it back.
+    /// Its revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revoked>,
 }
 
-/// A token to make.
+/// A token to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewToken {
     /// The caller's idempotency key.
     pub request_id: Option<String>,
-    /// Whose it will be, and what it gives them.
+    /// Its owner, with roles and permissions.
     pub grant: Grant,
-    /// How long it is good; `None`: until it is revoked.
+    /// Time until it expires. `None`: it does not expire.
     pub ttl: Option<Duration>,
 }
 
-/// Whose a token is, and what it gives them.
+/// The owner of a token, with roles and permissions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
     /// An agent, a person or a service.
     pub kind: ActorKind,
-    /// Their name; those who have the same are the same.
+    /// The owner's name. Tokens with the same name belong to the same owner.
     pub subject: String,
-    /// What they are allowed to be.
+    /// The owner's roles.
     pub roles: BTreeSet<Role>,
-    /// The groups that they are in.
+    /// The owner's groups.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<String>,
-    /// Whose it is: whatever is asked with it is asked on this person's behalf.
+    /// The person on whose behalf all requests with the token are made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Actor>,
-    /// What they may assert about others.
+    /// The owner's permissions.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub permissions: BTreeSet<Permission>,
-    /// For whom they may decide, with the permission to decide for others.
+    /// The people for whom the owner may decide, with that permission.
     #[serde(default, skip_serializing_if = "DecidesFor::is_empty")]
     pub decides_for: DecidesFor,
-    /// What it is for.
+    /// The purpose of the token.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
 }
 
-/// The end of a token before its time.
+/// The revocation of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoked {
-    /// Who took it back.
+    /// Who revoked it.
     pub actor: Actor,
     /// When.
     #[serde(with = "moment")]
     pub at: Time,
 }
 
-/// Whether a token is good.
+/// The state of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenState {
-    /// It is.
+    /// The server accepts it.
     Active,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// It was taken back.
+    /// It was revoked.
     Revoked,
 }
 
 impl Token {
-    /// Whether it is good at a moment.
+    /// Its state at a time.
     #[must_use]
     pub fn state(&self, now: Time) -> TokenState {
         match self {
@@ -147,7 +146,7 @@ impl Token {
         }
     }
 
-    /// Why nobody can have made such a token; `None` when it may be one.
+    /// Why such a token is impossible; `None` if it is valid.
     #[must_use]
     pub fn fault(&self) -> Option<&'static str> {
         let Grant { kind, subject, roles, groups, on_behalf_of, permissions, decides_for, comment } = &self.grant;
@@ -178,14 +177,14 @@ impl Token {
         checks.into_iter().find(|(broken, _)| *broken).map(|(_, fault)| fault)
     }
 
-    /// How long it was made for.
+    /// The time to live that it was created with.
     #[must_use]
     pub fn ttl(&self) -> Option<Duration> {
         self.expires_at.and_then(|end| (end - self.created_at).to_std().ok())
     }
 
-    /// Takes over what happened to a copy of this token: the first revocation, and the last use. False when it is no
-    /// copy of this token, which is then left as it is.
+    /// Merges a copy of this token: the first revocation, and the last use. Returns false, and changes nothing, if the
+    /// other is not a copy of this token.
     #[must_use]
     pub fn absorb(&mut self, other: &Self) -> bool {
         let same = |token: &Self| Self { last_used_at: None, revoked: None, ..token.clone() };
@@ -194,7 +193,7 @@ impl Token {
         }
         self.last_used_at = self.last_used_at.max(other.last_used_at);
         let revoked = [self.revoked.take(), other.revoked.clone()].into_iter().flatten();
-        // Any rule will do for those of one moment, as long as the order in which copies come does not matter.
+        // Ties at the same time need only a rule that does not depend on the order of copies.
         self.revoked = revoked.min_by(|one, other| (one.at, &one.actor).cmp(&(other.at, &other.actor)));
         true
     }
@@ -205,7 +204,7 @@ pub(crate) mod samples {
     use super::*;
     use crate::domain::samples::{actor, at};
 
-    /// An agent's token, made by an operator at `at(n)`.
+    /// An agent's token, created by an operator at `at(n)`.
     pub(crate) fn token(n: u32) -> Token {
         Token {
             id: TokenId::new(uuid::Uuid::from_u128(u128::from(n) << 64 | 7)),

@@ -1,4 +1,4 @@
-//! Globs over names of tools, as policies and freezes have them.
+//! Globs over tool names, for policies and freezes.
 
 use std::{borrow::Cow, fmt, sync::OnceLock};
 
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 /// Longest glob, in characters.
 pub const GLOB_MAX: usize = 128;
 
-/// What stands in globs beside the characters of tools' names.
+/// The characters of globs that tool names do not have.
 const SYNTAX: &str = r"*?[]{}!^,\";
 
-/// Compiles a glob. Names are no paths: `*` and `?` stand for any character, `/` included.
+/// Compiles a glob. Tool names are not paths: `*` and `?` also match `/`.
 ///
 /// # Errors
-/// When it is not a glob.
+/// When it is not a valid glob.
 pub fn compile_glob(glob: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(glob).literal_separator(false).backslash_escape(true).build()
 }
 
-/// What is wrong with a glob.
+/// Checks a glob.
 ///
 /// # Errors
-/// In words, for whoever wrote it.
+/// The problem, as a message for the author of the glob.
 pub fn check_glob(glob: &str) -> Result<Glob, String> {
     if glob.is_empty() {
         return Err("must not be empty; \"*\" matches everything".to_owned());
@@ -30,22 +30,22 @@ pub fn check_glob(glob: &str) -> Result<Glob, String> {
     compile_glob(glob).map_err(|error| format!("{glob:?} is not a valid glob: {}", error.kind()))
 }
 
-/// A glob that stands alone.
+/// A single glob.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "Cow<'_, str>")]
 pub struct ToolGlob {
     text: String,
     glob: Box<Glob>,
-    /// Compiled when it is first matched: globs that are only listed never are.
+    /// Compiled at the first match: globs that are only listed never need it.
     matcher: OnceLock<Box<GlobMatcher>>,
 }
 
 impl ToolGlob {
-    /// Takes a glob of at most [`GLOB_MAX`] characters, each of which a tool's name or a glob can have: with others it
-    /// would match nothing, and look as if it did.
+    /// Parses a glob of at most [`GLOB_MAX`] characters. Rejects characters that no tool name has: such a glob would
+    /// look valid and match nothing.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The problem.
     pub fn new(text: &str) -> Result<Self, String> {
         let length = text.chars().count();
         if length > GLOB_MAX {
@@ -58,13 +58,13 @@ impl ToolGlob {
         Ok(Self { glob: Box::new(check_glob(text)?), text: text.to_owned(), matcher: OnceLock::new() })
     }
 
-    /// Whether a tool is one of those that it stands for.
+    /// Whether it matches a tool.
     #[must_use]
     pub fn matches(&self, tool_name: &str) -> bool {
         self.matcher.get_or_init(|| Box::new(self.glob.compile_matcher())).is_match(tool_name)
     }
 
-    /// As it was written.
+    /// The glob as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

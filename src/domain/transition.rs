@@ -1,5 +1,10 @@
-//! The state machine. Everything that may happen to an approval is decided here: [`step`] looks at what every command
-//! has in common, and each command has a file with its rules and refusals.
+//! The state machine of an approval. [`step`] does what all commands have in common. Each command has its own file with
+//! its rules and refusals.
+//!
+//! The machine is pure, so that one function holds all the rules, and a test can explore every order of commands. A
+//! store calls [`step`] inside the transaction that records its events. Commands may race outside (two reviewers, a
+//! deadline, a freeze), the store runs one command after the other, and each sees the events of all commands before it.
+//! That is why the rules need no locks, and why an approval gets exactly one decision.
 
 mod cancel;
 mod claim;
@@ -22,18 +27,23 @@ pub use edit::MAX_EDITS;
 pub use request::request;
 pub use vote::MAX_VOTES;
 
-/// What a command led to.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The approval after `events`.
     pub approval: Approval,
-    /// What to record: also after a refusal, because the deadline may have passed.
+    /// The events to record. Not empty for some refusals: the deadline may have passed.
     pub events: Vec<Event>,
-    /// The revision that holds the command's result (an earlier one when it was a repetition), or why it was refused.
+    /// The revision that holds the command's result (an earlier one for a repetition), or why the command was refused.
     pub outcome: Result<Revision, Refusal>,
 }
 
-/// Does what a command asks for, as far as it may be done: repetitions first, then the deadline, then the command.
+/// Runs a command on an approval.
+///
+/// The order matters. A repetition comes first: a caller that lost the reply to its own call gets the recorded result,
+/// even after the deadline. Passed time comes second: if the deadline has passed, the approval times out now,
+/// whether or not a timer has fired, and the command finds it decided. So no late vote can win, and a refused command
+/// can still return events to record. The command itself comes last.
 #[must_use]
 pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
     let now = now.max(approval.updated_at); // a clock set back must not reorder history
@@ -73,13 +83,13 @@ pub fn step(approval: &Approval, command: &Command, now: Time) -> Step {
     step
 }
 
-/// As [`step`], where calls may be frozen: what stores run, with the freezes that are on record in the transaction of
-/// the command.
+/// Like [`step`], but checks freezes. Stores call this with the freezes that are recorded in the same transaction.
 ///
-/// A freeze stops the claim that would be granted now. What would be refused anyway is refused for that, so that a caller
-/// learns what stays wrong after the thaw. The repetition of a claim that was granted before the freeze is answered from
-/// the record, as any repetition: its permission was given then, and its holder may run the call whether or not the reply
-/// was lost. To refuse it would stop nobody who has read the reply, and would say that nothing was claimed.
+/// A freeze stops only a claim that would be granted now. A claim that would be refused anyway keeps its refusal, so
+/// the caller learns what stays wrong after the thaw. A repetition of a claim that was granted before the freeze
+/// returns the recorded result, like every repetition. Its holder got the permission then, and may already run the
+/// call, whether or not the reply was lost. A refusal would stop nobody who has read the reply, and would wrongly say
+/// that nothing was claimed.
 #[must_use]
 pub fn step_unless_frozen(approval: &Approval, command: &Command, now: Time, freezes: &Freezes) -> Step {
     let granted = step(approval, command, now);
@@ -110,7 +120,7 @@ impl Step {
     }
 }
 
-/// Whether the repetition of a recorded call gets its first result again. Only a claim's result expires.
+/// Whether a repeated call gets its first result again. Only the result of a claim expires.
 fn repeated(approval: &Approval, command: &Command, now: Time) -> Result<(), Refusal> {
     match command {
         Command::Claim(_) => claim::again(approval, now),
@@ -118,7 +128,7 @@ fn repeated(approval: &Approval, command: &Command, now: Time) -> Result<(), Ref
     }
 }
 
-/// What a command makes happen to an approval whose deadline was looked at already.
+/// The events of a command. The caller has already checked the deadline.
 fn transition(approval: &Approval, command: &Command, now: Time) -> Result<Vec<EventKind>, Refusal> {
     match command {
         Command::Tick => Ok(Vec::new()),
@@ -130,12 +140,12 @@ fn transition(approval: &Approval, command: &Command, now: Time) -> Result<Vec<E
     }
 }
 
-/// Refuses what comes after the decision.
+/// Refuses an approval that is already decided.
 fn undecided(approval: &Approval) -> Result<(), Refusal> {
     approval.decision.as_ref().map_or(Ok(()), |decision| Err(Refusal::AlreadyDecided(Box::new(decision.clone()))))
 }
 
-/// Refuses everybody but the requester.
+/// Refuses every actor except the requester.
 fn requester(approval: &Approval, actor: &Actor) -> Result<(), Refusal> {
     if approval.request.caller.is(actor) { Ok(()) } else { Err(Refusal::NotRequester) }
 }

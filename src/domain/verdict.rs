@@ -8,35 +8,35 @@ use serde::{Deserialize, Serialize};
 
 use super::{Actor, ApprovalId, Frozen, Panel, Requirement, Status, time};
 
-/// What the policy says of one call, and why. Kept with the approval.
+/// The policy's verdict on a call, and why. Recorded with the approval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
-    /// Version of the policy.
+    /// Version of the policy, or empty for a policy under test.
     pub policy_version: String,
-    /// What it demands.
+    /// The effect.
     pub effect: Effect,
     /// The rule that decided.
     pub rule: String,
-    /// That rule's message to the caller; may be empty.
+    /// The rule's message to the caller. May be empty.
     pub message: String,
-    /// The rules that were looked at.
+    /// The evaluated rules.
     pub trace: Vec<RuleTrace>,
-    /// How many more were looked at than `trace` holds; none of these applied, unless all in it did.
+    /// Number of evaluated rules that are not in `trace`. None of them matched, unless all rules in `trace` did.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trace_omitted: u32,
-    /// The freeze that rejected the call, whatever the policy says of it.
+    /// The freeze that rejected the call, regardless of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<Frozen>,
     /// How long after the decision an approved call can be claimed.
     #[serde(with = "time::micros", rename = "claim_window_us")]
     pub claim_window: Duration,
-    /// The person's rejection of the same call that decided, in the place of the policy.
+    /// The earlier rejection by a reviewer that rejected the call, regardless of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remembered_rejection: Option<Box<RememberedRejection>>,
 }
 
-/// The rejection that a verdict repeats. The reviewer's comment is the verdict's message.
+/// An earlier rejection that applies to this call. The reviewer's comment is the verdict's message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RememberedRejection {
@@ -44,43 +44,43 @@ pub struct RememberedRejection {
     pub approval_id: ApprovalId,
     /// Who rejected it.
     pub decided_by: Actor,
-    /// Those who were asked when it was rejected. They see what their rejection decides.
+    /// The reviewers who were asked then. They can see the approvals that their rejection decides.
     pub panels: Vec<Panel>,
 }
 
-/// What the policy demands.
+/// The effect of a policy on a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Effect {
-    /// Approved at once.
+    /// Approved immediately.
     AutoApprove,
-    /// People must decide.
+    /// Reviewers must decide.
     RequireApproval(Requirement),
-    /// Rejected at once.
+    /// Rejected immediately.
     AutoReject,
 }
 
-/// What became of one rule.
+/// The outcome of one rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleTrace {
     /// The rule's name.
     pub rule: Arc<str>,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: RuleOutcome,
-    /// Why; for [`RuleOutcome::Failed`] the error.
+    /// Why. For [`RuleOutcome::Failed`], the error.
     pub detail: Cow<'static, str>,
 }
 
-/// Whether a rule applied.
+/// The outcome of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleOutcome {
-    /// It applied.
+    /// It matched.
     Matched,
-    /// It did not.
+    /// It did not match.
     NotMatched,
-    /// It could not be evaluated.
+    /// Its evaluation failed.
     Failed,
 }
 
@@ -90,7 +90,7 @@ const fn is_zero(count: &u32) -> bool {
 }
 
 impl Effect {
-    /// The status that a request has once the policy has spoken.
+    /// The initial status of a request.
     #[must_use]
     pub const fn status(&self) -> Status {
         match self {
@@ -100,7 +100,7 @@ impl Effect {
         }
     }
 
-    /// What people must do; one approving vote where the policy asks for none.
+    /// The required votes. One approving vote if the policy requires none.
     #[must_use]
     pub fn requirement(&self) -> &Requirement {
         static ANYONE: LazyLock<Requirement> = LazyLock::new(|| Requirement::any(1));

@@ -1,4 +1,4 @@
-//! Who may vote on an approval, and what a vote counts for.
+//! Votes: who may vote on an approval, and what a vote counts for.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -27,7 +27,7 @@ impl Approval {
         u32::try_from(self.votes.iter().filter(|vote| which(vote)).count()).unwrap_or(u32::MAX)
     }
 
-    /// Who may vote for a panel by now; empty: any reviewer.
+    /// The reviewers who may vote for a panel now. Empty: any reviewer.
     #[must_use]
     pub fn reviewers_of<'a>(&'a self, panel: &'a Panel) -> Vec<&'a Reviewer> {
         let added = self.escalations().iter().filter(|escalation| escalation.rule == panel.rule);
@@ -38,7 +38,7 @@ impl Approval {
         reviewers
     }
 
-    /// The rules for which a vote of somebody in these groups counts; empty: that one is not asked.
+    /// The rules for which a vote of this actor counts. Empty: the policy does not ask the actor.
     #[must_use]
     pub fn counts_for(&self, actor: &Actor, groups: &BTreeSet<String>) -> Vec<Arc<str>> {
         let eligible = |panel: &&Panel| {
@@ -48,10 +48,10 @@ impl Approval {
         self.requirement().panels.iter().filter(eligible).map(|panel| Arc::clone(&panel.rule)).collect()
     }
 
-    /// Of these rules, those for which an approving vote counts that comes with credentials which must not reach a
-    /// quorum alone, as their holder can name voters: for each rule one of all votes that come with them, and none
-    /// where one vote is enough, even when the holder votes in person, as a thief would. `None` when the voter has
-    /// approved in another way, which such a vote must not replace.
+    /// The rules for which an approving vote counts if its credentials can name any voter. All votes with such
+    /// credentials together count as one per rule, and as none for a rule that needs only one vote. That includes votes
+    /// of the owner in person, because a thief of the credentials could cast them. `None` if the voter has approved
+    /// with other credentials: such a vote must not replace that one.
     pub(super) fn counts_among_others(
         &self,
         rules: &[Arc<str>],
@@ -74,8 +74,8 @@ impl Approval {
         Some(rules.iter().filter(|rule| !used(rule) && !alone(rule)).cloned().collect())
     }
 
-    /// Whether an approving vote of somebody, which counts for these rules, completes every quorum. An earlier one of
-    /// theirs is replaced by it.
+    /// Whether an approving vote of this actor, for these rules, completes every quorum. It replaces an earlier vote of
+    /// the actor.
     pub(super) fn completed_by(&self, actor: &Actor, counted_for: &[Arc<str>]) -> bool {
         let others = |panel: &Panel| {
             let counts = |vote: &Vote| vote.choice == Choice::Approve && vote.counted_for.contains(&panel.rule);
@@ -85,15 +85,15 @@ impl Approval {
         self.requirement().panels.iter().all(reached)
     }
 
-    /// Whether somebody asked for it, or it was asked for on their behalf: these never decide it.
+    /// Whether the actor is the requester, or the person on whose behalf the request was made. These never decide it.
     #[must_use]
     pub fn is_asked_by(&self, actor: &Actor) -> bool {
         let Request { caller, on_behalf_of, .. } = &*self.request;
         caller.is(actor) || on_behalf_of.as_ref().is_some_and(|person| person.is(actor))
     }
 
-    /// Whether somebody in these groups is, or was, asked about this call: in this request or, where a rejection was
-    /// remembered, in the one that was rejected.
+    /// Whether the actor is, or was, asked about this call: in this request or, for a remembered rejection, in the
+    /// rejected one.
     #[must_use]
     pub fn is_shown_to(&self, actor: &Actor, groups: &BTreeSet<String>) -> bool {
         let Some(remembered) = &self.verdict.remembered_rejection else {
@@ -105,8 +105,7 @@ impl Approval {
         remembered.panels.iter().any(asked)
     }
 
-    /// Whether an approving vote of somebody in these groups, cast in person, would count now. `needs_others`: their
-    /// credentials must not reach a quorum alone.
+    /// Whether an approving vote of the actor would count now. `needs_others`: its credentials must not decide alone.
     #[must_use]
     pub fn is_decidable_by(&self, actor: &Actor, groups: &BTreeSet<String>, needs_others: bool) -> bool {
         if self.status.is_terminal() || self.is_asked_by(actor) {
@@ -118,20 +117,20 @@ impl Approval {
         !rules.is_empty() && !self.has_voted(actor, &rules)
     }
 
-    /// Whether somebody has rejected, or approved for all of these rules: another approval would add nothing.
+    /// Whether the actor has rejected, or has approved for all of these rules. Another approval would add nothing.
     pub(super) fn has_voted(&self, actor: &Actor, rules: &[Arc<str>]) -> bool {
         let covers = |vote: &Vote| rules.iter().all(|rule| vote.counted_for.contains(rule));
         self.votes.iter().any(|vote| vote.actor.is(actor) && (vote.choice == Choice::Reject || covers(vote)))
     }
 
-    /// Whether somebody has rejected.
+    /// Whether the actor has rejected.
     pub(super) fn has_rejected(&self, actor: &Actor) -> bool {
         self.votes.iter().any(|vote| vote.choice == Choice::Reject && vote.actor.is(actor))
     }
 }
 
 impl Vote {
-    /// Whose credentials it came with.
+    /// The actor whose credentials the vote came with.
     const fn brought_by(&self) -> &Actor {
         match &self.via {
             Some(via) => via,

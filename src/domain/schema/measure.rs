@@ -1,4 +1,4 @@
-//! Looks at a schema as a graph: values, what they contain, and where their references lead.
+//! Measures a schema as a graph of its values and references.
 
 use std::{collections::HashMap, ptr};
 
@@ -6,29 +6,29 @@ use serde_json::Value;
 
 use super::{EXCERPT, SchemaError, pointer, shorten};
 
-/// Most levels of objects and arrays, references followed.
+/// Maximum levels of objects and arrays, including references.
 pub(super) const MAX_LEVELS: u32 = 64;
-/// Most subschemas, each counted once for every way that leads to it.
+/// Maximum number of subschemas, each counted once per path to it.
 pub(super) const MAX_NODES: u64 = 2_000;
 
-/// Most patterns: each can take a millisecond to compile, and as much room as the limit of its size.
+/// Maximum number of patterns. Each can take a millisecond to compile, and as much memory as its limit.
 pub(super) const MAX_PATTERNS: u64 = 100;
 
-/// Keywords that could make a reference lead elsewhere than its text says. Wherever the string stands: also a `const`
-/// can be the target of a reference.
+/// Keywords that could change where a reference leads. Rejected everywhere: even a `const` can be the target of a
+/// reference.
 const REFUSED: [&str; 7] =
     ["$dynamicRef", "$recursiveRef", "$dynamicAnchor", "$recursiveAnchor", "$anchor", "$id", "$schema"];
 
-/// Keywords that make the library look at what is beside them again: about 2.5 times the work, for each one around it.
+/// Keywords that make the library evaluate their siblings again: about 2.5 times the work per enclosing keyword.
 const UNEVALUATED: [&str; 2] = ["unevaluatedItems", "unevaluatedProperties"];
 const UNEVALUATED_FACTOR: u64 = 3;
 
 /// The size of a schema with all references expanded.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Measure {
-    /// Objects and booleans, which all might be subschemas.
+    /// Objects and booleans: each could be a subschema.
     nodes: u64,
-    /// Every value.
+    /// All values.
     pub(super) values: u64,
     /// Regular expressions.
     pub(super) patterns: u64,
@@ -54,7 +54,7 @@ impl Measure {
 /// Measures a schema.
 ///
 /// # Errors
-/// When it is recursive, too deep or too large, or refers to anything outside of it.
+/// When it is recursive, too deep or too large, or has references that are not local.
 pub(super) fn measure(schema: &Value, draft4: bool) -> Result<Measure, SchemaError> {
     let mut walk = Walk { root: schema, draft4, done: HashMap::new(), patterns: 0, path: String::new() };
     let measure = walk.visit(schema, 1)?;
@@ -70,16 +70,16 @@ pub(super) fn measure(schema: &Value, draft4: bool) -> Result<Measure, SchemaErr
 struct Walk<'a> {
     root: &'a Value,
     draft4: bool,
-    /// By identity of the value; `None` while it is being visited.
+    /// By identity of the value; `None` while its visit is in progress.
     done: HashMap<*const Value, Option<Measure>>,
     /// Patterns in the document.
     patterns: u64,
-    /// JSON pointer of the value that is being visited, along the document until a reference is followed.
+    /// JSON pointer of the current value, along the document until a reference is followed.
     path: String,
 }
 
 impl<'a> Walk<'a> {
-    /// `level` bounds the recursion: a value is only entered when its level is within the limit.
+    /// `level` bounds the recursion: only values within the maximum level are visited.
     fn visit(&mut self, value: &'a Value, level: u32) -> Result<Measure, SchemaError> {
         let mut measure = Measure { nodes: 0, values: 1, patterns: 0, levels: 0 };
         match value {

@@ -1,4 +1,4 @@
-//! The requester withdraws.
+//! Cancel: the requester withdraws a pending request.
 
 use super::{requester, undecided};
 use crate::domain::{Actor, Approval, EventKind, Refusal, Status};

@@ -1,4 +1,4 @@
-//! The requester takes the one permission to run an approved call.
+//! Claim: the requester takes the one-time permission to run an approved call.
 
 use super::requester;
 use crate::domain::{Approval, Claiming, EventKind, Refusal, Time};
@@ -12,7 +12,7 @@ pub(super) fn claim(approval: &Approval, claiming: &Claiming, now: Time) -> Resu
     Ok(vec![EventKind::Claimed { claim_id: claiming.claim_id, digest: approval.digest }])
 }
 
-/// Refuses what nobody can claim any more, or yet.
+/// Refuses an approval that cannot be claimed: not approved, claimed before, revoked, or its window has closed.
 pub(super) fn claimable(approval: &Approval, now: Time) -> Result<(), Refusal> {
     let Some(closed_at) = approval.claimable_until() else { return Err(Refusal::NotApproved(approval.status)) };
     if let Some(claim) = &approval.claim {
@@ -24,11 +24,11 @@ pub(super) fn claimable(approval: &Approval, now: Time) -> Result<(), Refusal> {
     if now >= closed_at { Err(Refusal::ClaimWindowClosed { closed_at }) } else { Ok(()) }
 }
 
-/// Whether the repetition of the claim on record is granted again.
+/// Whether a repeated claim is granted again.
 ///
-/// Its result is a permission to run, and its `request_id` is no secret between the processes of one caller. So it is
-/// granted again only as long as a lost reply is the likely reason for asking: while the claim window is open, and
-/// nobody has reported what became of the call.
+/// The result of a claim is a permission to run, and the processes of one caller may share its `request_id`. So the
+/// claim is granted again only while a lost reply is the likely reason for the repetition: while the claim window is
+/// open, and no outcome is reported.
 pub(super) fn again(approval: &Approval, now: Time) -> Result<(), Refusal> {
     let Some(claim) = &approval.claim else { return Ok(()) };
     let open = approval.claimable_until().is_some_and(|closed_at| now < closed_at);

@@ -1,9 +1,10 @@
-//! A reviewer votes, and may decide by it.
+//! Decide: a reviewer votes, which can decide the approval.
 
 use super::{edit, undecided, vote};
 use crate::domain::{Approval, Choice, Deciding, EventKind, Refusal, Revision, Seen, Time};
 
-/// The refusals, in order: who decides, whether anything is left to decide, what was seen, and then the vote itself.
+/// Checks in this order: the reviewer, whether the approval is still open, the revision that the reviewer saw, the
+/// vote.
 pub(super) fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Result<Vec<EventKind>, Refusal> {
     let Deciding { actor, groups, via, choice, comment, edit, .. } = deciding;
     if approval.is_asked_by(actor) || via.as_ref().is_some_and(|via| approval.is_asked_by(via)) {
@@ -32,7 +33,7 @@ pub(super) fn decide(approval: &Approval, deciding: &Deciding, now: Time) -> Res
     Ok(vec![vote::cast(approval, deciding, counted_for, seen)])
 }
 
-/// The revision that the reviewer saw, if the arguments are still those.
+/// The revision that the reviewer saw, if the arguments have not changed since.
 fn current(approval: &Approval, seen: Seen) -> Result<Revision, Refusal> {
     match seen {
         Seen::Revision(seen) if (approval.arguments_revision..=approval.revision).contains(&seen) => Ok(seen),

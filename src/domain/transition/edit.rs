@@ -1,14 +1,14 @@
-//! A reviewer approves other arguments than those asked for.
+//! Edit: a reviewer approves edited arguments.
 
 use std::sync::Arc;
 
 use super::vote;
 use crate::domain::{Approval, Deciding, Digest, Edit, Effect, Event, EventKind, Refusal, Revision, Time, after};
 
-/// Most edits of one approval: each is kept, with its arguments.
+/// Maximum edits of one approval: each is kept, with its arguments.
 pub const MAX_EDITS: u32 = 8;
 
-/// New arguments, and the editor's vote for them if the policy asks the editor about these too.
+/// The edit, and the editor's vote for it if the policy asks the editor about the new arguments.
 pub(super) fn approve(
     approval: &Approval,
     deciding: &Deciding,
@@ -23,7 +23,7 @@ pub(super) fn approve(
         let (rule, message) = (edit.verdict.rule.clone(), edit.verdict.message.clone());
         return Err(Refusal::EditForbidden { rule, message });
     }
-    // What the policy says of the new arguments holds for this very approval of them.
+    // The policy's rules for the new arguments apply to this approval of them as well.
     let requirement = edit.verdict.effect.requirement();
     if !requirement.allow_edits {
         return Err(Refusal::EditsNotAllowed);

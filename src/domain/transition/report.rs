@@ -1,4 +1,4 @@
-//! The claimer tells what became of the call.
+//! Report: the claimer reports the outcome of the call.
 
 use super::requester;
 use crate::domain::{Approval, EventKind, Refusal, Reporting};

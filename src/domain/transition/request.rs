@@ -1,10 +1,10 @@
-//! A request opens an approval.
+//! Request: opens an approval.
 
 use std::sync::Arc;
 
 use crate::domain::{Approval, ApprovalId, Arguments, Event, EventKind, ReplayError, Request, Time, Verdict, after};
 
-/// Opens an approval: the event for a new request, and the approval that it makes.
+/// Opens an approval: returns it, and the event for the new request.
 ///
 /// # Errors
 /// When the request's digest is not that of its arguments.

@@ -1,4 +1,4 @@
-//! An approved call is stopped before it is claimed.
+//! Revoke: blocks the claim of an approved call.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ pub(super) fn revoke(approval: &Approval, revoking: &Revoking, now: Time) -> Res
     Ok(vec![EventKind::Revoked { reason: revoking.reason.clone() }])
 }
 
-/// The requester, an operator, or a reviewer whom the policy asked. The person on whose behalf the call was asked for
-/// does not count as a reviewer: such a person does not decide either, and can withdraw nothing.
+/// The requester, an operator, or a reviewer whom the policy asked. The person on whose behalf the call was requested
+/// does not count as a reviewer: that person cannot decide, and so cannot revoke either.
 fn may_revoke(approval: &Approval, Revoking { actor, groups, operator, .. }: &Revoking) -> bool {
     let asked = |groups: &BTreeSet<String>| {
         approval.asks_people() && !approval.is_asked_by(actor) && !approval.counts_for(actor, groups).is_empty()

@@ -1,8 +1,8 @@
-//! Time passes: what happens to an approval by itself.
+//! Tick: events that happen because time passes.
 
 use crate::domain::{Actor, Approval, EventKind, Status, Time};
 
-/// The next event that is due and not on record yet: a time-out, or else an escalation.
+/// The next event that is due and not yet recorded: a timeout, or else an escalation.
 pub(super) fn due(approval: &Approval, now: Time) -> Option<(Actor, EventKind)> {
     if approval.status.is_terminal() {
         return None;

@@ -1,14 +1,15 @@
-//! What one vote counts for, and whether it decides.
+//! Votes: the rules that a vote counts for, and whether it decides.
 
 use std::sync::Arc;
 
 use crate::domain::{Approval, Choice, Deciding, EventKind, Panel, Refusal, Revision, Status};
 
-/// Most votes on the same arguments, beyond those that some rule still lacks. Also the largest quorum of a rule.
+/// Maximum votes on the same arguments. Votes that a rule still needs may exceed it. Also the maximum quorum of a rule.
 pub const MAX_VOTES: u32 = 32;
 
-/// The rules for which a vote counts, less those that credentials which let their holder name voters would decide
-/// alone. Without any it is refused, rather than recorded as a vote that means nothing. A rejection lets nothing run.
+/// The rules for which a vote counts, without those that it would decide alone although its credentials can name any
+/// voter. If no rule is left, the vote is refused instead of recorded without effect. A rejection always counts,
+/// because it lets nothing run.
 pub(super) fn among_others(
     approval: &Approval,
     deciding: &Deciding,
@@ -22,7 +23,7 @@ pub(super) fn among_others(
     if counted_for.is_empty() { Err(Refusal::NeedsOthers) } else { Ok(counted_for) }
 }
 
-/// Refuses one more approving vote where there are many, and every rule that it counts for has its quorum without it.
+/// Refuses another approving vote at the maximum, if no rule needs it for its quorum.
 pub(super) fn room_for(approval: &Approval, deciding: &Deciding, counted_for: &[Arc<str>]) -> Result<(), Refusal> {
     let wanting = |panel: &&Panel| approval.approvals_for(panel) < panel.quorum;
     let mut wanting = approval.requirement().panels.iter().filter(wanting);
@@ -34,7 +35,7 @@ pub(super) fn room_for(approval: &Approval, deciding: &Deciding, counted_for: &[
     }
 }
 
-/// One more vote: it decides when it completes every quorum, or reaches the threshold of rejections.
+/// Adds a vote. It decides if it completes every quorum, or reaches the threshold of rejections.
 pub(super) fn cast(approval: &Approval, deciding: &Deciding, counted_for: Vec<Arc<str>>, seen: Revision) -> EventKind {
     let Deciding { actor, choice, comment, .. } = deciding;
     let (choice, comment, digest) = (*choice, comment.clone(), approval.digest);
