@@ -1,12 +1,11 @@
-//! `cargo xtask layers`: which module of `src/` uses which, held to one [`table`].
+//! `cargo xtask layers`: checks which module of `src/` uses which, against one [`table`].
 //!
 //! [`tree`] reads the modules from the source files, [`collect`] and [`tokens`] find the paths in them, [`resolve`]
-//! follows a path to what it names, and [`check`] compares that with the table. [`purity`] holds pure modules to that
-//! word.
+//! follows each path to its definition, and [`check`] compares the result with the table. [`purity`] checks that pure
+//! modules do no I/O.
 //!
-//! Circles inside a top-level module are looked for too: sibling modules that use each other. What counts is the file
-//! that defines a name, not those that re-export it. Uses that have no path, such as the call of a method, do not
-//! count.
+//! It also finds cycles inside a top-level module: sibling modules that use each other. The file that defines a name
+//! counts, not the files that re-export it. A use without a path, such as a method call, does not count.
 
 mod check;
 mod collect;
@@ -43,11 +42,11 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     let problems = [report.problems, purity::problems(table::PURE, &tree)].concat();
     if !problems.is_empty() {
-        return Err(Failure::Problems("the layers of src/ do not hold", problems));
+        return Err(Failure::Problems("src/ does not follow the table of layers", problems));
     }
     println!("layers: {} paths in {} modules, all allowed", tree.references.len(), tree.modules.len());
     for circle in table::CIRCLES {
-        println!("layers: accepted circle of {}: {}", circle.modules.join(", "), circle.reason);
+        println!("layers: accepted cycle of {}: {}", circle.modules.join(", "), circle.reason);
     }
     Ok(())
 }

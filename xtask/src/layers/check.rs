@@ -7,21 +7,21 @@ use super::resolve::Resolver;
 use super::table::{Circle, Layer, Row};
 use super::tree::{Kind, Problem, Tree};
 
-/// How many paths are shown of each edge of a circle.
+/// Maximum paths in the message for an edge of a cycle.
 const NAMES_SHOWN: usize = 4;
 
-/// For each module: the modules that it uses, and those that only its tests use.
+/// For each module: the modules that it uses, and the modules that only its tests use.
 pub(super) type Uses = BTreeMap<String, [BTreeSet<String>; 2]>;
 
-/// What was found.
+/// The result of the check.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    /// What is wrong, in order.
+    /// The problems, in order.
     pub(super) problems: Vec<String>,
     pub(super) uses: Uses,
 }
 
-/// Everything in `tree` that `layers` and `accepted` do not allow, and everything in these that `tree` does not need.
+/// Finds uses in `tree` that `layers` and `accepted` do not allow, and permissions in these that `tree` does not need.
 pub(super) fn check(layers: &[Layer], accepted: &[Circle], tree: &Tree) -> Report {
     let rows: BTreeMap<&str, &Row> = layers.iter().flat_map(|layer| layer.modules).map(|row| (row.name, row)).collect();
     let resolver = Resolver::new(tree);
@@ -36,7 +36,7 @@ pub(super) fn check(layers: &[Layer], accepted: &[Circle], tree: &Tree) -> Repor
     Report { problems, uses }
 }
 
-/// Which module uses which, with a problem for each use that the table does not allow.
+/// Collects which module uses which, and adds a problem for each use that the table does not allow.
 fn uses(rows: &BTreeMap<&str, &Row>, tree: &Tree, resolver: &Resolver<'_>, problems: &mut BTreeSet<Problem>) -> Uses {
     let mut uses = Uses::new();
     for reference in &tree.references {
@@ -51,9 +51,9 @@ fn uses(rows: &BTreeMap<&str, &Row>, tree: &Tree, resolver: &Resolver<'_>, probl
             ));
         }
         if reference.kind == Kind::Glob && tree.library().is_some_and(|root| route.modules.contains(&root)) {
-            problem("a glob of the crate's root hides what is used. Name the modules.".to_owned());
+            problem("a glob import of the crate's root hides the modules in use. Name the modules.".to_owned());
         }
-        // The library's root only lists and re-exports modules.
+        // The library's root only declares and re-exports modules.
         let Some(user) = &module.top else { continue };
         for (used, path) in &route.crossings {
             uses.entry(user.clone()).or_default()[usize::from(reference.test)].insert(used.clone());
@@ -119,7 +119,7 @@ fn unmatched_rows(rows: &BTreeMap<&str, &Row>, tree: &Tree) -> Vec<String> {
         .collect()
 }
 
-/// Permissions that nothing needs.
+/// Permissions that no use needs.
 fn stale(row: &Row, uses: &Uses) -> Vec<String> {
     let [plain, tests] = uses.get(row.name).cloned().unwrap_or_default();
     let unused = row.may_use.iter().filter(|used| !plain.contains(*used as &str)).map(|used| {
@@ -134,7 +134,7 @@ fn stale(row: &Row, uses: &Uses) -> Vec<String> {
     unused.chain(of_tests).collect()
 }
 
-/// Circles of modules that are not accepted, and accepted ones that are smaller now or gone.
+/// Cycles of modules that are not accepted, and accepted ones that have become smaller or are gone.
 fn circles(accepted: &[Circle], tree: &Tree, resolver: &Resolver<'_>) -> Vec<String> {
     let edges = edges(tree, resolver);
     let mut graph = Graph::new();
@@ -146,7 +146,7 @@ fn circles(accepted: &[Circle], tree: &Tree, resolver: &Resolver<'_>) -> Vec<Str
         if accepted.iter().any(is_accepted) {
             continue;
         }
-        let mut text = format!("{} use each other in a circle:", listed(circle.iter().map(String::as_str)));
+        let mut text = format!("{} use each other in a cycle:", listed(circle.iter().map(String::as_str)));
         for (_, files) in edges.iter().filter(|((from, to), _)| circle.contains(from) && circle.contains(to)) {
             for ((from, to), names) in files {
                 let more = if names.len() > NAMES_SHOWN { ", …" } else { "" };
@@ -158,24 +158,25 @@ fn circles(accepted: &[Circle], tree: &Tree, resolver: &Resolver<'_>) -> Vec<Str
     }
     for module in accepted.iter().flat_map(|circle| circle.modules) {
         if !found.iter().any(|circle| circle.contains(*module)) {
-            problems.push(format!("The table accepts a circle with {module}, which is in none. Delete it there."));
+            problems
+                .push(format!("The table accepts a cycle with {module}, but {module} is not in a cycle. Delete it."));
         }
     }
     problems
 }
 
-/// The files between which there is an edge, and the paths that make it.
+/// The files at both ends of an edge, and the paths that make the edge.
 type Files<'t> = BTreeMap<(&'t str, &'t str), BTreeSet<String>>;
 
-/// Which module needs which of its siblings. A file of `a::b::c` that names what a file of `a::d::e` defines is an edge
-/// from `a::b` to `a::d`.
+/// Which module uses which of its siblings. If a file of `a::b::c` names a definition in a file of `a::d::e`, there is
+/// an edge from `a::b` to `a::d`.
 ///
-/// A module and those inside it need each other freely: the inner ones are its parts. Top-level modules are the
-/// table's. Test code is left out: it may use what uses the module that it tests.
+/// A module and its inner modules may use each other freely. The table covers top-level modules. Test code does not
+/// count: it may use modules that use the module under test.
 fn edges<'t>(tree: &'t Tree, resolver: &Resolver<'t>) -> BTreeMap<(String, String), Files<'t>> {
     let mut paths: BTreeMap<&str, &[String]> = BTreeMap::new();
     for module in &tree.modules {
-        // A file's own module comes before those that are written in it.
+        // The module of a file comes before its inline modules.
         paths.entry(&module.file).or_insert(&module.path);
     }
     let mut edges: BTreeMap<(String, String), Files<'_>> = BTreeMap::new();
@@ -192,7 +193,7 @@ fn edges<'t>(tree: &'t Tree, resolver: &Resolver<'t>) -> BTreeMap<(String, Strin
     edges
 }
 
-/// The two modules of one parent that hold two others. `None` for top-level ones, and where one is inside the other.
+/// The two sibling modules that contain two given modules. `None` for top-level modules, or if one contains the other.
 fn siblings(one: &[String], other: &[String]) -> Option<(String, String)> {
     let shared = one.iter().zip(other).take_while(|(one, other)| one == other).count();
     let sibling = |path: &[String]| Some(path.get(..=shared)?.join("::"));

@@ -12,24 +12,24 @@ use super::test_only::is_test_only;
 use super::tokens::{self, Found};
 use super::tree::{Kind, ModuleId, Name, Reference, Tree};
 
-/// Walks the syntax of a file, and adds to the tree what it finds.
+/// Walks the syntax of a file, and adds its names and paths to the tree.
 pub(super) struct Collector<'t> {
     tree: &'t mut Tree,
     module: ModuleId,
     test: bool,
-    /// Whether it is inside the body of a function, whose items are not names of the module.
+    /// Whether the walk is inside a function body, whose items are not names of the module.
     in_body: bool,
 }
 
 impl<'t> Collector<'t> {
-    /// Adds what `file` holds, which is the module `module`.
+    /// Adds the content of `file`, which is the module `module`.
     pub(super) fn collect(tree: &'t mut Tree, module: ModuleId, file: &File) {
         let test = tree.modules[module].test || is_test_only(&file.attrs);
         tree.modules[module].test = test;
         Self { tree, module, test, in_body: false }.visit_file(file);
     }
 
-    /// Walks a part of the syntax, which `attrs` may keep for tests.
+    /// Walks a part of the syntax, which `attrs` may mark as test code.
     fn held_to(&mut self, attrs: &[Attribute], walk: impl FnOnce(&mut Self)) {
         let outer = self.test;
         self.test |= is_test_only(attrs);
@@ -51,7 +51,8 @@ impl<'t> Collector<'t> {
         self.tree.define(self.module, &plain(name), what);
     }
 
-    /// Adds what a `use` binds. Those in bodies are taken for the module's: that finds more, never less.
+    /// Adds the names that a `use` binds. One in a function body counts for the whole module, which finds more, never
+    /// less.
     fn import(&mut self, tree: &UseTree, before: &[String], kind: Kind) {
         let with = |name: &syn::Ident| before.iter().cloned().chain([plain(name)]).collect::<Vec<_>>();
         match tree {
@@ -185,7 +186,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
             self.refer(vec![plain(name)], Kind::Inline, name.span());
         }
         if called.path.segments.last().is_some_and(|last| last.ident == "include") {
-            self.refuse(called.span(), "`include!` is not allowed: its text is not checked.");
+            self.refuse(called.span(), "`include!` is not allowed: its text cannot be checked.");
         }
         self.scan(&called.tokens, false);
     }
@@ -253,7 +254,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
     }
 }
 
-/// A name without the `r#` that lets a keyword be one.
+/// A name without the `r#` of a raw identifier.
 fn plain(name: &syn::Ident) -> String {
     let name = name.to_string();
     name.strip_prefix("r#").map_or(name.clone(), str::to_owned)
@@ -264,7 +265,7 @@ pub(super) fn is_capitalised(name: &str) -> bool {
     name != "Self" && name.starts_with(|first: char| first.is_uppercase())
 }
 
-/// Whether an attribute is `#[path = …]`, or becomes it under a condition.
+/// Whether an attribute is `#[path = …]`, or a `cfg_attr` that adds it.
 fn sets_a_path(attribute: &Attribute) -> bool {
     attribute.path().is_ident("path")
         || matches!(&attribute.meta, Meta::List(list) if list.path.is_ident("cfg_attr")

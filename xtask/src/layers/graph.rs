@@ -1,8 +1,8 @@
-//! Circles in a graph.
+//! Cycles in a graph.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Edges: what each node leads to.
+/// Edges from each node.
 pub(super) type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// Adds an edge.
@@ -10,7 +10,7 @@ pub(super) fn connect(graph: &mut Graph, from: &str, to: &str) {
     graph.entry(from.to_owned()).or_default().insert(to.to_owned());
 }
 
-/// The largest sets of nodes of which each leads to every other (and to itself), in order.
+/// The strongly connected components that contain a cycle, in order.
 pub(super) fn circles(graph: &Graph) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<&String>> = graph.keys().map(|node| (node, reach(graph, node))).collect();
     let mut circles: Vec<BTreeSet<String>> = Vec::new();
@@ -23,7 +23,7 @@ pub(super) fn circles(graph: &Graph) -> Vec<BTreeSet<String>> {
     circles
 }
 
-/// Everything that `node` leads to in one step or more.
+/// All nodes that `node` reaches in one or more steps.
 fn reach<'g>(graph: &'g Graph, node: &'g String) -> BTreeSet<&'g String> {
     let mut found = BTreeSet::new();
     let mut left = vec![node];
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_are_found_whole_and_what_only_leads_to_them_is_not() {
+    fn cycles_are_complete_and_exclude_nodes_that_only_lead_to_them() {
         let found = circles(&graph(&[
             ("start", "a"),
             ("a", "b"),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_graph_without_a_way_back_has_none() {
+    fn an_acyclic_graph_has_no_cycles() {
         assert!(circles(&graph(&[("a", "b"), ("a", "c"), ("b", "d"), ("c", "d")])).is_empty());
     }
 }

@@ -1,10 +1,10 @@
-//! What pure modules never name: crates that do I/O or have a runtime, and the parts of `std` that read files, sockets
+//! Checks that pure modules do not use crates with I/O or a runtime, or the parts of `std` that access files, sockets
 //! or clocks.
 
 use super::table::Pure;
 use super::tree::{Problem, Tree};
 
-/// Every path in the code of a pure module, tests aside, that begins with one that it must not name.
+/// Forbidden paths in the code of pure modules. Test code does not count.
 pub(super) fn problems(pure: &[Pure], tree: &Tree) -> Vec<String> {
     let mut problems = Vec::new();
     for reference in tree.references.iter().filter(|reference| !reference.test) {
@@ -29,7 +29,7 @@ mod tests {
     use crate::layers::table::PURE;
 
     #[test]
-    fn every_path_that_a_pure_module_must_not_name_is_found() {
+    fn every_forbidden_path_in_a_pure_module_is_found() {
         for row in PURE {
             for never in row.never {
                 for (text, found) in [

@@ -4,12 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::tree::{Kind, LIBRARY, ModuleId, Name, Reference, Tree};
 
-/// What a path leads to. A name can stand for several things, so it may lead to several places.
+/// Where a path leads. A name can have several meanings, so a path can lead to several places.
 #[derive(Debug, Default)]
 pub(super) struct Route {
-    /// The first module of another row on each way: the row's name, and the path from the crate's root.
+    /// The first module of another row on each route: the row's name, and the path from the crate's root.
     pub(super) crossings: BTreeSet<(String, String)>,
-    /// The modules that define what the path names.
+    /// The modules that define the path's target.
     pub(super) definitions: BTreeSet<ModuleId>,
     /// The modules that the path itself names.
     pub(super) modules: BTreeSet<ModuleId>,
@@ -29,7 +29,7 @@ impl<'t> Resolver<'t> {
     pub(super) fn new(tree: &'t Tree) -> Self {
         let globs = vec![BTreeSet::new(); tree.modules.len()];
         let mut resolver = Self { tree, library: tree.library(), globs };
-        // A glob can lead through another, so go on until nothing is new.
+        // A glob can lead through another one, so repeat until nothing changes.
         loop {
             let found = tree.modules.iter().enumerate().map(|(id, module)| {
                 module.globs.iter().flat_map(|path| resolver.route(id, path).modules).collect::<BTreeSet<_>>()
@@ -47,7 +47,7 @@ impl<'t> Resolver<'t> {
         self.route(reference.module, &reference.path)
     }
 
-    /// The files that define what a reference names, other than its own. A re-export needs nothing of what it names.
+    /// The files that define the target of a reference, except its own file. A re-export does not count as a use.
     pub(super) fn files(&self, reference: &Reference) -> BTreeSet<&'t str> {
         if reference.kind == Kind::ReExport {
             return BTreeSet::new();
@@ -65,7 +65,7 @@ impl<'t> Resolver<'t> {
         route
     }
 
-    /// What `name` stands for in the scope of a module, and in which module each meaning is written.
+    /// The meanings of `name` in the scope of a module, with the module that declares each.
     fn meanings(&self, module: ModuleId, name: &str, seen: &mut BTreeSet<ModuleId>) -> Vec<(ModuleId, &'t Name)> {
         if !seen.insert(module) {
             return Vec::new();
@@ -81,18 +81,19 @@ impl<'t> Resolver<'t> {
 struct Walk<'r, 't> {
     resolver: &'r Resolver<'t>,
     row: Option<&'r str>,
-    /// Paths that were walked from a module.
+    /// Paths that were already walked, with the module where each starts.
     seen: HashSet<(ModuleId, Vec<String>)>,
-    /// Names whose import is being followed. An import can begin with its own name, as `use name::name` does; that is
-    /// the crate of this name.
+    /// Names whose import is being followed. An import can begin with its own name, as in `use name::name`; then that
+    /// name is a crate.
     open: Vec<(ModuleId, String)>,
-    /// How many names at the end of the path are of the path as it is written. Those before came from an import of the
-    /// same row, which is a path of its own.
+    /// Number of names at the end of the path that the source has there. The names before them come from an import in
+    /// the same row, which is checked as its own path.
     written: usize,
 }
 
 impl Walk<'_, '_> {
-    /// Walks a path as it is written in `from`. `crossed` says that the way led to another row already.
+    /// Walks a path from the module `from`, in which it is written. `crossed`: the route has already entered another
+    /// row.
     fn start(&mut self, from: ModuleId, path: &[String], crossed: bool, route: &mut Route) {
         if !self.seen.insert((from, path.to_vec())) {
             return;
@@ -118,7 +119,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A path that begins with the name of a crate. Only the library is read.
+    /// Walks a path that begins with the name of a crate. Only the library is known.
     fn other_crate(&mut self, from: ModuleId, path: &[String], crossed: bool, route: &mut Route) {
         let Some((first, rest)) = path.split_first() else { return };
         let root = self.resolver.tree.modules[from].root;
@@ -128,7 +129,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// Goes on with `path` inside a module.
+    /// Continues with `path` inside a module.
     fn descend(&mut self, module: ModuleId, path: &[String], crossed: bool, route: &mut Route) {
         let here = &self.resolver.tree.modules[module];
         let crosses = !crossed && here.top.as_deref().is_some_and(|row| Some(row) != self.row);
@@ -148,12 +149,12 @@ impl Walk<'_, '_> {
         if Some(module) == self.resolver.library {
             route.unknown.insert(first.clone());
         } else {
-            // Made by a macro, or by a glob of another crate.
+            // Defined by a macro, or by a glob import of another crate.
             route.definitions.insert(module);
         }
     }
 
-    /// Goes on with each meaning of `name` in a module; returns whether there is any.
+    /// Continues with each meaning of `name` in a module; returns whether there is any.
     fn follow(&mut self, module: ModuleId, name: &str, rest: &[String], crossed: bool, route: &mut Route) -> bool {
         let mut meanings = self.resolver.meanings(module, name, &mut BTreeSet::new());
         meanings.retain(|(module, _)| !self.open.iter().any(|open| open.0 == *module && open.1 == name));
@@ -166,7 +167,7 @@ impl Walk<'_, '_> {
                 Name::Import(path) => {
                     let path: Vec<String> = path.iter().chain(rest).cloned().collect();
                     let written = self.written;
-                    // What the library's root imports has no row, so it counts where it is used.
+                    // The library's root has no row, so its imports count where they are used.
                     if Some(*module) != self.resolver.library {
                         self.written = written.min(rest.len());
                     }

@@ -1,8 +1,8 @@
 //! The table of layers: every top-level module of `src/`, and the modules that it may use.
 //!
-//! This is the only place. ARCHITECTURE.md's map is made from it by `cargo xtask gen`.
+//! `cargo xtask gen` generates the map in ARCHITECTURE.md from it.
 
-/// Modules at the same height. A module uses modules of its own layer and of those below.
+/// A layer of modules. A module may use modules of its own layer and of the layers below.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layer {
     pub(crate) name: &'static str,
@@ -13,26 +13,26 @@ pub(crate) struct Layer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    /// What it holds, in one sentence of Markdown without its full stop.
+    /// What it contains, in one sentence of Markdown without its full stop.
     pub(crate) holds: &'static str,
     /// The modules that it may use.
     pub(crate) may_use: &'static [&'static str],
-    /// The modules that only its tests may use, besides. They may be in a layer above.
+    /// Further modules that only its tests may use. They may be in a layer above.
     pub(crate) tests_may_use: &'static [&'static str],
 }
 
-/// Modules of one parent that use each other in a circle, and why that is better than breaking it.
+/// A cycle of sibling modules, with the reason for accepting it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circle {
     pub(crate) modules: &'static [&'static str],
     pub(crate) reason: &'static str,
 }
 
-/// A module that computes only, and what it must therefore never name.
+/// A module that only computes, and the paths that it must therefore not use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pure {
     pub(crate) module: &'static str,
-    /// Paths; what is inside of them counts as well.
+    /// Forbidden paths, with everything inside them.
     pub(crate) never: &'static [&'static str],
 }
 
@@ -57,7 +57,7 @@ const IMPURE: &[&str] = &[
     "tonic",
 ];
 
-/// The modules that are pure.
+/// The pure modules.
 pub(crate) const PURE: &[Pure] = &[Pure { module: "domain", never: IMPURE }, Pure { module: "policy", never: IMPURE }];
 
 /// The layers, from the top.
@@ -67,7 +67,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "main",
-                holds: "the `signoff` program: its command line, and the runtime",
+                holds: "the `signoff` program: command line and runtime",
                 may_use: &["cli", "config", "identity"],
                 tests_may_use: &[],
             },
@@ -125,7 +125,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "config",
-                holds: "settings parsed once into types: it composes those that stand beside what they configure",
+                holds: "settings, parsed once into types; combines the settings types that other modules define beside their code",
                 may_use: &["bounded_file", "connections", "domain", "grpc", "identity", "spelling", "tls", "unicode"],
                 tests_may_use: &[],
             },
@@ -156,7 +156,7 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "workers",
-                holds: "reconcilers: time out what is due, forget what is old, take the policy and certificates from their files, keep when tokens were last used",
+                holds: "reconcilers: time out and escalate approvals, forget old ones, reload the policy and certificate files, save the last use of tokens",
                 may_use: &[
                     "approvals",
                     "bounded_file",
@@ -177,7 +177,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "approvals",
-                holds: "requests, decisions, claims, revocations and reports; followers (streams) and the queue. With the other use-cases the only place where domain, policy, store, identity and clock meet",
+                holds: "requests, decisions, claims, revocations and reports; followers (streams) and the queue. Only the use-cases combine domain, policy, store, identity and clock",
                 may_use: &["blocking_pool", "clock", "domain", "identity", "ids", "policy", "store"],
                 tests_may_use: &["policies", "test_support", "workers"],
             },
@@ -189,19 +189,19 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "tokens",
-                holds: "tokens: create, list, revoke, note their use",
+                holds: "tokens: create, list, revoke, record their use",
                 may_use: &["clock", "domain", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
             Row {
                 name: "admin",
-                holds: "the server as a whole: freeze and thaw calls, tell how it is",
+                holds: "the server as a whole: freeze and thaw calls, report the status",
                 may_use: &["clock", "domain", "identity", "ids", "store"],
                 tests_may_use: &["test_support"],
             },
             Row {
                 name: "test_support",
-                holds: "what the tests of several use-cases share: callers, and a store whose timing they control. Compiled for tests only",
+                holds: "helpers for the tests of the use-cases: callers, and a store with controlled timing. Compiled for tests only",
                 may_use: &[],
                 tests_may_use: &["domain", "identity", "store"],
             },
@@ -212,13 +212,13 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "policy_file",
-                holds: "policies and test cases as YAML: every mistake by line and column; the way back; their JSON Schema",
+                holds: "policies and test cases as YAML: reads them, reports every mistake by line and column, and writes them; their JSON Schema",
                 may_use: &["domain", "policy", "proto", "spelling", "unicode", "wire"],
                 tests_may_use: &[],
             },
             Row {
                 name: "wire",
-                holds: "proto ⇄ domain: decodes with every violation at once, encodes; structs, field paths, page tokens",
+                holds: "proto ⇄ domain: decodes and reports all violations together, encodes; structs, field paths, page tokens",
                 may_use: &["domain", "identity", "policy", "proto", "store", "unicode"],
                 tests_may_use: &["policy_file"],
             },
@@ -229,31 +229,31 @@ pub(crate) const LAYERS: &[Layer] = &[
         modules: &[
             Row {
                 name: "store",
-                holds: "keeps approvals, versions of the policy, tokens and freezes: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
+                holds: "stores approvals, versions of the policy, tokens and freezes: traits in the domain's terms; sled (`store/sled/`) and an in-memory model",
                 may_use: &["bounded_file", "domain", "private_files"],
                 tests_may_use: &[],
             },
             Row {
                 name: "policy",
-                holds: "rules that are compiled once, and judge a call: approve, reject, or ask people; always with a trace. Pure",
+                holds: "rules, compiled once, that judge a call: approve, reject, or require approval; always with a trace. Pure",
                 may_use: &["domain", "spelling", "unicode"],
                 tests_may_use: &[],
             },
             Row {
                 name: "tls",
-                holds: "what new connections get of certificates that are replaced while the server runs",
+                holds: "the TLS configuration for new connections; reloads certificates while the server runs",
                 may_use: &["bounded_file", "clock", "domain", "identity"],
                 tests_may_use: &[],
             },
             Row {
                 name: "identity",
-                holds: "who is calling: tokens of the server, development tokens, `oidc/`, client certificates; `role_matrix.rs` is the one table of role and call",
+                holds: "authentication: tokens of the server, development tokens, `oidc/`, client certificates; `role_matrix.rs` is the table of roles and calls",
                 may_use: &["bounded_file", "clock", "domain", "private_files"],
                 tests_may_use: &["proto", "telemetry"],
             },
             Row {
                 name: "connections",
-                holds: "who is connected: places for strangers and callers, and what strangers pay for what they send",
+                holds: "the registry of connections: limits for authenticated and unauthenticated ones, and rate limits for unauthenticated ones",
                 may_use: &["telemetry"],
                 tests_may_use: &[],
             },
@@ -265,19 +265,19 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "ids",
-                holds: "makes the ids of approvals, claims, tokens and freezes, dated by the injected clock",
+                holds: "generates the ids of approvals, claims, tokens and freezes, with the time of the injected clock",
                 may_use: &["domain"],
                 tests_may_use: &[],
             },
             Row {
                 name: "clock",
-                holds: "the injected time: server time, which never runs backwards, and wall time, by which credentials end",
+                holds: "the injected time: server time, which never runs backwards, and wall time, by which credentials expire",
                 may_use: &["bounded_file", "domain"],
                 tests_may_use: &[],
             },
             Row {
                 name: "blocking_pool",
-                holds: "threads for work that keeps a processor busy, shared fairly between callers",
+                holds: "threads for CPU-bound work, shared fairly between callers",
                 may_use: &["domain"],
                 tests_may_use: &[],
             },
@@ -287,7 +287,7 @@ pub(crate) const LAYERS: &[Layer] = &[
         name: "domain",
         modules: &[Row {
             name: "domain",
-            holds: "what may happen to an approval: a pure state machine. The records, the limits that are facts of the domain, roles and permissions. No I/O, no clock, no runtime",
+            holds: "the state machine of an approval, pure. The records, fixed limits, roles and permissions. No I/O, no clock, no runtime",
             may_use: &["unicode"],
             tests_may_use: &[],
         }],
@@ -303,31 +303,26 @@ pub(crate) const LAYERS: &[Layer] = &[
             },
             Row {
                 name: "private_files",
-                holds: "who may open the data directory and its files; files that are replaced as a whole",
+                holds: "permissions of the data directory and its files; atomic replacement of files",
                 may_use: &[],
                 tests_may_use: &["bounded_file", "telemetry"],
             },
             Row { name: "bounded_file", holds: "reads files up to a limit", may_use: &[], tests_may_use: &[] },
-            Row { name: "spelling", holds: "what a misspelt name was meant to be", may_use: &[], tests_may_use: &[] },
-            Row {
-                name: "unicode",
-                holds: "which characters are invisible, or look like others",
-                may_use: &[],
-                tests_may_use: &[],
-            },
+            Row { name: "spelling", holds: "suggestions for misspelled names", may_use: &[], tests_may_use: &[] },
+            Row { name: "unicode", holds: "invisible and confusable characters", may_use: &[], tests_may_use: &[] },
         ],
     },
 ];
 
-/// The circles that are accepted.
+/// The accepted cycles.
 pub(crate) const CIRCLES: &[Circle] = &[
     Circle {
         modules: &["domain::approval", "domain::command", "domain::event"],
-        reason: "an approval is the fold of its events, and an event holds parts of an approval",
+        reason: "an approval is the fold of its events, and an event contains parts of an approval",
     },
     Circle {
         modules: &["connections::connection_state", "connections::unauthenticated_calls"],
-        reason: "a connection holds the calls without a token that it may drop, and such a call gives its room back to it",
+        reason: "a connection holds the unauthenticated calls that it may drop, and such a call releases its room in the connection",
     },
     Circle {
         modules: &["store::sled::migrate", "store::sled::open"],

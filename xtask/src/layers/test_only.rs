@@ -1,12 +1,12 @@
-//! Which code is compiled for tests only.
+//! Detects code that is compiled for tests only.
 
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token};
 
-/// The feature that gives the conformance suite to other crates. What needs it is test code.
+/// The feature that exports the conformance suite to other crates. Code that needs it is test code.
 const FEATURE: &str = "testing";
 
-/// Whether one of `attributes` keeps an item for tests: `#[cfg(test)]` and the like, `#[test]`, `#[tokio::test]`.
+/// Whether one of `attributes` makes an item test code: `#[cfg(test)]` and the like, `#[test]`, `#[tokio::test]`.
 pub(super) fn is_test_only(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let path = attribute.path();
@@ -17,7 +17,7 @@ pub(super) fn is_test_only(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Whether a condition holds only when tests are compiled. `not(test)` does not, and what is unknown does not either.
+/// Whether a condition is true only when tests are compiled. False for `not(test)`, and for unknown conditions.
 fn needs_test(condition: &Meta) -> bool {
     match condition {
         Meta::Path(path) => path.is_ident("test"),
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn conditions_that_only_tests_meet_are_told_from_others() {
+    fn test_only_conditions_are_recognized() {
         for (text, expected) in [
             ("#[cfg(test)]", true),
             ("#[cfg(all(unix, test))]", true),

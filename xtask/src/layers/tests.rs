@@ -20,7 +20,7 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
-/// Three modules that use what [`LAYERS`] allows. `low::deep::inner` is a module inside a file inside `low`.
+/// Three modules with only allowed uses. `low::deep::inner` is an inline module in a file inside `low`.
 fn allowed() -> Sources {
     files(&[
         ("src/lib.rs", "pub mod high;\npub mod low;\npub mod side;\n"),
@@ -50,6 +50,6 @@ fn report(layers: &[Layer], circles: &[Circle], sources: &Sources) -> Report {
 }
 
 #[test]
-fn what_the_table_allows_is_no_problem() {
+fn allowed_uses_are_not_reported() {
     assert_eq!(problems(&allowed()), Vec::<String>::new());
 }

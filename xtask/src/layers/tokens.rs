@@ -1,10 +1,10 @@
-//! Finds paths in tokens that have no syntax of their own: what is given to macros and attributes.
+//! Finds paths in tokens without a parsed syntax: the arguments of macros and attributes.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 
 use super::collect::is_capitalised;
 
-/// Something that tokens name.
+/// A path in tokens.
 #[derive(Debug)]
 pub(super) enum Found {
     Path(Vec<String>, Span),
@@ -14,14 +14,14 @@ pub(super) enum Found {
     RenamedCrate(Span),
 }
 
-/// Every path in `tokens`, and with `strings` those in string literals too, as `#[serde(with = "…")]` has them.
+/// All paths in `tokens`; with `strings` also those in string literals, as in `#[serde(with = "…")]`.
 pub(super) fn paths(tokens: &TokenStream, strings: bool) -> Vec<Found> {
     let mut scan = Scan { found: Vec::new() };
     scan.tokens(tokens.clone(), strings, 0);
     scan.found
 }
 
-/// The path that a string literal is, when it has several names.
+/// The path in a string literal, if it has several names.
 pub(super) fn path_in_string(text: &str) -> Option<Vec<String>> {
     let path: syn::Path = syn::parse_str(text).ok()?;
     let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
@@ -33,7 +33,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// Scans a sequence. `inside` counts the modules that the tokens themselves open around it: as many `super`
+    /// Scans a sequence. `inside` is the number of modules that the tokens themselves open around it: that many `super`
     /// stay within the tokens.
     fn tokens(&mut self, tokens: TokenStream, strings: bool, inside: usize) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
@@ -76,7 +76,7 @@ impl Scan {
         self.tokens(group.stream(), strings, inside + usize::from(opens_module));
     }
 
-    /// Reads the path that goes on at `at` after `before`, and returns where it ends.
+    /// Reads a path that continues at `at` after `before`; returns its end.
     fn path(&mut self, tokens: &[TokenTree], mut at: usize, mut before: Vec<String>, inside: usize) -> usize {
         loop {
             let TokenTree::Ident(name) = &tokens[at] else { return at };
@@ -152,7 +152,7 @@ impl Scan {
     }
 }
 
-/// A path as the module around the tokens would write it.
+/// A path relative to the module around the tokens.
 fn settled(path: Vec<String>, inside: usize) -> Vec<String> {
     let within = path.iter().take(inside).take_while(|name| *name == "super").count();
     if within == 0 { path } else { ["self".to_owned()].into_iter().chain(path.into_iter().skip(within)).collect() }

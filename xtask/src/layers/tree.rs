@@ -1,4 +1,4 @@
-//! The modules of a crate, with the names and the paths in each, as its source files say them.
+//! The modules of a crate, with the names and paths in each, read from its source files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,12 +7,12 @@ use std::path::Path;
 use super::collect::Collector;
 use crate::failure::Failure;
 
-/// The library's file. Its crate is called [`LIBRARY`] by other crates.
+/// The library's root file. Other crates call the library [`LIBRARY`].
 const LIBRARY_FILE: &str = "src/lib.rs";
 /// The library's name.
 pub(super) const LIBRARY: &str = "signoff";
 
-/// Source files: the path below the repository's root, with `/`, and the text.
+/// Source files: the path relative to the repository's root, with `/`, and the text.
 pub(super) type Sources = BTreeMap<String, String>;
 
 /// The index of a module in [`Tree::modules`].
@@ -26,20 +26,20 @@ pub(super) struct Module {
     pub(super) parent: Option<ModuleId>,
     /// The root of its crate.
     pub(super) root: ModuleId,
-    /// The row of the table that it belongs to. `None` for the library's root.
+    /// Its row in the table. `None` for the library's root.
     pub(super) top: Option<String>,
     pub(super) file: String,
     /// Where the files of its child modules are.
     directory: String,
     /// Whether it is compiled for tests only.
     pub(super) test: bool,
-    /// What each name in its scope stands for. A name may stand for several things: a module and a function, say.
+    /// The meanings of each name in its scope. A name can have several, such as a module and a function.
     pub(super) names: BTreeMap<String, Vec<Name>>,
     /// Paths of `use path::*`.
     pub(super) globs: Vec<Vec<String>>,
 }
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Module(ModuleId),
@@ -73,7 +73,7 @@ pub(super) struct Reference {
     pub(super) test: bool,
 }
 
-/// Something that is wrong, at its place.
+/// A problem, with its file and line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Problem {
     pub(super) file: String,
@@ -97,7 +97,7 @@ pub(super) struct Tree {
     pub(super) modules: Vec<Module>,
     pub(super) references: Vec<Reference>,
     pub(super) problems: Vec<Problem>,
-    /// Files that a `mod` names, and that are not read yet.
+    /// Modules whose files are not read yet.
     waiting: Vec<ModuleId>,
 }
 
@@ -117,7 +117,7 @@ impl Tree {
         while let Some(module) = tree.waiting.pop() {
             let file = tree.modules[module].file.clone();
             let Some(text) = sources.get(&file) else {
-                tree.problem(&file, 0, "a `mod` names this file, but it does not exist. Is it `mod.rs`?");
+                tree.problem(&file, 0, "a `mod` item names this file, but it does not exist. Is it `mod.rs`?");
                 continue;
             };
             if !read.insert(file.clone()) {
@@ -130,7 +130,7 @@ impl Tree {
             }
         }
         for file in sources.keys().filter(|file| !read.contains(*file)) {
-            tree.problem(file, 0, "no `mod` reaches this file.");
+            tree.problem(file, 0, "no `mod` item leads to this file.");
         }
         tree
     }
@@ -151,7 +151,7 @@ impl Tree {
         self.waiting.push(root);
     }
 
-    /// Adds the module `name` of `parent`: a file of its own, or `inline`.
+    /// Adds the module `name` of `parent`: in its own file, or `inline`.
     pub(super) fn add_module(&mut self, parent: ModuleId, name: &str, inline: bool, test: bool) -> ModuleId {
         let id = self.modules.len();
         let above = &self.modules[parent];
@@ -176,7 +176,7 @@ impl Tree {
         id
     }
 
-    /// Makes `name` stand for `what` in a module, too.
+    /// Adds a meaning of `name` in a module.
     pub(super) fn define(&mut self, module: ModuleId, name: &str, what: Name) {
         let meanings = self.modules[module].names.entry(name.to_owned()).or_default();
         if !meanings.contains(&what) {
@@ -188,12 +188,12 @@ impl Tree {
         self.problems.push(Problem { file: file.to_owned(), line, text: text.to_owned() });
     }
 
-    /// The root of the library, when there is one.
+    /// The root of the library, if there is one.
     pub(super) fn library(&self) -> Option<ModuleId> {
         self.modules.iter().position(|module| module.parent.is_none() && module.top.is_none())
     }
 
-    /// Every row that the table must have: the library's top-level modules and the programs.
+    /// The rows that the table must have: the library's top-level modules and the programs.
     pub(super) fn tops(&self) -> BTreeSet<&str> {
         self.modules.iter().filter_map(|module| module.top.as_deref()).collect()
     }

@@ -22,7 +22,7 @@ fn problems([m, a, b, c]: [&str; 4], accepted: &[Circle]) -> Vec<String> {
 }
 
 #[test]
-fn siblings_that_use_each_other_are_a_circle_however_they_say_it() {
+fn siblings_that_use_each_other_are_a_cycle_in_any_notation() {
     for texts in [
         ["", "pub struct A; use super::b::B;", "pub struct B; use super::a::A;", ""],
         ["", "pub struct A(super::b::B);", "pub struct B; fn f() { crate::m::a::A; }", ""],
@@ -38,12 +38,12 @@ fn siblings_that_use_each_other_are_a_circle_however_they_say_it() {
     ] {
         let found = problems(texts, &[]);
         assert_eq!(found.len(), 1, "{texts:?}: {found:#?}");
-        assert!(found[0].starts_with("m::a, m::b use each other in a circle"), "{found:#?}");
+        assert!(found[0].starts_with("m::a, m::b use each other in a cycle"), "{found:#?}");
     }
 }
 
 #[test]
-fn a_module_and_its_parts_and_tests_beside_the_code_are_no_circle() {
+fn inner_modules_and_tests_do_not_make_a_cycle() {
     for texts in [
         ["pub use a::A; pub use b::B; pub struct M;", "pub struct A; use super::M;", "pub struct B; use super::A;", ""],
         [
@@ -69,16 +69,16 @@ fn a_module_and_its_parts_and_tests_beside_the_code_are_no_circle() {
 }
 
 #[test]
-fn a_circle_is_printed_with_its_files_and_names() {
+fn the_message_for_a_cycle_has_its_files_and_names() {
     let a = "pub struct A; use super::b::B; fn f() { B::x1; B::x2; B::x3; B::x4 }";
-    let expected = "m::a, m::b use each other in a circle:\n    \
+    let expected = "m::a, m::b use each other in a cycle:\n    \
         src/m/a.rs → src/m/b.rs: B::x1, B::x2, B::x3, B::x4, …\n    \
         src/m/b/c.rs → src/m/a.rs: m::a::A";
     assert_eq!(problems(["", a, "pub struct B;", "use crate::m::a::A;"], &[]), [expected]);
 }
 
 #[test]
-fn an_accepted_circle_is_no_problem_until_it_is_smaller_or_gone() {
+fn an_accepted_cycle_is_a_problem_only_when_it_is_smaller_or_gone() {
     let accepted = |modules| [Circle { modules, reason: "one recursion" }];
     let both = accepted(&["m::a", "m::b"]);
     let texts = ["", "pub struct A; use super::b::B;", "pub struct B; use super::a::A;", ""];
@@ -86,7 +86,7 @@ fn an_accepted_circle_is_no_problem_until_it_is_smaller_or_gone() {
     assert_eq!(problems(["", texts[1], "pub struct B;", ""], &both).len(), 2);
     assert_eq!(
         problems(texts, &accepted(&["m::a", "m::b", "m::x"])),
-        ["The table accepts a circle with m::x, which is in none. Delete it there."]
+        ["The table accepts a cycle with m::x, but m::x is not in a cycle. Delete it."]
     );
     assert_eq!(problems(texts, &accepted(&["m::a"])).len(), 1);
 }

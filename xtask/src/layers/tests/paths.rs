@@ -81,7 +81,7 @@ fn a_path_through_an_import_is_reported_once_at_the_import() {
 }
 
 #[test]
-fn what_only_looks_like_a_path_is_not_found() {
+fn text_that_only_looks_like_a_path_is_not_found() {
     for text in [
         "/// See [`crate::side::Side`].\nstruct S;",
         "//! crate::side::Side\n",
@@ -132,10 +132,10 @@ fn an_exported_macro_leads_to_its_module() {
 }
 
 #[test]
-fn what_hides_paths_is_refused() {
+fn constructs_that_hide_paths_are_rejected() {
     for (text, problem) in [
-        ("use crate::*;\n", "a glob of the crate's root"),
-        ("use super::*;\n", "a glob of the crate's root"),
+        ("use crate::*;\n", "a glob import of the crate's root"),
+        ("use super::*;\n", "a glob import of the crate's root"),
         ("m! { use crate as root; }\n", "may not rename the crate's root"),
         ("#[path = \"other.rs\"]\nmod other;\n", "`#[path]` is not allowed"),
         ("#[cfg_attr(unix, path = \"other.rs\")]\nmod other;\n", "`#[path]` is not allowed"),
@@ -153,11 +153,11 @@ fn what_hides_paths_is_refused() {
 fn a_file_that_no_mod_reaches_is_a_problem() {
     let mut sources = allowed();
     add(&mut sources, "src/low/lost.rs", "use crate::side::Side;\n");
-    assert_eq!(problems(&sources), ["src/low/lost.rs: no `mod` reaches this file."]);
+    assert_eq!(problems(&sources), ["src/low/lost.rs: no `mod` item leads to this file."]);
 }
 
 #[test]
-fn test_code_is_held_to_its_own_column() {
+fn test_code_is_checked_against_its_own_column() {
     for (text, count) in [
         ("#[cfg(test)]\nuse crate::side::Side as S;\n", 0),
         ("struct S;\nimpl S {\n    #[cfg(test)]\n    fn f() { crate::side::side() }\n}\n", 0),

@@ -46,7 +46,7 @@ fn a_forbidden_use_in_any_module_of_the_real_table_is_found() {
 }
 
 #[test]
-fn a_module_without_a_row_and_a_row_without_a_module_are_named() {
+fn a_module_without_a_row_and_a_row_without_a_module_are_reported() {
     let mut sources = allowed();
     add(&mut sources, "src/lib.rs", "mod extra;\n");
     add(&mut sources, "src/extra.rs", "use crate::low::Low;\n");
@@ -59,7 +59,7 @@ fn a_module_without_a_row_and_a_row_without_a_module_are_named() {
 }
 
 #[test]
-fn permissions_that_nothing_needs_are_named() {
+fn unused_permissions_are_reported() {
     let mut sources = allowed();
     sources.insert("src/high.rs".to_owned(), "#[cfg(test)]\nuse crate::low::Low;\n".to_owned());
     assert_eq!(
@@ -77,7 +77,7 @@ fn permissions_that_nothing_needs_are_named() {
 }
 
 #[test]
-fn mistakes_in_the_table_are_named() {
+fn mistakes_in_the_table_are_reported() {
     let layer = |modules| vec![Layer { name: "one", modules }];
     let two = |upper, lower| vec![Layer { name: "upper", modules: upper }, Layer { name: "lower", modules: lower }];
     for (layers, problem) in [
