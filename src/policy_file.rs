@@ -1,9 +1,8 @@
-//! Policies and test cases as files: YAML, which is the JSON mapping of their messages.
+//! Policies and test cases as YAML files, by the JSON mapping of their messages.
 //!
-//! [`read`] finds everything that is wrong with a file, each with its line and column, and places what later checks
-//! find, which know only a field's path. It is as strict as it can be, for what a file seems to say and what it means
-//! must be the same: unknown fields, keys that are there twice, aliases, several documents and numbers that a double
-//! would round are refused. Any text is either read or refused: depth and size are limited.
+//! [`read`] finds every problem of a file, each with its line and column. It also locates the problems of later checks,
+//! which know only a field's path. It is strict, so that a file means what it seems to say: it rejects unknown fields,
+//! duplicate keys, aliases, several documents, and numbers that a double would round. It limits depth and size.
 
 mod enums;
 mod json_schema;
@@ -27,15 +26,15 @@ use yaml::Node;
 
 use crate::proto::{self, v1};
 
-/// Most bytes of a file.
+/// Maximum size of a file, in bytes.
 pub const TEXT_MAX: usize = 1 << 20;
 
-/// Most levels of lists and mappings in a file.
+/// Maximum nesting depth of lists and mappings in a file.
 pub const DEPTH_MAX: usize = 64;
 
 /// A message that has a file form.
 pub trait FileForm: prost::Message + Default {
-    /// Its full name.
+    /// Full name of the message.
     const NAME: &'static str;
 }
 
@@ -51,9 +50,9 @@ fn descriptor<M: FileForm>() -> MessageDescriptor {
     proto::DESCRIPTORS.get_message_by_name(M::NAME).expect("it is in the protos")
 }
 
-/// The text of a file that says `message`: fields by the proto's names and in its order, in block style.
+/// Writes `message` as a file: fields with the proto's names and in its order, in block style.
 ///
-/// [`read`] gives back the same message, if the proto's JSON mapping can hold it: spans within ten thousand years,
+/// [`read`] returns the same message if the proto's JSON mapping can represent it: durations within ten thousand years,
 /// known enum values, finite numbers.
 #[must_use]
 pub fn write<M: FileForm>(message: &M) -> String {
@@ -62,22 +61,22 @@ pub fn write<M: FileForm>(message: &M) -> String {
     write::write(&dynamic)
 }
 
-/// The JSON Schema (2020-12) of such files, for editors, indented.
+/// The JSON Schema (2020-12) of such files for editors, indented.
 ///
-/// It marks what [`read`] refuses and a schema can tell, and also what only later checks refuse: a rule without an
-/// effect. It knows no lowerCamelCase and no null.
+/// It covers what [`read`] rejects as far as a schema can express it, and also a rule without an effect, which later checks
+/// reject. It allows neither lowerCamelCase nor null.
 #[must_use]
 pub fn json_schema<M: FileForm>() -> String {
     format!("{:#}\n", json_schema::of(&descriptor::<M>()))
 }
 
-/// A file that was read, with what is wrong with it so far.
+/// A file that was read, with its problems so far.
 #[derive(Debug)]
 pub struct Read<M> {
-    /// What it says, without what is wrong: for further checks, which tell more when they also see the rest.
+    /// The message without invalid values. Later checks run on it, to find more problems.
     pub message: M,
     problems: Problems,
-    /// Paths of what the message lacks because it is wrong; the empty one if that is everything.
+    /// Paths of omitted invalid values; the empty path if nothing could be read.
     unread: Vec<String>,
     root: Option<Node>,
 }
@@ -103,31 +102,31 @@ pub fn read<M: FileForm>(text: &str) -> Read<M> {
     Read { message, problems, unread, root }
 }
 
-/// Whether the field `path` is `outer` or lies beneath it.
+/// Whether the field `path` is `outer` or inside it.
 fn is_within(outer: &str, path: &str) -> bool {
     let rest = path.strip_prefix(outer);
     rest.is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 impl<M> Read<M> {
-    /// Adds what a later check found wrong with the field `path`, such as `rules[3].when`; empty for the whole. Ignored
-    /// when reading found that field, or one around it, wrong already: the check has not seen it.
+    /// Adds a problem that a later check found in the field `path`, such as `rules[3].when`; the empty path is the file.
+    /// Does nothing if that field or one around it was omitted as invalid: the check has not seen its value.
     pub fn refuse(&mut self, path: &str, message: impl Into<String>) {
         if !self.unread.iter().any(|unread| is_within(unread, path)) {
             self.problems.add(self.place(path), path, message);
         }
     }
 
-    /// Where the field stands; if it does not, then the nearest one around it.
+    /// Position of a field, or of the nearest field around it that the file has.
     #[must_use]
     pub fn place(&self, path: &str) -> Position {
         self.root.as_ref().map_or(Position::START, |root| places::locate(root, path))
     }
 
-    /// The message, if nothing is wrong.
+    /// The message, if there are no problems.
     ///
     /// # Errors
-    /// Everything that is, in the order of the file.
+    /// All problems, in the order of the file.
     pub fn finish(self) -> Result<M, Problems> {
         let Self { message, mut problems, .. } = self;
         if problems.is_empty() {

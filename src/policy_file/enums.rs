@@ -1,4 +1,4 @@
-//! Names of enum values: in full, or without the enum's own name before them.
+//! Names of enum values: full names, and short names without the enum's prefix.
 
 use prost_reflect::EnumDescriptor;
 
@@ -10,19 +10,19 @@ pub(super) fn number(of: &EnumDescriptor, name: &str) -> Option<i32> {
         .map(|value| value.number())
 }
 
-/// The short name of a value; `None` when the enum does not have it.
+/// The short name of a value; `None` if the enum does not have it.
 pub(super) fn short_name(of: &EnumDescriptor, number: i32) -> Option<String> {
     let value = of.get_value(number)?;
     Some(value.name().strip_prefix(&prefix(of)).unwrap_or(value.name()).to_owned())
 }
 
-/// The short names, but for the one that says nothing.
+/// The short names, except the one of 0, which means unspecified.
 pub(super) fn short_names(of: &EnumDescriptor) -> Vec<String> {
     let values = of.values().filter(|value| value.number() != 0);
     values.filter_map(|value| short_name(of, value.number())).collect()
 }
 
-/// The full names, likewise.
+/// The full names, except the one of 0.
 pub(super) fn full_names(of: &EnumDescriptor) -> Vec<String> {
     of.values().filter(|value| value.number() != 0).map(|value| value.name().to_owned()).collect()
 }

@@ -1,7 +1,7 @@
-//! JSON Schema of files, for editors: completion, and marks where a file is wrong, before anybody runs anything.
+//! JSON Schema of files, for editors: completion, and marks at problems before a command runs.
 //!
-//! It is made from the descriptors, with the protos' comments as descriptions. It knows fields by the names that the
-//! proto gives them, and wants one member of every oneof, which is what the messages that have a file form ask for.
+//! It is generated from the descriptors, with the protos' comments as descriptions. Fields have the proto's names. Every
+//! oneof requires one member, as the messages with a file form do.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::enums;
 
-/// A span in protobuf's JSON mapping.
+/// A duration in protobuf's JSON mapping.
 const SPAN: &str = r"^-?[0-9]+(\.[0-9]{1,9})?s$";
 
 /// The schema of a message's files.
@@ -80,7 +80,7 @@ impl Schemas {
                 _ => {
                     let reference = format!("#/$defs/{}", of.name());
                     if !self.made.contains_key(of.name()) {
-                        // Also keeps a message that holds itself from being made for ever.
+                        // Also ends the recursion of a message that contains itself.
                         self.made.insert(of.name().to_owned(), Value::Null);
                         self.wanted.insert(of.name().to_owned(), of.clone());
                     }
@@ -110,7 +110,7 @@ fn one_of(oneof: &OneofDescriptor) -> Value {
     json!({"oneOf": members})
 }
 
-/// The comments of a proto file, by the paths of what they explain.
+/// The comments of a proto file, by path.
 struct Comments(BTreeMap<Vec<i32>, String>);
 
 impl Comments {
@@ -128,7 +128,7 @@ impl Comments {
     }
 }
 
-/// A comment with one line to a paragraph.
+/// A comment with each paragraph on one line.
 fn flowing(comment: &str) -> String {
     let lines: Vec<_> = comment.lines().map(str::trim).collect();
     let paragraphs = lines.split(|line| line.is_empty()).filter(|lines| !lines.is_empty());

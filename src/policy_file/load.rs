@@ -11,17 +11,17 @@ use crate::{
     },
 };
 
-/// Compiles what a policy file holds.
+/// Compiles a policy file.
 ///
 /// # Errors
-/// Everything that is wrong, a line each, led by the file's name, line and column.
+/// All problems, one per line, each with the file's name, line and column.
 pub fn load(path: &Path, bytes: &[u8]) -> Result<Policy, String> {
     let file = read::<v1::Policy>(text(path, bytes)?);
     let compiled = decode::policy(file.message.clone());
     finish(path, file, compiled)
 }
 
-/// Where a policy file says what a warning is about: a line each, as those of [`load`].
+/// Adds the file's name, line and column to warnings, as [`load`] does for problems.
 #[must_use]
 pub fn place_warnings(path: &Path, bytes: &[u8], warnings: &[Problem]) -> Vec<String> {
     let Ok(text) = text(path, bytes) else { return Vec::new() };
@@ -30,22 +30,22 @@ pub fn place_warnings(path: &Path, bytes: &[u8], warnings: &[Problem]) -> Vec<St
     warnings.iter().map(line).collect()
 }
 
-/// Checks what a file of cases holds.
+/// Reads a file of test cases.
 ///
 /// # Errors
-/// As [`load`].
+/// Like [`load`].
 pub fn load_cases(path: &Path, bytes: &[u8]) -> Result<Vec<TestCase>, String> {
     let mut file = read::<v1::PolicyTestCases>(text(path, bytes)?);
     let cases = decode::test_cases(file.message.cases.clone(), &RequestLimits::default());
     for (index, case) in cases.iter().flatten().enumerate() {
         if case.expect.is_none() && case.expect_rule.is_none() {
-            file.refuse(&field_path::at("cases", index), "expects nothing; give `expect`, `expect_rule` or both");
+            file.refuse(&field_path::at("cases", index), "has no expectation; set `expect`, `expect_rule` or both");
         }
     }
     finish(path, file, cases.map_err(|violations| violations.0))
 }
 
-/// What was made of a file, if nothing is wrong with either.
+/// The result of decoding a file, if there are no problems.
 fn finish<M, T>(path: &Path, mut file: Read<M>, made: Result<T, Vec<Violation>>) -> Result<T, String> {
     for Violation { field, description } in made.as_ref().err().into_iter().flatten() {
         file.refuse(field, description.as_str());
@@ -53,7 +53,7 @@ fn finish<M, T>(path: &Path, mut file: Read<M>, made: Result<T, Vec<Violation>>)
     match (file.finish(), made) {
         (Ok(_), Ok(made)) => Ok(made),
         (Err(problems), _) => Err(problems.in_file(&path.display().to_string()).to_string()),
-        // Not reached: a violation is left out only where reading found something wrong.
+        // Not reached: `refuse` omits a violation only if reading found a problem there.
         (Ok(_), Err(violations)) => Err(format!("{}: {}", path.display(), Violations(violations))),
     }
 }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_the_servers_own_rules_are_refused_at_their_place() {
+    fn names_of_the_servers_own_rules_are_rejected_with_their_position() {
         for name in ["_freeze", "_remembered_rejection", "_x", "_"] {
             let text = format!("rules:\n  - name: {name}\n    tools: [x]\n    auto_reject: {{}}\n");
             let error = load(Path::new("p.yaml"), text.as_bytes()).unwrap_err();

@@ -1,4 +1,4 @@
-//! A tree to a message: protobuf's JSON mapping, in YAML.
+//! Reads a tree as a message: protobuf's JSON mapping, in YAML.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,12 +15,12 @@ use crate::{
     wire::{double, field_path},
 };
 
-/// Reads `root` as the message of `descriptor`. What is wrong is told to `problems` and left out; a wrong item of a
-/// list is replaced by an empty one, so that paths of later items stay true.
+/// Reads `root` as the message of `descriptor`. Adds invalid values to `problems` and omits them; an invalid item of a
+/// list becomes an empty one, so that the paths of later items stay valid.
 ///
-/// Keys that name fields otherwise than the proto does, in lowerCamelCase or misspelt, are changed to the proto's.
+/// Changes keys in lowerCamelCase and misspelled keys to the proto's names.
 ///
-/// Also returns the paths of what was left out or replaced.
+/// Returns the message, and the paths of omitted and replaced values.
 pub(super) fn read(
     root: &mut Node,
     descriptor: MessageDescriptor,
@@ -32,20 +32,20 @@ pub(super) fn read(
     (read.unwrap_or_else(|| DynamicMessage::new(descriptor)), unread)
 }
 
-/// Where reading is, and what was found wrong.
+/// The state of reading: the current path, and the problems so far.
 pub(super) struct Reader<'a> {
     problems: &'a mut Problems,
-    /// Paths of what was refused, as far as the problems are kept.
+    /// Paths of rejected values, as far as their problems are kept.
     unread: Vec<String>,
-    /// With a leading dot.
+    /// The current path, with a leading dot.
     path: String,
 }
 
-/// What is wrong with a field that is there, but says nothing.
-const EMPTY: &str = "is empty; leave the line out, or say what is meant";
+/// The problem of a field without a value.
+const EMPTY: &str = "is empty; set a value, or remove the line";
 
 impl Reader<'_> {
-    /// Refuses the field that is being read.
+    /// Rejects the current field.
     pub(super) fn refuse(&mut self, at: Position, message: impl Into<String>) {
         let path = self.path.strip_prefix('.').unwrap_or(&self.path);
         if self.problems.add(at, path, message) {
@@ -53,12 +53,12 @@ impl Reader<'_> {
         }
     }
 
-    /// Tells of something wrong about a field which is read all the same.
+    /// Adds a problem of the current field, which is still read.
     fn tell(&mut self, at: Position, message: impl Into<String>) {
         self.problems.add(at, self.path.strip_prefix('.').unwrap_or(&self.path), message);
     }
 
-    /// Refuses a value that is not what is `needed`.
+    /// Rejects a value of the wrong type or form.
     pub(super) fn wrong(&mut self, node: &Node, needed: &str) {
         let message = match &node.value {
             Value::Refused(wrong) => wrong.clone(),
@@ -115,8 +115,8 @@ impl Reader<'_> {
         Some(message)
     }
 
-    /// The field that an entry's key names or, misspelt, means; the key then becomes the field's name. Only a field
-    /// that is still `free`, as no key names it, can be meant.
+    /// The field of an entry's key, which may be misspelled; changes the key to the field's name. A misspelled key can only
+    /// mean a field that is still `free`: no other key names it.
     fn field_of(
         &mut self,
         entry: &mut Entry,
@@ -156,21 +156,21 @@ impl Reader<'_> {
                 self.refuse(node.at, EMPTY);
                 return;
             }
-            // Unset, by the mapping; but nobody writes an effect in order not to have it.
-            self.refuse(node.at, format!("is empty, and so unset; write `{}: {{}}`", field.name()));
+            // By the JSON mapping it is unset, which is not the intention of a line that names an effect.
+            self.refuse(node.at, format!("is empty and therefore not set; write `{}: {{}}`", field.name()));
         }
         if let Some(oneof) = &oneof {
             if let Some((other, first)) = given.oneofs.get(oneof.name()) {
                 let members: Vec<_> = oneof.fields().map(|member| member.name().to_owned()).collect();
-                let message = format!("excludes {other} at {first}; only one may be set of {}", members.join(", "));
+                let message = format!("conflicts with {other} at {first}; set only one of {}", members.join(", "));
                 self.tell(*at, message);
-                // Still read: what is wrong inside counts.
+                // Still read, to find the problems inside.
                 self.any(node, field);
                 return;
             }
             given.oneofs.insert(oneof.name().to_owned(), (field.name().to_owned(), *at));
         }
-        // By the mapping it would be as if it were not there; but a rule without its restrictions is for every call.
+        // By the JSON mapping, an empty value is like none, and a rule without its restrictions applies to every call.
         let empty = match &node.value {
             Value::Scalar(scalar) => oneof.is_none() && scalar.text.is_empty(),
             Value::Sequence(items) => field.is_list() && items.is_empty(),
@@ -182,13 +182,13 @@ impl Reader<'_> {
             return;
         }
         let value = self.any(node, field);
-        // A member that is wrong was meant all the same, and is not to be missed later.
+        // An invalid member still counts as set, so that later checks do not report it as missing.
         if let Some(value) = value.or_else(|| oneof.map(|_| Is::default_value_for_field(field))) {
             to.set_field(field, value);
         }
     }
 
-    /// The value of a field: a map, a list, or one.
+    /// The value of a field: a map, a list, or a single value.
     fn any(&mut self, node: &mut Node, field: &FieldDescriptor) -> Option<Is> {
         let kind = field.kind();
         match (&mut node.value, kind.as_message()) {
@@ -255,11 +255,11 @@ impl Reader<'_> {
         }
     }
 
-    /// A message that was made by its type, as a dynamic one.
+    /// Converts a typed message to a dynamic one.
     fn well_known<M: prost::Message>(&mut self, node: &Node, message: &M, of: &MessageDescriptor) -> Option<Is> {
         let mut dynamic = DynamicMessage::new(of.clone());
         if let Err(error) = dynamic.transcode_from(message) {
-            self.refuse(node.at, format!("cannot be held by a message: {error}"));
+            self.refuse(node.at, format!("is invalid: {error}"));
             return None;
         }
         Some(Is::Message(dynamic))
@@ -279,7 +279,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A whole number; as in JSON it may be quoted, which 64 bits need there.
+    /// A whole number. As in the JSON mapping, it may be a string, which JSON requires for 64 bits.
     fn whole<T: TryFrom<i128> + std::fmt::Display>(&mut self, node: &Node, min: T, max: T) -> Option<T> {
         let number = match &node.value {
             Value::Scalar(Scalar { text, kind: scalar::Kind::Number }) => {
@@ -295,7 +295,7 @@ impl Reader<'_> {
         number
     }
 
-    /// A number that a double holds exactly.
+    /// A number that a double can represent exactly.
     pub(super) fn double(&mut self, node: &Node) -> Option<f64> {
         let Value::Scalar(Scalar { text, kind: scalar::Kind::Number }) = &node.value else {
             self.wrong(node, "a number");
@@ -304,7 +304,8 @@ impl Reader<'_> {
         let literal = scalar::decimal(text).filter(|literal| double::survives(literal));
         let number = literal.and_then(|literal| literal.parse().ok());
         if number.is_none() {
-            let message = format!("is a number that a double does not hold exactly; write {}", shown(text));
+            let message =
+                format!("is a number that a double cannot represent exactly; write the string {}", shown(text));
             self.refuse(node.at, message);
         }
         number
@@ -322,12 +323,12 @@ impl Reader<'_> {
     }
 }
 
-/// What a mapping gave already.
+/// The fields that a mapping has set so far.
 #[derive(Default)]
 struct Given {
-    /// By number.
+    /// Positions by field number.
     fields: HashMap<u32, Position>,
-    /// By the oneof's name: the member, and where.
+    /// The member that is set and its position, by the name of the oneof.
     oneofs: HashMap<String, (String, Position)>,
 }
 

@@ -1,4 +1,4 @@
-//! Where in a file a field stands.
+//! Finds the position of a field in a file.
 
 use super::{
     problem::Position,
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::wire::field_path;
 
-/// The place of the field `path`, or of the nearest field around it that the file has.
+/// Position of the field `path`, or of the nearest field around it that the file has.
 pub(super) fn locate(root: &Node, path: &str) -> Position {
     let dotted = if path.is_empty() || path.starts_with('[') { path.to_owned() } else { format!(".{path}") };
     let (mut node, mut rest) = (root, dotted.as_str());

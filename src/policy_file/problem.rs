@@ -1,19 +1,19 @@
 use std::fmt;
 
-/// Most problems that are kept; further ones are counted.
+/// Maximum number of problems that are kept; further ones are counted.
 const KEPT: usize = 100;
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// Counts from 1.
+    /// Starts at 1.
     pub line: usize,
-    /// Counts from 1, in characters.
+    /// Starts at 1; counts characters.
     pub column: usize,
 }
 
 impl Position {
-    /// Where a file begins.
+    /// The start of a file.
     pub(super) const START: Self = Self { line: 1, column: 1 };
 }
 
@@ -23,14 +23,14 @@ impl fmt::Display for Position {
     }
 }
 
-/// One thing that is wrong with a file. Displayed as `12:7: rules[3].when: …`.
+/// One problem of a file. Displayed as `12:7: rules[3].when: …`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where.
+    /// Its position.
     pub position: Position,
-    /// Path of the field in the message; empty for the file as a whole, and where it is no YAML.
+    /// Path of the field in the message; empty for the file as a whole, and for invalid YAML.
     pub path: String,
-    /// What is wrong, and what is allowed.
+    /// The problem, and what is allowed.
     pub message: String,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a file. Displayed with one problem a line, in the order of the file.
+/// All problems of a file. Displayed with one problem per line, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     kept: Vec<Problem>,
@@ -55,7 +55,7 @@ impl Problems {
         &self.kept
     }
 
-    /// How many there are beyond those.
+    /// The number of further problems.
     #[must_use]
     pub const fn more(&self) -> usize {
         self.more
@@ -67,7 +67,7 @@ impl Problems {
         InFile { problems: self, name: Some(name) }
     }
 
-    /// Whether it is kept.
+    /// Adds a problem. Returns whether it is kept.
     pub(super) fn add(&mut self, position: Position, path: &str, message: impl Into<String>) -> bool {
         let room = self.kept.len() < KEPT;
         if room {
@@ -82,7 +82,7 @@ impl Problems {
         self.kept.is_empty()
     }
 
-    /// In the order of the file; of one place, in the order in which they were found.
+    /// Sorts by position; problems at one position keep their order.
     pub(super) fn sort(&mut self) {
         self.kept.sort_by_key(|problem| problem.position);
     }

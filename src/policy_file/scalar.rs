@@ -1,18 +1,18 @@
-//! What a scalar means: the core schema of YAML 1.2.
+//! Types of scalars, by the core schema of YAML 1.2.
 
 use std::borrow::Cow;
 
-/// Longest text that messages show, in characters.
+/// Maximum length of a text in messages, in characters.
 const SHOWN: usize = 64;
 
-/// A scalar, as it was written and as what it counts.
+/// A scalar: its text and its type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scalar {
     pub(super) text: String,
     pub(super) kind: Kind,
 }
 
-/// What a scalar counts as.
+/// The type of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Of a plain scalar: one that is neither quoted nor a block.
+    /// The type of a plain scalar, which is neither quoted nor a block.
     pub(super) fn of_plain(text: &str) -> Self {
         match text {
             "" | "~" | "null" | "Null" | "NULL" => Self::Null,
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// For messages.
+    /// Its name in messages.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -44,7 +44,7 @@ impl Kind {
     }
 }
 
-/// Text from the file for a message: quoted, on one line, cut when it is long.
+/// Text from the file for a message: quoted, on one line, and shortened.
 pub(super) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
@@ -73,8 +73,8 @@ fn is_number(text: &str) -> bool {
         && all(exponent.strip_prefix(['-', '+']).unwrap_or(exponent), u8::is_ascii_digit)
 }
 
-/// The literal of a number in decimal, as JSON would have it but for leading zeros and bare points; `None` for
-/// infinity, for what is no number, and beyond 128 bits of hexadecimal or octal.
+/// The decimal literal of a number, like JSON's, except for leading zeros and bare points. `None` for infinity, NaN, and
+/// hexadecimal or octal numbers of more than 128 bits.
 pub(super) fn decimal(text: &str) -> Option<Cow<'_, str>> {
     let radix = |digits, radix| u128::from_str_radix(digits, radix).ok().map(|number| number.to_string().into());
     if let Some(digits) = text.strip_prefix("0o") {

@@ -79,7 +79,7 @@ fn what_is_there_says_something() {
         let text = format!("rules: [{{name: a, tools: ['*'], auto_approve: {{}},\n  {line}\n}}]");
         let problems = read::<v1::Policy>(&text).finish().expect_err(line);
         let [problem] = problems.as_slice() else { panic!("{line}: {problems}") };
-        assert!(problem.message.contains("is empty; leave the line out"), "{line}: {problem}");
+        assert!(problem.message.contains("is empty; set a value, or remove the line"), "{line}: {problem}");
     }
     for text in ["tools: []", "rules:", "unlisted_tools:"] {
         assert!(read::<v1::Policy>(text).finish().is_err(), "{text}");
@@ -116,20 +116,20 @@ rules:
         "6:11: rules[0].when: is a boolean; it must be a string: write \"true\"",
         "7:5: rules[0].wen: is unknown; known: name, description, tools, agents, labels, when, auto_approve, \
          require_approval, auto_reject",
-        "8:5: rules[0].name: is there twice; the first is at 4:5",
-        "10:16: rules[0].require_approval.timeout: is \"5m\"; it must be a span in seconds: write 300s",
+        "8:5: rules[0].name: is set twice; the first is at 4:5",
+        "10:16: rules[0].require_approval.timeout: is \"5m\"; it must be a duration in seconds: write 300s",
         "11:21: rules[0].require_approval.claim_window: is a number without a unit; write 300s",
         "12:16: rules[0].require_approval.message: is a list; it must be a string",
-        "13:5: rules[0].auto_reject: excludes require_approval at 9:5; only one may be set of auto_approve, \
+        "13:5: rules[0].auto_reject: conflicts with require_approval at 9:5; set only one of auto_approve, \
          require_approval, auto_reject",
         "14:7: rules[0].auto_reject.mesage: is unknown; did you mean message? Known: message",
         "15:5: rules[1]: is \"nonsense\"; it must be a mapping with the fields name, description, tools, agents, labels, \
          when, auto_approve, require_approval, auto_reject",
         "16:19: rules[2].labels[\"env\"]: is a number; it must be a string: write \"1\"",
         "16:22: rules[2].labels: a key is a number; it must be a string: write \"2\"",
-        "16:37: rules[2].labels[\"env\"]: is there twice; the first is at 16:14",
-        "17:5: rules[2].auto_approve: is empty, and so unset; write `auto_approve: {}`",
-        "18:18: rules[2].description: anchors are not allowed; leave it out",
+        "16:37: rules[2].labels[\"env\"]: is set twice; the first is at 16:14",
+        "17:5: rules[2].auto_approve: is empty and therefore not set; write `auto_approve: {}`",
+        "18:18: rules[2].description: anchors are not allowed; remove it",
     ];
     assert_eq!(wrong(text), expected);
 }
@@ -261,7 +261,7 @@ fn spans_of_time() {
         ("315576000000.1s", "in seconds"),
         ("99999999999999999999s", "such as 300s"),
         ("1.5", "write 1.5s"),
-        ("1e3", "is a number (\"1e3\"); it must be a span in seconds, such as 300s or 1.5s"),
+        ("1e3", "is a number (\"1e3\"); it must be a duration in seconds, such as 300s or 1.5s"),
         ("true", "is a boolean"),
     ] {
         let found = of(span).finish().unwrap_err().to_string();
@@ -309,12 +309,12 @@ cases:
     time: 5
 ";
     let expected = [
-        "2:20: cases[0].arguments.n: is a number that a double does not hold exactly; write \"9007199254740993\"",
-        "2:43: cases[0].arguments.inf: is a number that a double does not hold exactly; write \".inf\"",
-        "2:56: cases[0].arguments.a[1]: is a number that a double does not hold exactly; write \
+        "2:20: cases[0].arguments.n: is a number that a double cannot represent exactly; write the string \"9007199254740993\"",
+        "2:43: cases[0].arguments.inf: is a number that a double cannot represent exactly; write the string \".inf\"",
+        "2:56: cases[0].arguments.a[1]: is a number that a double cannot represent exactly; write the string \
          \"1.00000000000000000001\"",
         "2:81: cases[0].arguments: a key is a number; it must be a string: write \"5\"",
-        "2:90: cases[0].arguments.b: anchors are not allowed; leave it out",
+        "2:90: cases[0].arguments.b: anchors are not allowed; remove it",
         "3:11: cases[0].time: is \"2026-01-31\"; it must be a time, such as 2026-01-31T12:00:00Z",
         "4:13: cases[0].expect: is \"APPROVE\"; it must be one of PENDING, APPROVED, REJECTED, TIMED_OUT, CANCELLED, \
          AUTO_APPROVED, AUTO_REJECTED",

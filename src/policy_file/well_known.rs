@@ -1,4 +1,4 @@
-//! Spans, times and free objects, which have forms of their own in JSON.
+//! Durations, times and free-form objects, which have their own forms in the JSON mapping.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use super::{
 };
 use crate::wire::field_path;
 
-/// Levels of an object that are read: more than a call's arguments can have, and no more than the wire holds.
+/// Maximum depth of an object: enough for a call's arguments, and not more than the wire format allows.
 const OBJECT_DEPTH: u32 = 32;
 
-/// Longest span, in seconds: ten thousand years, as the proto says.
+/// Maximum duration, in seconds: ten thousand years, protobuf's limit.
 const SECONDS_MAX: i64 = 315_576_000_000;
 
 impl Reader<'_> {
@@ -27,17 +27,17 @@ impl Reader<'_> {
                 return None;
             }
             _ => {
-                self.wrong(node, "a span in seconds, such as 300s or 1.5s");
+                self.wrong(node, "a duration in seconds, such as 300s or 1.5s");
                 return None;
             }
         };
         let span = span(text);
         if span.is_none() {
-            // People write 5m, and mean it.
+            // Suggest seconds for 5m.
             let meant = humantime::parse_duration(text).ok().and_then(|span| Duration::try_from(span).ok());
             let hint = meant.map(|span| format!(": write {span}"));
             let such = hint.unwrap_or_else(|| ", such as 300s or 1.5s".to_owned());
-            self.refuse(node.at, format!("is {}; it must be a span in seconds{such}", shown(text)));
+            self.refuse(node.at, format!("is {}; it must be a duration in seconds{such}", shown(text)));
         }
         span
     }
@@ -57,7 +57,7 @@ impl Reader<'_> {
         stamp
     }
 
-    /// An object, which is at this level of an outermost one.
+    /// An object at this depth of the outermost one.
     pub(super) fn object(&mut self, node: &Node, level: u32) -> Option<Struct> {
         let Value::Mapping(mapping) = &node.value else {
             self.wrong(node, "a mapping");
@@ -111,7 +111,7 @@ impl Reader<'_> {
     }
 }
 
-/// A span as protobuf's JSON has it: `300s`, `1.5s`, `-0.000001s`.
+/// A duration in protobuf's JSON mapping: `300s`, `1.5s`, `-0.000001s`.
 fn span(text: &str) -> Option<Duration> {
     let (negative, number) = text.strip_prefix('-').map_or((false, text), |number| (true, number));
     let number = number.strip_suffix('s')?;

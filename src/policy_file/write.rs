@@ -1,4 +1,4 @@
-//! A message to YAML that reads back as the same message: in blocks, with no more quotes than it needs.
+//! Writes a message as YAML that reads back as the same message: in block style, with quotes only where needed.
 
 use std::fmt::Write as _;
 
@@ -8,24 +8,24 @@ use prost_types::{Duration, Struct, Timestamp, Value as Any, value::Kind as AnyK
 use super::{enums, scalar};
 use crate::unicode::is_invisible;
 
-/// Words that are booleans to readers of YAML 1.1.
+/// Words that are booleans in YAML 1.1.
 const OLD_BOOLEANS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "true", "false"];
 
-/// Longest key before its colon, in characters; YAML allows 1,024.
+/// Maximum length of a key before its colon, in characters; YAML allows 1,024.
 const KEY_MAX: usize = 1_000;
 
-/// A value as it will be written.
+/// The form of a value in the file.
 enum Shape {
-    /// On one line.
+    /// A scalar on one line.
     Inline(String),
-    /// Lines of their own; the last one may or may not end.
+    /// A block of lines, with or without a final line end.
     Lines(String),
     List(Vec<Shape>),
-    /// Keys are inline.
+    /// A mapping with its keys as inline scalars.
     Mapping(Vec<(String, Shape)>),
 }
 
-/// The fields that are set, by number, which is the proto's order.
+/// Writes the fields that are set, ordered by number.
 pub(super) fn write(message: &DynamicMessage) -> String {
     let mut text = String::new();
     match fields(message) {
@@ -148,7 +148,7 @@ fn list(text: &mut String, items: &[Shape], indent: usize) {
     }
 }
 
-/// A value behind `key:` or `-`, which stand at `indent`.
+/// Writes a value after `key:` or `-`, which are at `indent`.
 fn behind(text: &mut String, value: &Shape, indent: usize) {
     match value {
         Shape::Inline(value) => {
@@ -180,8 +180,7 @@ fn pad(text: &mut String, indent: usize) {
 }
 
 fn string(text: &str) -> Shape {
-    // Spaces at the ends of lines would go unseen, and at the beginning of the first would be taken for its
-    // indentation.
+    // Spaces at the end of a line would be invisible, and at the start of the first line would count as indentation.
     let as_lines = text.contains('\n')
         && !text.starts_with([' ', '\n'])
         && !text.ends_with("\n\n")
@@ -190,7 +189,7 @@ fn string(text: &str) -> Shape {
     if as_lines { Shape::Lines(text.to_owned()) } else { Shape::Inline(inline(text)) }
 }
 
-/// Plain if it can be, else quoted.
+/// A plain scalar if possible, else a quoted one.
 fn inline(text: &str) -> String {
     if text.chars().any(is_invisible) {
         return escaped(text);

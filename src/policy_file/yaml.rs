@@ -1,7 +1,7 @@
-//! YAML to a tree whose nodes know where they stand.
+//! Parses YAML into a tree of nodes with positions.
 //!
-//! The tree is built from the parser's events without recursion, and never more than [`DEPTH_MAX`] deep, so whatever
-//! walks it may recurse. Aliases are not followed: a file cannot grow by being read.
+//! The tree is built from the parser's events without recursion, and is at most [`DEPTH_MAX`] deep, so that its users may
+//! recurse. Aliases are not followed: the tree is never larger than the file.
 
 use std::{
     collections::{HashMap, hash_map::Entry as Seen},
@@ -16,13 +16,13 @@ use super::{
     scalar::{Kind, Scalar, shown},
 };
 
-/// What the parser says of flow collections that are nested 256 deep; it reads ahead to the end of one.
+/// The parser's error for flow collections that are nested 256 deep; it reads ahead to the end of one.
 const PARSER_TOO_DEEP: &str = "recursion limit exceeded";
 
 /// A value.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// Where it begins; for an empty one, or a block beneath its key, where the key begins.
+    /// Its start; for an empty value, or a block below its key, the start of the key.
     pub(super) at: Position,
     pub(super) value: Value,
 }
@@ -32,15 +32,15 @@ pub(super) enum Value {
     Scalar(Scalar),
     Sequence(Vec<Node>),
     Mapping(Mapping),
-    /// Cannot be used, and why.
+    /// A rejected value, with the problem.
     Refused(String),
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Mapping {
-    /// In the order of the file. A key that was there already has a refused value.
+    /// In the order of the file. A duplicate key has a rejected value.
     pub(super) entries: Vec<Entry>,
-    /// Keys that are no strings, and why that is wrong.
+    /// Keys that are not strings, with their problems.
     pub(super) bad_keys: Vec<(Position, String)>,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Entry {
     pub(super) node: Node,
 }
 
-/// Why a text has no tree.
+/// Why a text cannot be parsed.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) at: Position,
@@ -64,7 +64,7 @@ impl Failure {
     }
 }
 
-/// The tree of the one document.
+/// Parses a file with one document.
 ///
 /// An empty file is an error, not an empty mapping. A writer that truncates a policy file and then fails leaves an
 /// empty file, which must not remove all rules.
@@ -91,7 +91,7 @@ fn position(marker: Marker) -> Position {
 }
 
 fn syntax(at: Position, info: &str) -> Failure {
-    if info == PARSER_TOO_DEEP { too_deep(at) } else { Failure::new(at, format!("this is not YAML: {info}")) }
+    if info == PARSER_TOO_DEEP { too_deep(at) } else { Failure::new(at, format!("invalid YAML: {info}")) }
 }
 
 fn too_deep(at: Position) -> Failure {
@@ -104,10 +104,10 @@ struct Builder {
     root: Option<Node>,
 }
 
-/// A collection that has not ended.
+/// A collection whose end was not read yet.
 struct Open {
     at: Position,
-    /// Why it cannot be used.
+    /// The problem, if it is rejected.
     refused: Option<String>,
     items: Items,
 }
@@ -120,7 +120,7 @@ enum Items {
 /// A key whose value comes next.
 enum Key {
     Sound(Position, String),
-    /// The key is there already.
+    /// A duplicate key.
     Twice(Position, String, Position),
     Bad,
 }
@@ -129,7 +129,7 @@ impl Builder {
     fn event(&mut self, event: Event<'_>, at: Position) -> Result<(), Failure> {
         match event {
             Event::DocumentStart(_) if self.root.is_some() => {
-                return Err(Failure::new(at, "a second document begins here; a file holds only one"));
+                return Err(Failure::new(at, "a second document starts here; a file must have only one"));
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
             Event::Alias(_) => self.add(at, Value::Refused("aliases are not allowed; write the value again".into())),
@@ -172,7 +172,7 @@ impl Builder {
         Ok(())
     }
 
-    /// A value is whole: it is an item, a key, the value of a key, or the document.
+    /// Adds a complete value: an item, a key, the value of a key, or the document.
     fn add(&mut self, at: Position, value: Value) {
         match self.open.last_mut().map(|open| &mut open.items) {
             None => self.root = Some(Node { at, value }),
@@ -193,16 +193,16 @@ impl Builder {
     }
 }
 
-/// Why a field that was given already is refused.
+/// The problem of a field that is set twice.
 pub(super) struct Twice(pub(super) Position);
 
 impl fmt::Display for Twice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "is there twice; the first is at {}", self.0)
+        write!(f, "is set twice; the first is at {}", self.0)
     }
 }
 
-/// Whether a value is better pointed at by its key: it is empty, or a collection that begins on a later line.
+/// Whether the key's position is better for a value: it is empty, or a collection that starts on a later line.
 fn is_beneath(value: &Value, at: Position, key: Position) -> bool {
     match value {
         Value::Scalar(scalar) => scalar.text.is_empty() && scalar.kind == Kind::Null,
@@ -235,14 +235,12 @@ fn as_key(at: Position, value: Value, mapping: &mut Mapping, seen: &mut HashMap<
     Key::Bad
 }
 
-/// What a scalar counts as, by its tag or else by its looks.
+/// The type of a scalar, by its tag, or else by its text.
 fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Kind, String> {
     let plain = || Kind::of_plain(text);
     let Some(tag) = tag else {
         return match style {
-            ScalarStyle::Plain if text == "<<" => {
-                Err("merge keys (<<) are not allowed; write out what they stand for".into())
-            }
+            ScalarStyle::Plain if text == "<<" => Err("merge keys (<<) are not allowed; write the merged keys".into()),
             ScalarStyle::Plain => Ok(plain()),
             _ => Ok(Kind::Text),
         };
@@ -265,11 +263,11 @@ fn is_core(tag: &Tag, suffix: &str) -> bool {
 
 fn bad_tag(tag: &Tag) -> String {
     let name = if tag.is_yaml_core_schema() { format!("!!{}", tag.suffix) } else { tag.to_string() };
-    format!("the tag {} is not allowed here; leave it out", shown(&name))
+    format!("the tag {} is not allowed here; remove it", shown(&name))
 }
 
 fn refusal(anchor: usize, wrong: Option<&String>) -> Option<String> {
-    if anchor > 0 { Some("anchors are not allowed; leave it out".into()) } else { wrong.cloned() }
+    if anchor > 0 { Some("anchors are not allowed; remove it".into()) } else { wrong.cloned() }
 }
 
 #[cfg(test)]

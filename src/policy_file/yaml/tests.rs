@@ -33,7 +33,7 @@ fn nodes_know_where_they_stand() {
                 r#"5:5 d: 6:7 "t\n"}]}"#
             ),
         ),
-        ("a:\nb: [ , ]", "2:6: this is not YAML: while parsing a node, did not find expected node content"),
+        ("a:\nb: [ , ]", "2:6: invalid YAML: while parsing a node, did not find expected node content"),
         ("a:\nb: {c: , d}\n", "1:1 {1:1 a: 1:1 Null , 2:1 b: 2:4 {2:5 c: 2:5 Null , 2:10 d: 2:10 Null }}"),
         ("\u{feff}a: b", r#"1:1 {1:1 a: 1:4 "b"}"#),
         ("a: b\r\nc: d\r\n", r#"1:1 {1:1 a: 1:4 "b", 2:1 c: 2:4 "d"}"#),
@@ -59,28 +59,28 @@ fn what_readers_could_understand_differently_is_refused() {
     let cases = [
         (
             "a: 1\nb: 2\na: 3\n",
-            "1:1 {1:1 a: 1:4 Number 1, 2:1 b: 2:4 Number 2, 3:1 a: 3:1 !is there twice; the first is at 1:1}",
+            "1:1 {1:1 a: 1:4 Number 1, 2:1 b: 2:4 Number 2, 3:1 a: 3:1 !is set twice; the first is at 1:1}",
         ),
-        ("a: &x 1", "1:1 {1:1 a: 1:4 !anchors are not allowed; leave it out}"),
-        ("a: &x [1]", "1:1 {1:1 a: 1:4 !anchors are not allowed; leave it out}"),
+        ("a: &x 1", "1:1 {1:1 a: 1:4 !anchors are not allowed; remove it}"),
+        ("a: &x [1]", "1:1 {1:1 a: 1:4 !anchors are not allowed; remove it}"),
         (
             "- &x {b: 1}\n- *x",
             concat!(
-                "1:1 [1:3 !anchors are not allowed; leave it out, ",
+                "1:1 [1:3 !anchors are not allowed; remove it, ",
                 "2:3 !aliases are not allowed; write the value again]"
             ),
         ),
         (
             "- {<<: {a: 1}}\n- {'<<': 1}",
             concat!(
-                "1:1 [1:3 {1:4 !merge keys (<<) are not allowed; write out what they stand for}, ",
+                "1:1 [1:3 {1:4 !merge keys (<<) are not allowed; write the merged keys}, ",
                 "2:3 {2:4 <<: 2:10 Number 1}]"
             ),
         ),
-        ("a: !x 1", r#"1:1 {1:1 a: 1:4 !the tag "!x" is not allowed here; leave it out}"#),
-        ("a: !!binary x", r#"1:1 {1:1 a: 1:4 !the tag "!!binary" is not allowed here; leave it out}"#),
-        ("a: !!int x", r#"1:1 {1:1 a: 1:4 !the tag "!!int" is not allowed here; leave it out}"#),
-        ("a: !!set {b}", r#"1:1 {1:1 a: 1:4 !the tag "!!set" is not allowed here; leave it out}"#),
+        ("a: !x 1", r#"1:1 {1:1 a: 1:4 !the tag "!x" is not allowed here; remove it}"#),
+        ("a: !!binary x", r#"1:1 {1:1 a: 1:4 !the tag "!!binary" is not allowed here; remove it}"#),
+        ("a: !!int x", r#"1:1 {1:1 a: 1:4 !the tag "!!int" is not allowed here; remove it}"#),
+        ("a: !!set {b}", r#"1:1 {1:1 a: 1:4 !the tag "!!set" is not allowed here; remove it}"#),
         (
             "5: a\ntrue: b\n~: c\n[d]: e\n{f: g}: h\n'5': i",
             concat!(
@@ -89,9 +89,9 @@ fn what_readers_could_understand_differently_is_refused() {
                 "4:1 !a key is a list; it must be a string, 5:1 !a key is a mapping; it must be a string}"
             ),
         ),
-        ("a: 1\n---\nb: 2\n", "2:1: a second document begins here; a file holds only one"),
-        ("---\n---\n", "2:1: a second document begins here; a file holds only one"),
-        ("a: *x", "1:4: this is not YAML: while parsing node, found unknown anchor"),
+        ("a: 1\n---\nb: 2\n", "2:1: a second document starts here; a file must have only one"),
+        ("---\n---\n", "2:1: a second document starts here; a file must have only one"),
+        ("a: *x", "1:4: invalid YAML: while parsing node, found unknown anchor"),
     ];
     for (text, expected) in cases {
         assert_eq!(tree(text), expected, "{text:?}");
@@ -138,13 +138,13 @@ fn a_large_flat_file_is_read() {
 #[test]
 fn tabs_and_broken_text_are_told_of_by_place() {
     let cases = [
-        ("a:\n\tb: 1\n", "2:2: this is not YAML: "),
-        ("a: [1\nb: 2", "2:2: this is not YAML: "),
-        ("a: 'x\n", "1:4: this is not YAML: "),
-        ("a: \0", "1:4: this is not YAML: "),
-        ("a: \"\\q\"", "1:4: this is not YAML: "),
-        ("a: b: c", "1:5: this is not YAML: "),
-        ("a: @x", "1:4: this is not YAML: "),
+        ("a:\n\tb: 1\n", "2:2: invalid YAML: "),
+        ("a: [1\nb: 2", "2:2: invalid YAML: "),
+        ("a: 'x\n", "1:4: invalid YAML: "),
+        ("a: \0", "1:4: invalid YAML: "),
+        ("a: \"\\q\"", "1:4: invalid YAML: "),
+        ("a: b: c", "1:5: invalid YAML: "),
+        ("a: @x", "1:4: invalid YAML: "),
     ];
     for (text, expected) in cases {
         let tree = tree(text);

@@ -34,7 +34,7 @@ fn text(name: &str) -> String {
 
 /// Files that must not be used, and what is said of them.
 const BROKEN: [(&str, &str); 6] = [
-    ("rules: [", "policy.yaml:2:1: this is not YAML"),
+    ("rules: [", "policy.yaml:2:1: invalid YAML"),
     ("rule: []\n", "did you mean rules?"),
     ("unlisted_tools: {auto_approve: {}}\nrules: [{name: a, tools: [x], when: nonsense, auto_approve: {}}]\n", "2:"),
     ("rules: [{name: a, tools: [x], auto_approve: {}}, {name: a, tools: [x], auto_approve: {}}]\n", "already"),
