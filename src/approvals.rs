@@ -1,4 +1,4 @@
-//! The use-cases of approvals: what can be asked, read, decided, claimed and reported, and by whom.
+//! The use-cases of approvals: request, read, decide, claim and report them.
 
 mod commands;
 mod decide;
@@ -36,21 +36,21 @@ pub use follow::{Follower, Message};
 pub use queue::{Queue, QueueChange};
 pub use revoke::Revoked;
 
-/// Pages of snapshots that are read at once.
+/// Maximum number of pages of snapshots that are read at the same time.
 const SNAPSHOTS: usize = 16;
 
-/// What an operator can set about waiting.
+/// Settings of waiting and streams.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// Time between Progress messages.
     pub heartbeat: Duration,
-    /// Greatest age of a stream; each ends up to a tenth earlier, so that they do not end together.
+    /// Maximum age of a stream. Each stream ends up to a tenth earlier, so that they do not all end at the same time.
     pub max_stream_age: Duration,
-    /// Most pending approvals of one caller.
+    /// Maximum number of pending approvals per caller.
     pub pending_per_caller: u32,
 }
 
-/// Everything that can be done with approvals.
+/// The use-cases of approvals.
 pub struct Approvals {
     store: Arc<dyn Store>,
     judge: Arc<dyn Judge>,
@@ -60,13 +60,13 @@ pub struct Approvals {
     disconnects: Arc<DisconnectTracker>,
     blocking_pool: BlockingPool,
     schemas: Arc<Schemas>,
-    /// Pages of snapshots that are read at once.
+    /// Limits the pages of snapshots that are read at the same time.
     snapshots: Semaphore,
     draining: CancellationToken,
 }
 
 impl Approvals {
-    /// Puts the parts together.
+    /// Assembles the use-cases.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, judge: Arc<dyn Judge>, clock: Arc<dyn Clock>, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
@@ -83,24 +83,24 @@ impl Approvals {
         })
     }
 
-    /// Ends all streams, and refuses new ones.
+    /// Ends all streams, and rejects new ones.
     pub fn drain(&self) {
         self.draining.cancel();
     }
 
-    /// Cancelled once all streams end.
+    /// Cancelled when the server drains.
     #[must_use]
     pub const fn draining(&self) -> &CancellationToken {
         &self.draining
     }
 
-    /// Where work that takes long is done.
+    /// The pool for slow work.
     #[must_use]
     pub const fn blocking_pool(&self) -> &BlockingPool {
         &self.blocking_pool
     }
 
-    /// Compiled schemas of arguments.
+    /// The cache of compiled schemas.
     #[must_use]
     pub const fn schemas(&self) -> &Arc<Schemas> {
         &self.schemas
@@ -112,12 +112,12 @@ impl Approvals {
         self.clock.now()
     }
 
-    /// Waits for a while, by the clock that decides.
+    /// Sleeps, by the clock that decides about deadlines.
     pub async fn sleep(&self, span: Duration) {
         self.clock.sleep(span).await;
     }
 
-    /// The approval as it is now.
+    /// The current state of an approval.
     ///
     /// # Errors
     /// [`Error::NotFound`], or a failure of the store.
@@ -125,7 +125,7 @@ impl Approvals {
         self.visible(principal, Method::GetApproval, id).await
     }
 
-    /// Events of an approval that the caller has just been shown, up to the revision it was shown.
+    /// Events of an approval up to the given state, which the caller has just been shown.
     ///
     /// # Errors
     /// A failure of the store.
@@ -133,7 +133,7 @@ impl Approvals {
         Ok(self.store.events(approval.id, 0, approval.revision).await?)
     }
 
-    /// What the policy says of a call. The rare one that takes long is judged where it keeps nobody waiting.
+    /// The policy's verdict on a call. A slow evaluation runs in the pool, where it delays no other caller.
     async fn verdict(&self, by: &Actor, call: Call<'_>) -> Result<Verdict, Error> {
         if let Some(verdict) = self.judge.judge(&call, Effort::Quick) {
             return Ok(verdict);
@@ -143,7 +143,7 @@ impl Approvals {
         verdict.ok_or_else(|| Error::Internal("the policy has no verdict".into()))
     }
 
-    /// An approval that the caller may see.
+    /// An approval, if the caller may read it.
     async fn visible(&self, principal: &Principal, method: Method, id: ApprovalId) -> Result<Arc<Approval>, Error> {
         principal.require_role(method)?;
         let approval = self.store.get(id).await.map_err(|error| unknown(id, error))?;

@@ -1,8 +1,8 @@
-//! Reconcilers: look at the store, do what is due, sleep until the next moment or a nudge. They take no input, so that
-//! a restart is simply the first pass.
+//! Reconcilers. Each reads the store, does what is due, and sleeps until the next time or a change. They take no input,
+//! and keep no state that matters: a restart is simply the first pass, and a lost wake-up only delays a pass.
 //!
-//! A notification channel will be one: it pages through [`ChangeFeed`](crate::store::ChangeFeed) with a durable cursor,
-//! reads each approval that changed, and sends. `Server::start` starts the workers.
+//! A notification channel will also be one: it pages through [`ChangeFeed`](crate::store::ChangeFeed) with a durable
+//! cursor, reads each changed approval, and sends messages. `Server::start` starts the workers.
 
 mod expirer;
 mod policy_file;
@@ -20,5 +20,5 @@ pub use token_uses::keep_token_uses;
 
 use std::time::Duration;
 
-/// How long a worker rests after an error that may pass.
+/// Delay before a retry after an error that may be temporary.
 const RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! What requesters do with an approval: withdraw it, claim it, and report what became of it.
+//! The requester's commands: cancel, claim and report.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Approvals {
-    /// Withdraws a request of the caller's.
+    /// Cancels the caller's own request.
     ///
     /// # Errors
     /// Refusals of the domain, or a failure of the store.
@@ -20,7 +20,7 @@ impl Approvals {
         self.command(principal, new.id, Command::Cancel { actor, request_id, reason }, self.clock.now()).await
     }
 
-    /// Takes the one permission to run an approved call.
+    /// Claims the one-time permission to run an approved call.
     ///
     /// # Errors
     /// Refusals of the domain, or a failure of the store.
@@ -36,7 +36,7 @@ impl Approvals {
         self.command(principal, new.id, Command::Claim(claim), now).await
     }
 
-    /// Records what became of a claimed call.
+    /// Records the outcome of a claimed call.
     ///
     /// # Errors
     /// Refusals of the domain, or a failure of the store.
@@ -52,7 +52,7 @@ impl Approvals {
         self.command(principal, new.id, Command::Report(report), self.clock.now()).await
     }
 
-    /// Runs a command as of `now`, when its call was made, and returns the approval as the command first left it.
+    /// Runs a command at `now`, the time of the call. Returns the approval as the command left it at first.
     pub(super) async fn command(
         &self,
         principal: &Principal,
@@ -63,7 +63,7 @@ impl Approvals {
         principal.ensure_not_revoked()?;
         let done = match self.store.transition(id, command, now).await {
             Ok(done) => done,
-            // What somebody did not ask for, and does not see otherwise, does not exist for them.
+            // Callers who may not read an approval get the same error as for one that does not exist.
             Err(error @ StoreError::Refused(Refusal::NotRequester)) => {
                 self.visible(principal, Method::GetApproval, id).await?;
                 return Err(error.into());

@@ -1,4 +1,4 @@
-//! Reviewers' decisions: who decides, on what, and what the policy says of edits.
+//! Decisions of reviewers, including edits.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Approvals {
-    /// Records a reviewer's decision. Edited arguments are checked and judged anew.
+    /// Records a reviewer's decision. Edited arguments are checked, and evaluated by the policy.
     ///
     /// # Errors
     /// Refusals of the domain, [`Error::EditViolatesSchema`], or a failure of the store.
@@ -24,9 +24,9 @@ impl Approvals {
             }
         };
         let approval = self.store.get(new.id).await.map_err(|error| unknown(new.id, error))?;
-        // A person does not see more because of who brings their decision.
+        // A person does not see more because another caller submits their decision.
         let decider = Principal { actor: actor.clone(), groups: groups.clone(), ..principal.clone() };
-        // A repetition is answered whatever the call itself has made of the approval.
+        // A repetition is answered even if the first call changed the approval.
         let repeated = new.request_id.as_ref().is_some_and(|key| {
             approval.receipts.iter().any(|known| known.receipt.request_id == *key && known.actor.is(&actor))
         });
@@ -41,7 +41,8 @@ impl Approvals {
             }
             None => None,
         };
-        // After the edit was judged, which may have waited for its turn: past the deadline there is no approval.
+        // Read the clock after the evaluation of the edit, which may have waited for its turn: after the deadline
+        // nothing can be approved.
         let now = self.clock.now();
         let command = Command::Decide(Deciding {
             actor,
@@ -82,7 +83,7 @@ impl Approvals {
     }
 }
 
-/// Checks edited arguments against the schema that the request came with.
+/// Checks edited arguments against the schema of the request.
 fn follow_schema(schemas: &Schemas, schema: &str, arguments: &Arguments) -> Result<(), Error> {
     let unreadable = |error| Error::Internal(format!("the request's schema: {error}"));
     let schema = schemas.compile(schema).map_err(unreadable)?;

@@ -1,4 +1,4 @@
-//! Requests that are to be withdrawn when their callers' streams are cut.
+//! Cancels requests whose callers disconnect.
 
 use std::{
     collections::HashMap,
@@ -12,10 +12,10 @@ use crate::{
     store::StoreError,
 };
 
-/// A request, by its caller and the caller's key for it: known before the approval has an id.
+/// A request, by its caller and `request_id`: known before the approval has an id.
 type Key = (Actor, String);
 
-/// Counts RequestApproval streams by request, to know the last one that is cut.
+/// Counts RequestApproval streams per request, to detect that the last one is cut.
 #[derive(Debug, Default)]
 pub(super) struct DisconnectTracker(Mutex<HashMap<Key, usize>>);
 
@@ -24,7 +24,7 @@ impl DisconnectTracker {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default() += 1;
     }
 
-    /// True when that was the last one.
+    /// Returns true if it was the last one.
     fn detach(&self, key: &Key) -> bool {
         let mut attached = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(count) = attached.get_mut(key) else { return false };
@@ -37,18 +37,18 @@ impl DisconnectTracker {
     }
 }
 
-/// A stream of a request that may have to be withdrawn when its caller goes away.
+/// A stream of a request that may have to be cancelled when its caller disconnects.
 ///
-/// Whether it has to says the first request under the key, and so the record: a repetition's own
-/// `cancel_on_disconnect` does not count. So every call that may be a repetition is counted from its beginning, and one
-/// that was cut before the record was found looks for it.
+/// The first request with this `request_id` decides whether to cancel, not the `cancel_on_disconnect` of a repetition.
+/// It must be looked up in the store. So every call that could be a repetition is counted from its beginning, and a
+/// call that is cut before the lookup looks up the record afterwards.
 pub(super) struct Attached {
     approvals: Arc<Approvals>,
     key: Key,
-    /// The approval, once it is known to be one that is withdrawn.
+    /// The approval, once the record says that it is cancelled on disconnect.
     id: Option<ApprovalId>,
     keep: bool,
-    /// Nothing is done in the name of whose credentials were taken back.
+    /// Nothing is cancelled in the name of revoked credentials.
     revocation: Revocation,
 }
 
@@ -59,7 +59,7 @@ impl Attached {
         Self { approvals: Arc::clone(approvals), key, id: None, keep: false, revocation: principal.revocation.clone() }
     }
 
-    /// The request is on record. `None` when nothing is to be done however its streams end.
+    /// Attaches the recorded request. `None` if it is not cancelled on disconnect.
     pub(super) fn to(mut self, approval: &Approval) -> Option<Self> {
         if approval.request.cancel_on_disconnect {
             self.id = Some(approval.id);
@@ -99,8 +99,7 @@ impl Drop for Attached {
 }
 
 impl Approvals {
-    /// The approval that a call which was cut before it was handed to the store may have been to repeat, if it is to be
-    /// withdrawn.
+    /// The approval to cancel for a call that was cut before it reached the store, if the call repeats a request.
     async fn to_withdraw(&self, caller: &Actor, request_id: &str, now: Time) -> Result<Option<ApprovalId>, StoreError> {
         let Some(id) = self.store.find(caller, request_id, now).await? else { return Ok(None) };
         let approval = self.store.get(id).await?;

@@ -1,4 +1,4 @@
-//! What is due without anybody asking: time-outs, escalations, and forgetting what is old.
+//! Due work: timeouts, escalations, and the deletion of old approvals.
 
 use std::time::Duration;
 
@@ -10,12 +10,18 @@ use crate::{
     store::{Change, StoreError},
 };
 
-/// How long to wait before looking again at what is due, where a record was unreadable.
+/// Time to wait before another attempt at an unreadable record.
 const UNREADABLE: Duration = Duration::from_secs(1);
 
 impl Approvals {
-    /// Times out what is overdue and escalates what has waited for long enough, at most `limit`. Returns when to look
-    /// again; `None`: when something new comes.
+    /// Times out and escalates the approvals that are due, at most `limit`. Returns when to look again. `None`: when
+    /// something changes.
+    ///
+    /// The store keeps an index of pending approvals by the time of their next event (an escalation or the deadline). A
+    /// pass reads the due part of the index, and sends each approval a `Tick`. The tick carries no instructions:
+    /// [`step`](crate::domain::step) decides again, inside the transaction, what is due. So a pass can run late, twice,
+    /// or on stale data, and never does harm. Nor does correctness depend on it: a vote after the deadline times the
+    /// approval out even if no pass has run.
     ///
     /// # Errors
     /// A failure of the store.
@@ -27,7 +33,7 @@ impl Approvals {
         for outcome in futures_util::future::join_all(due.ids.into_iter().map(tick)).await {
             match outcome {
                 Ok(_) | Err(StoreError::NotFound) => {}
-                // It stays undecided, and nobody can decide it. The others go on.
+                // The approval stays undecided, and nobody can decide it. Continue with the others.
                 Err(error @ (StoreError::Corrupt(_) | StoreError::Newer(_))) => {
                     tracing::error!(%error, "cannot time out an approval whose record is unreadable");
                     soon = after(now, UNREADABLE);
@@ -38,13 +44,13 @@ impl Approvals {
         Ok(if more { Some(soon) } else { due.next })
     }
 
-    /// Every change from now on, for [`until_due`](Self::until_due).
+    /// All changes from now on, for [`until_due`](Self::until_due).
     #[must_use]
     pub fn changes(&self) -> Receiver<Change> {
         self.store.changes()
     }
 
-    /// Waits until something is due, or until one of `changes` brought an earlier one.
+    /// Waits until `next`, or until one of `changes` makes something due earlier.
     pub async fn until_due(&self, next: Option<Time>, changes: &mut Receiver<Change>) {
         let later = |change: &Change| change.status.is_terminal() || next.is_some_and(|next| next <= change.due);
         let earlier = async {
@@ -65,7 +71,7 @@ impl Approvals {
         }
     }
 
-    /// Forgets what was decided longer than `retain` ago, at most `limit`. Returns how many it forgot.
+    /// Deletes approvals that were decided longer than `retain` ago, at most `limit`. Returns how many it deleted.
     ///
     /// # Errors
     /// A failure of the store.

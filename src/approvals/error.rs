@@ -8,50 +8,50 @@ use crate::{
 /// Why a use-case of approvals failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// There is no such approval, or none that the caller may see.
+    /// The approval does not exist, or the caller may not read it.
     #[error("approval {0} does not exist, or the caller may not read it")]
     NotFound(ApprovalId),
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] AccessDenied),
-    /// The resume point is beyond the approval's newest revision.
+    /// The resume point is newer than the approval's newest revision.
     #[error("after_revision {after} is newer than the newest revision, {revision}")]
     RevisionOutOfRange {
-        /// Of which approval.
+        /// The approval.
         id: ApprovalId,
-        /// What was asked for.
+        /// The requested revision.
         after: Revision,
-        /// What there is.
+        /// The newest revision.
         revision: Revision,
     },
-    /// There is a resume point, but no request under this `request_id`.
+    /// There is a resume point, but no request with this `request_id`.
     #[error("after_revision is set, but this request_id is new; nothing was recorded; set it only to resume")]
     NothingToResume,
     /// Edited arguments do not satisfy the request's schema.
     #[error("the edited arguments do not satisfy the request's schema")]
     EditViolatesSchema(Vec<String>),
-    /// An operator who may not read the approval cannot revoke it. By whom and when it was claimed, or when its window
-    /// closed, is not theirs to know.
+    /// An operator who may not read the approval cannot revoke it. Who claimed it and when, or when its window closed,
+    /// is not shown to that operator.
     #[error("cannot revoke: {}", if *claimed { "already claimed" } else { "the claim window has closed" })]
     NotRevocable {
-        /// Of which approval.
+        /// The approval.
         id: ApprovalId,
-        /// Whether it was claimed; else its claim window has closed.
+        /// Whether it was claimed. Otherwise its claim window has closed.
         claimed: bool,
     },
-    /// Work that takes long was not done.
+    /// The pool rejected slow work.
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// The server is shutting down.
     #[error("the server is shutting down; reconnect")]
     Draining,
-    /// The stream reached its greatest age.
+    /// The stream reached its maximum age.
     #[error("the stream reached its maximum age; reconnect")]
     StreamAged,
-    /// A defect.
+    /// A bug.
     #[error("internal error: {0}")]
     Internal(String),
-    /// The store refused or failed.
+    /// The store rejected it, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

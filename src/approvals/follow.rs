@@ -1,6 +1,14 @@
-//! The stream contract: every revision once, in order, until the terminal one; Progress in between.
+//! The stream contract: every revision once, in order, until the terminal one; Progress messages in between.
 //!
-//! A follower is woken by memory and reads from the store, so that a slow one costs nobody anything and misses nothing.
+//! A follower is woken by memory, and reads from the store. The two could be one: the store's feed could carry the
+//! events. But then each stream would need a queue, and a reader that stops reading would fill it: the server could
+//! only block the writer, drop events, or run out of memory. Here the feed carries only "there is a newer revision", a
+//! single number per approval that each change overwrites. A slow reader keeps that number and nothing else.
+//!
+//! What to send comes from the store, by the newest revision that this reader has got. So it does not matter how often
+//! it was woken, or whether two changes woke it once: it reads all revisions after its own, in order. A reader that
+//! reconnects with `after_revision` does exactly the same, even after a restart. And it can only read what is durable,
+//! because the store publishes a change after its sync.
 
 use std::{
     sync::Arc,
@@ -18,18 +26,18 @@ use crate::{
 /// What a stream sends.
 #[derive(Clone, Debug)]
 pub enum Message {
-    /// The approval as of the newest of `events`, and the events since the update before.
+    /// The approval after the newest of `events`, and the events since the previous update.
     Update {
         /// The approval.
         approval: Arc<Approval>,
-        /// What happened, oldest first, without gaps.
+        /// The events, the oldest first, without gaps.
         events: Vec<Event>,
     },
-    /// Nothing happened; the approval is still pending.
+    /// No events. The approval is still pending.
     Progress {
         /// The approval.
         approval: Arc<Approval>,
-        /// The time.
+        /// The current time.
         now: Time,
     },
 }
@@ -37,20 +45,20 @@ pub enum Message {
 /// Follows one approval.
 pub struct Follower {
     approvals: Arc<Approvals>,
-    /// Who follows, by which call: an edit may leave a reviewer out.
+    /// The reader and its call. Checked again at every read: an edit can exclude a reviewer.
     by: (Arc<Principal>, Method),
     id: ApprovalId,
     /// The newest revision sent.
     seen: Revision,
-    /// What is to be sent first, when it need not be read.
+    /// The first state to send, if it need not be read again.
     first: Option<Arc<Approval>>,
     subscription: Subscription,
     heartbeat: Instant,
     ends: Instant,
-    /// Ends at the next heartbeat, or with the stream.
+    /// Fires at the next heartbeat, or at the end of the stream.
     timer: Timer,
     state: State,
-    /// Withdraws the approval when dropped early.
+    /// Cancels the approval when this is dropped early.
     attached: Option<Attached>,
 }
 
@@ -60,14 +68,14 @@ enum State {
     Starting,
     /// Everything up to `seen` was sent.
     Waiting,
-    /// There may be more than `seen`.
+    /// There may be revisions newer than `seen`.
     Woken,
     /// The stream is over.
     Done,
 }
 
 impl Approvals {
-    /// Follows an approval that is there already.
+    /// Follows an existing approval.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
@@ -97,7 +105,7 @@ impl Follower {
     ) -> Result<Self, Error> {
         in_range(&approval, after)?;
         let id = approval.id;
-        // What was read before subscribing may be old by now: read it again.
+        // The approval may have changed between the read and the subscription: read it again.
         let (subscription, first) = if subscription.id() == id {
             (subscription, Some(approval))
         } else {
@@ -111,12 +119,12 @@ impl Follower {
         Ok(Self { approvals, by, id, seen, first, subscription, heartbeat, ends, timer, state, attached: None })
     }
 
-    /// Has the approval withdrawn when this is dropped early.
+    /// Cancels the approval when this is dropped early.
     pub(super) fn attach(self, attached: Attached) -> Self {
         Self { attached: Some(attached), ..self }
     }
 
-    /// The next message; `None` after the terminal one. An error is the last thing to come.
+    /// The next message. `None` after the terminal one. After an error there are no more messages.
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
         let next = self.advance().await;
         if !matches!(next, Some(Ok(_))) {
@@ -148,7 +156,7 @@ impl Follower {
         }
     }
 
-    /// Reads what is new. At the start the state is worth an update of its own, even when nothing is.
+    /// Reads new events. The first read returns an update even without new events.
     async fn read(&mut self) -> Result<Option<Message>, Error> {
         let approvals = &self.approvals;
         let approval = match self.first.take() {
@@ -183,13 +191,13 @@ impl Follower {
             () = self.by.0.revocation.revoked() => return Err(AccessDenied::Revoked.into()),
             () = &mut self.timer => {}
         }
-        // Time has passed: all that was read before is old.
+        // Time has passed since the last read: read again.
         let woken = self.approvals.clock.instant();
         if woken >= self.ends {
             return Err(Error::StreamAged);
         }
         let approvals = &self.approvals;
-        // The stream was to end with the credentials, by a clock that may have been set forward since.
+        // The credentials may have expired: the wall clock can be set forward while this sleeps.
         may_read_on(&self.by.0, approvals.clock.wall())?;
         self.heartbeat = woken + approvals.settings.heartbeat;
         self.timer = approvals.clock.timer(self.heartbeat.min(self.ends));
@@ -203,7 +211,7 @@ impl Follower {
 }
 
 impl Approvals {
-    /// How long a stream may last: at most until its reader's credentials end.
+    /// How long a stream may last: at most until the reader's credentials expire.
     pub(super) fn stream_age(&self, principal: &Principal, id: ApprovalId) -> Duration {
         let age = shortened(self.settings.max_stream_age, id);
         let left = principal.expires_at.map(|end| (end - self.clock.wall()).to_std().unwrap_or_default());
@@ -211,7 +219,7 @@ impl Approvals {
     }
 }
 
-/// Up to a tenth less, so that streams opened together do not all come back together.
+/// Up to a tenth shorter, so that streams that opened together do not all reconnect together.
 fn shortened(age: Duration, id: ApprovalId) -> Duration {
     let random = u32::from(id.uuid().as_bytes()[15]);
     age - age / 10 * random / 256

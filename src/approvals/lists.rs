@@ -1,4 +1,4 @@
-//! Lists of what a caller may see.
+//! Lists of the approvals that a caller may read.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::{
     store::{Page, Query, weight},
 };
 
-/// Approvals that one page of a list may look at to find those that the caller may see.
+/// Maximum number of approvals that one page may examine to find those that the caller may read.
 const LOOKS: usize = 500;
 
-/// Bytes of approvals that it may look at, likewise: the store ends a page of its own before that.
+/// Maximum bytes of approvals that one page may examine. The store ends its own pages earlier.
 const LOOK_BYTES: usize = 384 << 10;
 
-/// Approvals that are read at once: reading one after the other would take longer.
+/// Number of approvals to read together, which is faster than one after the other.
 const STEP: usize = 50;
 
 impl Approvals {
-    /// One page of the approvals that the caller may see, and, if that is wanted, can decide now.
+    /// One page of the approvals that the caller may read and, if `decidable` is set, can decide now.
     ///
     /// # Errors
     /// [`Error::Access`], or a failure of the store.
@@ -40,9 +40,9 @@ impl Approvals {
         if principal.reaches_all(method) && !decidable {
             return Ok(self.store.list(query).await?);
         }
-        // What the caller may see is no matter of indexes: look at some, and leave the rest to the next call, which
-        // goes on where this one ends. Most calls find a page among the first; one that may see little costs no more
-        // for that.
+        // There is no index for what a caller may read. So examine a limited number, and leave the rest to the next
+        // call, which continues where this one ends. Most calls fill a page immediately; a caller that may read little
+        // costs no more.
         let (mut found, wanted, mut looks, mut bytes) = (Page::default(), query.limit, LOOKS, 0);
         loop {
             query.limit = (wanted - found.approvals.len()).max(STEP).min(looks);
@@ -69,7 +69,7 @@ impl Approvals {
     }
 }
 
-/// Whether an approval belongs in a list of the caller's.
+/// Whether an approval belongs in a list for this caller.
 pub(super) fn shows(principal: &Principal, method: Method, decidable: bool, approval: &Approval) -> bool {
     let decidable_now = || approval.is_decidable_by(&principal.actor, &principal.groups, principal.needs_others());
     principal.reaches(method, approval) && (!decidable || decidable_now())

@@ -1,4 +1,4 @@
-//! The reviewers' live queue: a snapshot of what is pending, then what changes.
+//! The live queue of reviewers: a snapshot of the pending approvals, then their changes.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,24 +16,24 @@ use crate::{
     store::{Change, Filter, Order, Query, StoreError, weight},
 };
 
-/// Most approvals read at once for a snapshot.
+/// Maximum number of approvals to read together for a snapshot.
 const PAGE: usize = 50;
 
-/// Bytes of approvals that are read at once, about: a reader that stops reading leaves them in memory.
+/// Approximate bytes of approvals to read together: a reader that stops reading leaves them in memory.
 const PAGE_BYTES: usize = 16 << 10;
 
-/// Approvals that are first read, whose size says how many the next time.
+/// Number of approvals in the first read. Their size determines the number of the next read.
 const FIRST: usize = 4;
 
 /// A change of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueChange {
-    /// Is pending: new here, or at a newer revision than before.
+    /// A pending approval: new to this stream, or at a newer revision.
     Pending(Arc<Approval>),
-    /// Is not pending any more, or, if its status says that it is, not among what is watched; without a status when it
+    /// An approval that is no longer pending, or, if its status is pending, no longer matches the filter. No status: it
     /// is no longer stored.
     Removed(ApprovalId, Option<Status>),
-    /// All that was pending at the start has been sent: so many.
+    /// All approvals that were pending at the start have been sent; their number.
     SnapshotComplete(u64),
 }
 
@@ -42,24 +42,24 @@ pub struct Queue {
     approvals: Arc<Approvals>,
     principal: Arc<Principal>,
     filter: Filter,
-    /// Only what the caller can decide now.
+    /// Only approvals that the caller can decide now.
     decidable: bool,
     changes: Receiver<Change>,
-    /// What the reader knows to be pending, at which revision.
+    /// The pending approvals that the reader knows, with their revisions.
     known: HashMap<ApprovalId, Revision>,
     ready: VecDeque<QueueChange>,
     scan: Option<Scan>,
     snapshot: bool,
     ends: Instant,
-    /// Ends then, too.
+    /// Fires at that time.
     timer: Timer,
 }
 
-/// A walk through everything pending; what is known but not met is pending no more.
+/// A scan of all pending approvals. Known approvals that the scan does not meet are no longer pending.
 struct Scan {
     after: Option<ApprovalId>,
     unmet: HashMap<ApprovalId, Revision>,
-    /// Approvals to read next.
+    /// Number of approvals in the next read.
     limit: usize,
 }
 
@@ -70,7 +70,7 @@ impl Scan {
 }
 
 impl Approvals {
-    /// Follows the queue of pending approvals that match a filter, of those that the caller may see.
+    /// Follows the pending approvals that match a filter and that the caller may read.
     ///
     /// # Errors
     /// [`Error::Access`] or [`Error::Draining`].
@@ -98,13 +98,13 @@ impl Approvals {
 }
 
 impl Queue {
-    /// The next change. An error is the last thing to come.
+    /// The next change. After an error there are no more changes.
     ///
     /// # Errors
     /// [`Error::Draining`], [`Error::StreamAged`], [`Error::Access`], or a failure of the store.
     pub async fn next(&mut self) -> Result<QueueChange, Error> {
         loop {
-            // Looked at before anything that may be ready: however busy the queue is, it ends.
+            // Checked before any ready change: even a busy queue must end.
             if self.approvals.draining.is_cancelled() {
                 return Err(Error::Draining);
             }
@@ -141,7 +141,7 @@ impl Queue {
     async fn scan_page(&mut self) -> Result<(), Error> {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let (filter, order) = (self.filter.clone(), Order::OldestFirst);
-        // Many readers at once, as after a restart, take turns: each page is read on a thread, and takes memory.
+        // Many readers at the same time, as after a restart, take turns: each page needs a thread and memory.
         let turn = self.approvals.snapshots.acquire().await;
         let page = self.approvals.store.list(Query { filter, order, after: scan.after, limit: scan.limit }).await?;
         drop(turn);
@@ -162,7 +162,7 @@ impl Queue {
         }
         for id in unmet.into_iter().flat_map(HashMap::into_keys) {
             let status = match self.approvals.store.get(id).await {
-                // It came back into reach after the walk had passed it: its own change tells.
+                // It became visible again after the scan had passed it. Its own change will report it.
                 Ok(approval) if self.wants(&approval) => continue,
                 Ok(approval) => Some(approval.status),
                 Err(StoreError::NotFound) => None,
@@ -182,7 +182,7 @@ impl Queue {
         } else if self.known.get(&change.id).is_none_or(|known| *known < change.revision) {
             match self.approvals.store.get(change.id).await {
                 Ok(approval) if self.wants(&approval) => self.show(approval),
-                // Voted on, or asked of others since an edit.
+                // The caller has voted on it, or an edit asks other reviewers.
                 Ok(approval) if !approval.status.is_terminal() => self.remove(approval.id, Some(approval.status)),
                 Ok(_) | Err(StoreError::NotFound) => {} // decided by now: that change follows
                 Err(error) => {
@@ -213,8 +213,8 @@ impl Queue {
     }
 }
 
-/// What is told of an approval that nobody can decide, as it cannot be read: the others stay in view. Its status is
-/// unknown.
+/// The change for an approval that cannot be read, and so cannot be decided. Its status is unknown. The others stay in
+/// the queue.
 fn unreadable(id: ApprovalId, error: StoreError) -> Result<Option<Status>, Error> {
     match error {
         StoreError::Corrupt(_) | StoreError::Newer(_) => {

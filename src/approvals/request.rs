@@ -1,4 +1,4 @@
-//! Asking for approval.
+//! Requests for approval.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::{
 };
 
 impl Approvals {
-    /// Asks for approval, and follows it. `after` is the newest revision that the caller has seen. A caller that is to
-    /// be watched for disconnecting is so from this call on, whenever the future is first polled.
+    /// Requests approval, and follows it. `after` is the newest revision that the caller has seen. Tracking of
+    /// disconnects starts with this call, not when the future is first polled.
     ///
     /// # Errors
     /// Refusals of the domain, [`Error::RevisionOutOfRange`], [`Error::Draining`], or a failure of the store.
@@ -22,7 +22,7 @@ impl Approvals {
         new: NewRequest,
         after: Revision,
     ) -> impl Future<Output = Result<Follower, Error>> + Send {
-        // One reading for both: lists by time look for an approval among the ids of the time of its creation.
+        // One clock reading for both: lists by time look for an approval by the time in its id.
         let now = self.clock.now();
         let id = self.ids.approval(now);
         let made = || new.cancel_on_disconnect.then(|| id.to_string());
@@ -32,8 +32,8 @@ impl Approvals {
         self.open(principal, (id, now), new, after, attached)
     }
 
-    /// Follows the request that a call repeats, for a call that could not be a new request: only what a repetition must
-    /// say again is looked at. `None` when it repeats none that is on record.
+    /// Follows the request that a call repeats. For calls that are invalid as new requests: checks only the fields that
+    /// a repetition must repeat. `None` if there is no such request.
     ///
     /// # Errors
     /// As for [`request`](Self::request).
@@ -56,14 +56,14 @@ impl Approvals {
             }
         };
         let (subscription, attached) = (self.store.subscribe(first.id), attached.to(&first));
-        // Read again by the stream, now that nothing can happen unseen.
+        // Read again after subscribing, so that no change is missed.
         let first = self.store.get(first.id).await.map_err(|error| unknown(first.id, error))?;
         self.follow((principal, first), after, subscription, attached).map(Some)
     }
 
-    /// The approval that a call asked for when it was made first.
+    /// The approval of the first request that a call repeats.
     async fn first(&self, principal: &Principal, again: &Repetition) -> Result<Option<Arc<Approval>>, Error> {
-        // Who may not ask for somebody did not do so before.
+        // A caller that may not ask for this person did not do so before.
         let Ok(on_behalf_of) = on_behalf_of(principal, again.on_behalf_of.clone()) else { return Ok(None) };
         let found = self.store.find(&principal.actor, &again.request_id, self.clock.now()).await?;
         let Some(id) = found else { return Ok(None) };
@@ -71,7 +71,7 @@ impl Approvals {
         Ok(approval.request.is_repeated_by(again, on_behalf_of.as_ref()).then_some(approval))
     }
 
-    /// Follows what was found or recorded.
+    /// Follows a found or recorded approval.
     fn follow(
         self: Arc<Self>,
         (principal, approval): (Arc<Principal>, Arc<Approval>),
@@ -104,7 +104,7 @@ impl Approvals {
         if after > 0 {
             self.resumable(&principal, new.request_id.as_deref(), now).await?;
         }
-        // Subscribed before it is there: nothing can happen unseen, and nothing needs to be read.
+        // Subscribe before it exists: then no change can be missed, and nothing needs to be read.
         let subscription = self.store.subscribe(id);
         let clings = new.cancel_on_disconnect;
         let (approvals, by) = (Arc::clone(&self), Arc::clone(&principal));
@@ -120,8 +120,8 @@ impl Approvals {
                 }
             }
         };
-        // The caller may leave while a request that is to be withdrawn then is on its way to the disk: a task of its
-        // own sees to the rest.
+        // The caller may disconnect while the store is writing a request that must then be cancelled. So this runs in
+        // its own task.
         let (submitted, attached) = if clings {
             tokio::spawn(recording).await.map_err(|error| Error::Internal(error.to_string()))??
         } else {
@@ -130,7 +130,7 @@ impl Approvals {
         self.follow((principal, submitted.approval), after, subscription, attached)
     }
 
-    /// A caller that has seen revisions wants to go on, not to ask anew.
+    /// A caller with a resume point wants to resume, not to make a new request.
     async fn resumable(&self, principal: &Principal, request_id: Option<&str>, now: Time) -> Result<(), Error> {
         let known = match request_id {
             Some(request_id) => self.store.find(&principal.actor, request_id, now).await?,
@@ -139,7 +139,7 @@ impl Approvals {
         known.map(|_| ()).ok_or(Error::NothingToResume)
     }
 
-    /// Records a request, or finds the one made before under the same `request_id`.
+    /// Records a request, or finds the earlier one with the same `request_id`.
     async fn submit(
         &self,
         principal: &Principal,
@@ -183,7 +183,7 @@ impl Approvals {
     }
 }
 
-/// For whom a caller asks: whom its credentials name, or whom it may say.
+/// The person on whose behalf a caller asks: named by its credentials, or by the caller if permitted.
 fn on_behalf_of(principal: &Principal, asserted: Option<Actor>) -> Result<Option<Actor>, Error> {
     let bound = principal.on_behalf_of.as_ref();
     match asserted {

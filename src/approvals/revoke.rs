@@ -1,5 +1,5 @@
-//! Stopping an approved call before it is claimed: by its requester, by reviewers whom the policy asked, and by
-//! operators, who need not see it for that.
+//! Revocation of approved calls: by the requester, by reviewers whom the policy asked, and by operators, even without
+//! read access.
 
 use super::{Approvals, Error, unknown};
 use crate::{
@@ -8,18 +8,18 @@ use crate::{
     store::StoreError,
 };
 
-/// An approval that was revoked, as far as the one who did it may see it.
+/// A revoked approval, as far as the actor may read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revoked {
-    /// All of it.
+    /// The whole approval.
     Shown(Box<Approval>),
-    /// What an operator gets who may not read it.
+    /// For an operator who may not read it.
     Unseen {
-        /// Its name.
+        /// Its id.
         id: ApprovalId,
-        /// Where it stands.
+        /// Its status.
         status: Status,
-        /// Who revoked it.
+        /// The revocation.
         revocation: Revocation,
     },
 }
@@ -57,7 +57,7 @@ impl Approvals {
     }
 }
 
-/// A refusal for somebody who may not read the approval: why it cannot be stopped, and nothing else that is on record.
+/// The error for an actor who may not read the approval: why it cannot be revoked, and nothing else.
 fn withheld(id: ApprovalId, error: Error) -> Error {
     match error {
         Error::Store(StoreError::Refused(Refusal::AlreadyClaimed(_))) => Error::NotRevocable { id, claimed: true },

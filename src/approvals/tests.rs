@@ -1,4 +1,4 @@
-//! The use-cases on the in-memory store, with a clock and a policy that the tests hold in their hands.
+//! The use-cases on the in-memory store, with a clock and a policy that the tests control.
 
 mod deciding;
 mod disconnecting;
@@ -37,7 +37,7 @@ use crate::{
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const STREAM_AGE: Duration = Duration::from_secs(3_600);
 
-/// The use-cases, and everything around them.
+/// The use-cases and their environment.
 struct World {
     clock: Arc<ManualClock>,
     store: Arc<Staged>,
@@ -49,7 +49,7 @@ impl World {
         Self::with(Settings { heartbeat: HEARTBEAT, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 })
     }
 
-    /// With streams that only tell what happens, however much time passes.
+    /// With streams that send no Progress messages.
     fn without_heartbeats() -> Self {
         Self::with(Settings { heartbeat: STREAM_AGE, max_stream_age: STREAM_AGE, pending_per_caller: 100_000 })
     }
@@ -65,18 +65,18 @@ impl World {
         Self { clock, store, approvals }
     }
 
-    /// The use-cases of a server that has just started on the same store.
+    /// The use-cases of a restarted server on the same store.
     fn restarted(&self) -> Arc<Approvals> {
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         Approvals::new(store, Arc::new(Scripted), clock, self.approvals.settings)
     }
 
-    /// Asks as the agent, and follows.
+    /// Requests as the agent, and follows.
     async fn request(&self, new: NewRequest, after: Revision) -> Result<Follower, Error> {
         Arc::clone(&self.approvals).request(agent(), new, after).await
     }
 
-    /// Asks for approval of a call with these arguments, without following it.
+    /// Requests approval of a call with these arguments, without following it.
     async fn ask(&self, asked: Value) -> ApprovalId {
         self.ask_for(asking(asked)).await
     }
@@ -90,7 +90,7 @@ impl World {
         Arc::clone(&self.approvals).watch(agent(), id, after).await
     }
 
-    /// Votes as a reviewer who looked just now.
+    /// Votes as a reviewer who has read the newest revision.
     async fn vote(&self, reviewer: usize, id: ApprovalId, choice: Choice) -> Approval {
         self.approvals.decide(&self::reviewer(reviewer), self.vote_on(id, choice).await).await.unwrap()
     }
@@ -109,7 +109,7 @@ impl World {
     }
 }
 
-/// A request for `send_email` without a `request_id`, waiting 300 s.
+/// A request for `send_email` without a `request_id`, with a timeout of 300 s.
 fn asking(asked: Value) -> NewRequest {
     NewRequest {
         request_id: None,
@@ -137,7 +137,7 @@ async fn update(follower: &mut Follower) -> (Arc<Approval>, Vec<Revision>) {
     }
 }
 
-/// Nothing is there to be sent.
+/// Whether there is no message to send.
 fn quiet(follower: &mut Follower) -> bool {
     poll(follower.next()).is_none()
 }

@@ -1,4 +1,4 @@
-//! Waiting for a decision in one call, for callers that cannot read a stream.
+//! Waits for a decision in one unary call, for callers that cannot read a stream.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Approvals {
-    /// Waits until an approval is terminal, or has a revision beyond `after` when that is not 0, or `timeout` is over.
+    /// Waits until an approval is terminal, has a revision newer than `after` (if not 0), or until `timeout`.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::RevisionOutOfRange`], [`Error::Draining`], [`Error::Access`], or a failure of the
@@ -47,7 +47,7 @@ impl Approvals {
     }
 }
 
-/// Whether somebody who has been reading for a while may read on.
+/// Checks that the credentials of a caller that has waited are still valid.
 pub(super) fn may_read_on(principal: &Principal, wall: Time) -> Result<(), Error> {
     principal.check(wall).map_err(|ended| match ended {
         Unrecognised::TokenRevoked => AccessDenied::Revoked.into(),

@@ -7,18 +7,18 @@ use crate::{
     store::StoreError,
 };
 
-/// Most approvals that one pass looks at.
+/// Maximum number of approvals per pass.
 const BATCH_MAX: usize = 1_000;
 
-/// Times out approvals whose deadline has passed, and escalates those that have waited for long enough. Ends only when
-/// the index of deadlines is damaged: no deadline would fire any more, so the server must not look well.
+/// Times out approvals whose deadline has passed, and runs due escalations. Ends only when the index of deadlines is
+/// damaged: no deadline could fire, so the server must not appear healthy.
 pub async fn expire(approvals: Arc<Approvals>) {
-    // Listened to from before the first look: what comes to be in between is not slept through, whoever made it.
+    // Subscribe before the first pass: a change during the pass must wake the next one.
     let mut changes = approvals.changes();
     loop {
         let next = match approvals.do_due(BATCH_MAX).await {
             Ok(next) => next,
-            // One damaged approval is no error: this is the index itself.
+            // A damaged approval does not lead here: this is the index itself.
             Err(Error::Store(error @ StoreError::Corrupt(_))) => {
                 tracing::error!(%error, "the index of deadlines is damaged; no deadline can fire");
                 return;

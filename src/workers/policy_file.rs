@@ -15,7 +15,7 @@ use crate::{
     policy_file::{self, TEXT_MAX},
 };
 
-/// The file that a policy is taken from.
+/// The path of a policy file.
 #[derive(Debug)]
 pub struct PolicyFile(PathBuf);
 
@@ -32,18 +32,19 @@ impl WatchedFiles for PolicyFile {
     }
 }
 
-/// What a policy file holds now, whoever may be writing to it.
+/// Reads a policy file, even while another program writes to it.
 ///
 /// # Errors
-/// When it cannot be read, is no file, or is larger than any policy.
+/// When it cannot be read, is not a regular file, or exceeds the maximum size of a policy.
 pub async fn read_policy_file(path: &Path) -> Result<Vec<u8>, String> {
     bounded_file::read_named(path, TEXT_MAX).await
 }
 
-/// Waits until nobody writes to a policy file, and reads it.
+/// Waits until no program writes to a policy file, and reads it.
 ///
 /// # Errors
-/// When it cannot be read, is no file, is larger than any policy, or is still being written after a minute.
+/// When it cannot be read, is not a regular file, exceeds the maximum size of a policy, or is still being written after
+/// a minute.
 pub async fn settled_policy_file(
     path: &Path,
     clock: &dyn Clock,
@@ -51,7 +52,7 @@ pub async fn settled_policy_file(
     SettledFiles::settled(PolicyFile(path.to_owned()), clock).await
 }
 
-/// Takes the policy from its file whenever that has changed and nobody writes to it, for ever; also when told to.
+/// Reloads the policy after each change of its file, once no program writes to it, and on request. Never ends.
 pub async fn follow_policy_file(
     policies: Arc<Policies>,
     mut file: SettledFiles<PolicyFile>,
@@ -73,7 +74,7 @@ pub async fn follow_policy_file(
     }
 }
 
-/// Whether it is settled what becomes of it; else it is to be taken again.
+/// Returns whether the content has been handled. If not, it must be retried.
 async fn take(policies: &Policies, content: Result<Vec<u8>, String>) -> bool {
     let Some((path, _)) = policies.file() else { return true };
     let path = path.clone();

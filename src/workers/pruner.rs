@@ -2,13 +2,13 @@ use std::{sync::Arc, time::Duration};
 
 use crate::approvals::Approvals;
 
-/// Most approvals forgotten in one commit: others wait for it.
+/// Maximum number of approvals to delete in one commit: other commits wait for it.
 const BATCH_MAX: usize = 100;
 
-/// How often to look, at least: a minute late does not matter to what is kept for an hour or more.
+/// Maximum time between two passes. A minute late is fine for approvals that are kept for an hour or more.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Forgets approvals that were decided longer than `retain` ago, for ever.
+/// Deletes approvals that were decided longer than `retain` ago. Never ends.
 pub async fn prune(approvals: Arc<Approvals>, retain: Duration) {
     loop {
         match approvals.forget_decided(retain, BATCH_MAX).await {

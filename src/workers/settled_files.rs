@@ -1,14 +1,14 @@
-//! Files that somebody may be writing, followed until their content may be taken.
+//! Watches files that other programs may be writing, until their content can be used.
 //!
-//! A policy file that is half written could lack its last `auto_reject`. So nothing is taken while it is being written:
+//! A half-written policy file could lack its last `auto_reject`. So content is used only after its writer has finished:
 //!
-//! - Where the system reports changes (`inotify.rs`), content is taken once its writer has closed the file, or a whole
-//!   file was renamed into its place. A writer may pause for as long as it likes.
-//! - Where a change was not reported (a network file system, a system without inotify), content is taken once it has
-//!   been the same for [`Trust::Unreported`].
+//! - If the system reports changes (`inotify.rs`), content is used once its writer has closed the file, or has renamed
+//!   a complete file into its place. A writer may pause for any time.
+//! - If a change was not reported (a network file system, a system without inotify), content is used once it has not
+//!   changed for [`Trust::Unreported`].
 //!
-//! Nothing here waits for a report: the files are read twice a second anyway, and reports only say what to make of what
-//! was read. A lost report costs time, never safety.
+//! The files are polled twice a second in any case. Reports only say how far to trust what was read, and nothing waits
+//! for one. So a lost report delays a reload, but never causes half a file to be loaded.
 
 mod debounce;
 #[cfg(target_os = "linux")]
@@ -40,37 +40,37 @@ use crate::{
 /// Time between two polls of the files.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long a start waits for a file that is being written.
+/// Maximum time that a start waits for a file that is being written.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// After how long an operator hears of a writer that does not end.
+/// Time after which the log warns about a writer that has not finished.
 const WARN_AFTER: Duration = Duration::from_secs(60);
 
-/// Files whose content belongs together.
+/// Files whose contents belong together.
 #[async_trait]
 pub trait WatchedFiles: Send + Sync + 'static {
-    /// What they hold together.
+    /// Their combined content.
     type Content: PartialEq + Clone + Send + Sync + 'static;
 
-    /// Where they are.
+    /// Their paths.
     fn paths(&self) -> Vec<PathBuf>;
 
-    /// What they hold now, or why that cannot be read.
+    /// Reads their current content, or returns why it cannot be read.
     async fn read(&self) -> Result<Self::Content, String>;
 }
 
-/// What was reported about the files since the last poll.
+/// Reported changes since the last poll.
 #[derive(Clone, Copy, Debug, Default)]
 struct Changes {
-    /// Something was.
+    /// Whether there were any.
     any: bool,
-    /// What that says about their content.
+    /// How far they allow to trust the content.
     trust: Option<Trust>,
-    /// A file is open, and has been written to.
+    /// Whether a file is open and has been written to.
     writing: bool,
 }
 
-/// Files, with what is known about them.
+/// Watched files, and their state.
 pub struct SettledFiles<F: WatchedFiles> {
     files: F,
     watcher: Watcher,
@@ -78,15 +78,15 @@ pub struct SettledFiles<F: WatchedFiles> {
 }
 
 impl<F: WatchedFiles> SettledFiles<F> {
-    /// Waits until nobody writes to the files, and reads them.
+    /// Waits until no program writes to the files, and reads them.
     ///
-    /// Who opened a file before the server started cannot be known. So a file that was written to within the last
-    /// seconds is not taken before it has been the same for [`Trust::Young`].
+    /// Programs that opened a file before the server started are unknown. So a file that was written to within the last
+    /// seconds must not change for [`Trust::Young`] first.
     ///
     /// # Errors
     /// When they cannot be read, or are still being written after a minute.
     pub(super) async fn settled(files: F, clock: &dyn Clock) -> Result<(Self, F::Content), String> {
-        // Watched before its age is looked at: a write in between would be neither reported nor young.
+        // Watch before checking the age: a write in between would be neither reported nor young.
         let mut watcher = watch(Watcher::default(), files.paths()).await;
         let young = files.paths().iter().any(|path| is_young(path, clock.wall()));
         let mut debounce = Debounce::new(Err(String::new()), if young { Trust::Young } else { Trust::Reported });
@@ -116,9 +116,9 @@ impl<F: WatchedFiles> SettledFiles<F> {
         }
     }
 
-    /// Waits until there is content to take: it has changed, or `reload` asks for it, and nobody is writing.
+    /// Waits until there is content to use: it has changed, or `reload` requests it, and no program is writing.
     ///
-    /// The same content is due again after a while unless it is [`taken`](Self::taken).
+    /// Returns the same content again after a while, unless [`taken`](Self::taken) is called.
     pub(super) async fn due(
         &mut self,
         clock: &dyn Clock,
@@ -133,7 +133,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
                 reload.mark_unchanged();
                 self.debounce.ask();
             }
-            // After reading: a write that was seen in part has been reported by now.
+            // After reading: a write that was read in part has been reported by now.
             self.debounce.observe(content.clone(), self.watcher.take_changes());
             if self.debounce.is_due() {
                 return content;
@@ -142,7 +142,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
         }
     }
 
-    /// The content that was due has been taken.
+    /// Marks the content as used.
     pub(super) fn taken(&mut self) {
         self.debounce.take();
     }
@@ -165,7 +165,7 @@ impl<F: WatchedFiles> SettledFiles<F> {
     }
 }
 
-/// Follows the files' present places. Asks the file system, which may take long, on a thread that may wait.
+/// Watches the files' current locations. Runs on a blocking thread, because the file system may be slow.
 async fn watch(mut watcher: Watcher, paths: Vec<PathBuf>) -> Watcher {
     tokio::task::spawn_blocking(move || {
         watcher.watch(&paths);
@@ -175,7 +175,7 @@ async fn watch(mut watcher: Watcher, paths: Vec<PathBuf>) -> Watcher {
     .unwrap_or_default() // a defect there; polling goes on
 }
 
-/// Whether a file was written to so lately that its writer may not have finished.
+/// Whether a file was written to so recently that its writer may not have finished.
 fn is_young(path: &Path, now: Time) -> bool {
     let written = std::fs::metadata(path).and_then(|found| found.modified());
     let Ok(written) = written.map(Time::from) else { return true };

@@ -22,7 +22,7 @@ impl WatchedFiles for TlsFiles {
     }
 }
 
-/// Waits until nobody writes to certificates and keys, and reads them.
+/// Waits until no program writes to certificates and keys, and reads them.
 ///
 /// # Errors
 /// When one of them cannot be read, or is still being written after a minute.
@@ -33,8 +33,8 @@ pub async fn settled_tls_files(
     SettledFiles::settled(files.clone(), clock).await
 }
 
-/// Takes certificates and keys from their files whenever those have changed and nobody writes to them, for ever; also
-/// when told to.
+/// Reloads certificates and keys after each change of their files, once no program writes to them, and on request.
+/// Never ends.
 pub async fn follow_tls_files(
     tls: Arc<LiveTls>,
     mut files: SettledFiles<TlsFiles>,

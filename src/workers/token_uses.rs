@@ -2,10 +2,10 @@ use std::{sync::Arc, time::Duration};
 
 use crate::tokens::Tokens;
 
-/// How often to look: what a crash may lose of when tokens were last used.
+/// Time between two passes: a crash loses at most this much of the last uses.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// Keeps when tokens were last used, for ever.
+/// Saves when tokens were last used. Never ends.
 pub async fn keep_token_uses(tokens: Arc<Tokens>) {
     loop {
         tokens.sleep(EVERY).await;

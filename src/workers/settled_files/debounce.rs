@@ -1,21 +1,21 @@
 use super::Changes;
 
-/// What is known about how content came to be: for how many polls it must stay the same.
+/// How far content can be trusted to be complete: the number of polls during which it must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Its writer closed the file, or renamed it into place. Half a second passes in case more follows: a script that
-    /// appends line by line, a certificate whose key comes next.
+    /// Its writer closed the file, or renamed it into place. Waits half a second for more changes: a script that
+    /// appends line by line, or a certificate whose key follows.
     Reported,
-    /// A new name, new permissions, or a file that was written to shortly before the server started: who writes to it
-    /// is not known for sure. 3 s.
+    /// A new name, new permissions, or a file that was written to shortly before the server started: a writer may still
+    /// have it open. Waits 3 s.
     Young,
-    /// It changed without a report. 30 s: after that time Linux, as a client of a network file system too, begins to
-    /// write out what a program has written, so that a writer which is still at work shows.
+    /// It changed without a report. Waits 30 s: within that time Linux, also as a client of a network file system,
+    /// begins to write out what a program has written, so a writer that is still working becomes visible.
     Unreported,
 }
 
 impl Trust {
-    /// Polls without a change after which content is settled.
+    /// Number of polls without a change after which content is settled.
     pub(super) const fn quiet_polls(self) -> u32 {
         match self {
             Self::Reported => 1,
@@ -25,7 +25,7 @@ impl Trust {
     }
 }
 
-/// Decides when content may be taken. Counts polls, not time: nobody can set that forward.
+/// Debounces changes: decides when content can be used. Counts polls, not time, because a clock can be set forward.
 #[derive(Debug)]
 pub(super) struct Debounce<T> {
     taken: T,
@@ -34,16 +34,16 @@ pub(super) struct Debounce<T> {
     writing: bool,
     /// Polls since the last sign of a change.
     quiet: u32,
-    /// Whether the content is wanted even if it is the same.
+    /// Whether the content is wanted even if it has not changed.
     asked: bool,
-    /// Polls since there is something to take.
+    /// Polls since there is content to use.
     waited: u32,
-    /// Whether the poll before came with reports. Files are read before reports are, so a change that happens in
-    /// between is reported one poll before it is seen.
+    /// Whether the previous poll had reports. Files are read before reports are, so a change in between is reported one
+    /// poll before it is read.
     told: bool,
 }
 
-/// What keeps content from being taken.
+/// Why content is not used yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     pub(super) polls: u32,
@@ -52,17 +52,17 @@ pub(super) struct Waiting {
 }
 
 impl<T: PartialEq + Clone> Debounce<T> {
-    /// Begins with what was taken before, and with what is known about the content that is seen first.
+    /// Starts with the content in use, and the trust in the content of the first poll.
     pub(super) const fn new(taken: T, trust: Trust) -> Self {
         Self { taken, seen: None, trust, writing: false, quiet: 0, asked: false, waited: 0, told: false }
     }
 
-    /// What is seen now, with what was reported up to now.
+    /// Adds the content of a poll, and the reports up to now.
     pub(super) fn observe(&mut self, now: T, changes: Changes) {
         let changed = self.seen.as_ref().is_some_and(|seen| *seen != now);
         self.trust = match changes.trust {
             Some(trust) => trust,
-            // Reported, but not by what it ended with: a writer that is still at it.
+            // Reported, but not finished: the writer is still working.
             None if changes.any => self.trust,
             None if changed && !self.told => Trust::Unreported,
             None => self.trust,
@@ -73,12 +73,12 @@ impl<T: PartialEq + Clone> Debounce<T> {
         self.waited = if self.is_wanted() { self.waited.saturating_add(1) } else { 0 };
     }
 
-    /// Wants the content, even if it is the same.
+    /// Requests the content, even if it has not changed.
     pub(super) const fn ask(&mut self) {
         self.asked = true;
     }
 
-    /// Whether nobody is writing, as far as can be known.
+    /// Whether no program is writing, as far as known.
     pub(super) const fn is_settled(&self) -> bool {
         !self.writing && self.quiet >= self.trust.quiet_polls()
     }
@@ -87,12 +87,12 @@ impl<T: PartialEq + Clone> Debounce<T> {
         self.asked || self.seen.as_ref().is_some_and(|seen| *seen != self.taken)
     }
 
-    /// Whether what was seen last is to be taken.
+    /// Whether the last content can be used now.
     pub(super) fn is_due(&self) -> bool {
         self.is_wanted() && self.is_settled()
     }
 
-    /// What was seen last has been taken.
+    /// Marks the last content as used.
     pub(super) fn take(&mut self) {
         if let Some(seen) = &self.seen {
             self.taken.clone_from(seen);
@@ -100,7 +100,7 @@ impl<T: PartialEq + Clone> Debounce<T> {
         (self.asked, self.waited) = (false, 0);
     }
 
-    /// What is waited for, if anything is.
+    /// The reason to wait, if there is content.
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let Self { waited: polls, writing, trust, .. } = *self;
         (polls > 0).then_some(Waiting { polls, writing, trust })

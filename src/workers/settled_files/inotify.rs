@@ -1,6 +1,6 @@
-//! What Linux reports about files. Through `rustix`, which the project has anyway, rather than `notify`: reports must
-//! be read after the file and on the same thread to know that a half-read write has been reported, and `notify`
-//! delivers them later, from a thread of its own.
+//! Linux's reports about files. Uses `rustix`, which the project needs anyway, instead of `notify`: reports must be
+//! read after the file and on the same thread, to know that a half-read write has been reported. `notify` delivers them
+//! later, from its own thread.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,7 +17,7 @@ use rustix::{
 
 use super::{Changes, Trust, links};
 
-/// What is asked of a directory. Without reports on files that lost their name: a writer may keep a replaced one open.
+/// Events of a directory. Without those on files that lost their name: a writer may keep a replaced file open.
 const OF_DIRECTORY: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::CLOSE_WRITE)
     .union(WatchFlags::CREATE)
@@ -30,54 +30,54 @@ const OF_DIRECTORY: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::EXCL_UNLINK)
     .union(WatchFlags::ONLYDIR);
 
-/// What is asked of a file itself: one that is mounted alone into a container is written to in a directory elsewhere.
+/// Events of a file itself: a file that is mounted alone into a container is written to in a directory elsewhere.
 const OF_FILE: WatchFlags = WatchFlags::MODIFY
     .union(WatchFlags::CLOSE_WRITE)
     .union(WatchFlags::ATTRIB)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
 
-/// Room for events of one read; each has at most 272 bytes.
+/// Buffer of one read. Each event has at most 272 bytes.
 const BUFFER: usize = 16 << 10;
 
-/// Most events of a poll. A queue holds 16,384 by default, and whoever fills it faster than it is read is not waited
-/// for.
+/// Maximum number of events per poll. The kernel's queue holds 16,384 by default; a writer that fills it faster than it
+/// is read is not waited for.
 const EVENTS_MAX: usize = 65_536;
 
-/// Most files of other names that are remembered as being written, in case one is renamed over a followed one.
+/// Maximum number of other files to remember as being written, in case one is renamed over a watched file.
 const OTHERS_MAX: usize = 1_024;
 
-/// A name in a watched directory; the empty one for what is watched itself.
+/// A name in a watched directory. The empty name is the watched directory or file itself.
 type Name = (i32, OsString);
 
-/// Watches files, and collects what is reported about them.
+/// Watches files, and collects reports about them.
 #[derive(Debug, Default)]
 pub(super) struct Watcher {
     inotify: Option<OwnedFd>,
-    /// Watches by path, directories and files.
+    /// Watched paths, both directories and files.
     watches: HashMap<i32, PathBuf>,
-    /// The names that matter.
+    /// The relevant names.
     names: HashSet<Name>,
-    /// Names that have been written to, and not been closed.
+    /// Names that have been written to, and not closed yet.
     writing: HashSet<Name>,
-    /// Files on their way from one name to another, by the kernel's number: whether they are being written.
+    /// Files that are being renamed, by the kernel's cookie: whether they are being written.
     moving: HashMap<u32, bool>,
-    /// Reported since the last poll.
+    /// Reports since the last poll.
     changes: Changes,
-    /// Whether it was logged that there are no reports.
+    /// Whether missing reports have been logged.
     warned: bool,
     #[cfg(test)]
     muted: bool,
 }
 
 impl Watcher {
-    /// As on a network file system: nothing is ever reported.
+    /// Reports nothing, as on a network file system.
     #[cfg(test)]
     pub(super) fn mute() -> Self {
         Self { muted: true, ..Self::default() }
     }
 
-    /// Follows what the paths lead to now. What is watched already stays so; nothing is lost in between.
+    /// Watches the files that the paths lead to now. Existing watches continue without a gap.
     pub(super) fn watch(&mut self, paths: &[PathBuf]) {
         #[cfg(test)]
         if self.muted {
@@ -114,14 +114,14 @@ impl Watcher {
         self.writing.retain(|(watch, _)| self.watches.contains_key(watch));
     }
 
-    /// The same number as before for what is watched already.
+    /// Returns the existing number for a path that is already watched.
     fn add(&mut self, path: &Path, flags: WatchFlags) -> Option<i32> {
         match inotify::add_watch(self.inotify.as_ref()?, path, flags) {
             Ok(watch) => {
                 self.watches.insert(watch, path.to_owned());
                 Some(watch)
             }
-            // What is not there, or no directory, is for whoever reads it.
+            // A missing path, or one that is not a directory, is an error for the reader of the file.
             Err(Errno::NOENT | Errno::NOTDIR) => None,
             Err(error) => {
                 self.warn_once(path, error);
@@ -141,7 +141,7 @@ impl Watcher {
         }
     }
 
-    /// What was reported since the last call.
+    /// The reports since the last call.
     pub(super) fn take_changes(&mut self) -> Changes {
         self.read();
         let writing = self.names.iter().any(|name| self.writing.contains(name));
@@ -166,7 +166,7 @@ impl Watcher {
         self.inotify = Some(inotify);
     }
 
-    /// Reports are missing: nothing is known any more.
+    /// Reports were lost: nothing is known any more.
     fn overflowed(&mut self) {
         self.writing.clear();
         self.moving.clear();
@@ -189,7 +189,7 @@ impl Watcher {
             self.writing.insert(name.clone());
         }
         if flags.contains(ReadFlags::CREATE) {
-            // It is written to, or was linked as it is.
+            // It is being written to, or was linked without being written.
             trust = Some(Trust::Young);
         }
         if flags.intersects(ReadFlags::CLOSE_WRITE | ReadFlags::DELETE) {
@@ -204,7 +204,7 @@ impl Watcher {
             trust = Some(Trust::Reported);
         }
         if flags.contains(ReadFlags::MOVED_TO) {
-            // It may still be written to under its new name.
+            // It may still be open for writing under its new name.
             if self.moving.remove(&event.cookie()) == Some(true) {
                 self.writing.insert(name);
             } else {
@@ -213,7 +213,7 @@ impl Watcher {
             trust = Some(Trust::Reported);
         }
         if flags.intersects(ReadFlags::ATTRIB | ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF) {
-            // Says nothing about how the content came to be, unless nothing else has.
+            // Tells nothing about the writer. Counts only if there is no other report.
             trust = self.changes.trust.or(Some(Trust::Young));
         }
         if matters {

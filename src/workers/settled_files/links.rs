@@ -4,14 +4,13 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Most links that are followed, as in Linux.
+/// Maximum number of links to follow, as in Linux.
 const LINKS_MAX: usize = 40;
 
-/// The names on which it depends what a path leads to: each link on the way, and the file itself, with their
-/// directories.
+/// All names that determine what a path leads to: each link on the way and the file itself, with their directories.
 ///
-/// A Kubernetes `ConfigMap` is a link to a file below `..data`, itself a link to a directory that is replaced as a
-/// whole.
+/// A Kubernetes `ConfigMap` is a link to a file below `..data`, which is itself a link to a directory that is replaced
+/// as a whole.
 pub(super) fn names(path: &Path) -> Vec<(PathBuf, OsString)> {
     let Ok(path) = std::path::absolute(path) else { return Vec::new() };
     let mut ahead: VecDeque<OsString> = parts(&path);

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::Changes;
 
-/// On a system without inotify no change is reported, and each one counts as unreported.
+/// On a system without inotify nothing is reported, so every change counts as unreported.
 #[derive(Debug, Default)]
 pub(super) struct Watcher(());
 
